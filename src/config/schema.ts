@@ -1,0 +1,354 @@
+import Type, { type Static } from 'typebox';
+
+/**
+ * The whole configuration, once: types, defaults, bounds and descriptions. `stentor config --reference`, the README's table,
+ * `--help` and the Helm chart's schema are all made from here. Names carry their units.
+ */
+
+const closed = { additionalProperties: false } as const;
+const ONE_DAY_MS = 86_400_000;
+
+const History = Type.Object(
+  {
+    maxCount: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 10_000,
+      description: 'publications kept per topic (per key in a keyed namespace)',
+    }),
+    maxAgeMs: Type.Integer({
+      minimum: 1000,
+      maximum: 366 * ONE_DAY_MS,
+      default: ONE_DAY_MS,
+      description: 'how long a publication is kept',
+    }),
+    maxBytes: Type.Integer({ minimum: 65_536, default: 1_073_741_824, description: 'bytes kept for the whole namespace; the oldest go' }),
+  },
+  { ...closed, default: {} },
+);
+
+export const NamespaceSchema = Type.Object(
+  {
+    durable: Type.Boolean({
+      default: true,
+      description: 'kept in a log: ordered, no gap, no duplicate, history, recovery; false: at most once',
+    }),
+    keyed: Type.Boolean({
+      default: false,
+      description: "a publication is about a key, the last token of its NATS subject; the latest per key is the topic's state",
+    }),
+    public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
+    clientPublish: Type.Boolean({ default: false, description: 'clients whose token permits it may publish' }),
+    payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('bytes')], {
+      default: 'json',
+      description: 'what producers put into NATS messages; a Content-Type header overrides it per message',
+    }),
+    history: History,
+    slowConsumer: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')], {
+      default: 'replay',
+      description: 'what a connection that fell behind gets when it drains',
+    }),
+    flushIntervalMs: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 0,
+      description: 'batch for so long even when idle; 0: a publication leaves at once',
+    }),
+    maxPayloadBytes: Type.Integer({
+      minimum: 1,
+      maximum: 1_048_576,
+      default: 65_536,
+      description: 'a larger publication is refused (from a client) or counted and skipped (from a producer)',
+    }),
+  },
+  closed,
+);
+
+/** What is there when the config names no namespaces. A config that names some replaces these. */
+export const DEFAULT_NAMESPACES = {
+  scores: { durable: true, public: true },
+  ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 16 } },
+  chat: { durable: true, clientPublish: true, history: { maxCount: 1000 } },
+  user: { durable: false },
+} as const;
+
+const AuthKey = Type.Object(
+  {
+    kid: Type.Optional(Type.String({ description: 'key id; a token that names one is checked with that key only' })),
+    alg: Type.Union([Type.Literal('HS256'), Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')], {
+      description: 'the only algorithm this key is used with',
+    }),
+    secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, 32 characters at least' })),
+    publicKeyPem: Type.Optional(Type.String({ description: 'SPKI PEM text' })),
+    publicKeyFile: Type.Optional(Type.String({ description: 'path of an SPKI PEM file' })),
+  },
+  closed,
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    host: Type.String({ default: '0.0.0.0', description: 'address that WebSocket clients connect to' }),
+    port: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'port for WebSocket clients; 0: any free one' }),
+    path: Type.String({ pattern: '^/', default: '/ws', description: 'path of the WebSocket endpoint' }),
+    nodeId: Type.String({
+      maxLength: 64,
+      pattern: '^[A-Za-z0-9_-]*$',
+      default: '',
+      description: 'name of this node in logs, metrics and `connected`; empty: made at start',
+    }),
+    workers: Type.Integer({
+      minimum: 0,
+      maximum: 256,
+      default: 1,
+      description: 'worker processes sharing the port; 0: hub and worker in one process',
+    }),
+    allowedOrigins: Type.Array(Type.String(), {
+      maxItems: 256,
+      default: [],
+      description: 'Origin headers let in, matched exactly; empty: all. Requests without one are not from a browser and pass',
+    }),
+
+    admin: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1', description: 'address of health, metrics and the admin API' }),
+        port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'its port; 0: any free one' }),
+        token: Type.String({
+          default: '',
+          description: 'bearer token of the admin API and /metrics; required when admin.host is not loopback',
+          secret: true,
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    nats: Type.Object(
+      {
+        url: Type.String({
+          default: '',
+          description: 'one or more NATS servers, comma-separated; empty: the embedded memory bus (one node only)',
+        }),
+        credsFile: Type.String({ default: '', description: 'path of a NATS .creds file' }),
+        user: Type.String({ default: '', description: 'NATS user' }),
+        password: Type.String({ default: '', description: 'NATS password', secret: true }),
+        token: Type.String({ default: '', description: 'NATS token', secret: true }),
+        tlsCaFile: Type.String({ default: '', description: 'CA that signed the servers’ certificates; setting any tls file turns TLS on' }),
+        tlsCertFile: Type.String({ default: '', description: 'client certificate' }),
+        tlsKeyFile: Type.String({ default: '', description: 'client key' }),
+        streamReplicas: Type.Integer({
+          minimum: 1,
+          maximum: 5,
+          default: 1,
+          description: 'replicas of the streams that are created; use 3 in production',
+        }),
+        manageStreams: Type.Boolean({ default: true, description: 'create missing streams; false: they must exist' }),
+        connectTimeoutMs: Type.Integer({
+          minimum: 100,
+          maximum: 120_000,
+          default: 10_000,
+          description: 'how long the first connection may take before the node gives up',
+        }),
+        requestTimeoutMs: Type.Integer({
+          minimum: 100,
+          maximum: 60_000,
+          default: 5000,
+          description: 'how long a request to NATS may take',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    auth: Type.Object(
+      {
+        keys: Type.Array(AuthKey, { maxItems: 32, default: [], description: 'keys that tokens are checked with', secret: true }),
+        jwksUrl: Type.String({ default: '', description: 'URL of a JSON Web Key Set' }),
+        jwksCooldownMs: Type.Integer({
+          minimum: 1000,
+          maximum: 600_000,
+          default: 30_000,
+          description: 'pause between fetches that an unknown kid may cause',
+        }),
+        jwksAlgorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), {
+          maxItems: 3,
+          default: ['RS256', 'ES256', 'EdDSA'],
+          description: 'algorithms that JWKS keys may be used with',
+        }),
+        issuer: Type.String({ default: '', description: 'required `iss`; empty: not checked' }),
+        audience: Type.String({ default: '', description: 'required `aud`; empty: not checked' }),
+        clockToleranceMs: Type.Integer({ minimum: 0, maximum: 300_000, default: 5000, description: 'how far clocks may differ' }),
+        allowQueryToken: Type.Boolean({ default: false, description: 'also take the token from ?token=; it ends up in proxies’ logs' }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    heartbeat: Type.Object(
+      {
+        pingIntervalMs: Type.Integer({ minimum: 100, maximum: 600_000, default: 25_000, description: 'ping a connection this often' }),
+        pongTimeoutMs: Type.Integer({
+          minimum: 50,
+          maximum: 60_000,
+          default: 5000,
+          description: 'time for the pong; two misses in a row close the connection',
+        }),
+        connectTimeoutMs: Type.Integer({
+          minimum: 100,
+          maximum: 60_000,
+          default: 5000,
+          description: 'time for the first message where a connect is needed',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    limits: Type.Object(
+      {
+        connectionsPerWorkerMax: Type.Integer({
+          minimum: 1,
+          maximum: 5_000_000,
+          default: 200_000,
+          description: 'connections a worker takes; more are refused with 503. Lowered at start to what the descriptor limit allows',
+        }),
+        messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
+        messagesPerSecondMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 100,
+          description: 'messages a second from one connection; a burst of as many again',
+        }),
+        errorsPerMinuteMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 60,
+          description: 'refused messages a minute before a connection is closed with 4009',
+        }),
+        topicsPerConnectionMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 128,
+          description: 'topics one connection may subscribe to',
+        }),
+        sendBufferLimitBytes: Type.Integer({
+          minimum: 65_536,
+          maximum: 268_435_456,
+          default: 1_048_576,
+          description: 'bytes waiting for one socket before it counts as too slow',
+        }),
+        publishesInFlightMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 10_000,
+          description: 'client publishes waiting for the log, for the whole node; more get `busy`',
+        }),
+        publishesPerConnectionMax: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'the same for one connection' }),
+        topicsPerNodeMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000_000,
+          default: 100_000,
+          description: 'topics open on a node at once; more get `busy`',
+        }),
+        keysPerTopicMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 10_000,
+          description: 'keys whose latest item is kept for snapshots; past it the least recently changed goes',
+        }),
+        ringItemsMax: Type.Integer({
+          minimum: 16,
+          maximum: 1_000_000,
+          default: 4096,
+          description: 'recent items a worker keeps per topic for recovery',
+        }),
+        ringBytesMax: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 4_194_304, description: 'their bytes, per topic' }),
+        linkQueueBytesMax: Type.Integer({
+          minimum: 1_048_576,
+          maximum: 4_294_967_296,
+          default: 268_435_456,
+          description: 'bytes waiting for one worker before the hub restarts it',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    hub: Type.Object(
+      {
+        topicLingerMs: Type.Integer({
+          minimum: 0,
+          maximum: 600_000,
+          default: 10_000,
+          description: 'how long a topic stays open after its last local subscriber',
+        }),
+        workerRestartBackoffMs: Type.Integer({
+          minimum: 10,
+          maximum: 60_000,
+          default: 100,
+          description: 'first pause before a crashed worker is started again; doubles up to 30 s',
+        }),
+        drainTimeoutMs: Type.Integer({
+          minimum: 0,
+          maximum: 600_000,
+          default: 20_000,
+          description: 'how long a drain may take before what is left is cut',
+        }),
+        drainConnectionsPerSecond: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 1000,
+          description: 'closes a second, per worker, while draining',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    memory: Type.Object(
+      {
+        dedupeWindowMs: Type.Integer({
+          minimum: 100,
+          maximum: 86_400_000,
+          default: 120_000,
+          description: 'how long the memory bus remembers message ids',
+        }),
+        dedupeIdsMax: Type.Integer({
+          minimum: 16,
+          maximum: 10_000_000,
+          default: 100_000,
+          description: 'ids remembered at most, per namespace',
+        }),
+        maxBytes: Type.Integer({
+          minimum: 65_536,
+          default: 268_435_456,
+          description: 'bytes of history for all namespaces together; the oldest go',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    log: Type.Object(
+      {
+        level: Type.Union(
+          [
+            Type.Literal('trace'),
+            Type.Literal('debug'),
+            Type.Literal('info'),
+            Type.Literal('warn'),
+            Type.Literal('error'),
+            Type.Literal('fatal'),
+            Type.Literal('silent'),
+          ],
+          { default: 'info', description: 'least level written' },
+        ),
+        pretty: Type.Boolean({ default: false, description: 'for people instead of machines' }),
+      },
+      { ...closed, default: {} },
+    ),
+
+    namespaces: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), NamespaceSchema, {
+      default: DEFAULT_NAMESPACES,
+      description: 'options by namespace; naming any replaces the built-in ones',
+    }),
+  },
+  closed,
+);
+
+export type Config = Static<typeof ConfigSchema>;
+export type NamespaceOptions = Static<typeof NamespaceSchema>;
+export type SlowConsumerPolicy = NamespaceOptions['slowConsumer'];
+export type PayloadKind = NamespaceOptions['payload'];

@@ -1,0 +1,23 @@
+/** The two encodings of the protocol. */
+export type Encoding = 'msgpack' | 'json';
+
+export const SUBPROTOCOLS: Record<Encoding, string> = {
+  msgpack: 'stentor.v1.msgpack',
+  json: 'stentor.v1.json',
+};
+
+/** MessagePack extension type of a deflated frame (`compression: "deflate-raw"`). */
+export const DEFLATED_EXT_TYPE = 90;
+
+/**
+ * Encodes and decodes whole messages. Decoding is made for untrusted input: whatever the bytes are, `decode` returns a
+ * plain value or throws a ProtocolError `bad_message`, and allocates in proportion to the input, never to a declared length.
+ */
+export interface Codec {
+  readonly encoding: Encoding;
+  /** Is a frame of this encoding binary (MessagePack) or text (JSON)? */
+  readonly binary: boolean;
+  encode(message: unknown): Uint8Array;
+  /** @throws ProtocolError `bad_message` */
+  decode(bytes: Uint8Array): unknown;
+}

@@ -1,0 +1,38 @@
+import { Compile } from 'typebox/compile';
+import type { Codec } from './codec.ts';
+import { ProtocolError } from './errors.ts';
+import { CLIENT_MESSAGES, type ClientMessage, type ClientMessageType } from './messages.ts';
+
+const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]));
+
+/**
+ * Bytes of one frame → a checked client message.
+ *
+ * @throws ProtocolError `bad_message` (encoding or schema), `unknown_type`; the error's `messageId` is the message's id when it had one
+ */
+export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessage {
+  const value = codec.decode(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ProtocolError('bad_message', 'a message is a map with a `type`');
+  }
+  const { type, id } = value as { type?: unknown; id?: unknown };
+  const messageId = Number.isSafeInteger(id) ? (id as number) : undefined;
+  if (typeof type !== 'string') throw new MessageError('bad_message', '`type` is missing', messageId);
+  const validator = validators.get(type as ClientMessageType);
+  if (validator === undefined)
+    throw new MessageError('unknown_type', `unknown message type ${JSON.stringify(type.slice(0, 40))}`, messageId);
+  if (validator.Check(value)) return value as ClientMessage;
+  const [first] = validator.Errors(value);
+  throw new MessageError('bad_message', `${type}${first?.instancePath ?? ''}: ${first?.message ?? 'does not fit its schema'}`, messageId);
+}
+
+/** A refused message whose id could still be read, so that the answer can carry it. */
+export class MessageError extends ProtocolError {
+  readonly messageId: number | undefined;
+
+  constructor(code: 'bad_message' | 'unknown_type', message: string, messageId: number | undefined) {
+    super(code, message);
+    this.name = 'MessageError';
+    this.messageId = messageId;
+  }
+}

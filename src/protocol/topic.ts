@@ -1,0 +1,60 @@
+import { ProtocolError } from './errors.ts';
+
+/** A topic that has passed {@link parseTopic}: safe as a NATS subject as it stands. */
+export type Topic = string & { readonly brand: 'Topic' };
+/** One token naming the thing that a publication of a keyed topic is about; made by {@link parseKey}. */
+export type Key = string & { readonly brand: 'Key' };
+
+export const TOPIC_TOKENS_MAX = 8;
+export const TOPIC_BYTES_MAX = 200;
+export const TOKEN_BYTES_MAX = 64;
+
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, 200 bytes at most. */
+export function isTopic(text: string): text is Topic {
+  if (text.length === 0 || text.length > TOPIC_BYTES_MAX) return false;
+  const tokens = text.split('.');
+  return tokens.length <= TOPIC_TOKENS_MAX && tokens.every((token) => TOKEN.test(token));
+}
+
+export function isKey(text: string): text is Key {
+  return TOKEN.test(text);
+}
+
+/** @throws ProtocolError `bad_topic` */
+export function parseTopic(text: string): Topic {
+  if (isTopic(text)) return text;
+  throw new ProtocolError(
+    'bad_topic',
+    `a topic is 1–${TOPIC_TOKENS_MAX} tokens of [A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}} joined by dots, ${TOPIC_BYTES_MAX} bytes at most`,
+  );
+}
+
+/** @throws ProtocolError `bad_key` */
+export function parseKey(text: string): Key {
+  if (isKey(text)) return text;
+  throw new ProtocolError('bad_key', `a key is one token of [A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}}`);
+}
+
+/** A topic's first token. */
+export function namespaceOf(topic: Topic): string {
+  const dot = topic.indexOf('.');
+  return dot === -1 ? topic : topic.slice(0, dot);
+}
+
+/**
+ * Does a permission pattern with NATS wildcards cover the topic?
+ * `*` is one token, `>` one or more at the end: `scores.>`, `ticks.*`.
+ */
+export function matchesPattern(pattern: string, topic: string): boolean {
+  const patternTokens = pattern.split('.');
+  const tokens = topic.split('.');
+  for (let i = 0; i < patternTokens.length; i++) {
+    const expected = patternTokens[i];
+    if (expected === '>') return i === patternTokens.length - 1 && tokens.length > i;
+    if (i >= tokens.length) return false;
+    if (expected !== '*' && expected !== tokens[i]) return false;
+  }
+  return tokens.length === patternTokens.length;
+}
