@@ -1,0 +1,46 @@
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
+import { redactedPaths, scrubLine } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  readonly level: string;
+  /** For people instead of machines; formatted in this process. */
+  readonly pretty: boolean;
+  /** Goes with every line. */
+  readonly bindings?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Lines that wait for a reader of stdout that has stopped reading, at most; past it lines are dropped, since a node that waits for its
+ * log stops broadcasting.
+ */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+
+/**
+ * The one way to make a logger. Fields with a secret's name are redacted down to four levels, and whatever looks like a token or
+ * like credentials in a URL is taken out of the finished line, wherever it stands.
+ *
+ * @param stream where lines go; stdout by default
+ */
+export function createLogger(options: LogOptions, stream?: DestinationStream): Logger {
+  return pino(
+    {
+      level: options.level,
+      base: { ...options.bindings },
+      redact: { paths: redactedPaths(), censor: '(redacted)' },
+      hooks: { streamWrite: scrubLine },
+    },
+    options.pretty ? prettyStream(stream) : (stream ?? destination({ dest: 1, sync: false, maxLength: WAITING_BYTES_MAX })),
+  );
+}
+
+function prettyStream(stream: DestinationStream | undefined): DestinationStream {
+  return PinoPretty({
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    // Synchronous: a person watches, and the last lines before an exit must be seen.
+    ...(stream === undefined ? { destination: 1, sync: true } : { destination: stream as never, colorize: false }),
+  });
+}
