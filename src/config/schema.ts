@@ -78,7 +78,7 @@ const AuthKey = Type.Object(
     alg: Type.Union([Type.Literal('HS256'), Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')], {
       description: 'the only algorithm this key is used with',
     }),
-    secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, 32 characters at least' })),
+    secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, 32 characters at least', secret: true })),
     publicKeyPem: Type.Optional(Type.String({ description: 'SPKI PEM text' })),
     publicKeyFile: Type.Optional(Type.String({ description: 'path of an SPKI PEM file' })),
   },
@@ -159,7 +159,11 @@ export const ConfigSchema = Type.Object(
 
     auth: Type.Object(
       {
-        keys: Type.Array(AuthKey, { maxItems: 32, default: [], description: 'keys that tokens are checked with', secret: true }),
+        keys: Type.Array(AuthKey, {
+          maxItems: 32,
+          default: [],
+          description: 'keys that tokens are checked with: `alg`, and `secret` (HS256) or `publicKeyPem` or `publicKeyFile`, and `kid`',
+        }),
         jwksUrl: Type.String({ default: '', description: 'URL of a JSON Web Key Set' }),
         jwksCooldownMs: Type.Integer({
           minimum: 1000,
@@ -268,6 +272,37 @@ export const ConfigSchema = Type.Object(
       { ...closed, default: {} },
     ),
 
+    fanout: Type.Object(
+      {
+        shardMembersMax: Type.Integer({
+          minimum: 1,
+          maximum: 100_000,
+          default: 250,
+          description: 'members of one shard (one native uWS topic); a larger topic has more shards',
+        }),
+        frameBytesMax: Type.Integer({
+          minimum: 1024,
+          maximum: 16_383,
+          default: 15_360,
+          description: 'largest joined frame; at 16 KiB uWS leaves its batched path. A single larger item has a frame of its own',
+        }),
+        loopGapMinMs: Type.Number({
+          minimum: 0.1,
+          maximum: 1000,
+          default: 5,
+          description: 'shorter loop turns: more members are flushed a turn',
+        }),
+        loopGapMaxMs: Type.Number({ minimum: 0.2, maximum: 1000, default: 10, description: 'longer loop turns: fewer are' }),
+        workerRingBytesMax: Type.Integer({
+          minimum: 1_048_576,
+          maximum: 68_719_476_736,
+          default: 268_435_456,
+          description: 'bytes of recent items a worker keeps for all topics; the oldest go',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
     hub: Type.Object(
       {
         topicLingerMs: Type.Integer({
@@ -348,7 +383,11 @@ export const ConfigSchema = Type.Object(
   closed,
 );
 
-export type Config = Static<typeof ConfigSchema>;
-export type NamespaceOptions = Static<typeof NamespaceSchema>;
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** The whole configuration, checked, with defaults; made by `loadConfig`, frozen. */
+export type Config = DeepReadonly<Static<typeof ConfigSchema>>;
+export type NamespaceOptions = DeepReadonly<Static<typeof NamespaceSchema>>;
+export type AuthKeyOptions = DeepReadonly<Static<typeof AuthKey>>;
 export type SlowConsumerPolicy = NamespaceOptions['slowConsumer'];
 export type PayloadKind = NamespaceOptions['payload'];

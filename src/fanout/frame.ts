@@ -1,0 +1,93 @@
+import type { Encoding } from '../protocol/codec.ts';
+import type { FanoutItem } from './item.ts';
+import { MsgpackWriter } from './msgpack-writer.ts';
+
+/** What a `batch` message says beside its items. */
+export interface BatchHead {
+  readonly topic: string;
+  readonly epoch: string;
+  /** The topic's offset just before the stretch that the batch covers. */
+  readonly prev: number;
+  readonly sentAtMs: number;
+  /** Publications of the stretch left out because a later one of the same key is in. 0 is not written. */
+  readonly conflated: number;
+}
+
+const writer = new MsgpackWriter(32 * 1024);
+
+/** One `batch` message, put together from items that are encoded already. The bytes are the caller's. */
+export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+  return encoding === 'msgpack' ? msgpackBatch(head, items) : jsonBatch(head, items);
+}
+
+function msgpackBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+  writer.reset();
+  writer.mapHeader(head.conflated > 0 ? 7 : 6);
+  writer.text('type');
+  writer.text('batch');
+  writer.text('topic');
+  writer.text(head.topic);
+  writer.text('epoch');
+  writer.text(head.epoch);
+  writer.text('prev');
+  writer.uint(head.prev);
+  writer.text('sentAtMs');
+  writer.float(head.sentAtMs);
+  if (head.conflated > 0) {
+    writer.text('conflated');
+    writer.uint(head.conflated);
+  }
+  writer.text('items');
+  writer.arrayHeader(items.length);
+  for (const item of items) writer.raw(item.encoded('msgpack'));
+  return writer.copy();
+}
+
+const CLOSING = Buffer.from(']}');
+const COMMA = 0x2c;
+
+function jsonBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+  // Topics, and epochs (base64url), need no escaping.
+  const conflated = head.conflated > 0 ? `"conflated":${head.conflated},` : '';
+  const start = Buffer.from(
+    `{"type":"batch","topic":"${head.topic}","epoch":"${head.epoch}","prev":${head.prev},"sentAtMs":${head.sentAtMs},${conflated}"items":[`,
+  );
+  let length = start.length + CLOSING.length + Math.max(0, items.length - 1);
+  for (const item of items) length += item.encoded('json').length;
+  const frame = Buffer.allocUnsafe(length);
+  frame.set(start);
+  let at = start.length;
+  for (const [index, item] of items.entries()) {
+    if (index > 0) frame[at++] = COMMA;
+    const encoded = item.encoded('json');
+    frame.set(encoded, at);
+    at += encoded.length;
+  }
+  frame.set(CLOSING, at);
+  return frame;
+}
+
+/**
+ * How many of `items`, from `start`, fit one frame of `bytesMax`; at least one, since an item larger than a frame travels alone.
+ */
+export function itemsPerFrame(
+  encoding: Encoding,
+  items: readonly FanoutItem[],
+  start: number,
+  headBytes: number,
+  bytesMax: number,
+): number {
+  let bytes = headBytes;
+  let count = 0;
+  for (let i = start; i < items.length; i++) {
+    bytes += (items[i] as FanoutItem).encoded(encoding).length + 1;
+    if (count > 0 && bytes > bytesMax) break;
+    count++;
+  }
+  return count;
+}
+
+/** An upper bound of what {@link encodeBatch} writes beside the items. */
+export function batchHeadBytes(head: { readonly topic: string; readonly epoch: string }): number {
+  return 130 + head.topic.length + head.epoch.length;
+}

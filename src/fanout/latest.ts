@@ -1,0 +1,50 @@
+import type { FanoutItem } from './item.ts';
+
+/**
+ * A topic's state: the latest item per key (of the whole topic where it is not keyed: its items share the key null), in the order in which the
+ * keys last changed. Bounded: past `keysMax` the key that has not changed for longest goes, and {@link complete} says so.
+ */
+export class LatestByKey {
+  readonly #keysMax: number;
+  readonly #byKey = new Map<string | null, { item: FanoutItem; sequence: number }>();
+  #complete = true;
+
+  constructor(keysMax: number) {
+    this.#keysMax = keysMax;
+  }
+
+  /** False once a key has been left out for want of room. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** @param sequence the item's place in the ring; -1 for an item from before the ring */
+  set(item: FanoutItem, sequence: number): void {
+    this.#byKey.delete(item.key);
+    this.#byKey.set(item.key, { item, sequence });
+    if (this.#byKey.size <= this.#keysMax) return;
+    const [oldest] = this.#byKey.keys();
+    this.#byKey.delete(oldest as string | null);
+    this.#complete = false;
+  }
+
+  /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
+  between(from: number, to: number): FanoutItem[] {
+    const items: FanoutItem[] = [];
+    for (const { item, sequence } of this.#byKey.values()) {
+      if (sequence >= from && sequence < to) items.push(item);
+    }
+    return items;
+  }
+
+  /** Latest items with offsets above `offset`, oldest first. */
+  after(offset: number): FanoutItem[] {
+    const items: FanoutItem[] = [];
+    for (const { item } of this.#byKey.values()) if (item.offset > offset) items.push(item);
+    return items;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Writes MessagePack into one growing buffer: for frames that are put together from parts that are already encoded,
+ * which a general encoder cannot do.
+ */
+export class MsgpackWriter {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(initialBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** The bytes written so far, in memory of their own. */
+  copy(): Uint8Array {
+    return Buffer.from(this.#buffer.subarray(0, this.#length));
+  }
+
+  nil(): void {
+    this.#byte(0xc0);
+  }
+
+  bool(value: boolean): void {
+    this.#byte(value ? 0xc3 : 0xc2);
+  }
+
+  /** A safe integer from 0 up. */
+  uint(value: number): void {
+    if (value < 0x80) this.#byte(value);
+    else if (value < 0x1_0000) {
+      this.#byte(0xcd);
+      this.#length = this.#room(2).writeUInt16BE(value, this.#length);
+    } else if (value < 0x1_0000_0000) {
+      this.#byte(0xce);
+      this.#length = this.#room(4).writeUInt32BE(value, this.#length);
+    } else {
+      this.#byte(0xcf);
+      const buffer = this.#room(8);
+      this.#length = buffer.writeUInt32BE(Math.floor(value / 0x1_0000_0000), this.#length);
+      this.#length = buffer.writeUInt32BE(value % 0x1_0000_0000, this.#length);
+    }
+  }
+
+  float(value: number): void {
+    this.#byte(0xcb);
+    this.#length = this.#room(8).writeDoubleBE(value, this.#length);
+  }
+
+  text(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    if (bytes < 32) this.#byte(0xa0 | bytes);
+    else if (bytes < 0x100) {
+      this.#byte(0xd9);
+      this.#byte(bytes);
+    } else {
+      this.#byte(0xda);
+      this.#length = this.#room(2).writeUInt16BE(bytes, this.#length);
+    }
+    this.#length += this.#room(bytes).write(value, this.#length);
+  }
+
+  arrayHeader(length: number): void {
+    this.#containerHeader(length, 0x90, 0xdc);
+  }
+
+  mapHeader(length: number): void {
+    this.#containerHeader(length, 0x80, 0xde);
+  }
+
+  /** A value, or several, encoded already. */
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length).set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #containerHeader(length: number, fix: number, head16: number): void {
+    if (length < 16) this.#byte(fix | length);
+    else if (length < 0x1_0000) {
+      this.#byte(head16);
+      this.#length = this.#room(2).writeUInt16BE(length, this.#length);
+    } else {
+      this.#byte(head16 + 1);
+      this.#length = this.#room(4).writeUInt32BE(length, this.#length);
+    }
+  }
+
+  #byte(value: number): void {
+    this.#room(1)[this.#length++] = value;
+  }
+
+  #room(bytes: number): Buffer {
+    const needed = this.#length + bytes;
+    if (needed > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
+    }
+    return this.#buffer;
+  }
+}

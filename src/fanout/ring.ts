@@ -1,0 +1,102 @@
+import type { FanoutItem } from './item.ts';
+
+export interface RingBounds {
+  readonly itemsMax: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * A topic's recent items, oldest evicted first. An item's place is its sequence number, which counts items of this ring from 0 and, unlike an
+ * offset, has no holes; so a shard's cursor is one number. Invariant: at least the newest item is kept, whatever its size.
+ */
+export class Ring {
+  readonly #bounds: RingBounds;
+  #slots: (FanoutItem | undefined)[] = new Array(16);
+  #first = 0;
+  #next = 0;
+  #bytes = 0;
+  /** Offset that came before the oldest item still here: the position from which the ring can serve everything. */
+  #baseOffset: number;
+
+  constructor(bounds: RingBounds, baseOffset: number) {
+    this.#bounds = bounds;
+    this.#baseOffset = baseOffset;
+  }
+
+  /** Sequence of the oldest item. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Sequence that the next item will get. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get baseOffset(): number {
+    return this.#baseOffset;
+  }
+
+  /** Offset of the newest item, or the base when there is none. */
+  get headOffset(): number {
+    return this.#next === this.#first ? this.#baseOffset : this.at(this.#next - 1).offset;
+  }
+
+  push(item: FanoutItem): void {
+    if (this.#next - this.#first === this.#slots.length) this.#grow();
+    this.#slots[this.#next % this.#slots.length] = item;
+    this.#next++;
+    this.#bytes += item.bytes;
+    while (this.#next - this.#first > 1 && (this.#next - this.#first > this.#bounds.itemsMax || this.#bytes > this.#bounds.bytesMax)) {
+      this.evictOldest();
+    }
+  }
+
+  /** @returns bytes freed; 0 when only the newest item is left */
+  evictOldest(): number {
+    if (this.#next - this.#first <= 1) return 0;
+    const item = this.at(this.#first);
+    this.#slots[this.#first % this.#slots.length] = undefined;
+    this.#first++;
+    this.#baseOffset = item.offset;
+    this.#bytes -= item.bytes;
+    return item.bytes;
+  }
+
+  /** The item of a sequence in [first, next). */
+  at(sequence: number): FanoutItem {
+    return this.#slots[sequence % this.#slots.length] as FanoutItem;
+  }
+
+  /** Items of [from, to), clipped to what is still here. */
+  slice(from: number, to: number): FanoutItem[] {
+    const items: FanoutItem[] = [];
+    for (let sequence = Math.max(from, this.#first); sequence < to; sequence++) items.push(this.at(sequence));
+    return items;
+  }
+
+  /**
+   * Where does the first item after `offset` stand? `undefined` when something after it has been evicted, or when `offset` lies ahead of the ring.
+   */
+  sequenceAfter(offset: number): number | undefined {
+    if (offset < this.#baseOffset || offset > this.headOffset) return undefined;
+    let low = this.#first;
+    let high = this.#next;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.at(middle).offset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #grow(): void {
+    const slots = new Array<FanoutItem | undefined>(this.#slots.length * 2);
+    for (let sequence = this.#first; sequence < this.#next; sequence++) slots[sequence % slots.length] = this.at(sequence);
+    this.#slots = slots;
+  }
+}

@@ -1,0 +1,107 @@
+import type { NamespaceOptions } from '../config/schema.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { FanoutItem, type ItemSource } from './item.ts';
+import { LatestByKey } from './latest.ts';
+import { Ring, type RingBounds } from './ring.ts';
+import type { Shard } from './shard.ts';
+import { Variant, type VariantOptions, variantName } from './variant.ts';
+
+export interface TopicFeedOptions {
+  readonly topic: Topic;
+  readonly namespace: NamespaceOptions;
+  /** Distinguishes this feed's native topics from every other's in the worker. */
+  readonly nativePrefix: string;
+  readonly shardMembersMax: number;
+  readonly keysMax: number;
+  readonly ringBounds: RingBounds;
+}
+
+/** What a topic is when it is opened, or after its history turned out not to be what it was. */
+export interface FeedState {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly items: readonly ItemSource[];
+}
+
+/** One topic in one worker: its recent items, its state, and who gets which variant of it. Pure: no sockets, no clock. */
+export class TopicFeed {
+  readonly topic: Topic;
+  readonly namespace: NamespaceOptions;
+  readonly variants = new Map<string, Variant>();
+  epoch = '';
+  members = 0;
+  ring: Ring;
+  latest: LatestByKey;
+  readonly #options: TopicFeedOptions;
+
+  constructor(options: TopicFeedOptions, state: FeedState) {
+    this.topic = options.topic;
+    this.namespace = options.namespace;
+    this.#options = options;
+    this.ring = new Ring(options.ringBounds, state.offset);
+    this.latest = new LatestByKey(options.keysMax);
+    this.reset(state);
+  }
+
+  get flushIntervalMs(): number {
+    return this.namespace.flushIntervalMs;
+  }
+
+  /** Starts anew from a state: for a resync. Shards stand at its head. */
+  reset(state: FeedState): void {
+    this.epoch = state.epoch;
+    this.ring = new Ring(this.#options.ringBounds, state.offset);
+    this.latest = new LatestByKey(this.#options.keysMax);
+    for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
+    for (const variant of this.variants.values()) {
+      for (const shard of variant.shards) {
+        shard.cursor = 0;
+        shard.offset = state.offset;
+      }
+    }
+  }
+
+  push(source: ItemSource, prev: number): FanoutItem {
+    const item = new FanoutItem(source, prev);
+    this.latest.set(item, this.ring.next);
+    this.ring.push(item);
+    return item;
+  }
+
+  /** Counts a member into the variant that it wants. It gets what comes after the shard's {@link Shard.offset}. */
+  join(options: VariantOptions): { variant: Variant; shard: Shard } {
+    const name = variantName(options);
+    let variant = this.variants.get(name);
+    if (variant === undefined) {
+      variant = new Variant(this, options, `${this.#options.nativePrefix}${name}`, this.#options.shardMembersMax);
+      this.variants.set(name, variant);
+    }
+    this.members++;
+    return { variant, shard: variant.join() };
+  }
+
+  leave(variant: Variant, shard: Shard): void {
+    this.members--;
+    variant.leave(shard);
+    if (variant.shards.length === 0) this.variants.delete(variantName(variant.options));
+  }
+
+  /**
+   * The topic's state as a member sees it who joins at `shard`: the latest item of every key that has not changed since the shard's cursor.
+   * The keys that have come with the shard's next batch, so state and stream meet with no gap and no repetition, however fast the feed runs.
+   */
+  snapshotFor(shard: Shard): FanoutItem[] {
+    return this.latest.between(-1, shard.cursor).filter((item) => !item.removed);
+  }
+
+  /**
+   * What a member that joins at `shard` and has everything up to `offset` has missed.
+   * `undefined`: the ring no longer knows; ask the log.
+   */
+  missedBetween(offset: number, shard: Shard): FanoutItem[] | undefined {
+    if (offset >= shard.offset) return offset === shard.offset ? [] : undefined;
+    const from = this.ring.sequenceAfter(offset);
+    if (from === undefined || from > shard.cursor) return undefined;
+    return this.ring.slice(from, shard.cursor);
+  }
+}

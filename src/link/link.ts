@@ -1,0 +1,19 @@
+import type { ToHub, ToWorker } from './messages.ts';
+
+/**
+ * One end of the connection between a hub and a worker. Messages arrive in the order in which they were sent.
+ * What is sent in one loop turn leaves in one write at the end of the turn.
+ */
+export interface Link<Out, In> {
+  send(message: Out): void;
+  /** Called with all messages of one read; set before the first loop turn ends. */
+  onMessages(listener: (messages: readonly In[]) => void): void;
+  /** Called once when the other end is gone or {@link close} was called. */
+  onClose(listener: (reason: string) => void): void;
+  /** Bytes sent but not yet taken by the other end; 0 in process. */
+  readonly queuedBytes: number;
+  close(): void;
+}
+
+export type WorkerEnd = Link<ToHub, ToWorker>;
+export type HubEnd = Link<ToWorker, ToHub>;

@@ -1,0 +1,117 @@
+import type { Config } from '../config/schema.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import type { Key, Topic } from '../protocol/topic.ts';
+
+/**
+ * Everything that a hub and its workers say to each other. They know one another through these messages only.
+ * `data` is always one MessagePack value: transcoded, or checked, once by the hub.
+ */
+
+/** A publication as workers see it. */
+export interface LinkItem {
+  readonly offset: number;
+  readonly key: Key | null;
+  /** One MessagePack value. */
+  readonly data: Uint8Array;
+  readonly publishedAtMs: number;
+  /** The user that published it and through which connection, when a client did. */
+  readonly user?: string;
+  readonly connectionId?: string;
+  /** The key is gone: an empty payload or JSON null in a keyed topic. */
+  readonly removed?: true;
+}
+
+/** What a worker needs to serve a topic that has just been opened, or whose history is not what it was. */
+export interface TopicState {
+  readonly epoch: string;
+  /** The topic's offset as of this message: the next publication's `prev`. 0 for ephemeral topics. */
+  readonly offset: number;
+  /** Latest item per key (of the topic itself where it is not keyed), oldest first. */
+  readonly items: readonly LinkItem[];
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'welcome';
+      readonly config: Config;
+      readonly nodeId: string;
+      readonly workerIndex: number;
+      readonly port: number;
+      readonly busConnected: boolean;
+    }
+  | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
+  | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: 'resync'; readonly topic: Topic; readonly topicNumber: number; readonly reason: string } & TopicState)
+  | PublicationMessage
+  | { readonly kind: 'published'; readonly requestId: number; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
+  | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
+  | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
+  | { readonly kind: 'presence'; readonly requestId: number; readonly count: number }
+  | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'busStatus'; readonly connected: boolean }
+  | { readonly kind: 'metricsWanted'; readonly requestId: number }
+  | { readonly kind: 'drain' };
+
+export type ToHub =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'listenFailed'; readonly message: string }
+  | { readonly kind: 'open'; readonly topic: Topic }
+  | { readonly kind: 'close'; readonly topic: Topic }
+  | {
+      readonly kind: 'publish';
+      readonly requestId: number;
+      readonly topic: Topic;
+      readonly key: Key | null;
+      readonly data: Uint8Array;
+      readonly idempotencyKey: string | undefined;
+      readonly user: string;
+      readonly connectionId: string;
+    }
+  | {
+      readonly kind: 'read';
+      readonly requestId: number;
+      readonly topic: Topic;
+      readonly epoch: string;
+      readonly after: number;
+      readonly limit: number;
+    }
+  | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number }
+  | {
+      readonly kind: 'call';
+      readonly requestId: number;
+      readonly method: string;
+      readonly data: Uint8Array;
+      readonly timeoutMs: number;
+      readonly user: string;
+    }
+  | { readonly kind: 'presence'; readonly requestId: number; readonly topic: Topic }
+  | { readonly kind: 'members'; readonly topic: Topic; readonly count: number }
+  | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
+  | { readonly kind: 'drained' };
+
+export interface HistoryAnswer {
+  readonly epoch: string;
+  /** The log has been read up to here for this topic: what follows comes live, or by another read. */
+  readonly offset: number;
+  /** Nothing between the position asked for and `offset` is missing from `items` (latest per key only, for keyed topics). */
+  readonly complete: boolean;
+  readonly more: boolean;
+  readonly items: readonly LinkItem[];
+}
+
+/** One publication on its way to workers. The same object goes to every worker, so its bytes are made once, when a socket needs them. */
+export class PublicationMessage {
+  readonly kind = 'publication';
+  readonly topicNumber: number;
+  /** The topic's offset just before this item; 0 for ephemeral topics. */
+  readonly prev: number;
+  readonly item: LinkItem;
+  /** The record as it goes over a socket, kept here by the wire so that it is made once for all workers. */
+  encoded: Buffer | undefined = undefined;
+
+  constructor(topicNumber: number, prev: number, item: LinkItem) {
+    this.topicNumber = topicNumber;
+    this.prev = prev;
+    this.item = item;
+  }
+}

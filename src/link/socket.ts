@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net';
+import type { Link } from './link.ts';
+import type { ToHub, ToWorker } from './messages.ts';
+import { encodeRecord, RecordReader } from './wire.ts';
+
+/**
+ * A link over a unix socket. The two ends are a socket pair made when the worker is spawned, so there is no path to guess, own or clean up.
+ * Records of one loop turn leave in one `writev`.
+ */
+export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> implements Link<Out, In> {
+  readonly #socket: Socket;
+  readonly #reader = new RecordReader<In>();
+  #outbox: Buffer[] = [];
+  #outboxBytes = 0;
+  #listener: ((messages: readonly In[]) => void) | undefined;
+  readonly #closeListeners: ((reason: string) => void)[] = [];
+  #closed = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#closeBecause(error.message));
+    socket.on('close', () => this.#closeBecause('the other end is gone'));
+  }
+
+  get queuedBytes(): number {
+    return this.#outboxBytes + this.#socket.writableLength;
+  }
+
+  send(message: Out): void {
+    if (this.#closed) return;
+    if (this.#outbox.length === 0) setImmediate(() => this.#flush());
+    const record = encodeRecord(message);
+    this.#outbox.push(record);
+    this.#outboxBytes += record.length;
+  }
+
+  onMessages(listener: (messages: readonly In[]) => void): void {
+    this.#listener = listener;
+  }
+
+  onClose(listener: (reason: string) => void): void {
+    this.#closeListeners.push(listener);
+  }
+
+  close(): void {
+    this.#flush();
+    this.#socket.end();
+    this.#closeBecause('closed');
+  }
+
+  #flush(): void {
+    const records = this.#outbox;
+    if (records.length === 0 || this.#closed) return;
+    this.#outbox = [];
+    this.#outboxBytes = 0;
+    const [first] = records;
+    this.#socket.write(records.length === 1 && first !== undefined ? first : Buffer.concat(records));
+  }
+
+  #receive(chunk: Buffer): void {
+    let messages: In[];
+    try {
+      messages = this.#reader.push(chunk);
+    } catch (error) {
+      this.#socket.destroy();
+      this.#closeBecause((error as Error).message);
+      return;
+    }
+    if (messages.length > 0) this.#listener?.(messages);
+  }
+
+  #closeBecause(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of this.#closeListeners) listener(reason);
+  }
+}

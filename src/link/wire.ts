@@ -1,0 +1,116 @@
+import { Packr } from 'msgpackr';
+import type { Key } from '../protocol/topic.ts';
+import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
+
+/**
+ * The link's bytes: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is
+ * no version. Publications, nearly all of the traffic, have a body of fixed fields; everything else is MessagePack.
+ *
+ * publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key,
+ * [u16 length user, u16 length connection id,] data to the record's end.
+ */
+const KIND_PUBLICATION = 1;
+const KIND_OTHER = 2;
+const FLAG_ORIGIN = 1;
+const FLAG_REMOVED = 2;
+const HEADER_BYTES = 5;
+const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
+
+/** A record longer than this is a bug on the other end, not traffic. */
+export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+
+export function encodeRecord(message: ToWorker | ToHub): Buffer {
+  if (message.kind !== 'publication') {
+    const body = packr.pack(message);
+    const record = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+    record.writeUInt32LE(1 + body.length, 0);
+    record[4] = KIND_OTHER;
+    record.set(body, HEADER_BYTES);
+    return record;
+  }
+  message.encoded ??= encodePublication(message);
+  return message.encoded;
+}
+
+function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buffer {
+  const key = item.key ?? '';
+  const user = item.user;
+  const connectionId = item.connectionId ?? '';
+  const originBytes = user === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
+  const length = FIXED_BYTES + key.length + originBytes + item.data.length;
+  const record = Buffer.allocUnsafe(HEADER_BYTES + length);
+  record.writeUInt32LE(1 + length, 0);
+  record[4] = KIND_PUBLICATION;
+  record[5] = (user === undefined ? 0 : FLAG_ORIGIN) | (item.removed ? FLAG_REMOVED : 0);
+  record.writeUInt32LE(topicNumber, 6);
+  record.writeDoubleLE(item.offset, 10);
+  record.writeDoubleLE(prev, 18);
+  record.writeDoubleLE(item.publishedAtMs, 26);
+  record[34] = key.length;
+  let at = 35 + record.write(key, 35, 'latin1');
+  if (user !== undefined) {
+    at = writeText(record, user, at);
+    at = writeText(record, connectionId, at);
+  }
+  record.set(item.data, at);
+  return record;
+}
+
+function writeText(record: Buffer, text: string, at: number): number {
+  const length = record.write(text, at + 2, 'utf8');
+  record.writeUInt16LE(length, at);
+  return at + 2 + length;
+}
+
+function decodePublication(body: Buffer): PublicationMessage {
+  const flags = body[0] as number;
+  const keyEnd = 30 + (body[29] as number);
+  let at = keyEnd;
+  let user: string | undefined;
+  let connectionId: string | undefined;
+  if (flags & FLAG_ORIGIN) {
+    const userEnd = at + 2 + body.readUInt16LE(at);
+    user = body.toString('utf8', at + 2, userEnd);
+    at = userEnd + 2 + body.readUInt16LE(userEnd);
+    connectionId = body.toString('utf8', userEnd + 2, at);
+  }
+  const item: LinkItem = {
+    offset: body.readDoubleLE(5),
+    key: keyEnd === 30 ? null : (body.toString('latin1', 30, keyEnd) as Key),
+    data: body.subarray(at),
+    publishedAtMs: body.readDoubleLE(21),
+    ...(user !== undefined && { user, connectionId: connectionId as string }),
+    ...(flags & FLAG_REMOVED && { removed: true as const }),
+  };
+  return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
+}
+
+/** Cuts a byte stream into messages. Messages keep views into the chunks that they came in. */
+export class RecordReader<In extends ToWorker | ToHub> {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** @throws Error when the stream is not a link's: the link must then be closed */
+  push(chunk: Buffer): In[] {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const messages: In[] = [];
+    let at = 0;
+    while (bytes.length - at >= HEADER_BYTES) {
+      const length = bytes.readUInt32LE(at);
+      if (length > RECORD_BYTES_MAX) throw new Error(`link record of ${length} bytes`);
+      const end = at + 4 + length;
+      if (end > bytes.length) break;
+      messages.push(decodeRecord(bytes[at + 4] as number, bytes.subarray(at + HEADER_BYTES, end)) as In);
+      at = end;
+    }
+    this.#rest = bytes.subarray(at);
+    return messages;
+  }
+}
+
+function decodeRecord(kind: number, body: Buffer): ToWorker | ToHub {
+  if (kind === KIND_PUBLICATION) return decodePublication(body);
+  if (kind === KIND_OTHER) return packr.unpack(body);
+  throw new Error(`unknown link record kind ${kind}`);
+}
