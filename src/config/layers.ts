@@ -1,0 +1,49 @@
+import { convertText } from './convert.ts';
+import { DEFAULT_NAMESPACES } from './schema.ts';
+import { NAME_PLACEHOLDER, type Setting } from './settings.ts';
+import { isPlainObject } from './shape.ts';
+
+/** One value set over what a file says. */
+export interface Assignment {
+  readonly path: string;
+  readonly value: unknown;
+  /** The variable or flag that set it, for error messages. */
+  readonly source: string;
+}
+
+export function assignmentOf(setting: Setting, path: string, value: unknown, source: string): Assignment {
+  return { path, value: typeof value === 'string' ? convertText(setting.shape, value) : value, source };
+}
+
+/**
+ * Sets a value in a raw config. An option of one namespace, where nothing has named namespaces yet, changes the built-in ones. Where
+ * something on the way is no map the value is left out: the check refuses what is there.
+ *
+ * @param raw changed in place; holds only own plain objects
+ */
+export function assign(raw: Record<string, unknown>, assignment: Assignment): void {
+  const segments = assignment.path.split('.');
+  const last = segments.pop() as string;
+  if (segments[0] === 'namespaces') raw.namespaces ??= structuredClone(DEFAULT_NAMESPACES);
+  let at: unknown = raw;
+  for (const segment of segments) {
+    if (!isPlainObject(at)) return;
+    if (!Object.hasOwn(at, segment) || at[segment] === null) define(at, segment, {});
+    at = at[segment];
+  }
+  if (isPlainObject(at)) define(at, last, assignment.value);
+}
+
+/** Whole maps first, then options inside them. */
+export function wholeBeforePart(a: Assignment, b: Assignment): number {
+  return a.path.split('.').length - b.path.split('.').length;
+}
+
+/** Like `target[name] = value`, for names that come from outside: `__proto__` becomes a name like any other. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
+export function isTemplate(setting: Setting): boolean {
+  return setting.path.includes(NAME_PLACEHOLDER);
+}

@@ -1,0 +1,37 @@
+import type { Problem } from './problem.ts';
+import type { Config } from './schema.ts';
+
+const WILDCARDS = new Set(['0.0.0.0', '::', '']);
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The admin API can drain the node; past loopback it must not be open. */
+export function adminNeedsToken({ admin }: Config): Problem[] {
+  if (isLoopback(admin.host) || admin.token !== '') return [];
+  return [{ path: 'admin.host', value: admin.host, expected: 'expected a loopback address, or admin.token to be set' }];
+}
+
+export function portsDiffer({ host, port, admin }: Config): Problem[] {
+  const overlap = host === admin.host || WILDCARDS.has(host) || WILDCARDS.has(admin.host);
+  if (port === 0 || port !== admin.port || !overlap) return [];
+  return [{ path: 'admin.port', value: admin.port, expected: 'expected another port than `port`' }];
+}
+
+/** Origins are compared as browsers send them: no path, no slash at the end, no wildcard. Anything else would match nobody. */
+export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
+  return allowedOrigins
+    .filter((origin) => origin !== 'null' && !/^[a-z][a-z0-9+.-]*:\/\/[^/*\s]+$/.test(origin))
+    .map((value) => ({
+      path: 'allowedOrigins',
+      value,
+      expected: 'expected origins as browsers send them, like https://example.com; leave the list empty to let all in',
+    }));
+}
+
+export function tlsFilesComeTogether({ nats }: Config): Problem[] {
+  if ((nats.tlsCertFile === '') === (nats.tlsKeyFile === '')) return [];
+  const path = nats.tlsCertFile === '' ? 'nats.tlsCertFile' : 'nats.tlsKeyFile';
+  return [{ path, value: '', expected: 'expected a path: nats.tlsCertFile and nats.tlsKeyFile are set together' }];
+}

@@ -1,0 +1,31 @@
+import type { Problem } from './problem.ts';
+import { authKeysAreComplete, authKidsAreUnique, jwksIsUsable } from './relations-auth.ts';
+import { fanoutBoundsNest, payloadsFit, pongComesBeforeNextPing, publishLimitsNest, someNamespace } from './relations-limits.ts';
+import { adminNeedsToken, originsAreOrigins, portsDiffer, tlsFilesComeTogether } from './relations-listen.ts';
+import { natsLoginIsOne, natsUrlsAreUrls, replicasNeedNats } from './relations-nats.ts';
+import type { Config } from './schema.ts';
+import { caseTwins, unusableNamespaces } from './warnings.ts';
+
+/** A rule between settings that each fit the schema alone. Pure; returns what is wrong. */
+export type Relation = (config: Config) => readonly Problem[];
+
+export const RELATIONS: readonly Relation[] = [
+  adminNeedsToken,
+  portsDiffer,
+  originsAreOrigins,
+  natsUrlsAreUrls,
+  natsLoginIsOne,
+  tlsFilesComeTogether,
+  replicasNeedNats,
+  authKeysAreComplete,
+  authKidsAreUnique,
+  jwksIsUsable,
+  pongComesBeforeNextPing,
+  someNamespace,
+  payloadsFit,
+  publishLimitsNest,
+  fanoutBoundsNest,
+];
+
+/** What can run, but surely was not meant. */
+export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [unusableNamespaces, caseTwins];

@@ -1,0 +1,47 @@
+import { CONFIG_SHAPE, mapOf, type Shape } from './shape.ts';
+
+/** One thing that can be set: a leaf of the schema, or a map as a whole. */
+export interface Setting {
+  /** `nats.url`; `<name>` stands for a name chosen by the operator: `namespaces.<name>.durable`. */
+  readonly path: string;
+  /** `STENTOR_NATS_URL`, `STENTOR_NAMESPACES__<name>__DURABLE`. */
+  readonly envName: string;
+  readonly shape: Shape;
+}
+
+export const NAME_PLACEHOLDER = '<name>';
+export const ENV_PREFIX = 'STENTOR_';
+
+/** Every setting, in the schema's order. */
+export const SETTINGS: readonly Setting[] = settingsOf(CONFIG_SHAPE, []);
+
+const settingsByPath = new Map(SETTINGS.map((setting) => [setting.path, setting]));
+
+/** The setting that a concrete path belongs to: `namespaces.chat.durable` → `namespaces.<name>.durable`. */
+export function settingAt(path: string): Setting | undefined {
+  const exact = settingsByPath.get(path);
+  if (exact || !path.startsWith('namespaces.')) return exact;
+  const [map, , ...option] = path.split('.');
+  return settingsByPath.get([map, NAME_PLACEHOLDER, ...option].join('.'));
+}
+
+function settingsOf(shape: Shape, path: readonly string[]): Setting[] {
+  const itself = { path: path.join('.'), envName: envNameOf(path), shape };
+  if (shape.properties) return Object.entries(shape.properties).flatMap(([name, child]) => settingsOf(child, [...path, name]));
+  const map = mapOf(shape);
+  return map ? [itself, ...settingsOf(map.value, [...path, NAME_PLACEHOLDER])] : [itself];
+}
+
+/**
+ * SCREAMING_SNAKE of the path. A chosen name stands between double underscores exactly as it is written in the config: no option has a
+ * double underscore in its own name, so the last one in a variable ends the name, whatever underscores the name itself has.
+ */
+function envNameOf(path: readonly string[]): string {
+  const at = path.indexOf(NAME_PLACEHOLDER);
+  if (at === -1) return ENV_PREFIX + snake(path);
+  return `${ENV_PREFIX}${snake(path.slice(0, at))}__${NAME_PLACEHOLDER}__${snake(path.slice(at + 1))}`;
+}
+
+function snake(path: readonly string[]): string {
+  return path.map((segment) => segment.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_');
+}

@@ -1,0 +1,28 @@
+import type { Config } from './schema.ts';
+
+/** Namespaces that want tokens on a node that can check none. */
+export function unusableNamespaces({ auth, namespaces }: Config): string[] {
+  if (auth.keys.length > 0 || auth.jwksUrl !== '') return [];
+  const names = (filter: (options: Config['namespaces'][string]) => boolean) =>
+    Object.entries(namespaces).flatMap(([name, options]) => (filter(options) ? [name] : []));
+  const hidden = names((options) => !options.public);
+  const mute = names((options) => options.public && options.clientPublish);
+  return [
+    ...(hidden.length > 0
+      ? [`no client can subscribe in ${hidden.join(', ')}: not public, and neither auth.keys nor auth.jwksUrl is set`]
+      : []),
+    ...(mute.length > 0
+      ? [`no client can publish in ${mute.join(', ')}: that takes a token, and neither auth.keys nor auth.jwksUrl is set`]
+      : []),
+  ];
+}
+
+/** `STENTOR_NAMESPACES__SCORES__PUBLIC` makes a namespace SCORES beside `scores`: names are taken as they are written. */
+export function caseTwins({ namespaces }: Config): string[] {
+  const seen = new Map<string, string>();
+  return Object.keys(namespaces).flatMap((name) => {
+    const twin = seen.get(name.toLowerCase());
+    seen.set(name.toLowerCase(), name);
+    return twin === undefined ? [] : [`namespaces ${twin} and ${name} differ in case only`];
+  });
+}

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { isLoopback } from '../../src/config/relations-listen.ts';
+import { problemsOf } from './helpers.ts';
+
+const SECRET = 'a-secret-of-thirty-two-characters!';
+const PEM = '-----BEGIN PUBLIC KEY-----';
+
+/** Refused with one problem; returns its path. */
+function refusedAt(flags: Record<string, unknown>): string {
+  const problems = problemsOf(() => loadConfig({ env: {}, flags }));
+  expect(problems).toHaveLength(1);
+  return problems[0]?.match(/^[^ :]+/)?.[0] ?? '';
+}
+
+function accepted(flags: Record<string, unknown>): boolean {
+  loadConfig({ env: {}, flags });
+  return true;
+}
+
+describe('relations between settings', () => {
+  it('the admin listener needs a token where it is not on loopback', () => {
+    expect(refusedAt({ 'admin.host': '0.0.0.0' })).toBe('admin.host');
+    expect(accepted({ 'admin.host': '0.0.0.0', 'admin.token': 'tell-nobody' })).toBe(true);
+    expect(accepted({ 'admin.host': '::1' })).toBe(true);
+    expect(['localhost', '127.0.0.1', '127.3.2.1', '::1'].every(isLoopback)).toBe(true);
+    expect(['', '::', '10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1'].some(isLoopback)).toBe(false);
+  });
+
+  it('both listeners do not share a port, unless each is given any free one', () => {
+    expect(refusedAt({ port: 9090 })).toBe('admin.port');
+    expect(accepted({ port: 0, 'admin.port': 0 })).toBe(true);
+    expect(accepted({ host: '127.0.0.2', port: 9090 })).toBe(true);
+  });
+
+  it('an allowed origin is one that a browser could send', () => {
+    for (const origin of ['https://a.example/', 'a.example', '*', 'https://*.example'])
+      expect(refusedAt({ allowedOrigins: origin })).toBe('allowedOrigins');
+    expect(accepted({ allowedOrigins: 'https://a.example,http://localhost:3000,null,chrome-extension://abc' })).toBe(true);
+  });
+
+  it('nats.url lists servers', () => {
+    for (const url of ['http://a:1', 'nats://', 'a b', 'a:4222,,b', 'nats://a:4222/x'])
+      expect(refusedAt({ 'nats.url': url })).toBe('nats.url');
+    expect(accepted({ 'nats.url': 'nats://a:4222, tls://u:p@b.example:4222,[::1]:4222,c,wss://d/' })).toBe(true);
+  });
+
+  it('there is one way to log in to NATS', () => {
+    expect(refusedAt({ 'nats.token': 't', 'nats.user': 'u' })).toBe('nats');
+    expect(refusedAt({ 'nats.credsFile': 'f', 'nats.token': 't' })).toBe('nats');
+    expect(refusedAt({ 'nats.password': 'p' })).toBe('nats.user');
+    expect(accepted({ 'nats.user': 'u', 'nats.password': 'p' })).toBe(true);
+  });
+
+  it('a client certificate comes with its key', () => {
+    expect(refusedAt({ 'nats.tlsCertFile': 'c' })).toBe('nats.tlsKeyFile');
+    expect(refusedAt({ 'nats.tlsKeyFile': 'k' })).toBe('nats.tlsCertFile');
+    expect(accepted({ 'nats.tlsCertFile': 'c', 'nats.tlsKeyFile': 'k' })).toBe(true);
+  });
+
+  it('replicas need NATS', () => {
+    expect(refusedAt({ 'nats.streamReplicas': 3 })).toBe('nats.streamReplicas');
+    expect(accepted({ 'nats.streamReplicas': 3, 'nats.url': 'nats://a' })).toBe(true);
+  });
+
+  it('an HS256 key has a secret and no public key', () => {
+    expect(refusedAt({ 'auth.keys': [{ alg: 'HS256' }] })).toBe('auth.keys.0');
+    expect(refusedAt({ 'auth.keys': [{ alg: 'HS256', secret: SECRET, publicKeyPem: PEM }] })).toBe('auth.keys.0');
+    expect(refusedAt({ 'auth.keys': [{ alg: 'HS256', secret: 'short' }] })).toBe('auth.keys.0.secret');
+    expect(accepted({ 'auth.keys': [{ alg: 'HS256', secret: SECRET }] })).toBe(true);
+  });
+
+  it.each(['RS256', 'ES256', 'EdDSA'])('an %s key has exactly one public key and no secret', (alg) => {
+    expect(refusedAt({ 'auth.keys': [{ alg }] })).toBe('auth.keys.0');
+    expect(refusedAt({ 'auth.keys': [{ alg, secret: SECRET }] })).toBe('auth.keys.0');
+    expect(refusedAt({ 'auth.keys': [{ alg, publicKeyPem: PEM, secret: SECRET }] })).toBe('auth.keys.0');
+    expect(refusedAt({ 'auth.keys': [{ alg, publicKeyPem: PEM, publicKeyFile: 'f' }] })).toBe('auth.keys.0');
+    expect(
+      accepted({
+        'auth.keys': [
+          { alg, publicKeyPem: PEM },
+          { alg, publicKeyFile: 'f' },
+        ],
+      }),
+    ).toBe(true);
+  });
+
+  it('two keys do not share a kid', () => {
+    const key = { alg: 'HS256', secret: SECRET };
+    expect(refusedAt({ 'auth.keys': [{ ...key, kid: 'a' }, key, { ...key, kid: 'a' }] })).toBe('auth.keys.2.kid');
+    expect(accepted({ 'auth.keys': [{ ...key, kid: 'a' }, { ...key, kid: 'b' }, key, key] })).toBe(true);
+  });
+
+  it('a JWKS endpoint is an http URL, with algorithms', () => {
+    for (const url of ['ftp://a', 'https://', 'a.example/jwks']) expect(refusedAt({ 'auth.jwksUrl': url })).toBe('auth.jwksUrl');
+    expect(refusedAt({ 'auth.jwksUrl': 'https://a/jwks', 'auth.jwksAlgorithms': '' })).toBe('auth.jwksAlgorithms');
+    expect(accepted({ 'auth.jwksUrl': 'https://a/jwks' })).toBe(true);
+  });
+
+  it('a pong is due before the next ping', () => {
+    expect(refusedAt({ 'heartbeat.pingIntervalMs': 5000 })).toBe('heartbeat.pongTimeoutMs');
+    expect(accepted({ 'heartbeat.pingIntervalMs': 5001 })).toBe(true);
+  });
+
+  it('there is one namespace at least', () => {
+    expect(refusedAt({ namespaces: {} })).toBe('namespaces');
+  });
+
+  it('a payload fits a client’s message where clients publish', () => {
+    expect(refusedAt({ 'limits.messageBytesMax': 1000 })).toBe('namespaces.chat.maxPayloadBytes');
+    expect(accepted({ 'limits.messageBytesMax': 1000, 'namespaces.chat.clientPublish': false })).toBe(true);
+    expect(accepted({ 'limits.messageBytesMax': 1000, 'namespaces.chat.maxPayloadBytes': 1000 })).toBe(true);
+  });
+
+  it.each([
+    ['limits.sendBufferLimitBytes', 65_536],
+    ['limits.ringBytesMax', 65_536],
+    ['namespaces.scores.history.maxBytes', 65_536],
+    ['memory.maxBytes', 65_536],
+  ])('a payload fits %s', (bound, bytes) => {
+    const big = { 'namespaces.scores.maxPayloadBytes': 65_537 };
+    expect(refusedAt({ ...big, [bound]: bytes })).toBe('namespaces.scores.maxPayloadBytes');
+    expect(accepted({ ...big, [bound]: 65_537 })).toBe(true);
+  });
+
+  it('history and memory do not bound what is not kept there', () => {
+    const big = { 'namespaces.user.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536, 'namespaces.user.history.maxBytes': 65_536 };
+    expect(accepted(big)).toBe(true);
+    expect(accepted({ 'nats.url': 'nats://a', 'namespaces.scores.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536 })).toBe(true);
+  });
+
+  it('one connection does not get more publishes in flight than the node', () => {
+    expect(refusedAt({ 'limits.publishesInFlightMax': 63 })).toBe('limits.publishesPerConnectionMax');
+    expect(accepted({ 'limits.publishesInFlightMax': 64 })).toBe(true);
+  });
+
+  it('the fan-out’s bounds nest', () => {
+    expect(refusedAt({ 'fanout.loopGapMinMs': 10.5 })).toBe('fanout.loopGapMinMs');
+    expect(accepted({ 'fanout.loopGapMinMs': 10 })).toBe(true);
+    expect(refusedAt({ 'fanout.workerRingBytesMax': 4_194_303 })).toBe('limits.ringBytesMax');
+    expect(accepted({ 'fanout.workerRingBytesMax': 4_194_304 })).toBe(true);
+  });
+});
+
+describe('warnings', () => {
+  const warningsOf = (flags: Record<string, unknown>) => loadConfig({ env: {}, flags }).warnings;
+
+  it('names the namespaces that nobody can use without auth keys', () => {
+    expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
+    expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([
+      'no client can publish in a: that takes a token, and neither auth.keys nor auth.jwksUrl is set',
+    ]);
+  });
+
+  it('says nothing where tokens can be checked, or none are needed', () => {
+    expect(warningsOf({ 'auth.keys': [{ alg: 'HS256', secret: SECRET }] })).toEqual([]);
+    expect(warningsOf({ 'auth.jwksUrl': 'https://a/jwks' })).toEqual([]);
+    expect(warningsOf({ namespaces: { a: { public: true } } })).toEqual([]);
+  });
+
+  it('names namespaces that differ in case only', () => {
+    expect(warningsOf({ namespaces: { a: { public: true }, A: { public: true } } })).toEqual(['namespaces a and A differ in case only']);
+  });
+});
