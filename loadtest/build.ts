@@ -1,0 +1,39 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const OUT = join(ROOT, '.cache', 'loadtest');
+
+const CHILDREN = {
+  swarm: 'loadtest/swarm/main.ts',
+  uws: 'loadtest/servers/uws-main.ts',
+  'uws-nats': 'loadtest/servers/uws-nats-main.ts',
+  ws: 'loadtest/servers/ws-main.ts',
+  socketio: 'loadtest/servers/socketio-main.ts',
+  'nats-feeder': 'loadtest/servers/nats-feeder-main.ts',
+  'centrifugo-feeder': 'loadtest/servers/centrifugo-feeder-main.ts',
+} as const;
+
+export type ChildName = keyof typeof CHILDREN;
+
+/** Builds the child processes to plain JavaScript: what is measured must run no TypeScript loader. */
+export async function buildChildren(): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: CHILDREN,
+    outdir: OUT,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    packages: 'external',
+    external: [join(ROOT, 'dist/*')],
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+  });
+}
+
+export function childScript(name: ChildName): string {
+  return join(OUT, `${name}.mjs`);
+}

@@ -1,0 +1,71 @@
+/**
+ * The stamp that every publication carries: `@#`, key (4 digits), sequence (10), scheduled send time in µs (16). All of it is ASCII, so
+ * JSON, MessagePack and every peer's envelope carry it unchanged, and a client finds it by two bytes without decoding anything.
+ */
+export const STAMP_BYTES = 32;
+export const MARK_0 = 0x40;
+export const MARK_1 = 0x23;
+export const MARK = Buffer.from([MARK_0, MARK_1]);
+
+const KEY_AT = 2;
+const SEQUENCE_AT = 6;
+const TIME_AT = 16;
+const KEY_DIGITS = 4;
+const SEQUENCE_DIGITS = 10;
+const TIME_DIGITS = 16;
+
+/** Keys fit four digits. */
+export const KEYS_MAX = 10_000;
+const BEFORE = '{"m":"';
+const BETWEEN = '","p":"';
+const AFTER = '"}';
+export const PAYLOAD_BYTES_MIN = BEFORE.length + STAMP_BYTES + BETWEEN.length + AFTER.length;
+
+/** Makes JSON payloads of one size: an object that holds a stamp and padding. */
+export class PayloadMaker {
+  readonly #template: Buffer;
+
+  constructor(payloadBytes: number) {
+    if (payloadBytes < PAYLOAD_BYTES_MIN) throw new RangeError(`a payload has ${PAYLOAD_BYTES_MIN} bytes at least, not ${payloadBytes}`);
+    const stamp = `@#${'0'.repeat(STAMP_BYTES - 2)}`;
+    this.#template = Buffer.from(BEFORE + stamp + BETWEEN + 'x'.repeat(payloadBytes - PAYLOAD_BYTES_MIN) + AFTER, 'latin1');
+  }
+
+  /** A new buffer each time, since a bus may keep what it was given. */
+  make(key: number, sequence: number, timeUs: number): Buffer {
+    const payload = Buffer.from(this.#template);
+    const at = BEFORE.length;
+    writeDigits(payload, at + KEY_AT, KEY_DIGITS, key);
+    writeDigits(payload, at + SEQUENCE_AT, SEQUENCE_DIGITS, sequence);
+    writeDigits(payload, at + TIME_AT, TIME_DIGITS, Math.round(timeUs));
+    return payload;
+  }
+}
+
+/** @param at index of the stamp's first byte, here and below */
+export function keyAt(bytes: Uint8Array, at: number): number {
+  return readDigits(bytes, at + KEY_AT, KEY_DIGITS);
+}
+
+export function sequenceAt(bytes: Uint8Array, at: number): number {
+  return readDigits(bytes, at + SEQUENCE_AT, SEQUENCE_DIGITS);
+}
+
+export function timeUsAt(bytes: Uint8Array, at: number): number {
+  return readDigits(bytes, at + TIME_AT, TIME_DIGITS);
+}
+
+function writeDigits(bytes: Uint8Array, at: number, digits: number, value: number): void {
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = Math.floor(rest / 10);
+    bytes[i] = 0x30 + (rest - next * 10);
+    rest = next;
+  }
+}
+
+function readDigits(bytes: Uint8Array, at: number, digits: number): number {
+  let value = 0;
+  for (let i = at; i < at + digits; i++) value = value * 10 + (bytes[i]! - 0x30);
+  return value;
+}

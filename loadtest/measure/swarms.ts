@@ -1,0 +1,85 @@
+import { childScript } from '../build.ts';
+import { Child } from '../core/rpc.ts';
+import type { RunningServer } from '../servers/server.ts';
+import type { ConnectReport, SwarmSettings, WindowReport } from '../swarm/settings.ts';
+import type { Group } from './types.ts';
+
+/** Below the limit of 20,000 descriptors a process. */
+const CONNECTIONS_PER_PROCESS_MAX = 17_000;
+/** Latencies of about so many members of a group are kept. */
+const SAMPLED_MEMBERS = 500;
+const IN_FLIGHT_MAX = 128;
+
+export interface SwarmOptions {
+  readonly payloadBytes: number;
+  readonly everyLatency: boolean;
+  readonly keys: number;
+  readonly maxRateHz?: number;
+}
+
+/** The processes that hold one group's connections; small groups get one of their own, so that a big one's reads do not delay theirs. */
+export class GroupSwarm {
+  readonly group: Group;
+  readonly #children: Child[] = [];
+  readonly #settings: SwarmSettings[] = [];
+
+  constructor(server: RunningServer, group: Group, options: SwarmOptions) {
+    this.group = group;
+    const sampleEvery = options.everyLatency ? 1 : Math.max(1, Math.floor(group.members / SAMPLED_MEMBERS));
+    for (const { port, count } of share(group.members, server.ports)) {
+      this.#children.push(new Child(`swarm ${group.name} ${this.#children.length}`, childScript('swarm')));
+      this.#settings.push({
+        count,
+        port,
+        dialect: server.dialect,
+        subscription: { topic: group.topic, ...(options.maxRateHz === undefined ? {} : { maxRateHz: options.maxRateHz }) },
+        sampleEvery,
+        keys: options.keys,
+        payloadBytes: options.payloadBytes,
+        inFlightMax: IN_FLIGHT_MAX,
+      });
+    }
+  }
+
+  get first(): Child {
+    return this.#children[0]!;
+  }
+
+  /** @throws Error when not every member is subscribed */
+  async connect(): Promise<readonly ConnectReport[]> {
+    const reports: ConnectReport[] = [];
+    for (const [i, child] of this.#children.entries()) {
+      const report = await child.call<ConnectReport>('connect', this.#settings[i]);
+      reports.push(report);
+      if (report.closed > 0) throw new Error(`${report.closed} of ${this.#settings[i]!.count} connections failed: ${report.refusal}`);
+    }
+    return reports;
+  }
+
+  /** @param sequence what every member now expects; -1: as it stands */
+  async openWindow(sequence: number): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.call('openWindow', { sequence })));
+  }
+
+  closeWindow(sequence: number, idleMs: number): Promise<readonly WindowReport[]> {
+    return Promise.all(this.#children.map((child) => child.call<WindowReport>('closeWindow', { sequence, idleMs })));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop()));
+  }
+}
+
+/** Spreads members over ports, and over processes where one can't hold them. */
+export function share(members: number, ports: readonly number[]): { port: number; count: number }[] {
+  return ports.flatMap((port, i) => {
+    let rest = Math.floor(members / ports.length) + (i < members % ports.length ? 1 : 0);
+    const shares: { port: number; count: number }[] = [];
+    while (rest > 0) {
+      const count = Math.min(rest, CONNECTIONS_PER_PROCESS_MAX);
+      shares.push({ port, count });
+      rest -= count;
+    }
+    return shares;
+  });
+}

@@ -1,0 +1,68 @@
+/** Members of one topic and the feed that it gets. */
+export interface Group {
+  /** `all`, `big` or `probe`: the name in tables. */
+  readonly name: string;
+  readonly topic: string;
+  readonly members: number;
+  readonly ratePerSecond: number;
+  readonly burst: number;
+}
+
+export interface WindowSpec {
+  readonly groups: readonly Group[];
+  readonly nodes: number;
+  readonly workers: number;
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  readonly payloadBytes: number;
+  /** Latencies of every delivery, not of a sample: for the time to the very last member. */
+  readonly everyLatency: boolean;
+  readonly countSends: boolean;
+}
+
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** [percentile, ms] pairs, for the chart. */
+  readonly curve: readonly (readonly [number, number])[];
+}
+
+export interface GroupResult {
+  readonly name: string;
+  readonly members: number;
+  readonly published: number;
+  readonly delivered: number;
+  readonly latency: Latency;
+}
+
+export interface SendCount {
+  readonly tool: 'perf' | 'strace';
+  /** By system call: sendto, sendmsg, write, writev. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly perDelivery: number;
+}
+
+/** One run of one server: the unit of a pair. */
+export interface RunResult {
+  readonly server: string;
+  readonly pair: number;
+  /** Empty: the run counts. Else why it does not. */
+  readonly invalid: string;
+  readonly groups: readonly GroupResult[];
+  readonly deliveries: number;
+  readonly cpuSeconds: number;
+  readonly cpuPerDeliveryUs: number;
+  /** From the first publication's schedule to the last delivery seen. */
+  readonly elapsedMs: number;
+  /** Of one core. */
+  readonly serverCpuShare: number;
+  readonly swarmCpuShare: number;
+  readonly feedLatenessMaxMs: number;
+  readonly residentMiB: number;
+  readonly sends?: SendCount;
+  /** Figures that only one scenario has. */
+  readonly extra?: Readonly<Record<string, number>>;
+}

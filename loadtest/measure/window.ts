@@ -1,0 +1,94 @@
+import { nowUs } from '../core/clock.ts';
+import { type FeedPlan, publicationsIn, type TopicFeed } from '../core/feed.ts';
+import { cpuSeconds, processTree, residentBytes } from '../core/proc.ts';
+import type { RunningServer } from '../servers/server.ts';
+import type { WindowReport } from '../swarm/settings.ts';
+import { mergeHistograms, toLatency } from './latency.ts';
+import { startSendCount } from './send-counter.ts';
+import type { GroupSwarm } from './swarms.ts';
+import type { GroupResult, RunResult, SendCount, WindowSpec } from './types.ts';
+
+/** A window ends when nothing has come for so long: far above the distance of two publications, and above a stalled server's worst. */
+const IDLE_MS = 10_000;
+/** Publications start a little after the plan is made, so that the first is not late already. */
+const LEAD_US = 200_000;
+
+export interface Window {
+  readonly server: RunningServer;
+  readonly swarms: readonly GroupSwarm[];
+  /** Next sequence by topic; advanced by each window. */
+  readonly sequences: Map<string, number>;
+}
+
+/** Feeds a warm-up, then the measured window, and waits until every member has everything. */
+export async function measureWindow(window: Window, spec: WindowSpec): Promise<Omit<RunResult, 'server' | 'pair'>> {
+  if (spec.warmupMs > 0) await feedAll(window, spec, spec.warmupMs);
+  const pids = processTree(window.server.pids);
+  const sends = spec.countSends ? await startSendCount(pids) : undefined;
+  const cpuBefore = cpuSeconds(pids);
+  const fed = await feedAll(window, spec, spec.durationMs);
+  const cpu = cpuSeconds(pids) - cpuBefore;
+  const deliveries = fed.groups.reduce((sum, group) => sum + group.delivered, 0);
+  const calls = await sends?.stop();
+  return {
+    invalid: fed.invalid,
+    groups: fed.groups,
+    deliveries,
+    cpuSeconds: cpu,
+    cpuPerDeliveryUs: (cpu * 1e6) / Math.max(1, deliveries),
+    elapsedMs: fed.elapsedMs,
+    serverCpuShare: (cpu * 1000) / fed.elapsedMs,
+    swarmCpuShare: fed.swarmCpuShare,
+    feedLatenessMaxMs: fed.latenessMaxMs,
+    residentMiB: residentBytes(pids) / 2 ** 20,
+    ...(sends === undefined || calls === undefined ? {} : { sends: toSendCount(sends.tool, calls, deliveries) }),
+  };
+}
+
+interface Fed {
+  readonly groups: readonly GroupResult[];
+  readonly invalid: string;
+  readonly elapsedMs: number;
+  readonly swarmCpuShare: number;
+  readonly latenessMaxMs: number;
+}
+
+async function feedAll({ server, swarms, sequences }: Window, spec: WindowSpec, durationMs: number): Promise<Fed> {
+  const topics: TopicFeed[] = spec.groups.map(({ topic, ratePerSecond, burst }) => {
+    return { topic, ratePerSecond, burst, keys: 0, firstSequence: sequences.get(topic) ?? 0 };
+  });
+  await Promise.all(swarms.map((swarm, i) => swarm.openWindow(topics[i]!.firstSequence)));
+  const plan: FeedPlan = { topics, startAtUs: nowUs() + LEAD_US, durationMs, payloadBytes: spec.payloadBytes };
+  const ends = topics.map((feed) => feed.firstSequence + publicationsIn(feed, durationMs));
+  const feeding = server.feed(plan);
+  const [feed, reports] = await Promise.all([feeding, Promise.all(swarms.map((swarm, i) => swarm.closeWindow(ends[i]!, IDLE_MS)))]);
+  for (const [i, { topic }] of topics.entries()) sequences.set(topic, ends[i]!);
+  return {
+    groups: spec.groups.map((group, i) => toGroupResult(group, ends[i]! - topics[i]!.firstSequence, reports[i]!)),
+    invalid: whyInvalid(spec, reports),
+    elapsedMs: (nowUs() - plan.startAtUs) / 1000,
+    swarmCpuShare: Math.max(...reports.flat().map(({ cpuShare }) => cpuShare)),
+    latenessMaxMs: feed.latenessMaxUs / 1000,
+  };
+}
+
+function toGroupResult(group: WindowSpec['groups'][number], published: number, reports: readonly WindowReport[]): GroupResult {
+  const delivered = reports.reduce((sum, report) => sum + report.delivered, 0);
+  const latency = toLatency(mergeHistograms(reports.map((report) => report.latency)));
+  return { name: group.name, members: group.members, published, delivered, latency };
+}
+
+function whyInvalid(spec: WindowSpec, reports: readonly (readonly WindowReport[])[]): string {
+  const reasons = spec.groups.flatMap((group, i) => {
+    const total = (name: 'behind' | 'skipped' | 'repeated' | 'closed') => reports[i]!.reduce((sum, report) => sum + report[name], 0);
+    const found = (['behind', 'skipped', 'repeated', 'closed'] as const).filter((name) => total(name) > 0);
+    const refusal = reports[i]!.find((report) => report.refusal !== '')?.refusal ?? '';
+    return found.length === 0 ? [] : [`${group.name}: ${found.map((name) => `${total(name)} ${name}`).join(', ')} ${refusal}`.trim()];
+  });
+  return reasons.join('; ');
+}
+
+function toSendCount(tool: SendCount['tool'], calls: Record<string, number>, deliveries: number): SendCount {
+  const all = Object.values(calls).reduce((sum, count) => sum + count, 0);
+  return { tool, calls, perDelivery: all / Math.max(1, deliveries) };
+}

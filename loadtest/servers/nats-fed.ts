@@ -1,0 +1,66 @@
+import { childScript } from '../build.ts';
+import type { FeedPlan, FeedResult } from '../core/feed.ts';
+import { Child } from '../core/rpc.ts';
+import { type NatsServer, natsProgram, startNatsServer } from './nats-server.ts';
+import type { Listening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
+
+/** A nats-server and the producer that feeds it. */
+export interface NatsFeed {
+  readonly server: NatsServer;
+  feed(plan: FeedPlan): Promise<FeedResult>;
+  flood(flood: { topic: string; count: number; payloadBytes: number }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startNatsFeed(): Promise<NatsFeed> {
+  const server = await startNatsServer();
+  const feeder = new Child('nats-feeder', childScript('nats-feeder'));
+  await feeder.call('start', { natsUrl: server.url });
+  return {
+    server,
+    feed: (plan) => feeder.call('feed', plan),
+    flood: (flood) => feeder.call('flood', flood),
+    async stop() {
+      await feeder.stop();
+      await server.stop();
+    },
+  };
+}
+
+export function natsMissing(): string | undefined {
+  return natsProgram() === undefined ? 'no nats-server: set $NATS_SERVER or put one on the PATH' : undefined;
+}
+
+/** Bare uWS behind the bare NATS client, one process a node. */
+export const uwsNats: ServerUnderTest = {
+  name: 'uws-nats',
+  title: 'bare uWS, fed by the bare NATS client',
+  missing: natsMissing,
+  async start({ nodes }: StartSettings): Promise<RunningServer> {
+    const nats = await startNatsFeed();
+    const processes = Array.from({ length: nodes }, (_, i) => new Child(`uws-nats ${i}`, childScript('uws-nats')));
+    const listening = await Promise.all(processes.map((process) => process.call<Listening>('start', { natsUrl: nats.server.url })));
+    return {
+      dialect: 'plain',
+      ports: listening.map(({ port }) => port),
+      pids: processes.map(({ pid }) => pid),
+      feed: nats.feed,
+      async stop() {
+        await Promise.all(processes.map((process) => process.stop()));
+        await nats.stop();
+      },
+    };
+  },
+};
+
+/** NATS's own WebSocket listener: here the nats-server is what is measured. */
+export const natsWebSocket: ServerUnderTest = {
+  name: 'nats-ws',
+  title: 'NATS WebSocket listener',
+  missing: natsMissing,
+  async start({ nodes }: StartSettings): Promise<RunningServer> {
+    if (nodes !== 1) throw new Error('nats-ws runs as one server here');
+    const nats = await startNatsFeed();
+    return { dialect: 'nats', ports: [nats.server.webSocketPort], pids: [nats.server.pid], feed: nats.feed, stop: nats.stop };
+  },
+};

@@ -1,0 +1,37 @@
+import type { FeedPlan, FeedResult } from '../core/feed.ts';
+import type { DialectName } from '../swarm/dialects.ts';
+
+/** One kind of server, as the scenarios see it. Each runs in processes of its own. */
+export interface ServerUnderTest {
+  readonly name: string;
+  /** For tables and charts. */
+  readonly title: string;
+  /** Why it can't run here; undefined: it can. */
+  missing(): string | undefined;
+  start(settings: StartSettings): Promise<RunningServer>;
+}
+
+export interface StartSettings {
+  /** Server processes or nodes, each with a port of its own; those of more than one are joined by NATS. */
+  readonly nodes: number;
+  /** Workers of a Stentor node; others have no such thing. */
+  readonly workers: number;
+  /** Publications carry keys, and the latest per key is the topic's state, where a server knows of keys. */
+  readonly keyed: boolean;
+}
+
+export interface RunningServer {
+  readonly dialect: DialectName;
+  /** By node. */
+  readonly ports: readonly number[];
+  /** Roots of what is measured: their children count too, the feeder and NATS do not (but for NATS as a server under test). */
+  readonly pids: readonly number[];
+  /** Publishes the plan and resolves when the last publication was handed over. */
+  feed(plan: FeedPlan): Promise<FeedResult>;
+  stop(): Promise<void>;
+}
+
+/** What the peers' processes answer to `start`. */
+export interface Listening {
+  readonly port: number;
+}

@@ -1,0 +1,101 @@
+import { pack, unpack } from 'msgpackr';
+import { clientFrame, OPCODE } from './frames.ts';
+
+/** What a frame without items asks of the client. */
+export type Reaction =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'reply'; readonly frames: readonly Buffer[] }
+  | { readonly kind: 'lagged'; readonly skipped: number }
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** How a client of one kind of server subscribes; the counting of items is the same for all. */
+export interface Dialect {
+  readonly path: string;
+  readonly subprotocol?: string;
+  /** Sent as soon as the WebSocket is open. */
+  hello(subscription: Subscription): readonly Buffer[];
+  control(payload: Buffer, subscription: Subscription): Reaction;
+}
+
+export interface Subscription {
+  readonly topic: string;
+  readonly maxRateHz?: number;
+}
+
+export type DialectName = 'stentor' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
+
+const NONE: Reaction = { kind: 'none' };
+const READY: Reaction = { kind: 'ready' };
+
+function text(message: string): Buffer {
+  return clientFrame(OPCODE.text, Buffer.from(message));
+}
+
+const stentor: Dialect = {
+  path: '/ws',
+  subprotocol: 'stentor.v1.msgpack',
+  hello({ topic, maxRateHz }) {
+    const message = { type: 'subscribe', id: 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) };
+    return [clientFrame(OPCODE.binary, pack(message))];
+  },
+  control(payload) {
+    const message = unpack(payload) as { type: string; code?: string; message?: string; skipped?: number };
+    if (message.type === 'subscribed') return READY;
+    if (message.type === 'error') return { kind: 'refused', why: `${message.code}: ${message.message}` };
+    if (message.type === 'lagged') return { kind: 'lagged', skipped: message.skipped ?? 0 };
+    return NONE;
+  },
+};
+
+/** Bare uWS and `ws` as the servers of this folder set them up. */
+const plain: Dialect = {
+  path: '/',
+  hello: ({ topic }) => [text(`sub ${topic}`)],
+  control: (payload) => (payload.toString('latin1') === 'ok' ? READY : NONE),
+};
+
+const socketio: Dialect = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  hello: () => [],
+  control(payload, { topic }) {
+    const message = payload.toString('latin1');
+    if (message.startsWith('0{')) return { kind: 'reply', frames: [text('40')] };
+    if (message.startsWith('40{')) return { kind: 'reply', frames: [text(`42${JSON.stringify(['sub', topic])}`)] };
+    if (message === '2') return { kind: 'reply', frames: [text('3')] };
+    return message === '42["ok"]' ? READY : NONE;
+  },
+};
+
+const nats: Dialect = {
+  path: '/',
+  hello({ topic }) {
+    const lines = ['CONNECT {"verbose":false,"pedantic":false,"headers":true,"protocol":1}', `SUB ${natsSubject(topic)} 1`, 'PING', ''];
+    return [clientFrame(OPCODE.binary, Buffer.from(lines.join('\r\n')))];
+  },
+  control(payload) {
+    const message = payload.toString('latin1');
+    if (message.includes('-ERR')) return { kind: 'refused', why: message.trim() };
+    if (message.includes('PONG')) return READY;
+    if (message.includes('PING')) return { kind: 'reply', frames: [clientFrame(OPCODE.binary, Buffer.from('PONG\r\n'))] };
+    return NONE;
+  },
+};
+
+const centrifugo: Dialect = {
+  path: '/connection/websocket',
+  hello: ({ topic }) => [text(`{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":${JSON.stringify(topic)}}}`)],
+  control(payload) {
+    const message = payload.toString('latin1');
+    if (message.includes('"error"')) return { kind: 'refused', why: message.trim() };
+    if (message.includes('"id":2')) return READY;
+    return message.trim() === '{}' ? { kind: 'reply', frames: [text('{}')] } : NONE;
+  },
+};
+
+export const DIALECTS: Record<DialectName, Dialect> = { stentor, plain, socketio, nats, centrifugo };
+
+/** Where producers publish a topic: the same subject for Stentor, the bare NATS client, and NATS's own listener. */
+export function natsSubject(topic: string): string {
+  return `feed.${topic}`;
+}

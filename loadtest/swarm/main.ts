@@ -1,0 +1,72 @@
+import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { nowUs } from '../core/clock.ts';
+import { serveCalls } from '../core/rpc.ts';
+import type { ConnectReport, SwarmSettings, WindowReport } from './settings.ts';
+import { Swarm } from './swarm.ts';
+
+/** How often the end of a window is looked for: short against a window, long against the work of looking. */
+const POLL_MS = 20;
+
+let swarm: Swarm | undefined;
+let windowStart = { atUs: 0, cpu: process.cpuUsage() };
+
+function running(): Swarm {
+  if (swarm === undefined) throw new Error('connect first');
+  return swarm;
+}
+
+async function connect(settings: SwarmSettings): Promise<ConnectReport> {
+  const startUs = nowUs();
+  swarm = new Swarm(settings);
+  await swarm.connect();
+  const joins = [...swarm.joinUs].filter((us) => us > 0).sort((a, b) => a - b);
+  const at = (share: number) => (joins[Math.min(joins.length - 1, Math.floor(joins.length * share))] ?? 0) / 1000;
+  const joinMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { ready: swarm.ready, closed: swarm.closed, refusal: swarm.refusal, elapsedMs: (nowUs() - startUs) / 1000, joinMs };
+}
+
+function openWindow({ sequence }: { sequence: number }): void {
+  const { tally } = running();
+  tally.resetWindow();
+  if (sequence >= 0) tally.nextSequence.fill(sequence);
+  windowStart = { atUs: nowUs(), cpu: process.cpuUsage() };
+}
+
+/** Resolves when every connection has everything before `sequence`, or when nothing has come for `idleMs`. */
+async function closeWindow({ sequence, idleMs, first = 0 }: { sequence: number; idleMs: number; first?: number }): Promise<WindowReport> {
+  const { tally } = running();
+  let delivered = tally.delivered;
+  let changedAtUs = nowUs();
+  while (running().behind(sequence, first) > 0) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (tally.delivered === delivered && nowUs() - changedAtUs > idleMs * 1000) break;
+    if (tally.delivered !== delivered) changedAtUs = nowUs();
+    delivered = tally.delivered;
+  }
+  return report(running().behind(sequence, first));
+}
+
+function report(behind: number): WindowReport {
+  const { tally, closed, refusal } = running();
+  const cpu = process.cpuUsage(windowStart.cpu);
+  const cpuShare = (cpu.user + cpu.system) / (nowUs() - windowStart.atUs);
+  const { delivered, skipped, repeated } = tally;
+  return { delivered, skipped, repeated, behind, closed, refusal, cpuShare, latency: encodeIntoCompressedBase64(tally.latency) };
+}
+
+serveCalls(
+  {
+    connect,
+    openWindow,
+    closeWindow,
+    pause: ({ first, count }: { first: number; count: number }) => running().pause(first, count),
+    resume: ({ first, count }: { first: number; count: number }) => running().resume(first, count),
+    /** How slow readers ended: their state per key, and what they were told. */
+    slowReport: ({ first, count, keys }: { first: number; count: number; keys: number }) => {
+      const { tally, lagged, ready } = running();
+      const states = Array.from({ length: count }, (_, i) => [...tally.lastByKey.subarray((first + i) * keys, (first + i + 1) * keys)]);
+      return { states, lagged: [...lagged.subarray(first, first + count)], ready };
+    },
+  },
+  () => swarm?.destroy(),
+);

@@ -1,0 +1,39 @@
+import type { DialectName, Subscription } from './dialects.ts';
+
+/** What one swarm process is told to open. */
+export interface SwarmSettings {
+  readonly count: number;
+  readonly port: number;
+  /** Default: the dialect's. */
+  readonly path?: string;
+  readonly dialect: DialectName;
+  readonly subscription: Subscription;
+  readonly sampleEvery: number;
+  readonly keys: number;
+  readonly payloadBytes: number;
+  /** Connections being opened at once. */
+  readonly inFlightMax: number;
+}
+
+export interface ConnectReport {
+  readonly ready: number;
+  readonly closed: number;
+  readonly refusal: string;
+  readonly elapsedMs: number;
+  /** From each connection's start to its confirmed subscription. */
+  readonly joinMs: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+export interface WindowReport {
+  readonly delivered: number;
+  readonly skipped: number;
+  readonly repeated: number;
+  /** Connections that did not get everything. */
+  readonly behind: number;
+  readonly closed: number;
+  readonly refusal: string;
+  /** Of one core, while the window was open. */
+  readonly cpuShare: number;
+  /** HdrHistogram V2, compressed, base64; microseconds. */
+  readonly latency: string;
+}

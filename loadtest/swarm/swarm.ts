@@ -1,0 +1,213 @@
+import net from 'node:net';
+import { nowUs } from '../core/clock.ts';
+import { ChunkMemo } from './chunk-memo.ts';
+import { DIALECTS, type Dialect } from './dialects.ts';
+import { clientFrame, type FrameSink, OPCODE, walkFrames } from './frames.ts';
+import { readUpgradeAnswer, upgradeRequest } from './handshake.ts';
+import type { SwarmSettings } from './settings.ts';
+import { ANY_SEQUENCE, Tally } from './tally.ts';
+
+const CHUNK_BYTES_MAX = 65_536;
+/** A frame may lie across chunks; anything longer than this is not a frame of a server under test. */
+const SCRATCH_BYTES = 4_194_304;
+/** Ephemeral ports for one destination run out at 28,000, and their search gets slow well before: Linux looks at even ones first. */
+const CONNECTIONS_PER_ADDRESS = 8000;
+
+const STATE = { idle: 0, upgrading: 1, open: 2, ready: 3, closed: 4 } as const;
+
+/** Very many WebSocket clients on raw sockets in one process: one shared read buffer, no objects per message. */
+export class Swarm implements FrameSink {
+  readonly tally: Tally;
+  readonly settings: SwarmSettings;
+  ready = 0;
+  closed = 0;
+  /** What the server said it left out (`lagged`), summed, by connection. */
+  readonly lagged: Float64Array;
+  /** From the start of each connection to its confirmed subscription. */
+  readonly joinUs: Float64Array;
+  refusal = '';
+  readonly #dialect: Dialect;
+  readonly #sockets: net.Socket[] = [];
+  readonly #states: Uint8Array;
+  readonly #carries: (Buffer | undefined)[] = [];
+  readonly #chunk = Buffer.alloc(CHUNK_BYTES_MAX);
+  readonly #scratch = Buffer.alloc(SCRATCH_BYTES);
+  readonly #memo = new ChunkMemo(CHUNK_BYTES_MAX);
+  /** The connection whose bytes are being walked, the time they were read, and whether all frames were items. */
+  #current = 0;
+  #readAtUs = 0;
+  #onlyItems = true;
+  #onSettled: () => void = () => {};
+
+  constructor(settings: SwarmSettings) {
+    this.settings = settings;
+    this.#dialect = DIALECTS[settings.dialect];
+    this.tally = new Tally({ ...settings, connections: settings.count });
+    this.#states = new Uint8Array(settings.count);
+    this.lagged = new Float64Array(settings.count);
+    this.joinUs = new Float64Array(settings.count);
+  }
+
+  /** Opens every connection, `inFlightMax` at a time, and resolves when all are subscribed or closed. */
+  connect(): Promise<void> {
+    const { count, inFlightMax } = this.settings;
+    return new Promise((resolve) => {
+      let opened = 0;
+      const openMore = () => {
+        while (opened < count && opened - this.ready - this.closed < inFlightMax) this.#open(opened++);
+        if (this.ready + this.closed >= count) resolve();
+      };
+      this.#onSettled = openMore;
+      openMore();
+    });
+  }
+
+  /** Stops reading: the kernel's buffers fill, then the server's. */
+  pause(first: number, count: number): void {
+    for (const socket of this.#sockets.slice(first, first + count)) socket.pause();
+  }
+
+  resume(first: number, count: number): void {
+    for (const socket of this.#sockets.slice(first, first + count)) socket.resume();
+  }
+
+  /** Connections, from the `first` on, that have not got everything before `sequence`. */
+  behind(sequence: number, first: number): number {
+    const next = this.tally.nextSequence;
+    let behind = 0;
+    for (let i = first; i < next.length; i++) if (next[i]! < sequence) behind++;
+    return behind;
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    const connection = this.#current;
+    if (this.#states[connection] === STATE.ready && this.tally.count(connection, bytes, start, end, this.#readAtUs) > 0) return;
+    this.#onlyItems = false;
+    this.#react(connection, bytes.subarray(start, end));
+  }
+
+  ping(bytes: Buffer, start: number, end: number): void {
+    this.#onlyItems = false;
+    this.#sockets[this.#current]?.write(clientFrame(OPCODE.pong, bytes.subarray(start, end)));
+  }
+
+  close(bytes: Buffer, start: number, end: number): void {
+    this.#onlyItems = false;
+    if (end - start >= 2) this.refusal ||= `closed with ${bytes.readUInt16BE(start)} ${bytes.toString('utf8', start + 2, end)}`;
+    this.#sockets[this.#current]?.destroy();
+  }
+
+  #open(connection: number): void {
+    const { port, path = this.#dialect.path } = this.settings;
+    const host = `127.0.0.${1 + Math.floor(connection / CONNECTIONS_PER_ADDRESS)}`;
+    const startedUs = nowUs();
+    this.joinUs[connection] = -startedUs;
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      onread: {
+        buffer: this.#chunk,
+        callback: (length: number) => {
+          this.#read(connection, length);
+          return true;
+        },
+      },
+    });
+    this.#sockets[connection] = socket;
+    this.#states[connection] = STATE.upgrading;
+    socket.once('connect', () => socket.write(upgradeRequest(`${host}:${port}`, path, this.#dialect.subprotocol)));
+    socket.once('error', (error) => {
+      this.refusal ||= error.message;
+    });
+    socket.once('close', () => this.#closed(connection));
+  }
+
+  #closed(connection: number): void {
+    if (this.#states[connection] === STATE.ready) this.ready--;
+    this.#states[connection] = STATE.closed;
+    this.closed++;
+    this.#onSettled();
+  }
+
+  #read(connection: number, length: number): void {
+    const state = this.#states[connection];
+    if (state === STATE.upgrading) return this.#readUpgrade(connection, length);
+    const carry = this.#carries[connection];
+    this.#readAtUs = state === STATE.ready && this.tally.isSampled(connection) ? nowUs() : 0;
+    if (carry !== undefined) return this.#readOn(connection, carry, length);
+    // A sampled connection's latencies must be read from its own items.
+    const memoized = this.#readAtUs === 0 && this.settings.keys === 0;
+    const expected = this.tally.nextSequence[connection]!;
+    if (memoized && expected !== ANY_SEQUENCE) {
+      const items = this.#memo.match(this.#chunk, length, expected);
+      if (items > 0) return this.tally.countAgain(connection, items);
+    }
+    const end = this.#walk(connection, this.#chunk, 0, length);
+    if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
+    else if (this.#onlyItems && memoized && expected !== ANY_SEQUENCE) this.#remember(connection, length, expected);
+  }
+
+  #remember(connection: number, length: number, expected: number): void {
+    const items = this.tally.nextSequence[connection]! - expected;
+    if (items > 0) this.#memo.remember(this.#chunk, length, expected, items);
+  }
+
+  /** The chunk continues a frame that began in an earlier one. */
+  #readOn(connection: number, carry: Buffer, length: number): void {
+    const total = carry.length + length;
+    if (total > SCRATCH_BYTES) return void this.#sockets[connection]?.destroy(new Error('a frame larger than the swarm reads'));
+    carry.copy(this.#scratch, 0);
+    this.#chunk.copy(this.#scratch, carry.length, 0, length);
+    const end = this.#walk(connection, this.#scratch, 0, total);
+    this.#carries[connection] = end < total ? Buffer.from(this.#scratch.subarray(end, total)) : undefined;
+  }
+
+  #walk(connection: number, bytes: Buffer, start: number, length: number): number {
+    this.#current = connection;
+    this.#onlyItems = true;
+    return walkFrames(bytes, start, length, this);
+  }
+
+  #readUpgrade(connection: number, length: number): void {
+    // The answer of every server here fits one read; a split one would be refused below and show as a closed connection.
+    const answer = readUpgradeAnswer(this.#chunk, length);
+    if (answer.kind !== 'open') {
+      this.refusal ||= answer.kind === 'refused' ? answer.status : 'the answer to the upgrade came in parts';
+      this.#sockets[connection]?.destroy();
+      return;
+    }
+    this.#states[connection] = STATE.open;
+    for (const frame of this.#dialect.hello(this.settings.subscription)) this.#sockets[connection]?.write(frame);
+    if (answer.restAt === length) return;
+    const end = this.#walk(connection, this.#chunk, answer.restAt, length);
+    if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
+  }
+
+  #react(connection: number, payload: Buffer): void {
+    const reaction = this.#dialect.control(payload, this.settings.subscription);
+    switch (reaction.kind) {
+      case 'none':
+        return;
+      case 'ready':
+        if (this.#states[connection] !== STATE.open) return;
+        this.#states[connection] = STATE.ready;
+        this.joinUs[connection] = nowUs() + this.joinUs[connection]!;
+        this.ready++;
+        return this.#onSettled();
+      case 'reply':
+        for (const frame of reaction.frames) this.#sockets[connection]?.write(frame);
+        return;
+      case 'lagged':
+        this.lagged[connection] = this.lagged[connection]! + reaction.skipped;
+        return;
+      case 'refused':
+        this.refusal ||= reaction.why;
+        this.#sockets[connection]?.destroy();
+    }
+  }
+}

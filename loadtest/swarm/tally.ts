@@ -1,0 +1,100 @@
+import { build, type Histogram } from 'hdr-histogram-js';
+import { keyAt, MARK, MARK_0, MARK_1, STAMP_BYTES, sequenceAt, timeUsAt } from '../core/stamp.ts';
+
+export interface TallyOptions {
+  readonly connections: number;
+  readonly payloadBytes: number;
+  /** Latencies are kept of every n-th connection: recording one costs more than counting it. */
+  readonly sampleEvery: number;
+  /** Keys of the topic; 0: not keyed, and then sequences must be contiguous. */
+  readonly keys: number;
+}
+
+/** The sequence that a connection expects when it has seen none: the first one sets it. */
+export const ANY_SEQUENCE = -1;
+
+const LATENCY_MAX_US = 3_600e6;
+
+/** Counts what each connection got, and proves that nothing is missing, doubled or out of order: one small integer a connection. */
+export class Tally {
+  readonly nextSequence: Int32Array;
+  /** Last sequence by connection and key; empty where there are no keys. */
+  readonly lastByKey: Int32Array;
+  delivered = 0;
+  /** Sequences jumped over. On a keyed topic that is conflation, else it is loss. */
+  skipped = 0;
+  /** Sequences seen again, or after a later one. */
+  repeated = 0;
+  latency: Histogram = newHistogram();
+  readonly #options: TallyOptions;
+  /** Distance of two stamps in a frame, and of the first from the frame's start: items of a feed are alike, so guess before searching. */
+  #stride = 0;
+  #offset = 0;
+
+  constructor(options: TallyOptions) {
+    this.#options = options;
+    this.nextSequence = new Int32Array(options.connections).fill(ANY_SEQUENCE);
+    this.lastByKey = new Int32Array(options.connections * options.keys).fill(ANY_SEQUENCE);
+  }
+
+  isSampled(connection: number): boolean {
+    return connection % this.#options.sampleEvery === 0;
+  }
+
+  resetWindow(): void {
+    this.delivered = 0;
+    this.skipped = 0;
+    this.repeated = 0;
+    this.latency = newHistogram();
+  }
+
+  /** Counts the items of one frame's payload; 0: it is not a frame of items. `nowUs` is read only where the connection is sampled. */
+  count(connection: number, bytes: Buffer, start: number, end: number, nowUs: number): number {
+    const sampled = this.isSampled(connection);
+    let at = this.#find(bytes, start + this.#offset, start, end);
+    if (at < 0) return 0;
+    this.#offset = at - start;
+    let items = 0;
+    for (;;) {
+      this.#take(connection, bytes, at);
+      if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
+      items++;
+      // Two stamps are a payload apart at least.
+      const from = at + this.#options.payloadBytes;
+      if (from + STAMP_BYTES > end) break;
+      const next = this.#find(bytes, at + this.#stride, from, end);
+      if (next < 0) break;
+      this.#stride = next - at;
+      at = next;
+    }
+    this.delivered += items;
+    return items;
+  }
+
+  /** A chunk whose bytes were already counted for another connection that expected the same: see {@link ChunkMemo}. */
+  countAgain(connection: number, items: number): void {
+    this.delivered += items;
+    this.nextSequence[connection] = this.nextSequence[connection]! + items;
+  }
+
+  #take(connection: number, bytes: Buffer, at: number): void {
+    const sequence = sequenceAt(bytes, at);
+    const expected = this.nextSequence[connection]!;
+    if (sequence !== expected && expected !== ANY_SEQUENCE) {
+      if (sequence > expected) this.skipped += sequence - expected;
+      else this.repeated++;
+    }
+    if (sequence >= expected) this.nextSequence[connection] = sequence + 1;
+    if (this.#options.keys > 0) this.lastByKey[connection * this.#options.keys + keyAt(bytes, at)] = sequence;
+  }
+
+  #find(bytes: Buffer, guess: number, from: number, end: number): number {
+    if (guess >= from && guess + STAMP_BYTES <= end && bytes[guess] === MARK_0 && bytes[guess + 1] === MARK_1) return guess;
+    const at = bytes.indexOf(MARK, from);
+    return at < 0 || at + STAMP_BYTES > end ? -1 : at;
+  }
+}
+
+function newHistogram(): Histogram {
+  return build({ lowestDiscernibleValue: 1, highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 2, bitBucketSize: 32 });
+}
