@@ -1,0 +1,165 @@
+import { type RawData, WebSocket } from 'ws';
+import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
+import { jsonCodec } from '../protocol/json-codec.ts';
+import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
+import { msgpackCodec } from '../protocol/msgpack-codec.ts';
+import { CliError } from './errors.ts';
+
+const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: jsonCodec };
+/** Requests that may wait for an answer at once; the commands stay far below. */
+const PENDING_MAX = 1024;
+/** The node gives a publish 60 s; an answer later than this will not come. */
+const REQUEST_TIMEOUT_MS = 75_000;
+const OPEN_TIMEOUT_MS = 10_000;
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface Endpoint {
+  readonly url: string;
+  readonly encoding: Encoding;
+  readonly token?: string | undefined;
+}
+
+type Request = ClientMessage extends infer M ? (M extends { id?: number } ? Omit<M, 'id'> : never) : never;
+type Pending = { resolve(answer: ServerMessage): void; reject(error: Error): void; timer: NodeJS.Timeout };
+
+/** One WebSocket connection to a node, for a command's life: it does not reconnect. */
+export class Connection {
+  /** Resolves, never rejects, when the connection has ended, for whatever reason. */
+  readonly closed: Promise<Closed>;
+  readonly #socket: WebSocket;
+  readonly #codec: Codec;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #listener: (message: ServerMessage) => void = () => {};
+  #silence: NodeJS.Timeout | undefined;
+  #silenceMs = 0;
+
+  private constructor(socket: WebSocket, codec: Codec) {
+    this.#socket = socket;
+    this.#codec = codec;
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        const closed = { code, reason: reason.toString() || (code === 1006 ? 'connection lost' : 'no reason given') };
+        clearTimeout(this.#silence);
+        for (const pending of this.#pending.values()) this.#settle(pending).reject(closedError(closed));
+        this.#pending.clear();
+        resolve(closed);
+      });
+    });
+    // 'close' follows every error, and says enough.
+    socket.on('error', () => {});
+    socket.on('message', (data) => this.#receive(data));
+    socket.on('ping', () => this.#heard());
+  }
+
+  /**
+   * Connects and introduces itself.
+   *
+   * @throws CliError `unreachable`, `refused`, or the code of the node's error message
+   */
+  static async open({ url, encoding, token }: Endpoint): Promise<{ connection: Connection; connected: ServerMessage<'connected'> }> {
+    const socket = await openSocket(url, SUBPROTOCOLS[encoding]);
+    const connection = new Connection(socket, CODECS[encoding]);
+    try {
+      const answer = await connection.request({ type: 'connect', ...(token === undefined ? {} : { token }) });
+      const connected = answer as ServerMessage<'connected'>;
+      // Two pings missing, and some: whoever is there no longer answers.
+      connection.#silenceMs = connected.pingIntervalMs * 2 + 10_000;
+      connection.#heard();
+      return { connection, connected };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Called with everything that is no answer to a {@link request}. */
+  onMessage(listener: (message: ServerMessage) => void): void {
+    this.#listener = listener;
+  }
+
+  /** Sends a command and waits for its answer. @throws CliError with the code of the error message, `connection_closed`, `timeout` */
+  request(message: Request): Promise<ServerMessage> {
+    if (this.#pending.size >= PENDING_MAX)
+      return Promise.reject(new CliError('busy', `more than ${PENDING_MAX} requests wait for an answer`));
+    if (this.#socket.readyState !== WebSocket.OPEN) return this.closed.then((closed) => Promise.reject(closedError(closed)));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new CliError('timeout', `no answer to ${message.type} within ${REQUEST_TIMEOUT_MS / 1000} s`));
+      }, REQUEST_TIMEOUT_MS);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#socket.send(this.#codec.encode({ ...message, id }), { binary: this.#codec.binary });
+    });
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  #receive(data: RawData): void {
+    this.#heard();
+    const message = this.#codec.decode(data as Buffer) as ServerMessage;
+    const id = 'id' in message ? message.id : undefined;
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (id === undefined || pending === undefined) return this.#listener(message);
+    this.#pending.delete(id);
+    const { resolve, reject } = this.#settle(pending);
+    if (message.type === 'error') reject(new AnswerError(message));
+    else resolve(message);
+  }
+
+  #settle(pending: Pending): Pending {
+    clearTimeout(pending.timer);
+    return pending;
+  }
+
+  #heard(): void {
+    if (this.#silenceMs === 0) return;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#socket.terminate(), this.#silenceMs);
+  }
+}
+
+/** A command that the node refused. */
+export class AnswerError extends CliError {
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor({ code, message, retryable, retryAfterMs }: ServerMessage<'error'>) {
+    super(code, message);
+    this.name = 'AnswerError';
+    this.retryable = retryable;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+function closedError({ code, reason }: Closed): CliError {
+  return new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
+}
+
+function openSocket(url: string, subprotocol: string): Promise<WebSocket> {
+  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw new CliError('usage', `${url}: expected a URL like ws://localhost:8080/ws`, 2);
+  const socket = new WebSocket(url, subprotocol, { handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => resolve(socket));
+    socket.once('unexpected-response', (request, response) => {
+      reject(new CliError('refused', `${url} answered HTTP ${response.statusCode} ${response.statusMessage ?? ''}`.trimEnd()));
+      response.resume();
+      request.destroy();
+    });
+    socket.on('error', (cause) => {
+      reject(new CliError('unreachable', `cannot connect to ${url} (${reasonOf(cause)}); is a node running there?`, 1, { cause }));
+    });
+  });
+}
+
+/** Connecting to `localhost` tries two addresses and fails with an AggregateError, whose own message is empty. */
+function reasonOf(cause: Error): string {
+  return cause.message || (cause as NodeJS.ErrnoException).code || 'failed';
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { basename, relative } from 'node:path';
+import type { LoadedConfig } from '../config/load.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
+import type { Config } from '../config/schema.ts';
+import { SCORES_TOPIC, TICKS_TOPIC } from '../demo/feeds.ts';
+import { namespaceOf } from '../protocol/topic.ts';
+import { CliError } from './errors.ts';
+import { makeToken } from './make-token.ts';
+
+const ONE_DAY_MS = 86_400_000;
+const DEMO_KEY_ID = 'demo';
+
+type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => LoadedConfig;
+
+/**
+ * The config of a demo node: logs for people unless set otherwise, and, where no auth key is configured, one that lives as long as the
+ * process, with a token made with it, so that the printed `publish` line works.
+ */
+export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; token: string | undefined }> {
+  const base = { 'log.pretty': true };
+  const loaded = load({}, base);
+  assertDemoTopics(loaded.config);
+  const { auth } = loaded.config;
+  if (auth.keys.length > 0 || auth.jwksUrl !== '') return { loaded, token: undefined };
+  const secret = randomBytes(32).toString('base64url');
+  const token = await makeToken(
+    {
+      key: secret,
+      alg: 'HS256',
+      kid: DEMO_KEY_ID,
+      sub: 'demo',
+      expiresInMs: ONE_DAY_MS,
+      subscribe: ['>'],
+      publish: ['>'],
+      call: [],
+      issuer: auth.issuer,
+      audience: auth.audience,
+    },
+    Date.now(),
+  );
+  return { loaded: load({ 'auth.keys': [{ kid: DEMO_KEY_ID, alg: 'HS256', secret }] }, base), token };
+}
+
+function assertDemoTopics(config: Config): void {
+  const [scores, ticks] = [SCORES_TOPIC, TICKS_TOPIC].map((topic) => namespaceOptions(config, namespaceOf(topic)));
+  if (scores?.public && !scores.keyed && ticks?.public && ticks.keyed) return;
+  throw new CliError('bad_config', 'the demo needs the namespaces scores (public) and ticks (public, keyed), as the built-in ones are', 2);
+}
+
+/** What to try next, with lines that can be pasted as they are. */
+export function demoInvitation(config: Config, port: number, token: string | undefined, argv1 = process.argv[1] ?? ''): string {
+  const stentor = commandLine(argv1);
+  const socket = `ws://localhost:${port}${config.path}`;
+  const elsewhere = port === 8080 && config.path === '/ws' ? '' : ` --url ${socket}`;
+  const chat = Object.entries(config.namespaces).find(([, options]) => options.clientPublish && !options.keyed)?.[0];
+  const lines = [
+    'Stentor is running a demo; its feeds are made up. Try:',
+    '',
+    `  the page           http://localhost:${port}/`,
+    `  any client         npx wscat -c ${socket}`,
+    `                     then type  {"type":"subscribe","id":1,"topic":"${SCORES_TOPIC}"}`,
+    `  the command line   ${stentor} subscribe ${TICKS_TOPIC} --snapshot${elsewhere}`,
+  ];
+  if (chat !== undefined && token !== undefined) {
+    lines.push(`  publish            ${stentor} publish ${chat}.demo '{"text":"hi"}'${elsewhere} --token ${token}`);
+    lines.push(`  and see it         ${stentor} subscribe ${chat}.demo${elsewhere} --token ${token}`);
+  }
+  lines.push(
+    config.nats.url === ''
+      ? `  with NATS          ${stentor} serve --demo --nats-url nats://localhost:4222   (or set STENTOR_NATS_URL)`
+      : `  from NATS          nats pub feed.${SCORES_TOPIC} '{"text":"from NATS"}'`,
+    '',
+  );
+  return lines.join('\n');
+}
+
+/** How this program was started, so that the lines work from where the reader is: `stentor`, or `node dist/cli/main.js`. */
+function commandLine(argv1: string): string {
+  if (!/\.[cm]?[jt]s$/.test(basename(argv1))) return 'stentor';
+  return `node ${relative(process.cwd(), argv1) || argv1}`;
+}

@@ -1,0 +1,30 @@
+import { ConfigError } from '../config/problem.ts';
+
+/** A command that cannot be carried out, for a reason that the user can act on: printed as one line, without a stack. */
+export class CliError extends Error {
+  readonly code: string;
+  readonly exitCode: number;
+
+  /** @param exitCode 1: it failed; 2: it was asked wrongly */
+  constructor(code: string, message: string, exitCode: 1 | 2 = 1, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CliError';
+    this.code = code;
+    this.exitCode = exitCode;
+  }
+}
+
+export function usageError(message: string): CliError {
+  return new CliError('usage', message, 2);
+}
+
+/** What to print for an error that ended a command, and what to exit with. */
+export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
+  if (error instanceof ConfigError) return { text: `stentor: ${error.code}: ${error.message}`, exitCode: 2 };
+  if (!(error instanceof Error)) return { text: `stentor: ${String(error)}`, exitCode: 1 };
+  const { code } = error as { code?: unknown };
+  const exitCode = error instanceof CliError ? error.exitCode : 1;
+  if (typeof code === 'string') return { text: `stentor: ${code}: ${error.message}`, exitCode };
+  // No code: nobody expected it, so where it came from matters.
+  return { text: `stentor: ${error.stack ?? error.message}`, exitCode };
+}

@@ -1,0 +1,97 @@
+import { type Command, Option } from 'commander';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { Encoding } from '../protocol/codec.ts';
+import { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import { usageError } from './errors.ts';
+
+export const DEFAULT_URL = 'ws://localhost:8080/ws';
+
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly set?: readonly string[];
+  readonly natsUrl?: string;
+}
+
+export interface NodeOptions {
+  readonly url: string;
+  readonly token?: string;
+  readonly encoding: Encoding;
+}
+
+/** Options that decide the configuration. */
+export function addConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'YAML or JSON config file (default: what STENTOR_CONFIG names)')
+    .option('--set <path=value>', 'set any config path, as in --set nats.streamReplicas=3; repeatable', (text, all: string[] = []) => [
+      ...all,
+      text,
+    ])
+    .option('--nats-url <url>', 'same as --set nats.url=<url>');
+}
+
+/** Options that say how to reach a running node. */
+export function addNodeOptions(command: Command): Command {
+  return command
+    .option('--url <url>', 'WebSocket endpoint of a running node', DEFAULT_URL)
+    .option('--token <jwt>', 'token for that node (see `stentor token`)')
+    .addOption(new Option('--encoding <encoding>', 'encoding of the connection').choices(['msgpack', 'json']).default('msgpack'));
+}
+
+/**
+ * @param flags config paths that further options stand for
+ * @throws ConfigError, CliError `usage`
+ */
+export function loadFromOptions(
+  options: ConfigOptions,
+  flags: Readonly<Record<string, unknown>> = {},
+  base: Readonly<Record<string, unknown>> = {},
+): LoadedConfig {
+  const named = { ...flags, 'nats.url': options.natsUrl };
+  return loadConfig({ file: options.config, flags: { ...named, ...parseSettings(options.set ?? []) }, base });
+}
+
+/** `['a.b=c']` → `{ 'a.b': 'c' }`. @throws CliError `usage` */
+export function parseSettings(settings: readonly string[]): Record<string, string> {
+  const parsed: Record<string, string> = Object.create(null);
+  for (const setting of settings) {
+    const at = setting.indexOf('=');
+    if (at < 1) throw usageError(`--set ${setting}: expected path=value`);
+    parsed[setting.slice(0, at)] = setting.slice(at + 1);
+  }
+  return parsed;
+}
+
+/** @throws CliError `usage` */
+export function topicArgument(text: string): Topic {
+  if (isTopic(text)) return text;
+  throw asUsage(() => parseTopic(text), text);
+}
+
+/** @throws CliError `usage` */
+export function keyArgument(text: string): Key {
+  if (isKey(text)) return text;
+  throw asUsage(() => parseKey(text), text);
+}
+
+/** @throws CliError `usage` */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) throw usageError(`${JSON.stringify(text)}: expected a number above 0`);
+  return value;
+}
+
+/** @throws CliError `usage` */
+export function positiveInteger(text: string): number {
+  const value = positiveNumber(text);
+  if (!Number.isSafeInteger(value)) throw usageError(`${JSON.stringify(text)}: expected a whole number`);
+  return value;
+}
+
+function asUsage(parse: () => unknown, text: string): Error {
+  try {
+    parse();
+  } catch (error) {
+    return usageError(`${JSON.stringify(text)}: ${(error as Error).message}`);
+  }
+  return usageError(JSON.stringify(text));
+}

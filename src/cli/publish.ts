@@ -1,0 +1,68 @@
+import { text as readText } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { usageError } from './errors.ts';
+import {
+  addConfigOptions,
+  addNodeOptions,
+  type ConfigOptions,
+  keyArgument,
+  loadFromOptions,
+  type NodeOptions,
+  topicArgument,
+} from './options.ts';
+import { note, print } from './output.ts';
+import { openPublisher } from './publisher.ts';
+
+interface PublishOptions extends ConfigOptions, NodeOptions {
+  readonly key?: string;
+}
+
+export function publishCommand(): Command {
+  const command = new Command('publish')
+    .description('publish one JSON value, and print the ack')
+    .argument('<topic>', 'as in scores.epl.match-42')
+    .argument('[json]', 'the value; default: read from stdin')
+    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces');
+  return addNodeOptions(addConfigOptions(command))
+    .action(runPublish)
+    .addHelpText(
+      'after',
+      `
+Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket.
+A --url sends it to that node in any case.
+
+Examples:
+  $ stentor publish chat.lobby '{"text":"hi"}' --token "$TOKEN"
+  $ stentor publish ticks.nasdaq '{"bid":189.2}' --key AAPL --nats-url nats://localhost:4222
+  $ echo '{"goal":true}' | stentor publish scores.epl.match-42 --nats-url nats://localhost:4222`,
+    );
+}
+
+async function runPublish(topicText: string, json: string | undefined, options: PublishOptions, command: Command): Promise<void> {
+  const topic = topicArgument(topicText);
+  const key = options.key === undefined ? null : keyArgument(options.key);
+  const value = checkJson(json ?? (await readText(process.stdin)));
+  const { config } = loadFromOptions(options);
+  const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
+  try {
+    const ack = await publisher.publish({ topic, key, json: value });
+    print(describeAck(topic, ack));
+    note(`published to ${publisher.destination}`);
+  } finally {
+    await publisher.close();
+  }
+}
+
+function describeAck(topic: Topic, { epoch, offset, duplicate }: { epoch: string; offset: number; duplicate: boolean }): string {
+  return JSON.stringify({ topic, ...(epoch === '' ? { namespace: namespaceOf(topic), ephemeral: true } : { epoch, offset, duplicate }) });
+}
+
+function checkJson(text: string): string {
+  try {
+    JSON.parse(text);
+    return text.trim();
+  } catch (cause) {
+    throw usageError(`the value is not valid JSON (${(cause as Error).message}); a text needs quotes of its own: '"hello"'`);
+  }
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bus, PublishAck } from '../bus/bus.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
+import type { Config } from '../config/schema.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
+import { AnswerError, Connection, type Endpoint } from './connection.ts';
+import { CliError } from './errors.ts';
+
+export interface OutgoingPublication {
+  readonly topic: Topic;
+  readonly key: Key | null;
+  /** One JSON value as text. */
+  readonly json: string;
+}
+
+/** Where `publish` and `replay` send to: straight to NATS, or to a node over WebSocket. */
+export interface Publisher {
+  /** For people: where it goes. */
+  readonly destination: string;
+  /** Publications that may wait for their acks at once without risk to their order. */
+  readonly windowMax: number;
+  /** Publications a second that the other side takes. */
+  readonly ratePerSecondMax: number;
+  publish(publication: OutgoingPublication): Promise<PublishAck>;
+  close(): Promise<void>;
+}
+
+/** How long a publication that a node cannot take now is tried again. */
+const RETRY_BUDGET_MS = 60_000;
+const RETRY_PAUSE_MS = 250;
+/** Enough to hide the way to the log and back; NATS keeps the order in which they leave. */
+const BUS_WINDOW = 256;
+
+/** @param endpoint used when the config has no NATS, or `overNode` says so */
+export async function openPublisher(config: Config, endpoint: Endpoint, overNode: boolean): Promise<Publisher> {
+  if (overNode || config.nats.url === '') return nodePublisher(endpoint);
+  // Loaded here, so that commands that talk to a node do not load the NATS client.
+  const { createBus } = await import('../bus/create-bus.ts');
+  const bus = await createBus(config);
+  try {
+    await bus.start();
+  } catch (error) {
+    await bus.stop();
+    throw error;
+  }
+  return busPublisher(bus, config);
+}
+
+export function busPublisher(bus: Bus, config: Config): Publisher {
+  const encoder = new TextEncoder();
+  return {
+    destination: bus.kind === 'nats' ? config.nats.url.replace(/[^/@,\s]+@/g, '') : 'memory',
+    windowMax: BUS_WINDOW,
+    ratePerSecondMax: Number.POSITIVE_INFINITY,
+    async publish({ topic, key, json }) {
+      const payload = encoder.encode(json);
+      assertFits(config, topic, key, payload.length);
+      return bus.publish({ topic, key, payload, payloadKind: 'json' });
+    },
+    close: () => bus.stop(),
+  };
+}
+
+/** Over NATS nobody answers for a publication that nodes will skip, so what they would refuse is refused here. */
+function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes: number): void {
+  const namespace = namespaceOf(topic);
+  const options = namespaceOptions(config, namespace);
+  if (options === undefined) {
+    throw new CliError(
+      'unknown_namespace',
+      `${namespace} is no configured namespace (there are ${Object.keys(config.namespaces).join(', ')}); see --config`,
+    );
+  }
+  if (options.keyed && key === null) throw new CliError('key_required', `${namespace} is keyed: a publication needs a key`);
+  if (!options.keyed && key !== null) throw new CliError('key_not_allowed', `${namespace} is not keyed: a publication takes no key`);
+  if (payloadBytes > options.maxPayloadBytes) {
+    throw new CliError('message_too_big', `${payloadBytes} bytes; ${namespace} takes ${options.maxPayloadBytes} at most`);
+  }
+}
+
+async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
+  const { connection, connected } = await Connection.open(endpoint);
+  return {
+    destination: endpoint.url,
+    // One at a time: a node may refuse one for now and take the next, which would turn them round.
+    windowMax: 1,
+    // Below the limit, since refusals are counted and too many end the connection.
+    ratePerSecondMax: connected.limits.messagesPerSecondMax * 0.9,
+    publish: (publication) => publishToNode(connection, publication),
+    async close() {
+      connection.close();
+      await connection.closed;
+    },
+  };
+}
+
+/** Tries again while the node says that it may; the idempotency key keeps a publication from being stored twice. */
+async function publishToNode(connection: Connection, { topic, key, json }: OutgoingPublication): Promise<PublishAck> {
+  const command = {
+    type: 'publish',
+    topic,
+    ...(key === null ? {} : { key }),
+    data: JSON.parse(json),
+    idempotencyKey: randomUUID(),
+  } as const;
+  const giveUpAtMs = performance.now() + RETRY_BUDGET_MS;
+  while (true) {
+    try {
+      const { epoch = '', offset = 0, duplicate } = (await connection.request(command)) as ServerMessage<'published'>;
+      return { epoch, offset, duplicate };
+    } catch (error) {
+      const pauseMs = error instanceof AnswerError && error.retryable ? (error.retryAfterMs ?? RETRY_PAUSE_MS) : undefined;
+      if (pauseMs === undefined || performance.now() + pauseMs > giveUpAtMs) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}

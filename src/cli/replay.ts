@@ -1,0 +1,144 @@
+import { createReadStream, type ReadStream, statSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { CliError, usageError } from './errors.ts';
+import {
+  addConfigOptions,
+  addNodeOptions,
+  type ConfigOptions,
+  keyArgument,
+  loadFromOptions,
+  type NodeOptions,
+  positiveNumber,
+  topicArgument,
+} from './options.ts';
+import { print } from './output.ts';
+import { openPublisher } from './publisher.ts';
+import { readCsv } from './replay/csv.ts';
+import { readLines } from './replay/lines.ts';
+import { readNdjson } from './replay/ndjson.ts';
+import { createProgress } from './replay/progress.ts';
+import { type ReplayCounts, type ReplayOutcome, type ReplayPlan, replay } from './replay/run.ts';
+
+/** Bad lines that are named; the others are only counted. */
+const NAMED_BAD_LINES_MAX = 20;
+
+interface ReplayOptions extends ConfigOptions, NodeOptions {
+  readonly topic: string;
+  readonly speed?: string;
+  readonly timeField?: string;
+  readonly key?: string;
+  readonly keyField?: string;
+  readonly format?: 'csv' | 'ndjson';
+  readonly strict?: true;
+}
+
+export function replayCommand(): Command {
+  const command = new Command('replay')
+    .description('publish the records of a file with its own timing')
+    .argument('<file>', 'CSV with a header line, or one JSON value a line')
+    .requiredOption('-t, --topic <topic>', 'where to')
+    .option('--time-field <name>', 'field with the time: milliseconds, ISO 8601, or YYYYMMDD HHMMSSmmm; UTC where it names no zone')
+    .option('--speed <factor>', 'times faster than life, or max: as fast as acks come; default: 1 with --time-field, else max')
+    .option('-k, --key <key>', 'key of every publication, in keyed namespaces')
+    .option('--key-field <name>', 'field with the key of each')
+    .addOption(new Option('--format <format>', 'default: by the file name').choices(['csv', 'ndjson']))
+    .option('--strict', 'stop at the first bad line; default: report it and go on');
+  return addNodeOptions(addConfigOptions(command))
+    .action(runReplay)
+    .addHelpText(
+      'after',
+      `
+Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket,
+one at a time and below the node's limit of messages a second. A --url sends to that node in any case.
+Numbers in CSV become numbers, unless they are quoted.
+
+Examples:
+  $ stentor replay match.ndjson --topic scores.match --time-field atMs --speed 60 --nats-url nats://localhost:4222
+  $ stentor replay ticks.csv --topic ticks.fx --key EURUSD --time-field time_utc --speed max --nats-url nats://localhost:4222
+  $ stentor replay chat.ndjson --topic chat.lobby --token "$TOKEN"`,
+    );
+}
+
+async function runReplay(file: string, options: ReplayOptions, command: Command): Promise<void> {
+  const plan = planOf(options);
+  const format = options.format ?? formatOf(file);
+  const { stream, bytesTotal } = openFile(file);
+  const { config } = loadFromOptions(options);
+  const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
+  const abort = new AbortController();
+  const interrupt = () => abort.abort();
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const progress = createProgress(process.stderr, bytesTotal);
+  const startedMs = performance.now();
+  let named = 0;
+  const events = {
+    onBadLine(lineNumber: number, problem: string) {
+      if (++named <= NAMED_BAD_LINES_MAX) progress.note(`line ${lineNumber}: ${problem}`);
+      if (named === NAMED_BAD_LINES_MAX + 1) progress.note('further bad lines are only counted');
+    },
+    onProgress: (counts: Readonly<ReplayCounts>) => progress.update(stream.bytesRead, counts.acknowledged),
+  };
+  let outcome: ReplayOutcome;
+  try {
+    const lines = readLines(stream);
+    outcome = await replay(format === 'csv' ? readCsv(lines) : readNdjson(lines), publisher, plan, events, abort.signal);
+  } finally {
+    progress.stop();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    stream.destroy();
+    await publisher.close();
+  }
+  print(summary(outcome.counts, performance.now() - startedMs, publisher.destination));
+  finish(outcome);
+}
+
+function planOf(options: ReplayOptions): ReplayPlan {
+  const { timeField, keyField, key } = options;
+  if (key !== undefined && keyField !== undefined) throw usageError('either --key or --key-field, not both');
+  const speed = options.speed ?? (timeField === undefined ? 'max' : '1');
+  if (speed !== 'max' && timeField === undefined) throw usageError('--speed needs --time-field, unless it is max');
+  return {
+    topic: topicArgument(options.topic),
+    speed: speed === 'max' ? Number.POSITIVE_INFINITY : positiveNumber(speed),
+    timeField,
+    key: key === undefined ? null : keyArgument(key),
+    keyField,
+    strict: options.strict === true,
+  };
+}
+
+function formatOf(file: string): 'csv' | 'ndjson' {
+  if (/\.csv$/i.test(file)) return 'csv';
+  if (/\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
+  throw usageError(`${file}: --format csv or ndjson is needed where the name does not end in .csv, .ndjson or .jsonl`);
+}
+
+function openFile(file: string): { stream: ReadStream; bytesTotal: number } {
+  try {
+    const bytesTotal = statSync(file).size;
+    return { stream: createReadStream(file, { encoding: 'utf8' }), bytesTotal };
+  } catch (cause) {
+    throw new CliError(
+      'bad_file',
+      `${file}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (cause as Error).message}`,
+      1,
+      { cause },
+    );
+  }
+}
+
+export function summary(counts: Readonly<ReplayCounts>, tookMs: number, destination: string): string {
+  const { acknowledged, duplicates, badLines, firstOffset, lastOffset } = counts;
+  const offsets = lastOffset > 0 ? `, offsets ${firstOffset}–${lastOffset}` : '';
+  const rate = Math.round(acknowledged / Math.max(tookMs / 1000, 0.001));
+  return `${acknowledged} acknowledged by ${destination} in ${(tookMs / 1000).toFixed(2)} s (${rate}/s)${offsets}, ${duplicates} duplicates, ${badLines} bad lines`;
+}
+
+function finish(outcome: ReplayOutcome): void {
+  if (outcome.kind === 'stopped') process.exitCode = 130;
+  if (outcome.kind !== 'refused') return;
+  const { code } = outcome.error as { code?: unknown };
+  throw new CliError(typeof code === 'string' ? code : 'bad_line', `stopped at line ${outcome.lineNumber}: ${outcome.error.message}`, 1, {
+    cause: outcome.error,
+  });
+}

@@ -1,0 +1,38 @@
+/** A longer line is refused: no payload may be as long, and a file without line ends must not fill the memory. */
+export const LINE_CHARACTERS_MAX = 2 * 1024 * 1024;
+
+export interface Line {
+  /** Without its end; cut to nothing where it was {@link tooLong}. */
+  readonly text: string;
+  /** From 1. */
+  readonly lineNumber: number;
+  readonly tooLong: boolean;
+}
+
+/** Splits chunks of text into lines ended by LF or CRLF; drops a byte order mark. The last line needs no end. */
+export async function* readLines(chunks: AsyncIterable<string>, charactersMax = LINE_CHARACTERS_MAX): AsyncGenerator<Line, void> {
+  let rest = '';
+  let tooLong = false;
+  let lineNumber = 0;
+  let first = true;
+  const line = (text: string): Line => {
+    lineNumber++;
+    const refused = tooLong || text.length > charactersMax;
+    tooLong = false;
+    return { text: refused ? '' : text.endsWith('\r') ? text.slice(0, -1) : text, lineNumber, tooLong: refused };
+  };
+  for await (const chunk of chunks) {
+    const [head = '', ...tail] = (first && chunk.startsWith('\uFEFF') ? chunk.slice(1) : chunk).split('\n');
+    first = false;
+    rest += head;
+    for (const text of tail) {
+      yield line(rest);
+      rest = text;
+    }
+    if (rest.length > charactersMax) {
+      tooLong = true;
+      rest = '';
+    }
+  }
+  if (rest !== '' || tooLong) yield line(rest);
+}

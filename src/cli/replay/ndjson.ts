@@ -1,0 +1,18 @@
+import type { Line } from './lines.ts';
+import type { FileRecord } from './records.ts';
+
+/** One JSON value a line; empty lines are skipped. */
+export async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<FileRecord, void> {
+  for await (const { text, lineNumber, tooLong } of lines) {
+    if (tooLong) yield { lineNumber, problem: 'the line is too long' };
+    else if (text.trim() !== '') yield parseLine(text, lineNumber);
+  }
+}
+
+function parseLine(text: string, lineNumber: number): FileRecord {
+  try {
+    return { lineNumber, value: JSON.parse(text) };
+  } catch {
+    return { lineNumber, problem: 'no valid JSON' };
+  }
+}

@@ -1,0 +1,48 @@
+import type { Key } from '../../protocol/topic.ts';
+import { isKey } from '../../protocol/topic.ts';
+import { parseTimeMs } from './time.ts';
+
+/** One record of a file, or why there is none on this line. */
+export type FileRecord =
+  | { readonly lineNumber: number; readonly value: unknown }
+  | { readonly lineNumber: number; readonly problem: string };
+
+/** One record, ready to be published. */
+export interface ReplayRecord {
+  readonly lineNumber: number;
+  readonly json: string;
+  readonly key: Key | null;
+  /** The file's own clock; undefined where nobody asked for it. */
+  readonly timeMs: number | undefined;
+}
+
+export interface RecordPlan {
+  readonly timeField: string | undefined;
+  /** The same for all; `keyField` goes before it. */
+  readonly key: Key | null;
+  readonly keyField: string | undefined;
+}
+
+/** Reads from a record what the replay needs to know; pure. */
+export function planRecord(
+  record: FileRecord,
+  { timeField, key, keyField }: RecordPlan,
+): ReplayRecord | { readonly lineNumber: number; readonly problem: string } {
+  if ('problem' in record) return record;
+  const { lineNumber, value } = record;
+  const timeMs = timeField === undefined ? undefined : parseTimeMs(fieldOf(value, timeField));
+  if (timeField !== undefined && timeMs === undefined) return { lineNumber, problem: `no time in ${timeField}` };
+  const ownKey = keyField === undefined ? key : keyOf(fieldOf(value, keyField));
+  if (ownKey === undefined) return { lineNumber, problem: `no key in ${keyField}` };
+  return { lineNumber, json: JSON.stringify(value), key: ownKey, timeMs };
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined;
+  return (value as Record<string, unknown>)[field];
+}
+
+function keyOf(value: unknown): Key | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && isKey(text) ? text : undefined;
+}

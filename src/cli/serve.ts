@@ -1,0 +1,73 @@
+import { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.ts';
+import type { RunningNode } from '../node.ts';
+import { createLogger, type Logger } from '../ops/log.ts';
+import { demoInvitation, demoSettings } from './demo.ts';
+import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
+import { print } from './output.ts';
+
+interface ServeOptions extends ConfigOptions {
+  readonly port?: string;
+  readonly adminPort?: string;
+  readonly workers?: string;
+  readonly demo?: true;
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('run a node: NATS in (or the embedded memory bus), WebSocket out')
+    .option('-p, --port <port>', 'same as --set port=<port>')
+    .option('--admin-port <port>', 'same as --set admin.port=<port>')
+    .option('-w, --workers <count>', 'same as --set workers=<count>')
+    .option('--demo', 'also publish made-up feeds, serve a page that shows them, and say what to try');
+  return addConfigOptions(command)
+    .action(runServe)
+    .addHelpText(
+      'after',
+      `
+Every setting: stentor config --reference. SIGTERM or SIGINT drains the node and ends it with exit code 0; a second one ends it at once.
+
+Examples:
+  $ stentor serve --demo
+  $ stentor serve --config stentor.yaml --workers 4
+  $ STENTOR_NATS_URL=nats://localhost:4222 stentor serve --set namespaces.chat.public=true`,
+    );
+}
+
+async function runServe(options: ServeOptions): Promise<void> {
+  const flags = { port: options.port, 'admin.port': options.adminPort, workers: options.workers };
+  const { loaded, token } = options.demo
+    ? await demoSettings((more, base) => loadFromOptions(options, { ...flags, ...more }, base))
+    : { loaded: loadFromOptions(options, flags), token: undefined };
+  await run(loaded, options.demo === true, token);
+}
+
+async function run({ config, warnings }: LoadedConfig, demo: boolean, token: string | undefined): Promise<void> {
+  const log = createLogger(config.log);
+  for (const warning of warnings) log.warn(warning);
+  // Loaded here, so that the other commands do not load uWebSockets.
+  const { startNode } = await import('../node.ts');
+  const node = await startNode(config, { log, demo });
+  stopOnSignals(node, log);
+  if (demo) print(demoInvitation(config, node.port, token));
+}
+
+/** The first signal drains; the second ends at once, for whoever does not want to wait. */
+function stopOnSignals(node: RunningNode, log: Logger): void {
+  const signals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15 };
+  let stopping = false;
+  for (const [signal, number] of Object.entries(signals)) {
+    process.on(signal, () => {
+      if (stopping) process.exit(128 + number);
+      stopping = true;
+      log.info({ signal }, 'stopping');
+      node.stop(signal).then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'could not stop cleanly');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}

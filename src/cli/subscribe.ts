@@ -1,0 +1,138 @@
+import { Command } from 'commander';
+import type { Item, Position, ServerMessage } from '../protocol/messages.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { Connection } from './connection.ts';
+import { CliError, usageError } from './errors.ts';
+import { addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
+import { note, print } from './output.ts';
+import { itemAsJson, itemForPeople } from './print-item.ts';
+
+interface SubscribeOptions extends NodeOptions {
+  readonly json?: true;
+  readonly since?: string;
+  readonly snapshot?: true;
+  readonly maxRateHz?: string;
+  readonly count?: string;
+}
+
+export function subscribeCommand(): Command {
+  const command = new Command('subscribe')
+    .description('print what comes on topics of a running node')
+    .argument('<topic...>', 'as in scores.epl.match-42')
+    .option('--json', 'one line of JSON an item')
+    .option('--since <epoch:offset>', 'begin with everything after this position (one topic)')
+    .option('--snapshot', 'begin with the latest item of every key')
+    .option('--max-rate-hz <rate>', 'at most so many updates a second, the latest of every key')
+    .option('-n, --count <n>', 'end after so many items');
+  return addNodeOptions(command)
+    .action(runSubscribe)
+    .addHelpText(
+      'after',
+      `
+Items go to stdout, everything else to stderr. Ends with exit code 1 when the connection does: this command does not reconnect.
+
+Examples:
+  $ stentor subscribe scores.demo
+  $ stentor subscribe ticks.demo --snapshot --max-rate-hz 2
+  $ stentor subscribe scores.demo --json --count 10 | jq .data`,
+    );
+}
+
+async function runSubscribe(topicTexts: readonly string[], options: SubscribeOptions): Promise<void> {
+  const topics = topicTexts.map(topicArgument);
+  const since = options.since === undefined ? undefined : parsePosition(options.since, topics);
+  const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger(options.count);
+  const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber(options.maxRateHz);
+  const { connection } = await Connection.open(options);
+  const printer = new ItemPrinter(options.json === true, left, () => connection.close());
+  connection.onMessage((message) => printer.message(message));
+  process.once('SIGINT', () => printer.end()).once('SIGTERM', () => printer.end());
+  try {
+    for (const topic of topics) {
+      if (printer.ended) break;
+      const answer = await connection.request({
+        type: 'subscribe',
+        topic,
+        ...(since === undefined ? {} : { since }),
+        ...(options.snapshot ? { snapshot: true } : {}),
+        ...(maxRateHz === undefined ? {} : { maxRateHz }),
+      });
+      printer.message(answer);
+    }
+  } catch (error) {
+    if (printer.ended) return;
+    connection.close();
+    throw error;
+  }
+  const { code, reason } = await connection.closed;
+  if (!printer.ended) throw new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
+}
+
+/** Prints items until there have been enough; the rest of what the node says is for people. */
+class ItemPrinter {
+  ended = false;
+  readonly #format: (topic: string, epoch: string, item: Item) => string | undefined;
+  #left: number;
+  readonly #onEnd: () => void;
+
+  constructor(json: boolean, left: number, onEnd: () => void) {
+    this.#format = json ? itemAsJson : itemForPeople;
+    this.#left = left;
+    this.#onEnd = onEnd;
+  }
+
+  message(message: ServerMessage): void {
+    switch (message.type) {
+      case 'batch':
+        return this.#items(message);
+      case 'subscribed':
+        note(`subscribed to ${message.topic}${describePosition(message)}${message.recovered ? ', recovered' : ''}${rate(message.rateHz)}`);
+        return this.#items(message);
+      case 'resync':
+        note(`${message.topic}: resync (${message.reason})${describePosition(message)}`);
+        return this.#items(message);
+      case 'lagged':
+        return note(`${message.topic}: too slow, ${message.skipped} skipped (${message.policy})`);
+      case 'closing':
+        return note(`the node is closing this connection: ${message.code} ${message.reason}`);
+      case 'error':
+        return note(`error: ${message.code}: ${message.message}`);
+      default:
+        return;
+    }
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#onEnd();
+  }
+
+  #items({ topic, epoch, items }: { topic: string; epoch: string; items: readonly Item[] }): void {
+    for (const item of items) {
+      if (this.ended) return;
+      const line = this.#format(topic, epoch, item);
+      if (line === undefined) continue;
+      print(line);
+      if (--this.#left <= 0) this.end();
+    }
+  }
+}
+
+function describePosition({ epoch, offset }: Position): string {
+  return epoch === '' ? '' : ` at ${epoch}:${offset}`;
+}
+
+function rate(rateHz: number | undefined): string {
+  return rateHz === undefined ? '' : `, at most ${rateHz} updates a second`;
+}
+
+/** @throws CliError `usage` */
+export function parsePosition(text: string, topics: readonly Topic[]): Position {
+  if (topics.length !== 1) throw usageError('--since names a position of one topic: subscribe to one');
+  const at = text.lastIndexOf(':');
+  const offset = text.slice(at + 1);
+  if (at < 1 || !/^\d+$/.test(offset) || !Number.isSafeInteger(Number(offset)))
+    throw usageError(`--since ${text}: expected epoch:offset, as printed when subscribing`);
+  return { epoch: text.slice(0, at), offset: Number(offset) };
+}

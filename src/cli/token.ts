@@ -1,0 +1,116 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type { Config } from '../config/schema.ts';
+import { parseDuration } from './duration.ts';
+import { CliError, usageError } from './errors.ts';
+import { type Algorithm, assertPattern, makeToken } from './make-token.ts';
+import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
+import { print } from './output.ts';
+
+const SECRET_CHARACTERS_MIN = 32;
+
+interface TokenOptions extends ConfigOptions {
+  readonly secret?: string;
+  readonly keyFile?: string;
+  readonly alg?: Algorithm;
+  readonly kid?: string;
+  readonly sub: string;
+  readonly expires: string;
+  readonly subscribe?: readonly string[];
+  readonly publish?: readonly string[];
+  readonly call?: readonly string[];
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
+export function tokenCommand(): Command {
+  const command = new Command('token')
+    .description('make a token for development: who it is for, what it permits, until when')
+    .option('--secret <secret>', `HS256 secret, ${SECRET_CHARACTERS_MIN} characters at least; default: the first HS256 key of the config`)
+    .option('--key-file <file>', 'private key in PEM (PKCS#8), for RS256, ES256 and EdDSA')
+    .addOption(new Option('--alg <alg>', 'algorithm; default: what the key is for').choices(['HS256', 'RS256', 'ES256', 'EdDSA']))
+    .option('--kid <id>', 'key id to name in the header')
+    .option('--sub <user>', 'the user', 'dev')
+    .option('--expires <duration>', 'how long it holds: 30m, 1h, 7d', '1h')
+    .option('--subscribe <pattern...>', 'topics it may subscribe to')
+    .option('--publish <pattern...>', 'topics it may publish to')
+    .option('--call <pattern...>', 'methods it may call')
+    .option('--issuer <iss>', 'issuer; default: auth.issuer of the config')
+    .option('--audience <aud>', 'audience; default: auth.audience of the config');
+  return addConfigOptions(command)
+    .action(runToken)
+    .addHelpText(
+      'after',
+      `
+Patterns are topics in which * stands for one token and > for all that follow.
+
+Examples:
+  $ stentor token --config stentor.yaml --sub alice --subscribe 'scores.>' --publish 'chat.*'
+  $ stentor token --key-file private.pem --kid 2026-01 --sub alice --expires 7d --subscribe '>'`,
+    );
+}
+
+async function runToken(options: TokenOptions): Promise<void> {
+  // A key given here needs no config; issuer and audience of one are used where it was asked for.
+  const wantsConfig = options.config !== undefined || options.set !== undefined || (options.secret ?? options.keyFile) === undefined;
+  const config = wantsConfig ? loadFromOptions(options).config : undefined;
+  const { key, alg, kid } = signingKey(options, config);
+  if (options.alg !== undefined && options.alg !== alg) throw usageError(`--alg ${options.alg} does not fit the key, which is for ${alg}`);
+  const request = {
+    key,
+    alg,
+    kid: options.kid ?? kid,
+    sub: options.sub,
+    expiresInMs: parseDuration(options.expires),
+    subscribe: (options.subscribe ?? []).map(assertPattern),
+    publish: (options.publish ?? []).map(assertPattern),
+    call: (options.call ?? []).map(assertPattern),
+    issuer: options.issuer ?? config?.auth.issuer,
+    audience: options.audience ?? config?.auth.audience,
+  };
+  print(await makeToken(request, Date.now()));
+}
+
+interface SigningKey {
+  readonly key: string | KeyObject;
+  readonly alg: Algorithm;
+  readonly kid?: string | undefined;
+}
+
+function signingKey({ secret, keyFile }: TokenOptions, config: Config | undefined): SigningKey {
+  if (secret !== undefined && keyFile !== undefined) throw usageError('either --secret or --key-file, not both');
+  if (secret !== undefined) {
+    if (secret.length < SECRET_CHARACTERS_MIN) throw usageError(`--secret: ${SECRET_CHARACTERS_MIN} characters at least`);
+    return { key: secret, alg: 'HS256' };
+  }
+  if (keyFile !== undefined) return fromFile(keyFile);
+  const configured = config?.auth.keys.find((key) => key.alg === 'HS256');
+  if (configured?.secret === undefined) throw usageError('expected --secret, --key-file, or a config with an HS256 key');
+  return { key: configured.secret, alg: 'HS256', kid: configured.kid };
+}
+
+function fromFile(path: string): SigningKey {
+  try {
+    const key = createPrivateKey(readFileSync(path));
+    return { key, alg: algorithmOf(key) };
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new CliError('bad_key_file', `${path}: ${code === 'ENOENT' ? 'no such file' : `no private key in PEM (${message})`}`, 2, {
+      cause,
+    });
+  }
+}
+
+function algorithmOf(key: KeyObject): Algorithm {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === 'rsa') return 'RS256';
+  if (type === 'ed25519') return 'EdDSA';
+  if (type === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';
+  throw new CliError(
+    'bad_key_file',
+    `a ${type} key${details?.namedCurve ? ` on ${details.namedCurve}` : ''} fits none of RS256, ES256 (P-256), EdDSA (Ed25519)`,
+    2,
+  );
+}
