@@ -1,4 +1,6 @@
 import type { Encoding } from '../protocol/codec.ts';
+import { stringifyJson } from '../protocol/json-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import type { FanoutItem } from './item.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 
@@ -90,4 +92,23 @@ export function itemsPerFrame(
 /** An upper bound of what {@link encodeBatch} writes beside the items. */
 export function batchHeadBytes(head: { readonly topic: string; readonly epoch: string }): number {
   return 130 + head.topic.length + head.epoch.length;
+}
+
+/** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */
+export function encodeWithItems(encoding: Encoding, message: Readonly<Record<string, unknown>>, items: readonly FanoutItem[]): Uint8Array {
+  if (encoding === 'json') {
+    const head = stringifyJson(message).slice(0, -1);
+    return Buffer.from(`${head},"items":[${items.map((item) => Buffer.from(item.encoded('json')).toString()).join(',')}]}`);
+  }
+  const fields = Object.entries(message).filter(([, value]) => value !== undefined);
+  writer.reset();
+  writer.mapHeader(fields.length + 1);
+  for (const [name, value] of fields) {
+    writer.text(name);
+    writer.raw(packMsgpack(value));
+  }
+  writer.text('items');
+  writer.arrayHeader(items.length);
+  for (const item of items) writer.raw(item.encoded('msgpack'));
+  return writer.copy();
 }

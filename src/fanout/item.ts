@@ -9,6 +9,8 @@ export interface ItemSource {
   readonly offset: number;
   readonly key: Key | null;
   readonly data: Uint8Array;
+  /** When the bus took it, milliseconds since 1970. */
+  readonly publishedAtMs: number;
   readonly user?: string;
   readonly connectionId?: string;
   readonly removed?: true;
@@ -28,6 +30,7 @@ export class FanoutItem {
   /** The topic's offset just before this item. */
   readonly prev: number;
   readonly key: Key | null;
+  readonly publishedAtMs: number;
   /** Connection that published it, when a client did: `echo: false` looks for it. */
   readonly connectionId: string | undefined;
   readonly #user: string | undefined;
@@ -41,6 +44,7 @@ export class FanoutItem {
     this.offset = source.offset;
     this.prev = prev;
     this.key = source.key;
+    this.publishedAtMs = source.publishedAtMs;
     this.connectionId = source.connectionId;
     this.#user = source.user;
     this.#removed = source.removed === true;

@@ -10,8 +10,18 @@ import type { Variant } from './variant.ts';
 /** Where frames go: the worker's native publish. */
 export interface FanoutSink {
   publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void;
+  /** Told after a shard's frames: what they were, for metrics. */
+  flushed(shard: Shard, flush: FlushInfo): void;
   /** Told before a shard's frames: `skipped` items are gone from the ring that its members have not had. */
   skipped(variant: Variant, shard: Shard, skipped: number): void;
+}
+
+export interface FlushInfo {
+  readonly frames: readonly Uint8Array[];
+  /** Publications that the frames cover. */
+  readonly items: number;
+  /** When the bus took the oldest of them. */
+  readonly oldestPublishedAtMs: number;
 }
 
 export interface SchedulerOptions {
@@ -124,7 +134,10 @@ export class Scheduler {
     const binary = variant.options.encoding === 'msgpack';
     const conflating = variant.options.rateHz !== undefined;
     if (shard.cursor < ring.first && !conflating) this.#sink.skipped(variant, shard, ring.first - shard.cursor);
-    for (const frame of this.#framesFor(variant, shard, nowMs)) this.#sink.publish(shard.nativeTopic, frame, binary);
+    const frames = this.#framesFor(variant, shard, nowMs);
+    for (const frame of frames) this.#sink.publish(shard.nativeTopic, frame, binary);
+    const oldest = ring.at(Math.max(shard.cursor, ring.first));
+    this.#sink.flushed(shard, { frames, items: ring.next - shard.cursor, oldestPublishedAtMs: oldest.publishedAtMs });
     shard.cursor = ring.next;
     shard.offset = ring.headOffset;
   }

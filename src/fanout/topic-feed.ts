@@ -68,8 +68,11 @@ export class TopicFeed {
     return item;
   }
 
-  /** Counts a member into the variant that it wants. It gets what comes after the shard's {@link Shard.offset}. */
-  join(options: VariantOptions): { variant: Variant; shard: Shard } {
+  /**
+   * Counts a member into the variant that it wants. It gets what comes after the shard's {@link Shard.offset}.
+   * @param minCursor ring sequence up to which the member has everything already
+   */
+  join(options: VariantOptions, minCursor = 0): { variant: Variant; shard: Shard } {
     const name = variantName(options);
     let variant = this.variants.get(name);
     if (variant === undefined) {
@@ -77,7 +80,7 @@ export class TopicFeed {
       this.variants.set(name, variant);
     }
     this.members++;
-    return { variant, shard: variant.join() };
+    return { variant, shard: variant.join(minCursor) };
   }
 
   leave(variant: Variant, shard: Shard): void {

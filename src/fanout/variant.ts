@@ -46,9 +46,12 @@ export class Variant {
     return this.options.rateHz === undefined ? this.feed.flushIntervalMs : 1000 / this.options.rateHz;
   }
 
-  /** Counts a member in, and says which shard it is in. */
-  join(): Shard {
-    const [shard = this.#addShard()] = this.#withRoom;
+  /**
+   * Counts a member in, and says which shard it is in.
+   * @param minCursor what the member has already: a shard that is not so far would repeat it, so then a new one stands at the head
+   */
+  join(minCursor: number): Shard {
+    const shard = this.#roomAt(minCursor) ?? this.#addShard();
     shard.members++;
     if (shard.members >= this.#shardMembersMax) this.#withRoom.delete(shard);
     return shard;
@@ -84,6 +87,11 @@ export class Variant {
     if (this.shards.length === 0) return undefined;
     this.#nextShard = (this.#nextShard + 1) % this.shards.length;
     return this.shards[this.#nextShard];
+  }
+
+  #roomAt(minCursor: number): Shard | undefined {
+    for (const shard of this.#withRoom) if (shard.cursor >= minCursor) return shard;
+    return undefined;
   }
 
   #addShard(): Shard {

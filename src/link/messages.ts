@@ -7,6 +7,13 @@ import type { Key, Topic } from '../protocol/topic.ts';
  * `data` is always one MessagePack value: transcoded, or checked, once by the hub.
  */
 
+/** A file that workers serve over plain HTTP beside the WebSocket endpoint: the demo page. */
+export interface Page {
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
 /** A publication as workers see it. */
 export interface LinkItem {
   readonly offset: number;
@@ -38,6 +45,7 @@ export type ToWorker =
       readonly workerIndex: number;
       readonly port: number;
       readonly busConnected: boolean;
+      readonly pages: readonly Page[];
     }
   | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
   | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
@@ -46,7 +54,6 @@ export type ToWorker =
   | { readonly kind: 'published'; readonly requestId: number; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
-  | { readonly kind: 'presence'; readonly requestId: number; readonly count: number }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
@@ -84,8 +91,6 @@ export type ToHub =
       readonly timeoutMs: number;
       readonly user: string;
     }
-  | { readonly kind: 'presence'; readonly requestId: number; readonly topic: Topic }
-  | { readonly kind: 'members'; readonly topic: Topic; readonly count: number }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'drained' };
 

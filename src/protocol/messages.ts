@@ -112,6 +112,7 @@ export const SERVER_MESSAGES = {
     epoch: Epoch,
     prev: Offset,
     sentAtMs: TimeMs,
+    conflated: Type.Optional(Type.Integer({ minimum: 1, description: 'publications of the stretch left out for later ones of their key' })),
     items: Items,
   }),
   published: Type.Object({

@@ -1,0 +1,29 @@
+import type { Publication } from '../bus/bus.ts';
+import type { NamespaceOptions } from '../config/schema.ts';
+import type { LinkItem } from '../link/messages.ts';
+import { payloadToMsgpack } from './payload.ts';
+
+export type LinkItemResult =
+  | { readonly kind: 'item'; readonly item: LinkItem }
+  | { readonly kind: 'skipped'; readonly reason: 'malformed' | 'too_big'; readonly detail: string };
+
+/** What workers get of a publication, or why it is skipped. The same publication has the same answer on every node, so `prev` chains agree. */
+export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
+  const { payload, origin } = publication;
+  if (payload.length > namespace.maxPayloadBytes) {
+    return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
+  }
+  const result = payloadToMsgpack(payload, publication.payloadKind ?? namespace.payload);
+  if (result.kind === 'malformed') return { kind: 'skipped', reason: 'malformed', detail: result.reason };
+  return {
+    kind: 'item',
+    item: {
+      offset: publication.offset,
+      key: publication.key,
+      data: result.data,
+      publishedAtMs: publication.publishedAtMs,
+      ...(origin !== undefined && { user: origin.user, connectionId: origin.connectionId }),
+      ...(result.empty && namespace.keyed && { removed: true as const }),
+    },
+  };
+}

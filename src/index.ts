@@ -1,0 +1,7 @@
+/** `stentor`: what a program that embeds the server imports. */
+export { type Bus, BusError, type BusErrorCode, type Publication, type PublishAck, type PublishRequest } from './bus/bus.ts';
+export { type LoadedConfig, loadConfig } from './config/load.ts';
+export type { Config, NamespaceOptions } from './config/schema.ts';
+export { type NodeOptions, type RunningNode, startNode } from './node.ts';
+export { createLogger, type Logger } from './ops/log.ts';
+export { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from './protocol/topic.ts';

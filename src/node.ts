@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Registry } from 'prom-client';
+import type { Bus } from './bus/bus.ts';
+import { createBus } from './bus/create-bus.ts';
+import type { Config } from './config/schema.ts';
+import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
+import { readDemoPages } from './demo/pages.ts';
+import { Hub } from './hub/hub.ts';
+import { Supervisor } from './hub/supervisor.ts';
+import { createInProcessLink } from './link/in-process.ts';
+import { AdminServer } from './ops/admin.ts';
+import type { Logger } from './ops/log.ts';
+import { Worker } from './worker/worker.ts';
+
+export interface NodeOptions {
+  readonly log: Logger;
+  /** Publish the made-up feeds and serve the page that shows them. */
+  readonly demo?: boolean;
+}
+
+/** A running node. */
+export interface RunningNode {
+  /** Where clients connect to. */
+  readonly port: number;
+  readonly adminPort: number;
+  readonly nodeId: string;
+  /** The node's bus: a program that embeds Stentor publishes here. */
+  readonly bus: Bus;
+  /** Process ids of the workers; empty with `workers: 0`. */
+  readonly workerPids: readonly number[];
+  /** Drains: no new connections, a goodbye to those there are, then everything ends. Resolves when all has ended. */
+  stop(reason?: string): Promise<void>;
+}
+
+/** Where the workers of a node run. */
+interface Workers {
+  readonly port: number;
+  readonly pids: readonly number[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node: bus, hub, workers, admin listener, in this order; it stops in reverse. All wiring of the program is here.
+ *
+ * @throws an Error with a `code`: `bus_unreachable`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
+ */
+export async function startNode(config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
+  const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
+  const logger = log.child({ nodeId });
+  const registry = new Registry();
+  const started: (() => Promise<void>)[] = [];
+  const unwind = async () => {
+    for (const stop of started.splice(0).reverse()) await stop();
+  };
+  let draining = false;
+  try {
+    const bus = await createBus(config, { onNotice: ({ level, message }) => logger[level](message) });
+    started.push(() => bus.stop());
+    await bus.start();
+
+    const pages = demo ? await readDemoPages() : [];
+    const hub = new Hub({ config, bus, nodeId, logger, registry, pages });
+    started.push(() => hub.stop());
+
+    const workers = config.workers === 0 ? await startInProcess(config, hub, logger) : await startProcesses(config, hub, logger);
+    started.push(() => workers.stop());
+
+    const notReady = () => {
+      if (draining) return 'draining';
+      if (!bus.connected) return 'the bus is not connected';
+      return hub.workerCount === 0 ? 'no worker is running' : undefined;
+    };
+    const admin = await AdminServer.start(config.admin, { notReady, registry, workerMetrics: () => hub.workerMetrics() }, logger);
+    started.push(() => admin.stop());
+
+    const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger) : undefined;
+    if (feeds !== undefined) started.push(async () => feeds.stop());
+
+    logger.info({ port: workers.port, adminPort: admin.port, bus: bus.kind, workers: config.workers }, 'node started');
+    return {
+      port: workers.port,
+      adminPort: admin.port,
+      nodeId,
+      bus,
+      get workerPids() {
+        return workers.pids;
+      },
+      async stop(reason = 'stopped') {
+        draining = true;
+        logger.info({ reason }, 'node stopping');
+        await unwind();
+        logger.info('node stopped');
+      },
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}
+
+async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
+  await assertPortFree(config.host, config.port);
+  // Only Linux spreads connections over the processes that share a port.
+  const count = process.platform === 'linux' ? config.workers : 1;
+  if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const supervisor = new Supervisor(config, hub, logger, fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url)));
+  const port = await supervisor.start(count);
+  return {
+    port,
+    get pids() {
+      return supervisor.pids;
+    },
+    stop: () => supervisor.stop(),
+  };
+}
+
+async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
+  await assertPortFree(config.host, config.port);
+  const { hubEnd, workerEnd } = createInProcessLink();
+  let worker: Worker | undefined;
+  const port = await new Promise<number>((resolve, reject) => {
+    const refuse = (message: string, code: string) => reject(Object.assign(new Error(message), { code }));
+    workerEnd.onMessages((messages) => {
+      const [first] = messages;
+      if (first?.kind !== 'welcome') return worker?.receive(messages);
+      Worker.create(first, workerEnd, logger).then((created) => {
+        worker = created;
+      }, reject);
+    });
+    hub.attach(hubEnd, 0, config.port, {
+      onListening: resolve,
+      onListenFailed: (message) => refuse(message, 'listen_failed'),
+      onDrained: () => undefined,
+    });
+  });
+  return {
+    port,
+    pids: [],
+    stop: async () => worker?.drain(),
+  };
+}
+
+/** With SO_REUSEPORT a second node on the same port would quietly get half of the first one's clients. This asks without it. */
+async function assertPortFree(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(Object.assign(new Error(`cannot listen on ${host}:${port}: ${cause.message}`, { cause }), { code: 'listen_failed' }));
+    });
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+  });
+}

@@ -1,0 +1,60 @@
+import { type FanoutSink, Scheduler, type SchedulerOptions } from '../fanout/scheduler.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+
+/**
+ * Drives the pure scheduler with the real clock and the real loop: at most one flush round a loop turn. uWS sends what a round published when the
+ * turn ends, so the next round runs after the sockets have had their turn.
+ */
+export class FanoutPump {
+  readonly #scheduler: Scheduler;
+  #armed: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: SchedulerOptions, sink: FanoutSink) {
+    this.#scheduler = new Scheduler(options, sink);
+  }
+
+  get quantumMembers(): number {
+    return this.#scheduler.quantumMembers;
+  }
+
+  /** These feeds have new items. When nothing else waits they leave now, in this turn. */
+  wake(feeds: Iterable<TopicFeed>): void {
+    const nowMs = now();
+    for (const feed of feeds) this.#scheduler.wake(feed, nowMs);
+    if (this.#armed === undefined) this.#turn();
+  }
+
+  stop(): void {
+    clearImmediate(this.#armed);
+    clearTimeout(this.#timer);
+  }
+
+  #turn(): void {
+    const nowMs = now();
+    const { more, nextDueAtMs } = this.#scheduler.turn(nowMs);
+    this.#armed = more
+      ? setImmediate(() => {
+          this.#armed = undefined;
+          this.#turn();
+        })
+      : undefined;
+    if (!more && nextDueAtMs !== undefined) this.#wakeAt(nextDueAtMs, nowMs);
+  }
+
+  #wakeAt(dueAtMs: number, nowMs: number): void {
+    if (dueAtMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = dueAtMs;
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      if (this.#armed === undefined) this.#turn();
+    }, dueAtMs - nowMs);
+  }
+}
+
+/** Milliseconds since 1970 with fractions, on the monotonic clock: a step of the wall clock neither stalls nor hurries a timer. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,18 @@
+import { matchesPattern } from '../protocol/topic.ts';
+
+/** Who a connection is and what its token permits. Patterns use NATS wildcards: `scores.>`, `ticks.*`. */
+export interface Identity {
+  /** The token's `sub`; null for anonymous connections. */
+  readonly user: string | null;
+  readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
+  readonly call: readonly string[];
+  /** When the token ends, milliseconds since 1970. Undefined for anonymous connections. */
+  readonly expiresAtMs: number | undefined;
+}
+
+export const ANONYMOUS: Identity = { user: null, subscribe: [], publish: [], call: [], expiresAtMs: undefined };
+
+export function permits(patterns: readonly string[], subject: string): boolean {
+  return patterns.some((pattern) => matchesPattern(pattern, subject));
+}

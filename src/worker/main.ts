@@ -1,0 +1,38 @@
+import { Socket } from 'node:net';
+import type { ToHub, ToWorker } from '../link/messages.ts';
+import { SocketLink } from '../link/socket.ts';
+import { createLogger } from '../ops/log.ts';
+import { Worker } from './worker.ts';
+
+/** A worker process: its link to the hub is descriptor 3. It lives as long as the link does. */
+const LINK_DESCRIPTOR = 3;
+
+const link = new SocketLink<ToHub, ToWorker>(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable: true }));
+let worker: Promise<Worker> | undefined;
+
+link.onMessages((messages) => {
+  const [first] = messages;
+  if (worker === undefined && first?.kind === 'welcome') {
+    const logger = createLogger({ ...first.config.log, bindings: { nodeId: first.nodeId, worker: first.workerIndex } });
+    worker = Worker.create(first, link, logger);
+    worker.catch((error: Error) => {
+      link.send({ kind: 'listenFailed', message: error.message });
+      setImmediate(() => process.exit(1));
+    });
+  }
+  void worker?.then(
+    (started) => started.receive(messages),
+    () => undefined,
+  );
+});
+
+link.onClose(() => {
+  void (worker ?? Promise.resolve(undefined))
+    .then((started) => started?.drain())
+    .catch(() => undefined)
+    .finally(() => process.exit(0));
+});
+
+// The hub decides when a worker ends; a Ctrl-C reaches the whole process group.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);

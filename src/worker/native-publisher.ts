@@ -1,0 +1,50 @@
+import { encodeWithItems } from '../fanout/frame.ts';
+import type { FanoutSink, FlushInfo } from '../fanout/scheduler.ts';
+import type { Shard } from '../fanout/shard.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Variant } from '../fanout/variant.ts';
+import { stringifyJson } from '../protocol/json-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import type { UwsApp } from './uws.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+
+/** Hands frames to uWS's native publish, one call for a whole shard. */
+export class NativePublisher implements FanoutSink {
+  readonly #app: UwsApp;
+  readonly #metrics: WorkerMetrics;
+
+  constructor(app: UwsApp, metrics: WorkerMetrics) {
+    this.#app = app;
+    this.#metrics = metrics;
+  }
+
+  publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void {
+    this.#app.publish(nativeTopic, frame, binary);
+  }
+
+  /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
+  skipped(variant: Variant, shard: Shard, skipped: number): void {
+    const { topic, namespace } = variant.feed;
+    const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
+    const binary = variant.options.encoding === 'msgpack';
+    this.#app.publish(shard.nativeTopic, binary ? packMsgpack(message) : stringifyJson(message), binary);
+  }
+
+  /** The topic's history is not what it was: every member gets its state, and goes on from there. */
+  resync(feed: TopicFeed, reason: string): void {
+    const { topic, epoch, ring } = feed;
+    const items = feed.latest.between(-1, ring.next).filter((item) => !item.removed);
+    const message = { type: 'resync', topic, epoch, offset: ring.headOffset, reason };
+    for (const { options, shards } of feed.variants.values()) {
+      const frame = encodeWithItems(options.encoding, message, items);
+      for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
+    }
+  }
+
+  flushed(shard: Shard, { frames, items, oldestPublishedAtMs }: FlushInfo): void {
+    let bytes = 0;
+    for (const frame of frames) bytes += frame.length;
+    this.#metrics.flushed(shard.members, frames.length, bytes, items);
+    this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Config, NamespaceOptions } from '../config/schema.ts';
+import { TopicFeed } from '../fanout/topic-feed.ts';
+import type { WorkerEnd } from '../link/link.ts';
+import type { PublicationMessage, ToWorker } from '../link/messages.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { namespaceOf, type Topic } from '../protocol/topic.ts';
+
+interface Waiter {
+  resolve(feed: TopicFeed): void;
+  reject(error: ProtocolError): void;
+}
+
+/**
+ * The topics that somebody in this worker subscribes to. The first subscriber makes the hub open a topic, and those who come meanwhile wait
+ * for the same answer; when the last one leaves, the worker forgets the topic at once (the hub lingers).
+ */
+export class TopicTable {
+  readonly #config: Config;
+  readonly #link: WorkerEnd;
+  readonly #feeds = new Map<Topic, TopicFeed>();
+  readonly #byNumber = new Map<number, TopicFeed>();
+  readonly #numberOf = new Map<Topic, number>();
+  readonly #waiters = new Map<Topic, Waiter[]>();
+
+  constructor(config: Config, link: WorkerEnd) {
+    this.#config = config;
+    this.#link = link;
+  }
+
+  get size(): number {
+    return this.#feeds.size;
+  }
+
+  /** Feeds with members, for whoever must visit them all. */
+  feeds(): IterableIterator<TopicFeed> {
+    return this.#feeds.values();
+  }
+
+  get(topic: Topic): TopicFeed | undefined {
+    return this.#feeds.get(topic);
+  }
+
+  namespace(topic: Topic): NamespaceOptions | undefined {
+    return this.#config.namespaces[namespaceOf(topic)];
+  }
+
+  /** The topic's feed, opened if need be. Call {@link releaseIfEmpty} when nobody joined it after all. @throws ProtocolError */
+  open(topic: Topic): Promise<TopicFeed> {
+    return new Promise((resolve, reject) => {
+      const waiters = this.#waiters.get(topic);
+      if (waiters !== undefined) {
+        waiters.push({ resolve, reject });
+        return;
+      }
+      this.#waiters.set(topic, [{ resolve, reject }]);
+      this.#link.send({ kind: 'open', topic });
+    });
+  }
+
+  opened(message: Extract<ToWorker, { kind: 'opened' }>): void {
+    const { topic, topicNumber } = message;
+    const known = this.#feeds.get(topic);
+    if (known !== undefined) return;
+    const { limits, fanout } = this.#config;
+    const feed = new TopicFeed(
+      {
+        topic,
+        namespace: this.namespace(topic) as NamespaceOptions,
+        nativePrefix: topicNumber.toString(36),
+        shardMembersMax: fanout.shardMembersMax,
+        keysMax: limits.keysPerTopicMax,
+        ringBounds: { itemsMax: limits.ringItemsMax, bytesMax: limits.ringBytesMax },
+      },
+      message,
+    );
+    this.#feeds.set(topic, feed);
+    this.#byNumber.set(topicNumber, feed);
+    this.#numberOf.set(topic, topicNumber);
+    const waiters = this.#waiters.get(topic) ?? [];
+    this.#waiters.delete(topic);
+    for (const { resolve } of waiters) resolve(feed);
+  }
+
+  openFailed({ topic, code, message }: Extract<ToWorker, { kind: 'openFailed' }>): void {
+    const waiters = this.#waiters.get(topic) ?? [];
+    this.#waiters.delete(topic);
+    for (const { reject } of waiters) reject(new ProtocolError(code, message));
+  }
+
+  /** @returns the feed that the publication went to; undefined when nobody here wants it any more */
+  published({ topicNumber, prev, item }: PublicationMessage): TopicFeed | undefined {
+    const feed = this.#byNumber.get(topicNumber);
+    feed?.push(item, prev);
+    return feed;
+  }
+
+  releaseIfEmpty(feed: TopicFeed): void {
+    const { topic } = feed;
+    if (feed.members > 0 || this.#feeds.get(topic) !== feed) return;
+    this.#feeds.delete(topic);
+    this.#byNumber.delete(this.#numberOf.get(topic) as number);
+    this.#numberOf.delete(topic);
+    this.#link.send({ kind: 'close', topic });
+  }
+}

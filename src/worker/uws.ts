@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uws-pack';
+
+/**
+ * The only file that knows where uWebSockets.js comes from. It is not on npm under its own name; these are tried in order, and the first that loads on
+ * this Node and this C library is used:
+ *
+ * 1. `uWebSockets.js`, installed by hand from its GitHub releases: always the newest;
+ * 2. `@btc-vision/uwebsockets.js` 20.57: Node 20–25, glibc ≥ 2.38;
+ * 3. `uws-pack` (upstream's 20.49): Node 20 and 22, glibc ≥ 2.27.
+ */
+const CANDIDATES = ['uWebSockets.js', '@btc-vision/uwebsockets.js', 'uws-pack'];
+
+export type { HttpRequest, HttpResponse, TemplatedApp as UwsApp };
+export type ListenSocket = us_listen_socket;
+export type UpgradeContext = us_socket_context_t;
+export type Socket<UserData> = WebSocket<UserData>;
+
+export interface Uws {
+  /** Package it was loaded from. */
+  readonly source: string;
+  App(): TemplatedApp;
+  closeListenSocket(socket: ListenSocket): void;
+  localPort(socket: ListenSocket): number;
+  /** Listen option: no SO_REUSEPORT, so that nobody else can join the port. */
+  readonly exclusivePort: number;
+}
+
+/** No build of uWebSockets.js loads here. */
+export class UwsUnavailableError extends Error {
+  readonly code = 'uws_unavailable';
+}
+
+/** @throws UwsUnavailableError that says what was tried, why each failed, and what to do */
+export async function loadUws(candidates: readonly string[] = CANDIDATES): Promise<Uws> {
+  const failures: string[] = [];
+  for (const source of candidates) {
+    try {
+      const loaded = await loadBuild(source);
+      const uws = loaded.App === undefined ? loaded.default : loaded;
+      return {
+        source,
+        App: () => uws.App(),
+        closeListenSocket: (socket) => uws.us_listen_socket_close(socket),
+        localPort: (socket) => uws.us_socket_local_port(socket),
+        exclusivePort: uws.LIBUS_LISTEN_EXCLUSIVE_PORT,
+      };
+    } catch (error) {
+      failures.push(
+        `  ${source}: ${String((error as Error).message)
+          .split('\n')
+          .at(-1)}`,
+      );
+    }
+  }
+  throw new UwsUnavailableError(
+    [
+      `no build of uWebSockets.js loads on Node ${process.version}, ${process.platform} ${process.arch}. Tried:`,
+      ...failures,
+      'With glibc 2.38 or newer (Debian 13, Ubuntu 24.04) Node 20 to 25 work; with an older one use Node 20 or 22.',
+      'Alpine (musl) is not supported by uWebSockets.js. A build of your own: npm install uWebSockets.js@uNetworking/uWebSockets.js#v20.57.0',
+    ].join('\n'),
+  );
+}
+
+const require = createRequire(import.meta.url);
+
+/** Required where it can be: on Node 20, `import()` of a CommonJS build that throws while it loads rejects, and ends the process as well. */
+// biome-ignore lint/suspicious/noExplicitAny: the builds share no types
+async function loadBuild(source: string): Promise<any> {
+  try {
+    return require(source);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
+    return import(source);
+  }
+}

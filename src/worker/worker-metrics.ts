@@ -1,0 +1,104 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from '../protocol/errors.ts';
+
+/** What a worker counts. The hub asks for it when somebody scrapes, and adds the workers up. */
+export class WorkerMetrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+  readonly connections = new Gauge({ name: 'stentor_connections', help: 'Open connections.', registers: this.#registers });
+  readonly subscriptions = new Gauge({
+    name: 'stentor_subscriptions',
+    help: 'Topics that connections are subscribed to, added up.',
+    registers: this.#registers,
+  });
+  readonly #connectionsOpened = new Counter({
+    name: 'stentor_connections_opened_total',
+    help: 'Connections opened.',
+    registers: this.#registers,
+  });
+  readonly #connectionsClosed = new Counter({
+    name: 'stentor_connections_closed_total',
+    help: 'Connections closed, by close code.',
+    labelNames: ['code'],
+    registers: this.#registers,
+  });
+  readonly #upgradesRefused = new Counter({
+    name: 'stentor_upgrades_refused_total',
+    help: 'Upgrade requests refused, by HTTP status.',
+    labelNames: ['status'],
+    registers: this.#registers,
+  });
+  readonly #messagesIn = new Counter({
+    name: 'stentor_messages_in_total',
+    help: 'Messages from clients, by type.',
+    labelNames: ['type'],
+    registers: this.#registers,
+  });
+  readonly #bytesIn = new Counter({ name: 'stentor_bytes_in_total', help: 'Bytes of messages from clients.', registers: this.#registers });
+  readonly #errors = new Counter({
+    name: 'stentor_errors_total',
+    help: 'Errors sent to clients, by code.',
+    labelNames: ['code'],
+    registers: this.#registers,
+  });
+  readonly #deliveries = new Counter({
+    name: 'stentor_deliveries_total',
+    help: 'Publications handed to sockets: items times members.',
+    registers: this.#registers,
+  });
+  readonly #framesOut = new Counter({
+    name: 'stentor_frames_out_total',
+    help: 'Batch frames handed to sockets: frames times members.',
+    registers: this.#registers,
+  });
+  readonly #bytesOut = new Counter({
+    name: 'stentor_bytes_out_total',
+    help: 'Bytes of batch frames handed to sockets.',
+    registers: this.#registers,
+  });
+  readonly batchItems = new Histogram({
+    name: 'stentor_batch_items',
+    help: 'Publications in what one shard is given at once.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    registers: this.#registers,
+  });
+  readonly publishToSocket = new Histogram({
+    name: 'stentor_publish_to_socket_seconds',
+    help: 'From the bus taking a publication to its frame being handed to uWebSockets, the oldest of each batch.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: this.#registers,
+  });
+
+  opened(): void {
+    this.connections.inc();
+    this.#connectionsOpened.inc();
+  }
+
+  closed(code: number): void {
+    this.connections.dec();
+    this.#connectionsClosed.inc({ code: String(code) });
+  }
+
+  refused(status: string): void {
+    this.#upgradesRefused.inc({ status: status.slice(0, 3) });
+  }
+
+  messageIn(type: string): void {
+    this.#messagesIn.inc({ type });
+  }
+
+  bytesIn(bytes: number): void {
+    this.#bytesIn.inc(bytes);
+  }
+
+  error(code: ErrorCode): void {
+    this.#errors.inc({ code });
+  }
+
+  flushed(members: number, frames: number, bytes: number, items: number): void {
+    this.#framesOut.inc(frames * members);
+    this.#bytesOut.inc(bytes * members);
+    this.#deliveries.inc(items * members);
+    this.batchItems.observe(items);
+  }
+}

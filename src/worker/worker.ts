@@ -1,0 +1,265 @@
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/schema.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { WorkerEnd } from '../link/link.ts';
+import type { Page, ToWorker } from '../link/messages.ts';
+import type { Logger } from '../ops/log.ts';
+import { Authenticator } from './authenticator.ts';
+import type { Connection, SocketData } from './connection.ts';
+import { connectionsAllowed } from './descriptors.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { drainConnections } from './drain.ts';
+import { ExpiryIndex } from './expiry.ts';
+import { FanoutPump } from './fanout-pump.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { HubClient } from './hub-client.ts';
+import { NativePublisher } from './native-publisher.ts';
+import { Subscriber } from './subscriber.ts';
+import { TopicTable } from './topic-table.ts';
+import { Upgrader } from './upgrade.ts';
+import { type ListenSocket, loadUws, type Socket, type Uws, type UwsApp } from './uws.ts';
+import { WorkerMetrics } from './worker-metrics.ts';
+
+type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
+
+/** uWS's own limit lies above ours, so that a message a little too big gets its close code: uWS closes without one. */
+const OVERSIZE_MARGIN_BYTES = 65_536;
+
+/** One uWS app and its connections, behind a link to the hub. */
+export class Worker {
+  readonly #config: Config;
+  readonly #link: WorkerEnd;
+  readonly #uws: Uws;
+  readonly #app: UwsApp;
+  readonly #logger: Logger;
+  readonly #metrics = new WorkerMetrics();
+  readonly #connections = new Set<Connection>();
+  readonly #connectionsMax: number;
+  readonly #connectionIdPrefix: string;
+  readonly #topics: TopicTable;
+  readonly #hub: HubClient;
+  readonly #subscriber: Subscriber;
+  readonly #dispatcher: Dispatcher;
+  readonly #publisher: NativePublisher;
+  readonly #pump: FanoutPump;
+  readonly #heartbeat: Heartbeat<Connection>;
+  readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
+  readonly #greetingExpiry = new ExpiryIndex<Connection>(Date.now());
+  readonly #timers: NodeJS.Timeout[] = [];
+  #listenSocket: ListenSocket | undefined;
+  #nextConnection = 1;
+  #draining = false;
+
+  private constructor(welcome: Welcome, link: WorkerEnd, uws: Uws, authenticator: Authenticator, logger: Logger) {
+    const { config, nodeId, pages } = welcome;
+    this.#config = config;
+    this.#link = link;
+    this.#uws = uws;
+    this.#logger = logger;
+    this.#app = uws.App();
+    this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax);
+    this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
+    this.#topics = new TopicTable(config, link);
+    this.#hub = new HubClient(link);
+    this.#subscriber = new Subscriber(config, this.#topics, this.#hub);
+    this.#dispatcher = new Dispatcher({
+      config,
+      nodeId,
+      authenticator,
+      subscriber: this.#subscriber,
+      hub: this.#hub,
+      metrics: this.#metrics,
+      onIdentity: (connection) => this.#watchExpiry(connection),
+      onBug: (error) => logger.error({ err: error }, 'a command failed'),
+    });
+    this.#publisher = new NativePublisher(this.#app, this.#metrics);
+    this.#pump = new FanoutPump(config.fanout, this.#publisher);
+    this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
+      ping: (connection) => connection.socket?.ping(),
+      lost: (connection) => connection.socket?.close(),
+    });
+    this.#route(authenticator, pages);
+  }
+
+  /** @throws UwsUnavailableError, or Error when a configured key cannot be read */
+  static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
+    const uws = await loadUws();
+    const authenticator = await Authenticator.create(welcome.config.auth);
+    const worker = new Worker(welcome, link, uws, authenticator, logger);
+    worker.#start(welcome.port);
+    return worker;
+  }
+
+  /** Told of every message but `welcome`. */
+  receive(messages: readonly ToWorker[]): void {
+    const touched = new Set<TopicFeed>();
+    for (const message of messages) {
+      if (message.kind === 'publication') {
+        const feed = this.#topics.published(message);
+        if (feed !== undefined) touched.add(feed);
+      } else this.#receiveOther(message);
+    }
+    if (touched.size > 0) this.#pump.wake(touched);
+  }
+
+  /** The hub is gone, or wants this worker to end: no new connections, a goodbye to those there are. */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#closeListenSocket();
+    await drainConnections(this.#connections, this.#config.hub.drainConnectionsPerSecond);
+    this.stop();
+    this.#link.send({ kind: 'drained' });
+  }
+
+  stop(): void {
+    this.#closeListenSocket();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#pump.stop();
+    this.#app.close();
+  }
+
+  #start(port: number): void {
+    const { host, heartbeat } = this.#config;
+    this.#app.listen(host, port, (socket) => {
+      if (socket === false) {
+        this.#link.send({ kind: 'listenFailed', message: `cannot listen on ${host}:${port}` });
+        return;
+      }
+      this.#listenSocket = socket;
+      this.#link.send({ kind: 'listening', port: this.#uws.localPort(socket) });
+    });
+    this.#timers.push(
+      setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
+      setInterval(() => this.#endExpired(), 1000),
+    );
+    this.#logger.info({ uws: this.#uws.source, connectionsMax: this.#connectionsMax }, 'worker started');
+  }
+
+  #route(authenticator: Authenticator, pages: readonly Page[]): void {
+    const config = this.#config;
+    const upgrader = new Upgrader({
+      config,
+      authenticator,
+      metrics: this.#metrics,
+      logger: this.#logger,
+      refusal: () => (this.#draining || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined),
+      nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
+    });
+    this.#app.ws<SocketData>(config.path, {
+      maxPayloadLength: config.limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
+      maxBackpressure: config.limits.sendBufferLimitBytes,
+      // Liveness is the heartbeat's business: jittered, and shorter than uWS's steps where the config wants it.
+      idleTimeout: 0,
+      sendPingsAutomatically: false,
+      upgrade: upgrader.upgrade,
+      open: (socket) => this.#opened(socket),
+      message: (socket, message) => this.#message(socket.getUserData().connection, message),
+      pong: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
+      ping: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
+      dropped: (socket) => this.#dropped(socket.getUserData().connection),
+      close: (socket, code) => this.#closed(socket.getUserData().connection, code),
+    });
+    for (const page of pages) {
+      this.#app.get(page.path, (res) => {
+        res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body);
+      });
+    }
+    this.#app.get(config.path, (res) => void res.writeStatus('426 Upgrade Required').end('this is a WebSocket endpoint'));
+    this.#app.any('/*', (res) => void res.writeStatus('404 Not Found').end('not found'));
+  }
+
+  #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
+    switch (message.kind) {
+      case 'opened':
+        return this.#topics.opened(message);
+      case 'openFailed':
+        return this.#topics.openFailed(message);
+      case 'resync':
+        return this.#resync(message);
+      case 'published':
+      case 'items':
+      case 'result':
+      case 'failed':
+        return this.#hub.answered(message);
+      case 'metricsWanted':
+        return void this.#sendMetrics(message.requestId);
+      case 'busStatus':
+        return this.#logger.debug({ connected: message.connected }, 'bus status');
+      case 'drain':
+        return void this.drain();
+      case 'welcome':
+        return;
+    }
+  }
+
+  #resync(message: Extract<ToWorker, { kind: 'resync' }>): void {
+    const feed = this.#topics.get(message.topic);
+    if (feed === undefined) return this.#topics.opened({ ...message, kind: 'opened' });
+    feed.reset(message);
+    this.#publisher.resync(feed, message.reason);
+  }
+
+  #opened(socket: Socket<SocketData>): void {
+    const { connection } = socket.getUserData();
+    connection.opened(socket);
+    this.#connections.add(connection);
+    this.#heartbeat.add(connection);
+    this.#metrics.opened();
+    if (connection.ready) {
+      this.#watchExpiry(connection);
+      this.#dispatcher.greet(connection);
+    } else if (!this.#dispatcher.anonymousAllowed) {
+      this.#greetingExpiry.set(connection, Date.now() + this.#config.heartbeat.connectTimeoutMs);
+    }
+  }
+
+  #message(connection: Connection, message: ArrayBuffer): void {
+    this.#heartbeat.heard(connection);
+    this.#metrics.bytesIn(message.byteLength);
+    // uWS takes its buffer back when this handler returns, and a command may go on after that.
+    const bytes = new Uint8Array(message.slice(0));
+    this.#dispatcher.receive(connection, bytes).catch((error) => {
+      this.#logger.error({ err: error }, 'a message could not be handled');
+      connection.end('serverError');
+    });
+  }
+
+  /** Fires once for a batch and says nothing of the rest: an unknown number is lost. Nothing may be sent or left inside this callback. */
+  #dropped(connection: Connection): void {
+    setImmediate(() => connection.end('tooSlow'));
+  }
+
+  #closed(connection: Connection, code: number): void {
+    connection.closed();
+    this.#connections.delete(connection);
+    this.#heartbeat.remove(connection);
+    this.#tokenExpiry.remove(connection);
+    this.#greetingExpiry.remove(connection);
+    this.#subscriber.removeAll(connection);
+    this.#metrics.closed(code);
+  }
+
+  #watchExpiry(connection: Connection): void {
+    const { expiresAtMs } = connection.identity;
+    if (expiresAtMs !== undefined && connection.socket !== undefined) this.#tokenExpiry.set(connection, expiresAtMs);
+  }
+
+  #endExpired(): void {
+    const nowMs = Date.now();
+    for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
+    for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.ready) connection.end('unauthorized');
+  }
+
+  async #sendMetrics(requestId: number): Promise<void> {
+    let subscriptions = 0;
+    for (const feed of this.#topics.feeds()) subscriptions += feed.members;
+    this.#metrics.subscriptions.set(subscriptions);
+    this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
+  }
+
+  #closeListenSocket(): void {
+    if (this.#listenSocket !== undefined) this.#uws.closeListenSocket(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+}
