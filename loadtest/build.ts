@@ -12,6 +12,7 @@ const CHILDREN = {
   ws: 'loadtest/servers/ws-main.ts',
   socketio: 'loadtest/servers/socketio-main.ts',
   'nats-feeder': 'loadtest/servers/nats-feeder-main.ts',
+  'stentor-node': 'loadtest/servers/stentor-node-main.ts',
   'centrifugo-feeder': 'loadtest/servers/centrifugo-feeder-main.ts',
 } as const;
 
@@ -26,7 +27,6 @@ export async function buildChildren(): Promise<void> {
     outExtension: { '.js': '.mjs' },
     bundle: true,
     packages: 'external',
-    external: [join(ROOT, 'dist/*')],
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -8,13 +8,15 @@ import type { Group } from './types.ts';
 const CONNECTIONS_PER_PROCESS_MAX = 17_000;
 /** Latencies of about so many members of a group are kept. */
 const SAMPLED_MEMBERS = 500;
-const IN_FLIGHT_MAX = 128;
+const IN_FLIGHT_DEFAULT = 128;
 
 export interface SwarmOptions {
   readonly payloadBytes: number;
   readonly everyLatency: boolean;
   readonly keys: number;
   readonly maxRateHz?: number;
+  /** Connections being opened at once. */
+  readonly inFlightMax?: number;
 }
 
 /** The processes that hold one group's connections; small groups get one of their own, so that a big one's reads do not delay theirs. */
@@ -36,7 +38,7 @@ export class GroupSwarm {
         sampleEvery,
         keys: options.keys,
         payloadBytes: options.payloadBytes,
-        inFlightMax: IN_FLIGHT_MAX,
+        inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,
       });
     }
   }

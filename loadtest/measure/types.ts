@@ -54,7 +54,8 @@ export interface RunResult {
   readonly groups: readonly GroupResult[];
   readonly deliveries: number;
   readonly cpuSeconds: number;
-  readonly cpuPerDeliveryUs: number;
+  /** Undefined where a scenario does more than deliver. */
+  readonly cpuPerDeliveryUs: number | undefined;
   /** From the first publication's schedule to the last delivery seen. */
   readonly elapsedMs: number;
   /** Of one core. */

@@ -59,7 +59,7 @@ export const centrifugo: ServerUnderTest = {
       throw error;
     }
     const feed: RunningServer['feed'] = (plan) => feeder.call('feed', { plan, port, apiKey: API_KEY });
-    return { dialect: 'centrifugo', ports: [port], pids: [child.pid!], feed, stop };
+    return { dialect: 'centrifugo', ports: [port], pids: [child.pid!], selfFed: false, feed, stop };
   },
 };
 

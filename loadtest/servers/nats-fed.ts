@@ -2,13 +2,13 @@ import { childScript } from '../build.ts';
 import type { FeedPlan, FeedResult } from '../core/feed.ts';
 import { Child } from '../core/rpc.ts';
 import { type NatsServer, natsProgram, startNatsServer } from './nats-server.ts';
-import type { Listening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
+import type { Flood, Listening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
 
 /** A nats-server and the producer that feeds it. */
 export interface NatsFeed {
   readonly server: NatsServer;
   feed(plan: FeedPlan): Promise<FeedResult>;
-  flood(flood: { topic: string; count: number; payloadBytes: number }): Promise<void>;
+  flood(flood: Flood): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,6 +44,7 @@ export const uwsNats: ServerUnderTest = {
       dialect: 'plain',
       ports: listening.map(({ port }) => port),
       pids: processes.map(({ pid }) => pid),
+      selfFed: false,
       feed: nats.feed,
       async stop() {
         await Promise.all(processes.map((process) => process.stop()));
@@ -61,6 +62,13 @@ export const natsWebSocket: ServerUnderTest = {
   async start({ nodes }: StartSettings): Promise<RunningServer> {
     if (nodes !== 1) throw new Error('nats-ws runs as one server here');
     const nats = await startNatsFeed();
-    return { dialect: 'nats', ports: [nats.server.webSocketPort], pids: [nats.server.pid], feed: nats.feed, stop: nats.stop };
+    return {
+      dialect: 'nats',
+      ports: [nats.server.webSocketPort],
+      pids: [nats.server.pid],
+      selfFed: false,
+      feed: nats.feed,
+      stop: nats.stop,
+    };
   },
 };

@@ -2,8 +2,10 @@ import { centrifugo } from './centrifugo.ts';
 import { natsWebSocket, uwsNats } from './nats-fed.ts';
 import { selfFed } from './self-fed.ts';
 import type { ServerUnderTest } from './server.ts';
+import { STENTOR_SERVERS } from './stentor.ts';
 
 export const SERVERS: readonly ServerUnderTest[] = [
+  ...STENTOR_SERVERS,
   selfFed({ name: 'uws', title: 'bare uWS publish', child: 'uws', dialect: 'plain' }),
   uwsNats,
   selfFed({ name: 'ws', title: 'ws', child: 'ws', dialect: 'plain' }),

@@ -20,7 +20,14 @@ export function selfFed({ name, title, child, dialect }: SelfFed): ServerUnderTe
       if (nodes !== 1) throw new Error(`${name} has no way to share a feed between ${nodes} processes`);
       const process = new Child(name, childScript(child));
       const { port } = await process.call<Listening>('start');
-      return { dialect, ports: [port], pids: [process.pid], feed: (plan) => process.call('feed', plan), stop: () => process.stop() };
+      return {
+        dialect,
+        ports: [port],
+        pids: [process.pid],
+        selfFed: true,
+        feed: (plan) => process.call('feed', plan),
+        stop: () => process.stop(),
+      };
     },
   };
 }

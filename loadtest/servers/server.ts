@@ -20,14 +20,24 @@ export interface StartSettings {
   readonly keyed: boolean;
 }
 
+export interface Flood {
+  readonly topic: string;
+  readonly count: number;
+  readonly payloadBytes: number;
+}
+
 export interface RunningServer {
   readonly dialect: DialectName;
   /** By node. */
   readonly ports: readonly number[];
   /** Roots of what is measured: their children count too, the feeder and NATS do not (but for NATS as a server under test). */
   readonly pids: readonly number[];
+  /** The feed comes out of the measured process itself. */
+  readonly selfFed: boolean;
   /** Publishes the plan and resolves when the last publication was handed over. */
   feed(plan: FeedPlan): Promise<FeedResult>;
+  /** Publishes as fast as it is taken, on no schedule. */
+  flood?(flood: Flood): Promise<void>;
   stop(): Promise<void>;
 }
 

@@ -1,0 +1,38 @@
+import { SingleBar } from 'cli-progress';
+import { metricsOf } from '../measure/metrics.ts';
+import type { RunResult } from '../measure/types.ts';
+import { formatFigure } from './format.ts';
+
+export interface Progress {
+  starting(scenario: string, server: string, pair: number): void;
+  done(scenario: string, run: RunResult): void;
+  end(): void;
+}
+
+/** A bar where somebody watches; plain lines in a log. */
+export function createProgress(runs: number): Progress {
+  return process.stdout.isTTY ? bar(runs) : lines(runs);
+}
+
+function bar(runs: number): Progress {
+  const shown = new SingleBar({ format: '{bar} {value}/{total} {task}', hideCursor: true, clearOnComplete: true });
+  shown.start(runs, 0, { task: '' });
+  return {
+    starting: (scenario, server, pair) => shown.update({ task: `${scenario}: ${server}, pair ${pair + 1}` }),
+    done: () => shown.increment(),
+    end: () => shown.stop(),
+  };
+}
+
+function lines(runs: number): Progress {
+  let count = 0;
+  return {
+    starting: () => {},
+    done(scenario, run) {
+      const figures = Object.entries(metricsOf(run)).map(([name, value]) => `${name}=${formatFigure(value)}`);
+      const state = run.invalid === '' ? '' : ` INVALID: ${run.invalid}`;
+      console.log(`[${++count}/${runs}] ${scenario} ${run.server} pair ${run.pair + 1}: ${figures.join(' ')}${state}`);
+    },
+    end: () => {},
+  };
+}

@@ -1,0 +1,16 @@
+import { growth } from './growth.ts';
+import { hubIntake } from './hub-intake.ts';
+import { idleMemory } from './idle-memory.ts';
+import { joinStorm } from './join-storm.ts';
+import { ROOM_SCENARIOS } from './rooms.ts';
+import type { Scenario } from './scenario.ts';
+import { slowReaders } from './slow-readers.ts';
+
+export const SCENARIOS: readonly Scenario[] = [...ROOM_SCENARIOS, growth, joinStorm, slowReaders, idleMemory, hubIntake];
+
+/** @throws Error that names the scenarios there are */
+export function scenarioNamed(name: string): Scenario {
+  const found = SCENARIOS.find((scenario) => scenario.name === name);
+  if (found === undefined) throw new Error(`no scenario "${name}"; there are: ${SCENARIOS.map((scenario) => scenario.name).join(', ')}`);
+  return found;
+}

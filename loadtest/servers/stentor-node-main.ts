@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { loadConfig } from '../../src/config/load.ts';
+import type { RunningNode, startNode } from '../../src/node.ts';
+import type { createLogger } from '../../src/ops/log.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
+import type { FeedPlan } from '../core/feed.ts';
+import { runFeed } from '../core/feeder.ts';
+import { serveCalls } from '../core/rpc.ts';
+import { PayloadMaker } from '../core/stamp.ts';
+import type { Listening } from './server.ts';
+
+/** A whole node from the built `dist/`, as `stentor serve` starts it; with the memory bus it can also be fed from inside. */
+let node: RunningNode;
+
+async function start({ root, flags }: { root: string; flags: Record<string, unknown> }): Promise<Listening> {
+  const load = (file: string) => import(pathToFileURL(join(root, 'dist', file)).href);
+  const built = {
+    loadConfig: (await load('config/load.js')).loadConfig as typeof loadConfig,
+    startNode: (await load('node.js')).startNode as typeof startNode,
+    createLogger: (await load('ops/log.js')).createLogger as typeof createLogger,
+  };
+  const { config } = built.loadConfig({ env: {}, flags });
+  node = await built.startNode(config, { log: built.createLogger(config.log) });
+  return { port: node.port };
+}
+
+function publish(topic: string, payload: Buffer, key: string | null): void {
+  node.bus.publish({ topic: topic as Topic, key: key as never, payload, payloadKind: 'json' }).catch((error: unknown) => {
+    process.stderr.write(`publish failed: ${String(error)}\n`);
+  });
+}
+
+/** As many as the memory bus and the hub take; awaited in groups, as a producer with a window of acks would. */
+async function flood({ topic, count, payloadBytes }: { topic: string; count: number; payloadBytes: number }): Promise<void> {
+  const payload = new PayloadMaker(payloadBytes).make(0, 0, 0);
+  const request = { topic: topic as Topic, key: null, payload, payloadKind: 'json' as const };
+  for (let sent = 0; sent < count; sent += 1000) {
+    await Promise.all(Array.from({ length: 1000 }, () => node.bus.publish(request)));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+serveCalls({ start, feed: (plan: FeedPlan) => runFeed(plan, publish), flood }, () => node?.stop('benchmark over'));
