@@ -10,7 +10,7 @@ import { print } from './output.ts';
 
 const SECRET_CHARACTERS_MIN = 32;
 
-interface TokenOptions extends ConfigOptions {
+export interface TokenOptions extends ConfigOptions {
   readonly secret?: string;
   readonly keyFile?: string;
   readonly alg?: Algorithm;
@@ -39,7 +39,7 @@ export function tokenCommand(): Command {
     .option('--issuer <iss>', 'issuer; default: auth.issuer of the config')
     .option('--audience <aud>', 'audience; default: auth.audience of the config');
   return addConfigOptions(command)
-    .action(runToken)
+    .action(async (options: TokenOptions) => print(await tokenFor(options)))
     .addHelpText(
       'after',
       `
@@ -51,7 +51,8 @@ Examples:
     );
 }
 
-async function runToken(options: TokenOptions): Promise<void> {
+/** @throws CliError `usage`, `bad_key_file`; ConfigError */
+export function tokenFor(options: TokenOptions): Promise<string> {
   // A key given here needs no config; issuer and audience of one are used where it was asked for.
   const wantsConfig = options.config !== undefined || options.set !== undefined || (options.secret ?? options.keyFile) === undefined;
   const config = wantsConfig ? loadFromOptions(options).config : undefined;
@@ -69,7 +70,7 @@ async function runToken(options: TokenOptions): Promise<void> {
     issuer: options.issuer ?? config?.auth.issuer,
     audience: options.audience ?? config?.auth.audience,
   };
-  print(await makeToken(request, Date.now()));
+  return makeToken(request, Date.now());
 }
 
 interface SigningKey {

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { configCommand } from './config.ts';
+import { publishCommand } from './publish.ts';
+import { replayCommand } from './replay.ts';
+import { serveCommand } from './serve.ts';
+import { subscribeCommand } from './subscribe.ts';
+import { tokenCommand } from './token.ts';
+
+/** The command line. Its errors are thrown: CommanderError for what it has printed already, others for the caller to print. */
+export function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const program = new Command('stentor')
+    .description('Broadcasts live feeds from NATS to very many WebSocket clients, encoded once.')
+    .version(version)
+    .addCommand(serveCommand())
+    .addCommand(publishCommand())
+    .addCommand(subscribeCommand())
+    .addCommand(tokenCommand())
+    .addCommand(replayCommand())
+    .addCommand(configCommand())
+    .addHelpText(
+      'after',
+      `
+Start here:
+  $ stentor serve --demo                     a node with made-up feeds and a page, nothing else needed
+  $ stentor subscribe scores.demo            see one of them
+  $ stentor config --reference               every setting
+
+Exit codes: 0 done, 1 failed, 2 asked wrongly or bad configuration.`,
+    );
+  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(try --help)');
+  return program;
+}
