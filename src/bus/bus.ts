@@ -12,9 +12,10 @@ import type { Key, Topic } from '../protocol/topic.ts';
  */
 export interface Bus {
   readonly kind: 'memory' | 'nats';
+  readonly counters: Readonly<BusCounters>;
   /**
    * Connects, and creates or verifies what durable namespaces need.
-   * @throws BusError `bus_unreachable`, `stream_mismatch`, `server_too_old`
+   * @throws BusError `bus_unreachable`, `jetstream_unavailable`, `stream_mismatch`, `stream_missing`, `server_too_old`
    */
   start(): Promise<void>;
   /** Ends every follower and listener; publishes that wait fail with `bus_closed`. */
@@ -28,11 +29,28 @@ export interface Bus {
   listen(topic: Topic, onPublication: (publication: Publication) => void): Listener;
   /**
    * Publishes to a topic of any namespace. Durable: resolves when the log has it. Ephemeral: when it has been handed to the bus.
-   * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable` (surely not stored)
+   * The caller bounds how many wait at once.
+   * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable`, `publish_refused` (surely not stored)
    */
   publish(request: PublishRequest): Promise<PublishAck>;
   /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable` */
   call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+}
+
+/** What an operator may want to read in the log. */
+export interface BusNotice {
+  readonly level: 'info' | 'warn';
+  readonly message: string;
+}
+
+/** For metrics; each only rises. */
+export interface BusCounters {
+  /** Messages skipped because their NATS subject is no topic (with a key, in a keyed namespace). */
+  skippedMessages: number;
+  /** Times that following a log was resumed, after a reconnect or because something was missing. */
+  followerRestarts: number;
+  /** Durable publishes sent once more. */
+  publishRetries: number;
 }
 
 /** One message on a topic, as its producer sent it. */
@@ -44,6 +62,7 @@ export interface Publication {
   readonly offset: number;
   /** When the bus took it, milliseconds since 1970. */
   readonly publishedAtMs: number;
+  /** Never changes, but may be a view of a larger buffer (up to 64 KiB): copy what is kept for long. */
   readonly payload: Uint8Array;
   /** From the message's Content-Type; undefined: as the namespace's option says. */
   readonly payloadKind: PayloadKind | undefined;
@@ -85,13 +104,17 @@ export interface Log {
   /** @throws BusError `bus_unreachable` */
   state(): Promise<LogState>;
   /**
-   * Delivers every publication of the namespace with an offset above `afterOffset`, in order, for ever.
-   * `onBroken` is called once when it cannot go on (the log is gone, or lost what should come next); the follower has then stopped.
+   * Delivers every publication of the namespace with an offset above `afterOffset`, in order, for ever. Resolves when it has begun;
+   * publications may come before that. Retention may be faster than a follower: in a keyed namespace publications that a later one of the
+   * same key superseded are then left out; anything else that is missing breaks the follower.
+   * `onBroken` is called once when it cannot go on; the follower has then stopped. Codes: `log_gone` (deleted, or made anew: another
+   * epoch), `log_gap` (lost what should come next), `log_rolled_back` (ends before, or differs at, what was delivered).
+   * @throws BusError the same codes when it cannot begin; `bus_unreachable`
    */
   follow(afterOffset: number, onPublication: (publication: Publication) => void, onBroken: (error: Error) => void): Promise<Follower>;
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 when it has none. */
   lastOffset(topic: Topic): Promise<number>;
-  /** The topic's publications with offsets in (after, upTo], oldest first, `limit` at most. */
+  /** The topic's publications with offsets in (after, upTo], oldest first, `limit` at most. @throws BusError `bus_unreachable`, `bus_busy` */
   read(topic: Topic, range: ReadRange): Promise<ReadResult>;
   /** The topic's last `count` publications, oldest first. */
   readLast(topic: Topic, count: number): Promise<readonly Publication[]>;
@@ -122,7 +145,10 @@ export interface ReadRange {
 
 export interface ReadResult {
   readonly publications: readonly Publication[];
-  /** Nothing of the topic between `after` and the first publication returned has been removed. */
+  /**
+   * Proven: nothing of the topic with an offset above `after`, up to the last publication returned, has been removed. False when it could
+   * not be proven, which is usual for keyed topics: they recover by {@link Log.snapshot}.
+   */
   readonly anchored: boolean;
   /** There is more in the range than `limit`. */
   readonly more: boolean;
@@ -131,9 +157,15 @@ export interface ReadResult {
 export type BusErrorCode =
   | 'bus_unreachable'
   | 'bus_closed'
+  | 'bus_busy'
+  | 'jetstream_unavailable'
   | 'stream_mismatch'
+  | 'stream_missing'
   | 'server_too_old'
   | 'unknown_namespace'
+  | 'log_gone'
+  | 'log_gap'
+  | 'log_rolled_back'
   | 'publish_timeout'
   | 'publish_refused'
   | 'no_responders'

@@ -153,6 +153,24 @@ export const ConfigSchema = Type.Object(
           default: 5000,
           description: 'how long a request to NATS may take',
         }),
+        publishBudgetMs: Type.Integer({
+          minimum: 100,
+          maximum: 60_000,
+          default: 60_000,
+          description: 'how long an unanswered durable publish is sent again before its outcome counts as unknown',
+        }),
+        readsInFlightMax: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 32,
+          description: 'reads of the log (recovery, history, snapshots) that a node makes at once',
+        }),
+        readsWaitingMax: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 10_000,
+          description: 'reads that wait for their turn; more get `busy`',
+        }),
       },
       { ...closed, default: {} },
     ),
@@ -230,11 +248,24 @@ export const ConfigSchema = Type.Object(
           default: 128,
           description: 'topics one connection may subscribe to',
         }),
+        lagThresholdBytes: Type.Integer({
+          minimum: 4096,
+          maximum: 16_777_216,
+          default: 65_536,
+          description:
+            "bytes waiting for one socket before the connection counts as lagging: it leaves the fast path, and is caught up by the namespace's slowConsumer policy when it drains",
+        }),
         sendBufferLimitBytes: Type.Integer({
           minimum: 65_536,
           maximum: 268_435_456,
           default: 1_048_576,
-          description: 'bytes waiting for one socket before it counts as too slow',
+          description: 'bytes waiting for one socket before it is closed with 4103',
+        }),
+        slowTimeoutMs: Type.Integer({
+          minimum: 100,
+          maximum: 3_600_000,
+          default: 60_000,
+          description: 'how long a connection may lag before it is closed with 4103',
         }),
         publishesInFlightMax: Type.Integer({
           minimum: 1,

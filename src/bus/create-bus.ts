@@ -1,0 +1,17 @@
+import type { Config } from '../config/schema.ts';
+import type { Bus, BusNotice } from './bus.ts';
+import { MemoryBus } from './memory/memory-bus.ts';
+
+export interface BusOptions {
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+  readonly onNotice?: (notice: BusNotice) => void;
+}
+
+/** The memory bus where `nats.url` is empty, else the NATS bus. Not started yet. */
+export async function createBus(config: Config, { nowMs = Date.now, onNotice = () => undefined }: BusOptions = {}): Promise<Bus> {
+  if (config.nats.url === '') return new MemoryBus(config, nowMs);
+  // Loaded here, so that a node without NATS never loads its client.
+  const { NatsBus } = await import('./nats/nats-bus.ts');
+  return new NatsBus(config, nowMs, onNotice);
+}

@@ -1,0 +1,96 @@
+import type { Publication } from '../bus.ts';
+
+/** A publication in the memory bus. One entry is in several queues at once; removing it empties it, and each queue is told. */
+export interface Entry {
+  readonly offset: number;
+  readonly bytes: number;
+  /** undefined: removed. */
+  publication: Publication | undefined;
+}
+
+export interface LiveEntry extends Entry {
+  publication: Publication;
+}
+
+/** Below this many dead places a queue is not worth rebuilding. */
+const DEAD_KEPT_MAX = 32;
+
+/**
+ * Entries in offset order, oldest first. Removal from the middle leaves a dead place, so that it costs nothing; dead places never outnumber
+ * the live entries by more than {@link DEAD_KEPT_MAX}, and adding and removing stay O(1) on average.
+ */
+export class EntryQueue {
+  #entries: Entry[] = [];
+  #head = 0;
+  #live = 0;
+
+  get size(): number {
+    return this.#live;
+  }
+
+  push(entry: LiveEntry): void {
+    this.#entries.push(entry);
+    this.#live++;
+  }
+
+  oldest(): LiveEntry | undefined {
+    this.#skipDead();
+    return this.#entries[this.#head] as LiveEntry | undefined;
+  }
+
+  /** The newest entry; the last one pushed, as removal is oldest-first. */
+  newest(): LiveEntry | undefined {
+    for (let i = this.#entries.length - 1; i >= this.#head; i--) {
+      const entry = this.#entries[i];
+      if (entry !== undefined && isLive(entry)) return entry;
+    }
+    return undefined;
+  }
+
+  /** An entry of this queue has been emptied. */
+  noteRemoved(): void {
+    this.#live--;
+    this.#skipDead();
+    if (this.#entries.length - this.#live > this.#live + DEAD_KEPT_MAX) {
+      this.#entries = this.#entries.filter(isLive);
+      this.#head = 0;
+    }
+  }
+
+  /** The live entries with offsets above `offset`, oldest first. Not to be used across a change of the queue. */
+  *after(offset: number): Generator<LiveEntry> {
+    for (let i = this.#indexAfter(offset); i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (entry !== undefined && isLive(entry)) yield entry;
+    }
+  }
+
+  /** The last `count` live entries, oldest first. */
+  last(count: number): LiveEntry[] {
+    const found: LiveEntry[] = [];
+    for (let i = this.#entries.length - 1; i >= this.#head && found.length < count; i--) {
+      const entry = this.#entries[i];
+      if (entry !== undefined && isLive(entry)) found.push(entry);
+    }
+    return found.reverse();
+  }
+
+  #skipDead(): void {
+    while (this.#head < this.#entries.length && this.#entries[this.#head]?.publication === undefined) this.#head++;
+  }
+
+  #indexAfter(offset: number): number {
+    let low = this.#head;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle] as Entry).offset > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+function isLive(entry: Entry): entry is LiveEntry {
+  return entry.publication !== undefined;
+}

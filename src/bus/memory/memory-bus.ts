@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { namespaceOptions } from '../../config/namespaces.ts';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import {
+  type Bus,
+  type BusCounters,
+  BusError,
+  type Listener,
+  type Log,
+  type Publication,
+  type PublishAck,
+  type PublishRequest,
+} from '../bus.ts';
+import { deliver } from '../deliver.ts';
+import type { MemoryFollower } from './memory-follower.ts';
+import { MemoryLog } from './memory-log.ts';
+import { MemoryStore } from './memory-store.ts';
+
+interface PendingPublish {
+  readonly request: PublishRequest;
+  readonly options: NamespaceOptions;
+  readonly resolve: (ack: PublishAck) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export type CallHandler = (data: Uint8Array) => Promise<Uint8Array> | Uint8Array;
+
+/**
+ * The bus of a single node with nothing else installed: the same promises as NATS, for as long as the process lives. A new process is a new
+ * epoch, since nothing of the old log is left.
+ */
+export class MemoryBus implements Bus {
+  readonly kind = 'memory';
+  readonly counters: BusCounters = { skippedMessages: 0, followerRestarts: 0, publishRetries: 0 };
+  readonly #config: Config;
+  readonly #nowMs: () => number;
+  readonly #store: MemoryStore;
+  readonly #epoch = randomBytes(12).toString('base64url');
+  readonly #followers = new Set<MemoryFollower>();
+  readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
+  readonly #handlers = new Map<string, CallHandler>();
+  readonly #connectedListeners = new Set<(connected: boolean) => void>();
+  // Bounded by whoever publishes, as the contract says; it empties within the same loop turn.
+  #pending: PendingPublish[] = [];
+  #deliveryScheduled = false;
+  #running = false;
+
+  constructor(config: Config, nowMs: () => number = Date.now) {
+    this.#config = config;
+    this.#nowMs = nowMs;
+    this.#store = new MemoryStore(config);
+  }
+
+  get connected(): boolean {
+    return this.#running;
+  }
+
+  async start(): Promise<void> {
+    this.#setRunning(true);
+  }
+
+  async stop(): Promise<void> {
+    for (const { reject } of this.#pending.splice(0)) reject(busClosed());
+    for (const follower of [...this.#followers]) await follower.stop();
+    this.#listeners.clear();
+    this.#setRunning(false);
+  }
+
+  onConnectedChange(listener: (connected: boolean) => void): () => void {
+    this.#connectedListeners.add(listener);
+    return () => this.#connectedListeners.delete(listener);
+  }
+
+  log(namespace: string): Log {
+    const store = () => this.#store.namespace(namespace, this.#nowMs());
+    store();
+    return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery());
+  }
+
+  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners);
+    // A function of its own, so that the same receiver may listen twice and stop once.
+    const receive = (publication: Publication) => deliver(onPublication, publication);
+    listeners.add(receive);
+    return {
+      stop: () => {
+        listeners.delete(receive);
+        if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
+      },
+    };
+  }
+
+  publish(request: PublishRequest): Promise<PublishAck> {
+    const namespace = namespaceOf(request.topic);
+    const options = namespaceOptions(this.#config, namespace);
+    if (options === undefined) return Promise.reject(new BusError('unknown_namespace', `${namespace} is no configured namespace`));
+    if (!this.#running) return Promise.reject(busClosed());
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ request, options, resolve, reject });
+      this.#scheduleDelivery();
+    });
+  }
+
+  /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would; returns how to stop. */
+  serve(method: string, handler: CallHandler): () => void {
+    this.#handlers.set(method, handler);
+    return () => {
+      if (this.#handlers.get(method) === handler) this.#handlers.delete(method);
+    };
+  }
+
+  async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    if (!this.#running) throw busClosed();
+    const handler = this.#handlers.get(method);
+    if (handler === undefined) throw new BusError('no_responders', `nobody serves ${method}`);
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`)), timeoutMs);
+    });
+    try {
+      return await Promise.race([Promise.resolve(data).then(handler), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Never inside publish or follow: a receiver that publishes must not meet its own publication before its call returns. */
+  #scheduleDelivery(): void {
+    if (this.#deliveryScheduled) return;
+    this.#deliveryScheduled = true;
+    queueMicrotask(() => {
+      this.#deliverAll();
+      this.#deliveryScheduled = false;
+      if (this.#pending.length > 0) this.#scheduleDelivery();
+    });
+  }
+
+  /** One publication at a time is stored, delivered and acknowledged, so a count limit never removes what a follower has not had. */
+  #deliverAll(): void {
+    this.#catchUp();
+    const batch = this.#pending;
+    this.#pending = [];
+    for (const { request, options, resolve, reject } of batch) {
+      if (!this.#running) reject(busClosed());
+      else resolve(options.durable ? this.#publishDurable(request) : this.#publishEphemeral(request));
+    }
+  }
+
+  #publishDurable(request: PublishRequest): PublishAck {
+    const namespace = namespaceOf(request.topic);
+    const { offset, publication } = this.#store.append(namespace, this.#draft(request), request.messageId);
+    if (publication !== undefined) this.#catchUp();
+    return { epoch: this.#epoch, offset, duplicate: publication === undefined };
+  }
+
+  #publishEphemeral(request: PublishRequest): PublishAck {
+    const publication = { ...this.#draft(request), offset: 0 };
+    for (const receive of [...(this.#listeners.get(request.topic) ?? [])]) receive(publication);
+    return { epoch: '', offset: 0, duplicate: false };
+  }
+
+  #draft({ topic, key, payload, payloadKind, origin }: PublishRequest): Omit<Publication, 'offset'> {
+    return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs() };
+  }
+
+  #catchUp(): void {
+    for (const follower of [...this.#followers]) follower.catchUp(this.#store.namespace(follower.namespace, this.#nowMs()));
+  }
+
+  #setRunning(running: boolean): void {
+    if (this.#running === running) return;
+    this.#running = running;
+    for (const listener of [...this.#connectedListeners]) listener(running);
+  }
+}
+
+function busClosed(): BusError {
+  return new BusError('bus_closed', 'the bus is stopped');
+}

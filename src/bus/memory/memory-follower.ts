@@ -1,0 +1,56 @@
+import { BusError, type Follower, type Publication } from '../bus.ts';
+import { deliver } from '../deliver.ts';
+import type { NamespaceStore } from './namespace-store.ts';
+
+/** Follows a namespace's store by its position: what it has not had yet stays in the store alone. */
+export class MemoryFollower implements Follower {
+  readonly namespace: string;
+  readonly #onPublication: (publication: Publication) => void;
+  readonly #onBroken: (error: Error) => void;
+  readonly #onStop: (follower: MemoryFollower) => void;
+  #position: number;
+  #stopped = false;
+
+  constructor(
+    namespace: string,
+    afterOffset: number,
+    onPublication: (publication: Publication) => void,
+    onBroken: (error: Error) => void,
+    onStop: (follower: MemoryFollower) => void,
+  ) {
+    this.namespace = namespace;
+    this.#position = afterOffset;
+    this.#onPublication = onPublication;
+    this.#onBroken = onBroken;
+    this.#onStop = onStop;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#onStop(this);
+  }
+
+  /** Delivers what the store has after the position. */
+  catchUp(store: NamespaceStore): void {
+    if (this.#stopped || this.#position >= store.lastOffset) return;
+    if (!store.isWholeAfter(this.#position)) {
+      void this.stop();
+      this.#onBroken(logGap(this.namespace, this.#position));
+      return;
+    }
+    for (const publication of store.after(this.#position)) {
+      if (this.#stopped) return;
+      this.#position = publication.offset;
+      deliver(this.#onPublication, publication);
+    }
+    if (!this.#stopped) this.#position = store.lastOffset;
+  }
+}
+
+export function logGap(namespace: string, afterOffset: number): BusError {
+  return new BusError('log_gap', `the log of ${namespace} no longer has all that came after offset ${afterOffset}`);
+}

@@ -1,0 +1,59 @@
+import type { Topic } from '../../protocol/topic.ts';
+import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../bus.ts';
+import { logGap, MemoryFollower } from './memory-follower.ts';
+import type { NamespaceStore } from './namespace-store.ts';
+
+/** The log of one durable namespace: the contract's promises on top of its store. */
+export class MemoryLog implements Log {
+  readonly namespace: string;
+  readonly #epoch: string;
+  readonly #store: () => NamespaceStore;
+  readonly #followers: Set<MemoryFollower>;
+  readonly #scheduleDelivery: () => void;
+
+  /** @param store the namespace's store, without what has expired */
+  constructor(namespace: string, epoch: string, store: () => NamespaceStore, followers: Set<MemoryFollower>, scheduleDelivery: () => void) {
+    this.namespace = namespace;
+    this.#epoch = epoch;
+    this.#store = store;
+    this.#followers = followers;
+    this.#scheduleDelivery = scheduleDelivery;
+  }
+
+  async state(): Promise<LogState> {
+    const { firstOffset, lastOffset } = this.#store();
+    return { epoch: this.#epoch, firstOffset, lastOffset };
+  }
+
+  async follow(
+    afterOffset: number,
+    onPublication: (publication: Publication) => void,
+    onBroken: (error: Error) => void,
+  ): Promise<Follower> {
+    const store = this.#store();
+    if (afterOffset > store.lastOffset) {
+      throw new BusError('log_rolled_back', `the log of ${this.namespace} ends at ${store.lastOffset}, before offset ${afterOffset}`);
+    }
+    if (!store.isWholeAfter(afterOffset)) throw logGap(this.namespace, afterOffset);
+    const follower = new MemoryFollower(this.namespace, afterOffset, onPublication, onBroken, (stopped) => this.#followers.delete(stopped));
+    this.#followers.add(follower);
+    this.#scheduleDelivery();
+    return follower;
+  }
+
+  async lastOffset(topic: Topic): Promise<number> {
+    return this.#store().lastOffsetOf(topic);
+  }
+
+  async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
+    return this.#store().read(topic, range);
+  }
+
+  async readLast(topic: Topic, count: number): Promise<readonly Publication[]> {
+    return this.#store().readLast(topic, count);
+  }
+
+  async snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
+    return this.#store().snapshot(topic, after);
+  }
+}

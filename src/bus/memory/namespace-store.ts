@@ -1,0 +1,125 @@
+import type { NamespaceOptions } from '../../config/schema.ts';
+import type { Topic } from '../../protocol/topic.ts';
+import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import { EntryQueue, type LiveEntry } from './entry-queue.ts';
+import { TopicIndex } from './topic-index.ts';
+
+/** What an entry costs besides its texts and payload: objects and places in three queues (about; measured with 100-byte payloads). */
+const ENTRY_OVERHEAD_BYTES = 300;
+
+/**
+ * One durable namespace's publications, bounded by count per topic (per key), age and bytes. Pure: time is passed in.
+ * Removal is oldest-first within a topic (within a key of a keyed one), as in JetStream.
+ */
+export class NamespaceStore {
+  readonly #options: NamespaceOptions;
+  readonly #all = new EntryQueue();
+  readonly #topics = new Map<Topic, TopicIndex>();
+  #lastOffset = 0;
+  #bytes = 0;
+  #removedUpTo = 0;
+  #expiredUpTo = 0;
+
+  constructor(options: NamespaceOptions) {
+    this.#options = options;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get lastOffset(): number {
+    return this.#lastOffset;
+  }
+
+  get firstOffset(): number {
+    return this.#all.oldest()?.offset ?? this.#lastOffset + 1;
+  }
+
+  get oldestAtMs(): number | undefined {
+    return this.#all.oldest()?.publication.publishedAtMs;
+  }
+
+  /** @returns the publication with its offset */
+  append(draft: Omit<Publication, 'offset'>): Publication {
+    const publication = { ...draft, offset: ++this.#lastOffset };
+    const entry: LiveEntry = { offset: publication.offset, bytes: bytesOf(publication), publication };
+    this.#all.push(entry);
+    this.#bytes += entry.bytes;
+    const pushedOut = this.#index(publication.topic).push(entry, this.#options.history.maxCount);
+    if (pushedOut !== undefined) this.#remove(pushedOut);
+    while (this.#bytes > this.#options.history.maxBytes) this.removeOldest();
+    return publication;
+  }
+
+  /** By age or bytes, unlike a removal by count, a key's only publication may go. */
+  removeOldest(): void {
+    const oldest = this.#all.oldest();
+    if (oldest === undefined) return;
+    this.#expiredUpTo = oldest.offset;
+    this.#remove(oldest);
+  }
+
+  expire(nowMs: number): void {
+    const limitMs = nowMs - this.#options.history.maxAgeMs;
+    while ((this.oldestAtMs ?? Number.POSITIVE_INFINITY) < limitMs) this.removeOldest();
+  }
+
+  /** Is every publication after `offset` still there? Of a keyed namespace: still there, or superseded by one of the same key. */
+  isWholeAfter(offset: number): boolean {
+    return (this.#options.keyed ? this.#expiredUpTo : this.#removedUpTo) <= offset;
+  }
+
+  *after(offset: number): Generator<Publication> {
+    for (const { publication } of this.#all.after(offset)) yield publication;
+  }
+
+  lastOffsetOf(topic: Topic): number {
+    return this.#topics.get(topic)?.lastOffset ?? 0;
+  }
+
+  read(topic: Topic, { after, upTo = this.#lastOffset, limit }: ReadRange): ReadResult {
+    const index = this.#topics.get(topic);
+    const publications: Publication[] = [];
+    const anchored = (index?.removedUpTo ?? this.#removedUpTo) <= after;
+    for (const { offset, publication } of index?.after(after) ?? []) {
+      if (offset > upTo) break;
+      if (publications.length === limit) return { publications, anchored, more: true };
+      publications.push(publication);
+    }
+    return { publications, anchored, more: false };
+  }
+
+  readLast(topic: Topic, count: number): Publication[] {
+    return (this.#topics.get(topic)?.last(count) ?? []).map(({ publication }) => publication);
+  }
+
+  snapshot(topic: Topic, after: number): Publication[] {
+    const latest = this.#topics.get(topic)?.latest() ?? [];
+    return latest.filter(({ offset }) => offset > after).map(({ publication }) => publication);
+  }
+
+  #index(topic: Topic): TopicIndex {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) return known;
+    // A topic that is empty is forgotten, so what was removed of it is only known for the whole namespace.
+    const index = new TopicIndex(this.#removedUpTo);
+    this.#topics.set(topic, index);
+    return index;
+  }
+
+  #remove(entry: LiveEntry): void {
+    const { topic, key } = entry.publication;
+    const index = this.#topics.get(topic);
+    (entry as { publication: Publication | undefined }).publication = undefined;
+    this.#bytes -= entry.bytes;
+    this.#removedUpTo = Math.max(this.#removedUpTo, entry.offset);
+    this.#all.noteRemoved();
+    index?.noteRemoved(entry.offset, key);
+    if (index?.isEmpty) this.#topics.delete(topic);
+  }
+}
+
+function bytesOf({ topic, key, payload }: Publication): number {
+  return topic.length + (key?.length ?? 0) + payload.length + ENTRY_OVERHEAD_BYTES;
+}

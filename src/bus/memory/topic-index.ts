@@ -1,0 +1,64 @@
+import type { Key } from '../../protocol/topic.ts';
+import { EntryQueue, type LiveEntry } from './entry-queue.ts';
+
+/** The publications of one topic, so that a read is no scan of the namespace. In a keyed namespace by key as well. */
+export class TopicIndex {
+  readonly #all = new EntryQueue();
+  readonly #byKey = new Map<Key, EntryQueue>();
+  /** Every publication of the topic that has been removed had this offset or a lower one. */
+  removedUpTo: number;
+
+  /** @param removedUpTo what is known of the topic's past: nothing of it above this offset has been removed */
+  constructor(removedUpTo: number) {
+    this.removedUpTo = removedUpTo;
+  }
+
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
+  get lastOffset(): number {
+    return this.#all.newest()?.offset ?? 0;
+  }
+
+  /** @returns the entry that the count limit pushes out, which the caller removes */
+  push(entry: LiveEntry, countMax: number): LiveEntry | undefined {
+    this.#all.push(entry);
+    const { key } = entry.publication;
+    const limited = key === null ? this.#all : this.#keyQueue(key);
+    if (limited !== this.#all) limited.push(entry);
+    return limited.size > countMax ? limited.oldest() : undefined;
+  }
+
+  /** The entry with this key has just been emptied. */
+  noteRemoved(offset: number, key: Key | null): void {
+    this.removedUpTo = Math.max(this.removedUpTo, offset);
+    this.#all.noteRemoved();
+    if (key === null) return;
+    const queue = this.#byKey.get(key);
+    queue?.noteRemoved();
+    if (queue?.size === 0) this.#byKey.delete(key);
+  }
+
+  after(offset: number): Generator<LiveEntry> {
+    return this.#all.after(offset);
+  }
+
+  last(count: number): LiveEntry[] {
+    return this.#all.last(count);
+  }
+
+  /** The latest entry of every key (of the topic, where there are none), oldest first. */
+  latest(): LiveEntry[] {
+    const queues = this.#byKey.size > 0 ? [...this.#byKey.values()] : [this.#all];
+    return queues.flatMap((queue) => queue.newest() ?? []).sort((a, b) => a.offset - b.offset);
+  }
+
+  #keyQueue(key: Key): EntryQueue {
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const queue = new EntryQueue();
+    this.#byKey.set(key, queue);
+    return queue;
+  }
+}

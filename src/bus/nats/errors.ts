@@ -1,0 +1,54 @@
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
+import { ClosedConnectionError, NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
+import { BusError } from '../bus.ts';
+import { DisconnectedError } from './connection.ts';
+
+const STREAM_NOT_FOUND = 10059;
+
+/** What went wrong with a request, as far as it matters for what to do next. */
+export type Failure =
+  /** It was never handed to the server. */
+  | 'not_sent'
+  /** The connection was lost before the answer came. */
+  | 'disconnected'
+  | 'timeout'
+  /** The server knows nobody who would take it: of a stream, that it has no leader now, or is not there. */
+  | 'no_responders'
+  /** JetStream cannot do it now. */
+  | 'unavailable'
+  /** It was refused and will be again. */
+  | 'refused'
+  | 'closed';
+
+export function failureOf(error: unknown): Failure {
+  for (const cause of causesOf(error)) {
+    if (cause instanceof DisconnectedError) return cause.sent ? 'disconnected' : 'not_sent';
+    if (cause instanceof TimeoutError) return 'timeout';
+    if (cause instanceof NoRespondersError) return 'no_responders';
+    if (cause instanceof ClosedConnectionError) return 'closed';
+    if (cause instanceof PermissionViolationError) return 'refused';
+    if (cause instanceof JetStreamApiError) return cause.status === 503 ? 'unavailable' : 'refused';
+    if (cause instanceof JetStreamError) return 'refused';
+  }
+  return 'refused';
+}
+
+export function isStreamNotFound(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+}
+
+/** Any failure of a request about `what`, for callers that can only try again later. */
+export function unreachable(what: string, error: unknown): BusError {
+  if (error instanceof BusError) return error;
+  if (failureOf(error) === 'closed') return new BusError('bus_closed', 'the bus is stopped', { cause: error });
+  return new BusError('bus_unreachable', `${what}: ${(error as Error).message}`, { cause: error });
+}
+
+function* causesOf(error: unknown): Generator<Error> {
+  // The client wraps at most twice; the bound is for errors that are their own cause.
+  let cause = error;
+  for (let depth = 0; depth < 5 && cause instanceof Error; depth++) {
+    yield cause;
+    cause = cause.cause;
+  }
+}

@@ -1,0 +1,74 @@
+import type { Delivery } from './delivery.ts';
+
+/** What to do with a delivery. Only after `deliver` has the position moved. */
+export type Verdict = 'deliver' | 'drop' | 'restart' | 'gap' | 'rolled_back';
+
+export interface LogBounds {
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Age or size, which spare no key's latest publication, may have removed some after the follower's position. */
+  readonly mayHaveExpired: boolean;
+}
+
+/**
+ * Where a follower is, and what may come next. Pure: deliveries in, verdicts out.
+ *
+ * Stream sequences are contiguous as they are stored, so a jump means that something was removed before it came here. A consumer's own
+ * sequence is contiguous too, so a jump there means that it was lost on the way, and can be had again.
+ * After a restart the follower asks for the publication at its position once more: if it is another one now, the log is not the one it knew.
+ */
+export class FollowerCore {
+  readonly #toleratesGaps: boolean;
+  #position: number;
+  #timestampNs: number | undefined;
+  #consumerSeq = 0;
+  #anchorExpected = false;
+
+  /** @param toleratesGaps a keyed namespace's: what was removed has been superseded by a publication of the same key */
+  constructor(afterOffset: number, toleratesGaps: boolean) {
+    this.#position = afterOffset;
+    this.#toleratesGaps = toleratesGaps;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** When the publication at the position was taken; undefined when none has come yet. */
+  get timestampNs(): number | undefined {
+    return this.#timestampNs;
+  }
+
+  /** May following begin, or go on, in a log with these bounds? */
+  check({ firstOffset, lastOffset, mayHaveExpired }: LogBounds): 'ok' | 'gap' | 'rolled_back' {
+    if (lastOffset < this.#position) return 'rolled_back';
+    if (firstOffset <= this.#position + 1) return 'ok';
+    return this.#toleratesGaps && !mayHaveExpired ? 'ok' : 'gap';
+  }
+
+  /** A consumer is about to be made. @returns the stream sequence that it starts from */
+  begin({ firstOffset }: Pick<LogBounds, 'firstOffset'>): number {
+    this.#consumerSeq = 0;
+    this.#anchorExpected = this.#timestampNs !== undefined && firstOffset <= this.#position;
+    return this.#anchorExpected ? this.#position : this.#position + 1;
+  }
+
+  accept({ streamSeq, consumerSeq, timestampNs }: Delivery): Verdict {
+    if (consumerSeq !== this.#consumerSeq + 1) return 'restart';
+    this.#consumerSeq = consumerSeq;
+    if (this.#anchorExpected) {
+      this.#anchorExpected = false;
+      if (streamSeq === this.#position) return timestampNs === this.#timestampNs ? 'drop' : 'rolled_back';
+    }
+    if (streamSeq <= this.#position) return 'drop';
+    if (streamSeq > this.#position + 1 && !this.#toleratesGaps) return 'gap';
+    this.#position = streamSeq;
+    this.#timestampNs = timestampNs;
+    return 'deliver';
+  }
+
+  /** An idle heartbeat says how many deliveries there have been. @returns false when some have not come */
+  agrees(lastConsumerSeq: number): boolean {
+    return lastConsumerSeq <= this.#consumerSeq;
+  }
+}

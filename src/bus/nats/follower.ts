@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Msg } from '@nats-io/transport-node';
+import { type BusCounters, BusError, type BusErrorCode, type Follower, type Publication } from '../bus.ts';
+import { deliver } from '../deliver.ts';
+import { backoffMs } from './backoff.ts';
+import type { Connection } from './connection.ts';
+import type { Delivery } from './delivery.ts';
+import { isStreamNotFound } from './errors.ts';
+import { FollowerCore } from './follower-core.ts';
+import { boundsOf } from './log-bounds.ts';
+import { OrderedConsumer } from './ordered-consumer.ts';
+import type { PublicationReader } from './publication-reader.ts';
+import type { Streams } from './streams.ts';
+
+/** A request of a follower is given up after so long and made again, then after twice as long: a leader change swallows some. */
+const FIRST_TIMEOUT_MS = 1000;
+/** A server that has just started, or a new leader, may not know all yet: what it denies must be denied so often, a second apart. */
+const DENIALS_MIN = 3;
+const DENIAL_PAUSE_MS = 1000;
+
+export interface FollowerOptions {
+  readonly namespace: string;
+  readonly stream: string;
+  readonly keyed: boolean;
+  /** The stream's, of the life that is to be followed. */
+  readonly created: string;
+  readonly afterOffset: number;
+  readonly requestTimeoutMs: number;
+  readonly onPublication: (publication: Publication) => void;
+  readonly onBroken: (error: Error) => void;
+  readonly onNotice: (message: string) => void;
+  /** It has stopped, of itself or not. */
+  readonly onEnded: () => void;
+}
+
+interface Context {
+  readonly connection: Connection;
+  readonly streams: Streams;
+  readonly reader: PublicationReader;
+  readonly counters: BusCounters;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Follows a stream through restarts, leader changes and lost messages: one ordered consumer after the other, each from where the last one
+ * ended, and {@link FollowerCore} to say what may pass.
+ */
+export class NatsFollower implements Follower {
+  readonly #options: FollowerOptions;
+  readonly #context: Context;
+  readonly #core: FollowerCore;
+  readonly #abort = new AbortController();
+  #failure: BusError | undefined;
+  #live = false;
+  #denials = 0;
+  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  constructor(context: Context, options: FollowerOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#core = new FollowerCore(options.afterOffset, options.keyed);
+  }
+
+  get position(): number {
+    return this.#core.position;
+  }
+
+  /** Resolves when publications flow. @throws BusError the contract's for `follow` */
+  async begin(): Promise<void> {
+    const begun = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    const timer = setTimeout(
+      () => this.#break('bus_unreachable', `the log of ${this.#options.namespace} cannot be followed now`),
+      2 * this.#options.requestTimeoutMs,
+    );
+    void this.#run().finally(this.#options.onEnded);
+    await begun.finally(() => clearTimeout(timer));
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#settle?.reject(new BusError('bus_closed', 'the bus is stopped'));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    let attempt = 0;
+    while (!signal.aborted) {
+      if (!(await this.#context.connection.whenConnected()) || signal.aborted) return;
+      const ended = await this.#follow(attempt).catch((error: Error) => this.#explain(error));
+      if (signal.aborted) return;
+      this.#context.counters.followerRestarts++;
+      this.#options.onNotice(`following ${this.#options.stream} goes on after offset ${this.position}: ${ended.reason}`);
+      attempt = ended.wasLive ? 0 : attempt + 1;
+      await sleep(this.#denials > 0 ? DENIAL_PAUSE_MS : backoffMs(attempt), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One consumer's life. Resolves when it has ended. */
+  async #follow(attempt: number): Promise<{ reason: string; wasLive: boolean }> {
+    const { connection, streams } = this.#context;
+    const { stream, created } = this.#options;
+    const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(attempt, 8));
+    const info = await connection.request(() => jsm.streams.info(stream));
+    if (info.created !== created) return this.#break('log_gone', 'it was made anew');
+    const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
+    const check = this.#core.check(bounds);
+    if (check === 'rolled_back') return this.#deny('log_rolled_back', `it ends at ${bounds.lastOffset}, before ${this.position}`);
+    if (check === 'gap') return this.#break('log_gap', `it begins at ${bounds.firstOffset}, after ${this.position + 1}`);
+    this.#denials = 0;
+    return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
+  }
+
+  async #consume(start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
+    const { connection } = this.#context;
+    const { signal } = this.#abort;
+    return new Promise((resolve, reject) => {
+      const cleanUp = () => {
+        consumer.stop();
+        stopWatching();
+        signal.removeEventListener('abort', aborted);
+      };
+      const end = (reason: string) => {
+        cleanUp();
+        resolve({ reason, wasLive: true });
+      };
+      const aborted = () => end('stopped');
+      const stopWatching = connection.onChange(() => end('the connection was lost'));
+      const consumer = new OrderedConsumer(connection.nc, this.#options.stream, {
+        onMessage: (message, delivery) => {
+          const trouble = this.#receive(message, delivery);
+          if (trouble !== undefined) end(trouble);
+        },
+        onHeartbeat: (lastConsumerSeq) => {
+          if (!this.#core.agrees(lastConsumerSeq)) end('a publication was lost on the way');
+        },
+        onEnded: end,
+      });
+      signal.addEventListener('abort', aborted);
+      start(consumer).then(
+        () => this.#goLive(),
+        (error) => {
+          cleanUp();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** @returns why this consumer must end */
+  #receive(message: Msg, delivery: Delivery): string | undefined {
+    const verdict = this.#core.accept(delivery);
+    switch (verdict) {
+      case 'deliver': {
+        const publication = this.#context.reader.fromLog(message, delivery);
+        if (publication !== undefined) deliver(this.#options.onPublication, publication);
+        return undefined;
+      }
+      case 'drop':
+        return undefined;
+      case 'restart':
+        return 'a publication was lost on the way';
+      case 'gap':
+        return this.#break('log_gap', `after ${this.position} comes ${delivery.streamSeq}`).reason;
+      case 'rolled_back':
+        return this.#break('log_rolled_back', `there is another publication at ${this.position}`).reason;
+    }
+  }
+
+  #goLive(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#live = true;
+    this.#settle?.resolve();
+  }
+
+  #explain(error: Error): { reason: string; wasLive: boolean } {
+    if (isStreamNotFound(error)) return this.#deny('log_gone', 'it is not there');
+    return { reason: error.message, wasLive: false };
+  }
+
+  #deny(code: BusErrorCode, reason: string): { reason: string; wasLive: boolean } {
+    if (++this.#denials >= DENIALS_MIN) return this.#break(code, reason);
+    return { reason, wasLive: false };
+  }
+
+  #break(code: BusErrorCode, reason: string): { reason: string; wasLive: boolean } {
+    if (this.#failure === undefined && !this.#abort.signal.aborted) {
+      const failure = new BusError(code, `the log of ${this.#options.namespace} broke: ${reason}`);
+      this.#failure = failure;
+      this.#abort.abort();
+      // Later: this may run inside the client's read loop.
+      if (this.#live) queueMicrotask(() => this.#options.onBroken(failure));
+      else this.#settle?.reject(failure);
+    }
+    return { reason, wasLive: false };
+  }
+}

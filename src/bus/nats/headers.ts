@@ -1,0 +1,93 @@
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
+import type { Origin, PublishRequest } from '../bus.ts';
+
+const CONTENT_TYPE = 'Content-Type';
+/**
+ * Who published, when a client did. A producer with access to NATS can set these itself: it is trusted, as it is with the feed's content.
+ */
+const USER = 'Stentor-User';
+const CONNECTION = 'Stentor-Connection';
+
+const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
+  json: 'application/json',
+  msgpack: 'application/msgpack',
+  bytes: 'application/octet-stream',
+};
+
+/** @returns undefined when nothing needs saying; most of a feed's messages have no headers at all */
+export function headersOf({ payloadKind, origin }: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
+  if (payloadKind === namespace.payload && origin === undefined) return undefined;
+  const all = headers();
+  if (payloadKind !== namespace.payload) all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind]);
+  if (origin !== undefined) {
+    // Escaped: a user may be any text, a header value may not hold line breaks and is trimmed.
+    all.set(USER, escaped(origin.user));
+    all.set(CONNECTION, escaped(origin.connectionId));
+  }
+  return all;
+}
+
+export interface ReadHeaders {
+  readonly payloadKind: PayloadKind | undefined;
+  readonly origin: Origin | undefined;
+}
+
+const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined };
+
+/** What a message's headers say. Costs nothing where there are none, about 2 µs where there are. */
+export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
+  const all = decoded(message);
+  if (all === undefined) return NOTHING;
+  let contentType = '';
+  let user = '';
+  let connection = '';
+  // One pass over what is there: each lookup by name would list all names first.
+  for (const [name, [value = '']] of all) {
+    if (name === CONTENT_TYPE) contentType = value;
+    else if (name === USER) user = value;
+    else if (name === CONNECTION) connection = value;
+  }
+  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection) };
+}
+
+/** A producer may send headers that the client cannot decode, which it finds when they are asked for: the payload is good all the same. */
+function decoded(message: { readonly headers?: MsgHdrs }): MsgHdrs | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns undefined where there is none, or one that means none of our kinds: the namespace's option says */
+function payloadKindOf(contentType: string): PayloadKind | undefined {
+  const [type = ''] = contentType.split(';');
+  switch (type.trim().toLowerCase()) {
+    case 'application/json':
+      return 'json';
+    case 'application/msgpack':
+    case 'application/x-msgpack':
+    case 'application/vnd.msgpack':
+      return 'msgpack';
+    case 'application/octet-stream':
+      return 'bytes';
+    default:
+      return undefined;
+  }
+}
+
+function originOf(user: string, connection: string): Origin | undefined {
+  if (connection === '') return undefined;
+  try {
+    return { user: decodeURIComponent(user), connectionId: decodeURIComponent(connection) };
+  } catch {
+    // Not escaped as ours are, so not set by a node.
+    return undefined;
+  }
+}
+
+/** Lone surrogates, which a token's JSON may hold and which cannot be escaped, become U+FFFD. */
+function escaped(text: string): string {
+  return encodeURIComponent(Buffer.from(text).toString());
+}

@@ -1,0 +1,21 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { LogBounds } from './follower-core.ts';
+
+/** Below these shares of what a stream keeps, nothing has been removed for size or age, whatever the clocks say. */
+const SHARE_MAX = 0.9;
+
+/** Servers give an empty stream different first sequences; here it is the next one's. */
+export function rangeOf({ state }: Pick<StreamInfo, 'state'>): { readonly firstOffset: number; readonly lastOffset: number } {
+  const { messages, first_seq, last_seq } = state;
+  return { firstOffset: messages === 0 ? last_seq + 1 : first_seq, lastOffset: last_seq };
+}
+
+/**
+ * @param timestampNs when the publication at a follower's position was taken, if it has one
+ */
+export function boundsOf(info: StreamInfo, timestampNs: number | undefined, nowMs: number): LogBounds {
+  const { config, state } = info;
+  const bySize = state.bytes >= config.max_bytes * SHARE_MAX;
+  const byAge = timestampNs !== undefined && nowMs * 1e6 - timestampNs >= config.max_age * SHARE_MAX;
+  return { ...rangeOf(info), mayHaveExpired: bySize || byAge };
+}

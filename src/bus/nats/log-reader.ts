@@ -1,0 +1,174 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { NamespaceOptions } from '../../config/schema.ts';
+import type { Topic } from '../../protocol/topic.ts';
+import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import { topicFilter } from '../subjects.ts';
+import { isAnchored } from './anchor.ts';
+import type { Connection } from './connection.ts';
+import { beginLastSearch, narrow, nextProbe } from './last-search.ts';
+import { rangeOf } from './log-bounds.ts';
+import type { PublicationReader } from './publication-reader.ts';
+import { type RangePlan, readRange, withConsumer } from './range-read.ts';
+import { nanosecondsOf, publicationOf } from './stored-message.ts';
+import type { Streams } from './streams.ts';
+
+export interface LogReaderOptions {
+  readonly stream: string;
+  readonly namespace: NamespaceOptions;
+  readonly requestTimeoutMs: number;
+  readonly replicaCount: number;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Reads of one topic from a stream. The leader says where the topic ends; the consumer that reads may be on a replica that is behind, and is
+ * waited for until it has come that far.
+ */
+export class LogReader {
+  readonly #connection: Connection;
+  readonly #streams: Streams;
+  readonly #reader: PublicationReader;
+  readonly #options: LogReaderOptions;
+
+  constructor(connection: Connection, streams: Streams, reader: PublicationReader, options: LogReaderOptions) {
+    this.#connection = connection;
+    this.#streams = streams;
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  async lastOffset(topic: Topic): Promise<number> {
+    const last = await this.#get({ last_by_subj: this.#filter(topic) });
+    return last?.seq ?? 0;
+  }
+
+  async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
+    const { after, upTo = Number.POSITIVE_INFINITY, limit } = range;
+    const { keyed } = this.#options.namespace;
+    const publications: Publication[] = [];
+    const lastOffset = await this.lastOffset(topic);
+    // The anchor is the topic's last publication, and there: nothing has come after it that could have been removed.
+    if (lastOffset === after && after > 0 && !keyed) return { publications, anchored: true, more: false };
+
+    let more = false;
+    let anchorSeen = false;
+    if (lastOffset > after && upTo > after) {
+      await this.#collect(topic, {
+        // The anchor is read as well: that it is there, in the replica that the rest comes from, is the first half of the proof.
+        from: after,
+        endOffset: Math.min(lastOffset, upTo + 1),
+        limit: limit + 2,
+        take: (publication, offset) => {
+          if (offset === after) anchorSeen = true;
+          if (offset <= after) return true;
+          if (offset > upTo) return false;
+          more = publications.length === limit;
+          if (!more && publication !== undefined) publications.push(publication);
+          return !more;
+        },
+      });
+    }
+    return { publications, anchored: await this.#isAnchored(topic, after, anchorSeen), more };
+  }
+
+  async readLast(topic: Topic, count: number): Promise<Publication[]> {
+    const [lastOffset, info] = await Promise.all([this.lastOffset(topic), this.#info()]);
+    if (lastOffset === 0) return [];
+    const { firstOffset } = rangeOf(info);
+    let search = beginLastSearch(count, firstOffset, lastOffset, await this.#countFrom(topic, firstOffset));
+    for (let probe = nextProbe(search); probe !== undefined; probe = nextProbe(search)) {
+      search = narrow(search, probe, await this.#countFrom(topic, probe));
+    }
+    const publications: Publication[] = [];
+    await this.#collect(topic, {
+      from: search.low,
+      endOffset: lastOffset,
+      limit: Number.POSITIVE_INFINITY,
+      take: (publication) => {
+        if (publication !== undefined) publications.push(publication);
+        // Thrown away in chunks, so that a topic that grows meanwhile costs no more than is asked for.
+        if (publications.length > 2 * count + 64) publications.splice(0, publications.length - count);
+        return true;
+      },
+    });
+    return publications.slice(-count);
+  }
+
+  async snapshot(topic: Topic, after: number): Promise<Publication[]> {
+    if (!this.#options.namespace.keyed) {
+      const last = await this.#get({ last_by_subj: this.#filter(topic) });
+      const publication = last === null ? undefined : publicationOf(last, this.#reader);
+      return publication === undefined || publication.offset <= after ? [] : [publication];
+    }
+    const lastOffset = await this.lastOffset(topic);
+    if (lastOffset <= after) return [];
+    const latest = new Map<string, Publication>();
+    await this.#collect(topic, {
+      from: 'last_per_subject',
+      endOffset: lastOffset,
+      limit: Number.POSITIVE_INFINITY,
+      take: (publication) => {
+        // A key that changes while this is read comes twice.
+        if (publication !== undefined && publication.offset > after) latest.set(publication.key ?? '', publication);
+        return true;
+      },
+    });
+    return [...latest.values()].sort((a, b) => a.offset - b.offset);
+  }
+
+  async #collect(
+    topic: Topic,
+    plan: Pick<RangePlan, 'from' | 'endOffset' | 'limit'> & { take: (publication: Publication | undefined, offset: number) => boolean },
+  ): Promise<void> {
+    const { stream, requestTimeoutMs } = this.#options;
+    const range: RangePlan = {
+      ...plan,
+      stream,
+      filter: this.#filter(topic),
+      currentEndOffset: () => this.lastOffset(topic),
+      take: (message, delivery) => plan.take(this.#reader.fromLog(message, delivery), delivery.streamSeq),
+    };
+    await withConsumer(this.#connection, this.#streams.manager, range, ({ name }) =>
+      readRange(this.#connection, name, range, requestTimeoutMs),
+    );
+  }
+
+  async #countFrom(topic: Topic, from: number): Promise<number> {
+    const { stream } = this.#options;
+    return withConsumer(
+      this.#connection,
+      this.#streams.manager,
+      { stream, filter: this.#filter(topic), from },
+      async ({ num_pending }) => num_pending,
+    );
+  }
+
+  async #isAnchored(topic: Topic, after: number, anchorSeen: boolean): Promise<boolean> {
+    const { namespace, replicaCount, nowMs } = this.#options;
+    const { keyed, history } = namespace;
+    const share = (time: string) => (nowMs() - nanosecondsOf(time) / 1e6) / history.maxAgeMs;
+    const common = { after, keyed, countMax: history.maxCount, replicaCount };
+    if (anchorSeen && !keyed) {
+      const anchor = await this.#get({ seq: after });
+      return anchor !== null && isAnchored({ ...common, anchorKept: true, ageShare: share(anchor.timestamp) });
+    }
+    const filter = this.#filter(topic);
+    const info = await this.#info(keyed ? undefined : filter);
+    const { messages, first_ts, subjects } = info.state;
+    const log = { ...rangeOf(info), publicationCount: messages, topicCount: keyed ? undefined : (subjects?.[filter] ?? 0) };
+    return isAnchored({ ...common, anchorKept: false, log, ageShare: messages === 0 ? 0 : share(first_ts) });
+  }
+
+  async #info(subject?: string): Promise<StreamInfo> {
+    const options = subject === undefined ? {} : { subjects_filter: subject };
+    return this.#connection.request(() => this.#streams.manager.streams.info(this.#options.stream, options));
+  }
+
+  async #get(query: { readonly last_by_subj: string } | { readonly seq: number }) {
+    return this.#connection.request(() => this.#streams.manager.streams.getMessage(this.#options.stream, query));
+  }
+
+  #filter(topic: Topic): string {
+    return topicFilter(topic, this.#options.namespace.keyed);
+  }
+}

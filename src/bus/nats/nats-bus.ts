@@ -1,0 +1,196 @@
+import { namespaceOptions } from '../../config/namespaces.ts';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { isTopic, namespaceOf, type Topic } from '../../protocol/topic.ts';
+import {
+  type Bus,
+  type BusCounters,
+  BusError,
+  type BusNotice,
+  type Listener,
+  type Log,
+  type Publication,
+  type PublishAck,
+  type PublishRequest,
+} from '../bus.ts';
+import { deliver } from '../deliver.ts';
+import { rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
+import { connectionOptions, describeServers } from './connect-options.ts';
+import { Connection, connectFirst } from './connection.ts';
+import { failureOf, unreachable } from './errors.ts';
+import { headersOf } from './headers.ts';
+import { Limiter } from './limiter.ts';
+import { NatsLog, type NatsLogContext } from './nats-log.ts';
+import { PublicationReader } from './publication-reader.ts';
+import { Publisher } from './publisher.ts';
+import { checkServerVersion } from './server-version.ts';
+import { Streams } from './streams.ts';
+
+/** How long a stopping bus waits for what it has written to have been read. */
+const FLUSH_TIMEOUT_MS = 1000;
+
+interface Started {
+  readonly connection: Connection;
+  readonly publisher: Publisher;
+  readonly logs: ReadonlyMap<string, NatsLog>;
+}
+
+/** The bus of nodes that share a NATS server or cluster: durable namespaces are streams, ephemeral ones plain subjects. */
+export class NatsBus implements Bus {
+  readonly kind = 'nats';
+  readonly counters: BusCounters = { skippedMessages: 0, followerRestarts: 0, publishRetries: 0 };
+  readonly #config: Config;
+  readonly #nowMs: () => number;
+  readonly #onNotice: (notice: BusNotice) => void;
+  readonly #connectedListeners = new Set<(connected: boolean) => void>();
+  readonly #ephemeral: { readonly keyed: PublicationReader; readonly plain: PublicationReader };
+  #started: Started | undefined;
+
+  constructor(config: Config, nowMs: () => number, onNotice: (notice: BusNotice) => void) {
+    this.#config = config;
+    this.#nowMs = nowMs;
+    this.#onNotice = onNotice;
+    this.#ephemeral = { keyed: new PublicationReader(true, this.counters), plain: new PublicationReader(false, this.counters) };
+  }
+
+  get connected(): boolean {
+    return this.#started?.connection.connected ?? false;
+  }
+
+  onConnectedChange(listener: (connected: boolean) => void): () => void {
+    this.#connectedListeners.add(listener);
+    return () => this.#connectedListeners.delete(listener);
+  }
+
+  async start(): Promise<void> {
+    const { nats, nodeId } = this.#config;
+    const servers = describeServers(nats.url);
+    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`);
+    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs));
+    try {
+      const { version = '' } = connection.nc.info ?? {};
+      checkServerVersion(version);
+      const logs = await this.#openLogs(connection);
+      this.#started = { connection, publisher: new Publisher(connection, nats, this.counters), logs };
+      this.#notice('info', `connected to NATS ${version} at ${servers}`);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    connection.onChange((connected) => this.#changed(connected, servers));
+    this.#changed(true, servers);
+  }
+
+  async stop(): Promise<void> {
+    const started = this.#started;
+    if (started === undefined) return;
+    this.#started = undefined;
+    started.publisher.stop();
+    await Promise.all([...started.logs.values()].map((log) => log.stop()));
+    await flush(started.connection);
+    await started.connection.close();
+  }
+
+  log(namespace: string): Log {
+    const log = this.#running().logs.get(namespace);
+    if (log === undefined) throw new BusError('unknown_namespace', `${namespace} is no durable namespace`);
+    return log;
+  }
+
+  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
+    const { connection } = this.#running();
+    const { keyed } = this.#namespace(topic);
+    const reader = keyed ? this.#ephemeral.keyed : this.#ephemeral.plain;
+    const subscription = connection.nc.subscribe(topicFilter(topic, keyed), {
+      callback: (error, message) => {
+        if (error !== null) return this.#notice('warn', `listening to ${topic}: ${error.message}`);
+        const publication = reader.fromCore(message, this.#nowMs());
+        if (publication !== undefined) deliver(onPublication, publication);
+      },
+    });
+    return { stop: () => subscription.unsubscribe() };
+  }
+
+  async publish(request: PublishRequest): Promise<PublishAck> {
+    const { connection, publisher, logs } = this.#running();
+    const namespace = this.#namespace(request.topic);
+    const log = logs.get(namespaceOf(request.topic));
+    if (log !== undefined) {
+      const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);
+      return { epoch: log.epoch, offset: seq, duplicate };
+    }
+    // Not left to the client, which would keep it until it is connected again: an ephemeral publication is now or never.
+    if (!connection.connected) throw new BusError('bus_unreachable', 'NATS is not connected');
+    const headers = headersOf(request, namespace);
+    try {
+      connection.nc.publish(subjectOf(request.topic, request.key), request.payload, headers === undefined ? {} : { headers });
+    } catch (cause) {
+      throw new BusError('publish_refused', `${request.topic}: ${(cause as Error).message}`, { cause });
+    }
+    return { epoch: '', offset: 0, duplicate: false };
+  }
+
+  async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const { connection } = this.#running();
+    // The same grammar as a topic's, for the same reason: it is made into a subject.
+    if (!isTopic(method)) throw new BusError('no_responders', 'nobody serves a method with such a name');
+    try {
+      const answer = await connection.request(() => connection.nc.request(rpcSubjectOf(method), data, { timeout: timeoutMs }));
+      return answer.data;
+    } catch (cause) {
+      const failure = failureOf(cause);
+      if (failure === 'no_responders') throw new BusError('no_responders', `nobody serves ${method}`, { cause });
+      if (failure === 'timeout') throw new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`, { cause });
+      throw unreachable(`calling ${method}`, cause);
+    }
+  }
+
+  async #openLogs(connection: Connection): Promise<Map<string, NatsLog>> {
+    const { nats, namespaces } = this.#config;
+    const streams = await Streams.open(connection, nats);
+    const context: NatsLogContext = {
+      connection,
+      streams,
+      reads: new Limiter(nats.readsInFlightMax, nats.readsWaitingMax),
+      counters: this.counters,
+      nowMs: this.#nowMs,
+      onNotice: (message) => this.#notice('warn', message),
+    };
+    const logs = new Map<string, NatsLog>();
+    for (const [name, options] of Object.entries(namespaces)) {
+      if (!options.durable) continue;
+      logs.set(name, new NatsLog(name, options, nats, context, await streams.ensure(name, options)));
+    }
+    return logs;
+  }
+
+  #namespace(topic: Topic): NamespaceOptions {
+    const name = namespaceOf(topic);
+    const options = namespaceOptions(this.#config, name);
+    if (options === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
+    return options;
+  }
+
+  #running(): Started {
+    if (this.#started === undefined) throw new BusError('bus_closed', 'the bus is not running');
+    return this.#started;
+  }
+
+  #changed(connected: boolean, servers: string): void {
+    this.#notice(connected ? 'info' : 'warn', connected ? `NATS at ${servers} is there` : `NATS at ${servers} is gone`);
+    for (const listener of [...this.#connectedListeners]) listener(connected);
+  }
+
+  #notice(level: BusNotice['level'], message: string): void {
+    this.#onNotice({ level, message });
+  }
+}
+
+async function flush(connection: Connection): Promise<void> {
+  if (!connection.connected) return;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
+  });
+  await Promise.race([connection.nc.flush(), timeout]).catch(() => undefined);
+  clearTimeout(timer);
+}

@@ -1,0 +1,39 @@
+import { backoffMs } from './backoff.ts';
+import type { Failure } from './errors.ts';
+
+/** A durable publish that has not been acknowledged yet. */
+export interface PublishState {
+  readonly attempts: number;
+  /** An attempt went out whose answer never came: the log may have it. */
+  readonly maybeStored: boolean;
+}
+
+export type PublishStep =
+  | { readonly kind: 'send_again'; readonly afterMs: number; readonly state: PublishState }
+  | { readonly kind: 'await_connection'; readonly state: PublishState }
+  | { readonly kind: 'fail'; readonly code: 'publish_timeout' | 'bus_unreachable' | 'publish_refused' | 'bus_closed' };
+
+export const FIRST_ATTEMPT: PublishState = { attempts: 1, maybeStored: false };
+
+/**
+ * What to do after an attempt failed. Sending again is safe since every attempt carries the same message id, and the budget lies well inside
+ * the stream's dedupe window. When the budget is spent the outcome is unknown, unless no attempt can have reached the log.
+ */
+export function afterFailure(
+  state: PublishState,
+  failure: Failure,
+  elapsedMs: number,
+  budgetMs: number,
+  random: () => number = Math.random,
+): PublishStep {
+  const maybeStored = state.maybeStored || failure === 'timeout' || failure === 'disconnected';
+  const surely = { kind: 'fail', code: maybeStored ? 'publish_timeout' : 'bus_unreachable' } as const;
+  // A later attempt that is refused says nothing about an earlier one that may have got through.
+  if (failure === 'refused') return maybeStored ? surely : { kind: 'fail', code: 'publish_refused' };
+  if (failure === 'closed') return { kind: 'fail', code: 'bus_closed' };
+  if (elapsedMs >= budgetMs) return surely;
+  const next = { attempts: state.attempts + 1, maybeStored };
+  if (failure === 'not_sent' || failure === 'disconnected') return { kind: 'await_connection', state: next };
+  const afterMs = Math.min(backoffMs(state.attempts - 1, random), budgetMs - elapsedMs);
+  return { kind: 'send_again', afterMs, state: next };
+}

@@ -1,0 +1,83 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type JetStreamClient, jetstream, type PubAck } from '@nats-io/jetstream';
+import { nuid } from '@nats-io/transport-node';
+import type { NamespaceOptions } from '../../config/schema.ts';
+import { type BusCounters, BusError, type PublishRequest } from '../bus.ts';
+import { subjectOf } from '../subjects.ts';
+import type { Connection } from './connection.ts';
+import { failureOf } from './errors.ts';
+import { headersOf } from './headers.ts';
+import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
+import { dedupeWindowMsOf } from './stream-config.ts';
+
+export interface PublisherOptions {
+  readonly requestTimeoutMs: number;
+  readonly publishBudgetMs: number;
+}
+
+/** Publishes to streams until they answer: {@link afterFailure} decides, this sends. */
+export class Publisher {
+  readonly #connection: Connection;
+  readonly #options: PublisherOptions;
+  readonly #counters: BusCounters;
+  readonly #js: JetStreamClient;
+  readonly #abort = new AbortController();
+
+  constructor(connection: Connection, options: PublisherOptions, counters: BusCounters) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#counters = counters;
+    this.#js = jetstream(connection.nc);
+    // One for each publish that waits to be sent again.
+    setMaxListeners(0, this.#abort.signal);
+  }
+
+  /** Publishes that wait fail with `bus_closed`. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  /** @throws BusError `publish_timeout`, `bus_unreachable`, `publish_refused`, `bus_closed` */
+  async publish(request: PublishRequest, stream: string, namespace: NamespaceOptions): Promise<PubAck> {
+    const startMs = performance.now();
+    // Half the window, so that an id is still remembered when the last attempt arrives.
+    const budgetMs = Math.min(this.#options.publishBudgetMs, dedupeWindowMsOf(namespace) / 2);
+    const messageId = request.messageId ?? nuid.next();
+    for (let state = FIRST_ATTEMPT; ; this.#counters.publishRetries++) {
+      const leftMs = budgetMs - (performance.now() - startMs);
+      const result = await this.#attempt(request, messageId, stream, namespace, leftMs).catch((error: Error) => error);
+      if (!(result instanceof Error)) return result;
+      if (this.#abort.signal.aborted) throw closed(result);
+      const elapsedMs = performance.now() - startMs;
+      const step = afterFailure(state, failureOf(result), elapsedMs, budgetMs);
+      if (step.kind === 'fail') throw new BusError(step.code, explain(step.code, stream, result), { cause: result });
+      if (step.kind === 'await_connection') await this.#connection.whenConnected(budgetMs - elapsedMs);
+      else await sleep(step.afterMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+      if (this.#abort.signal.aborted) throw closed(result);
+      state = step.state;
+    }
+  }
+
+  #attempt(request: PublishRequest, messageId: string, stream: string, namespace: NamespaceOptions, leftMs: number): Promise<PubAck> {
+    const headers = headersOf(request, namespace);
+    return this.#connection.request(() =>
+      this.#js.publish(subjectOf(request.topic, request.key), request.payload, {
+        msgID: messageId,
+        expect: { streamName: stream },
+        timeout: Math.max(Math.min(this.#options.requestTimeoutMs, leftMs), 1),
+        ...(headers !== undefined && { headers }),
+      }),
+    );
+  }
+}
+
+function closed(cause: Error): BusError {
+  return new BusError('bus_closed', 'the bus is stopped', { cause });
+}
+
+function explain(code: string, stream: string, { message }: Error): string {
+  return code === 'publish_timeout'
+    ? `${stream} did not answer in time, so the publication may or may not be stored: ${message}`
+    : `${stream} did not take the publication: ${message}`;
+}

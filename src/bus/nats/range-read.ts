@@ -1,0 +1,132 @@
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { createInbox, type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
+import { type Connection, DisconnectedError } from './connection.ts';
+import { type Delivery, parseDelivery } from './delivery.ts';
+
+/** Asked for at once: bounds what the server may have under way to us. */
+const PAGE_MAX = 500;
+const PAGE_EXPIRES_MS = 1000;
+const INACTIVE_MS = 10_000;
+
+export interface RangePlan {
+  readonly stream: string;
+  readonly filter: string;
+  readonly from: number | 'last_per_subject';
+  /** When what comes has reached this offset, all that was asked for has come. */
+  readonly endOffset: number;
+  /** Asked again when nothing comes: what was expected may have been removed meanwhile. */
+  readonly currentEndOffset: () => Promise<number>;
+  /** At most so many are taken. */
+  readonly limit: number;
+  /** @returns false: enough */
+  readonly take: (message: Msg, delivery: Delivery) => boolean;
+}
+
+/**
+ * Makes a consumer that sees one topic, for as long as `use` takes. A consumer rather than direct gets: it is the same on every server since
+ * 2.9, and reads from one replica in one order.
+ */
+export async function withConsumer<T>(
+  connection: Connection,
+  jsm: JetStreamManager,
+  { stream, filter, from }: Pick<RangePlan, 'stream' | 'filter' | 'from'>,
+  use: (info: ConsumerInfo) => Promise<T>,
+): Promise<T> {
+  const name = `stentor_read_${nuid.next()}`;
+  const info = await connection.request(() =>
+    jsm.consumers.add(stream, {
+      name,
+      filter_subject: filter,
+      ...(from === 'last_per_subject'
+        ? { deliver_policy: DeliverPolicy.LastPerSubject }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(from, 1) }),
+      ack_policy: AckPolicy.None,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(INACTIVE_MS),
+    }),
+  );
+  try {
+    return await use(info);
+  } finally {
+    // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
+    if (!connection.nc.isClosed()) connection.nc.publish(`$JS.API.CONSUMER.DELETE.${stream}.${name}`);
+  }
+}
+
+/** @throws DisconnectedError, or an error when nothing came for `timeoutMs` or something was lost */
+export function readRange(connection: Connection, consumer: string, plan: RangePlan, timeoutMs: number): Promise<void> {
+  if (!connection.connected) return Promise.reject(new DisconnectedError(false));
+  return new Promise((resolve, reject) => {
+    new RangeRead(connection, consumer, plan, timeoutMs, (error) => (error === undefined ? resolve() : reject(error))).start();
+  });
+}
+
+class RangeRead {
+  readonly #nc: NatsConnection;
+  readonly #consumer: string;
+  readonly #plan: RangePlan;
+  readonly #onDone: (error?: Error) => void;
+  readonly #inbox = createInbox();
+  readonly #subscription;
+  readonly #stopWatching: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #pageLeft = 0;
+  #taken = 0;
+  #consumerSeq = 0;
+  #done = false;
+
+  constructor(connection: Connection, consumer: string, plan: RangePlan, timeoutMs: number, onDone: (error?: Error) => void) {
+    this.#nc = connection.nc;
+    this.#consumer = consumer;
+    this.#plan = plan;
+    this.#onDone = onDone;
+    this.#subscription = this.#nc.subscribe(this.#inbox, {
+      callback: (error, message) => (error === null ? this.#receive(message) : this.#finish(error)),
+    });
+    this.#stopWatching = connection.onChange(() => this.#finish(new DisconnectedError(true)));
+    this.#timer = setTimeout(() => this.#finish(new Error('timeout')), timeoutMs);
+  }
+
+  start(): void {
+    this.#askForPage();
+  }
+
+  #receive(message: Msg): void {
+    if (this.#done) return;
+    const delivery = parseDelivery(message.reply ?? '');
+    if (delivery === undefined) return this.#receiveStatus(message);
+    if (delivery.consumerSeq !== ++this.#consumerSeq) return this.#finish(new Error('a message was lost on the way'));
+    this.#timer.refresh();
+    this.#pageLeft--;
+    const goOn = this.#plan.take(message, delivery);
+    if (!goOn || ++this.#taken >= this.#plan.limit || delivery.streamSeq >= this.#plan.endOffset) return this.#finish();
+    if (this.#pageLeft === 0) this.#askForPage();
+  }
+
+  /** 408: the page's time is over. Anything else is the end of this consumer. */
+  #receiveStatus(message: Msg): void {
+    const status = message.headers?.code ?? 0;
+    if (status !== 408) return this.#finish(new Error(`${status} ${message.headers?.description ?? ''}`.trim()));
+    this.#plan.currentEndOffset().then(
+      (endOffset) => (endOffset < this.#plan.endOffset ? this.#finish() : this.#askForPage()),
+      (error) => this.#finish(error),
+    );
+  }
+
+  #askForPage(): void {
+    if (this.#done) return;
+    this.#pageLeft = Math.min(PAGE_MAX, this.#plan.limit - this.#taken);
+    const page = { batch: this.#pageLeft, expires: nanos(PAGE_EXPIRES_MS) };
+    this.#nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#plan.stream}.${this.#consumer}`, JSON.stringify(page), { reply: this.#inbox });
+  }
+
+  #finish(error?: Error): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#stopWatching();
+    this.#subscription.unsubscribe();
+    this.#onDone(error);
+  }
+}

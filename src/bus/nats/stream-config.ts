@@ -1,0 +1,65 @@
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { streamNameOf, streamSubjectsOf } from '../subjects.ts';
+
+const DEDUPE_WINDOW_MS = 120_000;
+
+/** JetStream takes no dedupe window longer than what it keeps. */
+export function dedupeWindowMsOf({ history }: NamespaceOptions): number {
+  return Math.min(DEDUPE_WINDOW_MS, history.maxAgeMs);
+}
+
+/** What a durable namespace's stream must be: every field that one of the log's promises rests on. */
+export function streamConfigOf(namespace: string, options: NamespaceOptions, nats: Config['nats']) {
+  const { history } = options;
+  return {
+    name: streamNameOf(namespace),
+    subjects: streamSubjectsOf(namespace),
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    // Oldest first: while an anchor is still there, nothing after it is missing.
+    discard: DiscardPolicy.Old,
+    max_msgs: -1,
+    max_msgs_per_subject: history.maxCount,
+    max_age: nanos(history.maxAgeMs),
+    max_bytes: history.maxBytes,
+    max_msg_size: -1,
+    duplicate_window: nanos(dedupeWindowMsOf(options)),
+    deny_delete: true,
+    deny_purge: true,
+    // A roll-up is a purge that a producer could ask for with a header.
+    allow_rollup_hdrs: false,
+    // A message with a life of its own could go before an older one.
+    allow_msg_ttl: false,
+    allow_direct: true,
+    no_ack: false,
+    sealed: false,
+    num_replicas: nats.streamReplicas,
+  } satisfies Partial<StreamConfig>;
+}
+
+export interface StreamDifference {
+  readonly field: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** The first field in which an existing stream is not what is needed. Fields that a server leaves out are at their zero value. */
+export function differenceOf(found: Partial<StreamConfig>, expected: ReturnType<typeof streamConfigOf>): StreamDifference | undefined {
+  for (const [field, value] of Object.entries(expected)) {
+    const other = found[field as keyof StreamConfig] ?? zeroOf(value);
+    if (textOf(other) !== textOf(value)) return { field, found: textOf(other), expected: textOf(value) };
+  }
+  return undefined;
+}
+
+function zeroOf(value: unknown): unknown {
+  if (typeof value === 'boolean') return false;
+  return typeof value === 'number' ? 0 : '';
+}
+
+/** Lists compare as sets: a server need not keep their order. */
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? [...value].sort().join(', ') : String(value);
+}

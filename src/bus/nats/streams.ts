@@ -1,0 +1,94 @@
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { BusError } from '../bus.ts';
+import { streamNameOf } from '../subjects.ts';
+import type { Connection } from './connection.ts';
+import { failureOf, isStreamNotFound, unreachable } from './errors.ts';
+import { differenceOf, streamConfigOf } from './stream-config.ts';
+
+const STREAM_NAME_IN_USE = 10058;
+const INSUFFICIENT_STORAGE = 10047;
+
+/** The streams of durable namespaces: made where they are missing, checked where they are there, never changed. */
+export class Streams {
+  readonly #connection: Connection;
+  readonly #nats: Config['nats'];
+
+  /** With the usual timeout. */
+  readonly manager: JetStreamManager;
+
+  private constructor(connection: Connection, nats: Config['nats'], manager: JetStreamManager) {
+    this.#connection = connection;
+    this.#nats = nats;
+    this.manager = manager;
+  }
+
+  static async open(connection: Connection, nats: Config['nats']): Promise<Streams> {
+    return new Streams(connection, nats, await makeManager(connection, nats.requestTimeoutMs));
+  }
+
+  /** One whose requests are given up after `timeoutMs`, if that is sooner than usual. */
+  hastyManager(timeoutMs: number): Promise<JetStreamManager> {
+    return makeManager(this.#connection, Math.min(timeoutMs, this.#nats.requestTimeoutMs));
+  }
+
+  /**
+   * The namespace's stream, made if need be.
+   * @throws BusError `stream_mismatch`, `stream_missing`, `jetstream_unavailable`, `bus_unreachable`
+   */
+  async ensure(namespace: string, options: NamespaceOptions): Promise<StreamInfo> {
+    const name = streamNameOf(namespace);
+    const expected = streamConfigOf(namespace, options, this.#nats);
+    try {
+      const info = (await this.#info(name)) ?? (await this.#create(expected));
+      const difference = differenceOf(info.config, expected);
+      if (difference === undefined) return info;
+      const { field, found, expected: wanted } = difference;
+      throw new BusError(
+        'stream_mismatch',
+        `stream ${name}: ${field} is ${found}, expected ${wanted}; change the namespace's config, or the stream (it is never changed silently)`,
+      );
+    } catch (error) {
+      if (failureOf(error) === 'no_responders') {
+        throw new BusError('jetstream_unavailable', `stream ${name}: JetStream does not answer; is it enabled?`, { cause: error });
+      }
+      if ((error as { code?: number }).code === INSUFFICIENT_STORAGE) {
+        throw new BusError(
+          'jetstream_unavailable',
+          `stream ${name}: JetStream has no room to reserve history.maxBytes (${expected.max_bytes}); lower it, or raise the server's max_file_store`,
+          { cause: error },
+        );
+      }
+      throw unreachable(`stream ${name}`, error);
+    }
+  }
+
+  async #info(name: string): Promise<StreamInfo | undefined> {
+    try {
+      return await this.#connection.request(() => this.manager.streams.info(name));
+    } catch (error) {
+      if (isStreamNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #create(config: ReturnType<typeof streamConfigOf>): Promise<StreamInfo> {
+    if (!this.#nats.manageStreams) {
+      throw new BusError('stream_missing', `stream ${config.name} does not exist, and nats.manageStreams is false`);
+    }
+    // Fields that are newer than the server, at their zero value, are left out: it would refuse to know them.
+    const { allow_msg_ttl: _, ...known } = config;
+    try {
+      return await this.#connection.request(() => this.manager.streams.add(known));
+    } catch (error) {
+      // Another node made it first, and differently: the comparison says how.
+      const other = (error as { code?: number }).code === STREAM_NAME_IN_USE ? await this.#info(config.name) : undefined;
+      if (other !== undefined) return other;
+      throw error;
+    }
+  }
+}
+
+function makeManager(connection: Connection, timeoutMs: number): Promise<JetStreamManager> {
+  return jetstreamManager(connection.nc, { checkAPI: false, timeout: timeoutMs });
+}
