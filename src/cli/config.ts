@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { configReference, withReference } from '../config/reference.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
-import { effectiveConfig, note, print } from './output.ts';
+import { note, print } from './output.ts';
 
 interface ConfigCommandOptions extends ConfigOptions {
   readonly reference?: true;
@@ -30,13 +29,19 @@ Examples:
     );
 }
 
-function runConfig(options: ConfigCommandOptions): void {
-  if (options.reference) {
-    if (options.write === undefined) print(configReference().trimEnd());
-    else writeFileSync(options.write, withReference(readFileSync(options.write, 'utf8')));
-    return;
-  }
-  const { config, warnings } = loadFromOptions(options);
+async function runConfig(options: ConfigCommandOptions): Promise<void> {
+  if (options.reference) return printReference(options.write);
+  const [{ config, warnings }, { redactConfig }, { stringify }] = await Promise.all([
+    loadFromOptions(options),
+    import('../config/redact.ts'),
+    import('yaml'),
+  ]);
   for (const warning of warnings) note(`warning: ${warning}`);
-  print(effectiveConfig(config));
+  print(stringify(redactConfig(config)).trimEnd());
+}
+
+async function printReference(file: string | undefined): Promise<void> {
+  const { configReference, withReference } = await import('../config/reference.ts');
+  if (file === undefined) print(configReference().trimEnd());
+  else writeFileSync(file, withReference(readFileSync(file, 'utf8')));
 }

@@ -105,13 +105,19 @@ export class Connection {
   #receive(data: RawData): void {
     this.#heard();
     const message = this.#codec.decode(data as Buffer) as ServerMessage;
-    const id = 'id' in message ? message.id : undefined;
+    const id = 'id' in message && message.id !== undefined ? message.id : this.#unnamedId(message);
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (id === undefined || pending === undefined) return this.#listener(message);
     this.#pending.delete(id);
     const { resolve, reject } = this.#settle(pending);
     if (message.type === 'error') reject(new AnswerError(message));
     else resolve(message);
+  }
+
+  /** A node refuses what exceeds the message rate unread, so without its id. While one request waits, it is that one. */
+  #unnamedId(message: ServerMessage): number | undefined {
+    if (message.type !== 'error' || message.code !== 'rate_limited' || this.#pending.size !== 1) return undefined;
+    return this.#pending.keys().next().value;
   }
 
   #settle(pending: Pending): Pending {

@@ -11,7 +11,7 @@ import { makeToken } from './make-token.ts';
 const ONE_DAY_MS = 86_400_000;
 const DEMO_KEY_ID = 'demo';
 
-type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => LoadedConfig;
+type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => Promise<LoadedConfig>;
 
 /**
  * The config of a demo node: logs for people unless set otherwise, and, where no auth key is configured, one that lives as long as the
@@ -19,7 +19,7 @@ type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<str
  */
 export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; token: string | undefined }> {
   const base = { 'log.pretty': true };
-  const loaded = load({}, base);
+  const loaded = await load({}, base);
   assertDemoTopics(loaded.config);
   const { auth } = loaded.config;
   if (auth.keys.length > 0 || auth.jwksUrl !== '') return { loaded, token: undefined };
@@ -39,7 +39,7 @@ export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; 
     },
     Date.now(),
   );
-  return { loaded: load({ 'auth.keys': [{ kid: DEMO_KEY_ID, alg: 'HS256', secret }] }, base), token };
+  return { loaded: await load({ 'auth.keys': [{ kid: DEMO_KEY_ID, alg: 'HS256', secret }] }, base), token };
 }
 
 function assertDemoTopics(config: Config): void {
@@ -77,6 +77,7 @@ export function demoInvitation(config: Config, port: number, token: string | und
 
 /** How this program was started, so that the lines work from where the reader is: `stentor`, or `node dist/cli/main.js`. */
 function commandLine(argv1: string): string {
-  if (!/\.[cm]?[jt]s$/.test(basename(argv1))) return 'stentor';
-  return `node ${relative(process.cwd(), argv1) || argv1}`;
+  const [, extension] = /\.([cm]?[jt]s)$/.exec(basename(argv1)) ?? [];
+  if (extension === undefined) return 'stentor';
+  return `${extension === 'ts' ? 'npx tsx' : 'node'} ${relative(process.cwd(), argv1) || argv1}`;
 }

@@ -1,5 +1,3 @@
-import { ConfigError } from '../config/problem.ts';
-
 /** A command that cannot be carried out, for a reason that the user can act on: printed as one line, without a stack. */
 export class CliError extends Error {
   readonly code: string;
@@ -20,10 +18,9 @@ export function usageError(message: string): CliError {
 
 /** What to print for an error that ended a command, and what to exit with. */
 export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
-  if (error instanceof ConfigError) return { text: `stentor: ${error.code}: ${error.message}`, exitCode: 2 };
   if (!(error instanceof Error)) return { text: `stentor: ${String(error)}`, exitCode: 1 };
   const { code } = error as { code?: unknown };
-  const exitCode = error instanceof CliError ? error.exitCode : 1;
+  const exitCode = error instanceof CliError ? error.exitCode : code === 'bad_config' ? 2 : 1;
   if (typeof code === 'string') return { text: `stentor: ${code}: ${error.message}`, exitCode };
   // No code: nobody expected it, so where it came from matters.
   return { text: `stentor: ${error.stack ?? error.message}`, exitCode };

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import { usageError } from './errors.ts';
@@ -41,11 +41,13 @@ export function addNodeOptions(command: Command): Command {
  * @param flags config paths that further options stand for
  * @throws ConfigError, CliError `usage`
  */
-export function loadFromOptions(
+export async function loadFromOptions(
   options: ConfigOptions,
   flags: Readonly<Record<string, unknown>> = {},
   base: Readonly<Record<string, unknown>> = {},
-): LoadedConfig {
+): Promise<LoadedConfig> {
+  // Loaded here: TypeBox takes 0.3 s, which commands that need no config should not.
+  const { loadConfig } = await import('../config/load.ts');
   const named = { ...flags, 'nats.url': options.natsUrl };
   return loadConfig({ file: options.config, flags: { ...named, ...parseSettings(options.set ?? []) }, base });
 }

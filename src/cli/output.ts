@@ -1,7 +1,3 @@
-import { stringify } from 'yaml';
-import { redactConfig } from '../config/redact.ts';
-import type { Config } from '../config/schema.ts';
-
 /** A reader that has gone away (`| head`) ends the command quietly. */
 export function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -17,8 +13,4 @@ export function print(text: string): void {
 /** For what is not the command's result. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-export function effectiveConfig(config: Config): string {
-  return stringify(redactConfig(config)).trimEnd();
 }

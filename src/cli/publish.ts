@@ -43,7 +43,7 @@ async function runPublish(topicText: string, json: string | undefined, options: 
   const topic = topicArgument(topicText);
   const key = options.key === undefined ? null : keyArgument(options.key);
   const value = checkJson(json ?? (await readText(process.stdin)));
-  const { config } = loadFromOptions(options);
+  const { config } = await loadFromOptions(options);
   const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
   try {
     const ack = await publisher.publish({ topic, key, json: value });

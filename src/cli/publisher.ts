@@ -7,6 +7,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
 import { CliError } from './errors.ts';
+import { note } from './output.ts';
 
 export interface OutgoingPublication {
   readonly topic: Topic;
@@ -38,20 +39,30 @@ export async function openPublisher(config: Config, endpoint: Endpoint, overNode
   if (overNode || config.nats.url === '') return nodePublisher(endpoint);
   // Loaded here, so that commands that talk to a node do not load the NATS client.
   const { createBus } = await import('../bus/create-bus.ts');
-  const bus = await createBus(config);
+  let closing = false;
+  const bus = await createBus(config, {
+    onNotice({ level, message }) {
+      // That a connection goes when it is closed is no news.
+      if (level === 'warn' && !closing) note(`warning: ${message}`);
+    },
+  });
+  const stop = () => {
+    closing = true;
+    return bus.stop();
+  };
   try {
     await bus.start();
   } catch (error) {
-    await bus.stop();
+    await stop();
     throw error;
   }
-  return busPublisher(bus, config);
+  return busPublisher(bus, config, stop);
 }
 
-export function busPublisher(bus: Bus, config: Config): Publisher {
+function busPublisher(bus: Bus, config: Config, close: () => Promise<void>): Publisher {
   const encoder = new TextEncoder();
   return {
-    destination: bus.kind === 'nats' ? config.nats.url.replace(/[^/@,\s]+@/g, '') : 'memory',
+    destination: config.nats.url.replace(/[^/@,\s]+@/g, ''),
     windowMax: BUS_WINDOW,
     ratePerSecondMax: Number.POSITIVE_INFINITY,
     async publish({ topic, key, json }) {
@@ -59,7 +70,7 @@ export function busPublisher(bus: Bus, config: Config): Publisher {
       assertFits(config, topic, key, payload.length);
       return bus.publish({ topic, key, payload, payloadKind: 'json' });
     },
-    close: () => bus.stop(),
+    close,
   };
 }
 

@@ -1,4 +1,4 @@
-import { createReadStream, type ReadStream, statSync } from 'node:fs';
+import { accessSync, constants, createReadStream, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { CliError, usageError } from './errors.ts';
 import {
@@ -62,9 +62,11 @@ Examples:
 async function runReplay(file: string, options: ReplayOptions, command: Command): Promise<void> {
   const plan = planOf(options);
   const format = options.format ?? formatOf(file);
-  const { stream, bytesTotal } = openFile(file);
-  const { config } = loadFromOptions(options);
+  const bytesTotal = readableSize(file);
+  const { config } = await loadFromOptions(options);
   const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
+  // Opened last: its errors have a listener from here on.
+  const stream = createReadStream(file, { encoding: 'utf8' });
   const abort = new AbortController();
   const interrupt = () => abort.abort();
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
@@ -113,17 +115,15 @@ function formatOf(file: string): 'csv' | 'ndjson' {
   throw usageError(`${file}: --format csv or ndjson is needed where the name does not end in .csv, .ndjson or .jsonl`);
 }
 
-function openFile(file: string): { stream: ReadStream; bytesTotal: number } {
+function readableSize(file: string): number {
   try {
-    const bytesTotal = statSync(file).size;
-    return { stream: createReadStream(file, { encoding: 'utf8' }), bytesTotal };
+    accessSync(file, constants.R_OK);
+    const stats = statSync(file);
+    if (stats.isDirectory()) throw new Error('a directory');
+    return stats.size;
   } catch (cause) {
-    throw new CliError(
-      'bad_file',
-      `${file}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (cause as Error).message}`,
-      1,
-      { cause },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new CliError('bad_file', `${file}: ${code === 'ENOENT' ? 'no such file' : message}`, 1, { cause });
   }
 }
 

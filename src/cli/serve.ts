@@ -38,7 +38,7 @@ async function runServe(options: ServeOptions): Promise<void> {
   const flags = { port: options.port, 'admin.port': options.adminPort, workers: options.workers };
   const { loaded, token } = options.demo
     ? await demoSettings((more, base) => loadFromOptions(options, { ...flags, ...more }, base))
-    : { loaded: loadFromOptions(options, flags), token: undefined };
+    : { loaded: await loadFromOptions(options, flags), token: undefined };
   await run(loaded, options.demo === true, token);
 }
 

@@ -52,10 +52,10 @@ Examples:
 }
 
 /** @throws CliError `usage`, `bad_key_file`; ConfigError */
-export function tokenFor(options: TokenOptions): Promise<string> {
+export async function tokenFor(options: TokenOptions): Promise<string> {
   // A key given here needs no config; issuer and audience of one are used where it was asked for.
   const wantsConfig = options.config !== undefined || options.set !== undefined || (options.secret ?? options.keyFile) === undefined;
-  const config = wantsConfig ? loadFromOptions(options).config : undefined;
+  const config = wantsConfig ? (await loadFromOptions(options)).config : undefined;
   const { key, alg, kid } = signingKey(options, config);
   if (options.alg !== undefined && options.alg !== alg) throw usageError(`--alg ${options.alg} does not fit the key, which is for ${alg}`);
   const request = {

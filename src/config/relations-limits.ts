@@ -42,6 +42,18 @@ function boundsOf({ limits, memory, nats }: Config, options: NamespaceOptions): 
   ];
 }
 
+/** A connection is caught up before it is given up. */
+export function lagComesBeforeClose({ limits }: Config): Problem[] {
+  if (limits.lagThresholdBytes <= limits.sendBufferLimitBytes) return [];
+  return [
+    {
+      path: 'limits.lagThresholdBytes',
+      value: limits.lagThresholdBytes,
+      expected: `expected limits.sendBufferLimitBytes (${limits.sendBufferLimitBytes}) at most`,
+    },
+  ];
+}
+
 export function publishLimitsNest({ limits }: Config): Problem[] {
   if (limits.publishesPerConnectionMax <= limits.publishesInFlightMax) return [];
   return [

@@ -1,6 +1,13 @@
 import type { Problem } from './problem.ts';
 import { authKeysAreComplete, authKidsAreUnique, jwksIsUsable } from './relations-auth.ts';
-import { fanoutBoundsNest, payloadsFit, pongComesBeforeNextPing, publishLimitsNest, someNamespace } from './relations-limits.ts';
+import {
+  fanoutBoundsNest,
+  lagComesBeforeClose,
+  payloadsFit,
+  pongComesBeforeNextPing,
+  publishLimitsNest,
+  someNamespace,
+} from './relations-limits.ts';
 import { adminNeedsToken, originsAreOrigins, portsDiffer, tlsFilesComeTogether } from './relations-listen.ts';
 import { natsLoginIsOne, natsUrlsAreUrls, replicasNeedNats } from './relations-nats.ts';
 import type { Config } from './schema.ts';
@@ -23,6 +30,7 @@ export const RELATIONS: readonly Relation[] = [
   pongComesBeforeNextPing,
   someNamespace,
   payloadsFit,
+  lagComesBeforeClose,
   publishLimitsNest,
   fanoutBoundsNest,
 ];

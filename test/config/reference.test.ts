@@ -17,7 +17,7 @@ describe('configReference', () => {
       .filter((line) => line.startsWith('| `'));
     expect(rows).toHaveLength(SETTINGS.length);
     expect(rows).toContain('| `port` | `STENTOR_PORT` | integer 0–65535 | `8080` | port for WebSocket clients; 0: any free one |');
-    expect(rows.find((row) => row.includes('slowConsumer'))).toContain('replay \\| conflate \\| skip \\| close');
+    expect(rows.find((row) => row.startsWith('| `namespaces.<name>.slowConsumer`'))).toContain('replay \\| conflate \\| skip \\| close');
   });
 
   it('refuses a text without its markers', () => {

@@ -129,6 +129,11 @@ describe('relations between settings', () => {
     expect(accepted({ 'nats.url': 'nats://a', 'namespaces.scores.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536 })).toBe(true);
   });
 
+  it('a connection lags before it is too slow', () => {
+    expect(refusedAt({ 'limits.lagThresholdBytes': 1_048_577 })).toBe('limits.lagThresholdBytes');
+    expect(accepted({ 'limits.lagThresholdBytes': 1_048_576 })).toBe(true);
+  });
+
   it('one connection does not get more publishes in flight than the node', () => {
     expect(refusedAt({ 'limits.publishesInFlightMax': 63 })).toBe('limits.publishesPerConnectionMax');
     expect(accepted({ 'limits.publishesInFlightMax': 64 })).toBe(true);

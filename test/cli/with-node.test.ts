@@ -1,0 +1,248 @@
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tempFile } from '../config/helpers.ts';
+import { CliProcess, type CliResult, runCli } from './run-cli.ts';
+
+const SECRET = 'a-secret-of-thirty-two-characters!';
+const ANY_PORT = ['--port', '0', '--admin-port', '0'];
+const started: CliProcess[] = [];
+
+function start(args: readonly string[], env: Record<string, string> = {}): CliProcess {
+  const process = new CliProcess(args, { env });
+  started.push(process);
+  return process;
+}
+
+async function endAll(): Promise<void> {
+  await Promise.all(started.splice(0).map((process) => process.kill()));
+}
+
+/** `stentor serve` without the demo, told to log JSON; resolves with its WebSocket URL. */
+async function serve(...args: string[]): Promise<{ node: CliProcess; url: string }> {
+  const node = start(['serve', ...ANY_PORT, '--workers', '0', ...args], { STENTOR_AUTH_KEYS: `[{alg: HS256, secret: ${SECRET}}]` });
+  const [, port] = await node.until(/"port":(\d+)/);
+  return { node, url: `ws://localhost:${port}/ws` };
+}
+
+async function tokenOf(...args: string[]): Promise<string> {
+  return (await runCli(['token', '--secret', SECRET, ...args])).stdout.trim();
+}
+
+const lines = ({ stdout }: CliResult) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('stentor serve', () => {
+  afterEach(endAll);
+
+  it('runs a demo whose printed lines work as they are', async () => {
+    const node = start(['serve', '--demo', ...ANY_PORT, '--workers', '0']);
+    const [invitation] = await node.until(/Try:[\s\S]*with NATS.*\n/);
+    expect(invitation).toMatch(/http:\/\/localhost:\d+\/\n/);
+    expect(invitation).toMatch(/npx wscat -c ws:\/\/localhost:\d+\/ws\n/);
+    expect(invitation).toContain('{"type":"subscribe","id":1,"topic":"scores.demo"}');
+
+    const argsOf = (name: RegExp) => {
+      const [, line = ''] = name.exec(invitation) ?? [];
+      return (line.match(/'[^']*'|\S+/g) ?? []).map((argument) => argument.replaceAll("'", ''));
+    };
+    const ticks = await runCli([...argsOf(/main\.ts (subscribe ticks.*)/), '--json', '--count', '3']);
+    expect(ticks.code).toBe(0);
+    expect(lines(ticks)).toHaveLength(3);
+    expect(lines(ticks)[0]).toMatchObject({
+      topic: 'ticks.demo',
+      key: expect.any(String),
+      data: { price: expect.any(Number), atMs: expect.any(Number) },
+    });
+
+    const listener = start([...argsOf(/main\.ts (subscribe chat.*)/), '--json', '--count', '1']);
+    await listener.until(/subscribed to chat\.demo/);
+    const published = await runCli(argsOf(/main\.ts (publish.*)/));
+    expect(lines(published)).toEqual([{ topic: 'chat.demo', epoch: expect.any(String), offset: 1, duplicate: false }]);
+    expect(lines(await listener.ended)).toMatchObject([{ topic: 'chat.demo', offset: 1, data: { text: 'hi' }, origin: 'demo' }]);
+  });
+
+  it('drains and ends with 0 at SIGTERM, and tells its clients why', async () => {
+    const { node, url } = await serve();
+    const subscriber = start(['subscribe', 'scores.a', '--url', url]);
+    await subscriber.until(/subscribed to scores\.a/);
+    node.signal('SIGTERM');
+    expect((await node.ended).code).toBe(0);
+    const { code, stderr } = await subscriber.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('connection_closed: the node closed the connection: 4200 node draining');
+  });
+
+  it('ends with 2 for a bad configuration, and with 1 and a code where it cannot start', async () => {
+    const bad = await runCli(['serve', '--workers', 'many']);
+    expect(bad).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('workers = "many" (flag): expected a whole number from 0 to 256'),
+    });
+
+    const blocker = createServer().listen(0);
+    await new Promise((resolve) => blocker.once('listening', resolve));
+    const { port } = blocker.address() as { port: number };
+    try {
+      const taken = await runCli(['serve', '--port', String(port), '--admin-port', '0', '--workers', '0']);
+      expect(taken.code).toBe(1);
+      expect(taken.stderr).toMatch(/^stentor: listen_failed: .*\n$/);
+    } finally {
+      blocker.close();
+    }
+  });
+
+  it('refuses a demo without the namespaces that it feeds', async () => {
+    const { code, stderr } = await runCli(['serve', '--demo', '--set', 'namespaces={"news":{}}']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('bad_config: the demo needs the namespaces scores') });
+  });
+});
+
+describe('with a running node', () => {
+  let url = '';
+  let token = '';
+
+  beforeAll(async () => {
+    ({ url } = await serve(
+      '--set',
+      'limits.messagesPerSecondMax=200',
+      '--set',
+      'namespaces.ticks.clientPublish=true',
+      '--set',
+      'limits.messageBytesMax=65536',
+    ));
+    token = await tokenOf('--sub', 'alice', '--subscribe', '>', '--publish', 'chat.>', 'ticks.>');
+  });
+  afterAll(endAll);
+
+  it.each(['json', 'msgpack'])('publishes and subscribes in %s', async (encoding) => {
+    const common = ['--url', url, '--token', token, '--encoding', encoding];
+    const topic = `chat.${encoding}`;
+    const subscriber = start(['subscribe', topic, '--count', '2', ...common]);
+    await subscriber.until(/subscribed to chat/);
+    const first = await runCli(['publish', topic, '{"n":1}', ...common]);
+    expect(first.stderr).toContain(`published to ${url}`);
+    const [ack] = lines(first);
+    const second = await runCli(['publish', topic, ...common], { input: '"größer"\n' });
+    expect(lines(second)[0].offset).toBeGreaterThan(ack.offset);
+    const { code, stdout } = await subscriber.ended;
+    expect(code).toBe(0);
+    expect(stdout).toBe(`${topic}  #${ack.offset}  {"n":1}  (from alice)\n${topic}  #${lines(second)[0].offset}  "größer"  (from alice)\n`);
+
+    const later = await runCli(['subscribe', topic, '--since', `${ack.epoch}:${ack.offset}`, '--json', '--count', '1', ...common]);
+    expect(later.stderr).toContain('recovered');
+    expect(lines(later)[0]).toMatchObject({ data: 'größer' });
+  });
+
+  it('says why a publish or a subscribe was refused', async () => {
+    const publish = (...args: string[]) => runCli(['publish', ...args, '--url', url]);
+    expect(await publish('chat.a', '1')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^stentor: (unauthorized|forbidden): /),
+    });
+    expect(await publish('nowhere.a', '1', '--token', token)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('unknown_namespace'),
+    });
+    expect(await publish('ticks.a', '1', '--token', token)).toMatchObject({ code: 1, stderr: expect.stringContaining('key_required') });
+    expect(await publish('chat.a', '{', '--token', token)).toMatchObject({ code: 2, stderr: expect.stringContaining('not valid JSON') });
+    expect(await publish('chat.a', '1', '--token', 'no.such.token')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('unauthorized'),
+    });
+    expect(await runCli(['subscribe', 'chat.a', '--url', url])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/unauthorized|forbidden/),
+    });
+    expect(await runCli(['subscribe', 'scores.a', '--url', url.replace('/ws', '/nowhere')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/refused: .* answered HTTP 404/),
+    });
+  });
+
+  it('replays a CSV file in order, names its bad lines and goes on', async () => {
+    const subscriber = start(['subscribe', 'ticks.fx', '--json', '--count', '39', '--url', url, '--token', token]);
+    await subscriber.until(/subscribed/);
+    const rows = Array.from({ length: 40 }, (_, i) =>
+      i === 20 ? 'yesterday,1,2' : `20200101 1700${String(i).padStart(2, '0')}${'000'},${1 + i / 1000},2`,
+    );
+    const file = tempFile('ticks.csv', ['time_utc,bid,ask', ...rows].join('\r\n'));
+    const args = [
+      'replay',
+      file,
+      '--topic',
+      'ticks.fx',
+      '--key',
+      'EURUSD',
+      '--time-field',
+      'time_utc',
+      '--speed',
+      '1000',
+      '--url',
+      url,
+      '--token',
+      token,
+    ];
+    const { code, stdout, stderr } = await runCli(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'line 22: no time in time_utc\n' });
+    expect(stdout).toMatch(/^39 acknowledged by ws:.* in \d+\.\d\d s \(\d+\/s\), offsets \d+–\d+, 0 duplicates, 1 bad lines\n$/);
+    const received = lines(await subscriber.ended);
+    expect(received.map((item) => item.data.bid)).toEqual(Array.from({ length: 40 }, (_, i) => 1 + i / 1000).filter((_, i) => i !== 20));
+    expect(received.every((item) => item.key === 'EURUSD')).toBe(true);
+  });
+
+  it('replays NDJSON as fast as the node takes it, and never faster than its limit', async () => {
+    const count = 450;
+    const subscriber = start(['subscribe', 'chat.fast', '--json', '--count', String(count), '--url', url, '--token', token]);
+    await subscriber.until(/subscribed/);
+    const file = tempFile('chat.ndjson', Array.from({ length: count }, (_, n) => JSON.stringify({ n })).join('\n'));
+    const { code, stdout } = await runCli(['replay', file, '--topic', 'chat.fast', '--url', url, '--token', token]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${count} acknowledged`);
+    expect(lines(await subscriber.ended).map((item) => item.data.n)).toEqual(Array.from({ length: count }, (_, n) => n));
+  });
+
+  it('stops at the first bad line when strict, and at a refusal that all would meet', async () => {
+    const file = tempFile('a.ndjson', '{"n":1}\n{"n":\n{"n":3}\n');
+    const strict = await runCli(['replay', file, '--topic', 'chat.strict', '--strict', '--url', url, '--token', token]);
+    expect(strict).toMatchObject({ code: 1, stdout: expect.stringMatching(/^1 acknowledged .* 1 bad lines\n$/) });
+    expect(strict.stderr).toBe('line 2: no valid JSON\nstentor: bad_line: stopped at line 2: no valid JSON\n');
+    const forbidden = await runCli(['replay', file, '--topic', 'scores.strict', '--url', url, '--token', token]);
+    expect(forbidden).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^0 acknowledged/),
+      stderr: expect.stringMatching(/stentor: \w+: stopped at line 1: /),
+    });
+  });
+
+  it('ends a replay at SIGINT with its counts', async () => {
+    const file = tempFile('a.ndjson', '{"at":0}\n{"at":3600000}\n');
+    const subscriber = start(['subscribe', 'chat.slow', '--count', '1', '--url', url, '--token', token]);
+    await subscriber.until(/subscribed/);
+    const replay = start(['replay', file, '--topic', 'chat.slow', '--time-field', 'at', '--url', url, '--token', token]);
+    await subscriber.ended;
+    replay.signal('SIGINT');
+    expect(await replay.ended).toMatchObject({ code: 130, stdout: expect.stringMatching(/^1 acknowledged/) });
+  });
+
+  it('asks for what a replay needs', async () => {
+    const replay = (...args: string[]) => runCli(['replay', ...args, '--url', url]);
+    expect(await replay('a.csv')).toMatchObject({ code: 2, stderr: expect.stringContaining("'-t, --topic <topic>' not specified") });
+    expect(await replay('a.csv', '-t', 'chat.a', '--speed', '60')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--speed needs --time-field'),
+    });
+    expect(await replay('a.txt', '-t', 'chat.a')).toMatchObject({ code: 2, stderr: expect.stringContaining('--format') });
+    expect(await replay('/tmp', '-t', 'chat.a', '--format', 'csv')).toMatchObject({
+      code: 1,
+      stderr: 'stentor: bad_file: /tmp: a directory\n',
+    });
+    expect(await replay('/nowhere.csv', '-t', 'chat.a')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('bad_file: /nowhere.csv: no such file'),
+    });
+  });
+});
