@@ -32,11 +32,11 @@ export function cpuSeconds(pids: readonly number[]): number {
   return sum(pids, (pid) => parseStatCpuSeconds(readFileSync(`/proc/${pid}/stat`, 'utf8')));
 }
 
-/** Memory that is the processes' own (heap, stacks, buffers): shared libraries and the page cache are left out. */
+/** Anonymous memory, the processes' own (heap, stacks, buffers): programs, libraries and the page cache are left out. */
 export function privateBytes(pids: readonly number[]): number {
   return sum(pids, (pid) => {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    return parseKilobytes(text, 'Private_Dirty') + parseKilobytes(text, 'Private_Clean');
+    return parseKilobytes(text, 'Anonymous');
   });
 }
 

@@ -21,6 +21,11 @@ const BETWEEN = '","p":"';
 const AFTER = '"}';
 export const PAYLOAD_BYTES_MIN = BEFORE.length + STAMP_BYTES + BETWEEN.length + AFTER.length;
 
+/** Two stamps are so far apart at least: stamp and padding stay in every encoding, JSON's quotes and names around them may not. */
+export function stampDistanceMin(payloadBytes: number): number {
+  return STAMP_BYTES + payloadBytes - PAYLOAD_BYTES_MIN;
+}
+
 /** Makes JSON payloads of one size: an object that holds a stamp and padding. */
 export class PayloadMaker {
   readonly #template: Buffer;

@@ -1,5 +1,5 @@
 import { build, type Histogram } from 'hdr-histogram-js';
-import { keyAt, MARK, MARK_0, MARK_1, STAMP_BYTES, sequenceAt, timeUsAt } from '../core/stamp.ts';
+import { keyAt, MARK, MARK_0, MARK_1, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
 
 export interface TallyOptions {
   readonly connections: number;
@@ -27,12 +27,14 @@ export class Tally {
   repeated = 0;
   latency: Histogram = newHistogram();
   readonly #options: TallyOptions;
+  readonly #distanceMin: number;
   /** Distance of two stamps in a frame, and of the first from the frame's start: items of a feed are alike, so guess before searching. */
   #stride = 0;
   #offset = 0;
 
   constructor(options: TallyOptions) {
     this.#options = options;
+    this.#distanceMin = stampDistanceMin(options.payloadBytes);
     this.nextSequence = new Int32Array(options.connections).fill(ANY_SEQUENCE);
     this.lastByKey = new Int32Array(options.connections * options.keys).fill(ANY_SEQUENCE);
   }
@@ -59,8 +61,7 @@ export class Tally {
       this.#take(connection, bytes, at);
       if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
       items++;
-      // Two stamps are a payload apart at least.
-      const from = at + this.#options.payloadBytes;
+      const from = at + this.#distanceMin;
       if (from + STAMP_BYTES > end) break;
       const next = this.#find(bytes, at + this.#stride, from, end);
       if (next < 0) break;

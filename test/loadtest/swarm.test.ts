@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { nowUs } from '../../loadtest/core/clock.ts';
+import { runFeed } from '../../loadtest/core/feeder.ts';
+import type { SwarmSettings } from '../../loadtest/swarm/settings.ts';
+import { Swarm } from '../../loadtest/swarm/swarm.ts';
+
+const TOPIC = 'bench.big';
+const ends: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A server with the plain dialect: `sub <topic>` is answered with `ok`. */
+async function plainServer(): Promise<{ port: number; publish(payload: Buffer): void; server: WebSocketServer }> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+  await new Promise((resolve) => server.once('listening', resolve));
+  server.on('connection', (socket) => socket.on('message', () => socket.send('ok')));
+  ends.push(() => new Promise((resolve) => server.close(() => resolve())));
+  const publish = (payload: Buffer) => {
+    for (const socket of server.clients) socket.send(payload, { binary: false });
+  };
+  return { port: (server.address() as { port: number }).port, publish, server };
+}
+
+function swarmOf(over: Partial<SwarmSettings> & { port: number }): Swarm {
+  const swarm = new Swarm({
+    count: 20,
+    dialect: 'plain',
+    subscription: { topic: TOPIC },
+    sampleEvery: 4,
+    keys: 0,
+    payloadBytes: 100,
+    inFlightMax: 8,
+    ...over,
+  });
+  ends.push(() => swarm.destroy());
+  return swarm;
+}
+
+function plan(ratePerSecond: number, durationMs: number, burst = 1) {
+  const topics = [{ topic: TOPIC, ratePerSecond, burst, keys: 0, firstSequence: 0 }];
+  return { topics, startAtUs: nowUs(), durationMs, payloadBytes: 100 };
+}
+
+async function allArrived(swarm: Swarm, sequence: number): Promise<void> {
+  while (swarm.behind(sequence, 0) > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('a swarm', () => {
+  it('gets every publication on every connection, in order, with latencies of the sampled ones', async () => {
+    const { port, publish } = await plainServer();
+    const swarm = swarmOf({ port });
+    await swarm.connect();
+    expect(swarm.ready).toBe(20);
+    const { published } = await runFeed(plan(2000, 500, 50), (_topic, payload) => publish(payload));
+    expect(published[TOPIC]).toBe(1000);
+    await allArrived(swarm, 1000);
+    expect(swarm.tally).toMatchObject({ delivered: 20_000, skipped: 0, repeated: 0 });
+    expect(swarm.tally.latency.totalCount).toBe(5 * 1000);
+  });
+
+  it('puts frames together that lie across reads', async () => {
+    const { port, publish } = await plainServer();
+    const swarm = swarmOf({ port, count: 3, payloadBytes: 50_000, sampleEvery: 1 });
+    await swarm.connect();
+    const feed = { ...plan(1000, 40, 40), payloadBytes: 50_000 };
+    await runFeed(feed, (_topic, payload) => publish(payload));
+    await allArrived(swarm, 40);
+    expect(swarm.tally).toMatchObject({ delivered: 120, skipped: 0, repeated: 0 });
+  });
+
+  it('answers pings', async () => {
+    const { port, server } = await plainServer();
+    const swarm = swarmOf({ port, count: 1 });
+    await swarm.connect();
+    const [socket] = server.clients;
+    const pong = new Promise((resolve) => socket?.once('pong', (data: Buffer) => resolve(data.toString())));
+    socket?.ping('are you there');
+    expect(await pong).toBe('are you there');
+  });
+
+  it('says why connections were refused', async () => {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, verifyClient: (_info, answer) => answer(false, 403, 'no') });
+    await new Promise((resolve) => server.once('listening', resolve));
+    ends.push(() => new Promise((resolve) => server.close(() => resolve())));
+    const swarm = swarmOf({ port: (server.address() as { port: number }).port, count: 3 });
+    await swarm.connect();
+    expect(swarm).toMatchObject({ ready: 0, closed: 3, refusal: expect.stringContaining('403') });
+  });
+
+  it('stops reading some connections and gets all of it when they read again', async () => {
+    const { port, publish } = await plainServer();
+    const swarm = swarmOf({ port, count: 4 });
+    await swarm.connect();
+    swarm.pause(0, 2);
+    await runFeed(plan(1000, 100, 100), (_topic, payload) => publish(payload));
+    while (swarm.behind(100, 2) > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(swarm.behind(100, 0)).toBe(2);
+    swarm.resume(0, 2);
+    await allArrived(swarm, 100);
+    expect(swarm.tally.delivered).toBe(400);
+  });
+});
