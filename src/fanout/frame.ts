@@ -1,8 +1,13 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
-import type { FanoutItem } from './item.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
+
+/** Something that stands in a batch's `items`, encoded already. */
+export interface EncodedItem {
+  readonly offset: number;
+  encoded(encoding: Encoding): Uint8Array;
+}
 
 /** What a `batch` message says beside its items. */
 export interface BatchHead {
@@ -18,11 +23,11 @@ export interface BatchHead {
 const writer = new MsgpackWriter(32 * 1024);
 
 /** One `batch` message, put together from items that are encoded already. The bytes are the caller's. */
-export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   return encoding === 'msgpack' ? msgpackBatch(head, items) : jsonBatch(head, items);
 }
 
-function msgpackBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+function msgpackBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   writer.reset();
   writer.mapHeader(head.conflated > 0 ? 7 : 6);
   writer.text('type');
@@ -48,7 +53,7 @@ function msgpackBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array
 const CLOSING = Buffer.from(']}');
 const COMMA = 0x2c;
 
-function jsonBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
+function jsonBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   // Topics, and epochs (base64url), need no escaping.
   const conflated = head.conflated > 0 ? `"conflated":${head.conflated},` : '';
   const start = Buffer.from(
@@ -74,7 +79,7 @@ function jsonBatch(head: BatchHead, items: readonly FanoutItem[]): Uint8Array {
  */
 export function itemsPerFrame(
   encoding: Encoding,
-  items: readonly FanoutItem[],
+  items: readonly EncodedItem[],
   start: number,
   headBytes: number,
   bytesMax: number,
@@ -82,7 +87,7 @@ export function itemsPerFrame(
   let bytes = headBytes;
   let count = 0;
   for (let i = start; i < items.length; i++) {
-    bytes += (items[i] as FanoutItem).encoded(encoding).length + 1;
+    bytes += (items[i] as EncodedItem).encoded(encoding).length + 1;
     if (count > 0 && bytes > bytesMax) break;
     count++;
   }
@@ -95,7 +100,7 @@ export function batchHeadBytes(head: { readonly topic: string; readonly epoch: s
 }
 
 /** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */
-export function encodeWithItems(encoding: Encoding, message: Readonly<Record<string, unknown>>, items: readonly FanoutItem[]): Uint8Array {
+export function encodeWithItems(encoding: Encoding, message: Readonly<Record<string, unknown>>, items: readonly EncodedItem[]): Uint8Array {
   if (encoding === 'json') {
     const head = stringifyJson(message).slice(0, -1);
     return Buffer.from(`${head},"items":[${items.map((item) => Buffer.from(item.encoded('json')).toString()).join(',')}]}`);

@@ -41,6 +41,21 @@ export class LatestByKey {
     return items;
   }
 
+  /** The same from `from` on, but only as many as fit `bytesMax` (one at least), and the sequence after the last of them. */
+  next(from: number, bytesMax: number): { items: FanoutItem[]; end: number } {
+    const items: FanoutItem[] = [];
+    let bytes = 0;
+    let end = from;
+    for (const { item, sequence } of this.#byKey.values()) {
+      if (sequence < from) continue;
+      bytes += item.bytes;
+      if (items.length > 0 && bytes > bytesMax) break;
+      items.push(item);
+      end = sequence + 1;
+    }
+    return { items, end };
+  }
+
   /** Latest items with offsets above `offset`, oldest first. */
   after(offset: number): FanoutItem[] {
     const items: FanoutItem[] = [];

@@ -1,6 +1,6 @@
-import { deflateFrame } from './deflate.ts';
+import { buildFrames, type Stretch } from './batch.ts';
 import { DueQueue } from './due-queue.ts';
-import { batchHeadBytes, encodeBatch, itemsPerFrame } from './frame.ts';
+import { splitByEcho } from './echo.ts';
 import type { FanoutItem } from './item.ts';
 import { Quantum } from './quantum.ts';
 import type { Shard } from './shard.ts';
@@ -10,6 +10,9 @@ import type { Variant } from './variant.ts';
 /** Where frames go: the worker's native publish. */
 export interface FanoutSink {
   publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void;
+  /** To all members but one connection, which wants no echo. */
+  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void;
+  sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
   /** Told after a shard's frames: what they were, for metrics. */
   flushed(shard: Shard, flush: FlushInfo): void;
   /** Told before a shard's frames: `skipped` items are gone from the ring that its members have not had. */
@@ -37,15 +40,6 @@ export interface TurnResult {
   readonly nextDueAtMs: number | undefined;
 }
 
-/** What the last flush of a variant made, for the shards at the same cursor behind it. */
-interface MadeFrames {
-  readonly variant: Variant;
-  readonly from: number;
-  readonly to: number;
-  readonly sentAtMs: number;
-  readonly frames: readonly Uint8Array[];
-}
-
 /**
  * Hands frames to native publish so that no topic, however large, holds up another. Each loop turn flushes shards, one of each topic in turn, until
  * about a quantum of members is queued; what arrives while a shard waits its turn joins its next frame. So an idle publication leaves in its own
@@ -58,7 +52,7 @@ export class Scheduler {
   /** Variants in a pass, in round-robin order: the first goes next, and to the end when it is not done. */
   readonly #ready = new Set<Variant>();
   readonly #waiting = new DueQueue<Variant>();
-  #made: MadeFrames | undefined;
+  readonly #madeThisTurn: Variant[] = [];
   #fullTurnAtMs: number | undefined;
 
   constructor(options: SchedulerOptions, sink: FanoutSink) {
@@ -76,7 +70,8 @@ export class Scheduler {
     for (const variant of feed.variants.values()) this.#want(variant, nowMs);
   }
 
-  turn(nowMs: number): TurnResult {
+  /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
+  turn(nowMs: number, tick: number): TurnResult {
     if (this.#fullTurnAtMs !== undefined) this.#quantum.adapt(nowMs - this.#fullTurnAtMs);
     for (const variant of this.#waiting.takeDue(nowMs)) {
       variant.waiting = false;
@@ -86,16 +81,16 @@ export class Scheduler {
     while (budget > 0) {
       const [variant] = this.#ready;
       if (variant === undefined) break;
-      budget -= this.#flushNext(variant, nowMs);
+      budget -= this.#flushNext(variant, nowMs, tick);
     }
-    this.#made = undefined;
+    for (const variant of this.#madeThisTurn.splice(0)) variant.made = undefined;
     const more = this.#ready.size > 0;
     this.#fullTurnAtMs = more ? nowMs : undefined;
     return { more, nextDueAtMs: this.#waiting.nextDueAtMs };
   }
 
   /** @returns members served, 1 at least, so that a turn ends */
-  #flushNext(variant: Variant, nowMs: number): number {
+  #flushNext(variant: Variant, nowMs: number, tick: number): number {
     this.#ready.delete(variant);
     const shard = variant.nextShard();
     variant.passLeft--;
@@ -104,7 +99,7 @@ export class Scheduler {
       return 1;
     }
     const head = variant.feed.ring.next;
-    if (shard.cursor < head) this.#flush(variant, shard, nowMs);
+    if (shard.cursor < head) this.#flush(variant, shard, nowMs, tick);
     if (variant.passLeft > 0) this.#ready.add(variant);
     else if (variant.shards.some((other) => other.cursor < head)) this.#want(variant, nowMs);
     return Math.max(1, shard.members);
@@ -129,75 +124,69 @@ export class Scheduler {
     if (variant.passLeft > 0) this.#ready.add(variant);
   }
 
-  #flush(variant: Variant, shard: Shard, nowMs: number): void {
-    const { ring } = variant.feed;
-    const binary = variant.options.encoding === 'msgpack';
+  #flush(variant: Variant, shard: Shard, nowMs: number, tick: number): void {
+    const { ring, withoutEcho } = variant.feed;
     const conflating = variant.options.rateHz !== undefined;
     if (shard.cursor < ring.first && !conflating) this.#sink.skipped(variant, shard, ring.first - shard.cursor);
-    const frames = this.#framesFor(variant, shard, nowMs);
-    for (const frame of frames) this.#sink.publish(shard.nativeTopic, frame, binary);
     const oldest = ring.at(Math.max(shard.cursor, ring.first));
+    const frames = withoutEcho.size === 0 ? this.#publishShared(variant, shard, nowMs) : this.#publishByEcho(variant, shard, nowMs);
     this.#sink.flushed(shard, { frames, items: ring.next - shard.cursor, oldestPublishedAtMs: oldest.publishedAtMs });
-    shard.cursor = ring.next;
-    shard.offset = ring.headOffset;
+    shard.advance(ring.next, ring.headOffset, tick);
   }
 
-  #framesFor(variant: Variant, shard: Shard, nowMs: number): readonly Uint8Array[] {
+  /** The frames that every shard of the variant at the same cursor gets in this turn. */
+  #publishShared(variant: Variant, shard: Shard, nowMs: number): readonly Uint8Array[] {
     const { ring } = variant.feed;
-    const made = this.#made;
-    if (made !== undefined && made.variant === variant && made.from === shard.cursor && made.to === ring.next) return made.frames;
-    const frames =
-      variant.options.rateHz === undefined
-        ? this.#joinedFrames(variant, ring.slice(shard.cursor, ring.next), nowMs)
-        : this.#conflatedFrames(variant, shard, nowMs);
-    this.#made = { variant, from: shard.cursor, to: ring.next, sentAtMs: nowMs, frames };
-    return frames;
-  }
-
-  /** Every item, in as few frames as their size allows; each frame's `prev` is its first item's own. */
-  #joinedFrames(variant: Variant, items: readonly FanoutItem[], nowMs: number): Uint8Array[] {
-    return this.#frames(variant, items, nowMs, (item) => item.prev, 0);
-  }
-
-  /** The latest item of every key that changed: the batch still covers the whole stretch, so `prev` is where the shard stood. */
-  #conflatedFrames(variant: Variant, shard: Shard, nowMs: number): Uint8Array[] {
-    const { ring, latest } = variant.feed;
-    const items = latest.between(shard.cursor, ring.next);
-    const conflated = ring.next - shard.cursor - items.length;
-    let covered = shard.offset;
-    return this.#frames(
-      variant,
-      items,
-      nowMs,
-      () => covered,
-      conflated,
-      (last) => {
-        covered = last.offset;
-      },
-    );
-  }
-
-  #frames(
-    variant: Variant,
-    items: readonly FanoutItem[],
-    nowMs: number,
-    prevOf: (first: FanoutItem) => number,
-    conflated: number,
-    onFrame?: (last: FanoutItem) => void,
-  ): Uint8Array[] {
-    const { encoding, deflate } = variant.options;
-    const { topic, epoch } = variant.feed;
-    const headBytes = batchHeadBytes(variant.feed);
-    const frames: Uint8Array[] = [];
-    for (let start = 0; start < items.length; ) {
-      const count = itemsPerFrame(encoding, items, start, headBytes, this.#options.frameBytesMax);
-      const stretch = items.slice(start, start + count);
-      const prev = prevOf(stretch[0] as FanoutItem);
-      const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs: nowMs, conflated: start === 0 ? conflated : 0 }, stretch);
-      frames.push(deflate ? deflateFrame(frame) : frame);
-      onFrame?.(stretch[stretch.length - 1] as FanoutItem);
-      start += count;
+    let { made } = variant;
+    if (made === undefined || made.from !== shard.cursor || made.to !== ring.next) {
+      const { stretch } = this.#stretch(variant, shard);
+      made = { from: shard.cursor, to: ring.next, frames: this.#frames(variant, stretch, nowMs) };
+      variant.made = made;
+      this.#madeThisTurn.push(variant);
     }
-    return frames;
+    this.#publish(variant, shard, made.frames);
+    return made.frames;
+  }
+
+  /** The same where members of the shard may want nothing of what they published themselves. */
+  #publishByEcho(variant: Variant, shard: Shard, nowMs: number): readonly Uint8Array[] {
+    const { feed, options } = variant;
+    const { items, stretch } = this.#stretch(variant, shard);
+    const binary = options.encoding === 'msgpack';
+    const sent: Uint8Array[] = [];
+    for (const { stretch: part, except, own } of splitByEcho(items, stretch, (id) => feed.withoutEcho.get(id) === shard)) {
+      const frames = this.#frames(variant, part, nowMs);
+      sent.push(...frames);
+      if (except === undefined || own === undefined) {
+        this.#publish(variant, shard, frames);
+        continue;
+      }
+      for (const frame of frames) this.#sink.publishExcept(shard.nativeTopic, frame, binary, except);
+      for (const frame of this.#frames(variant, own, nowMs)) this.#sink.sendTo(except, frame, binary);
+    }
+    return sent;
+  }
+
+  #publish(variant: Variant, shard: Shard, frames: readonly Uint8Array[]): void {
+    const binary = variant.options.encoding === 'msgpack';
+    for (const frame of frames) this.#sink.publish(shard.nativeTopic, frame, binary);
+  }
+
+  #frames({ feed, options }: Variant, stretch: Stretch, nowMs: number): Uint8Array[] {
+    return buildFrames(feed, options, stretch, nowMs, this.#options.frameBytesMax);
+  }
+
+  /**
+   * What the shard has not had. Every item, and then `prev` is the first one's own, so that a hole in the ring shows; or, in a rate class, the latest of
+   * every key that changed: such a batch covers the stretch whole, so `prev` is where the shard stood.
+   */
+  #stretch({ feed, options }: Variant, shard: Shard): { items: readonly FanoutItem[]; stretch: Stretch } {
+    const { ring, latest } = feed;
+    if (options.rateHz === undefined) {
+      const items = ring.slice(shard.cursor, ring.next);
+      return { items, stretch: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
+    }
+    const items = latest.between(shard.cursor, ring.next);
+    return { items, stretch: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
   }
 }

@@ -1,3 +1,9 @@
+/** A place in a topic's ring: the sequence of the next item, and the offset before it. */
+export interface Position {
+  readonly sequence: number;
+  readonly offset: number;
+}
+
 /**
  * Up to `shardMembersMax` connections of one variant of a topic that always get the same frames: one native uWS topic.
  * Members join at the cursor, so nothing is sent twice and nothing has to be flushed for a join.
@@ -10,10 +16,43 @@ export class Shard {
   cursor: number;
   /** Offset up to which the members have been given everything: the `prev` of the next batch. */
   offset: number;
+  /** The loop turn of the last flush, and where the shard stood before it: what a socket that lost frames in that turn goes back to. */
+  flushTick = -1;
+  cursorBefore: number;
+  offsetBefore: number;
 
   constructor(nativeTopic: string, cursor: number, offset: number) {
     this.nativeTopic = nativeTopic;
     this.cursor = cursor;
     this.offset = offset;
+    this.cursorBefore = cursor;
+    this.offsetBefore = offset;
+  }
+
+  /** Everything up to `cursor` has been handed to native publish in loop turn `tick`. */
+  advance(cursor: number, offset: number, tick: number): void {
+    if (this.flushTick !== tick) {
+      this.flushTick = tick;
+      this.cursorBefore = this.cursor;
+      this.offsetBefore = this.offset;
+    }
+    this.cursor = cursor;
+    this.offset = offset;
+  }
+
+  /** A history that is void: everybody stands at the new one's head. */
+  reset(cursor: number, offset: number): void {
+    this.cursor = this.cursorBefore = cursor;
+    this.offset = this.offsetBefore = offset;
+  }
+
+  /**
+   * What a member surely has whose socket dropped something in loop turn `tick`: native publish says of a batch that it lost something, not what,
+   * so all that was flushed in that turn counts as lost.
+   */
+  positionOfDropped(tick: number): Position {
+    return this.flushTick === tick
+      ? { sequence: this.cursorBefore, offset: this.offsetBefore }
+      : { sequence: this.cursor, offset: this.offset };
   }
 }

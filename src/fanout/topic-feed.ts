@@ -3,7 +3,7 @@ import type { Topic } from '../protocol/topic.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
 import { LatestByKey } from './latest.ts';
 import { Ring, type RingBounds } from './ring.ts';
-import type { Shard } from './shard.ts';
+import type { Position, Shard } from './shard.ts';
 import { Variant, type VariantOptions, variantName } from './variant.ts';
 
 export interface TopicFeedOptions {
@@ -29,7 +29,13 @@ export class TopicFeed {
   readonly namespace: NamespaceOptions;
   readonly variants = new Map<string, Variant>();
   epoch = '';
+  /** Counts {@link reset}s: ring sequences mean something within one life only. */
+  life = 0;
   members = 0;
+  /** Connections that have left the fast path for a while: the feed stays for them. */
+  laggards = 0;
+  /** Members with `echo: false`, by connection: what each published is left out for it alone. */
+  readonly withoutEcho = new Map<string, Shard>();
   ring: Ring;
   latest: LatestByKey;
   readonly #options: TopicFeedOptions;
@@ -47,17 +53,23 @@ export class TopicFeed {
     return this.namespace.flushIntervalMs;
   }
 
+  get isUnused(): boolean {
+    return this.members === 0 && this.laggards === 0;
+  }
+
+  get head(): Position {
+    return { sequence: this.ring.next, offset: this.ring.headOffset };
+  }
+
   /** Starts anew from a state: for a resync. Shards stand at its head. */
   reset(state: FeedState): void {
     this.epoch = state.epoch;
+    this.life++;
     this.ring = new Ring(this.#options.ringBounds, state.offset);
     this.latest = new LatestByKey(this.#options.keysMax);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants.values()) {
-      for (const shard of variant.shards) {
-        shard.cursor = 0;
-        shard.offset = state.offset;
-      }
+      for (const shard of variant.shards) shard.reset(0, state.offset);
     }
   }
 

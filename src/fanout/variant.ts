@@ -26,6 +26,8 @@ export class Variant {
   /** Shards that this pass has still to visit. 0: no pass is under way. */
   passLeft = 0;
   passStartedAtMs = Number.NEGATIVE_INFINITY;
+  /** What the last flush made, for the shards at the same cursor behind it in the same turn. */
+  made: { readonly from: number; readonly to: number; readonly frames: readonly Uint8Array[] } | undefined;
   /** Waits for its due time; neither in a pass nor idle. */
   waiting = false;
   #nextShard = 0;

@@ -149,6 +149,10 @@ export const SERVER_MESSAGES = {
     topic: TopicText,
     policy: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')]),
     skipped: Type.Integer({ minimum: 0, description: 'publications conflated or lost for this client' }),
+    offset: Type.Optional({
+      ...Offset,
+      description: 'with policy skip: where the stream goes on; what lies between is not coming',
+    } as typeof Offset),
   }),
   resync: Type.Object({
     type: Type.Literal('resync'),

@@ -1,4 +1,4 @@
-import type { Shard } from '../fanout/shard.ts';
+import type { Position, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/close-codes.ts';
@@ -7,12 +7,37 @@ import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
+import type { MembershipOptions } from './memberships.ts';
 import type { Socket } from './uws.ts';
 
+/** In the fast path: gets what native publish sends to the shard. */
+export interface Member {
+  readonly kind: 'member';
+  readonly feed: TopicFeed;
+  readonly options: MembershipOptions;
+  readonly variant: Variant;
+  shard: Shard;
+}
+
+/** Has left the fast path until its socket has caught up. */
+export interface Lagging {
+  readonly kind: 'lagging';
+  readonly feed: TopicFeed;
+  readonly options: MembershipOptions;
+  /** What it has; in the ring of this life of the feed. */
+  position: Position;
+  life: number;
+  /** Publications that it was not given, so far. */
+  skipped: number;
+}
+
 /** A connection's place in a topic. `pending` while the topic is being opened or its history read. */
-export type Subscription =
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'member'; readonly feed: TopicFeed; variant: Variant; shard: Shard };
+export type Subscription = { readonly kind: 'pending' } | Member | Lagging;
+
+export interface SendLimits {
+  readonly lagThresholdBytes: number;
+  readonly sendBufferLimitBytes: number;
+}
 
 /** What uWS keeps with a socket. It copies the fields of what it is given into an object of its own, so the connection itself is one field. */
 export interface SocketData {
@@ -41,10 +66,17 @@ export class Connection {
   /** Pings that were not answered in time, in a row. */
   missedPongs = 0;
   awaitsPong = false;
+  /** Set while its socket does not keep up. */
+  lag: { readonly sinceMs: number; catchingUp: boolean } | undefined;
+  readonly #sendLimits: SendLimits;
+  /** Answers that wait for a lagging socket: uWS would drop them. Bounded by `sendBufferLimitBytes`. */
+  #held: Uint8Array[] | undefined;
+  #heldBytes = 0;
   #socket: Socket<SocketData> | undefined;
 
-  constructor(id: string, codec: Codec, identity: Identity | undefined) {
+  constructor(id: string, codec: Codec, identity: Identity | undefined, sendLimits: SendLimits) {
     this.id = id;
+    this.#sendLimits = sendLimits;
     this.codec = codec;
     this.identity = identity ?? ANONYMOUS;
     this.ready = identity !== undefined;
@@ -68,7 +100,27 @@ export class Connection {
   }
 
   sendEncoded(bytes: Uint8Array): void {
-    this.#socket?.send(bytes, this.codec.binary);
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    const { lagThresholdBytes, sendBufferLimitBytes } = this.#sendLimits;
+    const bufferedBytes = socket.getBufferedAmount();
+    if (this.#held === undefined && bufferedBytes <= lagThresholdBytes) {
+      socket.send(bytes, this.codec.binary);
+      return;
+    }
+    this.#held ??= [];
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
+  }
+
+  /** The socket has room again. */
+  sendHeld(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    for (const bytes of held) this.sendEncoded(bytes);
   }
 
   sendError(id: number | undefined, code: ErrorCode, message: string, retryAfterMs?: number): void {

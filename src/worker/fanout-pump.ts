@@ -11,8 +11,19 @@ export class FanoutPump {
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: SchedulerOptions, sink: FanoutSink) {
+  readonly #beforeTurn: () => void;
+  #tick = 0;
+  #tickArmed = false;
+
+  /** @param beforeTurn called before each round: connections that must leave their native topics do so here, outside uWS's callbacks */
+  constructor(options: SchedulerOptions, sink: FanoutSink, beforeTurn: () => void) {
     this.#scheduler = new Scheduler(options, sink);
+    this.#beforeTurn = beforeTurn;
+  }
+
+  /** The loop turn's number. uWS sends, and reports drops, before the turn ends (checked with 20.49: drops come before the turn's immediates). */
+  get tick(): number {
+    return this.#tick;
   }
 
   get quantumMembers(): number {
@@ -32,8 +43,10 @@ export class FanoutPump {
   }
 
   #turn(): void {
+    this.#beforeTurn();
     const nowMs = now();
-    const { more, nextDueAtMs } = this.#scheduler.turn(nowMs);
+    const { more, nextDueAtMs } = this.#scheduler.turn(nowMs, this.#tick);
+    this.#endTickWithTurn();
     this.#armed = more
       ? setImmediate(() => {
           this.#armed = undefined;
@@ -41,6 +54,15 @@ export class FanoutPump {
         })
       : undefined;
     if (!more && nextDueAtMs !== undefined) this.#wakeAt(nextDueAtMs, nowMs);
+  }
+
+  #endTickWithTurn(): void {
+    if (this.#tickArmed) return;
+    this.#tickArmed = true;
+    setImmediate(() => {
+      this.#tickArmed = false;
+      this.#tick++;
+    });
   }
 
   #wakeAt(dueAtMs: number, nowMs: number): void {

@@ -5,6 +5,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import type { Memberships } from './memberships.ts';
 import type { UwsApp } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -13,13 +14,27 @@ export class NativePublisher implements FanoutSink {
   readonly #app: UwsApp;
   readonly #metrics: WorkerMetrics;
 
-  constructor(app: UwsApp, metrics: WorkerMetrics) {
+  readonly #memberships: Memberships;
+
+  constructor(app: UwsApp, memberships: Memberships, metrics: WorkerMetrics) {
     this.#app = app;
+    this.#memberships = memberships;
     this.#metrics = metrics;
   }
 
   publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void {
     this.#app.publish(nativeTopic, frame, binary);
+  }
+
+  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void {
+    // A socket's own publish reaches all but itself.
+    const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
+    if (sender === undefined) this.#app.publish(nativeTopic, frame, binary);
+    else sender.publish(nativeTopic, frame, binary);
+  }
+
+  sendTo(connectionId: string, frame: Uint8Array): void {
+    this.#memberships.findWithoutEcho(connectionId)?.sendEncoded(frame);
   }
 
   /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */

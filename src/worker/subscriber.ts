@@ -4,14 +4,15 @@ import { FanoutItem } from '../fanout/item.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { VariantOptions } from '../fanout/variant.ts';
 import type { HistoryAnswer } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
-import type { Connection, Subscription } from './connection.ts';
+import type { Connection, Member, Subscription } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
+import type { Laggards } from './laggards.ts';
+import type { MembershipOptions, Memberships } from './memberships.ts';
 import type { TopicTable } from './topic-table.ts';
 
 type Subscribe = ClientMessage<'subscribe'>;
@@ -25,15 +26,27 @@ interface Start {
 /** Publications that one `subscribe` brings back at most; more is a snapshot instead. */
 const RECOVERY_ITEMS_MAX = 10_000;
 
+export interface SubscriberOptions {
+  readonly config: Config;
+  readonly topics: TopicTable;
+  readonly memberships: Memberships;
+  readonly laggards: Laggards;
+  readonly hub: HubClient;
+}
+
 /** Takes connections into topics and out of them. */
 export class Subscriber {
   readonly #config: Config;
   readonly #topics: TopicTable;
+  readonly #memberships: Memberships;
+  readonly #laggards: Laggards;
   readonly #hub: HubClient;
 
-  constructor(config: Config, topics: TopicTable, hub: HubClient) {
+  constructor({ config, topics, memberships, laggards, hub }: SubscriberOptions) {
     this.#config = config;
     this.#topics = topics;
+    this.#memberships = memberships;
+    this.#laggards = laggards;
     this.#hub = hub;
   }
 
@@ -59,7 +72,7 @@ export class Subscriber {
       if (stillWanted()) connection.subscriptions.delete(topic);
       throw error;
     } finally {
-      if (feed !== undefined) this.#topics.releaseIfEmpty(feed);
+      if (feed !== undefined) this.#topics.releaseIfUnused(feed);
     }
   }
 
@@ -76,6 +89,7 @@ export class Subscriber {
   removeAll(connection: Connection): void {
     for (const topic of connection.subscriptions.keys()) this.#removeMember(connection, topic);
     connection.subscriptions.clear();
+    this.#laggards.gone(connection);
   }
 
   /** A refreshed token may permit less: what it does not permit any more ends. @returns the topics that ended */
@@ -111,46 +125,42 @@ export class Subscriber {
   }
 
   #join(connection: Connection, feed: TopicFeed, message: Subscribe, missed: HistoryAnswer | undefined): void {
-    const options = variantOptions(connection, message);
     const minCursor = message.since === undefined ? 0 : (feed.ring.sequenceAfter(message.since.offset) ?? 0);
-    const { variant, shard } = feed.join(options, minCursor);
-    connection.subscriptions.set(feed.topic, { kind: 'member', feed, variant, shard });
-    this.#reply(connection, message, { feed, shard, rateHz: options.rateHz, ...start(feed, shard, message, missed) });
+    const member = this.#memberships.enter(connection, feed, membershipOptions(connection, message), minCursor);
+    this.#reply(connection, message, member, start(feed, member.shard, message, missed));
   }
 
   /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
-  #change(connection: Connection, current: Extract<Subscription, { kind: 'member' }>, message: Subscribe): void {
+  #change(connection: Connection, current: Member, message: Subscribe): void {
     const { feed, shard: left } = current;
-    const options = variantOptions(connection, message);
-    const { variant, shard } = feed.join(options, left.cursor);
-    connection.socket?.unsubscribe(left.nativeTopic);
-    feed.leave(current.variant, left);
-    connection.subscriptions.set(feed.topic, { kind: 'member', feed, variant, shard });
-    const items = message.snapshot === true ? feed.snapshotFor(shard) : feed.ring.slice(left.cursor, shard.cursor);
-    this.#reply(connection, message, { feed, shard, rateHz: options.rateHz, recovered: message.snapshot !== true, items });
+    this.#memberships.change(connection, current, membershipOptions(connection, message), (member) => {
+      const { shard } = member;
+      const items = message.snapshot === true ? feed.snapshotFor(shard) : feed.ring.slice(left.cursor, shard.cursor);
+      this.#reply(connection, message, member, { recovered: message.snapshot !== true, items });
+    });
   }
 
-  #reply(connection: Connection, { id }: Subscribe, joined: Start & { feed: TopicFeed; shard: Shard; rateHz: number | undefined }): void {
-    const { feed, shard, rateHz, recovered, items } = joined;
-    const { topic, epoch } = feed;
-    const reply = { type: 'subscribed', id, topic, epoch, offset: shard.offset, recovered, ...(rateHz !== undefined && { rateHz }) };
+  #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items }: Start): void {
+    const { topic, epoch } = member.feed;
+    const { rateHz } = member.options.variant;
+    const reply = { type: 'subscribed', id, topic, epoch, offset: member.shard.offset, recovered, ...(rateHz !== undefined && { rateHz }) };
     connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
-    connection.socket?.subscribe(shard.nativeTopic);
+    this.#memberships.listen(connection, member);
   }
 
   #removeMember(connection: Connection, topic: Topic): void {
     const subscription = connection.subscriptions.get(topic);
-    if (subscription?.kind !== 'member') return;
-    const { feed, variant, shard } = subscription;
-    connection.socket?.unsubscribe(shard.nativeTopic);
-    feed.leave(variant, shard);
-    this.#topics.releaseIfEmpty(feed);
+    if (subscription === undefined || subscription.kind === 'pending') return;
+    if (subscription.kind === 'lagging') return this.#laggards.forget(connection, subscription);
+    this.#memberships.leave(connection, subscription);
+    this.#topics.releaseIfUnused(subscription.feed);
   }
 }
 
-function variantOptions({ codec, deflate }: Connection, { maxRateHz }: Subscribe): VariantOptions {
+function membershipOptions({ codec, deflate }: Connection, { maxRateHz, echo }: Subscribe): MembershipOptions {
   const { encoding } = codec;
-  return { encoding, deflate: deflate && encoding === 'msgpack', rateHz: maxRateHz === undefined ? undefined : rateClassFor(maxRateHz) };
+  const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
+  return { variant: { encoding, deflate: deflate && encoding === 'msgpack', rateHz }, echo: echo !== false };
 }
 
 function start(feed: TopicFeed, shard: Shard, { since, snapshot }: Subscribe, missed: HistoryAnswer | undefined): Start {

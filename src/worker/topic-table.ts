@@ -44,7 +44,7 @@ export class TopicTable {
     return this.#config.namespaces[namespaceOf(topic)];
   }
 
-  /** The topic's feed, opened if need be. Call {@link releaseIfEmpty} when nobody joined it after all. @throws ProtocolError */
+  /** The topic's feed, opened if need be. Call {@link releaseIfUnused} when nobody joined it after all. @throws ProtocolError */
   open(topic: Topic): Promise<TopicFeed> {
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(topic);
@@ -94,9 +94,9 @@ export class TopicTable {
     return feed;
   }
 
-  releaseIfEmpty(feed: TopicFeed): void {
+  releaseIfUnused(feed: TopicFeed): void {
     const { topic } = feed;
-    if (feed.members > 0 || this.#feeds.get(topic) !== feed) return;
+    if (!feed.isUnused || this.#feeds.get(topic) !== feed) return;
     this.#feeds.delete(topic);
     this.#byNumber.delete(this.#numberOf.get(topic) as number);
     this.#numberOf.delete(topic);

@@ -72,7 +72,7 @@ export class Upgrader {
     const chosen = chooseProtocol(handshake.protocols);
     if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required');
     const accept = (identity: Identity | undefined) => {
-      const connection = new Connection(this.#options.nextConnectionId(), chosen.codec, identity);
+      const connection = new Connection(this.#options.nextConnectionId(), chosen.codec, identity, config.limits);
       res.upgrade<SocketData>({ connection }, handshake.key, chosen.subprotocol, handshake.extensions, context);
     };
     if (handshake.token === undefined) return accept(undefined);

@@ -56,6 +56,31 @@ export class WorkerMetrics {
     help: 'Bytes of batch frames handed to sockets.',
     registers: this.#registers,
   });
+  readonly lagging = new Gauge({
+    name: 'stentor_connections_lagging',
+    help: 'Connections whose socket does not keep up now.',
+    registers: this.#registers,
+  });
+  readonly laggedTotal = new Counter({
+    name: 'stentor_connections_lagged_total',
+    help: 'Times that a connection fell behind and left the fast path.',
+    registers: this.#registers,
+  });
+  readonly rejoined = new Counter({
+    name: 'stentor_connections_rejoined_total',
+    help: 'Times that a lagging connection had caught up.',
+    registers: this.#registers,
+  });
+  readonly closedSlow = new Counter({
+    name: 'stentor_connections_too_slow_total',
+    help: 'Lagging connections closed with 4103.',
+    registers: this.#registers,
+  });
+  readonly skipped = new Counter({
+    name: 'stentor_lagging_skipped_total',
+    help: 'Publications that lagging connections were not given: conflated or skipped.',
+    registers: this.#registers,
+  });
   readonly batchItems = new Histogram({
     name: 'stentor_batch_items',
     help: 'Publications in what one shard is given at once.',

@@ -13,6 +13,8 @@ import { ExpiryIndex } from './expiry.ts';
 import { FanoutPump } from './fanout-pump.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HubClient } from './hub-client.ts';
+import { Laggards } from './laggards.ts';
+import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
@@ -38,6 +40,8 @@ export class Worker {
   readonly #connectionIdPrefix: string;
   readonly #topics: TopicTable;
   readonly #hub: HubClient;
+  readonly #memberships = new Memberships();
+  readonly #laggards: Laggards;
   readonly #subscriber: Subscriber;
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
@@ -61,7 +65,18 @@ export class Worker {
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
     this.#hub = new HubClient(link);
-    this.#subscriber = new Subscriber(config, this.#topics, this.#hub);
+    const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
+    this.#laggards = new Laggards({
+      config,
+      topics: this.#topics,
+      memberships: this.#memberships,
+      hub: this.#hub,
+      metrics: this.#metrics,
+      tick: () => this.#pump.tick,
+      onBug,
+    });
+    const { topics, hub } = { topics: this.#topics, hub: this.#hub };
+    this.#subscriber = new Subscriber({ config, topics, memberships: this.#memberships, laggards: this.#laggards, hub });
     this.#dispatcher = new Dispatcher({
       config,
       nodeId,
@@ -70,10 +85,10 @@ export class Worker {
       hub: this.#hub,
       metrics: this.#metrics,
       onIdentity: (connection) => this.#watchExpiry(connection),
-      onBug: (error) => logger.error({ err: error }, 'a command failed'),
+      onBug,
     });
-    this.#publisher = new NativePublisher(this.#app, this.#metrics);
-    this.#pump = new FanoutPump(config.fanout, this.#publisher);
+    this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
+    this.#pump = new FanoutPump(config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
     this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
       ping: (connection) => connection.socket?.ping(),
       lost: (connection) => connection.socket?.close(),
@@ -131,7 +146,7 @@ export class Worker {
     });
     this.#timers.push(
       setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
-      setInterval(() => this.#endExpired(), 1000),
+      setInterval(() => this.#everySecond(), 1000),
     );
     this.#logger.info({ uws: this.#uws.source, connectionsMax: this.#connectionsMax }, 'worker started');
   }
@@ -148,7 +163,7 @@ export class Worker {
     });
     this.#app.ws<SocketData>(config.path, {
       maxPayloadLength: config.limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
-      maxBackpressure: config.limits.sendBufferLimitBytes,
+      maxBackpressure: config.limits.lagThresholdBytes,
       // Liveness is the heartbeat's business: jittered, and shorter than uWS's steps where the config wants it.
       idleTimeout: 0,
       sendPingsAutomatically: false,
@@ -157,7 +172,8 @@ export class Worker {
       message: (socket, message) => this.#message(socket.getUserData().connection, message),
       pong: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
       ping: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
-      dropped: (socket) => this.#dropped(socket.getUserData().connection),
+      dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
+      drain: (socket) => this.#laggards.drained(socket.getUserData().connection),
       close: (socket, code) => this.#closed(socket.getUserData().connection, code),
     });
     for (const page of pages) {
@@ -225,11 +241,6 @@ export class Worker {
     });
   }
 
-  /** Fires once for a batch and says nothing of the rest: an unknown number is lost. Nothing may be sent or left inside this callback. */
-  #dropped(connection: Connection): void {
-    setImmediate(() => connection.end('tooSlow'));
-  }
-
   #closed(connection: Connection, code: number): void {
     connection.closed();
     this.#connections.delete(connection);
@@ -245,8 +256,10 @@ export class Worker {
     if (expiresAtMs !== undefined && connection.socket !== undefined) this.#tokenExpiry.set(connection, expiresAtMs);
   }
 
-  #endExpired(): void {
+  #everySecond(): void {
     const nowMs = Date.now();
+    this.#laggards.check(nowMs);
+    this.#memberships.merge(this.#topics.feeds());
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.ready) connection.end('unauthorized');
   }
@@ -255,6 +268,7 @@ export class Worker {
     let subscriptions = 0;
     for (const feed of this.#topics.feeds()) subscriptions += feed.members;
     this.#metrics.subscriptions.set(subscriptions);
+    this.#metrics.lagging.set(this.#laggards.count);
     this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
   }
 

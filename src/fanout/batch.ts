@@ -1,0 +1,40 @@
+import type { Encoding } from '../protocol/codec.ts';
+import { deflateFrame } from './deflate.ts';
+import { batchHeadBytes, type EncodedItem, encodeBatch, itemsPerFrame } from './frame.ts';
+
+/** Items to send to somebody, and what their batch says of them. */
+export interface Stretch {
+  readonly items: readonly EncodedItem[];
+  /** The topic's offset just before the stretch. */
+  readonly prev: number;
+  /** Publications of the stretch left out for later ones of their key. */
+  readonly conflated: number;
+}
+
+export interface BatchForm {
+  readonly encoding: Encoding;
+  readonly deflate: boolean;
+}
+
+export interface BatchTopic {
+  readonly topic: string;
+  readonly epoch: string;
+}
+
+/** A stretch in as few frames as the size bound allows, each covering from the one before it up to its own last item. */
+export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
+  const { items } = stretch;
+  const headBytes = batchHeadBytes(topic);
+  const frames: Uint8Array[] = [];
+  let { prev, conflated } = stretch;
+  for (let start = 0; start < items.length; ) {
+    const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
+    const part = count === items.length ? items : items.slice(start, start + count);
+    const frame = encodeBatch(form.encoding, { topic: topic.topic, epoch: topic.epoch, prev, sentAtMs, conflated }, part);
+    frames.push(form.deflate ? deflateFrame(frame) : frame);
+    prev = (part[part.length - 1] as EncodedItem).offset;
+    conflated = 0;
+    start += count;
+  }
+  return frames;
+}

@@ -1,0 +1,106 @@
+import type { Shard } from '../fanout/shard.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Variant, VariantOptions } from '../fanout/variant.ts';
+import type { Connection, Member } from './connection.ts';
+
+export interface MembershipOptions {
+  readonly variant: VariantOptions;
+  /** False: the connection wants nothing of what it publishes itself. */
+  readonly echo: boolean;
+}
+
+/** Who is in which shard: keeps the fan-out's counts and uWS's native topics the same. */
+export class Memberships {
+  readonly #membersOf = new WeakMap<Shard, Set<Connection>>();
+  /** Connections that want no echo, by id: the fan-out names them so. */
+  readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
+
+  /**
+   * Takes the connection into the variant. It gets what comes after the shard's offset, once {@link listen} has been called.
+   * @param minCursor ring sequence up to which it has everything
+   */
+  enter(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
+    const { variant, shard } = feed.join(options.variant, minCursor);
+    const member: Member = { kind: 'member', feed, options, variant, shard };
+    connection.subscriptions.set(feed.topic, member);
+    this.#add(connection, shard);
+    if (!options.echo) {
+      feed.withoutEcho.set(connection.id, shard);
+      const known = this.#withoutEcho.get(connection.id);
+      if (known === undefined) this.#withoutEcho.set(connection.id, { connection, topics: 1 });
+      else known.topics++;
+    }
+    return member;
+  }
+
+  /** From here on native publish reaches the connection: after whatever it must have before. */
+  listen(connection: Connection, { shard }: Member): void {
+    connection.socket?.subscribe(shard.nativeTopic);
+  }
+
+  /**
+   * Changes a connection's place within its topic. It listens in the new one before it leaves the old: uWS forgets what is queued for a socket
+   * that leaves its last native topic.
+   * @param between gives the connection what lies between the two, and calls {@link listen}
+   */
+  change(connection: Connection, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
+    const { feed, shard } = old;
+    const member = this.enter(connection, feed, options, shard.cursor);
+    between(member);
+    if (member.shard !== shard) this.leave(connection, old);
+    else {
+      feed.leave(old.variant, shard);
+      if (!old.options.echo) this.#endWithoutEcho(connection, feed);
+    }
+    if (!options.echo) feed.withoutEcho.set(connection.id, member.shard);
+  }
+
+  leave(connection: Connection, { feed, variant, shard, options }: Member): void {
+    connection.socket?.unsubscribe(shard.nativeTopic);
+    feed.leave(variant, shard);
+    this.#membersOf.get(shard)?.delete(connection);
+    if (!options.echo) this.#endWithoutEcho(connection, feed);
+  }
+
+  #endWithoutEcho(connection: Connection, feed: TopicFeed): void {
+    feed.withoutEcho.delete(connection.id);
+    const known = this.#withoutEcho.get(connection.id);
+    if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
+  }
+
+  /** A connection that is in some topic without echo. */
+  findWithoutEcho(connectionId: string): Connection | undefined {
+    return this.#withoutEcho.get(connectionId)?.connection;
+  }
+
+  /** Joins shards that have become small, so that a topic that has shrunk costs what its size says. */
+  merge(feeds: Iterable<TopicFeed>): void {
+    for (const feed of feeds) {
+      for (const variant of feed.variants.values()) {
+        for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable())
+          this.#move(feed, variant, pair.from, pair.into);
+      }
+    }
+  }
+
+  #move(feed: TopicFeed, variant: Variant, from: Shard, into: Shard): void {
+    for (const connection of this.#membersOf.get(from) ?? []) {
+      const member = connection.subscriptions.get(feed.topic);
+      if (member?.kind !== 'member') continue;
+      // In this order: uWS forgets what is queued for a socket that leaves its last native topic.
+      connection.socket?.subscribe(into.nativeTopic);
+      connection.socket?.unsubscribe(from.nativeTopic);
+      variant.move(from, into);
+      member.shard = into;
+      this.#add(connection, into);
+      if (!member.options.echo) feed.withoutEcho.set(connection.id, into);
+    }
+    this.#membersOf.delete(from);
+  }
+
+  #add(connection: Connection, shard: Shard): void {
+    const members = this.#membersOf.get(shard);
+    if (members === undefined) this.#membersOf.set(shard, new Set([connection]));
+    else members.add(connection);
+  }
+}
