@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
 import { tempFile } from '../config/helpers.ts';
 import { CliProcess, type CliResult, runCli } from './run-cli.ts';
 
@@ -136,31 +137,36 @@ describe('with a running node', () => {
     expect(lines(later)[0]).toMatchObject({ data: 'größer' });
   });
 
+  /** A command in this process: what would be printed as `stentor: <code>: <message>`. */
+  function refusal(...args: string[]): Promise<unknown> {
+    const running = createProgram().parseAsync(args, { from: 'user' });
+    return running.then(
+      () => 'was not refused',
+      (error: unknown) => error,
+    );
+  }
+
   it('says why a publish or a subscribe was refused', async () => {
-    const publish = (...args: string[]) => runCli(['publish', ...args, '--url', url]);
-    expect(await publish('chat.a', '1')).toMatchObject({
-      code: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/^stentor: (unauthorized|forbidden): /),
+    const publish = (...args: string[]) => refusal('publish', ...args, '--url', url);
+    expect(await publish('chat.a', '1')).toMatchObject({ code: expect.stringMatching(/^(unauthorized|forbidden)$/) });
+    expect(await publish('nowhere.a', '1', '--token', token)).toMatchObject({ code: 'unknown_namespace' });
+    expect(await publish('ticks.a', '1', '--token', token)).toMatchObject({ code: 'key_required' });
+    expect(await publish('chat.a', '{', '--token', token)).toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('not valid JSON'),
     });
-    expect(await publish('nowhere.a', '1', '--token', token)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('unknown_namespace'),
+    expect(await publish('chat.a', '1', '--token', 'no.such.token')).toMatchObject({ code: 'unauthorized' });
+    expect(await refusal('subscribe', 'chat.a', '--url', url)).toMatchObject({ code: expect.stringMatching(/^(unauthorized|forbidden)$/) });
+    const elsewhere = url.replace('/ws', '/nowhere');
+    expect(await refusal('subscribe', 'scores.a', '--url', elsewhere)).toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('HTTP 404'),
     });
-    expect(await publish('ticks.a', '1', '--token', token)).toMatchObject({ code: 1, stderr: expect.stringContaining('key_required') });
-    expect(await publish('chat.a', '{', '--token', token)).toMatchObject({ code: 2, stderr: expect.stringContaining('not valid JSON') });
-    expect(await publish('chat.a', '1', '--token', 'no.such.token')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('unauthorized'),
-    });
-    expect(await runCli(['subscribe', 'chat.a', '--url', url])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/unauthorized|forbidden/),
-    });
-    expect(await runCli(['subscribe', 'scores.a', '--url', url.replace('/ws', '/nowhere')])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/refused: .* answered HTTP 404/),
-    });
+  });
+
+  it('ends with 1 and one line for what a node refuses', async () => {
+    const { code, stdout, stderr } = await runCli(['publish', 'nowhere.a', '1', '--url', url, '--token', token]);
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/^stentor: unknown_namespace: .*\n$/) });
   });
 
   it('replays a CSV file in order, names its bad lines and goes on', async () => {
@@ -229,20 +235,16 @@ describe('with a running node', () => {
   });
 
   it('asks for what a replay needs', async () => {
-    const replay = (...args: string[]) => runCli(['replay', ...args, '--url', url]);
-    expect(await replay('a.csv')).toMatchObject({ code: 2, stderr: expect.stringContaining("'-t, --topic <topic>' not specified") });
-    expect(await replay('a.csv', '-t', 'chat.a', '--speed', '60')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--speed needs --time-field'),
-    });
-    expect(await replay('a.txt', '-t', 'chat.a')).toMatchObject({ code: 2, stderr: expect.stringContaining('--format') });
-    expect(await replay('/tmp', '-t', 'chat.a', '--format', 'csv')).toMatchObject({
-      code: 1,
-      stderr: 'stentor: bad_file: /tmp: a directory\n',
-    });
-    expect(await replay('/nowhere.csv', '-t', 'chat.a')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('bad_file: /nowhere.csv: no such file'),
-    });
+    const replay = (...args: string[]) => refusal('replay', ...args, '--url', url);
+    const cases: [args: string[], code: string, message: string][] = [
+      [['a.csv', '-t', 'chat.a', '--speed', '60'], 'usage', '--speed needs --time-field'],
+      [['a.csv', '-t', 'chat.a', '--time-field', 't', '--speed', 'fast'], 'usage', 'expected a number above 0'],
+      [['a.csv', '-t', 'chat.a', '--key', 'a', '--key-field', 'b'], 'usage', 'not both'],
+      [['a.txt', '-t', 'chat.a'], 'usage', '--format'],
+      [['/tmp', '-t', 'chat.a', '--format', 'csv'], 'bad_file', '/tmp: a directory'],
+      [['/nowhere.csv', '-t', 'chat.a'], 'bad_file', '/nowhere.csv: no such file'],
+    ];
+    for (const [args, code, message] of cases)
+      expect(await replay(...args)).toMatchObject({ code, message: expect.stringContaining(message) });
   });
 });
