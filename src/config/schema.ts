@@ -67,7 +67,7 @@ export const NamespaceSchema = Type.Object(
 /** What is there when the config names no namespaces. A config that names some replaces these. */
 export const DEFAULT_NAMESPACES = {
   scores: { durable: true, public: true },
-  ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 16 } },
+  ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },
   chat: { durable: true, clientPublish: true, history: { maxCount: 1000 } },
   user: { durable: false },
 } as const;

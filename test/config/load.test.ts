@@ -19,7 +19,7 @@ describe('loadConfig: precedence', () => {
     expect(config.namespaces.ticks).toMatchObject({
       keyed: true,
       slowConsumer: 'conflate',
-      history: { maxCount: 16, maxAgeMs: 86_400_000 },
+      history: { maxCount: 1000, maxAgeMs: 86_400_000 },
     });
     expect(config.namespaces.chat).toMatchObject({ clientPublish: true, public: false, history: { maxCount: 1000 } });
     expect(config.namespaces.user).toMatchObject({ durable: false, slowConsumer: 'replay', maxPayloadBytes: 65_536 });
