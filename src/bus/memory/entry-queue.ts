@@ -28,6 +28,11 @@ export class EntryQueue {
     return this.#live;
   }
 
+  /** Places taken, the dead ones included. */
+  get placeCount(): number {
+    return this.#entries.length;
+  }
+
   push(entry: LiveEntry): void {
     this.#entries.push(entry);
     this.#live++;
