@@ -27,6 +27,32 @@ export function processTree(roots: readonly number[]): number[] {
   return found;
 }
 
+/** CPU seconds that the whole machine has spent, from the first line of /proc/stat: all but idle and waiting for disks. */
+export function parseMachineCpuSeconds(text: string): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = text
+    .slice(0, text.indexOf('\n'))
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
+}
+
+export function machineCpuSeconds(): number {
+  return parseMachineCpuSeconds(readFileSync('/proc/stat', 'utf8'));
+}
+
+/** The script that a process runs, else its program: `worker/main.js`, `nats-server`. */
+export function processName(pid: number): string {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const script = words.find((word) => /\.[cm]?js$/.test(word)) ?? words[0] ?? '';
+    return script.split('/').slice(-2).join('/');
+  } catch {
+    return 'ended';
+  }
+}
+
 /** A process that has ended counts as nothing: a crashed worker shows as missing deliveries, not here. */
 export function cpuSeconds(pids: readonly number[]): number {
   return sum(pids, (pid) => parseStatCpuSeconds(readFileSync(`/proc/${pid}/stat`, 'utf8')));

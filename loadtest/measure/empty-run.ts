@@ -13,6 +13,8 @@ export function emptyRun(server: string, pair: number, extra: Readonly<Record<st
     elapsedMs: 0,
     serverCpuShare: 0,
     swarmCpuShare: 0,
+    othersCpuShare: 0,
+    processes: [],
     feedLatenessMaxMs: 0,
     residentMiB: 0,
     extra,

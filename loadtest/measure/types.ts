@@ -61,6 +61,10 @@ export interface RunResult {
   /** Of one core. */
   readonly serverCpuShare: number;
   readonly swarmCpuShare: number;
+  /** What the rest of the machine used meanwhile, of one core: much of it makes the run worth little. */
+  readonly othersCpuShare: number;
+  /** Where the server's CPU went: hub, workers. */
+  readonly processes: readonly { readonly name: string; readonly cpuSeconds: number }[];
   readonly feedLatenessMaxMs: number;
   readonly residentMiB: number;
   readonly sends?: SendCount;

@@ -1,6 +1,6 @@
 import { nowUs } from '../core/clock.ts';
 import { type FeedPlan, publicationsIn, type TopicFeed } from '../core/feed.ts';
-import { cpuSeconds, processTree, residentBytes } from '../core/proc.ts';
+import { cpuSeconds, machineCpuSeconds, processName, processTree, residentBytes } from '../core/proc.ts';
 import type { RunningServer } from '../servers/server.ts';
 import type { WindowReport } from '../swarm/settings.ts';
 import { mergeHistograms, toLatency } from './latency.ts';
@@ -25,9 +25,11 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
   if (spec.warmupMs > 0) await feedAll(window, spec, spec.warmupMs);
   const pids = processTree(window.server.pids);
   const sends = spec.countSends ? await startSendCount(pids) : undefined;
-  const cpuBefore = cpuSeconds(pids);
+  const before = readCpu(pids);
   const fed = await feedAll(window, spec, spec.durationMs);
-  const cpu = cpuSeconds(pids) - cpuBefore;
+  const after = readCpu(pids);
+  const processes = pids.map((pid, i) => ({ name: processName(pid), cpuSeconds: after.server[i]! - before.server[i]! }));
+  const cpu = processes.reduce((sum, process) => sum + process.cpuSeconds, 0);
   const deliveries = fed.groups.reduce((sum, group) => sum + group.delivered, 0);
   const calls = await sends?.stop();
   return {
@@ -39,10 +41,17 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
     elapsedMs: fed.elapsedMs,
     serverCpuShare: (cpu * 1000) / fed.elapsedMs,
     swarmCpuShare: fed.swarmCpuShare,
+    othersCpuShare: ((after.machine - before.machine - (after.bench - before.bench)) * 1000) / fed.elapsedMs,
+    processes,
     feedLatenessMaxMs: fed.latenessMaxMs,
     residentMiB: residentBytes(pids) / 2 ** 20,
     ...(sends === undefined || calls === undefined ? {} : { sends: toSendCount(sends.tool, calls, deliveries) }),
   };
+}
+
+/** The benchmark's own tree holds the server, the swarms and the feeders: what the machine used beyond it is somebody else's. */
+function readCpu(pids: readonly number[]): { server: number[]; bench: number; machine: number } {
+  return { server: pids.map((pid) => cpuSeconds([pid])), bench: cpuSeconds(processTree([process.pid])), machine: machineCpuSeconds() };
 }
 
 interface Fed {

@@ -65,10 +65,23 @@ function renderRuns(result: ScenarioResult): string {
   const rows = result.runs.map((run) => {
     const cpu = run.cpuPerDeliveryUs === undefined ? '–' : formatFigure(run.cpuPerDeliveryUs);
     const cells = [run.pair + 1, escapeHtml(run.server), formatFigure(run.deliveries), cpu];
-    const shares = [run.serverCpuShare, run.swarmCpuShare].map((share) => `${Math.round(share * 100)}%`);
-    return `<tr>${[...cells, ...shares, escapeHtml(run.invalid)].map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+    const shares = [run.serverCpuShare, run.swarmCpuShare, run.othersCpuShare].map((share) => `${Math.round(share * 100)}%`);
+    const byProcess = run.processes.map(
+      ({ name, cpuSeconds }) => `${name} ${formatFigure((cpuSeconds * 1e6) / Math.max(1, run.deliveries))}`,
+    );
+    return `<tr>${[...cells, ...shares, escapeHtml(byProcess.join(', ')), escapeHtml(run.invalid)].map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
-  const head = ['pair', 'server', 'deliveries', 'µs per delivery', 'server, of a core', 'swarm, of a core', 'why it does not count'];
+  const head = [
+    'pair',
+    'server',
+    'deliveries',
+    'µs per delivery',
+    'server, of a core',
+    'swarm, of a core',
+    'others, of a core',
+    'µs by process',
+    'why it does not count',
+  ];
   return `<table><thead><tr>${head.map((cell) => `<th>${cell}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 

@@ -2,6 +2,7 @@ import { SingleBar } from 'cli-progress';
 import { metricsOf } from '../measure/metrics.ts';
 import type { RunResult } from '../measure/types.ts';
 import { formatFigure } from './format.ts';
+import { OTHERS_SHARE_MAX } from './results.ts';
 
 export interface Progress {
   starting(scenario: string, server: string, pair: number): void;
@@ -30,7 +31,8 @@ function lines(runs: number): Progress {
     starting: () => {},
     done(scenario, run) {
       const figures = Object.entries(metricsOf(run)).map(([name, value]) => `${name}=${formatFigure(value)}`);
-      const state = run.invalid === '' ? '' : ` INVALID: ${run.invalid}`;
+      const busy = run.othersCpuShare > OTHERS_SHARE_MAX ? ` (others used ${Math.round(run.othersCpuShare * 100)}% of a core)` : '';
+      const state = run.invalid === '' ? busy : ` INVALID: ${run.invalid}`;
       console.log(`[${++count}/${runs}] ${scenario} ${run.server} pair ${run.pair + 1}: ${figures.join(' ')}${state}`);
     },
     end: () => {},

@@ -2,6 +2,9 @@ import { cpus, release, totalmem } from 'node:os';
 import type { ServerSummary, Verdict } from '../measure/summary.ts';
 import type { RunResult } from '../measure/types.ts';
 
+/** More of a core than this in other hands, and a run is said to be disturbed. */
+export const OTHERS_SHARE_MAX = 0.15;
+
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

@@ -1,6 +1,6 @@
 import type { Verdict } from '../measure/summary.ts';
 import { formatSpread } from './format.ts';
-import type { ScenarioResult } from './results.ts';
+import { OTHERS_SHARE_MAX, type ScenarioResult } from './results.ts';
 
 /** What the terminal shows at the end of a scenario. */
 export function printScenario(result: ScenarioResult): string {
@@ -14,6 +14,8 @@ export function printScenario(result: ScenarioResult): string {
     }
   }
   for (const [server, why] of Object.entries(result.missing)) lines.push(`  ${server} left out: ${why}`);
+  const disturbed = result.runs.filter((run) => run.othersCpuShare > OTHERS_SHARE_MAX).length;
+  if (disturbed > 0) lines.push(`  ${disturbed} of ${result.runs.length} runs were disturbed by other programs of this machine`);
   lines.push(...result.verdicts.map((verdict) => `  ${printVerdict(verdict)}`));
   return lines.join('\n');
 }

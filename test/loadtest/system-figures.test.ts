@@ -1,6 +1,13 @@
 import { fork } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { cpuSeconds, parseKilobytes, parseStatCpuSeconds, privateBytes, processTree } from '../../loadtest/core/proc.ts';
+import {
+  cpuSeconds,
+  parseKilobytes,
+  parseMachineCpuSeconds,
+  parseStatCpuSeconds,
+  privateBytes,
+  processTree,
+} from '../../loadtest/core/proc.ts';
 import { sumSkmemBytes } from '../../loadtest/core/ss.ts';
 import { parsePerf, parseStrace } from '../../loadtest/measure/send-counter.ts';
 
@@ -13,6 +20,10 @@ describe('figures of /proc', () => {
   it('reads a line of kilobytes, and nothing where it is not', () => {
     expect(parseKilobytes('Rss:  8 kB\nAnonymous:   116 kB\n', 'Anonymous')).toBe(116 * 1024);
     expect(parseKilobytes('Rss: 8 kB\n', 'Anonymous')).toBe(0);
+  });
+
+  it('reads what the whole machine has spent, without idling and waiting', () => {
+    expect(parseMachineCpuSeconds('cpu  100 10 50 99999 888 5 25 10 0 0\ncpu0 1 1 1 1\n')).toBe(2);
   });
 
   it('finds the descendants of a process, and their CPU and memory', async () => {
