@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { createProgram } from '../../src/cli/program.ts';
 import { tempFile } from '../config/helpers.ts';
 import { CliProcess, type CliResult, runCli } from './run-cli.ts';
@@ -74,6 +76,17 @@ describe('stentor serve', () => {
     const { code, stderr } = await subscriber.ended;
     expect(code).toBe(1);
     expect(stderr).toContain('connection_closed: the node closed the connection: 4200 node draining');
+  });
+
+  it('ends at once at a second signal, however long the drain', async () => {
+    const { node, url } = await serve('--set', 'hub.drainConnectionsPerSecond=1');
+    const clients = Array.from({ length: 30 }, () => new WebSocket(url));
+    await Promise.all(clients.map((client) => once(client, 'open')));
+    node.signal('SIGTERM');
+    await node.until(/"signal":"SIGTERM"/);
+    node.signal('SIGTERM');
+    expect((await node.ended).code).toBe(128 + 15);
+    for (const client of clients) client.terminate();
   });
 
   it('ends with 2 for a bad configuration, and with 1 and a code where it cannot start', async () => {

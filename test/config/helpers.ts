@@ -1,13 +1,22 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../src/config/problem.ts';
 
-/** Writes a file in a folder of its own; returns its path. */
+let root: string | undefined;
+
+/** Writes a file in a folder of its own, which goes when this process ends; returns its path. */
 export function tempFile(name: string, text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'stentor-test-')), name);
+  root ??= tempRoot();
+  const path = join(mkdtempSync(join(root, 'file-')), name);
   writeFileSync(path, text);
   return path;
+}
+
+function tempRoot(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stentor-test-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** The problems that `run` is refused with; fails when it is not refused. */
