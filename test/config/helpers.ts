@@ -1,22 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { ConfigError } from '../../src/config/problem.ts';
 
 let root: string | undefined;
 
-/** Writes a file in a folder of its own, which goes when this process ends; returns its path. */
+afterAll(() => {
+  if (root !== undefined) rmSync(root, { recursive: true, force: true });
+});
+
+/** Writes a file in a folder of its own, which goes when the tests of this file have ended; returns its path. */
 export function tempFile(name: string, text: string): string {
-  root ??= tempRoot();
+  root ??= mkdtempSync(join(tmpdir(), 'stentor-test-'));
   const path = join(mkdtempSync(join(root, 'file-')), name);
   writeFileSync(path, text);
   return path;
-}
-
-function tempRoot(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stentor-test-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** The problems that `run` is refused with; fails when it is not refused. */
