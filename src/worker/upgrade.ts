@@ -15,8 +15,11 @@ export interface UpgraderOptions {
   readonly authenticator: Authenticator;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
-  /** Undefined: take it; else the HTTP status to refuse with. */
-  readonly refusal: () => string | undefined;
+  /**
+   * Undefined: take it; else the HTTP status to refuse with.
+   * @param verifying requests whose token is being checked: each will be a connection unless it is refused
+   */
+  readonly refusal: (verifying: number) => string | undefined;
   readonly nextConnectionId: () => string;
 }
 
@@ -47,7 +50,8 @@ export function chooseProtocol(offered: readonly string[]): { codec: Codec; subp
 
 /** Header, then subprotocol entry (browsers cannot set headers), then, only if allowed, the query. */
 export function findToken(authorization: string, protocols: readonly string[], queryToken: string | undefined): string | undefined {
-  if (/^bearer /i.test(authorization)) return authorization.slice(7).trim();
+  // A header without a token in it is one that does not hold, not an anonymous client.
+  if (/^bearer(?: |$)/i.test(authorization)) return authorization.slice(7).trim();
   const entry = protocols.find((protocol) => protocol.startsWith(BEARER_ENTRY));
   if (entry !== undefined) return entry.slice(BEARER_ENTRY.length);
   return queryToken === undefined || queryToken === '' ? undefined : queryToken;
@@ -56,6 +60,7 @@ export function findToken(authorization: string, protocols: readonly string[], q
 /** Turns HTTP requests into connections, or refuses them with an HTTP status. */
 export class Upgrader {
   readonly #options: UpgraderOptions;
+  #verifying = 0;
 
   constructor(options: UpgraderOptions) {
     this.#options = options;
@@ -64,7 +69,7 @@ export class Upgrader {
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     const handshake = this.#read(req);
     const { config, refusal } = this.#options;
-    const refused = refusal();
+    const refused = refusal(this.#verifying);
     if (refused !== undefined) return this.#refuse(res, refused);
     if (config.allowedOrigins.length > 0 && handshake.origin !== '' && !config.allowedOrigins.includes(handshake.origin)) {
       return this.#refuse(res, '403 Forbidden');
@@ -85,16 +90,24 @@ export class Upgrader {
     res.onAborted(() => {
       aborted = true;
     });
-    let identity: Identity;
+    this.#verifying++;
+    const outcome = await this.#identify(token);
+    this.#verifying--;
+    if (aborted) return;
+    // Meanwhile the worker may have begun to drain.
+    const refused = typeof outcome === 'string' ? outcome : this.#options.refusal(this.#verifying);
+    res.cork(() => (refused === undefined ? accept(outcome as Identity) : this.#refuse(res, refused)));
+  }
+
+  /** @returns who it is, or the HTTP status to refuse with */
+  async #identify(token: string): Promise<Identity | string> {
     try {
-      identity = await this.#options.authenticator.verify(token);
+      return await this.#options.authenticator.verify(token);
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'token refused');
       const unavailable = error instanceof ProtocolError && error.code === 'unavailable';
-      if (!aborted) res.cork(() => this.#refuse(res, unavailable ? '503 Service Unavailable' : '401 Unauthorized'));
-      return;
+      return unavailable ? '503 Service Unavailable' : '401 Unauthorized';
     }
-    if (!aborted) res.cork(() => accept(identity));
   }
 
   #read(req: HttpRequest): Handshake {

@@ -158,7 +158,8 @@ export class Worker {
       authenticator,
       metrics: this.#metrics,
       logger: this.#logger,
-      refusal: () => (this.#draining || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined),
+      refusal: (verifying) =>
+        this.#draining || this.#connections.size + verifying >= this.#connectionsMax ? '503 Service Unavailable' : undefined,
       nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
     });
     this.#app.ws<SocketData>(config.path, {

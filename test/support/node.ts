@@ -1,0 +1,75 @@
+import type { PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningNode, startNode } from '../../src/node.ts';
+import { createLogger } from '../../src/ops/log.ts';
+import { parseKey, parseTopic } from '../../src/protocol/topic.ts';
+import { readMetric } from './metrics.ts';
+import { TestClient, type TestClientOptions } from './test-client.ts';
+import { HS256_KEYS } from './tokens.ts';
+import { until } from './until.ts';
+
+/** A config of a node under test: settings by path, on any free port, with the key that test tokens are signed with. */
+export function testSettings(settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return { host: '127.0.0.1', port: 0, 'admin.port': 0, workers: 0, 'log.level': 'debug', 'auth.keys': HS256_KEYS, ...settings };
+}
+
+export interface Publish {
+  readonly key?: string;
+  readonly kind?: PublishRequest['payloadKind'];
+}
+
+/** A node in this process, its clients and its log. Its memory bus is the producer. */
+export class TestNode {
+  readonly running: RunningNode;
+  /** Lines of its log. */
+  readonly log: string[];
+  readonly #clients: TestClient[] = [];
+
+  private constructor(running: RunningNode, log: string[]) {
+    this.running = running;
+    this.log = log;
+  }
+
+  static async start(settings: Readonly<Record<string, unknown>> = {}, { demo = false } = {}): Promise<TestNode> {
+    const { config } = loadConfig({ env: {}, flags: testSettings(settings) });
+    const log: string[] = [];
+    const logger = createLogger(config.log, { write: (line) => void log.push(line) });
+    return new TestNode(await startNode(config, { log: logger, demo }), log);
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.running.port}/ws`;
+  }
+
+  /** A client with a WebSocket that is open; closed by {@link stop}. */
+  async connect(options: TestClientOptions = { encoding: 'json' }): Promise<TestClient> {
+    const client = await TestClient.connect(this.url, options);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A producer's publication: text and objects as JSON, bytes as they are. */
+  publish(topic: string, data: unknown, { key, kind = 'json' }: Publish = {}): Promise<PublishAck> {
+    const payload = data instanceof Uint8Array ? data : Buffer.from(JSON.stringify(data));
+    const parsedKey = key === undefined ? null : parseKey(key);
+    return this.running.bus.publish({ topic: parseTopic(topic), key: parsedKey, payload, payloadKind: kind });
+  }
+
+  admin(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.running.adminPort}${path}`, { headers });
+  }
+
+  /** A metric's value, added up over all label sets that have these labels; 0 when it is not there. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    return readMetric(await (await this.admin('/metrics')).text(), name, labels);
+  }
+
+  async untilMetric(name: string, fits: (value: number) => boolean, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+    await until(`${name} to fit`, async () => fits(await this.metric(name, labels)));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.running.stop();
+  }
+}

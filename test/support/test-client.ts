@@ -1,0 +1,207 @@
+import { inflateRawSync } from 'node:zlib';
+import { Packr, Unpackr } from 'msgpackr';
+import { type ClientOptions, WebSocket } from 'ws';
+import { DEFLATED_EXT_TYPE, type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
+import type { ClientMessage, ServerMessage, ServerMessageType } from '../../src/protocol/messages.ts';
+import { TopicTracker } from './topic-tracker.ts';
+
+const WAIT_MS = 30_000;
+const FORMAT = { useRecords: false, int64AsType: 'auto' as 'number', variableMapSize: true };
+const packr = new Packr(FORMAT);
+
+export interface TestClientOptions {
+  /** Undefined: no subprotocol is asked for. */
+  readonly encoding?: Encoding | undefined;
+  /** Goes into an Authorization header. */
+  readonly token?: string;
+  /** Instead of what `encoding` asks for. */
+  readonly protocols?: readonly string[];
+  readonly socket?: ClientOptions;
+}
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** An HTTP answer where a WebSocket was wanted. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+
+  constructor(status: number, headers: Refused['headers']) {
+    super(`refused with ${status}`);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+type Command = Exclude<ClientMessage, { type: 'ping' }>;
+/** A command without its id. */
+export type Ask = Command extends infer C ? (C extends Command ? Omit<C, 'id'> : never) : never;
+
+/** A client that keeps what it gets and waits for it: no retries, no judgement. */
+export class TestClient {
+  readonly socket: WebSocket;
+  readonly encoding: Encoding;
+  readonly messages: ServerMessage[] = [];
+  /** Frames that came deflated. */
+  deflatedFrames = 0;
+  pings = 0;
+  readonly closed: Promise<Closed>;
+  readonly #unpackr: Unpackr;
+  readonly #trackers = new Map<string, TopicTracker>();
+  /** Came, and nobody has waited for it yet. */
+  #untaken: ServerMessage[] = [];
+  #waiting: (() => void)[] = [];
+  #isClosed: Closed | undefined;
+  #nextId = 1000;
+
+  private constructor(url: string, { encoding, token, protocols, socket }: TestClientOptions) {
+    this.encoding = encoding ?? 'json';
+    this.#unpackr = new Unpackr(FORMAT);
+    const entries = protocols ?? (encoding === undefined ? [] : [SUBPROTOCOLS[encoding]]);
+    const headers = { ...socket?.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    this.socket = new WebSocket(url, [...entries], { perMessageDeflate: false, ...socket, headers });
+    this.socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    this.socket.on('ping', () => {
+      this.pings++;
+      this.#changed();
+    });
+    this.closed = new Promise((resolve) => {
+      this.socket.once('close', (code, reason) => {
+        this.#isClosed = { code, reason: reason.toString() };
+        resolve(this.#isClosed);
+        this.#changed();
+      });
+    });
+  }
+
+  /** Resolves when the WebSocket is open. @throws Refused */
+  static async connect(url: string, options: TestClientOptions = {}): Promise<TestClient> {
+    const client = new TestClient(url, options);
+    await new Promise<void>((resolve, reject) => {
+      client.socket.once('open', resolve);
+      client.socket.once('unexpected-response', (request, response) => {
+        reject(new Refused(response.statusCode ?? 0, response.headers));
+        request.destroy();
+      });
+      client.socket.once('error', reject);
+    });
+    client.socket.on('error', () => undefined);
+    return client;
+  }
+
+  send(message: object): void {
+    this.socket.send(this.encoding === 'json' ? JSON.stringify(message) : packr.pack(message));
+  }
+
+  sendBytes(bytes: Uint8Array | string): void {
+    this.socket.send(bytes);
+  }
+
+  /** Sends a command with an id of its own, and resolves with whatever answers it: its answer, or an `error`. */
+  async ask(command: Ask): Promise<ServerMessage> {
+    const id = this.#nextId++;
+    this.send({ ...command, id });
+    return this.#take(`the answer to ${command.type}`, (message) => 'id' in message && message.id === id);
+  }
+
+  /** The same, where only this answer will do. */
+  async get<T extends ServerMessageType>(answer: T, command: Ask): Promise<ServerMessage<T>> {
+    const message = await this.ask(command);
+    if (message.type !== answer) throw new Error(`${command.type} was answered with ${JSON.stringify(message)}`);
+    return message as ServerMessage<T>;
+  }
+
+  subscribe(topic: string, more: Partial<ClientMessage<'subscribe'>> = {}): Promise<ServerMessage<'subscribed'>> {
+    return this.get('subscribed', { type: 'subscribe', topic, ...more });
+  }
+
+  /** The next message of a type that nobody has taken yet; waits for it. */
+  next<T extends ServerMessageType>(type: T, fits: (message: ServerMessage<T>) => boolean = () => true): Promise<ServerMessage<T>> {
+    return this.#take(type, (message) => message.type === type && fits(message as ServerMessage<T>)) as Promise<ServerMessage<T>>;
+  }
+
+  /** Follows a topic as the protocol tells a client to. */
+  track(topic: string): TopicTracker {
+    const known = this.#trackers.get(topic);
+    if (known !== undefined) return known;
+    const tracker = new TopicTracker(topic);
+    this.#trackers.set(topic, tracker);
+    for (const message of this.messages) tracker.receive(message);
+    return tracker;
+  }
+
+  /** Waits until something holds; asked again whenever a message came. */
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + WAIT_MS;
+    while (!holds()) {
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) throw new Error(`waited ${WAIT_MS} ms for ${what}; last messages: ${this.#lastMessages()}`);
+      if (this.#isClosed !== undefined) {
+        throw new Error(`closed with ${this.#isClosed.code} before ${what}; last messages: ${this.#lastMessages()}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  /** Answered after everything that the server had for this client before: for showing that something did not come. */
+  async settle(): Promise<void> {
+    const t = this.#nextId++;
+    this.send({ type: 'ping', t });
+    await this.next('pong', (message) => message.t === t);
+  }
+
+  /** Stops reading, so that the server's socket fills up. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  async close(): Promise<void> {
+    this.socket.terminate();
+    await this.closed;
+  }
+
+  async #take(what: string, fits: (message: ServerMessage) => boolean): Promise<ServerMessage> {
+    await this.until(what, () => this.#untaken.some(fits));
+    const index = this.#untaken.findIndex(fits);
+    return this.#untaken.splice(index, 1)[0] as ServerMessage;
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (isBinary !== (this.encoding === 'msgpack')) throw new Error(`a ${isBinary ? 'binary' : 'text'} frame for ${this.encoding}`);
+    const message = isBinary ? this.#unpack(data) : JSON.parse(data.toString());
+    this.messages.push(message);
+    const tracker = this.#trackers.get(message.topic);
+    tracker?.receive(message);
+    // What a tracker follows nobody waits for by name: batches of a fast feed would be searched again and again.
+    if (tracker === undefined || message.type !== 'batch') this.#untaken.push(message);
+    this.#changed();
+  }
+
+  #unpack(data: Buffer): ServerMessage {
+    if (data[0] !== 0xc9) return this.#unpackr.unpack(data);
+    if (data[5] !== DEFLATED_EXT_TYPE || data.readUInt32BE(1) !== data.length - 6) throw new Error('an ext that is no deflated frame');
+    this.deflatedFrames++;
+    return this.#unpackr.unpack(inflateRawSync(data.subarray(6)));
+  }
+
+  #changed(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #lastMessages(): string {
+    return JSON.stringify(this.messages.slice(-5)).slice(0, 2000);
+  }
+}
