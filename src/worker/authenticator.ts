@@ -11,6 +11,9 @@ const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { max
 const StentorClaim = Type.Object({ subscribe: Patterns, publish: Patterns, call: Patterns });
 const stentorClaim = Compile(StentorClaim);
 
+/** `sub` is the user: it goes into every item that the user publishes, so its length is bounded. A number would be another user's text. */
+const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
+
 type AuthConfig = Config['auth'];
 type VerificationKey = Awaited<ReturnType<typeof importSPKI>> | Uint8Array;
 
@@ -91,10 +94,11 @@ async function readKey(key: AuthConfig['keys'][number]): Promise<StaticKey> {
 }
 
 function toIdentity(payload: JWTPayload): Identity {
+  if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not have its form');
   const { subscribe = [], publish = [], call = [] } = claim as Static<typeof StentorClaim>;
-  return { user: payload.sub as string, subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
+  return { user: payload.sub, subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
 }
 
 /** What the peer is told: enough to act on, nothing about keys. */
@@ -106,6 +110,7 @@ function refusal(failure: unknown): ProtocolError {
   }
   if (
     failure instanceof errors.JWKSTimeout ||
+    failure instanceof errors.JWKSInvalid ||
     (failure instanceof errors.JOSEError && failure.code === 'ERR_JOSE_GENERIC') ||
     failure instanceof TypeError
   ) {
