@@ -19,6 +19,8 @@ const KEYS = 100;
 const IDLE_MS = 10_000;
 const LEAD_US = 200_000;
 const WATCH_EVERY_MS = 1000;
+/** The kernel takes about 2.6 MB for a socket that nobody reads before the server notices: 20 s of the feed must be more than that. */
+const PAYLOAD_BYTES = 400;
 /** What the feed goes on for after the slow ones read again. */
 const AFTER_MS = 5000;
 
@@ -46,7 +48,7 @@ async function measure(name: string, pair: number, stage: Stage, overrides: Over
   const members = overrides.members ?? (overrides.quick ? MEMBERS / 5 : MEMBERS);
   const slowCount = Math.round(members * SLOW_SHARE);
   const pauseMs = (overrides.seconds ?? (overrides.quick ? 5 : 20)) * 1000;
-  const payloadBytes = overrides.payloadBytes ?? 100;
+  const payloadBytes = overrides.payloadBytes ?? PAYLOAD_BYTES;
   const group = { name: 'others', topic: TOPIC, members: members - slowCount, ratePerSecond: overrides.rate ?? RATE, burst: 1 };
   const options = { payloadBytes, everyLatency: false, keys: KEYS };
   const others = stage.swarm(group, options);

@@ -1,5 +1,5 @@
 import { build, type Histogram } from 'hdr-histogram-js';
-import { keyAt, MARK, MARK_0, MARK_1, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
+import { isMark, keyAt, MARK, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
 
 export interface TallyOptions {
   readonly connections: number;
@@ -90,7 +90,7 @@ export class Tally {
   }
 
   #find(bytes: Buffer, guess: number, from: number, end: number): number {
-    if (guess >= from && guess + STAMP_BYTES <= end && bytes[guess] === MARK_0 && bytes[guess + 1] === MARK_1) return guess;
+    if (guess >= from && guess + STAMP_BYTES <= end && isMark(bytes, guess)) return guess;
     const at = bytes.indexOf(MARK, from);
     return at < 0 || at + STAMP_BYTES > end ? -1 : at;
   }

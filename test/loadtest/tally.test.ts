@@ -35,6 +35,13 @@ describe('a tally', () => {
     expect(counted.nextSequence[0]).toBe(301);
   });
 
+  it('is not misled by an offset whose bytes look like text', () => {
+    const counted = tally();
+    count(counted, batch([16_417]));
+    count(counted, batch(range(16_418, 16_430)));
+    expect(counted).toMatchObject({ delivered: 13, skipped: 0, repeated: 0 });
+  });
+
   it('says of a frame without stamps that it holds no items', () => {
     expect(count(tally(), pack({ type: 'subscribed', id: 1, topic: 'bench.big' }))).toBe(0);
   });
