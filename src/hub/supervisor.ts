@@ -18,7 +18,6 @@ interface WorkerProcess {
   startedAtMs: number;
   crashes: number;
   timer: NodeJS.Timeout | undefined;
-  drained: boolean;
 }
 
 /**
@@ -93,7 +92,7 @@ export class Supervisor {
   }
 
   #add(index: number): WorkerProcess {
-    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, timer: undefined, drained: false };
+    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
     this.#workers.push(worker);
     return worker;
   }
@@ -102,7 +101,6 @@ export class Supervisor {
     const child = spawn(process.execPath, [...process.execArgv, this.#entryFile], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
     worker.child = child;
     worker.startedAtMs = Date.now();
-    worker.drained = false;
     const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
@@ -114,9 +112,8 @@ export class Supervisor {
         this.#logger.error({ worker: worker.index, port: this.#port }, message);
         onStarted(new Error(message));
       },
-      onDrained: () => {
-        worker.drained = true;
-      },
+      // A worker lives as long as its link.
+      onDrained: () => link.close(),
     });
     child.on('error', (error) => onStarted(error));
     child.once('exit', (code, signal) => {

@@ -78,6 +78,19 @@ describe('stentor serve', () => {
     expect(stderr).toContain('connection_closed: the node closed the connection: 4200 node draining');
   });
 
+  it('ends its worker processes as soon as they have said goodbye', async () => {
+    const { node, url } = await serve('--workers', '2');
+    const client = new WebSocket(url);
+    await once(client, 'open');
+    const closed = once(client, 'close');
+    node.signal('SIGTERM');
+    expect((await closed)[0]).toBe(4200);
+    const { code, stdout } = await node.ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain('node stopped');
+    expect(stdout).not.toContain('drain took too long');
+  });
+
   it('ends at once at a second signal, however long the drain', async () => {
     const { node, url } = await serve('--set', 'hub.drainConnectionsPerSecond=1');
     const clients = Array.from({ length: 30 }, () => new WebSocket(url));
