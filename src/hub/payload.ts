@@ -1,4 +1,5 @@
 import type { PayloadKind } from '../config/schema.ts';
+import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { parseJson, stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../protocol/msgpack-scan.ts';
@@ -9,7 +10,6 @@ export type PayloadResult =
   | { readonly kind: 'malformed'; readonly reason: string };
 
 const NIL = Uint8Array.of(0xc0);
-const JSON_NULL = Buffer.from('null');
 
 /**
  * Turns what came over the bus into one MessagePack value: JSON is transcoded, MessagePack checked and taken as it stands, bytes wrapped as `bin`.
@@ -19,15 +19,17 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): Payloa
   if (payload.length === 0) return { kind: 'value', data: NIL, empty: true };
   try {
     switch (kind) {
-      case 'json':
-        if (payload.length === 4 && JSON_NULL.equals(payload)) return { kind: 'value', data: NIL, empty: true };
-        return { kind: 'value', data: packMsgpack(parseJson(payload)), empty: false };
+      case 'json': {
+        const value = parseJson(payload, DATA_DEPTH_MAX);
+        return value === null
+          ? { kind: 'value', data: NIL, empty: true }
+          : { kind: 'value', data: compact(packMsgpack(value)), empty: false };
+      }
       case 'msgpack':
-        assertMsgpack(payload);
-        // A copy: what came may be a view of a whole socket read, and a topic's state is kept for long.
-        return { kind: 'value', data: Buffer.from(payload), empty: payload.length === 1 && payload[0] === 0xc0 };
+        assertMsgpack(payload, DATA_DEPTH_MAX);
+        return { kind: 'value', data: compact(payload), empty: payload.length === 1 && payload[0] === 0xc0 };
       case 'bytes':
-        return { kind: 'value', data: packMsgpack(payload), empty: false };
+        return { kind: 'value', data: compact(packMsgpack(payload)), empty: false };
     }
   } catch (error) {
     return { kind: 'malformed', reason: (error as Error).message };
@@ -35,16 +37,35 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): Payloa
 }
 
 /**
+ * A copy. What came may be a view of a whole socket read, and what the packer made is a view of its buffer, which has megabytes for good once a large
+ * payload has passed (12 MB after one of 1 MB): a topic's state is kept for long, and would keep all of that.
+ */
+function compact(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(bytes);
+}
+
+/**
  * What a client published (one MessagePack value) as the namespace's producers write it.
- * @returns undefined when the value does not fit: a `bytes` namespace takes `bin`, or base64 text from JSON clients
+ * @returns undefined when the value does not fit: a `bytes` namespace takes `bin`, or base64 text from JSON clients; others take what nests
+ * {@link DATA_DEPTH_MAX} levels at most
  */
 export function msgpackToPayload(data: Uint8Array, kind: PayloadKind): Uint8Array | undefined {
+  if (kind !== 'bytes' && !isShallow(data)) return undefined;
   if (kind === 'msgpack') return data;
   const value = unpackMsgpack(data);
   if (kind === 'json') return Buffer.from(stringifyJson(value));
   if (value instanceof Uint8Array) return value;
   if (typeof value === 'string' && BASE64.test(value)) return Buffer.from(value, 'base64');
   return undefined;
+}
+
+function isShallow(data: Uint8Array): boolean {
+  try {
+    assertMsgpack(data, DATA_DEPTH_MAX);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -1,11 +1,10 @@
 import type { Codec } from './codec.ts';
+import { MESSAGE_DEPTH_MAX } from './depth.ts';
 import { ProtocolError } from './errors.ts';
+import { toWellFormed } from './utf8.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
-
-/** Nesting past this is refused: what is deeper could not be encoded again without risking the stack. */
-export const DEPTH_MAX = 64;
 
 /**
  * JSON in text frames. Bytes (`Uint8Array`) become base64 strings; integers beyond 2^53 become strings, since a JSON number would lose digits.
@@ -25,45 +24,63 @@ export function stringifyJson(value: unknown): string {
   return JSON.stringify(value, replaceUnrepresentable) ?? 'null';
 }
 
-/** @throws ProtocolError `bad_message` for text that is no UTF-8, no JSON, or nested deeper than {@link DEPTH_MAX} */
-export function parseJson(bytes: Uint8Array): unknown {
-  if (isTooDeep(bytes)) throw new ProtocolError('bad_message', `nested deeper than ${DEPTH_MAX} levels`);
+/**
+ * Half surrogate pairs (`"\ud800"` is legal JSON) become U+FFFD: MessagePack's strings are UTF-8, and one such text in a frame would break it for others.
+ *
+ * @throws ProtocolError `bad_message` for text that is no UTF-8, no JSON, or nested deeper than `depthMax`
+ */
+export function parseJson(bytes: Uint8Array, depthMax = MESSAGE_DEPTH_MAX): unknown {
+  const { depth, surrogates } = scanJson(bytes, depthMax);
+  if (depth > depthMax) throw new ProtocolError('bad_message', `nested deeper than ${depthMax} levels`);
+  let value: unknown;
   try {
-    return JSON.parse(decoder.decode(bytes));
+    value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     throw new ProtocolError('bad_message', 'not valid JSON', { cause });
   }
+  return surrogates ? wellFormed(value) : value;
 }
 
-/** Counts brackets outside strings; runs over bytes, so a hostile text never reaches the parser's recursion. */
-function isTooDeep(bytes: Uint8Array): boolean {
+/** Counts brackets outside strings, over bytes, so a hostile text never reaches the parser's recursion; and sees whether any surrogate is escaped. */
+function scanJson(bytes: Uint8Array, depthMax: number): { depth: number; surrogates: boolean } {
   let depth = 0;
   let inString = false;
+  let surrogates = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
     if (inString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
+      if (byte === BACKSLASH) surrogates ||= isSurrogateEscape(bytes, ++i);
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
     else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > DEPTH_MAX) return true;
+      if (++depth > depthMax) break;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
   }
-  return false;
+  return { depth, surrogates };
 }
 
-function replaceUnrepresentable(this: unknown, _key: string, value: unknown): unknown {
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+
+/** `ud8…` to `udf…`, in either case, at `at`. */
+function isSurrogateEscape(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0x75 && ((bytes[at + 1] ?? 0) | 0x20) === 0x64 && (bytes[at + 2] ?? 0) >= 0x38;
+}
+
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return toWellFormed(value);
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  // fromEntries defines its properties, so a key `__proto__` stays a key.
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [toWellFormed(key), wellFormed(child)]));
+}
+
+/** A Buffer's toJSON has been at it before the replacer sees the value, so what it was is asked of its holder. */
+function replaceUnrepresentable(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return toBase64(value);
-  // A Buffer has already been turned into {type: 'Buffer', data} by its toJSON before the replacer sees it.
-  if (isSerializedBuffer(value)) return toBase64(Uint8Array.from(value.data));
-  return value;
-}
-
-function isSerializedBuffer(value: unknown): value is { data: number[] } {
-  if (typeof value !== 'object' || value === null) return false;
-  const candidate = value as { type?: unknown; data?: unknown };
-  return candidate.type === 'Buffer' && Array.isArray(candidate.data) && Object.keys(value).length === 2;
+  if (typeof value !== 'object' || value === null) return value;
+  const original = (this as Record<string, unknown>)[key];
+  return original instanceof Uint8Array ? toBase64(original) : value;
 }
 
 function toBase64(bytes: Uint8Array): string {

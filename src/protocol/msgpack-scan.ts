@@ -1,34 +1,39 @@
+import { MESSAGE_DEPTH_MAX } from './depth.ts';
 import { ProtocolError } from './errors.ts';
-import { DEPTH_MAX } from './json-codec.ts';
+import { isUtf8 } from './utf8.ts';
 
 /**
  * Walks one MessagePack value without building anything and returns where it ends.
  *
  * Decoders allocate what a header declares (`new Array(length)`): five bytes can ask for gigabytes. This walk holds every declared
- * length against the bytes that are really there, refuses extension types other than the timestamp, non-string map keys and nesting
- * deeper than {@link DEPTH_MAX}, and so makes the bytes safe for a decoder, and safe to splice into a frame undecoded.
+ * length against the bytes that are really there, refuses extension types other than the timestamp, map keys that are no strings, strings that
+ * are no UTF-8 and nesting deeper than allowed, and so makes the bytes safe for a decoder, and safe to splice into a frame undecoded.
  *
  * @param start index of the value's first byte
  * @returns index just after the value
  * @throws ProtocolError `bad_message`
  */
-export function scanMsgpack(bytes: Uint8Array, start = 0): number {
-  return new Scanner(bytes, start).value(0);
+export function scanMsgpack(bytes: Uint8Array, start = 0, depthMax = MESSAGE_DEPTH_MAX): number {
+  return new Scanner(bytes, start, depthMax).value(0);
 }
 
 /** Checks that `bytes` is exactly one MessagePack value. @throws ProtocolError `bad_message` */
-export function assertMsgpack(bytes: Uint8Array): void {
-  if (scanMsgpack(bytes) !== bytes.length) throw new ProtocolError('bad_message', 'bytes after the MessagePack value');
+export function assertMsgpack(bytes: Uint8Array, depthMax = MESSAGE_DEPTH_MAX): void {
+  if (scanMsgpack(bytes, 0, depthMax) !== bytes.length) throw new ProtocolError('bad_message', 'bytes after the MessagePack value');
 }
 
 const TIMESTAMP_EXT_TYPE = 0xff;
+/** What a Date can hold, in seconds either side of 1970. */
+const DATE_SECONDS_MAX = 8.64e12;
 
 class Scanner {
   readonly #bytes: Uint8Array;
+  readonly #depthMax: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, start: number) {
+  constructor(bytes: Uint8Array, start: number, depthMax: number) {
     this.#bytes = bytes;
+    this.#depthMax = depthMax;
     this.#at = start;
   }
 
@@ -37,21 +42,24 @@ class Scanner {
     if (head <= 0x7f || head >= 0xe0) return this.#at;
     if (head <= 0x8f) return this.#map(head & 0x0f, depth);
     if (head <= 0x9f) return this.#array(head & 0x0f, depth);
-    if (head <= 0xbf) return this.#skip(head & 0x1f);
+    if (head <= 0xbf) return this.#text(head & 0x1f);
     switch (head) {
       case 0xc0:
       case 0xc2:
       case 0xc3:
         return this.#at;
       case 0xc4:
-      case 0xd9:
         return this.#skip(this.#uint(1));
       case 0xc5:
-      case 0xda:
         return this.#skip(this.#uint(2));
       case 0xc6:
-      case 0xdb:
         return this.#skip(this.#uint(4));
+      case 0xd9:
+        return this.#text(this.#uint(1));
+      case 0xda:
+        return this.#text(this.#uint(2));
+      case 0xdb:
+        return this.#text(this.#uint(4));
       case 0xc7:
         return this.#ext(this.#uint(1));
       case 0xd6:
@@ -105,14 +113,30 @@ class Scanner {
 
   /** Every child takes a byte at least, so a container that declares more children than bytes left is a lie. */
   #enter(children: number, depth: number): void {
-    if (depth >= DEPTH_MAX) refuse(`nested deeper than ${DEPTH_MAX} levels`);
+    if (depth >= this.#depthMax) refuse(`nested deeper than ${this.#depthMax} levels`);
     if (children > this.#bytes.length - this.#at) refuse('a MessagePack length exceeds the message');
   }
 
   #ext(length: number): number {
     if (this.#uint(1) !== TIMESTAMP_EXT_TYPE) refuse('MessagePack extension types are not allowed');
     if (length !== 4 && length !== 8 && length !== 12) refuse('a MessagePack timestamp has 4, 8 or 12 bytes');
-    return this.#skip(length);
+    const start = this.#at;
+    this.#skip(length);
+    // An invalid Date would be encoded as something that this scan refuses.
+    if (length === 12 && Math.abs(this.#int64(start + 4)) > DATE_SECONDS_MAX) refuse('a MessagePack timestamp is out of range');
+    return this.#at;
+  }
+
+  #text(length: number): number {
+    const start = this.#at;
+    this.#skip(length);
+    if (!isUtf8(this.#bytes, start, this.#at)) refuse('a MessagePack string is not UTF-8');
+    return this.#at;
+  }
+
+  #int64(at: number): number {
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, 8);
+    return view.getInt32(0) * 0x1_0000_0000 + view.getUint32(4);
   }
 
   #skip(length: number): number {

@@ -16,7 +16,7 @@ export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessa
     throw new ProtocolError('bad_message', 'a message is a map with a `type`');
   }
   const { type, id } = value as { type?: unknown; id?: unknown };
-  const messageId = Number.isSafeInteger(id) ? (id as number) : undefined;
+  const messageId = Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
   if (typeof type !== 'string') throw new MessageError('bad_message', '`type` is missing', messageId);
   const validator = validators.get(type as ClientMessageType);
   if (validator === undefined)
