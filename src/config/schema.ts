@@ -324,6 +324,13 @@ export const ConfigSchema = Type.Object(
           description: 'shorter loop turns: more members are flushed a turn',
         }),
         loopGapMaxMs: Type.Number({ minimum: 0.2, maximum: 1000, default: 10, description: 'longer loop turns: fewer are' }),
+        restMaxMs: Type.Number({
+          minimum: 0,
+          maximum: 1000,
+          default: 50,
+          description:
+            'longest rest of a topic after a round that joined several publications, so that the next joins more; slower feeds are never delayed. 0: none',
+        }),
         workerRingBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 68_719_476_736,

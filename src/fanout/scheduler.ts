@@ -3,6 +3,7 @@ import { DueQueue } from './due-queue.ts';
 import { splitByEcho } from './echo.ts';
 import type { FanoutItem } from './item.ts';
 import { Quantum } from './quantum.ts';
+import { MemberCost, restAfterPassMs } from './rest.ts';
 import type { Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 import type { Variant } from './variant.ts';
@@ -31,6 +32,8 @@ export interface SchedulerOptions {
   readonly frameBytesMax: number;
   readonly loopGapMinMs: number;
   readonly loopGapMaxMs: number;
+  /** Longest rest after a pass that joined several items; 0: none. */
+  readonly restMaxMs: number;
 }
 
 export interface TurnResult {
@@ -53,7 +56,8 @@ export class Scheduler {
   readonly #ready = new Set<Variant>();
   readonly #waiting = new DueQueue<Variant>();
   readonly #madeThisTurn: Variant[] = [];
-  #fullTurnAtMs: number | undefined;
+  readonly #memberCost = new MemberCost();
+  #fullTurn: { readonly atMs: number; readonly members: number } | undefined;
 
   constructor(options: SchedulerOptions, sink: FanoutSink) {
     this.#options = options;
@@ -72,7 +76,7 @@ export class Scheduler {
 
   /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
   turn(nowMs: number, tick: number): TurnResult {
-    if (this.#fullTurnAtMs !== undefined) this.#quantum.adapt(nowMs - this.#fullTurnAtMs);
+    this.#learn(nowMs);
     for (const variant of this.#waiting.takeDue(nowMs)) {
       variant.waiting = false;
       this.#startPass(variant, nowMs);
@@ -85,8 +89,16 @@ export class Scheduler {
     }
     for (const variant of this.#madeThisTurn.splice(0)) variant.made = undefined;
     const more = this.#ready.size > 0;
-    this.#fullTurnAtMs = more ? nowMs : undefined;
+    this.#fullTurn = more ? { atMs: nowMs, members: this.#quantum.members - budget } : undefined;
     return { more, nextDueAtMs: this.#waiting.nextDueAtMs };
+  }
+
+  /** A turn that left work behind is followed by another at once: the time between them is what its sends took. */
+  #learn(nowMs: number): void {
+    if (this.#fullTurn === undefined) return;
+    const { atMs, members } = this.#fullTurn;
+    this.#memberCost.learn(nowMs - atMs, members);
+    this.#quantum.adapt(nowMs - atMs);
   }
 
   /** @returns members served, 1 at least, so that a turn ends */
@@ -99,18 +111,29 @@ export class Scheduler {
       return 1;
     }
     const head = variant.feed.ring.next;
-    if (shard.cursor < head) this.#flush(variant, shard, nowMs, tick);
+    if (shard.cursor < head) {
+      variant.passItems = Math.max(variant.passItems, head - shard.cursor);
+      variant.passMembers += shard.members;
+      this.#flush(variant, shard, nowMs, tick);
+    }
     if (variant.passLeft > 0) this.#ready.add(variant);
-    else if (variant.shards.some((other) => other.cursor < head)) this.#want(variant, nowMs);
+    else this.#endPass(variant, head, nowMs);
     return Math.max(1, shard.members);
+  }
+
+  #endPass(variant: Variant, head: number, nowMs: number): void {
+    const workMs = variant.passMembers * this.#memberCost.ms;
+    variant.restUntilMs = nowMs + restAfterPassMs(workMs, variant.passItems, this.#options.restMaxMs);
+    if (variant.shards.some((other) => other.cursor < head)) this.#want(variant, nowMs);
   }
 
   #want(variant: Variant, nowMs: number): void {
     if (variant.passLeft > 0 || variant.waiting || variant.shards.length === 0) return;
     const { intervalMs } = variant;
     // A rate class may send at once when its last pass is long ago; a flush interval always lets a batch gather.
-    const dueAtMs = variant.options.rateHz === undefined ? nowMs + intervalMs : variant.passStartedAtMs + intervalMs;
-    if (intervalMs === 0 || dueAtMs <= nowMs) {
+    const intervalDueAtMs = variant.options.rateHz === undefined ? nowMs + intervalMs : variant.passStartedAtMs + intervalMs;
+    const dueAtMs = Math.max(intervalDueAtMs, variant.restUntilMs);
+    if (dueAtMs <= nowMs) {
       this.#startPass(variant, nowMs);
     } else {
       variant.waiting = true;
@@ -120,6 +143,8 @@ export class Scheduler {
 
   #startPass(variant: Variant, nowMs: number): void {
     variant.passStartedAtMs = nowMs;
+    variant.passItems = 0;
+    variant.passMembers = 0;
     variant.passLeft = variant.shards.length;
     if (variant.passLeft > 0) this.#ready.add(variant);
   }

@@ -26,6 +26,11 @@ export class Variant {
   /** Shards that this pass has still to visit. 0: no pass is under way. */
   passLeft = 0;
   passStartedAtMs = Number.NEGATIVE_INFINITY;
+  /** Most items that a shard was given in this pass, and members served in it. */
+  passItems = 0;
+  passMembers = 0;
+  /** No pass before this: the last one joined several items, and the next will join more. */
+  restUntilMs = Number.NEGATIVE_INFINITY;
   /** What the last flush made, for the shards at the same cursor behind it in the same turn. */
   made: { readonly from: number; readonly to: number; readonly frames: readonly Uint8Array[] } | undefined;
   /** Waits for its due time; neither in a pass nor idle. */
