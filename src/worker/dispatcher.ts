@@ -1,3 +1,4 @@
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
 import { FanoutItem } from '../fanout/item.ts';
@@ -5,7 +6,7 @@ import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { MessageError, parseClientMessage } from '../protocol/parse.ts';
-import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Connection } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
@@ -50,10 +51,6 @@ export class Dispatcher {
     const { limits } = this.#options.config;
     if (bytes.length > limits.messageBytesMax) return connection.end('messageTooBig');
     const waitMs = takeToken(connection, limits.messagesPerSecondMax, Date.now());
-    if (waitMs > 0) {
-      this.#refuse(connection, undefined, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
-      return;
-    }
     let message: ClientMessage;
     try {
       message = parseClientMessage(connection.codec, bytes);
@@ -64,15 +61,20 @@ export class Dispatcher {
       return connection.end('malformedMessage');
     }
     this.#options.metrics.messageIn(message.type);
+    const id = 'id' in message ? message.id : undefined;
+    // Parsed before it is refused, so that the client learns which command it was; a flood ends with errorsPerMinuteMax.
+    if (waitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
     try {
       await this.#dispatch(connection, message);
     } catch (error) {
-      this.#fail(connection, 'id' in message ? message.id : undefined, error as Error);
+      this.#fail(connection, id, error as Error);
     }
   }
 
   async #dispatch(connection: Connection, message: ClientMessage): Promise<void> {
     if (message.type === 'connect') {
+      if (connection.greeted) throw new ProtocolError('already_connected', 'connect comes first, and once');
+      connection.greeted = true;
       connection.authenticating = this.#connect(connection, message).finally(() => {
         connection.authenticating = undefined;
       });
@@ -83,7 +85,10 @@ export class Dispatcher {
     }
     if (connection.authenticating !== undefined) await connection.authenticating;
     if (connection.socket === undefined) return;
-    this.#assertReady(connection);
+    if (!this.#isReady(connection)) {
+      this.#refuse(connection, message.id, 'unauthorized', 'connect with a token first');
+      return connection.end('unauthorized');
+    }
     switch (message.type) {
       case 'subscribe':
         return this.#options.subscriber.subscribe(connection, message);
@@ -102,19 +107,14 @@ export class Dispatcher {
     }
   }
 
-  #assertReady(connection: Connection): void {
+  /** A command without a connect before it is an anonymous client's. */
+  #isReady(connection: Connection): boolean {
     connection.greeted = true;
-    if (connection.ready) return;
-    if (!this.#anonymousAllowed) {
-      connection.end('unauthorized');
-      throw new ProtocolError('unauthorized', 'connect with a token first');
-    }
-    connection.ready = true;
+    connection.ready ||= this.#anonymousAllowed;
+    return connection.ready;
   }
 
   async #connect(connection: Connection, message: ClientMessage<'connect'>): Promise<void> {
-    if (connection.greeted) throw new ProtocolError('already_connected', 'connect comes first, and once');
-    connection.greeted = true;
     if (message.token !== undefined) {
       try {
         connection.identity = await this.#options.authenticator.verify(message.token);
@@ -124,7 +124,7 @@ export class Dispatcher {
       }
       this.#options.onIdentity(connection);
     } else if (!connection.ready && !this.#anonymousAllowed) {
-      connection.sendError(message.id, 'unauthorized', 'a token is needed');
+      this.#refuse(connection, message.id, 'unauthorized', 'a token is needed');
       return connection.end('unauthorized');
     }
     connection.ready = true;
@@ -241,7 +241,7 @@ export class Dispatcher {
   }
 
   #namespace(topic: Topic): NamespaceOptions | undefined {
-    return this.#options.config.namespaces[topic.split('.', 1)[0] as string];
+    return namespaceOptions(this.#options.config, namespaceOf(topic));
   }
 
   #fail(connection: Connection, id: number | undefined, error: Error): void {

@@ -1,3 +1,4 @@
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
@@ -41,7 +42,7 @@ export class TopicTable {
   }
 
   namespace(topic: Topic): NamespaceOptions | undefined {
-    return this.#config.namespaces[namespaceOf(topic)];
+    return namespaceOptions(this.#config, namespaceOf(topic));
   }
 
   /** The topic's feed, opened if need be. Call {@link releaseIfUnused} when nobody joined it after all. @throws ProtocolError */

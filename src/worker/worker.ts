@@ -262,7 +262,7 @@ export class Worker {
     this.#laggards.check(nowMs);
     this.#memberships.merge(this.#topics.feeds());
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
-    for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.ready) connection.end('unauthorized');
+    for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.greeted) connection.end('unauthorized');
   }
 
   async #sendMetrics(requestId: number): Promise<void> {
