@@ -1,4 +1,5 @@
 import type { FanoutItem } from './item.ts';
+import type { BudgetedRing, RingBudget } from './ring-budget.ts';
 
 export interface RingBounds {
   readonly itemsMax: number;
@@ -9,8 +10,9 @@ export interface RingBounds {
  * A topic's recent items, oldest evicted first. An item's place is its sequence number, which counts items of this ring from 0 and, unlike an
  * offset, has no holes; so a shard's cursor is one number. Invariant: at least the newest item is kept, whatever its size.
  */
-export class Ring {
+export class Ring implements BudgetedRing {
   readonly #bounds: RingBounds;
+  readonly #budget: RingBudget;
   #slots: (FanoutItem | undefined)[] = new Array(16);
   #first = 0;
   #next = 0;
@@ -18,8 +20,10 @@ export class Ring {
   /** Offset that came before the oldest item still here: the position from which the ring can serve everything. */
   #baseOffset: number;
 
-  constructor(bounds: RingBounds, baseOffset: number) {
+  /** @param budget what it shares with the worker's other rings */
+  constructor(bounds: RingBounds, baseOffset: number, budget: RingBudget) {
     this.#bounds = bounds;
+    this.#budget = budget;
     this.#baseOffset = baseOffset;
   }
 
@@ -52,19 +56,19 @@ export class Ring {
     this.#next++;
     this.#bytes += item.bytes;
     while (this.#next - this.#first > 1 && (this.#next - this.#first > this.#bounds.itemsMax || this.#bytes > this.#bounds.bytesMax)) {
-      this.evictOldest();
+      this.#evict();
     }
+    this.#budget.added(this, item, this.#next - this.#first === 2 ? this.at(this.#first) : undefined);
   }
 
   /** @returns bytes freed; 0 when only the newest item is left */
   evictOldest(): number {
-    if (this.#next - this.#first <= 1) return 0;
-    const item = this.at(this.#first);
-    this.#slots[this.#first % this.#slots.length] = undefined;
-    this.#first++;
-    this.#baseOffset = item.offset;
-    this.#bytes -= item.bytes;
-    return item.bytes;
+    return this.#next - this.#first <= 1 ? 0 : this.#evict();
+  }
+
+  /** Lets all items go: for a ring that is not used any more. */
+  clear(): void {
+    while (this.#next > this.#first) this.#evict();
   }
 
   /** The item of a sequence in [first, next). */
@@ -92,6 +96,16 @@ export class Ring {
       else high = middle;
     }
     return low;
+  }
+
+  #evict(): number {
+    const item = this.at(this.#first);
+    this.#slots[this.#first % this.#slots.length] = undefined;
+    this.#first++;
+    this.#baseOffset = item.offset;
+    this.#bytes -= item.bytes;
+    this.#budget.removed(item);
+    return item.bytes;
   }
 
   #grow(): void {

@@ -3,6 +3,7 @@ import type { Topic } from '../protocol/topic.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
 import { LatestByKey } from './latest.ts';
 import { Ring, type RingBounds } from './ring.ts';
+import type { RingBudget } from './ring-budget.ts';
 import type { Position, Shard } from './shard.ts';
 import { Variant, type VariantOptions, variantName } from './variant.ts';
 
@@ -14,6 +15,8 @@ export interface TopicFeedOptions {
   readonly shardMembersMax: number;
   readonly keysMax: number;
   readonly ringBounds: RingBounds;
+  /** What all rings of the worker may hold together. */
+  readonly ringBudget: RingBudget;
 }
 
 /** What a topic is when it is opened, or after its history turned out not to be what it was. */
@@ -44,7 +47,7 @@ export class TopicFeed {
     this.topic = options.topic;
     this.namespace = options.namespace;
     this.#options = options;
-    this.ring = new Ring(options.ringBounds, state.offset);
+    this.ring = new Ring(options.ringBounds, state.offset, options.ringBudget);
     this.latest = new LatestByKey(options.keysMax);
     this.reset(state);
   }
@@ -65,12 +68,18 @@ export class TopicFeed {
   reset(state: FeedState): void {
     this.epoch = state.epoch;
     this.life++;
-    this.ring = new Ring(this.#options.ringBounds, state.offset);
+    this.ring.clear();
+    this.ring = new Ring(this.#options.ringBounds, state.offset, this.#options.ringBudget);
     this.latest = new LatestByKey(this.#options.keysMax);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants.values()) {
       for (const shard of variant.shards) shard.reset(0, state.offset);
     }
+  }
+
+  /** The feed is not used any more: what it holds of the worker's budget is given back. */
+  close(): void {
+    this.ring.clear();
   }
 
   push(source: ItemSource, prev: number): FanoutItem {

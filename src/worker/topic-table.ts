@@ -1,5 +1,6 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
+import { RingBudget } from '../fanout/ring-budget.ts';
 import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';
@@ -18,6 +19,7 @@ interface Waiter {
 export class TopicTable {
   readonly #config: Config;
   readonly #link: WorkerEnd;
+  readonly #ringBudget: RingBudget;
   readonly #feeds = new Map<Topic, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
   readonly #numberOf = new Map<Topic, number>();
@@ -26,6 +28,7 @@ export class TopicTable {
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
     this.#link = link;
+    this.#ringBudget = new RingBudget(config.fanout.workerRingBytesMax);
   }
 
   get size(): number {
@@ -71,6 +74,7 @@ export class TopicTable {
         shardMembersMax: fanout.shardMembersMax,
         keysMax: limits.keysPerTopicMax,
         ringBounds: { itemsMax: limits.ringItemsMax, bytesMax: limits.ringBytesMax },
+        ringBudget: this.#ringBudget,
       },
       message,
     );
@@ -98,6 +102,7 @@ export class TopicTable {
   releaseIfUnused(feed: TopicFeed): void {
     const { topic } = feed;
     if (!feed.isUnused || this.#feeds.get(topic) !== feed) return;
+    feed.close();
     this.#feeds.delete(topic);
     this.#byNumber.delete(this.#numberOf.get(topic) as number);
     this.#numberOf.delete(topic);

@@ -1,0 +1,69 @@
+import type { FanoutItem } from './item.ts';
+
+/** A ring, as the budget sees it. */
+export interface BudgetedRing {
+  /** @returns bytes freed; 0 when only the newest item is left, which stays whatever the bounds */
+  evictOldest(): number;
+}
+
+/**
+ * The bytes that all rings of a worker may hold together. Past them the worker's oldest item goes first, whichever topic it is of; only the last item of
+ * each ring stays, since a topic's state is kept anyway. Every step is O(1): items are linked in the order in which they came, so one that its own ring
+ * has evicted leaves no trace.
+ */
+export class RingBudget {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #oldest: FanoutItem | undefined;
+  #newest: FanoutItem | undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param before the item that the ring had as its only one, which may stay no longer */
+  added(ring: BudgetedRing, item: FanoutItem, before: FanoutItem | undefined): void {
+    if (before !== undefined && before.ring === undefined) this.#linkOldest(before, ring);
+    this.#linkNewest(item, ring);
+    this.#bytes += item.bytes;
+    while (this.#bytes > this.#bytesMax && this.#oldest !== undefined) {
+      const oldest = this.#oldest;
+      // The only one of its ring: it is not asked again before its ring has another.
+      if (oldest.ring?.evictOldest() === 0) this.#unlink(oldest);
+    }
+  }
+
+  removed(item: FanoutItem): void {
+    this.#bytes -= item.bytes;
+    if (item.ring !== undefined) this.#unlink(item);
+  }
+
+  #linkNewest(item: FanoutItem, ring: BudgetedRing): void {
+    item.ring = ring;
+    item.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = item;
+    else this.#newest.newer = item;
+    this.#newest = item;
+  }
+
+  #linkOldest(item: FanoutItem, ring: BudgetedRing): void {
+    item.ring = ring;
+    item.newer = this.#oldest;
+    if (this.#oldest === undefined) this.#newest = item;
+    else this.#oldest.older = item;
+    this.#oldest = item;
+  }
+
+  #unlink(item: FanoutItem): void {
+    const { older, newer } = item;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    item.ring = item.older = item.newer = undefined;
+  }
+}

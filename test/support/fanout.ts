@@ -1,0 +1,42 @@
+import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
+import { RingBudget } from '../../src/fanout/ring-budget.ts';
+import { TopicFeed, type TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
+import type { VariantOptions } from '../../src/fanout/variant.ts';
+import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
+import { type Key, parseTopic } from '../../src/protocol/topic.ts';
+import { namespaceOptions } from './namespace-options.ts';
+
+export const EPOCH = 'e1';
+
+export function source(offset: number, more: Partial<ItemSource> & { readonly value?: unknown } = {}): ItemSource {
+  const { value = `value ${offset}`, ...rest } = more;
+  return { offset, key: null, data: packMsgpack(value), publishedAtMs: 1000 + offset, ...rest };
+}
+
+export function item(offset: number, more: Parameters<typeof source>[1] & { readonly prev?: number } = {}): FanoutItem {
+  const { prev = offset - 1, ...rest } = more;
+  return new FanoutItem(source(offset, rest), prev);
+}
+
+export const key = (text: string) => text as Key;
+
+export const MSGPACK: VariantOptions = { encoding: 'msgpack', deflate: false, rateHz: undefined };
+export const JSON_VARIANT: VariantOptions = { encoding: 'json', deflate: false, rateHz: undefined };
+
+/** A feed at offset 0 with no items and bounds that no test meets by accident. */
+export function feed(more: Partial<Omit<TopicFeedOptions, 'topic'>> & { readonly topic?: string } = {}): TopicFeed {
+  const { topic = 'scores.a', ...rest } = more;
+  return new TopicFeed(
+    {
+      topic: parseTopic(topic),
+      namespace: namespaceOptions(),
+      nativePrefix: topic,
+      shardMembersMax: 4,
+      keysMax: 100,
+      ringBounds: { itemsMax: 1000, bytesMax: 1_000_000 },
+      ringBudget: new RingBudget(1_000_000_000),
+      ...rest,
+    },
+    { epoch: EPOCH, offset: 0, items: [] },
+  );
+}
