@@ -122,7 +122,6 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
   const { hubEnd, workerEnd } = createInProcessLink();
   let worker: Worker | undefined;
   const port = await new Promise<number>((resolve, reject) => {
-    const refuse = (message: string, code: string) => reject(Object.assign(new Error(message), { code }));
     workerEnd.onMessages((messages) => {
       const [first] = messages;
       if (first?.kind !== 'welcome') return worker?.receive(messages);
@@ -132,7 +131,7 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
     });
     hub.attach(hubEnd, 0, config.port, {
       onListening: resolve,
-      onListenFailed: (message) => refuse(message, 'listen_failed'),
+      onStartFailed: ({ code, message }) => reject(Object.assign(new Error(message), { code })),
       onDrained: () => undefined,
     });
   });

@@ -21,7 +21,7 @@ export interface HubOptions {
 /** What the supervisor learns from a worker. */
 export interface WorkerEvents {
   onListening(port: number): void;
-  onListenFailed(message: string): void;
+  onStartFailed(failure: { readonly code: string; readonly message: string }): void;
   onDrained(): void;
 }
 
@@ -84,13 +84,12 @@ export class Hub {
     switch (message.kind) {
       case 'listening':
         return events.onListening(message.port);
-      case 'listenFailed':
-        return events.onListenFailed(message.message);
+      case 'startFailed':
+        return events.onStartFailed(message);
       case 'drained':
         return events.onDrained();
       case 'open':
-        this.#topics.addInterest(message.topic, worker);
-        return this.metrics.topics.set(this.#topics.size);
+        return this.#topics.addInterest(message.topic, worker);
       case 'close':
         return this.#topics.removeInterest(message.topic, worker);
       case 'publish':

@@ -53,7 +53,7 @@ export class Supervisor {
   /**
    * @param count processes to run
    * @returns the port that all of them share
-   * @throws Error with code `listen_failed`
+   * @throws Error with code `listen_failed`, `uws_unavailable`, `worker_failed`
    */
   async start(count: number): Promise<number> {
     // The first one settles the port (0 means any), the others join it.
@@ -86,7 +86,7 @@ export class Supervisor {
         this.#stopping = true;
         clearInterval(this.#queueCheck);
         worker.child?.kill('SIGKILL');
-        reject(Object.assign(new Error(result.message), { code: 'listen_failed' }));
+        reject(result);
       });
     });
   }
@@ -108,9 +108,9 @@ export class Supervisor {
         this.#logger.info({ worker: worker.index, pid: child.pid, port }, 'worker listening');
         onStarted(port);
       },
-      onListenFailed: (message) => {
-        this.#logger.error({ worker: worker.index, port: this.#port }, message);
-        onStarted(new Error(message));
+      onStartFailed: ({ code, message }) => {
+        this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
+        onStarted(Object.assign(new Error(message), { code }));
       },
       // A worker lives as long as its link.
       onDrained: () => link.close(),
@@ -119,7 +119,7 @@ export class Supervisor {
     child.once('exit', (code, signal) => {
       link.close();
       worker.child = undefined;
-      onStarted(new Error(`worker ended at its start (${signal ?? code})`));
+      onStarted(Object.assign(new Error(`worker ended at its start (${signal ?? code})`), { code: 'worker_failed' }));
       this.#ended(worker, code, signal);
     });
   }

@@ -64,6 +64,7 @@ export class TopicRegistry {
     const topic = new HubTopic(name, this.#nextNumber++, namespace.durable, this.#config.limits.keysPerTopicMax);
     topic.addWorker(worker);
     this.#topics.set(name, topic);
+    this.#metrics.topics.set(this.#topics.size);
     if (namespace.durable) void this.#openDurable(topic);
     else this.#openEphemeral(topic);
   }
@@ -196,6 +197,7 @@ export class TopicRegistry {
     this.#lingers.delete(name);
     if (this.#topics.get(name) !== topic || topic.workerCount > 0) return;
     this.#topics.delete(name);
+    this.#metrics.topics.set(this.#topics.size);
     this.#listeners.get(name)?.stop();
     this.#listeners.delete(name);
     if (!topic.durable) return;

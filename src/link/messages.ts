@@ -61,7 +61,7 @@ export type ToWorker =
 
 export type ToHub =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'listenFailed'; readonly message: string }
+  | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
   | { readonly kind: 'open'; readonly topic: Topic }
   | { readonly kind: 'close'; readonly topic: Topic }
   | {

@@ -13,7 +13,7 @@ const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) 
 export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessage {
   const value = codec.decode(bytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ProtocolError('bad_message', 'a message is a map with a `type`');
+    throw new MessageError('bad_message', 'a message is a map with a `type`', undefined);
   }
   const { type, id } = value as { type?: unknown; id?: unknown };
   const messageId = Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;

@@ -15,8 +15,8 @@ link.onMessages((messages) => {
   if (worker === undefined && first?.kind === 'welcome') {
     const logger = createLogger({ ...first.config.log, bindings: { nodeId: first.nodeId, worker: first.workerIndex } });
     worker = Worker.create(first, link, logger);
-    worker.catch((error: Error) => {
-      link.send({ kind: 'listenFailed', message: error.message });
+    worker.catch((error: Error & { code?: string }) => {
+      link.send({ kind: 'startFailed', code: error.code ?? 'worker_failed', message: error.message });
       setImmediate(() => process.exit(1));
     });
   }

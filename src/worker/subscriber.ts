@@ -50,7 +50,10 @@ export class Subscriber {
     this.#hub = hub;
   }
 
-  /** @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `too_many_topics`, `busy`, `unavailable` */
+  /**
+   * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `too_many_topics`, `busy`, `unavailable`,
+   * `not_subscribed` (the client has changed its mind meanwhile)
+   */
   async subscribe(connection: Connection, message: Subscribe): Promise<void> {
     const topic = parseTopic(message.topic);
     this.#assertMay(connection, topic);
@@ -68,6 +71,7 @@ export class Subscriber {
       feed = this.#topics.get(topic) ?? (await this.#topics.open(topic));
       const missed = await this.#missed(feed, message);
       if (stillWanted()) this.#join(connection, feed, message, missed);
+      else throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
     } catch (error) {
       if (stillWanted()) connection.subscriptions.delete(topic);
       throw error;

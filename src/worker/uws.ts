@@ -46,11 +46,7 @@ export async function loadUws(candidates: readonly string[] = CANDIDATES): Promi
         exclusivePort: uws.LIBUS_LISTEN_EXCLUSIVE_PORT,
       };
     } catch (error) {
-      failures.push(
-        `  ${source}: ${String((error as Error).message)
-          .split('\n')
-          .at(-1)}`,
-      );
+      failures.push(`  ${source}: ${reasonOf(error as NodeJS.ErrnoException)}`);
     }
   }
   throw new UwsUnavailableError(
@@ -74,4 +70,12 @@ async function loadBuild(source: string): Promise<any> {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
     return import(source);
   }
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const missing = error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND';
+  // A package that is there may still miss its binary for this Node: then the missing thing is a file.
+  if (missing && !/\.node'/.test(error.message)) return 'not installed';
+  const lines = error.message.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('- '));
+  return lines.find((line) => line.includes('GLIBC')) ?? (missing ? 'has no binary for this Node' : (lines.at(-1) ?? 'failed'));
 }

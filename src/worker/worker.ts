@@ -138,7 +138,7 @@ export class Worker {
     const { host, heartbeat } = this.#config;
     this.#app.listen(host, port, (socket) => {
       if (socket === false) {
-        this.#link.send({ kind: 'listenFailed', message: `cannot listen on ${host}:${port}` });
+        this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
         return;
       }
       this.#listenSocket = socket;

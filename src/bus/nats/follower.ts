@@ -12,8 +12,9 @@ import { OrderedConsumer } from './ordered-consumer.ts';
 import type { PublicationReader } from './publication-reader.ts';
 import type { Streams } from './streams.ts';
 
-/** A request of a follower is given up after so long and made again, then after twice as long: a leader change swallows some. */
+/** A request of a follower is given up after so long and made again, and twice as long after every third: a leader change swallows some. */
 const FIRST_TIMEOUT_MS = 1000;
+const ATTEMPTS_PER_TIMEOUT = 3;
 /** A server that has just started, or a new leader, may not know all yet: what it denies must be denied so often, a second apart. */
 const DENIALS_MIN = 3;
 const DENIAL_PAUSE_MS = 1000;
@@ -101,7 +102,7 @@ export class NatsFollower implements Follower {
   async #follow(attempt: number): Promise<{ reason: string; wasLive: boolean }> {
     const { connection, streams } = this.#context;
     const { stream, created } = this.#options;
-    const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(attempt, 8));
+    const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(Math.floor(attempt / ATTEMPTS_PER_TIMEOUT), 8));
     const info = await connection.request(() => jsm.streams.info(stream));
     if (info.created !== created) return this.#break('log_gone', 'it was made anew');
     const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());

@@ -11,6 +11,9 @@ import { headersOf } from './headers.ts';
 import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
 import { dedupeWindowMsOf } from './stream-config.ts';
 
+/** An attempt is given up after so long, the next after twice as long: what went to a leader that has just died is never answered. */
+const FIRST_TIMEOUT_MS = 2000;
+
 export interface PublisherOptions {
   readonly requestTimeoutMs: number;
   readonly publishBudgetMs: number;
@@ -46,7 +49,8 @@ export class Publisher {
     const messageId = request.messageId ?? nuid.next();
     for (let state = FIRST_ATTEMPT; ; this.#counters.publishRetries++) {
       const leftMs = budgetMs - (performance.now() - startMs);
-      const result = await this.#attempt(request, messageId, stream, namespace, leftMs).catch((error: Error) => error);
+      const timeoutMs = Math.min(leftMs, FIRST_TIMEOUT_MS * 2 ** Math.min(state.attempts - 1, 8), this.#options.requestTimeoutMs);
+      const result = await this.#attempt(request, messageId, stream, namespace, timeoutMs).catch((error: Error) => error);
       if (!(result instanceof Error)) return result;
       if (this.#abort.signal.aborted) throw closed(result);
       const elapsedMs = performance.now() - startMs;
@@ -59,13 +63,13 @@ export class Publisher {
     }
   }
 
-  #attempt(request: PublishRequest, messageId: string, stream: string, namespace: NamespaceOptions, leftMs: number): Promise<PubAck> {
+  #attempt(request: PublishRequest, messageId: string, stream: string, namespace: NamespaceOptions, timeoutMs: number): Promise<PubAck> {
     const headers = headersOf(request, namespace);
     return this.#connection.request(() =>
       this.#js.publish(subjectOf(request.topic, request.key), request.payload, {
         msgID: messageId,
         expect: { streamName: stream },
-        timeout: Math.max(Math.min(this.#options.requestTimeoutMs, leftMs), 1),
+        timeout: Math.max(timeoutMs, 1),
         ...(headers !== undefined && { headers }),
       }),
     );

@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import type { Config } from '../config/schema.ts';
+import { CliError } from './errors.ts';
+import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
+import { print } from './output.ts';
+
+interface HealthOptions extends ConfigOptions {
+  readonly ready?: true;
+}
+
+const ANSWER_TIMEOUT_MS = 3000;
+const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
+
+export function healthCommand(): Command {
+  const command = new Command('health')
+    .description('ask the node on this machine whether it is alive: exit code 0 or 1, for a container’s health check')
+    .option('--ready', 'ask whether it takes clients instead');
+  return addConfigOptions(command)
+    .action(runHealth)
+    .addHelpText(
+      'after',
+      `
+Asks at admin.host and admin.port of its own configuration, so give it the same file, variables and --set as the node.
+
+Examples:
+  $ stentor health
+  $ stentor health --ready --set admin.port=9191`,
+    );
+}
+
+async function runHealth(options: HealthOptions): Promise<void> {
+  const { config } = await loadFromOptions(options);
+  const url = `${adminOrigin(config.admin)}/health/${options.ready ? 'ready' : 'live'}`;
+  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) }).catch((cause: Error) => {
+    const reason = cause.cause instanceof Error ? cause.cause.message : cause.message;
+    throw new CliError('unhealthy', `no answer from ${url}: ${reason}`, 1, { cause });
+  });
+  const text = (await answer.text()).trim();
+  if (!answer.ok) throw new CliError('unhealthy', text);
+  print(text);
+}
+
+/** Where the admin listener of this machine's node is: one that listens on every address does so on loopback too. */
+export function adminOrigin({ host, port }: Config['admin']): string {
+  const reachable = ANY_ADDRESS.has(host) ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,149 @@
+import { reconnectAdvice } from '../protocol/close-codes.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import { type BackoffOptions, backoffDelayMs } from './backoff.ts';
+import { type ConnectionState, NORMAL_CLOSURE, type Reason } from './state.ts';
+
+/** What the shell does next. */
+export type NextStep =
+  | { readonly kind: 'dial'; readonly url: string }
+  /** Call {@link ConnectionMachine.due} then. */
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'rest' };
+
+export interface MachineOptions {
+  readonly urls: readonly string[];
+  readonly backoff: BackoffOptions;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+const REST: NextStep = { kind: 'rest' };
+
+/** Decides when to connect where. No sockets, no timers: it is told what happened and when, and answers what to do next. */
+export class ConnectionMachine {
+  readonly #options: MachineOptions;
+  #state: ConnectionState = { status: 'disconnected', reason: { code: NORMAL_CLOSURE, text: 'not started' } };
+  #url = 0;
+  #attempt = 0;
+  #wasConnected = false;
+  #connectedAtMs: number | undefined;
+  /** A wake-up does not come before this: the server named the time. */
+  #notBeforeMs = 0;
+  #retryAfterMs = 0;
+  #closing: ServerMessage<'closing'> | undefined;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  start(): NextStep {
+    if (this.#state.status !== 'disconnected') return REST;
+    this.#attempt = 0;
+    this.#wasConnected = false;
+    this.#retryAfterMs = 0;
+    return this.#dial(undefined);
+  }
+
+  connected({ connectionId, nodeId, user }: Pick<ServerMessage<'connected'>, 'connectionId' | 'nodeId' | 'user'>, nowMs: number): void {
+    this.#wasConnected = true;
+    this.#connectedAtMs = nowMs;
+    this.#retryAfterMs = 0;
+    this.#state = { status: 'connected', url: this.#currentUrl, connectionId, nodeId, user };
+  }
+
+  /** The server announced a close, and the window to come back in. */
+  closing(message: ServerMessage<'closing'>): void {
+    this.#closing = message;
+  }
+
+  /** The server asked to be left alone for so long, should the connection end now. */
+  retryAfter(ms: number): void {
+    this.#retryAfterMs = ms;
+  }
+
+  /** The connection, or the attempt at one, has ended. */
+  lost(reason: Reason, nowMs: number): NextStep {
+    if (this.#state.status === 'disconnected') return REST;
+    const closing = this.#closing;
+    this.#closing = undefined;
+    // A proxy may cut before the announced close frame has come.
+    const code = closing !== undefined && (reason.code < 4000 || reason.code >= 4300) ? closing.code : reason.code;
+    const advice = reconnectAdvice(code);
+    if (advice === 'never') return this.stop(reason);
+
+    const connectedAtMs = this.#connectedAtMs;
+    this.#connectedAtMs = undefined;
+    if (connectedAtMs !== undefined && nowMs - connectedAtMs >= this.#options.backoff.stableAfterMs) this.#attempt = 0;
+    // A good node that was cut is the likeliest to have our history at hand; one that failed, or is leaving, is not.
+    if (connectedAtMs === undefined || closing !== undefined) this.#url++;
+
+    const delayMs = this.#delayMs(advice === 'now', closing);
+    this.#attempt++;
+    const named = Math.max(this.#retryAfterMs, closing === undefined ? 0 : delayMs);
+    this.#retryAfterMs = 0;
+    const untilMs = nowMs + Math.max(delayMs, named);
+    this.#notBeforeMs = nowMs + named;
+    this.#pending(reason, untilMs);
+    return { kind: 'wait', untilMs };
+  }
+
+  /** The time to try again has come. */
+  due(): NextStep {
+    const state = this.#state;
+    if (!isPending(state) || state.nextAttemptAtMs === undefined) return REST;
+    return this.#dial(state.reason);
+  }
+
+  /** The network is back, or somebody looks at the page: no need to sit out the backoff, only what the server asked for. */
+  wake(nowMs: number): NextStep {
+    const state = this.#state;
+    if (!isPending(state) || state.nextAttemptAtMs === undefined) return REST;
+    if (this.#notBeforeMs <= nowMs) return this.#dial(state.reason);
+    if (this.#notBeforeMs >= state.nextAttemptAtMs) return REST;
+    this.#pending(state.reason, this.#notBeforeMs);
+    return { kind: 'wait', untilMs: this.#notBeforeMs };
+  }
+
+  /** Nothing more is tried. */
+  stop(reason: Reason): NextStep {
+    this.#closing = undefined;
+    this.#connectedAtMs = undefined;
+    this.#state = { status: 'disconnected', reason };
+    return REST;
+  }
+
+  get #currentUrl(): string {
+    const { urls } = this.#options;
+    return urls[this.#url % urls.length] as string;
+  }
+
+  #dial(reason: Reason | undefined): NextStep {
+    this.#pending(reason, undefined);
+    return { kind: 'dial', url: this.#currentUrl };
+  }
+
+  #pending(reason: Reason | undefined, nextAttemptAtMs: number | undefined): void {
+    const status = this.#wasConnected ? 'reconnecting' : 'connecting';
+    this.#state = { status, url: this.#currentUrl, attempt: this.#attempt, reason, nextAttemptAtMs };
+  }
+
+  #delayMs(now: boolean, closing: ServerMessage<'closing'> | undefined): number {
+    const { urls, backoff, random } = this.#options;
+    if (closing !== undefined) {
+      const { min, max } = closing.reconnectAfterMs;
+      return min + random() * Math.max(0, max - min);
+    }
+    // At once, but not in a loop: a second such close in a row waits.
+    if (now && this.#attempt === 0) return 0;
+    // A round through all URLs counts as one attempt.
+    return backoffDelayMs(Math.floor(this.#attempt / urls.length), backoff, random());
+  }
+}
+
+function isPending(state: ConnectionState): state is Extract<ConnectionState, { status: 'connecting' | 'reconnecting' }> {
+  return state.status === 'connecting' || state.status === 'reconnecting';
+}
