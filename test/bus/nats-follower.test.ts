@@ -9,6 +9,7 @@ import { freePort } from '../support/free-port.ts';
 import { natsServerBinaries } from '../support/nats-binary.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { Inbox } from '../support/publications.ts';
+import { connectedBecomes } from './connected.ts';
 import { busConfig } from './nats-config.ts';
 
 const TOPIC = parseTopic('scores.match');
@@ -54,17 +55,6 @@ function feed(bus: Bus): { readonly end: () => Promise<number[]>; readonly count
       return offsets;
     },
   };
-}
-
-function connectedBecomes(bus: Bus, wanted: boolean): Promise<void> {
-  if (bus.connected === wanted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = bus.onConnectedChange((connected) => {
-      if (connected !== wanted) return;
-      stop();
-      resolve();
-    });
-  });
 }
 
 for (const binary of natsServerBinaries()) {

@@ -5,6 +5,7 @@ import { createBus } from '../../src/bus/create-bus.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { Inbox, textOf } from '../support/publications.ts';
+import { connectedBecomes } from './connected.ts';
 import { busConfig } from './nats-config.ts';
 
 const TOPIC = parseTopic('scores.match');
@@ -44,9 +45,7 @@ describe('publishing through NATS', () => {
       const bus = await start({}, own.url);
       own.signal('SIGSTOP');
       const publishes = Promise.all(Array.from({ length: 50 }, (_, i) => publish(bus, String(i))));
-      await new Promise<void>((resolve) => {
-        bus.onConnectedChange((connected) => connected || resolve());
-      });
+      await connectedBecomes(bus, false);
       own.signal('SIGCONT');
       await own.kill9();
       await own.restart();
@@ -78,9 +77,7 @@ describe('publishing through NATS', () => {
     try {
       const bus = await start({ 'nats.publishBudgetMs': 300 }, own.url);
       await own.kill9();
-      await new Promise<void>((resolve) => {
-        bus.onConnectedChange((connected) => connected || resolve());
-      });
+      await connectedBecomes(bus, false);
       await expect(publish(bus, 'x', LIVE)).rejects.toMatchObject({ code: 'bus_unreachable' });
       await expect(publish(bus, 'x')).rejects.toMatchObject({ code: 'bus_unreachable' });
       await expect(bus.log('scores').state()).rejects.toMatchObject({ code: 'bus_unreachable' });

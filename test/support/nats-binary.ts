@@ -21,9 +21,11 @@ export function natsServerBinary(): string {
   return onPath() ?? cached() ?? byGo() ?? byApt() ?? missing();
 }
 
-/** Every server at hand, newest first or not: what must run on old and new ones is tried on all. */
+/** One server of every version at hand: what must run on old and new ones is tried on all. */
 export function natsServerBinaries(): string[] {
-  return [...new Set([natsServerBinary(), onPath(), cached()].filter((path) => path !== undefined))];
+  const found = [natsServerBinary(), onPath(), cached()].filter((path) => path !== undefined);
+  const byVersion = new Map(found.map((path) => [execFileSync(path, ['--version'], { encoding: 'utf8' }), path]));
+  return [...byVersion.values()];
 }
 
 function onPath(): string | undefined {
@@ -54,6 +56,8 @@ function byApt(): string | undefined {
   if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return undefined;
   console.log('getting nats-server by apt-get install, once');
   try {
+    // A fresh machine has no package lists yet.
+    execFileSync('apt-get', ['update'], { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS });
     execFileSync('apt-get', ['install', '-y', BINARY], { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS });
   } catch {
     return undefined;

@@ -12,6 +12,7 @@ import {
   type PublishAck,
   type PublishRequest,
 } from '../bus.ts';
+import { checkKey } from '../check-key.ts';
 import { deliver } from '../deliver.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -92,11 +93,12 @@ export class MemoryBus implements Bus {
     };
   }
 
-  publish(request: PublishRequest): Promise<PublishAck> {
+  async publish(request: PublishRequest): Promise<PublishAck> {
     const namespace = namespaceOf(request.topic);
     const options = namespaceOptions(this.#config, namespace);
-    if (options === undefined) return Promise.reject(new BusError('unknown_namespace', `${namespace} is no configured namespace`));
-    if (!this.#running) return Promise.reject(busClosed());
+    if (!this.#running) throw busClosed();
+    if (options === undefined) throw new BusError('unknown_namespace', `${namespace} is no configured namespace`);
+    checkKey(request, options);
     return new Promise((resolve, reject) => {
       this.#pending.push({ request, options, resolve, reject });
       this.#scheduleDelivery();

@@ -12,6 +12,7 @@ import {
   type PublishAck,
   type PublishRequest,
 } from '../bus.ts';
+import { checkKey } from '../check-key.ts';
 import { deliver } from '../deliver.ts';
 import { rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import { connectionOptions, describeServers } from './connect-options.ts';
@@ -113,6 +114,7 @@ export class NatsBus implements Bus {
   async publish(request: PublishRequest): Promise<PublishAck> {
     const { connection, publisher, logs } = this.#running();
     const namespace = this.#namespace(request.topic);
+    checkKey(request, namespace);
     const log = logs.get(namespaceOf(request.topic));
     if (log !== undefined) {
       const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);

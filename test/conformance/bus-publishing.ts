@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { messageId } from '../../src/bus/message-id.ts';
+import { parseKey } from '../../src/protocol/topic.ts';
+import { Inbox, textOf } from '../support/publications.ts';
+import { type BusStage, topicOf } from './bus-stage.ts';
+
+export function describePublishing(stage: BusStage): void {
+  describe('durable publishing', () => {
+    it('acknowledges with the epoch and a rising offset, across the topics of a namespace', async () => {
+      await stage.start();
+      const first = await stage.publish(topicOf(stage.plain, 'a'), '1');
+      const second = await stage.publish(topicOf(stage.plain, 'b'), '2');
+      const { epoch, lastOffset } = await stage.bus.log(stage.plain).state();
+      expect(first.offset).toBeGreaterThan(0);
+      expect(second).toEqual({ epoch, offset: lastOffset, duplicate: false });
+      expect(second.offset).toBeGreaterThan(first.offset);
+      expect(epoch).not.toBe('');
+    });
+
+    it('stores the same message id once, and answers with the first one’s offset', async () => {
+      await stage.start();
+      const to = topicOf(stage.plain, 'a');
+      const id = messageId(to, 'ana', 'order-7');
+      const first = await stage.publish(to, 'once', { messageId: id });
+      const again = await stage.publish(to, 'once', { messageId: id });
+      expect(again).toEqual({ ...first, duplicate: true });
+      expect((await stage.bus.log(stage.plain).state()).lastOffset).toBe(first.offset);
+    });
+
+    it('stores the same key of the same user on another topic, and of another user', async () => {
+      await stage.start();
+      const acks = await Promise.all([
+        stage.publish(topicOf(stage.plain, 'a'), '1', { messageId: messageId(topicOf(stage.plain, 'a'), 'ana', 'k') }),
+        stage.publish(topicOf(stage.plain, 'b'), '2', { messageId: messageId(topicOf(stage.plain, 'b'), 'ana', 'k') }),
+        stage.publish(topicOf(stage.plain, 'a'), '3', { messageId: messageId(topicOf(stage.plain, 'a'), 'bob', 'k') }),
+      ]);
+      expect(acks.map(({ duplicate }) => duplicate)).toEqual([false, false, false]);
+    });
+
+    it('stores an id once when it is published many times at once', async () => {
+      await stage.start();
+      const to = topicOf(stage.plain, 'a');
+      const acks = await Promise.all(Array.from({ length: 50 }, () => stage.publish(to, 'x', { messageId: 'same' })));
+      expect(new Set(acks.map(({ offset }) => offset)).size).toBe(1);
+      expect(acks.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+    });
+
+    it('refuses a namespace that is not configured', async () => {
+      await stage.start();
+      await expect(stage.publish(topicOf('nowhere', 'a'), '1')).rejects.toMatchObject({ code: 'unknown_namespace' });
+      expect(() => stage.bus.log('nowhere')).toThrowError(expect.objectContaining({ code: 'unknown_namespace' }));
+      expect(() => stage.bus.log(stage.ephemeral)).toThrowError(expect.objectContaining({ code: 'unknown_namespace' }));
+    });
+
+    it('refuses a keyed topic’s publication without a key, and another one’s with a key', async () => {
+      await stage.start();
+      await expect(stage.publish(topicOf(stage.keyed, 'a'), '1')).rejects.toMatchObject({ code: 'publish_refused' });
+      await expect(stage.publishKey(topicOf(stage.plain, 'a'), 'k', '1')).rejects.toMatchObject({ code: 'publish_refused' });
+      await expect(stage.publish(topicOf(stage.ephemeralKeyed, 'a'), '1')).rejects.toMatchObject({ code: 'publish_refused' });
+    });
+
+    it('carries a publication whole: key, payload bytes, kind, origin and time', async () => {
+      await stage.start();
+      const to = topicOf(stage.keyed, 'nasdaq');
+      const payload = Uint8Array.from({ length: 256 }, (_, i) => i);
+      const origin = { user: 'ana\r\nX: ☃ %41', connectionId: 'node-1/7' };
+      const { offset } = await stage.publish(to, '', { key: parseKey('AAPL'), payload, payloadKind: 'bytes', origin });
+      const inbox = new Inbox();
+      await stage.bus.log(stage.keyed).follow(0, inbox.receive, inbox.fail);
+      await inbox.count(1);
+      const log = stage.bus.log(stage.keyed);
+      const { publications } = await log.read(to, { after: 0, limit: 10 });
+      for (const found of [inbox.publications, publications, await log.readLast(to, 1), await log.snapshot(to)]) {
+        expect(found).toHaveLength(1);
+        expect(found[0]).toMatchObject({ topic: to, key: 'AAPL', offset, payloadKind: 'bytes', origin });
+        expect(Buffer.from(found[0]!.payload).equals(payload)).toBe(true);
+        expect(found[0]!.publishedAtMs).toBeCloseTo(inbox.publications[0]!.publishedAtMs, 1);
+      }
+    });
+
+    it('carries an empty payload, which removes a key', async () => {
+      await stage.start();
+      await stage.publishKey(topicOf(stage.keyed, 'a'), 'k', '');
+      expect((await stage.bus.log(stage.keyed).snapshot(topicOf(stage.keyed, 'a'))).map(textOf)).toEqual(['']);
+    });
+  });
+}

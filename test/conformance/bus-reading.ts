@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { textOf } from '../support/publications.ts';
+import { type BusStage, topicOf } from './bus-stage.ts';
+
+export function describeReading(stage: BusStage): void {
+  describe('reading', () => {
+    it('knows a topic’s last offset, and no other topic’s', async () => {
+      await stage.start();
+      const log = stage.bus.log(stage.plain);
+      expect(await log.lastOffset(topicOf(stage.plain, 'a'))).toBe(0);
+      const a = await stage.publish(topicOf(stage.plain, 'a'), '1');
+      const ab = await stage.publish(topicOf(stage.plain, 'a', 'b'), '2');
+      expect(await log.lastOffset(topicOf(stage.plain, 'a'))).toBe(a.offset);
+      expect(await log.lastOffset(topicOf(stage.plain, 'a', 'b'))).toBe(ab.offset);
+      expect(await log.lastOffset(topicOf(stage.plain))).toBe(0);
+    });
+
+    it('knows the last offset of a keyed topic over all its keys', async () => {
+      await stage.start();
+      await stage.publishKey(topicOf(stage.keyed, 'a'), 'k1', '1');
+      const { offset } = await stage.publishKey(topicOf(stage.keyed, 'a'), 'k2', '2');
+      await stage.publishKey(topicOf(stage.keyed, 'a', 'k2'), 'k3', 'of another topic');
+      await stage.publishKey(topicOf(stage.keyed), 'a', 'and another');
+      expect(await stage.bus.log(stage.keyed).lastOffset(topicOf(stage.keyed, 'a'))).toBe(offset);
+      expect((await stage.bus.log(stage.keyed).snapshot(topicOf(stage.keyed, 'a'))).map(textOf)).toEqual(['1', '2']);
+    });
+
+    it('reads a range of one topic, oldest first', async () => {
+      await stage.start();
+      const offsets: number[] = [];
+      for (let i = 0; i < 10; i++) {
+        offsets.push((await stage.publish(topicOf(stage.plain, 'a'), `a${i}`)).offset);
+        await stage.publish(topicOf(stage.plain, 'b'), `b${i}`);
+      }
+      const log = stage.bus.log(stage.plain);
+      const read = async (after: number, upTo: number | undefined, limit: number) => {
+        const range = upTo === undefined ? { after, limit } : { after, upTo, limit };
+        const { publications, anchored, more } = await log.read(topicOf(stage.plain, 'a'), range);
+        return { texts: publications.map(textOf), anchored, more };
+      };
+      expect(await read(offsets[6]!, undefined, 100)).toEqual({ texts: ['a7', 'a8', 'a9'], anchored: true, more: false });
+      expect(await read(offsets[6]!, offsets[8]!, 100)).toEqual({ texts: ['a7', 'a8'], anchored: true, more: false });
+      // Up to an offset that is another topic's.
+      expect(await read(offsets[6]!, offsets[8]! - 1, 100)).toEqual({ texts: ['a7'], anchored: true, more: false });
+      expect(await read(offsets[2]!, undefined, 3)).toEqual({ texts: ['a3', 'a4', 'a5'], anchored: true, more: true });
+      expect(await read(offsets[2]!, offsets[5]!, 3)).toEqual({ texts: ['a3', 'a4', 'a5'], anchored: true, more: false });
+      expect(await read(offsets[9]!, undefined, 3)).toEqual({ texts: [], anchored: true, more: false });
+      expect(await read(offsets[9]! + 1, undefined, 3)).toMatchObject({ texts: [], more: false });
+      expect(await read(offsets[4]!, offsets[4]!, 3)).toEqual({ texts: [], anchored: true, more: false });
+      expect(await read(0, undefined, 100)).toMatchObject({ texts: Array.from({ length: 10 }, (_, i) => `a${i}`), anchored: true });
+    });
+
+    it('reads a topic that has nothing', async () => {
+      await stage.start();
+      expect(await stage.bus.log(stage.plain).read(topicOf(stage.plain, 'a'), { after: 0, limit: 10 })).toEqual({
+        publications: [],
+        anchored: true,
+        more: false,
+      });
+      expect(await stage.bus.log(stage.plain).readLast(topicOf(stage.plain, 'a'), 10)).toEqual([]);
+      expect(await stage.bus.log(stage.plain).snapshot(topicOf(stage.plain, 'a'))).toEqual([]);
+    });
+
+    it('says that a range is anchored only while nothing after its start has been removed', async () => {
+      await stage.start({ maxCount: 5 });
+      const to = topicOf(stage.plain, 'a');
+      // Another topic's first publication stays for ever, so the log's first offset tells nothing about this topic.
+      await stage.publish(topicOf(stage.plain, 'other'), 'stays');
+      const offsets = await stage.publishMany(to, 12);
+      const read = (after: number) => stage.bus.log(stage.plain).read(to, { after, limit: 100 });
+      // 7 to 11 are left.
+      for (const [index, anchored] of [
+        [11, true],
+        [9, true],
+        [7, true],
+        [5, false],
+        [0, false],
+      ] as const) {
+        const result = await read(offsets[index]!);
+        expect({ index, anchored: result.anchored }).toEqual({ index, anchored });
+      }
+      expect((await read(0)).anchored).toBe(false);
+      expect((await read(0)).publications.map(textOf)).toEqual(['7', '8', '9', '10', '11']);
+    });
+
+    it('does not call a range of a keyed topic anchored when publications of a key have been removed', async () => {
+      await stage.start({ maxCount: 2 });
+      const to = topicOf(stage.keyed, 'a');
+      const { offset } = await stage.publishKey(to, 'quiet', 'q');
+      for (let i = 0; i < 5; i++) await stage.publishKey(to, 'busy', String(i));
+      const { publications, anchored } = await stage.bus.log(stage.keyed).read(to, { after: offset, limit: 100 });
+      expect(publications.map(textOf)).toEqual(['3', '4']);
+      expect(anchored).toBe(false);
+    });
+
+    it('reads the last publications of a topic, however thinly it is spread', async () => {
+      await stage.start();
+      const log = stage.bus.log(stage.plain);
+      for (let i = 0; i < 30; i++) {
+        await stage.publish(topicOf(stage.plain, 'rare'), `r${i}`);
+        await stage.publishMany(topicOf(stage.plain, 'busy'), i < 15 ? 3 : 60, `${i}-`);
+      }
+      const rare = async (count: number) => (await log.readLast(topicOf(stage.plain, 'rare'), count)).map(textOf);
+      expect(await rare(1)).toEqual(['r29']);
+      expect(await rare(4)).toEqual(['r26', 'r27', 'r28', 'r29']);
+      expect(await rare(1000)).toEqual(Array.from({ length: 30 }, (_, i) => `r${i}`));
+      expect((await log.readLast(topicOf(stage.plain, 'busy'), 5)).map(textOf)).toEqual(['29-55', '29-56', '29-57', '29-58', '29-59']);
+    });
+
+    it('takes a snapshot: the latest publication of every key, oldest first, above an offset', async () => {
+      await stage.start();
+      const to = topicOf(stage.keyed, 'nasdaq');
+      await stage.publishKey(to, 'AAPL', 'a1');
+      await stage.publishKey(to, 'MSFT', 'm1');
+      const { offset } = await stage.publishKey(to, 'AAPL', 'a2');
+      await stage.publishKey(to, 'TSLA', 't1');
+      await stage.publishKey(topicOf(stage.keyed, 'nyse'), 'IBM', 'i1');
+      const log = stage.bus.log(stage.keyed);
+      const snapshot = await log.snapshot(to);
+      expect(snapshot.map(textOf)).toEqual(['m1', 'a2', 't1']);
+      expect(snapshot.map(({ key }) => key)).toEqual(['MSFT', 'AAPL', 'TSLA']);
+      expect((await log.snapshot(to, offset - 1)).map(textOf)).toEqual(['a2', 't1']);
+      expect((await log.snapshot(to, offset)).map(textOf)).toEqual(['t1']);
+    });
+
+    it('takes a snapshot of a topic without keys: its last publication', async () => {
+      await stage.start();
+      const offsets = await stage.publishMany(topicOf(stage.plain, 'a'), 3);
+      const log = stage.bus.log(stage.plain);
+      expect((await log.snapshot(topicOf(stage.plain, 'a'))).map(textOf)).toEqual(['2']);
+      expect(await log.snapshot(topicOf(stage.plain, 'a'), offsets[2]!)).toEqual([]);
+    });
+
+    it('takes a snapshot of thousands of keys', async () => {
+      await stage.start();
+      const to = topicOf(stage.keyed, 'all');
+      await Promise.all(Array.from({ length: 3000 }, (_, i) => stage.publishKey(to, `k${i % 1500}`, String(i))));
+      const snapshot = await stage.bus.log(stage.keyed).snapshot(to);
+      expect(snapshot.map(textOf)).toEqual(Array.from({ length: 1500 }, (_, i) => String(i + 1500)));
+    });
+
+    it('answers hundreds of reads at once', async () => {
+      await stage.start();
+      const topics = Array.from({ length: 200 }, (_, i) => topicOf(stage.plain, `t${i}`));
+      await Promise.all(topics.map((each) => stage.publish(each, each)));
+      const results = await Promise.all(topics.map((each) => stage.bus.log(stage.plain).read(each, { after: 0, limit: 10 })));
+      expect(results.map(({ publications }) => publications.map(textOf))).toEqual(topics.map((each) => [each]));
+    });
+  });
+}
