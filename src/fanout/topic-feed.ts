@@ -37,6 +37,8 @@ export class TopicFeed {
   members = 0;
   /** Connections that have left the fast path for a while: the feed stays for them. */
   laggards = 0;
+  /** Connections on their way in: their history is still being read, say. The feed stays for them too. */
+  joining = 0;
   /** Members with `echo: false`, by connection: what each published is left out for it alone. */
   readonly withoutEcho = new Map<string, Shard>();
   ring: Ring;
@@ -57,7 +59,7 @@ export class TopicFeed {
   }
 
   get isUnused(): boolean {
-    return this.members === 0 && this.laggards === 0;
+    return this.members === 0 && this.laggards === 0 && this.joining === 0;
   }
 
   get head(): Position {

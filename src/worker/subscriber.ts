@@ -68,7 +68,7 @@ export class Subscriber {
     const stillWanted = () => connection.socket !== undefined && connection.subscriptions.get(topic) === pending;
     let feed: TopicFeed | undefined;
     try {
-      feed = this.#topics.get(topic) ?? (await this.#topics.open(topic));
+      feed = await this.#topics.hold(topic);
       const missed = await this.#missed(feed, message);
       if (stillWanted()) this.#join(connection, feed, message, missed);
       else throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
@@ -76,7 +76,7 @@ export class Subscriber {
       if (stillWanted()) connection.subscriptions.delete(topic);
       throw error;
     } finally {
-      if (feed !== undefined) this.#topics.releaseIfUnused(feed);
+      if (feed !== undefined) this.#topics.release(feed);
     }
   }
 
@@ -142,6 +142,8 @@ export class Subscriber {
       const items = message.snapshot === true ? feed.snapshotFor(shard) : feed.ring.slice(left.cursor, shard.cursor);
       this.#reply(connection, message, member, { recovered: message.snapshot !== true, items });
     });
+    // The reply may have closed the connection.
+    this.#topics.releaseIfUnused(feed);
   }
 
   #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items }: Start): void {

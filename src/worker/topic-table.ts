@@ -48,8 +48,13 @@ export class TopicTable {
     return namespaceOptions(this.#config, namespaceOf(topic));
   }
 
-  /** The topic's feed, opened if need be. Call {@link releaseIfUnused} when nobody joined it after all. @throws ProtocolError */
-  open(topic: Topic): Promise<TopicFeed> {
+  /** The topic's feed, opened if need be; it stays until {@link release}, whoever else leaves meanwhile. @throws ProtocolError */
+  hold(topic: Topic): Promise<TopicFeed> {
+    const feed = this.#feeds.get(topic);
+    if (feed !== undefined) {
+      feed.joining++;
+      return Promise.resolve(feed);
+    }
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(topic);
       if (waiters !== undefined) {
@@ -83,6 +88,7 @@ export class TopicTable {
     this.#numberOf.set(topic, topicNumber);
     const waiters = this.#waiters.get(topic) ?? [];
     this.#waiters.delete(topic);
+    feed.joining += waiters.length;
     for (const { resolve } of waiters) resolve(feed);
   }
 
@@ -97,6 +103,12 @@ export class TopicTable {
     const feed = this.#byNumber.get(topicNumber);
     feed?.push(item, prev);
     return feed;
+  }
+
+  /** Ends a {@link hold}: whoever held it has joined, or does not want to any more. */
+  release(feed: TopicFeed): void {
+    feed.joining--;
+    this.releaseIfUnused(feed);
   }
 
   releaseIfUnused(feed: TopicFeed): void {
