@@ -1,0 +1,105 @@
+{{- define "stentor.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 44 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* 44 characters, and no dots: a pod's name adds 17, and is the node's id, which takes 64 characters of [A-Za-z0-9_-]. */}}
+{{- define "stentor.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := .Values.fullnameOverride | default (ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name)) -}}
+{{- $full | replace "." "-" | trunc 44 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "stentor.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "stentor.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "stentor.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
+{{ include "stentor.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "stentor.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "stentor.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "stentor.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "stentor.secretName" -}}
+{{ .Values.existingSecret | default (include "stentor.fullname" .) }}
+{{- end -}}
+
+{{- define "stentor.port" -}}
+{{ dig "port" 8080 .Values.config | int }}
+{{- end -}}
+
+{{- define "stentor.adminPort" -}}
+{{ dig "admin" "port" 9090 .Values.config | int }}
+{{- end -}}
+
+{{- define "stentor.path" -}}
+{{ dig "path" "/ws" .Values.config }}
+{{- end -}}
+
+{{/* stentor.yaml: .Values.config, with what a pod needs where nothing else is said. */}}
+{{- define "stentor.config" -}}
+{{- $pod := dict "host" "0.0.0.0" "port" (include "stentor.port" . | int) "admin" (dict "host" "0.0.0.0" "port" (include "stentor.adminPort" . | int)) -}}
+{{- $nats := dict -}}
+{{- if .Values.natsCreds.existingSecret -}}
+{{- $_ := set $nats "credsFile" (printf "/etc/stentor/nats-creds/%s" .Values.natsCreds.key) -}}
+{{- end -}}
+{{- if .Values.natsTls.existingSecret -}}
+{{- $_ := set $nats "tlsCaFile" "/etc/stentor/nats-tls/ca.crt" -}}
+{{- if .Values.natsTls.clientCertificate -}}
+{{- $_ := set $nats "tlsCertFile" "/etc/stentor/nats-tls/tls.crt" -}}
+{{- $_ := set $nats "tlsKeyFile" "/etc/stentor/nats-tls/tls.key" -}}
+{{- end -}}
+{{- end -}}
+{{- mergeOverwrite $pod (dict "nats" $nats) (deepCopy .Values.config) | toYaml -}}
+{{- end -}}
+
+{{- define "stentor.terminationGracePeriodSeconds" -}}
+{{- $drainSeconds := divf (dig "hub" "drainTimeoutMs" 20000 .Values.config) 1000 | ceil | int -}}
+{{- $least := add .Values.preStopSeconds $drainSeconds 1 | int -}}
+{{- $given := .Values.terminationGracePeriodSeconds -}}
+{{- if kindIs "invalid" $given -}}
+{{ add $least 9 }}
+{{- else if lt (int $given) $least -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d: a drain that may take %d s after %d s of preStop needs %d at least, or it is cut" (int $given) $drainSeconds (int .Values.preStopSeconds) $least) -}}
+{{- else -}}
+{{ int $given }}
+{{- end -}}
+{{- end -}}
+
+{{/* What each setting allows, and together makes no sense. */}}
+{{- define "stentor.validate" -}}
+{{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
+{{- $natsUrl := or (dig "nats" "url" "" .Values.config) .Values.existingSecret (hasKey .Values.secretEnv "STENTOR_NATS_URL") -}}
+{{- if and $several (not $natsUrl) -}}
+{{- fail "more than one node needs NATS: set config.nats.url (or STENTOR_NATS_URL in a Secret); without it each node would broadcast only what it was given itself" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
+{{- fail "autoscaling.maxReplicas is below autoscaling.minReplicas" -}}
+{{- end -}}
+{{- if and .Values.existingSecret .Values.secretEnv -}}
+{{- fail "set existingSecret or secretEnv, not both: with existingSecret the chart makes no Secret" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.enabled needs ingress.hosts" -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
+{{- fail "gateway.enabled needs gateway.parentRefs" -}}
+{{- end -}}
+{{- end -}}
