@@ -12,6 +12,7 @@ import { Supervisor } from './hub/supervisor.ts';
 import { createInProcessLink } from './link/in-process.ts';
 import { AdminServer } from './ops/admin.ts';
 import type { Logger } from './ops/log.ts';
+import { registerNodeMetrics, registerProcessMetrics } from './ops/process-metrics.ts';
 import { Worker } from './worker/worker.ts';
 
 export interface NodeOptions {
@@ -50,6 +51,8 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
   const logger = log.child({ nodeId });
   const registry = new Registry();
+  registerNodeMetrics(registry, nodeId);
+  registerProcessMetrics(registry, 'hub');
   const started: (() => Promise<void>)[] = [];
   const unwind = async () => {
     for (const stop of started.splice(0).reverse()) await stop();

@@ -1,5 +1,25 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Bus, BusCounters } from '../bus/bus.ts';
 import type { Logger } from '../ops/log.ts';
+
+/** How the hub follows one namespace's log. */
+export interface FollowerView {
+  readonly namespace: string;
+  /** Undefined: it cannot be told now. */
+  lag(): Promise<number | undefined>;
+}
+
+const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = [
+  ['skippedMessages', 'stentor_bus_messages_skipped_total', 'Messages on the bus whose subject is no topic.'],
+  ['followerRestarts', 'stentor_follower_restarts_total', 'Times that following a log was resumed.'],
+  ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log once more.'],
+];
+
+/** A lag that cannot be read is left out of the answer: an old one would look like a follower that keeps up. */
+function setUnlessUnknown(gauge: Gauge<'namespace'>, namespace: string, lag: number | undefined): void {
+  if (lag === undefined) gauge.remove({ namespace });
+  else gauge.set({ namespace }, lag);
+}
 
 /** The hub's own figures; workers have theirs, and the admin listener shows both together. */
 export class HubMetrics {
@@ -8,6 +28,8 @@ export class HubMetrics {
   readonly topics: Gauge;
   readonly busConnected: Gauge;
   readonly publishesInFlight: Gauge;
+  readonly publishAck: Histogram<'outcome'>;
+  readonly workers: Gauge;
   readonly #skipped: Counter<'reason'>;
   readonly #logger: Logger;
   #lastSkipLogAtMs = 0;
@@ -36,6 +58,40 @@ export class HubMetrics {
     this.topics = new Gauge({ name: 'stentor_topics', help: 'Topics open on this node.', registers });
     this.busConnected = new Gauge({ name: 'stentor_bus_connected', help: '1 while the bus is connected.', registers });
     this.publishesInFlight = new Gauge({ name: 'stentor_publishes_in_flight', help: 'Client publishes waiting for the log.', registers });
+    this.publishAck = new Histogram({
+      name: 'stentor_publish_ack_seconds',
+      help: "From a client's publish reaching the hub to the log's answer.",
+      labelNames: ['outcome'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    });
+    this.workers = new Gauge({ name: 'stentor_workers', help: 'Workers that are running.', registers });
+  }
+
+  /** Figures that somebody else keeps, read at a scrape. */
+  watch(bus: Bus, followers: () => Iterable<FollowerView>, registry: Registry): void {
+    const registers = [registry];
+    for (const [field, name, help] of BUS_COUNTERS) {
+      let counted = 0;
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.inc(bus.counters[field] - counted);
+          counted = bus.counters[field];
+        },
+      });
+    }
+    new Gauge({
+      name: 'stentor_follower_lag_publications',
+      help: "How far this node's follower is behind the end of the namespace's log.",
+      labelNames: ['namespace'],
+      registers,
+      async collect() {
+        await Promise.all(Array.from(followers(), async ({ namespace, lag }) => setUnlessUnknown(this, namespace, await lag())));
+      },
+    });
   }
 
   /** Counts a producer's bad publication, and logs it at most once a second. */

@@ -43,6 +43,7 @@ export class Hub {
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
     this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics);
+    this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
     bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
@@ -54,11 +55,13 @@ export class Hub {
   /** Takes a worker on: tells it who it is, and serves it until its link closes. */
   attach(link: HubEnd, index: number, port: number, events: WorkerEvents): void {
     this.#workers.add(link);
+    this.metrics.workers.set(this.#workers.size);
     link.onMessages((messages) => {
       for (const message of messages) this.#receive(link, message, events);
     });
     link.onClose(() => {
       this.#workers.delete(link);
+      this.metrics.workers.set(this.#workers.size);
       this.#topics.removeWorker(link);
     });
     const { config, nodeId, bus, pages } = this.#options;

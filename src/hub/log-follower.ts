@@ -9,6 +9,9 @@ export interface LogFollowerEvents {
   onRestarted(reason: string): void;
 }
 
+/** A scrape waits for the log so long. */
+const LAG_TIMEOUT_MS = 1000;
+
 /**
  * Follows the log of one durable namespace while anybody here is interested in it. Starts at the log's end: what a topic was before comes by
  * reading. When the log breaks (it is gone, or is not the one we knew) the follower starts over and says so.
@@ -29,6 +32,15 @@ export class LogFollower {
 
   get position(): number {
     return this.#follower?.position ?? 0;
+  }
+
+  /** Publications between this follower and the end of its log; undefined: the log does not say so in time, or nothing is followed now. */
+  async lag(): Promise<number | undefined> {
+    if (this.#follower === undefined) return undefined;
+    // The timer is cleared by nothing: an answer that comes after it changes nothing.
+    const tooLate = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), LAG_TIMEOUT_MS).unref());
+    const state = await Promise.race([this.#log.state().catch(() => undefined), tooLate]);
+    return state && Math.max(0, state.lastOffset - this.position);
   }
 
   /** Resolves when publications flow; the same promise for all who ask. @throws BusError */

@@ -39,10 +39,13 @@ export class RequestHandler {
       return;
     }
     this.#metrics.publishesInFlight.set(++this.#publishesInFlight);
+    const answered = this.#metrics.publishAck.startTimer();
     try {
       const { epoch, offset, duplicate } = await this.#publish(request);
+      answered({ outcome: 'stored' });
       worker.send({ kind: 'published', requestId: request.requestId, epoch, offset, duplicate });
     } catch (error) {
+      answered({ outcome: codeOf(error as Error) });
       this.#fail(worker, request.requestId, error as Error);
     } finally {
       this.#metrics.publishesInFlight.set(--this.#publishesInFlight);

@@ -6,7 +6,7 @@ import type { LinkItem, TopicState } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
-import type { HubMetrics } from './hub-metrics.ts';
+import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { LogFollower } from './log-follower.ts';
@@ -41,6 +41,11 @@ export class TopicRegistry {
 
   get size(): number {
     return this.#topics.size;
+  }
+
+  /** What follows the durable namespaces, for metrics. */
+  *followers(): Iterable<FollowerView> {
+    for (const [namespace, { follower }] of this.#feeds) yield { namespace, lag: () => follower.lag() };
   }
 
   get(topic: Topic): HubTopic | undefined {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { SocketLink } from '../link/socket.ts';
 import { createLogger } from '../ops/log.ts';
+import { registerProcessMetrics } from '../ops/process-metrics.ts';
 import { Worker } from './worker.ts';
 
 /** A worker process: its link to the hub is descriptor 3. It lives as long as the link does. */
@@ -15,6 +16,10 @@ link.onMessages((messages) => {
   if (worker === undefined && first?.kind === 'welcome') {
     const logger = createLogger({ ...first.config.log, bindings: { nodeId: first.nodeId, worker: first.workerIndex } });
     worker = Worker.create(first, link, logger);
+    void worker.then(
+      (started) => registerProcessMetrics(started.metricsRegistry, 'worker'),
+      () => undefined,
+    );
     worker.catch((error: Error & { code?: string }) => {
       link.send({ kind: 'startFailed', code: error.code ?? 'worker_failed', message: error.message });
       setImmediate(() => process.exit(1));

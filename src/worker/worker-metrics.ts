@@ -5,6 +5,11 @@ import type { ErrorCode } from '../protocol/errors.ts';
 export class WorkerMetrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
+  readonly connectionsMax = new Gauge({
+    name: 'stentor_connections_max',
+    help: 'Connections that this node takes; more are refused with 503.',
+    registers: this.#registers,
+  });
   readonly connections = new Gauge({ name: 'stentor_connections', help: 'Open connections.', registers: this.#registers });
   readonly subscriptions = new Gauge({
     name: 'stentor_subscriptions',
@@ -34,7 +39,11 @@ export class WorkerMetrics {
     labelNames: ['type'],
     registers: this.#registers,
   });
-  readonly #bytesIn = new Counter({ name: 'stentor_bytes_in_total', help: 'Bytes of messages from clients.', registers: this.#registers });
+  readonly #bytesIn = new Counter({
+    name: 'stentor_received_bytes_total',
+    help: 'Bytes of messages from clients.',
+    registers: this.#registers,
+  });
   readonly #errors = new Counter({
     name: 'stentor_errors_total',
     help: 'Errors sent to clients, by code.',
@@ -52,7 +61,7 @@ export class WorkerMetrics {
     registers: this.#registers,
   });
   readonly #bytesOut = new Counter({
-    name: 'stentor_bytes_out_total',
+    name: 'stentor_sent_bytes_total',
     help: 'Bytes of batch frames handed to sockets.',
     registers: this.#registers,
   });
@@ -93,6 +102,11 @@ export class WorkerMetrics {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: this.#registers,
   });
+
+  /** @param index of the worker. A label, since counters that the hub added up would fall when a worker is started again. */
+  constructor(index: number) {
+    this.registry.setDefaultLabels({ worker: String(index) });
+  }
 
   opened(): void {
     this.connections.inc();

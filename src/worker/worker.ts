@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
@@ -34,7 +35,7 @@ export class Worker {
   readonly #uws: Uws;
   readonly #app: UwsApp;
   readonly #logger: Logger;
-  readonly #metrics = new WorkerMetrics();
+  readonly #metrics: WorkerMetrics;
   readonly #connections = new Set<Connection>();
   readonly #connectionsMax: number;
   readonly #connectionIdPrefix: string;
@@ -55,13 +56,15 @@ export class Worker {
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, uws: Uws, authenticator: Authenticator, logger: Logger) {
-    const { config, nodeId, pages } = welcome;
+    const { config, nodeId, pages, workerIndex } = welcome;
     this.#config = config;
     this.#link = link;
     this.#uws = uws;
     this.#logger = logger;
     this.#app = uws.App();
     this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax);
+    this.#metrics = new WorkerMetrics(workerIndex);
+    this.#metrics.connectionsMax.set(this.#connectionsMax);
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
     this.#hub = new HubClient(link);
@@ -103,6 +106,11 @@ export class Worker {
     const worker = new Worker(welcome, link, uws, authenticator, logger);
     worker.#start(welcome.port);
     return worker;
+  }
+
+  /** Whoever runs the worker in a process of its own adds the process's figures. */
+  get metricsRegistry(): Registry {
+    return this.#metrics.registry;
   }
 
   /** Told of every message but `welcome`. */
