@@ -5,7 +5,7 @@ import { formatFigure, formatSpread } from './format.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import type { Results, ScenarioResult } from './results.ts';
-import { printVerdict } from './table.ts';
+import { describeDisturbance, printVerdict } from './table.ts';
 
 /** One page that needs nothing else: uPlot, the data, and the text are all inside. */
 export function renderPage(results: Results): string {
@@ -46,14 +46,13 @@ function renderScenario(result: ScenarioResult, index: number): string {
     });
     return `<tr><th>${escapeHtml(metric)}</th>${cells.join('')}</tr>`;
   });
-  const missing = Object.entries(result.missing).map(
-    ([server, why]) => `<p class="warning">${escapeHtml(`${server} left out: ${why}`)}</p>`,
-  );
+  const notes = Object.entries(result.missing).map(([server, why]) => `${server} left out: ${why}`);
+  const warnings = [...notes, describeDisturbance(result)].filter(Boolean).map((note) => `<p class="warning">${escapeHtml(note)}</p>`);
   const verdicts = result.verdicts.map((v) => `<li class="${v.outcome.replace(' ', '-')}">${escapeHtml(printVerdict(v))}</li>`);
   return `<section>
 <h2>${escapeHtml(result.title)}</h2>
 <p>${escapeHtml(result.describes)}</p>
-${missing.join('')}
+${warnings.join('')}
 ${verdicts.length === 0 ? '' : `<ul>${verdicts.join('')}</ul>`}
 <table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table>
 <div class="charts" data-scenario="${index}"></div>

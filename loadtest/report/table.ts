@@ -14,10 +14,16 @@ export function printScenario(result: ScenarioResult): string {
     }
   }
   for (const [server, why] of Object.entries(result.missing)) lines.push(`  ${server} left out: ${why}`);
-  const disturbed = result.runs.filter((run) => run.othersCpuShare > OTHERS_SHARE_MAX).length;
-  if (disturbed > 0) lines.push(`  ${disturbed} of ${result.runs.length} runs were disturbed by other programs of this machine`);
+  const disturbed = describeDisturbance(result);
+  if (disturbed !== '') lines.push(`  ${disturbed}`);
   lines.push(...result.verdicts.map((verdict) => `  ${printVerdict(verdict)}`));
   return lines.join('\n');
+}
+
+/** Empty where the machine was quiet. */
+export function describeDisturbance({ runs }: ScenarioResult): string {
+  const count = runs.filter((run) => run.othersCpuShare > OTHERS_SHARE_MAX).length;
+  return count === 0 ? '' : `${count} of ${runs.length} runs were disturbed by other programs of this machine`;
 }
 
 export function printVerdict({ target, outcome, measured }: Verdict): string {

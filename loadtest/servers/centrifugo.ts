@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { childScript } from '../build.ts';
 import { freePort } from '../core/free-port.ts';
+import { Program } from '../core/program.ts';
 import { findProgram } from '../core/programs.ts';
 import { Child } from '../core/rpc.ts';
 import type { RunningServer, ServerUnderTest } from './server.ts';
@@ -45,27 +45,27 @@ export const centrifugo: ServerUnderTest = {
     const port = await freePort();
     const file = join(folder, 'config.json');
     writeFileSync(file, JSON.stringify(config(port)));
-    const child = spawn(centrifugoProgram()!, ['--config', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const server = new Program(centrifugoProgram()!, ['--config', file]);
     const feeder = new Child('centrifugo-feeder', childScript('centrifugo-feeder'));
     const stop = async () => {
       await feeder.stop();
-      await end(child);
+      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     };
     try {
-      await listening(port, child);
+      await listening(port, server);
     } catch (error) {
       await stop();
       throw error;
     }
     const feed: RunningServer['feed'] = (plan) => feeder.call('feed', { plan, port, apiKey: API_KEY });
-    return { dialect: 'centrifugo', ports: [port], pids: [child.pid!], selfFed: false, feed, stop };
+    return { dialect: 'centrifugo', ports: [port], pids: [server.pid], selfFed: false, feed, stop };
   },
 };
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
+async function listening(port: number, server: Program): Promise<void> {
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadlineMs && child.exitCode === null) {
+  while (Date.now() < deadlineMs && server.alive) {
     const answered = await fetch(`http://127.0.0.1:${port}/connection/websocket`).then(
       () => true,
       () => false,
@@ -74,13 +74,4 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`centrifugo did not listen within ${START_TIMEOUT_MS} ms`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
-  await exited;
-  clearTimeout(timer);
 }

@@ -15,16 +15,12 @@ export interface NatsFeed {
 export async function startNatsFeed(): Promise<NatsFeed> {
   const server = await startNatsServer();
   const feeder = new Child('nats-feeder', childScript('nats-feeder'));
-  await feeder.call('start', { natsUrl: server.url });
-  return {
-    server,
-    feed: (plan) => feeder.call('feed', plan),
-    flood: (flood) => feeder.call('flood', flood),
-    async stop() {
-      await feeder.stop();
-      await server.stop();
-    },
+  const stop = async () => {
+    await feeder.stop();
+    await server.stop();
   };
+  await feeder.call('start', { natsUrl: server.url }).catch((error) => stop().then(() => Promise.reject(error)));
+  return { server, feed: (plan) => feeder.call('feed', plan), flood: (flood) => feeder.call('flood', flood), stop };
 }
 
 export function natsMissing(): string | undefined {
@@ -39,17 +35,19 @@ export const uwsNats: ServerUnderTest = {
   async start({ nodes }: StartSettings): Promise<RunningServer> {
     const nats = await startNatsFeed();
     const processes = Array.from({ length: nodes }, (_, i) => new Child(`uws-nats ${i}`, childScript('uws-nats')));
-    const listening = await Promise.all(processes.map((process) => process.call<Listening>('start', { natsUrl: nats.server.url })));
+    const stop = async () => {
+      await Promise.all(processes.map((process) => process.stop()));
+      await nats.stop();
+    };
+    const started = Promise.all(processes.map((process) => process.call<Listening>('start', { natsUrl: nats.server.url })));
+    const listening = await started.catch((error) => stop().then(() => Promise.reject(error)));
     return {
       dialect: 'plain',
       ports: listening.map(({ port }) => port),
       pids: processes.map(({ pid }) => pid),
       selfFed: false,
       feed: nats.feed,
-      async stop() {
-        await Promise.all(processes.map((process) => process.stop()));
-        await nats.stop();
-      },
+      stop,
     };
   },
 };

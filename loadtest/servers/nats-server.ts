@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Program } from '../core/program.ts';
 import { findProgram } from '../core/programs.ts';
 
 export interface NatsServer {
@@ -35,12 +35,15 @@ export async function startNatsServer(): Promise<NatsServer> {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-bench-nats-'));
   const configFile = join(folder, 'nats.conf');
   writeFileSync(configFile, CONFIG(folder));
-  const child = spawn(program, ['-c', configFile], { stdio: 'ignore' });
-  const stop = () => end(child, folder);
+  const server = new Program(program, ['-c', configFile]);
+  const stop = async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
   try {
-    const ports = await readPorts(folder, child);
+    const ports = await readPorts(folder, server);
     const webSocketPort = Number(new URL(ports.websocket[0]!.replace('ws:', 'http:')).port);
-    return { url: ports.nats[0]!, webSocketPort, pid: child.pid!, stop };
+    return { url: ports.nats[0]!, webSocketPort, pid: server.pid, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -48,24 +51,13 @@ export async function startNatsServer(): Promise<NatsServer> {
 }
 
 /** The server writes its ports into a file once it listens. */
-async function readPorts(folder: string, child: ChildProcess): Promise<{ nats: string[]; websocket: string[] }> {
+async function readPorts(folder: string, server: Program): Promise<{ nats: string[]; websocket: string[] }> {
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadlineMs && child.exitCode === null) {
+  while (Date.now() < deadlineMs && server.alive) {
     const file = readdirSync(folder).find((name) => name.endsWith('.ports'));
     const text = file === undefined ? '' : readFileSync(join(folder, file), 'utf8');
     if (text.trimEnd().endsWith('}')) return JSON.parse(text);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`nats-server did not start within ${START_TIMEOUT_MS} ms`);
-}
-
-async function end(child: ChildProcess, folder: string): Promise<void> {
-  if (child.exitCode === null) {
-    const exited = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
-  }
-  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
 }

@@ -19,7 +19,7 @@ export function selfFed({ name, title, child, dialect }: SelfFed): ServerUnderTe
     async start({ nodes }): Promise<RunningServer> {
       if (nodes !== 1) throw new Error(`${name} has no way to share a feed between ${nodes} processes`);
       const process = new Child(name, childScript(child));
-      const { port } = await process.call<Listening>('start');
+      const { port } = await process.call<Listening>('start').catch((error) => process.stop().then(() => Promise.reject(error)));
       return {
         dialect,
         ports: [port],

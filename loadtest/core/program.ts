@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+const STOP_TIMEOUT_MS = 10_000;
+const running = new Set<ChildProcess>();
+
+let watching = false;
+
+/** Programs do not end with a channel, as our own children do: whatever ends the benchmark must end them. */
+function endWithUs(): void {
+  if (watching) return;
+  watching = true;
+  process.once('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
+}
+
+/** A program that is not ours: nats-server, centrifugo. */
+export class Program {
+  readonly #child: ChildProcess;
+
+  /** @throws Error when it could not be started */
+  constructor(file: string, args: readonly string[]) {
+    this.#child = spawn(file, args, { stdio: 'ignore' });
+    if (this.#child.pid === undefined) throw new Error(`could not start ${file}`);
+    endWithUs();
+    running.add(this.#child);
+    this.#child.once('exit', () => running.delete(this.#child));
+    this.#child.once('error', () => running.delete(this.#child));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.alive) return;
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+}
