@@ -10,14 +10,20 @@ const LINK_DESCRIPTOR = 3;
 
 const link = new SocketLink<ToHub, ToWorker>(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable: true }));
 let worker: Promise<Worker> | undefined;
+/** Set once it runs: from then on messages go straight to it. */
+let running: Worker | undefined;
 
 link.onMessages((messages) => {
+  if (running !== undefined) return running.receive(messages);
   const [first] = messages;
   if (worker === undefined && first?.kind === 'welcome') {
     const logger = createLogger({ ...first.config.log, bindings: { nodeId: first.nodeId, worker: first.workerIndex } });
     worker = Worker.create(first, link, logger);
     void worker.then(
-      (started) => registerProcessMetrics(started.metricsRegistry, 'worker'),
+      (started) => {
+        running = started;
+        registerProcessMetrics(started.metricsRegistry, 'worker');
+      },
       () => undefined,
     );
     worker.catch((error: Error & { code?: string }) => {
