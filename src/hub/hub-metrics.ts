@@ -15,15 +15,17 @@ const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = 
   ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log once more.'],
 ];
 
+// The label of a topic's namespace is `topic_namespace`: in Kubernetes Prometheus has a `namespace` of its own, and would rename ours.
+
 /** A lag that cannot be read is left out of the answer: an old one would look like a follower that keeps up. */
-function setUnlessUnknown(gauge: Gauge<'namespace'>, namespace: string, lag: number | undefined): void {
-  if (lag === undefined) gauge.remove({ namespace });
-  else gauge.set({ namespace }, lag);
+function setUnlessUnknown(gauge: Gauge<'topic_namespace'>, namespace: string, lag: number | undefined): void {
+  if (lag === undefined) gauge.remove({ topic_namespace: namespace });
+  else gauge.set({ topic_namespace: namespace }, lag);
 }
 
 /** The hub's own figures; workers have theirs, and the admin listener shows both together. */
 export class HubMetrics {
-  readonly publicationsIn: Counter<'namespace'>;
+  readonly publicationsIn: Counter<'topic_namespace'>;
   readonly workerRestarts: Counter;
   readonly topics: Gauge;
   readonly busConnected: Gauge;
@@ -41,7 +43,7 @@ export class HubMetrics {
     this.publicationsIn = new Counter({
       name: 'stentor_publications_in_total',
       help: 'Publications that reached the hub from the bus.',
-      labelNames: ['namespace'],
+      labelNames: ['topic_namespace'],
       registers,
     });
     this.#skipped = new Counter({
@@ -86,7 +88,7 @@ export class HubMetrics {
     new Gauge({
       name: 'stentor_follower_lag_publications',
       help: "How far this node's follower is behind the end of the namespace's log.",
-      labelNames: ['namespace'],
+      labelNames: ['topic_namespace'],
       registers,
       async collect() {
         await Promise.all(Array.from(followers(), async ({ namespace, lag }) => setUnlessUnknown(this, namespace, await lag())));

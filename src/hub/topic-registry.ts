@@ -155,7 +155,7 @@ export class TopicRegistry {
     const known = this.#feeds.get(namespace);
     if (known !== undefined) return known;
     const log: Log = this.#bus.log(namespace);
-    const counter = this.#metrics.publicationsIn.labels({ namespace });
+    const counter = this.#metrics.publicationsIn.labels({ topic_namespace: namespace });
     const follower = new LogFollower(log, this.#logger, {
       onPublication: (publication) => {
         counter.inc();
@@ -188,7 +188,7 @@ export class TopicRegistry {
 
   #publish(topic: HubTopic, publication: Publication): void {
     const namespace = this.#namespace(topic.topic);
-    if (!namespace.durable) this.#metrics.publicationsIn.inc({ namespace: namespaceOf(topic.topic) });
+    if (!namespace.durable) this.#metrics.publicationsIn.inc({ topic_namespace: namespaceOf(topic.topic) });
     const result = toLinkItem(publication, namespace);
     if (result.kind === 'skipped') {
       this.#metrics.skipped(result.reason, publication.topic, result.detail);
