@@ -94,9 +94,12 @@ export function itemsPerFrame(
   return count;
 }
 
+/** JSON's punctuation and names (98), two safe integers (16 each) and a number of milliseconds (24 at most). */
+const HEAD_BYTES = 160;
+
 /** An upper bound of what {@link encodeBatch} writes beside the items. */
 export function batchHeadBytes(head: { readonly topic: string; readonly epoch: string }): number {
-  return 130 + head.topic.length + head.epoch.length;
+  return HEAD_BYTES + head.topic.length + head.epoch.length;
 }
 
 /** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */

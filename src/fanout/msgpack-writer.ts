@@ -1,12 +1,16 @@
+const KEPT_BYTES_MAX = 2_097_152;
+
 /**
  * Writes MessagePack into one growing buffer: for frames that are put together from parts that are already encoded,
  * which a general encoder cannot do.
  */
 export class MsgpackWriter {
+  readonly #initialBytes: number;
   #buffer: Buffer;
   #length = 0;
 
   constructor(initialBytes: number) {
+    this.#initialBytes = initialBytes;
     this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
 
@@ -16,6 +20,8 @@ export class MsgpackWriter {
 
   reset(): void {
     this.#length = 0;
+    // One large answer must not keep its size for the life of the process.
+    if (this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(this.#initialBytes);
   }
 
   /** The bytes written so far, in memory of their own. */
@@ -59,9 +65,12 @@ export class MsgpackWriter {
     else if (bytes < 0x100) {
       this.#byte(0xd9);
       this.#byte(bytes);
-    } else {
+    } else if (bytes < 0x1_0000) {
       this.#byte(0xda);
       this.#length = this.#room(2).writeUInt16BE(bytes, this.#length);
+    } else {
+      this.#byte(0xdb);
+      this.#length = this.#room(4).writeUInt32BE(bytes, this.#length);
     }
     this.#length += this.#room(bytes).write(value, this.#length);
   }

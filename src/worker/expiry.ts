@@ -43,7 +43,8 @@ export class ExpiryIndex<T> {
       for (const value of this.#bySecond.get(second) ?? []) expired.push(value);
     }
     for (const value of expired) this.remove(value);
-    this.#doneSecond = Math.max(now, this.#doneSecond);
+    // Also backwards: after a clock that was ahead for a while, what is set next must not wait for that time to come again.
+    this.#doneSecond = now;
     return expired;
   }
 }

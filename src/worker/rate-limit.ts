@@ -9,7 +9,9 @@ export interface Bucket {
  * @returns 0 when there was one, else the milliseconds until there will be
  */
 export function takeToken(bucket: Bucket, perSecond: number, nowMs: number): number {
-  const refilled = bucket.rateTokens + ((nowMs - bucket.rateAtMs) / 1000) * perSecond;
+  // A wall clock that steps back gives nothing and takes nothing.
+  const elapsedMs = Math.max(0, nowMs - bucket.rateAtMs);
+  const refilled = bucket.rateTokens + (elapsedMs / 1000) * perSecond;
   bucket.rateTokens = Math.min(perSecond * 2, refilled);
   bucket.rateAtMs = nowMs;
   if (bucket.rateTokens < 1) return Math.ceil(((1 - bucket.rateTokens) / perSecond) * 1000);

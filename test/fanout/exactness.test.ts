@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RingBudget } from '../../src/fanout/ring-budget.ts';
+import type { VariantOptions } from '../../src/fanout/variant.ts';
+import type { Key } from '../../src/protocol/topic.ts';
+import { type JoinMode, World } from '../support/fanout-world.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
+
+const FRAME_BYTES_MAX = 1024;
+
+const variants: VariantOptions[] = [
+  { encoding: 'msgpack', deflate: false, rateHz: undefined },
+  { encoding: 'msgpack', deflate: true, rateHz: undefined },
+  { encoding: 'json', deflate: false, rateHz: undefined },
+  { encoding: 'msgpack', deflate: false, rateHz: 10 },
+  { encoding: 'json', deflate: false, rateHz: 2 },
+];
+
+const keys: (Key | null)[] = [null, 'a', 'b', 'c', 'd'] as (Key | null)[];
+
+const topicIndex = fc.nat(1);
+const mode = fc.oneof(fc.constant<JoinMode>('plain'), fc.constant<JoinMode>('snapshot'), fc.record({ back: fc.nat(12) }));
+
+const operation = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('publish' as const),
+      topic: topicIndex,
+      times: fc.integer({ min: 1, max: 8 }),
+      key: fc.constantFrom(...keys),
+      gap: fc.integer({ min: 1, max: 3 }),
+      // Some larger than a frame, some worth deflating.
+      pad: fc.oneof({ weight: 8, arbitrary: fc.nat(40) }, fc.integer({ min: 400, max: 1400 })),
+      by: fc.option(fc.nat(), { nil: undefined }),
+      removed: fc.nat(9).map((one) => one === 0),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('join' as const),
+      topic: topicIndex,
+      variant: fc.constantFrom(...variants),
+      mode,
+      echo: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), member: fc.nat() }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('turn' as const), advanceMs: fc.constantFrom(0, 1, 3, 20, 60, 600) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'merge' as const }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reset' as const), topic: topicIndex, keys: fc.subarray(keys) }) },
+);
+
+const setting = fc.record({
+  shardMembersMax: fc.integer({ min: 2, max: 12 }),
+  itemsMax: fc.integer({ min: 2, max: 40 }),
+  workerBytesMax: fc.constantFrom(3000, 20_000, 1_000_000),
+  flushIntervalMs: fc.constantFrom(0, 0, 15),
+  restMaxMs: fc.constantFrom(0, 20),
+  durable: fc.boolean(),
+  echoes: fc.boolean(),
+  crowd: fc.constantFrom(0, 0, 900),
+});
+
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
+
+function worldOf({ shardMembersMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, crowd }: Setting): World {
+  const ringBudget = new RingBudget(workerBytesMax);
+  const common = { shardMembersMax, ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
+  const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
+  const world = new World(scheduling, [
+    { ...common, namespace: namespaceOptions({ keyed: true }) },
+    { ...common, namespace: namespaceOptions({ durable, flushIntervalMs }) },
+  ]);
+  for (const topic of world.topics) world.crowd(topic, variants[0]!, crowd);
+  return world;
+}
+
+function run(world: World, operation: Operation, echoes: boolean): void {
+  const topic = 'topic' in operation ? world.topics[operation.topic]! : world.topics[0]!;
+  switch (operation.kind) {
+    case 'publish':
+      for (let i = 0; i < operation.times; i++) {
+        const { by, ...publication } = operation;
+        const author = by === undefined ? undefined : world.members[(by + i) % world.members.length]?.id;
+        world.feedPublication(topic, { ...publication, ...(author !== undefined && { by: author }) });
+      }
+      return;
+    case 'join':
+      return world.join(topic, operation.variant, operation.mode, operation.echo || echoes);
+    case 'leave':
+      if (world.members.length > 0) world.leave(world.members[operation.member % world.members.length]!);
+      return;
+    case 'turn':
+      world.turn(operation.advanceMs);
+      return;
+    case 'merge':
+      return world.merge();
+    case 'reset':
+      return world.reset(topic, operation.keys);
+  }
+}
+
+describe('the fan-out, whatever is published, joined, left, merged, reset and flushed in whatever order', () => {
+  it('gives every member exactly the items between its join and its leave, in order, with the right prev', () => {
+    let received = 0;
+    let skipped = 0;
+    fc.assert(
+      fc.property(setting, fc.array(operation, { minLength: 10, maxLength: 120 }), (chosen, operations) => {
+        const world = worldOf(chosen);
+        for (const one of operations) {
+          run(world, one, chosen.echoes);
+          if (one.kind !== 'publish' && one.kind !== 'turn') world.checkPlaces(chosen.shardMembersMax);
+        }
+        world.settle();
+        for (const member of world.members) {
+          member.checkComplete();
+          received += member.received;
+          if (member.everSkipped) skipped++;
+        }
+        // Nobody is left, nothing is left.
+        world.endCrowds();
+        for (const member of [...world.members]) world.leave(member);
+        for (const { feed } of world.topics) expect(feed).toMatchObject({ members: 0, variants: new Map(), withoutEcho: new Map() });
+      }),
+      { numRuns: 800 },
+    );
+    // The runs did try what they are about.
+    expect(received).toBeGreaterThan(1000);
+    expect(skipped).toBeGreaterThan(10);
+  });
+});

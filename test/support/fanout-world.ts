@@ -1,0 +1,428 @@
+import { inflateRawSync } from 'node:zlib';
+import { Compile } from 'typebox/compile';
+import { expect } from 'vitest';
+import { type FanoutSink, Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
+import type { Shard } from '../../src/fanout/shard.ts';
+import type { TopicFeed, TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
+import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
+import { DEFLATED_EXT_TYPE } from '../../src/protocol/codec.ts';
+import { jsonCodec } from '../../src/protocol/json-codec.ts';
+import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages.ts';
+import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
+import type { Key } from '../../src/protocol/topic.ts';
+import { feed, source } from './fanout.ts';
+
+type Batch = ServerMessage<'batch'>;
+const batchSchema = Compile(SERVER_MESSAGES.batch);
+
+/** What was published, in the order of the ring's sequences within one life of the feed. */
+interface Entry {
+  readonly offset: number;
+  readonly key: Key | null;
+  readonly value: unknown;
+  readonly by: string | undefined;
+  readonly removed: boolean;
+}
+
+export interface WorldTopic {
+  readonly feed: TopicFeed;
+  readonly durable: boolean;
+  log: Entry[];
+  /** State from before the log, by key. */
+  base: Map<Key | null, unknown>;
+  baseOffset: number;
+  life: number;
+}
+
+/** `back`: from so many publications before the last. */
+export type JoinMode = 'plain' | 'snapshot' | { readonly back: number };
+
+/** One client: what it knows from the wire alone, and what the model says it must get next. */
+export class WorldMember {
+  readonly id: string;
+  readonly topic: WorldTopic;
+  readonly options: VariantOptions;
+  readonly echo: boolean;
+  readonly variant: Variant;
+  shard: Shard;
+  /** Its position, as the protocol has it: the last offset covered. */
+  at: number;
+  /** Index of the entry that it must get next. */
+  next: number;
+  /** Entries that it was told it will not get. */
+  told = 0;
+  everSkipped = false;
+  readonly state = new Map<Key | null, unknown>();
+  /** Entries from here on, and before too where it joined with a snapshot, must show in its state. */
+  stateFrom: number;
+  received = 0;
+  /** Left-out entries that the first frame of a stretch announced and that lie in the frames after it. */
+  conflatedLeft = 0;
+
+  constructor(id: string, topic: WorldTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard) {
+    this.id = id;
+    this.topic = topic;
+    this.options = options;
+    this.echo = echo;
+    this.variant = variant;
+    this.shard = shard;
+    this.at = shard.offset;
+    this.next = shard.cursor;
+    this.stateFrom = shard.cursor;
+  }
+
+  get conflates(): boolean {
+    return this.options.rateHz !== undefined;
+  }
+
+  /** Checks a frame against the model, and takes it as a client would. */
+  receive(frame: Uint8Array, binary: boolean, frameBytesMax: number): void {
+    const batch = decodeBatch(frame, binary);
+    expect(binary).toBe(this.options.encoding === 'msgpack');
+    expect(batch.topic).toBe(this.topic.feed.topic);
+    expect(batch.epoch).toBe(this.topic.feed.epoch);
+    expect(batch.items.length).toBeGreaterThan(0);
+    if (batch.items.length > 1) expect(frame.length).toBeLessThanOrEqual(frameBytesMax);
+    if (this.topic.durable) this.#checkPrev(batch);
+    if (this.conflates) this.#takeConflated(batch);
+    else this.#takeAll(batch);
+    const last = batch.items.at(-1)?.[0] ?? 0;
+    if (this.topic.durable) expect(last).toBe(this.topic.log[this.next - 1]?.offset);
+    this.at = last;
+    this.received += batch.items.length;
+  }
+
+  /** Nothing is missing when everything has been flushed. */
+  checkComplete(): void {
+    const { log, durable, feed: topicFeed, base } = this.topic;
+    const owed = log.slice(this.next).filter((entry) => durable || !this.#isOwn(entry));
+    if (durable || this.echo) expect([owed, this.told]).toEqual([[], 0]);
+    else if (this.conflates) expect(owed.filter((entry) => log.findLast(({ key }) => key === entry.key) === entry)).toEqual([]);
+    else expect(owed.length).toBeLessThanOrEqual(this.told);
+    expect(this.conflatedLeft).toBe(0);
+    if (durable) expect(this.at).toBe(topicFeed.ring.headOffset);
+    if (this.everSkipped || !this.echo) return;
+    const expected = this.stateFrom < 0 ? new Map(base) : new Map<Key | null, unknown>();
+    for (const { key, value, removed } of log.slice(Math.max(0, this.stateFrom))) {
+      if (removed) expected.delete(key);
+      else expected.set(key, value);
+    }
+    expect(new Map([...this.state].filter(([, value]) => value !== undefined))).toEqual(expected);
+  }
+
+  #checkPrev({ prev }: Batch): void {
+    if (this.told === 0 || this.conflates) expect(prev).toBe(this.at);
+    // What was told as skipped shows as a gap, and is exactly what lies in it.
+    else {
+      expect(prev).toBeGreaterThan(this.at);
+      expect(prev).toBe(this.topic.log[this.next + this.told - 1]?.offset);
+    }
+  }
+
+  #takeAll({ items, conflated }: Batch): void {
+    expect(conflated).toBeUndefined();
+    if (!this.topic.durable && !this.echo) return this.#takeOthers(items);
+    this.next += this.told;
+    this.told = 0;
+    for (const item of items) {
+      const entry = this.topic.log[this.next++];
+      if (entry === undefined) throw new Error('more than was published');
+      if (this.#isOwn(entry)) expect(item).toEqual([entry.offset]);
+      else this.#take(item, entry);
+    }
+  }
+
+  /** In ephemeral topics nothing marks the places of what it published itself: all that is missing must be that, or have been told. */
+  #takeOthers(items: Batch['items']): void {
+    const { log } = this.topic;
+    for (const item of items) {
+      const index = (item[2] as { n: number }).n;
+      expect(index).toBeGreaterThanOrEqual(this.next);
+      this.told -= log.slice(this.next, index).filter((entry) => !this.#isOwn(entry)).length;
+      expect(this.told).toBeGreaterThanOrEqual(0);
+      expect(this.#isOwn(log[index])).toBe(false);
+      this.#take(item, log[index] as Entry);
+      this.next = index + 1;
+    }
+  }
+
+  #takeConflated({ items, conflated = 0 }: Batch): void {
+    const { log, durable } = this.topic;
+    const from = this.next;
+    for (const item of items) {
+      const index = item.length === 1 ? log.findIndex(({ offset }) => offset === item[0]) : (item[2] as { n: number }).n;
+      const entry = log[index];
+      if (entry === undefined) throw new Error('more than was published');
+      expect(index).toBeGreaterThanOrEqual(this.next);
+      // The latest of its key as of this turn.
+      expect(log.findLastIndex(({ key }) => key === entry.key)).toBe(index);
+      if (this.#isOwn(entry)) expect(item).toEqual([entry.offset]);
+      else this.#take(item, entry);
+      this.next = index + 1;
+    }
+    // Ephemeral topics say nothing of what it published itself, so there the sums do not close.
+    if (durable || this.echo) this.conflatedLeft += conflated - (this.next - from - items.length);
+    expect(this.conflatedLeft).toBeGreaterThanOrEqual(0);
+  }
+
+  #take(item: Batch['items'][number], { offset, key, value, by, removed }: Entry): void {
+    const meta = { ...(by !== undefined && { origin: by }), ...(removed && { removed: true }) };
+    const expected: unknown[] = [offset, key, value];
+    if (Object.keys(meta).length > 0) expected.push(meta);
+    expect(item).toEqual(expected);
+    this.state.set(key, removed ? undefined : value);
+  }
+
+  #isOwn(entry: Entry | undefined): boolean {
+    return !this.echo && entry?.by === this.id;
+  }
+}
+
+const decoded = new WeakMap<Uint8Array, Batch>();
+
+/** A frame as a client sees it, checked against its schema. */
+export function decodeBatch(frame: Uint8Array, binary: boolean): Batch {
+  const known = decoded.get(frame);
+  if (known !== undefined) return known;
+  const plain = binary && frame[0] === 0xc9 && frame[5] === DEFLATED_EXT_TYPE ? inflateRawSync(frame.subarray(6)) : frame;
+  const batch = (binary ? msgpackCodec : jsonCodec).decode(plain) as Batch;
+  if (!batchSchema.Check(batch)) throw new Error(`no batch: ${JSON.stringify(batchSchema.Errors(batch))}`);
+  decoded.set(frame, batch);
+  return batch;
+}
+
+/** Topics and clients around a real scheduler, with a model of what every client must get. Native topics are sets of members. */
+export class World implements FanoutSink {
+  readonly topics: WorldTopic[];
+  readonly members: WorldMember[] = [];
+  readonly scheduler: Scheduler;
+  readonly #options: SchedulerOptions;
+  readonly #listeners = new Map<string, Set<WorldMember>>();
+  readonly #crowds: { readonly topic: WorldTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
+  nowMs = 1000;
+  tick = 0;
+  #nextMember = 0;
+
+  constructor(options: SchedulerOptions, topics: readonly Partial<Omit<TopicFeedOptions, 'topic'>>[]) {
+    this.#options = options;
+    this.scheduler = new Scheduler(options, this);
+    this.topics = topics.map((more, index) => {
+      const made = feed({ ...more, topic: `scores.t${index}` });
+      return { feed: made, durable: made.namespace.durable, log: [], base: new Map(), baseOffset: 0, life: 0 };
+    });
+  }
+
+  publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void {
+    for (const member of this.#listeners.get(nativeTopic) ?? []) member.receive(frame, binary, this.#options.frameBytesMax);
+  }
+
+  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void {
+    for (const member of this.#listeners.get(nativeTopic) ?? []) {
+      if (member.id !== connectionId) member.receive(frame, binary, this.#options.frameBytesMax);
+    }
+  }
+
+  sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void {
+    this.members.find(({ id }) => id === connectionId)?.receive(frame, binary, this.#options.frameBytesMax);
+  }
+
+  flushed(): void {}
+
+  skipped(_variant: Variant, shard: Shard, skipped: number): void {
+    for (const member of this.#listeners.get(shard.nativeTopic) ?? []) {
+      member.told += skipped;
+      member.everSkipped = true;
+    }
+  }
+
+  feedPublication(
+    topic: WorldTopic,
+    { key, gap, pad, by, removed }: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean },
+  ): void {
+    const { feed: topicFeed, log, durable } = topic;
+    const head = topicFeed.ring.headOffset;
+    const value = { n: log.length, pad: 'x'.repeat(pad) };
+    const entry: Entry = { offset: durable ? head + gap : 0, key, value, by, removed: removed === true };
+    log.push(entry);
+    const origin = by === undefined ? {} : { user: by, connectionId: by };
+    topicFeed.push(source(entry.offset, { key, value, ...origin, ...(removed && { removed: true as const }) }), head);
+    this.scheduler.wake(topicFeed, this.nowMs);
+  }
+
+  join(topic: WorldTopic, options: VariantOptions, mode: JoinMode, echo: boolean): void {
+    const { feed: topicFeed, log } = topic;
+    const sinceOffset = typeof mode === 'object' ? (log[log.length - 1 - mode.back]?.offset ?? topic.baseOffset) : undefined;
+    const minCursor = sinceOffset === undefined ? 0 : (topicFeed.ring.sequenceAfter(sinceOffset) ?? 0);
+    const { variant, shard } = topicFeed.join(options, minCursor);
+    const member = new WorldMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard);
+    this.members.push(member);
+    if (mode === 'snapshot') this.#takeSnapshot(member);
+    if (sinceOffset !== undefined && topic.durable) this.#takeMissed(member, sinceOffset);
+    if (!echo) topicFeed.withoutEcho.set(member.id, shard);
+    this.#listen(member);
+  }
+
+  leave(member: WorldMember): void {
+    this.members.splice(this.members.indexOf(member), 1);
+    this.#unlisten(member);
+    member.topic.feed.withoutEcho.delete(member.id);
+    member.topic.feed.leave(member.variant, member.shard);
+  }
+
+  /** Members whom nobody watches, so that one turn does not reach all shards. */
+  crowd(topic: WorldTopic, options: VariantOptions, count: number): void {
+    const members = new Map<Shard, number>();
+    let variant: Variant | undefined;
+    for (let i = 0; i < count; i++) {
+      const joined = topic.feed.join(options);
+      variant = joined.variant;
+      members.set(joined.shard, (members.get(joined.shard) ?? 0) + 1);
+    }
+    if (variant !== undefined) this.#crowds.push({ topic, variant, members });
+  }
+
+  endCrowds(): void {
+    for (const { topic, variant, members } of this.#crowds.splice(0)) {
+      for (const [shard, count] of members) for (let i = 0; i < count; i++) topic.feed.leave(variant, shard);
+    }
+  }
+
+  merge(): void {
+    for (const { feed: topicFeed } of this.topics) {
+      for (const variant of topicFeed.variants.values()) {
+        for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) {
+          for (const member of [...(this.#listeners.get(pair.from.nativeTopic) ?? [])]) {
+            this.#unlisten(member);
+            variant.move(pair.from, pair.into);
+            member.shard = pair.into;
+            if (!member.echo) topicFeed.withoutEcho.set(member.id, pair.into);
+            this.#listen(member);
+          }
+          this.#moveCrowd(variant, pair.from, pair.into);
+        }
+      }
+    }
+  }
+
+  #moveCrowd(variant: Variant, from: Shard, into: Shard): void {
+    for (const { members } of this.#crowds) {
+      const count = members.get(from) ?? 0;
+      if (count === 0) continue;
+      for (let i = 0; i < count; i++) variant.move(from, into);
+      members.delete(from);
+      members.set(into, (members.get(into) ?? 0) + count);
+    }
+  }
+
+  #crowdIn(shard: Shard): number {
+    return this.#crowds.reduce((sum, { members }) => sum + (members.get(shard) ?? 0), 0);
+  }
+
+  /** The log is not what it was: everybody goes on from a new one's state. */
+  reset(topic: WorldTopic, keys: readonly (Key | null)[]): void {
+    const { feed: topicFeed } = topic;
+    topic.life++;
+    const offset = topic.durable ? 1000 * topic.life : 0;
+    topic.base = new Map(keys.map((key, index) => [key, { n: -1 - index, life: topic.life }]));
+    const items = [...topic.base].map(([key, value], index) =>
+      source(topic.durable ? offset - keys.length + index + 1 : 0, { key, value }),
+    );
+    topicFeed.reset({ epoch: topic.durable ? `e${topic.life + 1}` : '', offset, items });
+    topic.log = [];
+    topic.baseOffset = offset;
+    for (const member of this.members) if (member.topic === topic) this.#resync(member);
+  }
+
+  turn(advanceMs: number): boolean {
+    this.nowMs += advanceMs;
+    return this.scheduler.turn(this.nowMs, this.tick++).more;
+  }
+
+  /** Until nothing waits any more. */
+  settle(): void {
+    for (let rounds = 0; rounds < 10_000; rounds++) {
+      const { more, nextDueAtMs } = this.scheduler.turn(this.nowMs, this.tick++);
+      if (!more && nextDueAtMs === undefined) return;
+      if (!more) this.nowMs = Math.max(this.nowMs, nextDueAtMs as number);
+    }
+    throw new Error('the scheduler does not come to rest');
+  }
+
+  /** Counts, native topics and variants agree with who is there. */
+  checkPlaces(shardMembersMax: number): void {
+    let shards = 0;
+    const natives = new Set<string>();
+    for (const { feed: topicFeed } of this.topics) {
+      let total = 0;
+      for (const variant of topicFeed.variants.values()) {
+        expect(variant.shards.length).toBeGreaterThan(0);
+        for (const shard of variant.shards) {
+          const there = (this.#listeners.get(shard.nativeTopic)?.size ?? 0) + this.#crowdIn(shard);
+          // No `expect` for each of hundreds of shards: it costs more than all else here.
+          if (shard.members !== there || there > shardMembersMax || there === 0)
+            throw new Error(`${shard.members} counted, ${there} there`);
+          total += there;
+          shards++;
+          natives.add(shard.nativeTopic);
+        }
+      }
+      expect(topicFeed.members).toBe(total);
+    }
+    expect(natives.size).toBe(shards);
+    for (const nativeTopic of this.#listeners.keys()) expect(natives.has(nativeTopic)).toBe(true);
+  }
+
+  #takeSnapshot(member: WorldMember): void {
+    const { feed: topicFeed, log, base } = member.topic;
+    for (const item of topicFeed.snapshotFor(member.shard)) {
+      const value = dataOf(item.encoded('msgpack'));
+      const latest = log.findLast(({ key }) => key === item.key);
+      expect(value).toEqual(latest?.value ?? base.get(item.key));
+      expect(item.offset).toBeLessThanOrEqual(member.shard.offset);
+      member.state.set(item.key, value);
+    }
+    member.stateFrom = -1;
+  }
+
+  #takeMissed(member: WorldMember, sinceOffset: number): void {
+    const { feed: topicFeed, log } = member.topic;
+    const missed = topicFeed.missedBetween(sinceOffset, member.shard);
+    if (missed === undefined) {
+      // Only when the ring has lost what came next.
+      expect(sinceOffset).toBeLessThan(Math.max(topicFeed.ring.baseOffset, member.shard.offset));
+      expect(topicFeed.ring.first).toBeGreaterThan(0);
+      return;
+    }
+    const expected = log.filter(({ offset }) => offset > sinceOffset && offset <= member.shard.offset);
+    expect(missed.map(({ offset }) => offset)).toEqual(expected.map(({ offset }) => offset));
+    for (const { key, value, removed } of expected) member.state.set(key, removed ? undefined : value);
+    member.stateFrom = log.findIndex(({ offset }) => offset > sinceOffset);
+    if (member.stateFrom === -1) member.stateFrom = log.length;
+  }
+
+  #resync(member: WorldMember): void {
+    member.at = member.topic.baseOffset;
+    member.next = 0;
+    member.told = 0;
+    member.stateFrom = -1;
+    member.state.clear();
+    for (const [key, value] of member.topic.base) member.state.set(key, value);
+  }
+
+  #listen(member: WorldMember): void {
+    const { nativeTopic } = member.shard;
+    const members = this.#listeners.get(nativeTopic);
+    if (members === undefined) this.#listeners.set(nativeTopic, new Set([member]));
+    else members.add(member);
+  }
+
+  #unlisten(member: WorldMember): void {
+    const members = this.#listeners.get(member.shard.nativeTopic);
+    members?.delete(member);
+    if (members?.size === 0) this.#listeners.delete(member.shard.nativeTopic);
+  }
+}
+
+function dataOf(encodedItem: Uint8Array): unknown {
+  return (msgpackCodec.decode(encodedItem) as unknown[])[2];
+}
