@@ -1,0 +1,138 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+import { CHART, findTool, helm, KUBERNETES_VERSION, run, template } from './tools.ts';
+
+const HELM = findTool('HELM', 'helm') ?? '';
+const VALIDATE = findTool('KUBERNETES_VALIDATE', 'kubernetes-validate');
+const PROMTOOL = findTool('PROMTOOL', 'promtool');
+const VALUE_SETS = readdirSync(join(CHART, 'ci'));
+/** Of the Prometheus operator and the Gateway API: no part of Kubernetes' own schemas. */
+const FOREIGN = new Set(['ServiceMonitor', 'PrometheusRule', 'HTTPRoute']);
+
+// biome-ignore lint/suspicious/noExplicitAny: a manifest is whatever the chart made
+type Manifest = any;
+
+function manifestsOf(args: readonly string[]): Manifest[] {
+  const { ok, stdout, stderr } = template(HELM, args);
+  if (!ok) throw new Error(stderr);
+  return parseAllDocuments(stdout).flatMap((document) => (document.contents === null ? [] : [document.toJS()]));
+}
+
+const fromSet = (file: string) => manifestsOf(['--values', join(CHART, 'ci', file)]);
+const named = (manifests: readonly Manifest[], kind: string): Manifest => manifests.find((manifest) => manifest.kind === kind);
+const podOf = (manifests: readonly Manifest[]): Manifest => named(manifests, 'Deployment').spec.template.spec;
+
+describe.runIf(HELM !== '')('the chart', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stentor-chart-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('passes helm lint with every value set', () => {
+    expect(VALUE_SETS.length).toBeGreaterThanOrEqual(5);
+    for (const file of VALUE_SETS)
+      expect(helm(HELM, ['lint', '--strict', CHART, '--values', join(CHART, 'ci', file)])).toMatchObject({ ok: true });
+  });
+
+  it.each(VALUE_SETS)('makes a config of %s that Stentor starts with', (file) => {
+    const manifests = fromSet(file);
+    const path = join(folder, `${file}.config.yaml`);
+    writeFileSync(path, named(manifests, 'ConfigMap').data['stentor.yaml']);
+    const env = {
+      ...named(manifests, 'Secret')?.stringData,
+      STENTOR_ADMIN_TOKEN: 'a-token',
+      STENTOR_NODE_ID: 'live-stentor-5d8f7c9b6d-x2x7q',
+    };
+    const { config } = loadConfig({ file: path, env });
+    expect(config.admin.host).toBe('0.0.0.0');
+    const ports = podOf(manifests).containers[0].ports.map((port: Manifest) => port.containerPort);
+    expect(ports).toEqual([config.port, config.admin.port]);
+  });
+
+  it.each(VALUE_SETS)('leaves a drain its whole time with %s', (file) => {
+    const manifests = fromSet(file);
+    const config = parse(named(manifests, 'ConfigMap').data['stentor.yaml']);
+    const { terminationGracePeriodSeconds, containers } = podOf(manifests);
+    const preStopSeconds = containers[0].lifecycle?.preStop.sleep.seconds ?? 0;
+    expect(terminationGracePeriodSeconds * 1000).toBeGreaterThan(preStopSeconds * 1000 + (config.hub?.drainTimeoutMs ?? 20_000));
+  });
+
+  it('asks the admin port for health, and shows it to no client', () => {
+    const manifests = fromSet('cluster-values.yaml');
+    const [container] = podOf(manifests).containers;
+    expect(container.readinessProbe.httpGet).toEqual({ path: '/health/ready', port: 'admin' });
+    expect(container.livenessProbe.httpGet).toEqual({ path: '/health/live', port: 'admin' });
+    const services = manifests.filter(({ kind }) => kind === 'Service');
+    expect(services.map(({ spec }) => spec.ports.map((port: Manifest) => port.name))).toEqual([['ws'], ['admin']]);
+    expect(services[1].spec.clusterIP).toBe('None');
+  });
+
+  it('runs without root, on a read-only file system, with nothing of the Kubernetes API', () => {
+    const pod = podOf(fromSet('single-values.yaml'));
+    expect(pod.securityContext.runAsNonRoot).toBe(true);
+    expect(pod.containers[0].securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false });
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(pod.enableServiceLinks).toBe(false);
+  });
+
+  it('keeps secrets out of the ConfigMap, and gives Prometheus the token', () => {
+    const manifests = fromSet('monitoring-values.yaml');
+    expect(named(manifests, 'Secret').stringData.STENTOR_ADMIN_TOKEN).toBe('a-token-for-prometheus');
+    expect(JSON.stringify(named(manifests, 'ConfigMap'))).not.toContain('a-token-for-prometheus');
+    const [endpoint] = named(manifests, 'ServiceMonitor').spec.endpoints;
+    expect(endpoint.authorization.credentials).toEqual({ name: named(manifests, 'Secret').metadata.name, key: 'STENTOR_ADMIN_TOKEN' });
+    const alerts = named(manifests, 'PrometheusRule').spec.groups[0].rules.map((rule: Manifest) => rule.alert);
+    expect(alerts).toContain('StentorMemory');
+    expect(alerts).not.toContain('StentorConnectionSpike');
+  });
+
+  it('makes names that leave room for a pod’s, which is the node’s id', () => {
+    const { name } = named(fromSet('gateway-values.yaml'), 'Deployment').metadata;
+    expect(name).toMatch(/^[a-z0-9-]{1,44}$/);
+  });
+
+  it.each([
+    ['a misspelt setting', ['config.limits.conectionsPerWorkerMax=1'], 'conectionsPerWorkerMax'],
+    ['a setting out of its bounds', ['config.workers=1000'], 'config/workers'],
+    ['a secret in the config', ['config.admin.token=x'], 'token'],
+    ['an unknown value', ['replicas=3'], 'replicas'],
+    ['several nodes without NATS', ['replicaCount=3'], 'more than one node needs NATS'],
+    ['a grace period that cuts the drain', ['terminationGracePeriodSeconds=20'], 'needs 26 at least'],
+    ['an Ingress without hosts', ['ingress.enabled=true'], 'ingress.hosts'],
+    ['a route without a Gateway', ['gateway.enabled=true'], 'gateway.parentRefs'],
+  ])('refuses %s before anything reaches the cluster', (_, settings, complaint) => {
+    const { ok, stderr } = template(
+      HELM,
+      settings.flatMap((setting) => ['--set', setting]),
+    );
+    expect(ok).toBe(false);
+    expect(stderr).toContain(complaint);
+  });
+
+  it.runIf(VALIDATE !== undefined).each(VALUE_SETS)('fits Kubernetes’ schemas, strictly, with %s', (file) => {
+    const path = join(folder, `${file}.manifests.yaml`);
+    const manifests = fromSet(file).filter(({ kind }) => !FOREIGN.has(kind));
+    writeFileSync(path, manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n'));
+    const told = run(VALIDATE ?? '', ['--strict', '-k', KUBERNETES_VERSION, path]);
+    expect(told.match(/ passed for resource /g)).toHaveLength(manifests.length);
+  });
+});
+
+describe.runIf(PROMTOOL !== undefined)('the alerts', () => {
+  it('are rules that Prometheus loads, and fire when they should', () => {
+    expect(run(PROMTOOL ?? '', ['check', 'rules', join(CHART, 'rules/stentor.yaml')])).toContain('SUCCESS');
+    expect(run(PROMTOOL ?? '', ['test', 'rules', join(import.meta.dirname, 'alerts.yaml')])).toContain('SUCCESS');
+  });
+});
+
+describe('the alerts’ texts', () => {
+  it('say what to do, each', () => {
+    const { groups } = parse(readFileSync(join(CHART, 'rules/stentor.yaml'), 'utf8'));
+    for (const { alert, annotations, labels } of groups[0].rules) {
+      expect(Object.keys(annotations), alert).toEqual(['summary', 'description', 'runbook']);
+      expect(['warning', 'critical']).toContain(labels.severity);
+    }
+  });
+});
