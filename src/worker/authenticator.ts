@@ -1,5 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { createRemoteJWKSet, decodeProtectedHeader, errors, importSPKI, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  importSPKI,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Config } from '../config/schema.ts';
@@ -42,12 +51,23 @@ export class Authenticator {
     return new Authenticator(auth, keys, jwks);
   }
 
+  /** False: the token surely does not hold, which shows without its signature: no JWT, no key of its algorithm and name, or expired. */
+  mayHold(token: string, nowMs = Date.now()): boolean {
+    try {
+      const { alg, kid } = decodeProtectedHeader(token);
+      const { exp } = decodeJwt(token);
+      if (exp === undefined || exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return false;
+      return this.#jwks !== undefined || this.#candidates(alg, kid).length > 0;
+    } catch {
+      return false;
+    }
+  }
+
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
     const { alg, kid } = headerOf(token);
     let failure: unknown = new ProtocolError('unauthorized', 'no key fits this token');
-    for (const candidate of this.#keys) {
-      if (candidate.alg !== alg || (kid !== undefined && candidate.kid !== undefined && candidate.kid !== kid)) continue;
+    for (const candidate of this.#candidates(alg, kid)) {
       try {
         const { payload } = await jwtVerify(token, candidate.key, this.#options([candidate.alg]));
         return toIdentity(payload);
@@ -64,6 +84,10 @@ export class Authenticator {
       }
     }
     throw refusal(failure);
+  }
+
+  #candidates(alg: string | undefined, kid: string | undefined): readonly StaticKey[] {
+    return this.#keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid));
   }
 
   #options(algorithms: readonly string[]) {

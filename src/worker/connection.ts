@@ -42,15 +42,17 @@ export interface SendLimits {
 /** What uWS keeps with a socket. It copies the fields of what it is given into an object of its own, so the connection itself is one field. */
 export interface SocketData {
   readonly connection: Connection;
+  /** Came with the upgrade and is still to be checked. */
+  token?: string | undefined;
 }
 
 /** One client's connection. Created at the upgrade; its socket comes with `open`. */
 export class Connection {
   readonly id: string;
   readonly codec: Codec;
-  identity: Identity;
+  identity: Identity = ANONYMOUS;
   /** Has said who it is: by a token at the upgrade, by `connect`, or by using anonymous access. */
-  ready: boolean;
+  ready = false;
   /** `connect` has been answered, or any other command has been taken: too late for another. */
   greeted = false;
   deflate = false;
@@ -74,12 +76,10 @@ export class Connection {
   #heldBytes = 0;
   #socket: Socket<SocketData> | undefined;
 
-  constructor(id: string, codec: Codec, identity: Identity | undefined, sendLimits: SendLimits) {
+  constructor(id: string, codec: Codec, sendLimits: SendLimits) {
     this.id = id;
     this.#sendLimits = sendLimits;
     this.codec = codec;
-    this.identity = identity ?? ANONYMOUS;
-    this.ready = identity !== undefined;
   }
 
   /** Undefined once closed: every call on a closed uWS socket throws, so nobody else keeps a reference to it. */

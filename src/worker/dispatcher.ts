@@ -75,10 +75,7 @@ export class Dispatcher {
     if (message.type === 'connect') {
       if (connection.greeted) throw new ProtocolError('already_connected', 'connect comes first, and once');
       connection.greeted = true;
-      connection.authenticating = this.#connect(connection, message).finally(() => {
-        connection.authenticating = undefined;
-      });
-      return connection.authenticating;
+      return this.#inTurn(connection, () => this.#connect(connection, message));
     }
     if (message.type === 'ping') {
       return connection.send({ type: 'pong', serverTimeMs: Date.now(), ...(message.t !== undefined && { t: message.t }) });
@@ -114,26 +111,52 @@ export class Dispatcher {
     return connection.ready;
   }
 
+  /** Checks the token that came with the upgrade. What the client sends meanwhile waits for the outcome. */
+  authenticate(connection: Connection, token: string): void {
+    void this.#inTurn(connection, async () => {
+      if (await this.#identify(connection, token, undefined)) this.#greet(connection);
+    });
+  }
+
+  /** Runs a step of authentication after those before it; commands wait for all of them. */
+  #inTurn(connection: Connection, step: () => Promise<void>): Promise<void> {
+    const before = connection.authenticating ?? Promise.resolve();
+    const done = before.then(step).finally(() => {
+      if (connection.authenticating === done) connection.authenticating = undefined;
+    });
+    connection.authenticating = done;
+    return done;
+  }
+
   async #connect(connection: Connection, message: ClientMessage<'connect'>): Promise<void> {
+    if (connection.socket === undefined) return;
     if (message.token !== undefined) {
-      try {
-        connection.identity = await this.#options.authenticator.verify(message.token);
-      } catch (error) {
-        this.#fail(connection, message.id, error as Error);
-        return connection.end(error instanceof ProtocolError && error.code === 'unavailable' ? 'serverError' : 'unauthorized');
-      }
-      this.#options.onIdentity(connection);
-    } else if (!connection.ready && !this.#anonymousAllowed) {
+      if (!(await this.#identify(connection, message.token, message.id))) return;
+    } else if (!this.#isReady(connection)) {
       this.#refuse(connection, message.id, 'unauthorized', 'a token is needed');
       return connection.end('unauthorized');
     }
-    connection.ready = true;
     connection.deflate = message.compression === 'deflate-raw' && connection.codec.encoding === 'msgpack';
-    this.greet(connection, message.id);
+    this.#greet(connection, message.id);
   }
 
-  /** Sends `connected`: in answer to `connect`, or at once when the token came with the upgrade. */
-  greet(connection: Connection, id?: number): void {
+  /** @returns true when the connection is now the token's user; else the client has been told why not, and closed */
+  async #identify(connection: Connection, token: string, id: number | undefined): Promise<boolean> {
+    try {
+      connection.identity = await this.#options.authenticator.verify(token);
+    } catch (error) {
+      this.#fail(connection, id, error as Error);
+      const refused = error instanceof ProtocolError && error.code !== 'unavailable';
+      connection.end(refused ? 'unauthorized' : 'serverError');
+      return false;
+    }
+    connection.ready = true;
+    this.#options.onIdentity(connection);
+    return true;
+  }
+
+  /** Sends `connected`: in answer to `connect`, or by itself when the token came with the upgrade. */
+  #greet(connection: Connection, id?: number): void {
     const { config, nodeId } = this.#options;
     const { user, expiresAtMs } = connection.identity;
     connection.send({
@@ -234,7 +257,8 @@ export class Dispatcher {
     connection.identity = identity;
     this.#options.onIdentity(connection);
     for (const topic of this.#options.subscriber.endForbidden(connection)) {
-      connection.sendError(undefined, 'forbidden', `the refreshed token does not permit ${topic}; the subscription has ended`);
+      const message = `the refreshed token does not permit ${topic}; the subscription has ended`;
+      connection.send({ type: 'error', code: 'forbidden', message, retryable: false, topic });
     }
     const { expiresAtMs } = identity;
     connection.send({ type: 'refreshed', id: message.id, ...(expiresAtMs !== undefined && { expiresAtMs }) });

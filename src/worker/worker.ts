@@ -165,9 +165,7 @@ export class Worker {
       config,
       authenticator,
       metrics: this.#metrics,
-      logger: this.#logger,
-      refusal: (verifying) =>
-        this.#draining || this.#connections.size + verifying >= this.#connectionsMax ? '503 Service Unavailable' : undefined,
+      refusal: () => (this.#draining || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined),
       nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
     });
     this.#app.ws<SocketData>(config.path, {
@@ -226,14 +224,15 @@ export class Worker {
   }
 
   #opened(socket: Socket<SocketData>): void {
-    const { connection } = socket.getUserData();
+    const data = socket.getUserData();
+    const { connection, token } = data;
+    data.token = undefined;
     connection.opened(socket);
     this.#connections.add(connection);
     this.#heartbeat.add(connection);
     this.#metrics.opened();
-    if (connection.ready) {
-      this.#watchExpiry(connection);
-      this.#dispatcher.greet(connection);
+    if (token !== undefined) {
+      this.#dispatcher.authenticate(connection, token);
     } else if (!this.#dispatcher.anonymousAllowed) {
       this.#greetingExpiry.set(connection, Date.now() + this.#config.heartbeat.connectTimeoutMs);
     }

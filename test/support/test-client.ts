@@ -55,6 +55,8 @@ export class TestClient {
   #untaken: ServerMessage[] = [];
   #waiting: (() => void)[] = [];
   #isClosed: Closed | undefined;
+  /** A broken connection; a close tells of it too. */
+  #error: Error | undefined;
   #nextId = 1000;
 
   private constructor(url: string, { encoding, token, protocols, socket }: TestClientOptions) {
@@ -88,7 +90,9 @@ export class TestClient {
       });
       client.socket.once('error', reject);
     });
-    client.socket.on('error', () => undefined);
+    client.socket.on('error', (error) => {
+      client.#error = error;
+    });
     return client;
   }
 
@@ -140,7 +144,8 @@ export class TestClient {
       const leftMs = deadlineMs - performance.now();
       if (leftMs <= 0) throw new Error(`waited ${WAIT_MS} ms for ${what}; last messages: ${this.#lastMessages()}`);
       if (this.#isClosed !== undefined) {
-        throw new Error(`closed with ${this.#isClosed.code} before ${what}; last messages: ${this.#lastMessages()}`);
+        const how = `closed with ${this.#isClosed.code} before ${what}`;
+        throw new Error(`${how}; last messages: ${this.#lastMessages()}`, { cause: this.#error });
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
