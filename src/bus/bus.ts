@@ -101,14 +101,18 @@ export interface Listener {
 /** The log of one durable namespace. */
 export interface Log {
   readonly namespace: string;
-  /** @throws BusError `bus_unreachable` */
+  /**
+   * As the log is now. Where it turns out not to be what it was (made anew, rolled back, or nobody left who can tell), it has a new epoch here, the
+   * same on every node. Takes some seconds while that is in doubt.
+   * @throws BusError `bus_unreachable`
+   */
   state(): Promise<LogState>;
   /**
    * Delivers every publication of the namespace with an offset above `afterOffset`, in order, for ever. Resolves when it has begun;
    * publications may come before that. Retention may be faster than a follower: in a keyed namespace publications that a later one of the
    * same key superseded are then left out; anything else that is missing breaks the follower.
    * `onBroken` is called once when it cannot go on; the follower has then stopped. Codes: `log_gone` (deleted, or made anew: another
-   * epoch), `log_gap` (lost what should come next), `log_rolled_back` (ends before, or differs at, what was delivered).
+   * epoch), `log_gap` (lost what should come next, or cannot tell), `log_rolled_back` (ends before, or differs at, what was delivered: another epoch).
    * @throws BusError the same codes when it cannot begin; `bus_unreachable`
    */
   follow(afterOffset: number, onPublication: (publication: Publication) => void, onBroken: (error: Error) => void): Promise<Follower>;
@@ -133,6 +137,12 @@ export interface LogState {
 export interface Follower {
   /** Every publication up to here has been delivered, or never existed. */
   readonly position: number;
+  /** False while it has lost touch with its log: until it is sure that it goes on in the same one. */
+  readonly live: boolean;
+  /** Resolves with {@link live}, as soon as that is true, or after so long, or when the follower has stopped. */
+  whenLive(timeoutMs: number): Promise<boolean>;
+  /** Follows on from its position by other means than now. */
+  restart(reason: string): void;
   stop(): Promise<void>;
 }
 

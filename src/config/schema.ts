@@ -140,7 +140,21 @@ export const ConfigSchema = Type.Object(
           default: 1,
           description: 'replicas of the streams that are created; use 3 in production',
         }),
-        manageStreams: Type.Boolean({ default: true, description: 'create missing streams; false: they must exist' }),
+        manageStreams: Type.Boolean({
+          default: true,
+          description: 'create missing streams, and the bucket `stentor-epochs`; false: they must exist',
+        }),
+        epochStorage: Type.Union([Type.Literal('memory'), Type.Literal('file')], {
+          default: 'memory',
+          description:
+            'where NATS keeps which life of its log each namespace is in. `memory`: when all nodes and NATS servers were down at once, clients resync, since a store that was put back could not be told. `file`: they recover',
+        }),
+        checkpointIntervalMs: Type.Integer({
+          minimum: 100,
+          maximum: 600_000,
+          default: 5000,
+          description: 'how often a node that follows a log stores how far, so that a later one can tell a log that was rolled back',
+        }),
         connectTimeoutMs: Type.Integer({
           minimum: 100,
           maximum: 120_000,
@@ -343,6 +357,13 @@ export const ConfigSchema = Type.Object(
 
     hub: Type.Object(
       {
+        linkBatchMs: Type.Number({
+          minimum: 0,
+          maximum: 100,
+          default: 4,
+          description:
+            'publications that come faster than this wait for each other on their way to a worker; what comes after a pause never waits. 0: one write a loop turn',
+        }),
         topicLingerMs: Type.Integer({
           minimum: 0,
           maximum: 600_000,

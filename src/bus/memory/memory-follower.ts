@@ -29,6 +29,17 @@ export class MemoryFollower implements Follower {
     return this.#position;
   }
 
+  get live(): boolean {
+    return !this.#stopped;
+  }
+
+  async whenLive(): Promise<boolean> {
+    return this.live;
+  }
+
+  /** There is nothing between it and the store that could be stuck. */
+  restart(): void {}
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#onStop(this);

@@ -1,4 +1,5 @@
 import type { Delivery } from './delivery.ts';
+import { type Anchor, isSameTime } from './epoch.ts';
 
 /** What to do with a delivery. Only after `deliver` has the position moved. */
 export type Verdict = 'deliver' | 'drop' | 'restart' | 'gap' | 'rolled_back';
@@ -15,7 +16,8 @@ export interface LogBounds {
  *
  * Stream sequences are contiguous as they are stored, so a jump means that something was removed before it came here. A consumer's own
  * sequence is contiguous too, so a jump there means that it was lost on the way, and can be had again.
- * After a restart the follower asks for the publication at its position once more: if it is another one now, the log is not the one it knew.
+ * When following goes on, the publication at the position is asked for once more: another one there means that the log is not the one it was, and
+ * none there that nobody can tell, which is a gap.
  */
 export class FollowerCore {
   readonly #toleratesGaps: boolean;
@@ -39,9 +41,26 @@ export class FollowerCore {
     return this.#timestampNs;
   }
 
+  /** The publication at the position, once one is known. */
+  get anchor(): Anchor | undefined {
+    return this.#timestampNs === undefined ? undefined : { offset: this.#position, timestampNs: this.#timestampNs };
+  }
+
+  /** The log is the one that was followed so far, as far as its deliveries say. */
+  get isSure(): boolean {
+    return !this.#anchorExpected;
+  }
+
+  /** What is at the position, learnt otherwise than by a delivery. */
+  setAnchor(timestampNs: number): void {
+    this.#timestampNs = timestampNs;
+  }
+
   /** May following begin, or go on, in a log with these bounds? */
   check({ firstOffset, lastOffset, mayHaveExpired }: LogBounds): 'ok' | 'gap' | 'rolled_back' {
     if (lastOffset < this.#position) return 'rolled_back';
+    if (lastOffset === this.#position) return 'ok';
+    if (this.#timestampNs !== undefined && firstOffset > this.#position) return 'gap';
     if (firstOffset <= this.#position + 1) return 'ok';
     return this.#toleratesGaps && !mayHaveExpired ? 'ok' : 'gap';
   }
@@ -58,7 +77,8 @@ export class FollowerCore {
     this.#consumerSeq = consumerSeq;
     if (this.#anchorExpected) {
       this.#anchorExpected = false;
-      if (streamSeq === this.#position) return timestampNs === this.#timestampNs ? 'drop' : 'rolled_back';
+      if (streamSeq !== this.#position) return 'gap';
+      return isSameTime(timestampNs, this.#timestampNs ?? 0) ? 'drop' : 'rolled_back';
     }
     if (streamSeq <= this.#position) return 'drop';
     if (streamSeq > this.#position + 1 && !this.#toleratesGaps) return 'gap';

@@ -5,18 +5,18 @@ import { deliver } from '../deliver.ts';
 import { backoffMs } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
+import { type Anchor, DENIALS_MIN } from './epoch.ts';
 import { isStreamNotFound } from './errors.ts';
 import { FollowerCore } from './follower-core.ts';
 import { boundsOf } from './log-bounds.ts';
 import { OrderedConsumer } from './ordered-consumer.ts';
 import type { PublicationReader } from './publication-reader.ts';
+import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
 
 /** A request of a follower is given up after so long and made again, and twice as long after every third: a leader change swallows some. */
 const FIRST_TIMEOUT_MS = 1000;
 const ATTEMPTS_PER_TIMEOUT = 3;
-/** A server that has just started, or a new leader, may not know all yet: what it denies must be denied so often, a second apart. */
-const DENIALS_MIN = 3;
 const DENIAL_PAUSE_MS = 1000;
 
 export interface FollowerOptions {
@@ -28,8 +28,10 @@ export interface FollowerOptions {
   readonly afterOffset: number;
   readonly requestTimeoutMs: number;
   readonly onPublication: (publication: Publication) => void;
-  readonly onBroken: (error: Error) => void;
+  readonly onBroken: (error: BusError) => void;
   readonly onNotice: (message: string) => void;
+  /** It follows, or follows again, and the log is the one that it was. */
+  readonly onLive: () => void;
   /** It has stopped, of itself or not. */
   readonly onEnded: () => void;
 }
@@ -51,10 +53,13 @@ export class NatsFollower implements Follower {
   readonly #context: Context;
   readonly #core: FollowerCore;
   readonly #abort = new AbortController();
+  readonly #waiters = new Set<(live: boolean) => void>();
   #failure: BusError | undefined;
+  #begun = false;
   #live = false;
   #denials = 0;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #endConsumer: ((reason: string) => void) | undefined;
 
   constructor(context: Context, options: FollowerOptions) {
     this.#context = context;
@@ -66,6 +71,31 @@ export class NatsFollower implements Follower {
     return this.#core.position;
   }
 
+  get live(): boolean {
+    return this.#live;
+  }
+
+  get anchor(): Anchor | undefined {
+    return this.#core.anchor;
+  }
+
+  whenLive(timeoutMs: number): Promise<boolean> {
+    if (this.#live || this.#abort.signal.aborted) return Promise.resolve(this.#live);
+    return new Promise((resolve) => {
+      const done = (live: boolean) => {
+        clearTimeout(timer);
+        this.#waiters.delete(done);
+        resolve(live);
+      };
+      const timer = setTimeout(() => done(false), timeoutMs);
+      this.#waiters.add(done);
+    });
+  }
+
+  restart(reason: string): void {
+    this.#endConsumer?.(reason);
+  }
+
   /** Resolves when publications flow. @throws BusError the contract's for `follow` */
   async begin(): Promise<void> {
     const begun = new Promise<void>((resolve, reject) => {
@@ -75,7 +105,11 @@ export class NatsFollower implements Follower {
       () => this.#break('bus_unreachable', `the log of ${this.#options.namespace} cannot be followed now`),
       2 * this.#options.requestTimeoutMs,
     );
-    void this.#run().finally(this.#options.onEnded);
+    void this.#run().finally(() => {
+      this.#setLive(false);
+      for (const done of [...this.#waiters]) done(false);
+      this.#options.onEnded();
+    });
     await begun.finally(() => clearTimeout(timer));
   }
 
@@ -105,6 +139,7 @@ export class NatsFollower implements Follower {
     const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(Math.floor(attempt / ATTEMPTS_PER_TIMEOUT), 8));
     const info = await connection.request(() => jsm.streams.info(stream));
     if (info.created !== created) return this.#break('log_gone', 'it was made anew');
+    await this.#findAnchor(info.state.last_seq, (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
     const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
     const check = this.#core.check(bounds);
     if (check === 'rolled_back') return this.#deny('log_rolled_back', `it ends at ${bounds.lastOffset}, before ${this.position}`);
@@ -113,11 +148,25 @@ export class NatsFollower implements Follower {
     return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
   }
 
+  /** Known from the start, so that the very first interruption cannot hide a rollback. */
+  async #findAnchor(lastSeq: number, get: (seq: number) => Promise<{ readonly timestamp: string } | null>): Promise<void> {
+    const { position, anchor } = this.#core;
+    if (anchor !== undefined || position === 0 || position > lastSeq) return;
+    const found = await get(position);
+    if (found !== null) this.#core.setAnchor(nanosecondsOf(found.timestamp));
+  }
+
   async #consume(start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
     const { connection } = this.#context;
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
+      let started = false;
+      const goLiveIfSure = () => {
+        if (started && !this.#live && this.#core.isSure) this.#goLive();
+      };
       const cleanUp = () => {
+        this.#endConsumer = undefined;
+        this.#setLive(false);
         consumer.stop();
         stopWatching();
         signal.removeEventListener('abort', aborted);
@@ -127,11 +176,13 @@ export class NatsFollower implements Follower {
         resolve({ reason, wasLive: true });
       };
       const aborted = () => end('stopped');
+      this.#endConsumer = end;
       const stopWatching = connection.onChange(() => end('the connection was lost'));
       const consumer = new OrderedConsumer(connection.nc, this.#options.stream, {
         onMessage: (message, delivery) => {
           const trouble = this.#receive(message, delivery);
           if (trouble !== undefined) end(trouble);
+          else goLiveIfSure();
         },
         onHeartbeat: (lastConsumerSeq) => {
           if (!this.#core.agrees(lastConsumerSeq)) end('a publication was lost on the way');
@@ -140,7 +191,10 @@ export class NatsFollower implements Follower {
       });
       signal.addEventListener('abort', aborted);
       start(consumer).then(
-        () => this.#goLive(),
+        () => {
+          started = true;
+          goLiveIfSure();
+        },
         (error) => {
           cleanUp();
           reject(error);
@@ -171,8 +225,15 @@ export class NatsFollower implements Follower {
 
   #goLive(): void {
     if (this.#abort.signal.aborted) return;
-    this.#live = true;
+    this.#begun = true;
+    this.#setLive(true);
     this.#settle?.resolve();
+    this.#options.onLive();
+  }
+
+  #setLive(live: boolean): void {
+    this.#live = live;
+    if (live) for (const done of [...this.#waiters]) done(true);
   }
 
   #explain(error: Error): { reason: string; wasLive: boolean } {
@@ -191,7 +252,7 @@ export class NatsFollower implements Follower {
       this.#failure = failure;
       this.#abort.abort();
       // Later: this may run inside the client's read loop.
-      if (this.#live) queueMicrotask(() => this.#options.onBroken(failure));
+      if (this.#begun) queueMicrotask(() => this.#options.onBroken(failure));
       else this.#settle?.reject(failure);
     }
     return { reason, wasLive: false };

@@ -17,6 +17,7 @@ import { deliver } from '../deliver.ts';
 import { rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import { connectionOptions, describeServers } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
+import { EpochStore } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { headersOf } from './headers.ts';
 import { Limiter } from './limiter.ts';
@@ -26,13 +27,14 @@ import { Publisher } from './publisher.ts';
 import { checkServerVersion } from './server-version.ts';
 import { Streams } from './streams.ts';
 
-/** How long a stopping bus waits for what it has written to have been read. */
-const FLUSH_TIMEOUT_MS = 1000;
+/** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
+const STOP_STEP_TIMEOUT_MS = 1000;
 
 interface Started {
   readonly connection: Connection;
   readonly publisher: Publisher;
   readonly logs: ReadonlyMap<string, NatsLog>;
+  readonly checkpoints: NodeJS.Timeout;
 }
 
 /** The bus of nodes that share a NATS server or cluster: durable namespaces are streams, ephemeral ones plain subjects. */
@@ -71,7 +73,12 @@ export class NatsBus implements Bus {
       const { version = '' } = connection.nc.info ?? {};
       checkServerVersion(version);
       const logs = await this.#openLogs(connection);
-      this.#started = { connection, publisher: new Publisher(connection, nats, this.counters), logs };
+      this.#started = {
+        connection,
+        publisher: new Publisher(connection, nats, this.counters),
+        logs,
+        checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
+      };
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
     } catch (error) {
       await connection.close();
@@ -86,6 +93,8 @@ export class NatsBus implements Bus {
     if (started === undefined) return;
     this.#started = undefined;
     started.publisher.stop();
+    clearInterval(started.checkpoints);
+    await within(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
     await Promise.all([...started.logs.values()].map((log) => log.stop()));
     await flush(started.connection);
     await started.connection.close();
@@ -148,20 +157,23 @@ export class NatsBus implements Bus {
 
   async #openLogs(connection: Connection): Promise<Map<string, NatsLog>> {
     const { nats, namespaces } = this.#config;
+    const logs = new Map<string, NatsLog>();
+    const durable = Object.entries(namespaces).filter(([, { durable }]) => durable);
+    if (durable.length === 0) return logs;
     const streams = await Streams.open(connection, nats);
+    for (const [name, options] of durable) await streams.ensure(name, options);
     const context: NatsLogContext = {
       connection,
       streams,
+      epochs: await EpochStore.open(connection, nats),
       reads: new Limiter(nats.readsInFlightMax, nats.readsWaitingMax),
       counters: this.counters,
       nowMs: this.#nowMs,
-      onNotice: (message) => this.#notice('warn', message),
+      onNotice: (level, message) => this.#notice(level, message),
     };
-    const logs = new Map<string, NatsLog>();
-    for (const [name, options] of Object.entries(namespaces)) {
-      if (!options.durable) continue;
-      logs.set(name, new NatsLog(name, options, nats, context, await streams.ensure(name, options)));
-    }
+    for (const [name, options] of durable) logs.set(name, new NatsLog(name, options, nats, context));
+    // Together, since each may have to wait for whoever knows its log.
+    await Promise.all([...logs.values()].map((log) => log.state()));
     return logs;
   }
 
@@ -187,12 +199,20 @@ export class NatsBus implements Bus {
   }
 }
 
+/** A checkpoint that cannot be written now is written the next time. */
+async function checkpointAll(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
+  await Promise.allSettled([...logs.values()].map((log) => log.checkpoint()));
+}
+
 async function flush(connection: Connection): Promise<void> {
-  if (!connection.connected) return;
+  if (connection.connected) await within(STOP_STEP_TIMEOUT_MS, connection.nc.flush());
+}
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
+    timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([connection.nc.flush(), timeout]).catch(() => undefined);
+  await Promise.race([work, timeout]).catch(() => undefined);
   clearTimeout(timer);
 }

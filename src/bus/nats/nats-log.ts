@@ -4,6 +4,7 @@ import type { Topic } from '../../protocol/topic.ts';
 import {
   type BusCounters,
   BusError,
+  type BusNotice,
   type Follower,
   type Log,
   type LogState,
@@ -13,22 +14,25 @@ import {
 } from '../bus.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
-import { epochOf } from './epoch.ts';
+import { EpochKeeper, type Following } from './epoch-keeper.ts';
+import type { EpochStore } from './epoch-store.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 import { NatsFollower } from './follower.ts';
 import type { Limiter } from './limiter.ts';
 import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { PublicationReader } from './publication-reader.ts';
+import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
 
 export interface NatsLogContext {
   readonly connection: Connection;
   readonly streams: Streams;
+  readonly epochs: EpochStore;
   readonly reads: Limiter;
   readonly counters: BusCounters;
   readonly nowMs: () => number;
-  readonly onNotice: (message: string) => void;
+  readonly onNotice: (level: BusNotice['level'], message: string) => void;
 }
 
 /** The log of one durable namespace: its stream. */
@@ -40,17 +44,17 @@ export class NatsLog implements Log {
   readonly #context: NatsLogContext;
   readonly #publications: PublicationReader;
   readonly #reader: LogReader;
-  readonly #followers = new Set<NatsFollower>();
-  #created: string;
+  /** Each with the epoch that it follows. */
+  readonly #followers = new Map<NatsFollower, string>();
+  readonly #epochs: EpochKeeper;
 
-  constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext, info: StreamInfo) {
-    const { connection, streams, counters, nowMs } = context;
+  constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext) {
+    const { connection, streams, epochs, counters, nowMs, onNotice } = context;
     this.namespace = namespace;
     this.options = options;
     this.stream = streamNameOf(namespace);
     this.#nats = nats;
     this.#context = context;
-    this.#created = info.created;
     this.#publications = new PublicationReader(options.keyed, counters);
     this.#reader = new LogReader(connection, streams, this.#publications, {
       stream: this.stream,
@@ -59,17 +63,33 @@ export class NatsLog implements Log {
       replicaCount: nats.streamReplicas,
       nowMs,
     });
+    this.#epochs = new EpochKeeper({
+      namespace,
+      store: epochs,
+      info: () => this.#info(),
+      timeOf: (offset) => this.#timeOf(offset),
+      following: () => this.#following(),
+      onNotice,
+    });
+    connection.onChange(() => this.#epochs.doubt());
   }
 
-  /** As of the last time that the stream was asked. */
+  /** As of the last time that the log was asked. */
   get epoch(): string {
-    return epochOf(this.#created);
+    return this.#epochs.epoch;
   }
 
   async state(): Promise<LogState> {
-    const info = await this.#info();
-    this.#created = info.created;
-    return { epoch: this.epoch, ...rangeOf(info) };
+    try {
+      for (;;) {
+        await this.#epochs.confirm();
+        const info = await this.#info();
+        if (info.created === this.#epochs.created) return { epoch: this.epoch, ...rangeOf(info) };
+        this.#epochs.doubt();
+      }
+    } catch (error) {
+      throw unreachable(`the log of ${this.namespace}`, error);
+    }
   }
 
   async follow(
@@ -78,22 +98,31 @@ export class NatsLog implements Log {
     onBroken: (error: Error) => void,
   ): Promise<Follower> {
     const { connection, streams, counters, nowMs, onNotice } = this.#context;
+    const { epoch } = this;
     const follower = new NatsFollower(
       { connection, streams, counters, nowMs, reader: this.#publications },
       {
         namespace: this.namespace,
         stream: this.stream,
         keyed: this.options.keyed,
-        created: this.#created,
+        created: this.#epochs.created,
         requestTimeoutMs: this.#nats.requestTimeoutMs,
         afterOffset,
         onPublication,
-        onBroken,
-        onNotice,
-        onEnded: () => this.#followers.delete(follower),
+        onBroken: (error) => {
+          if (error.code === 'log_rolled_back') this.#epochs.void(epoch);
+          onBroken(error);
+        },
+        onNotice: (message) => onNotice('warn', message),
+        // The bucket may have gone with the server: others wait for who can vouch for the log.
+        onLive: () => void this.#epochs.confirm().catch(() => undefined),
+        onEnded: () => {
+          this.#followers.delete(follower);
+          this.#epochs.ended({ epoch, live: false, anchor: follower.anchor });
+        },
       },
     );
-    this.#followers.add(follower);
+    this.#followers.set(follower, epoch);
     await follower.begin();
     return follower;
   }
@@ -114,8 +143,28 @@ export class NatsLog implements Log {
     return this.#limited(() => this.#reader.snapshot(topic, after));
   }
 
+  /** @throws BusError */
+  checkpoint(): Promise<void> {
+    return this.#epochs.checkpoint();
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([...this.#followers].map((follower) => follower.stop()));
+    await Promise.all([...this.#followers.keys()].map((follower) => follower.stop()));
+  }
+
+  /** The follower that knows most, if any. */
+  #following(): Following | undefined {
+    let furthest: Following | undefined;
+    for (const [{ live, anchor }, epoch] of this.#followers) {
+      if (furthest === undefined || (live && !furthest.live)) furthest = { epoch, live, anchor };
+    }
+    return furthest;
+  }
+
+  async #timeOf(offset: number): Promise<number | undefined> {
+    const { connection, streams } = this.#context;
+    const found = await connection.request(() => streams.manager.streams.getMessage(this.stream, { seq: offset }));
+    return found === null ? undefined : nanosecondsOf(found.timestamp);
   }
 
   async #info(): Promise<StreamInfo> {

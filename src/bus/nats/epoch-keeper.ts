@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { BusNotice } from '../bus.ts';
+import { type Anchor, compareWith, decideEpoch, type EpochEntry, type Evidence, epochOf } from './epoch.ts';
+import type { EpochStore, StoredEpoch } from './epoch-store.ts';
+import { rangeOf } from './log-bounds.ts';
+
+const DOUBT_PAUSE_MS = 1000;
+const VOUCHER_PAUSE_MS = 200;
+/** What was confirmed so long ago is taken as it is: a storm of opens asks once. */
+const FRESH_MS = 1000;
+
+/** What this node follows now, if it does. */
+export interface Following {
+  readonly epoch: string;
+  readonly live: boolean;
+  readonly anchor: Anchor | undefined;
+}
+
+export interface EpochSources {
+  readonly namespace: string;
+  readonly store: EpochStore;
+  /** The stream as it is now; made where it is missing. */
+  info(): Promise<StreamInfo>;
+  /** When the publication at an offset was taken; undefined when there is none. */
+  timeOf(offset: number): Promise<number | undefined>;
+  following(): Following | undefined;
+  onNotice(level: BusNotice['level'], message: string): void;
+}
+
+/** Knows which life of one log this is, and says so to the other nodes: {@link decideEpoch} decides, this asks and writes. */
+export class EpochKeeper {
+  readonly #sources: EpochSources;
+  #held: EpochEntry | undefined;
+  /** What was seen of the life that `held` names: the furthest end, and the last publication delivered. */
+  #end = 0;
+  #seen: Anchor | undefined;
+  /** A follower has proven that the log is not the one that `held` names. */
+  #voided = false;
+  #confirming: Promise<void> | undefined;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(sources: EpochSources) {
+    this.#sources = sources;
+  }
+
+  /** As of the last {@link confirm}. */
+  get epoch(): string {
+    return this.#held === undefined ? '' : epochOf(this.#held);
+  }
+
+  get created(): string {
+    return this.#held?.created ?? '';
+  }
+
+  /** A follower of this epoch has ended: what it saw stays evidence. */
+  ended({ epoch, anchor }: Following): void {
+    if (epoch === this.epoch && (anchor?.offset ?? 0) >= (this.#seen?.offset ?? 0)) this.#seen = anchor;
+  }
+
+  /** A follower of this epoch has found that the log is another one. */
+  void(epoch: string): void {
+    if (epoch === this.epoch) this.#voided = true;
+    this.doubt();
+  }
+
+  /** Something happened after which the log may be another one: the next {@link confirm} asks. */
+  doubt(): void {
+    this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Resolves when {@link epoch} names the log as it is. Takes some seconds where that is in doubt. @throws BusError */
+  async confirm(): Promise<void> {
+    if (performance.now() - this.#confirmedAtMs < FRESH_MS) return;
+    this.#confirming ??= this.#confirm().finally(() => {
+      this.#confirming = undefined;
+    });
+    await this.#confirming;
+  }
+
+  /** Stores how far this node has followed, for nodes that start when none is left that knows. @throws BusError */
+  async checkpoint(): Promise<void> {
+    const { namespace, store } = this.#sources;
+    const checkpoint = this.#anchor(this.#sources.following());
+    if (checkpoint === undefined || this.#voided) return;
+    const stored = await store.get(namespace);
+    if (stored === undefined || stored.entry.id !== this.#held?.id) return this.doubt();
+    if ((stored.entry.checkpoint?.offset ?? 0) >= checkpoint.offset) return;
+    await store.put(namespace, { ...stored.entry, checkpoint }, stored.revision);
+  }
+
+  async #confirm(): Promise<void> {
+    const { namespace, store } = this.#sources;
+    const startMs = performance.now();
+    for (let denials = 0; ; ) {
+      // Before the log is asked, so that a log that was asked too early does not look too short.
+      const following = this.#sources.following();
+      const stored = await store.get(namespace);
+      const info = await this.#sources.info();
+      const { lastOffset } = rangeOf(info);
+      const own = await this.#own(following, lastOffset);
+      const vouches = following?.live === true && following.epoch === this.epoch;
+      if (own === 'shorter' || own === 'different') {
+        this.#sources.onNotice('warn', `the log of ${namespace}, which ends at ${lastOffset}, is ${own} than it was`);
+      }
+      const answer = decideEpoch({
+        stored: stored?.entry,
+        held: this.#held,
+        created: info.created,
+        isEmpty: lastOffset === 0,
+        own,
+        vouches,
+        checkpoint: vouches ? 'same' : await this.#compare(stored?.entry.checkpoint, lastOffset),
+        denials,
+        absentMs: performance.now() - startMs,
+      });
+      if (answer === 'doubt') {
+        denials++;
+        await sleep(DOUBT_PAUSE_MS);
+      } else if (answer === 'await_voucher') await sleep(VOUCHER_PAUSE_MS);
+      else if (await this.#settle(answer, stored, info)) {
+        this.#end = Math.max(this.#end, lastOffset);
+        this.#confirmedAtMs = performance.now();
+        return;
+      }
+    }
+  }
+
+  async #own(following: Following | undefined, lastOffset: number): Promise<Evidence> {
+    if (this.#voided) return 'different';
+    const anchor = this.#anchor(following);
+    if (lastOffset < Math.max(this.#end, anchor?.offset ?? 0)) return 'shorter';
+    // A follower that is live has just shown it.
+    return following?.live === true && following.epoch === this.epoch ? 'same' : this.#compare(anchor, lastOffset);
+  }
+
+  /** The last publication that was seen of the life that is held. */
+  #anchor(following: Following | undefined): Anchor | undefined {
+    return following?.epoch === this.epoch ? (following.anchor ?? this.#seen) : this.#seen;
+  }
+
+  async #compare(anchor: Anchor | undefined, lastOffset: number): Promise<Evidence> {
+    if (anchor === undefined) return 'none';
+    return compareWith(anchor, lastOffset, lastOffset < anchor.offset ? undefined : await this.#sources.timeOf(anchor.offset));
+  }
+
+  /** @returns false: somebody else was faster, look again */
+  async #settle(answer: 'take' | 'restore' | 'renew', stored: StoredEpoch | undefined, { created }: StreamInfo): Promise<boolean> {
+    const { namespace, store, onNotice } = this.#sources;
+    if (answer === 'take') {
+      this.#hold(stored?.entry as EpochEntry);
+      return true;
+    }
+    const generation = Math.max(stored?.entry.generation ?? 0, this.#held?.generation ?? 0) + 1;
+    const id = randomBytes(12).toString('base64url');
+    const entry = answer === 'restore' ? (this.#held as EpochEntry) : { created, generation, id };
+    if (stored === undefined) await store.ensure();
+    if (!(await store.put(namespace, entry, stored?.revision))) return false;
+    if (answer === 'restore') onNotice('info', `vouched for the log of ${namespace}: it is the one that it was`);
+    else onNotice(generation === 1 ? 'info' : 'warn', `the log of ${namespace} begins life ${generation}`);
+    this.#hold(entry);
+    return true;
+  }
+
+  #hold(entry: EpochEntry): void {
+    if (entry.id !== this.#held?.id || entry.created !== this.#held.created) {
+      this.#end = 0;
+      this.#seen = undefined;
+      this.#voided = false;
+    }
+    this.#held = entry;
+  }
+}

@@ -1,0 +1,129 @@
+import { jetstream, StorageType } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Config } from '../../config/schema.ts';
+import { BusError } from '../bus.ts';
+import type { Connection } from './connection.ts';
+import type { EpochEntry } from './epoch.ts';
+import { isStreamNotFound, unreachable } from './errors.ts';
+
+export const EPOCH_BUCKET = 'stentor-epochs';
+
+const WRONG_LAST_SEQUENCE = [10071, 10164];
+const NAME_IN_USE = 10058;
+const NO_MEMORY = [10023, 10028, 10047];
+
+const Entry = Compile(
+  Type.Object({
+    created: Type.String(),
+    generation: Type.Integer({ minimum: 0 }),
+    id: Type.String({ minLength: 1 }),
+    checkpoint: Type.Optional(Type.Object({ offset: Type.Integer({ minimum: 0 }), timestampNs: Type.Number() })),
+  }),
+);
+
+export interface StoredEpoch {
+  readonly entry: EpochEntry;
+  readonly revision: number;
+}
+
+/**
+ * The bucket in which all nodes keep what they go by, one entry a namespace. In memory unless the config says otherwise: it then lives as long as
+ * a server does that saw the log, and a store that was put back while everything was down finds no entry that vouches for it.
+ */
+export class EpochStore {
+  readonly #connection: Connection;
+  readonly #nats: Config['nats'];
+  #kv: KV;
+
+  private constructor(connection: Connection, nats: Config['nats'], kv: KV) {
+    this.#connection = connection;
+    this.#nats = nats;
+    this.#kv = kv;
+  }
+
+  /** @throws BusError `jetstream_unavailable`, `stream_missing`, `bus_unreachable` */
+  static async open(connection: Connection, nats: Config['nats']): Promise<EpochStore> {
+    return new EpochStore(connection, nats, await openBucket(connection, nats));
+  }
+
+  /** Read from the bucket's leader. */
+  async get(namespace: string): Promise<StoredEpoch | undefined> {
+    try {
+      const found = await this.#connection.request(() => this.#kv.get(namespace));
+      if (found === null || found.operation !== 'PUT') return undefined;
+      const entry: unknown = parsed(found.string());
+      // Somebody else's, or of another version: whatever it says, it does not vouch for anything.
+      if (!Entry.Check(entry)) return { entry: { created: '', generation: 0, id: '-' }, revision: found.revision };
+      return { entry: entry as EpochEntry, revision: found.revision };
+    } catch (error) {
+      // A bucket in memory is gone with its server.
+      if (isStreamNotFound(error)) return undefined;
+      throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+    }
+  }
+
+  /** @returns false when it has been changed since `revision` (undefined: when there is one) */
+  async put(namespace: string, entry: EpochEntry, revision: number | undefined): Promise<boolean> {
+    try {
+      const value = JSON.stringify(entry);
+      await this.#connection.request(() =>
+        revision === undefined ? this.#kv.create(namespace, value) : this.#kv.update(namespace, value, revision),
+      );
+      return true;
+    } catch (error) {
+      if (WRONG_LAST_SEQUENCE.includes((error as { code?: number }).code ?? 0)) return false;
+      throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+    }
+  }
+
+  /** Makes the bucket again, where it has gone. @throws BusError */
+  async ensure(): Promise<void> {
+    this.#kv = await openBucket(this.#connection, this.#nats);
+  }
+}
+
+async function openBucket(connection: Connection, nats: Config['nats']): Promise<KV> {
+  const kvm = new Kvm(jetstream(connection.nc, { timeout: nats.requestTimeoutMs }));
+  try {
+    if (!nats.manageStreams) {
+      const kv = await connection.request(() => kvm.open(EPOCH_BUCKET, { allow_direct: false }));
+      await connection.request(() => kv.status());
+      return kv;
+    }
+    return await connection.request(() =>
+      kvm.create(EPOCH_BUCKET, {
+        description: 'which life of its log each Stentor namespace is in',
+        history: 1,
+        storage: nats.epochStorage === 'memory' ? StorageType.Memory : StorageType.File,
+        replicas: nats.streamReplicas,
+        // Not from a replica, which may be behind.
+        allow_direct: false,
+      }),
+    );
+  } catch (error) {
+    const { code } = error as { code?: number };
+    // Another node made it in the same moment, with other options: its are as good.
+    if (code === NAME_IN_USE) return openBucket(connection, nats);
+    if (isStreamNotFound(error)) {
+      throw new BusError('stream_missing', `bucket ${EPOCH_BUCKET} does not exist, and nats.manageStreams is false`, { cause: error });
+    }
+    if (code !== undefined && NO_MEMORY.includes(code)) {
+      throw new BusError(
+        'jetstream_unavailable',
+        `bucket ${EPOCH_BUCKET}: JetStream has no room for it (nats.epochStorage is ${nats.epochStorage}, nats.streamReplicas ${nats.streamReplicas})`,
+        { cause: error },
+      );
+    }
+    throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
