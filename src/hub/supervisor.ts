@@ -108,7 +108,7 @@ export class Supervisor {
     });
     worker.child = child;
     worker.startedAtMs = Date.now();
-    const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket);
+    const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.hub.linkBatchMs);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
       onListening: (port) => {

@@ -56,7 +56,8 @@ export type ToWorker =
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
-  | { readonly kind: 'metricsWanted'; readonly requestId: number }
+  /** With `topics`, the report says something of them too. */
+  | { readonly kind: 'metricsWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
   | { readonly kind: 'drain' };
 
 export type ToHub =
@@ -91,8 +92,41 @@ export type ToHub =
       readonly timeoutMs: number;
       readonly user: string;
     }
-  | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
+  | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown; readonly report: WorkerReport }
   | { readonly kind: 'drained' };
+
+/** The worker's topics with the most members, or these. */
+export type TopicsWanted = { readonly top: number } | { readonly named: readonly Topic[] };
+
+/** A worker's state, for people; figures for machines are in its metrics. */
+export interface WorkerReport {
+  readonly index: number;
+  readonly pid: number;
+  readonly connections: number;
+  readonly connectionsMax: number;
+  readonly subscriptions: number;
+  /** Connections whose socket does not keep up now. */
+  readonly lagging: number;
+  /** Of them those that have lagged longest, longest first; a bounded few. */
+  readonly longestLagging: readonly LaggingReport[];
+  /** As many as were asked for; empty when none were. */
+  readonly topics: readonly TopicReport[];
+}
+
+export interface LaggingReport {
+  readonly connectionId: string;
+  readonly user: string | null;
+  readonly laggingMs: number;
+  readonly bufferedBytes: number;
+  readonly topics: number;
+}
+
+export interface TopicReport {
+  readonly topic: Topic;
+  /** Lagging ones included. */
+  readonly members: number;
+  readonly lagging: number;
+}
 
 export interface HistoryAnswer {
   readonly epoch: string;

@@ -5,19 +5,26 @@ import { encodeRecord, RecordReader } from './wire.ts';
 
 /**
  * A link over a unix socket. The two ends are a socket pair made when the worker is spawned, so there is no path to guess, own or clean up.
- * Records of one loop turn leave in one `writev`.
+ *
+ * Records of one loop turn leave in one write. Messages that come one a turn, but faster than every `batchMs`, wait for each other: a write costs
+ * 36 µs here, and its reading as much again, which at 1,000 publications a second is a quarter of what 2,000 members cost. What comes after a
+ * pause leaves at once.
  */
 export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> implements Link<Out, In> {
   readonly #socket: Socket;
   readonly #reader = new RecordReader<In>();
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #batchMs: number;
   #listener: ((messages: readonly In[]) => void) | undefined;
   readonly #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
 
-  constructor(socket: Socket) {
+  /** @param batchMs shortest time between two writes; 0: one a loop turn */
+  constructor(socket: Socket, batchMs = 0) {
     this.#socket = socket;
+    this.#batchMs = batchMs;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#closeBecause(error.message));
     socket.on('close', () => this.#closeBecause('the other end is gone'));
@@ -29,7 +36,7 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
 
   send(message: Out): void {
     if (this.#closed) return;
-    if (this.#outbox.length === 0) setImmediate(() => this.#flush());
+    if (this.#outbox.length === 0) this.#flushSoon();
     const record = encodeRecord(message);
     this.#outbox.push(record);
     this.#outboxBytes += record.length;
@@ -49,11 +56,18 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
     this.#closeBecause('closed');
   }
 
+  #flushSoon(): void {
+    const waitMs = this.#flushedAtMs + this.#batchMs - performance.now();
+    if (waitMs <= 0) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), waitMs);
+  }
+
   #flush(): void {
     const records = this.#outbox;
     if (records.length === 0 || this.#closed) return;
     this.#outbox = [];
     this.#outboxBytes = 0;
+    this.#flushedAtMs = performance.now();
     const [first] = records;
     this.#socket.write(records.length === 1 && first !== undefined ? first : Buffer.concat(records));
   }
