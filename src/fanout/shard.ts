@@ -40,6 +40,14 @@ export class Shard {
     this.offset = offset;
   }
 
+  /** Takes in members of a shard at the same cursor: should their sockets report a drop in this loop turn, it is of what that shard was given. */
+  absorb(other: Shard): void {
+    if (other.flushTick < this.flushTick || (other.flushTick === this.flushTick && other.cursorBefore >= this.cursorBefore)) return;
+    this.flushTick = other.flushTick;
+    this.cursorBefore = other.cursorBefore;
+    this.offsetBefore = other.offsetBefore;
+  }
+
   /** A history that is void: everybody stands at the new one's head. */
   reset(cursor: number, offset: number): void {
     this.cursor = this.cursorBefore = cursor;

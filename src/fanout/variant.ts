@@ -84,6 +84,7 @@ export class Variant {
 
   /** Moves one member's count; the caller moves the connection. */
   move(from: Shard, into: Shard): void {
+    into.absorb(from);
     into.members++;
     if (into.members >= this.#shardMembersMax) this.#withRoom.delete(into);
     this.leave(from);

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { Quantum } from '../../src/fanout/quantum.ts';
+import { MemberCost, restAfterPassMs } from '../../src/fanout/rest.ts';
+
+describe('Quantum', () => {
+  it('settles where a turn takes as long as is wanted, on a fast machine and a slow one, from either side', () => {
+    const quantum = new Quantum(5, 10);
+    for (const usPerMember of [8, 2, 40, 8]) {
+      for (let turn = 0; turn < 60; turn++) quantum.adapt((quantum.members * usPerMember) / 1000);
+      const gapMs = (quantum.members * usPerMember) / 1000;
+      expect(gapMs).toBeGreaterThanOrEqual(5);
+      expect(gapMs).toBeLessThanOrEqual(10);
+    }
+  });
+
+  it('leaves a good gap alone, at its bounds too', () => {
+    const quantum = new Quantum(5, 10);
+    const { members } = quantum;
+    for (const gapMs of [5, 7, 10]) quantum.adapt(gapMs);
+    expect(quantum.members).toBe(members);
+  });
+
+  it('is bounded both ways, whatever the gaps', () => {
+    const quantum = new Quantum(5, 10);
+    for (let turn = 0; turn < 200; turn++) quantum.adapt(10_000);
+    expect(quantum.members).toBe(100);
+    for (let turn = 0; turn < 200; turn++) quantum.adapt(0);
+    expect(quantum.members).toBe(20_000);
+  });
+});
+
+describe('the rest after a pass', () => {
+  it('is none where there was nothing to join', () => {
+    for (const items of [0, 1, 2]) expect(restAfterPassMs(10, items, 50)).toBe(0);
+  });
+
+  it('grows with what was joined, to three times the work, and no further than its bound', () => {
+    expect(restAfterPassMs(10, 4, 100)).toBe(10);
+    expect(restAfterPassMs(10, 8, 100)).toBe(30);
+    expect(restAfterPassMs(10, 1000, 100)).toBe(30);
+    expect(restAfterPassMs(10, 1000, 20)).toBe(20);
+    expect(restAfterPassMs(10, 1000, 0)).toBe(0);
+  });
+});
+
+describe('MemberCost', () => {
+  it('learns what a member costs from full turns, and takes a stall for no more than a little', () => {
+    const cost = new MemberCost();
+    for (let turn = 0; turn < 100; turn++) cost.learn(5, 1000);
+    expect(cost.ms).toBeCloseTo(0.005, 4);
+    cost.learn(60_000, 1000);
+    expect(cost.ms).toBeLessThan(0.01);
+    cost.learn(5, 0);
+    expect(cost.ms).toBeLessThan(0.01);
+  });
+});

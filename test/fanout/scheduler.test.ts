@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import { type FanoutSink, Scheduler } from '../../src/fanout/scheduler.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import type { VariantOptions } from '../../src/fanout/variant.ts';
+import { feed, JSON_VARIANT, key, MSGPACK, source } from '../support/fanout.ts';
+import { decodeBatch } from '../support/fanout-world.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
+
+interface Sent {
+  readonly nativeTopic: string;
+  readonly frame: Uint8Array;
+  readonly binary: boolean;
+}
+
+/** A scheduler whose sink remembers. */
+function setUp(options: { restMaxMs?: number } = {}) {
+  const sent: Sent[] = [];
+  const flushes: { items: number; oldestPublishedAtMs: number }[] = [];
+  const sink: FanoutSink = {
+    publish: (nativeTopic, frame, binary) => void sent.push({ nativeTopic, frame, binary }),
+    publishExcept: () => {
+      throw new Error('nobody here is without echo');
+    },
+    sendTo: () => {
+      throw new Error('nobody here is without echo');
+    },
+    flushed: (_shard, { items, oldestPublishedAtMs }) => void flushes.push({ items, oldestPublishedAtMs }),
+    skipped: () => undefined,
+  };
+  const scheduler = new Scheduler({ frameBytesMax: 15_360, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs: 0, ...options }, sink);
+  return { scheduler, sent, flushes };
+}
+
+function joinMany(topicFeed: TopicFeed, count: number, options: VariantOptions = MSGPACK): void {
+  for (let i = 0; i < count; i++) topicFeed.join(options);
+}
+
+let nextOffset = 1;
+function publish(topicFeed: TopicFeed, more: Parameters<typeof source>[1] = {}): void {
+  topicFeed.push(source(nextOffset++, more), topicFeed.ring.headOffset);
+}
+
+const topicsOf = (sent: readonly Sent[]) => sent.map(({ frame, binary }) => decodeBatch(frame, binary).topic);
+
+describe('Scheduler', () => {
+  it('sends an idle publication in the turn in which it came', () => {
+    const { scheduler, sent, flushes } = setUp();
+    const topicFeed = feed();
+    joinMany(topicFeed, 3);
+    publish(topicFeed, { publishedAtMs: 77 });
+    scheduler.wake(topicFeed, 100);
+    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(sent).toHaveLength(1);
+    expect(flushes).toEqual([{ items: 1, oldestPublishedAtMs: 77 }]);
+    expect(decodeBatch(sent[0]!.frame, true).sentAtMs).toBe(100);
+  });
+
+  it('has nothing to do for a topic that nobody is in', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed();
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 100);
+    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(sent).toEqual([]);
+  });
+
+  it('makes a frame once for all shards at the same cursor', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed({ shardMembersMax: 2 });
+    joinMany(topicFeed, 8);
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 0);
+    scheduler.turn(0, 0);
+    expect(new Set(sent.map(({ nativeTopic }) => nativeTopic)).size).toBe(4);
+    expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1);
+  });
+
+  it('queues about a quantum of members a turn, and what comes meanwhile joins the next frames', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed({ shardMembersMax: 250 });
+    joinMany(topicFeed, 2000);
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 0);
+    expect(scheduler.turn(0, 0).more).toBe(true);
+    // 750 members: 3 of 8 shards.
+    expect(sent).toHaveLength(3);
+    publish(topicFeed);
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 7);
+    scheduler.turn(7, 1);
+    expect(sent.slice(3).map(({ frame }) => decodeBatch(frame, true).items.length)).toEqual([3, 3, 3]);
+    for (let turn = 2; scheduler.turn(turn * 7, turn).more; turn++);
+    expect(sent).toHaveLength(8 + 3);
+    expect(sent.slice(8).map(({ frame }) => decodeBatch(frame, true).items.length)).toEqual([2, 2, 2]);
+  });
+
+  it('serves a small topic in its first round while a large one keeps it busy for ever', () => {
+    const { scheduler, sent } = setUp();
+    const large = feed({ topic: 'scores.large', shardMembersMax: 250 });
+    const small = feed({ topic: 'scores.small' });
+    joinMany(large, 25_000);
+    joinMany(small, 3);
+    let nowMs = 0;
+    for (let turn = 0; turn < 300; turn++, nowMs += 7) {
+      publish(large);
+      scheduler.wake(large, nowMs);
+      const smallWaits = turn % 3 === 0;
+      if (smallWaits) {
+        publish(small);
+        scheduler.wake(small, nowMs);
+      }
+      sent.length = 0;
+      expect(scheduler.turn(nowMs, turn).more).toBe(true);
+      expect(topicsOf(sent).filter((topic) => topic === 'scores.small')).toHaveLength(smallWaits ? 1 : 0);
+      expect(sent.length).toBeGreaterThan(2);
+    }
+  });
+
+  it('gives topics of one size equal turns', () => {
+    const { scheduler, sent } = setUp();
+    const feeds = ['a', 'b', 'c', 'd'].map((name) => feed({ topic: `scores.${name}`, shardMembersMax: 250 }));
+    for (const topicFeed of feeds) joinMany(topicFeed, 5000);
+    for (let turn = 0; turn < 200; turn++) {
+      for (const topicFeed of feeds) {
+        publish(topicFeed);
+        scheduler.wake(topicFeed, turn * 7);
+      }
+      scheduler.turn(turn * 7, turn);
+    }
+    const counts = feeds.map(({ topic }) => topicsOf(sent).filter((sentTopic) => sentTopic === topic).length);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+
+  it('lets a batch gather for the flush interval, from the first publication on', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed({ namespace: namespaceOptions({ flushIntervalMs: 50 }) });
+    joinMany(topicFeed, 3);
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 1000);
+    expect(scheduler.turn(1000, 0)).toEqual({ more: false, nextDueAtMs: 1050 });
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 1049);
+    expect(scheduler.turn(1049, 1)).toEqual({ more: false, nextDueAtMs: 1050 });
+    expect(sent).toEqual([]);
+    expect(scheduler.turn(1050, 2)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(decodeBatch(sent[0]!.frame, true).items).toHaveLength(2);
+  });
+
+  it('gives a rate class no more than its rate, the first at once and then the latest of each key', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
+    joinMany(topicFeed, 3, { ...MSGPACK, rateHz: 5 });
+    const sentAtMs: number[] = [];
+    for (let nowMs = 0; nowMs <= 2000; nowMs += 10) {
+      publish(topicFeed, { key: key(nowMs % 20 === 0 ? 'a' : 'b') });
+      scheduler.wake(topicFeed, nowMs);
+      sent.length = 0;
+      scheduler.turn(nowMs, nowMs);
+      for (const { frame } of sent) {
+        sentAtMs.push(nowMs);
+        const batch = decodeBatch(frame, true);
+        if (nowMs > 0) expect([batch.items.map(([, itemKey]) => itemKey).sort(), batch.conflated]).toEqual([['a', 'b'], 18]);
+      }
+    }
+    expect(sentAtMs).toEqual([0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000]);
+  });
+
+  it('serves each variant as its members want it, side by side', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed();
+    for (const options of [MSGPACK, JSON_VARIANT, { ...MSGPACK, deflate: true }, { ...JSON_VARIANT, rateHz: 1 }]) topicFeed.join(options);
+    publish(topicFeed, { value: 'x'.repeat(2000) });
+    scheduler.wake(topicFeed, 0);
+    scheduler.turn(0, 0);
+    expect(sent.map(({ binary }) => binary)).toEqual([true, false, true, false]);
+    expect(sent[2]!.frame.length).toBeLessThan(sent[0]!.frame.length / 10);
+    for (const { frame, binary } of sent) expect(decodeBatch(frame, binary).items[0]?.[2]).toBe('x'.repeat(2000));
+  });
+
+  it('compresses a frame once for all shards', () => {
+    const { scheduler, sent } = setUp();
+    const topicFeed = feed({ shardMembersMax: 1 });
+    joinMany(topicFeed, 5, { ...MSGPACK, deflate: true });
+    publish(topicFeed, { value: 'x'.repeat(2000) });
+    scheduler.wake(topicFeed, 0);
+    scheduler.turn(0, 0);
+    expect(sent).toHaveLength(5);
+    expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1);
+  });
+
+  it('rests after a pass that joined many, and not after one that joined few', () => {
+    const { scheduler, sent } = setUp({ restMaxMs: 50 });
+    const topicFeed = feed({ shardMembersMax: 250 });
+    joinMany(topicFeed, 500);
+    for (let i = 0; i < 20; i++) publish(topicFeed);
+    scheduler.wake(topicFeed, 0);
+    scheduler.turn(0, 0);
+    expect(sent).toHaveLength(2);
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 1);
+    const { nextDueAtMs } = scheduler.turn(1, 1);
+    expect(sent).toHaveLength(2);
+    expect(nextDueAtMs).toBeGreaterThan(1);
+    expect(nextDueAtMs).toBeLessThanOrEqual(50);
+    scheduler.turn(nextDueAtMs as number, 2);
+    expect(sent).toHaveLength(4);
+    // That one joined a single item: the next leaves at once.
+    publish(topicFeed);
+    scheduler.wake(topicFeed, 60);
+    expect(scheduler.turn(60, 3).nextDueAtMs).toBeUndefined();
+    expect(sent).toHaveLength(6);
+  });
+
+  it('flushes fewer members a turn when the loop is slow, and more when it is fast', () => {
+    const { scheduler } = setUp();
+    const topicFeed = feed({ shardMembersMax: 50 });
+    joinMany(topicFeed, 20_000);
+    const run = (gapMs: number) => {
+      let nowMs = 0;
+      for (let turn = 0; turn < 100; turn++, nowMs += gapMs) {
+        publish(topicFeed);
+        scheduler.wake(topicFeed, nowMs);
+        scheduler.turn(nowMs, turn);
+      }
+      return scheduler.quantumMembers;
+    };
+    const start = scheduler.quantumMembers;
+    expect(run(40)).toBeLessThan(start);
+    expect(run(1)).toBeGreaterThan(start);
+  });
+});
