@@ -18,9 +18,13 @@ function codec(): Packr {
   return packr;
 }
 
+type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? M[K] | undefined : M[K] };
+/** A message whose optional fields may be undefined: such a field is left out. */
+export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage ? Loose<M> : never) : never;
+
 /** @throws Error when `data` holds what MessagePack cannot, a function say */
-export function encodeMessage(message: ClientMessage): Uint8Array {
-  return codec().pack(message);
+export function encodeMessage(message: Outgoing): Uint8Array {
+  return codec().pack(Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)));
 }
 
 /** @throws Error when the bytes are no MessagePack map */

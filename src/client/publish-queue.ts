@@ -20,7 +20,7 @@ interface Entry<P extends QueuedPublish> {
   readonly publish: P;
   readonly giveUpAtMs: number;
   inFlight: boolean;
-  /** Has been sent and then neither stored nor refused, as far as we know. */
+  /** Was sent once, and what became of that is not known. */
   mayBeStored: boolean;
 }
 
@@ -52,6 +52,10 @@ export class PublishQueue<P extends QueuedPublish> {
     return this.#entries.size;
   }
 
+  get(id: number): P | undefined {
+    return this.#entries.get(id)?.publish;
+  }
+
   add(publish: P, nowMs: number): EnqueueResult<P> {
     let dropped: P | undefined;
     if (this.#entries.size >= this.#options.queueMax) {
@@ -71,7 +75,6 @@ export class PublishQueue<P extends QueuedPublish> {
       if (this.#inFlight >= this.#options.inFlightMax) break;
       if (entry.inFlight) continue;
       entry.inFlight = true;
-      entry.mayBeStored = true;
       this.#inFlight++;
       due.push(entry.publish);
     }
@@ -89,20 +92,23 @@ export class PublishQueue<P extends QueuedPublish> {
 
   /**
    * The server refused it for now: it stays, and goes again after the pause.
-   * @param stored false when the refusal says that it surely was not stored
+   * @param stored may that sending have stored it all the same?
    */
   refused(id: number, retryAfterMs: number, stored: boolean, nowMs: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || !entry.inFlight) return;
     entry.inFlight = false;
-    entry.mayBeStored = stored;
+    entry.mayBeStored ||= stored;
     this.#inFlight--;
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs);
   }
 
   /** The connection is gone, or the server dropped messages unread: everything unanswered is to be sent again. */
   allUnanswered(pausedUntilMs = 0): void {
-    for (const entry of this.#entries.values()) entry.inFlight = false;
+    for (const entry of this.#entries.values()) {
+      entry.mayBeStored ||= entry.inFlight;
+      entry.inFlight = false;
+    }
     this.#inFlight = 0;
     this.#pausedUntilMs = pausedUntilMs;
   }
@@ -110,10 +116,10 @@ export class PublishQueue<P extends QueuedPublish> {
   /** @returns those whose budget is over; they are out of the queue */
   takeExpired(nowMs: number): Expired<P>[] {
     const expired: Expired<P>[] = [];
-    for (const { publish, giveUpAtMs, mayBeStored } of this.#entries.values()) {
+    for (const { publish, giveUpAtMs, inFlight, mayBeStored } of this.#entries.values()) {
       // Every budget is the same, so the order of calls is the order of ends.
       if (giveUpAtMs > nowMs) break;
-      expired.push({ publish, mayBeStored });
+      expired.push({ publish, mayBeStored: inFlight || mayBeStored });
     }
     for (const { publish } of expired) this.settle(publish.id);
     return expired;
@@ -132,7 +138,7 @@ export class PublishQueue<P extends QueuedPublish> {
   }
 
   #oldestUnsent(): P | undefined {
-    for (const { publish, mayBeStored } of this.#entries.values()) if (!mayBeStored) return publish;
+    for (const { publish, inFlight, mayBeStored } of this.#entries.values()) if (!inFlight && !mayBeStored) return publish;
     return undefined;
   }
 }

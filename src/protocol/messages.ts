@@ -169,6 +169,7 @@ export const SERVER_MESSAGES = {
     message: Type.String(),
     retryable: Type.Boolean(),
     retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    topic: Type.Optional({ ...TopicText, description: 'without an id: the subscription to this topic has ended' } as typeof TopicText),
   }),
   closing: Type.Object({
     type: Type.Literal('closing'),

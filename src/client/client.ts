@@ -1,0 +1,294 @@
+import type { ServerMessage } from '../protocol/messages.ts';
+import { AsyncQueue } from './async-queue.ts';
+import { nowMs } from './clock.ts';
+import { encodeMessage } from './codec.ts';
+import { Emitter } from './emitter.ts';
+import { CommandError, DisconnectedError, type StentorError } from './errors.ts';
+import { type History, toItems } from './item.ts';
+import { Link } from './link.ts';
+import { Meter } from './meter.ts';
+import { type ClientOptions, readOptions, type Settings } from './options.ts';
+import { type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
+import { type AnswerTo, type AskOptions, type Request, Requests } from './requests.ts';
+import { type ConnectionState, NORMAL_CLOSURE, type Reason } from './state.ts';
+import type { Stats } from './stats.ts';
+import { TokenRefresher } from './token-refresher.ts';
+import type { Topic } from './topic.ts';
+import type { HistoryOptions, TopicOptions } from './topic-types.ts';
+import { assertTopic, Topics } from './topics.ts';
+
+export interface ClientEvents {
+  state: ConnectionState;
+  stats: Stats;
+  /** What no promise and no topic tells: a token that cannot be refreshed, a refusal of something that nobody waits for. */
+  error: StentorError;
+}
+
+export interface CallOptions {
+  /** Default: 5 s; 60 s at most. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const CALL_TIMEOUT_MS = 5000;
+/** The server answers within the call's time; this is for the way. */
+const CALL_MARGIN_MS = 1000;
+
+/** One connection to a Stentor cluster, kept up through everything that happens to it, and the topics, publishes and calls that go over it. */
+export class Client {
+  readonly #settings: Settings;
+  readonly #events = new Emitter<ClientEvents>();
+  readonly #meter: Meter;
+  readonly #link: Link;
+  readonly #requests: Requests;
+  readonly #publisher: Publisher;
+  readonly #refresher: TokenRefresher;
+  readonly #topics: Topics;
+  #lastId = 0;
+
+  /** Does not connect yet. @throws InvalidError */
+  constructor(options: ClientOptions) {
+    const settings = readOptions(options);
+    this.#settings = settings;
+    this.#meter = new Meter(settings.statsIntervalMs, () => this.#events.emit('stats', this.#stats(true)));
+    const { counters } = this.#meter;
+    this.#link = new Link(settings, counters, {
+      stateChanged: (state) => this.#stateChanged(state),
+      connected: (message) => this.#connected(message),
+      disconnected: () => this.#disconnected(),
+      stopped: (reason) => this.#stopped(reason),
+      message: (message) => this.#message(message),
+    });
+    const nextId = () => ++this.#lastId;
+    this.#requests = new Requests(this.#link, settings.requestsMax, nextId);
+    this.#publisher = new Publisher(this.#link, settings.publish, counters, nextId);
+    this.#refresher = new TokenRefresher({
+      token: settings.token,
+      refresh: (token) => this.#requests.ask({ type: 'refresh', token }, { timeoutMs: settings.requestTimeoutMs }),
+      serverNowMs: () => nowMs() + (this.#link.clock.offsetMs ?? 0),
+      onError: (error) => this.#reportError(error),
+    });
+    const link = this.#link;
+    this.#topics = new Topics({
+      get isConnected() {
+        return link.isConnected;
+      },
+      counters,
+      holdItemsMax: settings.holdItemsMax,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      backoff: settings.backoff,
+      ask: (request, askOptions) => this.#requests.ask(request, askOptions),
+      publish: (topic, data, publishOptions) => this.publish(topic, data, publishOptions),
+      history: (topic, historyOptions) => this.history(topic, historyOptions),
+      observeLatency: (sentAtMs, items) => this.#meter.observeLatency(sentAtMs, items, link.clock),
+      reportError: (error) => this.#reportError(error),
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#link.state;
+  }
+
+  /** @returns how to stop listening */
+  on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
+    const stop = this.#events.on(name, listener);
+    this.#runMeter();
+    return () => {
+      stop();
+      this.#runMeter();
+    };
+  }
+
+  /** The state now, and every one that follows, until nothing more is tried. Whoever reads slowly misses states between, never the last. */
+  states(): AsyncIterableIterator<ConnectionState> {
+    let stop = () => {};
+    const states = new AsyncQueue<ConnectionState>({ bufferMax: 16, onFull: 'dropOldest' }, () => stop());
+    states.push(this.state);
+    stop = this.#events.on('state', (state) => {
+      states.push(state);
+      if (state.status === 'disconnected') states.end();
+    });
+    return states;
+  }
+
+  /**
+   * Connects, where it does not yet; also after the server has refused the client for good.
+   * @returns resolves when connected; rejects with a DisconnectedError when nothing more is tried
+   */
+  connect(): Promise<void> {
+    if (this.state.status === 'disconnected') this.#link.start();
+    const connected = new Promise<void>((resolve, reject) => {
+      const check = (state: ConnectionState): boolean => {
+        if (state.status === 'connected') resolve();
+        else if (state.status === 'disconnected') reject(disconnectedError(state.reason));
+        else return false;
+        return true;
+      };
+      if (check(this.state)) return;
+      const stop = this.#events.on('state', (state) => {
+        if (check(state)) stop();
+      });
+    });
+    connected.catch(() => {});
+    return connected;
+  }
+
+  /**
+   * A topic, to subscribe to or to publish to. Without options, the one that is subscribed to already, if there is one.
+   * @throws InvalidError for what can be no topic
+   */
+  topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
+    return this.#topics.get(name, options);
+  }
+
+  /**
+   * Publishes; while there is no connection it waits for one, with as many others as may.
+   * @returns resolves when the log has it; rejects with CommandError (refused), OutcomeUnknownError, TimeoutError (never sent), QueueFullError,
+   * DroppedError, DisconnectedError, InvalidError
+   */
+  publish<T = unknown>(topic: string, data: T, options: PublishOptions = {}): Promise<PublishAck> {
+    return quiet(async () => {
+      assertTopic(topic);
+      this.#assertStarted();
+      return await this.#publisher.publish(topic, data, options);
+    });
+  }
+
+  /** Sends now or not at all, and asks for no answer. @returns false when it was not sent: no connection, too fast, too big, or the socket is full */
+  publishVolatile<T = unknown>(topic: string, data: T, { key }: Pick<PublishOptions, 'key'> = {}): boolean {
+    assertTopic(topic);
+    const sent = this.#link.isConnected && this.#link.sendVolatile(encodeMessage({ type: 'publish', topic, data: data ?? null, key }));
+    if (sent) this.#meter.counters.volatileSent++;
+    else this.#meter.counters.volatileDropped++;
+    return sent;
+  }
+
+  /**
+   * Asks whoever serves `method`. Never sent twice.
+   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, or the signal's reason
+   */
+  call<R = unknown>(method: string, data?: unknown, { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<R> {
+    return quiet(async () => {
+      const request = { type: 'call', method, timeoutMs, data } as const;
+      const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, signal });
+      return answer.data as R;
+    });
+  }
+
+  /** Reads a topic's log: what follows `since`, or the last so many. */
+  history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
+    return quiet(async () => {
+      assertTopic(topic);
+      const request = { type: 'history', topic, ...range } as const;
+      const answer = await this.#ask(request, { timeoutMs: this.#settings.requestTimeoutMs, signal, resend: true });
+      const { epoch, offset, complete, more, items } = answer;
+      return { epoch, offset, complete, more, items: toItems<T>(topic, epoch, items, 'recovered') };
+    });
+  }
+
+  stats(): Stats {
+    return this.#stats(false);
+  }
+
+  /** Ends everything: subscriptions, iterations, timers; what waits is rejected. Resolves when the server has been told, or after a second. */
+  async close(): Promise<void> {
+    this.#topics.close();
+    await this.#link.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
+  }
+
+  #ask<R extends Request>(request: R, options: AskOptions): Promise<AnswerTo<R>> {
+    this.#assertStarted();
+    return this.#requests.ask(request, options);
+  }
+
+  #assertStarted(): void {
+    const { state } = this;
+    if (state.status === 'disconnected') throw disconnectedError(state.reason);
+  }
+
+  #stats(recent: boolean): Stats {
+    return this.#meter.stats(this.#link.clock, this.#publisher.waiting, recent);
+  }
+
+  #runMeter(): void {
+    this.#meter.run(this.#events.has('stats') && this.state.status !== 'disconnected');
+  }
+
+  #stateChanged(state: ConnectionState): void {
+    this.#runMeter();
+    this.#events.emit('state', state);
+  }
+
+  /** Topics first: what is then published finds them subscribed. */
+  #connected({ expiresAtMs }: ServerMessage<'connected'>): void {
+    this.#topics.connected();
+    this.#requests.connected();
+    this.#publisher.connected();
+    this.#refresher.connected(expiresAtMs);
+  }
+
+  #disconnected(): void {
+    this.#refresher.stop();
+    this.#topics.disconnected();
+    this.#requests.disconnected();
+    this.#publisher.unanswered();
+  }
+
+  #stopped(reason: Reason): void {
+    this.#disconnected();
+    const error = disconnectedError(reason);
+    this.#requests.failAll(error);
+    this.#publisher.failAll(error.message);
+  }
+
+  #message(message: ServerMessage): void {
+    switch (message.type) {
+      case 'batch':
+      case 'resync':
+      case 'lagged':
+        return this.#topics.receive(message);
+      case 'error':
+        return this.#error(message);
+      case 'published':
+        return void this.#publisher.answered(message.id, message);
+      case 'subscribed':
+      case 'unsubscribed':
+      case 'result':
+      case 'history':
+      case 'refreshed':
+        return void this.#requests.answered(message.id, message);
+    }
+  }
+
+  #error(message: ServerMessage<'error'>): void {
+    const { id, topic, code, retryAfterMs } = message;
+    if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
+    const error = new CommandError(message);
+    if (topic !== undefined && this.#topics.fail(topic, error)) return;
+    if (retryAfterMs !== undefined) this.#link.retryAfter(retryAfterMs);
+    if (code === 'rate_limited') {
+      // Refused unread, so without its id: whatever is unanswered may be what was refused.
+      this.#link.pause(retryAfterMs ?? 1000);
+      this.#publisher.unanswered(retryAfterMs ?? 1000);
+    }
+    // An answer to what nobody waits for any more is no news.
+    if (id === undefined) this.#reportError(error);
+  }
+
+  #reportError(error: unknown): void {
+    if (this.#events.has('error')) this.#events.emit('error', error as StentorError);
+    // biome-ignore lint/suspicious/noConsole: a refusal that nobody listens for would else be seen by nobody
+    else console.warn('stentor:', error);
+  }
+}
+
+/** Whoever does not look at an outcome does not want to be told by a crash: the rejection counts as handled. */
+function quiet<T>(start: () => Promise<T>): Promise<T> {
+  const outcome = start();
+  outcome.catch(() => {});
+  return outcome;
+}
+
+function disconnectedError({ code, text }: Reason): DisconnectedError {
+  return new DisconnectedError(`${code} ${text}`);
+}

@@ -1,0 +1,39 @@
+/** `stentor/client`: the SDK, for browsers and Node. */
+import { Client } from './client.ts';
+import type { ClientOptions } from './options.ts';
+
+export type { Position } from '../protocol/messages.ts';
+export type { IterationOptions } from './async-queue.ts';
+export type { BackoffOptions } from './backoff.ts';
+export { type CallOptions, Client, type ClientEvents } from './client.ts';
+export {
+  CommandError,
+  ConnectionLostError,
+  DisconnectedError,
+  DroppedError,
+  InvalidError,
+  OutcomeUnknownError,
+  OverflowError,
+  QueueFullError,
+  StentorError,
+  TimeoutError,
+  UnauthorizedError,
+} from './errors.ts';
+export type { LatencySummary } from './histogram.ts';
+export type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
+export type { ClientOptions, TokenSource } from './options.ts';
+export type { ItemSource } from './position-tracker.ts';
+export type { PublishQueueOptions } from './publish-queue.ts';
+export type { PublishAck, PublishOptions } from './publisher.ts';
+export type { ConnectionState, ConnectionStatus, Reason } from './state.ts';
+export type { Stats } from './stats.ts';
+export { Topic } from './topic.ts';
+export type { HistoryOptions, TopicEvent, TopicOptions } from './topic-types.ts';
+export type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
+
+/** Makes a client and connects it. @throws InvalidError */
+export function createClient(options: ClientOptions): Client {
+  const client = new Client(options);
+  void client.connect();
+  return client;
+}

@@ -1,0 +1,109 @@
+import { SUBPROTOCOLS } from '../protocol/codec.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import { FrameReader } from './frame-reader.ts';
+import { ABNORMAL_CLOSURE, NORMAL_CLOSURE, type Reason } from './state.ts';
+import type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
+
+export interface SessionEvents {
+  opened(): void;
+  /** Bytes came, whatever they say. */
+  heard(bytes: number): void;
+  message(message: ServerMessage): void;
+  /** At most once; nothing comes after it. */
+  ended(reason: Reason): void;
+}
+
+/** Time for the other side's close frame, before the connection is forgotten. */
+const CLOSE_TIMEOUT_MS = 1000;
+
+/** One WebSocket, from its opening to its end. It ends when we say so: a browser's `onclose` may come a minute after the other side has vanished. */
+export class Session {
+  readonly #socket: WebSocketLike;
+  readonly #reader: FrameReader;
+  readonly #events: SessionEvents;
+  #ended = false;
+  #errorText = '';
+
+  constructor(WebSocket: WebSocketConstructor, url: string, events: SessionEvents) {
+    this.#events = events;
+    this.#reader = new FrameReader(
+      (message) => {
+        if (!this.#ended) events.message(message);
+      },
+      (text) => this.abandon(text),
+    );
+    const socket = new WebSocket(url, [SUBPROTOCOLS.msgpack]);
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      if (socket.protocol === SUBPROTOCOLS.msgpack) events.opened();
+      else this.abandon(`${url} does not speak ${SUBPROTOCOLS.msgpack}`);
+    };
+    socket.onmessage = ({ data }: { data: ArrayBuffer | string }) => {
+      if (typeof data === 'string') return this.abandon('a text frame came');
+      events.heard(data.byteLength);
+      this.#reader.receive(new Uint8Array(data));
+    };
+    socket.onerror = ({ message }: { message?: unknown }) => {
+      if (typeof message === 'string') this.#errorText = message;
+    };
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      this.#end({ code, text: reason || this.#errorText || (code === ABNORMAL_CLOSURE ? 'connection lost' : 'closed') });
+    };
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(frame: Uint8Array): void {
+    if (!this.#ended) this.#socket.send(frame);
+  }
+
+  /** Breaks the connection: {@link SessionEvents.ended} comes inside this call. */
+  abandon(text: string): void {
+    this.#end({ code: ABNORMAL_CLOSURE, text });
+  }
+
+  /** Breaks the connection without a word. */
+  drop(): void {
+    if (this.#ended) return;
+    this.#forget();
+    const socket = this.#socket;
+    if (socket.terminate === undefined) socket.close();
+    else socket.terminate();
+  }
+
+  /** Says goodbye. Resolves when the other side has answered, or after a second. */
+  close(): Promise<void> {
+    const socket = this.#socket;
+    this.#forget();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        socket.onclose = null;
+        socket.terminate?.();
+        resolve();
+      }, CLOSE_TIMEOUT_MS);
+      socket.onclose = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      socket.close(NORMAL_CLOSURE);
+    });
+  }
+
+  #end(reason: Reason): void {
+    if (this.#ended) return;
+    this.drop();
+    this.#events.ended(reason);
+  }
+
+  #forget(): void {
+    const socket = this.#socket;
+    this.#ended = true;
+    this.#reader.stop();
+    // An error handler stays: `ws` would throw without.
+    socket.onerror = () => {};
+    socket.onopen = socket.onmessage = socket.onclose = null;
+  }
+}

@@ -1,0 +1,32 @@
+/** setTimeout's ceiling; a longer delay would fire at once. */
+const DELAY_MS_MAX = 0x7fffffff;
+
+/** One timer that is set again and again; setting it replaces what was set before. */
+export class Timer {
+  readonly #onDue: () => void;
+  #handle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
+  }
+
+  get isSet(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  set(delayMs: number): void {
+    this.clear();
+    this.#handle = setTimeout(
+      () => {
+        this.#handle = undefined;
+        this.#onDue();
+      },
+      Math.min(DELAY_MS_MAX, Math.max(0, delayMs)),
+    );
+  }
+
+  clear(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+}

@@ -1,0 +1,25 @@
+interface Target {
+  addEventListener(name: string, listener: () => void): void;
+  removeEventListener(name: string, listener: () => void): void;
+}
+
+interface Browser {
+  readonly document?: Target & { readonly visibilityState: string };
+  readonly addEventListener?: Target['addEventListener'];
+  readonly removeEventListener?: Target['removeEventListener'];
+}
+
+/** Calls back when the network is back or the page is looked at again; timers of a hidden page are throttled. Nothing in Node. @returns how to stop */
+export function onWake(wake: () => void): () => void {
+  const browser = globalThis as Browser;
+  const { document } = browser;
+  const onVisibility = () => {
+    if (document?.visibilityState === 'visible') wake();
+  };
+  browser.addEventListener?.('online', wake);
+  document?.addEventListener('visibilitychange', onVisibility);
+  return () => {
+    browser.removeEventListener?.('online', wake);
+    document?.removeEventListener('visibilitychange', onVisibility);
+  };
+}
