@@ -2,7 +2,7 @@
 const KEY = 'c3RlbnRvci1sb2FkdGVzdA==';
 const END = Buffer.from('\r\n\r\n');
 
-export function upgradeRequest(host: string, path: string, subprotocol: string | undefined): string {
+export function upgradeRequest(host: string, path: string, subprotocol: string | undefined, token?: string): string {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host}`,
@@ -12,6 +12,7 @@ export function upgradeRequest(host: string, path: string, subprotocol: string |
     `Sec-WebSocket-Key: ${KEY}`,
   ];
   if (subprotocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`);
+  if (token !== undefined) lines.push(`Authorization: Bearer ${token}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 

@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  /** Empty: all. */
+  readonly numbers: readonly number[];
+  readonly repeats: number;
+  readonly clients: number | undefined;
+  readonly ratePerSecond: number | undefined;
+  readonly topics: number | undefined;
+  readonly quick: boolean;
+  readonly verbose: boolean;
+  /** Where to write the runs as JSON for the process that started this one, which then prints them. */
+  readonly child: string | undefined;
+}
+
+export const HELP = `npm run faults                    every scenario, once
+npm run faults -- 3               one of them; several: -- 1 2 13
+npm run faults -- --repeats 5     each so often; the table has the worst
+  --clients n --rate n --topics n   another size than the scenario's own; the table says so
+  --quick                           the sizes that npm test uses
+  --verbose                         what happens while it runs`;
+
+/** @throws TypeError for what is no option */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      repeats: { type: 'string' },
+      clients: { type: 'string' },
+      rate: { type: 'string' },
+      topics: { type: 'string' },
+      quick: { type: 'boolean' },
+      verbose: { type: 'boolean' },
+      child: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    numbers: positionals.map((text) => count(text) ?? 0),
+    repeats: count(values.repeats) ?? 1,
+    clients: count(values.clients),
+    ratePerSecond: count(values.rate),
+    topics: count(values.topics),
+    quick: values.quick ?? false,
+    verbose: values.verbose ?? false,
+    child: values.child,
+  };
+}
+
+function count(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new TypeError(`${text}: a whole number from 1 up was expected`);
+  return value;
+}

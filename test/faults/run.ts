@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildChildren, prepareNodes, RESULTS, ROOT } from './build.ts';
+import { HELP, type Options, readOptions } from './options.ts';
+import { hasOwnNetworks } from './own-network.ts';
+import { quickSize } from './quick-size.ts';
+import { SCENARIOS } from './registry.ts';
+import { tableOf } from './report.ts';
+import { type Run, runScenario } from './run-scenario.ts';
+import type { Scenario, Size } from './scenario.ts';
+
+const options = readOptions(process.argv.slice(2));
+if (options === undefined) {
+  console.log(HELP);
+} else {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  prepareNodes();
+  await buildChildren();
+  const runs = await runAll(options);
+  if (options.child !== undefined) writeFileSync(options.child, JSON.stringify(runs));
+  else report(runs);
+  process.exit(runs.length > 0 && runs.every(({ failures }) => failures.length === 0) ? 0 : 1);
+}
+
+async function runAll(chosen: Options): Promise<Run[]> {
+  const scenarios = SCENARIOS.filter(({ number }) => chosen.numbers.length === 0 || chosen.numbers.includes(number));
+  const known = scenarios.map(({ number }) => number);
+  for (const number of chosen.numbers) if (!known.includes(number)) console.error(`there is no scenario ${number}`);
+  const runs: Run[] = [];
+  // Round by round, so that a busy spell of the machine does not fall on one scenario alone.
+  for (let repeat = 1; repeat <= chosen.repeats; repeat++) {
+    for (const scenario of scenarios) {
+      const size = sizeOf(scenario, chosen);
+      console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats})`);
+      const run = await runOne(scenario, size, chosen);
+      console.error(
+        `${scenario.number}: ${run.failures.length === 0 ? 'pass' : `FAIL: ${run.failures.join('; ')}`} (${Math.round(run.elapsedMs / 1000)} s)`,
+      );
+      runs.push(run);
+    }
+  }
+  return runs;
+}
+
+async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<Run> {
+  if (scenario.ownNetwork === true && chosen.child === undefined && hasOwnNetworks()) return runInOwnNetwork(scenario, size, chosen);
+  return runScenario(scenario, size, (line) => {
+    if (chosen.verbose) console.error(`  ${line}`);
+  });
+}
+
+/** The same program, this scenario alone, in a network namespace that ends with it. */
+function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
+  const folder = mkdtempSync(join(tmpdir(), 'stentor-faults-'));
+  const file = join(folder, 'runs.json');
+  try {
+    const args = [String(scenario.number), '--child', file, '--clients', String(size.clients), '--rate', String(size.ratePerSecond)];
+    const flags = [...(chosen.quick ? ['--quick'] : []), ...(chosen.verbose ? ['--verbose'] : [])];
+    const script = 'ip link set lo up && exec "$@"';
+    const command = [process.execPath, '--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...args, ...flags];
+    spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    return (JSON.parse(readFileSync(file, 'utf8')) as Run[])[0]!;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, quick }: Options): Size {
+  const size = quick ? quickSize(scenario.size) : scenario.size;
+  return { ...size, clients: clients ?? size.clients, ratePerSecond: ratePerSecond ?? size.ratePerSecond, topics: topics ?? size.topics };
+}
+
+function report(runs: readonly Run[]): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = join(RESULTS, `faults-${new Date().toISOString().replaceAll(':', '-')}.json`);
+  writeFileSync(file, JSON.stringify(runs, undefined, 2));
+  console.log(tableOf(runs));
+  console.log(`written to ${file}`);
+}

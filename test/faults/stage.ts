@@ -1,0 +1,242 @@
+import type { NatsServer } from '../support/nats-server.ts';
+import { startNatsServer } from '../support/nats-server.ts';
+import { HS256_KEYS, tokenOf } from '../support/tokens.ts';
+import { checkStore } from './checker.ts';
+import { Feed, type FeedOptions } from './feed.ts';
+import { fixedPort } from './fixed-port.ts';
+import { type Acknowledged, type Life, lifeOf, type Stored } from './ledger.ts';
+import { NatsCluster } from './nats-cluster.ts';
+import { NodeProcess } from './node-process.ts';
+import type { Outcome, Size } from './scenario.ts';
+import { ClientFeed, SdkClients } from './sdk-clients.ts';
+import { readStore } from './store.ts';
+import type { SwarmSettings } from './swarm/settings.ts';
+import { SwarmProcess } from './swarm-process.ts';
+
+export const NAMESPACE = 'scores';
+/** More than any run publishes on a topic: nothing expires unless the scenario is about that. */
+const HISTORY_COUNT = 1_000_000;
+const CLIENT_IDS_FROM = 1_000_000_000;
+/** Time for clients to be given the last publications once all is well again. */
+const SETTLE_TIMEOUT_MS = 30_000;
+
+export interface NodeSettings {
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly history?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a run starts, counts and ends. Whatever happens, {@link end} leaves no process behind. */
+export class Stage {
+  readonly #figures: Record<string, number> = {};
+  readonly #failures: string[] = [];
+  readonly #notes: string[] = [];
+  readonly #ends: (() => unknown)[] = [];
+  readonly #log: (line: string) => void;
+  readonly nodes: NodeProcess[] = [];
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  get outcome(): Outcome {
+    return { figures: this.#figures, failures: this.#failures, notes: this.#notes };
+  }
+
+  say(line: string): void {
+    this.#log(line);
+  }
+
+  /** Keeps the greatest of a figure. */
+  figure(name: string, value: number): void {
+    this.#figures[name] = Math.max(this.#figures[name] ?? 0, Math.round(value));
+  }
+
+  /** A figure that must not be above `max`. */
+  limit(name: string, value: number, max: number): void {
+    this.figure(name, value);
+    if (value > max) this.fail(`${name} is ${Math.round(value)}, ${max} is allowed`);
+  }
+
+  /** Counts that must all be 0. */
+  none(counts: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(counts)) this.limit(name, count, 0);
+  }
+
+  fail(why: string): void {
+    if (!this.#failures.includes(why)) this.#failures.push(why);
+  }
+
+  expect(holds: boolean, why: string): void {
+    if (!holds) this.fail(why);
+  }
+
+  note(text: string): void {
+    if (!this.#notes.includes(text)) this.#notes.push(text);
+  }
+
+  onEnd(end: () => unknown): void {
+    this.#ends.push(end);
+  }
+
+  async nats(options: { readonly host?: string } = {}): Promise<NatsServer> {
+    const config = options.host === undefined ? '' : `host: ${options.host}`;
+    const server = await startNatsServer({ port: await fixedPort(), config });
+    this.onEnd(() => server.stop());
+    return server;
+  }
+
+  async natsCluster(): Promise<NatsCluster> {
+    const cluster = await NatsCluster.start();
+    this.onEnd(() => cluster.stop());
+    return cluster;
+  }
+
+  /** A node on these NATS servers. */
+  async node(urls: readonly string[], { settings = {}, history = {}, env = {} }: NodeSettings = {}): Promise<NodeProcess> {
+    const name = `n${this.nodes.length}`;
+    const namespace = { durable: true, public: true, clientPublish: true, history: { maxCount: HISTORY_COUNT, ...history } };
+    const node = await NodeProcess.start({
+      name,
+      settings: { workers: 1, 'nats.url': urls.join(','), 'auth.keys': HS256_KEYS, namespaces: { [NAMESPACE]: namespace }, ...settings },
+      env,
+    });
+    this.nodes.push(node);
+    this.onEnd(() => node.kill9());
+    return node;
+  }
+
+  async threeNodes(urls: readonly string[], options?: NodeSettings): Promise<[NodeProcess, NodeProcess, NodeProcess]> {
+    // One after the other: the first makes the stream, and two cores start three nodes no sooner together.
+    return [await this.node(urls, options), await this.node(urls, options), await this.node(urls, options)];
+  }
+
+  async feed(options: FeedOptions): Promise<Feed> {
+    const feed = await Feed.open(options);
+    this.onEnd(() => feed.close());
+    return feed;
+  }
+
+  async swarm(settings: Partial<SwarmSettings> & Pick<SwarmSettings, 'clients' | 'topics'>): Promise<SwarmProcess> {
+    const ports = this.nodes.map(({ port }) => port);
+    const swarm = await SwarmProcess.start({ ports, inFlightMax: 100, ...settings });
+    this.onEnd(() => swarm.stop());
+    return swarm;
+  }
+
+  async sdkClients(count: number, topics: readonly string[]): Promise<SdkClients> {
+    const clients = new SdkClients(
+      count,
+      this.nodes.map(({ port }) => port),
+      topics,
+    );
+    this.onEnd(() => clients.close());
+    await clients.connect();
+    return clients;
+  }
+
+  /** Publishes through the nodes. */
+  async clientFeed(topics: readonly string[], ratePerSecond: number): Promise<ClientFeed> {
+    const ports = this.nodes.map(({ port }) => port);
+    const token = await tokenOf({ sub: 'publisher', expiresInMs: 3_600_000 });
+    const feed = new ClientFeed({ ports, topics, token, ratePerSecond, firstId: CLIENT_IDS_FROM });
+    this.onEnd(() => feed.close());
+    await feed.start();
+    return feed;
+  }
+
+  /** Ends everything, the last started first. */
+  async end(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        this.#log(`could not be ended: ${String(error)}`);
+      }
+    }
+  }
+
+  /**
+   * The end of a run: producers stop, clients get what is left, and everything is held against the store.
+   * @param cast `declarationsAllowed`: resyncs are this scenario's business
+   */
+  async judge(cast: Cast): Promise<void> {
+    const { feed, clientFeed, swarm, sdk, urls } = cast;
+    await Promise.all([feed?.stop(), clientFeed?.stop()]);
+    const stored = await readStore(urls, NAMESPACE);
+    const acknowledged = [...(feed?.acknowledged ?? []), ...(clientFeed?.acknowledged ?? [])];
+    const { acknowledgedLost, storedTwice, wrongAcknowledgements } = checkStore(acknowledged, stored);
+    this.none({ storedTwice, acknowledgedLost, wrongAcknowledgements });
+    this.#judgeFeeds(cast);
+    const stats = await swarm.stats();
+    if (stats.epochs.length !== 1) this.fail(`clients have seen the epochs ${stats.epochs.join(', ')}, where the log had one life`);
+    await this.judgeClients(cast, [lifeOf(stats.epochs[0] ?? '', stored)], stored);
+    this.figure('published', stored.length);
+    await sdk?.close();
+  }
+
+  /** Holds what clients were given against these lives of the log. */
+  async judgeClients(
+    { swarm, sdk, declarationsAllowed = false }: Cast,
+    lives: readonly Life[],
+    last: readonly Acknowledged[],
+  ): Promise<void> {
+    const offsets = lastOffsetsOf(last);
+    const reached = await swarm.reach({ offsets, timeoutMs: SETTLE_TIMEOUT_MS });
+    if (reached.behind > 0) this.fail(`${reached.behind} clients never got the last publications: ${reached.examples.join(' ')}`);
+    const { verdict, examples, cpuShare } = await swarm.check({ lives });
+    const { delivered, declared, declarations, ...faults } = verdict;
+    this.none(faults);
+    if (examples.length > 0) this.note(examples.join('; '));
+    this.figure('delivered', delivered);
+    if (declarationsAllowed) this.figure('declared', declarations);
+    else this.none({ declared: declarations });
+    this.figure('swarmCpuPercent', cpuShare * 100);
+    if (sdk !== undefined) {
+      const behind = await sdk.reach(offsets, SETTLE_TIMEOUT_MS);
+      const sdkVerdict = sdk.check(lives);
+      this.none({
+        sdkLost: sdkVerdict.lost,
+        sdkDuplicates: sdkVerdict.duplicates,
+        sdkReordered: sdkVerdict.reordered,
+        sdkForeign: sdkVerdict.foreign + sdkVerdict.wrongSnapshots,
+      });
+      if (!declarationsAllowed) this.none({ sdkDeclared: sdkVerdict.declarations });
+      this.expect(behind === 0, `${behind} SDK clients never got the last publications`);
+    }
+  }
+
+  #judgeFeeds({ feed, clientFeed, size }: Cast): void {
+    if (feed !== undefined) {
+      this.expect(feed.unknown.length === 0, `${feed.unknown.length} publishes were given up`);
+      this.note(`${Math.round(feed.achievedRate)} of ${size.ratePerSecond} msg/s`);
+      if (feed.achievedRate < size.ratePerSecond * 0.9) this.note('the machine did not keep up with the rate asked for');
+    }
+    if (clientFeed !== undefined) {
+      const failed = Object.entries(clientFeed.failed).map(([code, count]) => `${count} ${code}`);
+      this.expect(failed.length === 0, `client publishes failed: ${failed.join(', ')}`);
+      this.figure('clientPublished', clientFeed.acknowledged.length);
+    }
+  }
+}
+
+/** Who takes part in a run. */
+export interface Cast {
+  readonly urls: readonly string[];
+  readonly swarm: SwarmProcess;
+  readonly size: Size;
+  readonly feed?: Feed;
+  readonly clientFeed?: ClientFeed;
+  readonly sdk?: SdkClients;
+  readonly declarationsAllowed?: boolean;
+}
+
+export function lastOffsetsOf(publications: readonly (Acknowledged | Stored)[]): Record<string, number> {
+  const last: Record<string, number> = {};
+  for (const { topic, offset } of publications) last[topic] = Math.max(last[topic] ?? 0, offset);
+  return last;
+}
+
+export function topicsOf(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${NAMESPACE}.t${i}`);
+}

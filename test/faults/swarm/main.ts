@@ -1,0 +1,27 @@
+import { serveCalls } from '../../../loadtest/core/rpc.ts';
+import type { CheckRequest, SilenceRequest, SwarmSettings, Target } from './settings.ts';
+import { Swarm } from './swarm.ts';
+
+let swarm: Swarm | undefined;
+
+function running(): Swarm {
+  if (swarm === undefined) throw new Error('connect first');
+  return swarm;
+}
+
+serveCalls(
+  {
+    async connect(settings: SwarmSettings) {
+      swarm = new Swarm(settings);
+      await swarm.connect();
+    },
+    leave: () => running().leave(),
+    comeBack: () => running().comeBack(),
+    reach: (target: Target) => running().reach(target),
+    check: (request: CheckRequest) => running().check(request),
+    stats: () => running().stats(),
+    watchSilence: () => running().watchSilence(),
+    silence: ({ exceptWorkers }: SilenceRequest) => running().silence(exceptWorkers),
+  },
+  () => swarm?.destroy(),
+);

@@ -1,0 +1,52 @@
+/** What a swarm counts beside the ledgers. */
+export class SwarmStats {
+  /** Items dropped as had already: no fault, but work. */
+  dropped = 0;
+  held = 0;
+  historyAsked = 0;
+  resyncs = 0;
+  notRecovered = 0;
+  lagged = 0;
+  foreignEpochs = 0;
+  timeouts = 0;
+  readonly epochs = new Set<string>();
+  readonly resumeMs: number[] = [];
+  /** By the prefix of their connection id, which names a worker's life: so often did its connections end. */
+  readonly disconnects: Record<string, number> = {};
+  readonly closeCodes: Record<string, number> = {};
+  readonly refusals: Record<string, number> = {};
+  /** `error` messages by code: answers to requests, and those that came unasked. */
+  readonly errors: Record<string, number> = {};
+  readonly told: Record<string, number> = {};
+  onSubscribed: () => void = () => {};
+
+  disconnected(connectionId: string, code: number): void {
+    count(this.disconnects, workerOf(connectionId));
+    count(this.closeCodes, String(code));
+  }
+
+  refused(code: number, text: string): void {
+    count(this.refusals, `${code} ${text}`);
+  }
+
+  errorTold(code: string, isAnswer: boolean): void {
+    count(isAnswer ? this.errors : this.told, code);
+  }
+
+  resumed(ms: number): void {
+    this.resumeMs.push(ms);
+  }
+
+  subscribed(): void {
+    this.onSubscribed();
+  }
+}
+
+/** Connection ids are `<node>-<worker's life>-<number>`. */
+export function workerOf(connectionId: string): string {
+  return connectionId.slice(0, connectionId.lastIndexOf('-'));
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
