@@ -1,4 +1,4 @@
-import type { Publication } from '../bus/bus.ts';
+import type { Origin, Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { LinkItem } from '../link/messages.ts';
 import { payloadToMsgpack } from './payload.ts';
@@ -6,6 +6,9 @@ import { payloadToMsgpack } from './payload.ts';
 export type LinkItemResult =
   | { readonly kind: 'item'; readonly item: LinkItem }
   | { readonly kind: 'skipped'; readonly reason: 'malformed' | 'too_big'; readonly detail: string };
+
+/** Longer than any that a node lets in: a producer wrote it, and nobody is shown an origin that long. In UTF-8 it fits the link's 16-bit lengths. */
+const ORIGIN_TEXT_MAX = 16_384;
 
 /** What workers get of a publication, or why it is skipped. The same publication has the same answer on every node, so `prev` chains agree. */
 export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
@@ -22,8 +25,12 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       key: publication.key,
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
-      ...(origin !== undefined && { user: origin.user, connectionId: origin.connectionId }),
+      ...(origin !== undefined && isPlausible(origin) && { user: origin.user, connectionId: origin.connectionId }),
       ...(result.empty && namespace.keyed && { removed: true as const }),
     },
   };
+}
+
+function isPlausible({ user, connectionId }: Origin): boolean {
+  return user.length <= ORIGIN_TEXT_MAX && connectionId.length <= ORIGIN_TEXT_MAX;
 }

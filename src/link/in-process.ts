@@ -48,6 +48,6 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
   }
 
   receive(batch: readonly In[]): void {
-    this.#listener?.(batch);
+    if (!this.#closed) this.#listener?.(batch);
   }
 }

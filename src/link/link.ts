@@ -12,6 +12,7 @@ export interface Link<Out, In> {
   onClose(listener: (reason: string) => void): void;
   /** Bytes sent but not yet taken by the other end; 0 in process. */
   readonly queuedBytes: number;
+  /** What was sent before reaches the other end; nothing more is delivered to this one. */
   close(): void;
 }
 

@@ -56,8 +56,9 @@ export type ToWorker =
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
-  /** With `topics`, the report says something of them too. */
-  | { readonly kind: 'metricsWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
+  | { readonly kind: 'metricsWanted'; readonly requestId: number }
+  /** Answered with a report, which says something of these topics too. */
+  | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
   | { readonly kind: 'drain' };
 
 export type ToHub =
@@ -92,13 +93,16 @@ export type ToHub =
       readonly timeoutMs: number;
       readonly user: string;
     }
-  | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown; readonly report: WorkerReport }
+  | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
+  | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | { readonly kind: 'drained' };
 
 /** The worker's topics with the most members, or these. */
 export type TopicsWanted = { readonly top: number } | { readonly named: readonly Topic[] };
 
-/** A worker's state, for people; figures for machines are in its metrics. */
+/**
+ * A worker's state, for people. A part of what its metrics say, too; but reading all of them is for a scrape, since some begin anew with it.
+ */
 export interface WorkerReport {
   readonly index: number;
   readonly pid: number;
@@ -111,6 +115,17 @@ export interface WorkerReport {
   readonly longestLagging: readonly LaggingReport[];
   /** As many as were asked for; empty when none were. */
   readonly topics: readonly TopicReport[];
+  readonly totals: WorkerTotals;
+}
+
+/** Since the worker started; the maps are by code. */
+export interface WorkerTotals {
+  readonly deliveries: number;
+  readonly sentBytes: number;
+  readonly messagesIn: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly closed: Readonly<Record<string, number>>;
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 export interface LaggingReport {

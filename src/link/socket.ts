@@ -73,6 +73,7 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#closed) return;
     let messages: In[];
     try {
       messages = this.#reader.push(chunk);

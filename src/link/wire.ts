@@ -87,24 +87,34 @@ function decodePublication(body: Buffer): PublicationMessage {
   return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
 }
 
-/** Cuts a byte stream into messages. Messages keep views into the chunks that they came in. */
+/** Cuts a byte stream into messages. Messages keep views into the chunks that they came in. Each byte of a long record is copied once, however many chunks it comes in. */
 export class RecordReader<In extends ToWorker | ToHub> {
-  #rest: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** Bytes that the next record, or its header, takes. */
+  #needed = HEADER_BYTES;
 
   /** @throws Error when the stream is not a link's: the link must then be closed */
   push(chunk: Buffer): In[] {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
     const messages: In[] = [];
+    if (this.#bytes < this.#needed) return messages;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#bytes);
     let at = 0;
-    while (bytes.length - at >= HEADER_BYTES) {
+    for (this.#needed = HEADER_BYTES; bytes.length - at >= HEADER_BYTES; ) {
       const length = bytes.readUInt32LE(at);
-      if (length > RECORD_BYTES_MAX) throw new Error(`link record of ${length} bytes`);
+      if (length < 1 || length > RECORD_BYTES_MAX) throw new Error(`link record of ${length} bytes`);
       const end = at + 4 + length;
-      if (end > bytes.length) break;
+      if (end > bytes.length) {
+        this.#needed = 4 + length;
+        break;
+      }
       messages.push(decodeRecord(bytes[at + 4] as number, bytes.subarray(at + HEADER_BYTES, end)) as In);
       at = end;
     }
-    this.#rest = bytes.subarray(at);
+    this.#bytes = bytes.length - at;
+    this.#chunks = this.#bytes === 0 ? [] : [bytes.subarray(at)];
     return messages;
   }
 }

@@ -35,6 +35,12 @@ describe('toLinkItem', () => {
     expect(result).toMatchObject({ item: { user: 'ann', connectionId: 'c1' } });
   });
 
+  it('says nothing of an origin that is longer than any token, which only a producer can have written', () => {
+    const origin = (length: number) => toLinkItem(publication('1', { origin: { user: '€'.repeat(length), connectionId: 'c' } }), plain);
+    expect(origin(16_384)).toMatchObject({ item: { user: '€'.repeat(16_384) } });
+    expect(origin(16_385)).toEqual({ kind: 'item', item: { offset: 7, key: null, data: expect.anything(), publishedAtMs: 1000 } });
+  });
+
   it('reads the payload as the message says, else as the namespace does', () => {
     const packed = Buffer.from(packMsgpack([1, 2]));
     expect(toLinkItem(publication(packed, { payloadKind: 'msgpack' }), plain)).toMatchObject({ item: { data: packed } });

@@ -1,0 +1,162 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
+import { encodeRecord, RECORD_BYTES_MAX, RecordReader } from '../../src/link/wire.ts';
+import type { Key } from '../../src/protocol/topic.ts';
+
+type Message = ToWorker | ToHub;
+
+const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+const data = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+const text = fc.string({ unit: 'binary', maxLength: 100 });
+const offset = fc.maxSafeNat();
+const linkItem: Arbitrary<LinkItem> = fc
+  .record(
+    {
+      offset,
+      key: fc.option(token as Arbitrary<Key>),
+      data,
+      publishedAtMs: fc.double({ min: 0, max: 1e15, noNaN: true }),
+      origin: fc.record({ user: text, connectionId: text }, { noNullPrototype: true }),
+      removed: fc.constant(true as const),
+    },
+    { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
+  )
+  .map(({ origin, ...rest }) => ({ ...rest, ...origin }));
+const publication = fc
+  .record({ topicNumber: fc.nat(0xffff_ffff), prev: offset, item: linkItem })
+  .map(({ topicNumber, prev, item }) => new PublicationMessage(topicNumber, prev, item));
+
+const topic = token;
+const requestId = offset;
+const state = { epoch: text, offset, items: fc.array(linkItem, { maxLength: 3 }) };
+const record = (fields: Record<string, Arbitrary<unknown>>) => fc.record(fields, { noNullPrototype: true });
+const of = (kind: string, fields: Record<string, Arbitrary<unknown>> = {}) => record({ kind: fc.constant(kind), ...fields });
+
+const message = fc.oneof(
+  { weight: 6, arbitrary: publication },
+  of('welcome', {
+    config: fc.jsonValue({ maxDepth: 2 }),
+    nodeId: text,
+    workerIndex: fc.nat(256),
+    port: fc.nat(65_535),
+    pages: fc.array(record({ path: text, body: data })),
+  }),
+  of('opened', { topic, topicNumber: fc.nat(0xffff_ffff), ...state }),
+  of('openFailed', { topic, code: fc.constant('busy'), message: text }),
+  of('resync', { topic, topicNumber: fc.nat(0xffff_ffff), reason: text, ...state }),
+  of('published', { requestId, epoch: text, offset, duplicate: fc.boolean() }),
+  of('items', { requestId, ...state, complete: fc.boolean(), more: fc.boolean() }),
+  of('result', { requestId, data }),
+  of('failed', { requestId, code: fc.constant('timeout'), message: text }),
+  of('busStatus', { connected: fc.boolean() }),
+  of('metricsWanted', { requestId }),
+  of('drain'),
+  of('listening', { port: fc.nat(65_535) }),
+  of('open', { topic }),
+  of('close', { topic }),
+  of('publish', {
+    requestId,
+    topic,
+    key: fc.option(token),
+    data,
+    idempotencyKey: fc.option(text, { nil: undefined }),
+    user: text,
+    connectionId: text,
+  }),
+  of('read', { requestId, topic, epoch: text, after: offset, limit: fc.nat(10_000) }),
+  of('readLast', { requestId, topic, count: fc.nat(10_000) }),
+  of('call', { requestId, method: topic, data, timeoutMs: fc.nat(60_000), user: text }),
+  of('metrics', { requestId, metrics: fc.jsonValue({ maxDepth: 3 }) }),
+  of('drained'),
+) as Arbitrary<Message>;
+
+/** Without what the wire keeps with a publication. */
+function plain(one: Message): unknown {
+  if (!(one instanceof PublicationMessage)) return one;
+  const { topicNumber, prev, item } = one;
+  return { kind: 'publication', topicNumber, prev, item };
+}
+
+/** Hands the stream over in chunks of the sizes given, over and over. */
+function read(stream: Buffer, sizes: readonly number[]): Message[] {
+  const reader = new RecordReader<Message>();
+  const messages: Message[] = [];
+  for (let at = 0, i = 0; at < stream.length; i++) {
+    const size = sizes[i % sizes.length] as number;
+    messages.push(...reader.push(Buffer.from(stream.subarray(at, at + size))));
+    at += size;
+  }
+  return messages;
+}
+
+describe("the link's records", () => {
+  it('bring every kind of message across whole and in order, however the stream is cut', () => {
+    const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 2000 })), { minLength: 1, maxLength: 10 });
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 12 }), sizes, (messages, chunks) => {
+        const stream = Buffer.concat(messages.map(encodeRecord));
+        expect(read(stream, chunks).map(plain)).toEqual(messages.map(plain));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('encode a publication once, for all workers', () => {
+    const one = new PublicationMessage(1, 2, { offset: 3, key: null, data: Buffer.of(0xc0), publishedAtMs: 4 });
+    expect(encodeRecord(one)).toBe(encodeRecord(one));
+  });
+
+  it('carry an origin as long as the hub lets through', () => {
+    const user = '€'.repeat(16_384);
+    const one = new PublicationMessage(1, 2, { offset: 3, key: null, data: Buffer.of(0xc0), publishedAtMs: 4, user, connectionId: user });
+    expect(read(encodeRecord(one), [1000]).map(plain)).toEqual([plain(one)]);
+  });
+
+  it('come across in many chunks for what one copy costs', () => {
+    const large = encodeRecord({ kind: 'result', requestId: 1, data: Buffer.alloc(60_000_000, 7) });
+    const reader = new RecordReader<ToWorker>();
+    let messages: ToWorker[] = [];
+    // 60,000 chunks: copying the rest with each would be 1.8 TB.
+    for (let at = 0; at < large.length; at += 1000) messages = reader.push(large.subarray(at, at + 1000));
+    expect(messages).toHaveLength(1);
+    expect(messages[0]?.kind === 'result' && messages[0].data.length).toBe(60_000_000);
+  });
+});
+
+describe('RecordReader', () => {
+  const header = (length: number, kind = 2) => {
+    const bytes = Buffer.alloc(5);
+    bytes.writeUInt32LE(length);
+    bytes[4] = kind;
+    return bytes;
+  };
+
+  it.each([0, RECORD_BYTES_MAX + 1, 0xffff_ffff])('refuses a record of %i bytes at its header, before it waits for it', (length) => {
+    expect(() => new RecordReader().push(header(length))).toThrow(`link record of ${length} bytes`);
+  });
+
+  it('waits for a record at its bound', () => {
+    expect(new RecordReader().push(header(RECORD_BYTES_MAX))).toEqual([]);
+  });
+
+  it('refuses a kind that it does not know, and a body that is not what its kind says', () => {
+    expect(() => new RecordReader().push(header(1, 9))).toThrow('unknown link record kind 9');
+    expect(() => new RecordReader().push(header(1, 1))).toThrow();
+    expect(() => new RecordReader().push(Buffer.concat([header(3, 2), Buffer.of(0xdc, 0xff)]))).toThrow();
+  });
+
+  it('ends in messages or an Error, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 10 }), (chunks) => {
+        const reader = new RecordReader();
+        try {
+          for (const chunk of chunks) reader.push(Buffer.from(chunk));
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
