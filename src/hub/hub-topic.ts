@@ -70,9 +70,9 @@ export class HubTopic {
     for (const item of held) this.publish(item);
   }
 
-  /** Holds publications until the next {@link open}: the log turned out not to be what it was. */
+  /** Holds publications until the next {@link open}: the log turned out not to be what it was, and what was held is of what it was. */
   reopen(): void {
-    this.#held ??= [];
+    this.#held = [];
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {

@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HubTopic, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
+import type { HubEnd } from '../../src/link/link.ts';
+import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
+import type { Key, Topic } from '../../src/protocol/topic.ts';
+
+/** A worker's link that remembers what it was sent. */
+class Worker implements HubEnd {
+  readonly queuedBytes = 0;
+  readonly sent: ToWorker[] = [];
+
+  send(message: ToWorker): void {
+    this.sent.push(message);
+  }
+
+  onMessages(): void {}
+  onClose(): void {}
+  close(): void {}
+
+  /** `[prev, offset]` of the publications. */
+  get chain(): [number, number][] {
+    return this.sent.flatMap((message) => (message.kind === 'publication' ? [[message.prev, message.item.offset]] : []));
+  }
+
+  get kinds(): string[] {
+    return this.sent.map(({ kind }) => kind);
+  }
+}
+
+const TOPIC = 'scores.a' as Topic;
+
+function item(offset: number, key: string | null = null): LinkItem {
+  return { offset, key: key as Key | null, data: Buffer.of(offset & 0x7f), publishedAtMs: 1000 + offset };
+}
+
+function topicOf({ durable = true, keysMax = 100 } = {}) {
+  const topic = new HubTopic(TOPIC, 7, durable, keysMax);
+  const worker = new Worker();
+  topic.addWorker(worker);
+  return { topic, worker };
+}
+
+const state = (offset: number, items: LinkItem[] = [], epoch = 'e1') => ({ epoch, offset, items });
+
+describe('HubTopic, opening', () => {
+  it('says nothing before it has its state', () => {
+    const { topic, worker } = topicOf();
+    topic.publish(item(5));
+    expect(topic.isOpen).toBe(false);
+    expect(worker.sent).toEqual([]);
+  });
+
+  it('tells its workers the state, then what was held and is not in it', () => {
+    const { topic, worker } = topicOf();
+    for (const offset of [8, 9, 11, 15]) topic.publish(item(offset));
+    topic.open(state(9, [item(9)]));
+    expect(worker.sent[0]).toEqual({ kind: 'opened', topic: TOPIC, topicNumber: 7, ...state(9, [item(9)]) });
+    expect(worker.chain).toEqual([
+      [9, 11],
+      [11, 15],
+    ]);
+    expect(topic).toMatchObject({ isOpen: true, offset: 15, epoch: 'e1' });
+  });
+
+  it('tells a worker that comes later the state as it then is', () => {
+    const { topic } = topicOf();
+    topic.open(state(9, [item(9, 'a')]));
+    topic.publish(item(12, 'b'));
+    topic.publish(item(14, 'a'));
+    const late = new Worker();
+    topic.addWorker(late);
+    expect(late.sent).toEqual([{ kind: 'opened', topic: TOPIC, topicNumber: 7, ...state(14, [item(12, 'b'), item(14, 'a')]) }]);
+    topic.publish(item(20, 'a'));
+    expect(late.chain).toEqual([[14, 20]]);
+  });
+
+  it(`lets go of what is held past ${OPENING_BUFFER_MAX}, says so once, and then still misses nothing`, () => {
+    const { topic, worker } = topicOf();
+    for (let offset = 1; offset <= OPENING_BUFFER_MAX; offset++) topic.publish(item(offset));
+    expect(topic.takeOverflow()).toBe(false);
+    topic.publish(item(OPENING_BUFFER_MAX + 1));
+    topic.publish(item(OPENING_BUFFER_MAX + 2));
+    expect(topic.takeOverflow()).toBe(true);
+    expect(topic.takeOverflow()).toBe(false);
+    // Read again, so it has what was let go.
+    topic.open(state(OPENING_BUFFER_MAX + 1, [item(OPENING_BUFFER_MAX + 1)]));
+    expect(worker.chain).toEqual([[OPENING_BUFFER_MAX + 1, OPENING_BUFFER_MAX + 2]]);
+  });
+
+  it('tells those who wait when it fails, and forgets them', () => {
+    const { topic, worker } = topicOf();
+    const failed: ToWorker = { kind: 'openFailed', topic: TOPIC, code: 'unavailable', message: 'try again' };
+    topic.fail(failed as Extract<ToWorker, { kind: 'openFailed' }>);
+    expect(worker.sent).toEqual([failed]);
+    expect(topic.workerCount).toBe(0);
+  });
+});
+
+describe('HubTopic, open', () => {
+  it('chains: each publication says the offset before it, and what was delivered already is dropped', () => {
+    const offsets = fc.array(fc.integer({ min: 1, max: 200 }), { maxLength: 60 });
+    fc.assert(
+      fc.property(offsets, fc.nat(100), fc.nat(60), (published, stateOffset, openAfter) => {
+        const { topic, worker } = topicOf();
+        published.forEach((offset, index) => {
+          if (index === openAfter) topic.open(state(stateOffset));
+          topic.publish(item(offset));
+        });
+        if (!topic.isOpen) topic.open(state(stateOffset));
+        let prev = stateOffset;
+        for (const [saidPrev, offset] of worker.chain) {
+          expect(saidPrev).toBe(prev);
+          expect(offset).toBeGreaterThan(prev);
+          prev = offset;
+        }
+        expect(topic.offset).toBe(Math.max(stateOffset, ...published));
+      }),
+    );
+  });
+
+  it('keeps the latest of each key, and at its bound lets the key go that has not changed for longest', () => {
+    const { topic } = topicOf({ keysMax: 3 });
+    topic.open(state(3, [item(1, 'a'), item(2, 'b'), item(3, 'c')]));
+    topic.publish(item(4, 'a'));
+    topic.publish(item(5, 'd'));
+    const late = new Worker();
+    topic.addWorker(late);
+    expect(late.sent[0]).toMatchObject({ items: [item(3, 'c'), item(4, 'a'), item(5, 'd')] });
+  });
+
+  it('sends one message object to all workers, so that it is encoded once', () => {
+    const { topic, worker } = topicOf();
+    const other = new Worker();
+    topic.addWorker(other);
+    topic.open(state(0));
+    topic.publish(item(1));
+    expect(worker.sent[1]).toBe(other.sent[1]);
+  });
+
+  it('says nothing more to a worker that has left', () => {
+    const { topic, worker } = topicOf();
+    topic.open(state(0));
+    topic.removeWorker(worker);
+    topic.publish(item(1));
+    expect(worker.kinds).toEqual(['opened']);
+    expect(topic.workerCount).toBe(0);
+  });
+
+  it('has no places and keeps no state when it is ephemeral', () => {
+    const { topic, worker } = topicOf({ durable: false });
+    topic.open({ epoch: '', offset: 0, items: [] });
+    topic.publish(item(0, 'a'));
+    topic.publish(item(0, 'a'));
+    expect(worker.chain).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    const late = new Worker();
+    topic.addWorker(late);
+    expect(late.sent[0]).toMatchObject({ offset: 0, items: [] });
+  });
+});
+
+describe('HubTopic, when its log is not what it was', () => {
+  it('holds until the new state, tells the workers to resync, and chains on from it', () => {
+    const { topic, worker } = topicOf();
+    topic.open(state(100));
+    topic.publish(item(101));
+    topic.reopen();
+    expect(topic.isOpen).toBe(false);
+    topic.publish(item(6));
+    topic.publish(item(8));
+    topic.open(state(6, [item(6)], 'e2'), 'the history is not what it was');
+    expect(worker.sent.slice(2)).toEqual([
+      { kind: 'resync', topic: TOPIC, topicNumber: 7, reason: 'the history is not what it was', ...state(6, [item(6)], 'e2') },
+      expect.objectContaining({ kind: 'publication', prev: 6, item: item(8) }),
+    ]);
+    expect(topic).toMatchObject({ epoch: 'e2', offset: 8 });
+  });
+
+  it('lets go of what it held from the old log, also while it was being opened', () => {
+    const { topic, worker } = topicOf();
+    topic.publish(item(500));
+    topic.reopen();
+    topic.publish(item(3));
+    topic.open(state(2, [item(2)], 'e2'), 'the history is not what it was');
+    expect(worker.chain).toEqual([[2, 3]]);
+  });
+});
