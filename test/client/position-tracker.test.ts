@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { PositionTracker, type Step } from '../../src/client/position-tracker.ts';
+import type { Item } from '../../src/protocol/messages.ts';
+
+const EPOCH = 'e1';
+const items = (...offsets: number[]): Item[] => offsets.map((offset) => [offset, null, `#${offset}`]);
+const batch = (prev: number, ...offsets: number[]) => ({ epoch: EPOCH, prev, items: items(...offsets) });
+const history = (offset: number, complete: boolean, ...offsets: number[]) => ({ epoch: EPOCH, offset, complete, items: items(...offsets) });
+
+/** Subscribed, and everything up to `offset` delivered. */
+function trackerAt(offset: number, holdItemsMax = 100): PositionTracker {
+  const tracker = new PositionTracker(holdItemsMax, undefined);
+  tracker.subscribed({ epoch: EPOCH, offset, recovered: false, items: [] }, undefined);
+  return tracker;
+}
+
+const told = ({ deliveries, next, duplicates }: Step) => ({
+  offsets: deliveries.flatMap((delivery) => delivery.items.map(([offset]) => offset)),
+  sources: deliveries.filter((delivery) => delivery.items.length > 0).map(({ source }) => source),
+  next,
+  duplicates,
+});
+
+describe('a batch', () => {
+  it('is delivered when it begins where the last one ended', () => {
+    const tracker = trackerAt(10);
+    expect(told(tracker.batch(batch(10, 12, 15)))).toEqual({ offsets: [12, 15], sources: ['live'], next: 'nothing', duplicates: 0 });
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 15 });
+  });
+
+  it('loses what was delivered already', () => {
+    const tracker = trackerAt(10);
+    expect(told(tracker.batch(batch(7, 8, 10, 12)))).toMatchObject({ offsets: [12], duplicates: 2 });
+    expect(told(tracker.batch(batch(7, 8, 10, 12)))).toMatchObject({ offsets: [], duplicates: 3 });
+    expect(tracker.position?.offset).toBe(12);
+  });
+
+  it('is held when something is missing before it, and follows what the log brings', () => {
+    const tracker = trackerAt(10);
+    expect(told(tracker.batch(batch(12, 14)))).toMatchObject({ offsets: [], next: 'askHistory' });
+    expect(told(tracker.batch(batch(14, 15)))).toMatchObject({ offsets: [], next: 'nothing' });
+    expect(tracker.heldItems).toBe(2);
+    const filled = told(tracker.history(history(14, true, 11, 12, 14)));
+    expect(filled).toEqual({ offsets: [11, 12, 14, 15], sources: ['recovered', 'live'], next: 'nothing', duplicates: 1 });
+    expect(tracker.heldItems).toBe(0);
+  });
+
+  it('may come late: what was held then follows it, and the log’s answer is not needed any more', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(12, 14));
+    expect(told(tracker.batch(batch(10, 11, 12)))).toMatchObject({ offsets: [11, 12, 14], next: 'nothing' });
+    expect(told(tracker.history(history(14, true, 11, 12, 14)))).toMatchObject({ offsets: [], duplicates: 0 });
+  });
+
+  it('of another epoch makes the topic start over, and is not delivered', () => {
+    const tracker = trackerAt(10);
+    expect(told(tracker.batch({ epoch: 'e2', prev: 10, items: items(11) }))).toMatchObject({ offsets: [], next: 'resubscribe' });
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 10 });
+  });
+
+  it('moves the position over places that are covered with nothing to deliver', () => {
+    const tracker = trackerAt(10);
+    tracker.batch({ epoch: EPOCH, prev: 10, items: [[11]] });
+    expect(tracker.position?.offset).toBe(11);
+  });
+
+  it('of an ephemeral topic is delivered as it comes', () => {
+    const tracker = new PositionTracker(100, undefined);
+    tracker.subscribed({ epoch: '', offset: 0, recovered: false, items: [] }, undefined);
+    expect(tracker.position).toBeUndefined();
+    const ephemeral = { epoch: '', prev: 0, items: items(0, 0) };
+    expect(told(tracker.batch(ephemeral))).toMatchObject({ offsets: [0, 0] });
+    expect(told(tracker.batch(ephemeral))).toMatchObject({ offsets: [0, 0], duplicates: 0 });
+  });
+});
+
+describe('a gap', () => {
+  it('is asked for page by page while the log has more', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(15, 16));
+    expect(told(tracker.history(history(12, true, 11, 12)))).toMatchObject({ offsets: [11, 12], next: 'askHistory' });
+    expect(tracker.position?.offset).toBe(12);
+    expect(told(tracker.history(history(15, true, 15)))).toMatchObject({ offsets: [15, 16], next: 'nothing' });
+  });
+
+  it('is no gap when the log has nothing there', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(15, 16));
+    expect(told(tracker.history(history(15, true)))).toMatchObject({ offsets: [16], next: 'nothing' });
+  });
+
+  it.each<[what: string, answer: (tracker: PositionTracker) => Step]>([
+    ['is not whole', (tracker) => tracker.history(history(15, false, 13))],
+    ['is of another epoch', (tracker) => tracker.history({ epoch: 'e2', offset: 15, complete: true, items: items(13) })],
+    ['cannot be had', (tracker) => tracker.historyFailed()],
+  ])('makes the topic start over when the answer %s', (_, answer) => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(15, 16));
+    expect(told(answer(tracker))).toMatchObject({ offsets: [], next: 'resubscribe' });
+    expect(tracker.heldItems).toBe(0);
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 10 });
+    expect(told(tracker.batch(batch(10, 11)))).toMatchObject({ offsets: [] });
+  });
+
+  it('makes the topic start over when the log keeps bringing nothing new', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(15, 16));
+    const next = [1, 2, 3].map(() => tracker.history(history(10, true)).next);
+    expect(next).toEqual(['askHistory', 'askHistory', 'resubscribe']);
+  });
+
+  it('holds as many items as it may, and starts the topic over with one more', () => {
+    const tracker = trackerAt(10, 3);
+    expect(tracker.batch(batch(12, 13, 14, 15)).next).toBe('askHistory');
+    expect(tracker.heldItems).toBe(3);
+    expect(tracker.batch(batch(15, 16)).next).toBe('resubscribe');
+    expect(tracker.heldItems).toBe(0);
+  });
+});
+
+describe('a subscription', () => {
+  it('begins with the state, at its position', () => {
+    const tracker = new PositionTracker(100, undefined);
+    const step = tracker.subscribed({ epoch: EPOCH, offset: 20, recovered: false, items: items(3, 17) }, undefined);
+    expect(told(step)).toMatchObject({ offsets: [3, 17], sources: ['snapshot'] });
+    expect(step.deliveries[0]).toMatchObject({ resyncReason: undefined, position: { epoch: EPOCH, offset: 20 } });
+  });
+
+  it('goes on where it was, with what it missed, and without what it had', () => {
+    const tracker = trackerAt(10);
+    tracker.interrupted();
+    expect(told(tracker.batch(batch(10, 11)))).toMatchObject({ offsets: [] });
+    const since = tracker.position;
+    expect(since).toEqual({ epoch: EPOCH, offset: 10 });
+    const step = tracker.subscribed({ epoch: EPOCH, offset: 13, recovered: true, items: items(9, 11, 13) }, since);
+    expect(told(step)).toEqual({ offsets: [11, 13], sources: ['recovered'], next: 'nothing', duplicates: 1 });
+    expect(told(tracker.batch(batch(12, 13, 14)))).toMatchObject({ offsets: [14], duplicates: 1 });
+  });
+
+  it('resyncs when what was missed cannot be recovered', () => {
+    const tracker = new PositionTracker(100, { epoch: EPOCH, offset: 10 });
+    const step = tracker.subscribed({ epoch: EPOCH, offset: 99, recovered: false, items: items(98) }, tracker.position);
+    expect(step.deliveries).toEqual([
+      { source: 'snapshot', items: items(98), position: { epoch: EPOCH, offset: 99 }, resyncReason: expect.any(String) },
+    ]);
+  });
+
+  it('takes a resync as its new beginning, and forgets what was held', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(12, 13));
+    const step = tracker.resync({ epoch: 'e2', offset: 5, reason: 'the log was lost', items: items(5) });
+    expect(step.deliveries).toMatchObject([{ resyncReason: 'the log was lost', source: 'snapshot', position: { epoch: 'e2', offset: 5 } }]);
+    expect(told(tracker.history(history(13, true, 11, 12, 13)))).toMatchObject({ offsets: [] });
+    expect(told(tracker.batch({ epoch: 'e2', prev: 5, items: items(6) }))).toMatchObject({ offsets: [6] });
+  });
+
+  it('goes on behind what the server skipped, and lets follow what was held', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(20, 21));
+    expect(told(tracker.skippedTo(20))).toMatchObject({ offsets: [21], next: 'nothing' });
+    expect(tracker.skippedTo(3)).toEqual({ deliveries: [], next: 'nothing', duplicates: 0 });
+    expect(tracker.position?.offset).toBe(21);
+  });
+});
