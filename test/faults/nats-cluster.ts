@@ -53,6 +53,16 @@ export class NatsCluster {
     });
   }
 
+  /** Every replica of the namespace's stream is there and up to date. */
+  isWhole(namespace: string): Promise<boolean> {
+    return withNats(this.urls, async (nc) => {
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
+      const info = await jsm.streams.info(streamNameOf(namespace)).catch(() => undefined);
+      const replicas = info?.cluster?.replicas ?? [];
+      return replicas.length === SERVERS - 1 && replicas.every(({ current, offline }) => current && offline !== true);
+    });
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
   }

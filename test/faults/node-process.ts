@@ -117,6 +117,8 @@ export class NodeProcess {
   async kill9(): Promise<void> {
     this.killAll9();
     await this.#exitCode;
+    // Their ids may be others' soon.
+    this.#workers.clear();
   }
 
   killAll9(): void {
@@ -134,6 +136,7 @@ export class NodeProcess {
     const startMs = performance.now();
     this.#child?.kill('SIGTERM');
     const code = await this.#exitCode;
+    this.#workers.clear();
     return { code, elapsedMs: performance.now() - startMs };
   }
 

@@ -1,5 +1,30 @@
 import type { Scenario } from './scenario.ts';
+import { clockSkew } from './scenarios/clock-skew.ts';
+import { sameKey, sameKeyElsewhere } from './scenarios/idempotency.ts';
+import { lastMessage } from './scenarios/last-message.ts';
+import { leaderKilled } from './scenarios/leader-killed.ts';
+import { natsCut } from './scenarios/nats-cut.ts';
 import { natsKilled } from './scenarios/nats-killed.ts';
+import { nodeKilled } from './scenarios/node-killed.ts';
+import { pastRetention } from './scenarios/past-retention.ts';
+import { reconnectStorm } from './scenarios/reconnect-storm.ts';
+import { rollback } from './scenarios/rollback.ts';
+import { rollingRestart } from './scenarios/rolling-restart.ts';
+import { workerKilled } from './scenarios/worker-killed.ts';
 
-/** By number in the matrix. */
-export const SCENARIOS: readonly Scenario[] = [natsKilled];
+/** By number in the matrix of faults (README.md). */
+export const SCENARIOS: readonly Scenario[] = [
+  nodeKilled,
+  workerKilled,
+  natsKilled,
+  leaderKilled,
+  natsCut,
+  reconnectStorm,
+  rollingRestart,
+  sameKey,
+  sameKeyElsewhere,
+  rollback,
+  pastRetention,
+  lastMessage,
+  clockSkew,
+];

@@ -60,7 +60,8 @@ function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
     const flags = [...(chosen.quick ? ['--quick'] : []), ...(chosen.verbose ? ['--verbose'] : [])];
     const script = 'ip link set lo up && exec "$@"';
     const command = [process.execPath, '--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...args, ...flags];
-    spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const env = { ...process.env, STENTOR_FAULTS_OWN_NETWORK: '1' };
+    spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
     return (JSON.parse(readFileSync(file, 'utf8')) as Run[])[0]!;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -36,6 +36,10 @@ export class SwarmProcess {
     return this.#child.call('stats');
   }
 
+  resetStats(): Promise<void> {
+    return this.#child.call('resetStats');
+  }
+
   /** Every client goes away without a goodbye. */
   leave(): Promise<void> {
     return this.#child.call('leave');

@@ -30,6 +30,8 @@ export interface NatsServer {
   /** Ends it in order. */
   stop(): Promise<void>;
   kill9(): Promise<void>;
+  /** Ends it in order, to be started again: its store stays. */
+  halt(): Promise<void>;
   /** On the same port and store. Ends it first where it still runs. */
   restart(): Promise<void>;
   signal(name: NodeJS.Signals): void;
@@ -91,6 +93,10 @@ class Server implements NatsServer {
 
   async kill9(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  async halt(): Promise<void> {
+    await this.#end('SIGTERM');
   }
 
   async restart(): Promise<void> {

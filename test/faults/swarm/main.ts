@@ -20,6 +20,7 @@ serveCalls(
     reach: (target: Target) => running().reach(target),
     check: (request: CheckRequest) => running().check(request),
     stats: () => running().stats(),
+    resetStats: () => running().resetStats(),
     watchSilence: () => running().watchSilence(),
     silence: ({ exceptWorkers }: SilenceRequest) => running().silence(exceptWorkers),
   },

@@ -13,10 +13,10 @@ export interface SwarmSettings {
   readonly inFlightMax: number;
 }
 
-/** Positions to be reached, by topic; in any epoch, or in this one. */
+/** Positions to be reached, by topic; in any epoch, or in one that is none of these. */
 export interface Target {
   readonly offsets: Readonly<Record<string, number>>;
-  readonly epoch?: string;
+  readonly otherThan?: readonly string[];
   readonly timeoutMs: number;
 }
 
@@ -46,6 +46,7 @@ export interface StatsReport {
   readonly timeouts: number;
   readonly epochs: readonly string[];
   readonly resumeMs: { readonly count: number; readonly p50: number; readonly p99: number; readonly max: number };
+  readonly endsPerSecondMax: number;
   readonly disconnects: Readonly<Record<string, number>>;
   readonly closeCodes: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;

@@ -11,6 +11,8 @@ export class SwarmStats {
   timeouts = 0;
   readonly epochs = new Set<string>();
   readonly resumeMs: number[] = [];
+  /** `performance.now()` of every end of a connection. */
+  readonly endedAtMs: number[] = [];
   /** By the prefix of their connection id, which names a worker's life: so often did its connections end. */
   readonly disconnects: Record<string, number> = {};
   readonly closeCodes: Record<string, number> = {};
@@ -21,12 +23,35 @@ export class SwarmStats {
   onSubscribed: () => void = () => {};
 
   disconnected(connectionId: string, code: number): void {
+    this.endedAtMs.push(performance.now());
     count(this.disconnects, workerOf(connectionId));
     count(this.closeCodes, String(code));
   }
 
   refused(code: number, text: string): void {
     count(this.refusals, `${code} ${text}`);
+  }
+
+  /** Forgets what was counted of connections and of what was told: the next phase has counts of its own. */
+  reset(): void {
+    this.resumeMs.length = 0;
+    this.endedAtMs.length = 0;
+    this.resyncs = 0;
+    this.notRecovered = 0;
+    for (const counts of [this.disconnects, this.closeCodes, this.refusals, this.errors, this.told]) {
+      for (const name of Object.keys(counts)) delete counts[name];
+    }
+  }
+
+  /** The most ends of connections within any second. */
+  get endsPerSecondMax(): number {
+    let most = 0;
+    let first = 0;
+    for (const [i, atMs] of this.endedAtMs.entries()) {
+      while (atMs - this.endedAtMs[first]! >= 1000) first++;
+      most = Math.max(most, i - first + 1);
+    }
+    return most;
   }
 
   errorTold(code: string, isAnswer: boolean): void {

@@ -66,10 +66,10 @@ export class Swarm {
   }
 
   /** Resolves when all clients are live and have come as far, or when the time is over. */
-  async reach({ offsets, epoch, timeoutMs }: Target): Promise<Reached> {
+  async reach({ offsets, otherThan = [], timeoutMs }: Target): Promise<Reached> {
     const deadlineMs = performance.now() + timeoutMs;
     const isBehind = ({ live, topic, position }: SwarmClient) =>
-      !live || position === undefined || position.offset < (offsets[topic] ?? 0) || (epoch !== undefined && position.epoch !== epoch);
+      !live || position === undefined || position.offset < (offsets[topic] ?? 0) || otherThan.includes(position.epoch);
     for (;;) {
       const behind = this.#clients.filter(isBehind);
       if (behind.length === 0 || performance.now() > deadlineMs) {
@@ -97,22 +97,25 @@ export class Swarm {
   }
 
   stats(): StatsReport {
-    const { epochs, resumeMs, onSubscribed: _, ...counts } = this.#stats;
-    const sorted = [...resumeMs].sort((a, b) => a - b);
+    const stats = this.#stats;
+    const { dropped, held, historyAsked, resyncs, notRecovered, lagged, foreignEpochs, timeouts, endsPerSecondMax } = stats;
+    const { disconnects, closeCodes, refusals, errors, told } = stats;
+    const sorted = [...stats.resumeMs].sort((a, b) => a - b);
     const at = (share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+    const live = this.#clients.filter((client) => client.live);
     const liveByWorker: Record<string, number> = {};
-    for (const { live, connectionId } of this.#clients) {
-      if (live) liveByWorker[workerOf(connectionId)] = (liveByWorker[workerOf(connectionId)] ?? 0) + 1;
-    }
-    const live = this.#clients.filter((client) => client.live).length;
-    const { disconnected, refused, errorTold, resumed, subscribed, ...plain } = counts as SwarmStats;
+    for (const { connectionId } of live) liveByWorker[workerOf(connectionId)] = (liveByWorker[workerOf(connectionId)] ?? 0) + 1;
     return {
-      ...plain,
-      live,
-      epochs: [...epochs],
+      ...{ dropped, held, historyAsked, resyncs, notRecovered, lagged, foreignEpochs, timeouts, endsPerSecondMax },
+      ...{ disconnects, closeCodes, refusals, errors, told, liveByWorker },
+      live: live.length,
+      epochs: [...stats.epochs],
       resumeMs: { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) },
-      liveByWorker,
     };
+  }
+
+  resetStats(): void {
+    this.#stats.reset();
   }
 
   /** From now on the longest time between two deliveries of each client is kept. */

@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from '../scenario.ts';
+import { NAMESPACE, topicsOf } from '../stage.ts';
+import { monoMs, seconds } from '../time.ts';
+
+const KILLS = 3;
+const STALL_MAX_MS = 10_000;
+
+export const leaderKilled: Scenario = {
+  number: 4,
+  title: '3-server NATS cluster, R3: kill -9 the stream leader 3 times',
+  pass: '0 lost, 0 stored twice; publish stall < 10 s',
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
+  timeoutMs: 300_000,
+  async run(stage, size) {
+    const cluster = await stage.natsCluster();
+    const { urls } = cluster;
+    const topics = topicsOf(size.topics);
+    await stage.threeNodes(urls, { settings: { 'nats.streamReplicas': 3 } });
+    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await stage.swarm({ clients: size.clients, topics });
+    const sdk = await stage.sdkClients(9, topics);
+    const clientFeed = await stage.clientFeed(topics, 20);
+    feed.start();
+    await seconds(4);
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const leader = await cluster.leaderOf(NAMESPACE);
+      const server = cluster.servers[leader]!;
+      const killedAtMs = monoMs();
+      await server.kill9();
+      stage.say(`leader ${leader} killed`);
+      const { behind, atMs } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 60_000 });
+      stage.expect(behind === 0, `${behind} clients are not live 60 s after kill ${kill}`);
+      stage.figure('liveAgainMs', atMs - killedAtMs);
+      await server.restart();
+      while (!(await cluster.isWhole(NAMESPACE))) await sleep(200);
+      await seconds(2);
+    }
+    await stage.judge({ urls, swarm, size, feed, clientFeed, sdk });
+    stage.limit('publishStallMs', feed.longestStallMs, STALL_MAX_MS);
+    const { disconnects } = await swarm.stats();
+    stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
+  },
+};

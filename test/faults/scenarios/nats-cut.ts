@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeProcess } from '../node-process.ts';
+import { hasOwnNetworks } from '../own-network.ts';
+import { allLive, type Rig } from '../rig.ts';
+import type { Scenario } from '../scenario.ts';
+import { type Stage, topicsOf } from '../stage.ts';
+import { monoMs, seconds } from '../time.ts';
+
+const NOTICED_MAX_MS = 5000;
+const LIVE_AGAIN_MAX_MS = 3000;
+/** The node that is cut off reaches NATS by this address, everybody else by 127.0.0.1. */
+const CUT_ADDRESS = '127.0.0.2';
+
+export const natsCut: Scenario = {
+  number: 5,
+  title: 'a node cut off from NATS (nftables drop), then NATS stopped (SIGSTOP)',
+  pass: 'noticed < 5 s; /health/ready says so, clients are told and stay connected; 0 lost after healing',
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
+  timeoutMs: 180_000,
+  ownNetwork: true,
+  async run(stage, size) {
+    const nats = await stage.nats({ host: '0.0.0.0' });
+    const urls = [nats.url];
+    const topics = topicsOf(size.topics);
+    const cutNode = await stage.node([`nats://${CUT_ADDRESS}:${nats.port}`]);
+    const nodes = [cutNode, await stage.node(urls), await stage.node(urls)] as const;
+    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await stage.swarm({ clients: size.clients, topics });
+    const sdk = await stage.sdkClients(9, topics);
+    const rig: Rig = { urls, nats, nodes, feed, swarm, sdk, topics, size };
+    feed.start();
+    await seconds(3);
+
+    if (inOwnNetwork()) {
+      await away(stage, rig, 'cut', [cutNode], {
+        begin: () => drop(nats.port),
+        end: () => nft('delete', 'table', 'inet', 'faults'),
+      });
+    } else {
+      stage.note('no network namespace may be made here (root and nftables are needed): only SIGSTOP was tried');
+    }
+    await away(stage, rig, 'stopped', nodes, {
+      begin: () => nats.signal('SIGSTOP'),
+      end: () => nats.signal('SIGCONT'),
+    });
+    await seconds(2);
+    await stage.judge(rig);
+    const { disconnects } = await swarm.stats();
+    stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
+  },
+};
+
+interface Fault {
+  begin(): void;
+  end(): void;
+}
+
+/** NATS is out of reach of these nodes for a while. */
+async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodeProcess[], fault: Fault): Promise<void> {
+  const { swarm, size } = rig;
+  await swarm.resetStats();
+  const beganAtMs = monoMs();
+  fault.begin();
+  stage.say(`${name}: begun`);
+  for (const node of nodes) {
+    while ((await node.ready()) !== 503 && monoMs() - beganAtMs < 3 * NOTICED_MAX_MS) await sleep(50);
+    stage.limit(`${name}NoticedMs`, monoMs() - beganAtMs, NOTICED_MAX_MS);
+  }
+  // Told within a moment of the node's own notice.
+  await seconds(1);
+  const { told } = await swarm.stats();
+  const expected = Math.floor((size.clients * nodes.length) / rig.nodes.length);
+  const toldCount = Object.values(told).reduce((sum, count) => sum + count, 0);
+  stage.expect(toldCount >= expected, `${name}: ${toldCount} of ${expected} clients were told: ${JSON.stringify(told)}`);
+  await seconds(4);
+  fault.end();
+  const healedAtMs = monoMs();
+  stage.say(`${name}: healed`);
+  stage.limit(`${name}LiveAgainMs`, (await allLive(stage, rig)) - healedAtMs, LIVE_AGAIN_MAX_MS);
+  for (const node of nodes) await node.untilReady();
+}
+
+function drop(port: number): void {
+  nft('add', 'table', 'inet', 'faults');
+  nft('add', 'chain', 'inet', 'faults', 'input', '{ type filter hook input priority 0; }');
+  nft('add', 'rule', 'inet', 'faults', 'input', 'ip', 'daddr', CUT_ADDRESS, 'tcp', 'dport', String(port), 'drop');
+  nft('add', 'rule', 'inet', 'faults', 'input', 'ip', 'saddr', CUT_ADDRESS, 'tcp', 'sport', String(port), 'drop');
+}
+
+function nft(...args: string[]): void {
+  const { status, stderr } = spawnSync('nft', args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`nft ${args.join(' ')}: ${stderr}`);
+}
+
+/** Packets are dropped only in a namespace of the run's own, which run.ts has made: never on the machine's loopback. */
+function inOwnNetwork(): boolean {
+  return process.env.STENTOR_FAULTS_OWN_NETWORK === '1' && hasOwnNetworks();
+}

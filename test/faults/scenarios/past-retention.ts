@@ -1,0 +1,104 @@
+import { lifeOf } from '../ledger.ts';
+import type { Scenario, Size } from '../scenario.ts';
+import { type Stage, topicsOf } from '../stage.ts';
+import { seconds } from '../time.ts';
+
+const KEPT_COUNT = 200;
+const KEPT_MS = 3000;
+
+export const pastRetention: Scenario = {
+  number: 16,
+  title: 'offline past retention, by count and by age',
+  pass: '`recovered: false` and a snapshot, never a part; within retention: everything',
+  size: { clients: 600, ratePerSecond: 0, topics: 2, quick: false },
+  timeoutMs: 120_000,
+  async run(stage, size) {
+    await byCount(stage, size);
+    await byAge(stage, size);
+  },
+};
+
+async function byCount(stage: Stage, size: Size): Promise<void> {
+  const { swarm, feed, publish, restart, topics } = await play(stage, size, { maxCount: KEPT_COUNT });
+  await publish(50);
+  await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
+  // A node that has seen everything may have it in memory still; one that starts has the log alone.
+  for (const restarted of [false, true]) {
+    for (const [count, kept] of [
+      [KEPT_COUNT - 1, true],
+      [KEPT_COUNT, false],
+      [KEPT_COUNT * 3, false],
+    ] as const) {
+      await swarm.resetStats();
+      await swarm.leave();
+      await publish(count);
+      if (restarted) await restart();
+      await swarm.comeBack();
+      const { behind, examples } = await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
+      stage.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
+      const { notRecovered } = await swarm.stats();
+      // At exactly as many as are kept the client's own place is gone, and with it the proof; whoever has a longer memory may recover all the same.
+      if (kept)
+        stage.expect(
+          notRecovered === 0,
+          `${notRecovered} clients were refused what is kept (${count} of ${KEPT_COUNT}, restarted: ${restarted})`,
+        );
+      else if (restarted)
+        stage.expect(
+          notRecovered === size.clients,
+          `${notRecovered} of ${size.clients} clients were told, ${count} of ${KEPT_COUNT} behind`,
+        );
+    }
+  }
+  await judge(stage, size, { swarm, feed, topics });
+}
+
+async function byAge(stage: Stage, size: Size): Promise<void> {
+  const { swarm, feed, publish, restart, topics } = await play(stage, size, { maxAgeMs: KEPT_MS });
+  await publish(20);
+  await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
+  await swarm.leave();
+  await publish(20);
+  await seconds(KEPT_MS / 1000 + 1.5);
+  await publish(5);
+  await restart();
+  await swarm.comeBack();
+  const { behind, examples } = await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
+  stage.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
+  const { notRecovered } = await swarm.stats();
+  stage.expect(notRecovered === size.clients, `by age: ${notRecovered} of ${size.clients} clients were told`);
+  await judge(stage, size, { swarm, feed, topics });
+}
+
+async function play(stage: Stage, size: Size, history: Readonly<Record<string, unknown>>) {
+  const nats = await stage.nats();
+  const urls = [nats.url];
+  const topics = topicsOf(size.topics);
+  // Rings that reach back less than the log, so that the log is what is asked.
+  const node = await stage.node(urls, { history, settings: { 'limits.ringItemsMax': 16 } });
+  const feed = await stage.feed({ urls, topics, ratePerSecond: 1 });
+  const swarm = await stage.swarm({ clients: size.clients, topics, ports: [node.port] });
+  const publish = async (countPerTopic: number) => {
+    await Promise.all(topics.flatMap((topic) => Array.from({ length: countPerTopic }, () => feed.publish(topic))));
+  };
+  const restart = async () => {
+    await node.kill9();
+    await node.start();
+  };
+  return { swarm, feed, publish, restart, topics };
+}
+
+/** By what was acknowledged: the store has forgotten most of it. */
+async function judge(
+  stage: Stage,
+  size: Size,
+  { swarm, feed }: Pick<Awaited<ReturnType<typeof play>>, 'swarm' | 'feed' | 'topics'>,
+): Promise<void> {
+  const { epochs } = await swarm.stats();
+  stage.expect(epochs.length === 1, `clients have seen ${epochs.length} epochs`);
+  await stage.judgeClients(
+    { urls: [], swarm, size, declarationsAllowed: true },
+    [lifeOf(epochs[0] ?? '', feed.acknowledged)],
+    feed.acknowledged,
+  );
+}

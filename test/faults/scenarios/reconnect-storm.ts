@@ -1,0 +1,43 @@
+import { SECRET } from '../../support/tokens.ts';
+import { ReadCounter } from '../read-counter.ts';
+import type { Scenario } from '../scenario.ts';
+import { NAMESPACE, topicsOf } from '../stage.ts';
+import { seconds } from '../time.ts';
+
+const ALL_BACK_MAX_MS = 5000;
+const READS_A_TOPIC_MAX = 2;
+
+export const reconnectStorm: Scenario = {
+  number: 9,
+  title: '10,000 clients with tokens reconnect and resume after kill -9 and restart of their node',
+  pass: 'all back and caught up ≤ 5 s after the node is back; ≤ 2 log reads a topic',
+  size: { clients: 10_000, ratePerSecond: 200, topics: 20, quick: false },
+  timeoutMs: 180_000,
+  async run(stage, size) {
+    const nats = await stage.nats();
+    const urls = [nats.url];
+    const topics = topicsOf(size.topics);
+    const node = await stage.node(urls, { settings: { workers: 2 } });
+    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await stage.swarm({ clients: size.clients, topics, tokenSecret: SECRET });
+    feed.start();
+    await seconds(3);
+    const reads = await ReadCounter.start(nats.url, NAMESPACE);
+    stage.onEnd(() => reads.stop());
+
+    await node.kill9();
+    await node.start();
+    const { behind, atMs } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 60_000 });
+    stage.expect(behind === 0, `${behind} clients are not back after 60 s`);
+    stage.limit('allBackMs', atMs - node.startedAtMs, ALL_BACK_MAX_MS);
+    const { resumeMs, refusals } = await swarm.stats();
+    stage.figure('resumeP50Ms', resumeMs.p50);
+    stage.figure('resumeP99Ms', resumeMs.p99);
+    stage.figure('resumeMaxMs', resumeMs.max);
+    const refused = Object.entries(refusals).filter(([why]) => !why.includes('ECONNREFUSED'));
+    if (refused.length > 0) stage.note(`refused on the way: ${JSON.stringify(Object.fromEntries(refused))}`);
+    stage.limit('logReadsOfATopic', Math.max(0, ...topics.map((topic) => reads.of(topic))), READS_A_TOPIC_MAX);
+    await seconds(2);
+    await stage.judge({ urls, swarm, size, feed });
+  },
+};
