@@ -26,7 +26,7 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): Payloa
           : { kind: 'value', data: compact(packMsgpack(value)), empty: false };
       }
       case 'msgpack':
-        assertMsgpack(payload, DATA_DEPTH_MAX);
+        assertMsgpack(payload, { depthMax: DATA_DEPTH_MAX });
         return { kind: 'value', data: compact(payload), empty: payload.length === 1 && payload[0] === 0xc0 };
       case 'bytes':
         return { kind: 'value', data: compact(packMsgpack(payload)), empty: false };
@@ -61,7 +61,7 @@ export function msgpackToPayload(data: Uint8Array, kind: PayloadKind): Uint8Arra
 
 function isShallow(data: Uint8Array): boolean {
   try {
-    assertMsgpack(data, DATA_DEPTH_MAX);
+    assertMsgpack(data, { depthMax: DATA_DEPTH_MAX });
     return true;
   } catch {
     return false;

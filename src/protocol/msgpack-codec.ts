@@ -25,7 +25,8 @@ export const msgpackCodec: Codec = {
   binary: true,
   encode: packMsgpack,
   decode(bytes) {
-    assertMsgpack(bytes);
+    // Half a surrogate pair, as a cut-off text may end in, becomes U+FFFD as it does in JSON, rather than costing the connection.
+    assertMsgpack(bytes, { utf8: false });
     return unpackMsgpack(bytes);
   },
 };

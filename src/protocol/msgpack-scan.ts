@@ -2,24 +2,31 @@ import { MESSAGE_DEPTH_MAX } from './depth.ts';
 import { ProtocolError } from './errors.ts';
 import { isUtf8 } from './utf8.ts';
 
+export interface ScanOptions {
+  /** Index of the value's first byte. */
+  readonly start?: number;
+  readonly depthMax?: number;
+  /** Refuse strings that are no UTF-8. Needed where the bytes are spliced; a decoder makes U+FFFD of what is none. */
+  readonly utf8?: boolean;
+}
+
 /**
  * Walks one MessagePack value without building anything and returns where it ends.
  *
  * Decoders allocate what a header declares (`new Array(length)`): five bytes can ask for gigabytes. This walk holds every declared
- * length against the bytes that are really there, refuses extension types other than the timestamp, map keys that are no strings, strings that
- * are no UTF-8 and nesting deeper than allowed, and so makes the bytes safe for a decoder, and safe to splice into a frame undecoded.
+ * length against the bytes that are really there, refuses extension types other than the timestamp, map keys that are no strings and nesting
+ * deeper than allowed, and so makes the bytes safe for a decoder, and safe to splice into a frame undecoded.
  *
- * @param start index of the value's first byte
  * @returns index just after the value
  * @throws ProtocolError `bad_message`
  */
-export function scanMsgpack(bytes: Uint8Array, start = 0, depthMax = MESSAGE_DEPTH_MAX): number {
-  return new Scanner(bytes, start, depthMax).value(0);
+export function scanMsgpack(bytes: Uint8Array, options: ScanOptions = {}): number {
+  return new Scanner(bytes, options).value(0);
 }
 
 /** Checks that `bytes` is exactly one MessagePack value. @throws ProtocolError `bad_message` */
-export function assertMsgpack(bytes: Uint8Array, depthMax = MESSAGE_DEPTH_MAX): void {
-  if (scanMsgpack(bytes, 0, depthMax) !== bytes.length) throw new ProtocolError('bad_message', 'bytes after the MessagePack value');
+export function assertMsgpack(bytes: Uint8Array, options: ScanOptions = {}): void {
+  if (scanMsgpack(bytes, options) !== bytes.length) throw new ProtocolError('bad_message', 'bytes after the MessagePack value');
 }
 
 const TIMESTAMP_EXT_TYPE = 0xff;
@@ -29,11 +36,13 @@ const DATE_SECONDS_MAX = 8.64e12;
 class Scanner {
   readonly #bytes: Uint8Array;
   readonly #depthMax: number;
+  readonly #utf8: boolean;
   #at: number;
 
-  constructor(bytes: Uint8Array, start: number, depthMax: number) {
+  constructor(bytes: Uint8Array, { start = 0, depthMax = MESSAGE_DEPTH_MAX, utf8 = true }: ScanOptions) {
     this.#bytes = bytes;
     this.#depthMax = depthMax;
+    this.#utf8 = utf8;
     this.#at = start;
   }
 
@@ -130,7 +139,7 @@ class Scanner {
   #text(length: number): number {
     const start = this.#at;
     this.#skip(length);
-    if (!isUtf8(this.#bytes, start, this.#at)) refuse('a MessagePack string is not UTF-8');
+    if (this.#utf8 && !isUtf8(this.#bytes, start, this.#at)) refuse('a MessagePack string is not UTF-8');
     return this.#at;
   }
 

@@ -47,7 +47,7 @@ describe('payloadToMsgpack', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const result = payloadToMsgpack(bytes, kind);
-        if (result.kind === 'value') assertMsgpack(result.data, DATA_DEPTH_MAX);
+        if (result.kind === 'value') assertMsgpack(result.data, { depthMax: DATA_DEPTH_MAX });
         else expect(result.reason).not.toBe('');
       }),
       { numRuns: 2000 },
@@ -89,6 +89,7 @@ describe('payloadToMsgpack', () => {
     ['msgpack', '\x01\x02', 'bytes after'],
     ['msgpack', '\xdd\xff\xff\xff\xff', 'exceeds'],
     ['msgpack', '\x91'.repeat(DATA_DEPTH_MAX + 1), 'nested'],
+    ['msgpack', '\xa3\xed\xa0\x80', 'not UTF-8'],
     ['msgpack', '\xc7\x02\x5a\x03\x00', 'extension'],
   ] as const)('of kind %s is malformed when it says %j', (kind, text, reason) => {
     expect(payloadToMsgpack(Buffer.from(text, 'latin1'), kind)).toEqual({ kind: 'malformed', reason: expect.stringContaining(reason) });
