@@ -86,7 +86,11 @@ export class Supervisor {
   #startFirst(): Promise<number> {
     return new Promise((resolve, reject) => {
       const worker = this.#add(0);
+      let settled = false;
       this.#spawn(worker, (result) => {
+        // Told of its end too, however much later: one that has started is started again like any other.
+        if (settled) return;
+        settled = true;
         if (typeof result === 'number') return resolve(result);
         this.#stopping = true;
         clearInterval(this.#queueCheck);
