@@ -75,7 +75,22 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
       if (!bus.connected) return 'the bus is not connected';
       return hub.workerCount === 0 ? 'no worker is running' : undefined;
     };
-    const admin = await AdminServer.start(config.admin, { notReady, registry, workerMetrics: () => hub.workerMetrics() }, logger);
+    const admin = await AdminServer.start(
+      config.admin,
+      {
+        nodeId,
+        port: workers.port,
+        payloadBytesMax: Math.max(0, ...Object.values(config.namespaces).map(({ maxPayloadBytes }) => maxPayloadBytes)),
+        notReady,
+        registry,
+        workerMetrics: () => hub.workerMetrics(),
+        bus: () => ({ kind: bus.kind, connected: bus.connected }),
+        figures: () => hub.figures(),
+        topics: (sort, limit) => hub.topics(sort, limit),
+        publish: (draft) => hub.produce(draft),
+      },
+      logger,
+    );
     started.push(() => admin.stop());
 
     const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger) : undefined;

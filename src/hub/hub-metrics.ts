@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Bus, BusCounters } from '../bus/bus.ts';
 import type { Logger } from '../ops/log.ts';
+import { sumBy } from '../ops/sum-by.ts';
+import type { HubTotals } from './figures.ts';
 
 /** How the hub follows one namespace's log. */
 export interface FollowerView {
@@ -94,6 +96,12 @@ export class HubMetrics {
         await Promise.all(Array.from(followers(), async ({ namespace, lag }) => setUnlessUnknown(this, namespace, await lag())));
       },
     });
+  }
+
+  /** For the operator's page. */
+  async totals(): Promise<Omit<HubTotals, 'topics'>> {
+    const [publicationsIn, skipped] = await Promise.all([sumBy(this.publicationsIn), sumBy(this.#skipped, 'reason')]);
+    return { publicationsIn: publicationsIn[''] ?? 0, skipped };
   }
 
   /** Counts a producer's bad publication, and logs it at most once a second. */

@@ -1,6 +1,7 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { Metered } from './topic-rates.ts';
 
 /** Publications that may wait while a topic is being opened; past it they are let go and the topic's state is read again. */
 export const OPENING_BUFFER_MAX = 10_000;
@@ -12,7 +13,10 @@ export const OPENING_BUFFER_MAX = 10_000;
  * before registration was in the log before the read, so the read has it; what is held with an offset at or below the state's is in it already.
  * From there the chain is its own.
  */
-export class HubTopic {
+export class HubTopic implements Metered {
+  published = 0;
+  publishedSampled = 0;
+  publishedPerSecond = 0;
   readonly topic: Topic;
   readonly number: number;
   readonly durable: boolean;
@@ -100,6 +104,7 @@ export class HubTopic {
       if (item.offset <= this.#offset) return;
       this.#remember(item);
     }
+    this.published++;
     const message = new PublicationMessage(this.number, this.#offset, item);
     this.#offset = item.offset;
     this.#broadcast(message);

@@ -3,10 +3,15 @@ import type { Bus } from '../bus/bus.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { Page, ToHub } from '../link/messages.ts';
+import type { TopicSort, TopicsAnswer } from '../ops/admin-answers.ts';
 import type { Logger } from '../ops/log.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { type NodeFigures, nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
-import { RequestHandler } from './requests.ts';
+import { Overview } from './overview.ts';
+import { type Draft, type Produced, RequestHandler } from './requests.ts';
 import { TopicRegistry } from './topic-registry.ts';
+import { WorkerReports } from './worker-reports.ts';
 
 export interface HubOptions {
   readonly config: Config;
@@ -25,8 +30,6 @@ export interface WorkerEvents {
   onDrained(): void;
 }
 
-const WORKER_METRICS_TIMEOUT_MS = 1000;
-
 /** The node's one side towards the bus. Knows its workers as links only; who starts and ends them is the supervisor's business. */
 export class Hub {
   readonly metrics: HubMetrics;
@@ -34,8 +37,8 @@ export class Hub {
   readonly #topics: TopicRegistry;
   readonly #requests: RequestHandler;
   readonly #workers = new Set<HubEnd>();
-  readonly #metricsWaiting = new Map<number, (metrics: unknown) => void>();
-  #nextMetricsRequest = 1;
+  readonly #reports = new WorkerReports(this.#workers);
+  readonly #overview: Overview;
 
   constructor(options: HubOptions) {
     const { config, bus, logger } = options;
@@ -43,6 +46,7 @@ export class Hub {
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
     this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics);
+    this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
     bus.onConnectedChange((connected) => this.#busChanged(connected));
@@ -68,10 +72,28 @@ export class Hub {
     link.send({ kind: 'welcome', config, nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
   }
 
-  /** Every worker's metrics, as prom-client's JSON; a worker that does not answer in time is left out. */
-  async workerMetrics(): Promise<unknown[]> {
-    const answers = [...this.#workers].map((worker) => this.#metricsOf(worker));
-    return (await Promise.all(answers)).filter((metrics) => metrics !== undefined);
+  /** Is anybody on this node subscribed to the topic, or was a moment ago? */
+  isOpen(topic: Topic): boolean {
+    return this.#topics.get(topic) !== undefined;
+  }
+
+  /** For a scrape: every worker's metrics, as prom-client's JSON. */
+  workerMetrics(): Promise<unknown[]> {
+    return this.#reports.metrics();
+  }
+
+  async figures(): Promise<NodeFigures> {
+    const [reports, totals] = await Promise.all([this.#reports.reports(), this.metrics.totals()]);
+    return nodeFigures(reports, { topics: this.#topics.size, ...totals });
+  }
+
+  topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
+    return this.#overview.topics(sort, limit);
+  }
+
+  /** Publishes for the operator. */
+  produce(draft: Draft): Promise<Produced> {
+    return this.#requests.produce(draft);
   }
 
   drain(): void {
@@ -104,27 +126,13 @@ export class Hub {
       case 'call':
         return void this.#requests.call(worker, message);
       case 'metrics':
-        this.#metricsWaiting.get(message.requestId)?.(message.metrics);
-        return;
+      case 'report':
+        return this.#reports.answered(message);
       default:
         // The link carries messages of this same build; anything else is a bug worth a line, not a crash.
         message satisfies never;
         this.#options.logger.error({ message }, 'unknown message from a worker');
     }
-  }
-
-  #metricsOf(worker: HubEnd): Promise<unknown> {
-    const requestId = this.#nextMetricsRequest++;
-    return new Promise((resolve) => {
-      const finish = (metrics: unknown) => {
-        clearTimeout(timer);
-        this.#metricsWaiting.delete(requestId);
-        resolve(metrics);
-      };
-      const timer = setTimeout(() => finish(undefined), WORKER_METRICS_TIMEOUT_MS);
-      this.#metricsWaiting.set(requestId, finish);
-      worker.send({ kind: 'metricsWanted', requestId });
-    });
   }
 
   #busChanged(connected: boolean): void {

@@ -1,5 +1,6 @@
-import { type Bus, BusError, type PublishAck } from '../bus/bus.ts';
+import { type Bus, BusError, type PublishAck, type PublishRequest } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, LinkItem, ToHub } from '../link/messages.ts';
@@ -14,6 +15,12 @@ import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 type Request<K extends ToHub['kind']> = Extract<ToHub, { kind: K }>;
+
+/** What is to be published; `data` is one MessagePack value. */
+export type Draft = Pick<Request<'publish'>, 'topic' | 'key' | 'data'>;
+export type Produced =
+  | ({ readonly kind: 'published' } & PublishAck)
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
 /** Reads one answer's publications at most; the client asks on from the last one. */
 export const READ_ITEMS_MAX = 10_000;
@@ -34,21 +41,25 @@ export class RequestHandler {
   }
 
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
-    if (this.#publishesInFlight >= this.#config.limits.publishesInFlightMax) {
-      worker.send({ kind: 'failed', requestId: request.requestId, code: 'busy', message: 'too many publishes wait for the log' });
-      return;
-    }
-    this.#metrics.publishesInFlight.set(++this.#publishesInFlight);
-    const answered = this.#metrics.publishAck.startTimer();
+    const { requestId, user, connectionId, idempotencyKey } = request;
     try {
-      const { epoch, offset, duplicate } = await this.#publish(request);
-      answered({ outcome: 'stored' });
-      worker.send({ kind: 'published', requestId: request.requestId, epoch, offset, duplicate });
+      const { epoch, offset, duplicate } = await this.#publish(request, {
+        origin: { user, connectionId },
+        ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey) }),
+      });
+      worker.send({ kind: 'published', requestId, epoch, offset, duplicate });
     } catch (error) {
-      answered({ outcome: codeOf(error as Error) });
-      this.#fail(worker, request.requestId, error as Error);
-    } finally {
-      this.#metrics.publishesInFlight.set(--this.#publishesInFlight);
+      this.#fail(worker, requestId, error as Error);
+    }
+  }
+
+  /** The operator's own publication: without an origin, as a producer's. */
+  async produce(draft: Draft): Promise<Produced> {
+    try {
+      this.#assertFits(draft);
+      return { kind: 'published', ...(await this.#publish(draft, {})) };
+    } catch (error) {
+      return { kind: 'refused', code: codeOf(error as Error), message: (error as Error).message };
     }
   }
 
@@ -90,22 +101,41 @@ export class RequestHandler {
     }
   }
 
-  #publish(request: Request<'publish'>): Promise<PublishAck> {
-    const { topic, key, user, connectionId, idempotencyKey } = request;
-    const namespace = this.#namespace(topic);
-    const payload = msgpackToPayload(request.data, namespace.payload);
-    if (payload === undefined) throw new ProtocolError('bad_payload', `${topic} takes ${namespace.payload}`);
-    if (payload.length > namespace.maxPayloadBytes) {
-      throw new ProtocolError('message_too_big', `the payload has ${payload.length} bytes, ${namespace.maxPayloadBytes} are allowed`);
+  /** @throws ProtocolError, BusError */
+  async #publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'>): Promise<PublishAck> {
+    if (this.#publishesInFlight >= this.#config.limits.publishesInFlightMax) {
+      throw new ProtocolError('busy', 'too many publishes wait for the log');
     }
-    return this.#bus.publish({
-      topic,
-      key,
-      payload,
-      payloadKind: namespace.payload,
-      origin: { user, connectionId },
-      ...(idempotencyKey !== undefined && { messageId: messageId(topic, user, idempotencyKey) }),
-    });
+    this.#metrics.publishesInFlight.set(++this.#publishesInFlight);
+    const answered = this.#metrics.publishAck.startTimer();
+    try {
+      const ack = await this.#bus.publish({ ...this.#toPayload(draft), ...extras });
+      answered({ outcome: 'stored' });
+      return ack;
+    } catch (error) {
+      answered({ outcome: codeOf(error as Error) });
+      throw error;
+    } finally {
+      this.#metrics.publishesInFlight.set(--this.#publishesInFlight);
+    }
+  }
+
+  #toPayload({ topic, key, data }: Draft): PublishRequest {
+    const { payload: payloadKind, maxPayloadBytes } = this.#namespace(topic);
+    const payload = msgpackToPayload(data, payloadKind);
+    if (payload === undefined) throw new ProtocolError('bad_payload', `${topic} takes ${payloadKind}`);
+    if (payload.length > maxPayloadBytes) {
+      throw new ProtocolError('message_too_big', `the payload has ${payload.length} bytes, ${maxPayloadBytes} are allowed`);
+    }
+    return { topic, key, payload, payloadKind };
+  }
+
+  /** What workers check of their clients' publishes. */
+  #assertFits({ topic, key }: Draft): void {
+    const namespace = namespaceOptions(this.#config, namespaceOf(topic));
+    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    if (namespace.keyed && key === null) throw new ProtocolError('key_required', `${topic} is keyed`);
+    if (!namespace.keyed && key !== null) throw new ProtocolError('key_not_allowed', `${topic} is not keyed`);
   }
 
   async #read({ topic, epoch, after, limit }: Request<'read'>): Promise<HistoryAnswer> {

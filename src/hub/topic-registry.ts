@@ -52,6 +52,10 @@ export class TopicRegistry {
     return this.#topics.get(topic);
   }
 
+  all(): Iterable<HubTopic> {
+    return this.#topics.values();
+  }
+
   /** A worker has its first subscriber to the topic: it gets `opened`, now or when the topic is, or `openFailed`. */
   addInterest(name: Topic, worker: HubEnd): void {
     clearTimeout(this.#lingers.get(name));

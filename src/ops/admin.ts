@@ -2,12 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { AdminApi, type ApiSources } from './admin-api.ts';
+import { readPage } from './admin-page.ts';
+import { type Answer, jsonAnswer, refusal, textAnswer } from './answer.ts';
+import { isLocalName } from './local-name.ts';
 import type { Logger } from './log.ts';
 
 /** What the admin listener shows; it decides nothing. */
-export interface AdminSources {
-  /** Why the node is not ready; undefined: it is. */
-  notReady(): string | undefined;
+export interface AdminSources extends ApiSources {
   /** The hub's own metrics. */
   readonly registry: Registry;
   /** Workers' metrics, as prom-client's JSON. */
@@ -17,25 +19,32 @@ export interface AdminSources {
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  /** Bearer token that everything but health needs; empty: none. */
+  /** Bearer token that everything but health and the page's own files needs; empty: none, and nothing but reading is allowed. */
   readonly token: string;
 }
 
-/** The admin listener: health for the orchestrator, metrics for Prometheus. Loopback unless the config says otherwise, and then with a token. */
+/**
+ * The admin listener: health for the orchestrator, metrics for Prometheus, the JSON API and the operator's page on it. Loopback unless the config says
+ * otherwise, and then with a token.
+ */
 export class AdminServer {
   readonly #server: Server;
   readonly #options: AdminOptions;
   readonly #sources: AdminSources;
+  readonly #api: AdminApi;
+  readonly #page = readPage();
 
   private constructor(options: AdminOptions, sources: AdminSources, logger: Logger) {
     this.#options = options;
     this.#sources = sources;
+    this.#api = new AdminApi(sources, logger);
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error) => {
-        logger.error({ err: error }, 'an admin request failed');
-        if (!response.headersSent) response.writeHead(500);
-        response.end();
-      });
+      this.#answer(request)
+        .catch((error): Answer => {
+          logger.error({ err: error }, 'an admin request failed');
+          return textAnswer(500, 'something went wrong; it has been logged');
+        })
+        .then((answer) => send(request, response, answer));
     });
   }
 
@@ -61,22 +70,44 @@ export class AdminServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? '/').split('?', 1)[0];
-    if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'method not allowed');
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    if (path === '/api/publish')
+      return request.method === 'POST' ? this.#publish(request) : refusal(405, 'bad_method', 'publish with POST');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return textAnswer(405, 'method not allowed');
     switch (path) {
       case '/health/live':
-        return send(response, 200, 'live');
+        return textAnswer(200, 'live');
       case '/health/ready': {
         const reason = this.#sources.notReady();
-        return send(response, reason === undefined ? 200 : 503, reason ?? 'ready');
+        return textAnswer(reason === undefined ? 200 : 503, reason ?? 'ready');
       }
       case '/metrics':
-        if (!this.#permitted(request)) return send(response, 401, 'a bearer token is needed');
-        return send(response, 200, await this.#metrics(), this.#sources.registry.contentType);
+        if (!this.#hasToken(request)) return textAnswer(401, 'a bearer token is needed');
+        return textAnswer(200, await this.#metrics(), this.#sources.registry.contentType);
+      case '/api/node':
+        return this.#readable(request) ?? jsonAnswer(200, await this.#api.node(this.#options.token !== ''));
+      case '/api/topics':
+        return this.#readable(request) ?? (await this.#api.topics(new URLSearchParams(query)));
       default:
-        return send(response, 404, 'not found');
+        return (await this.#page).get(path) ?? textAnswer(404, 'not found');
     }
+  }
+
+  /** Why the request may not read; undefined: it may. */
+  #readable(request: IncomingMessage): Answer | undefined {
+    if (!this.#hasToken(request)) return refusal(401, 'unauthorized', 'a bearer token is needed');
+    // Without a token a name of somebody else's that resolves to this address would let their page read ours.
+    if (this.#options.token === '' && !isLocalName(request.headers.host)) {
+      return refusal(403, 'forbidden', 'without admin.token this answers to localhost or an address only');
+    }
+    return undefined;
+  }
+
+  async #publish(request: IncomingMessage): Promise<Answer> {
+    if (this.#options.token === '') return refusal(404, 'unsupported', 'publishing is off: admin.token is not set');
+    if (!this.#hasToken(request)) return refusal(403, 'forbidden', 'publishing needs the bearer token');
+    return this.#api.publish(request);
   }
 
   async #metrics(): Promise<string> {
@@ -85,7 +116,7 @@ export class AdminServer {
     return AggregatorRegistry.aggregate([own, ...workers] as object[]).metrics();
   }
 
-  #permitted({ headers }: IncomingMessage): boolean {
+  #hasToken({ headers }: IncomingMessage): boolean {
     const { token } = this.#options;
     if (token === '') return true;
     const expected = Buffer.from(`Bearer ${token}`);
@@ -94,7 +125,7 @@ export class AdminServer {
   }
 }
 
-function send(response: ServerResponse, status: number, body: string, contentType = 'text/plain; charset=utf-8'): void {
-  response.writeHead(status, { 'Content-Type': contentType, 'Cache-Control': 'no-store' });
-  response.end(`${body}\n`);
+function send({ method }: IncomingMessage, response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...headers });
+  response.end(method === 'HEAD' ? undefined : body);
 }

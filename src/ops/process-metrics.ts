@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { packageVersion } from './version.ts';
 
 /** Samples of the loop's delay; each costs a wake-up. */
 const DELAY_RESOLUTION_MS = 20;
@@ -39,8 +39,7 @@ export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker
 
 /** What there is once in a node, whatever its processes. */
 export function registerNodeMetrics(registry: Registry, nodeId: string): void {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const info = { version, node_version: process.version, node_id: nodeId };
+  const info = { version: packageVersion(), node_version: process.version, node_id: nodeId };
   new Gauge({
     name: 'stentor_build_info',
     help: 'Always 1; the labels say what runs here.',

@@ -45,6 +45,11 @@ export class Laggards {
     return this.#lagging.size;
   }
 
+  /** Lagging connections, those that fell behind first. */
+  connections(): Iterable<Connection> {
+    return this.#lagging;
+  }
+
   /**
    * uWS dropped something for this connection. It says so once for a batch and nothing of the rest, so what was flushed in this loop turn counts as lost.
    * The positions are taken now: the next round may come before the connection has left.

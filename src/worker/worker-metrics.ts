@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { WorkerTotals } from '../link/messages.ts';
+import { sumBy } from '../ops/sum-by.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 
 /** What a worker counts. The hub asks for it when somebody scrapes, and adds the workers up. */
@@ -132,6 +134,26 @@ export class WorkerMetrics {
 
   error(code: ErrorCode): void {
     this.#errors.inc({ code });
+  }
+
+  /** For the operator's page: asks these counters only, since a scrape of the registry starts some of its figures anew. */
+  async totals(): Promise<WorkerTotals> {
+    const [deliveries, sentBytes, messagesIn, errors, closed, refused] = await Promise.all([
+      sumBy(this.#deliveries),
+      sumBy(this.#bytesOut),
+      sumBy(this.#messagesIn),
+      sumBy(this.#errors, 'code'),
+      sumBy(this.#connectionsClosed, 'code'),
+      sumBy(this.#upgradesRefused, 'status'),
+    ]);
+    return {
+      deliveries: deliveries[''] ?? 0,
+      sentBytes: sentBytes[''] ?? 0,
+      messagesIn: messagesIn[''] ?? 0,
+      errors,
+      closed,
+      refused,
+    };
   }
 
   flushed(members: number, frames: number, bytes: number, items: number): void {

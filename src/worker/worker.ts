@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { Page, ToWorker } from '../link/messages.ts';
+import type { Page, ToWorker, WorkerReport } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import { Authenticator } from './authenticator.ts';
 import type { Connection, SocketData } from './connection.ts';
@@ -17,6 +17,7 @@ import { HubClient } from './hub-client.ts';
 import { Laggards } from './laggards.ts';
 import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
+import { describeLagging, describeTopics } from './report.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
 import { Upgrader } from './upgrade.ts';
@@ -31,6 +32,7 @@ const OVERSIZE_MARGIN_BYTES = 65_536;
 /** One uWS app and its connections, behind a link to the hub. */
 export class Worker {
   readonly #config: Config;
+  readonly #index: number;
   readonly #link: WorkerEnd;
   readonly #uws: Uws;
   readonly #app: UwsApp;
@@ -58,6 +60,7 @@ export class Worker {
   private constructor(welcome: Welcome, link: WorkerEnd, uws: Uws, authenticator: Authenticator, logger: Logger) {
     const { config, nodeId, pages, workerIndex } = welcome;
     this.#config = config;
+    this.#index = workerIndex;
     this.#link = link;
     this.#uws = uws;
     this.#logger = logger;
@@ -207,6 +210,8 @@ export class Worker {
         return this.#hub.answered(message);
       case 'metricsWanted':
         return void this.#sendMetrics(message.requestId);
+      case 'reportWanted':
+        return void this.#sendReport(message);
       case 'busStatus':
         return this.#logger.debug({ connected: message.connected }, 'bus status');
       case 'drain':
@@ -273,11 +278,30 @@ export class Worker {
   }
 
   async #sendMetrics(requestId: number): Promise<void> {
-    let subscriptions = 0;
-    for (const feed of this.#topics.feeds()) subscriptions += feed.members;
-    this.#metrics.subscriptions.set(subscriptions);
+    this.#metrics.subscriptions.set(this.#countSubscriptions());
     this.#metrics.lagging.set(this.#laggards.count);
     this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
+  }
+
+  async #sendReport({ requestId, topics }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
+    const report: WorkerReport = {
+      index: this.#index,
+      pid: process.pid,
+      connections: this.#connections.size,
+      connectionsMax: this.#connectionsMax,
+      subscriptions: this.#countSubscriptions(),
+      lagging: this.#laggards.count,
+      longestLagging: describeLagging(this.#laggards.connections(), Date.now()),
+      topics: describeTopics(this.#topics, topics),
+      totals: await this.#metrics.totals(),
+    };
+    this.#link.send({ kind: 'report', requestId, report });
+  }
+
+  #countSubscriptions(): number {
+    let subscriptions = 0;
+    for (const feed of this.#topics.feeds()) subscriptions += feed.members;
+    return subscriptions;
   }
 
   #closeListenSocket(): void {

@@ -1,0 +1,37 @@
+import type { WorkerReport, WorkerTotals } from '../link/messages.ts';
+import type { Count, LaggingFigures, NodeAnswer } from '../ops/admin-answers.ts';
+
+/** What the hub counts itself. */
+export interface HubTotals {
+  /** Open on this node. */
+  readonly topics: number;
+  readonly publicationsIn: number;
+  /** By reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+export type NodeFigures = Pick<NodeAnswer, 'workers' | 'lagging' | 'topics' | 'totals' | 'errors'>;
+
+/** The workers' reports and the hub's own counts, as one node's. */
+export function nodeFigures(reports: readonly WorkerReport[], { topics, publicationsIn, skipped }: HubTotals): NodeFigures {
+  const lagging: LaggingFigures[] = reports.flatMap(({ index, longestLagging }) =>
+    longestLagging.map((one) => ({ worker: index, ...one })),
+  );
+  const sum = (field: 'deliveries' | 'sentBytes' | 'messagesIn') => reports.reduce((total, { totals }) => total + totals[field], 0);
+  const counts = (field: 'errors' | 'closed' | 'refused') => toCounts(reports.map(({ totals }: { totals: WorkerTotals }) => totals[field]));
+  return {
+    workers: reports.map(({ index, pid, connections, connectionsMax, subscriptions, lagging: laggingNow }) => {
+      return { index, pid, connections, connectionsMax, subscriptions, lagging: laggingNow };
+    }),
+    topics,
+    lagging: lagging.sort((a, b) => b.laggingMs - a.laggingMs),
+    totals: { publicationsIn, deliveries: sum('deliveries'), sentBytes: sum('sentBytes'), messagesIn: sum('messagesIn') },
+    errors: { sent: counts('errors'), closed: counts('closed'), refused: counts('refused'), skipped: toCounts([skipped]) },
+  };
+}
+
+function toCounts(maps: readonly Readonly<Record<string, number>>[]): Count[] {
+  const sums = new Map<string, number>();
+  for (const map of maps) for (const [code, count] of Object.entries(map)) sums.set(code, (sums.get(code) ?? 0) + count);
+  return [...sums].map(([code, count]) => ({ code, count })).sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
+}

@@ -1,0 +1,58 @@
+import type { TopicsWanted } from '../link/messages.ts';
+import { TOPICS_MAX, type TopicFigures, type TopicSort, type TopicsAnswer } from '../ops/admin-answers.ts';
+import { top } from '../ops/top.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { TopicRates } from './topic-rates.ts';
+import type { TopicRegistry } from './topic-registry.ts';
+import type { WorkerReports } from './worker-reports.ts';
+
+/** Which topics matter: by members, which workers know, or by rate, which the hub knows. */
+export class Overview {
+  readonly #topics: TopicRegistry;
+  readonly #reports: WorkerReports;
+  readonly #rates: TopicRates;
+
+  constructor(topics: TopicRegistry, reports: WorkerReports) {
+    this.#topics = topics;
+    this.#reports = reports;
+    this.#rates = new TopicRates(() => topics.all());
+  }
+
+  /**
+   * The greatest `limit` topics. Their figures are exact. So is the choice by rate; that by members is from each worker's {@link TOPICS_MAX}
+   * greatest, and the kernel spreads a topic's members over all workers.
+   */
+  async topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
+    await this.#rates.refresh();
+    const names = sort === 'rate' ? this.#fastest(limit) : await this.#largest(limit);
+    const members = await this.#members({ named: names });
+    const figures = names.map((topic): TopicFigures => {
+      const { members: all, lagging } = members.get(topic) ?? { members: 0, lagging: 0 };
+      return { topic, members: all, lagging, publicationsPerSecond: this.#topics.get(topic)?.publishedPerSecond ?? 0 };
+    });
+    const weight = (topic: TopicFigures) => (sort === 'rate' ? topic.publicationsPerSecond : topic.members);
+    figures.sort((a, b) => weight(b) - weight(a) || (a.topic < b.topic ? -1 : 1));
+    return { sort, total: this.#topics.size, topics: figures };
+  }
+
+  #fastest(limit: number): Topic[] {
+    return top(this.#topics.all(), limit, (topic) => topic.publishedPerSecond).map(({ topic }) => topic);
+  }
+
+  async #largest(limit: number): Promise<Topic[]> {
+    const members = await this.#members({ top: TOPICS_MAX });
+    return top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
+  }
+
+  /** Added up over the workers. */
+  async #members(wanted: TopicsWanted): Promise<Map<Topic, { members: number; lagging: number }>> {
+    const sums = new Map<Topic, { members: number; lagging: number }>();
+    for (const { topics } of await this.#reports.reports(wanted)) {
+      for (const { topic, members, lagging } of topics) {
+        const sum = sums.get(topic) ?? { members: 0, lagging: 0 };
+        sums.set(topic, { members: sum.members + members, lagging: sum.lagging + lagging });
+      }
+    }
+    return sums;
+  }
+}

@@ -1,0 +1,111 @@
+/** What the admin API answers: the contract between the node, the operator's page and whoever else asks. */
+
+/** `GET /api/node`. */
+export interface NodeAnswer {
+  readonly nodeId: string;
+  readonly version: string;
+  /** Node.js'. */
+  readonly nodeVersion: string;
+  readonly uptimeMs: number;
+  /** Where clients connect to. */
+  readonly port: number;
+  readonly bus: { readonly kind: string; readonly connected: boolean };
+  /** Why the node is not ready; null: it is. */
+  readonly notReady: string | null;
+  /** A token is configured, so that whoever gives it may publish. */
+  readonly publishing: boolean;
+  /** Topics open on this node. */
+  readonly topics: number;
+  /** In the order of their indexes; one that did not answer within a second is left out. */
+  readonly workers: readonly WorkerFigures[];
+  /** The connections that have lagged longest, longest first: {@link LAGGING_SHOWN_MAX} of each worker at most. */
+  readonly lagging: readonly LaggingFigures[];
+  /** Since the processes started; whoever wants rates asks twice. A worker that is started again counts from 0. */
+  readonly totals: NodeTotals;
+  readonly errors: NodeErrors;
+}
+
+export interface NodeTotals {
+  readonly publicationsIn: number;
+  /** Publications handed to sockets: items times members. */
+  readonly deliveries: number;
+  readonly sentBytes: number;
+  readonly messagesIn: number;
+}
+
+/** How often, by what; the most frequent first. */
+export interface NodeErrors {
+  /** Errors sent to clients, by the protocol's error code. */
+  readonly sent: readonly Count[];
+  /** Connections closed, by close code. */
+  readonly closed: readonly Count[];
+  /** Upgrades refused, by HTTP status. */
+  readonly refused: readonly Count[];
+  /** Producers' publications skipped, by reason. */
+  readonly skipped: readonly Count[];
+}
+
+export interface Count {
+  readonly code: string;
+  readonly count: number;
+}
+
+export interface WorkerFigures {
+  readonly index: number;
+  readonly pid: number;
+  readonly connections: number;
+  readonly connectionsMax: number;
+  /** Topics that connections are subscribed to, added up. */
+  readonly subscriptions: number;
+  /** Connections whose socket does not keep up now. */
+  readonly lagging: number;
+}
+
+export interface LaggingFigures {
+  readonly worker: number;
+  readonly connectionId: string;
+  /** Null: anonymous. */
+  readonly user: string | null;
+  readonly laggingMs: number;
+  /** Waiting in its socket. */
+  readonly bufferedBytes: number;
+  /** Topics in which it has left the fast path. */
+  readonly topics: number;
+}
+
+export type TopicSort = 'members' | 'rate';
+
+/** `GET /api/topics?sort=members|rate&limit=50`. */
+export interface TopicsAnswer {
+  readonly sort: TopicSort;
+  /** Open on this node; the list has the greatest of them. */
+  readonly total: number;
+  readonly topics: readonly TopicFigures[];
+}
+
+export interface TopicFigures {
+  readonly topic: string;
+  /** On this node, lagging ones included. */
+  readonly members: number;
+  readonly lagging: number;
+  /** Publications a second since rates were last asked for; over a second where that is longer ago than ten. */
+  readonly publicationsPerSecond: number;
+}
+
+/** `POST /api/publish` with `{topic, key?, data}`. */
+export interface PublishAnswer {
+  /** Empty, and the offset 0, in ephemeral namespaces. */
+  readonly epoch: string;
+  readonly offset: number;
+  readonly duplicate: boolean;
+}
+
+/** Every refusal, with its HTTP status. */
+export interface RefusalAnswer {
+  readonly code: string;
+  readonly message: string;
+}
+
+export const TOPICS_DEFAULT = 50;
+/** A worker names so many of its greatest topics, too. */
+export const TOPICS_MAX = 500;

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
+import { parseJson } from '../protocol/json-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import { type NodeAnswer, type PublishAnswer, TOPICS_DEFAULT, TOPICS_MAX, type TopicSort, type TopicsAnswer } from './admin-answers.ts';
+import { type Answer, jsonAnswer, refusal } from './answer.ts';
+import type { Logger } from './log.ts';
+import { readBody } from './read-body.ts';
+import { packageVersion } from './version.ts';
+
+/** Where the API's answers come from. */
+export interface ApiSources {
+  readonly nodeId: string;
+  /** Where clients connect to. */
+  readonly port: number;
+  /** Largest payload that any namespace takes. */
+  readonly payloadBytesMax: number;
+  bus(): NodeAnswer['bus'];
+  /** Why the node is not ready; undefined: it is. */
+  notReady(): string | undefined;
+  figures(): Promise<Pick<NodeAnswer, 'workers' | 'lagging' | 'topics' | 'totals' | 'errors'>>;
+  topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
+  /** @param draft its data is one MessagePack value */
+  publish(draft: { readonly topic: Topic; readonly key: Key | null; readonly data: Uint8Array }): Promise<PublishOutcome>;
+}
+
+export type PublishOutcome =
+  | ({ readonly kind: 'published' } & PublishAnswer)
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+
+/** A publish's JSON beside its data: names, a topic, a key; and room for an escape here and there. */
+const ENVELOPE_BYTES_MAX = 4096;
+const publishBody = Compile(Type.Object({ topic: Type.String(), key: Type.Optional(Type.String()), data: Type.Unknown() }));
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  unknown_namespace: 404,
+  message_too_big: 413,
+  busy: 503,
+  unavailable: 503,
+  outcome_unknown: 504,
+  internal: 500,
+};
+
+/** The admin API's answers, for whoever has been let in. */
+export class AdminApi {
+  readonly #sources: ApiSources;
+  readonly #logger: Logger;
+  readonly #version = packageVersion();
+
+  constructor(sources: ApiSources, logger: Logger) {
+    this.#sources = sources;
+    this.#logger = logger;
+  }
+
+  async node(publishing: boolean): Promise<NodeAnswer> {
+    const { nodeId, port } = this.#sources;
+    return {
+      nodeId,
+      version: this.#version,
+      nodeVersion: process.version,
+      uptimeMs: Math.round(process.uptime() * 1000),
+      port,
+      bus: this.#sources.bus(),
+      notReady: this.#sources.notReady() ?? null,
+      publishing,
+      ...(await this.#sources.figures()),
+    };
+  }
+
+  async topics(query: URLSearchParams): Promise<Answer> {
+    const sort = query.get('sort') ?? 'members';
+    const limit = Number(query.get('limit') ?? TOPICS_DEFAULT);
+    if (sort !== 'members' && sort !== 'rate') return refusal(400, 'bad_message', 'sort: expected members or rate');
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= TOPICS_MAX)) {
+      return refusal(400, 'bad_message', `limit: expected an integer from 1 to ${TOPICS_MAX}`);
+    }
+    return jsonAnswer(200, await this.#sources.topics(sort, limit));
+  }
+
+  async publish(request: IncomingMessage): Promise<Answer> {
+    const bytesMax = this.#sources.payloadBytesMax + ENVELOPE_BYTES_MAX;
+    const bytes = await readBody(request, bytesMax);
+    if (bytes === undefined) return { ...refusal(413, 'message_too_big', `more than ${bytesMax} bytes`), ...CLOSE };
+    try {
+      const { topic, key, data } = parsePublish(bytes);
+      const outcome = await this.#sources.publish({ topic, key, data: packMsgpack(data) });
+      if (outcome.kind === 'refused') return refusal(STATUS[outcome.code] ?? 400, outcome.code, outcome.message);
+      const { epoch, offset, duplicate } = outcome;
+      this.#logger.info({ topic, key, offset, bytes: bytes.length }, 'the operator published');
+      return jsonAnswer(200, { epoch, offset, duplicate } satisfies PublishAnswer);
+    } catch (error) {
+      if (error instanceof ProtocolError) return refusal(400, error.code, error.message);
+      throw error;
+    }
+  }
+}
+
+/** What has not been read of the body must not be taken for the next request. */
+const CLOSE = { headers: { 'Content-Type': 'application/json', Connection: 'close' } };
+
+/** @throws ProtocolError `bad_message`, `bad_topic`, `bad_key` */
+function parsePublish(bytes: Uint8Array): { topic: Topic; key: Key | null; data: unknown } {
+  const body = parseJson(bytes);
+  if (!publishBody.Check(body)) throw new ProtocolError('bad_message', 'expected {"topic": …, "key"?: …, "data": …}');
+  return { topic: parseTopic(body.topic), key: body.key === undefined ? null : parseKey(body.key), data: body.data };
+}

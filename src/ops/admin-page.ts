@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import type { Answer } from './answer.ts';
+
+const FILES = [
+  { path: '/', file: 'index.html', contentType: 'text/html; charset=utf-8' },
+  { path: '/page.js', file: 'page.js', contentType: 'text/javascript; charset=utf-8' },
+  { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
+] as const;
+
+/** The page runs its own script, asks its own server, and can be put into nobody's frame. */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+};
+
+/** `npm run build` makes the page; from src, too, it is the built one that is served. */
+const BUILT = new URL('../../dist/ops/page/', import.meta.url);
+
+/** The operator's page by path. It says nothing of the node: what it shows, it asks the API for. Without a build there is none, and the node runs. */
+export async function readPage(): Promise<ReadonlyMap<string, Answer>> {
+  const pages = await Promise.all(
+    FILES.map(async ({ path, file, contentType }) => {
+      const body = await readFile(new URL(file, BUILT)).catch(() => undefined);
+      return body === undefined ? [] : [[path, { status: 200, headers: { ...HEADERS, 'Content-Type': contentType }, body }] as const];
+    }),
+  );
+  return new Map(pages.flat());
+}

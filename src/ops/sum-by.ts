@@ -1,0 +1,11 @@
+import type { Counter } from 'prom-client';
+
+/** A counter's value by one label's values, added up over its other labels; without a label all of it, under ''. */
+export async function sumBy<T extends string>(counter: Counter<T>, label?: T): Promise<Record<string, number>> {
+  const sums = new Map<string, number>();
+  for (const { value, labels } of (await counter.get()).values) {
+    const key = label === undefined ? '' : String(labels[label] ?? '');
+    sums.set(key, (sums.get(key) ?? 0) + value);
+  }
+  return Object.fromEntries(sums);
+}

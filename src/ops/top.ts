@@ -1,0 +1,21 @@
+/**
+ * The items of the greatest weight, greatest first; of equal ones those that came first. One pass, and room for twice `max`: there may be
+ * 100,000 to choose from, and whoever chooses has sockets to serve.
+ */
+export function top<T>(items: Iterable<T>, max: number, weightOf: (item: T) => number): T[] {
+  const chosen: { readonly item: T; readonly weight: number }[] = [];
+  let floor = Number.NEGATIVE_INFINITY;
+  const cut = () => {
+    chosen.sort((a, b) => b.weight - a.weight);
+    chosen.length = Math.min(chosen.length, max);
+    if (chosen.length === max) floor = chosen.at(-1)?.weight ?? floor;
+  };
+  for (const item of items) {
+    const weight = weightOf(item);
+    if (weight <= floor) continue;
+    chosen.push({ item, weight });
+    if (chosen.length >= 2 * max) cut();
+  }
+  cut();
+  return chosen.map(({ item }) => item);
+}

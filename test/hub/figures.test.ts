@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { nodeFigures } from '../../src/hub/figures.ts';
+import type { WorkerReport } from '../../src/link/messages.ts';
+
+function report(index: number, changes: Partial<WorkerReport> = {}): WorkerReport {
+  return {
+    index,
+    pid: 100 + index,
+    connections: 2,
+    connectionsMax: 10,
+    subscriptions: 3,
+    lagging: 0,
+    longestLagging: [],
+    topics: [],
+    totals: { deliveries: 5, sentBytes: 7, messagesIn: 11, errors: {}, closed: {}, refused: {} },
+    ...changes,
+  };
+}
+
+const lagging = (connectionId: string, laggingMs: number) => ({ connectionId, user: null, laggingMs, bufferedBytes: 1, topics: 1 });
+
+describe('nodeFigures', () => {
+  it('adds the workers up, and gives counts by code, the most frequent first', () => {
+    const totals = { deliveries: 1, sentBytes: 1, messagesIn: 1, closed: {}, refused: {} };
+    const figures = nodeFigures(
+      [
+        report(0, { totals: { ...totals, errors: { forbidden: 1, bad_topic: 2 } } }),
+        report(1, { totals: { ...totals, errors: { forbidden: 4 } } }),
+      ],
+      { topics: 9, publicationsIn: 100, skipped: { malformed: 2, too_big: 2 } },
+    );
+    expect(figures.topics).toBe(9);
+    expect(figures.totals).toEqual({ publicationsIn: 100, deliveries: 2, sentBytes: 2, messagesIn: 2 });
+    expect(figures.errors.sent).toEqual([
+      { code: 'forbidden', count: 5 },
+      { code: 'bad_topic', count: 2 },
+    ]);
+    expect(figures.errors.skipped.map(({ code }) => code)).toEqual(['malformed', 'too_big']);
+    expect(figures.workers[1]).toEqual({ index: 1, pid: 101, connections: 2, connectionsMax: 10, subscriptions: 3, lagging: 0 });
+  });
+
+  it('names lagging connections of all workers, longest first', () => {
+    const { lagging: all } = nodeFigures(
+      [report(0, { longestLagging: [lagging('a', 900), lagging('b', 100)] }), report(1, { longestLagging: [lagging('c', 500)] })],
+      { topics: 0, publicationsIn: 0, skipped: {} },
+    );
+    expect(all.map(({ worker, connectionId }) => `${worker}${connectionId}`)).toEqual(['0a', '1c', '0b']);
+  });
+});
