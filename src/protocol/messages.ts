@@ -9,29 +9,29 @@ import Type, { type Static, type TSchema } from 'typebox';
 const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'chosen by the client, returned in the answer' });
 const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const Epoch = Type.String({ maxLength: 64 });
-const Token = Type.String({ minLength: 1, maxLength: 16_384 });
+const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
+const Epoch = Type.String({ maxLength: 64, description: "names this life of the topic's log; empty: ephemeral" });
+const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
 const TimeMs = Type.Number({ description: 'milliseconds since 1970, the clock of whoever sent it' });
 
-export const Position = Type.Object({ epoch: Epoch, offset: Offset });
+export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
 /** What a client resumes from: a life of a log and a place in it. */
 export type Position = Static<typeof Position>;
 
 /** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` is a place covered with nothing to deliver (an echo left out). */
-export const Item = Type.Union([
-  Type.Tuple([Offset]),
-  Type.Tuple([Offset, Type.Union([Type.String(), Type.Null()]), Type.Unknown()]),
-  Type.Tuple([
-    Offset,
-    Type.Union([Type.String(), Type.Null()]),
-    Type.Unknown(),
-    Type.Object({
-      publishedAtMs: Type.Optional(TimeMs),
-      origin: Type.Optional(Type.String({ description: 'the user that published it, when a client did' })),
-      removed: Type.Optional(Type.Literal(true, { description: 'the key is gone (an empty payload or JSON null)' })),
-    }),
-  ]),
-]);
+export const ItemMeta = Type.Object({
+  publishedAtMs: Type.Optional(Type.Number({ description: 'when the log took it, milliseconds since 1970' })),
+  origin: Type.Optional(Type.String({ description: 'the user that published it, when a client did' })),
+  removed: Type.Optional(Type.Literal(true, { description: 'the key is gone; `data` is nil' })),
+});
+export const Item = Type.Union(
+  [
+    Type.Tuple([Offset]),
+    Type.Tuple([Offset, Type.Union([Type.String(), Type.Null()]), Type.Unknown()]),
+    Type.Tuple([Offset, Type.Union([Type.String(), Type.Null()]), Type.Unknown(), ItemMeta]),
+  ],
+  { title: 'Item' },
+);
 export type Item = Static<typeof Item>;
 
 const Items = Type.Array(Item);
@@ -47,10 +47,14 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('subscribe'),
     id: Id,
     topic: TopicText,
-    since: Type.Optional(Position),
-    snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item per key' })),
+    since: Type.Optional({ ...Position, description: 'resume: what came after this position first' } as typeof Position),
+    snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
     maxRateHz: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1000, description: 'at most so many batches a second, latest per key' }),
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1000,
+        description: 'at most so many batches a second, with the latest item of every key that changed; rounded down to a rate class',
+      }),
     ),
     echo: Type.Optional(Type.Boolean({ description: 'false: not what this connection itself published' })),
   }),
@@ -59,24 +63,34 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('publish'),
     id: Type.Optional(Id),
     topic: TopicText,
-    key: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    data: Type.Unknown(),
-    idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    key: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'in keyed topics, and only there: see the key grammar' })),
+    data: Type.Unknown({ description: 'the publication; 60 levels of nesting at most' }),
+    idempotencyKey: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'sent again with the same key and topic by the same user, it is stored once',
+      }),
+    ),
   }),
   call: Type.Object({
     type: Type.Literal('call'),
     id: Id,
-    method: Type.String({ minLength: 1, maxLength: 200 }),
-    data: Type.Optional(Type.Unknown()),
-    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
+    method: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'answered by whoever serves NATS subject `rpc.<method>`; same grammar as a topic',
+    }),
+    data: Type.Optional(Type.Unknown({ description: 'absent: nil' })),
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000, description: 'default 5000' })),
   }),
   history: Type.Object({
     type: Type.Literal('history'),
     id: Id,
     topic: TopicText,
-    since: Type.Optional(Position),
-    last: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'the last so many instead of what follows `since`' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+    since: Type.Optional({ ...Position, description: 'what follows this position, oldest first' } as typeof Position),
+    last: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: the last so many, oldest first' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'items in the answer; default 100' })),
   }),
   presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
   refresh: Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token }),
@@ -86,23 +100,30 @@ export const CLIENT_MESSAGES = {
 export const SERVER_MESSAGES = {
   connected: Type.Object({
     type: Type.Literal('connected'),
-    id: Type.Optional(Id),
-    connectionId: Type.String(),
+    id: Type.Optional({ ...Id, description: 'of the `connect` it answers; absent when the token came with the upgrade' } as typeof Id),
+    connectionId: Type.String({ description: 'unique over nodes and restarts' }),
     user: Type.Union([Type.String(), Type.Null()], { description: 'null: anonymous' }),
     nodeId: Type.String(),
     serverTimeMs: TimeMs,
-    expiresAtMs: Type.Optional(TimeMs),
-    pingIntervalMs: Type.Integer(),
-    limits: Type.Object({ messageBytesMax: Type.Integer(), topicsMax: Type.Integer(), messagesPerSecondMax: Type.Integer() }),
+    expiresAtMs: Type.Optional(Type.Number({ description: 'when the token ends: `refresh` before, or be closed with 4201' })),
+    pingIntervalMs: Type.Integer({
+      description: 'how often the server pings; nothing at all for twice as long means that the connection is lost',
+    }),
+    limits: Type.Object(
+      { messageBytesMax: Type.Integer(), topicsMax: Type.Integer(), messagesPerSecondMax: Type.Integer() },
+      { description: 'what this connection may send and hold' },
+    ),
   }),
   subscribed: Type.Object({
     type: Type.Literal('subscribed'),
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: Offset,
-    recovered: Type.Boolean({ description: 'true: `items` is everything since the position asked for' }),
-    items: Items,
+    offset: offset('the stream goes on after this: `prev` of the first batch'),
+    recovered: Type.Boolean({
+      description: 'true: `items` is everything after the position asked for (or held, for a changed subscription)',
+    }),
+    items: { ...Items, description: 'what was missed, the state, or nothing: see Recovery' } as typeof Items,
     rateHz: Type.Optional(Type.Number({ description: 'the granted rate class' })),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
@@ -110,7 +131,7 @@ export const SERVER_MESSAGES = {
     type: Type.Literal('batch'),
     topic: TopicText,
     epoch: Epoch,
-    prev: Offset,
+    prev: offset("the topic's offset just before the stretch that the batch covers"),
     sentAtMs: TimeMs,
     conflated: Type.Optional(Type.Integer({ minimum: 1, description: 'publications of the stretch left out for later ones of their key' })),
     items: Items,
@@ -119,8 +140,8 @@ export const SERVER_MESSAGES = {
     type: Type.Literal('published'),
     id: Id,
     epoch: Type.Optional(Epoch),
-    offset: Type.Optional(Offset),
-    duplicate: Type.Boolean(),
+    offset: Type.Optional(offset('where it is stored; of a duplicate, where the first one is. Absent in ephemeral topics')),
+    duplicate: Type.Boolean({ description: 'true: the idempotency key had been used; nothing was stored now' }),
   }),
   result: Type.Object({ type: Type.Literal('result'), id: Id, data: Type.Unknown() }),
   history: Type.Object({
@@ -128,9 +149,12 @@ export const SERVER_MESSAGES = {
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: Offset,
-    complete: Type.Boolean({ description: 'true: nothing between the position asked for and the last item is missing' }),
-    more: Type.Boolean({ description: 'true: the limit cut the answer; ask again from the last item' }),
+    offset: offset('the answer covers the topic up to here; ask on from here'),
+    complete: Type.Boolean({
+      description:
+        'true: of what lies between the position asked for and `offset` nothing is missing (of a keyed topic: nothing but superseded items)',
+    }),
+    more: Type.Boolean({ description: 'true: a limit cut the answer' }),
     items: Items,
   }),
   presence: Type.Object({
@@ -142,39 +166,43 @@ export const SERVER_MESSAGES = {
     joined: Type.Optional(Type.Array(Type.String())),
     left: Type.Optional(Type.Array(Type.String())),
   }),
-  refreshed: Type.Object({ type: Type.Literal('refreshed'), id: Id, expiresAtMs: Type.Optional(TimeMs) }),
-  pong: Type.Object({ type: Type.Literal('pong'), t: Type.Optional(Type.Number()), serverTimeMs: TimeMs }),
+  refreshed: Type.Object({
+    type: Type.Literal('refreshed'),
+    id: Id,
+    expiresAtMs: Type.Optional(Type.Number({ description: 'when the new token ends' })),
+  }),
+  pong: Type.Object({ type: Type.Literal('pong'), t: Type.Optional(Type.Number({ description: 'as it came' })), serverTimeMs: TimeMs }),
   lagged: Type.Object({
     type: Type.Literal('lagged'),
     topic: TopicText,
     policy: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')]),
-    skipped: Type.Integer({ minimum: 0, description: 'publications conflated or lost for this client' }),
-    offset: Type.Optional({
-      ...Offset,
-      description: 'with policy skip: where the stream goes on; what lies between is not coming',
-    } as typeof Offset),
+    skipped: Type.Integer({ minimum: 0, description: 'publications left out for this client, for later ones of their key or altogether' }),
+    offset: Type.Optional(offset('with policy skip: where the stream goes on; what lies between is not coming')),
   }),
   resync: Type.Object({
     type: Type.Literal('resync'),
     topic: TopicText,
     epoch: Epoch,
-    offset: Offset,
-    reason: Type.String(),
-    items: Items,
+    offset: offset('the stream goes on after this'),
+    reason: Type.String({ description: 'for people' }),
+    items: { ...Items, description: "the topic's state: the latest item of every key" } as typeof Items,
   }),
   error: Type.Object({
     type: Type.Literal('error'),
-    id: Type.Optional(Id),
-    code: Type.String(),
-    message: Type.String(),
-    retryable: Type.Boolean(),
-    retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    id: Type.Optional({
+      ...Id,
+      description: 'of the command that failed; absent when it had none, or none that could be read',
+    } as typeof Id),
+    code: Type.String({ description: 'see Errors' }),
+    message: Type.String({ description: 'for people' }),
+    retryable: Type.Boolean({ description: 'the same command may succeed later' }),
+    retryAfterMs: Type.Optional(Type.Integer({ minimum: 0, description: 'not before so long' })),
     topic: Type.Optional({ ...TopicText, description: 'without an id: the subscription to this topic has ended' } as typeof TopicText),
   }),
   closing: Type.Object({
     type: Type.Literal('closing'),
-    code: Type.Integer(),
-    reason: Type.String(),
+    code: Type.Integer({ description: 'the close code that follows' }),
+    reason: Type.String({ description: 'for people' }),
     reconnectAfterMs: Type.Object(
       { min: Type.Integer({ minimum: 0 }), max: Type.Integer({ minimum: 0 }) },
       { description: 'reconnect at a random moment inside this window' },

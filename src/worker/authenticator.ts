@@ -13,6 +13,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Config } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { toWellFormed } from '../protocol/utf8.ts';
 import type { Identity } from './identity.ts';
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
@@ -122,7 +123,7 @@ function toIdentity(payload: JWTPayload): Identity {
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not have its form');
   const { subscribe = [], publish = [], call = [] } = claim as Static<typeof StentorClaim>;
-  return { user: payload.sub, subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
+  return { user: toWellFormed(payload.sub), subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
 }
 
 /** What the peer is told: enough to act on, nothing about keys. */
