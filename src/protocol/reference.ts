@@ -23,7 +23,7 @@ interface Shape {
 export const REFERENCE_PARTS: Readonly<Record<string, () => string>> = {
   'client-messages': () => messageTables(CLIENT_MESSAGES),
   'server-messages': () => messageTables(SERVER_MESSAGES),
-  'item-meta': () => fieldTable(ItemMeta as Shape),
+  'item-meta': () => fieldTable(ItemMeta as object as Shape),
   'close-codes': closeCodeTable,
   'error-codes': errorCodeTable,
 };
