@@ -183,7 +183,12 @@ export class Worker {
       pong: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
       ping: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
       dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
-      drain: (socket) => this.#laggards.drained(socket.getUserData().connection),
+      drain: (socket) => {
+        const { connection } = socket.getUserData();
+        // The peer takes what it is sent: it is there, even when its pong waits behind all that it has still to read.
+        this.#heartbeat.heard(connection);
+        this.#laggards.drained(connection);
+      },
       close: (socket, code) => this.#closed(socket.getUserData().connection, code),
     });
     for (const page of pages) {
