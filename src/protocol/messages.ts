@@ -119,7 +119,7 @@ export const SERVER_MESSAGES = {
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the stream goes on after this: `prev` of the first batch'),
+    offset: offset('the position from here on: the stream goes on after it'),
     recovered: Type.Boolean({
       description: 'true: `items` is everything after the position asked for (or held, for a changed subscription)',
     }),

@@ -125,7 +125,7 @@ describe('the fan-out, whatever is published, joined, left, merged, reset and fl
         for (const member of [...world.members]) world.leave(member);
         for (const { feed } of world.topics) expect(feed).toMatchObject({ members: 0, variants: new Map(), withoutEcho: new Map() });
       }),
-      { numRuns: 800 },
+      { numRuns: 400 },
     );
     // The runs did try what they are about.
     expect(received).toBeGreaterThan(1000);
