@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
-import { CHART, findTool, helm, KUBERNETES_VERSION, run, template } from './tools.ts';
+import { findTool } from '../support/find-tool.ts';
+import { CHART, helm, KUBERNETES_VERSION, run, template } from './tools.ts';
 
 const HELM = findTool('HELM', 'helm') ?? '';
 const VALIDATE = findTool('KUBERNETES_VALIDATE', 'kubernetes-validate');

@@ -11,7 +11,7 @@ export const SECRET = env.SECRET || '';
 export const TOKEN = env.TOKEN || '';
 
 /** Connections are shared out over virtual users, since each of those costs k6 megabytes. */
-export const CONNECTIONS = integer('CONNECTIONS', 200);
+export const CONNECTIONS = integer('CONNECTIONS', 100);
 export const CONNECTIONS_PER_VU = integer('CONNECTIONS_PER_VU', 20);
 export const VUS = Math.max(1, Math.ceil(CONNECTIONS / CONNECTIONS_PER_VU));
 export const DURATION_S = integer('DURATION_S', 20);
