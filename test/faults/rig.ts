@@ -43,6 +43,9 @@ export async function threeNodeRig(stage: Stage, size: Size, { node, sdkClients 
 /** Every client is live and has something that was published after this call. @returns when, on the shared clock */
 export async function allLive(stage: Stage, { feed, swarm }: Rig, timeoutMs = 30_000): Promise<number> {
   const { behind, atMs, examples } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs });
-  if (behind > 0) stage.fail(`${behind} clients are not live after ${timeoutMs} ms: ${examples.join(' ')}`);
+  if (behind > 0) {
+    stage.fail(`${behind} clients are not live after ${timeoutMs} ms`);
+    stage.say(`${examples.join(' ')}; ${JSON.stringify(await swarm.stats())}`);
+  }
   return atMs;
 }

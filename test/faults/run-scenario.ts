@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import type { Outcome, Scenario, Size } from './scenario.ts';
 import { Stage } from './stage.ts';
 
@@ -12,6 +13,8 @@ export interface Run extends Outcome {
 export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void): Promise<Run> {
   const { number, title, timeoutMs } = scenario;
   const stage = new Stage(log);
+  // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
+  stage.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
   try {

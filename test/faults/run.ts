@@ -33,11 +33,12 @@ async function runAll(chosen: Options): Promise<Run[]> {
   for (let repeat = 1; repeat <= chosen.repeats; repeat++) {
     for (const scenario of scenarios) {
       const size = sizeOf(scenario, chosen);
-      console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats})`);
+      if (chosen.child === undefined) console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats})`);
       const run = await runOne(scenario, size, chosen);
-      console.error(
-        `${scenario.number}: ${run.failures.length === 0 ? 'pass' : `FAIL: ${run.failures.join('; ')}`} (${Math.round(run.elapsedMs / 1000)} s)`,
-      );
+      if (chosen.child === undefined)
+        console.error(
+          `${scenario.number}: ${run.failures.length === 0 ? 'pass' : `FAIL: ${run.failures.join('; ')}`} (${Math.round(run.elapsedMs / 1000)} s)`,
+        );
       runs.push(run);
     }
   }

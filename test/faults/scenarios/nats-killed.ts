@@ -8,7 +8,7 @@ export const natsKilled: Scenario = {
   number: 3,
   title: 'kill -9 NATS, 10 s away under load',
   pass: 'durable: 0 lost, 0 stored twice; nobody disconnected; live again < 3 s after its return',
-  size: { clients: 3000, ratePerSecond: 2000, topics: 2, quick: false },
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
   async run(stage, size) {
     const rig = await threeNodeRig(stage, size);

@@ -11,7 +11,7 @@ export const nodeKilled: Scenario = {
   number: 1,
   title: 'kill -9 one of 3 nodes; then the hub process alone of another',
   pass: '0 lost, 0 duplicate, 0 reordered; p99 resume < 5 s',
-  size: { clients: 3000, ratePerSecond: 2000, topics: 2, quick: false },
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
   async run(stage, size) {
     const rig = await threeNodeRig(stage, size);

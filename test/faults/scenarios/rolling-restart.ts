@@ -10,7 +10,7 @@ export const rollingRestart: Scenario = {
   number: 10,
   title: 'rolling restart of 3 nodes (SIGTERM) under load',
   pass: '0 lost or duplicate, paced close, exit < 30 s',
-  size: { clients: 3000, ratePerSecond: 2000, topics: 2, quick: false },
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 300_000,
   async run(stage, size) {
     const rig = await threeNodeRig(stage, size, { node: { settings: { 'hub.drainConnectionsPerSecond': CLOSES_PER_SECOND } } });

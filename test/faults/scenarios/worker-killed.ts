@@ -12,7 +12,7 @@ export const workerKilled: Scenario = {
   number: 2,
   title: 'kill -9 one worker of a node',
   pass: 'only its clients reconnect; the rest see nothing; the worker is back in < 2 s',
-  size: { clients: 3000, ratePerSecond: 2000, topics: 2, quick: false },
+  size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 120_000,
   async run(stage, size) {
     const nats = await stage.nats();

@@ -10,33 +10,47 @@ export interface Frame {
   index: number;
 }
 
-/** Members of a shard get the same bytes: with twelve shards a topic and some topics, the one wanted is among so many. */
-const REMEMBERED_MAX = 128;
+/** Members of a shard get the same batches: with twelve shards a topic and some topics, the one wanted is among so many. */
+const BATCHES_MAX = 128;
+/** Clients that were cut off together ask from the same place, and get the same answer; a large one. */
+const ANSWERS_MAX = 16;
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'auto' as 'number' });
 const NONE: readonly number[] = [];
 
+interface Known {
+  readonly bytes: Buffer;
+  readonly frame: Frame;
+}
+
 /** Decodes frames, each only once, however many clients get it. */
 export class FrameReader {
-  readonly #remembered: { readonly bytes: Buffer; readonly frame: Frame }[] = [];
-  #next = 0;
+  readonly #batches: Known[] = [];
+  readonly #answers: Known[] = [];
 
   read(bytes: Buffer, start: number, end: number): Frame {
-    const length = end - start;
-    for (let i = 1; i <= this.#remembered.length; i++) {
-      const known = this.#remembered[(this.#next - i + REMEMBERED_MAX) % REMEMBERED_MAX];
-      if (known === undefined || known.bytes.length !== length) continue;
-      if (known.bytes.compare(bytes, start, end) === 0) return known.frame;
-    }
+    const known = find(this.#batches, bytes, start, end) ?? find(this.#answers, bytes, start, end);
+    if (known !== undefined) return known;
     const copy = Buffer.from(bytes.subarray(start, end));
     const frame = decode(copy);
-    // What answers one client alone is not worth a place.
-    if (frame.message.type === 'batch') {
-      this.#remembered[this.#next] = { bytes: copy, frame };
-      this.#next = (this.#next + 1) % REMEMBERED_MAX;
-    }
+    if (frame.message.type === 'batch') remember(this.#batches, BATCHES_MAX, { bytes: copy, frame });
+    else if (frame.offsets.length > 1) remember(this.#answers, ANSWERS_MAX, { bytes: copy, frame });
     return frame;
   }
+}
+
+/** The latest first: that is where it nearly always is. */
+function find(all: readonly Known[], bytes: Buffer, start: number, end: number): Frame | undefined {
+  for (let i = all.length - 1; i >= 0; i--) {
+    const known = all[i]!;
+    if (known.bytes.length === end - start && known.bytes.compare(bytes, start, end) === 0) return known.frame;
+  }
+  return undefined;
+}
+
+function remember(all: Known[], max: number, known: Known): void {
+  all.push(known);
+  if (all.length > max) all.shift();
 }
 
 function decode(bytes: Buffer): Frame {
