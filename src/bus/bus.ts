@@ -118,10 +118,10 @@ export interface Log {
   follow(afterOffset: number, onPublication: (publication: Publication) => void, onBroken: (error: Error) => void): Promise<Follower>;
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 when it has none. */
   lastOffset(topic: Topic): Promise<number>;
-  /** The topic's publications with offsets in (after, upTo], oldest first, `limit` at most. @throws BusError `bus_unreachable`, `bus_busy` */
+  /** The topic's publications with offsets in (after, upTo], oldest first, within bounds. @throws BusError `bus_unreachable`, `bus_busy` */
   read(topic: Topic, range: ReadRange): Promise<ReadResult>;
-  /** The topic's last `count` publications, oldest first. */
-  readLast(topic: Topic, count: number): Promise<readonly Publication[]>;
+  /** The topic's last `count` publications, oldest first; fewer where their payloads have more than `bytesMax`, one in any case. */
+  readLast(topic: Topic, count: number, bytesMax?: number): Promise<readonly Publication[]>;
   /** The latest publication of every key (of the topic itself where it is not keyed), oldest first, with offsets above `after`. */
   snapshot(topic: Topic, after?: number): Promise<readonly Publication[]>;
 }
@@ -151,6 +151,8 @@ export interface ReadRange {
   /** Default: the end of the log. */
   readonly upTo?: number;
   readonly limit: number;
+  /** Of payloads, at most; one publication comes in any case. Default: no bound. */
+  readonly bytesMax?: number;
 }
 
 export interface ReadResult {
@@ -160,7 +162,9 @@ export interface ReadResult {
    * not be proven, which is usual for keyed topics: they recover by {@link Log.snapshot}.
    */
   readonly anchored: boolean;
-  /** There is more in the range than `limit`. */
+  /** The same, from where it could be proven: `after`, or the first publication returned. Undefined: from nowhere. */
+  readonly provenAfter: number | undefined;
+  /** There is more in the range than `limit` or `bytesMax` let through. */
   readonly more: boolean;
 }
 

@@ -307,6 +307,24 @@ export const ConfigSchema = Type.Object(
           description: 'recent items a worker keeps per topic for recovery',
         }),
         ringBytesMax: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 4_194_304, description: 'their bytes, per topic' }),
+        recoveryItemsMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 20_000,
+          description: 'publications that one `subscribe` with `since` brings back; who has missed more gets the topic’s state instead',
+        }),
+        recoveryBytesMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 268_435_456,
+          default: 4_194_304,
+          description: 'their bytes',
+        }),
+        recoveryCacheBytesMax: Type.Integer({
+          minimum: 0,
+          maximum: 68_719_476_736,
+          default: 67_108_864,
+          description: 'bytes of such publications that a worker keeps for a few seconds, for others who come back to the same topics',
+        }),
         linkQueueBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 4_294_967_296,
@@ -369,6 +387,30 @@ export const ConfigSchema = Type.Object(
           maximum: 600_000,
           default: 10_000,
           description: 'how long a topic stays open after its last local subscriber',
+        }),
+        watchdogIntervalMs: Type.Integer({
+          minimum: 100,
+          maximum: 60_000,
+          default: 1500,
+          description: 'how often the follower of a log is compared with its end; one that got nothing in between is restarted',
+        }),
+        cacheItemsPerTopicMax: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 4096,
+          description: 'recent publications the hub keeps per durable topic without keys, for workers that do not have them; 0: none',
+        }),
+        cacheBytesPerTopicMax: Type.Integer({
+          minimum: 0,
+          maximum: 1_073_741_824,
+          default: 4_194_304,
+          description: 'their bytes, per topic',
+        }),
+        cacheBytesMax: Type.Integer({
+          minimum: 0,
+          maximum: 68_719_476_736,
+          default: 134_217_728,
+          description: 'their bytes, for all topics; the oldest of each go in turn',
         }),
         workerRestartBackoffMs: Type.Integer({
           minimum: 10,

@@ -2,20 +2,22 @@ import type { FanoutItem } from './item.ts';
 
 /**
  * A topic's state: the latest item per key (of the whole topic where it is not keyed: its items share the key null), in the order in which the
- * keys last changed. Bounded: past `keysMax` the key that has not changed for longest goes, and {@link complete} says so.
+ * keys last changed. Bounded: past `keysMax` the key that has not changed for longest goes, and {@link completeFrom} says so.
  */
 export class LatestByKey {
   readonly #keysMax: number;
   readonly #byKey = new Map<string | null, { item: FanoutItem; sequence: number }>();
-  #complete = true;
+  #completeFrom: number;
 
-  constructor(keysMax: number) {
+  /** @param completeFrom as far back as what it is filled with knows every change */
+  constructor(keysMax: number, completeFrom: number) {
     this.#keysMax = keysMax;
+    this.#completeFrom = completeFrom;
   }
 
-  /** False once a key has been left out for want of room. */
-  get complete(): boolean {
-    return this.#complete;
+  /** The latest item of every key that changed after this offset is here. */
+  get completeFrom(): number {
+    return this.#completeFrom;
   }
 
   get size(): number {
@@ -27,9 +29,10 @@ export class LatestByKey {
     this.#byKey.delete(item.key);
     this.#byKey.set(item.key, { item, sequence });
     if (this.#byKey.size <= this.#keysMax) return;
-    const [oldest] = this.#byKey.keys();
-    this.#byKey.delete(oldest as string | null);
-    this.#complete = false;
+    const [oldest] = this.#byKey.values();
+    if (oldest === undefined) return;
+    this.#byKey.delete(oldest.item.key);
+    this.#completeFrom = Math.max(this.#completeFrom, oldest.item.offset);
   }
 
   /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */

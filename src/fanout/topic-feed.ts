@@ -23,6 +23,8 @@ export interface TopicFeedOptions {
 export interface FeedState {
   readonly epoch: string;
   readonly offset: number;
+  /** `items` has the latest item of every key that changed after this offset. */
+  readonly completeFrom: number;
   readonly items: readonly ItemSource[];
 }
 
@@ -50,7 +52,7 @@ export class TopicFeed {
     this.namespace = options.namespace;
     this.#options = options;
     this.ring = new Ring(options.ringBounds, state.offset, options.ringBudget);
-    this.latest = new LatestByKey(options.keysMax);
+    this.latest = new LatestByKey(options.keysMax, state.completeFrom);
     this.reset(state);
   }
 
@@ -72,7 +74,7 @@ export class TopicFeed {
     this.life++;
     this.ring.clear();
     this.ring = new Ring(this.#options.ringBounds, state.offset, this.#options.ringBudget);
-    this.latest = new LatestByKey(this.#options.keysMax);
+    this.latest = new LatestByKey(this.#options.keysMax, state.completeFrom);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants.values()) {
       for (const shard of variant.shards) shard.reset(0, state.offset);

@@ -31,6 +31,9 @@ export class HubMetrics {
   readonly workerRestarts: Counter;
   readonly topics: Gauge;
   readonly busConnected: Gauge;
+  readonly resyncs: Counter<'topic_namespace'>;
+  readonly logReads: Counter<'kind'>;
+  readonly cacheReads: Counter<'outcome'>;
   readonly publishesInFlight: Gauge;
   readonly publishAck: Histogram<'outcome'>;
   readonly workers: Gauge;
@@ -61,6 +64,24 @@ export class HubMetrics {
     });
     this.topics = new Gauge({ name: 'stentor_topics', help: 'Topics open on this node.', registers });
     this.busConnected = new Gauge({ name: 'stentor_bus_connected', help: '1 while the bus is connected.', registers });
+    this.resyncs = new Counter({
+      name: 'stentor_topics_resynced_total',
+      help: 'Times that a topic began anew because its history was not what it was, or this node had missed a part of it.',
+      labelNames: ['topic_namespace'],
+      registers,
+    });
+    this.logReads = new Counter({
+      name: 'stentor_log_reads_total',
+      help: 'Reads of a log for clients, by kind: recovery, history, last, snapshot.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.cacheReads = new Counter({
+      name: 'stentor_hub_cache_reads_total',
+      help: "Reads of a topic's past that the hub's cache could answer (hit), or not (miss).",
+      labelNames: ['outcome'],
+      registers,
+    });
     this.publishesInFlight = new Gauge({ name: 'stentor_publishes_in_flight', help: 'Client publishes waiting for the log.', registers });
     this.publishAck = new Histogram({
       name: 'stentor_publish_ack_seconds',

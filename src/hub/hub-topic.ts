@@ -1,17 +1,28 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { TopicCache } from './topic-cache.ts';
 import type { Metered } from './topic-rates.ts';
 
 /** Publications that may wait while a topic is being opened; past it they are let go and the topic's state is read again. */
 export const OPENING_BUFFER_MAX = 10_000;
+
+export interface HubTopicOptions {
+  readonly topic: Topic;
+  readonly number: number;
+  readonly durable: boolean;
+  readonly keyed: boolean;
+  readonly keysMax: number;
+  /** Recent items, for topics whose history is their items: durable ones without keys. */
+  readonly cache: TopicCache | undefined;
+}
 
 /**
  * A topic that somebody on this node is interested in: its `prev` chain, its state, and the workers that want it.
  *
  * Opening: publications are held from the moment the topic is registered; then its state is read from the log. Whatever the follower had delivered
  * before registration was in the log before the read, so the read has it; what is held with an offset at or below the state's is in it already.
- * From there the chain is its own.
+ * From there the chain is its own. When the log breaks the same happens again, and an answer that was asked for before that counts for nothing.
  */
 export class HubTopic implements Metered {
   published = 0;
@@ -20,18 +31,25 @@ export class HubTopic implements Metered {
   readonly topic: Topic;
   readonly number: number;
   readonly durable: boolean;
+  readonly keyed: boolean;
+  readonly cache: TopicCache | undefined;
   readonly #keysMax: number;
-  readonly #workers = new Set<HubEnd>();
+  /** Those that want the topic, and whether each has been told what it is: a resync would mean nothing to the others. */
+  readonly #workers = new Map<HubEnd, boolean>();
   #latest = new Map<Key | null, LinkItem>();
+  #completeFrom = 0;
   #held: LinkItem[] | undefined = [];
   #overflowed = false;
+  #life = 0;
   #epoch = '';
   #offset = 0;
 
-  constructor(topic: Topic, number: number, durable: boolean, keysMax: number) {
+  constructor({ topic, number, durable, keyed, keysMax, cache }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
+    this.keyed = keyed;
+    this.cache = cache;
     this.#keysMax = keysMax;
   }
 
@@ -53,12 +71,23 @@ export class HubTopic implements Metered {
   }
 
   addWorker(worker: HubEnd): void {
-    this.#workers.add(worker);
+    this.#workers.set(worker, this.isOpen);
     if (this.isOpen) worker.send(this.#openedMessage());
   }
 
   removeWorker(worker: HubEnd): void {
     this.#workers.delete(worker);
+  }
+
+  /** Holds publications from here on, and voids what was held. @returns what the {@link open} that ends this must know */
+  hold(): number {
+    this.#held = [];
+    this.#overflowed = false;
+    return ++this.#life;
+  }
+
+  isHolding(life: number): boolean {
+    return this.#held !== undefined && this.#life === life;
   }
 
   /** Takes the state that was read and lets what was held follow it. With a reason, clients are told to resync. */
@@ -67,16 +96,15 @@ export class HubTopic implements Metered {
     this.#held = undefined;
     this.#epoch = state.epoch;
     this.#offset = state.offset;
+    this.#completeFrom = state.completeFrom;
     this.#latest = new Map(state.items.map((item) => [item.key, item]));
-    this.#broadcast(
-      resyncReason === undefined ? this.#openedMessage() : { ...this.#openedMessage(), kind: 'resync', reason: resyncReason },
-    );
+    this.cache?.clear(state.offset);
+    const opened = this.#openedMessage();
+    for (const [worker, told] of this.#workers) {
+      worker.send(told && resyncReason !== undefined ? { ...opened, kind: 'resync', reason: resyncReason } : opened);
+      this.#workers.set(worker, true);
+    }
     for (const item of held) this.publish(item);
-  }
-
-  /** Holds publications until the next {@link open}: the log turned out not to be what it was, and what was held is of what it was. */
-  reopen(): void {
-    this.#held = [];
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
@@ -103,6 +131,7 @@ export class HubTopic implements Metered {
     if (this.durable) {
       if (item.offset <= this.#offset) return;
       this.#remember(item);
+      this.cache?.push(item);
     }
     this.published++;
     const message = new PublicationMessage(this.number, this.#offset, item);
@@ -110,12 +139,20 @@ export class HubTopic implements Metered {
     this.#broadcast(message);
   }
 
+  /** Latest item of every key that changed after the offset, oldest first; undefined where a change may have been forgotten. */
+  changedAfter(offset: number): LinkItem[] | undefined {
+    if (!this.isOpen || offset < this.#completeFrom) return undefined;
+    return [...this.#latest.values()].filter((item) => item.offset > offset);
+  }
+
   #remember(item: LinkItem): void {
     this.#latest.delete(item.key);
     this.#latest.set(item.key, item);
     if (this.#latest.size <= this.#keysMax) return;
-    const [oldest] = this.#latest.keys();
-    this.#latest.delete(oldest as Key | null);
+    const [oldest] = this.#latest.values() as Iterable<LinkItem>;
+    if (oldest === undefined) return;
+    this.#latest.delete(oldest.key);
+    this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
   }
 
   #openedMessage(): Extract<ToWorker, { kind: 'opened' }> {
@@ -125,11 +162,12 @@ export class HubTopic implements Metered {
       topicNumber: this.number,
       epoch: this.#epoch,
       offset: this.#offset,
+      completeFrom: this.#completeFrom,
       items: [...this.#latest.values()],
     };
   }
 
   #broadcast(message: ToWorker): void {
-    for (const worker of this.#workers) worker.send(message);
+    for (const worker of this.#workers.keys()) worker.send(message);
   }
 }

@@ -123,6 +123,8 @@ export class Hub {
         return void this.#requests.read(worker, message);
       case 'readLast':
         return void this.#requests.readLast(worker, message);
+      case 'recover':
+        return void this.#requests.recover(worker, message);
       case 'call':
         return void this.#requests.call(worker, message);
       case 'metrics':

@@ -1,37 +1,68 @@
-import type { Follower, Log, Publication } from '../bus/bus.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BusError, type Follower, type Log, type LogState, type Publication } from '../bus/bus.ts';
 import type { Logger } from '../ops/log.ts';
+import { SharedCall } from './shared-call.ts';
+import { type FollowerSample, judgeFollower } from './watchdog.ts';
 
 export interface LogFollowerEvents {
   onPublication(publication: Publication): void;
-  /** What is delivered from here on may be of another life of the log. */
+  /** Nothing is delivered until {@link onRestarted}, and then perhaps of another life of the log. */
   onBroken(): void;
-  /** Publications flow again, from the log's end as it is now. */
+  /** Publications flow again, from the log's end as it is now. @param reason for clients */
   onRestarted(reason: string): void;
+}
+
+export interface LogFollowerOptions {
+  readonly log: Log;
+  readonly logger: Logger;
+  readonly watchdogIntervalMs: number;
+  /** How long {@link LogFollower.ready} waits for a follower that is about to go on. */
+  readonly readyTimeoutMs: number;
 }
 
 /** A scrape waits for the log so long. */
 const LAG_TIMEOUT_MS = 1000;
+const RESTART_PAUSE_MS = 250;
+const RESTART_PAUSE_MAX_MS = 5000;
 
 /**
  * Follows the log of one durable namespace while anybody here is interested in it. Starts at the log's end: what a topic was before comes by
- * reading. When the log breaks (it is gone, or is not the one we knew) the follower starts over and says so.
+ * reading. When the log breaks (it is gone, or is not the one we knew) the follower starts over and says so; when it is stuck the watchdog restarts it
+ * from where it is.
  */
 export class LogFollower {
-  readonly #log: Log;
+  readonly #options: LogFollowerOptions;
   readonly #events: LogFollowerEvents;
-  readonly #logger: Logger;
+  /** The log as it is after one asked. */
+  readonly #end: SharedCall<LogState>;
+  readonly #watchdog: NodeJS.Timeout;
+  readonly #abort = new AbortController();
   #starting: Promise<void> | undefined;
   #follower: Follower | undefined;
-  #stopped = false;
+  #restarting = false;
+  #epoch = '';
+  #lastSample: FollowerSample | undefined;
+  #watching = false;
 
-  constructor(log: Log, logger: Logger, events: LogFollowerEvents) {
-    this.#log = log;
-    this.#logger = logger;
+  constructor(options: LogFollowerOptions, events: LogFollowerEvents) {
+    this.#options = options;
     this.#events = events;
+    this.#end = new SharedCall(() => options.log.state());
+    this.#watchdog = setInterval(() => void this.watch(), options.watchdogIntervalMs);
+  }
+
+  /** The life of the log that is followed. */
+  get epoch(): string {
+    return this.#epoch;
   }
 
   get position(): number {
     return this.#follower?.position ?? 0;
+  }
+
+  /** The log as it is now. @throws BusError */
+  end(): Promise<LogState> {
+    return this.#end.ask();
   }
 
   /** Publications between this follower and the end of its log; undefined: the log does not say so in time, or nothing is followed now. */
@@ -39,46 +70,110 @@ export class LogFollower {
     if (this.#follower === undefined) return undefined;
     // The timer is cleared by nothing: an answer that comes after it changes nothing.
     const tooLate = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), LAG_TIMEOUT_MS).unref());
-    const state = await Promise.race([this.#log.state().catch(() => undefined), tooLate]);
+    const state = await Promise.race([this.end().catch(() => undefined), tooLate]);
     return state && Math.max(0, state.lastOffset - this.position);
   }
 
-  /** Resolves when publications flow; the same promise for all who ask. @throws BusError */
-  start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error) => {
-      this.#starting = undefined;
+  /** Resolves when publications flow, out of a log that is sure to be the one that {@link epoch} names. @throws BusError */
+  async ready(): Promise<void> {
+    await this.#start();
+    const { log, readyTimeoutMs } = this.#options;
+    if ((await this.#follower?.whenLive(readyTimeoutMs)) !== true) {
+      throw new BusError('bus_unreachable', `the log of ${log.namespace} cannot be followed now`);
+    }
+  }
+
+  /** @returns false when the follower has not come so far within the time */
+  async reach(offset: number, timeoutMs: number): Promise<boolean> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (this.position < offset && performance.now() < deadlineMs) await sleep(10);
+    return this.position >= offset;
+  }
+
+  /** Compares the follower with its log; called now and then. */
+  async watch(): Promise<void> {
+    const follower = this.#follower;
+    if (follower === undefined || this.#watching) return;
+    this.#watching = true;
+    const state = await this.end().catch(() => undefined);
+    this.#watching = false;
+    // A log that cannot be asked cannot be followed either: the bus is at work on that.
+    if (state === undefined || follower !== this.#follower) return;
+    if (state.epoch !== this.#epoch) return void this.#restart('another node found that the log is not what it was');
+    const before = this.#lastSample;
+    this.#lastSample = { position: follower.position, live: follower.live, lastOffset: state.lastOffset };
+    const verdict = judgeFollower(before, this.#lastSample);
+    if (verdict !== 'stuck' && verdict !== 'beyond_end') return;
+    this.#options.logger.warn(
+      { namespace: this.#options.log.namespace, verdict, ...this.#lastSample },
+      'follower restarted by the watchdog',
+    );
+    this.#lastSample = undefined;
+    follower.restart(`the watchdog found it ${verdict}`);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#watchdog);
+    this.#abort.abort();
+    await this.#starting?.catch(() => undefined);
+    await this.#follower?.stop();
+  }
+
+  /** The same promise for all who ask, until it fails. */
+  #start(): Promise<void> {
+    this.#starting ??= this.#startOnce().catch((error) => {
+      if (!this.#restarting) this.#starting = undefined;
       throw error;
     });
     return this.#starting;
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#starting?.catch(() => undefined);
-    await this.#follower?.stop();
-  }
-
-  async #start(): Promise<void> {
-    const { lastOffset } = await this.#log.state();
-    this.#follower = await this.#log.follow(
+  async #startOnce(): Promise<void> {
+    const { log } = this.#options;
+    const { epoch, lastOffset } = await this.end();
+    let brokenEarly: Error | undefined;
+    const follower: Follower = await log.follow(
       lastOffset,
       (publication) => this.#events.onPublication(publication),
-      (error) => void this.#restart(error),
+      (error) => {
+        if (this.#follower === follower) void this.#restart(reasonOf(error), error);
+        else brokenEarly = error;
+      },
     );
+    if (brokenEarly !== undefined) throw brokenEarly;
+    if (this.#abort.signal.aborted) return follower.stop();
+    this.#epoch = epoch;
+    this.#lastSample = undefined;
+    this.#follower = follower;
   }
 
-  async #restart(cause: Error): Promise<void> {
+  async #restart(reason: string, cause?: Error): Promise<void> {
+    const { log, logger } = this.#options;
+    const follower = this.#follower;
+    if (this.#restarting || this.#abort.signal.aborted) return;
+    this.#restarting = true;
     this.#follower = undefined;
+    await follower?.stop();
     this.#events.onBroken();
-    for (let attempt = 0; !this.#stopped; attempt++) {
-      this.#logger.warn({ namespace: this.#log.namespace, err: cause, attempt }, 'log follower broken, starting over');
-      this.#starting = this.#start();
+    for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
+      logger.warn({ namespace: log.namespace, err: cause, reason, attempt }, 'the log is not what it was, following it anew');
+      this.#starting = this.#startOnce();
       const error = await this.#starting.then(
         () => undefined,
-        (reason: Error) => reason,
+        (failure: Error) => failure,
       );
-      if (error === undefined) return this.#events.onRestarted(cause.message);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** attempt, 5000)));
+      if (error === undefined) break;
+      await sleep(Math.min(RESTART_PAUSE_MS * 2 ** attempt, RESTART_PAUSE_MAX_MS), undefined, { signal: this.#abort.signal }).catch(
+        () => undefined,
+      );
     }
+    this.#restarting = false;
+    if (!this.#abort.signal.aborted) this.#events.onRestarted(reason);
   }
+}
+
+function reasonOf(error: Error): string {
+  return error instanceof BusError && error.code === 'log_gap'
+    ? 'this node has missed a part of the history'
+    : 'the history is not what it was';
 }

@@ -3,14 +3,14 @@ import { messageId } from '../bus/message-id.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { HistoryAnswer, LinkItem, ToHub } from '../link/messages.ts';
+import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { History } from './history.ts';
 import type { HubMetrics } from './hub-metrics.ts';
-import { toLinkItem } from './link-item.ts';
 import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
@@ -22,21 +22,18 @@ export type Produced =
   | ({ readonly kind: 'published' } & PublishAck)
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
-/** Reads one answer's publications at most; the client asks on from the last one. */
-export const READ_ITEMS_MAX = 10_000;
-
 /** Answers what workers ask on behalf of their clients: publish, history, call. */
 export class RequestHandler {
   readonly #config: Config;
   readonly #bus: Bus;
-  readonly #registry: TopicRegistry;
+  readonly #history: History;
   readonly #metrics: HubMetrics;
   #publishesInFlight = 0;
 
   constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
     this.#config = config;
     this.#bus = bus;
-    this.#registry = registry;
+    this.#history = new History(config, bus, registry, metrics);
     this.#metrics = metrics;
   }
 
@@ -64,29 +61,15 @@ export class RequestHandler {
   }
 
   async read(worker: HubEnd, request: Request<'read'>): Promise<void> {
-    try {
-      worker.send({ kind: 'items', requestId: request.requestId, ...(await this.#read(request)) });
-    } catch (error) {
-      this.#fail(worker, request.requestId, error as Error);
-    }
+    await this.#answer(worker, request.requestId, 'items', () => this.#history.page(request));
   }
 
   async readLast(worker: HubEnd, request: Request<'readLast'>): Promise<void> {
-    try {
-      const log = this.#bus.log(namespaceOf(request.topic));
-      const { epoch, lastOffset } = await log.state();
-      const publications = await log.readLast(request.topic, request.count);
-      const answer: HistoryAnswer = {
-        epoch,
-        offset: publications.at(-1)?.offset ?? lastOffset,
-        complete: true,
-        more: false,
-        items: this.#items(request.topic, publications),
-      };
-      worker.send({ kind: 'items', requestId: request.requestId, ...answer });
-    } catch (error) {
-      this.#fail(worker, request.requestId, error as Error);
-    }
+    await this.#answer(worker, request.requestId, 'items', () => this.#history.last(request.topic, request.count));
+  }
+
+  async recover(worker: HubEnd, request: Request<'recover'>): Promise<void> {
+    await this.#answer(worker, request.requestId, 'recovery', () => this.#history.recover(request));
   }
 
   async call(worker: HubEnd, request: Request<'call'>): Promise<void> {
@@ -138,42 +121,14 @@ export class RequestHandler {
     if (!namespace.keyed && key !== null) throw new ProtocolError('key_not_allowed', `${topic} is not keyed`);
   }
 
-  async #read({ topic, epoch, after, limit }: Request<'read'>): Promise<HistoryAnswer> {
-    const log = this.#bus.log(namespaceOf(topic));
-    // What this node's follower has passed is in the log before the read, so the answer covers it even when the topic has nothing there.
-    const passed = this.#registry.get(topic)?.offset ?? 0;
-    const state = await log.state();
-    if (state.epoch !== epoch) return { epoch: state.epoch, offset: state.lastOffset, complete: false, more: false, items: [] };
-    if (this.#namespace(topic).keyed) {
-      const publications = await log.snapshot(topic, after);
-      // Removal by age or size is oldest-first over the whole log: while something at or before the position is there, no key's latest item
-      // after it has been removed.
-      return this.#answer(topic, publications, {
-        epoch,
-        passed: Math.max(passed, after),
-        complete: state.firstOffset <= after + 1,
-        more: false,
-      });
+  async #answer(worker: HubEnd, requestId: number, kind: 'items', ask: () => Promise<HistoryAnswer>): Promise<void>;
+  async #answer(worker: HubEnd, requestId: number, kind: 'recovery', ask: () => Promise<RecoveryAnswer>): Promise<void>;
+  async #answer(worker: HubEnd, requestId: number, kind: 'items' | 'recovery', ask: () => Promise<object>): Promise<void> {
+    try {
+      worker.send({ kind, requestId, ...(await ask()) } as ToWorker);
+    } catch (error) {
+      this.#fail(worker, requestId, error as Error);
     }
-    const { publications, anchored, more } = await log.read(topic, { after, limit: Math.min(limit, READ_ITEMS_MAX) });
-    return this.#answer(topic, publications, { epoch, passed: Math.max(passed, after), complete: anchored, more });
-  }
-
-  #answer(
-    topic: Topic,
-    publications: readonly Parameters<typeof toLinkItem>[0][],
-    { epoch, passed, complete, more }: { epoch: string; passed: number; complete: boolean; more: boolean },
-  ): HistoryAnswer {
-    const last = publications.at(-1)?.offset ?? 0;
-    return { epoch, offset: more ? last : Math.max(last, passed), complete, more, items: this.#items(topic, publications) };
-  }
-
-  #items(topic: Topic, publications: readonly Parameters<typeof toLinkItem>[0][]): LinkItem[] {
-    const namespace = this.#namespace(topic);
-    return publications.flatMap((publication) => {
-      const result = toLinkItem(publication, namespace);
-      return result.kind === 'item' ? [result.item] : [];
-    });
   }
 
   #namespace(topic: Topic): NamespaceOptions {
@@ -191,6 +146,8 @@ function codeOf(error: Error): ErrorCode {
   switch (error.code) {
     case 'publish_timeout':
       return 'outcome_unknown';
+    case 'bus_busy':
+      return 'busy';
     case 'no_responders':
       return 'no_responders';
     case 'call_timeout':

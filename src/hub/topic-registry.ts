@@ -1,21 +1,14 @@
-import type { Bus, Listener, Log, Publication } from '../bus/bus.ts';
-import { BusError } from '../bus/bus.ts';
+import { type Bus, BusError, type Listener, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { LinkItem, TopicState } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { CacheBudget } from './cache-budget.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
-import { LogFollower } from './log-follower.ts';
-
-/** A durable namespace's log and who follows it, while there are open topics in it. */
-interface NamespaceFeed {
-  readonly follower: LogFollower;
-  topics: number;
-}
+import { NamespaceFeed } from './namespace-feed.ts';
 
 /**
  * Which topics this node is interested in, and what feeds them: one follower for a durable namespace, one listener for an ephemeral topic.
@@ -30,6 +23,7 @@ export class TopicRegistry {
   readonly #listeners = new Map<Topic, Listener>();
   readonly #feeds = new Map<string, NamespaceFeed>();
   readonly #lingers = new Map<Topic, NodeJS.Timeout>();
+  readonly #caches: CacheBudget;
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -37,6 +31,8 @@ export class TopicRegistry {
     this.#bus = bus;
     this.#logger = logger;
     this.#metrics = metrics;
+    const { cacheItemsPerTopicMax, cacheBytesPerTopicMax, cacheBytesMax } = config.hub;
+    this.#caches = new CacheBudget({ itemsMax: cacheItemsPerTopicMax, bytesMax: cacheBytesPerTopicMax }, cacheBytesMax);
   }
 
   get size(): number {
@@ -45,7 +41,12 @@ export class TopicRegistry {
 
   /** What follows the durable namespaces, for metrics. */
   *followers(): Iterable<FollowerView> {
-    for (const [namespace, { follower }] of this.#feeds) yield { namespace, lag: () => follower.lag() };
+    for (const feed of this.#feeds.values()) yield { namespace: feed.name, lag: () => feed.lag() };
+  }
+
+  /** What feeds the topic's namespace, while any topic of it is open. */
+  feedOf(topic: Topic): NamespaceFeed | undefined {
+    return this.#feeds.get(namespaceOf(topic));
   }
 
   get(topic: Topic): HubTopic | undefined {
@@ -69,12 +70,19 @@ export class TopicRegistry {
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node holds as many topics as it may' });
       return;
     }
-    const namespace = this.#namespace(name);
-    const topic = new HubTopic(name, this.#nextNumber++, namespace.durable, this.#config.limits.keysPerTopicMax);
+    const { durable, keyed } = this.#namespace(name);
+    const topic = new HubTopic({
+      topic: name,
+      number: this.#nextNumber++,
+      durable,
+      keyed,
+      keysMax: this.#config.limits.keysPerTopicMax,
+      cache: durable && !keyed ? this.#caches.create(0) : undefined,
+    });
     topic.addWorker(worker);
     this.#topics.set(name, topic);
     this.#metrics.topics.set(this.#topics.size);
-    if (namespace.durable) void this.#openDurable(topic);
+    if (durable) void this.#openDurable(topic);
     else this.#openEphemeral(topic);
   }
 
@@ -97,7 +105,7 @@ export class TopicRegistry {
   async stop(): Promise<void> {
     for (const timer of this.#lingers.values()) clearTimeout(timer);
     for (const listener of this.#listeners.values()) listener.stop();
-    await Promise.all([...this.#feeds.values()].map((feed) => feed.follower.stop()));
+    await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
     this.#topics.clear();
   }
 
@@ -111,16 +119,12 @@ export class TopicRegistry {
       topic.topic,
       this.#bus.listen(topic.topic, (publication) => this.#publish(topic, publication)),
     );
-    topic.open({ epoch: '', offset: 0, items: [] });
+    topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
   }
 
   async #openDurable(topic: HubTopic): Promise<void> {
-    const feed = this.#feed(topic.topic);
-    feed.topics++;
     try {
-      await feed.follower.start();
-      const state = await this.#readState(topic);
-      if (this.#topics.get(topic.topic) === topic) topic.open(state);
+      await this.#feed(namespaceOf(topic.topic)).open(topic);
     } catch (error) {
       this.#giveUp(topic, error as Error);
     }
@@ -128,66 +132,28 @@ export class TopicRegistry {
 
   #giveUp(topic: HubTopic, error: Error): void {
     this.#logger.warn({ topic: topic.topic, err: error }, 'topic could not be opened');
-    const code: ErrorCode = error instanceof BusError ? 'unavailable' : 'internal';
+    const code = openErrorOf(error);
     topic.fail({ kind: 'openFailed', topic: topic.topic, code, message: 'the topic could not be opened; try again' });
     this.#close(topic);
   }
 
-  async #readState(topic: HubTopic): Promise<TopicState> {
-    for (;;) {
-      const state = await this.#readStateOnce(topic.topic);
-      if (!topic.takeOverflow()) return state;
-      this.#logger.warn({ topic: topic.topic }, 'more publications came than may wait while a topic is opened; reading its state again');
-    }
-  }
-
-  async #readStateOnce(topic: Topic): Promise<TopicState> {
-    const log = this.#bus.log(namespaceOf(topic));
-    // The end of the log is read first: a topic that has nothing stands where the log stood before anybody could have missed a publication of it.
-    const { epoch, lastOffset } = await log.state();
-    const publications = await log.snapshot(topic);
-    const items: LinkItem[] = [];
-    for (const publication of publications.slice(-this.#config.limits.keysPerTopicMax)) {
-      const item = toLinkItem(publication, this.#namespace(topic));
-      if (item.kind === 'item') items.push(item.item);
-    }
-    return { epoch, offset: publications.at(-1)?.offset ?? lastOffset, items };
-  }
-
-  #feed(topic: Topic): NamespaceFeed {
-    const namespace = namespaceOf(topic);
+  #feed(namespace: string): NamespaceFeed {
     const known = this.#feeds.get(namespace);
     if (known !== undefined) return known;
-    const log: Log = this.#bus.log(namespace);
     const counter = this.#metrics.publicationsIn.labels({ topic_namespace: namespace });
-    const follower = new LogFollower(log, this.#logger, {
-      onPublication: (publication) => {
+    const feed = new NamespaceFeed({
+      name: namespace,
+      log: this.#bus.log(namespace),
+      config: this.#config,
+      logger: this.#logger,
+      onPublication: (publication, open) => {
         counter.inc();
-        const open = this.#topics.get(publication.topic);
         if (open !== undefined) this.#publish(open, publication);
       },
-      onBroken: () => {
-        for (const open of this.#durableTopics(namespace)) open.reopen();
-      },
-      onRestarted: (reason) => void this.#resyncAll(namespace, reason),
+      onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
     });
-    const feed = { follower, topics: 0 };
     this.#feeds.set(namespace, feed);
     return feed;
-  }
-
-  async #resyncAll(namespace: string, reason: string): Promise<void> {
-    for (const topic of this.#durableTopics(namespace)) {
-      try {
-        topic.open(await this.#readState(topic), reason);
-      } catch (error) {
-        this.#giveUp(topic, error as Error);
-      }
-    }
-  }
-
-  #durableTopics(namespace: string): HubTopic[] {
-    return [...this.#topics.values()].filter((topic) => topic.durable && namespaceOf(topic.topic) === namespace);
   }
 
   #publish(topic: HubTopic, publication: Publication): void {
@@ -199,6 +165,7 @@ export class TopicRegistry {
       return;
     }
     topic.publish(result.item);
+    this.#caches.keep();
   }
 
   #close(topic: HubTopic): void {
@@ -209,11 +176,17 @@ export class TopicRegistry {
     this.#metrics.topics.set(this.#topics.size);
     this.#listeners.get(name)?.stop();
     this.#listeners.delete(name);
-    if (!topic.durable) return;
-    const namespace = namespaceOf(name);
-    const feed = this.#feeds.get(namespace);
-    if (feed === undefined || --feed.topics > 0) return;
-    this.#feeds.delete(namespace);
-    void feed.follower.stop();
+    if (topic.cache !== undefined) this.#caches.remove(topic.cache);
+    const feed = this.#feeds.get(namespaceOf(name));
+    if (feed === undefined) return;
+    feed.close(topic);
+    if (feed.topicCount > 0) return;
+    this.#feeds.delete(feed.name);
+    void feed.stop();
   }
+}
+
+function openErrorOf(error: Error): ErrorCode {
+  if (!(error instanceof BusError)) return 'internal';
+  return error.code === 'bus_busy' ? 'busy' : 'unavailable';
 }

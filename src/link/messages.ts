@@ -33,6 +33,8 @@ export interface TopicState {
   readonly epoch: string;
   /** The topic's offset as of this message: the next publication's `prev`. 0 for ephemeral topics. */
   readonly offset: number;
+  /** `items` has the latest item of every key that changed after this offset. Of a topic without keys: its `offset`. */
+  readonly completeFrom: number;
   /** Latest item per key (of the topic itself where it is not keyed), oldest first. */
   readonly items: readonly LinkItem[];
 }
@@ -53,6 +55,7 @@ export type ToWorker =
   | PublicationMessage
   | { readonly kind: 'published'; readonly requestId: number; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
+  | ({ readonly kind: 'recovery'; readonly requestId: number } & RecoveryAnswer)
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
@@ -85,6 +88,8 @@ export type ToHub =
       readonly limit: number;
     }
   | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number }
+  /** Everything after a position, for whoever comes back with one; the topic must be open. */
+  | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly epoch: string; readonly after: number }
   | {
       readonly kind: 'call';
       readonly requestId: number;
@@ -150,6 +155,15 @@ export interface HistoryAnswer {
   /** Nothing between the position asked for and `offset` is missing from `items` (latest per key only, for keyed topics). */
   readonly complete: boolean;
   readonly more: boolean;
+  readonly items: readonly LinkItem[];
+}
+
+/** What a topic was lately, for all who come back to it. */
+export interface RecoveryAnswer {
+  readonly epoch: string;
+  /** Everything after this offset, up to `offset`, is in `items`; undefined: of another life. */
+  readonly completeFrom: number | undefined;
+  readonly offset: number;
   readonly items: readonly LinkItem[];
 }
 

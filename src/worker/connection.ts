@@ -23,7 +23,7 @@ export interface Member {
 export interface Lagging {
   readonly kind: 'lagging';
   readonly feed: TopicFeed;
-  readonly options: MembershipOptions;
+  options: MembershipOptions;
   /** What it has; in the ring of this life of the feed. */
   position: Position;
   life: number;
@@ -74,6 +74,7 @@ export class Connection {
   /** Answers that wait for a lagging socket: uWS would drop them. Bounded by `sendBufferLimitBytes`. */
   #held: Uint8Array[] | undefined;
   #heldBytes = 0;
+  #roomWaiters: (() => void)[] = [];
   #socket: Socket<SocketData> | undefined;
 
   constructor(id: string, codec: Codec, sendLimits: SendLimits) {
@@ -93,6 +94,18 @@ export class Connection {
 
   closed(): void {
     this.#socket = undefined;
+    for (const resume of this.#roomWaiters.splice(0)) resume();
+  }
+
+  /** Would something large be taken now, and before whatever native publish sends after it? */
+  get hasRoom(): boolean {
+    return this.#held === undefined && (this.#socket?.getBufferedAmount() ?? 0) <= this.#sendLimits.lagThresholdBytes / 2;
+  }
+
+  /** Resolves when there is room, or the connection has closed. At most as many wait as the connection has subscriptions. */
+  whenRoom(): Promise<void> {
+    if (this.hasRoom) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 
   send(message: ServerMessage): void {
@@ -116,11 +129,11 @@ export class Connection {
 
   /** The socket has room again. */
   sendHeld(): void {
-    const held = this.#held;
-    if (held === undefined) return;
+    const held = this.#held ?? [];
     this.#held = undefined;
     this.#heldBytes = 0;
     for (const bytes of held) this.sendEncoded(bytes);
+    if (this.hasRoom) for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
   sendError(id: number | undefined, code: ErrorCode, message: string, retryAfterMs?: number): void {

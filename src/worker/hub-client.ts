@@ -2,10 +2,10 @@ import type { WorkerEnd } from '../link/link.ts';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'call' }>;
+type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'result'> = Extract<ToWorker, { kind: K }>;
-type AnyAnswer = Answer<'published'> | Answer<'items'> | Answer<'result'>;
+type Answer<K extends 'published' | 'items' | 'recovery' | 'result'> = Extract<ToWorker, { kind: K }>;
+type AnyAnswer = Answer<'published'> | Answer<'items'> | Answer<'recovery'> | Answer<'result'>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -36,6 +36,10 @@ export class HubClient {
 
   readLast(question: Question<'readLast'>): Promise<Answer<'items'>> {
     return this.#ask({ kind: 'readLast', ...question });
+  }
+
+  recover(question: Question<'recover'>): Promise<Answer<'recovery'>> {
+    return this.#ask({ kind: 'recover', ...question });
   }
 
   call(question: Question<'call'>): Promise<Answer<'result'>> {

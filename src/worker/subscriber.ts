@@ -1,19 +1,20 @@
 import type { Config } from '../config/schema.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
-import { FanoutItem } from '../fanout/item.ts';
+import type { FanoutItem } from '../fanout/item.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
+import { cursorOf, type Past, recover } from '../fanout/recovery.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { HistoryAnswer } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
-import type { Connection, Member, Subscription } from './connection.ts';
-import type { HubClient } from './hub-client.ts';
+import type { Connection, Lagging, Member, Subscription } from './connection.ts';
 import { permits } from './identity.ts';
 import type { Laggards } from './laggards.ts';
 import type { MembershipOptions, Memberships } from './memberships.ts';
+import type { PastReader } from './past-reader.ts';
 import type { TopicTable } from './topic-table.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
 
 type Subscribe = ClientMessage<'subscribe'>;
 
@@ -21,17 +22,17 @@ type Subscribe = ClientMessage<'subscribe'>;
 interface Start {
   readonly recovered: boolean;
   readonly items: readonly FanoutItem[];
+  /** What the client had: it may have been past all that the topic has. */
+  readonly position?: number;
 }
-
-/** Publications that one `subscribe` brings back at most; more is a snapshot instead. */
-const RECOVERY_ITEMS_MAX = 10_000;
 
 export interface SubscriberOptions {
   readonly config: Config;
   readonly topics: TopicTable;
   readonly memberships: Memberships;
   readonly laggards: Laggards;
-  readonly hub: HubClient;
+  readonly pasts: PastReader;
+  readonly metrics: WorkerMetrics;
 }
 
 /** Takes connections into topics and out of them. */
@@ -40,14 +41,16 @@ export class Subscriber {
   readonly #topics: TopicTable;
   readonly #memberships: Memberships;
   readonly #laggards: Laggards;
-  readonly #hub: HubClient;
+  readonly #pasts: PastReader;
+  readonly #metrics: WorkerMetrics;
 
-  constructor({ config, topics, memberships, laggards, hub }: SubscriberOptions) {
+  constructor({ config, topics, memberships, laggards, pasts, metrics }: SubscriberOptions) {
     this.#config = config;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#laggards = laggards;
-    this.#hub = hub;
+    this.#pasts = pasts;
+    this.#metrics = metrics;
   }
 
   /**
@@ -59,6 +62,9 @@ export class Subscriber {
     this.#assertMay(connection, topic);
     const current = connection.subscriptions.get(topic);
     if (current?.kind === 'member' && message.since === undefined) return this.#change(connection, current, message);
+    if (current?.kind === 'lagging' && message.since === undefined && message.snapshot !== true) {
+      return this.#changeLagging(connection, current, message);
+    }
     this.#removeMember(connection, topic);
     if (current === undefined && connection.subscriptions.size >= this.#config.limits.topicsPerConnectionMax) {
       throw new ProtocolError('too_many_topics', `${this.#config.limits.topicsPerConnectionMax} topics a connection`);
@@ -69,8 +75,13 @@ export class Subscriber {
     let feed: TopicFeed | undefined;
     try {
       feed = await this.#topics.hold(topic);
-      const missed = await this.#missed(feed, message);
-      if (stillWanted()) this.#join(connection, feed, message, missed);
+      let past = await this.#past(feed, message);
+      // One large answer after the other: what does not fit the socket would be held, and the stream behind it is not.
+      while (stillWanted() && !connection.hasRoom) {
+        await connection.whenRoom();
+        past = await this.#past(feed, message);
+      }
+      if (stillWanted()) this.#join(connection, feed, message, past);
       else throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
     } catch (error) {
       if (stillWanted()) connection.subscriptions.delete(topic);
@@ -118,20 +129,16 @@ export class Subscriber {
     return this.#topics.namespace(topic)?.public === true || permits(connection.identity.subscribe, topic);
   }
 
-  /**
-   * What the log says about the time since the client's position, when the worker's own ring does not reach back so far.
-   * Read before the client joins, so that what comes meanwhile is in the ring when it does.
-   */
-  async #missed(feed: TopicFeed, { since }: Subscribe): Promise<HistoryAnswer | undefined> {
-    if (since === undefined || !feed.namespace.durable || since.epoch !== feed.epoch) return undefined;
-    if (feed.ring.sequenceAfter(since.offset) !== undefined || since.offset > feed.ring.headOffset) return undefined;
-    return await this.#hub.read({ topic: feed.topic, epoch: since.epoch, after: since.offset, limit: RECOVERY_ITEMS_MAX });
+  async #past(feed: TopicFeed, { since }: Subscribe): Promise<Past | undefined> {
+    return since === undefined ? undefined : this.#pasts.read(feed, since);
   }
 
-  #join(connection: Connection, feed: TopicFeed, message: Subscribe, missed: HistoryAnswer | undefined): void {
-    const minCursor = message.since === undefined ? 0 : (feed.ring.sequenceAfter(message.since.offset) ?? 0);
+  #join(connection: Connection, feed: TopicFeed, message: Subscribe, past: Past | undefined): void {
+    const minCursor = message.since === undefined ? 0 : cursorOf(feed, message.since);
     const member = this.#memberships.enter(connection, feed, membershipOptions(connection, message), minCursor);
-    this.#reply(connection, message, member, start(feed, member.shard, message, missed));
+    const start = startOf(feed, member.shard, message, past);
+    if (message.since !== undefined) this.#metrics.recovery(start.recovered ? (past === undefined ? 'worker' : 'hub') : 'none');
+    this.#reply(connection, message, member, start);
   }
 
   /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
@@ -139,17 +146,38 @@ export class Subscriber {
     const { feed, shard: left } = current;
     this.#memberships.change(connection, current, membershipOptions(connection, message), (member) => {
       const { shard } = member;
-      const items = message.snapshot === true ? feed.snapshotFor(shard) : feed.ring.slice(left.cursor, shard.cursor);
-      this.#reply(connection, message, member, { recovered: message.snapshot !== true, items });
+      // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
+      const recovered = message.snapshot !== true && left.cursor >= feed.ring.first;
+      const items = recovered ? feed.ring.slice(left.cursor, shard.cursor) : feed.snapshotFor(shard);
+      this.#reply(connection, message, member, { recovered, items });
     });
     // The reply may have closed the connection.
     this.#topics.releaseIfUnused(feed);
   }
 
-  #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items }: Start): void {
+  /** The same while the connection lags: it goes on from what it has when it is caught up. */
+  #changeLagging(connection: Connection, current: Lagging, message: Subscribe): void {
+    const options = membershipOptions(connection, message);
+    this.#laggards.change(current, options);
+    const { topic, epoch } = current.feed;
+    const { rateHz } = options.variant;
+    const { offset } = current.position;
+    const reply = { type: 'subscribed', id: message.id, topic, epoch, offset, recovered: true, ...(rateHz !== undefined && { rateHz }) };
+    connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, []));
+  }
+
+  #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items, position = 0 }: Start): void {
     const { topic, epoch } = member.feed;
     const { rateHz } = member.options.variant;
-    const reply = { type: 'subscribed', id, topic, epoch, offset: member.shard.offset, recovered, ...(rateHz !== undefined && { rateHz }) };
+    const reply = {
+      type: 'subscribed',
+      id,
+      topic,
+      epoch,
+      offset: Math.max(member.shard.offset, position),
+      recovered,
+      ...(rateHz !== undefined && { rateHz }),
+    };
     connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
     this.#memberships.listen(connection, member);
   }
@@ -169,24 +197,9 @@ function membershipOptions({ codec, deflate }: Connection, { maxRateHz, echo }: 
   return { variant: { encoding, deflate: deflate && encoding === 'msgpack', rateHz }, echo: echo !== false };
 }
 
-function start(feed: TopicFeed, shard: Shard, { since, snapshot }: Subscribe, missed: HistoryAnswer | undefined): Start {
+function startOf(feed: TopicFeed, shard: Shard, { since, snapshot }: Subscribe, past: Past | undefined): Start {
   if (since === undefined) return { recovered: false, items: snapshot === true ? feed.snapshotFor(shard) : [] };
-  const items = recover(feed, shard, since, missed);
+  const items = recover(feed, shard, since, past);
   // Never a part: what cannot be recovered whole starts from the state.
-  return items === undefined ? { recovered: false, items: feed.snapshotFor(shard) } : { recovered: true, items };
-}
-
-/** Everything after `since` up to the shard's cursor, or undefined when that cannot be proven. */
-function recover(
-  feed: TopicFeed,
-  shard: Shard,
-  since: NonNullable<Subscribe['since']>,
-  missed: HistoryAnswer | undefined,
-): FanoutItem[] | undefined {
-  if (!feed.namespace.durable || since.epoch !== feed.epoch) return undefined;
-  if (missed === undefined) return feed.missedBetween(since.offset, shard);
-  if (!missed.complete || missed.more || missed.epoch !== feed.epoch) return undefined;
-  const fromLog = missed.items.filter((item) => item.offset <= shard.offset).map((item) => new FanoutItem(item, 0));
-  const fromRing = missed.offset >= shard.offset ? [] : feed.missedBetween(missed.offset, shard);
-  return fromRing === undefined ? undefined : [...fromLog, ...fromRing];
+  return items === undefined ? { recovered: false, items: feed.snapshotFor(shard) } : { recovered: true, items, position: since.offset };
 }

@@ -92,6 +92,12 @@ export class WorkerMetrics {
     help: 'Publications that lagging connections were not given: conflated or skipped.',
     registers: this.#registers,
   });
+  readonly #recoveries = new Counter({
+    name: 'stentor_recoveries_total',
+    help: 'Subscribes with a position, by who had what was missed: worker, hub (or the log behind it), or none (the client got the state instead).',
+    labelNames: ['from'],
+    registers: this.#registers,
+  });
   readonly batchItems = new Histogram({
     name: 'stentor_batch_items',
     help: 'Publications in what one shard is given at once.',
@@ -130,6 +136,10 @@ export class WorkerMetrics {
 
   bytesIn(bytes: number): void {
     this.#bytesIn.inc(bytes);
+  }
+
+  recovery(from: 'worker' | 'hub' | 'none'): void {
+    this.#recoveries.inc({ from });
   }
 
   error(code: ErrorCode): void {

@@ -17,6 +17,7 @@ import { HubClient } from './hub-client.ts';
 import { Laggards } from './laggards.ts';
 import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
+import { PastReader } from './past-reader.ts';
 import { describeLagging, describeTopics } from './report.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
@@ -45,6 +46,7 @@ export class Worker {
   readonly #hub: HubClient;
   readonly #memberships = new Memberships();
   readonly #laggards: Laggards;
+  readonly #pasts: PastReader;
   readonly #subscriber: Subscriber;
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
@@ -81,8 +83,15 @@ export class Worker {
       tick: () => this.#pump.tick,
       onBug,
     });
-    const { topics, hub } = { topics: this.#topics, hub: this.#hub };
-    this.#subscriber = new Subscriber({ config, topics, memberships: this.#memberships, laggards: this.#laggards, hub });
+    this.#pasts = new PastReader(this.#hub, this.#topics, config.limits.recoveryCacheBytesMax);
+    this.#subscriber = new Subscriber({
+      config,
+      topics: this.#topics,
+      memberships: this.#memberships,
+      laggards: this.#laggards,
+      pasts: this.#pasts,
+      metrics: this.#metrics,
+    });
     this.#dispatcher = new Dispatcher({
       config,
       nodeId,
@@ -210,6 +219,7 @@ export class Worker {
         return this.#resync(message);
       case 'published':
       case 'items':
+      case 'recovery':
       case 'result':
       case 'failed':
         return this.#hub.answered(message);
@@ -228,7 +238,8 @@ export class Worker {
 
   #resync(message: Extract<ToWorker, { kind: 'resync' }>): void {
     const feed = this.#topics.get(message.topic);
-    if (feed === undefined) return this.#topics.opened({ ...message, kind: 'opened' });
+    // Given up meanwhile: whoever wants it next is told anew what it is.
+    if (feed === undefined) return;
     feed.reset(message);
     this.#publisher.resync(feed, message.reason);
   }
@@ -277,6 +288,7 @@ export class Worker {
   #everySecond(): void {
     const nowMs = Date.now();
     this.#laggards.check(nowMs);
+    this.#pasts.forgetOld(nowMs);
     this.#memberships.merge(this.#topics.feeds());
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.greeted) connection.end('unauthorized');

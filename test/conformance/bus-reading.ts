@@ -55,10 +55,33 @@ export function describeReading(stage: BusStage): void {
       expect(await stage.bus.log(stage.plain).read(topicOf(stage.plain, 'a'), { after: 0, limit: 10 })).toEqual({
         publications: [],
         anchored: true,
+        provenAfter: 0,
         more: false,
       });
       expect(await stage.bus.log(stage.plain).readLast(topicOf(stage.plain, 'a'), 10)).toEqual([]);
       expect(await stage.bus.log(stage.plain).snapshot(topicOf(stage.plain, 'a'))).toEqual([]);
+    });
+
+    it('reads so many bytes, one publication in any case, and the newest so many', async () => {
+      await stage.start();
+      const to = topicOf(stage.plain, 'a');
+      for (let i = 0; i < 6; i++) await stage.publish(to, `${i}`.repeat(100));
+      const log = stage.bus.log(stage.plain);
+      const read = await log.read(to, { after: 0, limit: 100, bytesMax: 350 });
+      expect(read.publications.map((publication) => textOf(publication)[0])).toEqual(['0', '1', '2']);
+      expect(read.more).toBe(true);
+      expect(await log.read(to, { after: 0, limit: 100, bytesMax: 10 })).toMatchObject({ publications: [{ offset: 1 }], more: true });
+      expect((await log.readLast(to, 100, 350)).map((publication) => textOf(publication)[0])).toEqual(['3', '4', '5']);
+      expect((await log.readLast(to, 100, 10)).map((publication) => textOf(publication)[0])).toEqual(['5']);
+    });
+
+    it('proves a range from its first publication where its start has been removed', async () => {
+      await stage.start({ maxCount: 5 });
+      const to = topicOf(stage.plain, 'a');
+      await stage.publish(topicOf(stage.plain, 'other'), 'stays for ever');
+      const offsets = await stage.publishMany(to, 20);
+      const { anchored, provenAfter } = await stage.bus.log(stage.plain).read(to, { after: offsets[3]!, limit: 100 });
+      expect({ anchored, provenAfter }).toEqual({ anchored: false, provenAfter: offsets[15] });
     });
 
     it('says that a range is anchored only while nothing after its start has been removed', async () => {

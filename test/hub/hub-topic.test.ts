@@ -35,13 +35,13 @@ function item(offset: number, key: string | null = null): LinkItem {
 }
 
 function topicOf({ durable = true, keysMax = 100 } = {}) {
-  const topic = new HubTopic(TOPIC, 7, durable, keysMax);
+  const topic = new HubTopic({ topic: TOPIC, number: 7, durable, keyed: true, keysMax, cache: undefined });
   const worker = new Worker();
   topic.addWorker(worker);
   return { topic, worker };
 }
 
-const state = (offset: number, items: LinkItem[] = [], epoch = 'e1') => ({ epoch, offset, items });
+const state = (offset: number, items: LinkItem[] = [], epoch = 'e1') => ({ epoch, offset, completeFrom: 0, items });
 
 describe('HubTopic, opening', () => {
   it('says nothing before it has its state', () => {
@@ -123,10 +123,13 @@ describe('HubTopic, open', () => {
     const { topic } = topicOf({ keysMax: 3 });
     topic.open(state(3, [item(1, 'a'), item(2, 'b'), item(3, 'c')]));
     topic.publish(item(4, 'a'));
+    expect(topic.changedAfter(1)).toEqual([item(2, 'b'), item(3, 'c'), item(4, 'a')]);
     topic.publish(item(5, 'd'));
     const late = new Worker();
     topic.addWorker(late);
-    expect(late.sent[0]).toMatchObject({ items: [item(3, 'c'), item(4, 'a'), item(5, 'd')] });
+    expect(late.sent[0]).toMatchObject({ completeFrom: 2, items: [item(3, 'c'), item(4, 'a'), item(5, 'd')] });
+    expect(topic.changedAfter(1)).toBeUndefined();
+    expect(topic.changedAfter(2)).toEqual([item(3, 'c'), item(4, 'a'), item(5, 'd')]);
   });
 
   it('sends one message object to all workers, so that it is encoded once', () => {
@@ -149,7 +152,7 @@ describe('HubTopic, open', () => {
 
   it('has no places and keeps no state when it is ephemeral', () => {
     const { topic, worker } = topicOf({ durable: false });
-    topic.open({ epoch: '', offset: 0, items: [] });
+    topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
     topic.publish(item(0, 'a'));
     topic.publish(item(0, 'a'));
     expect(worker.chain).toEqual([
@@ -167,7 +170,7 @@ describe('HubTopic, when its log is not what it was', () => {
     const { topic, worker } = topicOf();
     topic.open(state(100));
     topic.publish(item(101));
-    topic.reopen();
+    topic.hold();
     expect(topic.isOpen).toBe(false);
     topic.publish(item(6));
     topic.publish(item(8));
@@ -182,9 +185,28 @@ describe('HubTopic, when its log is not what it was', () => {
   it('lets go of what it held from the old log, also while it was being opened', () => {
     const { topic, worker } = topicOf();
     topic.publish(item(500));
-    topic.reopen();
+    topic.hold();
     topic.publish(item(3));
     topic.open(state(2, [item(2)], 'e2'), 'the history is not what it was');
     expect(worker.chain).toEqual([[2, 3]]);
+  });
+
+  it('tells a worker that had not been told before what it is, and not to resync', () => {
+    const { topic, worker } = topicOf();
+    topic.open(state(1));
+    topic.hold();
+    const late = new Worker();
+    topic.addWorker(late);
+    topic.open(state(2, [], 'e2'), 'the history is not what it was');
+    expect(worker.kinds).toEqual(['opened', 'resync']);
+    expect(late.kinds).toEqual(['opened']);
+  });
+
+  it('knows an answer that was asked for before', () => {
+    const { topic } = topicOf();
+    const [first, second] = [topic.hold(), topic.hold()];
+    expect([topic.isHolding(first), topic.isHolding(second)]).toEqual([false, true]);
+    topic.open(state(1));
+    expect(topic.isHolding(second)).toBe(false);
   });
 });

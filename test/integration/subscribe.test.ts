@@ -203,7 +203,7 @@ describe('since', () => {
   });
 
   it('from before what the log still has starts from the state, never with a part', async () => {
-    const node = await start({ 'limits.ringItemsMax': 16 });
+    const node = await start({ 'limits.ringItemsMax': 16, 'hub.cacheItemsPerTopicMax': 0 });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('brief.a');
     await publishMany(node, 'brief.a', 1, 100);

@@ -327,7 +327,7 @@ export class World implements FanoutSink {
     const items = [...topic.base].map(([key, value], index) =>
       source(topic.durable ? offset - keys.length + index + 1 : 0, { key, value }),
     );
-    topicFeed.reset({ epoch: topic.durable ? `e${topic.life + 1}` : '', offset, items });
+    topicFeed.reset({ epoch: topic.durable ? `e${topic.life + 1}` : '', offset, completeFrom: offset, items });
     topic.log = [];
     topic.baseOffset = offset;
     for (const member of this.members) if (member.topic === topic) this.#resync(member);

@@ -37,6 +37,6 @@ export function feed(more: Partial<Omit<TopicFeedOptions, 'topic'>> & { readonly
       ringBudget: new RingBudget(1_000_000_000),
       ...rest,
     },
-    { epoch: EPOCH, offset: 0, items: [] },
+    { epoch: EPOCH, offset: 0, completeFrom: 0, items: [] },
   );
 }

@@ -1,5 +1,6 @@
 import type { Topic } from '../../protocol/topic.ts';
 import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../bus.ts';
+import { newestWithin } from '../newest-within.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
@@ -49,8 +50,8 @@ export class MemoryLog implements Log {
     return this.#store().read(topic, range);
   }
 
-  async readLast(topic: Topic, count: number): Promise<readonly Publication[]> {
-    return this.#store().readLast(topic, count);
+  async readLast(topic: Topic, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
+    return newestWithin(this.#store().readLast(topic, count), bytesMax);
   }
 
   async snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {

@@ -78,16 +78,21 @@ export class NamespaceStore {
     return this.#topics.get(topic)?.lastOffset ?? 0;
   }
 
-  read(topic: Topic, { after, upTo = this.#lastOffset, limit }: ReadRange): ReadResult {
+  read(topic: Topic, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
     const index = this.#topics.get(topic);
     const publications: Publication[] = [];
     const anchored = (index?.removedUpTo ?? this.#removedUpTo) <= after;
+    let more = false;
+    let bytes = 0;
     for (const { offset, publication } of index?.after(after) ?? []) {
       if (offset > upTo) break;
-      if (publications.length === limit) return { publications, anchored, more: true };
+      bytes += publication.payload.length;
+      more = publications.length === limit || (publications.length > 0 && bytes > bytesMax);
+      if (more) break;
       publications.push(publication);
     }
-    return { publications, anchored, more: false };
+    const fromFirst = this.#options.keyed ? undefined : publications[0]?.offset;
+    return { publications, anchored, provenAfter: anchored ? after : fromFirst, more };
   }
 
   readLast(topic: Topic, count: number): Publication[] {

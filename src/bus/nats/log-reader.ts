@@ -2,6 +2,7 @@ import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import { newestWithin } from '../newest-within.ts';
 import { topicFilter } from '../subjects.ts';
 import { isAnchored } from './anchor.ts';
 import type { Connection } from './connection.ts';
@@ -43,14 +44,15 @@ export class LogReader {
   }
 
   async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
-    const { after, upTo = Number.POSITIVE_INFINITY, limit } = range;
+    const { after, upTo = Number.POSITIVE_INFINITY, limit, bytesMax = Number.POSITIVE_INFINITY } = range;
     const { keyed } = this.#options.namespace;
     const publications: Publication[] = [];
     const lastOffset = await this.lastOffset(topic);
     // The anchor is the topic's last publication, and there: nothing has come after it that could have been removed.
-    if (lastOffset === after && after > 0 && !keyed) return { publications, anchored: true, more: false };
+    if (lastOffset === after && after > 0 && !keyed) return { publications, anchored: true, provenAfter: after, more: false };
 
     let more = false;
+    let bytes = 0;
     let anchorSeen = false;
     if (lastOffset > after && upTo > after) {
       await this.#collect(topic, {
@@ -62,16 +64,24 @@ export class LogReader {
           if (offset === after) anchorSeen = true;
           if (offset <= after) return true;
           if (offset > upTo) return false;
-          more = publications.length === limit;
+          bytes += publication?.payload.length ?? 0;
+          more = publications.length === limit || (publications.length > 0 && bytes > bytesMax);
           if (!more && publication !== undefined) publications.push(publication);
           return !more;
         },
       });
     }
-    return { publications, anchored: await this.#isAnchored(topic, after, anchorSeen), more };
+    const anchored = await this.#isAnchored(topic, after, anchorSeen);
+    return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(topic, publications), more };
   }
 
-  async readLast(topic: Topic, count: number): Promise<Publication[]> {
+  /** The first publication that was read is an anchor too, for what comes after it. */
+  async #provenAfter(topic: Topic, [first]: readonly Publication[]): Promise<number | undefined> {
+    if (first === undefined || this.#options.namespace.keyed) return undefined;
+    return (await this.#isAnchored(topic, first.offset, true)) ? first.offset : undefined;
+  }
+
+  async readLast(topic: Topic, count: number, bytesMax: number): Promise<readonly Publication[]> {
     const [lastOffset, info] = await Promise.all([this.lastOffset(topic), this.#info()]);
     if (lastOffset === 0) return [];
     const { firstOffset } = rangeOf(info);
@@ -79,19 +89,27 @@ export class LogReader {
     for (let probe = nextProbe(search); probe !== undefined; probe = nextProbe(search)) {
       search = narrow(search, probe, await this.#countFrom(topic, probe));
     }
-    const publications: Publication[] = [];
+    let publications: Publication[] = [];
+    let bytes = 0;
+    const trim = () => {
+      publications = [...newestWithin(publications.slice(-count), bytesMax)];
+      bytes = publications.reduce((sum, { payload }) => sum + payload.length, 0);
+    };
     await this.#collect(topic, {
       from: search.low,
       endOffset: lastOffset,
       limit: Number.POSITIVE_INFINITY,
       take: (publication) => {
-        if (publication !== undefined) publications.push(publication);
-        // Thrown away in chunks, so that a topic that grows meanwhile costs no more than is asked for.
-        if (publications.length > 2 * count + 64) publications.splice(0, publications.length - count);
+        if (publication === undefined) return true;
+        publications.push(publication);
+        bytes += publication.payload.length;
+        // Thrown away in chunks, so that a topic that grows meanwhile, or is larger than asked for, costs little more.
+        if (publications.length > 2 * count + 64 || bytes > 2 * bytesMax + 65_536) trim();
         return true;
       },
     });
-    return publications.slice(-count);
+    trim();
+    return publications;
   }
 
   async snapshot(topic: Topic, after: number): Promise<Publication[]> {

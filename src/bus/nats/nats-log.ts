@@ -135,8 +135,8 @@ export class NatsLog implements Log {
     return this.#limited(() => this.#reader.read(topic, range));
   }
 
-  readLast(topic: Topic, count: number): Promise<readonly Publication[]> {
-    return this.#limited(() => this.#reader.readLast(topic, count));
+  readLast(topic: Topic, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
+    return this.#limited(() => this.#reader.readLast(topic, count, bytesMax));
   }
 
   snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {

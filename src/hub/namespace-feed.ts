@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log, LogState, Publication } from '../bus/bus.ts';
+import type { Config, NamespaceOptions } from '../config/schema.ts';
+import type { Logger } from '../ops/log.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { HubTopic } from './hub-topic.ts';
+import { inTurns } from './in-turns.ts';
+import { LogFollower } from './log-follower.ts';
+import { readTopicState } from './topic-state.ts';
+
+export interface NamespaceFeedOptions {
+  readonly name: string;
+  readonly log: Log;
+  readonly config: Config;
+  readonly logger: Logger;
+  /** For each of the namespace's publications, whether anybody is interested or not. */
+  readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
+  /** A topic's clients are told to resync. */
+  readonly onResync: () => void;
+}
+
+/** Topics whose state is read at once when all of them start over. */
+const RESYNCS_MAX = 8;
+/** A log that is about to be there again is waited for so long, by whoever subscribes. */
+const READY_TIMEOUT_MS = 2000;
+const RETRY_PAUSE_MS = 250;
+const RETRY_PAUSE_MAX_MS = 5000;
+/** A new leader needs a moment to know all. */
+const OPEN_ATTEMPTS_MAX = 3;
+
+/** What feeds the open topics of one durable namespace: a follower of its log, and the log itself for what was before. */
+export class NamespaceFeed {
+  readonly name: string;
+  readonly log: Log;
+  readonly #options: NamespaceFeedOptions;
+  readonly #namespace: NamespaceOptions;
+  readonly #follower: LogFollower;
+  readonly #topics = new Map<Topic, HubTopic>();
+
+  constructor(options: NamespaceFeedOptions) {
+    const { name, log, config, logger, onPublication } = options;
+    this.#options = options;
+    this.name = name;
+    this.log = log;
+    this.#namespace = config.namespaces[name] as NamespaceOptions;
+    this.#follower = new LogFollower(
+      {
+        log,
+        logger,
+        watchdogIntervalMs: config.hub.watchdogIntervalMs,
+        readyTimeoutMs: Math.min(READY_TIMEOUT_MS, config.nats.requestTimeoutMs),
+      },
+      {
+        onPublication: (publication) => onPublication(publication, this.#topics.get(publication.topic)),
+        onBroken: () => {
+          for (const topic of this.#topics.values()) topic.hold();
+        },
+        onRestarted: (reason) => void this.#resyncAll(reason),
+      },
+    );
+  }
+
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
+  /** The life of the log that is followed. */
+  get epoch(): string {
+    return this.#follower.epoch;
+  }
+
+  get position(): number {
+    return this.#follower.position;
+  }
+
+  lag(): Promise<number | undefined> {
+    return this.#follower.lag();
+  }
+
+  /** Resolves when the log can be followed and read, and is sure to be the one that {@link epoch} names. @throws BusError */
+  ready(): Promise<void> {
+    return this.#follower.ready();
+  }
+
+  /** The log as it is now. @throws BusError */
+  end(): Promise<LogState> {
+    return this.#follower.end();
+  }
+
+  reach(offset: number, timeoutMs: number): Promise<boolean> {
+    return this.#follower.reach(offset, timeoutMs);
+  }
+
+  /** Opens a topic that nobody has yet. @throws BusError */
+  async open(topic: HubTopic): Promise<void> {
+    this.#topics.set(topic.topic, topic);
+    const life = topic.hold();
+    for (let attempt = 1; ; attempt++) {
+      await this.ready();
+      try {
+        return await this.#openWith(topic, life);
+      } catch (error) {
+        // When the log broke meanwhile, all topics start over.
+        if (!topic.isHolding(life)) return;
+        if (attempt === OPEN_ATTEMPTS_MAX) throw error;
+        await sleep(RETRY_PAUSE_MS);
+      }
+    }
+  }
+
+  close(topic: HubTopic): void {
+    if (this.#topics.get(topic.topic) === topic) this.#topics.delete(topic.topic);
+  }
+
+  async stop(): Promise<void> {
+    this.#topics.clear();
+    await this.#follower.stop();
+  }
+
+  async #openWith(topic: HubTopic, life: number, resyncReason?: string): Promise<void> {
+    for (;;) {
+      const sources = {
+        log: this.log,
+        follower: this.#follower,
+        namespace: this.#namespace,
+        keysMax: this.#options.config.limits.keysPerTopicMax,
+      };
+      const state = await readTopicState(topic.topic, sources);
+      if (!topic.isHolding(life) || this.#topics.get(topic.topic) !== topic) return;
+      if (!topic.takeOverflow()) return topic.open(state, resyncReason);
+      this.#options.logger.warn(
+        { topic: topic.topic },
+        'more publications came than may wait while a topic is opened; reading its state again',
+      );
+    }
+  }
+
+  /** Clients have these topics already, so they are not given up: whoever cannot be told now is told later. */
+  async #resyncAll(reason: string): Promise<void> {
+    const holding = [...this.#topics.values()].map((topic) => ({ topic, life: topic.hold() }));
+    await inTurns(holding, RESYNCS_MAX, async ({ topic, life }) => {
+      for (let attempt = 0; topic.isHolding(life) && this.#topics.get(topic.topic) === topic; attempt++) {
+        try {
+          await this.ready();
+          await this.#openWith(topic, life, reason);
+          this.#options.onResync();
+        } catch (error) {
+          this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now, trying again');
+          await sleep(Math.min(RETRY_PAUSE_MS * 2 ** attempt, RETRY_PAUSE_MAX_MS));
+        }
+      }
+    });
+  }
+}

@@ -1,0 +1,46 @@
+import type { Topic } from '../protocol/topic.ts';
+
+interface TopicReads<A> {
+  running: { readonly after: number; readonly answer: Promise<A> } | undefined;
+  waiting: { after: number; readonly answer: Promise<A> } | undefined;
+}
+
+/**
+ * Reads of everything after a position, which many ask for at once: one read a topic is under way, from the smallest position asked for, and its
+ * answer goes to all. Who asks from further back meanwhile waits for the next one, together with all others who do.
+ */
+export class SharedReads<A> {
+  readonly #read: (topic: Topic, after: number) => Promise<A>;
+  readonly #topics = new Map<Topic, TopicReads<A>>();
+
+  constructor(read: (topic: Topic, after: number) => Promise<A>) {
+    this.#read = read;
+  }
+
+  ask(topic: Topic, after: number): Promise<A> {
+    const reads = this.#topics.get(topic) ?? { running: undefined, waiting: undefined };
+    this.#topics.set(topic, reads);
+    if (reads.running !== undefined && reads.running.after <= after) return reads.running.answer;
+    if (reads.waiting !== undefined) {
+      reads.waiting.after = Math.min(reads.waiting.after, after);
+      return reads.waiting.answer;
+    }
+    // Those who ask in this loop turn gather; one read after the other.
+    const before: Promise<unknown> = reads.running?.answer.catch(() => undefined) ?? new Promise<void>((resolve) => setImmediate(resolve));
+    const answer = before.then(() => this.#start(topic, reads));
+    reads.waiting = { after, answer };
+    return answer;
+  }
+
+  async #start(topic: Topic, reads: TopicReads<A>): Promise<A> {
+    const { after, answer } = reads.waiting as { after: number; answer: Promise<A> };
+    reads.waiting = undefined;
+    reads.running = { after, answer };
+    try {
+      return await this.#read(topic, after);
+    } finally {
+      reads.running = undefined;
+      if (reads.waiting === undefined) this.#topics.delete(topic);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { FanoutItem } from '../fanout/item.ts';
+import { isAtHand, type Past, type Since } from '../fanout/recovery.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import { SharedReads } from '../link/shared-reads.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { HubClient } from './hub-client.ts';
+import type { TopicTable } from './topic-table.ts';
+
+interface Kept {
+  readonly past: Past;
+  readonly bytes: number;
+  /** As far back as was asked. Where `completeFrom` is later, nothing more can be had. */
+  readonly askedFrom: number;
+  usedAtMs: number;
+}
+
+/** Clients that were cut off together come back within a while; longer than this a topic's past is not kept for them. */
+const KEPT_MS = 5000;
+
+/**
+ * Gets what clients missed from the hub, where this worker does not have it: one question for all who come back to a topic at once, and its answer,
+ * made into items once, is kept for those who come a little later.
+ */
+export class PastReader {
+  readonly #hub: HubClient;
+  readonly #topics: TopicTable;
+  readonly #bytesMax: number;
+  readonly #reads = new SharedReads<Past>((topic, after) => this.#read(topic, after));
+  /** In the order of their last use. */
+  readonly #kept = new Map<Topic, Kept>();
+  #bytes = 0;
+
+  /** @param bytesMax of what is kept, for all topics */
+  constructor(hub: HubClient, topics: TopicTable, bytesMax: number) {
+    this.#hub = hub;
+    this.#topics = topics;
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * What is needed for a client to go on from `since`; undefined: nothing, or it cannot be had. To be asked for before the client joins, so that what comes
+   * meanwhile is in the ring when it does.
+   * @throws ProtocolError
+   */
+  async read(feed: TopicFeed, since: Since): Promise<Past | undefined> {
+    if (!feed.namespace.durable || since.epoch !== feed.epoch || isAtHand(feed, since)) return undefined;
+    // Another node was faster: the hub answers when it has come so far too, and what it had to pass is in the ring by then.
+    if (since.offset > feed.ring.headOffset) return this.#ask(feed.topic, since);
+    // The hub's state of a keyed topic is this worker's.
+    if (feed.namespace.keyed) return undefined;
+    return this.#take(feed, since) ?? (await this.#reads.ask(feed.topic, since.offset));
+  }
+
+  /** Called once a second or so. */
+  forgetOld(nowMs: number): void {
+    for (const [topic, kept] of this.#kept) if (nowMs - kept.usedAtMs > KEPT_MS) this.#forget(topic, kept);
+  }
+
+  #take({ topic, epoch, ring }: TopicFeed, since: Since): Past | undefined {
+    const kept = this.#kept.get(topic);
+    if (kept === undefined) return undefined;
+    const { past, askedFrom } = kept;
+    const { completeFrom = Number.POSITIVE_INFINITY } = past;
+    if (past.epoch !== epoch || past.offset < ring.baseOffset) return undefined;
+    if (since.offset < completeFrom && completeFrom <= askedFrom) return undefined;
+    kept.usedAtMs = Date.now();
+    this.#kept.delete(topic);
+    this.#kept.set(topic, kept);
+    return past;
+  }
+
+  async #read(topic: Topic, after: number): Promise<Past> {
+    const past = await this.#ask(topic, { epoch: this.#topics.get(topic)?.epoch ?? '', offset: after });
+    this.#keep(topic, past, after);
+    return past;
+  }
+
+  async #ask(topic: Topic, { epoch, offset }: Since): Promise<Past> {
+    const answer = await this.#hub.recover({ topic, epoch, after: offset });
+    return { ...answer, items: answer.items.map((item) => new FanoutItem(item, 0)) };
+  }
+
+  #keep(topic: Topic, past: Past, askedFrom: number): void {
+    const known = this.#kept.get(topic);
+    if (known !== undefined) this.#forget(topic, known);
+    const bytes = past.items.reduce((sum, item) => sum + item.bytes, 0);
+    this.#kept.set(topic, { past, bytes, askedFrom, usedAtMs: Date.now() });
+    this.#bytes += bytes;
+    for (const [oldest, kept] of this.#kept) {
+      if (this.#bytes <= this.#bytesMax) return;
+      this.#forget(oldest, kept);
+    }
+  }
+
+  #forget(topic: Topic, { bytes }: Kept): void {
+    this.#kept.delete(topic);
+    this.#bytes -= bytes;
+  }
+}
