@@ -18,7 +18,7 @@ export interface NodeAnswer {
   readonly topics: number;
   /** In the order of their indexes; one that did not answer within a second is left out. */
   readonly workers: readonly WorkerFigures[];
-  /** The connections that have lagged longest, longest first: {@link LAGGING_SHOWN_MAX} of each worker at most. */
+  /** The connections that have lagged longest, longest first: 50 of each worker at most. */
   readonly lagging: readonly LaggingFigures[];
   /** Since the processes started; whoever wants rates asks twice. A worker that is started again counts from 0. */
   readonly totals: NodeTotals;

@@ -1,0 +1,42 @@
+import type { NodeAnswer, PublishAnswer, RefusalAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+
+const TIMEOUT_MS = 5000;
+
+/** The node answered, and said no. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, { code, message }: RefusalAnswer) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Asks the admin API that this page came from. Paths are relative, so that it works behind a proxy's prefix. */
+export class Api {
+  /** In memory only. */
+  token = '';
+
+  node(): Promise<NodeAnswer> {
+    return this.#ask('api/node');
+  }
+
+  topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
+    return this.#ask(`api/topics?sort=${sort}&limit=${limit}`);
+  }
+
+  publish(topic: string, key: string, data: unknown): Promise<PublishAnswer> {
+    const body = JSON.stringify({ topic, ...(key !== '' && { key }), data });
+    return this.#ask('api/publish', { method: 'POST', body });
+  }
+
+  async #ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const headers: Record<string, string> = this.token === '' ? {} : { Authorization: `Bearer ${this.token}` };
+    const response = await fetch(path, { ...init, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const answer: unknown = await response.json().catch(() => ({ code: String(response.status), message: response.statusText }));
+    if (!response.ok) throw new Refused(response.status, answer as RefusalAnswer);
+    return answer as T;
+  }
+}

@@ -1,0 +1,50 @@
+/** The element of the page with this id. @throws Error: the page and its script are of one build */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`the page has no #${id}`);
+  return element as T;
+}
+
+/** Writes only what has changed: a screen reader reads a status again for every write. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export interface Cell {
+  readonly text: string;
+  readonly className?: string;
+}
+
+/** Makes the table's body say this. Rows and cells stay as they are, so that a selection and the scroll position stay too. */
+export function fillTable(body: HTMLElement, rows: readonly (readonly Cell[])[], empty: string): void {
+  const table = body as HTMLTableSectionElement;
+  const heads = table.closest('table')?.tHead?.rows[0]?.cells ?? [];
+  const shown: readonly (readonly Cell[])[] = rows.length === 0 ? [[{ text: empty, className: 'empty' }]] : rows;
+  while (table.rows.length > shown.length) table.deleteRow(-1);
+  for (const [at, cells] of shown.entries()) {
+    const row = table.rows[at] ?? table.insertRow();
+    while (row.cells.length > cells.length) row.deleteCell(-1);
+    for (const [column, { text, className = '' }] of cells.entries()) {
+      const cell = row.cells[column] ?? row.insertCell();
+      if (cell.className !== className) cell.className = className;
+      cell.colSpan = rows.length === 0 ? heads.length : 1;
+      // On a narrow page a row is a block, and its cells say what they are themselves.
+      cell.dataset.label = rows.length === 0 ? '' : (heads[column]?.textContent ?? '');
+      setText(cell, text);
+    }
+  }
+}
+
+/** Makes a definition list say these pairs. */
+export function fillPairs(list: HTMLElement, pairs: readonly (readonly [name: string, value: string])[]): void {
+  for (const [at, [name, value]] of pairs.entries()) {
+    let pair = list.children[at];
+    if (pair === undefined) {
+      pair = list.appendChild(document.createElement('div'));
+      pair.append(document.createElement('dt'), document.createElement('dd'));
+    }
+    const [term, description] = pair.children as unknown as [Element, Element];
+    setText(term, name);
+    setText(description, value);
+  }
+}

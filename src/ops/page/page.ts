@@ -1,0 +1,93 @@
+import type { NodeAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+import { Api, Refused } from './api.ts';
+import { byId, setText } from './dom.ts';
+import { watchPublishBox } from './publish-box.ts';
+import type { Look } from './rates.ts';
+import { showErrors, showLagging, showNode, showState, showTopics, showWorkers } from './show.ts';
+
+const LOOK_EVERY_MS = 2000;
+const TOPICS_SHOWN = 25;
+
+const api = new Api();
+const publishBox = watchPublishBox(api);
+let first: NodeAnswer | undefined;
+let last: Look | undefined;
+let looking = false;
+
+/** Looks at the node, and shows what there is to see. What cannot be had now stays as it was, under a line that says so. */
+async function look(): Promise<void> {
+  if (looking || document.hidden) return;
+  looking = true;
+  try {
+    const [node, topics] = await Promise.all([api.node(), api.topics(chosenSort(), TOPICS_SHOWN)]);
+    show(node, topics);
+    problem('');
+  } catch (error) {
+    missed(error as Error);
+  } finally {
+    looking = false;
+  }
+}
+
+function show(node: NodeAnswer, topics: TopicsAnswer): void {
+  const now: Look = { atMs: performance.now(), node };
+  // A node that was started anew counts from the beginning.
+  if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
+  showState(node);
+  showNode(last, now);
+  showWorkers(node.workers);
+  showTopics(topics);
+  showLagging(node.lagging);
+  showErrors(first.errors, node.errors);
+  byId('main').hidden = false;
+  byId('token-form').hidden = true;
+  publishBox.allow(node.publishing && api.token !== '', node.publishing);
+  setText(byId('updated'), `as of ${new Date().toLocaleTimeString()}`);
+  last = now;
+}
+
+function missed(error: Error): void {
+  if (error instanceof Refused && error.status === 401) {
+    askForToken();
+    showState(undefined, 'locked');
+    return problem(api.token === '' ? 'This node shows nothing without its admin token.' : 'This is not the admin token.');
+  }
+  showState(undefined, 'not reached');
+  problem(error instanceof Refused ? `The node refuses: ${error.message}` : `The node cannot be reached: ${error.message}`);
+}
+
+function problem(text: string): void {
+  byId('problem').hidden = text === '';
+  setText(byId('problem'), text);
+}
+
+function chosenSort(): TopicSort {
+  return document.querySelector<HTMLInputElement>('input[name="sort"]:checked')?.value === 'rate' ? 'rate' : 'members';
+}
+
+/** What was shown is hidden: it was for whoever had the token. */
+function askForToken(): void {
+  byId('main').hidden = true;
+  byId('token-forget').hidden = true;
+  const form = byId('token-form');
+  if (!form.hidden) return;
+  form.hidden = false;
+  byId('token').focus();
+}
+
+byId('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const input = byId<HTMLInputElement>('token');
+  api.token = input.value;
+  input.value = '';
+  byId('token-forget').hidden = api.token === '';
+  void look();
+});
+byId('token-forget').addEventListener('click', () => {
+  api.token = '';
+  void look();
+});
+for (const radio of document.querySelectorAll('input[name="sort"]')) radio.addEventListener('change', () => void look());
+document.addEventListener('visibilitychange', () => void look());
+setInterval(() => void look(), LOOK_EVERY_MS);
+void look();

@@ -1,0 +1,41 @@
+import { type Api, Refused } from './api.ts';
+import { byId, setText } from './dom.ts';
+
+/** The box that publishes: there for whoever has given the token. */
+export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: boolean): void } {
+  const form = byId<HTMLFormElement>('publish');
+  const value = (id: string) => byId<HTMLInputElement>(id).value;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void publish(api, value('publish-topic').trim(), value('publish-key').trim(), value('publish-data'));
+  });
+  return {
+    allow(allowed, possible) {
+      form.hidden = !allowed;
+      byId('publish-off').hidden = allowed;
+      setText(byId('publish-off'), possible ? 'Give the admin token above to publish.' : 'Off: this node has no admin.token.');
+    },
+  };
+}
+
+async function publish(api: Api, topic: string, key: string, text: string): Promise<void> {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    return outcome('bad', `The data is no JSON: ${(error as Error).message}`);
+  }
+  outcome('quiet', 'publishing');
+  try {
+    const { offset, duplicate } = await api.publish(topic, key, data);
+    outcome('good', `${offset === 0 ? 'handed to the bus' : `stored at offset ${offset}`}${duplicate ? ', as a duplicate' : ''}`);
+  } catch (error) {
+    outcome('bad', error instanceof Refused ? `${error.code}: ${error.message}` : (error as Error).message);
+  }
+}
+
+function outcome(tone: 'quiet' | 'good' | 'bad', text: string): void {
+  const output = byId('publish-outcome');
+  output.dataset.tone = tone;
+  setText(output, text);
+}

@@ -1,0 +1,40 @@
+import type { NodeAnswer, NodeErrors, NodeTotals } from '../admin-answers.ts';
+
+/** One look at the node. */
+export interface Look {
+  readonly atMs: number;
+  readonly node: NodeAnswer;
+}
+
+/** What happened a second between two looks. A worker that was started again counts from 0 again: then nothing is said for that stretch. */
+export function ratesBetween(before: Look | undefined, after: Look): NodeTotals | undefined {
+  if (before === undefined || after.atMs <= before.atMs) return undefined;
+  const seconds = (after.atMs - before.atMs) / 1000;
+  const rate = (field: keyof NodeTotals) => (after.node.totals[field] - before.node.totals[field]) / seconds;
+  const rates = {
+    publicationsIn: rate('publicationsIn'),
+    deliveries: rate('deliveries'),
+    sentBytes: rate('sentBytes'),
+    messagesIn: rate('messagesIn'),
+  };
+  return Object.values(rates).some((value) => value < 0) ? undefined : rates;
+}
+
+export interface ErrorLine {
+  readonly kind: keyof NodeErrors;
+  readonly code: string;
+  readonly count: number;
+  /** More than at the first look. */
+  readonly since: number;
+}
+
+/** All that went wrong, what happens now before what happened once. */
+export function errorLines(first: NodeErrors, now: NodeErrors): ErrorLine[] {
+  const lines = (Object.keys(now) as (keyof NodeErrors)[]).flatMap((kind) =>
+    now[kind].map(({ code, count }): ErrorLine => {
+      const before = first[kind].find((one) => one.code === code)?.count ?? 0;
+      return { kind, code, count, since: Math.max(0, count - before) };
+    }),
+  );
+  return lines.sort((a, b) => b.since - a.since || b.count - a.count);
+}

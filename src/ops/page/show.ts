@@ -1,0 +1,113 @@
+import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
+import { ERROR_KINDS } from '../../protocol/errors.ts';
+import type { LaggingFigures, NodeAnswer, NodeErrors, TopicsAnswer, WorkerFigures } from '../admin-answers.ts';
+import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
+import { formatBytes, formatDuration, formatNumber } from './format.ts';
+import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
+
+const UNKNOWN = '–';
+const number = (value: number): Cell => ({ text: formatNumber(value), className: 'number' });
+const text = (value: string): Cell => ({ text: value });
+const name = (value: string): Cell => ({ text: value, className: 'name' });
+
+export function showState(node: NodeAnswer | undefined, otherwise = ''): void {
+  const state = byId('state');
+  setText(state, node === undefined ? otherwise : (node.notReady ?? 'ready'));
+  state.dataset.tone = node === undefined ? 'quiet' : node.notReady === null ? 'good' : 'bad';
+  if (node !== undefined) document.title = `${node.nodeId} – Stentor operator`;
+}
+
+export function showNode(before: Look | undefined, now: Look): void {
+  const { node } = now;
+  const rates = ratesBetween(before, now);
+  const sum = (field: 'connections' | 'subscriptions' | 'lagging') => node.workers.reduce((total, worker) => total + worker[field], 0);
+  const rate = (value: number | undefined, format = formatNumber) => (value === undefined ? UNKNOWN : format(value));
+  fillPairs(byId('figures'), [
+    ['connections', formatNumber(sum('connections'))],
+    ['subscriptions', formatNumber(sum('subscriptions'))],
+    ['topics open', formatNumber(node.topics)],
+    ['lagging', formatNumber(sum('lagging'))],
+    ['publications/s in', rate(rates?.publicationsIn)],
+    ['deliveries/s out', rate(rates?.deliveries)],
+    ['sent/s', rate(rates?.sentBytes, formatBytes)],
+    ['commands/s in', rate(rates?.messagesIn)],
+  ]);
+  fillPairs(byId('node'), [
+    ['node', node.nodeId],
+    ['version', node.version],
+    ['Node.js', node.nodeVersion],
+    ['up for', formatDuration(node.uptimeMs)],
+    ['bus', `${node.bus.kind}, ${node.bus.connected ? 'connected' : 'not connected'}`],
+    ["clients' port", String(node.port)],
+  ]);
+}
+
+export function showWorkers(workers: readonly WorkerFigures[]): void {
+  const rows = workers.map(({ index, pid, connections, connectionsMax, subscriptions, lagging }) => [
+    number(index),
+    { text: String(pid), className: 'number' },
+    number(connections),
+    number(connectionsMax),
+    number(subscriptions),
+    number(lagging),
+  ]);
+  fillTable(byId('workers'), rows, 'No worker answers.');
+}
+
+export function showTopics({ topics, total }: TopicsAnswer): void {
+  const rows = topics.map(({ topic, members, lagging, publicationsPerSecond }) => [
+    name(topic),
+    number(members),
+    number(lagging),
+    number(publicationsPerSecond),
+    number(publicationsPerSecond * members),
+  ]);
+  fillTable(byId('topics'), rows, 'No topic is open: nobody is subscribed to any.');
+  setText(byId('topics-note'), total > topics.length ? `${topics.length} of ${formatNumber(total)} topics` : '');
+}
+
+export function showLagging(lagging: readonly LaggingFigures[]): void {
+  const rows = lagging.map(({ connectionId, user, worker, laggingMs, bufferedBytes, topics }) => [
+    name(connectionId),
+    text(user ?? 'anonymous'),
+    number(worker),
+    { text: formatDuration(laggingMs), className: 'number' },
+    { text: formatBytes(bufferedBytes), className: 'number' },
+    number(topics),
+  ]);
+  fillTable(byId('lagging'), rows, 'None.');
+}
+
+const KINDS: Record<keyof NodeErrors, string> = {
+  sent: 'error to a client',
+  closed: 'connection closed',
+  refused: 'upgrade refused',
+  skipped: 'publication skipped',
+};
+
+export function showErrors(first: NodeErrors, now: NodeErrors): void {
+  const rows = errorLines(first, now).map((line) => [
+    { text: KINDS[line.kind], className: 'kind' },
+    text(line.code),
+    number(line.since),
+    number(line.count),
+    { text: meaningOf(line), className: 'note' },
+  ]);
+  fillTable(byId('errors'), rows, 'None.');
+}
+
+const CLOSE_TEXTS = new Map<string, string>([
+  ['1000', 'the client said goodbye'],
+  ['1001', 'the client went away'],
+  ['1005', 'the client closed without a reason'],
+  ['1006', 'cut, without a close frame'],
+  ...Object.entries(CLOSE_CODES).map(([reason, code]): [string, string] => {
+    return [String(code), CLOSE_REASON_TEXTS[reason as keyof typeof CLOSE_REASON_TEXTS]];
+  }),
+]);
+
+function meaningOf({ kind, code }: ErrorLine): string {
+  if (kind === 'sent') return (ERROR_KINDS as Record<string, { meaning: string }>)[code]?.meaning ?? '';
+  if (kind === 'closed') return CLOSE_TEXTS.get(code) ?? '';
+  return '';
+}

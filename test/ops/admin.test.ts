@@ -1,0 +1,217 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { NodeAnswer, PublishAnswer, TopicsAnswer } from '../../src/ops/admin-answers.ts';
+import { TOPICS_MAX } from '../../src/ops/admin-answers.ts';
+import { LAGGING_SHOWN_MAX } from '../../src/worker/report.ts';
+import { CliProcess } from '../cli/run-cli.ts';
+import { TestNode } from '../support/node.ts';
+import { TestClient } from '../support/test-client.ts';
+import { until } from '../support/until.ts';
+
+const TOKEN = 'the-operators-token';
+const BEARER = { Authorization: `Bearer ${TOKEN}` };
+let node: TestNode;
+
+const url = (path: string) => `http://127.0.0.1:${node.running.adminPort}${path}`;
+const post = (body: unknown, headers: Record<string, string> = BEARER) =>
+  fetch(url('/api/publish'), { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+const refused = async (response: Promise<Response>) => {
+  const { status } = await response;
+  return [status, ((await (await response).json()) as { code: string }).code];
+};
+const readNode = async () => (await (await fetch(url('/api/node'), { headers: BEARER })).json()) as NodeAnswer;
+const readTopics = async (query = '') => (await (await fetch(url(`/api/topics${query}`), { headers: BEARER })).json()) as TopicsAnswer;
+
+describe('without admin.token', () => {
+  afterEach(() => node.stop());
+  beforeEach(async () => {
+    node = await TestNode.start();
+  });
+
+  it('everybody on the machine may read, and nobody publish', async () => {
+    const { nodeId, publishing, bus, notReady } = await readNode();
+    expect({ nodeId, publishing, bus, notReady }).toEqual({
+      nodeId: node.running.nodeId,
+      publishing: false,
+      bus: { kind: 'memory', connected: true },
+      notReady: null,
+    });
+    expect(await refused(post({ topic: 'scores.a', data: 1 }))).toEqual([404, 'unsupported']);
+  });
+
+  it("a web page whose name resolves to this machine reads nothing: the request's host must be localhost or an address", async () => {
+    const asked = request({ host: '127.0.0.1', port: node.running.adminPort, path: '/api/node', headers: { Host: 'evil.example' } }).end();
+    const [response] = await once(asked, 'response');
+    expect(response.statusCode).toBe(403);
+    response.resume();
+  });
+
+  it('serves the page with a policy that lets it run its own script only', async () => {
+    const page = await fetch(url('/'));
+    expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/);
+    const html = await page.text();
+    expect(html).toMatch(/<script type="module" src="page\.js"><\/script>/);
+    expect(html).not.toMatch(/<script(?![^>]* src=)|\son\w+=|style=/);
+    for (const [path, type] of [
+      ['/page.js', 'text/javascript'],
+      ['/style.css', 'text/css'],
+    ] as const) {
+      const file = await fetch(url(path));
+      expect(file.headers.get('content-type')).toContain(type);
+      expect(file.headers.get('x-content-type-options')).toBe('nosniff');
+      expect((await file.text()).length).toBeGreaterThan(1000);
+    }
+  });
+
+  it('answers what it does not know with 404, other methods with 405, and HEAD without a body', async () => {
+    expect((await fetch(url('/nothing'))).status).toBe(404);
+    expect((await fetch(url('/api/node'), { method: 'DELETE' })).status).toBe(405);
+    expect((await fetch(url('/api/publish'))).status).toBe(405);
+    const head = await fetch(url('/api/node'), { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+});
+
+describe('with admin.token', () => {
+  afterEach(() => node.stop());
+  beforeEach(async () => {
+    node = await TestNode.start({ 'admin.token': TOKEN, 'limits.messagesPerSecondMax': 10_000 });
+  });
+
+  it('reading needs it, the page itself does not, and publishing without it is forbidden', async () => {
+    expect(await refused(fetch(url('/api/node')))).toEqual([401, 'unauthorized']);
+    expect(await refused(fetch(url('/api/topics'), { headers: { Authorization: 'Bearer nearly' } }))).toEqual([401, 'unauthorized']);
+    expect((await fetch(url('/'))).status).toBe(200);
+    expect(await refused(post({ topic: 'scores.a', data: 1 }, {}))).toEqual([403, 'forbidden']);
+    expect(await refused(post({ topic: 'scores.a', data: 1 }, { Authorization: `Bearer ${TOKEN}x` }))).toEqual([403, 'forbidden']);
+    expect((await readNode()).publishing).toBe(true);
+  });
+
+  it('publishes, and answers with the place in the log', async () => {
+    const client = await node.connect();
+    await client.subscribe('scores.a');
+    const answer = (await (await post({ topic: 'scores.a', data: { home: 1 } })).json()) as PublishAnswer;
+    const batch = await client.next('batch');
+    expect(answer).toEqual({ epoch: batch.epoch, offset: batch.items[0]?.[0], duplicate: false });
+    expect(batch.items[0]?.slice(1, 3)).toEqual([null, { home: 1 }]);
+    expect((await post({ topic: 'ticks.a', key: 'AAPL', data: 1 })).status).toBe(200);
+    expect(node.log.some((line) => line.includes('the operator published'))).toBe(true);
+  });
+
+  it('refuses what cannot be published, with the code that a client would get', async () => {
+    expect(await refused(post('{'))).toEqual([400, 'bad_message']);
+    expect(await refused(post({ topic: 'scores.a' }))).toEqual([400, 'bad_message']);
+    expect(await refused(post({ topic: 'scores.*', data: 1 }))).toEqual([400, 'bad_topic']);
+    expect(await refused(post({ topic: 'nowhere.a', data: 1 }))).toEqual([404, 'unknown_namespace']);
+    expect(await refused(post({ topic: 'constructor.a', data: 1 }))).toEqual([404, 'unknown_namespace']);
+    expect(await refused(post({ topic: 'ticks.a', data: 1 }))).toEqual([400, 'key_required']);
+    expect(await refused(post({ topic: 'scores.a', key: 'K', data: 1 }))).toEqual([400, 'key_not_allowed']);
+    expect(await refused(post({ topic: 'ticks.a', key: 'a.b', data: 1 }))).toEqual([400, 'bad_key']);
+    expect(await refused(post({ topic: 'scores.a', data: 'x'.repeat(65_536) }))).toEqual([413, 'message_too_big']);
+  });
+
+  it('reads no more of a body than a publication can have', async () => {
+    const chunked = request({
+      host: '127.0.0.1',
+      port: node.running.adminPort,
+      path: '/api/publish',
+      method: 'POST',
+      headers: BEARER,
+    });
+    chunked.on('error', () => {});
+    const answered = once(chunked, 'response');
+    const chunk = Buffer.alloc(16_384, 0x20);
+    let sent = 0;
+    const feed = () => {
+      while (!chunked.destroyed && sent < 64 && chunked.write(chunk)) sent++;
+    };
+    chunked.on('drain', feed);
+    feed();
+    const [response] = await answered;
+    expect(response.statusCode).toBe(413);
+    chunked.destroy();
+  });
+});
+
+describe('what the node says of itself', () => {
+  afterEach(() => node.stop());
+  it('orders topics by rate, and gives no more than are asked for', async () => {
+    node = await TestNode.start({ 'admin.token': TOKEN });
+    const client = await node.connect();
+    for (const topic of ['scores.slow', 'scores.fast', 'scores.idle']) await client.subscribe(topic);
+    let answer: TopicsAnswer | undefined;
+    void readTopics('?sort=rate&limit=2').then((read) => {
+      answer = read;
+    });
+    for (let i = 0; answer === undefined; i++) {
+      await node.publish('scores.fast', i);
+      if (i % 10 === 0) await node.publish('scores.slow', i);
+      await setImmediate();
+    }
+    const { topics, total } = answer as TopicsAnswer;
+    expect(total).toBe(3);
+    expect(topics.map(({ topic, members }) => [topic, members])).toEqual([
+      ['scores.fast', 1],
+      ['scores.slow', 1],
+    ]);
+    expect(topics[0]?.publicationsPerSecond).toBeGreaterThan(topics[1]?.publicationsPerSecond ?? 0);
+    for (const query of ['limit=0', `limit=${TOPICS_MAX + 1}`, 'limit=x', 'sort=name']) {
+      expect(await refused(fetch(url(`/api/topics?${query}`), { headers: BEARER }))).toEqual([400, 'bad_message']);
+    }
+  });
+
+  it('names lagging connections, a bounded number of them', async () => {
+    node = await TestNode.start({ 'admin.token': TOKEN, 'limits.lagThresholdBytes': 4096, 'limits.slowTimeoutMs': 600_000 });
+    const clients = await Promise.all(Array.from({ length: LAGGING_SHOWN_MAX + 1 }, () => node.connect()));
+    for (const client of clients) {
+      await client.subscribe('scores.a');
+      client.socket.pause();
+    }
+    const allLag = async () => {
+      for (let i = 0; i < 20; i++) await node.publish('scores.a', 'x'.repeat(60_000));
+      const answer = await readNode();
+      return answer.workers[0]?.lagging === clients.length ? answer : undefined;
+    };
+    const { lagging } = await until('every connection to lag', allLag);
+    expect(lagging).toHaveLength(LAGGING_SHOWN_MAX);
+    expect(lagging[0]).toMatchObject({ worker: 0, connectionId: expect.stringContaining(node.running.nodeId), user: null, topics: 1 });
+    expect(lagging.map(({ laggingMs }) => laggingMs)).toEqual(lagging.map(({ laggingMs }) => laggingMs).toSorted((a, b) => b - a));
+    expect((await readTopics()).topics[0]).toMatchObject({ members: clients.length, lagging: clients.length });
+    for (const client of clients) client.socket.terminate();
+  });
+});
+
+describe('a node with two worker processes', () => {
+  it('adds their connections, members and errors up', async () => {
+    const cli = new CliProcess(['serve', '--workers', '2', '--port', '0', '--admin-port', '0', '--set', 'log.pretty=false']);
+    try {
+      const [, port, adminPort] = await cli.until(/"port":(\d+),"adminPort":(\d+).*node started/);
+      const read = async <T>(path: string) => (await (await fetch(`http://127.0.0.1:${adminPort}${path}`)).json()) as T;
+      await until('both workers to listen', async () => (await read<NodeAnswer>('/api/node')).workers.length === 2);
+      const clients = await Promise.all(Array.from({ length: 6 }, () => TestClient.connect(`ws://127.0.0.1:${port}/ws`)));
+      for (const [index, client] of clients.entries()) {
+        await client.subscribe('scores.all');
+        if (index < 2) await client.subscribe('scores.two');
+      }
+      await expect(clients[0]?.subscribe('nowhere.a')).rejects.toThrow();
+      const { workers, errors, topics, totals } = await read<NodeAnswer>('/api/node');
+      expect(workers.map(({ index }) => index)).toEqual([0, 1]);
+      expect(new Set(workers.map(({ pid }) => pid)).size).toBe(2);
+      expect(workers.reduce((sum, { connections }) => sum + connections, 0)).toBe(6);
+      expect(workers.reduce((sum, { subscriptions }) => sum + subscriptions, 0)).toBe(8);
+      expect(errors.sent).toEqual([{ code: 'unknown_namespace', count: 1 }]);
+      expect(topics).toBe(2);
+      expect(totals.messagesIn).toBe(9);
+      const byMembers = await read<TopicsAnswer>('/api/topics?sort=members');
+      expect(byMembers.topics.map(({ topic, members, lagging }) => [topic, members, lagging])).toEqual([
+        ['scores.all', 6, 0],
+        ['scores.two', 2, 0],
+      ]);
+      await Promise.all(clients.map((client) => client.close()));
+    } finally {
+      await cli.kill();
+    }
+  });
+});
