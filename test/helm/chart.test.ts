@@ -121,6 +121,24 @@ describe.runIf(HELM !== '')('the chart', () => {
   });
 });
 
+describe.runIf(HELM !== '')('the chart with NATS beside it', () => {
+  const umbrella = join(CHART, '../stentor-with-nats');
+  const read = (file: string) => parse(readFileSync(join(umbrella, file), 'utf8'));
+
+  it('has values that the stentor chart takes, and its version', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stentor-chart-'));
+    try {
+      const path = join(folder, 'values.yaml');
+      writeFileSync(path, JSON.stringify(read('values.yaml').stentor));
+      expect(named(manifestsOf(['--values', path]), 'Deployment').spec.replicas).toBe(3);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    const { version } = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'));
+    expect(read('Chart.yaml').dependencies[0]).toMatchObject({ name: 'stentor', version });
+  });
+});
+
 describe.runIf(PROMTOOL !== undefined)('the alerts', () => {
   it('are rules that Prometheus loads, and fire when they should', () => {
     expect(run(PROMTOOL ?? '', ['check', 'rules', join(CHART, 'rules/stentor.yaml')])).toContain('SUCCESS');
