@@ -161,6 +161,16 @@ export const ConfigSchema = Type.Object(
           default: 10_000,
           description: 'how long the first connection may take before the node gives up',
         }),
+        awayGraceMs: Type.Integer({
+          minimum: 0,
+          maximum: 60_000,
+          default: 500,
+          description: 'how long NATS may be away before clients are told so with an `error`; noticing takes up to 3 s more',
+        }),
+        whenAway: Type.Union([Type.Literal('stay'), Type.Literal('close')], {
+          default: 'stay',
+          description: 'what happens to connections then: `close` says `closing` and closes them with 4104, and refuses new ones with 503',
+        }),
         requestTimeoutMs: Type.Integer({
           minimum: 100,
           maximum: 60_000,

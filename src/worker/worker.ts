@@ -6,10 +6,11 @@ import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker, WorkerReport } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import { Authenticator } from './authenticator.ts';
+import { BusWatch } from './bus-watch.ts';
 import type { Connection, SocketData } from './connection.ts';
 import { connectionsAllowed } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { drainConnections } from './drain.ts';
+import { sayGoodbye } from './drain.ts';
 import { ExpiryIndex } from './expiry.ts';
 import { FanoutPump } from './fanout-pump.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -47,6 +48,7 @@ export class Worker {
   readonly #memberships = new Memberships();
   readonly #laggards: Laggards;
   readonly #pasts: PastReader;
+  readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
@@ -102,6 +104,8 @@ export class Worker {
       onIdentity: (connection) => this.#watchExpiry(connection),
       onBug,
     });
+    this.#busWatch = new BusWatch(this.#connections, config);
+    if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
     this.#pump = new FanoutPump(config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
     this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
@@ -142,7 +146,7 @@ export class Worker {
     if (this.#draining) return;
     this.#draining = true;
     this.#closeListenSocket();
-    await drainConnections(this.#connections, this.#config.hub.drainConnectionsPerSecond);
+    await sayGoodbye(this.#connections, { reason: 'draining', perSecond: this.#config.hub.drainConnectionsPerSecond });
     this.stop();
     this.#link.send({ kind: 'drained' });
   }
@@ -150,6 +154,7 @@ export class Worker {
   stop(): void {
     this.#closeListenSocket();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#busWatch.stop();
     this.#pump.stop();
     this.#app.close();
   }
@@ -177,7 +182,8 @@ export class Worker {
       config,
       authenticator,
       metrics: this.#metrics,
-      refusal: () => (this.#draining || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined),
+      refusal: () =>
+        this.#draining || this.#busWatch.closes || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined,
       nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
     });
     this.#app.ws<SocketData>(config.path, {
@@ -228,7 +234,7 @@ export class Worker {
       case 'reportWanted':
         return void this.#sendReport(message);
       case 'busStatus':
-        return this.#logger.debug({ connected: message.connected }, 'bus status');
+        return this.#busWatch.changed(message.connected);
       case 'drain':
         return void this.drain();
       case 'welcome':
@@ -252,6 +258,7 @@ export class Worker {
     this.#connections.add(connection);
     this.#heartbeat.add(connection);
     this.#metrics.opened();
+    this.#busWatch.opened(connection);
     if (token !== undefined) {
       this.#dispatcher.authenticate(connection, token);
     } else if (!this.#dispatcher.anonymousAllowed) {
