@@ -11,8 +11,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run -s build && npm prune --omit=dev --ignore-scripts
-COPY docker docker
-RUN node docker/prune.mjs
+RUN node src/ops/prune-image.mjs
 
 # Without npm, yarn and headers: a server has no use for them.
 FROM ${RUNTIME_IMAGE}
