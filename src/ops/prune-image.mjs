@@ -4,13 +4,15 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadUws } from '../dist/worker/uws.js';
+import { pathToFileURL } from 'node:url';
 
 const UWS_PACKAGES = ['@btc-vision/uwebsockets.js', 'uws-pack'];
 /** Types and source maps are for people who build with the package. */
 const NOT_RUN = /\.(map|md|markdown|[cm]?ts)$/i;
 const BINARY = /\.node$/;
 
+// What was built, not the sources: this runs in the image, from its root.
+const { loadUws } = await import(pathToFileURL(join('dist', 'worker', 'uws.js')).href);
 const { source } = await loadUws();
 for (const name of UWS_PACKAGES) if (name !== source) remove(join('node_modules', name));
 const build = new RegExp(`${process.platform}_${process.arch}_${process.versions.modules}\\.node$`);
