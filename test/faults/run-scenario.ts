@@ -1,6 +1,12 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { RESULTS } from './build.ts';
 import type { Outcome, Scenario, Size } from './scenario.ts';
 import { Stage } from './stage.ts';
+import { monoMs } from './time.ts';
+
+const LOG_LINES = 300;
 
 export interface Run extends Outcome {
   readonly number: number;
@@ -9,10 +15,14 @@ export interface Run extends Outcome {
   readonly elapsedMs: number;
 }
 
-/** One run of one scenario, ended whatever happens, and cut off when it takes too long. */
+/** One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file. */
 export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void): Promise<Run> {
   const { number, title, timeoutMs } = scenario;
-  const stage = new Stage(log);
+  const said: string[] = [];
+  const stage = new Stage((line) => {
+    said.push(`${Math.round(monoMs())} ${line}`);
+    log(line);
+  });
   // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
   stage.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();
@@ -27,10 +37,19 @@ export async function runScenario(scenario: Scenario, size: Size, log: (line: st
     await Promise.race([running, tooLong]);
   } catch (error) {
     stage.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    for (const node of stage.nodes) log(`last lines of ${node.name}:\n${node.lastLines(15)}`);
   } finally {
     clearTimeout(timer);
     await stage.end();
   }
-  return { number, title, size, elapsedMs: Math.round(performance.now() - startMs), ...stage.outcome };
+  const { outcome } = stage;
+  if (outcome.failures.length > 0) keepLogs(number, stage, [...said, ...outcome.failures, ...outcome.notes], log);
+  return { number, title, size, elapsedMs: Math.round(performance.now() - startMs), ...outcome };
+}
+
+function keepLogs(number: number, stage: Stage, said: readonly string[], log: (line: string) => void): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = join(RESULTS, `${number}-failed-${new Date().toISOString().replaceAll(':', '-')}.log`);
+  const logs = stage.nodes.map((node) => `--- ${node.name}\n${node.lastLines(LOG_LINES)}`);
+  writeFileSync(file, [...said, ...logs].join('\n'));
+  log(`logs in ${file}`);
 }

@@ -168,6 +168,7 @@ export class Stage {
     this.none({ storedTwice, acknowledgedLost, wrongAcknowledgements });
     this.#judgeFeeds(cast);
     const stats = await swarm.stats();
+    this.say(JSON.stringify(stats));
     if (stats.epochs.length !== 1) this.fail(`clients have seen the epochs ${stats.epochs.join(', ')}, where the log had one life`);
     await this.judgeClients(cast, [lifeOf(stats.epochs[0] ?? '', stored)], stored);
     this.figure('published', stored.length);

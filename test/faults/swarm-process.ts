@@ -24,6 +24,10 @@ export class SwarmProcess {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   reach(target: Target): Promise<Reached> {
     return this.#child.call('reach', target);
   }
