@@ -4,12 +4,16 @@ import type { FanoutItem } from './item.ts';
 import type { Position } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
+export interface CatchUpStretch extends Stretch {
+  readonly items: readonly FanoutItem[];
+}
+
 /** What a connection that fell behind is given next, while its socket takes it. */
 export type CatchUpStep =
   /** It has everything: it may rejoin at the head. */
   | { readonly kind: 'caughtUp' }
   /** Send this; then it stands at `position`. */
-  | { readonly kind: 'stretch'; readonly stretch: Stretch; readonly skipped: number; readonly position: Position }
+  | { readonly kind: 'stretch'; readonly stretch: CatchUpStretch; readonly skipped: number; readonly position: Position }
   /** Nothing is sent: the policy leaves it all out. */
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
   /** The ring no longer has what comes next: only the log does. */
@@ -36,7 +40,7 @@ export function nextCatchUpStep(feed: TopicFeed, position: Position, policy: Slo
       // Keys past the state's bound are gone: what is left of the stretch has nothing to send.
       if (items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
       const conflated = end - position.sequence - items.length;
-      return step({ items, prev: position.offset, conflated }, items, conflated, end);
+      return step({ items, prev: position.offset, conflated }, conflated, end);
     }
     case 'replay': {
       if (position.sequence < ring.first) return { kind: 'evicted' };
@@ -48,11 +52,11 @@ export function nextCatchUpStep(feed: TopicFeed, position: Position, policy: Slo
         if (items.length > 0 && bytes > bytesMax) break;
         items.push(item);
       }
-      return step({ items, prev: position.offset, conflated: 0 }, items, 0, position.sequence + items.length);
+      return step({ items, prev: position.offset, conflated: 0 }, 0, position.sequence + items.length);
     }
   }
 }
 
-function step(stretch: Stretch, items: readonly FanoutItem[], skipped: number, sequence: number): CatchUpStep {
-  return { kind: 'stretch', stretch, skipped, position: { sequence, offset: items.at(-1)?.offset ?? stretch.prev } };
+function step(stretch: CatchUpStretch, skipped: number, sequence: number): CatchUpStep {
+  return { kind: 'stretch', stretch, skipped, position: { sequence, offset: stretch.items.at(-1)?.offset ?? stretch.prev } };
 }

@@ -44,7 +44,8 @@ export function splitByEcho(
   return runs;
 }
 
-function withoutOwn(items: readonly FanoutItem[], connectionId: string): EncodedItem[] {
+/** The items as the connection that published some of them gets them, when it wants no echo. */
+export function withoutOwn(items: readonly FanoutItem[], connectionId: string): EncodedItem[] {
   // Without offsets (ephemeral topics) there is no place to cover.
   return items.flatMap((item) => (item.connectionId !== connectionId ? [item] : item.offset === 0 ? [] : [coveredPlace(item.offset)]));
 }

@@ -1,13 +1,15 @@
-import type { Config } from '../config/schema.ts';
+import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
 import { buildFrames } from '../fanout/batch.ts';
-import { nextCatchUpStep } from '../fanout/catch-up.ts';
+import { type CatchUpStretch, nextCatchUpStep } from '../fanout/catch-up.ts';
+import { withoutOwn } from '../fanout/echo.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
-import { FanoutItem } from '../fanout/item.ts';
+import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import type { Position } from '../fanout/shard.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Connection, Lagging, Member } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
-import type { Memberships } from './memberships.ts';
+import type { MembershipOptions, Memberships } from './memberships.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -23,7 +25,8 @@ export interface LaggardsOptions {
 }
 
 /** Publications read from the log at once for one lagging member. */
-const READ_ITEMS = 500;
+const READ_ITEMS_MIN = 16;
+const READ_ITEMS_MAX = 500;
 
 /**
  * Connections whose sockets do not keep up. They leave the fast path, where each of them would cost a buffer, with nothing but a position per topic;
@@ -79,9 +82,9 @@ export class Laggards {
 
   /** The socket took some of what waited for it. */
   drained(connection: Connection): void {
-    if (!this.#hasRoom(connection)) return;
+    // Before native publish sends anything more: it does as soon as there is less than the threshold.
     connection.sendHeld();
-    if (connection.lag === undefined || connection.lag.catchingUp) return;
+    if (connection.lag === undefined || connection.lag.catchingUp || !connection.hasRoom) return;
     connection.lag.catchingUp = true;
     this.#catchUp(connection)
       .catch((error) => {
@@ -111,10 +114,15 @@ export class Laggards {
     this.#done(connection);
   }
 
+  /** The connection asks for another form of the topic while it lags: that is what it is caught up and goes on with. */
+  change(lagging: Lagging, options: MembershipOptions): void {
+    lagging.options = options;
+  }
+
   /** The connection no longer subscribes to the topic. */
   forget(connection: Connection, subscription: Lagging): void {
     subscription.feed.laggards--;
-    if (![...connection.subscriptions.values()].some((other) => other.kind === 'lagging' && other !== subscription)) this.#done(connection);
+    if (laggingIn(connection).every((other) => other === subscription)) this.#done(connection);
     this.#options.topics.releaseIfUnused(subscription.feed);
   }
 
@@ -139,10 +147,12 @@ export class Laggards {
       if (subscription.kind !== 'lagging') continue;
       const stillLagging = () => connection.subscriptions.get(topic) === subscription;
       while (stillLagging() && !(await this.#step(connection, subscription))) {
-        if (!this.#hasRoom(connection)) return;
+        if (!connection.hasRoom) return;
       }
     }
     if (connection.lag === undefined || connection.socket === undefined) return;
+    // A topic that had rejoined may have fallen behind again while another one was read from the log.
+    if (laggingIn(connection).length > 0) return;
     this.#options.metrics.rejoined.inc();
     this.#done(connection);
   }
@@ -151,9 +161,7 @@ export class Laggards {
   async #step(connection: Connection, lagging: Lagging): Promise<boolean> {
     const { feed } = lagging;
     if (lagging.life !== feed.life) return this.#startOver(connection, lagging, 'the history is not what it was');
-    // A rate class has always left items out: only the latest of each key is owed.
-    const policy = lagging.options.variant.rateHz === undefined ? feed.namespace.slowConsumer : 'conflate';
-    const step = nextCatchUpStep(feed, lagging.position, policy, this.#resumeBytes / 2);
+    const step = nextCatchUpStep(feed, lagging.position, policyOf(lagging), this.#resumeBytes / 2);
     switch (step.kind) {
       case 'caughtUp':
         return this.#rejoin(connection, lagging);
@@ -165,39 +173,59 @@ export class Laggards {
         lagging.skipped += step.skipped;
         lagging.position = step.position;
         return false;
-      case 'stretch': {
-        const { config } = this.#options;
-        const { variant } = lagging.options;
-        for (const frame of buildFrames(feed, variant, step.stretch, Date.now(), config.fanout.frameBytesMax))
-          connection.sendEncoded(frame);
+      case 'stretch':
+        this.#send(connection, lagging, step.stretch);
         lagging.skipped += step.skipped;
         lagging.position = step.position;
         return false;
-      }
       case 'evicted':
         return this.#replayFromLog(connection, lagging);
     }
   }
 
   async #replayFromLog(connection: Connection, lagging: Lagging): Promise<boolean> {
-    const { feed, position, options } = lagging;
+    const { feed, position } = lagging;
     if (!feed.namespace.durable) {
       lagging.skipped += feed.ring.first - position.sequence;
       lagging.position = { sequence: feed.ring.first, offset: feed.ring.baseOffset };
       return false;
     }
-    const answer = await this.#options.hub.read({ topic: feed.topic, epoch: feed.epoch, after: position.offset, limit: READ_ITEMS });
+    const limit = this.#readItems(feed);
+    const answer = await this.#options.hub.read({ topic: feed.topic, epoch: feed.epoch, after: position.offset, limit });
     if (connection.socket === undefined || connection.subscriptions.get(feed.topic) !== lagging) return true;
-    if (!answer.complete && !answer.more) return this.#startOver(connection, lagging, 'what was missed is no longer in the log');
-    const items = answer.items.map((item) => new FanoutItem(item, 0));
-    const { frameBytesMax } = this.#options.config.fanout;
-    for (const frame of buildFrames(feed, options.variant, { items, prev: position.offset, conflated: 0 }, Date.now(), frameBytesMax)) {
-      connection.sendEncoded(frame);
-    }
-    // Where the log's answer ends lies in the ring, or is read on from.
-    const sequence = feed.ring.sequenceAfter(answer.offset);
-    lagging.position = { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset: answer.offset };
+    if (!answer.complete) return this.#startOver(connection, lagging, 'what was missed is no longer in the log');
+    const items = this.#thatFit(answer.items);
+    this.#send(connection, lagging, { items, prev: position.offset, conflated: 0 });
+    const offset = items.length === answer.items.length ? answer.offset : (items[items.length - 1] as FanoutItem).offset;
+    // Where this ends lies in the ring, or is read on from.
+    const sequence = feed.ring.sequenceAfter(offset);
+    lagging.position = { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset };
     return false;
+  }
+
+  /** About as many publications as the socket has room for, by the size of the topic's recent ones. */
+  #readItems({ ring }: TopicFeed): number {
+    const bytesEach = ring.bytes / Math.max(1, ring.next - ring.first);
+    return Math.min(READ_ITEMS_MAX, Math.max(READ_ITEMS_MIN, Math.ceil(this.#resumeBytes / bytesEach)));
+  }
+
+  /** One in any case. */
+  #thatFit(sources: readonly ItemSource[]): FanoutItem[] {
+    const items: FanoutItem[] = [];
+    let bytes = 0;
+    for (const source of sources) {
+      const item = new FanoutItem(source, 0);
+      bytes += item.bytes;
+      if (items.length > 0 && bytes > this.#resumeBytes) break;
+      items.push(item);
+    }
+    return items;
+  }
+
+  #send(connection: Connection, { feed, options }: Lagging, { items, ...stretch }: CatchUpStretch): void {
+    const given = { ...stretch, items: options.echo ? items : withoutOwn(items, connection.id) };
+    const { frameBytesMax } = this.#options.config.fanout;
+    for (const frame of buildFrames(feed, options.variant, given, Date.now(), frameBytesMax)) connection.sendEncoded(frame);
   }
 
   /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */
@@ -215,18 +243,25 @@ export class Laggards {
 
   #rejoin(connection: Connection, lagging: Lagging): boolean {
     const { feed, options, position, skipped } = lagging;
-    feed.laggards--;
     if (skipped > 0) {
-      const policy = feed.namespace.slowConsumer;
+      const policy = policyOf(lagging);
       this.#options.metrics.skipped.inc(skipped);
       connection.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
+      // That may have been one message too many for the connection.
+      if (connection.socket === undefined) return true;
     }
+    feed.laggards--;
     const { memberships } = this.#options;
     memberships.listen(connection, memberships.enter(connection, feed, options, position.sequence));
     return true;
   }
+}
 
-  #hasRoom(connection: Connection): boolean {
-    return (connection.socket?.getBufferedAmount() ?? Number.POSITIVE_INFINITY) < this.#resumeBytes;
-  }
+function laggingIn(connection: Connection): Lagging[] {
+  return [...connection.subscriptions.values()].filter((subscription) => subscription.kind === 'lagging');
+}
+
+/** A rate class has always left items out: only the latest of each key is owed. */
+function policyOf({ feed, options }: Lagging): SlowConsumerPolicy {
+  return options.variant.rateHz === undefined ? feed.namespace.slowConsumer : 'conflate';
 }
