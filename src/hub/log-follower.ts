@@ -22,6 +22,7 @@ export interface LogFollowerOptions {
 
 /** A scrape waits for the log so long. */
 const LAG_TIMEOUT_MS = 1000;
+const READY_POLL_MS = 100;
 const RESTART_PAUSE_MS = 250;
 const RESTART_PAUSE_MAX_MS = 5000;
 
@@ -76,10 +77,14 @@ export class LogFollower {
 
   /** Resolves when publications flow, out of a log that is sure to be the one that {@link epoch} names. @throws BusError */
   async ready(): Promise<void> {
-    await this.#start();
-    const { log, readyTimeoutMs } = this.#options;
-    if ((await this.#follower?.whenLive(readyTimeoutMs)) !== true) {
-      throw new BusError('bus_unreachable', `the log of ${log.namespace} cannot be followed now`);
+    const deadlineMs = performance.now() + this.#options.readyTimeoutMs;
+    for (;;) {
+      const error = await this.#begun(deadlineMs).catch((failure: Error) => failure);
+      if (error === undefined) return;
+      // Whoever cannot be reached may be back in a moment.
+      const hopeless = !(error instanceof BusError) || error.code !== 'bus_unreachable' || this.#abort.signal.aborted;
+      if (hopeless || performance.now() + READY_POLL_MS > deadlineMs) throw error;
+      await sleep(READY_POLL_MS);
     }
   }
 
@@ -117,6 +122,12 @@ export class LogFollower {
     this.#abort.abort();
     await this.#starting?.catch(() => undefined);
     await this.#follower?.stop();
+  }
+
+  async #begun(deadlineMs: number): Promise<void> {
+    await this.#start();
+    if (await this.#follower?.whenLive(Math.max(0, deadlineMs - performance.now()))) return;
+    throw new BusError('bus_unreachable', `the log of ${this.#options.log.namespace} cannot be followed now`);
   }
 
   /** The same promise for all who ask, until it fails. */
