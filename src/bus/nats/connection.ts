@@ -3,6 +3,11 @@ import { AuthorizationError, type ConnectionOptions, connect, type NatsConnectio
 import { BusError } from '../bus.ts';
 
 const FIRST_CONNECT_PAUSE_MS = 250;
+/**
+ * An attempt to connect, now or later, is given up after so long and made anew. TCP sends a lost SYN again after 1, 3, 7, 15 s: an attempt that was begun
+ * while the network was cut would sit out the next of these long after the network is back (measured: 14 s, with the client's default of 20 s).
+ */
+const ATTEMPT_TIMEOUT_MS = 2500;
 
 /** What a request fails with when the connection was lost, or is not there: its caller need not wait for the timeout. */
 export class DisconnectedError extends Error {
@@ -104,7 +109,7 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
   for (;;) {
     const leftMs = deadlineMs - performance.now();
     try {
-      return await connect({ ...options, timeout: Math.max(leftMs, 1) });
+      return await within(leftMs, connect({ ...options, timeout: ATTEMPT_TIMEOUT_MS }));
     } catch (cause) {
       const reason = (cause as Error | undefined)?.message ?? 'no reason given';
       if (cause instanceof AuthorizationError) {
@@ -115,5 +120,24 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
       }
       await sleep(FIRST_CONNECT_PAUSE_MS);
     }
+  }
+}
+
+/** A connection that comes too late is closed. */
+async function within(ms: number, connecting: Promise<NatsConnection>): Promise<NatsConnection> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('timeout')), Math.max(ms, 1));
+  });
+  try {
+    return await Promise.race([connecting, tooLate]);
+  } catch (error) {
+    connecting.then(
+      (late) => late.close(),
+      () => undefined,
+    );
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
