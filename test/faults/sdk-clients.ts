@@ -14,6 +14,8 @@ interface Payload {
 
 /** Clients of the SDK, with what their applications' callbacks were given. */
 export class SdkClients {
+  /** What clients were told unasked, by code. */
+  readonly told: Record<string, number> = {};
   readonly #clients: { readonly client: Client; readonly topic: string; readonly told: Told[] }[] = [];
 
   /** @param ports client i begins with port i modulo their number */
@@ -24,6 +26,9 @@ export class SdkClients {
       const client = new Client({ url: turned });
       const topic = topics[i % topics.length]!;
       const told: Told[] = [];
+      client.on('error', ({ code }) => {
+        this.told[code] = (this.told[code] ?? 0) + 1;
+      });
       this.#clients.push({ client, topic, told });
       listen(client, topic, told);
     }
@@ -108,6 +113,8 @@ export class ClientFeed {
       token,
       publish: { queueMax: 10_000, inFlightMax: 32 },
     });
+    // What becomes of each publish is written down; that the broker is away is known.
+    this.#client.on('error', () => {});
   }
 
   get published(): number {

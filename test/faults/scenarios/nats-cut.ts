@@ -58,7 +58,7 @@ interface Fault {
 
 /** NATS is out of reach of these nodes for a while. */
 async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodeProcess[], fault: Fault): Promise<void> {
-  const { swarm, size } = rig;
+  const { swarm, sdk, size } = rig;
   await swarm.resetStats();
   const beganAtMs = monoMs();
   fault.begin();
@@ -73,6 +73,8 @@ async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodePr
   const expected = Math.floor((size.clients * nodes.length) / rig.nodes.length);
   const toldCount = Object.values(told).reduce((sum, count) => sum + count, 0);
   stage.expect(toldCount >= expected, `${name}: ${toldCount} of ${expected} clients were told: ${JSON.stringify(told)}`);
+  const sdkTold = sdk?.told.unavailable ?? 0;
+  stage.expect(sdkTold > 0, `${name}: no SDK client was told`);
   await seconds(4);
   fault.end();
   const healedAtMs = monoMs();
