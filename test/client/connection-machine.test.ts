@@ -7,7 +7,7 @@ const BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 30_000, jitterMs: 1000, st
 const HELLO = { connectionId: 'c1', nodeId: 'n1', user: 'alice' };
 const CUT = { code: 1006, text: 'connection lost' };
 
-function machine({ urls = ['ws://a'], random = () => 0 } = {}): ConnectionMachine {
+function machine({ urls = ['ws://a'], random = () => 0 }: { urls?: string[]; random?: () => number } = {}): ConnectionMachine {
   return new ConnectionMachine({ urls, backoff: BACKOFF, random });
 }
 
@@ -77,7 +77,8 @@ describe('a connection that was lost', () => {
     const steps = [];
     let atMs = 0;
     for (const lastedMs of [10, 10, 10, 5000]) {
-      steps.push(made.lost(CUT, (atMs += lastedMs)));
+      atMs += lastedMs;
+      steps.push(made.lost(CUT, atMs));
       made.due();
       made.connected(HELLO, atMs);
     }

@@ -6,7 +6,7 @@ const OPTIONS: PublishQueueOptions = { queueMax: 4, onFull: 'reject', budgetMs: 
 const publish = (id: number) => ({ id, frame: new Uint8Array() });
 
 function queueOf(ids: readonly number[], options: Partial<PublishQueueOptions> = {}): PublishQueue<ReturnType<typeof publish>> {
-  const queue = new PublishQueue({ ...OPTIONS, ...options });
+  const queue = new PublishQueue<ReturnType<typeof publish>>({ ...OPTIONS, ...options });
   for (const id of ids) expect(queue.add(publish(id), 0).kind).toBe('queued');
   return queue;
 }

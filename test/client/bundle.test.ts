@@ -1,0 +1,29 @@
+import { build } from 'esbuild';
+import { expect, it } from 'vitest';
+import { bundleClient } from '../../src/client/bundle.mjs';
+
+it('weighs 15 KB gzipped at most, without the MessagePack library', async () => {
+  const { code, gzippedBytes } = await bundleClient(['msgpackr/*']);
+  expect(gzippedBytes).toBeLessThanOrEqual(15_000);
+  expect(Buffer.from(code).includes('from"msgpackr/pack"')).toBe(true);
+});
+
+it('is whole in one file for browsers, and leaves Node’s parts out', async () => {
+  const text = Buffer.from((await bundleClient()).code).toString();
+  const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, name]) => name);
+  expect(imports).toEqual(['ws']);
+  expect(text.includes('node:')).toBe(false);
+});
+
+it('leaves out of a bundle what the bundle does not use', async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: "export { CommandError } from './src/client/index.ts'", resolveDir: process.cwd() },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    external: ['ws'],
+    write: false,
+  });
+  expect(outputFiles[0]?.contents.length).toBeLessThan(2000);
+});

@@ -1,0 +1,17 @@
+import { COMMANDS } from './commands.ts';
+import { CONNECTION } from './connection.ts';
+import { type Case, Kit, type Remote } from './kit.ts';
+import { PUBLISHING } from './publishing.ts';
+import { RECOVERY } from './recovery.ts';
+
+/** What every place that the SDK runs in must show: Node 20, Node 22, a browser. */
+export const CASES: readonly Case[] = [...RECOVERY, ...PUBLISHING, ...CONNECTION, ...COMMANDS];
+
+export async function runCase({ run }: Case, remote: Remote): Promise<void> {
+  const kit = new Kit(remote);
+  try {
+    await run(kit);
+  } finally {
+    await kit.close();
+  }
+}

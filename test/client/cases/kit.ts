@@ -1,0 +1,158 @@
+import { Client, type ClientOptions, type ConnectionState, type Item, type Topic, type TopicOptions } from '../../../src/client/index.ts';
+import type { StageCommand, StageCommands } from '../stage.ts';
+
+/** Nothing here is Node's or the browser's own: the cases run in both. */
+
+export interface Case {
+  readonly name: string;
+  run(kit: Kit): Promise<void>;
+}
+
+export interface Remote {
+  /** Of the proxy. */
+  readonly url: string;
+  /** Cuts, in the case that is about them. */
+  readonly cuts: number;
+  run<K extends StageCommand>(name: K, ...args: Parameters<StageCommands[K]>): Promise<ReturnType<StageCommands[K]>>;
+}
+
+const WAIT_MS = 30_000;
+/** The rule is the same as by default, the figures are a test's. */
+const FAST_BACKOFF = { baseMs: 2, maxMs: 200, jitterMs: 10, stableAfterMs: 0 };
+
+let nextTopic = 1;
+
+/** What a case works with; whatever it opens is closed when the case is over. */
+export class Kit {
+  readonly remote: Remote;
+  readonly #clients: Client[] = [];
+
+  constructor(remote: Remote) {
+    this.remote = remote;
+  }
+
+  /** A topic that no other case uses. */
+  topicName(namespace = 'open'): string {
+    return `${namespace}.t${nextTopic++}-${Math.random().toString(36).slice(2, 8)}`;
+  }
+
+  client(options: Partial<ClientOptions> = {}): Client {
+    const client = new Client({ url: this.remote.url, backoff: FAST_BACKOFF, pongTimeoutMs: 300, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async connected(options: Partial<ClientOptions> = {}): Promise<Client> {
+    const client = this.client(options);
+    await client.connect();
+    return client;
+  }
+
+  /** Subscribed when it resolves. */
+  async listen<T = Numbered>(client: Client, name: string, options: TopicOptions<T> = {}): Promise<Ear<T>> {
+    const ear = new Ear<T>(client, name, options);
+    await until(`${name} to be subscribed`, () => ear.subscribed > 0);
+    return ear;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.splice(0).map((client) => client.close()));
+    await this.remote.run('reset');
+  }
+}
+
+export interface Numbered {
+  readonly n: number;
+}
+
+/** Keeps what a topic's callbacks are given. */
+export class Ear<T = Numbered> {
+  readonly topic: Topic<T>;
+  readonly items: Item<T>[] = [];
+  readonly resyncs: { readonly reason: string; readonly items: readonly Item<T>[]; readonly after: number }[] = [];
+  readonly errors: { readonly code: string }[] = [];
+  lagged = 0;
+  subscribed = 0;
+  recovered = 0;
+  rateHz: number | undefined;
+  stop: () => void;
+
+  constructor(client: Client, name: string, options: TopicOptions<T> = {}) {
+    this.topic = client.topic<T>(name, {
+      onSubscribed: ({ recovered, rateHz }) => {
+        this.subscribed++;
+        if (recovered) this.recovered++;
+        this.rateHz = rateHz;
+      },
+      onResync: ({ reason, items }) => this.resyncs.push({ reason, items, after: this.items.length }),
+      onLagged: ({ skipped }) => {
+        this.lagged += skipped;
+      },
+      onError: (error) => this.errors.push(error),
+      ...options,
+    });
+    this.stop = this.topic.subscribe((item) => this.items.push(item));
+  }
+
+  get numbers(): number[] {
+    return (this.items as unknown as Item<Numbered>[]).map(({ data }) => data.n);
+  }
+
+  get offsets(): number[] {
+    return this.items.map(({ offset }) => offset);
+  }
+
+  async reaches(n: number): Promise<void> {
+    await until(`item ${n}`, () => this.numbers.at(-1) === n);
+  }
+
+  async count(count: number): Promise<void> {
+    await until(`${count} items`, () => this.items.length >= count);
+  }
+}
+
+/** Keeps the states of a client. */
+export function statesOf(client: Client): ConnectionState[] {
+  const states: ConnectionState[] = [client.state];
+  client.on('state', (state) => states.push(state));
+  return states;
+}
+
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  while (!holds()) {
+    if (performance.now() > deadlineMs) throw new Error(`waited ${WAIT_MS} ms for ${what}`);
+    await pause(5);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function equal(actual: unknown, expected: unknown, what = 'value'): void {
+  const [found, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (found !== wanted) throw new Error(`${what}: expected ${wanted?.slice(0, 600)}, got ${found?.slice(0, 600)}`);
+}
+
+export function holds(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`expected ${what}`);
+}
+
+/** The numbers 1 to `count`, each once and in order. */
+export function whole(numbers: readonly number[], count: number): void {
+  for (const [index, n] of numbers.entries()) {
+    if (n !== index + 1) throw new Error(`item ${index + 1} is ${n}: …${numbers.slice(Math.max(0, index - 3), index + 3)}…`);
+  }
+  equal(numbers.length, count, 'items');
+}
+
+/** The code that a promise rejects with. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return (error as { code?: string }).code ?? (error as Error).name;
+  }
+  return 'resolved';
+}
