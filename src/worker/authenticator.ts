@@ -67,7 +67,7 @@ export class Authenticator {
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
     const { alg, kid } = headerOf(token);
-    let failure: unknown = new ProtocolError('unauthorized', 'no key fits this token');
+    let failure: unknown;
     for (const candidate of this.#candidates(alg, kid)) {
       try {
         const { payload } = await jwtVerify(token, candidate.key, this.#options([candidate.alg]));
@@ -84,7 +84,7 @@ export class Authenticator {
         failure = error;
       }
     }
-    throw refusal(failure);
+    throw failure === undefined ? new ProtocolError('unauthorized', 'no key fits this token') : refusal(failure);
   }
 
   #candidates(alg: string | undefined, kid: string | undefined): readonly StaticKey[] {

@@ -9,6 +9,8 @@ export interface Options {
   readonly topics: number | undefined;
   readonly quick: boolean;
   readonly verbose: boolean;
+  /** Wait so long at most, before each run, for other programs to leave the machine alone. */
+  readonly quietWaitMinutes: number;
   /** Where to write the runs as JSON for the process that started this one, which then prints them. */
   readonly child: string | undefined;
 }
@@ -17,6 +19,7 @@ export const HELP = `npm run faults                    every scenario, once
 npm run faults -- 3               one of them; several: -- 1 2 13
 npm run faults -- --repeats 5     each so often; the table has the worst
   --clients n --rate n --topics n   another size than the scenario's own; the table says so
+  --wait-for-quiet n                before each run, wait up to n minutes until little else runs on the machine
   --quick                           the sizes that npm test uses
   --verbose                         what happens while it runs`;
 
@@ -31,6 +34,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       rate: { type: 'string' },
       topics: { type: 'string' },
       quick: { type: 'boolean' },
+      'wait-for-quiet': { type: 'string' },
       verbose: { type: 'boolean' },
       child: { type: 'string' },
       help: { type: 'boolean' },
@@ -45,6 +49,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     topics: count(values.topics),
     quick: values.quick ?? false,
     verbose: values.verbose ?? false,
+    quietWaitMinutes: count(values['wait-for-quiet']) ?? 0,
     child: values.child,
   };
 }

@@ -6,6 +6,7 @@ import { buildChildren, prepareNodes, RESULTS, ROOT } from './build.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { hasOwnNetworks } from './own-network.ts';
 import { quickSize } from './quick-size.ts';
+import { whenQuiet } from './quiet.ts';
 import { SCENARIOS } from './registry.ts';
 import { tableOf } from './report.ts';
 import { type Run, runScenario } from './run-scenario.ts';
@@ -34,6 +35,7 @@ async function runAll(chosen: Options): Promise<Run[]> {
     for (const scenario of scenarios) {
       const size = sizeOf(scenario, chosen);
       if (chosen.child === undefined) console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats})`);
+      await whenQuiet(chosen.quietWaitMinutes);
       const run = await runOne(scenario, size, chosen);
       if (chosen.child === undefined)
         console.error(
