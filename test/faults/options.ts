@@ -11,7 +11,7 @@ export interface Options {
   readonly verbose: boolean;
   /** Wait so long at most, before each run, for other programs to leave the machine alone. */
   readonly quietWaitMinutes: number;
-  /** Where to write the runs as JSON for the process that started this one, which then prints them. */
+  /** Where to write the runs for the process that started this one, which prints them. */
   readonly child: string | undefined;
 }
 

@@ -13,23 +13,30 @@ import { type Run, runScenario } from './run-scenario.ts';
 import type { Scenario, Size } from './scenario.ts';
 
 const options = readOptions(process.argv.slice(2));
+const runs: Run[] = [];
 if (options === undefined) {
   console.log(HELP);
 } else {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  // What there is by then is worth having: five repeats of everything take an hour.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      if (options.child === undefined) console.log(tableOf(runs));
+      process.exit(1);
+    });
+  }
   prepareNodes();
   await buildChildren();
-  const runs = await runAll(options);
-  if (options.child !== undefined) writeFileSync(options.child, JSON.stringify(runs));
-  else report(runs);
+  mkdirSync(RESULTS, { recursive: true });
+  const file = options.child ?? join(RESULTS, `faults-${new Date().toISOString().replaceAll(':', '-')}.json`);
+  await runAll(options, () => writeFileSync(file, JSON.stringify(runs, undefined, 2)));
+  if (options.child === undefined) console.log(`${tableOf(runs)}\nwritten to ${file}`);
   process.exit(runs.length > 0 && runs.every(({ failures }) => failures.length === 0) ? 0 : 1);
 }
 
-async function runAll(chosen: Options): Promise<Run[]> {
+async function runAll(chosen: Options, onRun: () => void): Promise<void> {
   const scenarios = SCENARIOS.filter(({ number }) => chosen.numbers.length === 0 || chosen.numbers.includes(number));
   const known = scenarios.map(({ number }) => number);
   for (const number of chosen.numbers) if (!known.includes(number)) console.error(`there is no scenario ${number}`);
-  const runs: Run[] = [];
   // Round by round, so that a busy spell of the machine does not fall on one scenario alone.
   for (let repeat = 1; repeat <= chosen.repeats; repeat++) {
     for (const scenario of scenarios) {
@@ -42,9 +49,9 @@ async function runAll(chosen: Options): Promise<Run[]> {
           `${scenario.number}: ${run.failures.length === 0 ? 'pass' : `FAIL: ${run.failures.join('; ')}`} (${Math.round(run.elapsedMs / 1000)} s)`,
         );
       runs.push(run);
+      onRun();
     }
   }
-  return runs;
 }
 
 async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<Run> {
@@ -59,7 +66,8 @@ function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-faults-'));
   const file = join(folder, 'runs.json');
   try {
-    const args = [String(scenario.number), '--child', file, '--clients', String(size.clients), '--rate', String(size.ratePerSecond)];
+    const counts = ['--clients', String(size.clients), '--rate', String(size.ratePerSecond), '--topics', String(size.topics)];
+    const args = [String(scenario.number), '--child', file, ...counts];
     const flags = [...(chosen.quick ? ['--quick'] : []), ...(chosen.verbose ? ['--verbose'] : [])];
     const script = 'ip link set lo up && exec "$@"';
     const command = [process.execPath, '--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...args, ...flags];
@@ -74,12 +82,4 @@ function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
 function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, quick }: Options): Size {
   const size = quick ? quickSize(scenario.size) : scenario.size;
   return { ...size, clients: clients ?? size.clients, ratePerSecond: ratePerSecond ?? size.ratePerSecond, topics: topics ?? size.topics };
-}
-
-function report(runs: readonly Run[]): void {
-  mkdirSync(RESULTS, { recursive: true });
-  const file = join(RESULTS, `faults-${new Date().toISOString().replaceAll(':', '-')}.json`);
-  writeFileSync(file, JSON.stringify(runs, undefined, 2));
-  console.log(tableOf(runs));
-  console.log(`written to ${file}`);
 }
