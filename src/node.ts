@@ -63,7 +63,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
     started.push(() => bus.stop());
     await bus.start();
 
-    const pages = demo ? await readDemoPages() : [];
+    const pages = demo ? await readDemoPages(config.path) : [];
     const hub = new Hub({ config, bus, nodeId, logger, registry, pages });
     started.push(() => hub.stop());
 
@@ -93,7 +93,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
     );
     started.push(() => admin.stop());
 
-    const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger) : undefined;
+    const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger, { isWanted: (topic) => hub.isOpen(topic) }) : undefined;
     if (feeds !== undefined) started.push(async () => feeds.stop());
 
     logger.info({ port: workers.port, adminPort: admin.port, bus: bus.kind, workers: config.workers }, 'node started');

@@ -3,8 +3,8 @@ import { basename, relative } from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
-import { SCORES_TOPIC, TICKS_TOPIC } from '../demo/feeds.ts';
-import { namespaceOf } from '../protocol/topic.ts';
+import { SCORES_TOPIC, TICKS_TOPIC } from '../demo/topics.ts';
+import { namespaceOf, parseTopic } from '../protocol/topic.ts';
 import { CliError } from './errors.ts';
 import { makeToken } from './make-token.ts';
 
@@ -43,7 +43,7 @@ export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; 
 }
 
 function assertDemoTopics(config: Config): void {
-  const [scores, ticks] = [SCORES_TOPIC, TICKS_TOPIC].map((topic) => namespaceOptions(config, namespaceOf(topic)));
+  const [scores, ticks] = [SCORES_TOPIC, TICKS_TOPIC].map((topic) => namespaceOptions(config, namespaceOf(parseTopic(topic))));
   if (scores?.public && !scores.keyed && ticks?.public && ticks.keyed) return;
   throw new CliError('bad_config', 'the demo needs the namespaces scores (public) and ticks (public, keyed), as the built-in ones are', 2);
 }

@@ -8,17 +8,33 @@ export interface DemoPage {
 }
 
 const FILES = [
-  { path: '/', file: 'index.html', contentType: 'text/html; charset=utf-8' },
   { path: '/page.js', file: 'page.js', contentType: 'text/javascript; charset=utf-8' },
   { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
 ] as const;
 
-export function readDemoPages(): Promise<DemoPage[]> {
-  return Promise.all(
-    FILES.map(async ({ path, file, contentType }) => ({
-      path,
-      contentType,
-      body: await readFile(new URL(`./page/${file}`, import.meta.url)),
-    })),
-  );
+/** `npm run build` makes the page; from src, too, it is the built one that is served. */
+const BUILT = new URL('../../dist/demo/page/', import.meta.url);
+
+/**
+ * The demo page, made to connect to this node's WebSocket endpoint.
+ *
+ * @throws Error with code `page_missing` where there is no build
+ */
+export async function readDemoPages(endpointPath: string): Promise<DemoPage[]> {
+  try {
+    const html = await readFile(new URL('index.html', BUILT), 'utf8');
+    const files = FILES.map(async ({ path, file, contentType }) => ({ path, contentType, body: await readFile(new URL(file, BUILT)) }));
+    return [
+      { path: '/', contentType: 'text/html; charset=utf-8', body: Buffer.from(withEndpoint(html, endpointPath)) },
+      ...(await Promise.all(files)),
+    ];
+  } catch (cause) {
+    throw Object.assign(new Error('the demo page is not built: npm run build', { cause }), { code: 'page_missing' });
+  }
+}
+
+/** Only the page knows the host by which it was reached, and only the node the path. */
+function withEndpoint(html: string, path: string): string {
+  const escaped = path.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+  return html.replace('<meta name="stentor-path" content="/ws" />', () => `<meta name="stentor-path" content="${escaped}" />`);
 }

@@ -23,20 +23,21 @@ export const COMPANIES = [
   { symbol: 'HERD', name: 'Herald Broadcasting', price: 152.4 },
 ] as const;
 
-/** Largest step of one tick, as a share of the price. */
-const STEP = 0.002;
+/** Largest step of one tick in a second of one, as a share of the price: a walk of more steps takes smaller ones, and gets as far. */
+const STEP = 0.009;
 const HALF_SPREAD = 0.0004;
 /** Prices stay within these multiples of where they began, so that the demo looks like a market after a week, too. */
 const FLOOR = 0.25;
 const CEILING = 4;
 
 /** A made-up random walk over {@link COMPANIES}, one tick at a time, for ever. */
-export function* ticks(random: Random): Generator<Tick, never> {
+export function* ticks(random: Random, perSecond: number): Generator<Tick, never> {
+  const step = STEP / Math.sqrt(perSecond);
   const prices = new Map<string, number>(COMPANIES.map(({ symbol, price }) => [symbol, price]));
   while (true) {
     const company = pick(random, COMPANIES);
     const { symbol, name } = company;
-    const moved = (prices.get(symbol) ?? company.price) * (1 + (random() * 2 - 1) * STEP);
+    const moved = (prices.get(symbol) ?? company.price) * (1 + (random() * 2 - 1) * step);
     const price = Math.min(company.price * CEILING, Math.max(company.price * FLOOR, moved));
     prices.set(symbol, price);
     yield {

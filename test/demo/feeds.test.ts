@@ -74,7 +74,7 @@ describe('matchEvents', () => {
 
 describe('ticks', () => {
   it('quotes every company within a spread, for ever within bounds', () => {
-    const quotes = take(20_000, ticks(seededRandom(3)));
+    const quotes = take(20_000, ticks(seededRandom(3), 20));
     expect(new Set(quotes.map((tick) => tick.symbol))).toEqual(new Set(COMPANIES.map((company) => company.symbol)));
     for (const { symbol, price, bid, ask } of quotes) {
       const first = COMPANIES.find((company) => company.symbol === symbol)?.price ?? 0;
@@ -99,7 +99,7 @@ describe('startDemoFeeds', () => {
     vi.useFakeTimers();
     try {
       const { bus, requests } = recorder(async () => ack);
-      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), 1);
+      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), { isWanted: () => false, seed: 1 });
       await vi.advanceTimersByTimeAsync(10_000);
       feeds.stop();
       const published = requests.length;
@@ -117,11 +117,68 @@ describe('startDemoFeeds', () => {
     }
   });
 
+  it('publishes ticks a thousand times a second and counts numbers up only while somebody is subscribed', async () => {
+    vi.useFakeTimers();
+    try {
+      const { bus, requests } = recorder(async () => ack);
+      const wanted = new Set<string>();
+      const isWanted = (topic: string) => wanted.has(topic);
+      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), { isWanted, seed: 1 });
+      const published = (topic: string) => requests.filter((request) => request.topic === topic);
+      await vi.advanceTimersByTimeAsync(3000);
+      expect([published('ticks.demo-fast').length, published('scores.demo-numbers').length]).toEqual([0, 0]);
+      wanted.add('ticks.demo-fast').add('scores.demo-numbers');
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(published('ticks.demo-fast').length).toBeGreaterThan(9900);
+      expect(published('ticks.demo-fast').length).toBeLessThanOrEqual(10_000);
+      const numbers = published('scores.demo-numbers').map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)));
+      expect(numbers.length).toBeGreaterThan(490);
+      expect(numbers.map(({ n }) => n)).toEqual(numbers.map((_, index) => index + 1));
+      expect(new Set(numbers.map(({ run }) => run)).size).toBe(1);
+      wanted.clear();
+      await vi.advanceTimersByTimeAsync(10);
+      const before = requests.length;
+      await vi.advanceTimersByTimeAsync(40);
+      expect(requests.length - before).toBeLessThanOrEqual(2);
+      feeds.stop();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('begins another count after a number that may not be in the log', async () => {
+    vi.useFakeTimers();
+    try {
+      let failing = false;
+      const { bus, requests } = recorder(async () => {
+        if (failing) throw new Error('no bus');
+        return ack;
+      });
+      const isWanted = (topic: string) => topic === 'scores.demo-numbers';
+      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), { isWanted, seed: 1 });
+      await vi.advanceTimersByTimeAsync(1000);
+      failing = true;
+      await vi.advanceTimersByTimeAsync(200);
+      failing = false;
+      await vi.advanceTimersByTimeAsync(1000);
+      feeds.stop();
+      const numbers = requests
+        .filter(({ topic }) => topic === 'scores.demo-numbers')
+        .map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)) as { run: string; n: number });
+      const last = numbers.at(-1);
+      expect(last?.run).not.toBe(numbers[0]?.run);
+      const lastRun = numbers.filter(({ run }) => run === last?.run).map(({ n }) => n);
+      expect(lastRun).toEqual(lastRun.map((_, index) => index + 1));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('keeps 64 publications waiting at most', async () => {
     vi.useFakeTimers();
     try {
       const { bus, requests } = recorder(() => new Promise(() => {}));
-      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), 1);
+      const feeds = startDemoFeeds(bus, createLogger({ level: 'silent', pretty: false }), { isWanted: () => false, seed: 1 });
       await vi.advanceTimersByTimeAsync(20_000);
       feeds.stop();
       expect(requests).toHaveLength(64);
@@ -135,7 +192,7 @@ describe('startDemoFeeds', () => {
     try {
       const { bus, requests } = recorder(() => Promise.reject(new Error('no bus')));
       const stream = new PassThrough();
-      const feeds = startDemoFeeds(bus, createLogger({ level: 'warn', pretty: false }, stream), 1);
+      const feeds = startDemoFeeds(bus, createLogger({ level: 'warn', pretty: false }, stream), { isWanted: () => false, seed: 1 });
       await vi.advanceTimersByTimeAsync(5000);
       feeds.stop();
       expect(requests.length).toBeGreaterThan(90);

@@ -1,0 +1,83 @@
+import { type Client, type ConnectionState, createClient, type WebSocketConstructor } from '../../client/index.ts';
+import { byId, fillPairs, setText } from '../../ops/page/dom.ts';
+import { formatDuration } from '../../ops/page/format.ts';
+
+/** What a browser says of a connection that ended without a word. */
+const CUT_CODE = 1006;
+const SHOW_EVERY_MS = 200;
+
+/** The page's one connection, and a way to cut it: for a while its sockets close, and new ones are not to be had. */
+export class Connection {
+  readonly client: Client;
+  #cutUntilMs = 0;
+  #socket: WebSocket | undefined;
+
+  constructor() {
+    const connection = this;
+    class CuttableWebSocket extends WebSocket {
+      constructor(url: string, protocols?: string[]) {
+        if (performance.now() < connection.#cutUntilMs) throw new Error('still cut');
+        super(url, protocols);
+        connection.#socket = this;
+      }
+    }
+    this.client = createClient({
+      url: endpoint(),
+      WebSocket: CuttableWebSocket as unknown as WebSocketConstructor,
+      // Somebody watches: what a fleet of clients would do to a server is not the question here.
+      backoff: { maxMs: 2000 },
+    });
+  }
+
+  cut(ms: number): void {
+    this.#cutUntilMs = performance.now() + ms;
+    const socket = this.#socket;
+    // As if the network had gone: at once, without waiting for the other side's goodbye.
+    socket?.onclose?.(new CloseEvent('close', { code: CUT_CODE, reason: 'cut by the button' }));
+    socket?.close();
+  }
+}
+
+function endpoint(): string {
+  const path = document.querySelector<HTMLMetaElement>('meta[name="stentor-path"]')?.content ?? '/ws';
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`;
+}
+
+const TONES = { connected: 'good', connecting: 'warn', reconnecting: 'warn', disconnected: 'bad' } as const;
+
+/** Shows how the connection stands, and counts down to the next attempt. */
+export function showConnection(client: Client): void {
+  let sinceMs = Date.now();
+  const show = () => {
+    const { state } = client;
+    const pill = byId('state');
+    setText(pill, state.status);
+    pill.dataset.tone = TONES[state.status];
+    const { rttMs, disconnects } = client.stats();
+    const roundTrip: [string, string] = ['round trip', rttMs === undefined ? '–' : `${rttMs.toFixed(1)} ms`];
+    fillPairs(byId('connection'), [...describe(state, sinceMs), roundTrip, ['connections lost', String(disconnects)]]);
+  };
+  let { status } = client.state;
+  client.on('state', (state) => {
+    if (state.status !== status) sinceMs = Date.now();
+    status = state.status;
+    show();
+  });
+  setInterval(show, SHOW_EVERY_MS);
+  show();
+}
+
+/** The same lines in every state, so that the page does not jump. */
+function describe(state: ConnectionState, sinceMs: number): [string, string][] {
+  const reason = 'reason' in state && state.reason !== undefined ? `${state.reason.code} ${state.reason.text}` : 'none';
+  const nextAtMs = 'nextAttemptAtMs' in state ? state.nextAttemptAtMs : undefined;
+  const waiting = nextAtMs === undefined ? 'under way' : `in ${formatDuration(Math.max(0, nextAtMs - Date.now()))}`;
+  const lines: [string, string][] = [
+    ['state', state.status],
+    ['for', formatDuration(Date.now() - sinceMs)],
+    ['reason', reason],
+  ];
+  if (state.status === 'connected') return [...lines, ['next attempt', 'none needed'], ['node', state.nodeId]];
+  if (state.status === 'disconnected') return [...lines, ['next attempt', 'none'], ['node', 'none']];
+  return [...lines, ['next attempt', `${waiting}, after ${state.attempt} failed`], ['node', 'none']];
+}

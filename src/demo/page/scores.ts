@@ -1,0 +1,26 @@
+import type { Client } from '../../client/index.ts';
+import { byId, setText } from '../../ops/page/dom.ts';
+import type { MatchEvent } from '../match.ts';
+import { SCORES_TOPIC } from '../topics.ts';
+
+const EVENTS_SHOWN = 8;
+
+/** The match: its score, and what happened last. */
+export function showScores(client: Client): void {
+  client.topic<Partial<MatchEvent>>(SCORES_TOPIC, { snapshot: true }).subscribe(({ data }) => showEvent(data));
+}
+
+/** Anybody who may publish to the topic may have put something else there, with a text at the best. */
+function showEvent({ score, home, away, minute, type, text }: Partial<MatchEvent>): void {
+  if (score !== undefined) setText(byId('score'), `${home} ${score[0]}–${score[1]} ${away}, ${minute}′`);
+  const events = byId('events');
+  const line = document.createElement('li');
+  const time = document.createElement('span');
+  time.textContent = minute === undefined ? '' : `${minute}′`;
+  line.append(time, String(text ?? ''));
+  if (type !== undefined) line.dataset.type = type;
+  events.prepend(line);
+  while (events.children.length > EVENTS_SHOWN) events.lastElementChild?.remove();
+  // Every event would be too much to listen to.
+  if (type === 'goal') setText(byId('goal'), String(text ?? ''));
+}

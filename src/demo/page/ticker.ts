@@ -1,0 +1,111 @@
+import type { Client, Item, Stats } from '../../client/index.ts';
+import { byId, type Cell, fillPairs, fillTable, setText } from '../../ops/page/dom.ts';
+import { formatNumber } from '../../ops/page/format.ts';
+import { COMPANIES, type Tick } from '../ticker.ts';
+import { FAST_TICKS_TOPIC, TICKS_TOPIC } from '../topics.ts';
+import { PriceChart } from './chart.ts';
+import { PriceHistory } from './price-history.ts';
+
+/** Rates that a server grants, and none at the end: every update. */
+const RATES_HZ = [0.5, 1, 2, 5, 10, 20, undefined] as const;
+/** A company's share of 1,000 a second for half a minute, with room to spare. */
+const POINTS_MAX = 8192;
+const QUOTES_EVERY_MS = 250;
+
+type TimedTick = Tick & { readonly atMs: number };
+
+/** Prices of companies that do not exist: one as a chart, all in a table; how many come is the reader's choice. */
+export class Ticker {
+  readonly #client: Client;
+  readonly #histories = new Map<string, PriceHistory>();
+  readonly #latest = new Map<string, Tick>();
+  readonly #chart: PriceChart;
+  #stop = () => {};
+  #updates = 0;
+  #before: { readonly conflated: number; readonly atMs: number } = { conflated: 0, atMs: performance.now() };
+
+  constructor(client: Client) {
+    this.#client = client;
+    this.#chart = new PriceChart(
+      () => this.#history(byId<HTMLSelectElement>('symbol').value),
+      () => Date.now() + (client.stats().clockOffsetMs ?? 0),
+    );
+    for (const { symbol, name } of COMPANIES) byId('symbol').append(new Option(`${symbol}, ${name}`, symbol));
+    byId('rate').addEventListener('input', () => this.#subscribe());
+    for (const radio of document.querySelectorAll('input[name="speed"]')) radio.addEventListener('change', () => this.#subscribe());
+    client.on('state', ({ status }) => {
+      if (status !== 'connected') this.#broken();
+    });
+    setInterval(() => this.#showQuotes(), QUOTES_EVERY_MS);
+    this.#subscribe();
+  }
+
+  /** Once a second. */
+  showFigures({ conflated }: Stats): void {
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.#before.atMs) / 1000;
+    const { count, longestMs } = this.#chart.takeFrames();
+    fillPairs(byId('ticker-figures'), [
+      ['updates a second', formatNumber(this.#updates / seconds)],
+      ['left out a second', formatNumber((conflated - this.#before.conflated) / seconds)],
+      ['frames a second', formatNumber(Math.round(count / seconds))],
+      ['longest frame', `${longestMs.toFixed(0)} ms`],
+    ]);
+    this.#updates = 0;
+    this.#before = { conflated, atMs: nowMs };
+  }
+
+  /** As the controls say. Another rate is another subscription: the client may have one a topic. */
+  #subscribe(): void {
+    this.#stop();
+    this.#broken();
+    const fast = document.querySelector<HTMLInputElement>('input[name="speed"][value="fast"]')?.checked === true;
+    const topic = fast ? FAST_TICKS_TOPIC : TICKS_TOPIC;
+    const slider = byId<HTMLInputElement>('rate');
+    const maxRateHz = RATES_HZ[Number(slider.value)];
+    const text = maxRateHz === undefined ? 'every update' : `${maxRateHz} a second`;
+    setText(byId('ticker-topic'), topic);
+    setText(byId('rate-text'), text);
+    slider.setAttribute('aria-valuetext', text);
+    const options = { snapshot: true, ...(maxRateHz !== undefined && { maxRateHz }) };
+    this.#stop = this.#client.topic<TimedTick>(topic, options).subscribe((item) => this.#receive(item));
+  }
+
+  /** What follows is another stream, or the same one after a pause: of what lies between, a keyed topic brings the latest prices back only. */
+  #broken(): void {
+    for (const history of this.#histories.values()) history.break();
+  }
+
+  #receive({ data, source }: Item<TimedTick>): void {
+    this.#latest.set(data.symbol, data);
+    // The state that a stream begins with may be old.
+    if (source === 'snapshot') return;
+    this.#updates++;
+    this.#history(data.symbol).push(data.atMs, data.price);
+  }
+
+  #history(symbol: string): PriceHistory {
+    const known = this.#histories.get(symbol);
+    if (known !== undefined) return known;
+    const history = new PriceHistory(POINTS_MAX);
+    if (COMPANIES.some((company) => company.symbol === symbol)) this.#histories.set(symbol, history);
+    return history;
+  }
+
+  #showQuotes(): void {
+    const rows = COMPANIES.map(({ symbol, name }): Cell[] => {
+      const tick = this.#latest.get(symbol);
+      const change = tick?.changePercent ?? 0;
+      return [
+        { text: symbol },
+        { text: name },
+        { text: tick === undefined ? '–' : tick.price.toFixed(2), className: 'number' },
+        {
+          text: tick === undefined ? '–' : `${change > 0 ? '+' : ''}${change.toFixed(2)}%`,
+          className: `number ${change < 0 ? 'down' : 'up'}`,
+        },
+      ];
+    });
+    fillTable(byId('quotes'), rows, '');
+  }
+}
