@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adminOrigin } from '../../src/cli/health.ts';
+import { freePort } from '../support/free-port.ts';
+import { CliProcess, runCli } from './run-cli.ts';
+
+describe('stentor health', () => {
+  let node: CliProcess;
+  let adminPort = 0;
+
+  beforeAll(async () => {
+    adminPort = await freePort();
+    node = new CliProcess(['serve', '--port', '0', '--admin-port', String(adminPort)]);
+    await node.until(/node started/);
+  });
+  afterAll(() => node.kill());
+
+  it('exits with 0 for a node that is alive, and for one that takes clients', async () => {
+    const env = { STENTOR_ADMIN_PORT: String(adminPort) };
+    expect(await runCli(['health'], { env })).toMatchObject({ code: 0, stdout: 'live\n' });
+    expect(await runCli(['health', '--ready'], { env })).toMatchObject({ code: 0, stdout: 'ready\n' });
+  });
+
+  it('exits with 1 and says why where nobody answers', async () => {
+    const { code, stderr } = await runCli(['health', '--set', `admin.port=${await freePort()}`]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('unhealthy');
+    expect(stderr).toContain('ECONNREFUSED');
+  });
+
+  it('asks on loopback where the node listens on every address', () => {
+    expect(adminOrigin({ host: '0.0.0.0', port: 9090, token: '' })).toBe('http://127.0.0.1:9090');
+    expect(adminOrigin({ host: '::1', port: 9090, token: '' })).toBe('http://[::1]:9090');
+    expect(adminOrigin({ host: '10.0.0.5', port: 1, token: '' })).toBe('http://10.0.0.5:1');
+  });
+});
