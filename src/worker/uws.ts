@@ -75,7 +75,9 @@ async function loadBuild(source: string): Promise<any> {
 function reasonOf(error: NodeJS.ErrnoException): string {
   const missing = error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND';
   // A package that is there may still miss its binary for this Node: then the missing thing is a file.
-  if (missing && !/\.node'/.test(error.message)) return 'not installed';
-  const lines = error.message.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('- '));
+  if (missing && !error.message.includes(".node'")) return 'not installed';
+  const lines = error.message
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('- ') && !line.startsWith('Require stack'));
   return lines.find((line) => line.includes('GLIBC')) ?? (missing ? 'has no binary for this Node' : (lines.at(-1) ?? 'failed'));
 }
