@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import type { Bus } from './bus/bus.ts';
@@ -43,7 +43,7 @@ interface Workers {
 }
 
 /**
- * Starts a node: bus, hub, workers, admin listener, in this order; it stops in reverse. All wiring of the program is here.
+ * Starts a node: bus, hub, admin listener, workers, in this order; it stops in reverse. All wiring of the program is here.
  *
  * @throws an Error with a `code`: `bus_unreachable`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
  */
@@ -67,19 +67,20 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
     const hub = new Hub({ config, bus, nodeId, logger, registry, pages });
     started.push(() => hub.stop());
 
-    const workers = config.workers === 0 ? await startInProcess(config, hub, logger) : await startProcesses(config, hub, logger);
-    started.push(() => workers.stop());
-
+    let workers: Workers | undefined;
     const notReady = () => {
       if (draining) return 'draining';
       if (!bus.connected) return 'the bus is not connected';
-      return hub.workerCount === 0 ? 'no worker is running' : undefined;
+      return hub.listeningCount === 0 ? 'no worker is listening' : undefined;
     };
+    // Before the workers, so that it stops after them: whoever routes to the node asks for its health while it drains.
     const admin = await AdminServer.start(
       config.admin,
       {
         nodeId,
-        port: workers.port,
+        get port() {
+          return workers?.port ?? config.port;
+        },
         payloadBytesMax: Math.max(0, ...Object.values(config.namespaces).map(({ maxPayloadBytes }) => maxPayloadBytes)),
         notReady,
         registry,
@@ -93,17 +94,21 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
     );
     started.push(() => admin.stop());
 
+    workers = config.workers === 0 ? await startInProcess(config, hub, logger) : await startProcesses(config, hub, logger);
+    const { port, stop: stopWorkers } = workers;
+    started.push(stopWorkers);
+
     const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger, { isWanted: (topic) => hub.isOpen(topic) }) : undefined;
     if (feeds !== undefined) started.push(async () => feeds.stop());
 
-    logger.info({ port: workers.port, adminPort: admin.port, bus: bus.kind, workers: config.workers }, 'node started');
+    logger.info({ port, adminPort: admin.port, bus: bus.kind, workers: config.workers }, 'node started');
     return {
-      port: workers.port,
+      port,
       adminPort: admin.port,
       nodeId,
       bus,
       get workerPids() {
-        return workers.pids;
+        return workers?.pids ?? [];
       },
       async stop(reason = 'stopped') {
         draining = true;
@@ -119,13 +124,14 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
 }
 
 async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
-  await assertPortFree(config.host, config.port);
+  // Settled here: uWebSockets shares a port between processes only when it is told which.
+  const free = await freePort(config.host, config.port);
   // Only Linux spreads connections over the processes that share a port.
   const count = process.platform === 'linux' ? config.workers : 1;
   if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const supervisor = new Supervisor(config, hub, logger, fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url)));
-  const port = await supervisor.start(count);
+  const port = await supervisor.start(count, free);
   return {
     port,
     get pids() {
@@ -136,7 +142,7 @@ async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise
 }
 
 async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
-  await assertPortFree(config.host, config.port);
+  await freePort(config.host, config.port);
   const { hubEnd, workerEnd } = createInProcessLink();
   let worker: Worker | undefined;
   const port = await new Promise<number>((resolve, reject) => {
@@ -160,14 +166,19 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
   };
 }
 
-/** With SO_REUSEPORT a second node on the same port would quietly get half of the first one's clients. This asks without it. */
-async function assertPortFree(host: string, port: number): Promise<void> {
-  if (port === 0) return;
+/**
+ * The port, or any free one for 0. With SO_REUSEPORT a second node on the same port would quietly get half of the first one's clients; this asks
+ * without it.
+ */
+async function freePort(host: string, port: number): Promise<number> {
   const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     probe.once('error', (cause: NodeJS.ErrnoException) => {
       reject(Object.assign(new Error(`cannot listen on ${host}:${port}: ${cause.message}`, { cause }), { code: 'listen_failed' }));
     });
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+    probe.listen({ host, port, exclusive: true }, () => {
+      const { port: free } = probe.address() as AddressInfo;
+      probe.close(() => resolve(free));
+    });
   });
 }

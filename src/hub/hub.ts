@@ -37,6 +37,7 @@ export class Hub {
   readonly #topics: TopicRegistry;
   readonly #requests: RequestHandler;
   readonly #workers = new Set<HubEnd>();
+  readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
   readonly #overview: Overview;
 
@@ -52,8 +53,9 @@ export class Hub {
     bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
 
-  get workerCount(): number {
-    return this.#workers.size;
+  /** Workers that take connections. */
+  get listeningCount(): number {
+    return this.#listening.size;
   }
 
   /** Takes a worker on: tells it who it is, and serves it until its link closes. */
@@ -65,6 +67,7 @@ export class Hub {
     });
     link.onClose(() => {
       this.#workers.delete(link);
+      this.#listening.delete(link);
       this.metrics.workers.set(this.#workers.size);
       this.#topics.removeWorker(link);
     });
@@ -108,6 +111,7 @@ export class Hub {
   #receive(worker: HubEnd, message: ToHub, events: WorkerEvents): void {
     switch (message.kind) {
       case 'listening':
+        this.#listening.add(worker);
         return events.onListening(message.port);
       case 'startFailed':
         return events.onStartFailed(message);

@@ -57,12 +57,14 @@ export class Supervisor {
 
   /**
    * @param count processes to run
-   * @returns the port that all of them share
+   * @param port that all of them share
+   * @returns the port
    * @throws Error with code `listen_failed`, `uws_unavailable`, `worker_failed`
    */
-  async start(count: number): Promise<number> {
-    // The first one settles the port (0 means any), the others join it.
-    this.#port = await this.#startFirst();
+  async start(count: number, port: number): Promise<number> {
+    this.#port = port;
+    // The first one shows whether any can start.
+    await this.#startFirst();
     for (let index = 1; index < count; index++) this.#spawn(this.#add(index), () => undefined);
     return this.#port;
   }
@@ -122,6 +124,8 @@ export class Supervisor {
       onStartFailed: ({ code, message }) => {
         this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
         onStarted(Object.assign(new Error(message), { code }));
+        // It takes no clients: it is ended, and started again after a pause.
+        child.kill('SIGKILL');
       },
       // A worker lives as long as its link.
       onDrained: () => link.close(),
@@ -130,6 +134,7 @@ export class Supervisor {
     child.once('exit', (code, signal) => {
       link.close();
       worker.child = undefined;
+      worker.link = undefined;
       onStarted(Object.assign(new Error(`worker ended at its start (${signal ?? code})`), { code: 'worker_failed' }));
       this.#ended(worker, code, signal);
     });

@@ -146,7 +146,10 @@ export class Worker {
     if (this.#draining) return;
     this.#draining = true;
     this.#closeListenSocket();
-    await sayGoodbye(this.#connections, { reason: 'draining', perSecond: this.#config.hub.drainConnectionsPerSecond });
+    const { drainConnectionsPerSecond, drainTimeoutMs } = this.#config.hub;
+    // A hurried goodbye is better than none: past the time allowed what is left is cut.
+    const hurriedPerSecond = this.#connections.size / (Math.max(100, drainTimeoutMs / 2) / 1000);
+    await sayGoodbye(this.#connections, { reason: 'draining', perSecond: Math.max(drainConnectionsPerSecond, hurriedPerSecond) });
     this.stop();
     this.#link.send({ kind: 'drained' });
   }
@@ -161,18 +164,19 @@ export class Worker {
 
   #start(port: number): void {
     const { host, heartbeat } = this.#config;
+    this.#timers.push(
+      setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
+      setInterval(() => this.#everySecond(), 1000),
+    );
     this.#app.listen(host, port, (socket) => {
       if (socket === false) {
         this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
+        this.stop();
         return;
       }
       this.#listenSocket = socket;
       this.#link.send({ kind: 'listening', port: this.#uws.localPort(socket) });
     });
-    this.#timers.push(
-      setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
-      setInterval(() => this.#everySecond(), 1000),
-    );
     this.#logger.info({ uws: this.#uws.source, connectionsMax: this.#connectionsMax }, 'worker started');
   }
 
