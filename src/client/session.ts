@@ -21,6 +21,7 @@ export class Session {
   readonly #socket: WebSocketLike;
   readonly #reader: FrameReader;
   readonly #events: SessionEvents;
+  #opened = false;
   #ended = false;
   #errorText = '';
 
@@ -36,6 +37,7 @@ export class Session {
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
+      this.#opened = true;
       if (socket.protocol === SUBPROTOCOLS.msgpack) events.opened();
       else this.abandon(`${url} does not speak ${SUBPROTOCOLS.msgpack}`);
     };
@@ -46,6 +48,8 @@ export class Session {
     };
     socket.onerror = ({ message }: { message?: unknown }) => {
       if (typeof message === 'string') this.#errorText = message;
+      // Node 22 tells of a handshake that failed by this event alone.
+      if (!this.#opened) this.#end({ code: ABNORMAL_CLOSURE, text: this.#errorText || `cannot connect to ${url}` });
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       this.#end({ code, text: reason || this.#errorText || (code === ABNORMAL_CLOSURE ? 'connection lost' : 'closed') });

@@ -15,10 +15,23 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
-/** The platform's own, else the `ws` package: Node 20 has none. */
+interface Platform {
+  readonly WebSocket?: WebSocketConstructor;
+  readonly process?: { readonly versions?: { readonly node?: string } };
+}
+
+/**
+ * The platform's own; in Node the `ws` package's, where it is installed: Node 20 has none of its own, and that of Node 22 cannot let go of a connection whose other
+ * side has vanished, which then keeps the process.
+ */
 export async function findWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
-  const own = given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-  if (own !== undefined) return own;
-  const { WebSocket } = await import('ws');
-  return WebSocket as unknown as WebSocketConstructor;
+  if (given !== undefined) return given;
+  const { WebSocket: own, process } = globalThis as Platform;
+  if (own !== undefined && process?.versions?.node === undefined) return own;
+  try {
+    return (await import('ws')).WebSocket as unknown as WebSocketConstructor;
+  } catch (error) {
+    if (own === undefined) throw error;
+    return own;
+  }
 }

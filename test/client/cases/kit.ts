@@ -13,6 +13,8 @@ export interface Remote {
   readonly url: string;
   /** Cuts, in the case that is about them. */
   readonly cuts: number;
+  /** Instead of the one that the SDK finds. */
+  readonly WebSocket?: ClientOptions['WebSocket'] | undefined;
   run<K extends StageCommand>(name: K, ...args: Parameters<StageCommands[K]>): Promise<ReturnType<StageCommands[K]>>;
 }
 
@@ -37,7 +39,14 @@ export class Kit {
   }
 
   client(options: Partial<ClientOptions> = {}): Client {
-    const client = new Client({ url: this.remote.url, backoff: FAST_BACKOFF, pongTimeoutMs: 300, ...options });
+    const { url, WebSocket } = this.remote;
+    const client = new Client({
+      url,
+      backoff: FAST_BACKOFF,
+      pongTimeoutMs: 300,
+      ...(WebSocket !== undefined && { WebSocket }),
+      ...options,
+    });
     this.#clients.push(client);
     return client;
   }

@@ -1,0 +1,47 @@
+import type { StageCommand, StageCommands } from '../stage.ts';
+import { runCase } from './index.ts';
+import type { Case, Remote } from './kit.ts';
+
+/** Runs the cases in a place that is not the stage's process: it speaks to the stage over HTTP. Bundled for another Node and for browsers. */
+
+export interface Outcome {
+  readonly name: string;
+  readonly error: string | undefined;
+  readonly tookMs: number;
+}
+
+export interface Order {
+  /** Of the stage. */
+  readonly stageUrl: string;
+  /** Of the proxy. */
+  readonly url: string;
+  readonly cuts: number;
+  /** Use the platform's own WebSocket, in Node too. */
+  readonly platformSocket?: boolean;
+}
+
+/** @param cases what there is to choose from */
+export async function runByName(cases: readonly Case[], name: string, { stageUrl, url, cuts, platformSocket }: Order): Promise<Outcome> {
+  const one = cases.find((other) => other.name === name);
+  if (one === undefined) throw new Error(`no case "${name}"`);
+  const startedAtMs = performance.now();
+  const { WebSocket } = platformSocket ? (globalThis as Pick<Remote, 'WebSocket'>) : {};
+  const remote: Remote = { url, cuts, WebSocket, run: (command, ...args) => ask(stageUrl, command, args) };
+  let error: string | undefined;
+  try {
+    await runCase(one, remote);
+  } catch (thrown) {
+    error = String((thrown as Error).stack ?? thrown);
+  }
+  return { name, error, tookMs: Math.round(performance.now() - startedAtMs) };
+}
+
+async function ask<K extends StageCommand>(
+  stageUrl: string,
+  command: K,
+  args: Parameters<StageCommands[K]>,
+): Promise<ReturnType<StageCommands[K]>> {
+  const response = await fetch(`${stageUrl}/${command}`, { method: 'POST', body: JSON.stringify(args) });
+  if (!response.ok) throw new Error(`${command}: ${await response.text()}`);
+  return (await response.json()) as ReturnType<StageCommands[K]>;
+}
