@@ -1,0 +1,142 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath, launchChromium } from '../support/chromium.ts';
+import { TestNode } from '../support/node.ts';
+import { tokenOf } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+
+const chromium = chromiumPath();
+const TOKEN = 'the-operators-token';
+
+describe.runIf(chromium !== undefined)("the operator's page", () => {
+  let node: TestNode;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  const untilText = (selector: string, pattern: RegExp) => page.locator(selector, { hasText: pattern }).waitFor({ state: 'attached' });
+
+  async function open(settings: Record<string, unknown> = {}, options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
+    node = await TestNode.start(settings);
+    page = await browser.newPage(options);
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(`http://127.0.0.1:${node.running.adminPort}/`) && !request.url().startsWith('data:'))
+        complaints.push(request.url());
+    });
+    await page.goto(`http://127.0.0.1:${node.running.adminPort}/`);
+  }
+
+  async function unlock(token = TOKEN): Promise<void> {
+    await page.waitForSelector('#token-form:not([hidden])');
+    await page.fill('#token', token);
+    await page.keyboard.press('Enter');
+  }
+
+  beforeAll(async () => {
+    browser = await launchChromium(chromium as string);
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    expect(complaints).toEqual([]);
+    await page.close();
+    await node.stop();
+  });
+
+  it('shows the node, its workers, and its topics by members and by rate; and no way to publish where no token is configured', async () => {
+    await open();
+    const clients = await Promise.all([node.connect(), node.connect(), node.connect()]);
+    for (const client of clients) await client.subscribe('scores.many');
+    await clients[0]?.subscribe('scores.few');
+    await untilText('#state', /^ready$/);
+    await untilText('#node', new RegExp(node.running.nodeId));
+    await untilText('#workers', new RegExp(`^0${process.pid}3`));
+    await untilText('#topics', /^scores\.many3.*scores\.few1/);
+    await page.focus('input[name=sort]:checked');
+    await page.keyboard.press('ArrowRight');
+    const feed = setInterval(() => void node.publish('scores.few', 1), 20);
+    try {
+      await untilText('#topics', /^scores\.few/);
+      await untilText('#figures', /publications\/s in[1-9]/);
+    } finally {
+      clearInterval(feed);
+    }
+    expect(await page.isVisible('#publish')).toBe(false);
+    expect(await page.isVisible('#publish-off')).toBe(true);
+  });
+
+  it('shows nothing without the token, and forgets it again', async () => {
+    await open({ 'admin.token': TOKEN });
+    await unlock('not-the-token');
+    await untilText('#problem', /not the admin token/);
+    expect(await page.isVisible('#main')).toBe(false);
+    await unlock();
+    await untilText('#state', /^ready$/);
+    expect(await page.isVisible('#token-form')).toBe(false);
+    expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
+    expect(page.url()).not.toContain(TOKEN);
+    await page.click('#token-forget');
+    await page.waitForSelector('#token-form:not([hidden])');
+    expect(await page.isVisible('#main')).toBe(false);
+  });
+
+  it('publishes with the token, and says what became of it', async () => {
+    await open({ 'admin.token': TOKEN });
+    const client = await node.connect();
+    await client.subscribe('scores.a');
+    await unlock();
+    await page.waitForSelector('#publish:not([hidden])');
+    await page.fill('#publish-topic', 'scores.a');
+    await page.fill('#publish-data', '{"home": 1');
+    await page.click('#publish button');
+    await untilText('#publish-outcome', /no JSON/);
+    await page.fill('#publish-data', '{"home": 1}');
+    await page.click('#publish button');
+    const batch = await client.next('batch');
+    expect(batch.items[0]?.[2]).toEqual({ home: 1 });
+    await untilText('#publish-outcome', new RegExp(`^stored at offset ${batch.items[0]?.[0]}$`));
+    await page.fill('#publish-topic', 'nowhere.a');
+    await page.keyboard.press('Enter');
+    await untilText('#publish-outcome', /^unknown_namespace: /);
+  });
+
+  it('shows errors with their meaning, and lagging connections; a hostile user name stays text', async () => {
+    await open({ 'limits.lagThresholdBytes': 4096 });
+    const hostile = '<img src=x onerror=alert(1)>';
+    const slow = await node.connect({ encoding: 'json', token: await tokenOf({ sub: hostile }) });
+    await slow.subscribe('scores.a');
+    await expect(slow.subscribe('nowhere.a')).rejects.toThrow();
+    slow.socket.pause();
+    await until('the connection to lag', async () => {
+      for (let i = 0; i < 20; i++) await node.publish('scores.a', 'x'.repeat(60_000));
+      return (await node.metric('stentor_connections_lagging')) === 1;
+    });
+    await untilText('#lagging', /<img src=x onerror=alert\(1\)>/);
+    expect(await page.locator('#lagging img').count()).toBe(0);
+    await untilText('#errors', /error to a client.*unknown_namespace.*no configured namespace/);
+    slow.socket.terminate();
+  });
+
+  it('says so when the node is gone, and keeps what it knew on the page', async () => {
+    await open();
+    await untilText('#state', /^ready$/);
+    const { nodeId } = node.running;
+    await node.stop();
+    await untilText('#problem', /cannot be reached/);
+    await untilText('#node', new RegExp(nodeId));
+    node = await TestNode.start();
+    complaints = complaints.filter((url) => !url.startsWith('http://127.0.0.1'));
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`fits a phone, ${colorScheme}`, async () => {
+      await open({ 'admin.token': TOKEN }, { viewport: { width: 390, height: 844 }, colorScheme });
+      const client = await node.connect();
+      await client.subscribe(`scores.${'a-rather-long-name-of-a-topic-'.repeat(2)}x`);
+      await unlock();
+      await untilText('#topics', /rather-long/);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    });
+  }
+});
