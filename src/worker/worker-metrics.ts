@@ -1,7 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { WorkerTotals } from '../link/messages.ts';
 import { sumBy } from '../ops/sum-by.ts';
+import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+
+/** Ours, and what WebSocket stacks send. Clients may send any code: each would be a time series for good. */
+const COUNTED_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE_CODES)]);
 
 /** What a worker counts. The hub asks for it when somebody scrapes, and adds the workers up. */
 export class WorkerMetrics {
@@ -123,7 +127,7 @@ export class WorkerMetrics {
 
   closed(code: number): void {
     this.connections.dec();
-    this.#connectionsClosed.inc({ code: String(code) });
+    this.#connectionsClosed.inc({ code: COUNTED_CLOSE_CODES.has(code) ? String(code) : 'other' });
   }
 
   refused(status: string): void {
