@@ -1,5 +1,6 @@
-import type { WorkerReport, WorkerTotals } from '../link/messages.ts';
+import type { WorkerTotals } from '../link/messages.ts';
 import type { Count, LaggingFigures, NodeAnswer } from '../ops/admin-answers.ts';
+import type { WorkerAnswers } from './worker-reports.ts';
 
 /** What the hub counts itself. */
 export interface HubTotals {
@@ -10,10 +11,10 @@ export interface HubTotals {
   readonly skipped: Readonly<Record<string, number>>;
 }
 
-export type NodeFigures = Pick<NodeAnswer, 'workers' | 'lagging' | 'topics' | 'totals' | 'errors'>;
+export type NodeFigures = Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>;
 
 /** The workers' reports and the hub's own counts, as one node's. */
-export function nodeFigures(reports: readonly WorkerReport[], { topics, publicationsIn, skipped }: HubTotals): NodeFigures {
+export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, publicationsIn, skipped }: HubTotals): NodeFigures {
   const lagging: LaggingFigures[] = reports.flatMap(({ index, longestLagging }) =>
     longestLagging.map((one) => ({ worker: index, ...one })),
   );
@@ -23,6 +24,7 @@ export function nodeFigures(reports: readonly WorkerReport[], { topics, publicat
     workers: reports.map(({ index, pid, connections, connectionsMax, subscriptions, lagging: laggingNow }) => {
       return { index, pid, connections, connectionsMax, subscriptions, lagging: laggingNow };
     }),
+    workersSilent: silent,
     topics,
     lagging: lagging.sort((a, b) => b.laggingMs - a.laggingMs),
     totals: { publicationsIn, deliveries: sum('deliveries'), sentBytes: sum('sentBytes'), messagesIn: sum('messagesIn') },

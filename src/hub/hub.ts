@@ -86,8 +86,8 @@ export class Hub {
   }
 
   async figures(): Promise<NodeFigures> {
-    const [reports, totals] = await Promise.all([this.#reports.reports(), this.metrics.totals()]);
-    return nodeFigures(reports, { topics: this.#topics.size, ...totals });
+    const [answers, totals] = await Promise.all([this.#reports.reports(), this.metrics.totals()]);
+    return nodeFigures(answers, { topics: this.#topics.size, ...totals });
   }
 
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {

@@ -6,6 +6,11 @@ import { TopicRates } from './topic-rates.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import type { WorkerReports } from './worker-reports.ts';
 
+interface Members {
+  readonly members: number;
+  readonly lagging: number;
+}
+
 /** Which topics matter: by members, which workers know, or by rate, which the hub knows. */
 export class Overview {
   readonly #topics: TopicRegistry;
@@ -25,14 +30,14 @@ export class Overview {
   async topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
     await this.#rates.refresh();
     const names = sort === 'rate' ? this.#fastest(limit) : await this.#largest(limit);
-    const members = await this.#members({ named: names });
+    const { members, silent } = await this.#members({ named: names });
     const figures = names.map((topic): TopicFigures => {
       const { members: all, lagging } = members.get(topic) ?? { members: 0, lagging: 0 };
       return { topic, members: all, lagging, publicationsPerSecond: this.#topics.get(topic)?.publishedPerSecond ?? 0 };
     });
     const weight = (topic: TopicFigures) => (sort === 'rate' ? topic.publicationsPerSecond : topic.members);
     figures.sort((a, b) => weight(b) - weight(a) || (a.topic < b.topic ? -1 : 1));
-    return { sort, total: this.#topics.size, topics: figures };
+    return { sort, total: this.#topics.size, topics: figures, workersSilent: silent };
   }
 
   #fastest(limit: number): Topic[] {
@@ -40,19 +45,20 @@ export class Overview {
   }
 
   async #largest(limit: number): Promise<Topic[]> {
-    const members = await this.#members({ top: TOPICS_MAX });
+    const { members } = await this.#members({ top: TOPICS_MAX });
     return top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
   }
 
   /** Added up over the workers. */
-  async #members(wanted: TopicsWanted): Promise<Map<Topic, { members: number; lagging: number }>> {
-    const sums = new Map<Topic, { members: number; lagging: number }>();
-    for (const { topics } of await this.#reports.reports(wanted)) {
-      for (const { topic, members, lagging } of topics) {
-        const sum = sums.get(topic) ?? { members: 0, lagging: 0 };
-        sums.set(topic, { members: sum.members + members, lagging: sum.lagging + lagging });
+  async #members(wanted: TopicsWanted): Promise<{ members: Map<Topic, Members>; silent: number }> {
+    const members = new Map<Topic, Members>();
+    const { reports, silent } = await this.#reports.reports(wanted);
+    for (const { topics } of reports) {
+      for (const { topic, ...here } of topics) {
+        const sum = members.get(topic) ?? { members: 0, lagging: 0 };
+        members.set(topic, { members: sum.members + here.members, lagging: sum.lagging + here.lagging });
       }
     }
-    return sums;
+    return { members, silent };
   }
 }

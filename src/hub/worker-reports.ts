@@ -4,9 +4,19 @@ import type { ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messag
 type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' }>;
 type Answer = Extract<ToHub, { kind: 'metrics' | 'report' }>;
 
-const TIMEOUT_MS = 1000;
+/** A scrape must not wait for one that is stuck. */
+const METRICS_TIMEOUT_MS = 1000;
+/** A person would rather wait for one that is very busy: that is when they look. */
+const REPORT_TIMEOUT_MS = 3000;
 
-/** Asks the workers how they are. One that does not answer within a second is left out of the answer. */
+export interface WorkerAnswers {
+  /** In the order of their indexes. */
+  readonly reports: readonly WorkerReport[];
+  /** How many did not answer in time. */
+  readonly silent: number;
+}
+
+/** Asks the workers how they are. */
 export class WorkerReports {
   readonly #workers: ReadonlySet<HubEnd>;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -16,35 +26,38 @@ export class WorkerReports {
     this.#workers = workers;
   }
 
-  /** Everything that they count, as prom-client's JSON: for a scrape. */
+  /** Everything that they count, as prom-client's JSON: for a scrape. One that does not answer in time is left out. */
   async metrics(): Promise<unknown[]> {
-    const answers = await this.#askAll((requestId) => ({ kind: 'metricsWanted', requestId }));
+    const answers = await this.#askAll(METRICS_TIMEOUT_MS, (requestId) => ({ kind: 'metricsWanted', requestId }));
     return answers.flatMap((answer) => (answer.kind === 'metrics' ? [answer.metrics] : []));
   }
 
-  /** In the order of their indexes. */
-  async reports(topics?: TopicsWanted): Promise<WorkerReport[]> {
-    const answers = await this.#askAll((requestId) => ({ kind: 'reportWanted', requestId, ...(topics !== undefined && { topics }) }));
-    return answers.flatMap((answer) => (answer.kind === 'report' ? [answer.report] : [])).sort((a, b) => a.index - b.index);
+  async reports(topics?: TopicsWanted): Promise<WorkerAnswers> {
+    const asked = this.#workers.size;
+    const answers = await this.#askAll(REPORT_TIMEOUT_MS, (requestId) => {
+      return { kind: 'reportWanted', requestId, ...(topics !== undefined && { topics }) };
+    });
+    const reports = answers.flatMap((answer) => (answer.kind === 'report' ? [answer.report] : []));
+    return { reports: reports.sort((a, b) => a.index - b.index), silent: asked - reports.length };
   }
 
   answered(message: Answer): void {
     this.#waiting.get(message.requestId)?.(message);
   }
 
-  async #askAll(question: (requestId: number) => Question): Promise<Answer[]> {
-    const answers = await Promise.all([...this.#workers].map((worker) => this.#ask(worker, question(++this.#lastRequest))));
+  async #askAll(timeoutMs: number, question: (requestId: number) => Question): Promise<Answer[]> {
+    const answers = await Promise.all([...this.#workers].map((worker) => this.#ask(worker, timeoutMs, question(++this.#lastRequest))));
     return answers.filter((answer) => answer !== undefined);
   }
 
-  #ask(worker: HubEnd, question: Question): Promise<Answer | undefined> {
+  #ask(worker: HubEnd, timeoutMs: number, question: Question): Promise<Answer | undefined> {
     return new Promise((resolve) => {
       const finish = (answer: Answer | undefined) => {
         clearTimeout(timer);
         this.#waiting.delete(question.requestId);
         resolve(answer);
       };
-      const timer = setTimeout(() => finish(undefined), TIMEOUT_MS);
+      const timer = setTimeout(() => finish(undefined), timeoutMs);
       this.#waiting.set(question.requestId, finish);
       worker.send(question);
     });

@@ -16,8 +16,10 @@ export interface NodeAnswer {
   readonly publishing: boolean;
   /** Topics open on this node. */
   readonly topics: number;
-  /** In the order of their indexes; one that did not answer within a second is left out. */
+  /** In the order of their indexes. */
   readonly workers: readonly WorkerFigures[];
+  /** Workers that were too busy to answer in time: all figures here are without them. */
+  readonly workersSilent: number;
   /** The connections that have lagged longest, longest first: 50 of each worker at most. */
   readonly lagging: readonly LaggingFigures[];
   /** Since the processes started; whoever wants rates asks twice. A worker that is started again counts from 0. */
@@ -81,6 +83,8 @@ export interface TopicsAnswer {
   /** Open on this node; the list has the greatest of them. */
   readonly total: number;
   readonly topics: readonly TopicFigures[];
+  /** Workers that were too busy to answer in time: their members are not counted. */
+  readonly workersSilent: number;
 }
 
 export interface TopicFigures {

@@ -21,7 +21,7 @@ export interface ApiSources {
   bus(): NodeAnswer['bus'];
   /** Why the node is not ready; undefined: it is. */
   notReady(): string | undefined;
-  figures(): Promise<Pick<NodeAnswer, 'workers' | 'lagging' | 'topics' | 'totals' | 'errors'>>;
+  figures(): Promise<Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>>;
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
   /** @param draft its data is one MessagePack value */
   publish(draft: { readonly topic: Topic; readonly key: Key | null; readonly data: Uint8Array }): Promise<PublishOutcome>;

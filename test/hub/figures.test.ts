@@ -22,14 +22,12 @@ const lagging = (connectionId: string, laggingMs: number) => ({ connectionId, us
 describe('nodeFigures', () => {
   it('adds the workers up, and gives counts by code, the most frequent first', () => {
     const totals = { deliveries: 1, sentBytes: 1, messagesIn: 1, closed: {}, refused: {} };
-    const figures = nodeFigures(
-      [
-        report(0, { totals: { ...totals, errors: { forbidden: 1, bad_topic: 2 } } }),
-        report(1, { totals: { ...totals, errors: { forbidden: 4 } } }),
-      ],
-      { topics: 9, publicationsIn: 100, skipped: { malformed: 2, too_big: 2 } },
-    );
-    expect(figures.topics).toBe(9);
+    const reports = [
+      report(0, { totals: { ...totals, errors: { forbidden: 1, bad_topic: 2 } } }),
+      report(1, { totals: { ...totals, errors: { forbidden: 4 } } }),
+    ];
+    const figures = nodeFigures({ reports, silent: 3 }, { topics: 9, publicationsIn: 100, skipped: { malformed: 2, too_big: 2 } });
+    expect([figures.topics, figures.workersSilent]).toEqual([9, 3]);
     expect(figures.totals).toEqual({ publicationsIn: 100, deliveries: 2, sentBytes: 2, messagesIn: 2 });
     expect(figures.errors.sent).toEqual([
       { code: 'forbidden', count: 5 },
@@ -40,10 +38,11 @@ describe('nodeFigures', () => {
   });
 
   it('names lagging connections of all workers, longest first', () => {
-    const { lagging: all } = nodeFigures(
-      [report(0, { longestLagging: [lagging('a', 900), lagging('b', 100)] }), report(1, { longestLagging: [lagging('c', 500)] })],
-      { topics: 0, publicationsIn: 0, skipped: {} },
-    );
+    const reports = [
+      report(0, { longestLagging: [lagging('a', 900), lagging('b', 100)] }),
+      report(1, { longestLagging: [lagging('c', 500)] }),
+    ];
+    const { lagging: all } = nodeFigures({ reports, silent: 0 }, { topics: 0, publicationsIn: 0, skipped: {} });
     expect(all.map(({ worker, connectionId }) => `${worker}${connectionId}`)).toEqual(['0a', '1c', '0b']);
   });
 });

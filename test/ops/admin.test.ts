@@ -184,7 +184,7 @@ describe('what the node says of itself', () => {
 });
 
 describe('a node with two worker processes', () => {
-  it('adds their connections, members and errors up', async () => {
+  it('adds their connections, members and errors up, and says when one does not answer', async () => {
     const cli = new CliProcess(['serve', '--workers', '2', '--port', '0', '--admin-port', '0', '--set', 'log.pretty=false']);
     try {
       const [, port, adminPort] = await cli.until(/"port":(\d+),"adminPort":(\d+).*node started/);
@@ -209,6 +209,12 @@ describe('a node with two worker processes', () => {
         ['scores.all', 6, 0],
         ['scores.two', 2, 0],
       ]);
+      const stuck = workers[1]?.pid as number;
+      process.kill(stuck, 'SIGSTOP');
+      expect(await read<NodeAnswer>('/api/node')).toMatchObject({ workersSilent: 1, workers: [{ index: 0 }] });
+      expect(await read<TopicsAnswer>('/api/topics?sort=rate')).toMatchObject({ workersSilent: 1, total: 2 });
+      process.kill(stuck, 'SIGCONT');
+      await until('both to answer', async () => (await read<NodeAnswer>('/api/node')).workersSilent === 0);
       await Promise.all(clients.map((client) => client.close()));
     } finally {
       await cli.kill();

@@ -22,16 +22,20 @@ describe('figures on the page', () => {
 });
 
 describe('ratesBetween', () => {
-  const look = (atMs: number, totals: Partial<NodeTotals>) => ({
+  const look = (atMs: number, totals: Partial<NodeTotals>, workers = 1) => ({
     atMs,
-    node: { totals: { publicationsIn: 0, deliveries: 0, sentBytes: 0, messagesIn: 0, ...totals } } as NodeAnswer,
+    node: {
+      workers: Array.from({ length: workers }),
+      totals: { publicationsIn: 0, deliveries: 0, sentBytes: 0, messagesIn: 0, ...totals },
+    } as unknown as NodeAnswer,
   });
 
   it('are what happened between two looks, a second', () => {
     expect(ratesBetween(look(1000, { deliveries: 100 }), look(3000, { deliveries: 500 }))).toMatchObject({ deliveries: 200, sentBytes: 0 });
   });
 
-  it('are unknown at the first look, and where a worker has started over', () => {
+  it('are unknown at the first look, and where a worker has started over or does not answer', () => {
+    expect(ratesBetween(look(1000, {}, 2), look(3000, { deliveries: 5 }, 1))).toBeUndefined();
     expect(ratesBetween(undefined, look(1000, {}))).toBeUndefined();
     expect(ratesBetween(look(1000, { deliveries: 100 }), look(3000, { deliveries: 5 }))).toBeUndefined();
   });

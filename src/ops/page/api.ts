@@ -1,6 +1,7 @@
 import type { NodeAnswer, PublishAnswer, RefusalAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
 
-const TIMEOUT_MS = 5000;
+/** Longer than the node waits for a worker that is very busy, twice. */
+const TIMEOUT_MS = 10_000;
 
 /** The node answered, and said no. */
 export class Refused extends Error {

@@ -35,7 +35,7 @@ function show(node: NodeAnswer, topics: TopicsAnswer): void {
   if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
   showState(node);
   showNode(last, now);
-  showWorkers(node.workers);
+  showWorkers(node);
   showTopics(topics);
   showLagging(node.lagging);
   showErrors(first.errors, node.errors);

@@ -6,9 +6,12 @@ export interface Look {
   readonly node: NodeAnswer;
 }
 
-/** What happened a second between two looks. A worker that was started again counts from 0 again: then nothing is said for that stretch. */
+/**
+ * What happened a second between two looks. A worker that was started again counts from 0 again, and one that does not answer counts for nothing: then
+ * nothing is said for that stretch.
+ */
 export function ratesBetween(before: Look | undefined, after: Look): NodeTotals | undefined {
-  if (before === undefined || after.atMs <= before.atMs) return undefined;
+  if (before === undefined || after.atMs <= before.atMs || before.node.workers.length !== after.node.workers.length) return undefined;
   const seconds = (after.atMs - before.atMs) / 1000;
   const rate = (field: keyof NodeTotals) => (after.node.totals[field] - before.node.totals[field]) / seconds;
   const rates = {

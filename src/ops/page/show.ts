@@ -1,11 +1,12 @@
 import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../protocol/errors.ts';
-import type { LaggingFigures, NodeAnswer, NodeErrors, TopicsAnswer, WorkerFigures } from '../admin-answers.ts';
+import type { LaggingFigures, NodeAnswer, NodeErrors, TopicsAnswer } from '../admin-answers.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
 import { formatBytes, formatDuration, formatNumber } from './format.ts';
 import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
 
 const UNKNOWN = '–';
+const LAGGING_SHOWN = 10;
 const number = (value: number): Cell => ({ text: formatNumber(value), className: 'number' });
 const text = (value: string): Cell => ({ text: value });
 const name = (value: string): Cell => ({ text: value, className: 'name' });
@@ -42,7 +43,7 @@ export function showNode(before: Look | undefined, now: Look): void {
   ]);
 }
 
-export function showWorkers(workers: readonly WorkerFigures[]): void {
+export function showWorkers({ workers, workersSilent }: Pick<NodeAnswer, 'workers' | 'workersSilent'>): void {
   const rows = workers.map(({ index, pid, connections, connectionsMax, subscriptions, lagging }) => [
     number(index),
     { text: String(pid), className: 'number' },
@@ -52,9 +53,15 @@ export function showWorkers(workers: readonly WorkerFigures[]): void {
     number(lagging),
   ]);
   fillTable(byId('workers'), rows, 'No worker answers.');
+  const note = byId('workers-note');
+  note.hidden = workersSilent === 0;
+  setText(
+    note,
+    `${workersSilent} ${workersSilent === 1 ? 'worker is' : 'workers are'} too busy to answer: all figures are without what it has.`,
+  );
 }
 
-export function showTopics({ topics, total }: TopicsAnswer): void {
+export function showTopics({ topics, total, workersSilent }: TopicsAnswer): void {
   const rows = topics.map(({ topic, members, lagging, publicationsPerSecond }) => [
     name(topic),
     number(members),
@@ -62,20 +69,24 @@ export function showTopics({ topics, total }: TopicsAnswer): void {
     number(publicationsPerSecond),
     number(publicationsPerSecond * members),
   ]);
-  fillTable(byId('topics'), rows, 'No topic is open: nobody is subscribed to any.');
+  const empty = workersSilent === 0 ? 'No topic is open: nobody is subscribed to any.' : 'The workers are too busy to say.';
+  fillTable(byId('topics'), rows, empty);
   setText(byId('topics-note'), total > topics.length ? `${topics.length} of ${formatNumber(total)} topics` : '');
 }
 
 export function showLagging(lagging: readonly LaggingFigures[]): void {
-  const rows = lagging.map(({ connectionId, user, worker, laggingMs, bufferedBytes, topics }) => [
-    name(connectionId),
-    text(user ?? 'anonymous'),
-    number(worker),
-    { text: formatDuration(laggingMs), className: 'number' },
-    { text: formatBytes(bufferedBytes), className: 'number' },
-    number(topics),
-  ]);
+  const rows = lagging
+    .slice(0, LAGGING_SHOWN)
+    .map(({ connectionId, user, worker, laggingMs, bufferedBytes, topics }) => [
+      name(connectionId),
+      text(user ?? 'anonymous'),
+      number(worker),
+      { text: formatDuration(laggingMs), className: 'number' },
+      { text: formatBytes(bufferedBytes), className: 'number' },
+      number(topics),
+    ]);
   fillTable(byId('lagging'), rows, 'None.');
+  setText(byId('lagging-note'), lagging.length > rows.length ? 'And more; the first figures above have their number.' : '');
 }
 
 const KINDS: Record<keyof NodeErrors, string> = {
