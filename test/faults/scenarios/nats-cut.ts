@@ -80,6 +80,7 @@ async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodePr
   const healedAtMs = monoMs();
   stage.say(`${name}: healed`);
   stage.limit(`${name}LiveAgainMs`, (await allLive(stage, rig)) - healedAtMs, LIVE_AGAIN_MAX_MS);
+  stage.say(`${name}: ${JSON.stringify(await swarm.stats())}`);
   for (const node of nodes) await node.untilReady();
 }
 
