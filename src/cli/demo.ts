@@ -49,7 +49,12 @@ function assertDemoTopics(config: Config): void {
 }
 
 /** What to try next, with lines that can be pasted as they are. */
-export function demoInvitation(config: Config, port: number, token: string | undefined, argv1 = process.argv[1] ?? ''): string {
+export function demoInvitation(
+  config: Config,
+  { port, adminPort }: { readonly port: number; readonly adminPort: number },
+  token: string | undefined,
+  argv1 = process.argv[1] ?? '',
+): string {
   const stentor = commandLine(argv1);
   const socket = `ws://localhost:${port}${config.path}`;
   const elsewhere = port === 8080 && config.path === '/ws' ? '' : ` --url ${socket}`;
@@ -58,6 +63,7 @@ export function demoInvitation(config: Config, port: number, token: string | und
     'Stentor is running a demo; its feeds are made up. Try:',
     '',
     `  the page           http://localhost:${port}/`,
+    `  for operators      http://localhost:${adminPort}/`,
     `  any client         npx wscat -c ${socket}`,
     `                     then type  {"type":"subscribe","id":1,"topic":"${SCORES_TOPIC}"}`,
     `  the command line   ${stentor} subscribe ${TICKS_TOPIC} --snapshot${elsewhere}`,

@@ -49,7 +49,7 @@ async function run({ config, warnings }: LoadedConfig, demo: boolean, token: str
   const { startNode } = await import('../node.ts');
   const node = await startNode(config, { log, demo });
   stopOnSignals(node, log);
-  if (demo) print(demoInvitation(config, node.port, token));
+  if (demo) print(demoInvitation(config, node, token));
 }
 
 /** The first signal drains; the second ends at once, for whoever does not want to wait. */
