@@ -1,0 +1,36 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath, launchChromium } from '../support/chromium.ts';
+import { NodeProcess } from '../support/node-process.ts';
+
+const chromium = chromiumPath();
+
+describe.runIf(chromium !== undefined)('the demo page of a node whose worker is killed', () => {
+  let node: NodeProcess;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchChromium(chromium as string);
+    node = NodeProcess.launch({ workers: 1, 'log.pretty': false }, ['--demo']);
+    await node.untilStarted(1);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await node?.stop();
+  });
+
+  it('says that it reconnects, is back with the new worker, and goes on showing what comes', async () => {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${node.port}/`);
+    const state = (pattern: RegExp) => page.locator('#state', { hasText: pattern }).waitFor({ state: 'attached' });
+    await state(/^connected$/);
+    await page.locator('#quotes', { hasText: /\d\.\d\d/ }).waitFor({ state: 'attached' });
+    const left = page.waitForFunction('document.getElementById("state").textContent.trim() !== "connected"');
+    process.kill(node.workerPids[0] as number, 'SIGKILL');
+    await left;
+    await state(/^connected$/);
+    const quotes = await page.locator('#quotes').textContent();
+    await page.waitForFunction(`document.getElementById("quotes").textContent !== ${JSON.stringify(quotes)}`);
+    expect(await node.metric('stentor_worker_restarts_total')).toBe(1);
+  });
+});
