@@ -36,6 +36,8 @@ export class FanoutItem {
   readonly connectionId: string | undefined;
   /** Its ring and its neighbours among the items of all rings, in the order in which they came; kept by the ring budget. */
   ring: BudgetedRing | undefined;
+  /** Its place in the order of arrival over all rings. */
+  arrival = 0;
   older: FanoutItem | undefined;
   newer: FanoutItem | undefined;
   readonly #user: string | undefined;

@@ -16,6 +16,7 @@ export class RingBudget {
   #bytes = 0;
   #oldest: FanoutItem | undefined;
   #newest: FanoutItem | undefined;
+  #arrivals = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -44,18 +45,25 @@ export class RingBudget {
 
   #linkNewest(item: FanoutItem, ring: BudgetedRing): void {
     item.ring = ring;
+    item.arrival = ++this.#arrivals;
     item.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = item;
     else this.#newest.newer = item;
     this.#newest = item;
   }
 
+  /** Back to its place among the oldest. It was the oldest when it was taken out, so only others that came back may stand before it. */
   #linkOldest(item: FanoutItem, ring: BudgetedRing): void {
+    let newer = this.#oldest;
+    while (newer !== undefined && newer.arrival < item.arrival) newer = newer.newer;
+    const older = newer === undefined ? this.#newest : newer.older;
     item.ring = ring;
-    item.newer = this.#oldest;
-    if (this.#oldest === undefined) this.#newest = item;
-    else this.#oldest.older = item;
-    this.#oldest = item;
+    item.older = older;
+    item.newer = newer;
+    if (older === undefined) this.#oldest = item;
+    else older.newer = item;
+    if (newer === undefined) this.#newest = item;
+    else newer.older = item;
   }
 
   #unlink(item: FanoutItem): void {
