@@ -22,7 +22,7 @@ export async function runScenario(scenario: Scenario, size: Size, log: (line: st
   const stage = new Stage((line) => {
     said.push(`${Math.round(monoMs())} ${line}`);
     log(line);
-  });
+  }, size.quick !== true);
   // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
   stage.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();

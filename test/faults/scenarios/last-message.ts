@@ -25,7 +25,7 @@ export const lastMessage: Scenario = {
       const backAtMs = monoMs();
       const { behind, atMs } = await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 3 * DELIVERED_MAX_MS });
       stage.expect(behind === 0, `${behind} clients have not got the last message`);
-      stage.limit('deliveredAfterMs', atMs - backAtMs, DELIVERED_MAX_MS);
+      stage.limitMs('deliveredAfterMs', atMs - backAtMs, DELIVERED_MAX_MS);
       stage.expect((await sdk?.reach(feed.lastOffsets, DELIVERED_MAX_MS)) === 0, 'SDK clients have not got the last message');
     }
     await stage.judge(rig);

@@ -32,12 +32,13 @@ export const leaderKilled: Scenario = {
       const { behind, atMs } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 60_000 });
       stage.expect(behind === 0, `${behind} clients are not live 60 s after kill ${kill}`);
       stage.figure('liveAgainMs', atMs - killedAtMs);
+      stage.say(`live again after ${Math.round(atMs - killedAtMs)} ms`);
       await server.restart();
       while (!(await cluster.isWhole(NAMESPACE))) await sleep(200);
       await seconds(2);
     }
     await stage.judge({ urls, swarm, size, feed, clientFeed, sdk });
-    stage.limit('publishStallMs', feed.longestStallMs, STALL_MAX_MS);
+    stage.limitMs('publishStallMs', feed.longestStallMs, STALL_MAX_MS);
     const { disconnects } = await swarm.stats();
     stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
   },

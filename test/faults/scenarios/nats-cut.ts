@@ -65,7 +65,7 @@ async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodePr
   stage.say(`${name}: begun`);
   for (const node of nodes) {
     while ((await node.ready()) !== 503 && monoMs() - beganAtMs < 3 * NOTICED_MAX_MS) await sleep(50);
-    stage.limit(`${name}NoticedMs`, monoMs() - beganAtMs, NOTICED_MAX_MS);
+    stage.limitMs(`${name}NoticedMs`, monoMs() - beganAtMs, NOTICED_MAX_MS);
   }
   // Told within a moment of the node's own notice.
   await seconds(1);
@@ -79,7 +79,7 @@ async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodePr
   fault.end();
   const healedAtMs = monoMs();
   stage.say(`${name}: healed`);
-  stage.limit(`${name}LiveAgainMs`, (await allLive(stage, rig)) - healedAtMs, LIVE_AGAIN_MAX_MS);
+  stage.limitMs(`${name}LiveAgainMs`, (await allLive(stage, rig)) - healedAtMs, LIVE_AGAIN_MAX_MS);
   stage.say(`${name}: ${JSON.stringify(await swarm.stats())}`);
   for (const node of nodes) await node.untilReady();
 }

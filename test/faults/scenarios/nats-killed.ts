@@ -18,7 +18,7 @@ export const natsKilled: Scenario = {
     await seconds(size.quick ? 2 : 10);
     await rig.nats.restart();
     const backAtMs = monoMs();
-    stage.limit('liveAgainMs', (await allLive(stage, rig)) - backAtMs, LIVE_AGAIN_MAX_MS);
+    stage.limitMs('liveAgainMs', (await allLive(stage, rig)) - backAtMs, LIVE_AGAIN_MAX_MS);
     await seconds(size.quick ? 1 : 4);
     await stage.judge({ ...rig, clientFeed });
     const { disconnects } = await rig.swarm.stats();

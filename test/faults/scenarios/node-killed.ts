@@ -22,7 +22,7 @@ export const nodeKilled: Scenario = {
     await allLive(stage, rig);
     const killed = await rig.swarm.stats();
     stage.expect(killed.resumeMs.count > 0, 'nobody had to resume');
-    stage.limit('resumeP99Ms', killed.resumeMs.p99, RESUME_P99_MAX_MS);
+    stage.limitMs('resumeP99Ms', killed.resumeMs.p99, RESUME_P99_MAX_MS);
     await first.start();
     await rig.swarm.resetStats();
 
@@ -32,7 +32,7 @@ export const nodeKilled: Scenario = {
     await seconds(2);
     await allLive(stage, rig);
     const hubKilled = await rig.swarm.stats();
-    stage.limit('hubOnlyResumeP99Ms', hubKilled.resumeMs.p99, HUB_ONLY_RESUME_P99_MAX_MS);
+    stage.limitMs('hubOnlyResumeP99Ms', hubKilled.resumeMs.p99, HUB_ONLY_RESUME_P99_MAX_MS);
     await until('the workers without a hub to end', () => workers.every((pid) => !isAlive(pid)));
     await second.start();
     await seconds(2);

@@ -35,7 +35,7 @@ export const reconnectStorm: Scenario = {
     stage.figure('stormNodeCpuMs', (after.node - before.node) * 1000);
     stage.figure('stormSwarmCpuMs', (after.swarm - before.swarm) * 1000);
     stage.expect(behind === 0, `${behind} clients are not back after 60 s`);
-    stage.limit('allBackMs', atMs - node.startedAtMs, ALL_BACK_MAX_MS);
+    stage.limitMs('allBackMs', atMs - node.startedAtMs, ALL_BACK_MAX_MS);
     const { resumeMs, refusals } = await swarm.stats();
     stage.figure('resumeP50Ms', resumeMs.p50);
     stage.figure('resumeP99Ms', resumeMs.p99);

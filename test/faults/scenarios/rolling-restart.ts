@@ -19,7 +19,7 @@ export const rollingRestart: Scenario = {
       const { code, elapsedMs } = await node.stop();
       stage.say(`${node.name} has stopped`);
       stage.expect(code === 0, `${node.name} ended with exit code ${code}`);
-      stage.limit('exitMs', elapsedMs, EXIT_MAX_MS);
+      stage.limitMs('exitMs', elapsedMs, EXIT_MAX_MS);
       await node.start();
       await node.untilReady();
       await seconds(1);

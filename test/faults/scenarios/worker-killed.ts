@@ -34,7 +34,7 @@ export const workerKilled: Scenario = {
     const killedAtMs = monoMs();
     process.kill(victim, 'SIGKILL');
     await until('the worker to be back', () => node.workerPids.length === WORKERS && !node.workerPids.includes(victim));
-    stage.limit('workerBackMs', monoMs() - killedAtMs, BACK_MAX_MS);
+    stage.limitMs('workerBackMs', monoMs() - killedAtMs, BACK_MAX_MS);
     const { behind } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 20_000 });
     stage.expect(behind === 0, `${behind} clients are not live again`);
     await seconds(size.quick ? 0.5 : 3);
@@ -45,7 +45,7 @@ export const workerKilled: Scenario = {
     for (const [worker, count] of hit) {
       stage.expect(count === before.liveByWorker[worker], `${count} connections of ${worker} ended, it had ${before.liveByWorker[worker]}`);
     }
-    stage.limit('silenceOfTheRestMs', await swarm.silence(hit.map(([worker]) => worker)), SILENCE_MAX_MS);
+    stage.limitMs('silenceOfTheRestMs', await swarm.silence(hit.map(([worker]) => worker)), SILENCE_MAX_MS);
     stage.figure('resumeP99Ms', after.resumeMs.p99);
     await stage.judge({ urls, swarm, size, feed, sdk });
   },
