@@ -399,10 +399,16 @@ export const ConfigSchema = Type.Object(
           description: 'how long a topic stays open after its last local subscriber',
         }),
         watchdogIntervalMs: Type.Integer({
-          minimum: 100,
+          minimum: 10,
           maximum: 60_000,
           default: 1500,
           description: 'how often the follower of a log is compared with its end; one that got nothing in between is restarted',
+        }),
+        retryPauseMs: Type.Integer({
+          minimum: 1,
+          maximum: 60_000,
+          default: 250,
+          description: 'first pause before a log that cannot be followed or read is tried again; doubles up to 5 s',
         }),
         cacheItemsPerTopicMax: Type.Integer({
           minimum: 0,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusError, type Follower, type Log, type LogState, type Publication } from '../bus/bus.ts';
 import type { Logger } from '../ops/log.ts';
+import { PositionWaiters } from './position-waiters.ts';
 import { SharedCall } from './shared-call.ts';
 import { type FollowerSample, judgeFollower } from './watchdog.ts';
 
@@ -18,13 +19,14 @@ export interface LogFollowerOptions {
   readonly watchdogIntervalMs: number;
   /** How long {@link LogFollower.ready} waits for a follower that is about to go on. */
   readonly readyTimeoutMs: number;
+  /** The first pause before a failed start is tried again. */
+  readonly retryPauseMs: number;
 }
 
 /** A scrape waits for the log so long. */
 const LAG_TIMEOUT_MS = 1000;
-const READY_POLL_MS = 100;
-const RESTART_PAUSE_MS = 250;
-const RESTART_PAUSE_MAX_MS = 5000;
+const READY_POLLS_PER_PAUSE = 2;
+export const RETRY_PAUSE_MAX_MS = 5000;
 
 /**
  * Follows the log of one durable namespace while anybody here is interested in it. Starts at the log's end: what a topic was before comes by
@@ -44,6 +46,7 @@ export class LogFollower {
   #epoch = '';
   #lastSample: FollowerSample | undefined;
   #watching = false;
+  readonly #positions = new PositionWaiters(() => this.position);
 
   constructor(options: LogFollowerOptions, events: LogFollowerEvents) {
     this.#options = options;
@@ -77,22 +80,22 @@ export class LogFollower {
 
   /** Resolves when publications flow, out of a log that is sure to be the one that {@link epoch} names. @throws BusError */
   async ready(): Promise<void> {
-    const deadlineMs = performance.now() + this.#options.readyTimeoutMs;
+    const { readyTimeoutMs, retryPauseMs } = this.#options;
+    const deadlineMs = performance.now() + readyTimeoutMs;
+    const pollMs = retryPauseMs / READY_POLLS_PER_PAUSE;
     for (;;) {
       const error = await this.#begun(deadlineMs).catch((failure: Error) => failure);
       if (error === undefined) return;
       // Whoever cannot be reached may be back in a moment.
       const hopeless = !(error instanceof BusError) || error.code !== 'bus_unreachable' || this.#abort.signal.aborted;
-      if (hopeless || performance.now() + READY_POLL_MS > deadlineMs) throw error;
-      await sleep(READY_POLL_MS);
+      if (hopeless || performance.now() + pollMs > deadlineMs) throw error;
+      await sleep(pollMs);
     }
   }
 
   /** @returns false when the follower has not come so far within the time */
-  async reach(offset: number, timeoutMs: number): Promise<boolean> {
-    const deadlineMs = performance.now() + timeoutMs;
-    while (this.position < offset && performance.now() < deadlineMs) await sleep(10);
-    return this.position >= offset;
+  reach(offset: number, timeoutMs: number): Promise<boolean> {
+    return this.#positions.wait(offset, timeoutMs);
   }
 
   /** Compares the follower with its log; called now and then. */
@@ -120,6 +123,7 @@ export class LogFollower {
   async stop(): Promise<void> {
     clearInterval(this.#watchdog);
     this.#abort.abort();
+    this.#positions.stop();
     await this.#starting?.catch(() => undefined);
     await this.#follower?.stop();
   }
@@ -174,7 +178,7 @@ export class LogFollower {
         (failure: Error) => failure,
       );
       if (error === undefined) break;
-      await sleep(Math.min(RESTART_PAUSE_MS * 2 ** attempt, RESTART_PAUSE_MAX_MS), undefined, { signal: this.#abort.signal }).catch(
+      await sleep(Math.min(this.#options.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS), undefined, { signal: this.#abort.signal }).catch(
         () => undefined,
       );
     }

@@ -5,7 +5,7 @@ import type { Logger } from '../ops/log.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
-import { LogFollower } from './log-follower.ts';
+import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
 import { readTopicState } from './topic-state.ts';
 
 export interface NamespaceFeedOptions {
@@ -23,8 +23,6 @@ export interface NamespaceFeedOptions {
 const RESYNCS_MAX = 8;
 /** A log that is about to be there again is waited for so long, by whoever subscribes. */
 const READY_TIMEOUT_MS = 2000;
-const RETRY_PAUSE_MS = 250;
-const RETRY_PAUSE_MAX_MS = 5000;
 /** A new leader needs a moment to know all. */
 const OPEN_ATTEMPTS_MAX = 3;
 
@@ -49,6 +47,7 @@ export class NamespaceFeed {
         logger,
         watchdogIntervalMs: config.hub.watchdogIntervalMs,
         readyTimeoutMs: Math.min(READY_TIMEOUT_MS, config.nats.requestTimeoutMs),
+        retryPauseMs: config.hub.retryPauseMs,
       },
       {
         onPublication: (publication) => onPublication(publication, this.#topics.get(publication.topic)),
@@ -103,7 +102,7 @@ export class NamespaceFeed {
         // When the log broke meanwhile, all topics start over.
         if (!topic.isHolding(life)) return;
         if (attempt === OPEN_ATTEMPTS_MAX) throw error;
-        await sleep(RETRY_PAUSE_MS);
+        await sleep(this.#options.config.hub.retryPauseMs);
       }
     }
   }
@@ -146,7 +145,7 @@ export class NamespaceFeed {
           this.#options.onResync();
         } catch (error) {
           this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now, trying again');
-          await sleep(Math.min(RETRY_PAUSE_MS * 2 ** attempt, RETRY_PAUSE_MAX_MS));
+          await sleep(Math.min(this.#options.config.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
         }
       }
     });

@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
 import { NodeProcess } from '../support/node-process.ts';
+import { until } from '../support/until.ts';
 
 const chromium = chromiumPath();
 
@@ -25,12 +26,11 @@ describe.runIf(chromium !== undefined)('the demo page of a node whose worker is 
     const state = (pattern: RegExp) => page.locator('#state', { hasText: pattern }).waitFor({ state: 'attached' });
     await state(/^connected$/);
     await page.locator('#quotes', { hasText: /\d\.\d\d/ }).waitFor({ state: 'attached' });
-    const left = page.waitForFunction('document.getElementById("state").textContent.trim() !== "connected"');
     process.kill(node.workerPids[0] as number, 'SIGKILL');
-    await left;
+    await page.locator('#state', { hasNotText: /^connected$/ }).waitFor({ state: 'attached' });
     await state(/^connected$/);
     const quotes = await page.locator('#quotes').textContent();
-    await page.waitForFunction(`document.getElementById("quotes").textContent !== ${JSON.stringify(quotes)}`);
+    await until('other quotes', async () => (await page.locator('#quotes').textContent()) !== quotes);
     expect(await node.metric('stentor_worker_restarts_total')).toBe(1);
   });
 });

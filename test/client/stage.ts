@@ -44,7 +44,7 @@ const SETTINGS = {
   'limits.messagesPerSecondMax': 2000,
   'limits.messageBytesMax': 65_536,
   // Small, so that what was missed is read from the log as well as from what is held of it.
-  'limits.ringItemsMax': 64,
+  'limits.ringItemsMax': Number(process.env.RING ?? 64),
   'hub.cacheItemsPerTopicMax': 64,
   'auth.clockToleranceMs': 0,
   namespaces: {

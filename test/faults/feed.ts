@@ -98,15 +98,15 @@ export class Feed {
     await this.#idle();
   }
 
-  /** One publication more, on the next topic or on this one. @returns its place, undefined when it was given up */
-  async publish(topic?: string): Promise<Acknowledged | undefined> {
+  /** One publication more, on the next topic or on this one, so much larger. @returns its place, undefined when it was given up */
+  async publish(topic?: string, padBytes = 0): Promise<Acknowledged | undefined> {
     const { topics } = this.#options;
     const id = this.#nextId++;
     const name = topic ?? topics[id % topics.length]!;
     this.#published++;
     this.#inFlight++;
     try {
-      const acknowledged = await this.#publish(name, id);
+      const acknowledged = await this.#publish(name, id, padBytes);
       if (acknowledged === undefined) this.unknown.push(id);
       else this.#note(acknowledged);
       return acknowledged;
@@ -138,9 +138,9 @@ export class Feed {
     await this.#nc.close();
   }
 
-  async #publish(topic: string, id: number): Promise<Acknowledged | undefined> {
+  async #publish(topic: string, id: number, padBytes: number): Promise<Acknowledged | undefined> {
     const sentAtMs = monoMs();
-    const payload = JSON.stringify({ id, sentAtMs });
+    const payload = JSON.stringify({ id, sentAtMs, ...(padBytes > 0 && { pad: 'x'.repeat(padBytes) }) });
     while (monoMs() - sentAtMs < BUDGET_MS && !this.#nc.isClosed()) {
       try {
         const { seq } = await this.#js.publish(`feed.${topic}`, payload, { msgID: `feed-${id}`, timeout: ACK_TIMEOUT_MS });

@@ -18,14 +18,25 @@ export interface Following {
   readonly anchor: Anchor | undefined;
 }
 
+export interface EpochClock {
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+export const REAL_CLOCK: EpochClock = {
+  nowMs: () => performance.now(),
+  sleep: (ms) => sleep(ms),
+};
+
 export interface EpochSources {
   readonly namespace: string;
-  readonly store: EpochStore;
+  readonly store: Pick<EpochStore, 'get' | 'put' | 'ensure'>;
   /** The stream as it is now; made where it is missing. */
   info(): Promise<StreamInfo>;
   /** When the publication at an offset was taken; undefined when there is none. */
   timeOf(offset: number): Promise<number | undefined>;
   following(): Following | undefined;
+  readonly clock: EpochClock;
   onNotice(level: BusNotice['level'], message: string): void;
 }
 
@@ -72,7 +83,7 @@ export class EpochKeeper {
 
   /** Resolves when {@link epoch} names the log as it is. Takes some seconds where that is in doubt. @throws BusError */
   async confirm(): Promise<void> {
-    if (performance.now() - this.#confirmedAtMs < FRESH_MS) return;
+    if (this.#sources.clock.nowMs() - this.#confirmedAtMs < FRESH_MS) return;
     this.#confirming ??= this.#confirm().finally(() => {
       this.#confirming = undefined;
     });
@@ -91,8 +102,8 @@ export class EpochKeeper {
   }
 
   async #confirm(): Promise<void> {
-    const { namespace, store } = this.#sources;
-    const startMs = performance.now();
+    const { namespace, store, clock } = this.#sources;
+    const startMs = clock.nowMs();
     for (let denials = 0; ; ) {
       // Before the log is asked, so that a log that was asked too early does not look too short.
       const following = this.#sources.following();
@@ -113,15 +124,15 @@ export class EpochKeeper {
         vouches,
         checkpoint: vouches ? 'same' : await this.#compare(stored?.entry.checkpoint, lastOffset),
         denials,
-        absentMs: performance.now() - startMs,
+        absentMs: clock.nowMs() - startMs,
       });
       if (answer === 'doubt') {
         denials++;
-        await sleep(DOUBT_PAUSE_MS);
-      } else if (answer === 'await_voucher') await sleep(VOUCHER_PAUSE_MS);
+        await clock.sleep(DOUBT_PAUSE_MS);
+      } else if (answer === 'await_voucher') await clock.sleep(VOUCHER_PAUSE_MS);
       else if (await this.#settle(answer, stored, info)) {
         this.#end = Math.max(this.#end, lastOffset);
-        this.#confirmedAtMs = performance.now();
+        this.#confirmedAtMs = clock.nowMs();
         return;
       }
     }

@@ -14,7 +14,7 @@ import {
 } from '../bus.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
-import { EpochKeeper, type Following } from './epoch-keeper.ts';
+import { EpochKeeper, type Following, REAL_CLOCK } from './epoch-keeper.ts';
 import type { EpochStore } from './epoch-store.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 import { NatsFollower } from './follower.ts';
@@ -69,6 +69,7 @@ export class NatsLog implements Log {
       info: () => this.#info(),
       timeOf: (offset) => this.#timeOf(offset),
       following: () => this.#following(),
+      clock: REAL_CLOCK,
       onNotice,
     });
     connection.onChange(() => this.#epochs.doubt());

@@ -13,8 +13,8 @@ export const RECOVERY: readonly Case[] = [
       const cuts = await kit.remote.run('randomCuts', { count: kit.remote.cuts, liveMsMax: 60, stallMs: 1200 });
       const published = await kit.remote.run('stopFeed');
       await ear.reaches(published);
-      whole(ear.numbers, published);
       equal(ear.resyncs, [], 'resyncs');
+      whole(ear.numbers, published);
       const { disconnects, recovered, items } = client.stats();
       equal(items, published, 'items counted');
       holds(cuts >= kit.remote.cuts, `${kit.remote.cuts} cuts, there were ${cuts}`);

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Topic } from '../../src/protocol/topic.ts';
+import { DurableWorld, type SimClient, turns } from '../support/durable-world.ts';
+import type { SimLog, Written } from '../support/sim-log.ts';
+
+const TOPICS = ['plain.a', 'plain.b', 'keyed.a', 'keyed.b'] as Topic[];
+const CLIENTS = 3;
+
+const topic = fc.constantFrom(...TOPICS);
+const client = fc.nat(CLIENTS - 1);
+const log = fc.constantFrom('plain' as const, 'keyed' as const);
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), topic, key: fc.constantFrom('k1', 'k2', 'k3') }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant('deliver' as const), log, count: fc.integer({ min: 1, max: 6 }), lost: fc.boolean() }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('subscribe' as const), client, topic }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), client, topic }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('cut' as const), client }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), log, count: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restartConsumers' as const), log }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cutOff' as const), log }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('reconnect' as const), log }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('short' as const), log, count: fc.integer({ min: 0, max: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('rollBack' as const), log, count: fc.integer({ min: 1, max: 6 }), bucketGone: fc.boolean() }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+async function perform(world: DurableWorld, step: Step): Promise<void> {
+  switch (step.do) {
+    case 'publish':
+      return world.publish(step.topic, step.key);
+    case 'deliver':
+      return world.logOf(step.log).deliver(step.count, step.lost);
+    case 'subscribe':
+      return world.subscribe(world.clients[step.client]!, step.topic);
+    case 'unsubscribe':
+      return world.unsubscribe(world.clients[step.client]!, step.topic);
+    case 'cut':
+      return world.cut(world.clients[step.client]!);
+    case 'turns':
+      return turns(step.count);
+    case 'expire':
+      return world.logOf(step.log).expire(step.count);
+    case 'restartConsumers':
+      return world.logOf(step.log).restartConsumers();
+    case 'cutOff':
+      return world.logOf(step.log).cutOff();
+    case 'reconnect':
+      return world.logOf(step.log).reconnect();
+    case 'short':
+      world.logOf(step.log).shortBy = step.count;
+      return;
+    case 'rollBack':
+      return world.logOf(step.log).rollBack(step.count, step.bucketGone);
+  }
+}
+
+/**
+ * The promise. What a client got of a topic since it was last told to begin anew is, in one of the histories that there were, each of the topic's
+ * publications between where it began and where it is: each once, in order, none missing. Of a keyed topic: the last of each key at least.
+ */
+function keepsPromise(
+  lives: readonly Written[][],
+  of: Topic,
+  keyed: boolean,
+  from: number,
+  last: number,
+  uids: readonly number[],
+): boolean {
+  return lives.some((life) => {
+    const written = life.filter(({ publication: { topic: each, offset } }) => each === of && offset > from && offset <= last);
+    if (!keyed) return String(written.map(({ uid }) => uid)) === String(uids);
+    const all = written.map(({ uid }) => uid);
+    const latest = written.filter((one, at) => !written.slice(at + 1).some((other) => other.publication.key === one.publication.key));
+    return uids.every((uid, at) => all.includes(uid) && uid > (uids[at - 1] ?? 0)) && latest.every(({ uid }) => uids.includes(uid));
+  });
+}
+
+function check(world: DurableWorld, lives: (log: SimLog) => readonly Written[][]): void {
+  for (const each of world.clients) checkClient(world, each, lives);
+}
+
+function checkClient(world: DurableWorld, { trackers, runs }: SimClient, lives: (log: SimLog) => readonly Written[][]): void {
+  for (const [of, tracker] of trackers) {
+    if (tracker.epoch === '') continue;
+    const { from, uids } = runs.get(of)!;
+    const log = world.logOf(of.split('.')[0]!);
+    const kept = keepsPromise(lives(log), of, log.keyed, from, tracker.last, uids);
+    expect({ of, from, last: tracker.last, uids, kept, gaps: tracker.gaps, duplicates: tracker.duplicates }).toMatchObject({
+      kept: true,
+      gaps: 0,
+      duplicates: 0,
+    });
+  }
+}
+
+describe('a hub and a worker, whatever happens below and above them,', () => {
+  it('give each client each publication once, in order, none missing, or tell it to begin anew', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }), async (steps, delays) => {
+        const world = new DurableWorld(CLIENTS, delays);
+        try {
+          for (const each of steps) {
+            await perform(world, each);
+            check(world, (of) => of.lives);
+          }
+          await world.settle();
+          // In the end everybody is in the history that is.
+          check(world, (of) => [of.history]);
+        } finally {
+          await world.stop();
+        }
+      }),
+      { numRuns: Number(process.env.WORLD_RUNS ?? 100), endOnFailure: true },
+    );
+  });
+});

@@ -1,0 +1,269 @@
+import { Registry } from 'prom-client';
+import type { Bus } from '../../src/bus/bus.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import { Hub } from '../../src/hub/hub.ts';
+import { createInProcessLink } from '../../src/link/in-process.ts';
+import type { ToWorker } from '../../src/link/messages.ts';
+import { createLogger } from '../../src/ops/log.ts';
+import { jsonCodec } from '../../src/protocol/json-codec.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import { Connection } from '../../src/worker/connection.ts';
+import { FanoutPump } from '../../src/worker/fanout-pump.ts';
+import { HubClient } from '../../src/worker/hub-client.ts';
+import { Laggards } from '../../src/worker/laggards.ts';
+import { Memberships } from '../../src/worker/memberships.ts';
+import { NativePublisher } from '../../src/worker/native-publisher.ts';
+import { PastReader } from '../../src/worker/past-reader.ts';
+import { Subscriber } from '../../src/worker/subscriber.ts';
+import { TopicTable } from '../../src/worker/topic-table.ts';
+import type { Socket, UwsApp } from '../../src/worker/uws.ts';
+import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
+import { SimLog } from './sim-log.ts';
+import { TopicTracker } from './topic-tracker.ts';
+
+const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
+/** Small, so that every bound is met. */
+const SETTINGS = {
+  'limits.ringItemsMax': 16,
+  'limits.keysPerTopicMax': 2,
+  'limits.recoveryItemsMax': 12,
+  'hub.topicLingerMs': 0,
+  'hub.cacheItemsPerTopicMax': 20,
+  'hub.retryPauseMs': 1,
+  'hub.watchdogIntervalMs': 10,
+  'log.level': 'silent',
+};
+
+export function turns(count: number): Promise<void> {
+  return new Promise((resolve) => {
+    const next = (left: number) => (left <= 0 ? resolve() : setImmediate(() => next(left - 1)));
+    next(count);
+  });
+}
+
+/** What one client has of one topic since it last began anew. */
+interface Run {
+  /** The offset that it began at. */
+  from: number;
+  uids: number[];
+}
+
+/** A client by the protocol's rules, which notes what reaches its application. */
+export class SimClient {
+  readonly trackers = new Map<Topic, TopicTracker>();
+  readonly runs = new Map<Topic, Run>();
+  connection: Connection | undefined;
+
+  receive(message: ServerMessage): void {
+    if (!('topic' in message) || message.topic === undefined) return;
+    const topic = message.topic as Topic;
+    const tracker = this.trackers.get(topic);
+    const run = this.runs.get(topic);
+    if (tracker === undefined || run === undefined) return;
+    const before = tracker.items.length;
+    tracker.receive(message);
+    const anew = message.type === 'resync' || (message.type === 'subscribed' && !message.recovered);
+    if (anew) {
+      run.from = message.offset;
+      run.uids = [];
+    } else for (const { data } of tracker.items.slice(before)) run.uids.push(data);
+  }
+}
+
+/** A hub and a worker, whole but for NATS below and uWebSockets above, with a few clients. */
+export class DurableWorld {
+  readonly plain: SimLog;
+  readonly keyed: SimLog;
+  readonly clients: SimClient[];
+  readonly #hub: Hub;
+  readonly #topics: TopicTable;
+  readonly #hubClient: HubClient;
+  readonly #subscriber: Subscriber;
+  readonly #publisher: NativePublisher;
+  readonly #pump: FanoutPump;
+  readonly #laggards: Laggards;
+  readonly #native = new Map<string, Set<(frame: Uint8Array) => void>>();
+  readonly #config: Config;
+  readonly #subscribing = new Set<Promise<unknown>>();
+  #nextConnection = 1;
+
+  /** @param delays how many turns the log's answers take, one after the other, over and over */
+  constructor(clients: number, delays: readonly number[]) {
+    let nextDelay = 0;
+    const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
+    this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS } }).config;
+    this.plain = new SimLog({ namespace: 'plain', keyed: false, countMax: 1000, delay });
+    this.keyed = new SimLog({ namespace: 'keyed', keyed: true, countMax: 2, delay });
+    this.clients = Array.from({ length: clients }, () => new SimClient());
+    const logger = createLogger(this.#config.log);
+    const bus = {
+      kind: 'memory',
+      connected: true,
+      counters: {},
+      onConnectedChange: () => () => undefined,
+      log: (name: string) => this.logOf(name),
+    };
+    this.#hub = new Hub({ config: this.#config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
+
+    const { hubEnd, workerEnd } = createInProcessLink();
+    this.#hubClient = new HubClient(workerEnd);
+    this.#topics = new TopicTable(this.#config, workerEnd);
+    const memberships = new Memberships();
+    const metrics = new WorkerMetrics(0);
+    const common = { config: this.#config, topics: this.#topics, memberships, metrics };
+    const onBug = (error: Error) => {
+      throw error;
+    };
+    this.#laggards = new Laggards({ ...common, hub: this.#hubClient, tick: () => this.#pump.tick, onBug });
+    const pasts = new PastReader(this.#hubClient, this.#topics, 1_000_000);
+    this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
+    const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
+    this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
+    this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
+    workerEnd.onMessages((messages) => this.#receive(messages));
+    this.#hub.attach(hubEnd, 0, 0, { onListening: () => undefined, onStartFailed: () => undefined, onDrained: () => undefined });
+  }
+
+  logOf(namespace: string): SimLog {
+    return namespace === 'keyed' ? this.keyed : this.plain;
+  }
+
+  publish(topic: Topic, key: string): void {
+    const log = this.logOf(namespaceOf(topic));
+    log.append(topic, log.keyed ? (key as Key) : null);
+  }
+
+  /** Subscribes, or comes back with what it has. */
+  subscribe(client: SimClient, topic: Topic): void {
+    client.connection ??= this.#connect(client);
+    const { connection } = client;
+    const tracker = client.trackers.get(topic) ?? new TopicTracker(topic);
+    const since = tracker.epoch === '' ? undefined : { epoch: tracker.epoch, offset: tracker.last };
+    client.trackers.set(topic, tracker);
+    client.runs.set(topic, client.runs.get(topic) ?? { from: 0, uids: [] });
+    const done = this.#subscriber
+      .subscribe(connection, { type: 'subscribe', id: 1, topic, snapshot: true, ...(since && { since }) })
+      .catch(() => undefined)
+      .finally(() => this.#subscribing.delete(done));
+    this.#subscribing.add(done);
+  }
+
+  unsubscribe(client: SimClient, topic: Topic): void {
+    if (client.connection?.subscriptions.has(topic)) this.#subscriber.unsubscribe(client.connection, { type: 'unsubscribe', id: 1, topic });
+    client.trackers.delete(topic);
+    client.runs.delete(topic);
+  }
+
+  /** The client's connection breaks; it keeps its positions. */
+  cut(client: SimClient): void {
+    const { connection } = client;
+    client.connection = undefined;
+    if (connection === undefined) return;
+    connection.closed();
+    this.#subscriber.removeAll(connection);
+  }
+
+  /** Everything that can happen has happened: the log is there, and everybody is subscribed who wants to be. */
+  async settle(): Promise<void> {
+    for (const log of [this.plain, this.keyed]) {
+      log.shortBy = 0;
+      if (!log.connected) log.reconnect();
+    }
+    const endMs = performance.now() + 5000;
+    for (let quiet = 0; quiet < 3; ) {
+      for (const log of [this.plain, this.keyed]) log.deliver(Number.POSITIVE_INFINITY, false);
+      for (const client of this.clients) for (const topic of client.trackers.keys()) this.#resubscribe(client, topic);
+      await turns(20);
+      await new Promise((resolve) => setTimeout(resolve, 12));
+      const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
+      quiet = waits || !this.#isAtEnd() ? 0 : quiet + 1;
+      if (performance.now() > endMs) throw new Error('the world does not settle');
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) this.cut(client);
+    this.#pump.stop();
+    for (const log of [this.plain, this.keyed]) log.cutOff();
+    await this.#hub.stop();
+  }
+
+  #resubscribe(client: SimClient, topic: Topic): void {
+    if (client.connection === undefined || !client.connection.subscriptions.has(topic)) this.subscribe(client, topic);
+  }
+
+  #isMember(client: SimClient, topic: Topic): boolean {
+    return client.connection?.subscriptions.get(topic)?.kind === 'member';
+  }
+
+  /** Does everybody have the last publication of what they want? */
+  #isAtEnd(): boolean {
+    return this.clients.every((client) =>
+      [...client.trackers].every(([topic, { last }]) => {
+        const { history } = this.logOf(namespaceOf(topic));
+        return (history.findLast(({ publication }) => publication.topic === topic)?.publication.offset ?? 0) <= last;
+      }),
+    );
+  }
+
+  #connect(client: SimClient): Connection {
+    const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, this.#config.limits);
+    const receive = (frame: Uint8Array) => {
+      if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
+    };
+    const socket = {
+      send: receive,
+      subscribe: (topic: string) => {
+        const members = this.#native.get(topic) ?? new Set();
+        this.#native.set(topic, members.add(receive));
+      },
+      unsubscribe: (topic: string) => this.#native.get(topic)?.delete(receive),
+      getBufferedAmount: () => 0,
+      end: () => undefined,
+    };
+    connection.opened(socket as unknown as Socket<never>);
+    return connection;
+  }
+
+  #publishNative(topic: string, frame: Uint8Array): void {
+    for (const receive of this.#native.get(topic) ?? []) receive(frame);
+  }
+
+  /** As the worker does. */
+  #receive(messages: readonly ToWorker[]): void {
+    const touched = new Set<TopicFeed>();
+    for (const message of messages) {
+      switch (message.kind) {
+        case 'publication': {
+          const feed = this.#topics.published(message);
+          if (feed !== undefined) touched.add(feed);
+          break;
+        }
+        case 'opened':
+          this.#topics.opened(message);
+          break;
+        case 'openFailed':
+          this.#topics.openFailed(message);
+          break;
+        case 'resync': {
+          const feed = this.#topics.get(message.topic);
+          if (feed === undefined) break;
+          feed.reset(message);
+          this.#publisher.resync(feed, message.reason);
+          break;
+        }
+        case 'items':
+        case 'recovery':
+        case 'failed':
+          this.#hubClient.answered(message);
+          break;
+        default:
+          break;
+      }
+    }
+    if (touched.size > 0) this.#pump.wake(touched);
+  }
+}

@@ -1,0 +1,374 @@
+import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../../src/bus/bus.ts';
+import type { Anchor } from '../../src/bus/nats/epoch.ts';
+import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
+import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
+import { FollowerCore } from '../../src/bus/nats/follower-core.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
+
+/** One publication of a history, whether it is still kept or not. */
+export interface Written {
+  readonly publication: Publication;
+  /** No other one's, in any history. */
+  readonly uid: number;
+  readonly timestampNs: number;
+}
+
+export interface SimLogOptions {
+  readonly namespace: string;
+  readonly keyed: boolean;
+  /** Kept per topic, per key of a keyed one. */
+  readonly countMax: number;
+  /** A few turns of the loop: answers come late, and not in the order of the questions. */
+  readonly delay: () => Promise<void>;
+}
+
+/**
+ * A stream and its server as a test has them in hand: what is kept, what is under way, what is lost, put back or answered late. Followers go by the
+ * real follower's core, epochs by the real keeper; what this replaces is NATS.
+ */
+export class SimLog implements Log {
+  readonly namespace: string;
+  /** Every history that there ever was, the present one last; nothing is ever taken out of them. */
+  readonly lives: Written[][] = [[]];
+  /** In touch with the server. */
+  connected = true;
+  /** A new leader, which does not know the last so many yet. */
+  shortBy = 0;
+  readonly #options: SimLogOptions;
+  readonly #followers = new Set<SimFollower>();
+  readonly #keeper: EpochKeeper;
+  #kept: Written[] = [];
+  #bucket: StoredEpoch | undefined;
+  #nextUid = 1;
+  #nowMs = 0;
+
+  constructor(options: SimLogOptions) {
+    this.#options = options;
+    this.namespace = options.namespace;
+    this.#keeper = new EpochKeeper({
+      namespace: options.namespace,
+      store: {
+        get: async () => this.#answer(() => this.#bucket),
+        put: (_, entry, revision) =>
+          this.#answer(() => {
+            if (this.#bucket?.revision !== revision) return false;
+            this.#bucket = { entry, revision: (revision ?? 0) + 1 };
+            return true;
+          }),
+        ensure: async () => undefined,
+      },
+      info: () => this.#answer(() => this.#info()) as never,
+      timeOf: (offset) => this.#answer(() => this.#kept.find(({ publication }) => publication.offset === offset)?.timestampNs),
+      following: () => this.#following(),
+      clock: {
+        nowMs: () => this.#nowMs,
+        sleep: async (ms) => {
+          this.#nowMs += ms;
+          await options.delay();
+        },
+      },
+      onNotice: () => undefined,
+    });
+  }
+
+  get keyed(): boolean {
+    return this.#options.keyed;
+  }
+
+  get history(): Written[] {
+    return this.lives.at(-1) as Written[];
+  }
+
+  get endOffset(): number {
+    return this.history.at(-1)?.publication.offset ?? 0;
+  }
+
+  // What a test does to it.
+
+  append(topic: Topic, key: Publication['key']): void {
+    const uid = this.#nextUid++;
+    const publication: Publication = {
+      topic,
+      key,
+      offset: this.endOffset + 1,
+      publishedAtMs: uid,
+      payload: Buffer.from(String(uid)),
+      payloadKind: undefined,
+      origin: undefined,
+    };
+    const written = { publication, uid, timestampNs: uid * 1e6 };
+    this.history.push(written);
+    this.#kept.push(written);
+    const same = this.#kept.filter((other) => other.publication.topic === topic && other.publication.key === key);
+    const [oldest] = same;
+    if (same.length > this.#options.countMax) this.#kept = this.#kept.filter((other) => other !== oldest);
+  }
+
+  /** Age or size take the oldest. */
+  expire(count: number): void {
+    this.#kept.splice(0, count);
+  }
+
+  /** The server is killed, and comes back without the last so many, whose offsets will be given again. Its bucket may be gone or not. */
+  rollBack(count: number, bucketGone: boolean): void {
+    this.cutOff();
+    this.lives.push(this.history.slice(0, Math.max(0, this.history.length - count)));
+    const last = this.endOffset;
+    this.#kept = this.#kept.filter(({ publication }) => publication.offset <= last);
+    if (bucketGone) this.#bucket = undefined;
+  }
+
+  /** The server is killed, or the network is. */
+  cutOff(): void {
+    this.connected = false;
+    this.#keeper.doubt();
+    for (const follower of this.#followers) follower.end();
+  }
+
+  reconnect(): void {
+    this.connected = true;
+    this.#keeper.doubt();
+    for (const follower of this.#followers) void follower.resume();
+  }
+
+  /** What consumers have under way arrives: so many publications, one of them lost on the way. */
+  deliver(count: number, lost: boolean): void {
+    for (const follower of [...this.#followers]) follower.deliver(count, lost);
+  }
+
+  /** Consumers end for no reason. */
+  restartConsumers(): void {
+    for (const follower of [...this.#followers]) follower.restart();
+  }
+
+  // The contract.
+
+  async state(): Promise<LogState> {
+    await this.#keeper.confirm();
+    return this.#answer(() => {
+      const { state } = this.#info();
+      const lastOffset = Math.max(0, state.last_seq - this.shortBy);
+      return { epoch: this.#keeper.epoch, firstOffset: state.messages === 0 ? state.last_seq + 1 : state.first_seq, lastOffset };
+    });
+  }
+
+  async follow(
+    afterOffset: number,
+    onPublication: (publication: Publication) => void,
+    onBroken: (error: Error) => void,
+  ): Promise<Follower> {
+    const { epoch } = this.#keeper;
+    const follower = new SimFollower(this, afterOffset, {
+      epoch,
+      onPublication,
+      onBroken: (error) => {
+        if (error.code === 'log_rolled_back') this.#keeper.void(epoch);
+        onBroken(error);
+      },
+      onLive: () => void this.#keeper.confirm().catch(() => undefined),
+      onEnded: () => {
+        this.#followers.delete(follower);
+        this.#keeper.ended({ epoch, live: false, anchor: follower.anchor });
+      },
+    });
+    this.#followers.add(follower);
+    await this.#answer(() => undefined);
+    await follower.resume();
+    if (follower.failure === undefined) await follower.whenLive();
+    if (follower.failure !== undefined) throw follower.failure;
+    return follower;
+  }
+
+  lastOffset(topic: Topic): Promise<number> {
+    return this.#answer(() => this.#of(topic).at(-1)?.offset ?? 0);
+  }
+
+  read(topic: Topic, { after, upTo = Number.POSITIVE_INFINITY, limit }: ReadRange): Promise<ReadResult> {
+    return this.#answer(() => {
+      const found = this.#of(topic).filter(({ offset }) => offset > after && offset <= upTo);
+      const publications = found.slice(0, limit);
+      const anchored = this.#isWhole(topic, after);
+      const provenAfter = anchored ? after : this.keyed ? undefined : publications[0]?.offset;
+      return { publications, anchored, provenAfter, more: found.length > limit };
+    });
+  }
+
+  readLast(topic: Topic, count: number): Promise<readonly Publication[]> {
+    return this.#answer(() => this.#of(topic).slice(-count));
+  }
+
+  snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
+    return this.#answer(() => {
+      const latest = new Map(this.#of(topic).map((publication) => [publication.key, publication]));
+      return [...latest.values()].filter(({ offset }) => offset > after).sort((a, b) => a.offset - b.offset);
+    });
+  }
+
+  /** As the server is now, for followers. */
+  get bounds(): { firstOffset: number; lastOffset: number; mayHaveExpired: boolean } {
+    const firstOffset = this.#kept[0]?.publication.offset ?? this.endOffset + 1;
+    return { firstOffset, lastOffset: this.endOffset, mayHaveExpired: this.keyed };
+  }
+
+  from(offset: number): Written[] {
+    return this.#kept.filter(({ publication }) => publication.offset >= offset);
+  }
+
+  ask<T>(compute: () => T): Promise<T> {
+    return this.#answer(compute);
+  }
+
+  #of(topic: Topic): Publication[] {
+    return this.#kept.filter(({ publication }) => publication.topic === topic).map(({ publication }) => publication);
+  }
+
+  /** Is everything of the topic after the offset still there? */
+  #isWhole(topic: Topic, after: number): boolean {
+    const kept = new Set(this.#kept);
+    return this.history.every((written) => {
+      const { publication } = written;
+      return publication.topic !== topic || publication.offset <= after || kept.has(written);
+    });
+  }
+
+  #info() {
+    const { firstOffset, lastOffset } = this.bounds;
+    return { created: 'once', state: { messages: this.#kept.length, first_seq: firstOffset, last_seq: lastOffset } };
+  }
+
+  #following(): Following | undefined {
+    let furthest: Following | undefined;
+    for (const { epoch, live, anchor } of this.#followers) if (furthest === undefined || live) furthest = { epoch, live, anchor };
+    return furthest;
+  }
+
+  /** Worked out now or a little later, and told later still. */
+  async #answer<T>(compute: () => T): Promise<T> {
+    if (!this.connected) throw unreachable();
+    await this.#options.delay();
+    if (!this.connected) throw unreachable();
+    const answer = compute();
+    await this.#options.delay();
+    if (!this.connected) throw unreachable();
+    return answer;
+  }
+}
+
+interface SimFollowerEvents {
+  readonly epoch: string;
+  onPublication(publication: Publication): void;
+  onBroken(error: BusError): void;
+  onLive(): void;
+  onEnded(): void;
+}
+
+/** A follower as the NATS bus has them, without NATS. */
+class SimFollower implements Follower {
+  live = false;
+  failure: BusError | undefined;
+  readonly #log: SimLog;
+  readonly #core: FollowerCore;
+  readonly #events: SimFollowerEvents;
+  #consumer: { next: number; seq: number } | undefined;
+  #stopped = false;
+  #begun = false;
+  #waiters: ((live: boolean) => void)[] = [];
+
+  constructor(log: SimLog, afterOffset: number, events: SimFollowerEvents) {
+    this.#log = log;
+    this.#core = new FollowerCore(afterOffset, log.keyed);
+    this.#events = events;
+  }
+
+  get epoch(): string {
+    return this.#events.epoch;
+  }
+
+  get position(): number {
+    return this.#core.position;
+  }
+
+  get anchor(): Anchor | undefined {
+    return this.#core.anchor;
+  }
+
+  async whenLive(): Promise<boolean> {
+    if (this.live || this.#stopped) return this.live;
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  restart(): void {
+    this.end();
+    void this.resume();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.end();
+    for (const resolve of this.#waiters.splice(0)) resolve(false);
+    this.#events.onEnded();
+  }
+
+  end(): void {
+    this.live = false;
+    this.#consumer = undefined;
+  }
+
+  /** Looks at the log and makes a consumer. */
+  async resume(): Promise<void> {
+    if (this.#stopped || this.#consumer !== undefined || !this.#log.connected) return;
+    const bounds = await this.#log.ask(() => this.#log.bounds).catch(() => undefined);
+    if (bounds === undefined || this.#stopped || this.#consumer !== undefined) return;
+    if (this.#core.anchor === undefined && this.position > 0) {
+      const [found] = this.#log.from(this.position);
+      if (found?.publication.offset === this.position) this.#core.setAnchor(found.timestampNs);
+    }
+    const check = this.#core.check(bounds);
+    if (check === 'rolled_back') return this.#break('log_rolled_back');
+    if (check === 'gap') return this.#break('log_gap');
+    this.#consumer = { next: this.#core.begin(bounds), seq: 0 };
+    this.#goLiveIfSure();
+  }
+
+  deliver(count: number, lost: boolean): void {
+    for (let left = count, losing = lost; left > 0 && this.#consumer !== undefined && !this.#stopped; left--) {
+      const consumer = this.#consumer;
+      const [written] = this.#log.from(consumer.next);
+      if (written === undefined) return;
+      const { publication, timestampNs } = written;
+      consumer.next = publication.offset + 1;
+      consumer.seq++;
+      if (losing && left <= 2) {
+        losing = false;
+        continue;
+      }
+      const verdict = this.#core.accept({ streamSeq: publication.offset, consumerSeq: consumer.seq, timestampNs, pending: 0 });
+      if (verdict === 'deliver') this.#events.onPublication(publication);
+      else if (verdict === 'restart') return this.restart();
+      else if (verdict === 'gap') return this.#break('log_gap');
+      else if (verdict === 'rolled_back') return this.#break('log_rolled_back');
+      this.#goLiveIfSure();
+    }
+  }
+
+  #goLiveIfSure(): void {
+    if (this.live || !this.#core.isSure) return;
+    this.live = true;
+    this.#begun = true;
+    for (const resolve of this.#waiters.splice(0)) resolve(true);
+    this.#events.onLive();
+  }
+
+  #break(code: 'log_gap' | 'log_rolled_back'): void {
+    if (this.#stopped) return;
+    this.failure = new BusError(code, code);
+    const { failure } = this;
+    void this.stop();
+    if (this.#begun) queueMicrotask(() => this.#events.onBroken(failure));
+  }
+}
+
+function unreachable(): BusError {
+  return new BusError('bus_unreachable', 'cut off');
+}
