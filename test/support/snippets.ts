@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
+import { build } from 'esbuild';
 
 /** A program out of a document, and what it says of itself: `console.log(…); // → what it prints`. */
 export interface Snippet {
@@ -20,31 +21,40 @@ export function readSnippets(file: string): Snippet[] {
   })).filter(({ code }) => /^(?:import|export) /m.test(code));
 }
 
-/** Below the repository's root, where packages are found; git leaves it out. */
-const FOLDER = resolve(import.meta.dirname, '../../node_modules');
+/** Below the repository's root, so that packages are found; git leaves it out. */
+const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
+const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
 
 /**
- * Runs a snippet as it stands but for some names: imports and addresses that are others here.
+ * Runs a snippet as it stands, with the SDK as it is in src, and addresses that are others here.
  * @returns what it exports, and what it has printed: texts as they are, anything else as JSON
  */
 export async function runSnippet(
-  { code }: Snippet,
-  names: Readonly<Record<string, string>>,
-): Promise<{ exports: Record<string, unknown>; printed: string[] }> {
-  let run = code;
-  for (const [name, here] of Object.entries(names)) run = run.replaceAll(name, here);
-  const folder = mkdtempSync(join(FOLDER, '.snippet-'));
+  { code, line }: Snippet,
+  addresses: Readonly<Record<string, string>>,
+): Promise<{ readonly exports: Record<string, unknown>; readonly printed: readonly string[] }> {
+  let contents = code;
+  for (const [address, here] of Object.entries(addresses)) contents = contents.replaceAll(address, here);
+  const outfile = join(FOLDER, `${process.pid}-${line}.mjs`);
+  await build({
+    stdin: { contents, resolveDir: FOLDER },
+    alias: { 'stentor/client': CLIENT },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['ws', 'msgpackr/*', '@nats-io/*'],
+    outfile,
+    logLevel: 'warning',
+  });
   const printed: string[] = [];
   const { log } = console;
   console.log = (...values: unknown[]) => {
     printed.push(format(...values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))));
   };
   try {
-    const file = join(folder, 'snippet.mjs');
-    writeFileSync(file, run);
-    return { exports: await import(/* @vite-ignore */ pathToFileURL(file).href), printed };
+    return { exports: await import(/* @vite-ignore */ pathToFileURL(outfile).href), printed };
   } finally {
     console.log = log;
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(outfile);
   }
 }
