@@ -6,13 +6,13 @@ import { monoMs, seconds } from '../time.ts';
 const DELIVERED_MAX_MS = 5000;
 const BURST = 20;
 /** More than the kernel's buffers between NATS and a node hold, so that the last of it is lost with NATS. */
-const LARGE = { countPerTopic: 1000, padBytes: 8000 };
+const LARGE = { countPerTopic: 700, padBytes: 8000 };
 
 export const lastMessage: Scenario = {
   number: 17,
   title: 'NATS killed just after the last message, then silence',
   pass: 'delivered within 5 s of its return',
-  size: { clients: 90, ratePerSecond: 0, topics: 2, quick: false },
+  size: { clients: 30, ratePerSecond: 0, topics: 2, quick: false },
   timeoutMs: 120_000,
   async run(stage, size) {
     const rig = await threeNodeRig(stage, size, { feedRuns: false });
