@@ -70,10 +70,10 @@ export class PriceChart {
     requestAnimationFrame((nextMs) => this.#frame(nextMs));
   }
 
-  /** In pixels, as the plot wants them. */
+  /** In pixels, as the plot wants them; one more on each side, since a steep line has all its length in the first. */
   #gaps(plot: uPlot): [number, number][] {
     const place = (timeMs: number) => plot.valToPos((timeMs - this.#drawnAtMs) / 1000, 'x', true);
-    return this.#history().breaks.map(([fromMs, toMs]) => [place(fromMs), place(toMs)]);
+    return this.#history().breaks.map(([fromMs, toMs]) => [place(fromMs) - 1, place(toMs) + 1]);
   }
 
   #draw(): void {
