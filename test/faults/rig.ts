@@ -5,7 +5,7 @@ import type { Size } from './scenario.ts';
 import type { SdkClients } from './sdk-clients.ts';
 import { type Cast, type NodeSettings, type Stage, topicsOf } from './stage.ts';
 import type { SwarmProcess } from './swarm-process.ts';
-import { seconds } from './time.ts';
+import { monoMs, seconds } from './time.ts';
 
 export interface RigOptions {
   readonly node?: NodeSettings;
@@ -42,7 +42,13 @@ export async function threeNodeRig(stage: Stage, size: Size, { node, sdkClients 
 
 /** Every client is live and has something that was published after this call. @returns when, on the shared clock */
 export async function allLive(stage: Stage, { feed, swarm }: Rig, timeoutMs = 30_000): Promise<number> {
-  const { behind, atMs, examples } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs });
+  const askedAtMs = monoMs();
+  const offsets = await feed.nextOnEachTopic();
+  const storedAtMs = monoMs();
+  const { behind, atMs, examples } = await swarm.reach({ offsets, timeoutMs });
+  stage.say(
+    `something new was stored after ${Math.round(storedAtMs - askedAtMs)} ms, and with all ${Math.round(atMs - storedAtMs)} ms later`,
+  );
   if (behind > 0) {
     stage.fail(`${behind} clients are not live after ${timeoutMs} ms`);
     stage.say(`${examples.join(' ')}; ${JSON.stringify(await swarm.stats())}`);
