@@ -23,6 +23,11 @@ export function isAtHand({ namespace, ring, latest }: TopicFeed, { offset }: Sin
   return ring.sequenceAfter(offset) !== undefined || (namespace.keyed && offset >= latest.completeFrom);
 }
 
+/** Has the ring, since the past was read, given up what should join the two? Then it is to be read again: what lies between is in the log. */
+export function isOvertaken({ epoch, ring }: TopicFeed, past: Past | undefined): boolean {
+  return past?.completeFrom !== undefined && past.epoch === epoch && past.offset < ring.baseOffset;
+}
+
 /** The ring sequence up to which a client has everything already: a shard that is not so far would repeat it. */
 export function cursorOf({ ring }: TopicFeed, { offset }: Since): number {
   return offset > ring.headOffset ? ring.next : (ring.sequenceAfter(offset) ?? 0);

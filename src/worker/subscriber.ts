@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
 import type { FanoutItem } from '../fanout/item.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
-import { cursorOf, type Past, recover } from '../fanout/recovery.ts';
+import { cursorOf, isOvertaken, type Past, recover } from '../fanout/recovery.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -25,6 +25,9 @@ interface Start {
   /** What the client had: it may have been past all that the topic has. */
   readonly position?: number;
 }
+
+/** Times that a past is read again because the ring has gone on, before the client starts over from the state. */
+const OVERTAKEN_MAX = 5;
 
 export interface SubscriberOptions {
   readonly config: Config;
@@ -77,7 +80,8 @@ export class Subscriber {
       feed = await this.#topics.hold(topic);
       let past = await this.#past(feed, message);
       // One large answer after the other: what does not fit the socket would be held, and the stream behind it is not.
-      while (stillWanted() && !connection.hasRoom) {
+      // And a fast topic's small ring may have gone on behind what was read meanwhile.
+      for (let overtaken = 0; stillWanted() && (!connection.hasRoom || (isOvertaken(feed, past) && overtaken++ < OVERTAKEN_MAX)); ) {
         await connection.whenRoom();
         past = await this.#past(feed, message);
       }
