@@ -44,7 +44,8 @@ export const PUBLISHING: readonly Case[] = [
       });
       const publishing: Promise<unknown>[] = [];
       while (!over) {
-        publishing.push(client.publish(topic, { n: ++last }));
+        // A machine that stores more slowly than this publishes fills the queue: what happens then is another case's.
+        if (client.stats().publishesWaiting < 500) publishing.push(client.publish(topic, { n: ++last }));
         await pause(3);
       }
       await cutting;
