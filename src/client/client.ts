@@ -196,7 +196,7 @@ export class Client {
     await this.#link.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
   }
 
-  #ask<R extends Request>(request: R, options: AskOptions): Promise<AnswerTo<R>> {
+  #ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
     this.#assertStarted();
     return this.#requests.ask(request, options);
   }

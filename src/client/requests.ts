@@ -16,11 +16,16 @@ interface Answers {
 }
 export type AnswerTo<R extends Request> = Answers[NonNullable<R['type']>];
 
-export interface AskOptions {
+export interface AskOptions<A = unknown> {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Send it again on the next connection; else it fails with the connection that it was sent on. Only for what may be done twice. */
   readonly resend?: boolean;
+  /**
+   * Called as the answer comes, before any message behind it. A promise's callback is too late for a stream's start: some WebSockets give all messages of one
+   * packet in one go.
+   */
+  readonly onAnswer?: ((answer: A) => void) | undefined;
 }
 
 export interface RequestLink {
@@ -52,7 +57,7 @@ export class Requests {
   }
 
   /** @throws CommandError, TimeoutError, ConnectionLostError, QueueFullError, or the signal's reason */
-  ask<R extends Request>(request: R, { timeoutMs, signal, resend = false }: AskOptions): Promise<AnswerTo<R>> {
+  ask<R extends Request>(request: R, { timeoutMs, signal, resend = false, onAnswer }: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
     const id = this.#nextId();
     const answer = new Promise<ServerMessage>((resolve, reject) => {
       signal?.throwIfAborted();
@@ -65,7 +70,11 @@ export class Requests {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
       };
-      const pending: Pending = { frame, resend, sent: false, settle, resolve, reject };
+      const take = (message: ServerMessage) => {
+        onAnswer?.(message as AnswerTo<R>);
+        resolve(message);
+      };
+      const pending: Pending = { frame, resend, sent: false, settle, resolve: take, reject };
       this.#pending.set(id, pending);
       if (this.#link.isConnected) this.#send(id, pending);
     });

@@ -50,7 +50,7 @@ export interface TopicHost {
   readonly holdItemsMax: number;
   readonly requestTimeoutMs: number;
   readonly backoff: BackoffOptions;
-  ask<R extends Request>(request: R, options: AskOptions): Promise<AnswerTo<R>>;
+  ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<PublishAck>;
   history<T>(topic: string, options?: HistoryOptions): Promise<History<T>>;
   /** The topic becomes active. @throws InvalidError when another object's subscription to it is */

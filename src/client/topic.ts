@@ -100,19 +100,17 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
     const { snapshot, maxRateHz, echo } = this.#options;
     const since = tracker.position;
     const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo } as const;
-    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs }).then(
-      (answer) => {
-        if (turn !== this.#turn) return;
-        this.#refusals = 0;
-        const step = tracker.subscribed(answer, since);
-        this.#apply(tracker, step);
-        const { epoch, offset, recovered, rateHz } = answer;
-        if (tracker === this.#tracker) this.#events.emit('subscribed', { topic: this.name, epoch, offset, recovered, rateHz });
-      },
-      (error: StentorError) => {
-        if (turn === this.#turn) this.#refused(error);
-      },
-    );
+    const onAnswer = (answer: ServerMessage<'subscribed'>) => {
+      if (turn !== this.#turn) return;
+      this.#refusals = 0;
+      const step = tracker.subscribed(answer, since);
+      this.#apply(tracker, step);
+      const { epoch, offset, recovered, rateHz } = answer;
+      if (tracker === this.#tracker) this.#events.emit('subscribed', { topic: this.name, epoch, offset, recovered, rateHz });
+    };
+    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs, onAnswer }).catch((error: StentorError) => {
+      if (turn === this.#turn) this.#refused(error);
+    });
   }
 
   /** @internal */
@@ -195,14 +193,12 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
     const turn = this.#turn;
     this.#host.counters.gaps++;
     const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT } as const;
-    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs }).then(
-      (answer) => {
-        if (turn === this.#turn) this.#apply(tracker, tracker.history(answer));
-      },
-      () => {
-        if (turn === this.#turn) this.#apply(tracker, tracker.historyFailed());
-      },
-    );
+    const onAnswer = (answer: ServerMessage<'history'>) => {
+      if (turn === this.#turn) this.#apply(tracker, tracker.history(answer));
+    };
+    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs, onAnswer }).catch(() => {
+      if (turn === this.#turn) this.#apply(tracker, tracker.historyFailed());
+    });
   }
 
   #refused(error: StentorError): void {

@@ -11,6 +11,8 @@ function delivery(streamSeq: number, consumerSeq: number, timestampNs = timeOf(s
 
 const bounds = (firstOffset: number, lastOffset: number, mayHaveExpired = false) => ({ firstOffset, lastOffset, mayHaveExpired });
 
+const NEVER = () => false;
+
 /** One consumer's life: it delivers what is in the log from where it begins, loses some on the way, and is cut off after a while. */
 const life = fc.record({ length: fc.nat(30), lost: fc.array(fc.nat(29), { maxLength: 3 }), firstOffset: fc.nat(5) });
 
@@ -29,7 +31,7 @@ describe('a follower', () => {
           const start = Math.max(core.begin({ firstOffset: first }), first);
           for (let i = 0; i < length && start + i <= last; i++) {
             if (lost.includes(i)) continue;
-            const verdict = core.accept(delivery(start + i, i + 1));
+            const verdict = core.accept(delivery(start + i, i + 1), NEVER);
             if (verdict === 'restart') break;
             expect(['deliver', 'drop']).toContain(verdict);
             if (verdict === 'deliver') delivered.push(start + i);
@@ -41,16 +43,17 @@ describe('a follower', () => {
     );
   });
 
-  it('breaks at a gap in the log, and not in a keyed namespace, where it was superseded', () => {
-    for (const [keyed, verdict] of [
-      [false, 'gap'],
-      [true, 'deliver'],
+  it('breaks at a gap in the log, and not in a keyed namespace, where it was superseded if it is not too old', () => {
+    for (const [keyed, mayHaveExpired, verdict] of [
+      [false, false, 'gap'],
+      [true, false, 'deliver'],
+      [true, true, 'gap'],
     ] as const) {
       const core = new FollowerCore(0, keyed);
       core.begin(bounds(1, 9));
-      expect(core.accept(delivery(1, 1))).toBe('deliver');
-      expect(core.accept(delivery(5, 2))).toBe(verdict);
-      expect(core.position).toBe(keyed ? 5 : 1);
+      expect(core.accept(delivery(1, 1), NEVER)).toBe('deliver');
+      expect(core.accept(delivery(5, 2), () => mayHaveExpired)).toBe(verdict);
+      expect(core.position).toBe(verdict === 'deliver' ? 5 : 1);
     }
   });
 
@@ -65,18 +68,21 @@ describe('a follower', () => {
   it('knows a log that ends before its position, or has another publication there', () => {
     const core = new FollowerCore(0, false);
     core.begin(bounds(1, 2));
-    core.accept(delivery(1, 1));
-    core.accept(delivery(2, 2));
+    core.accept(delivery(1, 1), NEVER);
+    core.accept(delivery(2, 2), NEVER);
     expect(core.check(bounds(1, 1))).toBe('rolled_back');
     expect(core.begin(bounds(1, 9))).toBe(2);
-    expect(core.accept(delivery(2, 1, timeOf(2) + 500_000))).toBe('rolled_back');
+    expect(core.accept(delivery(2, 1, timeOf(2) + 500_000), NEVER)).toBe('rolled_back');
   });
 
   it('has lost something when a heartbeat says that more was delivered', () => {
     const core = new FollowerCore(0, false);
     core.begin(bounds(1, 9));
-    core.accept(delivery(1, 1));
+    core.accept(delivery(1, 1), NEVER);
     expect(core.agrees(1)).toBe(true);
     expect(core.agrees(2)).toBe(false);
+    core.begin(bounds(1, 9));
+    // Idle, and not even what it has had already has come: that is not there any more.
+    expect(core.agrees(0)).toBe(false);
   });
 });

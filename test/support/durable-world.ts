@@ -180,7 +180,7 @@ export class DurableWorld {
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
       quiet = waits || !this.#isAtEnd() ? 0 : quiet + 1;
-      if (performance.now() > endMs) throw new Error('the world does not settle');
+      if (performance.now() > endMs) throw new Error('the world does not settle: ' + this.#describe());
     }
   }
 
@@ -189,6 +189,27 @@ export class DurableWorld {
     this.#pump.stop();
     for (const log of [this.plain, this.keyed]) log.cutOff();
     await this.#hub.stop();
+  }
+
+  #describe(): string {
+    return (
+      JSON.stringify(
+        this.clients.map((client) =>
+          [...client.trackers].map(([topic, { last, epoch }]) => [
+            topic,
+            last,
+            epoch,
+            client.connection?.subscriptions.get(topic)?.kind,
+            this.logOf(namespaceOf(topic)).history.findLast(({ publication }) => publication.topic === topic)?.publication.offset,
+          ]),
+        ),
+      ) +
+      ' ' +
+      JSON.stringify([this.plain, this.keyed].map((log) => log.describe())) +
+      JSON.stringify(
+        [...((this.#hub as any).registry?.all?.() ?? [])].map((t: any) => [t.topic, t.isOpen, t.offset, t.epoch, t.workerCount]),
+      )
+    );
   }
 
   #resubscribe(client: SimClient, topic: Topic): void {

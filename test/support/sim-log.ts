@@ -39,6 +39,7 @@ export class SimLog implements Log {
   readonly #keeper: EpochKeeper;
   #kept: Written[] = [];
   #bucket: StoredEpoch | undefined;
+  #expiredUpTo = 0;
   #nextUid = 1;
   #nowMs = 0;
 
@@ -96,25 +97,21 @@ export class SimLog implements Log {
       payloadKind: undefined,
       origin: undefined,
     };
-    const written = { publication, uid, timestampNs: uid * 1e6 };
-    this.history.push(written);
-    this.#kept.push(written);
-    const same = this.#kept.filter((other) => other.publication.topic === topic && other.publication.key === key);
-    const [oldest] = same;
-    if (same.length > this.#options.countMax) this.#kept = this.#kept.filter((other) => other !== oldest);
+    this.history.push({ publication, uid, timestampNs: uid * 1e6 });
+    this.#keep();
   }
 
   /** Age or size take the oldest. */
   expire(count: number): void {
-    this.#kept.splice(0, count);
+    this.#expiredUpTo = this.#kept.slice(0, count).at(-1)?.publication.offset ?? this.#expiredUpTo;
+    this.#keep();
   }
 
   /** The server is killed, and comes back without the last so many, whose offsets will be given again. Its bucket may be gone or not. */
   rollBack(count: number, bucketGone: boolean): void {
     this.cutOff();
     this.lives.push(this.history.slice(0, Math.max(0, this.history.length - count)));
-    const last = this.endOffset;
-    this.#kept = this.#kept.filter(({ publication }) => publication.offset <= last);
+    this.#keep();
     if (bucketGone) this.#bucket = undefined;
   }
 
@@ -139,6 +136,29 @@ export class SimLog implements Log {
   /** Consumers end for no reason. */
   restartConsumers(): void {
     for (const follower of [...this.#followers]) follower.restart();
+  }
+
+  describe(): unknown {
+    return {
+      keeper: this.#keeper.epoch,
+      connected: this.connected,
+      end: this.endOffset,
+      followers: [...this.#followers].map((f) => f.describe()),
+    };
+  }
+
+  /** The same of the same history, whatever was between: a server that lost its last publications has lost what removed others for them, too. */
+  #keep(): void {
+    const counts = new Map<string, number>();
+    this.#kept = this.history.filter(({ publication: { offset } }) => offset > this.#expiredUpTo);
+    this.#kept = this.#kept
+      .reverse()
+      .filter(({ publication: { topic, key } }) => {
+        const count = (counts.get(`${topic} ${key}`) ?? 0) + 1;
+        counts.set(`${topic} ${key}`, count);
+        return count <= this.#options.countMax;
+      })
+      .reverse();
   }
 
   // The contract.
@@ -297,6 +317,19 @@ class SimFollower implements Follower {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
+  describe(): unknown {
+    return {
+      live: this.live,
+      epoch: this.epoch,
+      position: this.position,
+      consumer: this.#consumer,
+      stopped: this.#stopped,
+      begun: this.#begun,
+      failure: this.failure?.code,
+      anchor: this.anchor,
+    };
+  }
+
   restart(): void {
     this.end();
     void this.resume();
@@ -335,7 +368,11 @@ class SimFollower implements Follower {
     for (let left = count, losing = lost; left > 0 && this.#consumer !== undefined && !this.#stopped; left--) {
       const consumer = this.#consumer;
       const [written] = this.#log.from(consumer.next);
-      if (written === undefined) return;
+      if (written === undefined) {
+        // As an idle heartbeat: it says how many there were.
+        if (!this.#core.agrees(consumer.seq)) this.restart();
+        return;
+      }
       const { publication, timestampNs } = written;
       consumer.next = publication.offset + 1;
       consumer.seq++;
@@ -343,7 +380,10 @@ class SimFollower implements Follower {
         losing = false;
         continue;
       }
-      const verdict = this.#core.accept({ streamSeq: publication.offset, consumerSeq: consumer.seq, timestampNs, pending: 0 });
+      const verdict = this.#core.accept(
+        { streamSeq: publication.offset, consumerSeq: consumer.seq, timestampNs, pending: 0 },
+        () => this.#log.bounds.mayHaveExpired,
+      );
       if (verdict === 'deliver') this.#events.onPublication(publication);
       else if (verdict === 'restart') return this.restart();
       else if (verdict === 'gap') return this.#break('log_gap');

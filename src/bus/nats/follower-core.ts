@@ -72,7 +72,8 @@ export class FollowerCore {
     return this.#anchorExpected ? this.#position : this.#position + 1;
   }
 
-  accept({ streamSeq, consumerSeq, timestampNs }: Delivery): Verdict {
+  /** @param mayHaveExpired asked at a jump that supersession may explain: may age have removed what is missing, before it came here? */
+  accept({ streamSeq, consumerSeq, timestampNs }: Delivery, mayHaveExpired: () => boolean): Verdict {
     if (consumerSeq !== this.#consumerSeq + 1) return 'restart';
     this.#consumerSeq = consumerSeq;
     if (this.#anchorExpected) {
@@ -81,14 +82,17 @@ export class FollowerCore {
       return isSameTime(timestampNs, this.#timestampNs ?? 0) ? 'drop' : 'rolled_back';
     }
     if (streamSeq <= this.#position) return 'drop';
-    if (streamSeq > this.#position + 1 && !this.#toleratesGaps) return 'gap';
+    if (streamSeq > this.#position + 1 && (!this.#toleratesGaps || mayHaveExpired())) return 'gap';
     this.#position = streamSeq;
     this.#timestampNs = timestampNs;
     return 'deliver';
   }
 
-  /** An idle heartbeat says how many deliveries there have been. @returns false when some have not come */
+  /**
+   * An idle heartbeat says how many deliveries there have been. @returns false when some have not come, or when there is nothing to deliver though the
+   * publication at the position should be: it was removed as the consumer was made
+   */
   agrees(lastConsumerSeq: number): boolean {
-    return lastConsumerSeq <= this.#consumerSeq;
+    return lastConsumerSeq <= this.#consumerSeq && !this.#anchorExpected;
   }
 }

@@ -8,7 +8,7 @@ import type { Delivery } from './delivery.ts';
 import { type Anchor, DENIALS_MIN } from './epoch.ts';
 import { isStreamNotFound } from './errors.ts';
 import { FollowerCore } from './follower-core.ts';
-import { boundsOf } from './log-bounds.ts';
+import { boundsOf, mayHaveExpired } from './log-bounds.ts';
 import { OrderedConsumer } from './ordered-consumer.ts';
 import type { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
@@ -145,7 +145,7 @@ export class NatsFollower implements Follower {
     if (check === 'rolled_back') return this.#deny('log_rolled_back', `it ends at ${bounds.lastOffset}, before ${this.position}`);
     if (check === 'gap') return this.#break('log_gap', `it begins at ${bounds.firstOffset}, after ${this.position + 1}`);
     this.#denials = 0;
-    return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
+    return this.#consume(info.config.max_age, (consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
   }
 
   /** Known from the start, so that the very first interruption cannot hide a rollback. */
@@ -156,7 +156,7 @@ export class NatsFollower implements Follower {
     if (found !== null) this.#core.setAnchor(nanosecondsOf(found.timestamp));
   }
 
-  async #consume(start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
+  async #consume(maxAgeNs: number, start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
     const { connection } = this.#context;
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
@@ -180,7 +180,7 @@ export class NatsFollower implements Follower {
       const stopWatching = connection.onChange(() => end('the connection was lost'));
       const consumer = new OrderedConsumer(connection.nc, this.#options.stream, {
         onMessage: (message, delivery) => {
-          const trouble = this.#receive(message, delivery);
+          const trouble = this.#receive(message, delivery, maxAgeNs);
           if (trouble !== undefined) end(trouble);
           else goLiveIfSure();
         },
@@ -204,8 +204,9 @@ export class NatsFollower implements Follower {
   }
 
   /** @returns why this consumer must end */
-  #receive(message: Msg, delivery: Delivery): string | undefined {
-    const verdict = this.#core.accept(delivery);
+  #receive(message: Msg, delivery: Delivery, maxAgeNs: number): string | undefined {
+    const { timestampNs } = this.#core;
+    const verdict = this.#core.accept(delivery, () => mayHaveExpired(timestampNs, maxAgeNs, this.#context.nowMs()));
     switch (verdict) {
       case 'deliver': {
         const publication = this.#context.reader.fromLog(message, delivery);

@@ -16,6 +16,10 @@ export function rangeOf({ state }: Pick<StreamInfo, 'state'>): { readonly firstO
 export function boundsOf(info: StreamInfo, timestampNs: number | undefined, nowMs: number): LogBounds {
   const { config, state } = info;
   const bySize = state.bytes >= config.max_bytes * SHARE_MAX;
-  const byAge = timestampNs !== undefined && nowMs * 1e6 - timestampNs >= config.max_age * SHARE_MAX;
-  return { ...rangeOf(info), mayHaveExpired: bySize || byAge };
+  return { ...rangeOf(info), mayHaveExpired: bySize || mayHaveExpired(timestampNs, config.max_age, nowMs) };
+}
+
+/** May age have removed what was taken right after the time given? */
+export function mayHaveExpired(timestampNs: number | undefined, maxAgeNs: number, nowMs: number): boolean {
+  return timestampNs !== undefined && maxAgeNs > 0 && nowMs * 1e6 - timestampNs >= maxAgeNs * SHARE_MAX;
 }

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { Requests } from '../../src/client/requests.ts';
+
+const LINK = { isConnected: true, messageBytesMax: 1000, send: () => undefined };
+
+describe('requests', () => {
+  it('hand an answer over before the message behind it: both may come in one packet, and some WebSockets leave no turn between them', async () => {
+    const requests = new Requests(LINK, 10, () => 1);
+    const seen: string[] = [];
+    const asked = requests.ask(
+      { type: 'subscribe', topic: 'ticks.fx' },
+      { timeoutMs: 1000, onAnswer: ({ offset }) => seen.push(`subscribed at ${offset}`) },
+    );
+    requests.answered(1, { type: 'subscribed', id: 1, topic: 'ticks.fx', epoch: 'e1', offset: 7, recovered: false, items: [] });
+    seen.push('the message behind it');
+    expect(seen).toEqual(['subscribed at 7', 'the message behind it']);
+    expect((await asked).offset).toBe(7);
+  });
+
+  it('hand nothing over that is refused', async () => {
+    const requests = new Requests(LINK, 10, () => 1);
+    const onAnswer = () => expect.unreachable();
+    const asked = requests.ask({ type: 'unsubscribe', topic: 'ticks.fx' }, { timeoutMs: 1000, onAnswer });
+    requests.answered(1, { type: 'error', id: 1, code: 'not_subscribed', message: 'not subscribed', retryable: false });
+    await expect(asked).rejects.toMatchObject({ code: 'not_subscribed' });
+  });
+});
