@@ -191,25 +191,12 @@ export class DurableWorld {
     await this.#hub.stop();
   }
 
+  /** Where everybody is, and where they should be. */
   #describe(): string {
-    return (
-      JSON.stringify(
-        this.clients.map((client) =>
-          [...client.trackers].map(([topic, { last, epoch }]) => [
-            topic,
-            last,
-            epoch,
-            client.connection?.subscriptions.get(topic)?.kind,
-            this.logOf(namespaceOf(topic)).history.findLast(({ publication }) => publication.topic === topic)?.publication.offset,
-          ]),
-        ),
-      ) +
-      ' ' +
-      JSON.stringify([this.plain, this.keyed].map((log) => log.describe())) +
-      JSON.stringify(
-        [...((this.#hub as any).registry?.all?.() ?? [])].map((t: any) => [t.topic, t.isOpen, t.offset, t.epoch, t.workerCount]),
-      )
+    const clients = this.clients.map(({ trackers, connection }) =>
+      [...trackers].map(([topic, { epoch, last }]) => ({ topic, epoch, last, subscription: connection?.subscriptions.get(topic)?.kind })),
     );
+    return JSON.stringify({ clients, logs: [this.plain, this.keyed].map((log) => log.describe()) });
   }
 
   #resubscribe(client: SimClient, topic: Topic): void {
