@@ -180,7 +180,7 @@ export class DurableWorld {
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
       quiet = waits || !this.#isAtEnd() ? 0 : quiet + 1;
-      if (performance.now() > endMs) throw new Error('the world does not settle: ' + this.#describe());
+      if (performance.now() > endMs) throw new Error(`the world does not settle: ${this.#describe()}`);
     }
   }
 
