@@ -9,6 +9,8 @@ type Message = ToWorker | ToHub;
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const data = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 const text = fc.string({ unit: 'binary', maxLength: 100 });
+/** As JSON has it, which knows no -0. */
+const json = (maxDepth: number) => fc.jsonValue({ maxDepth }).map((value) => JSON.parse(JSON.stringify(value)));
 const offset = fc.maxSafeNat();
 const linkItem: Arbitrary<LinkItem> = fc
   .record(
@@ -36,7 +38,7 @@ const of = (kind: string, fields: Record<string, Arbitrary<unknown>> = {}) => re
 const message = fc.oneof(
   { weight: 6, arbitrary: publication },
   of('welcome', {
-    config: fc.jsonValue({ maxDepth: 2 }),
+    config: json(2),
     nodeId: text,
     workerIndex: fc.nat(256),
     port: fc.nat(65_535),
@@ -67,7 +69,7 @@ const message = fc.oneof(
   of('read', { requestId, topic, epoch: text, after: offset, limit: fc.nat(10_000) }),
   of('readLast', { requestId, topic, count: fc.nat(10_000) }),
   of('call', { requestId, method: topic, data, timeoutMs: fc.nat(60_000), user: text }),
-  of('metrics', { requestId, metrics: fc.jsonValue({ maxDepth: 3 }) }),
+  of('metrics', { requestId, metrics: json(3) }),
   of('drained'),
 ) as Arbitrary<Message>;
 
