@@ -101,12 +101,12 @@ export const ROOM_SCENARIOS: readonly Scenario[] = [
     name: 'idle-latency',
     title: 'One idle publication, NATS to socket',
     describes: 'What the node adds to the way of a single message, ten a second, one member.',
-    servers: ['stentor-nats', 'stentor-nats-ephemeral', 'uws-nats'],
+    servers: ['stentor-nats', 'stentor-nats-ephemeral', 'stentor-nats-one', 'uws-nats'],
     baseline: 'uws-nats',
     members: 1,
     rate: 10,
     seconds: 20,
-    targets: ['stentor-nats', 'stentor-nats-ephemeral'].map((server) => ({
+    targets: ['stentor-nats', 'stentor-nats-ephemeral', 'stentor-nats-one'].map((server) => ({
       number: '9',
       server,
       metric: 'p50Ms.all',

@@ -20,7 +20,7 @@ async function start({ root, flags }: { root: string; flags: Record<string, unkn
     startNode: (await load('node.js')).startNode as typeof startNode,
     createLogger: (await load('ops/log.js')).createLogger as typeof createLogger,
   };
-  const { config } = built.loadConfig({ env: {}, flags });
+  const { config } = built.loadConfig({ env: process.env, flags });
   node = await built.startNode(config, { log: built.createLogger(config.log) });
   return { port: node.port };
 }

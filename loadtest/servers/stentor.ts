@@ -108,5 +108,6 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-ephemeral', title: 'Stentor, memory bus, ephemeral', bus: 'memory', durable: false }),
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
+  stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-ephemeral', title: 'Stentor, NATS, ephemeral', bus: 'nats', durable: false }),
 ];

@@ -369,7 +369,7 @@ export const ConfigSchema = Type.Object(
         restMaxMs: Type.Number({
           minimum: 0,
           maximum: 1000,
-          default: 50,
+          default: 65,
           description:
             'longest rest of a topic after a round that joined several publications, so that the next joins more; slower feeds are never delayed. 0: none',
         }),

@@ -43,6 +43,14 @@ export interface TurnResult {
   readonly nextDueAtMs: number | undefined;
 }
 
+/** One shard's turn in a pass. */
+interface Visit {
+  readonly variant: Variant;
+  readonly shard: Shard | undefined;
+  /** The pass ends with it. */
+  readonly isLast: boolean;
+}
+
 /**
  * Hands frames to native publish so that no topic, however large, holds up another. Each loop turn flushes shards, one of each topic in turn, until
  * about a quantum of members is queued; what arrives while a shard waits its turn joins its next frame. So an idle publication leaves in its own
@@ -82,11 +90,7 @@ export class Scheduler {
       this.#startPass(variant, nowMs);
     }
     let budget = this.#quantum.members;
-    while (budget > 0) {
-      const [variant] = this.#ready;
-      if (variant === undefined) break;
-      budget -= this.#flushNext(variant, nowMs, tick);
-    }
+    while (budget > 0 && this.#ready.size > 0) budget -= this.#flushSome(budget, nowMs, tick);
     for (const variant of this.#madeThisTurn.splice(0)) variant.made = undefined;
     const more = this.#ready.size > 0;
     this.#fullTurn = more ? { atMs: nowMs, members: this.#quantum.members - budget } : undefined;
@@ -101,27 +105,45 @@ export class Scheduler {
     this.#quantum.adapt(nowMs - atMs);
   }
 
-  /** @returns members served, 1 at least, so that a turn ends */
-  #flushNext(variant: Variant, nowMs: number, tick: number): number {
-    this.#ready.delete(variant);
-    const shard = variant.nextShard();
-    variant.passLeft--;
-    if (shard === undefined) {
-      variant.passLeft = 0;
-      return 1;
+  /**
+   * Flushes shards of the variants in a pass, one of each in turn. The largest topic's go first to native publish: uWS sends in the reverse order (each
+   * new subscriber heads its list of those to drain), so that a small topic's members do not wait for a large one's.
+   *
+   * @returns members served, 1 at least for each shard, so that a turn ends
+   */
+  #flushSome(budget: number, nowMs: number, tick: number): number {
+    const visits: Visit[] = [];
+    let served = 0;
+    while (served < budget) {
+      const [variant] = this.#ready;
+      if (variant === undefined) break;
+      const visit = this.#visitNext(variant);
+      visits.push(visit);
+      served += Math.max(1, visit.shard?.members ?? 0);
     }
-    const head = variant.feed.ring.next;
-    if (shard.cursor < head) {
-      variant.passItems = Math.max(variant.passItems, head - shard.cursor);
-      variant.passMembers += shard.members;
-      this.#flush(variant, shard, nowMs, tick);
+    if (visits.length > 1) visits.sort((a, b) => b.variant.feed.members - a.variant.feed.members);
+    for (const { variant, shard } of visits) {
+      if (shard !== undefined && shard.cursor < variant.feed.ring.next) this.#flush(variant, shard, nowMs, tick);
     }
-    if (variant.passLeft > 0) this.#ready.add(variant);
-    else this.#endPass(variant, head, nowMs);
-    return Math.max(1, shard.members);
+    for (const { variant, isLast } of visits) if (isLast) this.#endPass(variant, nowMs);
+    return served;
   }
 
-  #endPass(variant: Variant, head: number, nowMs: number): void {
+  #visitNext(variant: Variant): Visit {
+    this.#ready.delete(variant);
+    const shard = variant.nextShard();
+    variant.passLeft = shard === undefined ? 0 : variant.passLeft - 1;
+    if (variant.passLeft > 0) this.#ready.add(variant);
+    const behind = shard === undefined ? 0 : variant.feed.ring.next - shard.cursor;
+    if (shard !== undefined && behind > 0) {
+      variant.passItems = Math.max(variant.passItems, behind);
+      variant.passMembers += shard.members;
+    }
+    return { variant, shard, isLast: variant.passLeft === 0 };
+  }
+
+  #endPass(variant: Variant, nowMs: number): void {
+    const head = variant.feed.ring.next;
     const workMs = variant.passMembers * this.#memberCost.ms;
     variant.restUntilMs = nowMs + restAfterPassMs(workMs, variant.passItems, this.#options.restMaxMs);
     if (variant.shards.some((other) => other.cursor < head)) this.#want(variant, nowMs);

@@ -128,7 +128,22 @@ describe('Scheduler', () => {
       scheduler.turn(turn * 7, turn);
     }
     const counts = feeds.map(({ topic }) => topicsOf(sent).filter((sentTopic) => sentTopic === topic).length);
-    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+    // Who ends a pass misses the rest of that turn, as everybody does in turn.
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2);
+  });
+
+  it('publishes the smallest topic last in a turn: uWS sends the last first', () => {
+    const { scheduler, sent } = setUp();
+    const [large, small, middle] = ([5000, 5, 100] as const).map((members) => {
+      const topicFeed = feed({ topic: `scores.of-${members}`, shardMembersMax: 250 });
+      joinMany(topicFeed, members);
+      publish(topicFeed);
+      return topicFeed;
+    });
+    for (const each of [large!, small!, middle!]) scheduler.wake(each, 0);
+    scheduler.turn(0, 0);
+    expect(topicsOf(sent)).toEqual([...Array.from({ length: sent.length - 2 }, () => 'scores.of-5000'), 'scores.of-100', 'scores.of-5']);
+    expect(sent.length).toBeGreaterThan(2);
   });
 
   it('lets a batch gather for the flush interval, from the first publication on', () => {
