@@ -13,6 +13,7 @@ const CHILDREN = {
   socketio: 'loadtest/servers/socketio-main.ts',
   'nats-feeder': 'loadtest/servers/nats-feeder-main.ts',
   'stentor-node': 'loadtest/servers/stentor-node-main.ts',
+  'sdk-client': 'loadtest/servers/sdk-client-main.ts',
   'centrifugo-feeder': 'loadtest/servers/centrifugo-feeder-main.ts',
 } as const;
 

@@ -4,9 +4,10 @@ import { idleMemory } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
+import { sdkClient } from './sdk-client.ts';
 import { slowReaders } from './slow-readers.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...ROOM_SCENARIOS, growth, joinStorm, slowReaders, idleMemory, hubIntake];
+export const SCENARIOS: readonly Scenario[] = [...ROOM_SCENARIOS, growth, joinStorm, slowReaders, idleMemory, hubIntake, sdkClient];
 
 /** @throws Error that names the scenarios there are */
 export function scenarioNamed(name: string): Scenario {

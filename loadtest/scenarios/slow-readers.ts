@@ -63,27 +63,34 @@ async function measure(name: string, pair: number, stage: Stage, overrides: Over
   const pids = processTree(stage.server.pids);
   const before = { resident: residentBytes(pids), cpu: cpuSeconds(pids) };
   const watch = watchMemory(pids, stage.server.ports[0]!);
-  const feedSlow = next(next(feed, 2000), pauseMs);
+  const stalledFeed = next(next(feed, 2000), pauseMs);
+  await slow.openWindow(stalledFeed.firstSequence);
   await slow.first.call('pause', { first: 0, count: slowCount });
-  const stalled = play(run, feedSlow, pauseMs + AFTER_MS);
-  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  const stalled = await play({ ...run, swarms: [others] }, stalledFeed, pauseMs);
   await slow.first.call('resume', { first: 0, count: slowCount });
-  const reports = await stalled;
+  // A window of its own: what the kernel holds for the slow ones, hundreds of MiB, comes in one go now, and is read on the same cores.
+  const resumedFeed = next(stalledFeed, pauseMs);
+  const end = resumedFeed.firstSequence + publicationsIn(resumedFeed, AFTER_MS);
+  const resuming = play({ ...run, swarms: [others] }, resumedFeed, AFTER_MS);
+  const slowNow = await slow.closeWindow(end, IDLE_MS + AFTER_MS);
+  const resumed = await resuming;
   const peak = await watch.stop();
 
-  const end = feedSlow.firstSequence + publicationsIn(feedSlow, pauseMs + AFTER_MS);
   const ends = await slow.first.call<SlowEnds>('slowReport', { first: 0, count: slowCount, keys: KEYS });
   const p99 = (of: readonly WindowReport[]) => toLatency(mergeHistograms(of.map((report) => report.latency))).p99Ms;
-  const [othersNow, slowNow] = [reports[0]!, reports[1]!];
   const lagged = ends.lagged.reduce((sum, count) => sum + count, 0);
-  const broken = [...othersNow, ...calm.flat()].reduce((sum, report) => sum + report.behind + report.skipped + report.repeated, 0);
+  const broken = [...stalled.flat(), ...resumed.flat(), ...calm.flat()].reduce(
+    (sum, report) => sum + report.behind + report.skipped + report.repeated,
+    0,
+  );
   return emptyRun(
     name,
     pair,
     {
-      othersP99Ratio: p99(othersNow) / p99(calm[0]!),
+      othersP99Ratio: p99(stalled[0]!) / p99(calm[0]!),
       othersP99CalmMs: p99(calm[0]!),
-      othersP99StalledMs: p99(othersNow),
+      othersP99StalledMs: p99(stalled[0]!),
+      othersP99ResumedMs: p99(resumed[0]!),
       slowStale: ends.states.filter((state) => isStale(state, end)).length,
       slowConnected: ends.ready,
       slowSkipped: slowNow.reduce((sum, report) => sum + report.skipped, 0),

@@ -95,6 +95,8 @@ export interface PublishAck {
 }
 
 export interface Listener {
+  /** Resolves when nothing is missed from now on; or, where the bus is away, soon: an ephemeral topic promises no more. Never rejects. */
+  readonly live: Promise<void>;
   stop(): void;
 }
 

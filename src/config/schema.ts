@@ -253,6 +253,13 @@ export const ConfigSchema = Type.Object(
           default: 200_000,
           description: 'connections a worker takes; more are refused with 503. Lowered at start to what the descriptor limit allows',
         }),
+        connectsPerSecondMax: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 0,
+          description:
+            'connections a worker takes a second, and a second’s worth more at once, so that a new node fills slowly and a storm of reconnects leaves time for who is there; more are refused with 503. 0: as many as come',
+        }),
         messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
         messagesPerSecondMax: Type.Integer({
           minimum: 1,

@@ -40,6 +40,7 @@ export class Hub {
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
   readonly #overview: Overview;
+  readonly #stopWatchingBus: () => void;
 
   constructor(options: HubOptions) {
     const { config, bus, logger } = options;
@@ -50,7 +51,7 @@ export class Hub {
     this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
-    bus.onConnectedChange((connected) => this.#busChanged(connected));
+    this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
 
   /** Workers that take connections. */
@@ -104,6 +105,8 @@ export class Hub {
   }
 
   async stop(): Promise<void> {
+    // The bus is stopped next, which is no news.
+    this.#stopWatchingBus();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();
   }

@@ -112,8 +112,14 @@ export class Supervisor {
     const child = spawn(process.execPath, [...process.execArgv, ...WORKER_FLAGS, this.#entryFile], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
-    worker.child = child;
     worker.startedAtMs = Date.now();
+    child.on('error', (error) => onStarted(error));
+    if (child.pid === undefined) {
+      // Too many processes or descriptors, say: 'error' comes, 'exit' does not, and there may be no link.
+      child.once('error', (error) => this.#ended(worker, { err: error }));
+      return;
+    }
+    worker.child = child;
     const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.hub.linkBatchMs);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
@@ -130,17 +136,16 @@ export class Supervisor {
       // A worker lives as long as its link.
       onDrained: () => link.close(),
     });
-    child.on('error', (error) => onStarted(error));
     child.once('exit', (code, signal) => {
       link.close();
       worker.child = undefined;
       worker.link = undefined;
       onStarted(Object.assign(new Error(`worker ended at its start (${signal ?? code})`), { code: 'worker_failed' }));
-      this.#ended(worker, code, signal);
+      this.#ended(worker, { exitCode: code, signal });
     });
   }
 
-  #ended(worker: WorkerProcess, code: number | null, signal: string | null): void {
+  #ended(worker: WorkerProcess, how: Readonly<Record<string, unknown>>): void {
     if (this.#stopping) {
       if (this.pids.length === 0) this.#onAllEnded?.();
       return;
@@ -148,7 +153,7 @@ export class Supervisor {
     this.#hub.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
     const pauseMs = Math.min(this.#config.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
-    this.#logger.error({ worker: worker.index, exitCode: code, signal, pauseMs }, 'worker ended unasked; starting it again');
+    this.#logger.error({ worker: worker.index, ...how, pauseMs }, 'worker ended unasked; starting it again');
     worker.timer = setTimeout(() => this.#spawn(worker, () => undefined), pauseMs);
   }
 

@@ -115,11 +115,12 @@ export class TopicRegistry {
   }
 
   #openEphemeral(topic: HubTopic): void {
-    this.#listeners.set(
-      topic.topic,
-      this.#bus.listen(topic.topic, (publication) => this.#publish(topic, publication)),
-    );
-    topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
+    const listener = this.#bus.listen(topic.topic, (publication) => this.#publish(topic, publication));
+    this.#listeners.set(topic.topic, listener);
+    // Whoever is told `subscribed` misses nothing that is published after it.
+    void listener.live.then(() => {
+      if (this.#topics.get(topic.topic) === topic) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
+    });
   }
 
   async #openDurable(topic: HubTopic): Promise<void> {

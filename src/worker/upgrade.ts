@@ -4,6 +4,7 @@ import { jsonCodec } from '../protocol/json-codec.ts';
 import { msgpackCodec } from '../protocol/msgpack-codec.ts';
 import type { Authenticator } from './authenticator.ts';
 import { Connection, type SocketData } from './connection.ts';
+import { type Bucket, takeToken } from './rate-limit.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -18,7 +19,9 @@ export interface UpgraderOptions {
 
 const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: jsonCodec };
 const BEARER_ENTRY = 'bearer.';
+/** A worker that is full or going away stays so for a while; one that is asked too fast is not. */
 const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_TOO_FAST_SECONDS = 1;
 
 /** What an upgrade request says. */
 export interface Handshake {
@@ -53,9 +56,11 @@ export function findToken(authorization: string, protocols: readonly string[], q
 /** Turns HTTP requests into connections, or refuses them with an HTTP status. */
 export class Upgrader {
   readonly #options: UpgraderOptions;
+  readonly #connects: Bucket;
 
   constructor(options: UpgraderOptions) {
     this.#options = options;
+    this.#connects = { rateTokens: options.config.limits.connectsPerSecondMax, rateAtMs: performance.now() };
   }
 
   /**
@@ -73,9 +78,16 @@ export class Upgrader {
     const chosen = chooseProtocol(protocols);
     if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required');
     if (token !== undefined && !authenticator.mayHold(token)) return this.#refuse(res, '401 Unauthorized');
+    // Last: what is refused anyway takes nobody's place.
+    if (this.#isTooFast()) return this.#refuse(res, '503 Service Unavailable', RETRY_AFTER_TOO_FAST_SECONDS);
     const connection = new Connection(nextConnectionId(), chosen.codec, config.limits);
     res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
   };
+
+  #isTooFast(): boolean {
+    const { connectsPerSecondMax } = this.#options.config.limits;
+    return connectsPerSecondMax > 0 && takeToken(this.#connects, connectsPerSecondMax, performance.now()) > 0;
+  }
 
   #read(req: HttpRequest): Handshake {
     const protocols = req
@@ -93,10 +105,10 @@ export class Upgrader {
     };
   }
 
-  #refuse(res: HttpResponse, status: string): void {
+  #refuse(res: HttpResponse, status: string, retryAfterSeconds = RETRY_AFTER_SECONDS): void {
     this.#options.metrics.refused(status);
     res.writeStatus(status);
-    if (status.startsWith('503')) res.writeHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+    if (status.startsWith('503')) res.writeHeader('Retry-After', String(retryAfterSeconds));
     res.end(status, true);
   }
 }

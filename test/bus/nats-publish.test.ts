@@ -147,7 +147,7 @@ describe('what producers publish straight into NATS', () => {
   it('arrives with its payload when its headers are broken', async () => {
     const bus = await start();
     const inbox = new Inbox();
-    bus.listen(LIVE, inbox.receive);
+    await bus.listen(LIVE, inbox.receive).live;
     // The server does not look into headers; the client library throws when asked for these.
     await rawPublish(server.port, 'feed.user.ana', 'NATS/1.0\r\nbad name\x00: x\r\n\r\n', 'payload');
     await rawPublish(server.port, 'feed.user.ana', 'NATS/1.0\r\nStentor-Connection: %E0%A4%A\r\nContent-Type\r\n\r\n', 'again');
@@ -155,6 +155,33 @@ describe('what producers publish straight into NATS', () => {
     await inbox.count(3);
     expect(inbox.publications.map(textOf)).toEqual(['payload', 'again', 'last']);
     expect(inbox.publications[1]).toMatchObject({ origin: undefined, payloadKind: undefined });
+  });
+});
+
+describe('a listener', () => {
+  it('misses nothing that anybody publishes after it is live', async () => {
+    const bus = await start();
+    const inbox = new Inbox();
+    for (let n = 0; n < 200; n++) {
+      const { live } = bus.listen(parseTopic(`user.live-${n}`), inbox.receive);
+      await live;
+      producer.publish(`feed.user.live-${n}`, String(n));
+    }
+    await inbox.count(200);
+    expect(inbox.texts).toEqual(Array.from({ length: 200 }, (_, n) => String(n)));
+  });
+
+  it('does not wait for a server that is away', async () => {
+    const own = await startNatsServer();
+    try {
+      const bus = await start({}, own.url);
+      await own.kill9();
+      await connectedBecomes(bus, false);
+      await bus.listen(LIVE, () => undefined).live;
+    } finally {
+      for (const bus of buses.splice(0)) await bus.stop();
+      await own.stop();
+    }
   });
 });
 

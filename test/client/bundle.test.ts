@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import { bundleClient } from '../../src/client/bundle.mjs';
@@ -6,6 +7,14 @@ it('weighs 15 KB gzipped at most, without the MessagePack library', async () => 
   const { code, gzippedBytes } = await bundleClient(['msgpackr/*']);
   expect(gzippedBytes).toBeLessThanOrEqual(15_000);
   expect(Buffer.from(code).includes('from"msgpackr/pack"')).toBe(true);
+});
+
+it('weighs what its guide says, within a KB', async () => {
+  const guide = readFileSync(new URL('../../src/client/README.md', import.meta.url), 'utf8');
+  const [, whole, own] = /\| ([\d.]+) KB, of which the MessagePack library [\d.]+; the SDK's own ([\d.]+) KB \|/.exec(guide) ?? [];
+  const [wholeBytes, ownBytes] = await Promise.all([bundleClient(), bundleClient(['msgpackr/*'])]);
+  expect(Math.abs(wholeBytes.gzippedBytes - Number(whole) * 1000)).toBeLessThan(1000);
+  expect(Math.abs(ownBytes.gzippedBytes - Number(own) * 1000)).toBeLessThan(1000);
 });
 
 it('is whole in one file for browsers, and leaves Node’s parts out', async () => {

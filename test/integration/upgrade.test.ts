@@ -224,6 +224,22 @@ describe('a worker at capacity', () => {
     expect(await node.metric('stentor_upgrades_refused_total', { status: '503' })).toBe(1);
   });
 
+  it('takes so many connections a second, refuses the rest with 503, and takes them a moment later', async () => {
+    const node = await start({ 'limits.connectsPerSecondMax': 4 });
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => node.connect()));
+    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Refused] : []));
+    expect(refused.length).toBeLessThanOrEqual(36);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(new Set(refused.map(({ status, headers }) => `${status} ${headers['retry-after']}`))).toEqual(new Set(['503 1']));
+    expect(await node.metric('stentor_upgrades_refused_total', { status: '503' })).toBe(refused.length);
+    const connected = () =>
+      node.connect().then(
+        () => true,
+        () => false,
+      );
+    await until('another one to be taken', connected);
+  });
+
   it('counts those whose tokens are being checked', async () => {
     const node = await start({ 'limits.connectionsPerWorkerMax': 2 });
     const token = await tokenOf();

@@ -117,7 +117,8 @@ export class NatsBus implements Bus {
         if (publication !== undefined) deliver(onPublication, publication);
       },
     });
-    return { stop: () => subscription.unsubscribe() };
+    // The server has taken the subscription once it answers what was sent behind it.
+    return { live: flush(connection), stop: () => subscription.unsubscribe() };
   }
 
   async publish(request: PublishRequest): Promise<PublishAck> {
@@ -190,7 +191,8 @@ export class NatsBus implements Bus {
   }
 
   #changed(connected: boolean, servers: string): void {
-    this.#notice(connected ? 'info' : 'warn', connected ? `NATS at ${servers} is there` : `NATS at ${servers} is gone`);
+    const level = connected || this.#started === undefined ? 'info' : 'warn';
+    this.#notice(level, connected ? `NATS at ${servers} is there` : `NATS at ${servers} is gone`);
     for (const listener of [...this.#connectedListeners]) listener(connected);
   }
 
