@@ -38,6 +38,8 @@ export class PositionTracker {
   #heldItems = 0;
   #asking = false;
   #fruitlessAsks = 0;
+  /** Batches up to here bring what was missed. */
+  #recoveredUpTo = 0;
   /** No stream yet: only the answer to `subscribe` counts, since what else may come was sent before it. */
   #awaiting = true;
 
@@ -59,12 +61,13 @@ export class PositionTracker {
   /** The connection is gone, or `subscribe` has been sent again. */
   interrupted(): void {
     this.#awaiting = true;
+    this.#recoveredUpTo = 0;
     this.#dropHeld();
   }
 
   /** @param since what that `subscribe` asked for */
   subscribed(
-    { epoch, offset, recovered, items }: Omit<ServerMessage<'subscribed'>, 'type' | 'id' | 'topic'>,
+    { epoch, offset, recovered, items, upTo }: Omit<ServerMessage<'subscribed'>, 'type' | 'id' | 'topic'>,
     since: Position | undefined,
   ): Step {
     this.#awaiting = false;
@@ -77,6 +80,7 @@ export class PositionTracker {
     if (since !== undefined && recovered && last?.epoch === epoch) {
       const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
       this.#position = { epoch, offset: Math.max(last.offset, offset) };
+      this.#recoveredUpTo = upTo ?? 0;
       return step([this.#delivery('recovered', fresh)], items.length - fresh.length);
     }
     this.#position = { epoch, offset };
@@ -91,7 +95,7 @@ export class PositionTracker {
       return step([{ source: 'live', items: batch.items, position: { epoch: '', offset: 0 }, resyncReason: undefined }]);
     if (batch.epoch !== last.epoch) return this.#resubscribe([], 0);
     if (batch.prev > last.offset) return this.#hold(batch);
-    const { delivery, duplicates } = this.#take(batch, last, 'live');
+    const { delivery, duplicates } = this.#take(batch, last);
     return this.#join(delivery, duplicates);
   }
 
@@ -117,6 +121,7 @@ export class PositionTracker {
   resync({ epoch, offset, reason, items }: Pick<ServerMessage<'resync'>, 'epoch' | 'offset' | 'reason' | 'items'>): Step {
     if (this.#awaiting) return step([]);
     this.#dropHeld();
+    this.#recoveredUpTo = 0;
     this.#position = { epoch, offset };
     return step([this.#delivery('snapshot', items, reason)]);
   }
@@ -130,8 +135,9 @@ export class PositionTracker {
   }
 
   /** What of a batch that begins at or before `last` is new. */
-  #take(batch: Batch, last: Position, source: ItemSource): { delivery: Delivery[]; duplicates: number } {
+  #take(batch: Batch, last: Position): { delivery: Delivery[]; duplicates: number } {
     const end = batch.items.at(-1)?.[0] ?? batch.prev;
+    const source = end <= this.#recoveredUpTo ? 'recovered' : 'live';
     // The usual case, without a copy.
     const items = batch.prev === last.offset ? batch.items : batch.items.filter(([offset]) => offset > last.offset);
     if (end > last.offset) this.#position = { epoch: last.epoch, offset: end };
@@ -146,7 +152,7 @@ export class PositionTracker {
     for (let at = this.#joiningHeld(); at !== -1; at = this.#joiningHeld()) {
       const [batch] = this.#held.splice(at, 1) as [Batch];
       this.#heldItems -= batch.items.length;
-      const taken = this.#take(batch, this.#position as Position, 'live');
+      const taken = this.#take(batch, this.#position as Position);
       joined.push(...taken.delivery);
       dropped += taken.duplicates;
     }

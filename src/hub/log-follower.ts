@@ -147,11 +147,13 @@ export class LogFollower {
     const { log } = this.#options;
     const { epoch, lastOffset } = await this.end();
     let brokenEarly: Error | undefined;
-    const follower: Follower = await log.follow(
+    // It may break before it is handed over.
+    let follower: Follower | undefined;
+    follower = await log.follow(
       lastOffset,
       (publication) => this.#events.onPublication(publication),
       (error) => {
-        if (this.#follower === follower) void this.#restart(reasonOf(error), error);
+        if (follower !== undefined && this.#follower === follower) void this.#restart(reasonOf(error), error);
         else brokenEarly = error;
       },
     );

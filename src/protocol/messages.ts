@@ -121,10 +121,11 @@ export const SERVER_MESSAGES = {
     epoch: Epoch,
     offset: offset('the position from here on: the stream goes on after it'),
     recovered: Type.Boolean({
-      description: 'true: `items` is everything after the position asked for (or held, for a changed subscription)',
+      description: 'true: `items` is everything after the position asked for (or held, for a changed subscription) up to `offset`',
     }),
     items: { ...Items, description: 'what was missed, the state, or nothing: see Recovery' } as typeof Items,
     rateHz: Type.Optional(Type.Number({ description: 'the granted rate class' })),
+    upTo: Type.Optional(offset('there is more of what was missed, up to here: it follows in batches')),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
   batch: Type.Object({

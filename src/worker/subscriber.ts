@@ -13,6 +13,7 @@ import { permits } from './identity.ts';
 import type { Laggards } from './laggards.ts';
 import type { MembershipOptions, Memberships } from './memberships.ts';
 import type { PastReader } from './past-reader.ts';
+import { sendRecovered } from './recovered.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -182,7 +183,8 @@ export class Subscriber {
       recovered,
       ...(rateHz !== undefined && { rateHz }),
     };
-    connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
+    if (recovered) sendRecovered(connection, member, reply, items, this.#config.fanout.frameBytesMax);
+    else connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
     this.#memberships.listen(connection, member);
   }
 

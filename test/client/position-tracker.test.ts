@@ -21,6 +21,20 @@ const told = ({ deliveries, next, duplicates }: Step) => ({
   duplicates,
 });
 
+describe('what was missed', () => {
+  it('may go on in batches: what came of it counts, whenever the line breaks', () => {
+    const tracker = trackerAt(10);
+    const { position: since } = tracker;
+    tracker.interrupted();
+    const first = told(tracker.subscribed({ epoch: EPOCH, offset: 12, recovered: true, items: items(11, 12), upTo: 15 }, since));
+    expect(first).toMatchObject({ offsets: [11, 12], sources: ['recovered'] });
+    expect(told(tracker.batch(batch(12, 13)))).toMatchObject({ offsets: [13], sources: ['recovered'] });
+    expect(tracker.position?.offset).toBe(13);
+    expect(told(tracker.batch(batch(13, 14, 15)))).toMatchObject({ offsets: [14, 15], sources: ['recovered'] });
+    expect(told(tracker.batch(batch(15, 16)))).toMatchObject({ offsets: [16], sources: ['live'] });
+  });
+});
+
 describe('a batch', () => {
   it('is delivered when it begins where the last one ended', () => {
     const tracker = trackerAt(10);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import type { TestClient } from '../support/test-client.ts';
+import { until } from '../support/until.ts';
 
 const NAMESPACES = {
   scores: { public: true },
@@ -189,8 +190,17 @@ describe('a client with several topics to recover', () => {
     }
     node = await restart(node, settings);
     const client = await node.connect();
+    const trackers = topics.map((topic) => client.track(topic));
     const answers = await Promise.all(topics.map((topic) => client.subscribe(topic, { since: since.get(topic)! })));
-    for (const { recovered, items } of answers) expect({ recovered, count: items.length }).toEqual({ recovered: true, count: 30 });
+    for (const { recovered, items, offset, upTo } of answers) {
+      // What fits a frame, so that it counts should the line break; the rest is behind it.
+      expect({ recovered, count: items.length, last: items.at(-1)![0] === offset }).toEqual({ recovered: true, count: 1, last: true });
+      expect(upTo).toBeGreaterThan(offset);
+    }
+    await until('all of it', () => trackers.every(({ items }) => items.length === 30));
+    expect(trackers.map(({ gaps, duplicates, last }, i) => ({ gaps, duplicates, isAtEnd: last === answers[i]!.upTo }))).toEqual(
+      topics.map(() => ({ gaps: 0, duplicates: 0, isAtEnd: true })),
+    );
     await client.settle();
   });
 });
