@@ -191,7 +191,9 @@ describe('a client with several topics to recover', () => {
     node = await restart(node, settings);
     const client = await node.connect();
     const trackers = topics.map((topic) => client.track(topic));
-    const answers = await Promise.all(topics.map((topic) => client.subscribe(topic, { since: since.get(topic)! })));
+    const answers = await Promise.all(
+      topics.map((topic) => client.get('subscribed', { type: 'subscribe', topic, since: since.get(topic)! })),
+    );
     for (const { recovered, items, offset, upTo } of answers) {
       // What fits a frame, so that it counts should the line break; the rest is behind it.
       expect({ recovered, count: items.length, last: items.at(-1)![0] === offset }).toEqual({ recovered: true, count: 1, last: true });

@@ -118,8 +118,18 @@ export class TestClient {
     return message as ServerMessage<T>;
   }
 
-  subscribe(topic: string, more: Partial<ClientMessage<'subscribe'>> = {}): Promise<ServerMessage<'subscribed'>> {
-    return this.get('subscribed', { type: 'subscribe', topic, ...more });
+  /** @returns the answer, with all of what was missed: what came of it in batches is taken, and joined to it */
+  async subscribe(topic: string, more: Partial<ClientMessage<'subscribe'>> = {}): Promise<ServerMessage<'subscribed'>> {
+    const answer = await this.get('subscribed', { type: 'subscribe', topic, ...more });
+    const { upTo } = answer;
+    if (upTo === undefined) return answer;
+    const isRest = (message: ServerMessage): message is ServerMessage<'batch'> =>
+      message.type === 'batch' && message.topic === topic && message.epoch === answer.epoch && message.items.at(-1)![0] <= upTo;
+    const rest = () => this.messages.slice(this.messages.indexOf(answer)).filter(isRest);
+    await this.until('the rest of what was missed', () => rest().at(-1)?.items.at(-1)?.[0] === upTo);
+    const taken = rest();
+    this.#untaken = this.#untaken.filter((message) => !taken.includes(message as ServerMessage<'batch'>));
+    return { ...answer, offset: upTo, items: [...answer.items, ...taken.flatMap(({ items }) => items)] };
   }
 
   /** The next message of a type that nobody has taken yet; waits for it. */
