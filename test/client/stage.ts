@@ -171,6 +171,8 @@ export class Stage {
         const cut = proxy.cutAfter(Math.floor(Math.random() * 4000), chance(0.5) ? 'reset' : 'end');
         cuts += await Promise.race([cut, sleep(1000, 0)]);
       } else if (luck < 0.98) {
+        // From when it is in: a slow machine would else never get on, and what it missed would outlive the log.
+        await this.#untilDown(HANDSHAKE_BYTES);
         await sleep(Math.random() * liveMsMax);
         cuts += proxy.cut(chance(0.5) ? 'reset' : 'end');
       } else if (luck < 0.99) {
@@ -184,6 +186,14 @@ export class Stage {
     }
     proxy.reset();
     return cuts;
+  }
+
+  /** Until the server has sent so much more, for half a second at most. */
+  async #untilDown(bytes: number): Promise<void> {
+    const { proxy } = this;
+    const end = proxy.bytesDown + bytes;
+    const deadlineMs = performance.now() + 500;
+    while (proxy.bytesDown < end && performance.now() < deadlineMs) await sleep(1);
   }
 
   async #untilOpen(): Promise<void> {
@@ -211,6 +221,9 @@ export class Stage {
     }
   }
 }
+
+/** The upgrade, `connected`, and the beginning of `subscribed`. */
+const HANDSHAKE_BYTES = 1000;
 
 function chance(share: number): boolean {
   return Math.random() < share;

@@ -111,6 +111,8 @@ export class SimLog implements Log {
   rollBack(count: number, bucketGone: boolean): void {
     this.cutOff();
     this.lives.push(this.history.slice(0, Math.max(0, this.history.length - count)));
+    // Offsets that are given again are those of new publications.
+    this.#expiredUpTo = Math.min(this.#expiredUpTo, this.endOffset);
     this.#keep();
     if (bucketGone) this.#bucket = undefined;
   }
