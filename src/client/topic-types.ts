@@ -18,7 +18,7 @@ export interface TopicOptions<T = unknown> {
   /** The stream starts over from the topic's state: forget what was made of the items before. Called before the state's items. */
   readonly onResync?: (resync: Resync<T>) => void;
   readonly onLagged?: (lagged: Lagged) => void;
-  /** With every stream's start: the first, and each after a reconnect. */
+  /** With every stream's start: the first, and each after a reconnect, when what was missed has been handed over. */
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   /** The server does not permit the topic, or not any more: the subscription has ended. */
   readonly onError?: (error: StentorError) => void;

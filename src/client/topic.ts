@@ -38,6 +38,8 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
   #refusals = 0;
   /** Counts streams, so that an answer to an earlier one is known. */
   #turn = 0;
+  /** A stream has begun, and what was missed up to its offset is still coming. */
+  #begun: Subscribed | undefined;
 
   constructor(name: string, options: TopicOptions<T>, host: TopicHost) {
     this.name = name;
@@ -103,10 +105,9 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
       this.#refusals = 0;
-      const step = tracker.subscribed(answer, since);
-      this.#apply(tracker, step);
-      const { epoch, offset, recovered, rateHz } = answer;
-      if (tracker === this.#tracker) this.#events.emit('subscribed', { topic: this.name, epoch, offset, recovered, rateHz });
+      const { epoch, offset, recovered, rateHz, upTo = offset } = answer;
+      this.#begun = { topic: this.name, epoch, offset: upTo, recovered, rateHz };
+      this.#apply(tracker, tracker.subscribed(answer, since));
     };
     this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs, onAnswer }).catch((error: StentorError) => {
       if (turn === this.#turn) this.#refused(error);
@@ -116,6 +117,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
   /** @internal */
   disconnected(): void {
     this.#turn++;
+    this.#begun = undefined;
     this.#retryTimer.clear();
     this.#tracker?.interrupted();
   }
@@ -187,6 +189,15 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
       if (tracker !== this.#tracker) return;
       if (epoch !== '') this.#position = position;
     }
+    this.#tellBegun(tracker.position);
+  }
+
+  /** Once all of what was missed has been handed over; or has turned out to be of a log that is no more. */
+  #tellBegun(position: Position | undefined): void {
+    const begun = this.#begun;
+    if (begun === undefined || (position?.epoch === begun.epoch && position.offset < begun.offset)) return;
+    this.#begun = undefined;
+    this.#events.emit('subscribed', begun);
   }
 
   #askHistory(tracker: PositionTracker): void {

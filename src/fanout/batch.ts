@@ -21,6 +21,13 @@ export interface BatchTopic {
   readonly epoch: string;
 }
 
+/** A whole stretch in one frame. */
+export function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, stretch: Stretch, sentAtMs: number): Uint8Array {
+  const { items, prev, conflated } = stretch;
+  const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated }, items);
+  return deflate ? deflateFrame(frame) : frame;
+}
+
 /** A stretch in as few frames as the size bound allows, each covering from the one before it up to its own last item. */
 export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
   const { items } = stretch;
@@ -30,8 +37,7 @@ export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch
   for (let start = 0; start < items.length; ) {
     const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
     const part = count === items.length ? items : items.slice(start, start + count);
-    const frame = encodeBatch(form.encoding, { topic: topic.topic, epoch: topic.epoch, prev, sentAtMs, conflated }, part);
-    frames.push(form.deflate ? deflateFrame(frame) : frame);
+    frames.push(buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs));
     prev = (part[part.length - 1] as EncodedItem).offset;
     conflated = 0;
     start += count;

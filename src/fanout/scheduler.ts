@@ -46,7 +46,9 @@ export interface TurnResult {
 /** One shard's turn in a pass. */
 interface Visit {
   readonly variant: Variant;
+  /** Undefined: it has everything. */
   readonly shard: Shard | undefined;
+  readonly members: number;
   /** The pass ends with it. */
   readonly isLast: boolean;
 }
@@ -119,11 +121,11 @@ export class Scheduler {
       if (variant === undefined) break;
       const visit = this.#visitNext(variant);
       visits.push(visit);
-      served += Math.max(1, visit.shard?.members ?? 0);
+      served += Math.max(1, visit.members);
     }
     if (visits.length > 1) visits.sort((a, b) => b.variant.feed.members - a.variant.feed.members);
     for (const { variant, shard } of visits) {
-      if (shard !== undefined && shard.cursor < variant.feed.ring.next) this.#flush(variant, shard, nowMs, tick);
+      if (shard !== undefined) this.#flush(variant, shard, nowMs, tick);
     }
     for (const { variant, isLast } of visits) if (isLast) this.#endPass(variant, nowMs);
     return served;
@@ -134,12 +136,13 @@ export class Scheduler {
     const shard = variant.nextShard();
     variant.passLeft = shard === undefined ? 0 : variant.passLeft - 1;
     if (variant.passLeft > 0) this.#ready.add(variant);
-    const behind = shard === undefined ? 0 : variant.feed.ring.next - shard.cursor;
-    if (shard !== undefined && behind > 0) {
-      variant.passItems = Math.max(variant.passItems, behind);
-      variant.passMembers += shard.members;
-    }
-    return { variant, shard, isLast: variant.passLeft === 0 };
+    const isLast = variant.passLeft === 0;
+    const { members, cursor } = shard ?? { members: 0, cursor: variant.feed.ring.next };
+    const behind = variant.feed.ring.next - cursor;
+    if (behind === 0) return { variant, shard: undefined, members, isLast };
+    variant.passItems = Math.max(variant.passItems, behind);
+    variant.passMembers += members;
+    return { variant, shard, members, isLast };
   }
 
   #endPass(variant: Variant, nowMs: number): void {

@@ -5,7 +5,7 @@ import { SharedReads } from '../link/shared-reads.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
-import { toLinkItem } from './link-item.ts';
+import { toLinkItems } from './link-item.ts';
 import { bytesOf } from './topic-cache.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
@@ -53,12 +53,11 @@ export class History {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) throw startingOver(topic);
     await feed.ready();
-    const nothing = { epoch: feed.epoch, completeFrom: undefined, offset: 0, items: [] };
-    if (feed.epoch !== epoch) return nothing;
+    if (feed.epoch !== epoch) return nothingOf(feed.epoch);
     if (after > feed.position) {
       const reached = after <= (await feed.end()).lastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
       // Beyond the end of the log: no position of this life.
-      if (!reached || feed.epoch !== epoch) return nothing;
+      if (!reached || feed.epoch !== epoch) return nothingOf(feed.epoch);
     }
     return this.#held(topic, after) ?? (await this.#recoveries.ask(topic, after));
   }
@@ -108,7 +107,6 @@ export class History {
     const open = this.#openTopic(topic);
     if (open === undefined) throw startingOver(topic);
     const { epoch, cache } = open;
-    const nothing = { epoch, completeFrom: undefined, offset: 0, items: [] };
     // Keys recover by state, and the hub's is the worker's.
     if (open.keyed) return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
@@ -119,7 +117,7 @@ export class History {
     const read = await log.read(topic, { after: from, limit, bytesMax });
     // Further back than can be brought back at once: the newest, for those who were not so far.
     const { publications, provenAfter } = read.more ? await this.#readNewest(topic, limit, bytesMax) : read;
-    if (open.epoch !== epoch || !open.isOpen) return nothing;
+    if (open.epoch !== epoch || !open.isOpen) return nothingOf(epoch);
     // Where nothing is proven there is no past before what this node has passed: that was in the log before the read, if it still was there.
     const completeFrom = provenAfter ?? passed;
     const items = this.#items(topic, publications).filter(({ offset }) => offset > completeFrom);
@@ -177,16 +175,17 @@ export class History {
   }
 
   #items(topic: Topic, publications: readonly Publication[]): LinkItem[] {
-    const namespace = this.#namespace(topic);
-    return publications.flatMap((publication) => {
-      const result = toLinkItem(publication, namespace);
-      return result.kind === 'item' ? [result.item] : [];
-    });
+    return toLinkItems(publications, this.#namespace(topic));
   }
 
   #namespace(topic: Topic): NamespaceOptions {
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
+}
+
+/** For whoever asks of another life than this. */
+function nothingOf(epoch: string): RecoveryAnswer {
+  return { epoch, completeFrom: undefined, offset: 0, items: [] };
 }
 
 /** The first of them that one page takes. */

@@ -31,6 +31,14 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
   };
 }
 
+/** Those of them that are not skipped. */
+export function toLinkItems(publications: readonly Publication[], namespace: NamespaceOptions): LinkItem[] {
+  return publications.flatMap((publication) => {
+    const result = toLinkItem(publication, namespace);
+    return result.kind === 'item' ? [result.item] : [];
+  });
+}
+
 function isPlausible({ user, connectionId }: Origin): boolean {
   return user.length <= ORIGIN_TEXT_MAX && connectionId.length <= ORIGIN_TEXT_MAX;
 }

@@ -1,8 +1,8 @@
 import { BusError, type Log } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
-import type { LinkItem, TopicState } from '../link/messages.ts';
+import type { TopicState } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { toLinkItem } from './link-item.ts';
+import { toLinkItems } from './link-item.ts';
 import type { LogFollower } from './log-follower.ts';
 
 export interface StateSources {
@@ -25,11 +25,7 @@ export async function readTopicState(topic: Topic, { log, follower, namespace, k
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} says less than it has delivered`);
   const publications = await log.snapshot(topic);
   const surplus = publications[publications.length - keysMax - 1]?.offset ?? 0;
-  const items: LinkItem[] = [];
-  for (const publication of publications.slice(-keysMax)) {
-    const result = toLinkItem(publication, namespace);
-    if (result.kind === 'item') items.push(result.item);
-  }
+  const items = toLinkItems(publications.slice(-keysMax), namespace);
   const offset = publications.at(-1)?.offset ?? lastOffset;
   const completeFrom = namespace.keyed ? Math.max(surplus, await expiredUpTo(follower)) : offset;
   return { epoch, offset, completeFrom, items };

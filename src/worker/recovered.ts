@@ -1,4 +1,4 @@
-import { buildFrames } from '../fanout/batch.ts';
+import { buildFrame } from '../fanout/batch.ts';
 import { batchHeadBytes, encodeWithItems, itemsPerFrame } from '../fanout/frame.ts';
 import type { FanoutItem } from '../fanout/item.ts';
 import type { Connection, Member } from './connection.ts';
@@ -39,9 +39,7 @@ export function sendRecovered(
     bytesMax = Math.min(2 * bytesMax, frameBytesMax);
     const isTaken = connection.socket?.getBufferedAmount() === 0;
     part = items.slice(at, isTaken ? at + itemsPerFrame(encoding, items, at, headBytes, bytesMax) : items.length);
-    for (const frame of buildFrames(feed, form, { items: part, prev, conflated: 0 }, Date.now(), Number.POSITIVE_INFINITY)) {
-      connection.sendEncoded(frame);
-    }
+    connection.sendEncoded(buildFrame(feed, form, { items: part, prev, conflated: 0 }, Date.now()));
     at += part.length;
     prev = offsetOfLast(part);
   }

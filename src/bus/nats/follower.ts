@@ -55,6 +55,9 @@ export class NatsFollower implements Follower {
   readonly #abort = new AbortController();
   readonly #waiters = new Set<(live: boolean) => void>();
   #failure: BusError | undefined;
+  /** Made once: every delivery brings it along. */
+  readonly #mayHaveExpired = () => mayHaveExpired(this.#core.timestampNs, this.#maxAgeNs, this.#context.nowMs());
+  #maxAgeNs = 0;
   #begun = false;
   #live = false;
   #denials = 0;
@@ -145,7 +148,8 @@ export class NatsFollower implements Follower {
     if (check === 'rolled_back') return this.#deny('log_rolled_back', `it ends at ${bounds.lastOffset}, before ${this.position}`);
     if (check === 'gap') return this.#break('log_gap', `it begins at ${bounds.firstOffset}, after ${this.position + 1}`);
     this.#denials = 0;
-    return this.#consume(info.config.max_age, (consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
+    this.#maxAgeNs = info.config.max_age;
+    return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
   }
 
   /** Known from the start, so that the very first interruption cannot hide a rollback. */
@@ -156,7 +160,7 @@ export class NatsFollower implements Follower {
     if (found !== null) this.#core.setAnchor(nanosecondsOf(found.timestamp));
   }
 
-  async #consume(maxAgeNs: number, start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
+  async #consume(start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
     const { connection } = this.#context;
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
@@ -180,7 +184,7 @@ export class NatsFollower implements Follower {
       const stopWatching = connection.onChange(() => end('the connection was lost'));
       const consumer = new OrderedConsumer(connection.nc, this.#options.stream, {
         onMessage: (message, delivery) => {
-          const trouble = this.#receive(message, delivery, maxAgeNs);
+          const trouble = this.#receive(message, delivery);
           if (trouble !== undefined) end(trouble);
           else goLiveIfSure();
         },
@@ -204,9 +208,8 @@ export class NatsFollower implements Follower {
   }
 
   /** @returns why this consumer must end */
-  #receive(message: Msg, delivery: Delivery, maxAgeNs: number): string | undefined {
-    const { timestampNs } = this.#core;
-    const verdict = this.#core.accept(delivery, () => mayHaveExpired(timestampNs, maxAgeNs, this.#context.nowMs()));
+  #receive(message: Msg, delivery: Delivery): string | undefined {
+    const verdict = this.#core.accept(delivery, this.#mayHaveExpired);
     switch (verdict) {
       case 'deliver': {
         const publication = this.#context.reader.fromLog(message, delivery);

@@ -88,6 +88,24 @@ export const RECOVERY: readonly Case[] = [
     },
   },
   {
+    name: 'says that it goes on when all of what was missed has come, in however many frames',
+    async run(kit) {
+      const topic = kit.topicName();
+      const client = await kit.connected();
+      let items = 0;
+      const itemsWhenTold: number[] = [];
+      client.topic(topic, { onSubscribed: () => itemsWhenTold.push(items) }).subscribe(() => items++);
+      await until('the subscription', () => itemsWhenTold.length === 1);
+      await kit.remote.run('proxy', { refusing: true });
+      await kit.remote.run('cut');
+      await until('the cut to be noticed', () => client.state.status === 'reconnecting');
+      for (let n = 1; n <= 30; n++) await kit.remote.run('publish', topic, { n, text: 'x'.repeat(1000) });
+      await kit.remote.run('proxy', { refusing: false });
+      await until('to be told again', () => itemsWhenTold.length === 2);
+      equal([itemsWhenTold, client.stats().recovered], [[0, 30], 30], 'items when told, recovered');
+    },
+  },
+  {
     name: 'goes on from a position that another client kept',
     async run(kit) {
       const topic = kit.topicName();
