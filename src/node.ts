@@ -154,6 +154,7 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
       }, reject);
     });
     hub.attach(hubEnd, 0, config.port, {
+      onPrepared: () => hubEnd.send({ kind: 'listen' }),
       onListening: resolve,
       onStartFailed: ({ code, message }) => reject(Object.assign(new Error(message), { code })),
       onDrained: () => undefined,

@@ -260,6 +260,13 @@ export const ConfigSchema = Type.Object(
           description:
             'connections a worker takes a second, and a second’s worth more at once, so that a new node fills slowly and a storm of reconnects leaves time for who is there; more are refused with 503. 0: as many as come',
         }),
+        connectsWaitingMax: Type.Integer({
+          minimum: 1,
+          maximum: 65_536,
+          default: 4096,
+          description:
+            'connections that may wait for a worker to accept them, rounded up to a multiple of 512; the kernel drops more, and their clients try again after 1 s, then 2. Other systems than Linux: 512',
+        }),
         messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
         messagesPerSecondMax: Type.Integer({
           minimum: 1,

@@ -25,6 +25,8 @@ export interface HubOptions {
 
 /** What the supervisor learns from a worker. */
 export interface WorkerEvents {
+  /** It waits to be told to listen. */
+  onPrepared(): void;
   onListening(port: number): void;
   onStartFailed(failure: { readonly code: string; readonly message: string }): void;
   onDrained(): void;
@@ -113,6 +115,8 @@ export class Hub {
 
   #receive(worker: HubEnd, message: ToHub, events: WorkerEvents): void {
     switch (message.kind) {
+      case 'prepared':
+        return events.onPrepared();
       case 'listening':
         this.#listening.add(worker);
         return events.onListening(message.port);

@@ -10,6 +10,8 @@ const RESTART_BACKOFF_MAX_MS = 30_000;
 /** A worker that lived so long starts over with the shortest pause. */
 const STABLE_AFTER_MS = 30_000;
 const QUEUE_CHECK_INTERVAL_MS = 250;
+/** Those that are prepared do not wait longer for one that is not. */
+const PREPARE_TIMEOUT_MS = 10_000;
 /**
  * V8's young generation grows to 48 MiB on its own. A worker makes little garbage, and the memory is better spent on connections:
  * 10,000 idle ones took 2,930 B of user-space memory each without this, 1,150 B with it.
@@ -22,11 +24,12 @@ interface WorkerProcess {
   link: SocketLink<ToWorker, ToHub> | undefined;
   startedAtMs: number;
   crashes: number;
+  prepared: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Starts the worker processes, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and drains them at the end.
+ * Starts the worker processes, lets them listen together, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and drains them at the end.
  * The link is a socket pair on the child's descriptor 3, so when the hub dies its workers see the end of it.
  */
 export class Supervisor {
@@ -38,6 +41,8 @@ export class Supervisor {
   readonly #queueCheck: NodeJS.Timeout;
   #port: number;
   #stopping = false;
+  /** Those of the first start that are neither prepared nor have failed. Undefined: who is prepared listens at once. */
+  #preparing: Set<WorkerProcess> | undefined;
   #onAllEnded: (() => void) | undefined;
 
   /** @param entryFile the script that a worker process runs */
@@ -63,9 +68,24 @@ export class Supervisor {
    */
   async start(count: number, port: number): Promise<number> {
     this.#port = port;
-    // The first one shows whether any can start.
-    await this.#startFirst();
-    for (let index = 1; index < count; index++) this.#spawn(this.#add(index), () => undefined);
+    const workers = Array.from({ length: count }, (_, index) => this.#add(index));
+    this.#preparing = new Set(workers);
+    const timer = setTimeout(() => this.#letListen(), PREPARE_TIMEOUT_MS);
+    try {
+      // The first one shows whether any can start; what becomes of another is told in the log, and it is started again.
+      const [first] = workers.map((worker) => this.#startFirstTime(worker));
+      await first;
+    } catch (error) {
+      this.#stopping = true;
+      clearInterval(this.#queueCheck);
+      for (const { child, timer: restart } of workers) {
+        clearTimeout(restart);
+        child?.kill('SIGKILL');
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
     return this.#port;
   }
 
@@ -85,34 +105,41 @@ export class Supervisor {
     }
   }
 
-  #startFirst(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const worker = this.#add(0);
-      let settled = false;
-      this.#spawn(worker, (result) => {
-        // Told of its end too, however much later: one that has started is started again like any other.
-        if (settled) return;
-        settled = true;
-        if (typeof result === 'number') return resolve(result);
-        this.#stopping = true;
-        clearInterval(this.#queueCheck);
-        worker.child?.kill('SIGKILL');
-        reject(result);
+  /** Resolves when it listens. Told of its end too, however much later: one that has started is started again like any other. */
+  #startFirstTime(worker: WorkerProcess): Promise<void> {
+    const started = new Promise<void>((resolve, reject) => {
+      this.#spawn(worker, (failure) => {
+        this.#isPreparedOrFailed(worker);
+        if (failure === undefined) resolve();
+        else reject(failure);
       });
     });
+    started.catch(() => undefined);
+    return started;
+  }
+
+  #isPreparedOrFailed(worker: WorkerProcess): void {
+    if (this.#preparing?.delete(worker) && this.#preparing.size === 0) this.#letListen();
+  }
+
+  /** Together: whoever listened before the others would get all clients of a storm, and the others none. */
+  #letListen(): void {
+    this.#preparing = undefined;
+    for (const { prepared, link } of this.#workers) if (prepared) link?.send({ kind: 'listen' });
   }
 
   #add(index: number): WorkerProcess {
-    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
+    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, prepared: false, timer: undefined };
     this.#workers.push(worker);
     return worker;
   }
 
-  #spawn(worker: WorkerProcess, onStarted: (result: number | Error) => void): void {
+  #spawn(worker: WorkerProcess, onStarted: (failure?: Error) => void): void {
     const child = spawn(process.execPath, [...process.execArgv, ...WORKER_FLAGS, this.#entryFile], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     worker.startedAtMs = Date.now();
+    worker.prepared = false;
     child.on('error', (error) => onStarted(error));
     if (child.pid === undefined) {
       // Too many processes or descriptors, say: 'error' comes, 'exit' does not, and there may be no link.
@@ -123,9 +150,14 @@ export class Supervisor {
     const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.hub.linkBatchMs);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
+      onPrepared: () => {
+        worker.prepared = true;
+        if (this.#preparing === undefined) link.send({ kind: 'listen' });
+        else this.#isPreparedOrFailed(worker);
+      },
       onListening: (port) => {
         this.#logger.info({ worker: worker.index, pid: child.pid, port }, 'worker listening');
-        onStarted(port);
+        onStarted();
       },
       onStartFailed: ({ code, message }) => {
         this.#logger.error({ worker: worker.index, port: this.#port, code }, message);

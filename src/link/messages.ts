@@ -49,6 +49,8 @@ export type ToWorker =
       readonly busConnected: boolean;
       readonly pages: readonly Page[];
     }
+  /** Take clients. */
+  | { readonly kind: 'listen' }
   | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
   | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
   | ({ readonly kind: 'resync'; readonly topic: Topic; readonly topicNumber: number; readonly reason: string } & TopicState)
@@ -65,6 +67,8 @@ export type ToWorker =
   | { readonly kind: 'drain' };
 
 export type ToHub =
+  /** Has all that it needs to take clients. */
+  | { readonly kind: 'prepared' }
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
   | { readonly kind: 'open'; readonly topic: Topic }

@@ -183,7 +183,7 @@ export class Subscriber {
       recovered,
       ...(rateHz !== undefined && { rateHz }),
     };
-    if (recovered) sendRecovered(connection, member, reply, items, this.#config.fanout.frameBytesMax);
+    if (recovered) connection.together(() => sendRecovered(connection, member, reply, items, this.#config.fanout.frameBytesMax));
     else connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
     this.#memberships.listen(connection, member);
   }

@@ -16,6 +16,7 @@ import { FanoutPump } from './fanout-pump.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HubClient } from './hub-client.ts';
 import { Laggards } from './laggards.ts';
+import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
 import { PastReader } from './past-reader.ts';
@@ -23,7 +24,7 @@ import { describeLagging, describeTopics } from './report.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
 import { Upgrader } from './upgrade.ts';
-import { type ListenSocket, loadUws, type Socket, type Uws, type UwsApp } from './uws.ts';
+import { loadUws, type Socket, type Uws, type UwsApp } from './uws.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
 type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
@@ -35,6 +36,7 @@ const OVERSIZE_MARGIN_BYTES = 65_536;
 export class Worker {
   readonly #config: Config;
   readonly #index: number;
+  readonly #port: number;
   readonly #link: WorkerEnd;
   readonly #uws: Uws;
   readonly #app: UwsApp;
@@ -57,18 +59,20 @@ export class Worker {
   readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #greetingExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #timers: NodeJS.Timeout[] = [];
-  #listenSocket: ListenSocket | undefined;
+  readonly #listener: Listener;
   #nextConnection = 1;
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, uws: Uws, authenticator: Authenticator, logger: Logger) {
-    const { config, nodeId, pages, workerIndex } = welcome;
+    const { config, nodeId, pages, workerIndex, port } = welcome;
     this.#config = config;
     this.#index = workerIndex;
+    this.#port = port;
     this.#link = link;
     this.#uws = uws;
     this.#logger = logger;
     this.#app = uws.App();
+    this.#listener = new Listener(uws);
     this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax);
     this.#metrics = new WorkerMetrics(workerIndex);
     this.#metrics.connectionsMax.set(this.#connectionsMax);
@@ -120,7 +124,7 @@ export class Worker {
     const uws = await loadUws();
     const authenticator = await Authenticator.create(welcome.config.auth);
     const worker = new Worker(welcome, link, uws, authenticator, logger);
-    worker.#start(welcome.port);
+    worker.#start();
     return worker;
   }
 
@@ -145,7 +149,7 @@ export class Worker {
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    this.#closeListenSocket();
+    this.#listener.close();
     const { drainConnectionsPerSecond, drainTimeoutMs } = this.#config.hub;
     // A hurried goodbye is better than none: past the time allowed what is left is cut.
     const hurriedPerSecond = this.#connections.size / (Math.max(100, drainTimeoutMs / 2) / 1000);
@@ -155,29 +159,33 @@ export class Worker {
   }
 
   stop(): void {
-    this.#closeListenSocket();
+    this.#listener.close();
     for (const timer of this.#timers) clearInterval(timer);
     this.#busWatch.stop();
     this.#pump.stop();
     this.#app.close();
   }
 
-  #start(port: number): void {
-    const { host, heartbeat } = this.#config;
+  #start(): void {
+    const { heartbeat } = this.#config;
     this.#timers.push(
       setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
       setInterval(() => this.#everySecond(), 1000),
     );
-    this.#app.listen(host, port, (socket) => {
-      if (socket === false) {
-        this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
-        this.stop();
-        return;
-      }
-      this.#listenSocket = socket;
-      this.#link.send({ kind: 'listening', port: this.#uws.localPort(socket) });
-    });
     this.#logger.info({ uws: this.#uws.source, connectionsMax: this.#connectionsMax }, 'worker started');
+    this.#link.send({ kind: 'prepared' });
+  }
+
+  #listen(): void {
+    if (this.#draining) return;
+    const { host, limits } = this.#config;
+    const port = this.#port;
+    const opened = this.#listener.open(this.#app, { host, port, waitingMax: limits.connectsWaitingMax });
+    if (opened === undefined) {
+      this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
+      return this.stop();
+    }
+    this.#link.send({ kind: 'listening', port: opened });
   }
 
   #route(authenticator: Authenticator, pages: readonly Page[]): void {
@@ -221,6 +229,8 @@ export class Worker {
 
   #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
     switch (message.kind) {
+      case 'listen':
+        return this.#listen();
       case 'opened':
         return this.#topics.opened(message);
       case 'openFailed':
@@ -330,10 +340,5 @@ export class Worker {
     let subscriptions = 0;
     for (const feed of this.#topics.feeds()) subscriptions += feed.members;
     return subscriptions;
-  }
-
-  #closeListenSocket(): void {
-    if (this.#listenSocket !== undefined) this.#uws.closeListenSocket(this.#listenSocket);
-    this.#listenSocket = undefined;
   }
 }

@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { NodeProcess } from '../support/node-process.ts';
@@ -80,6 +81,37 @@ describe('workers', () => {
     await Promise.all([...byWorker.values()].flat().map((client) => client.until('it', () => client.track('scores.a').items.length === 1)));
     await until('all deliveries to be counted', async () => (await node.metric('stentor_deliveries_total')) === 24);
     expect(await node.metric('stentor_publications_in_total')).toBe(1);
+  });
+
+  it('begin to listen together, so that a storm finds all of them', async () => {
+    const { lines } = await start({ workers: 3 });
+    const order = lines.filter(({ msg }) => msg === 'worker started' || msg === 'worker listening').map(({ msg }) => msg);
+    expect(order).toEqual([
+      'worker started',
+      'worker started',
+      'worker started',
+      'worker listening',
+      'worker listening',
+      'worker listening',
+    ]);
+  });
+
+  it('lose nobody who connects while they are busy, up to connectsWaitingMax', async () => {
+    const node = await start({ workers: 1, 'limits.connectsWaitingMax': 2048 });
+    const [busy] = node.workerPids as [number];
+    process.kill(busy, 'SIGSTOP');
+    // The kernel spreads them over four sockets at random: some queues would be full with 2,048.
+    const sockets = Array.from({ length: 1500 }, () => connect({ host: '127.0.0.1', port: node.port }));
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      const answers = sockets.map((socket) => once(socket, 'data'));
+      for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      process.kill(busy, 'SIGCONT');
+      const statuses = (await Promise.all(answers)).map(([data]) => String(data).slice(0, 12));
+      expect(new Set(statuses)).toEqual(new Set(['HTTP/1.1 404']));
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
   });
 
   it('fall alone: kill -9 of one under load is not seen by the others’ clients, and it comes back', async () => {

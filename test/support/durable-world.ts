@@ -7,6 +7,7 @@ import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import { createLogger } from '../../src/ops/log.ts';
+import { ProtocolError } from '../../src/protocol/errors.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
@@ -124,7 +125,12 @@ export class DurableWorld {
     this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
     this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
     workerEnd.onMessages((messages) => this.#receive(messages));
-    this.#hub.attach(hubEnd, 0, 0, { onListening: () => undefined, onStartFailed: () => undefined, onDrained: () => undefined });
+    this.#hub.attach(hubEnd, 0, 0, {
+      onPrepared: () => undefined,
+      onListening: () => undefined,
+      onStartFailed: () => undefined,
+      onDrained: () => undefined,
+    });
   }
 
   logOf(namespace: string): SimLog {
@@ -146,7 +152,10 @@ export class DurableWorld {
     client.runs.set(topic, client.runs.get(topic) ?? { from: 0, uids: [] });
     const done = this.#subscriber
       .subscribe(connection, { type: 'subscribe', id: 1, topic, snapshot: true, ...(since && { since }) })
-      .catch(() => undefined)
+      .catch((error) => {
+        // A refusal is an answer; anything else is a bug, and ends the run.
+        if (!(error instanceof ProtocolError)) throw error;
+      })
       .finally(() => this.#subscribing.delete(done));
     this.#subscribing.add(done);
   }
@@ -224,6 +233,7 @@ export class DurableWorld {
     };
     const socket = {
       send: receive,
+      cork: (work: () => void) => work(),
       subscribe: (topic: string) => {
         const members = this.#native.get(topic) ?? new Set();
         this.#native.set(topic, members.add(receive));
