@@ -387,6 +387,13 @@ export const ConfigSchema = Type.Object(
           description:
             'longest rest of a topic after a round that joined several publications, so that the next joins more; slower feeds are never delayed. 0: none',
         }),
+        holdMaxMs: Type.Number({
+          minimum: 0,
+          maximum: 60_000,
+          default: 2000,
+          description:
+            'publications that come faster than members can be given them, as when a node catches up after NATS was away, wait so long in one go, and all that comes behind them; then they push older ones out of the ring, and members repair the gap from the log. 0: they never wait',
+        }),
         workerRingBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 68_719_476_736,

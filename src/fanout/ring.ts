@@ -41,6 +41,13 @@ export class Ring implements BudgetedRing {
     return this.#bytes;
   }
 
+  /** Items that it holds at most, if they are as large as those that it holds now. */
+  get capacity(): number {
+    const { itemsMax, bytesMax } = this.#bounds;
+    const count = this.#next - this.#first;
+    return this.#bytes === 0 ? itemsMax : Math.min(itemsMax, (bytesMax / this.#bytes) * count);
+  }
+
   get baseOffset(): number {
     return this.#baseOffset;
   }

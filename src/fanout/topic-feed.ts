@@ -46,6 +46,8 @@ export class TopicFeed {
   ring: Ring;
   latest: LatestByKey;
   readonly #options: TopicFeedOptions;
+  /** Ring sequence before which nobody need look whether it is crowded. */
+  #notCrowdedBefore = 0;
 
   constructor(options: TopicFeedOptions, state: FeedState) {
     this.topic = options.topic;
@@ -68,10 +70,28 @@ export class TopicFeed {
     return { sequence: this.ring.next, offset: this.ring.headOffset };
   }
 
+  /**
+   * Half the ring, or more, has still to be handed to members: much more would push out what some of them have not had. Rate classes do not count, which
+   * need only the latest of each key.
+   */
+  get isCrowded(): boolean {
+    const { ring } = this;
+    if (ring.next < this.#notCrowdedBefore) return false;
+    let cursor = ring.next;
+    for (const { options, shards } of this.variants.values()) {
+      if (options.rateHz === undefined) for (const shard of shards) cursor = Math.min(cursor, shard.cursor);
+    }
+    const halfFrom = cursor + ring.capacity / 2;
+    // Items may grow larger, and the ring hold fewer of them.
+    this.#notCrowdedBefore = Math.min(halfFrom, ring.next + ring.capacity / 16);
+    return ring.next >= halfFrom;
+  }
+
   /** Starts anew from a state: for a resync. Shards stand at its head. */
   reset(state: FeedState): void {
     this.epoch = state.epoch;
     this.life++;
+    this.#notCrowdedBefore = 0;
     this.ring.clear();
     this.ring = new Ring(this.#options.ringBounds, state.offset, this.#options.ringBudget);
     this.latest = new LatestByKey(this.#options.keysMax, state.completeFrom);

@@ -17,6 +17,8 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
   #listener: ((messages: readonly In[]) => void) | undefined;
   #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
+  /** What came while this end was paused. */
+  #waiting: (readonly In[])[] | undefined;
 
   send(message: Out): void {
     if (this.#closed) return;
@@ -30,6 +32,16 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
 
   onClose(listener: (reason: string) => void): void {
     this.#closeListeners.push(listener);
+  }
+
+  pause(): void {
+    this.#waiting ??= [];
+  }
+
+  resume(): void {
+    const batches = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const batch of batches) this.receive(batch);
   }
 
   close(): void {
@@ -48,6 +60,7 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
   }
 
   receive(batch: readonly In[]): void {
-    if (!this.#closed) this.#listener?.(batch);
+    if (this.#waiting !== undefined) this.#waiting.push(batch);
+    else if (!this.#closed) this.#listener?.(batch);
   }
 }

@@ -81,6 +81,11 @@ export class WorkerMetrics {
     help: 'Times that a connection fell behind and left the fast path.',
     registers: this.#registers,
   });
+  readonly holds = new Counter({
+    name: 'stentor_holds_total',
+    help: 'Times that publications from the hub waited, because members could not be given them so fast.',
+    registers: this.#registers,
+  });
   readonly rejoined = new Counter({
     name: 'stentor_connections_rejoined_total',
     help: 'Times that a lagging connection had caught up.',

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
-import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker, WorkerReport } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
@@ -15,6 +14,7 @@ import { ExpiryIndex } from './expiry.ts';
 import { FanoutPump } from './fanout-pump.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HubClient } from './hub-client.ts';
+import { Inbox } from './inbox.ts';
 import { Laggards } from './laggards.ts';
 import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
@@ -55,6 +55,7 @@ export class Worker {
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
   readonly #pump: FanoutPump;
+  readonly #inbox: Inbox;
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #greetingExpiry = new ExpiryIndex<Connection>(Date.now());
@@ -112,6 +113,14 @@ export class Worker {
     if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
     this.#pump = new FanoutPump(config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
+    this.#inbox = new Inbox({
+      link,
+      holdMaxMs: config.fanout.holdMaxMs,
+      publish: (message) => this.#topics.published(message),
+      other: (message) => this.#receiveOther(message),
+      wake: (feeds) => this.#pump.wake(feeds),
+      onHold: () => this.#metrics.holds.inc(),
+    });
     this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
       ping: (connection) => connection.socket?.ping(),
       lost: (connection) => connection.socket?.close(),
@@ -135,14 +144,7 @@ export class Worker {
 
   /** Told of every message but `welcome`. */
   receive(messages: readonly ToWorker[]): void {
-    const touched = new Set<TopicFeed>();
-    for (const message of messages) {
-      if (message.kind === 'publication') {
-        const feed = this.#topics.published(message);
-        if (feed !== undefined) touched.add(feed);
-      } else this.#receiveOther(message);
-    }
-    if (touched.size > 0) this.#pump.wake(touched);
+    this.#inbox.receive(messages);
   }
 
   /** The hub is gone, or wants this worker to end: no new connections, a goodbye to those there are. */
@@ -162,6 +164,7 @@ export class Worker {
     this.#listener.close();
     for (const timer of this.#timers) clearInterval(timer);
     this.#busWatch.stop();
+    this.#inbox.stop();
     this.#pump.stop();
     this.#app.close();
   }

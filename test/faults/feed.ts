@@ -42,6 +42,10 @@ export class Feed {
   #runningMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #onIdle: (() => void) | undefined;
+  #connected: Promise<void> = Promise.resolve();
+  #onConnected: () => void = () => undefined;
+  /** How to fail those that were sent on the connection that there is. */
+  readonly #onLost = new Set<() => void>();
   #onAck: ((topic: string, offset: number, sentAtMs: number) => void) | undefined;
 
   private constructor(options: FeedOptions, nc: NatsConnection) {
@@ -61,7 +65,9 @@ export class Feed {
       maxPingOut: 2,
       noAsyncTraces: true,
     });
-    return new Feed(options, nc);
+    const feed = new Feed(options, nc);
+    void feed.#watchConnection();
+    return feed;
   }
 
   /** By topic, the last offset that was acknowledged. */
@@ -135,6 +141,7 @@ export class Feed {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#onConnected();
     await this.#nc.close();
   }
 
@@ -142,8 +149,10 @@ export class Feed {
     const sentAtMs = monoMs();
     const payload = JSON.stringify({ id, sentAtMs, ...(padBytes > 0 && { pad: 'x'.repeat(padBytes) }) });
     while (monoMs() - sentAtMs < BUDGET_MS && !this.#nc.isClosed()) {
+      // The client would keep each attempt, and send them all at once when it is back.
+      await this.#connected;
       try {
-        const { seq } = await this.#js.publish(`feed.${topic}`, payload, { msgID: `feed-${id}`, timeout: ACK_TIMEOUT_MS });
+        const { seq } = await this.#untilLost(this.#js.publish(`feed.${topic}`, payload, { msgID: `feed-${id}`, timeout: ACK_TIMEOUT_MS }));
         this.#onAck?.(topic, seq, sentAtMs);
         return { topic, id, offset: seq };
       } catch {
@@ -152,6 +161,26 @@ export class Feed {
       }
     }
     return undefined;
+  }
+
+  /** The client lets what it had sent on a lost connection wait for its time-out: a good producer does not. */
+  #untilLost<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const lost = () => reject(new Error('the connection was lost'));
+      this.#onLost.add(lost);
+      answer.then(resolve, reject).finally(() => this.#onLost.delete(lost));
+    });
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const { type } of this.#nc.status()) {
+      if (type === 'disconnect') {
+        this.#connected = new Promise((resolve) => {
+          this.#onConnected = resolve;
+        });
+        for (const lost of [...this.#onLost]) lost();
+      } else if (type === 'reconnect' || type === 'close') this.#onConnected();
+    }
   }
 
   #note(acknowledged: Acknowledged): void {

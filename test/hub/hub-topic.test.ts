@@ -16,6 +16,8 @@ class Worker implements HubEnd {
 
   onMessages(): void {}
   onClose(): void {}
+  pause(): void {}
+  resume(): void {}
   close(): void {}
 
   /** `[prev, offset]` of the publications. */

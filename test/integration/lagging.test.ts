@@ -75,6 +75,37 @@ const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 const reached = (client: TestClient, feed: Feed) =>
   client.until(`publication ${feed.count}`, () => client.track(feed.topic).last === feed.count);
 
+describe('publications that come faster than members can be given them', () => {
+  const burst = (node: TestNode, count: number) =>
+    Promise.all(Array.from({ length: count }, (_, i) => node.publish('replay.a', { n: i + 1, padding: 'x'.repeat(500) })));
+
+  it('wait, and push nothing out of the ring that somebody has not had', async () => {
+    const node = await start({ 'limits.ringItemsMax': 64 });
+    const { fast, slow } = await pair(node, 'replay.a');
+    await burst(node, 3000);
+    for (const client of [fast, slow]) {
+      await client.until('all of them', () => client.track('replay.a').last === 3000);
+      expect(numbersOf(client, 'replay.a')).toEqual(upTo(3000));
+      expect(client.track('replay.a')).toMatchObject({ gaps: 0, duplicates: 0, skipped: 0, resyncs: [] });
+    }
+    expect(await node.metric('stentor_holds_total')).toBeGreaterThan(10);
+    // Whatever came behind them has its turn, too.
+    await node.publish('skip.a', 1);
+    expect((await fast.subscribe('skip.a', { snapshot: true })).items).toHaveLength(1);
+  });
+
+  it('do not wait where holdMaxMs does not let them: members are told what they were not given, and see the gap', async () => {
+    const node = await start({ 'limits.ringItemsMax': 64, 'fanout.holdMaxMs': 0 });
+    const { fast } = await pair(node, 'replay.a');
+    await burst(node, 3000);
+    await fast.until('the last of them', () => fast.track('replay.a').last === 3000);
+    const { gaps, duplicates, skipped, items } = fast.track('replay.a');
+    expect(gaps).toBeGreaterThan(0);
+    expect({ duplicates, all: items.length + skipped }).toEqual({ duplicates: 0, all: 3000 });
+    expect(await node.metric('stentor_holds_total')).toBe(0);
+  });
+});
+
 describe('a connection that does not keep up', () => {
   it('with policy replay gets everything it missed, from the ring', async () => {
     const node = await start();
