@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import type { Bus } from './bus/bus.ts';
@@ -7,12 +8,15 @@ import { createBus } from './bus/create-bus.ts';
 import type { Config } from './config/schema.ts';
 import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
 import { readDemoPages } from './demo/pages.ts';
+import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
+import { Roster } from './hub/roster.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { createInProcessLink } from './link/in-process.ts';
 import { AdminServer } from './ops/admin.ts';
 import type { Logger } from './ops/log.ts';
 import { registerNodeMetrics, registerProcessMetrics } from './ops/process-metrics.ts';
+import { packageVersion } from './ops/version.ts';
 import { Worker } from './worker/worker.ts';
 
 export interface NodeOptions {
@@ -73,6 +77,27 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
       if (!bus.connected) return 'the bus is not connected';
       return hub.listeningCount === 0 ? 'no worker is listening' : undefined;
     };
+    const version = packageVersion();
+    const instance = randomBytes(12).toString('base64url');
+    const roster = new Roster({
+      bus,
+      logger,
+      intervalMs: config.hub.announceIntervalMs,
+      nodesMax: config.hub.nodesMax,
+      status: async () => ({
+        instance,
+        nodeId,
+        host: hostname(),
+        version,
+        uptimeMs: Math.round(process.uptime() * 1000),
+        ...summarize(await hub.figures()),
+        notReady: notReady() ?? null,
+        announceIntervalMs: config.hub.announceIntervalMs,
+      }),
+    });
+    started.push(() => roster.stop());
+    hub.metrics.watchNodes(() => roster.size, registry);
+
     // Before the workers, so that it stops after them: whoever routes to the node asks for its health while it drains.
     const admin = await AdminServer.start(
       config.admin,
@@ -87,6 +112,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
         workerMetrics: () => hub.workerMetrics(),
         bus: () => ({ kind: bus.kind, connected: bus.connected }),
         figures: () => hub.figures(),
+        nodes: () => roster.nodes(),
         topics: (sort, limit) => hub.topics(sort, limit),
         publish: (draft) => hub.produce(draft),
       },

@@ -33,6 +33,10 @@ export interface Bus {
    * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable`, `publish_refused` (surely not stored)
    */
   publish(request: PublishRequest): Promise<PublishAck>;
+  /** Tells every node on the bus, this one too; where it is not connected, nobody. Never throws. */
+  announce(data: Uint8Array): void;
+  /** Called with what nodes announce from now on; returns how to stop listening. */
+  onAnnouncement(listener: (data: Uint8Array) => void): () => void;
   /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable` */
   call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }

@@ -30,6 +30,9 @@ export function streamSubjectsOf(namespace: string): string[] {
   return [`${FEED_PREFIX}${namespace}`, `${FEED_PREFIX}${namespace}.>`];
 }
 
+/** On which nodes tell each other how they are. */
+export const NODES_SUBJECT = 'stentor.nodes';
+
 export function rpcSubjectOf(method: string): string {
   return `rpc.${method}`;
 }

@@ -449,6 +449,18 @@ export const ConfigSchema = Type.Object(
           default: 134_217_728,
           description: 'their bytes, for all topics; the oldest of each go in turn',
         }),
+        announceIntervalMs: Type.Integer({
+          minimum: 0,
+          maximum: 60_000,
+          default: 2000,
+          description: 'how often the node tells the others that share its NATS how it is, for the operator’s page of each. 0: never',
+        }),
+        nodesMax: Type.Integer({
+          minimum: 0,
+          maximum: 100_000,
+          default: 1000,
+          description: 'other nodes that it remembers; more are not shown',
+        }),
         workerRestartBackoffMs: Type.Integer({
           minimum: 10,
           maximum: 60_000,

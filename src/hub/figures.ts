@@ -1,5 +1,6 @@
 import type { WorkerTotals } from '../link/messages.ts';
 import type { Count, LaggingFigures, NodeAnswer } from '../ops/admin-answers.ts';
+import type { NodeStatus } from './announcement.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 
 /** What the hub counts itself. */
@@ -10,6 +11,8 @@ export interface HubTotals {
   /** By reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
+
+type SummaryField = 'workers' | 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging' | 'topics' | 'publicationsIn' | 'deliveries';
 
 export type NodeFigures = Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>;
 
@@ -29,6 +32,22 @@ export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, public
     lagging: lagging.sort((a, b) => b.laggingMs - a.laggingMs),
     totals: { publicationsIn, deliveries: sum('deliveries'), sentBytes: sum('sentBytes'), messagesIn: sum('messagesIn') },
     errors: { sent: counts('errors'), closed: counts('closed'), refused: counts('refused'), skipped: toCounts([skipped]) },
+  };
+}
+
+/** What others may want to know of it, in few bytes. */
+export function summarize({ workers, topics, totals }: NodeFigures): Pick<NodeStatus, SummaryField> {
+  const sum = (field: 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging') =>
+    workers.reduce((total, worker) => total + worker[field], 0);
+  return {
+    workers: workers.length,
+    connections: sum('connections'),
+    connectionsMax: sum('connectionsMax'),
+    subscriptions: sum('subscriptions'),
+    lagging: sum('lagging'),
+    topics,
+    publicationsIn: totals.publicationsIn,
+    deliveries: totals.deliveries,
   };
 }
 

@@ -119,6 +119,18 @@ export class HubMetrics {
     });
   }
 
+  /** @param count nodes that share the bus, this one included */
+  watchNodes(count: () => number, registry: Registry): void {
+    new Gauge({
+      name: 'stentor_nodes',
+      help: 'Nodes that share the bus and have been heard of lately, this one included.',
+      registers: [registry],
+      collect() {
+        this.set(count());
+      },
+    });
+  }
+
   /** For the operator's page. */
   async totals(): Promise<Omit<HubTotals, 'topics'>> {
     const [publicationsIn, skipped] = await Promise.all([sumBy(this.publicationsIn), sumBy(this.#skipped, 'reason')]);

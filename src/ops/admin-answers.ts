@@ -35,6 +35,37 @@ export interface NodeTotals {
   readonly messagesIn: number;
 }
 
+/** `GET /api/nodes`: the node that answers first, then the others that share its bus, by name. */
+export interface NodesAnswer {
+  readonly nodes: readonly NodeSummary[];
+}
+
+/** A node as it last said it was. */
+export interface NodeSummary {
+  readonly nodeId: string;
+  /** The name of its machine. */
+  readonly host: string;
+  readonly version: string;
+  readonly uptimeMs: number;
+  /** Why it is not ready; null: it is. */
+  readonly notReady: string | null;
+  readonly workers: number;
+  readonly connections: number;
+  readonly connectionsMax: number;
+  readonly subscriptions: number;
+  readonly lagging: number;
+  /** Open on it. */
+  readonly topics: number;
+  /** Since it said so before; null: not known yet. */
+  readonly publicationsPerSecond: number | null;
+  readonly deliveriesPerSecond: number | null;
+  /** The one that answers. */
+  readonly self: boolean;
+  readonly heardMsAgo: number;
+  /** It says so this often: one that is silent for some times as long is very busy, cut off from the bus, or gone. After a minute it is forgotten. */
+  readonly announceIntervalMs: number;
+}
+
 /** How often, by what; the most frequent first. */
 export interface NodeErrors {
   /** Errors sent to clients, by the protocol's error code. */

@@ -5,7 +5,15 @@ import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
-import { type NodeAnswer, type PublishAnswer, TOPICS_DEFAULT, TOPICS_MAX, type TopicSort, type TopicsAnswer } from './admin-answers.ts';
+import {
+  type NodeAnswer,
+  type NodesAnswer,
+  type PublishAnswer,
+  TOPICS_DEFAULT,
+  TOPICS_MAX,
+  type TopicSort,
+  type TopicsAnswer,
+} from './admin-answers.ts';
 import { type Answer, jsonAnswer, refusal } from './answer.ts';
 import type { Logger } from './log.ts';
 import { readBody } from './read-body.ts';
@@ -22,6 +30,7 @@ export interface ApiSources {
   /** Why the node is not ready; undefined: it is. */
   notReady(): string | undefined;
   figures(): Promise<Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>>;
+  nodes(): Promise<NodesAnswer['nodes']>;
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
   /** @param draft its data is one MessagePack value */
   publish(draft: { readonly topic: Topic; readonly key: Key | null; readonly data: Uint8Array }): Promise<PublishOutcome>;
@@ -68,6 +77,10 @@ export class AdminApi {
       publishing,
       ...(await this.#sources.figures()),
     };
+  }
+
+  async nodes(): Promise<NodesAnswer> {
+    return { nodes: await this.#sources.nodes() };
   }
 
   async topics(query: URLSearchParams): Promise<Answer> {

@@ -87,6 +87,8 @@ export class AdminServer {
         return textAnswer(200, await this.#metrics(), this.#sources.registry.contentType);
       case '/api/node':
         return this.#readable(request) ?? jsonAnswer(200, await this.#api.node(this.#options.token !== ''));
+      case '/api/nodes':
+        return this.#readable(request) ?? jsonAnswer(200, await this.#api.nodes());
       case '/api/topics':
         return this.#readable(request) ?? (await this.#api.topics(new URLSearchParams(query)));
       default:

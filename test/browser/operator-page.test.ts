@@ -1,7 +1,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
+import { startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
+import { NodeProcess } from '../support/node-process.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
@@ -64,6 +66,34 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     }
     expect(await page.isVisible('#publish')).toBe(false);
     expect(await page.isVisible('#publish-off')).toBe(true);
+  });
+
+  it('shows the nodes that share its NATS, and which of them is silent', async () => {
+    const nats = await startNatsServer();
+    const others: (TestNode | NodeProcess)[] = [];
+    try {
+      const settings = { 'nats.url': nats.url, 'hub.announceIntervalMs': 200 };
+      const second = await TestNode.start({ ...settings, nodeId: 'second' });
+      const killed = NodeProcess.launch({ ...settings, nodeId: 'to-be-killed', workers: 0 });
+      others.push(second, killed);
+      await killed.untilStarted(0);
+      const client = await second.connect();
+      await client.subscribe('scores.a');
+      await open({ ...settings, nodeId: 'first' });
+      await untilText('#nodes', /^first \(this one\)ready0.*second ?ready1.*to-be-killed ?ready0/);
+      await untilText('#nodes-note', /^3 nodes, 1 connection together$/);
+      killed.signal('SIGKILL');
+      await untilText('#nodes', /to-be-killed ?silent for /);
+      others.splice(0, 1);
+      await second.stop();
+      await untilText('#nodes-note', /^2 nodes, 0 /);
+      expect(await page.locator('#nodes', { hasText: 'second' }).count()).toBe(0);
+    } finally {
+      for (const other of others) await other.stop();
+      await node.stop();
+      await nats.stop();
+      node = await TestNode.start();
+    }
   });
 
   it('shows nothing without the token, and forgets it again', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe } from 'vitest';
+import { describeAnnouncing } from './bus-announcing.ts';
 import { describeBounds } from './bus-bounds.ts';
 import { describeEphemeral } from './bus-ephemeral.ts';
 import { describeFollowing } from './bus-following.ts';
@@ -18,6 +19,7 @@ export function describeBus(name: string, harness: BusHarness): void {
     describeReading(stage);
     describeBounds(stage);
     describeEphemeral(stage);
+    describeAnnouncing(stage);
     describeStopping(stage);
   });
 }

@@ -83,6 +83,7 @@ describe('with admin.token', () => {
   it('reading needs it, the page itself does not, and publishing without it is forbidden', async () => {
     expect(await refused(fetch(url('/api/node')))).toEqual([401, 'unauthorized']);
     expect(await refused(fetch(url('/api/topics'), { headers: { Authorization: 'Bearer nearly' } }))).toEqual([401, 'unauthorized']);
+    expect(await refused(fetch(url('/api/nodes')))).toEqual([401, 'unauthorized']);
     expect((await fetch(url('/'))).status).toBe(200);
     expect(await refused(post({ topic: 'scores.a', data: 1 }, {}))).toEqual([403, 'forbidden']);
     expect(await refused(post({ topic: 'scores.a', data: 1 }, { Authorization: `Bearer ${TOKEN}x` }))).toEqual([403, 'forbidden']);

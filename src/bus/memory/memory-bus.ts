@@ -41,6 +41,7 @@ export class MemoryBus implements Bus {
   readonly #followers = new Set<MemoryFollower>();
   readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
   readonly #handlers = new Map<string, CallHandler>();
+  readonly #announcementListeners = new Set<(data: Uint8Array) => void>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   // Bounded by whoever publishes, as the contract says; it empties within the same loop turn.
   #pending: PendingPublish[] = [];
@@ -104,6 +105,19 @@ export class MemoryBus implements Bus {
       this.#pending.push({ request, options, resolve, reject });
       this.#scheduleDelivery();
     });
+  }
+
+  announce(data: Uint8Array): void {
+    const copy = data.slice();
+    queueMicrotask(() => {
+      if (this.#running) for (const listener of [...this.#announcementListeners]) listener(copy);
+    });
+  }
+
+  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
+    const receive = (data: Uint8Array) => listener(data);
+    this.#announcementListeners.add(receive);
+    return () => this.#announcementListeners.delete(receive);
   }
 
   /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would; returns how to stop. */

@@ -14,7 +14,7 @@ import {
 } from '../bus.ts';
 import { checkKey } from '../check-key.ts';
 import { deliver } from '../deliver.ts';
-import { rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
+import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import { connectionOptions, describeServers } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
 import { EpochStore } from './epoch-store.ts';
@@ -139,6 +139,22 @@ export class NatsBus implements Bus {
       throw new BusError('publish_refused', `${request.topic}: ${(cause as Error).message}`, { cause });
     }
     return { epoch: '', offset: 0, duplicate: false };
+  }
+
+  announce(data: Uint8Array): void {
+    const { connection } = this.#started ?? {};
+    // What is old when it arrives is worth nothing: it is not left to the client to keep.
+    if (connection?.connected) connection.nc.publish(NODES_SUBJECT, data);
+  }
+
+  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
+    const subscription = this.#running().connection.nc.subscribe(NODES_SUBJECT, {
+      callback: (error, message) => {
+        if (error !== null) this.#notice('warn', `listening to ${NODES_SUBJECT}, to know of other nodes: ${error.message}`);
+        else listener(message.data);
+      },
+    });
+    return () => subscription.unsubscribe();
   }
 
   async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {

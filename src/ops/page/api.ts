@@ -1,4 +1,4 @@
-import type { NodeAnswer, PublishAnswer, RefusalAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+import type { NodeAnswer, NodesAnswer, PublishAnswer, RefusalAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
 
 /** Longer than the node waits for a worker that is very busy, twice. */
 const TIMEOUT_MS = 10_000;
@@ -22,6 +22,10 @@ export class Api {
 
   node(): Promise<NodeAnswer> {
     return this.#ask('api/node');
+  }
+
+  nodes(): Promise<NodesAnswer> {
+    return this.#ask('api/nodes');
   }
 
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {

@@ -1,9 +1,9 @@
-import type { NodeAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+import type { NodeAnswer, NodesAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
 import { Api, Refused } from './api.ts';
 import { byId, setText } from './dom.ts';
 import { watchPublishBox } from './publish-box.ts';
 import type { Look } from './rates.ts';
-import { showErrors, showLagging, showNode, showState, showTopics, showWorkers } from './show.ts';
+import { showErrors, showLagging, showNode, showNodes, showState, showTopics, showWorkers } from './show.ts';
 
 const LOOK_EVERY_MS = 2000;
 const TOPICS_SHOWN = 25;
@@ -19,8 +19,8 @@ async function look(): Promise<void> {
   if (looking || document.hidden) return;
   looking = true;
   try {
-    const [node, topics] = await Promise.all([api.node(), api.topics(chosenSort(), TOPICS_SHOWN)]);
-    show(node, topics);
+    const [node, nodes, topics] = await Promise.all([api.node(), api.nodes(), api.topics(chosenSort(), TOPICS_SHOWN)]);
+    show(node, nodes, topics);
     problem('');
   } catch (error) {
     missed(error as Error);
@@ -29,12 +29,13 @@ async function look(): Promise<void> {
   }
 }
 
-function show(node: NodeAnswer, topics: TopicsAnswer): void {
+function show(node: NodeAnswer, nodes: NodesAnswer, topics: TopicsAnswer): void {
   const now: Look = { atMs: performance.now(), node };
   // A node that was started anew counts from the beginning.
   if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
   showState(node);
   showNode(last, now);
+  showNodes(nodes);
   showWorkers(node);
   showTopics(topics);
   showLagging(node.lagging);

@@ -1,6 +1,6 @@
 import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../protocol/errors.ts';
-import type { LaggingFigures, NodeAnswer, NodeErrors, TopicsAnswer } from '../admin-answers.ts';
+import type { LaggingFigures, NodeAnswer, NodeErrors, NodeSummary, NodesAnswer, TopicsAnswer } from '../admin-answers.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
 import { formatBytes, formatDuration, formatNumber } from './format.ts';
 import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
@@ -41,6 +41,40 @@ export function showNode(before: Look | undefined, now: Look): void {
     ['bus', `${node.bus.kind}, ${node.bus.connected ? 'connected' : 'not connected'}`],
     ["clients' port", String(node.port)],
   ]);
+}
+
+export function showNodes({ nodes }: NodesAnswer): void {
+  const rate = (value: number | null): Cell => ({ text: value === null ? UNKNOWN : formatNumber(value), className: 'number' });
+  const rows = nodes.map((node) => [
+    name(node.self ? `${node.nodeId} (this one)` : node.nodeId),
+    stateOf(node),
+    number(node.connections),
+    number(node.connectionsMax),
+    number(node.lagging),
+    number(node.topics),
+    rate(node.publicationsPerSecond),
+    rate(node.deliveriesPerSecond),
+    { text: formatDuration(node.uptimeMs), className: 'number' },
+    text(node.version),
+    name(node.host),
+  ]);
+  fillTable(byId('nodes'), rows, 'None.');
+  const connections = nodes.reduce((total, node) => total + node.connections, 0);
+  setText(
+    byId('nodes-note'),
+    nodes.length > 1
+      ? `${nodes.length} nodes, ${formatNumber(connections)} ${connections === 1 ? 'connection' : 'connections'} together`
+      : '',
+  );
+}
+
+/** It misses one now and then when it is busy. */
+const SILENT_INTERVALS = 3;
+
+function stateOf({ notReady, heardMsAgo, announceIntervalMs, self }: NodeSummary): Cell {
+  if (!self && heardMsAgo > SILENT_INTERVALS * announceIntervalMs)
+    return { text: `silent for ${formatDuration(heardMsAgo)}`, className: 'bad' };
+  return notReady === null ? { text: 'ready' } : { text: notReady, className: 'bad' };
 }
 
 export function showWorkers({ workers, workersSilent }: Pick<NodeAnswer, 'workers' | 'workersSilent'>): void {

@@ -1,0 +1,148 @@
+import type { Bus } from '../bus/bus.ts';
+import type { NodeSummary } from '../ops/admin-answers.ts';
+import type { Logger } from '../ops/log.ts';
+import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
+
+/** Silent for so long, a node is forgotten. */
+const FORGET_MS = 60_000;
+/** Silent for so many of its intervals, it is not counted any more. */
+const SILENT_INTERVALS = 3;
+
+export interface RosterOptions {
+  readonly bus: Pick<Bus, 'announce' | 'onAnnouncement'>;
+  readonly logger: Logger;
+  /** 0: this node says nothing. */
+  readonly intervalMs: number;
+  /** Others that are remembered at most; what more there are is not shown. */
+  readonly nodesMax: number;
+  /** How this node is, now. */
+  readonly status: () => Promise<NodeStatus>;
+  /** Milliseconds, from any moment on. */
+  readonly nowMs?: () => number;
+}
+
+interface Look {
+  readonly status: NodeStatus;
+  readonly atMs: number;
+}
+
+interface Heard extends Look {
+  readonly before: Look | undefined;
+}
+
+/** Which nodes share the bus, and how they are: each says so now and then. For people; nothing is decided by it. */
+export class Roster {
+  readonly #options: RosterOptions;
+  readonly #nowMs: () => number;
+  /** By instance. */
+  readonly #heard = new Map<string, Heard>();
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #stopListening: () => void;
+  #own: Heard | undefined;
+  #announcing: Promise<void> | undefined;
+  #warnedOfNamesake = false;
+  #stopped = false;
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#stopListening = options.bus.onAnnouncement((data) => this.#receive(data));
+    if (options.intervalMs === 0) return;
+    this.#timer = setInterval(() => this.#announce(), options.intervalMs);
+    this.#announce();
+  }
+
+  /** Nodes that are there, this one included. */
+  get size(): number {
+    const nowMs = this.#nowMs();
+    let count = 1;
+    for (const { status, atMs } of this.#heard.values()) if (nowMs - atMs <= SILENT_INTERVALS * status.announceIntervalMs) count++;
+    return count;
+  }
+
+  /** This node first, then the others by name. */
+  async nodes(): Promise<NodeSummary[]> {
+    const own = this.#own ?? next(undefined, await this.#options.status(), this.#nowMs());
+    const nowMs = this.#nowMs();
+    this.#forgetSilent(nowMs);
+    const others = [...this.#heard.values()].map((heard) => summaryOf(heard, nowMs, false));
+    others.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    return [summaryOf(own, nowMs, true), ...others];
+  }
+
+  /** Says goodbye, so that the others need not wonder. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#stopListening();
+    await this.#announcing;
+    if (this.#own === undefined) return;
+    const { instance } = this.#own.status;
+    this.#options.bus.announce(encodeAnnouncement({ instance, leaving: true }));
+  }
+
+  /** One at a time: a node that is very busy says less. */
+  #announce(): void {
+    this.#announcing ??= this.#announceOnce()
+      .catch((error) => this.#options.logger.error({ err: error }, 'the node could not be announced'))
+      .finally(() => {
+        this.#announcing = undefined;
+      });
+  }
+
+  async #announceOnce(): Promise<void> {
+    const status = await this.#options.status();
+    if (this.#stopped) return;
+    this.#own = next(this.#own, status, this.#nowMs());
+    this.#options.bus.announce(encodeAnnouncement(status));
+  }
+
+  #receive(data: Uint8Array): void {
+    const announcement = decodeAnnouncement(data);
+    if (announcement === undefined || announcement.instance === this.#own?.status.instance) return;
+    const { instance } = announcement;
+    if ('leaving' in announcement) {
+      this.#heard.delete(instance);
+      return;
+    }
+    const nowMs = this.#nowMs();
+    const known = this.#heard.get(instance);
+    if (known === undefined) {
+      this.#forgetSilent(nowMs);
+      if (this.#heard.size >= this.#options.nodesMax) return;
+    } else this.#warnOfNamesake(announcement);
+    this.#heard.set(instance, next(known, announcement, nowMs));
+  }
+
+  /** A namesake that is heard for the second time is not one whose place this node has taken. */
+  #warnOfNamesake({ nodeId, host }: NodeStatus): void {
+    if (nodeId !== this.#own?.status.nodeId || this.#warnedOfNamesake) return;
+    this.#warnedOfNamesake = true;
+    this.#options.logger.warn({ host }, 'another node has the same nodeId: give each one of its own, or none');
+  }
+
+  #forgetSilent(nowMs: number): void {
+    for (const [instance, { atMs }] of this.#heard) if (nowMs - atMs > FORGET_MS) this.#heard.delete(instance);
+  }
+}
+
+function next(known: Look | undefined, status: NodeStatus, atMs: number): Heard {
+  return { status, atMs, before: known && { status: known.status, atMs: known.atMs } };
+}
+
+function summaryOf({ status, atMs, before }: Heard, nowMs: number, self: boolean): NodeSummary {
+  const { instance, publicationsIn, deliveries, ...shown } = status;
+  const perSecond = (field: 'publicationsIn' | 'deliveries') => {
+    if (before === undefined || atMs <= before.atMs) return null;
+    const more = status[field] - before.status[field];
+    // A worker that was started again counts from 0.
+    return more < 0 ? null : (more * 1000) / (atMs - before.atMs);
+  };
+  return {
+    ...shown,
+    publicationsPerSecond: perSecond('publicationsIn'),
+    deliveriesPerSecond: perSecond('deliveries'),
+    self,
+    heardMsAgo: Math.round(nowMs - atMs),
+  };
+}

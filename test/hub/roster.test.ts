@@ -1,0 +1,188 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from '../../src/hub/announcement.ts';
+import { Roster, type RosterOptions } from '../../src/hub/roster.ts';
+import { createLogger } from '../../src/ops/log.ts';
+
+const STATUS: NodeStatus = {
+  instance: 'i-self',
+  nodeId: 'self',
+  host: 'machine',
+  version: '1.0.0',
+  uptimeMs: 1000,
+  notReady: null,
+  workers: 2,
+  connections: 10,
+  connectionsMax: 100,
+  subscriptions: 20,
+  lagging: 0,
+  topics: 3,
+  publicationsIn: 0,
+  deliveries: 0,
+  announceIntervalMs: 2000,
+};
+
+/** What a bus is for announcements: everybody hears everything. */
+class Air {
+  readonly sent: Uint8Array[] = [];
+  readonly #listeners = new Set<(data: Uint8Array) => void>();
+
+  announce(data: Uint8Array): void {
+    this.sent.push(data);
+    for (const listener of [...this.#listeners]) listener(data);
+  }
+
+  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+describe('Roster', () => {
+  let air: Air;
+  let log: string[];
+  const rosters: Roster[] = [];
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    air = new Air();
+    log = [];
+  });
+  afterEach(async () => {
+    for (const roster of rosters.splice(0)) await roster.stop();
+    vi.useRealTimers();
+  });
+
+  function roster(own: Partial<NodeStatus> | (() => NodeStatus) = {}, more: Partial<RosterOptions> = {}): Roster {
+    const status = typeof own === 'function' ? own : () => ({ ...STATUS, ...own });
+    const logger = createLogger({ level: 'debug', format: 'json' } as never, { write: (line) => void log.push(line) });
+    const made = new Roster({ bus: air, logger, intervalMs: 2000, nodesMax: 5, status: async () => status(), ...more });
+    rosters.push(made);
+    return made;
+  }
+
+  const other = (name: string, more: Partial<NodeStatus> = {}) =>
+    air.announce(encodeAnnouncement({ ...STATUS, instance: `i-${name}`, nodeId: name, ...more }));
+  const names = async (of: Roster) => (await of.nodes()).map(({ nodeId }) => nodeId);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('knows this node first, then the others by name, and counts them', async () => {
+    const own = roster();
+    other('b');
+    other('a', { notReady: 'draining', connections: 7 });
+    expect(await names(own)).toEqual(['self', 'a', 'b']);
+    expect(own.size).toBe(3);
+    const [self, a] = await own.nodes();
+    expect(self).toMatchObject({ self: true, heardMsAgo: 0, notReady: null, connections: 10 });
+    expect(a).toMatchObject({ self: false, notReady: 'draining', connections: 7 });
+    expect(a).not.toHaveProperty('instance');
+  });
+
+  it('tells the others at the start, then every interval, and says goodbye', async () => {
+    const [one, two] = [roster(), roster({ instance: 'i-two', nodeId: 'two' })];
+    await turn();
+    expect(await names(one)).toEqual(['self', 'two']);
+    expect(await names(two)).toEqual(['two', 'self']);
+    const sent = air.sent.length;
+    vi.advanceTimersByTime(2000);
+    await turn();
+    expect(air.sent.length).toBe(sent + 2);
+    await two.stop();
+    expect(await names(one)).toEqual(['self']);
+    vi.advanceTimersByTime(4000);
+    await turn();
+    expect(await names(one)).toEqual(['self']);
+  });
+
+  it('says nothing where it is told so, and hears the others all the same', async () => {
+    const own = roster({}, { intervalMs: 0 });
+    other('a');
+    await own.stop();
+    expect(air.sent).toHaveLength(1);
+    expect(await names(own)).toEqual(['self', 'a']);
+  });
+
+  it('has rates from one announcement to the next, and none where a worker began again', async () => {
+    const own = roster();
+    const rates = async () => {
+      const [, a] = await own.nodes();
+      return [a?.publicationsPerSecond, a?.deliveriesPerSecond];
+    };
+    other('a', { publicationsIn: 100, deliveries: 1000 });
+    expect(await rates()).toEqual([null, null]);
+    vi.advanceTimersByTime(2000);
+    other('a', { publicationsIn: 300, deliveries: 5000 });
+    expect(await rates()).toEqual([100, 2000]);
+    vi.advanceTimersByTime(2000);
+    other('a', { publicationsIn: 300, deliveries: 4000 });
+    expect(await rates()).toEqual([0, null]);
+  });
+
+  it('shows a silent one as such, does not count it, and forgets it after a minute', async () => {
+    const own = roster();
+    other('a');
+    vi.advanceTimersByTime(7000);
+    expect((await own.nodes())[1]).toMatchObject({ nodeId: 'a', heardMsAgo: 7000 });
+    expect(own.size).toBe(1);
+    vi.advanceTimersByTime(54_000);
+    expect(await names(own)).toEqual(['self']);
+  });
+
+  it('remembers so many others and no more, until one is gone', async () => {
+    const own = roster({}, { nodesMax: 2 });
+    for (const name of ['a', 'b', 'c']) other(name);
+    expect(await names(own)).toEqual(['self', 'a', 'b']);
+    air.announce(encodeAnnouncement({ instance: 'i-a', leaving: true }));
+    for (const name of ['b', 'c']) other(name);
+    expect(await names(own)).toEqual(['self', 'b', 'c']);
+  });
+
+  it('warns of a namesake that stays, once; not of the one whose place it takes', async () => {
+    roster();
+    await turn();
+    other('self', { instance: 'i-before' });
+    expect(log).toEqual([]);
+    for (let i = 0; i < 3; i++) other('self', { instance: 'i-namesake', host: 'elsewhere' });
+    expect(log).toHaveLength(1);
+    expect(JSON.parse(log[0] as string)).toMatchObject({ level: 40, host: 'elsewhere', msg: expect.stringContaining('same nodeId') });
+  });
+
+  it('does not wait for one status to ask for the next, and gets over one that fails', async () => {
+    let asked = 0;
+    let answer = Promise.reject<NodeStatus>(new Error('no'));
+    answer.catch(() => undefined);
+    const status = () => {
+      asked++;
+      return answer;
+    };
+    const own = roster({}, { status });
+    await turn();
+    expect(asked).toBe(1);
+    let resolve: (status: NodeStatus) => void = () => undefined;
+    answer = new Promise((done) => {
+      resolve = done;
+    });
+    vi.advanceTimersByTime(20_000);
+    await turn();
+    expect(asked).toBe(2);
+    resolve(STATUS);
+    await turn();
+    expect(await names(own)).toEqual(['self']);
+    expect(log).toHaveLength(1);
+  });
+
+  it('takes no notice of what is no announcement', async () => {
+    const own = roster();
+    const bytes = fc.uint8Array({ maxLength: 200 });
+    fc.assert(
+      fc.property(bytes, (data) => {
+        fc.pre(decodeAnnouncement(data) === undefined);
+        air.announce(data);
+      }),
+    );
+    other('a', { connections: -1 });
+    other('b', { host: 'x'.repeat(5000) });
+    air.announce(encodeAnnouncement({ ...STATUS, instance: 'i-c', topics: Number.NaN }));
+    expect(await names(own)).toEqual(['self']);
+  });
+});
