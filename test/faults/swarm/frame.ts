@@ -10,10 +10,11 @@ export interface Frame {
   index: number;
 }
 
-/** Members of a shard get the same batches: with twelve shards a topic and some topics, the one wanted is among so many. */
-const BATCHES_MAX = 128;
-/** Clients that were cut off together ask from the same place, and get the same answer; a large one. */
-const ANSWERS_MAX = 16;
+/** Of all frames that are remembered, together. Clients that fall behind get frames again that others had seconds ago: if those are decoded anew, all fall behind. */
+const REMEMBERED_BYTES_MAX = 64 * 1024 * 1024;
+/** Topic, epoch, place and time lie at the beginning of a frame. */
+const HASHED_HEAD = 56;
+const HASHED_TAIL = 8;
 
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'auto' as 'number' });
 const NONE: readonly number[] = [];
@@ -25,32 +26,43 @@ interface Known {
 
 /** Decodes frames, each only once, however many clients get it. */
 export class FrameReader {
-  readonly #batches: Known[] = [];
-  readonly #answers: Known[] = [];
+  readonly #byHash = new Map<number, Known>();
+  #bytes = 0;
 
   read(bytes: Buffer, start: number, end: number): Frame {
-    const known = find(this.#batches, bytes, start, end) ?? find(this.#answers, bytes, start, end);
-    if (known !== undefined) return known;
+    const hash = hashOf(bytes, start, end);
+    const known = this.#byHash.get(hash);
+    if (known !== undefined && known.bytes.length === end - start && known.bytes.compare(bytes, start, end) === 0) return known.frame;
     const copy = Buffer.from(bytes.subarray(start, end));
     const frame = decode(copy);
-    if (frame.message.type === 'batch') remember(this.#batches, BATCHES_MAX, { bytes: copy, frame });
-    else if (frame.offsets.length > 1) remember(this.#answers, ANSWERS_MAX, { bytes: copy, frame });
+    // An answer with nothing in it is one client's.
+    if (frame.message.type === 'batch' || frame.offsets.length > 1) this.#remember(hash, { bytes: copy, frame });
     return frame;
   }
-}
 
-/** The latest first: that is where it nearly always is. */
-function find(all: readonly Known[], bytes: Buffer, start: number, end: number): Frame | undefined {
-  for (let i = all.length - 1; i >= 0; i--) {
-    const known = all[i]!;
-    if (known.bytes.length === end - start && known.bytes.compare(bytes, start, end) === 0) return known.frame;
+  #remember(hash: number, known: Known): void {
+    this.#forget(hash);
+    this.#byHash.set(hash, known);
+    this.#bytes += known.bytes.length;
+    for (const oldest of this.#byHash.keys()) {
+      if (this.#bytes <= REMEMBERED_BYTES_MAX) return;
+      this.#forget(oldest);
+    }
   }
-  return undefined;
+
+  #forget(hash: number): void {
+    this.#bytes -= this.#byHash.get(hash)?.bytes.length ?? 0;
+    this.#byHash.delete(hash);
+  }
 }
 
-function remember(all: Known[], max: number, known: Known): void {
-  all.push(known);
-  if (all.length > max) all.shift();
+/** FNV-1a over the length, the beginning and the end: whether it is the same frame is then compared. */
+function hashOf(bytes: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5 ^ (end - start);
+  const headEnd = Math.min(end, start + HASHED_HEAD);
+  for (let i = start; i < headEnd; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  for (let i = Math.max(headEnd, end - HASHED_TAIL); i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
 }
 
 function decode(bytes: Buffer): Frame {
