@@ -18,6 +18,22 @@ export function restAfterPassMs(workMs: number, itemsPerFrame: number, restMaxMs
 const FACTOR_MAX = 3;
 const ITEMS_WITHOUT_REST = 2;
 
+/**
+ * The work that a topic rests for. Each rests three times its own, so one alone takes a quarter of the loop at most; but two take half, and eight all
+ * of it. So where flushes take more than a quarter, others' work since the topic's last pass counts too: all of them then rest for all of them. Not without
+ * bound: a small topic beside a large one has little to save, and is not held up by it.
+ *
+ * @param ownMs what the topic's pass cost the loop
+ * @param allMs what all topics' flushes cost since its last pass ended
+ * @param elapsedMs how long ago that was
+ */
+export function sharedWorkMs(ownMs: number, allMs: number, elapsedMs: number): number {
+  if (allMs * (FACTOR_MAX + 1) <= elapsedMs) return ownMs;
+  return Math.max(ownMs, Math.min(allMs, ownMs * OTHERS_MAX));
+}
+
+const OTHERS_MAX = 8;
+
 /** What flushing one member costs the loop, learned from turns that were full: the sends happen after the turn, so only the gap to the next one tells. */
 export class MemberCost {
   #ms = START_MS;

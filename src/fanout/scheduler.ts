@@ -3,7 +3,7 @@ import { DueQueue } from './due-queue.ts';
 import { splitByEcho } from './echo.ts';
 import type { FanoutItem } from './item.ts';
 import { Quantum } from './quantum.ts';
-import { MemberCost, restAfterPassMs } from './rest.ts';
+import { MemberCost, restAfterPassMs, sharedWorkMs } from './rest.ts';
 import type { Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 import type { Variant } from './variant.ts';
@@ -67,6 +67,8 @@ export class Scheduler {
   readonly #waiting = new DueQueue<Variant>();
   readonly #madeThisTurn: Variant[] = [];
   readonly #memberCost = new MemberCost();
+  /** What all flushes have cost the loop, by estimate. */
+  #workMs = 0;
   #fullTurn: { readonly atMs: number; readonly members: number } | undefined;
 
   constructor(options: SchedulerOptions, sink: FanoutSink) {
@@ -142,13 +144,17 @@ export class Scheduler {
     if (behind === 0) return { variant, shard: undefined, members, isLast };
     variant.passItems = Math.max(variant.passItems, behind);
     variant.passMembers += members;
+    this.#workMs += members * this.#memberCost.ms;
     return { variant, shard, members, isLast };
   }
 
   #endPass(variant: Variant, nowMs: number): void {
     const head = variant.feed.ring.next;
-    const workMs = variant.passMembers * this.#memberCost.ms;
-    variant.restUntilMs = nowMs + restAfterPassMs(workMs, variant.passItems, this.#options.restMaxMs);
+    const ownMs = variant.passMembers * this.#memberCost.ms;
+    const { atMs, workMs } = variant.lastEnd ?? { atMs: Number.NEGATIVE_INFINITY, workMs: 0 };
+    const shared = sharedWorkMs(ownMs, this.#workMs - workMs, nowMs - atMs);
+    variant.lastEnd = { atMs: nowMs, workMs: this.#workMs };
+    variant.restUntilMs = nowMs + restAfterPassMs(shared, variant.passItems, this.#options.restMaxMs);
     if (variant.shards.some((other) => other.cursor < head)) this.#want(variant, nowMs);
   }
 

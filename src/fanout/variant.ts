@@ -29,6 +29,8 @@ export class Variant {
   /** Most items that a shard was given in this pass, and members served in it. */
   passItems = 0;
   passMembers = 0;
+  /** When the last pass ended, and what all topics' flushes had cost the loop until then. */
+  lastEnd: { readonly atMs: number; readonly workMs: number } | undefined;
   /** No pass before this: the last one joined several items, and the next will join more. */
   restUntilMs = Number.NEGATIVE_INFINITY;
   /** What the last flush made, for the shards at the same cursor behind it in the same turn. */
