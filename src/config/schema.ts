@@ -392,7 +392,7 @@ export const ConfigSchema = Type.Object(
           maximum: 60_000,
           default: 2000,
           description:
-            'publications that come faster than members can be given them, as when a node catches up after NATS was away, wait so long in one go, and all that comes behind them; then they push older ones out of the ring, and members repair the gap from the log. 0: they never wait',
+            'publications that come faster than members can be given them, as when a node catches up after NATS was away, wait so long in one go, and all that comes behind them; then they push older ones out of the ring, and members repair the gap from the log. Topics whose ring has less than limits.lagThresholdBytes in it never wait. 0: none does',
         }),
         workerRingBytesMax: Type.Integer({
           minimum: 1_048_576,

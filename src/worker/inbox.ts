@@ -6,6 +6,8 @@ export interface InboxOptions {
   readonly link: Pick<WorkerEnd, 'pause' | 'resume'>;
   /** Longest wait in one go; 0: none. */
   readonly holdMaxMs: number;
+  /** A topic whose ring has less in it never makes others wait. */
+  readonly holdFromBytes: number;
   /** @returns where it went */
   readonly publish: (message: PublicationMessage) => TopicFeed | undefined;
   readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
@@ -61,10 +63,15 @@ export class Inbox {
       const feed = publish(message);
       if (feed === undefined) continue;
       touched.add(feed);
-      if (feed.isCrowded && this.#budget() > 0) crowded = feed;
+      if (feed.isCrowded && this.#mayHold(feed)) crowded = feed;
     }
     if (touched.size > 0) wake(touched);
     if (crowded !== undefined) this.#hold(crowded, messages.slice(at));
+  }
+
+  /** Half of a short ring is a handful of publications: waiting for each handful would be slower than any feed. */
+  #mayHold({ ring }: TopicFeed): boolean {
+    return ring.bytes >= this.#options.holdFromBytes && this.#budget() > 0;
   }
 
   #hold(crowded: TopicFeed, rest: readonly ToWorker[]): void {

@@ -116,6 +116,7 @@ export class Worker {
     this.#inbox = new Inbox({
       link,
       holdMaxMs: config.fanout.holdMaxMs,
+      holdFromBytes: config.limits.lagThresholdBytes,
       publish: (message) => this.#topics.published(message),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => this.#pump.wake(feeds),

@@ -80,7 +80,7 @@ describe('publications that come faster than members can be given them', () => {
     Promise.all(Array.from({ length: count }, (_, i) => node.publish('replay.a', { n: i + 1, padding: 'x'.repeat(500) })));
 
   it('wait, and push nothing out of the ring that somebody has not had', async () => {
-    const node = await start({ 'limits.ringItemsMax': 64 });
+    const node = await start({ 'limits.ringItemsMax': 256 });
     const { fast, slow } = await pair(node, 'replay.a');
     await burst(node, 3000);
     for (const client of [fast, slow]) {
@@ -95,7 +95,7 @@ describe('publications that come faster than members can be given them', () => {
   });
 
   it('do not wait where holdMaxMs does not let them: members are told what they were not given, and see the gap', async () => {
-    const node = await start({ 'limits.ringItemsMax': 64, 'fanout.holdMaxMs': 0 });
+    const node = await start({ 'limits.ringItemsMax': 256, 'fanout.holdMaxMs': 0 });
     const { fast } = await pair(node, 'replay.a');
     await burst(node, 3000);
     await fast.until('the last of them', () => fast.track('replay.a').last === 3000);

@@ -9,7 +9,7 @@ const publications = (from: number, to: number) => Array.from({ length: to - fro
 const question = (requestId: number): ToWorker => ({ kind: 'metricsWanted', requestId });
 
 /** An inbox over one feed with one member; what it was given, in order. */
-function setUp({ itemsMax = 16, holdMaxMs = 1000 } = {}) {
+function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0 } = {}) {
   const feed = feedOf({ ringBounds: { itemsMax, bytesMax: 1_000_000 } });
   const { shard } = feed.join(MSGPACK);
   const log: (number | string)[] = [];
@@ -26,6 +26,7 @@ function setUp({ itemsMax = 16, holdMaxMs = 1000 } = {}) {
   const inbox = new Inbox({
     link,
     holdMaxMs,
+    holdFromBytes,
     publish: ({ prev, item }) => {
       log.push(item.offset);
       feed.push(item, prev);
@@ -95,6 +96,13 @@ describe('Inbox', () => {
     expect(log.slice(-2)).toEqual([31, 'hold']);
     vi.advanceTimersByTime(70);
     expect(log.at(-1)).toBe(40);
+  });
+
+  it('never waits for a ring that has little in it', () => {
+    const { inbox, log, feed } = setUp({ holdFromBytes: 10_000 });
+    inbox.receive(publications(1, 100));
+    expect(log).toHaveLength(100);
+    expect(feed.ring.bytes).toBeLessThan(10_000);
   });
 
   it('never waits for members of rate classes: they need the latest of each key only', () => {
