@@ -1,12 +1,10 @@
-import type { Publication } from './bus.ts';
-
 /**
- * Hands a publication over. What a receiver throws is a bug of the receiver: it surfaces as an uncaught exception, and never inside the bus,
- * where it would end the NATS client's read loop or swallow the publications behind it.
+ * Hands over what the bus has received. What a receiver throws is a bug of the receiver: it surfaces as an uncaught exception, and never inside the bus,
+ * where it would end the NATS client's read loop or swallow what comes behind it.
  */
-export function deliver(onPublication: (publication: Publication) => void, publication: Publication): void {
+export function deliver<T>(receive: (received: T) => void, received: T): void {
   try {
-    onPublication(publication);
+    receive(received);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -1,6 +1,5 @@
 import type { WorkerTotals } from '../link/messages.ts';
 import type { Count, LaggingFigures, NodeAnswer } from '../ops/admin-answers.ts';
-import type { NodeStatus } from './announcement.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 
 /** What the hub counts itself. */
@@ -11,8 +10,6 @@ export interface HubTotals {
   /** By reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
-
-type SummaryField = 'workers' | 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging' | 'topics' | 'publicationsIn' | 'deliveries';
 
 export type NodeFigures = Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>;
 
@@ -36,7 +33,7 @@ export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, public
 }
 
 /** What others may want to know of it, in few bytes. */
-export function summarize({ workers, topics, totals }: NodeFigures): Pick<NodeStatus, SummaryField> {
+export function summarize({ workers, topics, totals }: NodeFigures) {
   const sum = (field: 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging') =>
     workers.reduce((total, worker) => total + worker[field], 0);
   return {

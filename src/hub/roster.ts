@@ -1,12 +1,10 @@
 import type { Bus } from '../bus/bus.ts';
-import type { NodeSummary } from '../ops/admin-answers.ts';
+import { isSilent, type NodeSummary } from '../ops/admin-answers.ts';
 import type { Logger } from '../ops/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
 
 /** Silent for so long, a node is forgotten. */
 const FORGET_MS = 60_000;
-/** Silent for so many of its intervals, it is not counted any more. */
-const SILENT_INTERVALS = 3;
 
 export interface RosterOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement'>;
@@ -56,7 +54,7 @@ export class Roster {
   get size(): number {
     const nowMs = this.#nowMs();
     let count = 1;
-    for (const { status, atMs } of this.#heard.values()) if (nowMs - atMs <= SILENT_INTERVALS * status.announceIntervalMs) count++;
+    for (const { status, atMs } of this.#heard.values()) if (!isSilent({ ...status, heardMsAgo: nowMs - atMs })) count++;
     return count;
   }
 

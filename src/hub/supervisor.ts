@@ -24,13 +24,12 @@ interface WorkerProcess {
   link: SocketLink<ToWorker, ToHub> | undefined;
   startedAtMs: number;
   crashes: number;
-  prepared: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Starts the worker processes, lets them listen together, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and drains them at the end.
- * The link is a socket pair on the child's descriptor 3, so when the hub dies its workers see the end of it.
+ * Starts the worker processes, lets them listen together, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and
+ * drains them at the end. The link is a socket pair on the child's descriptor 3, so when the hub dies its workers see the end of it.
  */
 export class Supervisor {
   readonly #config: Config;
@@ -41,7 +40,7 @@ export class Supervisor {
   readonly #queueCheck: NodeJS.Timeout;
   #port: number;
   #stopping = false;
-  /** Those of the first start that are neither prepared nor have failed. Undefined: who is prepared listens at once. */
+  /** Those of the first start that are neither prepared nor have failed. Undefined: whoever is started listens as soon as it is prepared. */
   #preparing: Set<WorkerProcess> | undefined;
   #onAllEnded: (() => void) | undefined;
 
@@ -109,7 +108,7 @@ export class Supervisor {
   #startFirstTime(worker: WorkerProcess): Promise<void> {
     const started = new Promise<void>((resolve, reject) => {
       this.#spawn(worker, (failure) => {
-        this.#isPreparedOrFailed(worker);
+        this.#doneWithPreparing(worker);
         if (failure === undefined) resolve();
         else reject(failure);
       });
@@ -118,18 +117,19 @@ export class Supervisor {
     return started;
   }
 
-  #isPreparedOrFailed(worker: WorkerProcess): void {
+  /** It is prepared, or has failed. */
+  #doneWithPreparing(worker: WorkerProcess): void {
     if (this.#preparing?.delete(worker) && this.#preparing.size === 0) this.#letListen();
   }
 
   /** Together: whoever listened before the others would get all clients of a storm, and the others none. */
   #letListen(): void {
     this.#preparing = undefined;
-    for (const { prepared, link } of this.#workers) if (prepared) link?.send({ kind: 'listen' });
+    for (const { link } of this.#workers) link?.send({ kind: 'listen' });
   }
 
   #add(index: number): WorkerProcess {
-    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, prepared: false, timer: undefined };
+    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
     this.#workers.push(worker);
     return worker;
   }
@@ -139,7 +139,6 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     worker.startedAtMs = Date.now();
-    worker.prepared = false;
     child.on('error', (error) => onStarted(error));
     if (child.pid === undefined) {
       // Too many processes or descriptors, say: 'error' comes, 'exit' does not, and there may be no link.
@@ -150,11 +149,7 @@ export class Supervisor {
     const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.hub.linkBatchMs);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
-      onPrepared: () => {
-        worker.prepared = true;
-        if (this.#preparing === undefined) link.send({ kind: 'listen' });
-        else this.#isPreparedOrFailed(worker);
-      },
+      onPrepared: () => this.#doneWithPreparing(worker),
       onListening: (port) => {
         this.#logger.info({ worker: worker.index, pid: child.pid, port }, 'worker listening');
         onStarted();
@@ -168,6 +163,7 @@ export class Supervisor {
       // A worker lives as long as its link.
       onDrained: () => link.close(),
     });
+    if (this.#preparing === undefined) link.send({ kind: 'listen' });
     child.once('exit', (code, signal) => {
       link.close();
       worker.child = undefined;

@@ -10,14 +10,15 @@ export interface Link<Out, In> {
   onMessages(listener: (messages: readonly In[]) => void): void;
   /** Called once when the other end is gone or {@link close} was called. */
   onClose(listener: (reason: string) => void): void;
-  /** Nothing more is delivered to this end, but for what it had read already, until {@link resume}; what is sent to it waits at the other end. */
-  pause(): void;
-  resume(): void;
   /** Bytes sent but not yet taken by the other end; 0 in process. */
   readonly queuedBytes: number;
   /** What was sent before reaches the other end; nothing more is delivered to this one. */
   close(): void;
 }
 
-export type WorkerEnd = Link<ToHub, ToWorker>;
+export interface WorkerEnd extends Link<ToHub, ToWorker> {
+  /** Nothing more is delivered to this end, but for what it had read already, until {@link resume}; what is sent to it waits at the other end. */
+  pause(): void;
+  resume(): void;
+}
 export type HubEnd = Link<ToWorker, ToHub>;

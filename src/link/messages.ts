@@ -49,7 +49,7 @@ export type ToWorker =
       readonly busConnected: boolean;
       readonly pages: readonly Page[];
     }
-  /** Take clients. */
+  /** Take clients, as soon as prepared. */
   | { readonly kind: 'listen' }
   | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
   | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }

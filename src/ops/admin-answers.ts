@@ -66,6 +66,14 @@ export interface NodeSummary {
   readonly announceIntervalMs: number;
 }
 
+/** It misses one now and then when it is busy. */
+const SILENT_INTERVALS = 3;
+
+/** Has a node said nothing for so long that something is wrong? */
+export function isSilent({ heardMsAgo, announceIntervalMs }: Pick<NodeSummary, 'heardMsAgo' | 'announceIntervalMs'>): boolean {
+  return heardMsAgo > SILENT_INTERVALS * announceIntervalMs;
+}
+
 /** How often, by what; the most frequent first. */
 export interface NodeErrors {
   /** Errors sent to clients, by the protocol's error code. */

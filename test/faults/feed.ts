@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
+import { Connection } from '../../src/bus/nats/connection.ts';
 import type { Acknowledged } from './ledger.ts';
 import { monoMs } from './time.ts';
 
@@ -31,7 +32,7 @@ export class Feed {
   /** The longest time between two acknowledgements while publishing, on the shared clock. */
   longestStallMs = 0;
   readonly #options: FeedOptions;
-  readonly #nc: NatsConnection;
+  readonly #connection: Connection;
   readonly #js: JetStreamClient;
   readonly #lastOffsets: Record<string, number> = {};
   #nextId: number;
@@ -42,16 +43,12 @@ export class Feed {
   #runningMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #onIdle: (() => void) | undefined;
-  #connected: Promise<void> = Promise.resolve();
-  #onConnected: () => void = () => undefined;
-  /** How to fail those that were sent on the connection that there is. */
-  readonly #onLost = new Set<() => void>();
   #onAck: ((topic: string, offset: number, sentAtMs: number) => void) | undefined;
 
-  private constructor(options: FeedOptions, nc: NatsConnection) {
+  private constructor(options: FeedOptions, connection: Connection) {
     this.#options = options;
-    this.#nc = nc;
-    this.#js = jetstream(nc);
+    this.#connection = connection;
+    this.#js = jetstream(connection.nc);
     this.#nextId = options.firstId ?? 1;
   }
 
@@ -65,9 +62,7 @@ export class Feed {
       maxPingOut: 2,
       noAsyncTraces: true,
     });
-    const feed = new Feed(options, nc);
-    void feed.#watchConnection();
-    return feed;
+    return new Feed(options, new Connection(nc));
   }
 
   /** By topic, the last offset that was acknowledged. */
@@ -141,18 +136,19 @@ export class Feed {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#onConnected();
-    await this.#nc.close();
+    await this.#connection.close();
   }
 
   async #publish(topic: string, id: number, padBytes: number): Promise<Acknowledged | undefined> {
     const sentAtMs = monoMs();
     const payload = JSON.stringify({ id, sentAtMs, ...(padBytes > 0 && { pad: 'x'.repeat(padBytes) }) });
-    while (monoMs() - sentAtMs < BUDGET_MS && !this.#nc.isClosed()) {
+    while (monoMs() - sentAtMs < BUDGET_MS && !this.#connection.nc.isClosed()) {
       // The client would keep each attempt, and send them all at once when it is back.
-      await this.#connected;
+      await this.#connection.whenConnected();
       try {
-        const { seq } = await this.#untilLost(this.#js.publish(`feed.${topic}`, payload, { msgID: `feed-${id}`, timeout: ACK_TIMEOUT_MS }));
+        const { seq } = await this.#connection.request(() => {
+          return this.#js.publish(`feed.${topic}`, payload, { msgID: `feed-${id}`, timeout: ACK_TIMEOUT_MS });
+        });
         this.#onAck?.(topic, seq, sentAtMs);
         return { topic, id, offset: seq };
       } catch {
@@ -161,26 +157,6 @@ export class Feed {
       }
     }
     return undefined;
-  }
-
-  /** The client lets what it had sent on a lost connection wait for its time-out: a good producer does not. */
-  #untilLost<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const lost = () => reject(new Error('the connection was lost'));
-      this.#onLost.add(lost);
-      answer.then(resolve, reject).finally(() => this.#onLost.delete(lost));
-    });
-  }
-
-  async #watchConnection(): Promise<void> {
-    for await (const { type } of this.#nc.status()) {
-      if (type === 'disconnect') {
-        this.#connected = new Promise((resolve) => {
-          this.#onConnected = resolve;
-        });
-        for (const lost of [...this.#onLost]) lost();
-      } else if (type === 'reconnect' || type === 'close') this.#onConnected();
-    }
   }
 
   #note(acknowledged: Acknowledged): void {

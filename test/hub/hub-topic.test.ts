@@ -16,8 +16,6 @@ class Worker implements HubEnd {
 
   onMessages(): void {}
   onClose(): void {}
-  pause(): void {}
-  resume(): void {}
   close(): void {}
 
   /** `[prev, offset]` of the publications. */

@@ -2,7 +2,6 @@ import { Registry } from 'prom-client';
 import type { Bus } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
@@ -14,6 +13,7 @@ import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { Connection } from '../../src/worker/connection.ts';
 import { FanoutPump } from '../../src/worker/fanout-pump.ts';
 import { HubClient } from '../../src/worker/hub-client.ts';
+import { Inbox } from '../../src/worker/inbox.ts';
 import { Laggards } from '../../src/worker/laggards.ts';
 import { Memberships } from '../../src/worker/memberships.ts';
 import { NativePublisher } from '../../src/worker/native-publisher.ts';
@@ -84,6 +84,7 @@ export class DurableWorld {
   readonly #hubClient: HubClient;
   readonly #subscriber: Subscriber;
   readonly #publisher: NativePublisher;
+  readonly #inbox: Inbox;
   readonly #pump: FanoutPump;
   readonly #laggards: Laggards;
   readonly #native = new Map<string, Set<(frame: Uint8Array) => void>>();
@@ -124,7 +125,16 @@ export class DurableWorld {
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
     this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
-    workerEnd.onMessages((messages) => this.#receive(messages));
+    this.#inbox = new Inbox({
+      link: workerEnd,
+      holdMaxMs: this.#config.fanout.holdMaxMs,
+      holdFromBytes: 0,
+      publish: (message) => this.#topics.published(message),
+      other: (message) => this.#receive(message),
+      wake: (feeds) => this.#pump.wake(feeds),
+      onHold: () => undefined,
+    });
+    workerEnd.onMessages((messages) => this.#inbox.receive(messages));
     this.#hub.attach(hubEnd, 0, 0, {
       onPrepared: () => undefined,
       onListening: () => undefined,
@@ -195,6 +205,7 @@ export class DurableWorld {
 
   async stop(): Promise<void> {
     for (const client of this.clients) this.cut(client);
+    this.#inbox.stop();
     this.#pump.stop();
     for (const log of [this.plain, this.keyed]) log.cutOff();
     await this.#hub.stop();
@@ -251,37 +262,24 @@ export class DurableWorld {
   }
 
   /** As the worker does. */
-  #receive(messages: readonly ToWorker[]): void {
-    const touched = new Set<TopicFeed>();
-    for (const message of messages) {
-      switch (message.kind) {
-        case 'publication': {
-          const feed = this.#topics.published(message);
-          if (feed !== undefined) touched.add(feed);
-          break;
-        }
-        case 'opened':
-          this.#topics.opened(message);
-          break;
-        case 'openFailed':
-          this.#topics.openFailed(message);
-          break;
-        case 'resync': {
-          const feed = this.#topics.get(message.topic);
-          if (feed === undefined) break;
-          feed.reset(message);
-          this.#publisher.resync(feed, message.reason);
-          break;
-        }
-        case 'items':
-        case 'recovery':
-        case 'failed':
-          this.#hubClient.answered(message);
-          break;
-        default:
-          break;
+  #receive(message: Exclude<ToWorker, { kind: 'publication' }>): void {
+    switch (message.kind) {
+      case 'opened':
+        return this.#topics.opened(message);
+      case 'openFailed':
+        return this.#topics.openFailed(message);
+      case 'resync': {
+        const feed = this.#topics.get(message.topic);
+        if (feed === undefined) return;
+        feed.reset(message);
+        return this.#publisher.resync(feed, message.reason);
       }
+      case 'items':
+      case 'recovery':
+      case 'failed':
+        return this.#hubClient.answered(message);
+      default:
+        return;
     }
-    if (touched.size > 0) this.#pump.wake(touched);
   }
 }

@@ -110,12 +110,12 @@ export class MemoryBus implements Bus {
   announce(data: Uint8Array): void {
     const copy = data.slice();
     queueMicrotask(() => {
-      if (this.#running) for (const listener of [...this.#announcementListeners]) listener(copy);
+      if (this.#running) for (const receive of [...this.#announcementListeners]) receive(copy);
     });
   }
 
   onAnnouncement(listener: (data: Uint8Array) => void): () => void {
-    const receive = (data: Uint8Array) => listener(data);
+    const receive = (data: Uint8Array) => deliver(listener, data);
     this.#announcementListeners.add(receive);
     return () => this.#announcementListeners.delete(receive);
   }

@@ -151,7 +151,7 @@ export class NatsBus implements Bus {
     const subscription = this.#running().connection.nc.subscribe(NODES_SUBJECT, {
       callback: (error, message) => {
         if (error !== null) this.#notice('warn', `listening to ${NODES_SUBJECT}, to know of other nodes: ${error.message}`);
-        else listener(message.data);
+        else deliver(listener, message.data);
       },
     });
     return () => subscription.unsubscribe();

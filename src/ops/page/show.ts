@@ -1,6 +1,14 @@
 import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../protocol/errors.ts';
-import type { LaggingFigures, NodeAnswer, NodeErrors, NodeSummary, NodesAnswer, TopicsAnswer } from '../admin-answers.ts';
+import {
+  isSilent,
+  type LaggingFigures,
+  type NodeAnswer,
+  type NodeErrors,
+  type NodeSummary,
+  type NodesAnswer,
+  type TopicsAnswer,
+} from '../admin-answers.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
 import { formatBytes, formatDuration, formatNumber } from './format.ts';
 import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
@@ -68,12 +76,9 @@ export function showNodes({ nodes }: NodesAnswer): void {
   );
 }
 
-/** It misses one now and then when it is busy. */
-const SILENT_INTERVALS = 3;
-
-function stateOf({ notReady, heardMsAgo, announceIntervalMs, self }: NodeSummary): Cell {
-  if (!self && heardMsAgo > SILENT_INTERVALS * announceIntervalMs)
-    return { text: `silent for ${formatDuration(heardMsAgo)}`, className: 'bad' };
+function stateOf(node: NodeSummary): Cell {
+  const { notReady, heardMsAgo, self } = node;
+  if (!self && isSilent(node)) return { text: `silent for ${formatDuration(heardMsAgo)}`, className: 'bad' };
   return notReady === null ? { text: 'ready' } : { text: notReady, className: 'bad' };
 }
 
