@@ -16,7 +16,7 @@ export interface PageQuestion {
   readonly limit: number;
 }
 
-export type RecoveryQuestion = Omit<PageQuestion, 'limit'>;
+export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
 
 /** Publications in one page at most; the client asks on from the last one. */
 export const PAGE_ITEMS_MAX = 10_000;
@@ -48,16 +48,19 @@ export class History {
     this.#metrics = metrics;
   }
 
-  /** @throws BusError */
-  async recover({ topic, epoch, after }: RecoveryQuestion): Promise<RecoveryAnswer> {
+  /**
+   * The question names no epoch. The answer does, and whoever asked compares it with its own when the answer has come: the log may have been
+   * replaced since the question.
+   * @throws BusError
+   */
+  async recover({ topic, after }: RecoveryQuestion): Promise<RecoveryAnswer> {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) throw startingOver(topic);
     await feed.ready();
-    if (feed.epoch !== epoch) return nothingOf(feed.epoch);
     if (after > feed.position) {
       const reached = after <= (await feed.end()).lastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
       // Beyond the end of the log: no position of this life.
-      if (!reached || feed.epoch !== epoch) return nothingOf(feed.epoch);
+      if (!reached) return nothingOf(feed.epoch);
     }
     return this.#held(topic, after) ?? (await this.#recoveries.ask(topic, after));
   }
@@ -183,7 +186,7 @@ export class History {
   }
 }
 
-/** For whoever asks of another life than this. */
+/** For whoever asks for what this life of the log does not have. */
 function nothingOf(epoch: string): RecoveryAnswer {
   return { epoch, completeFrom: undefined, offset: 0, items: [] };
 }

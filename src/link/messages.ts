@@ -93,7 +93,7 @@ export type ToHub =
     }
   | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number }
   /** Everything after a position, for whoever comes back with one; the topic must be open. */
-  | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly epoch: string; readonly after: number }
+  | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly after: number }
   | {
       readonly kind: 'call';
       readonly requestId: number;

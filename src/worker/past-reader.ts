@@ -4,7 +4,6 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { HubClient } from './hub-client.ts';
-import type { TopicTable } from './topic-table.ts';
 
 interface Kept {
   readonly past: Past;
@@ -23,7 +22,6 @@ const KEPT_MS = 5000;
  */
 export class PastReader {
   readonly #hub: HubClient;
-  readonly #topics: TopicTable;
   readonly #bytesMax: number;
   readonly #reads = new SharedReads<Past>((topic, after) => this.#read(topic, after));
   /** In the order of their last use. */
@@ -31,9 +29,8 @@ export class PastReader {
   #bytes = 0;
 
   /** @param bytesMax of what is kept, for all topics */
-  constructor(hub: HubClient, topics: TopicTable, bytesMax: number) {
+  constructor(hub: HubClient, bytesMax: number) {
     this.#hub = hub;
-    this.#topics = topics;
     this.#bytesMax = bytesMax;
   }
 
@@ -49,7 +46,7 @@ export class PastReader {
   async read(feed: TopicFeed, since: Since): Promise<Past | undefined> {
     if (!feed.namespace.durable || since.epoch !== feed.epoch || isAtHand(feed, since)) return undefined;
     // Another node was faster: the hub answers when it has come so far too, and what it had to pass is in the ring by then.
-    if (since.offset > feed.ring.headOffset) return this.#ask(feed.topic, since);
+    if (since.offset > feed.ring.headOffset) return this.#ask(feed.topic, since.offset);
     // The hub's state of a keyed topic is this worker's.
     if (feed.namespace.keyed) return undefined;
     return this.#take(feed, since) ?? (await this.#reads.ask(feed.topic, since.offset));
@@ -74,13 +71,13 @@ export class PastReader {
   }
 
   async #read(topic: Topic, after: number): Promise<Past> {
-    const past = await this.#ask(topic, { epoch: this.#topics.get(topic)?.epoch ?? '', offset: after });
+    const past = await this.#ask(topic, after);
     this.#keep(topic, past, after);
     return past;
   }
 
-  async #ask(topic: Topic, { epoch, offset }: Since): Promise<Past> {
-    const answer = await this.#hub.recover({ topic, epoch, after: offset });
+  async #ask(topic: Topic, after: number): Promise<Past> {
+    const answer = await this.#hub.recover({ topic, after });
     return { ...answer, items: answer.items.map((item) => new FanoutItem(item, 0)) };
   }
 

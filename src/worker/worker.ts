@@ -90,7 +90,7 @@ export class Worker {
       tick: () => this.#pump.tick,
       onBug,
     });
-    this.#pasts = new PastReader(this.#hub, this.#topics, config.limits.recoveryCacheBytesMax);
+    this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
     this.#subscriber = new Subscriber({
       config,
       topics: this.#topics,

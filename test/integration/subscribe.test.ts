@@ -194,12 +194,38 @@ describe('since', () => {
     }
   });
 
-  it('of another epoch starts from the state', async () => {
-    const node = await start();
-    await publishMany(node, 'scores.a', 1, 5);
+  it.each([
+    ['nobody holds the topic', { held: false }],
+    ['somebody holds the topic, and its ring has the offset', { held: true }],
+    ['somebody holds the topic, and only the hub has the offset', { held: true, 'limits.ringItemsMax': 16 }],
+    ['somebody holds the topic, and only the log has it', { held: true, 'limits.ringItemsMax': 16, 'hub.cacheItemsPerTopicMax': 0 }],
+  ])('of another epoch starts from the state, where %s', async (_, { held, ...settings }) => {
+    const node = await start(settings);
+    const keeper = await node.connect();
+    if (held) await Promise.all(['scores.a', 'ticks.a'].map((topic) => keeper.subscribe(topic)));
+    await publishMany(node, 'scores.a', 1, 50);
+    for (let n = 1; n <= 50; n++) await node.publish('ticks.a', n, { key: `K${n % 2}` });
     const client = await node.connect();
-    const subscribed = await client.subscribe('scores.a', { since: { epoch: 'another', offset: 2 } });
-    expect(subscribed).toMatchObject({ recovered: false, offset: 5, items: [[5, null, 5]] });
+    for (const offset of [2, 30, 49, 50, 51]) {
+      const since = { epoch: 'another', offset };
+      const { epoch, ...answer } = await client.subscribe('scores.a', { since });
+      expect(answer).toMatchObject({ recovered: false, offset: 50, items: [[50, null, 50]] });
+      expect(epoch).not.toBe('another');
+      expect(await client.subscribe('ticks.a', { since })).toMatchObject({
+        recovered: false,
+        offset: 50,
+        items: [
+          [49, 'K1', 49],
+          [50, 'K0', 50],
+        ],
+      });
+      expect(await client.get('history', { type: 'history', topic: 'scores.a', since })).toMatchObject({ complete: false, items: [] });
+      // The position of this epoch is recovered all the same.
+      expect(await client.subscribe('scores.a', { since: { epoch, offset: 49 } })).toMatchObject({
+        recovered: true,
+        items: [[50, null, 50]],
+      });
+    }
   });
 
   it('from before what the log still has starts from the state, never with a part', async () => {

@@ -120,7 +120,7 @@ export class DurableWorld {
       throw error;
     };
     this.#laggards = new Laggards({ ...common, hub: this.#hubClient, tick: () => this.#pump.tick, onBug });
-    const pasts = new PastReader(this.#hubClient, this.#topics, 1_000_000);
+    const pasts = new PastReader(this.#hubClient, 1_000_000);
     this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
