@@ -165,7 +165,7 @@ export const ConfigSchema = Type.Object(
           minimum: 0,
           maximum: 60_000,
           default: 500,
-          description: 'how long NATS may be away before clients are told so with an `error`; noticing takes up to 3 s more',
+          description: 'how long NATS may be away before clients are told so with `feed`; noticing takes up to 3 s more',
         }),
         whenAway: Type.Union([Type.Literal('stay'), Type.Literal('close')], {
           default: 'stay',

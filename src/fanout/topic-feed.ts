@@ -34,6 +34,8 @@ export class TopicFeed {
   readonly namespace: NamespaceOptions;
   readonly variants = new Map<string, Variant>();
   epoch = '';
+  /** Why nothing of the topic comes now, for members; null: it is live. */
+  awayReason: string | null = null;
   /** Counts {@link reset}s: ring sequences mean something within one life only. */
   life = 0;
   members = 0;

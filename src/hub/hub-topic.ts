@@ -43,6 +43,7 @@ export class HubTopic implements Metered {
   #life = 0;
   #epoch = '';
   #offset = 0;
+  #awayReason: string | null = null;
 
   constructor({ topic, number, durable, keyed, keysMax, cache }: HubTopicOptions) {
     this.topic = topic;
@@ -72,7 +73,16 @@ export class HubTopic implements Metered {
 
   addWorker(worker: HubEnd): void {
     this.#workers.set(worker, this.isOpen);
-    if (this.isOpen) worker.send(this.#openedMessage());
+    if (!this.isOpen) return;
+    worker.send(this.#openedMessage());
+    if (this.#awayReason !== null) worker.send(this.#statusMessage());
+  }
+
+  /** Nothing of the topic comes, with the reason for clients; or it comes again: null. */
+  setAway(reason: string | null): void {
+    if (this.#awayReason === reason) return;
+    this.#awayReason = reason;
+    for (const [worker, told] of this.#workers) if (told) worker.send(this.#statusMessage());
   }
 
   removeWorker(worker: HubEnd): void {
@@ -103,6 +113,7 @@ export class HubTopic implements Metered {
     for (const [worker, told] of this.#workers) {
       worker.send(told && resyncReason !== undefined ? { ...opened, kind: 'resync', reason: resyncReason } : opened);
       this.#workers.set(worker, true);
+      if (this.#awayReason !== null && !told) worker.send(this.#statusMessage());
     }
     for (const item of held) this.publish(item);
   }
@@ -165,6 +176,10 @@ export class HubTopic implements Metered {
       completeFrom: this.#completeFrom,
       items: [...this.#latest.values()],
     };
+  }
+
+  #statusMessage(): ToWorker {
+    return { kind: 'topicStatus', topic: this.topic, awayReason: this.#awayReason };
   }
 
   #broadcast(message: ToWorker): void {

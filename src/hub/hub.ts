@@ -43,6 +43,8 @@ export class Hub {
   readonly #reports = new WorkerReports(this.#workers);
   readonly #overview: Overview;
   readonly #stopWatchingBus: () => void;
+  /** Counts changes of the bus. */
+  #busChange = 0;
 
   constructor(options: HubOptions) {
     const { config, bus, logger } = options;
@@ -151,6 +153,13 @@ export class Hub {
   #busChanged(connected: boolean): void {
     this.metrics.busConnected.set(connected ? 1 : 0);
     this.#options.logger[connected ? 'info' : 'warn']({ bus: this.#options.bus.kind }, connected ? 'bus connected' : 'bus disconnected');
-    for (const worker of this.#workers) worker.send({ kind: 'busStatus', connected });
+    const change = ++this.#busChange;
+    const tell = () => {
+      if (change !== this.#busChange) return;
+      for (const worker of this.#workers) worker.send({ kind: 'busStatus', connected });
+    };
+    // The feed is live when what feeds it goes on, not when somebody answers again.
+    if (connected) void this.#topics.whenFollowing().then(tell);
+    else tell();
   }
 }

@@ -60,6 +60,11 @@ export class LogFollower {
     return this.#epoch;
   }
 
+  /** Publications flow, out of a log that is sure to be the one that {@link epoch} names. */
+  get live(): boolean {
+    return this.#follower?.live ?? false;
+  }
+
   get position(): number {
     return this.#follower?.position ?? 0;
   }

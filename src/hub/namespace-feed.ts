@@ -3,6 +3,7 @@ import type { Log, LogState, Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Topic } from '../protocol/topic.ts';
+import { AwayJudge } from './away-judge.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
@@ -13,6 +14,7 @@ export interface NamespaceFeedOptions {
   readonly log: Log;
   readonly config: Config;
   readonly logger: Logger;
+  readonly busConnected: () => boolean;
   /** For each of the namespace's publications, whether anybody is interested or not. */
   readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
   /** A topic's clients are told to resync. */
@@ -25,6 +27,8 @@ const RESYNCS_MAX = 8;
 const READY_TIMEOUT_MS = 2000;
 /** A new leader needs a moment to know all. */
 const OPEN_ATTEMPTS_MAX = 3;
+const LOOK_EVERY_MS = 250;
+const AWAY_REASON = 'the history cannot be followed now: what is published meanwhile comes as soon as it can';
 
 /** What feeds the open topics of one durable namespace: a follower of its log, and the log itself for what was before. */
 export class NamespaceFeed {
@@ -34,6 +38,7 @@ export class NamespaceFeed {
   readonly #namespace: NamespaceOptions;
   readonly #follower: LogFollower;
   readonly #topics = new Map<Topic, HubTopic>();
+  readonly #looks: NodeJS.Timeout;
 
   constructor(options: NamespaceFeedOptions) {
     const { name, log, config, logger, onPublication } = options;
@@ -57,6 +62,9 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
+    // A follower that is about to go on is no news yet, as it is none to those who subscribe.
+    const judge = new AwayJudge(READY_TIMEOUT_MS + config.nats.awayGraceMs);
+    this.#looks = setInterval(() => this.#look(judge), LOOK_EVERY_MS);
   }
 
   get topicCount(): number {
@@ -112,8 +120,16 @@ export class NamespaceFeed {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#looks);
     this.#topics.clear();
     await this.#follower.stop();
+  }
+
+  /** Tells the topics' clients when their log is not followed any more, and when it is again. */
+  #look(judge: AwayJudge): void {
+    const told = judge.look({ live: this.#follower.live, connected: this.#options.busConnected() }, performance.now());
+    if (told === undefined) return;
+    for (const topic of this.#topics.values()) topic.setAway(told === 'away' ? AWAY_REASON : null);
   }
 
   async #openWith(topic: HubTopic, life: number, resyncReason?: string): Promise<void> {

@@ -49,6 +49,11 @@ export class TopicRegistry {
     return this.#feeds.get(namespaceOf(topic));
   }
 
+  /** Resolves when all logs are followed, or cannot be for some seconds: their topics are then told that they are not live. Never rejects. */
+  async whenFollowing(): Promise<void> {
+    await Promise.allSettled([...this.#feeds.values()].map((feed) => feed.ready()));
+  }
+
   get(topic: Topic): HubTopic | undefined {
     return this.#topics.get(topic);
   }
@@ -147,6 +152,7 @@ export class TopicRegistry {
       log: this.#bus.log(namespace),
       config: this.#config,
       logger: this.#logger,
+      busConnected: () => this.#bus.connected,
       onPublication: (publication, open) => {
         counter.inc();
         if (open !== undefined) this.#publish(open, publication);

@@ -61,6 +61,8 @@ export type ToWorker =
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
+  /** Nothing of an open topic comes (with the reason, for clients), or it comes again (null). */
+  | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
   /** Answered with a report, which says something of these topics too. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }

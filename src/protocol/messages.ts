@@ -188,6 +188,15 @@ export const SERVER_MESSAGES = {
     reason: Type.String({ description: 'for people' }),
     items: { ...Items, description: "the topic's state: the latest item of every key" } as typeof Items,
   }),
+  feed: Type.Object({
+    type: Type.Literal('feed'),
+    live: Type.Boolean({ description: 'false: nothing new comes until `live: true` is told' }),
+    topic: Type.Optional({
+      ...TopicText,
+      description: 'only this topic, whose subscription stays; absent: all that the node has from its broker',
+    } as typeof TopicText),
+    reason: Type.Optional(Type.String({ description: 'with `live: false`; for people' })),
+  }),
   error: Type.Object({
     type: Type.Literal('error'),
     id: Type.Optional({

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Encoding } from '../protocol/codec.ts';
-import { ERROR_KINDS } from '../protocol/errors.ts';
 import { jsonCodec } from '../protocol/json-codec.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
 import { msgpackCodec } from '../protocol/msgpack-codec.ts';
 import type { Connection } from './connection.ts';
 import { sayGoodbye } from './drain.ts';
@@ -9,36 +9,31 @@ import { sayGoodbye } from './drain.ts';
 /** Connections told in one loop turn: about 2 ms of sends. */
 const TOLD_PER_TURN = 250;
 
-const AWAY = {
-  type: 'error',
-  code: 'unavailable',
-  message: 'the broker cannot be reached: nothing is published or delivered until it is back',
-  retryable: ERROR_KINDS.unavailable.retryable,
+const AWAY: ServerMessage<'feed'> = {
+  type: 'feed',
+  live: false,
+  reason: 'the broker cannot be reached: nothing is published or delivered until it is back',
 };
+const LIVE: ServerMessage<'feed'> = { type: 'feed', live: true };
 
-/** Encoded once for all. */
-const FRAMES: Record<Encoding, Uint8Array> = { json: jsonCodec.encode(AWAY), msgpack: msgpackCodec.encode(AWAY) };
+/** Each encoded once for all. */
+const FRAMES = { away: encoded(AWAY), live: encoded(LIVE) };
 
 /**
- * Tells connections when the bus has been away for a moment, and by config closes them, so that they find a node that has one. A bus that is back
- * before that is not worth a word to anybody.
+ * Tells connections when the bus has been away for longer than the grace, and when it is back; by config it closes them meanwhile, so that they find
+ * a node that has a bus. An absence shorter than the grace is told to nobody.
  */
 export class BusWatch {
   readonly #connections: ReadonlySet<Connection>;
   readonly #config: Config;
   #grace: NodeJS.Timeout | undefined;
   #away = false;
-  /** Counts changes: who tells of one that is over stops. */
+  /** Counts changes: telling of one stops when the next has come. */
   #change = 0;
 
   constructor(connections: ReadonlySet<Connection>, config: Config) {
     this.#connections = connections;
     this.#config = config;
-  }
-
-  /** It has been away for longer than the grace. */
-  get away(): boolean {
-    return this.#away;
   }
 
   /** Would a new connection be closed at once? */
@@ -49,13 +44,16 @@ export class BusWatch {
   changed(connected: boolean): void {
     clearTimeout(this.#grace);
     this.#change++;
-    if (connected) this.#away = false;
-    else this.#grace = setTimeout(() => void this.#tell(), this.#config.nats.awayGraceMs);
+    if (!connected) this.#grace = setTimeout(() => void this.#wentAway(), this.#config.nats.awayGraceMs);
+    else if (this.#away) {
+      this.#away = false;
+      void this.#tell(FRAMES.live);
+    }
   }
 
-  /** A connection has come. */
+  /** A connection has come. It takes the feed for live unless it is told otherwise. */
   opened(connection: Connection): void {
-    if (this.#away) connection.sendEncoded(FRAMES[connection.codec.encoding]);
+    if (this.#away) connection.sendEncoded(FRAMES.away[connection.codec.encoding]);
   }
 
   stop(): void {
@@ -63,16 +61,30 @@ export class BusWatch {
     this.#change++;
   }
 
-  async #tell(): Promise<void> {
+  async #wentAway(): Promise<void> {
     this.#away = true;
-    const change = this.#change;
-    const goOn = () => change === this.#change;
-    const waiting = [...this.#connections];
-    for (let at = 0; at < waiting.length && goOn(); at += TOLD_PER_TURN) {
-      for (const connection of waiting.slice(at, at + TOLD_PER_TURN)) connection.sendEncoded(FRAMES[connection.codec.encoding]);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (!this.closes) return;
+    const goOn = this.#untilNextChange();
+    await this.#tell(FRAMES.away);
+    if (!this.closes || !goOn()) return;
     await sayGoodbye(this.#connections, { reason: 'brokerUnavailable', perSecond: this.#config.hub.drainConnectionsPerSecond, goOn });
   }
+
+  /** Tells all connections that are there now; those that come later are told by {@link opened}. */
+  async #tell(frames: Record<Encoding, Uint8Array>): Promise<void> {
+    const goOn = this.#untilNextChange();
+    const waiting = [...this.#connections];
+    for (let at = 0; at < waiting.length && goOn(); at += TOLD_PER_TURN) {
+      for (const connection of waiting.slice(at, at + TOLD_PER_TURN)) connection.sendEncoded(frames[connection.codec.encoding]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #untilNextChange(): () => boolean {
+    const change = this.#change;
+    return () => change === this.#change;
+  }
+}
+
+function encoded(message: ServerMessage<'feed'>): Record<Encoding, Uint8Array> {
+  return { json: jsonCodec.encode(message), msgpack: msgpackCodec.encode(message) };
 }

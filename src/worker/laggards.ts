@@ -6,6 +6,7 @@ import { encodeWithItems } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import type { Position } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Connection, Lagging, Member } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
@@ -124,6 +125,13 @@ export class Laggards {
     subscription.feed.laggards--;
     if (laggingIn(connection).every((other) => other === subscription)) this.#done(connection);
     this.#options.topics.releaseIfUnused(subscription.feed);
+  }
+
+  /** Tells those that lag in this topic. */
+  tell(feed: TopicFeed, message: ServerMessage): void {
+    for (const connection of this.#lagging) {
+      if (connection.subscriptions.get(feed.topic)?.kind === 'lagging') connection.send(message);
+    }
   }
 
   #leave(connection: Connection, member: Member, position: Position): void {

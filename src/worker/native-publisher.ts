@@ -5,6 +5,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { feedStatusOf } from './feed-status.ts';
 import type { Memberships } from './memberships.ts';
 import type { UwsApp } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -53,6 +54,16 @@ export class NativePublisher implements FanoutSink {
     for (const { options, shards } of feed.variants.values()) {
       const frame = encodeWithItems(options.encoding, message, items);
       for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
+    }
+  }
+
+  /** Every member is told whether the topic is live. Laggards are not reached by native publish. */
+  status(feed: TopicFeed): void {
+    const message = feedStatusOf(feed);
+    for (const { options, shards } of feed.variants.values()) {
+      const binary = options.encoding === 'msgpack';
+      const frame = binary ? packMsgpack(message) : stringifyJson(message);
+      for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, binary);
     }
   }
 

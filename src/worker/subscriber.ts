@@ -9,6 +9,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
+import { feedStatusOf } from './feed-status.ts';
 import { permits } from './identity.ts';
 import type { Laggards } from './laggards.ts';
 import type { MembershipOptions, Memberships } from './memberships.ts';
@@ -169,6 +170,7 @@ export class Subscriber {
     const { offset } = current.position;
     const reply = { type: 'subscribed', id: message.id, topic, epoch, offset, recovered: true, ...(rateHz !== undefined && { rateHz }) };
     connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, []));
+    if (current.feed.awayReason !== null) connection.send(feedStatusOf(current.feed));
   }
 
   #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items, position = 0 }: Start): void {
@@ -185,6 +187,7 @@ export class Subscriber {
     };
     if (recovered) connection.together(() => sendRecovered(connection, member, reply, items, this.#config.fanout.frameBytesMax));
     else connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
+    if (member.feed.awayReason !== null) connection.send(feedStatusOf(member.feed));
     this.#memberships.listen(connection, member);
   }
 

@@ -12,6 +12,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { sayGoodbye } from './drain.ts';
 import { ExpiryIndex } from './expiry.ts';
 import { FanoutPump } from './fanout-pump.ts';
+import { feedStatusOf } from './feed-status.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HubClient } from './hub-client.ts';
 import { Inbox } from './inbox.ts';
@@ -241,6 +242,8 @@ export class Worker {
         return this.#topics.openFailed(message);
       case 'resync':
         return this.#resync(message);
+      case 'topicStatus':
+        return this.#topicStatus(message);
       case 'published':
       case 'items':
       case 'recovery':
@@ -266,6 +269,14 @@ export class Worker {
     if (feed === undefined) return;
     feed.reset(message);
     this.#publisher.resync(feed, message.reason);
+  }
+
+  #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
+    const feed = this.#topics.get(topic);
+    if (feed === undefined) return;
+    feed.awayReason = awayReason;
+    this.#publisher.status(feed);
+    this.#laggards.tell(feed, feedStatusOf(feed));
   }
 
   #opened(socket: Socket<SocketData>): void {

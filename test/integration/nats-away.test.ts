@@ -3,6 +3,7 @@ import { natsServerBinaries } from '../support/nats-binary.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { Refused, type TestClient } from '../support/test-client.ts';
+import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
 const NAMESPACES = {
@@ -33,7 +34,8 @@ async function start(server: NatsServer, settings: Record<string, unknown> = {})
 
 const isReady = async (node: TestNode) => (await node.admin('/health/ready')).status === 200;
 const readyBecomes = (node: TestNode, wanted: boolean) => until(`ready: ${wanted}`, async () => (await isReady(node)) === wanted);
-const toldAway = (client: TestClient) => client.next('error', ({ code, id }) => code === 'unavailable' && id === undefined);
+const toldAway = (client: TestClient) => client.next('feed', ({ live, topic }) => !live && topic === undefined);
+const toldLive = (client: TestClient) => client.next('feed', ({ live, topic }) => live && topic === undefined);
 
 for (const binary of natsServerBinaries()) {
   describe(`when NATS goes away and comes back (${binary})`, () => {
@@ -79,6 +81,7 @@ for (const binary of natsServerBinaries()) {
       }
       const wholeMs = performance.now() - backAtMs;
       await readyBecomes(node, true);
+      await Promise.all([json, msgpack, late].map(toldLive));
       await json.subscribe('scores.new');
       await node.publish('user.a', 'ephemeral');
       for (const client of [json, msgpack]) {
@@ -111,7 +114,7 @@ describe('when NATS goes away', () => {
     await node.publish('scores.a', 1);
     await client.next('batch');
     await client.settle();
-    expect(client.messages.some(({ type }) => type === 'error')).toBe(false);
+    expect(client.messages.some(({ type }) => type === 'error' || type === 'feed')).toBe(false);
   });
 
   it('and the config says close, clients are told to come back elsewhere, and others are refused until it is back', async () => {
@@ -140,5 +143,43 @@ describe('when NATS goes away', () => {
     await Promise.all(clients.map(toldAway));
     await server.restart();
     await readyBecomes(node, true);
+    await Promise.all(clients.map(toldLive));
+  });
+
+  it('each time, clients are told once that it is away and once that the feed is live again', async () => {
+    const server = await serve();
+    const node = await start(server);
+    const client = await node.connect();
+    await client.subscribe('scores.a');
+    for (let time = 0; time < 2; time++) {
+      await server.kill9();
+      await toldAway(client);
+      await server.restart();
+      await toldLive(client);
+      await node.publish('scores.a', time);
+      await client.next('batch');
+    }
+    const told = client.messages.filter(({ type }) => type === 'feed').map((message) => 'live' in message && message.live);
+    expect(told).toEqual([false, true, false, true]);
+  });
+
+  it('while a client connects with a token, it is told so as well', async () => {
+    const server = await serve();
+    const node = await start(server);
+    await server.kill9();
+    await readyBecomes(node, false);
+    const token = await tokenOf();
+    const late = await until('a client that is told', async () => {
+      const client = await node.connect({ encoding: 'json', token });
+      await client.settle();
+      return client.messages.some((message) => message.type === 'feed') ? client : undefined;
+    });
+    expect(late.messages.filter(({ type }) => type === 'feed')).toEqual([{ type: 'feed', live: false, reason: expect.any(String) }]);
+    await server.restart();
+    await toldLive(late);
+    // Who comes after that is told nothing.
+    const later = await node.connect({ encoding: 'json', token });
+    await later.subscribe('scores.a');
+    expect(later.messages.some(({ type }) => type === 'feed')).toBe(false);
   });
 });

@@ -53,6 +53,7 @@ const message = fc.oneof(
   of('result', { requestId, data }),
   of('failed', { requestId, code: fc.constant('timeout'), message: text }),
   of('busStatus', { connected: fc.boolean() }),
+  of('topicStatus', { topic, awayReason: fc.option(text) }),
   of('metricsWanted', { requestId }),
   of('drain'),
   of('prepared'),

@@ -156,6 +156,9 @@ export class SwarmClient {
         return this.#machine.closing(message);
       case 'error':
         return this.#failed(message);
+      case 'feed':
+        if (!message.live) this.#context.stats.feedAway();
+        return;
       default:
         return;
     }

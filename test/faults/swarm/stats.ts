@@ -58,6 +58,10 @@ export class SwarmStats {
     count(isAnswer ? this.errors : this.told, code);
   }
 
+  feedAway(): void {
+    count(this.told, 'feedAway');
+  }
+
   resumed(ms: number): void {
     this.resumeMs.push(ms);
   }
