@@ -1,4 +1,4 @@
-/** `stentor`: what a program that embeds the server imports. */
+/** `@stentor-broadcast/server`: what a program that embeds the server imports. */
 export { type Bus, BusError, type BusErrorCode, type Publication, type PublishAck, type PublishRequest } from './bus/bus.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';

@@ -1,4 +1,4 @@
-/** `stentor/client`: the SDK, for browsers and Node. */
+/** `@stentor-broadcast/client`: the SDK, for browsers and Node. */
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 

@@ -38,7 +38,7 @@ export async function runSnippet(
   const outfile = join(FOLDER, `${process.pid}-${line}.mjs`);
   await build({
     stdin: { contents, resolveDir: FOLDER },
-    alias: { 'stentor/client': CLIENT },
+    alias: { '@stentor-broadcast/client': CLIENT },
     bundle: true,
     platform: 'node',
     format: 'esm',
