@@ -278,7 +278,8 @@ export const ConfigSchema = Type.Object(
           minimum: 1,
           maximum: 1_000_000,
           default: 60,
-          description: 'refused messages a minute before a connection is closed with 4009',
+          description:
+            "a client's own mistakes a minute before its connection is closed with 4009; what the server's limits refuse does not count",
         }),
         topicsPerConnectionMax: Type.Integer({
           minimum: 1,

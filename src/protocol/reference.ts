@@ -101,8 +101,13 @@ function closeCodeTable(): string {
 }
 
 function errorCodeTable(): string {
-  const rows = Object.entries(ERROR_KINDS).map(([code, { retryable, meaning }]) => [`\`${code}\``, retryable ? 'yes' : '', meaning]);
-  return table(['code', 'retryable', 'meaning'], rows);
+  const rows = Object.entries(ERROR_KINDS).map(([code, { retryable, countsTowardsClose, meaning }]) => [
+    `\`${code}\``,
+    retryable ? 'yes' : '',
+    countsTowardsClose ? 'yes' : '',
+    meaning,
+  ]);
+  return table(['code', 'retryable', 'counts towards 4009', 'meaning'], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

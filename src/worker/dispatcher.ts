@@ -9,6 +9,7 @@ import { MessageError, parseClientMessage } from '../protocol/parse.ts';
 import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Connection } from './connection.ts';
+import { isErrorTooMany } from './error-budget.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
 import { takeToken } from './rate-limit.ts';
@@ -30,9 +31,8 @@ export interface DispatcherOptions {
 
 const CALL_TIMEOUT_MS = 5000;
 const HISTORY_ITEMS = 100;
-const ERROR_WINDOW_MS = 60_000;
 
-/** Takes clients' messages and answers them. Every refusal is an `error` with the message's id; a connection that keeps earning them is closed. */
+/** Takes clients' messages and answers them. Every refusal is an `error` with the message's id; a connection that keeps making mistakes is closed. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #anonymousAllowed: boolean;
@@ -62,7 +62,7 @@ export class Dispatcher {
     }
     this.#options.metrics.messageIn(message.type);
     const id = 'id' in message ? message.id : undefined;
-    // Parsed before it is refused, so that the client learns which command it was; a flood ends with errorsPerMinuteMax.
+    // Parsed before it is refused, so that the client learns which command it was.
     if (waitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
     try {
       await this.#dispatch(connection, message);
@@ -277,11 +277,6 @@ export class Dispatcher {
   #refuse(connection: Connection, id: number | undefined, code: ErrorCode, message: string, retryAfterMs?: number): void {
     this.#options.metrics.error(code);
     connection.sendError(id, code, message, retryAfterMs);
-    const nowMs = Date.now();
-    if (nowMs - connection.errorsSinceMs > ERROR_WINDOW_MS) {
-      connection.errors = 0;
-      connection.errorsSinceMs = nowMs;
-    }
-    if (++connection.errors > this.#options.config.limits.errorsPerMinuteMax) connection.end('tooManyErrors');
+    if (isErrorTooMany(connection, code, this.#options.config.limits.errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
   }
 }

@@ -209,12 +209,38 @@ describe('limits of one connection', () => {
     await client.settle();
   });
 
-  it('4009 when errors keep coming, with an error for each before', async () => {
+  it('4009 when a client’s own mistakes keep coming, with an error for each before', async () => {
     const node = await start({ 'limits.errorsPerMinuteMax': 5 });
     const client = await connected(node);
-    for (let i = 0; i < 20; i++) client.send({ type: 'unsubscribe', id: i, topic: 'plain.a' });
+    for (let i = 0; i < 20; i++) client.send({ type: 'subscribe', id: i, topic: 'nowhere.a' });
     expect(await client.closed).toEqual({ code: 4009, reason: 'too many errors' });
     expect(client.messages.filter(({ type }) => type === 'error').length).toBe(6);
+  });
+
+  it('no close, however many refusals the server’s own limits and surroundings cause', async () => {
+    const node = await start({
+      'limits.errorsPerMinuteMax': 5,
+      'limits.topicsPerConnectionMax': 2,
+      'limits.publishesPerConnectionMax': 1,
+      'limits.messagesPerSecondMax': 100,
+    });
+    const client = await connected(node);
+    const codes = new Map<string, number>();
+    const ask = async (command: Ask, count: number) => {
+      for (const answer of await Promise.all(Array.from({ length: count }, () => client.ask(command)))) {
+        if (answer.type === 'error') codes.set(answer.code, (codes.get(answer.code) ?? 0) + 1);
+      }
+    };
+    for (const topic of ['plain.a', 'plain.b']) await client.subscribe(topic);
+    await ask({ type: 'subscribe', topic: 'plain.c' }, 20);
+    await ask({ type: 'publish', topic: 'plain.a', data: 1 }, 30);
+    await ask({ type: 'call', method: 'nobody' }, 20);
+    await ask({ type: 'unsubscribe', topic: 'plain.z' }, 200);
+    for (const code of ['too_many_topics', 'busy', 'no_responders', 'not_subscribed', 'rate_limited']) {
+      expect(codes.get(code), code).toBeGreaterThan(5);
+    }
+    await node.publish('plain.a', 'still here');
+    await client.next('batch', ({ items }) => items.some(([, , data]) => data === 'still here'));
   });
 });
 
