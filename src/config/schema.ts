@@ -267,6 +267,13 @@ export const ConfigSchema = Type.Object(
           description:
             'connections that may wait for a worker to accept them, rounded up to a multiple of 512; the kernel drops more, and their clients try again after 1 s, then 2. Other systems than Linux: 512',
         }),
+        headerBytesMax: Type.Integer({
+          minimum: 4096,
+          maximum: 262_144,
+          default: 24_576,
+          description:
+            'headers of one HTTP request: a token of 16 KiB, the most that the protocol permits, and 8 KiB for a site’s cookies and what proxies add. More is refused with 431. With `workers: 0` the first node of a process decides',
+        }),
         messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
         messagesPerSecondMax: Type.Integer({
           minimum: 1,

@@ -53,6 +53,15 @@ export function findToken(authorization: string, protocols: readonly string[], q
   return queryToken === undefined || queryToken === '' ? undefined : queryToken;
 }
 
+/** Every entry, in order. The header may come in several lines (RFC 6455, 11.3.4), of which `getHeader` gives the first. */
+export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
+  const entries: string[] = [];
+  req.forEach((name, value) => {
+    if (name === 'sec-websocket-protocol') entries.push(...value.split(','));
+  });
+  return entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
 /** Turns HTTP requests into connections, or refuses them with an HTTP status. */
 export class Upgrader {
   readonly #options: UpgraderOptions;
@@ -90,11 +99,7 @@ export class Upgrader {
   }
 
   #read(req: HttpRequest): Handshake {
-    const protocols = req
-      .getHeader('sec-websocket-protocol')
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const protocols = offeredProtocols(req);
     const queryToken = this.#options.config.auth.allowQueryToken ? req.getQuery('token') : undefined;
     return {
       key: req.getHeader('sec-websocket-key'),

@@ -31,8 +31,17 @@ export class UwsUnavailableError extends Error {
   readonly code = 'uws_unavailable';
 }
 
+export interface LoadOptions {
+  /** Bytes of headers that a request may have. A process loads uWebSockets.js once: the first call decides. Default: uWebSockets' own, 4096. */
+  readonly headerBytesMax?: number;
+  readonly candidates?: readonly string[];
+}
+
 /** @throws UwsUnavailableError that says what was tried, why each failed, and what to do */
-export async function loadUws(candidates: readonly string[] = CANDIDATES): Promise<Uws> {
+export async function loadUws({ headerBytesMax, candidates = CANDIDATES }: LoadOptions = {}): Promise<Uws> {
+  // uWebSockets asks getenv() when its native module loads; Node passes what is set here on to setenv().
+  // biome-ignore lint/style/noProcessEnv: the one way to tell uWebSockets
+  if (headerBytesMax !== undefined) process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(headerBytesMax);
   const failures: string[] = [];
   for (const source of candidates) {
     try {

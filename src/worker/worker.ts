@@ -132,7 +132,7 @@ export class Worker {
 
   /** @throws UwsUnavailableError, or Error when a configured key cannot be read */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
-    const uws = await loadUws();
+    const uws = await loadUws({ headerBytesMax: welcome.config.limits.headerBytesMax });
     const authenticator = await Authenticator.create(welcome.config.auth);
     const worker = new Worker(welcome, link, uws, authenticator, logger);
     worker.#start();
