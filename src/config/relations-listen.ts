@@ -29,9 +29,3 @@ export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
       expected: 'expected origins as browsers send them, like https://example.com; leave the list empty to let all in',
     }));
 }
-
-export function tlsFilesComeTogether({ nats }: Config): Problem[] {
-  if ((nats.tlsCertFile === '') === (nats.tlsKeyFile === '')) return [];
-  const path = nats.tlsCertFile === '' ? 'nats.tlsCertFile' : 'nats.tlsKeyFile';
-  return [{ path, value: '', expected: 'expected a path: nats.tlsCertFile and nats.tlsKeyFile are set together' }];
-}

@@ -1,20 +1,84 @@
 import type { Problem } from './problem.ts';
+import { isLoopback } from './relations-listen.ts';
 import type { Config } from './schema.ts';
 
-const SERVER = /^((nats|tls|ws|wss):\/\/)?([^@/\s]+@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?\/?$/;
+const SERVER = /^((nats|tls):\/\/)?([^@/\s]+@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?\/?$/;
 
 export function natsUrlsAreUrls({ nats }: Config): Problem[] {
   if (nats.url === '') return [];
   const bad = nats.url.split(',').some((server) => !SERVER.test(server.trim()));
   if (!bad) return [];
-  return [{ path: 'nats.url', value: nats.url, expected: 'expected servers like nats://host:4222, comma-separated' }];
+  return [{ path: 'nats.url', value: nats.url, expected: 'expected servers like nats://host:4222 or tls://host:4222, comma-separated' }];
 }
 
+/** Two ways to log in at once: nobody could say which one counts. */
 export function natsLoginIsOne({ nats }: Config): Problem[] {
-  const ways = [nats.credsFile !== '', nats.token !== '', nats.user !== ''].filter(Boolean).length;
-  if (ways > 1) return [{ path: 'nats', expected: 'expected one way to log in: credsFile, token, or user with password' }];
-  if (nats.password !== '' && nats.user === '') return [{ path: 'nats.user', value: '', expected: 'expected a user for nats.password' }];
-  return [];
+  const ways = natsLoginWays(nats);
+  if (ways.length > 1) return [{ path: 'nats', expected: `expected one way to log in, and there are: ${ways.join(', ')}` }];
+  const problems = PAIRS.flatMap(([value, file]): Problem[] =>
+    nats[value] === '' || nats[file] === ''
+      ? []
+      : [{ path: `nats.${file}`, value: nats[file], expected: `expected only one of nats.${value} and nats.${file}` }],
+  );
+  if (problems.length === 0 && ways[0] === 'nats.user' && nats.user === '' && nats.userFile === '') {
+    problems.push({ path: 'nats.user', value: '', expected: 'expected a user for the NATS password' });
+  }
+  if (new Set(loginsIn(nats.url)).size > 1)
+    problems.push({ path: 'nats.url', value: nats.url, expected: 'expected the same login for all servers' });
+  return problems;
+}
+
+const PAIRS = [
+  ['user', 'userFile'],
+  ['password', 'passwordFile'],
+  ['token', 'tokenFile'],
+] as const;
+
+/** The ways to log in that are set, each by the name of a setting. */
+function natsLoginWays(nats: Config['nats']): string[] {
+  const isSet = {
+    'nats.credsFile': nats.credsFile !== '',
+    'nats.nkeySeedFile': nats.nkeySeedFile !== '',
+    'nats.token': nats.token !== '' || nats.tokenFile !== '',
+    'nats.user': [nats.user, nats.userFile, nats.password, nats.passwordFile].some((text) => text !== ''),
+    'a login in nats.url': loginsIn(nats.url).length > 0,
+  };
+  return Object.entries(isSet).flatMap(([name, set]) => (set ? [name] : []));
+}
+
+/** What stands before the `@` of each server. */
+function loginsIn(url: string): string[] {
+  return url.split(',').flatMap((server) => /^(?:\s*[a-z]+:\/\/)?\s*([^@/]*)@/i.exec(server)?.[1] ?? []);
+}
+
+/** The files are read when a connection is made; a client certificate without its key is no certificate. */
+export function natsTlsFilesComeTogether({ nats }: Config): Problem[] {
+  if ((nats.tlsCertFile === '') === (nats.tlsKeyFile === '')) return [];
+  const path = nats.tlsCertFile === '' ? 'nats.tlsCertFile' : 'nats.tlsKeyFile';
+  return [{ path, value: '', expected: 'expected a path: nats.tlsCertFile and nats.tlsKeyFile are set together' }];
+}
+
+/** A password or token in clear, on a network that others may read. Creds and nkeys only sign what the server sends. */
+export function natsPasswordsInClear({ nats }: Config): string[] {
+  const inClear = natsLoginWays(nats).find((way) => way !== 'nats.credsFile' && way !== 'nats.nkeySeedFile');
+  if (inClear === undefined || usesNatsTls(nats)) return [];
+  const far = nats.url
+    .split(',')
+    .map(hostOf)
+    .filter((host) => !isLoopback(host));
+  if (far.length === 0) return [];
+  return [`${inClear} goes to ${far.join(', ')} in clear unless the server asks for TLS: use tls:// in nats.url`];
+}
+
+/** TLS or nothing: a server that does not speak it is not told a login. */
+export function usesNatsTls(nats: Config['nats']): boolean {
+  const files = [nats.tlsCaFile, nats.tlsCertFile, nats.tlsKeyFile].some((file) => file !== '');
+  return files || nats.tlsHandshakeFirst || nats.url.split(',').some((server) => /^\s*tls:/i.test(server));
+}
+
+function hostOf(server: string): string {
+  const host = /^(?:\s*[a-z]+:\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^:/\s]*)/i.exec(server)?.[1] ?? '';
+  return host.replace(/^\[|\]$/g, '');
 }
 
 /** Asking for replicas and getting the memory bus would be a promise silently broken. */

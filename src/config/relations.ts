@@ -8,8 +8,8 @@ import {
   publishLimitsNest,
   someNamespace,
 } from './relations-limits.ts';
-import { adminNeedsToken, originsAreOrigins, portsDiffer, tlsFilesComeTogether } from './relations-listen.ts';
-import { natsLoginIsOne, natsUrlsAreUrls, replicasNeedNats } from './relations-nats.ts';
+import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
+import { natsLoginIsOne, natsPasswordsInClear, natsTlsFilesComeTogether, natsUrlsAreUrls, replicasNeedNats } from './relations-nats.ts';
 import type { Config } from './schema.ts';
 import { caseTwins, unusableNamespaces } from './warnings.ts';
 
@@ -22,7 +22,7 @@ export const RELATIONS: readonly Relation[] = [
   originsAreOrigins,
   natsUrlsAreUrls,
   natsLoginIsOne,
-  tlsFilesComeTogether,
+  natsTlsFilesComeTogether,
   replicasNeedNats,
   authKeysAreComplete,
   authKidsAreUnique,
@@ -36,4 +36,4 @@ export const RELATIONS: readonly Relation[] = [
 ];
 
 /** What can run, but surely was not meant. */
-export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [unusableNamespaces, caseTwins];
+export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [unusableNamespaces, caseTwins, natsPasswordsInClear];

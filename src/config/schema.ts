@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { NatsSchema } from './schema-nats.ts';
 
 /**
  * The whole configuration, once: types, defaults, bounds and descriptions. `stentor config --reference`, the README's table,
@@ -121,83 +122,7 @@ export const ConfigSchema = Type.Object(
       { ...closed, default: {} },
     ),
 
-    nats: Type.Object(
-      {
-        url: Type.String({
-          default: '',
-          description: 'one or more NATS servers, comma-separated; empty: the embedded memory bus (one node only)',
-        }),
-        credsFile: Type.String({ default: '', description: 'path of a NATS .creds file' }),
-        user: Type.String({ default: '', description: 'NATS user' }),
-        password: Type.String({ default: '', description: 'NATS password', secret: true }),
-        token: Type.String({ default: '', description: 'NATS token', secret: true }),
-        tlsCaFile: Type.String({ default: '', description: 'CA that signed the servers’ certificates; setting any tls file turns TLS on' }),
-        tlsCertFile: Type.String({ default: '', description: 'client certificate' }),
-        tlsKeyFile: Type.String({ default: '', description: 'client key' }),
-        streamReplicas: Type.Integer({
-          minimum: 1,
-          maximum: 5,
-          default: 1,
-          description: 'replicas of the streams that are created; use 3 in production',
-        }),
-        manageStreams: Type.Boolean({
-          default: true,
-          description: 'create missing streams, and the bucket `stentor-epochs`; false: they must exist',
-        }),
-        epochStorage: Type.Union([Type.Literal('memory'), Type.Literal('file')], {
-          default: 'memory',
-          description:
-            'where NATS keeps which life of its log each namespace is in. `memory`: when all nodes and NATS servers were down at once, clients resync, since a store that was put back could not be told. `file`: they recover',
-        }),
-        checkpointIntervalMs: Type.Integer({
-          minimum: 100,
-          maximum: 600_000,
-          default: 5000,
-          description: 'how often a node that follows a log stores how far, so that a later one can tell a log that was rolled back',
-        }),
-        connectTimeoutMs: Type.Integer({
-          minimum: 100,
-          maximum: 120_000,
-          default: 10_000,
-          description: 'how long the first connection may take before the node gives up',
-        }),
-        awayGraceMs: Type.Integer({
-          minimum: 0,
-          maximum: 60_000,
-          default: 500,
-          description: 'how long NATS may be away before clients are told so with `feed`; noticing takes up to 3 s more',
-        }),
-        whenAway: Type.Union([Type.Literal('stay'), Type.Literal('close')], {
-          default: 'stay',
-          description: 'what happens to connections then: `close` says `closing` and closes them with 4104, and refuses new ones with 503',
-        }),
-        requestTimeoutMs: Type.Integer({
-          minimum: 100,
-          maximum: 60_000,
-          default: 5000,
-          description: 'how long a request to NATS may take',
-        }),
-        publishBudgetMs: Type.Integer({
-          minimum: 100,
-          maximum: 60_000,
-          default: 60_000,
-          description: 'how long an unanswered durable publish is sent again before its outcome counts as unknown',
-        }),
-        readsInFlightMax: Type.Integer({
-          minimum: 1,
-          maximum: 1000,
-          default: 32,
-          description: 'reads of the log (recovery, history, snapshots) that a node makes at once',
-        }),
-        readsWaitingMax: Type.Integer({
-          minimum: 0,
-          maximum: 1_000_000,
-          default: 10_000,
-          description: 'reads that wait for their turn; more get `busy`',
-        }),
-      },
-      { ...closed, default: {} },
-    ),
+    nats: NatsSchema,
 
     auth: Type.Object(
       {

@@ -1,9 +1,17 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Authenticator, type ConnectionOptions, nkeys } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
-import { connectionOptions, describeServers, parseServers } from '../../src/bus/nats/connect-options.ts';
+import { connectionOptions } from '../../src/bus/nats/connect-options.ts';
 import { checkServerVersion } from '../../src/bus/nats/server-version.ts';
+import { describeServers, parseServers } from '../../src/bus/nats/servers.ts';
 import { differenceOf, streamConfigOf } from '../../src/bus/nats/stream-config.ts';
-import type { NamespaceOptions } from '../../src/config/schema.ts';
+import type { Config, NamespaceOptions } from '../../src/config/schema.ts';
 import { busConfig } from './nats-config.ts';
+
+const optionsOf = (nats: Config['nats']) => connectionOptions(nats, 'node', () => undefined);
+const loginWith = ({ authenticator }: ConnectionOptions) => (authenticator as Authenticator)('nonce');
 
 describe('the servers', () => {
   it('are a list, with logins taken out', () => {
@@ -17,27 +25,78 @@ describe('the servers', () => {
     expect(describeServers('nats://ana:secret@a:1,nats://b:2')).toBe('nats://a:1, nats://b:2');
   });
 
-  it('are connected to with the login and TLS files of the config', () => {
-    const { nats } = busConfig('nats://a', {
-      'nats.user': 'u',
-      'nats.password': 'p',
-      'nats.tlsCaFile': '/ca',
-      'nats.tlsCertFile': '/cert',
-      'nats.tlsKeyFile': '/key',
-    });
-    const options = connectionOptions(nats, 'node');
-    expect(options).toMatchObject({
-      user: 'u',
-      pass: 'p',
-      tls: { caFile: '/ca', certFile: '/cert', keyFile: '/key' },
-      maxReconnectAttempts: -1,
-    });
-    expect(connectionOptions(busConfig('nats://a').nats, 'node')).not.toHaveProperty('tls');
+  it('are connected to with the TLS files of the config', () => {
+    const { nats } = busConfig('nats://a', { 'nats.tlsCaFile': '/ca', 'nats.tlsCertFile': '/cert', 'nats.tlsKeyFile': '/key' });
+    expect(optionsOf(nats)).toMatchObject({ tls: { caFile: '/ca', certFile: '/cert', keyFile: '/key' }, maxReconnectAttempts: -1 });
+    expect(optionsOf(busConfig('nats://a').nats)).not.toHaveProperty('tls');
   });
 
-  it('cannot be connected to with a credentials file that is not there', () => {
-    const { nats } = busConfig('nats://a', { 'nats.credsFile': '/nowhere/node.creds' });
-    expect(() => connectionOptions(nats, 'node')).toThrowError(expect.objectContaining({ code: 'bus_unreachable' }));
+  it('are connected to with TLS or not at all where any URL says tls', () => {
+    for (const url of ['tls://a', 'nats://a, tls://b:4222', 'tls://u:p@a']) expect(optionsOf(busConfig(url).nats)).toHaveProperty('tls');
+    for (const url of ['nats://a', 'a', 'nats://tls:tls@a', 'nats://tls']) expect(optionsOf(busConfig(url).nats)).not.toHaveProperty('tls');
+    expect(optionsOf(busConfig('a', { 'nats.tlsHandshakeFirst': true }).nats).tls).toEqual({ handshakeFirst: true });
+  });
+
+  it.each([
+    [
+      { 'nats.user': 'u', 'nats.password': 'p' },
+      { user: 'u', pass: 'p' },
+    ],
+    [{ 'nats.user': 'u' }, { user: 'u', pass: '' }],
+    [{ 'nats.token': 't' }, { auth_token: 't' }],
+  ])('are logged in to with %o', (settings, login) => {
+    expect(loginWith(optionsOf(busConfig('nats://a', settings).nats))).toEqual(login);
+  });
+
+  it('are logged in to with what their URL says', () => {
+    expect(loginWith(optionsOf(busConfig('nats://u:p@a').nats))).toEqual({ user: 'u', pass: 'p' });
+    expect(loginWith(optionsOf(busConfig('tls://t@a').nats))).toEqual({ auth_token: 't' });
+    expect(optionsOf(busConfig('nats://a').nats)).not.toHaveProperty('authenticator');
+  });
+
+  it('are logged in to with what the files say at that time', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stentor-login-'));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const troubles: string[] = [];
+    const userpass = connectionOptions(
+      busConfig('a', { 'nats.userFile': file('user', 'u\n'), 'nats.passwordFile': file('password', 'p') }).nats,
+      'node',
+      (reason) => void troubles.push(reason),
+    );
+    const token = optionsOf(busConfig('a', { 'nats.tokenFile': file('token', 't\r\n') }).nats);
+    const seed = Buffer.from(nkeys.createUser().getSeed()).toString();
+    const nkey = optionsOf(busConfig('a', { 'nats.nkeySeedFile': file('seed', `# the node\n${seed}\n`) }).nats);
+    expect(loginWith(userpass)).toEqual({ user: 'u', pass: 'p' });
+    expect(loginWith(token)).toEqual({ auth_token: 't' });
+    expect(loginWith(nkey)).toMatchObject({ nkey: nkeys.fromSeed(Buffer.from(seed)).getPublicKey() });
+    file('password', 'another');
+    file('token', 'other\n');
+    expect(loginWith(userpass)).toEqual({ user: 'u', pass: 'another' });
+    expect(loginWith(token)).toEqual({ auth_token: 'other' });
+    // Never thrown at the client, which would give up.
+    rmSync(folder, { recursive: true });
+    expect(loginWith(userpass)).toBeUndefined();
+    expect(troubles).toEqual([expect.stringContaining('nats.userFile cannot be read')]);
+  });
+
+  it.each(['credsFile', 'nkeySeedFile', 'tokenFile', 'userFile'])('cannot be connected to with a %s that is not there', (setting) => {
+    const { nats } = busConfig('nats://a', { [`nats.${setting}`]: '/nowhere/secret' });
+    expect(() => optionsOf(nats)).toThrowError(
+      expect.objectContaining({ code: 'bus_unreachable', message: expect.stringContaining(`nats.${setting}`) }),
+    );
+  });
+
+  it.each(['credsFile', 'nkeySeedFile', 'tokenFile'])('cannot be connected to with a %s that has nothing in it', (setting) => {
+    const folder = mkdtempSync(join(tmpdir(), 'stentor-login-'));
+    writeFileSync(join(folder, 'secret'), '\n');
+    const { nats } = busConfig('nats://a', { [`nats.${setting}`]: join(folder, 'secret') });
+    expect(() => optionsOf(nats)).toThrowError(
+      expect.objectContaining({ code: 'bus_unreachable', message: expect.stringContaining(`nats.${setting}`) }),
+    );
+    rmSync(folder, { recursive: true });
   });
 
   it('must be 2.9 or newer', () => {

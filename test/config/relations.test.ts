@@ -42,14 +42,56 @@ describe('relations between settings', () => {
   it('nats.url lists servers', () => {
     for (const url of ['http://a:1', 'nats://', 'a b', 'a:4222,,b', 'nats://a:4222/x'])
       expect(refusedAt({ 'nats.url': url })).toBe('nats.url');
-    expect(accepted({ 'nats.url': 'nats://a:4222, tls://u:p@b.example:4222,[::1]:4222,c,wss://d/' })).toBe(true);
+    expect(accepted({ 'nats.url': 'nats://a:4222, tls://b.example:4222,[::1]:4222,c,d/' })).toBe(true);
+    expect(accepted({ 'nats.url': 'tls://u:p@b.example:4222,tls://u:p@c' })).toBe(true);
+    expect(refusedAt({ 'nats.url': 'wss://a' })).toBe('nats.url');
   });
 
   it('there is one way to log in to NATS', () => {
     expect(refusedAt({ 'nats.token': 't', 'nats.user': 'u' })).toBe('nats');
     expect(refusedAt({ 'nats.credsFile': 'f', 'nats.token': 't' })).toBe('nats');
     expect(refusedAt({ 'nats.password': 'p' })).toBe('nats.user');
+    expect(refusedAt({ 'nats.passwordFile': 'p' })).toBe('nats.user');
     expect(accepted({ 'nats.user': 'u', 'nats.password': 'p' })).toBe(true);
+    expect(accepted({ 'nats.userFile': 'u', 'nats.passwordFile': 'p' })).toBe(true);
+    expect(accepted({ 'nats.user': 'u', 'nats.passwordFile': 'p' })).toBe(true);
+    const ways = [
+      { credsFile: 'f' },
+      { nkeySeedFile: 'f' },
+      { token: 't' },
+      { tokenFile: 'f' },
+      { user: 'u' },
+      { userFile: 'f' },
+      { url: 'nats://u:p@a' },
+      { url: 'nats://t@a' },
+    ];
+    const nats = (way: object) => Object.fromEntries(Object.entries(way).map(([name, value]) => [`nats.${name}`, value]));
+    for (const [i, way] of ways.entries()) {
+      expect(accepted(nats(way))).toBe(true);
+      for (const other of ways.slice(i + 1)) {
+        if (!('url' in way)) expect(refusedAt(nats({ ...way, ...other }))).toMatch(/^nats/);
+      }
+    }
+    for (const name of ['user', 'password', 'token']) {
+      const user = name === 'password' ? { 'nats.user': 'u' } : {};
+      expect(refusedAt({ ...user, [`nats.${name}`]: 'x', [`nats.${name}File`]: 'f' })).toBe(`nats.${name}File`);
+    }
+    expect(refusedAt({ 'nats.url': 'nats://u:p@a,nats://u:q@b' })).toBe('nats.url');
+  });
+
+  it('a login that goes over the network in clear is warned of', () => {
+    const warned = (flags: Record<string, unknown>) =>
+      loadConfig({ env: {}, flags }).warnings.filter((warning) => warning.includes('in clear'));
+    const [warning] = warned({ 'nats.url': 'nats://127.0.0.1:4222,nats://nats.example:4222', 'nats.token': 't0psecret' });
+    expect(warning).toContain('nats.token goes to nats.example in clear');
+    expect(warning).not.toContain('t0psecret');
+    expect(warned({ 'nats.url': 'nats://u:p@10.0.0.1' })).toHaveLength(1);
+    expect(warned({ 'nats.url': '[2001:db8::1]:4222', 'nats.user': 'u', 'nats.passwordFile': 'p' })).toHaveLength(1);
+    for (const url of ['nats://localhost', '127.0.0.1:4222', 'nats://[::1]:4222', 'tls://nats.example'])
+      expect(warned({ 'nats.url': url, 'nats.user': 'u', 'nats.password': 'p' })).toEqual([]);
+    expect(warned({ 'nats.url': 'nats://nats.example', 'nats.credsFile': 'f' })).toEqual([]);
+    expect(warned({ 'nats.url': 'nats://nats.example' })).toEqual([]);
+    expect(warned({ 'nats.url': 'nats://nats.example', 'nats.token': 't', 'nats.tlsCaFile': 'ca' })).toEqual([]);
   });
 
   it('a client certificate comes with its key', () => {

@@ -53,7 +53,7 @@ export class Feed {
   }
 
   static async open(options: FeedOptions): Promise<Feed> {
-    const nc = await connect({
+    const connection = {
       servers: [...options.urls],
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
@@ -61,8 +61,9 @@ export class Feed {
       pingInterval: 1000,
       maxPingOut: 2,
       noAsyncTraces: true,
-    });
-    return new Feed(options, new Connection(nc));
+    };
+    const events = { onRefused: () => undefined, onDenied: () => undefined };
+    return new Feed(options, new Connection(await connect(connection), connection, events));
   }
 
   /** By topic, the last offset that was acknowledged. */

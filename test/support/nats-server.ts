@@ -20,6 +20,8 @@ export interface NatsServerOptions {
   readonly jetstream?: boolean;
   /** Further text of its configuration file. */
   readonly config?: string;
+  /** It says nothing before TLS: it is ready when its log says so. */
+  readonly silent?: boolean;
 }
 
 export interface NatsServer {
@@ -35,6 +37,10 @@ export interface NatsServer {
   /** On the same port and store. Ends it first where it still runs. */
   restart(): Promise<void>;
   signal(name: NodeJS.Signals): void;
+  /** Takes this further text of its configuration instead, while it runs. */
+  reload(config: string): Promise<void>;
+  /** How often this stands in the last lines of its log. */
+  logged(text: string): number;
 }
 
 /** A real nats-server on loopback, on a port and with a store of its own. Resolves when it answers. */
@@ -50,10 +56,12 @@ class Server implements NatsServer {
   readonly #options: NatsServerOptions;
   #child: ChildProcess | undefined;
   #log = '';
+  #config: string;
 
   constructor(options: NatsServerOptions, port: number) {
     this.#options = options;
     this.port = port;
+    this.#config = options.config ?? '';
     this.storeDir = options.storeDir ?? mkdtempSync(join(tmpdir(), 'stentor-nats-'));
   }
 
@@ -66,10 +74,8 @@ class Server implements NatsServer {
   }
 
   async start(): Promise<void> {
-    const { binary = natsServerBinary(), config = '', jetstream = true } = this.#options;
-    const file = join(this.storeDir, 'nats-server.conf');
-    const jetstreamConfig = jetstream ? `jetstream { store_dir: "${this.storeDir}", max_file_store: 1TB, max_memory_store: 256MB }` : '';
-    writeFileSync(file, `host: 127.0.0.1\nport: ${this.port}\n${jetstreamConfig}\n${config}\n`);
+    const { binary = natsServerBinary() } = this.#options;
+    const file = this.#writeConfig();
     this.#log = '';
     const child = spawn(binary, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
@@ -108,6 +114,30 @@ class Server implements NatsServer {
     this.#child?.kill(name);
   }
 
+  async reload(config: string): Promise<void> {
+    this.#config = config;
+    this.#writeConfig();
+    this.#log = '';
+    this.#child?.kill('SIGHUP');
+    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+    while (!/Reloaded server configuration/.test(this.#log)) {
+      if (performance.now() > deadlineMs || /Failed to reload/.test(this.#log)) throw new Error(`not reloaded:\n${this.#log}`);
+      await sleep(20);
+    }
+  }
+
+  logged(text: string): number {
+    return this.#log.split(text).length - 1;
+  }
+
+  #writeConfig(): string {
+    const { jetstream = true } = this.#options;
+    const file = join(this.storeDir, 'nats-server.conf');
+    const jetstreamConfig = jetstream ? `jetstream { store_dir: "${this.storeDir}", max_file_store: 1TB, max_memory_store: 256MB }` : '';
+    writeFileSync(file, `host: 127.0.0.1\nport: ${this.port}\n${jetstreamConfig}\n${this.#config}\n`);
+    return file;
+  }
+
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -122,7 +152,8 @@ class Server implements NatsServer {
   /** Ready is when it greets: it listens only after JetStream has recovered its streams. */
   async #untilReady(child: ChildProcess): Promise<void> {
     const deadlineMs = performance.now() + READY_TIMEOUT_MS;
-    while (!(await greets(this.port))) {
+    const isReady = this.#options.silent ? async () => this.#log.includes('Server is ready') : () => greets(this.port);
+    while (!(await isReady())) {
       if (child.exitCode !== null || performance.now() > deadlineMs) {
         child.kill('SIGKILL');
         throw new Error(`nats-server did not start on port ${this.port}:\n${this.#log}`);

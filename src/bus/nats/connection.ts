@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuthorizationError, type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  AuthorizationError,
+  type ConnectionOptions,
+  connect,
+  type NatsConnection,
+  PermissionViolationError,
+  UserAuthenticationExpiredError,
+} from '@nats-io/transport-node';
 import { BusError } from '../bus.ts';
+import { askWhyAway, reasonOf } from './away-reason.ts';
 
 const FIRST_CONNECT_PAUSE_MS = 250;
 /**
@@ -21,17 +29,30 @@ export class DisconnectedError extends Error {
   }
 }
 
+export interface ConnectionEvents {
+  /** Why the server does not take the node (back), as often as it is found out. */
+  onRefused(reason: string): void;
+  /** The server denies something to the node, which stays connected. */
+  onDenied(violation: PermissionViolationError): void;
+}
+
 /** One NATS connection that reconnects for ever, with what the client leaves out: knowing at once that a request cannot be answered. */
 export class Connection {
   readonly nc: NatsConnection;
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #inFlight = new Set<(error: Error) => void>();
   readonly #waiters = new Set<(connected: boolean) => void>();
+  readonly #options: ConnectionOptions;
+  readonly #events: ConnectionEvents;
   #connected = true;
   #closed = false;
+  #away = new AbortController();
 
-  constructor(nc: NatsConnection) {
+  /** @param options that it was made with */
+  constructor(nc: NatsConnection, options: ConnectionOptions, events: ConnectionEvents) {
     this.nc = nc;
+    this.#options = options;
+    this.#events = events;
     void this.#watch();
   }
 
@@ -72,23 +93,35 @@ export class Connection {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#away.abort();
     this.#setConnected(false);
     for (const done of [...this.#waiters]) done(false);
     await this.nc.close();
   }
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.nc.status()) {
+    for await (const status of this.nc.status()) {
+      const { type } = status;
       if (type === 'disconnect' || type === 'close') this.#setConnected(false);
       else if (type === 'reconnect') this.#setConnected(true);
+      else if (type === 'error') this.#failed(status.error);
     }
     this.#setConnected(false);
+  }
+
+  #failed(error: Error): void {
+    if (error instanceof PermissionViolationError) this.#events.onDenied(error);
+    else if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
+      this.#events.onRefused(reasonOf(error));
   }
 
   #setConnected(connected: boolean): void {
     if (this.#connected === connected || (connected && this.#closed)) return;
     this.#connected = connected;
+    this.#away.abort();
     if (!connected) {
+      this.#away = new AbortController();
+      if (!this.#closed) void askWhyAway({ ...this.#options, timeout: ATTEMPT_TIMEOUT_MS }, this.#events.onRefused, this.#away.signal);
       for (const reject of [...this.#inFlight]) reject(new DisconnectedError(true));
       this.#inFlight.clear();
     } else {
@@ -111,7 +144,7 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
     try {
       return await within(leftMs, connect({ ...options, timeout: ATTEMPT_TIMEOUT_MS }));
     } catch (cause) {
-      const reason = (cause as Error | undefined)?.message ?? 'no reason given';
+      const reason = reasonOf(cause);
       if (cause instanceof AuthorizationError) {
         throw new BusError('bus_unreachable', `NATS at ${servers} refuses the login: ${reason}`, { cause });
       }

@@ -15,7 +15,7 @@ import {
 import { checkKey } from '../check-key.ts';
 import { deliver } from '../deliver.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
-import { connectionOptions, describeServers } from './connect-options.ts';
+import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
 import { EpochStore } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
@@ -24,7 +24,9 @@ import { Limiter } from './limiter.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { PublicationReader } from './publication-reader.ts';
 import { Publisher } from './publisher.ts';
+import { Refusals } from './refusals.ts';
 import { checkServerVersion } from './server-version.ts';
+import { describeServers } from './servers.ts';
 import { Streams } from './streams.ts';
 
 /** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
@@ -34,6 +36,7 @@ interface Started {
   readonly connection: Connection;
   readonly publisher: Publisher;
   readonly logs: ReadonlyMap<string, NatsLog>;
+  readonly refusals: Refusals;
   readonly checkpoints: NodeJS.Timeout;
 }
 
@@ -67,8 +70,13 @@ export class NatsBus implements Bus {
   async start(): Promise<void> {
     const { nats, nodeId } = this.#config;
     const servers = describeServers(nats.url);
-    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`);
-    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs));
+    const refusals = new Refusals((reason) => this.#notice('warn', `NATS at ${servers} does not take this node: ${reason}`));
+    const onRefused = (reason: string) => refusals.refused(reason);
+    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`, onRefused);
+    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, {
+      onRefused,
+      onDenied: () => undefined,
+    });
     try {
       const { version = '' } = connection.nc.info ?? {};
       checkServerVersion(version);
@@ -77,6 +85,7 @@ export class NatsBus implements Bus {
         connection,
         publisher: new Publisher(connection, nats, this.counters),
         logs,
+        refusals,
         checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
       };
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
@@ -84,7 +93,10 @@ export class NatsBus implements Bus {
       await connection.close();
       throw error;
     }
-    connection.onChange((connected) => this.#changed(connected, servers));
+    connection.onChange((connected) => {
+      refusals.changed(connected);
+      this.#changed(connected, servers);
+    });
     this.#changed(true, servers);
   }
 
@@ -94,6 +106,7 @@ export class NatsBus implements Bus {
     this.#started = undefined;
     started.publisher.stop();
     clearInterval(started.checkpoints);
+    started.refusals.stop();
     await within(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
     await Promise.all([...started.logs.values()].map((log) => log.stop()));
     await flush(started.connection);

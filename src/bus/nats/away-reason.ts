@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConnectionOptions, connect } from '@nats-io/transport-node';
+
+/** What is back sooner needs no reason. */
+const FIRST_PAUSE_MS = 1000;
+const PAUSE_MAX_MS = 30_000;
+
+/**
+ * Finds out why NATS does not take the node back. The client tries again for ever, and does not say why an attempt failed (a certificate that has
+ * expired, a name that is not found); so beside it, now and then, one attempt is made that fails with its reason.
+ *
+ * @param signal ends it: the connection is there again
+ */
+export async function askWhyAway(options: ConnectionOptions, onReason: (reason: string) => void, signal: AbortSignal): Promise<void> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const connection = await connect({ ...options, reconnect: false });
+      await connection.close();
+    } catch (error) {
+      if (!signal.aborted) onReason(reasonOf(error));
+    }
+  }
+}
+
+/** The client rejects with `undefined` where a socket closed without an error. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : 'the connection was closed without a reason';
+}

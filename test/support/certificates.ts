@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Certificates {
+  readonly ca: string;
+  /** For 127.0.0.1 and localhost. */
+  readonly server: KeyPair;
+  readonly client: KeyPair;
+}
+
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A certificate authority and what it has signed, as files in the folder. */
+export function makeCertificates(folder: string): Certificates {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const at = (name: string) => join(folder, name);
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=stentor test CA');
+  const sign = (name: string, extensions: string): KeyPair => {
+    writeFileSync(at(`${name}.ext`), extensions);
+    openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'];
+    openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`);
+    return { cert: at(`${name}.pem`), key: at(`${name}.key`) };
+  };
+  return {
+    ca: at('ca.pem'),
+    server: sign('server', 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n'),
+    client: sign('client', 'extendedKeyUsage=clientAuth\n'),
+  };
+}
