@@ -4,4 +4,5 @@ export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
 export { createLogger, type Logger } from './ops/log.ts';
+export { decodeKey, encodeKey } from './protocol/key-token.ts';
 export { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from './protocol/topic.ts';

@@ -1,5 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { SubjectFault } from './subjects.ts';
 
 /**
  * The contract between the hub and whatever carries publications: NATS, or memory. Every implementation passes
@@ -13,6 +14,8 @@ import type { Key, Topic } from '../protocol/topic.ts';
 export interface Bus {
   readonly kind: 'memory' | 'nats';
   readonly counters: Readonly<BusCounters>;
+  /** Producers' messages that are no publications, counted whether or not anybody listens. Each count only rises. */
+  faults(): Iterable<FaultCount>;
   /**
    * Connects, and creates or verifies what durable namespaces need.
    * @throws BusError `bus_unreachable`, `jetstream_unavailable`, `stream_mismatch`, `stream_missing`, `server_too_old`
@@ -49,12 +52,16 @@ export interface BusNotice {
 
 /** For metrics; each only rises. */
 export interface BusCounters {
-  /** Messages skipped because their NATS subject is no topic (with a key, in a keyed namespace). */
-  skippedMessages: number;
   /** Times that following a log was resumed, after a reconnect or because something was missing. */
   followerRestarts: number;
   /** Durable publishes sent once more. */
   publishRetries: number;
+}
+
+export interface FaultCount {
+  readonly namespace: string;
+  readonly fault: SubjectFault;
+  readonly messages: number;
 }
 
 /** One message on a topic, as its producer sent it. */

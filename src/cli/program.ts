@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { configCommand } from './config.ts';
 import { healthCommand } from './health.ts';
+import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';
 import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
@@ -19,6 +20,7 @@ export function createProgram(): Command {
     .addCommand(subscribeCommand())
     .addCommand(tokenCommand())
     .addCommand(replayCommand())
+    .addCommand(keyCommand())
     .addCommand(configCommand())
     .addCommand(healthCommand())
     .addHelpText(

@@ -23,7 +23,7 @@ export function publishCommand(): Command {
     .description('publish one JSON value, and print the ack')
     .argument('<topic>', 'as in scores.epl.match-42')
     .argument('[json]', 'the value; default: read from stdin')
-    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces');
+    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces: any text, as in BRK.B');
   return addNodeOptions(addConfigOptions(command))
     .action(runPublish)
     .addHelpText(

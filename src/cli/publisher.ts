@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus, PublishAck } from '../bus/bus.ts';
-import { namespaceOptions } from '../config/namespaces.ts';
+import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
@@ -84,6 +84,8 @@ function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes:
       `${namespace} is no configured namespace (there are ${Object.keys(config.namespaces).join(', ')}); see --config`,
     );
   }
+  const problem = depthProblem(topic, options);
+  if (problem !== undefined) throw new CliError('bad_topic', problem);
   if (options.keyed && key === null) throw new CliError('key_required', `${namespace} is keyed: a publication needs a key`);
   if (!options.keyed && key !== null) throw new CliError('key_not_allowed', `${namespace} is not keyed: a publication takes no key`);
   if (payloadBytes > options.maxPayloadBytes) {

@@ -2,6 +2,7 @@
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 
+export { decodeKey, encodeKey } from '../protocol/key-token.ts';
 export type { Position } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';

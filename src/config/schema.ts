@@ -38,6 +38,13 @@ export const NamespaceSchema = Type.Object(
       default: false,
       description: "a publication is about a key, the last token of its NATS subject; the latest per key is the topic's state",
     }),
+    topicTokens: Type.Integer({
+      minimum: 0,
+      maximum: 8,
+      default: 0,
+      description:
+        'tokens of every topic, the namespace included: `ticks.fx` has 2. A subject with more or fewer is refused, logged and counted, so that a forgotten key, or one with a dot, shows. 0: any number',
+    }),
     public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
     clientPublish: Type.Boolean({ default: false, description: 'clients whose token permits it may publish' }),
     payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('bytes')], {

@@ -95,7 +95,7 @@ export class FanoutItem {
 
   #toJson(): string {
     const data = stringifyJson(unpackMsgpack(this.#msgpack.subarray(this.#dataStart, this.#dataEnd)));
-    const head = `[${this.offset},${this.key === null ? 'null' : `"${this.key}"`},${data}`;
+    const head = `[${this.offset},${this.key === null ? 'null' : JSON.stringify(this.key)},${data}`;
     if (this.#user === undefined && !this.#removed) return `${head}]`;
     const meta = { ...(this.#user !== undefined && { origin: this.#user }), ...(this.#removed && { removed: true }) };
     return `${head},${JSON.stringify(meta)}]`;

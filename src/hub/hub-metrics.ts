@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Bus, BusCounters } from '../bus/bus.ts';
+import type { Bus, BusCounters, FaultCount } from '../bus/bus.ts';
 import type { Logger } from '../ops/log.ts';
 import { sumBy } from '../ops/sum-by.ts';
 import type { HubTotals } from './figures.ts';
@@ -12,7 +12,6 @@ export interface FollowerView {
 }
 
 const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = [
-  ['skippedMessages', 'stentor_bus_messages_skipped_total', 'Messages on the bus whose subject is no topic.'],
   ['followerRestarts', 'stentor_follower_restarts_total', 'Times that following a log was resumed.'],
   ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log once more.'],
 ];
@@ -39,6 +38,7 @@ export class HubMetrics {
   readonly workers: Gauge;
   readonly #skipped: Counter<'reason'>;
   readonly #logger: Logger;
+  #faults: () => Iterable<FaultCount> = () => [];
   #lastSkipLogAtMs = 0;
   #skippedSinceLog = 0;
 
@@ -108,6 +108,17 @@ export class HubMetrics {
         },
       });
     }
+    this.#faults = () => bus.faults();
+    new Counter({
+      name: 'stentor_bus_messages_skipped_total',
+      help: "Producers' messages that are no publications, by what is wrong with their subject: wrong_depth, bad_token, key_mismatch.",
+      labelNames: ['topic_namespace', 'reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { namespace, fault, messages } of bus.faults()) this.inc({ topic_namespace: namespace, reason: fault }, messages);
+      },
+    });
     new Gauge({
       name: 'stentor_follower_lag_publications',
       help: "How far this node's follower is behind the end of the namespace's log.",
@@ -134,7 +145,9 @@ export class HubMetrics {
   /** For the operator's page. */
   async totals(): Promise<Omit<HubTotals, 'topics'>> {
     const [publicationsIn, skipped] = await Promise.all([sumBy(this.publicationsIn), sumBy(this.#skipped, 'reason')]);
-    return { publicationsIn: publicationsIn[''] ?? 0, skipped };
+    const all = { ...skipped };
+    for (const { fault, messages } of this.#faults()) all[fault] = (all[fault] ?? 0) + messages;
+    return { publicationsIn: publicationsIn[''] ?? 0, skipped: all };
   }
 
   /** Counts a producer's bad publication, and logs it at most once a second. */

@@ -1,6 +1,6 @@
 import { type Bus, BusError, type PublishAck, type PublishRequest } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
-import { namespaceOptions } from '../config/namespaces.ts';
+import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
@@ -117,6 +117,8 @@ export class RequestHandler {
   #assertFits({ topic, key }: Draft): void {
     const namespace = namespaceOptions(this.#config, namespaceOf(topic));
     if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    const problem = depthProblem(topic, namespace);
+    if (problem !== undefined) throw new ProtocolError('bad_topic', problem);
     if (namespace.keyed && key === null) throw new ProtocolError('key_required', `${topic} is keyed`);
     if (!namespace.keyed && key !== null) throw new ProtocolError('key_not_allowed', `${topic} is not keyed`);
   }

@@ -39,7 +39,8 @@ function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buf
   const user = item.user;
   const connectionId = item.connectionId ?? '';
   const originBytes = user === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
-  const length = FIXED_BYTES + key.length + originBytes + item.data.length;
+  const keyBytes = Buffer.byteLength(key);
+  const length = FIXED_BYTES + keyBytes + originBytes + item.data.length;
   const record = Buffer.allocUnsafe(HEADER_BYTES + length);
   record.writeUInt32LE(1 + length, 0);
   record[4] = KIND_PUBLICATION;
@@ -48,8 +49,8 @@ function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buf
   record.writeDoubleLE(item.offset, 10);
   record.writeDoubleLE(prev, 18);
   record.writeDoubleLE(item.publishedAtMs, 26);
-  record[34] = key.length;
-  let at = 35 + record.write(key, 35, 'latin1');
+  record[34] = keyBytes;
+  let at = 35 + record.write(key, 35, 'utf8');
   if (user !== undefined) {
     at = writeText(record, user, at);
     at = writeText(record, connectionId, at);
@@ -78,7 +79,7 @@ function decodePublication(body: Buffer): PublicationMessage {
   }
   const item: LinkItem = {
     offset: body.readDoubleLE(5),
-    key: keyEnd === 30 ? null : (body.toString('latin1', 30, keyEnd) as Key),
+    key: keyEnd === 30 ? null : (body.toString('utf8', 30, keyEnd) as Key),
     data: body.subarray(at),
     publishedAtMs: body.readDoubleLE(21),
     ...(user !== undefined && { user, connectionId: connectionId as string }),

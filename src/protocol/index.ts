@@ -3,6 +3,7 @@ export { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason, type ReconnectAdvice
 export { type Codec, DEFLATED_EXT_TYPE, type Encoding, SUBPROTOCOLS } from './codec.ts';
 export { ERROR_KINDS, type ErrorCode, ProtocolError } from './errors.ts';
 export { jsonCodec } from './json-codec.ts';
+export { decodeKey, encodeKey } from './key-token.ts';
 export {
   CLIENT_MESSAGES,
   type ClientMessage,

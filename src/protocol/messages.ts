@@ -63,7 +63,9 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('publish'),
     id: Type.Optional(Id),
     topic: TopicText,
-    key: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'in keyed topics, and only there: see the key grammar' })),
+    key: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, description: 'in keyed topics, and only there: 128 bytes at most, see the key grammar' }),
+    ),
     data: Type.Unknown({ description: 'the publication; 60 levels of nesting at most' }),
     idempotencyKey: Type.Optional(
       Type.String({

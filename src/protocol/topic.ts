@@ -2,14 +2,19 @@ import { ProtocolError } from './errors.ts';
 
 /** A topic that has passed {@link parseTopic}: safe as a NATS subject as it stands. */
 export type Topic = string & { readonly brand: 'Topic' };
-/** One token naming the thing that a publication of a keyed topic is about; made by {@link parseKey}. */
+/** What a publication of a keyed topic is about: any text, see {@link isKey}; made by {@link parseKey}. */
 export type Key = string & { readonly brand: 'Key' };
 
 export const TOPIC_TOKENS_MAX = 8;
 export const TOPIC_BYTES_MAX = 200;
 export const TOKEN_BYTES_MAX = 64;
+export const KEY_BYTES_MAX = 128;
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+const PLAIN_KEY = /^[A-Za-z0-9_-]{1,128}$/;
+/** Control characters, and half surrogate pairs, which UTF-8 cannot hold. */
+const NOT_IN_KEYS = /[\p{Cc}\p{Surrogate}]/u;
+const encoder = new TextEncoder();
 
 /** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, 200 bytes at most. */
 export function isTopic(text: string): text is Topic {
@@ -18,8 +23,16 @@ export function isTopic(text: string): text is Topic {
   return tokens.length <= TOPIC_TOKENS_MAX && tokens.every((token) => TOKEN.test(token));
 }
 
+/** `AAPL`, `BRK.B`, `BTC/USDT`: text of 1–128 bytes of UTF-8 without control characters. */
 export function isKey(text: string): text is Key {
-  return TOKEN.test(text);
+  if (isPlainKey(text)) return true;
+  // The length first: no more than it needs is encoded.
+  return text.length > 0 && text.length <= KEY_BYTES_MAX && !NOT_IN_KEYS.test(text) && encoder.encode(text).length <= KEY_BYTES_MAX;
+}
+
+/** Is the key its own token in a NATS subject? See `key-token.ts`. */
+export function isPlainKey(text: string): text is Key {
+  return PLAIN_KEY.test(text);
 }
 
 /** @throws ProtocolError `bad_topic` */
@@ -34,7 +47,7 @@ export function parseTopic(text: string): Topic {
 /** @throws ProtocolError `bad_key` */
 export function parseKey(text: string): Key {
   if (isKey(text)) return text;
-  throw new ProtocolError('bad_key', `a key is one token of [A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}}`);
+  throw new ProtocolError('bad_key', `a key is text of 1–${KEY_BYTES_MAX} bytes of UTF-8 without control characters`);
 }
 
 /** A topic's first token. */

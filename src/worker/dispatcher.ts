@@ -7,6 +7,7 @@ import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { MessageError, parseClientMessage } from '../protocol/parse.ts';
 import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import { assertDepth } from './assert-depth.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Connection } from './connection.ts';
 import { isErrorTooMany } from './error-budget.ts';
@@ -204,6 +205,7 @@ export class Dispatcher {
   #assertMayPublish(connection: Connection, topic: Topic, key: string | undefined): Key | null {
     const namespace = this.#namespace(topic);
     if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    assertDepth(topic, namespace);
     if (!namespace.clientPublish) throw new ProtocolError('forbidden', `clients do not publish to ${topic}`);
     if (connection.identity.user === null) throw new ProtocolError('unauthorized', 'publishing needs a token');
     if (!permits(connection.identity.publish, topic))
@@ -217,6 +219,7 @@ export class Dispatcher {
     const topic = parseTopic(message.topic);
     const namespace = this.#namespace(topic);
     if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    assertDepth(topic, namespace);
     if (!namespace.public && !permits(connection.identity.subscribe, topic)) {
       throw new ProtocolError(
         connection.identity.user === null ? 'unauthorized' : 'forbidden',

@@ -8,6 +8,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
+import { assertDepth } from './assert-depth.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { permits } from './identity.ts';
@@ -124,8 +125,9 @@ export class Subscriber {
   }
 
   #assertMay(connection: Connection, topic: Topic): void {
-    if (this.#topics.namespace(topic) === undefined)
-      throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    const namespace = this.#topics.namespace(topic);
+    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
+    assertDepth(topic, namespace);
     if (this.#may(connection, topic)) return;
     if (connection.identity.user === null) throw new ProtocolError('unauthorized', `${topic} needs a token`);
     throw new ProtocolError('forbidden', `the token does not permit subscribing to ${topic}`);

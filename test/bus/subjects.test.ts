@@ -1,27 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { messageId } from '../../src/bus/message-id.ts';
-import { parseSubject, streamNameOf, streamSubjectsOf, subjectOf, topicFilter } from '../../src/bus/subjects.ts';
-import { parseKey, parseTopic } from '../../src/protocol/topic.ts';
+import { parseSubject, streamNameOf, streamSubjectsOf, subjectOf, topicFilter, wrongDepthFilters } from '../../src/bus/subjects.ts';
+import { matchesPattern, parseTopic } from '../../src/protocol/topic.ts';
+import { anyKey } from '../support/keys.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
 const topic = fc.array(token, { minLength: 1, maxLength: 8 }).map((tokens) => parseTopic(tokens.join('.')));
-const key = token.map(parseKey);
+const PLAIN = { keyed: false, topicTokens: 0 };
+const KEYED = { keyed: true, topicTokens: 0 };
 
 describe('a subject', () => {
   it('leads back to the topic and key that it was made of', () => {
     fc.assert(
-      fc.property(topic, key, (aTopic, aKey) => {
-        expect(parseSubject(subjectOf(aTopic, null), false)).toEqual({ topic: aTopic, key: null });
-        expect(parseSubject(subjectOf(aTopic, aKey), true)).toEqual({ topic: aTopic, key: aKey });
+      fc.property(topic, anyKey, (aTopic, aKey) => {
+        expect(parseSubject(subjectOf(aTopic, null), PLAIN)).toEqual({ topic: aTopic, key: null });
+        expect(parseSubject(subjectOf(aTopic, aKey), KEYED)).toEqual({ topic: aTopic, key: aKey });
       }),
     );
   });
 
   it('has its key last where there is one', () => {
-    expect(parseSubject('feed.ticks.nasdaq.AAPL', true)).toEqual({ topic: 'ticks.nasdaq', key: 'AAPL' });
-    expect(parseSubject('feed.ticks.AAPL', true)).toEqual({ topic: 'ticks', key: 'AAPL' });
-    expect(parseSubject('feed.ticks', true)).toBeUndefined();
+    expect(parseSubject('feed.ticks.nasdaq.AAPL', KEYED)).toEqual({ topic: 'ticks.nasdaq', key: 'AAPL' });
+    expect(parseSubject('feed.ticks.AAPL', KEYED)).toEqual({ topic: 'ticks', key: 'AAPL' });
+    expect(parseSubject('feed.ticks.fx.BRK=2EB', KEYED)).toEqual({ topic: 'ticks.fx', key: 'BRK.B' });
+    expect(parseSubject('feed.ticks', KEYED)).toBe('wrong_depth');
   });
 
   it('is no address when any part breaks the grammar', () => {
@@ -37,9 +40,36 @@ describe('a subject', () => {
       'feed.ü',
       `feed.${'x'.repeat(65)}`,
     ]) {
-      expect(parseSubject(subject, false), subject).toBeUndefined();
-      expect(parseSubject(`${subject}.`, true), subject).toBeUndefined();
+      expect(typeof parseSubject(subject, PLAIN), subject).toBe('string');
+      expect(typeof parseSubject(`${subject}.`, KEYED), subject).toBe('string');
     }
+  });
+
+  it.each([
+    ['feed.ticks.fx.BRK.B', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks.fx', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks.fx.BTC/USDT', { keyed: true, topicTokens: 2 }, 'bad_token'],
+    ['feed.ticks.fx.BTC/USDT', KEYED, 'bad_token'],
+    ['feed.ticks.fx.EUR=X', KEYED, 'bad_token'],
+    ['feed.ticks.fx.BRK=2EB', { keyed: true, topicTokens: 2 }, { topic: 'ticks.fx', key: 'BRK.B' }],
+    ['feed.scores', { keyed: false, topicTokens: 2 }, 'wrong_depth'],
+    ['feed.scores.a', { keyed: false, topicTokens: 2 }, { topic: 'scores.a', key: null }],
+    ['feed.scores.a=2E', { keyed: false, topicTokens: 2 }, 'bad_token'],
+  ])('%s with %o is %o', (subject, options, address) => {
+    expect(parseSubject(subject, options)).toEqual(address);
+  });
+
+  it('matches a filter of wrong depths just when its depth is wrong', () => {
+    const options = fc.record({ keyed: fc.boolean(), topicTokens: fc.integer({ min: 0, max: 8 }) });
+    const depth = fc.integer({ min: 1, max: 12 });
+    fc.assert(
+      fc.property(options, depth, (some, tokens) => {
+        const subject = `feed.ns${'.x'.repeat(tokens - 1)}`;
+        const matched = wrongDepthFilters('ns', some).filter((filter) => matchesPattern(filter, subject));
+        expect(matched).toHaveLength(parseSubject(subject, some) === 'wrong_depth' ? 1 : 0);
+      }),
+    );
   });
 
   it('is found by its topic’s filter, and by the subjects of its stream', () => {

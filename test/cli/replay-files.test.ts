@@ -152,7 +152,7 @@ describe('planRecord', () => {
     expect(planRecord({ lineNumber: 1, value }, { ...plan, timeField: 'at' })).toEqual({ lineNumber: 1, problem: 'no time in at' });
   });
 
-  it.each([[{}], [{ symbol: 'a.b' }], [{ symbol: '' }], [{ symbol: { x: 1 } }], ['AAPL']])('finds no key in %j', (value) => {
+  it.each([[{}], [{ symbol: 'a\nb' }], [{ symbol: '' }], [{ symbol: { x: 1 } }], ['AAPL']])('finds no key in %j', (value) => {
     expect(planRecord({ lineNumber: 1, value }, { ...plan, keyField: 'symbol' })).toEqual({ lineNumber: 1, problem: 'no key in symbol' });
   });
 

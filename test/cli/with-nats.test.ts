@@ -42,8 +42,8 @@ describe('straight to NATS', () => {
 
   it('publishes about a key, found by the variable that names NATS', async () => {
     const env = { STENTOR_NATS_URL: nats.url };
-    expect((await runCli(['publish', 'ticks.one', '1', '--key', 'AAPL'], { env })).code).toBe(0);
-    expect((await stored('ticks.one')).map(({ key }) => key)).toEqual(['AAPL']);
+    expect((await runCli(['publish', 'ticks.one', '1', '--key', 'BTC/USDT'], { env })).code).toBe(0);
+    expect((await stored('ticks.one')).map(({ key }) => key)).toEqual(['BTC/USDT']);
   });
 
   it('publishes to an ephemeral namespace, and says that there is no position', async () => {
@@ -99,13 +99,13 @@ describe('straight to NATS', () => {
   });
 
   it('takes the key of each record from a field', async () => {
-    const file = tempFile('ticks.ndjson', '{"s":"A","p":1}\n{"p":2}\n{"s":"B","p":3}\n');
+    const file = tempFile('ticks.ndjson', '{"s":"BRK.A","p":1}\n{"p":2}\n{"s":105433.6,"p":3}\n');
     const { stdout, stderr } = await runCli(['replay', file, '-t', 'ticks.keys', '--key-field', 's', '--nats-url', nats.url]);
     expect(stdout).toContain('2 acknowledged');
     expect(stderr).toBe('line 2: no key in s\n');
     expect((await stored('ticks.keys')).map((publication) => [publication.key, value(publication).p])).toEqual([
-      ['A', 1],
-      ['B', 3],
+      ['BRK.A', 1],
+      ['105433.6', 3],
     ]);
   });
 

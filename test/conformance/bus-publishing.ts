@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messageId } from '../../src/bus/message-id.ts';
 import { parseKey } from '../../src/protocol/topic.ts';
+import { KEYS } from '../support/keys.ts';
 import { Inbox, textOf } from '../support/publications.ts';
 import { type BusStage, topicOf } from './bus-stage.ts';
 
@@ -76,6 +77,33 @@ export function describePublishing(stage: BusStage): void {
         expect(Buffer.from(found[0]!.payload).equals(payload)).toBe(true);
         expect(found[0]!.publishedAtMs).toBeCloseTo(inbox.publications[0]!.publishedAtMs, 1);
       }
+    });
+
+    it('takes keys of any text, and keeps the latest of each', async () => {
+      await stage.start();
+      const to = topicOf(stage.keyed, 'nasdaq');
+      for (const key of KEYS) await stage.publishKey(to, key, 'old');
+      for (const key of KEYS) await stage.publishKey(to, key, key);
+      const inbox = new Inbox();
+      await stage.bus.log(stage.keyed).follow(0, inbox.receive, inbox.fail);
+      await inbox.count(2 * KEYS.length);
+      const log = stage.bus.log(stage.keyed);
+      const { publications } = await log.read(to, { after: 0, limit: 100 });
+      expect(inbox.publications.map(({ key }) => key)).toEqual([...KEYS, ...KEYS]);
+      expect(publications.map(({ key }) => key)).toEqual([...KEYS, ...KEYS]);
+      const latest = await log.snapshot(to);
+      expect(latest.map(({ key }) => key)).toEqual(KEYS);
+      expect(latest.map(textOf)).toEqual(KEYS);
+      expect([...stage.bus.faults()]).toEqual([]);
+    });
+
+    it('refuses a topic of another depth than its namespace has', async () => {
+      await stage.start();
+      const { keyed: topic } = stage;
+      await expect(stage.publishKey(topicOf(topic, 'too', 'deep'), 'k', '1')).resolves.toBeDefined();
+      await expect(stage.publish(topicOf(stage.fixedDepth, 'a', 'b'), '1')).rejects.toMatchObject({ code: 'publish_refused' });
+      await expect(stage.publish(topicOf(stage.fixedDepth), '1')).rejects.toMatchObject({ code: 'publish_refused' });
+      await expect(stage.publish(topicOf(stage.fixedDepth, 'a'), '1')).resolves.toMatchObject({ duplicate: false });
     });
 
     it('carries an empty payload, which removes a key', async () => {

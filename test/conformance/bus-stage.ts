@@ -17,6 +17,8 @@ export class BusStage {
   keyed = '';
   ephemeral = '';
   ephemeralKeyed = '';
+  /** Its topics have two tokens. */
+  fixedDepth = '';
   readonly #harness: BusHarness;
   #bus: Bus | undefined;
 
@@ -35,11 +37,13 @@ export class BusStage {
     this.keyed = `keyed${number}`;
     this.ephemeral = `ephemeral${number}`;
     this.ephemeralKeyed = `ephemeralKeyed${number}`;
+    this.fixedDepth = `fixedDepth${number}`;
     this.#bus = await this.#harness.open({
       [this.plain]: { history },
       [this.keyed]: { keyed: true, history },
       [this.ephemeral]: { durable: false },
       [this.ephemeralKeyed]: { durable: false, keyed: true },
+      [this.fixedDepth]: { topicTokens: 2, history },
     });
   }
 

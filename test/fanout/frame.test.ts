@@ -12,10 +12,10 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec, packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../../src/protocol/msgpack-scan.ts';
-import type { Key } from '../../src/protocol/topic.ts';
 import { jsonData } from '../support/arbitrary.ts';
 import { item } from '../support/fanout.ts';
 import { decodeBatch } from '../support/fanout-world.ts';
+import { anyKey } from '../support/keys.ts';
 
 const CODECS: Codec[] = [msgpackCodec, jsonCodec];
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -30,7 +30,7 @@ const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const sourceArbitrary = fc.record(
   {
     offset,
-    key: fc.option(token as fc.Arbitrary<Key>),
+    key: fc.option(anyKey),
     value: jsonData(),
     publishedAtMs: fc.maxSafeNat(),
     user: fc.string({ unit: 'binary', maxLength: 300 }),

@@ -57,7 +57,7 @@ describe.each<Encoding>(['json', 'msgpack'])('a command that cannot be done, in 
     ['forbidden', { type: 'call', method: 'theirs.a' }],
     ['key_required', { type: 'publish', topic: 'keyed.a', data: 1 }],
     ['key_not_allowed', { type: 'publish', topic: 'plain.a', key: 'k', data: 1 }],
-    ['bad_key', { type: 'publish', topic: 'keyed.a', key: 'a.b', data: 1 }],
+    ['bad_key', { type: 'publish', topic: 'keyed.a', key: 'a\nb', data: 1 }],
     ['bad_payload', { type: 'publish', topic: 'bytes.a', data: { a: 1 } }],
     ['bad_payload', { type: 'publish', topic: 'bytes.a', data: 'no base64!' }],
     ['message_too_big', { type: 'publish', topic: 'plain.a', data: 'x'.repeat(1023) }],

@@ -2,7 +2,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
 import { encodeRecord, RECORD_BYTES_MAX, RecordReader } from '../../src/link/wire.ts';
-import type { Key } from '../../src/protocol/topic.ts';
+import { anyKey } from '../support/keys.ts';
 
 type Message = ToWorker | ToHub;
 
@@ -16,7 +16,7 @@ const linkItem: Arbitrary<LinkItem> = fc
   .record(
     {
       offset,
-      key: fc.option(token as Arbitrary<Key>),
+      key: fc.option(anyKey),
       data,
       publishedAtMs: fc.double({ min: 0, max: 1e15, noNaN: true }),
       origin: fc.record({ user: text, connectionId: text }, { noNullPrototype: true }),
@@ -63,7 +63,7 @@ const message = fc.oneof(
   of('publish', {
     requestId,
     topic,
-    key: fc.option(token),
+    key: fc.option(anyKey),
     data,
     idempotencyKey: fc.option(text, { nil: undefined }),
     user: text,

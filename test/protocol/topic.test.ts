@@ -68,13 +68,39 @@ describe('the topic grammar', () => {
 });
 
 describe('the key grammar', () => {
-  it('is one token', () => {
-    expect(parseKey('AAPL')).toBe('AAPL');
-    expect(isKey(token(64))).toBe(true);
-    for (const text of ['', token(65), 'a.b', 'a b', '*', 'EUR/USD', 'a\n']) {
-      expect(isKey(text)).toBe(false);
-      expect(() => parseKey(text)).toThrow(expect.objectContaining({ code: 'bad_key' }));
-    }
+  it.each([
+    'AAPL',
+    'BRK.B',
+    'BTC/USDT',
+    'EUR=X',
+    '105433.6',
+    ' a b ',
+    '*',
+    '>',
+    '"',
+    'ü',
+    '☃',
+    '😀',
+    '__proto__',
+    token(128),
+    'ü'.repeat(64),
+  ])('takes %s', (text) => {
+    expect(isKey(text)).toBe(true);
+    expect(parseKey(text)).toBe(text);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['129 bytes', token(129)],
+    ['129 bytes in fewer characters', `${'ü'.repeat(64)}a`],
+    ['a line break', 'a\n'],
+    ['a NUL', '\0'],
+    ['a delete', '\x7f'],
+    ['a C1 control', '\x85'],
+    ['half a surrogate pair', '\ud800'],
+  ])('refuses %s', (_what, text) => {
+    expect(isKey(text)).toBe(false);
+    expect(() => parseKey(text)).toThrow(expect.objectContaining({ code: 'bad_key' }));
   });
 });
 

@@ -12,7 +12,7 @@ import {
   type PublishAck,
   type PublishRequest,
 } from '../bus.ts';
-import { checkKey } from '../check-key.ts';
+import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -33,7 +33,7 @@ export type CallHandler = (data: Uint8Array) => Promise<Uint8Array> | Uint8Array
  */
 export class MemoryBus implements Bus {
   readonly kind = 'memory';
-  readonly counters: BusCounters = { skippedMessages: 0, followerRestarts: 0, publishRetries: 0 };
+  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #store: MemoryStore;
@@ -52,6 +52,11 @@ export class MemoryBus implements Bus {
     this.#config = config;
     this.#nowMs = nowMs;
     this.#store = new MemoryStore(config);
+  }
+
+  /** There are no subjects to get wrong: what does not fit is refused by {@link publish}. */
+  faults(): [] {
+    return [];
   }
 
   get connected(): boolean {
@@ -100,7 +105,7 @@ export class MemoryBus implements Bus {
     const options = namespaceOptions(this.#config, namespace);
     if (!this.#running) throw busClosed();
     if (options === undefined) throw new BusError('unknown_namespace', `${namespace} is no configured namespace`);
-    checkKey(request, options);
+    checkAddress(request, options);
     return new Promise((resolve, reject) => {
       this.#pending.push({ request, options, resolve, reject });
       this.#scheduleDelivery();

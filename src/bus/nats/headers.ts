@@ -8,6 +8,8 @@ const CONTENT_TYPE = 'Content-Type';
  */
 const USER = 'Stentor-User';
 const CONNECTION = 'Stentor-Connection';
+/** The key as text. The subject has it too, as its token: what a producer says twice is checked. */
+const KEY = 'Stentor-Key';
 
 const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
   json: 'application/json',
@@ -31,9 +33,11 @@ export function headersOf({ payloadKind, origin }: PublishRequest, namespace: Na
 export interface ReadHeaders {
   readonly payloadKind: PayloadKind | undefined;
   readonly origin: Origin | undefined;
+  /** Without the spaces around it, which clients of NATS take away. */
+  readonly key: string | undefined;
 }
 
-const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined };
+const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined };
 
 /** What a message's headers say. Costs nothing where there are none, about 2 µs where there are. */
 export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
@@ -42,13 +46,20 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   let contentType = '';
   let user = '';
   let connection = '';
+  let key: string | undefined;
   // One pass over what is there: each lookup by name would list all names first.
   for (const [name, [value = '']] of all) {
-    if (name === CONTENT_TYPE) contentType = value;
-    else if (name === USER) user = value;
-    else if (name === CONNECTION) connection = value;
+    if (isHeader(name, CONTENT_TYPE)) contentType = value;
+    else if (isHeader(name, USER)) user = value;
+    else if (isHeader(name, CONNECTION)) connection = value;
+    else if (isHeader(name, KEY)) key = value.trim();
   }
-  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection) };
+  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key };
+}
+
+/** NATS keeps the case that a producer writes, and some clients and proxies write all small. */
+function isHeader(name: string, ours: string): boolean {
+  return name === ours || (name.length === ours.length && name.toLowerCase() === ours.toLowerCase());
 }
 
 /** A producer may send headers that the client cannot decode, which it finds when they are asked for: the payload is good all the same. */

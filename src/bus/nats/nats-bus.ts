@@ -6,23 +6,26 @@ import {
   type BusCounters,
   BusError,
   type BusNotice,
+  type FaultCount,
   type Listener,
   type Log,
   type Publication,
   type PublishAck,
   type PublishRequest,
 } from '../bus.ts';
-import { checkKey } from '../check-key.ts';
+import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
+import { SubjectFaults } from '../subject-faults.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
+import { EphemeralSubjects } from './ephemeral-subjects.ts';
 import { EpochStore } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
+import { every } from './every.ts';
 import { headersOf } from './headers.ts';
 import { Limiter } from './limiter.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
-import { PublicationReader } from './publication-reader.ts';
 import { Publisher } from './publisher.ts';
 import { Refusals } from './refusals.ts';
 import { checkServerVersion } from './server-version.ts';
@@ -38,24 +41,32 @@ interface Started {
   readonly logs: ReadonlyMap<string, NatsLog>;
   readonly refusals: Refusals;
   readonly checkpoints: NodeJS.Timeout;
+  /** Ends them. */
+  readonly subjectChecks: () => void;
 }
 
 /** The bus of nodes that share a NATS server or cluster: durable namespaces are streams, ephemeral ones plain subjects. */
 export class NatsBus implements Bus {
   readonly kind = 'nats';
-  readonly counters: BusCounters = { skippedMessages: 0, followerRestarts: 0, publishRetries: 0 };
+  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #onNotice: (notice: BusNotice) => void;
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
-  readonly #ephemeral: { readonly keyed: PublicationReader; readonly plain: PublicationReader };
+  readonly #faults: SubjectFaults;
+  readonly #ephemeral: EphemeralSubjects;
   #started: Started | undefined;
 
   constructor(config: Config, nowMs: () => number, onNotice: (notice: BusNotice) => void) {
     this.#config = config;
     this.#nowMs = nowMs;
     this.#onNotice = onNotice;
-    this.#ephemeral = { keyed: new PublicationReader(true, this.counters), plain: new PublicationReader(false, this.counters) };
+    this.#faults = new SubjectFaults((level, message) => this.#notice(level, message), nowMs);
+    this.#ephemeral = new EphemeralSubjects(config, this.#faults);
+  }
+
+  faults(): Iterable<FaultCount> {
+    return this.#faults.counts();
   }
 
   get connected(): boolean {
@@ -87,7 +98,9 @@ export class NatsBus implements Bus {
         logs,
         refusals,
         checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
+        subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
+      this.#ephemeral.watchDepths(connection.nc, (level, message) => this.#notice(level, message));
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
     } catch (error) {
       await connection.close();
@@ -107,6 +120,7 @@ export class NatsBus implements Bus {
     started.publisher.stop();
     clearInterval(started.checkpoints);
     started.refusals.stop();
+    started.subjectChecks();
     await within(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
     await Promise.all([...started.logs.values()].map((log) => log.stop()));
     await flush(started.connection);
@@ -122,11 +136,11 @@ export class NatsBus implements Bus {
   listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
     const { connection } = this.#running();
     const { keyed } = this.#namespace(topic);
-    const reader = keyed ? this.#ephemeral.keyed : this.#ephemeral.plain;
+    const reader = this.#ephemeral.reader(topic);
     const subscription = connection.nc.subscribe(topicFilter(topic, keyed), {
       callback: (error, message) => {
         if (error !== null) return this.#notice('warn', `listening to ${topic}: ${error.message}`);
-        const publication = reader.fromCore(message, this.#nowMs());
+        const publication = reader?.fromCore(message, this.#nowMs());
         if (publication !== undefined) deliver(onPublication, publication);
       },
     });
@@ -137,7 +151,7 @@ export class NatsBus implements Bus {
   async publish(request: PublishRequest): Promise<PublishAck> {
     const { connection, publisher, logs } = this.#running();
     const namespace = this.#namespace(request.topic);
-    checkKey(request, namespace);
+    checkAddress(request, namespace);
     const log = logs.get(namespaceOf(request.topic));
     if (log !== undefined) {
       const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);
@@ -198,6 +212,7 @@ export class NatsBus implements Bus {
       epochs: await EpochStore.open(connection, nats),
       reads: new Limiter(nats.readsInFlightMax, nats.readsWaitingMax),
       counters: this.counters,
+      faults: this.#faults,
       nowMs: this.#nowMs,
       onNotice: (level, message) => this.#notice(level, message),
     };
@@ -233,6 +248,11 @@ export class NatsBus implements Bus {
 /** A checkpoint that cannot be written now is written the next time. */
 async function checkpointAll(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
   await Promise.allSettled([...logs.values()].map((log) => log.checkpoint()));
+}
+
+/** One after the other, so that a look delays no more than one stream at a time. What cannot be looked at now is the next time. */
+async function checkSubjects(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
+  for (const log of logs.values()) await log.checkSubjects().catch(() => undefined);
 }
 
 async function flush(connection: Connection): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type ReadRange,
   type ReadResult,
 } from '../bus.ts';
+import type { SubjectFaults } from '../subject-faults.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EpochKeeper, type Following, REAL_CLOCK } from './epoch-keeper.ts';
@@ -24,6 +25,7 @@ import { LogReader } from './log-reader.ts';
 import { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
+import { SubjectCheck } from './subject-check.ts';
 
 export interface NatsLogContext {
   readonly connection: Connection;
@@ -31,6 +33,7 @@ export interface NatsLogContext {
   readonly epochs: EpochStore;
   readonly reads: Limiter;
   readonly counters: BusCounters;
+  readonly faults: SubjectFaults;
   readonly nowMs: () => number;
   readonly onNotice: (level: BusNotice['level'], message: string) => void;
 }
@@ -43,20 +46,32 @@ export class NatsLog implements Log {
   readonly #nats: Config['nats'];
   readonly #context: NatsLogContext;
   readonly #publications: PublicationReader;
+  readonly #subjects: SubjectCheck;
   readonly #reader: LogReader;
   /** Each with the epoch that it follows. */
   readonly #followers = new Map<NatsFollower, string>();
   readonly #epochs: EpochKeeper;
 
   constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext) {
-    const { connection, streams, epochs, counters, nowMs, onNotice } = context;
+    const { connection, streams, epochs, faults, nowMs, onNotice } = context;
     this.namespace = namespace;
     this.options = options;
     this.stream = streamNameOf(namespace);
     this.#nats = nats;
     this.#context = context;
-    this.#publications = new PublicationReader(options.keyed, counters);
-    this.#reader = new LogReader(connection, streams, this.#publications, {
+    this.#subjects = new SubjectCheck({
+      namespace,
+      options,
+      faults,
+      subjectsMax: nats.subjectCheckMax,
+      info: (query) => connection.request(() => streams.manager.streams.info(this.stream, query)),
+      isFollowed: () => this.#followers.size > 0,
+      nowMs,
+    });
+    this.#publications = new PublicationReader(options, (subject, fault, offset) => this.#subjects.note(subject, fault, offset));
+    // What is read again must not be counted again.
+    const quietly = new PublicationReader(options, () => undefined);
+    this.#reader = new LogReader(connection, streams, quietly, {
       stream: this.stream,
       namespace: options,
       requestTimeoutMs: nats.requestTimeoutMs,
@@ -142,6 +157,11 @@ export class NatsLog implements Log {
 
   snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
     return this.#limited(() => this.#reader.snapshot(topic, after));
+  }
+
+  /** Looks for producers' wrong subjects, while nobody follows. @throws Error */
+  checkSubjects(): Promise<void> {
+    return this.#subjects.look();
   }
 
   /** @throws BusError */

@@ -1,22 +1,29 @@
 import type { Msg } from '@nats-io/transport-node';
-import type { BusCounters, Publication } from '../bus.ts';
-import { type Address, parseSubject } from '../subjects.ts';
+import type { Publication } from '../bus.ts';
+import { type Address, parseSubject, type SubjectFault, type SubjectOptions } from '../subjects.ts';
 import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';
 
 /** Subjects whose addresses are remembered, so that a busy one is parsed once; about 200 bytes each. All are forgotten when there are more. */
 const ADDRESSES_MAX = 16_384;
 
+type Message = Pick<Msg, 'subject' | 'headers' | 'data'>;
+
 /** Makes publications of one namespace out of NATS messages. */
 export class PublicationReader {
-  readonly #keyed: boolean;
-  readonly #counters: Pick<BusCounters, 'skippedMessages'>;
+  readonly #options: SubjectOptions;
+  readonly #onFault: (subject: string, fault: SubjectFault, offset: number) => void;
   readonly #addressesMax: number;
   readonly #addresses = new Map<string, Address>();
 
-  constructor(keyed: boolean, counters: Pick<BusCounters, 'skippedMessages'>, addressesMax = ADDRESSES_MAX) {
-    this.#keyed = keyed;
-    this.#counters = counters;
+  /** @param onFault told of every message that is no publication */
+  constructor(
+    options: SubjectOptions,
+    onFault: (subject: string, fault: SubjectFault, offset: number) => void,
+    addressesMax = ADDRESSES_MAX,
+  ) {
+    this.#options = options;
+    this.#onFault = onFault;
     this.#addressesMax = addressesMax;
   }
 
@@ -24,31 +31,34 @@ export class PublicationReader {
     return this.#addresses.size;
   }
 
-  /** @returns undefined when the subject is no topic of the namespace; counted */
-  fromLog(message: Pick<Msg, 'subject' | 'headers' | 'data'>, { streamSeq, timestampNs }: Delivery): Publication | undefined {
+  /** @returns undefined when the message is no publication of the namespace */
+  fromLog(message: Message, { streamSeq, timestampNs }: Delivery): Publication | undefined {
     return this.#read(message, streamSeq, timestampNs / 1e6);
   }
 
   /** An ephemeral publication. */
-  fromCore(message: Pick<Msg, 'subject' | 'headers' | 'data'>, nowMs: number): Publication | undefined {
+  fromCore(message: Message, nowMs: number): Publication | undefined {
     return this.#read(message, 0, nowMs);
   }
 
-  #read(message: Pick<Msg, 'subject' | 'headers' | 'data'>, offset: number, publishedAtMs: number): Publication | undefined {
+  #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
-    if (address === undefined) {
-      this.#counters.skippedMessages++;
-      return undefined;
-    }
-    const { payloadKind, origin } = readHeaders(message);
+    if (typeof address === 'string') return this.#refuse(message, address, offset);
+    const { payloadKind, origin, key } = readHeaders(message);
+    if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
     return { topic: address.topic, key: address.key, offset, publishedAtMs, payload: message.data, payloadKind, origin };
   }
 
-  #address(subject: string): Address | undefined {
+  #refuse({ subject }: Message, fault: SubjectFault, offset: number): undefined {
+    this.#onFault(subject, fault, offset);
+    return undefined;
+  }
+
+  #address(subject: string): Address | Exclude<SubjectFault, 'key_mismatch'> {
     const known = this.#addresses.get(subject);
     if (known !== undefined) return known;
-    const address = parseSubject(subject, this.#keyed);
-    if (address === undefined) return undefined;
+    const address = parseSubject(subject, this.#options);
+    if (typeof address === 'string') return address;
     if (this.#addresses.size >= this.#addressesMax) this.#addresses.clear();
     this.#addresses.set(subject, address);
     return address;

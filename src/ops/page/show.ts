@@ -156,8 +156,17 @@ const CLOSE_TEXTS = new Map<string, string>([
   }),
 ]);
 
+const SKIPPED_TEXTS: Readonly<Record<string, string>> = {
+  malformed: 'its payload is not what its Content-Type or the namespace says',
+  too_big: "its payload is above the namespace's maxPayloadBytes",
+  wrong_depth: 'its NATS subject has too few or too many tokens: a forgotten key, or one with a dot',
+  bad_token: 'its NATS subject has a token outside the grammar: a key with a slash, say',
+  key_mismatch: 'its Stentor-Key header names another key than its subject',
+};
+
 function meaningOf({ kind, code }: ErrorLine): string {
   if (kind === 'sent') return (ERROR_KINDS as Record<string, { meaning: string }>)[code]?.meaning ?? '';
+  if (kind === 'skipped') return SKIPPED_TEXTS[code] ?? '';
   if (kind === 'closed') return CLOSE_TEXTS.get(code) ?? '';
   return '';
 }

@@ -1,0 +1,47 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import type { BusNotice } from '../bus.ts';
+import type { SubjectFaults } from '../subject-faults.ts';
+import { wrongDepthFilters } from '../subjects.ts';
+import { PublicationReader } from './publication-reader.ts';
+
+/** How subjects of ephemeral namespaces are read, and watched for those of a wrong depth. */
+export class EphemeralSubjects {
+  readonly #namespaces: readonly (readonly [string, NamespaceOptions])[];
+  readonly #readers: ReadonlyMap<string, PublicationReader>;
+  readonly #faults: SubjectFaults;
+
+  constructor({ namespaces }: Pick<Config, 'namespaces'>, faults: SubjectFaults) {
+    this.#faults = faults;
+    this.#namespaces = Object.entries(namespaces).filter(([, { durable }]) => !durable);
+    this.#readers = new Map(
+      this.#namespaces.map(([name, options]) => [
+        name,
+        new PublicationReader(options, (subject, fault) => faults.note(name, options, fault, subject)),
+      ]),
+    );
+  }
+
+  /** Undefined: the topic's namespace is not ephemeral. */
+  reader(topic: Topic): PublicationReader | undefined {
+    return this.#readers.get(namespaceOf(topic));
+  }
+
+  /**
+   * What nobody listens to leaves no trace in an ephemeral namespace, so subjects of a wrong depth are listened to for as long as the connection lives.
+   * These filters cover no good subject: where producers make no mistakes, nothing comes.
+   */
+  watchDepths(nc: NatsConnection, onNotice: (level: BusNotice['level'], message: string) => void): void {
+    for (const [name, options] of this.#namespaces) {
+      for (const filter of wrongDepthFilters(name, options)) {
+        nc.subscribe(filter, {
+          callback: (error, message) => {
+            if (error !== null) onNotice('warn', `listening to ${filter}, for subjects of a wrong depth: ${error.message}`);
+            else this.#faults.note(name, options, 'wrong_depth', message.subject);
+          },
+        });
+      }
+    }
+  }
+}
