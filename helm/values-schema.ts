@@ -115,7 +115,7 @@ type Mutable = { properties?: Record<string, Mutable>; minimum?: number; descrip
 
 /** A copy in plain JSON Schema. Nothing is required: what is left out has a default. */
 function withoutSecrets(shape: Shape): unknown {
-  const { secret: _, required: __, default: ___, properties, patternProperties, items, ...rest } = shape;
+  const { secret: _, required: __, default: ___, filePath: ____, properties, patternProperties, items, ...rest } = shape;
   return {
     ...rest,
     ...(properties !== undefined && { properties: mapShapes(properties) }),

@@ -1,7 +1,10 @@
+import { dirname, resolve } from 'node:path';
+import { authKeysAreUsable } from './auth-keys.ts';
 import { checkShape } from './check.ts';
 import { withDefaults } from './defaults.ts';
 import { CONFIG_FILE_VARIABLE, type Env, readEnv } from './env.ts';
 import { readConfigFile } from './file.ts';
+import { resolveFilePaths } from './file-paths.ts';
 import { readFlags } from './flags.ts';
 import { type Assignment, assign } from './layers.ts';
 import { ConfigError, type Problem, printProblem } from './problem.ts';
@@ -37,7 +40,7 @@ export function loadConfig({ file, env = process.env, flags = {}, base = {} }: C
   const fromBase = readFlags(base);
   const fromEnv = readEnv(env);
   const fromFlags = readFlags(flags);
-  const raw = path === undefined ? {} : readConfigFile(path);
+  const raw = path === undefined ? {} : readSettings(path);
   const overrides = [...fromEnv.assignments, ...fromFlags.assignments];
   for (const assignment of overrides) assign(raw, assignment);
   for (const assignment of fromBase.assignments) if (!isSet(raw, assignment.path)) assign(raw, assignment);
@@ -49,11 +52,15 @@ export function loadConfig({ file, env = process.env, flags = {}, base = {} }: C
 
   const config = deepFreeze(value) as Config;
   refuse(
-    RELATIONS.flatMap((relation) => relation(config)),
+    [...RELATIONS, authKeysAreUsable].flatMap((relation) => relation(config)),
     overrides,
     path,
   );
   return { config, warnings: [...fromEnv.warnings, ...WARNINGS.flatMap((warning) => warning(config))] };
+}
+
+function readSettings(path: string): Record<string, unknown> {
+  return resolveFilePaths(CONFIG_SHAPE, readConfigFile(path), dirname(resolve(path))) as Record<string, unknown>;
 }
 
 function isSet(raw: Record<string, unknown>, path: string): boolean {

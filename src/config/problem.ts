@@ -1,4 +1,5 @@
 import { printValue } from './redact.ts';
+import { displayPath } from './shape.ts';
 
 /** One thing wrong with a configuration. */
 export interface Problem {
@@ -12,7 +13,7 @@ export interface Problem {
 /** @param source where the value was set: a file, a variable, a flag */
 export function printProblem(problem: Problem, source: string | undefined): string {
   const value = 'value' in problem && problem.value !== undefined ? ` = ${printValue(problem.path, problem.value)}` : '';
-  return `${problem.path}${value}${source === undefined ? '' : ` (${source})`}: ${problem.expected}`;
+  return `${displayPath(problem.path)}${value}${source === undefined ? '' : ` (${source})`}: ${problem.expected}`;
 }
 
 /** The configuration cannot be used. The message names every problem, one a line, with secrets redacted. */

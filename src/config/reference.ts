@@ -9,6 +9,7 @@ export const REFERENCE_END = '<!-- config-reference:end -->';
 const INTRODUCTION = `Defaults, then the YAML or JSON file that \`--config\` or \`STENTOR_CONFIG\` names, then \`STENTOR_*\` variables, then flags (\`--set path=value\`
 for any path): the last one wins. Lists in variables are comma-separated or JSON; maps and lists of maps are JSON or YAML. \`<name>\` is a
 namespace's name, written exactly as it is, between double underscores: \`STENTOR_NAMESPACES__scores__DURABLE\`.
+Paths of files in a config file are relative to that file's folder, in variables and flags to the working directory.
 Unknown names, values out of bounds and settings that contradict each other stop the start, with the path, the value and what was expected.`;
 
 /** The table of every setting, in Markdown, as the README carries it. */

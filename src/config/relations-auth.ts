@@ -4,12 +4,13 @@ import type { AuthKeyOptions, Config } from './schema.ts';
 /** An HS256 key has a secret, every other has one public key: a public key used as an HMAC secret is the classic forgery. */
 export function authKeysAreComplete({ auth }: Config): Problem[] {
   return auth.keys.flatMap((key, i) => {
-    const expected = wantedOf(key);
+    const expected = lackOf(key);
     return expected === undefined ? [] : [{ path: `auth.keys.${i}`, expected: `expected ${expected} for ${key.alg}` }];
   });
 }
 
-function wantedOf({ alg, secret, publicKeyPem, publicKeyFile }: AuthKeyOptions): string | undefined {
+/** What a key should have instead of what it has; undefined where it is complete. */
+export function lackOf({ alg, secret, publicKeyPem, publicKeyFile }: AuthKeyOptions): string | undefined {
   const publicKeys = [publicKeyPem, publicKeyFile].filter((key) => key !== undefined).length;
   if (alg === 'HS256') return secret !== undefined && publicKeys === 0 ? undefined : '`secret` and no public key';
   return secret === undefined && publicKeys === 1 ? undefined : 'either `publicKeyPem` or `publicKeyFile`, and no secret';

@@ -3,7 +3,8 @@ import { NatsSchema } from './schema-nats.ts';
 
 /**
  * The whole configuration, once: types, defaults, bounds and descriptions. `stentor config --reference`, the README's table,
- * `--help` and the Helm chart's schema are all made from here. Names carry their units.
+ * `--help` and the Helm chart's schema are all made from here. Names carry their units. `secret: true` keeps a value out of everything that is printed;
+ * `filePath: true` makes a path in a config file relative to that file's folder.
  */
 
 const closed = { additionalProperties: false } as const;
@@ -88,7 +89,7 @@ const AuthKey = Type.Object(
     }),
     secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, 32 characters at least', secret: true })),
     publicKeyPem: Type.Optional(Type.String({ description: 'SPKI PEM text' })),
-    publicKeyFile: Type.Optional(Type.String({ description: 'path of an SPKI PEM file' })),
+    publicKeyFile: Type.Optional(Type.String({ description: 'path of an SPKI PEM file', filePath: true })),
   },
   closed,
 );

@@ -20,6 +20,8 @@ export interface Shape {
   readonly description?: string;
   /** The value never reaches a log, an error or the printed config. */
   readonly secret?: boolean;
+  /** The value is the path of a file: in a config file it is relative to that file's folder, elsewhere to the working directory. */
+  readonly filePath?: boolean;
 }
 
 export const CONFIG_SHAPE = ConfigSchema as unknown as Shape;
@@ -38,6 +40,18 @@ export function shapeAt(path: string): Shape | undefined {
     shape = childOf(shape, segment);
   }
   return shape;
+}
+
+/** A path as it is written for people, with places in lists in brackets: `auth.keys.0.kid` → `auth.keys[0].kid`. */
+export function displayPath(path: string): string {
+  let shape: Shape | undefined = CONFIG_SHAPE;
+  let text = '';
+  for (const segment of path.split('.')) {
+    const inList = shape?.type === 'array' && /^\d+$/.test(segment);
+    text += inList ? `[${segment}]` : `${text === '' ? '' : '.'}${segment}`;
+    shape = shape && childOf(shape, segment);
+  }
+  return text;
 }
 
 function childOf(shape: Shape, segment: string): Shape | undefined {

@@ -199,7 +199,7 @@ describe('loadConfig: refusals', () => {
 
   it('says what an auth key lacks', () => {
     const [problem] = problemsOf(() => loadConfig({ env: { STENTOR_AUTH_KEYS: `[{"secret":"${SECRET}"}]` } }));
-    expect(problem).toBe('auth.keys.0.alg: missing: expected one of HS256, RS256, ES256, EdDSA');
+    expect(problem).toBe('auth.keys[0].alg: missing: expected one of HS256, RS256, ES256, EdDSA');
   });
 
   it('never shows a secret, not a bad one, not a misplaced one, not one that could not be read', () => {

@@ -1,0 +1,81 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { Problem } from './problem.ts';
+import { lackOf } from './relations-auth.ts';
+import type { AuthKeyOptions, Config } from './schema.ts';
+
+/** Larger than any key: a wrong path, to a log or a disk image, is not read into memory. */
+const KEY_FILE_BYTES_MAX = 65_536;
+const RSA_BITS_MIN = 2048;
+
+/**
+ * Public keys that cannot be read, or do not fit their algorithm. Reads the files: the only check of the configuration that is not pure. Without it
+ * the first that notices is a worker, when everything else has started.
+ */
+export function authKeysAreUsable({ auth }: Config): Problem[] {
+  return auth.keys.flatMap((key, i) => {
+    const path = `auth.keys.${i}`;
+    if (lackOf(key) !== undefined) return [];
+    // Not shown: a text that is no public key may be a private one.
+    if (key.publicKeyPem !== undefined) return expectKey({ path: `${path}.publicKeyPem`, value: undefined }, key.publicKeyPem, key.alg);
+    if (key.publicKeyFile === undefined) return [];
+    const setting = { path: `${path}.publicKeyFile`, value: key.publicKeyFile };
+    const file = readKeyFile(key.publicKeyFile);
+    return 'reason' in file
+      ? [{ ...setting, expected: `expected a file with a public key: ${file.reason}` }]
+      : expectKey(setting, file.pem, key.alg);
+  });
+}
+
+function readKeyFile(path: string): { readonly pem: string } | { readonly reason: string } {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, 'r');
+    const stat = fstatSync(descriptor);
+    if (stat.isDirectory()) return { reason: 'this is a folder' };
+    if (stat.size > KEY_FILE_BYTES_MAX) return { reason: `this one has ${stat.size} bytes` };
+    return { pem: readFileSync(descriptor, 'utf8') };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { reason: code === 'ENOENT' ? 'there is none at this path (ENOENT)' : `it cannot be read (${code})` };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function expectKey(setting: Pick<Problem, 'path' | 'value'>, pem: string, alg: AuthKeyOptions['alg']): Problem[] {
+  const key = parseKey(pem);
+  const expected = typeof key === 'string' ? `expected a public key in PEM (-----BEGIN PUBLIC KEY-----), not ${key}` : misfitOf(key, alg);
+  return expected === undefined ? [] : [{ ...setting, expected }];
+}
+
+/** The key, or what the text is instead. */
+function parseKey(pem: string): KeyObject | string {
+  const [, label] = /^-----BEGIN ([A-Z0-9 ]+)-----/m.exec(pem) ?? [];
+  if (label === undefined) return pem.trim() === '' ? 'an empty text' : 'a text without a PEM header';
+  // createPublicKey would take a private key as well, and derive the public one: but a private key must not lie on a node.
+  if (label !== 'PUBLIC KEY') return label.endsWith('PRIVATE KEY') ? 'a private key' : `-----BEGIN ${label}-----`;
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return 'one that is damaged';
+  }
+}
+
+function misfitOf(key: KeyObject, alg: AuthKeyOptions['alg']): string | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const { modulusLength = 0, namedCurve } = details ?? {};
+  if (alg === 'RS256') {
+    if (type === 'rsa' && modulusLength >= RSA_BITS_MIN) return undefined;
+    return `expected an RSA key of ${RSA_BITS_MIN} bits at least for RS256, not ${type === 'rsa' ? `one of ${modulusLength} bits` : nameOf(key)}`;
+  }
+  if (alg === 'ES256')
+    return type === 'ec' && namedCurve === 'prime256v1' ? undefined : `expected an EC key on P-256 for ES256, not ${nameOf(key)}`;
+  return type === 'ed25519' ? undefined : `expected an Ed25519 key for EdDSA, not ${nameOf(key)}`;
+}
+
+function nameOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string {
+  if (type === 'rsa') return `an RSA key of ${details?.modulusLength} bits`;
+  if (type !== 'ec') return `a key of type ${type}`;
+  return details?.namedCurve === 'prime256v1' ? 'an EC key on P-256' : `an EC key on ${details?.namedCurve}`;
+}
