@@ -35,5 +35,8 @@ export function jwksIsUsable({ auth }: Config): Problem[] {
   }
   if (auth.jwksAlgorithms.length === 0)
     problems.push({ path: 'auth.jwksAlgorithms', value: [], expected: 'expected one at least, for auth.jwksUrl' });
+  if (auth.jwksKeepMs < auth.jwksMaxAgeMs) {
+    problems.push({ path: 'auth.jwksKeepMs', value: auth.jwksKeepMs, expected: 'expected auth.jwksMaxAgeMs at least' });
+  }
   return problems;
 }

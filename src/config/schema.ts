@@ -83,7 +83,7 @@ export const DEFAULT_NAMESPACES = {
 
 const AuthKey = Type.Object(
   {
-    kid: Type.Optional(Type.String({ description: 'key id; a token that names one is checked with that key only' })),
+    kid: Type.Optional(Type.String({ description: 'key id; a token that names another is not checked with this key' })),
     alg: Type.Union([Type.Literal('HS256'), Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')], {
       description: 'the only algorithm this key is used with',
     }),
@@ -144,7 +144,26 @@ export const ConfigSchema = Type.Object(
           minimum: 1000,
           maximum: 600_000,
           default: 30_000,
-          description: 'pause between fetches that an unknown kid may cause',
+          description: 'pause between fetches that tokens of unknown keys may cause, and the longest between attempts while they fail',
+        }),
+        jwksMaxAgeMs: Type.Integer({
+          minimum: 1000,
+          maximum: ONE_DAY_MS,
+          default: 600_000,
+          description: 'the keys of auth.jwksUrl are fetched anew after so long: so long a key that was taken out of the set still passes',
+        }),
+        jwksKeepMs: Type.Integer({
+          minimum: 1000,
+          maximum: 30 * ONE_DAY_MS,
+          default: ONE_DAY_MS,
+          description:
+            'while auth.jwksUrl cannot be fetched, its last keys are used for so long since they were fetched; then its tokens are `unavailable`',
+        }),
+        jwksKeysMax: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 32,
+          description: 'keys of auth.jwksUrl for jwksAlgorithms; a set with more, or with none, counts as one that cannot be fetched',
         }),
         jwksAlgorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), {
           maxItems: 3,

@@ -25,7 +25,7 @@ export const ERROR_KINDS = {
   key_required: { retryable: false, countsTowardsClose: true, meaning: 'The topic is keyed: a publication needs a key.' },
   key_not_allowed: { retryable: false, countsTowardsClose: true, meaning: 'The topic is not keyed: a publication takes no key.' },
   bad_payload: { retryable: false, countsTowardsClose: true, meaning: "The data does not fit the namespace's payload kind." },
-  unauthorized: { retryable: false, countsTowardsClose: true, meaning: 'No token, or one that does not hold.' },
+  unauthorized: { retryable: false, countsTowardsClose: true, meaning: 'No token, or an invalid one.' },
   token_expired: { retryable: false, countsTowardsClose: true, meaning: 'The token has expired; refresh it.' },
   forbidden: { retryable: false, countsTowardsClose: true, meaning: 'The token does not permit this.' },
   already_connected: { retryable: false, countsTowardsClose: true, meaning: 'connect was sent twice, or not first.' },

@@ -1,20 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import {
-  createRemoteJWKSet,
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  importSPKI,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Config } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { toWellFormed } from '../protocol/utf8.ts';
 import type { Identity } from './identity.ts';
+import { RemoteKeySet, type RemoteKeySetOptions } from './remote-key-set.ts';
+import { keysFor, readStaticKey, type VerificationKey } from './verification-key.ts';
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
 /** The claim `stentor`: what the bearer may do. Absent: public namespaces only. */
@@ -25,40 +17,45 @@ const stentorClaim = Compile(StentorClaim);
 const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
 
 type AuthConfig = Config['auth'];
-type VerificationKey = Awaited<ReturnType<typeof importSPKI>>;
-
-interface StaticKey {
-  readonly kid: string | undefined;
-  readonly alg: string;
-  readonly key: VerificationKey;
-}
 
 /** Turns tokens into identities. Every key is used with the one algorithm it was configured for, so an RS256 key never checks an HS256 token. */
 export class Authenticator {
   readonly #auth: AuthConfig;
-  readonly #keys: readonly StaticKey[];
-  readonly #jwks: JWTVerifyGetKey | undefined;
+  readonly #keys: readonly VerificationKey[];
+  readonly #keySet: RemoteKeySet | undefined;
 
-  private constructor(auth: AuthConfig, keys: readonly StaticKey[], jwks: JWTVerifyGetKey | undefined) {
+  private constructor(auth: AuthConfig, keys: readonly VerificationKey[], keySet: RemoteKeySet | undefined) {
     this.#auth = auth;
     this.#keys = keys;
-    this.#jwks = jwks;
+    this.#keySet = keySet;
   }
 
-  /** @throws Error when a configured key cannot be read */
-  static async create(auth: AuthConfig): Promise<Authenticator> {
-    const keys = await Promise.all(auth.keys.map(readKey));
-    const jwks = auth.jwksUrl === '' ? undefined : createRemoteJWKSet(new URL(auth.jwksUrl), { cooldownDuration: auth.jwksCooldownMs });
-    return new Authenticator(auth, keys, jwks);
+  /** Begins to fetch `auth.jwksUrl`, and does not wait for it. @throws Error when a configured key cannot be read */
+  static async create(options: RemoteKeySetOptions): Promise<Authenticator> {
+    const { auth } = options;
+    const keys = await Promise.all(auth.keys.map(readStaticKey));
+    const keySet = auth.jwksUrl === '' ? undefined : new RemoteKeySet(options);
+    keySet?.start();
+    return new Authenticator(auth, keys, keySet);
   }
 
-  /** False: the token surely does not hold, which shows without its signature: no JWT, no key of its algorithm and name, or expired. */
+  /** Since the keys of `auth.jwksUrl` were last fetched; 0 without one. */
+  get keySetAgeMs(): number {
+    return this.#keySet?.ageMs ?? 0;
+  }
+
+  stop(): void {
+    this.#keySet?.stop();
+  }
+
+  /** False: the token is surely invalid, which shows without its signature: no JWT, no key of its algorithm and name, or expired. */
   mayHold(token: string, nowMs = Date.now()): boolean {
     try {
       const { alg, kid } = decodeProtectedHeader(token);
       const { exp } = decodeJwt(token);
       if (exp === undefined || exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return false;
-      return this.#jwks !== undefined || this.#candidates(alg, kid).length > 0;
+      if (this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg)) return true;
+      return keysFor(this.#keys, alg, kid).length > 0;
     } catch {
       return false;
     }
@@ -66,35 +63,43 @@ export class Authenticator {
 
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
+    const identity = (await this.#try(token, this.#keys)) ?? (await this.#tryKeySet(token));
+    if (identity === undefined) throw new ProtocolError('unauthorized', 'no known key has signed this token');
+    return identity;
+  }
+
+  async #tryKeySet(token: string): Promise<Identity | undefined> {
+    if (this.#keySet === undefined) return undefined;
+    const known = await this.#keySet.keys();
+    const identity = await this.#try(token, known);
+    if (identity !== undefined) return identity;
+    const newer = await this.#keySet.newerThan(known);
+    return newer && this.#try(token, newer);
+  }
+
+  /**
+   * Tries each key that fits: two keys may have one `kid`, or none.
+   *
+   * @returns undefined when none of the keys has signed the token
+   * @throws ProtocolError when one has, and a claim is wrong: then no other key is asked
+   */
+  async #try(token: string, keys: readonly VerificationKey[]): Promise<Identity | undefined> {
     const { alg, kid } = headerOf(token);
-    let failure: unknown;
-    for (const candidate of this.#candidates(alg, kid)) {
+    for (const key of keysFor(keys, alg, kid)) {
       try {
-        const { payload } = await jwtVerify(token, candidate.key, this.#options([candidate.alg]));
+        const { payload } = await jwtVerify(token, key.key, this.#options(key.alg));
         return toIdentity(payload);
       } catch (error) {
-        failure = error;
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw refusal(error);
       }
     }
-    if (this.#jwks !== undefined) {
-      try {
-        const { payload } = await jwtVerify(token, this.#jwks, this.#options(this.#auth.jwksAlgorithms));
-        return toIdentity(payload);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure === undefined ? new ProtocolError('unauthorized', 'no key fits this token') : refusal(failure);
+    return undefined;
   }
 
-  #candidates(alg: string | undefined, kid: string | undefined): readonly StaticKey[] {
-    return this.#keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid));
-  }
-
-  #options(algorithms: readonly string[]) {
+  #options(algorithm: string) {
     const { issuer, audience, clockToleranceMs } = this.#auth;
     return {
-      algorithms: [...algorithms],
+      algorithms: [algorithm],
       requiredClaims: ['exp', 'sub'],
       clockTolerance: clockToleranceMs / 1000,
       ...(issuer !== '' && { issuer }),
@@ -112,17 +117,6 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
   }
 }
 
-async function readKey(key: AuthConfig['keys'][number]): Promise<StaticKey> {
-  if (key.secret !== undefined) return { kid: key.kid, alg: key.alg, key: await importSecret(key.secret) };
-  const pem = key.publicKeyPem ?? (await readFile(key.publicKeyFile as string, 'utf8'));
-  return { kid: key.kid, alg: key.alg, key: await importSPKI(pem, key.alg) };
-}
-
-/** As bytes it would be imported anew for every token: 140 µs of CPU a check instead of 41. */
-function importSecret(secret: string): Promise<VerificationKey> {
-  return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
-}
-
 function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
@@ -136,15 +130,7 @@ function refusal(failure: unknown): ProtocolError {
   if (failure instanceof ProtocolError) return failure;
   if (failure instanceof errors.JWTExpired) return new ProtocolError('token_expired', 'the token has expired', { cause: failure });
   if (failure instanceof errors.JWTClaimValidationFailed) {
-    return new ProtocolError('unauthorized', `the token's claim "${failure.claim}" does not hold`, { cause: failure });
+    return new ProtocolError('unauthorized', `the token's claim "${failure.claim}" is not as it must be`, { cause: failure });
   }
-  if (
-    failure instanceof errors.JWKSTimeout ||
-    failure instanceof errors.JWKSInvalid ||
-    (failure instanceof errors.JOSEError && failure.code === 'ERR_JOSE_GENERIC') ||
-    failure instanceof TypeError
-  ) {
-    return new ProtocolError('unavailable', 'the key set cannot be fetched now', { cause: failure });
-  }
-  return new ProtocolError('unauthorized', 'the token does not hold', { cause: failure });
+  return new ProtocolError('unauthorized', 'the token is invalid', { cause: failure });
 }

@@ -56,6 +56,17 @@ export class WorkerMetrics {
     labelNames: ['code'],
     registers: this.#registers,
   });
+  readonly jwksAgeSeconds = new Gauge({
+    name: 'stentor_jwks_age_seconds',
+    help: 'Since the keys of auth.jwksUrl were last fetched; 0 without one.',
+    registers: this.#registers,
+  });
+  readonly jwksFetches = new Counter({
+    name: 'stentor_jwks_fetches_total',
+    help: 'Fetches of auth.jwksUrl, by result: ok or failed.',
+    labelNames: ['result'],
+    registers: this.#registers,
+  });
   readonly #deliveries = new Counter({
     name: 'stentor_deliveries_total',
     help: 'Publications handed to sockets: items times members.',

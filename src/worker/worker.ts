@@ -30,6 +30,13 @@ import { WorkerMetrics } from './worker-metrics.ts';
 
 type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
 
+/** What a worker is made of that is there before it. */
+interface WorkerParts {
+  readonly uws: Uws;
+  readonly authenticator: Authenticator;
+  readonly metrics: WorkerMetrics;
+}
+
 /** uWS's own limit lies above ours, so that a message a little too big gets its close code: uWS closes without one. */
 const OVERSIZE_MARGIN_BYTES = 65_536;
 
@@ -46,6 +53,7 @@ export class Worker {
   readonly #connections = new Set<Connection>();
   readonly #connectionsMax: number;
   readonly #connectionIdPrefix: string;
+  readonly #authenticator: Authenticator;
   readonly #topics: TopicTable;
   readonly #hub: HubClient;
   readonly #memberships = new Memberships();
@@ -65,7 +73,7 @@ export class Worker {
   #nextConnection = 1;
   #draining = false;
 
-  private constructor(welcome: Welcome, link: WorkerEnd, uws: Uws, authenticator: Authenticator, logger: Logger) {
+  private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, metrics }: WorkerParts, logger: Logger) {
     const { config, nodeId, pages, workerIndex, port } = welcome;
     this.#config = config;
     this.#index = workerIndex;
@@ -76,7 +84,8 @@ export class Worker {
     this.#app = uws.App();
     this.#listener = new Listener(uws);
     this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax);
-    this.#metrics = new WorkerMetrics(workerIndex);
+    this.#authenticator = authenticator;
+    this.#metrics = metrics;
     this.#metrics.connectionsMax.set(this.#connectionsMax);
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
@@ -133,8 +142,10 @@ export class Worker {
   /** @throws UwsUnavailableError, or Error when a configured key cannot be read */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
     const uws = await loadUws({ headerBytesMax: welcome.config.limits.headerBytesMax });
-    const authenticator = await Authenticator.create(welcome.config.auth);
-    const worker = new Worker(welcome, link, uws, authenticator, logger);
+    const metrics = new WorkerMetrics(welcome.workerIndex);
+    const { auth } = welcome.config;
+    const authenticator = await Authenticator.create({ auth, logger, onFetch: (result) => metrics.jwksFetches.inc({ result }) });
+    const worker = new Worker(welcome, link, { uws, authenticator, metrics }, logger);
     worker.#start();
     return worker;
   }
@@ -165,6 +176,7 @@ export class Worker {
   stop(): void {
     this.#listener.close();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#authenticator.stop();
     this.#busWatch.stop();
     this.#inbox.stop();
     this.#pump.stop();
@@ -333,6 +345,7 @@ export class Worker {
   async #sendMetrics(requestId: number): Promise<void> {
     this.#metrics.subscriptions.set(this.#countSubscriptions());
     this.#metrics.lagging.set(this.#laggards.count);
+    this.#metrics.jwksAgeSeconds.set(this.#authenticator.keySetAgeMs / 1000);
     this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
   }
 

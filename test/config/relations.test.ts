@@ -119,6 +119,12 @@ describe('relations between settings', () => {
     expect(refusedAt({ 'auth.keys': [{ alg, publicKeyPem: PEM, publicKeyFile: 'f' }] })).toBe('auth.keys[0]');
   });
 
+  it('keys of a key set are kept for as long as they are used at least', () => {
+    const url = { 'auth.jwksUrl': 'https://id.example/jwks.json' };
+    expect(refusedAt({ ...url, 'auth.jwksMaxAgeMs': 2000, 'auth.jwksKeepMs': 1999 })).toBe('auth.jwksKeepMs');
+    expect(accepted({ ...url, 'auth.jwksMaxAgeMs': 2000, 'auth.jwksKeepMs': 2000 })).toBe(true);
+  });
+
   it('two keys do not share a kid', () => {
     const key = { alg: 'HS256', secret: SECRET };
     expect(refusedAt({ 'auth.keys': [{ ...key, kid: 'a' }, key, { ...key, kid: 'a' }] })).toBe('auth.keys[2].kid');

@@ -1,0 +1,129 @@
+import type { Config } from '../config/schema.ts';
+import type { Logger } from '../ops/log.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { readKeySet, type VerificationKey } from './verification-key.ts';
+
+const FETCH_TIMEOUT_MS = 5000;
+/** First pause after a fetch that failed; doubles up to `auth.jwksCooldownMs`. */
+const RETRY_PAUSE_MS = 1000;
+/** A key with a chain of certificates has some 8 KiB. */
+const BYTES_PER_KEY_MAX = 16_384;
+
+export interface RemoteKeySetOptions {
+  readonly auth: Config['auth'];
+  readonly logger: Logger;
+  /** Told of every fetch. */
+  readonly onFetch?: (result: 'ok' | 'failed') => void;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * The keys at `auth.jwksUrl`: fetched at start, anew every `auth.jwksMaxAgeMs`, and when a token asks for one that is not known, once a
+ * `auth.jwksCooldownMs` at most. While the URL cannot be fetched the last good keys go on for `auth.jwksKeepMs`; then, as before the first fetch, every
+ * token is `unavailable`. A failing URL is asked by the retries alone, never by tokens: a storm of connects does not reach it.
+ */
+export class RemoteKeySet {
+  readonly #options: RemoteKeySetOptions;
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  readonly #stopping = new AbortController();
+  #keys: readonly VerificationKey[] | undefined;
+  #fetchedMs: number;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #fetching: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RemoteKeySetOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#startedMs = this.#nowMs();
+    this.#fetchedMs = this.#startedMs;
+  }
+
+  /** Since the keys were last fetched; before that, since the start. */
+  get ageMs(): number {
+    return this.#nowMs() - this.#fetchedMs;
+  }
+
+  start(): void {
+    void this.#fetch();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#stopping.abort();
+  }
+
+  /** The keys that are known. Waits for the first fetch. @throws ProtocolError `unavailable` */
+  async keys(): Promise<readonly VerificationKey[]> {
+    if (this.#keys === undefined) await this.#fetching;
+    if (this.#keys === undefined || this.ageMs > this.#options.auth.jwksKeepMs) {
+      throw new ProtocolError('unavailable', 'the key set cannot be fetched now');
+    }
+    return this.#keys;
+  }
+
+  /** Keys fetched after `known`, for a token that none of those had signed; undefined when there are none, or it was asked too lately. */
+  async newerThan(known: readonly VerificationKey[]): Promise<readonly VerificationKey[] | undefined> {
+    if (this.#keys === known) {
+      if (this.#fetching === undefined && this.#nowMs() - this.#askedMs < this.#options.auth.jwksCooldownMs) return undefined;
+      await this.#fetch();
+    }
+    return this.#keys === known ? undefined : this.#keys;
+  }
+
+  /** One at a time; whoever comes meanwhile waits for the same. Never rejects. */
+  #fetch(): Promise<void> {
+    this.#fetching ??= this.#fetchOnce().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #fetchOnce(): Promise<void> {
+    const { auth, logger, onFetch } = this.#options;
+    clearTimeout(this.#timer);
+    this.#askedMs = this.#nowMs();
+    try {
+      const json = await fetchJson(auth.jwksUrl, auth.jwksKeysMax * BYTES_PER_KEY_MAX, this.#stopping.signal);
+      this.#keys = await readKeySet(json, { algorithms: auth.jwksAlgorithms, keysMax: auth.jwksKeysMax });
+      this.#fetchedMs = this.#nowMs();
+      if (this.#failures > 0) logger.info({ keys: this.#keys.length }, 'the key set can be fetched again');
+      this.#failures = 0;
+      onFetch?.('ok');
+      this.#schedule(auth.jwksMaxAgeMs);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      // Said once: the age of the keys is in a metric.
+      if (this.#failures === 0) logger.warn({ err: error, keysKnown: this.#keys?.length ?? 0 }, 'the key set cannot be fetched');
+      onFetch?.('failed');
+      this.#schedule(Math.min(auth.jwksCooldownMs, RETRY_PAUSE_MS * 2 ** Math.min(this.#failures++, 10)));
+    }
+  }
+
+  #schedule(ms: number): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#fetch(), ms).unref();
+  }
+}
+
+/** @throws Error when there is no answer, not 200, or none of JSON within `bytesMax` */
+async function fetchJson(url: string, bytesMax: number, stopping: AbortSignal): Promise<unknown> {
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
+  const response = await fetch(url, { redirect: 'manual', signal, headers: { accept: 'application/json, application/jwk-set+json' } });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`the answer is ${response.status}, not 200`);
+  }
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    // Leaving the loop cancels the rest.
+    if (bytes > bytesMax) throw new Error(`the answer has more than ${bytesMax} bytes: raise auth.jwksKeysMax`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
