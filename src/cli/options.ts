@@ -6,6 +6,9 @@ import { usageError } from './errors.ts';
 
 export const DEFAULT_URL = 'ws://localhost:8080/ws';
 
+/** Of `--create`, where a command publishes. */
+export const CREATE_TEXT = "over NATS: make the namespace's stream, as the config has it, if there is none";
+
 export interface ConfigOptions {
   readonly config?: string;
   readonly set?: readonly string[];

@@ -6,6 +6,7 @@ import {
   addConfigOptions,
   addNodeOptions,
   type ConfigOptions,
+  CREATE_TEXT,
   keyArgument,
   loadFromOptions,
   type NodeOptions,
@@ -16,6 +17,7 @@ import { openPublisher } from './publisher.ts';
 
 interface PublishOptions extends ConfigOptions, NodeOptions {
   readonly key?: string;
+  readonly create?: true;
 }
 
 export function publishCommand(): Command {
@@ -23,14 +25,15 @@ export function publishCommand(): Command {
     .description('publish one JSON value, and print the ack')
     .argument('<topic>', 'as in scores.epl.match-42')
     .argument('[json]', 'the value; default: read from stdin')
-    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces: any text, as in BRK.B');
+    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces: any text, as in BRK.B')
+    .option('--create', CREATE_TEXT);
   return addNodeOptions(addConfigOptions(command))
     .action(runPublish)
     .addHelpText(
       'after',
       `
 Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket.
-A --url sends it to that node in any case.
+A --url sends it to that node in any case. Over NATS the namespace's stream must be there: a node makes it, or --create does.
 
 Examples:
   $ stentor publish chat.lobby '{"text":"hi"}' --token "$TOKEN"
@@ -44,7 +47,8 @@ async function runPublish(topicText: string, json: string | undefined, options: 
   const key = options.key === undefined ? null : keyArgument(options.key);
   const value = checkJson(json ?? (await readText(process.stdin)));
   const { config } = await loadFromOptions(options);
-  const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
+  const overNode = command.getOptionValueSource('url') === 'cli';
+  const publisher = await openPublisher(config, { topic, endpoint: options, overNode, create: options.create === true });
   try {
     const ack = await publisher.publish({ topic, key, json: value });
     print(describeAck(topic, ack));
@@ -55,7 +59,9 @@ async function runPublish(topicText: string, json: string | undefined, options: 
 }
 
 function describeAck(topic: Topic, { epoch, offset, duplicate }: { epoch: string; offset: number; duplicate: boolean }): string {
-  return JSON.stringify({ topic, ...(epoch === '' ? { namespace: namespaceOf(topic), ephemeral: true } : { epoch, offset, duplicate }) });
+  // Straight from NATS there is no epoch: only nodes know it.
+  const position = { ...(epoch !== '' && { epoch }), offset, duplicate };
+  return JSON.stringify({ topic, ...(offset === 0 ? { namespace: namespaceOf(topic), ephemeral: true } : position) });
 }
 
 function checkJson(text: string): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Bus, PublishAck } from '../bus/bus.ts';
+import type { PublishAck } from '../bus/bus.ts';
+import type { NatsProducer } from '../bus/nats/nats-producer.ts';
 import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
@@ -32,43 +33,49 @@ export interface Publisher {
 const RETRY_BUDGET_MS = 60_000;
 const RETRY_PAUSE_MS = 250;
 /** Enough to hide the way to the log and back; NATS keeps the order in which they leave. */
-const BUS_WINDOW = 256;
+const NATS_WINDOW = 256;
 
-/** @param endpoint used when the config has no NATS, or `overNode` says so */
-export async function openPublisher(config: Config, endpoint: Endpoint, overNode: boolean): Promise<Publisher> {
+export interface PublisherOptions {
+  readonly topic: Topic;
+  /** Used when the config has no NATS, or `overNode` says so. */
+  readonly endpoint: Endpoint;
+  readonly overNode: boolean;
+  /** Make the stream of the topic's namespace where NATS has none. */
+  readonly create: boolean;
+}
+
+/** @throws CliError, BusError */
+export async function openPublisher(config: Config, { topic, endpoint, overNode, create }: PublisherOptions): Promise<Publisher> {
   if (overNode || config.nats.url === '') return nodePublisher(endpoint);
+  const namespace = namespaceOf(topic);
+  if (namespaceOptions(config, namespace) === undefined) throw unknownNamespace(config, namespace);
   // Loaded here, so that commands that talk to a node do not load the NATS client.
-  const { createBus } = await import('../bus/create-bus.ts');
+  const { NatsProducer } = await import('../bus/nats/nats-producer.ts');
   let closing = false;
-  const bus = await createBus(config, {
+  const producer = await NatsProducer.open(config, {
+    namespace,
+    createStream: create,
     onNotice({ level, message }) {
       // That a connection goes when it is closed is no news.
       if (level === 'warn' && !closing) note(`warning: ${message}`);
     },
   });
-  const stop = () => {
+  return natsPublisher(producer, config, () => {
     closing = true;
-    return bus.stop();
-  };
-  try {
-    await bus.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return busPublisher(bus, config, stop);
+    return producer.close();
+  });
 }
 
-function busPublisher(bus: Bus, config: Config, close: () => Promise<void>): Publisher {
+function natsPublisher(producer: NatsProducer, config: Config, close: () => Promise<void>): Publisher {
   const encoder = new TextEncoder();
   return {
     destination: config.nats.url.replace(/[^/@,\s]+@/g, ''),
-    windowMax: BUS_WINDOW,
+    windowMax: NATS_WINDOW,
     ratePerSecondMax: Number.POSITIVE_INFINITY,
     async publish({ topic, key, json }) {
       const payload = encoder.encode(json);
       assertFits(config, topic, key, payload.length);
-      return bus.publish({ topic, key, payload, payloadKind: 'json' });
+      return producer.publish({ topic, key, payload, payloadKind: 'json' });
     },
     close,
   };
@@ -78,12 +85,7 @@ function busPublisher(bus: Bus, config: Config, close: () => Promise<void>): Pub
 function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes: number): void {
   const namespace = namespaceOf(topic);
   const options = namespaceOptions(config, namespace);
-  if (options === undefined) {
-    throw new CliError(
-      'unknown_namespace',
-      `${namespace} is no configured namespace (there are ${Object.keys(config.namespaces).join(', ')}); see --config`,
-    );
-  }
+  if (options === undefined) throw unknownNamespace(config, namespace);
   const problem = depthProblem(topic, options);
   if (problem !== undefined) throw new CliError('bad_topic', problem);
   if (options.keyed && key === null) throw new CliError('key_required', `${namespace} is keyed: a publication needs a key`);
@@ -91,6 +93,13 @@ function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes:
   if (payloadBytes > options.maxPayloadBytes) {
     throw new CliError('message_too_big', `${payloadBytes} bytes; ${namespace} takes ${options.maxPayloadBytes} at most`);
   }
+}
+
+function unknownNamespace({ namespaces }: Config, namespace: string): CliError {
+  return new CliError(
+    'unknown_namespace',
+    `${namespace} is no configured namespace (there are ${Object.keys(namespaces).join(', ')}); see --config`,
+  );
 }
 
 async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {

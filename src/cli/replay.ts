@@ -5,6 +5,7 @@ import {
   addConfigOptions,
   addNodeOptions,
   type ConfigOptions,
+  CREATE_TEXT,
   keyArgument,
   loadFromOptions,
   type NodeOptions,
@@ -30,6 +31,7 @@ interface ReplayOptions extends ConfigOptions, NodeOptions {
   readonly keyField?: string;
   readonly format?: 'csv' | 'ndjson';
   readonly strict?: true;
+  readonly create?: true;
 }
 
 export function replayCommand(): Command {
@@ -42,6 +44,7 @@ export function replayCommand(): Command {
     .option('-k, --key <key>', 'key of every publication, in keyed namespaces')
     .option('--key-field <name>', 'field with the key of each')
     .addOption(new Option('--format <format>', 'default: by the file name').choices(['csv', 'ndjson']))
+    .option('--create', CREATE_TEXT)
     .option('--strict', 'stop at the first bad line; default: report it and go on');
   return addNodeOptions(addConfigOptions(command))
     .action(runReplay)
@@ -49,7 +52,7 @@ export function replayCommand(): Command {
       'after',
       `
 Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket,
-one at a time and below the node's limit of messages a second. A --url sends to that node in any case.
+one at a time and below the node's limit of messages a second. A --url sends to that node in any case. Over NATS the namespace's stream must be there: a node makes it, or --create does.
 Numbers in CSV become numbers, unless they are quoted.
 
 Examples:
@@ -64,7 +67,8 @@ async function runReplay(file: string, options: ReplayOptions, command: Command)
   const format = options.format ?? formatOf(file);
   const bytesTotal = readableSize(file);
   const { config } = await loadFromOptions(options);
-  const publisher = await openPublisher(config, options, command.getOptionValueSource('url') === 'cli');
+  const overNode = command.getOptionValueSource('url') === 'cli';
+  const publisher = await openPublisher(config, { topic: plan.topic, endpoint: options, overNode, create: options.create === true });
   // Opened last: its errors have a listener from here on.
   const stream = createReadStream(file, { encoding: 'utf8' });
   const abort = new AbortController();

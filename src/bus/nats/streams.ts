@@ -32,6 +32,17 @@ export class Streams {
     return makeManager(this.#connection, Math.min(timeoutMs, this.#nats.requestTimeoutMs));
   }
 
+  /** The namespace's stream, as it is. @throws BusError `jetstream_unavailable`; Error */
+  async find(namespace: string): Promise<StreamInfo | undefined> {
+    const name = streamNameOf(namespace);
+    try {
+      return await this.#info(name);
+    } catch (error) {
+      if (failureOf(error) === 'no_responders') throw noJetStream(name, error);
+      throw error;
+    }
+  }
+
   /**
    * The namespace's stream, made if need be.
    * @throws BusError `stream_mismatch`, `stream_missing`, `jetstream_unavailable`, `bus_unreachable`
@@ -50,7 +61,7 @@ export class Streams {
       );
     } catch (error) {
       if (failureOf(error) === 'no_responders') {
-        throw new BusError('jetstream_unavailable', `stream ${name}: JetStream does not answer; is it enabled?`, { cause: error });
+        throw noJetStream(name, error);
       }
       if ((error as { code?: number }).code === INSUFFICIENT_STORAGE) {
         throw new BusError(
@@ -87,6 +98,10 @@ export class Streams {
       throw error;
     }
   }
+}
+
+function noJetStream(stream: string, cause: unknown): BusError {
+  return new BusError('jetstream_unavailable', `stream ${stream}: JetStream does not answer; is it enabled?`, { cause });
 }
 
 function makeManager(connection: Connection, timeoutMs: number): Promise<JetStreamManager> {

@@ -1,0 +1,99 @@
+import { namespaceOptions } from '../../config/namespaces.ts';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import { BusError, type BusNotice, type PublishAck, type PublishRequest } from '../bus.ts';
+import { checkAddress } from '../check-address.ts';
+import { streamNameOf, subjectOf } from '../subjects.ts';
+import { connectionOptions } from './connect-options.ts';
+import { Connection, connectFirst } from './connection.ts';
+import { failureOf } from './errors.ts';
+import { headersOf } from './headers.ts';
+import { Publisher } from './publisher.ts';
+import { checkServerVersion } from './server-version.ts';
+import { describeServers } from './servers.ts';
+import { Streams } from './streams.ts';
+
+export interface ProducerOptions {
+  /** The only one that is published to. */
+  readonly namespace: string;
+  /** Make its stream where there is none. */
+  readonly createStream: boolean;
+  readonly onNotice: (notice: BusNotice) => void;
+}
+
+/**
+ * A producer's side of NATS, for tools: it publishes to one namespace, and needs no more than the right to. It makes nothing unless asked to, compares no
+ * stream with the config, which is the nodes' business, and touches no other stream.
+ */
+export class NatsProducer {
+  readonly #namespace: NamespaceOptions;
+  readonly #stream: string;
+  readonly #connection: Connection;
+  readonly #publisher: Publisher;
+
+  private constructor(name: string, namespace: NamespaceOptions, connection: Connection, publisher: Publisher) {
+    this.#namespace = namespace;
+    this.#stream = streamNameOf(name);
+    this.#connection = connection;
+    this.#publisher = publisher;
+  }
+
+  /** @throws BusError `unknown_namespace`, `bus_unreachable`, `server_too_old`, `jetstream_unavailable`, `stream_missing` */
+  static async open(config: Config, { namespace: name, createStream, onNotice }: ProducerOptions): Promise<NatsProducer> {
+    const { nats } = config;
+    const namespace = namespaceOptions(config, name);
+    if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
+    const servers = describeServers(nats.url);
+    const onRefused = (reason: string) => onNotice({ level: 'warn', message: `NATS at ${servers} refuses: ${reason}` });
+    const options = connectionOptions(nats, 'stentor producer', onRefused);
+    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, {
+      onRefused,
+      onDenied: ({ message }) => onRefused(message),
+    });
+    try {
+      checkServerVersion(connection.nc.info?.version ?? '');
+      if (namespace.durable) await findStream(await Streams.open(connection, nats), name, namespace, createStream);
+      return new NatsProducer(name, namespace, connection, new Publisher(connection, nats, { followerRestarts: 0, publishRetries: 0 }));
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Durable: resolves when the log has it. Which life of its log that is, only nodes know: `epoch` is empty.
+   * @throws BusError as a {@link Publisher}
+   */
+  async publish(request: PublishRequest): Promise<PublishAck> {
+    checkAddress(request, this.#namespace);
+    if (this.#namespace.durable) {
+      const { seq, duplicate } = await this.#publisher.publish(request, this.#stream, this.#namespace);
+      return { epoch: '', offset: seq, duplicate };
+    }
+    if (!this.#connection.connected) throw new BusError('bus_unreachable', 'NATS is not connected');
+    const headers = headersOf(request, this.#namespace);
+    this.#connection.nc.publish(subjectOf(request.topic, request.key), request.payload, headers === undefined ? {} : { headers });
+    return { epoch: '', offset: 0, duplicate: false };
+  }
+
+  async close(): Promise<void> {
+    this.#publisher.stop();
+    if (this.#connection.connected) await this.#connection.nc.flush().catch(() => undefined);
+    await this.#connection.close();
+  }
+}
+
+async function findStream(streams: Streams, name: string, namespace: NamespaceOptions, create: boolean): Promise<void> {
+  try {
+    if ((await streams.find(name)) !== undefined) return;
+    if (create) return void (await streams.ensure(name, namespace));
+  } catch (error) {
+    const failure = failureOf(error);
+    // Whoever may only publish cannot ask for the stream. The publish will tell.
+    if (failure === 'refused' && !create) return;
+    throw error;
+  }
+  throw new BusError(
+    'stream_missing',
+    `stream ${streamNameOf(name)}, which keeps namespace ${name}, does not exist: start a node, which makes it, or add --create`,
+  );
+}
