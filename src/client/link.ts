@@ -170,7 +170,7 @@ export class Link {
     this.#nodeId = message.nodeId;
     this.clock.add(this.#connectSentAtMs, nowMs(), message.serverTimeMs);
     this.#limits = message.limits;
-    this.#outbox = new Outbox(message.limits.messagesPerSecondMax, (frame) => {
+    this.#outbox = new Outbox(message.limits, (frame) => {
       this.#counters.bytesOut += frame.length;
       session.send(frame);
     });

@@ -1,4 +1,4 @@
-/** Share of the server's message rate that is used: what is refused there is refused unread, without its id, and counts as an error. */
+/** Share of the server's rates that is used: what is refused there is refused unread, without its id, and counts as an error. */
 const RATE_SHARE = 0.9;
 
 /**
@@ -8,24 +8,38 @@ const RATE_SHARE = 0.9;
 export class Pacer {
   readonly #perMs: number;
   readonly #capacity: number;
+  readonly #bytesPerMs: number;
+  readonly #bytesCapacity: number;
   #tokens: number;
+  /** Below 0 after a large message: the next one waits until that is paid. */
+  #bytes: number;
   #atMs: number;
 
-  constructor(messagesPerSecondMax: number, nowMs: number) {
+  /** @param bytesPerSecondMax infinite: a server that has no such bound */
+  constructor(messagesPerSecondMax: number, nowMs: number, bytesPerSecondMax = Number.POSITIVE_INFINITY) {
     this.#perMs = (messagesPerSecondMax * RATE_SHARE) / 1000;
     this.#capacity = Math.max(1, messagesPerSecondMax);
+    this.#bytesPerMs = (bytesPerSecondMax * RATE_SHARE) / 1000;
+    this.#bytesCapacity = bytesPerSecondMax * RATE_SHARE;
     this.#tokens = this.#capacity;
+    this.#bytes = this.#bytesCapacity;
     this.#atMs = nowMs;
   }
 
-  /** Takes one message's token. @returns 0, or the milliseconds until there will be one */
-  take(nowMs: number): number {
+  /** Takes one message of so many bytes. @returns 0, or the milliseconds until it may go */
+  take(nowMs: number, bytes = 0): number {
     if (nowMs > this.#atMs) {
-      this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
+      const elapsedMs = nowMs - this.#atMs;
+      this.#tokens = Math.min(this.#capacity, this.#tokens + elapsedMs * this.#perMs);
+      this.#bytes = Math.min(this.#bytesCapacity, this.#bytes + elapsedMs * this.#bytesPerMs);
       this.#atMs = nowMs;
     }
-    if (this.#tokens < 1) return Math.max(1, Math.ceil((1 - this.#tokens) / this.#perMs) + Math.max(0, this.#atMs - nowMs));
+    if (this.#tokens < 1 || this.#bytes < 0) {
+      const waitMs = Math.max((1 - this.#tokens) / this.#perMs, this.#bytes < 0 ? -this.#bytes / this.#bytesPerMs : 0);
+      return Math.max(1, Math.ceil(waitMs) + Math.max(0, this.#atMs - nowMs));
+    }
     this.#tokens--;
+    this.#bytes -= bytes;
     return 0;
   }
 

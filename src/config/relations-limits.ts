@@ -54,15 +54,27 @@ export function lagComesBeforeClose({ limits }: Config): Problem[] {
   ];
 }
 
-export function publishLimitsNest({ limits }: Config): Problem[] {
-  if (limits.publishesPerConnectionMax <= limits.publishesInFlightMax) return [];
+/** A connection's part of a bound cannot be greater than the whole. */
+export function connectionBoundsNest({ limits }: Config): Problem[] {
   return [
-    {
-      path: 'limits.publishesPerConnectionMax',
-      value: limits.publishesPerConnectionMax,
-      expected: `expected limits.publishesInFlightMax (${limits.publishesInFlightMax}) at most`,
-    },
+    ...atMost(limits, 'publishesPerConnectionMax', limits.publishesInFlightMax, 'limits.publishesInFlightMax'),
+    ...atMost(limits, 'callsPerConnectionMax', limits.callsInFlightMax, 'limits.callsInFlightMax'),
   ];
+}
+
+/** A message of the greatest size would be refused each time, however little else there is. */
+export function messagesFitTheirBounds({ limits, workers }: Config): Problem[] {
+  const shareBytes = Math.floor(limits.commandBytesInFlightMax / Math.max(1, workers));
+  return [
+    ...atMost(limits, 'messageBytesMax', limits.bytesPerSecondMax, 'limits.bytesPerSecondMax'),
+    ...atMost(limits, 'messageBytesMax', limits.commandBytesPerConnectionMax, 'limits.commandBytesPerConnectionMax'),
+    ...atMost(limits, 'messageBytesMax', shareBytes, "a worker's share of limits.commandBytesInFlightMax"),
+  ];
+}
+
+function atMost(limits: Config['limits'], name: keyof Config['limits'], max: number, what: string): Problem[] {
+  const value = limits[name];
+  return value <= max ? [] : [{ path: `limits.${name}`, value, expected: `expected ${max} at most, which is ${what}` }];
 }
 
 export function fanoutBoundsNest({ fanout, limits }: Config): Problem[] {

@@ -1,11 +1,12 @@
 import type { Problem } from './problem.ts';
 import { authKeysAreComplete, authKidsAreUnique, jwksIsUsable } from './relations-auth.ts';
 import {
+  connectionBoundsNest,
   fanoutBoundsNest,
   lagComesBeforeClose,
+  messagesFitTheirBounds,
   payloadsFit,
   pongComesBeforeNextPing,
-  publishLimitsNest,
   someNamespace,
 } from './relations-limits.ts';
 import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
@@ -31,7 +32,8 @@ export const RELATIONS: readonly Relation[] = [
   someNamespace,
   payloadsFit,
   lagComesBeforeClose,
-  publishLimitsNest,
+  connectionBoundsNest,
+  messagesFitTheirBounds,
   fanoutBoundsNest,
 ];
 

@@ -233,6 +233,20 @@ export const ConfigSchema = Type.Object(
           default: 100,
           description: 'messages a second from one connection; a burst of as many again',
         }),
+        framesPerSecondMax: Type.Integer({
+          minimum: 2,
+          maximum: 10_000_000,
+          default: 1000,
+          description:
+            'frames a second from one connection, pings and pongs included, and never less than twice limits.messagesPerSecondMax; a burst of as many again. More closes the connection with 4009',
+        }),
+        bytesPerSecondMax: Type.Integer({
+          minimum: 4096,
+          maximum: 4_294_967_296,
+          default: 1_048_576,
+          description:
+            'bytes a second from one connection; a burst of as many again. What comes above that is refused with `rate_limited`, and two seconds’ worth of it close the connection with 4009',
+        }),
         errorsPerMinuteMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
@@ -272,6 +286,44 @@ export const ConfigSchema = Type.Object(
           description: 'client publishes waiting for the log, for the whole node; more get `busy`',
         }),
         publishesPerConnectionMax: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'the same for one connection' }),
+        callsInFlightMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 1000,
+          description: 'calls waiting for whoever serves them, for the whole node; more get `busy`',
+        }),
+        callsPerConnectionMax: Type.Integer({ minimum: 1, maximum: 10_000, default: 32, description: 'the same for one connection' }),
+        callTimeoutMaxMs: Type.Integer({
+          minimum: 1,
+          maximum: 60_000,
+          default: 60_000,
+          description: 'longest time that a call may wait; a greater `timeoutMs` counts as this',
+        }),
+        callAnswerBytesMax: Type.Integer({
+          minimum: 1,
+          maximum: 67_108_864,
+          default: 262_144,
+          description:
+            'largest answer to a call, and never more than limits.sendBufferLimitBytes; a larger one is dropped, and the call fails with `internal`',
+        }),
+        commandsPerConnectionMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 1024,
+          description: 'commands of one connection, of any type, that are not answered yet; more get `busy`',
+        }),
+        commandBytesPerConnectionMax: Type.Integer({
+          minimum: 256,
+          maximum: 1_073_741_824,
+          default: 1_048_576,
+          description: 'their bytes',
+        }),
+        commandBytesInFlightMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 68_719_476_736,
+          default: 67_108_864,
+          description: 'the same for all connections of the node; each worker has its share',
+        }),
         topicsPerNodeMax: Type.Integer({
           minimum: 1,
           maximum: 10_000_000,

@@ -34,6 +34,7 @@ export class HubMetrics {
   readonly logReads: Counter<'kind'>;
   readonly cacheReads: Counter<'outcome'>;
   readonly publishesInFlight: Gauge;
+  readonly callsInFlight: Gauge;
   readonly publishAck: Histogram<'outcome'>;
   readonly workers: Gauge;
   readonly #skipped: Counter<'reason'>;
@@ -83,6 +84,7 @@ export class HubMetrics {
       registers,
     });
     this.publishesInFlight = new Gauge({ name: 'stentor_publishes_in_flight', help: 'Client publishes waiting for the log.', registers });
+    this.callsInFlight = new Gauge({ name: 'stentor_calls_in_flight', help: 'Calls waiting for whoever serves them.', registers });
     this.publishAck = new Histogram({
       name: 'stentor_publish_ack_seconds',
       help: "From a client's publish reaching the hub to the log's answer.",

@@ -6,12 +6,11 @@ import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import { stringifyJson } from '../protocol/json-codec.ts';
-import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { Calls } from './calls.ts';
 import { History } from './history.ts';
 import type { HubMetrics } from './hub-metrics.ts';
-import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
+import { msgpackToPayload } from './payload.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 type Request<K extends ToHub['kind']> = Extract<ToHub, { kind: K }>;
@@ -27,12 +26,14 @@ export class RequestHandler {
   readonly #config: Config;
   readonly #bus: Bus;
   readonly #history: History;
+  readonly #calls: Calls;
   readonly #metrics: HubMetrics;
   #publishesInFlight = 0;
 
   constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
     this.#config = config;
     this.#bus = bus;
+    this.#calls = new Calls(config, bus, metrics);
     this.#history = new History(config, bus, registry, metrics);
     this.#metrics = metrics;
   }
@@ -73,14 +74,11 @@ export class RequestHandler {
   }
 
   async call(worker: HubEnd, request: Request<'call'>): Promise<void> {
+    const { requestId } = request;
     try {
-      const question = Buffer.from(stringifyJson(unpackMsgpack(request.data)));
-      const answer = payloadToMsgpack(await this.#bus.call(request.method, question, request.timeoutMs), 'json');
-      if (answer.kind === 'malformed')
-        throw new ProtocolError('internal', `the answer of ${request.method} is malformed: ${answer.reason}`);
-      worker.send({ kind: 'result', requestId: request.requestId, data: answer.data });
+      worker.send({ kind: 'result', requestId, data: await this.#calls.call(worker, request) });
     } catch (error) {
-      this.#fail(worker, request.requestId, error as Error);
+      this.#fail(worker, requestId, error as Error);
     }
   }
 

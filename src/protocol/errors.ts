@@ -31,7 +31,7 @@ export const ERROR_KINDS = {
   already_connected: { retryable: false, countsTowardsClose: true, meaning: 'connect was sent twice, or not first.' },
   not_subscribed: { retryable: false, countsTowardsClose: false, meaning: 'The connection is not subscribed to this topic.' },
   too_many_topics: { retryable: false, countsTowardsClose: false, meaning: 'The connection holds as many topics as it may.' },
-  rate_limited: { retryable: true, countsTowardsClose: false, meaning: 'Too many messages a second from this connection.' },
+  rate_limited: { retryable: true, countsTowardsClose: false, meaning: 'Too many messages, or bytes, a second from this connection.' },
   busy: { retryable: true, countsTowardsClose: false, meaning: 'A bounded queue of the node is full; try again.' },
   unavailable: { retryable: true, countsTowardsClose: false, meaning: 'The broker or the hub cannot be reached now.' },
   outcome_unknown: {

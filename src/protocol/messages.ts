@@ -112,7 +112,12 @@ export const SERVER_MESSAGES = {
       description: 'how often the server pings; nothing at all for twice as long means that the connection is lost',
     }),
     limits: Type.Object(
-      { messageBytesMax: Type.Integer(), topicsMax: Type.Integer(), messagesPerSecondMax: Type.Integer() },
+      {
+        messageBytesMax: Type.Integer(),
+        topicsMax: Type.Integer(),
+        messagesPerSecondMax: Type.Integer(),
+        bytesPerSecondMax: Type.Optional(Type.Integer()),
+      },
       { description: 'what this connection may send and hold' },
     ),
   }),

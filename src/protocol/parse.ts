@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/compile';
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
+import { knownFieldsOf } from './known-fields.ts';
 import { CLIENT_MESSAGES, type ClientMessage, type ClientMessageType } from './messages.ts';
 
 const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]));
@@ -21,7 +22,7 @@ export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessa
   const validator = validators.get(type as ClientMessageType);
   if (validator === undefined)
     throw new MessageError('unknown_type', `unknown message type ${JSON.stringify(type.slice(0, 40))}`, messageId);
-  if (validator.Check(value)) return value as ClientMessage;
+  if (validator.Check(value)) return knownFieldsOf(value as ClientMessage);
   const [first] = validator.Errors(value);
   throw new MessageError('bad_message', `${type}${first?.instancePath ?? ''}: ${first?.message ?? 'does not fit its schema'}`, messageId);
 }

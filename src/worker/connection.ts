@@ -60,9 +60,16 @@ export class Connection {
   authenticating: Promise<void> | undefined;
   readonly subscriptions = new Map<Topic, Subscription>();
   publishesInFlight = 0;
+  callsInFlight = 0;
+  commandsInFlight = 0;
+  commandBytesInFlight = 0;
   /** Token bucket of the message rate limit. */
   rateTokens = Number.POSITIVE_INFINITY;
   rateAtMs = 0;
+  /** Token buckets of what it sends, control frames included. */
+  frameTokens = Number.POSITIVE_INFINITY;
+  byteTokens = Number.POSITIVE_INFINITY;
+  inboundAtMs = 0;
   errors = 0;
   errorsSinceMs = 0;
   /** Pings that were not answered in time, in a row. */
@@ -153,8 +160,13 @@ export class Connection {
     });
   }
 
-  /** Sends a close frame; the close handler runs inside this call. */
-  end(reason: CloseReason): void {
-    this.#socket?.end(CLOSE_CODES[reason], CLOSE_REASON_TEXTS[reason]);
+  /**
+   * Sends a close frame; the close handler runs inside this call. uWebSockets reads nothing more of the socket from then on, and cuts it after 4 to 8 s
+   * where the peer does not end it.
+   *
+   * @param text says more than the reason's own
+   */
+  end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
+    this.#socket?.end(CLOSE_CODES[reason], text);
   }
 }

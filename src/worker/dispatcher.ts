@@ -4,15 +4,17 @@ import { encodeWithItems } from '../fanout/frame.ts';
 import { FanoutItem } from '../fanout/item.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
-import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { MessageError, parseClientMessage } from '../protocol/parse.ts';
 import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import { assertDepth } from './assert-depth.ts';
 import type { Authenticator } from './authenticator.ts';
+import type { Calls } from './calls.ts';
 import type { Connection } from './connection.ts';
 import { isErrorTooMany } from './error-budget.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
+import type { InFlight } from './in-flight.ts';
 import { takeToken } from './rate-limit.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -23,6 +25,8 @@ export interface DispatcherOptions {
   readonly authenticator: Authenticator;
   readonly subscriber: Subscriber;
   readonly hub: HubClient;
+  readonly calls: Calls;
+  readonly inFlight: InFlight;
   readonly metrics: WorkerMetrics;
   /** The connection's token has a new end. */
   readonly onIdentity: (connection: Connection) => void;
@@ -30,8 +34,9 @@ export interface DispatcherOptions {
   readonly onBug: (error: Error) => void;
 }
 
-const CALL_TIMEOUT_MS = 5000;
 const HISTORY_ITEMS = 100;
+
+type Command = Exclude<ClientMessage, { type: 'ping' }>;
 
 /** Takes clients' messages and answers them. Every refusal is an `error` with the message's id; a connection that keeps making mistakes is closed. */
 export class Dispatcher {
@@ -47,42 +52,83 @@ export class Dispatcher {
     return this.#anonymousAllowed;
   }
 
-  /** @param bytes a copy: uWS takes its buffer back when the handler returns */
-  async receive(connection: Connection, bytes: Uint8Array): Promise<void> {
+  /**
+   * Resolves when the message has been answered. Never waits itself, so it keeps nothing of the message meanwhile.
+   *
+   * @param bytes a copy: uWS takes its buffer back when the handler returns
+   * @param bytesWaitMs the connection has sent more bytes than it may, and may go on after so long; 0: it has not
+   */
+  async receive(connection: Connection, bytes: Uint8Array, bytesWaitMs = 0): Promise<void> {
     const { limits } = this.#options.config;
     if (bytes.length > limits.messageBytesMax) return connection.end('messageTooBig');
     const waitMs = takeToken(connection, limits.messagesPerSecondMax, Date.now());
-    let message: ClientMessage;
-    try {
-      message = parseClientMessage(connection.codec, bytes);
-    } catch (error) {
-      if (error instanceof MessageError) return this.#refuse(connection, error.messageId, error.code, error.message);
-      // Not even the encoding: what comes next cannot be trusted to begin where it should.
-      this.#options.metrics.error('bad_message');
-      return connection.end('malformedMessage');
-    }
+    const message = this.#parse(connection, bytes);
+    if (message === undefined) return;
     this.#options.metrics.messageIn(message.type);
     const id = 'id' in message ? message.id : undefined;
     // Parsed before it is refused, so that the client learns which command it was.
+    if (bytesWaitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
     if (waitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
-    try {
-      await this.#dispatch(connection, message);
-    } catch (error) {
-      this.#fail(connection, id, error as Error);
-    }
-  }
-
-  async #dispatch(connection: Connection, message: ClientMessage): Promise<void> {
-    if (message.type === 'connect') {
-      if (connection.greeted) throw new ProtocolError('already_connected', 'connect comes first, and once');
-      connection.greeted = true;
-      return this.#inTurn(connection, () => this.#connect(connection, message));
-    }
     if (message.type === 'ping') {
       return connection.send({ type: 'pong', serverTimeMs: Date.now(), ...(message.t !== undefined && { t: message.t }) });
     }
-    if (connection.authenticating !== undefined) await connection.authenticating;
-    if (connection.socket === undefined) return;
+    const busy = this.#options.inFlight.take(connection, bytes.length);
+    if (busy !== undefined) return this.#refuse(connection, id, 'busy', busy);
+    return this.#answer(connection, id, bytes.length, this.#start(connection, message, bytes));
+  }
+
+  /** @returns undefined: the client has been told what is wrong */
+  #parse(connection: Connection, bytes: Uint8Array): ClientMessage | undefined {
+    try {
+      return parseClientMessage(connection.codec, bytes);
+    } catch (error) {
+      if (error instanceof MessageError) this.#refuse(connection, error.messageId, error.code, error.message);
+      else {
+        // Not even the encoding: what comes next cannot be trusted to begin where it should.
+        this.#options.metrics.error('bad_message');
+        connection.end('malformedMessage');
+      }
+      return undefined;
+    }
+  }
+
+  /** Until it resolves the command is in flight. Gets no message: what is kept until then is what {@link InFlight} counts. */
+  async #answer(connection: Connection, id: number | undefined, bytes: number, done: Promise<void>): Promise<void> {
+    try {
+      await done;
+    } catch (error) {
+      this.#fail(connection, id, error as Error);
+    } finally {
+      this.#options.inFlight.release(connection, bytes);
+    }
+  }
+
+  #start(connection: Connection, message: Command, bytes: Uint8Array): Promise<void> {
+    if (message.type === 'connect') return this.#connectFirst(connection, message);
+    if (connection.authenticating === undefined) return this.#dispatch(connection, message);
+    return this.#startLater(connection, connection.authenticating, bytes);
+  }
+
+  /** Keeps the bytes and not the message, whose values may take many times as much. */
+  async #startLater(connection: Connection, authenticated: Promise<void>, bytes: Uint8Array): Promise<void> {
+    await authenticated;
+    const message = this.#parse(connection, bytes);
+    if (message !== undefined) return this.#dispatch(connection, message as Command);
+  }
+
+  async #connectFirst(connection: Connection, message: ClientMessage<'connect'>): Promise<void> {
+    if (connection.greeted) throw new ProtocolError('already_connected', 'connect comes first, and once');
+    connection.greeted = true;
+    return this.#inTurn(connection, () => this.#connect(connection, message));
+  }
+
+  /** Rejects with what the client is to be told. */
+  async #dispatch(connection: Connection, message: Command): Promise<void> {
+    return this.#handle(connection, message);
+  }
+
+  #handle(connection: Connection, message: Command): Promise<void> | void {
+    if (connection.socket === undefined || message.type === 'connect') return;
     if (!this.#isReady(connection)) {
       this.#refuse(connection, message.id, 'unauthorized', 'connect with a token first');
       return connection.end('unauthorized');
@@ -97,7 +143,7 @@ export class Dispatcher {
       case 'history':
         return this.#history(connection, message);
       case 'call':
-        return this.#call(connection, message);
+        return this.#options.calls.call(connection, message);
       case 'refresh':
         return this.#refresh(connection, message);
       case 'presence':
@@ -171,32 +217,39 @@ export class Dispatcher {
         messageBytesMax: config.limits.messageBytesMax,
         topicsMax: config.limits.topicsPerConnectionMax,
         messagesPerSecondMax: config.limits.messagesPerSecondMax,
+        bytesPerSecondMax: config.limits.bytesPerSecondMax,
       },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),
     });
   }
 
-  async #publish(connection: Connection, message: ClientMessage<'publish'>): Promise<void> {
+  #publish(connection: Connection, message: ClientMessage<'publish'>): Promise<void> {
     const topic = parseTopic(message.topic);
     const key = this.#assertMayPublish(connection, topic, message.key);
     const { limits } = this.#options.config;
     if (connection.publishesInFlight >= limits.publishesPerConnectionMax) {
       throw new ProtocolError('busy', `${limits.publishesPerConnectionMax} publishes of this connection wait for the log`);
     }
+    const { id, data, idempotencyKey } = message;
+    const draft = {
+      topic,
+      key,
+      data: packMsgpack(data),
+      idempotencyKey,
+      user: connection.identity.user ?? '',
+      connectionId: connection.id,
+    };
+    return this.#store(connection, id, draft);
+  }
+
+  async #store(connection: Connection, id: number | undefined, draft: Parameters<HubClient['publish']>[0]): Promise<void> {
     connection.publishesInFlight++;
     try {
-      const { epoch, offset, duplicate } = await this.#options.hub.publish({
-        topic,
-        key,
-        data: packMsgpack(message.data),
-        idempotencyKey: message.idempotencyKey,
-        user: connection.identity.user ?? '',
-        connectionId: connection.id,
-      });
-      if (message.id === undefined) return;
-      const durable = this.#namespace(topic)?.durable === true;
-      connection.send({ type: 'published', id: message.id, duplicate, ...(durable && { epoch, offset }) });
+      const { epoch, offset, duplicate } = await this.#options.hub.publish(draft);
+      if (id === undefined) return;
+      const durable = this.#namespace(draft.topic)?.durable === true;
+      connection.send({ type: 'published', id, duplicate, ...(durable && { epoch, offset }) });
     } finally {
       connection.publishesInFlight--;
     }
@@ -235,21 +288,6 @@ export class Dispatcher {
     const reply = { type: 'history', id: message.id, topic, epoch, offset, complete, more };
     const encoded = items.map((item) => new FanoutItem(item, 0));
     connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, encoded));
-  }
-
-  async #call(connection: Connection, message: ClientMessage<'call'>): Promise<void> {
-    const method = parseTopic(message.method);
-    const { identity } = connection;
-    if (!permits(identity.call, method)) {
-      throw new ProtocolError(identity.user === null ? 'unauthorized' : 'forbidden', `the token does not permit calling ${method}`);
-    }
-    const { data } = await this.#options.hub.call({
-      method,
-      data: packMsgpack(message.data ?? null),
-      timeoutMs: message.timeoutMs ?? CALL_TIMEOUT_MS,
-      user: identity.user ?? '',
-    });
-    connection.send({ type: 'result', id: message.id, data: unpackMsgpack(data) });
   }
 
   async #refresh(connection: Connection, message: ClientMessage<'refresh'>): Promise<void> {

@@ -50,6 +50,21 @@ export class WorkerMetrics {
     help: 'Bytes of messages from clients.',
     registers: this.#registers,
   });
+  readonly controlFramesIn = new Counter({
+    name: 'stentor_control_frames_in_total',
+    help: 'Pings and pongs from clients.',
+    registers: this.#registers,
+  });
+  readonly floods = new Counter({
+    name: 'stentor_floods_total',
+    help: 'Connections closed with 4009 because they sent more frames or bytes than allowed.',
+    registers: this.#registers,
+  });
+  readonly commandBytesInFlight = new Gauge({
+    name: 'stentor_command_bytes_in_flight',
+    help: 'Bytes of commands that are not answered yet.',
+    registers: this.#registers,
+  });
   readonly #errors = new Counter({
     name: 'stentor_errors_total',
     help: 'Errors sent to clients, by code.',

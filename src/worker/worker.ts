@@ -6,6 +6,7 @@ import type { Page, ToWorker, WorkerReport } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
+import { Calls } from './calls.ts';
 import type { Connection, SocketData } from './connection.ts';
 import { connectionsAllowed } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -15,6 +16,8 @@ import { FanoutPump } from './fanout-pump.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HubClient } from './hub-client.ts';
+import { InFlight } from './in-flight.ts';
+import { InboundLimits, type InboundVerdict } from './inbound-limits.ts';
 import { Inbox } from './inbox.ts';
 import { Laggards } from './laggards.ts';
 import { Listener } from './listener.ts';
@@ -61,6 +64,8 @@ export class Worker {
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
+  readonly #inbound: InboundLimits;
+  readonly #inFlight: InFlight;
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
   readonly #pump: FanoutPump;
@@ -109,12 +114,16 @@ export class Worker {
       pasts: this.#pasts,
       metrics: this.#metrics,
     });
+    this.#inbound = new InboundLimits(config.limits);
+    this.#inFlight = new InFlight(config.limits, config.workers);
     this.#dispatcher = new Dispatcher({
       config,
       nodeId,
       authenticator,
       subscriber: this.#subscriber,
       hub: this.#hub,
+      calls: new Calls({ config, hub: this.#hub }),
+      inFlight: this.#inFlight,
       metrics: this.#metrics,
       onIdentity: (connection) => this.#watchExpiry(connection),
       onBug,
@@ -224,8 +233,8 @@ export class Worker {
       upgrade: upgrader.upgrade,
       open: (socket) => this.#opened(socket),
       message: (socket, message) => this.#message(socket.getUserData().connection, message),
-      pong: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
-      ping: (socket) => this.#heartbeat.heard(socket.getUserData().connection),
+      pong: (socket, payload) => this.#controlFrame(socket.getUserData().connection, payload),
+      ping: (socket, payload) => this.#controlFrame(socket.getUserData().connection, payload),
       dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
       drain: (socket) => {
         const { connection } = socket.getUserData();
@@ -308,14 +317,31 @@ export class Worker {
   }
 
   #message(connection: Connection, message: ArrayBuffer): void {
-    this.#heartbeat.heard(connection);
     this.#metrics.bytesIn(message.byteLength);
+    const verdict = this.#heard(connection, message.byteLength);
+    if (verdict === 'flood') return;
     // uWS takes its buffer back when this handler returns, and a command may go on after that.
     const bytes = new Uint8Array(message.slice(0));
-    this.#dispatcher.receive(connection, bytes).catch((error) => {
+    this.#dispatcher.receive(connection, bytes, verdict === 'ok' ? 0 : this.#inbound.retryAfterMs(connection)).catch((error) => {
       this.#logger.error({ err: error }, 'a message could not be handled');
       connection.end('serverError');
     });
+  }
+
+  #controlFrame(connection: Connection, payload: ArrayBuffer): void {
+    this.#metrics.controlFramesIn.inc();
+    this.#heard(connection, payload.byteLength);
+  }
+
+  /** A frame of any kind shows that the peer is there, and counts. */
+  #heard(connection: Connection, payloadBytes: number): InboundVerdict {
+    this.#heartbeat.heard(connection);
+    const verdict = this.#inbound.take(connection, payloadBytes, Date.now());
+    if (verdict === 'flood') {
+      this.#metrics.floods.inc();
+      connection.end('tooManyErrors', 'more frames or bytes than allowed');
+    }
+    return verdict;
   }
 
   #closed(connection: Connection, code: number): void {
@@ -346,6 +372,7 @@ export class Worker {
     this.#metrics.subscriptions.set(this.#countSubscriptions());
     this.#metrics.lagging.set(this.#laggards.count);
     this.#metrics.jwksAgeSeconds.set(this.#authenticator.keySetAgeMs / 1000);
+    this.#metrics.commandBytesInFlight.set(this.#inFlight.bytes);
     this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
   }
 

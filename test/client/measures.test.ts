@@ -5,6 +5,7 @@ import { Histogram } from '../../src/client/histogram.ts';
 import { Liveness } from '../../src/client/liveness.ts';
 import { Pacer } from '../../src/client/pacer.ts';
 import { refreshDelayMs } from '../../src/client/token-refresher.ts';
+import { InboundLimits } from '../../src/worker/inbound-limits.ts';
 import { takeToken } from '../../src/worker/rate-limit.ts';
 
 describe('the clock estimate', () => {
@@ -135,6 +136,32 @@ describe('the pacer', () => {
         }
       }),
     );
+  });
+
+  it('keeps below the server’s limit of bytes, with messages of any size that it takes', () => {
+    const sizes = fc.integer({ min: 20, max: 65_536 });
+    fc.assert(
+      fc.property(fc.array(fc.record({ pauseMs: fc.nat(3000), bytes: sizes, count: fc.nat(30) }), { maxLength: 100 }), (sends) => {
+        const limits = { framesPerSecondMax: 1000, messagesPerSecondMax: 100, bytesPerSecondMax: 65_536 };
+        const pacer = new Pacer(limits.messagesPerSecondMax, 0, limits.bytesPerSecondMax);
+        const server = new InboundLimits(limits);
+        const inbound = { frameTokens: Number.POSITIVE_INFINITY, byteTokens: Number.POSITIVE_INFINITY, inboundAtMs: 0 };
+        let nowMs = 0;
+        for (const { pauseMs, bytes, count } of sends) {
+          nowMs += pauseMs;
+          for (let i = 0; i < count && pacer.take(nowMs, bytes) === 0; i++) expect(server.take(inbound, bytes, nowMs)).toBe('ok');
+        }
+      }),
+    );
+  });
+
+  it('says when the next message may go after a large one', () => {
+    const pacer = new Pacer(10, 0, 10_000);
+    expect(pacer.take(0, 18_000)).toBe(0);
+    const waitMs = pacer.take(0, 10);
+    expect(waitMs).toBe(1000);
+    expect(pacer.take(waitMs - 1, 10)).toBeGreaterThan(0);
+    expect(pacer.take(waitMs, 10)).toBe(0);
   });
 
   it('says when the next message may go', () => {

@@ -146,6 +146,23 @@ describe('relations between settings', () => {
     expect(refusedAt({ namespaces: {} })).toBe('namespaces');
   });
 
+  it('what one connection may have in flight fits what all may', () => {
+    expect(refusedAt({ 'limits.callsInFlightMax': 31 })).toBe('limits.callsPerConnectionMax');
+    expect(accepted({ 'limits.callsInFlightMax': 32 })).toBe(true);
+    expect(refusedAt({ 'limits.publishesInFlightMax': 63 })).toBe('limits.publishesPerConnectionMax');
+    expect(accepted({ 'limits.publishesInFlightMax': 64 })).toBe(true);
+  });
+
+  it.each([
+    ['limits.bytesPerSecondMax', 65_536],
+    ['limits.commandBytesPerConnectionMax', 65_536],
+    ['limits.commandBytesInFlightMax', 4 * 65_536],
+  ])('a message fits %s', (bound, bytes) => {
+    const small = { workers: 4, 'limits.commandBytesInFlightMax': 1_000_000 };
+    expect(refusedAt({ ...small, [bound]: bytes - 1 })).toBe('limits.messageBytesMax');
+    expect(accepted({ ...small, [bound]: bytes })).toBe(true);
+  });
+
   it('a payload fits a client’s message where clients publish', () => {
     expect(refusedAt({ 'limits.messageBytesMax': 1000 })).toBe('namespaces.chat.maxPayloadBytes');
     expect(accepted({ 'limits.messageBytesMax': 1000, 'namespaces.chat.clientPublish': false })).toBe(true);

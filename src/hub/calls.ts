@@ -1,0 +1,51 @@
+import type { Bus } from '../bus/bus.ts';
+import type { Config } from '../config/schema.ts';
+import type { HubEnd } from '../link/link.ts';
+import type { ToHub } from '../link/messages.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { stringifyJson } from '../protocol/json-codec.ts';
+import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import type { HubMetrics } from './hub-metrics.ts';
+import { payloadToMsgpack } from './payload.ts';
+
+type Call = Extract<ToHub, { kind: 'call' }>;
+
+/** Asks whoever serves a method, for clients of all workers: a bounded number at once, with answers of a bounded size. */
+export class Calls {
+  readonly #limits: Config['limits'];
+  readonly #bus: Pick<Bus, 'call'>;
+  readonly #metrics: Pick<HubMetrics, 'callsInFlight'>;
+  #inFlight = 0;
+
+  constructor({ limits }: Pick<Config, 'limits'>, bus: Pick<Bus, 'call'>, metrics: Pick<HubMetrics, 'callsInFlight'>) {
+    this.#limits = limits;
+    this.#bus = bus;
+    this.#metrics = metrics;
+  }
+
+  /** @throws ProtocolError `busy`, `internal`, BusError */
+  async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs }: Call): Promise<Uint8Array> {
+    const { callsInFlightMax } = this.#limits;
+    if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node wait for answers`);
+    this.#metrics.callsInFlight.set(++this.#inFlight);
+    try {
+      const answer = await this.#bus.call(method, Buffer.from(stringifyJson(unpackMsgpack(data))), timeoutMs);
+      return this.#checked(worker, method, answer);
+    } finally {
+      this.#metrics.callsInFlight.set(--this.#inFlight);
+    }
+  }
+
+  /** @returns one MessagePack value */
+  #checked(worker: Pick<HubEnd, 'queuedBytes'>, method: string, bytes: Uint8Array): Uint8Array {
+    const { callAnswerBytesMax, sendBufferLimitBytes, linkQueueBytesMax } = this.#limits;
+    const bytesMax = Math.min(callAnswerBytesMax, sendBufferLimitBytes);
+    if (bytes.length > bytesMax)
+      throw new ProtocolError('internal', `the answer of ${method} has ${bytes.length} bytes, ${bytesMax} are allowed`);
+    // The answers to many calls may come at once: a worker must not be restarted for what it has asked for.
+    if (worker.queuedBytes > linkQueueBytesMax / 2) throw new ProtocolError('busy', 'too many answers are on their way to the worker');
+    const answer = payloadToMsgpack(bytes, 'json');
+    if (answer.kind === 'malformed') throw new ProtocolError('internal', `the answer of ${method} is malformed: ${answer.reason}`);
+    return answer.data;
+  }
+}
