@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Chain } from '../k6/lib/chain.js';
 import { decode, encode } from '../k6/lib/msgpack.js';
+import { Receipts } from '../k6/lib/receipts.js';
 import { ENCODING, TOPIC } from './settings.mjs';
 
 const BINARY = ENCODING === 'msgpack';
@@ -11,6 +12,9 @@ export class Client {
   #events;
   #socket;
   #chain = new Chain();
+  #receipts = new Receipts();
+  /** Called when something has come that they may wait for. */
+  #watchers = new Set();
   #waiting = new Map();
   #nextId = 1;
   #ending = false;
@@ -40,6 +44,12 @@ export class Client {
     this.#ending = true;
   }
 
+  /** Waits until everything has come that the publishers' acks say that there is, and counts whether it has. */
+  async complete(timeoutMs) {
+    const complete = await this.#until(() => this.#receipts.isComplete(1), timeoutMs);
+    this.#count(complete ? 'complete' : 'incomplete');
+  }
+
   /** Leaves, stays away, and comes back on a socket of its own. @returns the new socket */
   async comeBack(awayMs, wsArgs) {
     const WebSocket = this.#socket.constructor;
@@ -52,6 +62,7 @@ export class Client {
     this.#ending = false;
     this.#attach(socket);
     await this.subscribe();
+    await this.#until(() => this.#chain.isCaughtUp, ANSWER_TIMEOUT_MS);
     this.#measure('resume_ms', Date.now() - startedAtMs);
     return socket;
   }
@@ -60,8 +71,9 @@ export class Client {
     this.#socket = socket;
     socket.on('message', (data) => this.#receive(BINARY ? decode(data) : JSON.parse(data)));
     socket.on('close', (code) => {
-      if (socket === this.#socket && !this.#ending) this.#count(`lost.${code}`);
-      if (socket === this.#socket && !this.#ending) this.#count('lost');
+      if (socket !== this.#socket || this.#ending) return;
+      this.#count(`lost.${code}`);
+      this.#count('lost');
     });
   }
 
@@ -76,34 +88,55 @@ export class Client {
   }
 
   #receive(message) {
-    if (message.type === 'batch') return this.#batch(message);
-    if (message.id !== undefined) this.#answered(message);
-    else if (message.type === 'error') this.#count(`errors.${message.code}`);
+    if (message.type === 'batch') this.#follow(() => this.#chain.batch(message));
+    else if (message.type === 'resync') this.#follow(() => ({ items: this.#chain.resync(message), live: false }));
+    else if (message.id !== undefined) this.#answered(message);
+    else if (message.type === 'error') this.#failed(message.code);
+    for (const watch of this.#watchers) watch();
   }
 
   #answered(message) {
     const waiting = this.#waiting.get(message.id);
-    if (waiting === undefined) return;
-    if (message.type === 'error') this.#count(`errors.${message.code}`);
+    if (waiting === undefined) return this.#failed('unasked');
+    if (message.type === 'error') this.#failed(message.code);
     // Now, not when the promise is heard: the next batch may be in the same chunk.
-    if (message.type === 'subscribed') this.#take(() => this.#chain.subscribed(message));
+    if (message.type === 'subscribed') this.#follow(() => ({ items: this.#chain.subscribed(message), live: false }));
     this.#waiting.delete(message.id);
     clearTimeout(waiting.timer);
     waiting.resolve(message);
   }
 
-  #batch(batch) {
-    const items = this.#take(() => this.#chain.batch(batch));
+  #follow(step) {
+    const { gaps, overlaps } = this.#chain;
+    const { items, live } = step();
+    this.#count('gaps', this.#chain.gaps - gaps);
+    this.#count('overlaps', this.#chain.overlaps - overlaps);
+    this.#count('items', items.length);
     const nowMs = Date.now();
-    for (const [, , data] of items) if (data?.sentAtMs !== undefined) this.#measure('latency_ms', nowMs - data.sentAtMs);
+    for (const [, , data] of items) {
+      this.#receipts.take(data);
+      if (live && data?.sentAtMs !== undefined) this.#measure('latency_ms', nowMs - data.sentAtMs);
+    }
   }
 
-  #take(follow) {
-    const gapsBefore = this.#chain.gaps;
-    const items = follow();
-    this.#count('gaps', this.#chain.gaps - gapsBefore);
-    this.#count('items', items.length);
-    return items;
+  /** @returns false when it does not hold in time */
+  #until(holds, timeoutMs) {
+    if (holds()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (held) => {
+        clearTimeout(timer);
+        this.#watchers.delete(watch);
+        resolve(held);
+      };
+      const watch = () => holds() && end(true);
+      const timer = setTimeout(() => end(false), timeoutMs);
+      this.#watchers.add(watch);
+    });
+  }
+
+  #failed(code) {
+    this.#count(`errors.${code}`);
+    this.#count('errors');
   }
 
   #count(name, by = 1) {

@@ -1,11 +1,14 @@
+import { endOf, publicationOf } from '../k6/lib/publication.js';
 import { Client } from './client.mjs';
 import { AWAY_S, DURATION_S, ENCODING, PAYLOAD_BYTES, RATE, tokenFor } from './settings.mjs';
 
 /** Functions that the scripts name. artillery runs this file once per worker thread, so the moments below are shared by that thread's users. */
 const startedAtMs = Date.now();
 const TICK_MS = 5;
-/** About what `{"n":…,"sentAtMs":…,"pad":""}` takes. */
-const PAD = 'x'.repeat(Math.max(0, PAYLOAD_BYTES - 45));
+/** How long watchers wait, at the end, for what was acknowledged. */
+const COMPLETE_TIMEOUT_MS = 15_000;
+const FAILURES = ['gaps', 'overlaps', 'lost', 'errors', 'incomplete', 'not_subscribed', 'not_recovered', 'not_acked'];
+const SUCCESSES = ['items', 'complete', 'subscribed', 'recovered', 'acked'];
 let users = 0;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -22,17 +25,24 @@ export function prepare(wsArgs, context, done) {
 }
 
 export async function subscribe(context, events) {
-  // Named at once, so that a condition on them holds for a run in which nothing went wrong.
-  for (const name of ['gaps', 'lost', 'not_subscribed', 'not_recovered', 'not_acked']) events.emit('counter', `stentor.${name}`, 0);
+  // Named at once, so that a condition on any of them has a number to go by.
+  for (const name of [...FAILURES, ...SUCCESSES]) events.emit('counter', `stentor.${name}`, 0);
   const client = new Client(context.ws, events);
   context.vars.client = client;
   await client.subscribe();
   events.emit('histogram', 'stentor.connect_ms', Date.now() - context.vars.askedAtMs);
 }
 
-/** Watches until DURATION_S after the start of the test. */
+/** Stays until DURATION_S after the start of the test. */
+export async function stay(context) {
+  await sleepUntil(startedAtMs + DURATION_S * 1000);
+  context.vars.client.end();
+}
+
+/** The same, and then until everything has come that was acknowledged. */
 export async function watch(context) {
   await sleepUntil(startedAtMs + DURATION_S * 1000);
+  await context.vars.client.complete(COMPLETE_TIMEOUT_MS);
   context.vars.client.end();
 }
 
@@ -64,19 +74,24 @@ export async function publish(context, events) {
 /** Each publication carries the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. */
 async function publishUntil(client, events, endAtMs) {
   const beganAtMs = Date.now();
-  const key = `${process.pid}-${beganAtMs}-${Math.random().toString(36).slice(2)}`;
+  const from = `${process.pid}-${beganAtMs}-${Math.random().toString(36).slice(2)}`;
   const acks = [];
   for (let n = 0; ; ) {
     const dueAtMs = beganAtMs + (n * 1000) / RATE;
     if (dueAtMs >= endAtMs) break;
-    if (dueAtMs <= Date.now()) acks.push(publishOne(client, events, dueAtMs, n, `${key}-${n++}`));
+    if (dueAtMs <= Date.now()) acks.push(publishOne(client, events, from, n++, dueAtMs));
     else await sleep(Math.min(TICK_MS, dueAtMs - Date.now()));
   }
-  await Promise.all(acks);
+  const acked = (await Promise.all(acks)).filter(Boolean).length;
+  // Who does not answer now is not asked again: without the publisher's end no client is complete.
+  if (acked === acks.length) await client.publish(endOf(from, acked), `${from}-end`);
 }
 
-async function publishOne(client, events, sentAtMs, n, key) {
-  const answer = await client.publish({ n, sentAtMs, pad: PAD }, key);
-  events.emit('counter', answer.type === 'published' ? 'stentor.acked' : 'stentor.not_acked', 1);
-  events.emit('histogram', 'stentor.ack_ms', Date.now() - sentAtMs);
+/** @returns whether it was acknowledged */
+async function publishOne(client, events, from, n, dueAtMs) {
+  const answer = await client.publish(publicationOf(from, n, dueAtMs, PAYLOAD_BYTES), `${from}-${n}`);
+  const acked = answer.type === 'published';
+  events.emit('counter', acked ? 'stentor.acked' : 'stentor.not_acked', 1);
+  events.emit('histogram', 'stentor.ack_ms', Date.now() - dueAtMs);
+  return acked;
 }

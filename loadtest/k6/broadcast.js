@@ -7,7 +7,8 @@ import { Subscriber } from './lib/subscriber.js';
 
 /**
  * CONNECTIONS clients watch one topic while RATE publications a second come in for DURATION_S: latency from the moment that each was due, and
- * nothing missing. FEED=external leaves the publishing to a feed of yours, whose payloads have `sentAtMs`.
+ * nothing missing, nothing twice, and all that was acknowledged with every client. FEED=external leaves the publishing to a feed of yours, whose
+ * payloads have `sentAtMs`; it must then not fall silent.
  */
 const SETTLE_S = 5;
 /** A connection may send limits.messagesPerSecondMax messages a second, 100 by default. */
@@ -41,7 +42,10 @@ export const options = {
     stentor_connected: ['rate>0.999'],
     stentor_latency_ms: ['p(95)<100', 'p(99)<250'],
     stentor_gaps: ['count==0'],
+    stentor_overlaps: ['count==0'],
+    stentor_complete: ['rate==1'],
     stentor_lost: ['count==0'],
+    stentor_errors: ['count==0'],
     stentor_items: ['count>0'],
     ...(EXTERNAL ? {} : { stentor_acked: ['rate==1'] }),
   },
@@ -54,7 +58,7 @@ export function subscribe() {
   for (let n = 0; n < connectionsOf(exec.scenario.iterationInTest + 1); n++) {
     const subscriber = new Subscriber(`k6-${vu}-${n}`);
     setTimeout(() => subscriber.connect(), Math.random() * (SETTLE_S - 2) * 1000);
-    setTimeout(() => subscriber.close(), (SETTLE_S + DURATION_S + 2) * 1000);
+    setTimeout(() => subscriber.finish(EXTERNAL ? 0 : PUBLISHERS), (SETTLE_S + DURATION_S) * 1000);
   }
 }
 

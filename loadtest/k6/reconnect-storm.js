@@ -30,7 +30,11 @@ export const options = {
     stentor_recovered: ['rate==1'],
     stentor_resume_ms: ['p(95)<2000', 'max<5000'],
     stentor_gaps: ['count==0'],
+    stentor_overlaps: ['count==0'],
+    stentor_complete: ['rate==1'],
+    stentor_acked: ['rate==1'],
     stentor_lost: ['count==0'],
+    stentor_errors: ['count==0'],
     stentor_items: ['count>0'],
   },
   summaryTrendStats: SUMMARY_STATS,
@@ -43,7 +47,7 @@ export function storm() {
     setTimeout(() => subscriber.connect(), Math.random() * (SETTLE_S - 1) * 1000);
     setTimeout(() => subscriber.close(), LEAVE_AT_MS);
     setTimeout(() => subscriber.connect(), LEAVE_AT_MS + AWAY_S * 1000);
-    setTimeout(() => subscriber.close(), (SETTLE_S + DURATION_S + 2) * 1000);
+    setTimeout(() => subscriber.finish(1), (SETTLE_S + DURATION_S) * 1000);
   }
 }
 

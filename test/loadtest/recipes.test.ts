@@ -5,15 +5,6 @@ import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts'
 const load = (path: string) => import(new URL(`../../loadtest/k6/lib/${path}`, import.meta.url).href);
 // Plain JavaScript, for k6: what it has is said here.
 const { encode, decode } = (await load('msgpack.js')) as { encode(value: unknown): Uint8Array; decode(bytes: Uint8Array): unknown };
-const { Chain } = (await load('chain.js')) as { Chain: new () => TopicChain };
-
-interface TopicChain {
-  readonly gaps: number;
-  readonly position: { epoch: string; offset: number } | undefined;
-  subscribed(message: { epoch: string; offset: number; recovered: boolean; items: unknown[][] }): unknown[][];
-  batch(message: { epoch: string; prev: number; items: unknown[][] }): unknown[][];
-}
-
 const text = fc.string({ unit: 'binary', maxLength: 300 });
 const values = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -57,30 +48,5 @@ describe('the MessagePack of the k6 and artillery suites', () => {
     expect(decoded.long === long).toBe(true);
     expect([...decoded.bytes]).toEqual([1, 2, 255]);
     expect(() => decode(packMsgpack(long).subarray(0, 100))).toThrow('too early');
-  });
-});
-
-describe('the chain of the k6 and artillery suites', () => {
-  const item = (offset: number) => [offset, null, {}];
-
-  it('takes each item once, and sees a gap', () => {
-    const chain = new Chain();
-    expect(chain.position).toBeUndefined();
-    chain.subscribed({ epoch: 'e', offset: 5, recovered: false, items: [] });
-    expect(chain.batch({ epoch: 'e', prev: 5, items: [item(6), item(9)] })).toHaveLength(2);
-    expect(chain.batch({ epoch: 'e', prev: 5, items: [item(6), item(9), item(10)] })).toEqual([item(10)]);
-    expect(chain.gaps).toBe(0);
-    chain.batch({ epoch: 'e', prev: 12, items: [item(13)] });
-    expect(chain.gaps).toBe(1);
-    expect(chain.position).toEqual({ epoch: 'e', offset: 13 });
-  });
-
-  it('goes on after a recovery, and counts one that failed', () => {
-    const chain = new Chain();
-    chain.subscribed({ epoch: 'e', offset: 5, recovered: false, items: [] });
-    expect(chain.subscribed({ epoch: 'e', offset: 8, recovered: true, items: [item(7), item(8)] })).toHaveLength(2);
-    expect(chain.gaps).toBe(0);
-    chain.subscribed({ epoch: 'f', offset: 1, recovered: false, items: [] });
-    expect(chain.gaps).toBe(1);
   });
 });

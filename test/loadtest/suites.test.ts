@@ -1,38 +1,36 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliProcess } from '../cli/run-cli.ts';
-import { findTool } from '../support/find-tool.ts';
+import { type FrameFault, FrameProxy } from '../support/frame-proxy.ts';
+import { ARTILLERY, K6, runArtillery, runK6, SECRET, SUITES, type SuiteRun } from './run-suite.ts';
 
 /**
- * The k6 and artillery suites, small, where the tools are found: `$K6` or k6 on the PATH; `$ARTILLERY`, artillery's `bin/run`, with `$ARTILLERY_NODE`
- * to run it on (it needs Node 22). They prove that the scripts speak the protocol; how fast anything is they do not ask here.
+ * The k6 and artillery suites, small, where the tools are found. They prove that the scripts speak the protocol, and that they fail when the server
+ * misbehaves; how fast anything is they do not ask here.
  */
-const SUITES = resolve(import.meta.dirname, '../../loadtest');
-const SECRET = 'a-secret-of-32-characters-at-least';
-const K6 = findTool('K6', 'k6');
-const ARTILLERY = findTool('ARTILLERY');
 const ENCODINGS = ['msgpack', 'json'];
+const ARTILLERY_TIMEOUT_MS = 180_000;
 
-async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
-  const child = spawn(command, args, { cwd: SUITES, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-    });
-  }
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command} ended with ${code}:\n${output.slice(-4000)}`);
-}
+const FAULTS: readonly (readonly [string, FrameFault])[] = [
+  ['falls silent', { kind: 'silent', afterFrames: 20, what: 'everything' }],
+  ['sends each frame twice', { kind: 'doubled' }],
+  ['loses every second frame', { kind: 'dropped', every: 2 }],
+];
+/** For suites that watch a topic: enough frames have come for all clients to be in, and the topic to be on. */
+const FAULTS_OF_STREAMS: typeof FAULTS = [
+  ['falls silent halfway', { kind: 'silent', afterFrames: 200, what: 'everything' }],
+  ['goes on answering, but sends no batch from halfway on', { kind: 'silent', afterFrames: 200, what: 'batches' }],
+  ['sends each frame twice', { kind: 'doubled' }],
+  ['loses every tenth frame', { kind: 'dropped', every: 10 }],
+];
 
 describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other load-testing tools', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-suites-'));
   let node: CliProcess;
   let url = '';
+  let runs = 0;
 
   beforeAll(async () => {
     const keys = JSON.stringify([{ alg: 'HS256', secret: SECRET }]);
@@ -46,82 +44,131 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
     rmSync(folder, { recursive: true, force: true });
   });
 
-  describe.runIf(K6 !== undefined)('k6', () => {
-    async function k6(script: string, settings: Readonly<Record<string, string | number>>) {
-      const summary = join(folder, 'k6.json');
-      const all = { URL: url, SECRET, ...settings };
-      const options = Object.entries(all).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-      await run(K6 ?? '', [
-        'run',
-        '--quiet',
-        '--no-usage-report',
-        '--no-thresholds',
-        '--summary-export',
-        summary,
-        ...options,
-        `k6/${script}.js`,
-      ]);
-      const { metrics } = JSON.parse(readFileSync(summary, 'utf8')) as { metrics: Record<string, Record<string, number>> };
-      return (name: string) => metrics[`stentor_${name}`];
+  /** A run against the node, through a proxy that does it this harm; on a topic of its own. */
+  async function through(fault: FrameFault, run: (at: { url: string; topic: string; output: string }) => Promise<SuiteRun>) {
+    const number = ++runs;
+    const proxy = await FrameProxy.start(url, fault);
+    try {
+      return await run({ url: proxy.url, topic: `load.run-${number}`, output: join(folder, `${number}.json`) });
+    } finally {
+      await proxy.stop();
     }
+  }
 
-    it.each(ENCODINGS)('broadcasts to every client, without a gap, in %s', async (encoding) => {
-      const metric = await k6('broadcast', { ENCODING: encoding, TOPIC: `load.k6-${encoding}`, CONNECTIONS: 10, DURATION_S: 3, RATE: 20 });
-      expect(metric('connected')?.passes).toBe(10);
-      expect(metric('acked')).toMatchObject({ passes: 60, fails: 0 });
-      expect(metric('items')?.count).toBe(600);
-      expect(metric('gaps')?.count).toBe(0);
+  describe.runIf(K6 !== undefined)('k6', () => {
+    const k6 = (script: string, settings: Readonly<Record<string, string | number>>, fault: FrameFault = { kind: 'none' }) =>
+      through(fault, ({ url: URL, topic, output }) => runK6(script, { URL, SECRET, TOPIC: topic, ...settings }, output));
+
+    describe.concurrent('pass when all is well', () => {
+      it.each(ENCODINGS)('broadcast, in %s', async (ENCODING) => {
+        const { failed, metric } = await k6('broadcast', { ENCODING, CONNECTIONS: 10, DURATION_S: 3, RATE: 20 });
+        expect(failed).toEqual([]);
+        expect(metric('connected')).toMatchObject({ passes: 10, fails: 0 });
+        expect(metric('acked')).toMatchObject({ passes: 60, fails: 0 });
+        expect(metric('complete')).toMatchObject({ passes: 10, fails: 0 });
+        // And the publisher's word that it has ended.
+        expect(metric('items')?.count).toBe(610);
+      });
+
+      it.each(ENCODINGS)('reconnect-storm, in %s', async (ENCODING) => {
+        const { failed, metric } = await k6('reconnect-storm', { ENCODING, CONNECTIONS: 10, DURATION_S: 4, RATE: 20, AWAY_S: 1 });
+        expect(failed).toEqual([]);
+        expect(metric('recovered')).toMatchObject({ passes: 10, fails: 0 });
+        expect(metric('items')?.count).toBe(810);
+      });
+
+      it('connect-ramp', async () => {
+        const { failed, metric } = await k6('connect-ramp', { CONNECTIONS: 20, DURATION_S: 2 });
+        expect(failed).toEqual([]);
+        expect(metric('connected')).toMatchObject({ passes: 20, fails: 0 });
+      });
+
+      it('publish', async () => {
+        const { failed, metric } = await k6('publish', { DURATION_S: 2, RATE: 20, PUBLISHERS: 2 });
+        expect(failed).toEqual([]);
+        expect(metric('acked')).toMatchObject({ passes: 40, fails: 0 });
+      });
     });
 
-    it.each(ENCODINGS)('brings every client back from a storm, recovered, in %s', async (encoding) => {
-      const settings = { ENCODING: encoding, TOPIC: `load.k6-storm-${encoding}`, CONNECTIONS: 10, DURATION_S: 4, RATE: 20, AWAY_S: 1 };
-      const metric = await k6('reconnect-storm', settings);
-      expect(metric('recovered')).toMatchObject({ passes: 10, fails: 0 });
-      expect(metric('items')?.count).toBe(800);
-      expect(metric('gaps')?.count).toBe(0);
+    it('take a feed of somebody else, and fail when it falls silent', async () => {
+      const settings = { CONNECTIONS: 3, DURATION_S: 2, RATE: 5, TOPIC: 'load.external' };
+      const feed = k6('publish', { ...settings, DURATION_S: 15, PUBLISHERS: 1 });
+      expect((await k6('broadcast', { ...settings, FEED: 'external' })).failed).toEqual([]);
+      await feed;
+      const { failed } = await k6('broadcast', { ...settings, FEED: 'external' });
+      expect([...failed].sort()).toEqual(['stentor_complete rate==1', 'stentor_items count>0']);
     });
 
-    it('ramps connections up', async () => {
-      const metric = await k6('connect-ramp', { CONNECTIONS: 20, DURATION_S: 2 });
-      expect(metric('connected')).toMatchObject({ passes: 20, fails: 0 });
-      expect(metric('lost')?.count ?? 0).toBe(0);
+    it.each([
+      ['at the handshake', { TOKEN: 'no.jwt.at-all' }],
+      ['when it subscribes', { TOPIC: 'nowhere.a' }],
+    ])('counts a client that is refused once, %s', async (_, settings) => {
+      const { failed, metric } = await k6('connect-ramp', { CONNECTIONS: 5, DURATION_S: 2, ...settings });
+      expect(metric('connected')).toMatchObject({ passes: 0, fails: 5 });
+      expect(failed).toContain('stentor_connected rate>0.999');
     });
 
-    it('publishes, and gets every ack', async () => {
-      const metric = await k6('publish', { DURATION_S: 2, RATE: 20, PUBLISHERS: 2 });
-      expect(metric('acked')).toMatchObject({ passes: 40, fails: 0 });
+    describe.concurrent.each(FAULTS)('fails when the server %s', (_, fault) => {
+      it.each([
+        ['connect-ramp', { CONNECTIONS: 20, DURATION_S: 2 }],
+        ['publish', { DURATION_S: 2, RATE: 20, PUBLISHERS: 2 }],
+      ] as const)('%s', async (script, settings) => {
+        expect((await k6(script, settings, fault)).failed).not.toEqual([]);
+      });
+    });
+
+    describe.concurrent.each(FAULTS_OF_STREAMS)('fails when the server %s', (_, fault) => {
+      it.each([
+        ['broadcast', { CONNECTIONS: 10, DURATION_S: 3, RATE: 20 }],
+        ['reconnect-storm', { CONNECTIONS: 10, DURATION_S: 4, RATE: 20, AWAY_S: 1 }],
+      ] as const)('%s', async (script, settings) => {
+        expect((await k6(script, settings, fault)).failed).not.toEqual([]);
+      });
     });
   });
 
-  describe.runIf(ARTILLERY !== undefined)('artillery', () => {
-    async function artillery(script: string, encoding: string, clients: number) {
-      const output = join(folder, 'artillery.json');
-      const overrides = JSON.stringify({ config: { phases: [{ duration: 1, arrivalCount: clients }], ensure: { thresholds: [] } } });
-      const env = { URL: url, SECRET, ENCODING: encoding, TOPIC: `load.artillery-${script}-${encoding}`, DURATION_S: '6', AWAY_S: '1' };
-      const args = [ARTILLERY ?? '', 'run', '--quiet', '--overrides', overrides, '--output', output, `artillery/${script}.yaml`];
-      await run(findTool('ARTILLERY_NODE') ?? process.execPath, args, { ...env, ARTILLERY_DISABLE_TELEMETRY: 'true' });
-      const { aggregate } = JSON.parse(readFileSync(output, 'utf8')) as { aggregate: { counters: Record<string, number> } };
-      return aggregate.counters;
-    }
+  // One after the other: artillery takes seconds of a core to start.
+  describe.runIf(ARTILLERY !== undefined)('artillery', { timeout: ARTILLERY_TIMEOUT_MS }, () => {
+    const artillery = (script: string, clients: number, ENCODING = 'msgpack', fault: FrameFault = { kind: 'none' }) =>
+      through(fault, ({ url: URL, topic, output }) => runArtillery(script, clients, { URL, SECRET, ENCODING, TOPIC: topic }, output));
 
-    it.each(ENCODINGS)('broadcasts without a gap in %s', async (encoding) => {
-      const counters = await artillery('broadcast', encoding, 10);
-      expect(counters).toMatchObject({ 'stentor.subscribed': 10, 'stentor.gaps': 0, 'stentor.lost': 0, 'stentor.not_acked': 0 });
-      expect(counters['stentor.items']).toBeGreaterThan(0);
+    describe('pass when all is well', () => {
+      it.each(ENCODINGS)('broadcast, in %s', async (encoding) => {
+        const { failed, counter } = await artillery('broadcast', 10, encoding);
+        expect(failed).toEqual([]);
+        expect(counter('complete')).toBe(10);
+        expect(counter('items')).toBeGreaterThan(0);
+      });
+
+      it.each(ENCODINGS)('reconnect-storm, in %s', async (encoding) => {
+        const { failed, counter } = await artillery('reconnect-storm', 10, encoding);
+        expect(failed).toEqual([]);
+        expect(counter('recovered')).toBeGreaterThanOrEqual(8);
+      });
+
+      it('connect-ramp', async () => {
+        const { failed, counter } = await artillery('connect-ramp', 20);
+        expect(failed).toEqual([]);
+        expect(counter('subscribed')).toBe(20);
+      });
+
+      it('publish', async () => {
+        const { failed, counter } = await artillery('publish', 2);
+        expect(failed).toEqual([]);
+        expect(counter('acked')).toBeGreaterThan(0);
+      });
     });
 
-    it.each(ENCODINGS)('brings every client back from a storm in %s', async (encoding) => {
-      const counters = await artillery('reconnect-storm', encoding, 10);
-      expect(counters).toMatchObject({ 'stentor.gaps': 0, 'stentor.not_recovered': 0 });
-      expect(counters['stentor.recovered']).toBeGreaterThanOrEqual(8);
+    describe.each(FAULTS)('fails when the server %s', (_, fault) => {
+      it.each(['connect-ramp', 'publish'])('%s', async (script) => {
+        expect((await artillery(script, 20, 'msgpack', fault)).failed).not.toEqual([]);
+      });
     });
 
-    it('ramps connections up', async () => {
-      expect(await artillery('connect-ramp', 'msgpack', 20)).toMatchObject({ 'stentor.subscribed': 20, 'stentor.lost': 0 });
-    });
-
-    it('publishes, and gets every ack', async () => {
-      expect(await artillery('publish', 'msgpack', 2)).toMatchObject({ 'stentor.not_acked': 0, 'vusers.failed': 0 });
+    describe.each(FAULTS_OF_STREAMS)('fails when the server %s', (_, fault) => {
+      it.each(['broadcast', 'reconnect-storm'])('%s', async (script) => {
+        expect((await artillery(script, 10, 'msgpack', fault)).failed).not.toEqual([]);
+      });
     });
   });
 });

@@ -1,13 +1,12 @@
-import { inflateRawSync } from 'node:zlib';
-import { Packr, Unpackr } from 'msgpackr';
+import { Packr } from 'msgpackr';
 import { type ClientOptions, WebSocket } from 'ws';
-import { DEFLATED_EXT_TYPE, type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
+import { type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
 import type { ClientMessage, ServerMessage, ServerMessageType } from '../../src/protocol/messages.ts';
+import { decodeFrame, isDeflated } from './decode-frame.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
 const WAIT_MS = 30_000;
-const FORMAT = { useRecords: false, int64AsType: 'auto' as 'number', variableMapSize: true };
-const packr = new Packr(FORMAT);
+const packr = new Packr({ useRecords: false, int64AsType: 'auto' as 'number', variableMapSize: true });
 
 export interface TestClientOptions {
   /** Undefined: no subprotocol is asked for. */
@@ -49,7 +48,6 @@ export class TestClient {
   deflatedFrames = 0;
   pings = 0;
   readonly closed: Promise<Closed>;
-  readonly #unpackr: Unpackr;
   readonly #trackers = new Map<string, TopicTracker>();
   /** Came, and nobody has waited for it yet. */
   #untaken: ServerMessage[] = [];
@@ -61,7 +59,6 @@ export class TestClient {
 
   private constructor(url: string, { encoding, token, protocols, socket }: TestClientOptions) {
     this.encoding = encoding ?? 'json';
-    this.#unpackr = new Unpackr(FORMAT);
     const entries = protocols ?? (encoding === undefined ? [] : [SUBPROTOCOLS[encoding]]);
     const headers = { ...socket?.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
     this.socket = new WebSocket(url, [...entries], { perMessageDeflate: false, ...socket, headers });
@@ -196,20 +193,14 @@ export class TestClient {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (isBinary !== (this.encoding === 'msgpack')) throw new Error(`a ${isBinary ? 'binary' : 'text'} frame for ${this.encoding}`);
-    const message = isBinary ? this.#unpack(data) : JSON.parse(data.toString());
+    if (isBinary && isDeflated(data)) this.deflatedFrames++;
+    const message = decodeFrame(data, isBinary);
     this.messages.push(message);
-    const tracker = this.#trackers.get(message.topic);
+    const tracker = 'topic' in message && message.topic !== undefined ? this.#trackers.get(message.topic) : undefined;
     tracker?.receive(message);
     // What a tracker follows nobody waits for by name: batches of a fast feed would be searched again and again.
     if (tracker === undefined || message.type !== 'batch') this.#untaken.push(message);
     this.#changed();
-  }
-
-  #unpack(data: Buffer): ServerMessage {
-    if (data[0] !== 0xc9) return this.#unpackr.unpack(data);
-    if (data[5] !== DEFLATED_EXT_TYPE || data.readUInt32BE(1) !== data.length - 6) throw new Error('an ext that is no deflated frame');
-    this.deflatedFrames++;
-    return this.#unpackr.unpack(inflateRawSync(data.subarray(6)));
   }
 
   #changed(): void {

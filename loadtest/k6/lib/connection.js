@@ -14,7 +14,7 @@ export class Connection {
 
   /**
    * @param {string | undefined} token
-   * @param {{ onOpen?(): void, onBatch?(batch: object): void, onError?(error: object): void, onClose?(code: number, expected: boolean): void }} handlers
+   * @param {{ onOpen?(): void, onBatch?(batch: object): void, onResync?(resync: object): void, onError?(error: object): void, onClose?(code: number, expected: boolean): void }} handlers
    */
   constructor(token, handlers) {
     this.#handlers = handlers;
@@ -50,9 +50,11 @@ export class Connection {
 
   #receive(message) {
     if (message.type === 'batch') return this.#handlers.onBatch?.(message);
+    if (message.type === 'resync') return this.#handlers.onResync?.(message);
     if (message.type === 'error') this.#handlers.onError?.(message);
+    if (message.id === undefined) return;
     const onAnswer = this.#waiting.get(message.id);
-    if (onAnswer === undefined) return;
+    if (onAnswer === undefined) return this.#handlers.onError?.({ code: 'unasked', message: `a ${message.type} that nobody waits for` });
     this.#waiting.delete(message.id);
     onAnswer(message);
   }

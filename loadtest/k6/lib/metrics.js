@@ -14,6 +14,10 @@ export const metrics = {
   batches: new Counter('stentor_batches'),
   /** Stretches of a topic that did not begin where the last one ended. */
   gaps: new Counter('stentor_gaps'),
+  /** Items that came twice over one connection. */
+  overlaps: new Counter('stentor_overlaps'),
+  /** Of subscribers: has come whatever the publishers' acks say that there is? */
+  complete: new Rate('stentor_complete'),
   ackMs: new Trend('stentor_ack_ms', true),
   acked: new Rate('stentor_acked'),
   /** From the reconnect's first byte to everything missed being there. */

@@ -1,25 +1,30 @@
 import { clearInterval, setInterval } from 'k6/timers';
 import { Connection } from './connection.js';
 import { metrics } from './metrics.js';
+import { endOf, publicationOf } from './publication.js';
 import { PAYLOAD_BYTES, TOPIC } from './settings.js';
 import { tokenFor } from './token.js';
 
 const TICK_MS = 5;
-/** About what `{"n":…,"sentAtMs":…,"pad":""}` takes. */
-const ENVELOPE_BYTES = 45;
-const PAD = 'x'.repeat(Math.max(0, PAYLOAD_BYTES - ENVELOPE_BYTES));
 /** How long it waits for its last acks. */
-const LINGER_MS = 5000;
+export const LINGER_MS = 5000;
 
-/** Publishes at a rate, each with the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. */
+/**
+ * Publishes at a rate, each with the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. At last it says
+ * how many were acknowledged, so that subscribers can tell whether they have them all.
+ */
 export function publishSteadily(user, perSecond, durationS) {
+  const total = perSecond * durationS;
   let sent = 0;
   let answered = 0;
+  let acked = 0;
   let timer;
-  const startedAtMs = { at: 0 };
+  let startedAtMs = 0;
+  let from = user;
   const connection = new Connection(tokenFor(user), {
     onOpen: () => {
-      startedAtMs.at = Date.now();
+      startedAtMs = Date.now();
+      from = `${user}-${startedAtMs}`;
       timer = setInterval(tick, TICK_MS);
     },
     onError: ({ code }) => metrics.errors.add(1, { code }),
@@ -31,23 +36,28 @@ export function publishSteadily(user, perSecond, durationS) {
   });
 
   function tick() {
-    const elapsedMs = Date.now() - startedAtMs.at;
-    const due = Math.min(Math.floor((elapsedMs * perSecond) / 1000) + 1, perSecond * durationS);
+    const elapsedMs = Date.now() - startedAtMs;
+    const due = Math.min(Math.floor((elapsedMs * perSecond) / 1000) + 1, total);
     while (sent < due) publish();
-    const all = sent >= perSecond * durationS;
-    if (all && (answered === sent || elapsedMs > durationS * 1000 + LINGER_MS)) {
-      clearInterval(timer);
-      connection.close();
-    }
+    if (sent >= total && (answered === sent || elapsedMs > durationS * 1000 + LINGER_MS)) finish();
   }
 
   function publish() {
     const n = sent++;
-    const dueAtMs = startedAtMs.at + (n * 1000) / perSecond;
-    connection.publish(TOPIC, { n, sentAtMs: dueAtMs, pad: PAD }, `${user}-${startedAtMs.at}-${n}`, (answer) => {
+    const dueAtMs = startedAtMs + (n * 1000) / perSecond;
+    connection.publish(TOPIC, publicationOf(from, n, dueAtMs, PAYLOAD_BYTES), `${from}-${n}`, ({ type }) => {
       answered++;
-      metrics.acked.add(answer.type === 'published');
+      if (type === 'published') acked++;
+      metrics.acked.add(type === 'published');
       metrics.ackMs.add(Date.now() - dueAtMs);
     });
+  }
+
+  function finish() {
+    clearInterval(timer);
+    // Whoever does not answer now is not waited for.
+    if (answered < sent) return connection.close();
+    connection.publish(TOPIC, endOf(from, acked), `${from}-end`, () => connection.close());
+    timer = setInterval(() => connection.close(), LINGER_MS);
   }
 }
