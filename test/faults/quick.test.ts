@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { FrameFault } from '../support/frame-proxy.ts';
 import { buildChildren, prepareNodes } from './build.ts';
 import { quickSize } from './quick-size.ts';
 import { SCENARIOS } from './registry.ts';
@@ -21,6 +22,26 @@ describe('through a fault, on real processes, clients keep what they are promise
         const lines: string[] = [];
         const { failures, notes, figures } = await runScenario(scenario, quickSize(scenario.size), (line) => void lines.push(line));
         expect(failures, JSON.stringify({ figures, notes, lines }, undefined, 2)).toEqual([]);
+      },
+      TIMEOUT_MS,
+    );
+  }
+});
+
+describe('a run fails, although clients repair what reaches them, when the wire', () => {
+  const rows = SCENARIOS.filter(({ number }) => [2, 13].includes(number));
+  const harms: readonly (readonly [string, FrameFault, RegExp])[] = [
+    ['doubles frames', { kind: 'doubled' }, /^calmDropped is [1-9]/m],
+    ['loses frames', { kind: 'dropped', every: 3 }, /^calmH(eld|istoryAsked) is [1-9]/m],
+  ];
+  for (const [what, harm, why] of harms) {
+    it.each(rows)(
+      `${what}: $number: $title`,
+      async (scenario) => {
+        const { failures, figures } = await runScenario(scenario, quickSize(scenario.size), () => {}, harm);
+        expect(failures.join('\n'), JSON.stringify({ figures })).toMatch(why);
+        // What applications were given does not show it. (A last frame that is lost has none behind it that would.)
+        expect(figures).toMatchObject({ duplicates: 0, reordered: 0, gaps: 0, foreign: 0 });
       },
       TIMEOUT_MS,
     );

@@ -1,7 +1,7 @@
 import type { Run } from './run-scenario.ts';
 
 /** In every line, in this order; other figures follow by name. */
-const COLUMNS = ['lost', 'duplicates', 'reordered', 'gaps', 'foreign', 'storedTwice'] as const;
+const COLUMNS = ['lost', 'duplicates', 'reordered', 'gaps', 'foreign', 'storedTwice', 'dropped', 'held', 'historyAsked'] as const;
 /** Always 0 in a run that passes, so shown only where they are not. */
 const SHOWN_WHEN_NOT_ZERO = [
   'wrongSnapshots',
@@ -13,6 +13,9 @@ const SHOWN_WHEN_NOT_ZERO = [
   'sdkReordered',
   'sdkForeign',
   'sdkDeclared',
+  'calmDropped',
+  'calmHeld',
+  'calmHistoryAsked',
 ];
 
 /** One line a scenario, the worst of its runs, as a Markdown table; then why what failed did. */
@@ -42,9 +45,10 @@ export function worstOf(runs: readonly Run[]): Record<string, number> {
 function rowOf(runs: readonly Run[]): string[] {
   const worst = worstOf(runs);
   const [first] = runs as [Run];
+  const limits = Object.assign({}, ...runs.map((run) => run.limits)) as Record<string, number>;
   const rest = Object.entries(worst)
     .filter(([name, value]) => !(COLUMNS as readonly string[]).includes(name) && (value > 0 || !SHOWN_WHEN_NOT_ZERO.includes(name)))
-    .map(([name, value]) => `${name} ${value}`);
+    .map(([name, value]) => `${name} ${value}${limits[name] === undefined ? '' : ` (≤ ${limits[name]})`}`);
   const failed = runs.filter(({ failures }) => failures.length > 0).length;
   const { clients, ratePerSecond } = first.size;
   return [

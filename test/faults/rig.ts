@@ -36,6 +36,7 @@ export async function threeNodeRig(stage: Stage, size: Size, { node, sdkClients 
   if (feedRuns) {
     feed.start();
     await seconds(size.quick ? 1 : 4);
+    await stage.calm(swarm);
   }
   return { urls, nats, nodes, feed, swarm, topics, size, ...(sdk !== undefined && { sdk }) };
 }

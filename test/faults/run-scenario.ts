@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
+import type { FrameFault } from '../support/frame-proxy.ts';
 import { RESULTS } from './build.ts';
 import type { Outcome, Scenario, Size } from './scenario.ts';
 import { Stage } from './stage.ts';
@@ -15,14 +16,21 @@ export interface Run extends Outcome {
   readonly elapsedMs: number;
 }
 
-/** One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file. */
-export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void): Promise<Run> {
+/**
+ * One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file.
+ * @param harm what is done to every frame for the swarm, all the time: such a run must fail
+ */
+export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void, harm?: FrameFault): Promise<Run> {
   const { number, title, timeoutMs } = scenario;
   const said: string[] = [];
-  const stage = new Stage((line) => {
-    said.push(`${Math.round(monoMs())} ${line}`);
-    log(line);
-  }, size.quick !== true);
+  const stage = new Stage(
+    (line) => {
+      said.push(`${Math.round(monoMs())} ${line}`);
+      log(line);
+    },
+    size.quick !== true,
+    harm,
+  );
   // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
   stage.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();

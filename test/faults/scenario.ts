@@ -14,6 +14,8 @@ export type Figures = Readonly<Record<string, number>>;
 
 export interface Outcome {
   readonly figures: Figures;
+  /** What a figure may be at most, where it is judged. */
+  readonly limits: Figures;
   /** Why it did not pass; none: it did. */
   readonly failures: readonly string[];
   /** What a reader must know to read the figures. */

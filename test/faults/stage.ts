@@ -1,3 +1,4 @@
+import { type FrameFault, FrameProxy } from '../support/frame-proxy.ts';
 import type { NatsServer } from '../support/nats-server.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { HS256_KEYS, tokenOf } from '../support/tokens.ts';
@@ -29,6 +30,7 @@ export interface NodeSettings {
 /** What a run starts, counts and ends. Whatever happens, {@link end} leaves no process behind. */
 export class Stage {
   readonly #figures: Record<string, number> = {};
+  readonly #limits: Record<string, number> = {};
   readonly #failures: string[] = [];
   readonly #notes: string[] = [];
   readonly #ends: (() => unknown)[] = [];
@@ -36,15 +38,20 @@ export class Stage {
   readonly nodes: NodeProcess[] = [];
 
   readonly #judgesTime: boolean;
+  readonly #harm: FrameFault | undefined;
 
-  /** @param judgesTime false in `npm test`, where other tests share the cores: there a time says nothing, and is only noted */
-  constructor(log: (line: string) => void, judgesTime: boolean) {
+  /**
+   * @param judgesTime false in `npm test`, where other tests share the cores: there a time says nothing, and is only noted
+   * @param harm what happens to every frame between nodes and swarm: for showing that a run notices
+   */
+  constructor(log: (line: string) => void, judgesTime: boolean, harm?: FrameFault) {
     this.#log = log;
     this.#judgesTime = judgesTime;
+    this.#harm = harm;
   }
 
   get outcome(): Outcome {
-    return { figures: this.#figures, failures: this.#failures, notes: this.#notes };
+    return { figures: this.#figures, limits: this.#limits, failures: this.#failures, notes: this.#notes };
   }
 
   say(line: string): void {
@@ -59,6 +66,7 @@ export class Stage {
   /** A figure that must not be above `max`. */
   limit(name: string, value: number, max: number): void {
     this.figure(name, value);
+    this.#limits[name] = max;
     if (value > max) this.fail(`${name} is ${Math.round(value)}, ${max} is allowed`);
   }
 
@@ -66,6 +74,7 @@ export class Stage {
   limitMs(name: string, valueMs: number, maxMs: number): void {
     if (this.#judgesTime) return this.limit(name, valueMs, maxMs);
     this.figure(name, valueMs);
+    this.#limits[name] = maxMs;
     if (valueMs > maxMs) this.note(`${name} is ${Math.round(valueMs)}, more than ${maxMs}: judged by npm run faults only`);
   }
 
@@ -129,10 +138,20 @@ export class Stage {
   }
 
   async swarm(settings: Partial<SwarmSettings> & Pick<SwarmSettings, 'clients' | 'topics'>): Promise<SwarmProcess> {
-    const ports = this.nodes.map(({ port }) => port);
-    const swarm = await SwarmProcess.start({ ports, inFlightMax: 100, ...settings });
+    const { ports = this.nodes.map(({ port }) => port), ...rest } = settings;
+    const swarm = await SwarmProcess.start({
+      inFlightMax: 100,
+      ...rest,
+      ports: await Promise.all(ports.map((port) => this.#harmed(port))),
+    });
     this.onEnd(() => swarm.stop());
     return swarm;
+  }
+
+  /** Call it before anything is broken: until then no client may have had anything to repair, nor had anything twice. */
+  async calm(swarm: SwarmProcess): Promise<void> {
+    const { dropped, held, historyAsked } = await swarm.stats();
+    this.none({ calmDropped: dropped, calmHeld: held, calmHistoryAsked: historyAsked });
   }
 
   async sdkClients(count: number, topics: readonly string[]): Promise<SdkClients> {
@@ -200,6 +219,8 @@ export class Stage {
     this.none(faults);
     if (examples.length > 0) this.note(examples.join('; '));
     this.figure('delivered', delivered);
+    const { dropped, held, historyAsked } = await swarm.stats();
+    for (const [name, count] of Object.entries({ dropped, held, historyAsked })) this.figure(name, count);
     if (declarationsAllowed) this.figure('declared', declarations);
     else this.none({ declared: declarations });
     this.figure('swarmCpuPercent', cpuShare * 100);
@@ -215,6 +236,13 @@ export class Stage {
       if (!declarationsAllowed) this.none({ sdkDeclared: sdkVerdict.declarations });
       this.expect(behind === 0, `${behind} SDK clients never got the last publications`);
     }
+  }
+
+  async #harmed(port: number): Promise<number> {
+    if (this.#harm === undefined) return port;
+    const proxy = await FrameProxy.start(`ws://127.0.0.1:${port}/ws`, this.#harm);
+    this.onEnd(() => proxy.stop());
+    return Number(new URL(proxy.url).port);
   }
 
   #judgeFeeds({ feed, clientFeed, size }: Cast): void {

@@ -31,6 +31,7 @@ export const clockSkew: Scenario = {
     const clientFeed = await stage.clientFeed(topics, 20);
     feed.start();
     await seconds(size.quick ? 1 : 4);
+    await stage.calm(swarm);
     // Clients of a node whose clock is ahead go on at one whose clock is behind.
     const [ahead, behind] = stage.nodes;
     await ahead?.kill9();

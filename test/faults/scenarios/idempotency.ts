@@ -39,6 +39,7 @@ export const sameKey: Scenario = {
       );
 
     await publishAll(1);
+    await stage.calm(swarm);
     // The same keys while the leader dies, and new ones.
     const leader = cluster === undefined ? single! : cluster.servers[await cluster.leaderOf(NAMESPACE)]!;
     const again = publishAll(1);
@@ -82,6 +83,7 @@ export const sameKeyElsewhere: Scenario = {
     await Promise.all(keys.flatMap((key) => topics.flatMap((topic) => [publish(alice, topic, key), publish(bob, topic, key)])));
     stage.figure('keys', keys.length);
     await judgeStored(stage, { urls, swarm, size }, acknowledged);
+    await stage.calm(swarm);
   },
 };
 

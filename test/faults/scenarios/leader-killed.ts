@@ -23,6 +23,7 @@ export const leaderKilled: Scenario = {
     const clientFeed = await stage.clientFeed(topics, 20);
     feed.start();
     await seconds(4);
+    await stage.calm(swarm);
     for (let kill = 1; kill <= KILLS; kill++) {
       const leader = await cluster.leaderOf(NAMESPACE);
       const server = cluster.servers[leader]!;

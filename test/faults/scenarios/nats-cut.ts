@@ -31,6 +31,7 @@ export const natsCut: Scenario = {
     const rig: Rig = { urls, nats, nodes, feed, swarm, sdk, topics, size };
     feed.start();
     await seconds(3);
+    await stage.calm(swarm);
 
     if (inOwnNetwork()) {
       await away(stage, rig, 'cut', [cutNode], {

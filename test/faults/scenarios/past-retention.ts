@@ -70,7 +70,7 @@ async function play(stage: Stage, size: Size, history: Readonly<Record<string, u
   const nats = await stage.nats();
   const urls = [nats.url];
   const topics = topicsOf(size.topics);
-  // Rings that reach back less than the log, so that the log is what is asked.
+  // Rings that reach back less than the log, so that the log is what is asked; a burst overruns them, and clients repair that.
   const node = await stage.node(urls, { history, settings: { 'limits.ringItemsMax': 16 } });
   const feed = await stage.feed({ urls, topics, ratePerSecond: 1 });
   const swarm = await stage.swarm({ clients: size.clients, topics, ports: [node.port] });

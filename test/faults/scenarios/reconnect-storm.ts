@@ -27,6 +27,7 @@ export const reconnectStorm: Scenario = {
     const reads = await ReadCounter.start(nats.url, NAMESPACE);
     stage.onEnd(() => reads.stop());
 
+    await stage.calm(swarm);
     await node.kill9();
     await node.start();
     const before = cpuSecondsOf(node.pid, swarm.pid);

@@ -23,6 +23,8 @@ export const rollback: Scenario = {
     const rig = await threeNodeRig(stage, size, { feedRuns: false });
     const lives: Life[] = [];
     await publish(rig, BEFORE_COPY);
+    await rig.swarm.reach({ offsets: rig.feed.lastOffsets, timeoutMs: 30_000 });
+    await stage.calm(rig.swarm);
     let stored = await rollBack(stage, rig, lives, { nodesDown: false, count: AFTER_ROLLBACK.behind });
     stored = await rollBack(stage, rig, lives, { nodesDown: true, count: AFTER_ROLLBACK.behind });
     stored = await rollBack(stage, rig, lives, { nodesDown: true, count: AFTER_ROLLBACK.past });

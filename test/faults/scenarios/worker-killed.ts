@@ -28,6 +28,7 @@ export const workerKilled: Scenario = {
     await seconds(size.quick ? 1 : 3);
     stage.figure('silenceBeforeMs', await swarm.silence());
 
+    await stage.calm(swarm);
     const before = await swarm.stats();
     const [victim] = node.workerPids as [number];
     await swarm.watchSilence();
