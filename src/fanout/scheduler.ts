@@ -4,9 +4,9 @@ import { splitByEcho } from './echo.ts';
 import type { FanoutItem } from './item.ts';
 import { Quantum } from './quantum.ts';
 import { MemberCost, restAfterPassMs, sharedWorkMs } from './rest.ts';
-import type { Shard } from './shard.ts';
+import type { Sent, Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
-import type { Variant } from './variant.ts';
+import type { Made, Part, Variant } from './variant.ts';
 
 /** Where frames go: the worker's native publish. */
 export interface FanoutSink {
@@ -20,11 +20,8 @@ export interface FanoutSink {
   skipped(variant: Variant, shard: Shard, skipped: number): void;
 }
 
-export interface FlushInfo {
-  readonly frames: readonly Uint8Array[];
-  /** Publications that the frames cover. */
-  readonly items: number;
-  /** When the bus took the oldest of them. */
+export interface FlushInfo extends Sent {
+  /** When the bus took the oldest publication that the frames cover. */
   readonly oldestPublishedAtMs: number;
 }
 
@@ -185,47 +182,52 @@ export class Scheduler {
     const conflating = variant.options.rateHz !== undefined;
     if (shard.cursor < ring.first && !conflating) this.#sink.skipped(variant, shard, ring.first - shard.cursor);
     const oldest = ring.at(Math.max(shard.cursor, ring.first));
-    const frames = withoutEcho.size === 0 ? this.#publishShared(variant, shard, nowMs) : this.#publishByEcho(variant, shard, nowMs);
-    this.#sink.flushed(shard, { frames, items: ring.next - shard.cursor, oldestPublishedAtMs: oldest.publishedAtMs });
-    shard.advance(ring.next, ring.headOffset, tick);
+    const { sent, parts } = withoutEcho.size === 0 ? this.#shared(variant, shard, nowMs) : this.#byEcho(variant, shard, nowMs);
+    // Before they leave: native publish reports what a socket drops of a large frame while it is called.
+    shard.advance(ring.next, ring.headOffset, tick, sent);
+    for (const part of parts) this.#publish(variant, shard, part);
+    this.#sink.flushed(shard, { ...sent, oldestPublishedAtMs: oldest.publishedAtMs });
   }
 
   /** The frames that every shard of the variant at the same cursor gets in this turn. */
-  #publishShared(variant: Variant, shard: Shard, nowMs: number): readonly Uint8Array[] {
+  #shared(variant: Variant, shard: Shard, nowMs: number): Made {
     const { ring } = variant.feed;
     let { made } = variant;
     if (made === undefined || made.from !== shard.cursor || made.to !== ring.next) {
       const { stretch } = this.#stretch(variant, shard);
-      made = { from: shard.cursor, to: ring.next, frames: this.#frames(variant, stretch, nowMs) };
+      const frames = this.#frames(variant, stretch, nowMs);
+      made = { from: shard.cursor, to: ring.next, parts: [{ frames }], sent: sentOf(frames, stretch.items.length) };
       variant.made = made;
       this.#madeThisTurn.push(variant);
     }
-    this.#publish(variant, shard, made.frames);
-    return made.frames;
+    return made;
   }
 
   /** The same where members of the shard may want nothing of what they published themselves. */
-  #publishByEcho(variant: Variant, shard: Shard, nowMs: number): readonly Uint8Array[] {
-    const { feed, options } = variant;
+  #byEcho(variant: Variant, shard: Shard, nowMs: number): Made {
+    const { withoutEcho } = variant.feed;
     const { items, stretch } = this.#stretch(variant, shard);
-    const binary = options.encoding === 'msgpack';
-    const sent: Uint8Array[] = [];
-    for (const { stretch: part, except, own } of splitByEcho(items, stretch, (id) => feed.withoutEcho.get(id) === shard)) {
+    const parts = splitByEcho(items, stretch, (id) => withoutEcho.get(id) === shard).map(({ stretch: part, except, own }): Part => {
       const frames = this.#frames(variant, part, nowMs);
-      sent.push(...frames);
-      if (except === undefined || own === undefined) {
-        this.#publish(variant, shard, frames);
-        continue;
-      }
-      for (const frame of frames) this.#sink.publishExcept(shard.nativeTopic, frame, binary, except);
-      for (const frame of this.#frames(variant, own, nowMs)) this.#sink.sendTo(except, frame, binary);
-    }
-    return sent;
+      return except === undefined || own === undefined ? { frames } : { frames, except, own: this.#frames(variant, own, nowMs) };
+    });
+    return {
+      parts,
+      sent: sentOf(
+        parts.flatMap(({ frames }) => frames),
+        items.length,
+      ),
+    };
   }
 
-  #publish(variant: Variant, shard: Shard, frames: readonly Uint8Array[]): void {
+  #publish(variant: Variant, { nativeTopic }: Shard, { frames, except, own = [] }: Part): void {
     const binary = variant.options.encoding === 'msgpack';
-    for (const frame of frames) this.#sink.publish(shard.nativeTopic, frame, binary);
+    if (except === undefined) {
+      for (const frame of frames) this.#sink.publish(nativeTopic, frame, binary);
+      return;
+    }
+    for (const frame of frames) this.#sink.publishExcept(nativeTopic, frame, binary, except);
+    for (const frame of own) this.#sink.sendTo(except, frame, binary);
   }
 
   #frames({ feed, options }: Variant, stretch: Stretch, nowMs: number): Uint8Array[] {
@@ -245,4 +247,10 @@ export class Scheduler {
     const items = latest.between(shard.cursor, ring.next);
     return { items, stretch: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
   }
+}
+
+function sentOf(frames: readonly Uint8Array[], items: number): Sent {
+  let bytes = 0;
+  for (const frame of frames) bytes += frame.length;
+  return { frames: frames.length, bytes, items };
 }

@@ -4,6 +4,16 @@ export interface Position {
   readonly offset: number;
 }
 
+/** What each member of a shard was handed. */
+export interface Sent {
+  readonly frames: number;
+  readonly bytes: number;
+  /** Publications in the frames. */
+  readonly items: number;
+}
+
+const NOTHING: Sent = { frames: 0, bytes: 0, items: 0 };
+
 /**
  * Up to `shardMembersMax` connections of one variant of a topic that always get the same frames: one native uWS topic.
  * Members join at the cursor, so nothing is sent twice and nothing has to be flushed for a join.
@@ -20,6 +30,8 @@ export class Shard {
   flushTick = -1;
   cursorBefore: number;
   offsetBefore: number;
+  /** In the loop turn of the last flush. */
+  #sent = NOTHING;
 
   constructor(nativeTopic: string, cursor: number, offset: number) {
     this.nativeTopic = nativeTopic;
@@ -30,7 +42,8 @@ export class Shard {
   }
 
   /** Everything up to `cursor` has been handed to native publish in loop turn `tick`. */
-  advance(cursor: number, offset: number, tick: number): void {
+  advance(cursor: number, offset: number, tick: number, sent = NOTHING): void {
+    this.#sent = this.flushTick === tick ? sumOf(this.#sent, sent) : sent;
     if (this.flushTick !== tick) {
       this.flushTick = tick;
       this.cursorBefore = this.cursor;
@@ -46,12 +59,18 @@ export class Shard {
     this.flushTick = other.flushTick;
     this.cursorBefore = other.cursorBefore;
     this.offsetBefore = other.offsetBefore;
+    this.#sent = other.#sent;
   }
 
   /** A history that is void: everybody stands at the new one's head. */
   reset(cursor: number, offset: number): void {
     this.cursor = this.cursorBefore = cursor;
     this.offset = this.offsetBefore = offset;
+  }
+
+  /** What a member was not given after all, whose socket dropped something in loop turn `tick`. */
+  lostIn(tick: number): Sent {
+    return this.flushTick === tick ? this.#sent : NOTHING;
   }
 
   /**
@@ -63,4 +82,8 @@ export class Shard {
       ? { sequence: this.cursorBefore, offset: this.offsetBefore }
       : { sequence: this.cursor, offset: this.offset };
   }
+}
+
+export function sumOf(a: Sent, b: Sent): Sent {
+  return { frames: a.frames + b.frames, bytes: a.bytes + b.bytes, items: a.items + b.items };
 }

@@ -1,5 +1,5 @@
 import type { Encoding } from '../protocol/codec.ts';
-import { Shard } from './shard.ts';
+import { type Sent, Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** How a variant's members want the topic. Variants exist only while they have members. */
@@ -9,6 +9,20 @@ export interface VariantOptions {
   readonly deflate: boolean;
   /** A rate class: latest item per key on a timer of its own. Undefined: every item. */
   readonly rateHz: number | undefined;
+}
+
+/** Frames for a shard's members. */
+export interface Part {
+  readonly frames: readonly Uint8Array[];
+  /** For all but this connection, which gets `own` instead. */
+  readonly except?: string;
+  readonly own?: readonly Uint8Array[];
+}
+
+/** What one flush gives a shard. */
+export interface Made {
+  readonly parts: readonly Part[];
+  readonly sent: Sent;
 }
 
 export function variantName({ encoding, deflate, rateHz }: VariantOptions): string {
@@ -34,7 +48,7 @@ export class Variant {
   /** No pass before this: the last one joined several items, and the next will join more. */
   restUntilMs = Number.NEGATIVE_INFINITY;
   /** What the last flush made, for the shards at the same cursor behind it in the same turn. */
-  made: { readonly from: number; readonly to: number; readonly frames: readonly Uint8Array[] } | undefined;
+  made: (Made & { readonly from: number; readonly to: number }) | undefined;
   /** Waits for its due time; neither in a pass nor idle. */
   waiting = false;
   #nextShard = 0;

@@ -45,8 +45,15 @@ export class Overview {
   }
 
   async #largest(limit: number): Promise<Topic[]> {
-    const { members } = await this.#members({ top: TOPICS_MAX });
-    return top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
+    const { members, silent } = await this.#members({ top: TOPICS_MAX });
+    const names = top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
+    if (silent > 0) return names;
+    // Topics that the last member has left are open for a while.
+    for (const { topic } of this.#topics.all()) {
+      if (names.length >= limit) break;
+      if (!members.has(topic)) names.push(topic);
+    }
+    return names;
   }
 
   /** Added up over the workers. */

@@ -1,6 +1,13 @@
 import { type FanoutSink, Scheduler, type SchedulerOptions } from '../fanout/scheduler.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 
+export interface TurnEvents {
+  /** Before each round: connections that must leave their native topics do so here, outside uWS's callbacks. */
+  beforeTurn(): void;
+  /** uWS has sent what a loop turn's rounds published, and has reported drops. */
+  afterTurn(): void;
+}
+
 /**
  * Drives the pure scheduler with the real clock and the real loop: at most one flush round a loop turn. uWS sends what a round published when the
  * turn ends, so the next round runs after the sockets have had their turn.
@@ -12,13 +19,14 @@ export class FanoutPump {
   #timerAtMs = Number.POSITIVE_INFINITY;
 
   readonly #beforeTurn: () => void;
+  readonly #afterTurn: () => void;
   #tick = 0;
   #tickArmed = false;
 
-  /** @param beforeTurn called before each round: connections that must leave their native topics do so here, outside uWS's callbacks */
-  constructor(options: SchedulerOptions, sink: FanoutSink, beforeTurn: () => void) {
+  constructor(options: SchedulerOptions, sink: FanoutSink, { beforeTurn, afterTurn }: TurnEvents) {
     this.#scheduler = new Scheduler(options, sink);
     this.#beforeTurn = beforeTurn;
+    this.#afterTurn = afterTurn;
   }
 
   /** The loop turn's number. uWS sends, and reports drops, before the turn ends (checked with 20.49: drops come before the turn's immediates). */
@@ -62,6 +70,7 @@ export class FanoutPump {
     setImmediate(() => {
       this.#tickArmed = false;
       this.#tick++;
+      this.#afterTurn();
     });
   }
 

@@ -60,9 +60,13 @@ export class Laggards {
    */
   dropped(connection: Connection): void {
     if (this.#marked.has(connection)) return;
+    const { metrics } = this.#options;
+    const tick = this.#options.tick();
     const positions = new Map<Topic, Position>();
     for (const [topic, subscription] of connection.subscriptions) {
-      if (subscription.kind === 'member') positions.set(topic, subscription.shard.positionOfDropped(this.#options.tick()));
+      if (subscription.kind !== 'member') continue;
+      positions.set(topic, subscription.shard.positionOfDropped(tick));
+      metrics.lost(subscription.shard.lostIn(tick));
     }
     this.#marked.set(connection, positions);
     setImmediate(() => this.leaveMarked());
@@ -233,7 +237,13 @@ export class Laggards {
   #send(connection: Connection, { feed, options }: Lagging, { items, ...stretch }: CatchUpStretch): void {
     const given = { ...stretch, items: options.echo ? items : withoutOwn(items, connection.id) };
     const { frameBytesMax } = this.#options.config.fanout;
-    for (const frame of buildFrames(feed, options.variant, given, Date.now(), frameBytesMax)) connection.sendEncoded(frame);
+    const frames = buildFrames(feed, options.variant, given, Date.now(), frameBytesMax);
+    let bytes = 0;
+    for (const frame of frames) {
+      bytes += frame.length;
+      connection.sendEncoded(frame);
+    }
+    this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
   }
 
   /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */

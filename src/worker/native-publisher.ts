@@ -67,10 +67,8 @@ export class NativePublisher implements FanoutSink {
     }
   }
 
-  flushed(shard: Shard, { frames, items, oldestPublishedAtMs }: FlushInfo): void {
-    let bytes = 0;
-    for (const frame of frames) bytes += frame.length;
-    this.#metrics.flushed(shard.members, frames.length, bytes, items);
+  flushed({ members }: Shard, { oldestPublishedAtMs, ...sent }: FlushInfo): void {
+    this.#metrics.flushed(members, sent);
     this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
   }
 }

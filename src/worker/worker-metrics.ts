@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Sent } from '../fanout/shard.ts';
 import type { WorkerTotals } from '../link/messages.ts';
 import { sumBy } from '../ops/sum-by.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
@@ -84,17 +85,17 @@ export class WorkerMetrics {
   });
   readonly #deliveries = new Counter({
     name: 'stentor_deliveries_total',
-    help: 'Publications handed to sockets: items times members.',
+    help: 'Publications handed to sockets that took them: items times members, and what lagging connections are caught up with.',
     registers: this.#registers,
   });
   readonly #framesOut = new Counter({
     name: 'stentor_frames_out_total',
-    help: 'Batch frames handed to sockets: frames times members.',
+    help: 'Batch frames handed to sockets that took them.',
     registers: this.#registers,
   });
   readonly #bytesOut = new Counter({
     name: 'stentor_sent_bytes_total',
-    help: 'Bytes of batch frames handed to sockets.',
+    help: 'Bytes of batch frames handed to sockets that took them.',
     registers: this.#registers,
   });
   readonly lagging = new Gauge({
@@ -145,6 +146,8 @@ export class WorkerMetrics {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: this.#registers,
   });
+
+  #pending = { frames: 0, bytes: 0, items: 0 };
 
   /** @param index of the worker. A label, since counters that the hub added up would fall when a worker is started again. */
   constructor(index: number) {
@@ -201,10 +204,32 @@ export class WorkerMetrics {
     };
   }
 
-  flushed(members: number, frames: number, bytes: number, items: number): void {
-    this.#framesOut.inc(frames * members);
-    this.#bytesOut.inc(bytes * members);
-    this.#deliveries.inc(items * members);
-    this.batchItems.observe(items);
+  /** A shard was given this. Counted when the turn has ended: until then a socket may report that it {@link lost} it. */
+  flushed(members: number, sent: Sent): void {
+    this.#pending.frames += sent.frames * members;
+    this.#pending.bytes += sent.bytes * members;
+    this.#pending.items += sent.items * members;
+    this.batchItems.observe(sent.items);
+  }
+
+  /** One member of a shard was not given this after all. */
+  lost({ frames, bytes, items }: Sent): void {
+    this.#pending.frames -= frames;
+    this.#pending.bytes -= bytes;
+    this.#pending.items -= items;
+  }
+
+  /** One connection was given this by itself. */
+  caughtUp({ frames, bytes, items }: Sent): void {
+    this.#framesOut.inc(frames);
+    this.#bytesOut.inc(bytes);
+    this.#deliveries.inc(items);
+  }
+
+  turnEnded(): void {
+    const { frames, bytes, items } = this.#pending;
+    // Shards that were joined in this turn had not been given the same: a loss may be put too high.
+    this.caughtUp({ frames: Math.max(0, frames), bytes: Math.max(0, bytes), items: Math.max(0, items) });
+    this.#pending = { frames: 0, bytes: 0, items: 0 };
   }
 }

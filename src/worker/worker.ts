@@ -131,7 +131,10 @@ export class Worker {
     this.#busWatch = new BusWatch(this.#connections, config);
     if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
-    this.#pump = new FanoutPump(config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
+    this.#pump = new FanoutPump(config.fanout, this.#publisher, {
+      beforeTurn: () => this.#laggards.leaveMarked(),
+      afterTurn: () => this.#metrics.turnEnded(),
+    });
     this.#inbox = new Inbox({
       link,
       holdMaxMs: config.fanout.holdMaxMs,

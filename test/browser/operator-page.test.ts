@@ -68,6 +68,30 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     expect(await page.isVisible('#publish-off')).toBe(true);
   });
 
+  it('lists topics that are open though the last member has left them, and counts no deliveries to members that lag', async () => {
+    await open({ 'limits.lagThresholdBytes': 4096 });
+    const client = await node.connect();
+    await client.subscribe('scores.left');
+    await client.get('unsubscribed', { type: 'unsubscribe', topic: 'scores.left' });
+    await untilText('#figures', /topics open1/);
+    await untilText('#topics', /^scores\.left0/);
+    const slow = await node.connect({ encoding: 'json' });
+    await slow.subscribe('scores.slow');
+    slow.pause();
+    await until('the connection to lag', async () => {
+      for (let i = 0; i < 20; i++) await node.publish('scores.slow', 'x'.repeat(60_000));
+      return (await node.metric('stentor_connections_lagging')) === 1;
+    });
+    const feed = setInterval(() => void node.publish('scores.slow', 1), 20);
+    try {
+      // One member, one that lags, some publications a second, no delivery.
+      await untilText('#topics', /scores\.slow11[\d.]*[1-9][\d.]*0(?!\d)/);
+    } finally {
+      clearInterval(feed);
+    }
+    slow.socket.terminate();
+  });
+
   it('shows the nodes that share its NATS, and which of them is silent', async () => {
     const nats = await startNatsServer();
     const others: (TestNode | NodeProcess)[] = [];

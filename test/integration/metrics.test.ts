@@ -53,6 +53,43 @@ describe('metrics', () => {
     await node.untilMetric('stentor_connections', (count) => count === 2);
   });
 
+  it('count no delivery to a socket that stalls, and each publication once when it has caught up', async () => {
+    const node = await TestNode.start({ namespaces: { scores: { public: true } }, 'limits.lagThresholdBytes': 4096 });
+    nodes.push(node);
+    const [healthy, stalled] = [await node.connect({ encoding: 'msgpack' }), await node.connect({ encoding: 'msgpack' })];
+    const trackers = [healthy, stalled].map((client) => client.track('scores.a'));
+    for (const client of [healthy, stalled]) await client.subscribe('scores.a');
+    let published = 0;
+    const publish = async (count: number) => {
+      for (let i = 0; i < count; i++) await node.publish('scores.a', 'x'.repeat(30_000));
+      published += count;
+      await healthy.until('all', () => trackers[0]?.items.length === published);
+    };
+    stalled.pause();
+    while ((await node.metric('stentor_connections_lagging')) === 0) await publish(20);
+    const before = await node.metric('stentor_deliveries_total');
+    expect(before).toBeGreaterThan(published);
+    expect(before).toBeLessThan(2 * published);
+    await publish(20);
+    expect((await node.metric('stentor_deliveries_total')) - before).toBe(20);
+    stalled.resume();
+    await stalled.until('all', () => trackers[1]?.items.length === published);
+    await node.untilMetric('stentor_connections_rejoined_total', (count) => count === 1);
+    expect(await node.metric('stentor_deliveries_total')).toBe(2 * published);
+  });
+
+  it('count what a rate class leaves out as no delivery', async () => {
+    const node = await TestNode.start({ namespaces: { ticks: { public: true, keyed: true } } });
+    nodes.push(node);
+    const client = await node.connect({ encoding: 'json' });
+    await client.subscribe('ticks.a', { maxRateHz: 1 });
+    const items: unknown[][] = [];
+    for (let n = 1; n <= 30; n++) await node.publish('ticks.a', n, { key: 'K' });
+    while (items.at(-1)?.[2] !== 30) items.push(...(await client.next('batch')).items);
+    expect(items.length).toBeLessThan(30);
+    await node.untilMetric('stentor_deliveries_total', (count) => count === items.length);
+  });
+
   it('have as many close codes as there are, whatever codes clients send', async () => {
     const node = await start();
     for (const code of [1000, 1001, 4777, 4000, 4444, 4999]) {

@@ -124,7 +124,10 @@ export class DurableWorld {
     this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
-    this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, () => this.#laggards.leaveMarked());
+    this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, {
+      beforeTurn: () => this.#laggards.leaveMarked(),
+      afterTurn: () => metrics.turnEnded(),
+    });
     this.#inbox = new Inbox({
       link: workerEnd,
       holdMaxMs: this.#config.fanout.holdMaxMs,
