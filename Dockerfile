@@ -8,7 +8,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # No package of ours needs its install script, and one that begins to should be noticed.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src src
 RUN npm run -s build && npm prune --omit=dev --ignore-scripts
 RUN node src/ops/prune-image.mjs

@@ -17,6 +17,8 @@ const { source } = await loadUws();
 for (const name of UWS_PACKAGES) if (name !== source) remove(join('node_modules', name));
 const build = new RegExp(`${process.platform}_${process.arch}_${process.versions.modules}\\.node$`);
 const removed = removeFiles(join('node_modules', source), (path) => BINARY.test(path) && !build.test(path));
+// The SDK's package is for browsers.
+remove(join('dist', 'packages'));
 for (const folder of ['node_modules', 'dist']) removeFiles(folder, (path) => NOT_RUN.test(path));
 process.stdout.write(`kept ${source} for ${build.source}, without ${removed} other builds\n`);
 
