@@ -12,20 +12,30 @@ COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src src
 RUN npm run -s build && npm prune --omit=dev --ignore-scripts
 RUN node src/ops/prune-image.mjs
+# What is left, as CycloneDX: for whoever must know which packages an image has.
+RUN npm sbom --package-lock-only --sbom-format=cyclonedx | node src/ops/image-sbom.mjs > sbom.cdx.json
 
 # Without npm, yarn and headers: a server has no use for them.
 FROM ${RUNTIME_IMAGE}
-LABEL org.opencontainers.image.title="Stentor" \
-      org.opencontainers.image.description="Broadcast engine: NATS in, MessagePack over WebSockets out" \
-      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY LICENSE ./
-COPY --from=build /app/package.json ./
+COPY --from=build /app/package.json /app/sbom.cdx.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 # Fails the build, not the first start, when Node or uWebSockets.js does not load in this image.
 RUN ["node", "--input-type=module", "-e", "const { loadUws } = await import('/app/dist/worker/uws.js'); console.log((await loadUws()).source)"]
+
+# What it was built from; given by whoever builds (src/ops/README.md). Behind all that takes long, since they change each time.
+ARG VERSION=""
+ARG REVISION=""
+ARG SOURCE=""
+LABEL org.opencontainers.image.title="Stentor" \
+      org.opencontainers.image.description="Broadcast engine: NATS in, MessagePack over WebSockets out" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 
 ENV NODE_ENV=production
 # By number, so that Kubernetes' runAsNonRoot can check it. Nobody owns a file here: the root file system may be read-only, and nothing is written.

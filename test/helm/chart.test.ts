@@ -89,6 +89,29 @@ describe.runIf(HELM !== '')('the chart', () => {
     expect(alerts).not.toContain('StentorConnectionSpike');
   });
 
+  it('asks for another node when a worker and its hub take 0.7 core: above an ordinary load, below what a worker can do', () => {
+    const manifests = fromSet('cluster-values.yaml');
+    const { workers } = parse(named(manifests, 'ConfigMap').data['stentor.yaml']);
+    const [{ resource }] = named(manifests, 'HorizontalPodAutoscaler').spec.metrics;
+    const { resources } = podOf(manifests).containers[0];
+    const coresPerWorker = ((resource.target.averageUtilization / 100) * Number(resources.requests.cpu)) / workers;
+    expect(coresPerWorker).toBeCloseTo(0.7);
+    // A node that is throttled is late for everybody.
+    expect(resources.limits.cpu).toBeUndefined();
+    expect(Number(podOf(fromSet('single-values.yaml')).containers[0].resources.requests.cpu)).toBe(1);
+  });
+
+  it('lets the pod of `helm test` in where clients are named, and sends it no clients', () => {
+    const manifests = fromSet('gateway-values.yaml');
+    const { ingress, podSelector } = named(manifests, 'NetworkPolicy').spec;
+    const { labels } = named(manifests, 'Pod').metadata;
+    const fits = (selector: Manifest) => Object.entries(selector.matchLabels).every(([name, value]) => labels[name] === value);
+    const letIn = ingress.filter(({ from }: Manifest) => from?.some((peer: Manifest) => peer.podSelector && fits(peer.podSelector)));
+    expect(letIn.map(({ ports }: Manifest) => ports)).toEqual([[{ port: 'ws', protocol: 'TCP' }]]);
+    expect(fits(podSelector)).toBe(false);
+    for (const { spec } of manifests.filter(({ kind }) => kind === 'Service')) expect(fits({ matchLabels: spec.selector })).toBe(false);
+  });
+
   it('makes names that leave room for a pod’s, which is the node’s id', () => {
     const { name } = named(fromSet('gateway-values.yaml'), 'Deployment').metadata;
     expect(name).toMatch(/^[a-z0-9-]{1,44}$/);

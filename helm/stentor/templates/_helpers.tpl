@@ -83,12 +83,45 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* The pod of `helm test`: no label of a node's, or Services would send it clients. */}}
+{{- define "stentor.testLabels" -}}
+app.kubernetes.io/name: {{ include "stentor.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* What existingSecret has, as YAML; empty where there is no cluster to ask (`helm template`, Argo CD). */}}
+{{- define "stentor.existingSecretData" -}}
+{{- with .Values.existingSecret -}}
+{{- with (lookup "v1" "Secret" $.Release.Namespace .) -}}
+{{- get . "data" | default dict | toYaml -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where the nodes have NATS's URL from, in words; empty: nothing here says that they have one. */}}
+{{- define "stentor.natsUrlSource" -}}
+{{- $inEnv := false -}}
+{{- range .Values.extraEnv }}{{ if eq (get . "name") "STENTOR_NATS_URL" }}{{ $inEnv = true }}{{ end }}{{ end -}}
+{{- if dig "nats" "url" "" .Values.config -}}
+config.nats.url
+{{- else if get .Values.secretEnv "STENTOR_NATS_URL" -}}
+secretEnv
+{{- else if $inEnv -}}
+extraEnv
+{{- else if hasKey (include "stentor.existingSecretData" . | fromYaml) "STENTOR_NATS_URL" -}}
+existingSecret
+{{- end -}}
+{{- end -}}
+
 {{/* What each setting allows, and together makes no sense. */}}
 {{- define "stentor.validate" -}}
+{{- $natsUrl := dig "nats" "url" "" .Values.config -}}
+{{- if or (contains "@" $natsUrl) (regexMatch "://[^/@,\\s\"']+@" (toYaml .Values.config)) -}}
+{{- fail "a URL in config has a user, a password or a token in it, and config becomes a ConfigMap: put the whole URL into a Secret (STENTOR_NATS_URL), or the login apart from it (STENTOR_NATS_USER and STENTOR_NATS_PASSWORD, STENTOR_NATS_TOKEN, natsCreds)" -}}
+{{- end -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
-{{- $natsUrl := or (dig "nats" "url" "" .Values.config) .Values.existingSecret (hasKey .Values.secretEnv "STENTOR_NATS_URL") -}}
-{{- if and $several (not $natsUrl) -}}
-{{- fail "more than one node needs NATS: set config.nats.url (or STENTOR_NATS_URL in a Secret); without it each node would broadcast only what it was given itself" -}}
+{{- if and $several (not (include "stentor.natsUrlSource" .)) -}}
+{{- fail "more than one node needs NATS, or each would broadcast only what it was given itself: set config.nats.url, secretEnv.STENTOR_NATS_URL, or STENTOR_NATS_URL in extraEnv with a secretKeyRef to existingSecret, which the chart cannot always read" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
 {{- fail "autoscaling.maxReplicas is below autoscaling.minReplicas" -}}
