@@ -219,6 +219,13 @@ export const ConfigSchema = Type.Object(
           description:
             'connections that may wait for a worker to accept them, rounded up to a multiple of 512; the kernel drops more, and their clients try again after 1 s, then 2. Other systems than Linux: 512',
         }),
+        handshakesMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 8192,
+          description:
+            'connections of a worker that have not made their upgrade request yet, three quarters of them at most from one address (IPv6: /64). At the bound the worker stops listening until some have ended, which takes 12 s at most. Lowered at start to a quarter of what the descriptor limit allows',
+        }),
         headerBytesMax: Type.Integer({
           minimum: 4096,
           maximum: 262_144,

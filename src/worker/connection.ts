@@ -161,8 +161,8 @@ export class Connection {
   }
 
   /**
-   * Sends a close frame; the close handler runs inside this call. uWebSockets reads nothing more of the socket from then on, and cuts it after 4 to 8 s
-   * where the peer does not end it.
+   * Sends a close frame; the close handler runs inside this call. uWebSockets takes nothing more from the socket from then on, and cuts it after 16 to
+   * 20 s (4 to 8 s where pings are frequent) when the peer does not end it.
    *
    * @param text says more than the reason's own
    */

@@ -4,6 +4,7 @@ import { jsonCodec } from '../protocol/json-codec.ts';
 import { msgpackCodec } from '../protocol/msgpack-codec.ts';
 import type { Authenticator } from './authenticator.ts';
 import { Connection, type SocketData } from './connection.ts';
+import type { Gate } from './gate.ts';
 import { type Bucket, takeToken } from './rate-limit.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -12,6 +13,7 @@ export interface UpgraderOptions {
   readonly config: Config;
   readonly authenticator: Authenticator;
   readonly metrics: WorkerMetrics;
+  readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
   /** Undefined: take it; else the HTTP status to refuse with. */
   readonly refusal: () => string | undefined;
   readonly nextConnectionId: () => string;
@@ -78,6 +80,7 @@ export class Upgrader {
    * 40 processes lost some).
    */
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
+    this.#options.gate.requested(res);
     const { key, protocols, extensions, origin, token } = this.#read(req);
     const { config, refusal, authenticator, nextConnectionId } = this.#options;
     const refused = refusal();
@@ -91,6 +94,7 @@ export class Upgrader {
     if (this.#isTooFast()) return this.#refuse(res, '503 Service Unavailable', RETRY_AFTER_TOO_FAST_SECONDS);
     const connection = new Connection(nextConnectionId(), chosen.codec, config.limits);
     res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
+    this.#options.gate.upgraded();
   };
 
   #isTooFast(): boolean {

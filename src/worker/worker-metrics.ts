@@ -40,6 +40,31 @@ export class WorkerMetrics {
     labelNames: ['status'],
     registers: this.#registers,
   });
+  readonly handshakes = new Gauge({
+    name: 'stentor_handshakes',
+    help: 'Connections that have been accepted and are not WebSockets yet.',
+    registers: this.#registers,
+  });
+  readonly upgradesUnfinished = new Counter({
+    name: 'stentor_upgrades_unfinished_total',
+    help: 'Connections that ended before they had made a whole request: gone, too slow, or refused by uWebSockets itself (400, 431, 505).',
+    registers: this.#registers,
+  });
+  readonly handshakesRefused = new Counter({
+    name: 'stentor_handshakes_refused_total',
+    help: 'Connections cut at once, because their address had as many handshakes open as one may.',
+    registers: this.#registers,
+  });
+  readonly acceptPauses = new Counter({
+    name: 'stentor_accept_pauses_total',
+    help: 'Times that the worker stopped listening, because of too many handshakes or too few descriptors.',
+    registers: this.#registers,
+  });
+  readonly acceptPaused = new Gauge({
+    name: 'stentor_accept_paused',
+    help: '1 while the worker does not listen for that.',
+    registers: this.#registers,
+  });
   readonly #messagesIn = new Counter({
     name: 'stentor_messages_in_total',
     help: 'Messages from clients, by type.',

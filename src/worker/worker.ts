@@ -8,17 +8,20 @@ import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
 import { Calls } from './calls.ts';
 import type { Connection, SocketData } from './connection.ts';
-import { connectionsAllowed } from './descriptors.ts';
+import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { sayGoodbye } from './drain.ts';
 import { ExpiryIndex } from './expiry.ts';
 import { FanoutPump } from './fanout-pump.ts';
 import { feedStatusOf } from './feed-status.ts';
+import { Gate } from './gate.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { routeHttp } from './http-routes.ts';
 import { HubClient } from './hub-client.ts';
 import { InFlight } from './in-flight.ts';
-import { InboundLimits, type InboundVerdict } from './inbound-limits.ts';
+import { InboundLimits } from './inbound-limits.ts';
 import { Inbox } from './inbox.ts';
+import { Intake } from './intake.ts';
 import { Laggards } from './laggards.ts';
 import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
@@ -43,6 +46,11 @@ interface WorkerParts {
 /** uWS's own limit lies above ours, so that a message a little too big gets its close code: uWS closes without one. */
 const OVERSIZE_MARGIN_BYTES = 65_536;
 
+/** Three pings: a peer that answers them is never idle. uWS takes 8 s and 960 s at most. */
+function idleTimeoutSeconds(pingIntervalMs: number): number {
+  return Math.min(960, Math.max(8, Math.ceil((3 * pingIntervalMs) / 1000)));
+}
+
 /** One uWS app and its connections, behind a link to the hub. */
 export class Worker {
   readonly #config: Config;
@@ -64,13 +72,14 @@ export class Worker {
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
-  readonly #inbound: InboundLimits;
   readonly #inFlight: InFlight;
   readonly #dispatcher: Dispatcher;
   readonly #publisher: NativePublisher;
   readonly #pump: FanoutPump;
   readonly #inbox: Inbox;
   readonly #heartbeat: Heartbeat<Connection>;
+  readonly #intake: Intake;
+  readonly #gate: Gate;
   readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #greetingExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #timers: NodeJS.Timeout[] = [];
@@ -87,8 +96,9 @@ export class Worker {
     this.#uws = uws;
     this.#logger = logger;
     this.#app = uws.App();
-    this.#listener = new Listener(uws);
-    this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax);
+    this.#listener = new Listener(uws, this.#app);
+    const limit = descriptorLimit();
+    this.#connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax, limit);
     this.#authenticator = authenticator;
     this.#metrics = metrics;
     this.#metrics.connectionsMax.set(this.#connectionsMax);
@@ -114,7 +124,6 @@ export class Worker {
       pasts: this.#pasts,
       metrics: this.#metrics,
     });
-    this.#inbound = new InboundLimits(config.limits);
     this.#inFlight = new InFlight(config.limits, config.workers);
     this.#dispatcher = new Dispatcher({
       config,
@@ -147,6 +156,22 @@ export class Worker {
     this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
       ping: (connection) => connection.socket?.ping(),
       lost: (connection) => connection.socket?.close(),
+    });
+    this.#intake = new Intake({
+      limits: new InboundLimits(config.limits),
+      heartbeat: this.#heartbeat,
+      dispatcher: this.#dispatcher,
+      metrics,
+      logger,
+    });
+    this.#gate = new Gate({
+      handshakesMax: config.limits.handshakesMax,
+      descriptorLimit: limit,
+      descriptorsOpen,
+      connections: () => this.#connections.size,
+      listener: this.#listener,
+      metrics,
+      logger,
     });
     this.#route(authenticator, pages);
   }
@@ -209,7 +234,7 @@ export class Worker {
     if (this.#draining) return;
     const { host, limits } = this.#config;
     const port = this.#port;
-    const opened = this.#listener.open(this.#app, { host, port, waitingMax: limits.connectsWaitingMax });
+    const opened = this.#listener.open({ host, port, waitingMax: limits.connectsWaitingMax });
     if (opened === undefined) {
       this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
       return this.stop();
@@ -223,21 +248,24 @@ export class Worker {
       config,
       authenticator,
       metrics: this.#metrics,
+      gate: this.#gate,
       refusal: () =>
         this.#draining || this.#busWatch.closes || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined,
       nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
     });
+    this.#app.filter(this.#gate.filter);
     this.#app.ws<SocketData>(config.path, {
       maxPayloadLength: config.limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
       maxBackpressure: config.limits.lagThresholdBytes,
-      // Liveness is the heartbeat's business: jittered, and shorter than uWS's steps where the config wants it.
-      idleTimeout: 0,
+      // Liveness is the heartbeat's business: jittered, and shorter than uWS's steps where the config wants it. This is for sockets that we have ended and
+      // whose peer neither ends nor stays silent: without it uWS would keep them, and we could not know of them.
+      idleTimeout: idleTimeoutSeconds(config.heartbeat.pingIntervalMs),
       sendPingsAutomatically: false,
       upgrade: upgrader.upgrade,
       open: (socket) => this.#opened(socket),
-      message: (socket, message) => this.#message(socket.getUserData().connection, message),
-      pong: (socket, payload) => this.#controlFrame(socket.getUserData().connection, payload),
-      ping: (socket, payload) => this.#controlFrame(socket.getUserData().connection, payload),
+      message: (socket, message) => this.#intake.message(socket.getUserData().connection, message),
+      pong: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
+      ping: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
       dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
       drain: (socket) => {
         const { connection } = socket.getUserData();
@@ -247,13 +275,7 @@ export class Worker {
       },
       close: (socket, code) => this.#closed(socket.getUserData().connection, code),
     });
-    for (const page of pages) {
-      this.#app.get(page.path, (res) => {
-        res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body);
-      });
-    }
-    this.#app.get(config.path, (res) => void res.writeStatus('426 Upgrade Required').end('this is a WebSocket endpoint'));
-    this.#app.any('/*', (res) => void res.writeStatus('404 Not Found').end('not found'));
+    routeHttp(this.#app, config.path, pages, this.#gate);
   }
 
   #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
@@ -319,34 +341,6 @@ export class Worker {
     }
   }
 
-  #message(connection: Connection, message: ArrayBuffer): void {
-    this.#metrics.bytesIn(message.byteLength);
-    const verdict = this.#heard(connection, message.byteLength);
-    if (verdict === 'flood') return;
-    // uWS takes its buffer back when this handler returns, and a command may go on after that.
-    const bytes = new Uint8Array(message.slice(0));
-    this.#dispatcher.receive(connection, bytes, verdict === 'ok' ? 0 : this.#inbound.retryAfterMs(connection)).catch((error) => {
-      this.#logger.error({ err: error }, 'a message could not be handled');
-      connection.end('serverError');
-    });
-  }
-
-  #controlFrame(connection: Connection, payload: ArrayBuffer): void {
-    this.#metrics.controlFramesIn.inc();
-    this.#heard(connection, payload.byteLength);
-  }
-
-  /** A frame of any kind shows that the peer is there, and counts. */
-  #heard(connection: Connection, payloadBytes: number): InboundVerdict {
-    this.#heartbeat.heard(connection);
-    const verdict = this.#inbound.take(connection, payloadBytes, Date.now());
-    if (verdict === 'flood') {
-      this.#metrics.floods.inc();
-      connection.end('tooManyErrors', 'more frames or bytes than allowed');
-    }
-    return verdict;
-  }
-
   #closed(connection: Connection, code: number): void {
     connection.closed();
     this.#connections.delete(connection);
@@ -364,6 +358,7 @@ export class Worker {
 
   #everySecond(): void {
     const nowMs = Date.now();
+    this.#gate.tick();
     this.#laggards.check(nowMs);
     this.#pasts.forgetOld(nowMs);
     this.#memberships.merge(this.#topics.feeds());
@@ -376,6 +371,8 @@ export class Worker {
     this.#metrics.lagging.set(this.#laggards.count);
     this.#metrics.jwksAgeSeconds.set(this.#authenticator.keySetAgeMs / 1000);
     this.#metrics.commandBytesInFlight.set(this.#inFlight.bytes);
+    this.#metrics.handshakes.set(this.#gate.handshakes);
+    this.#metrics.acceptPaused.set(this.#gate.isPaused ? 1 : 0);
     this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
   }
 
