@@ -49,7 +49,7 @@ interface Workers {
 /**
  * Starts a node: bus, hub, admin listener, workers, in this order; it stops in reverse. All wiring of the program is here.
  *
- * @throws an Error with a `code`: `bus_unreachable`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
+ * @throws an Error with a `code`: `bus_unreachable`, `permission_denied`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
  */
 export async function startNode(config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;

@@ -18,7 +18,7 @@ export interface Bus {
   faults(): Iterable<FaultCount>;
   /**
    * Connects, and creates or verifies what durable namespaces need.
-   * @throws BusError `bus_unreachable`, `jetstream_unavailable`, `stream_mismatch`, `stream_missing`, `server_too_old`
+   * @throws BusError `bus_unreachable`, `permission_denied`, `jetstream_unavailable`, `stream_mismatch`, `stream_missing`, `server_too_old`
    */
   start(): Promise<void>;
   /** Ends every follower and listener; publishes that wait fail with `bus_closed`. */
@@ -28,19 +28,22 @@ export interface Bus {
   onConnectedChange(listener: (connected: boolean) => void): () => void;
   /** The log of a durable namespace. @throws BusError `unknown_namespace` */
   log(namespace: string): Log;
-  /** Delivers what is published from now on to a topic of an ephemeral namespace. */
-  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener;
   /**
-   * Publishes to a topic of any namespace. Durable: resolves when the log has it. Ephemeral: when it has been handed to the bus.
+   * Delivers what is published from now on to a topic of an ephemeral namespace.
+   * @param onDenied the broker denies it to this node, or permits it again: only what changes after {@link Listener.live}
+   */
+  listen(topic: Topic, onPublication: (publication: Publication) => void, onDenied?: (denied: boolean) => void): Listener;
+  /**
+   * Publishes to a topic of any namespace. Durable: resolves when the log has it. Ephemeral: when the broker has taken it.
    * The caller bounds how many wait at once.
-   * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable`, `publish_refused` (surely not stored)
+   * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable`, `publish_refused`, `permission_denied` (surely not stored)
    */
   publish(request: PublishRequest): Promise<PublishAck>;
   /** Tells every node on the bus, this one too; where it is not connected, nobody. Never throws. */
   announce(data: Uint8Array): void;
   /** Called with what nodes announce from now on; returns how to stop listening. */
   onAnnouncement(listener: (data: Uint8Array) => void): () => void;
-  /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable` */
+  /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }
 
@@ -106,8 +109,11 @@ export interface PublishAck {
 }
 
 export interface Listener {
-  /** Resolves when nothing is missed from now on; or, where the bus is away, soon: an ephemeral topic promises no more. Never rejects. */
-  readonly live: Promise<void>;
+  /**
+   * Resolves with true when nothing is missed from now on; or, where the bus is away, soon: an ephemeral topic promises no more.
+   * With false when the broker denies it; it is asked on. Never rejects.
+   */
+  readonly live: Promise<boolean>;
   stop(): void;
 }
 
@@ -193,6 +199,8 @@ export type BusErrorCode =
   | 'log_gone'
   | 'log_gap'
   | 'log_rolled_back'
+  /** The broker denies it to this node, which an operator can change. */
+  | 'permission_denied'
   | 'publish_timeout'
   | 'publish_refused'
   | 'no_responders'

@@ -6,6 +6,7 @@ import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';
 import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
+import { setupCommand } from './setup.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { tokenCommand } from './token.ts';
 
@@ -21,6 +22,7 @@ export function createProgram(): Command {
     .addCommand(tokenCommand())
     .addCommand(replayCommand())
     .addCommand(keyCommand())
+    .addCommand(setupCommand())
     .addCommand(configCommand())
     .addCommand(healthCommand())
     .addHelpText(

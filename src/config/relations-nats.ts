@@ -81,6 +81,30 @@ function hostOf(server: string): string {
   return host.replace(/^\[|\]$/g, '');
 }
 
+/** They become parts of subjects. */
+export function natsNamesAreNames({ nats }: Config): Problem[] {
+  const problems: Problem[] = [];
+  if (nats.jetstreamDomain !== '' && !/^[\w-]+$/.test(nats.jetstreamDomain)) {
+    problems.push({ path: 'nats.jetstreamDomain', value: nats.jetstreamDomain, expected: 'expected letters, digits, - and _' });
+  }
+  if (nats.jetstreamDomain !== '' && nats.jetstreamApiPrefix !== '') {
+    problems.push({
+      path: 'nats.jetstreamApiPrefix',
+      value: nats.jetstreamApiPrefix,
+      expected: 'expected none beside nats.jetstreamDomain',
+    });
+  }
+  for (const name of ['jetstreamApiPrefix', 'inboxPrefix'] as const) {
+    if (nats[name] === '' || /^[\w$-]+(\.[\w$-]+)*$/.test(nats[name])) continue;
+    problems.push({
+      path: `nats.${name}`,
+      value: nats[name],
+      expected: 'expected a subject without wildcards, spaces and a dot at the end',
+    });
+  }
+  return problems;
+}
+
 /** Asking for replicas and getting the memory bus would be a promise silently broken. */
 export function replicasNeedNats({ nats }: Config): Problem[] {
   if (nats.streamReplicas === 1 || nats.url !== '') return [];

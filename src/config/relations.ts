@@ -10,7 +10,14 @@ import {
   someNamespace,
 } from './relations-limits.ts';
 import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
-import { natsLoginIsOne, natsPasswordsInClear, natsTlsFilesComeTogether, natsUrlsAreUrls, replicasNeedNats } from './relations-nats.ts';
+import {
+  natsLoginIsOne,
+  natsNamesAreNames,
+  natsPasswordsInClear,
+  natsTlsFilesComeTogether,
+  natsUrlsAreUrls,
+  replicasNeedNats,
+} from './relations-nats.ts';
 import type { Config } from './schema.ts';
 import { caseTwins, unusableNamespaces } from './warnings.ts';
 
@@ -23,6 +30,7 @@ export const RELATIONS: readonly Relation[] = [
   originsAreOrigins,
   natsUrlsAreUrls,
   natsLoginIsOne,
+  natsNamesAreNames,
   natsTlsFilesComeTogether,
   replicasNeedNats,
   authKeysAreComplete,

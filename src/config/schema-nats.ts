@@ -34,6 +34,20 @@ export const NatsSchema = Type.Object(
       default: false,
       description: 'TLS begins before the server says a word, for servers (2.10 or newer) with `handshake_first`',
     }),
+    jetstreamDomain: Type.String({
+      default: '',
+      description:
+        'the JetStream domain that streams and the bucket are in, where it is not that of the servers connected to: a hub’s, seen from a leaf node',
+    }),
+    jetstreamApiPrefix: Type.String({
+      default: '',
+      description:
+        'prefix of the JetStream API, where another account exports it under one; empty: `$JS.API`, or what jetstreamDomain makes of it',
+    }),
+    inboxPrefix: Type.String({
+      default: '',
+      description: 'prefix of the subjects on which answers come, for users that may subscribe to no others; empty: `_INBOX`',
+    }),
     streamReplicas: Type.Integer({
       minimum: 1,
       maximum: 5,

@@ -51,7 +51,7 @@ export class Hub {
     this.#options = options;
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
-    this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics);
+    this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics, logger);
     this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);

@@ -1,9 +1,10 @@
-import { type Bus, BusError, type PublishAck, type PublishRequest } from '../bus/bus.ts';
+import { type Bus, BusError, type BusErrorCode, type PublishAck, type PublishRequest } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
 import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
+import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
@@ -21,6 +22,20 @@ export type Produced =
   | ({ readonly kind: 'published' } & PublishAck)
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
+const BUS_ERROR_TEXTS: Partial<Record<BusErrorCode, string>> = {
+  bus_unreachable: 'the broker cannot be reached now',
+  bus_closed: 'the node is going away',
+  jetstream_unavailable: 'the broker cannot be reached now',
+  stream_missing: 'the log cannot be reached now',
+  stream_mismatch: 'the log cannot be reached now',
+  log_gone: 'the log cannot be read now',
+  log_gap: 'the log cannot be read now',
+  log_rolled_back: 'the log cannot be read now',
+  permission_denied: 'the broker does not let this node do that',
+  publish_timeout: 'the log did not answer in time: the publication may or may not be stored',
+  publish_refused: 'the broker did not take the publication',
+};
+
 /** Answers what workers ask on behalf of their clients: publish, history, call. */
 export class RequestHandler {
   readonly #config: Config;
@@ -28,14 +43,16 @@ export class RequestHandler {
   readonly #history: History;
   readonly #calls: Calls;
   readonly #metrics: HubMetrics;
+  readonly #logger: Logger;
   #publishesInFlight = 0;
 
-  constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
+  constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics, logger: Logger) {
     this.#config = config;
     this.#bus = bus;
     this.#calls = new Calls(config, bus, metrics);
     this.#history = new History(config, bus, registry, metrics);
     this.#metrics = metrics;
+    this.#logger = logger;
   }
 
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
@@ -136,7 +153,8 @@ export class RequestHandler {
   }
 
   #fail(worker: HubEnd, requestId: number, error: Error): void {
-    worker.send({ kind: 'failed', requestId, code: codeOf(error), message: error.message });
+    if (error instanceof BusError) this.#logger.debug({ err: error }, 'the bus did not do what a client asked for');
+    worker.send({ kind: 'failed', requestId, code: codeOf(error), message: textForClient(error) });
   }
 }
 
@@ -155,4 +173,10 @@ function codeOf(error: Error): ErrorCode {
     default:
       return 'unavailable';
   }
+}
+
+/** What a bus says of its inside (streams, subjects, permissions) is for the log. */
+function textForClient(error: Error): string {
+  if (!(error instanceof BusError)) return error.message;
+  return BUS_ERROR_TEXTS[error.code] ?? error.message;
 }

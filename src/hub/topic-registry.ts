@@ -10,6 +10,9 @@ import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
 
+/** For clients: which subjects the broker has is none of their business. */
+const DENIED_REASON = 'the broker does not let this node have the topic: what is published meanwhile is lost';
+
 /**
  * Which topics this node is interested in, and what feeds them: one follower for a durable namespace, one listener for an ephemeral topic.
  * A topic opens with its first local subscriber and closes a linger after its last.
@@ -120,11 +123,17 @@ export class TopicRegistry {
   }
 
   #openEphemeral(topic: HubTopic): void {
-    const listener = this.#bus.listen(topic.topic, (publication) => this.#publish(topic, publication));
+    const listener = this.#bus.listen(
+      topic.topic,
+      (publication) => this.#publish(topic, publication),
+      (denied) => topic.setAway(denied ? DENIED_REASON : null),
+    );
     this.#listeners.set(topic.topic, listener);
     // Whoever is told `subscribed` misses nothing that is published after it.
-    void listener.live.then(() => {
-      if (this.#topics.get(topic.topic) === topic) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
+    void listener.live.then((live) => {
+      if (this.#topics.get(topic.topic) !== topic) return;
+      if (live) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
+      else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node listening to ${topic.topic}`));
     });
   }
 
@@ -137,7 +146,9 @@ export class TopicRegistry {
   }
 
   #giveUp(topic: HubTopic, error: Error): void {
-    this.#logger.warn({ topic: topic.topic, err: error }, 'topic could not be opened');
+    // The bus has said already what the broker denies, once for all topics.
+    const level = error instanceof BusError && error.code === 'permission_denied' ? 'debug' : 'warn';
+    this.#logger[level]({ topic: topic.topic, err: error }, 'topic could not be opened');
     const code = openErrorOf(error);
     topic.fail({ kind: 'openFailed', topic: topic.topic, code, message: 'the topic could not be opened; try again' });
     this.#close(topic);

@@ -137,3 +137,30 @@ describe('straight to NATS', () => {
     }
   });
 });
+
+describe('setup', () => {
+  it('makes the streams and the bucket, with which a node that may make none can start', async () => {
+    const server = await startNatsServer();
+    try {
+      const settings = ['--nats-url', server.url];
+      expect(await runCli(['setup', ...settings])).toEqual({
+        code: 0,
+        stdout: 'stentor-scores\nstentor-ticks\nstentor-chat\nstentor-epochs\n',
+        stderr: '',
+      });
+      expect((await runCli(['setup', ...settings])).code).toBe(0);
+      const bus = await createBus(loadConfig({ env: {}, flags: { 'nats.url': server.url, 'nats.manageStreams': false } }).config);
+      await bus.start();
+      await bus.stop();
+      // What is there and different is told, and left as it is.
+      const other = await runCli(['setup', ...settings, '--set', 'namespaces.scores.history.maxCount=7']);
+      expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('stream_mismatch') });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('without NATS is asked wrongly', async () => {
+    expect(await runCli(['setup'])).toMatchObject({ code: 2, stderr: expect.stringContaining('nats.url') });
+  });
+});

@@ -73,7 +73,6 @@ describe('redactConfig', () => {
         'admin.token': 'hunter2',
         'nats.user': 'bob',
         'nats.password': 'hunter2',
-        'nats.url': 'nats://bob:hunter2@a:4222,eve:hunter2@b',
         'auth.keys': [{ kid: 'k1', alg: 'HS256', secret: SECRET }],
       },
     });
@@ -82,9 +81,13 @@ describe('redactConfig', () => {
     expect(shown).toMatchObject({
       port: 8080,
       admin: { token: '(redacted)' },
-      nats: { user: 'bob', password: '(redacted)', token: '', url: 'nats://(redacted)@a:4222,(redacted)@b' },
+      nats: { user: 'bob', password: '(redacted)', token: '', url: '' },
       auth: { keys: [{ kid: 'k1', alg: 'HS256', secret: '(redacted)' }] },
       namespaces: { scores: { durable: true } },
+    });
+    const url = 'nats://bob:hunter2@a:4222,bob:hunter2@b';
+    expect(redactConfig(loadConfig({ env: {}, flags: { 'nats.url': url } }).config)).toMatchObject({
+      nats: { url: 'nats://(redacted)@a:4222,(redacted)@b' },
     });
   });
 });

@@ -92,7 +92,7 @@ export class MemoryBus implements Bus {
     const receive = (publication: Publication) => deliver(onPublication, publication);
     listeners.add(receive);
     return {
-      live: Promise.resolve(),
+      live: Promise.resolve(true),
       stop: () => {
         listeners.delete(receive);
         if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);

@@ -32,6 +32,7 @@ export function connectionOptions(nats: NatsConfig, name: string, onTrouble: (re
     maxPingOut: PINGS_MISSED_MAX,
     // A stack trace for each request costs more than the request.
     noAsyncTraces: true,
+    ...(nats.inboxPrefix !== '' && { inboxPrefix: nats.inboxPrefix }),
     ...(login !== undefined && { authenticator: login.authenticator }),
     // The client reads the files for every attempt.
     ...(usesNatsTls(nats) && { tls: tlsOptions(nats) }),

@@ -3,12 +3,15 @@ import {
   AuthorizationError,
   type ConnectionOptions,
   connect,
+  createInbox,
   type NatsConnection,
   PermissionViolationError,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { BusError } from '../bus.ts';
 import { askWhyAway, reasonOf } from './away-reason.ts';
+import { DEFAULT_NAMES, type NatsNames } from './names.ts';
+import type { Denied } from './permissions.ts';
 
 const FIRST_CONNECT_PAUSE_MS = 250;
 /**
@@ -33,13 +36,15 @@ export interface ConnectionEvents {
   /** Why the server does not take the node (back), as often as it is found out. */
   onRefused(reason: string): void;
   /** The server denies something to the node, which stays connected. */
-  onDenied(violation: PermissionViolationError): void;
+  onDenied(denied: Denied): void;
 }
 
 /** One NATS connection that reconnects for ever, with what the client leaves out: knowing at once that a request cannot be answered. */
 export class Connection {
   readonly nc: NatsConnection;
+  readonly names: NatsNames;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #deniedListeners = new Set<(denied: PermissionViolationError) => void>();
   readonly #inFlight = new Set<(error: Error) => void>();
   readonly #waiters = new Set<(connected: boolean) => void>();
   readonly #options: ConnectionOptions;
@@ -49,8 +54,9 @@ export class Connection {
   #away = new AbortController();
 
   /** @param options that it was made with */
-  constructor(nc: NatsConnection, options: ConnectionOptions, events: ConnectionEvents) {
+  constructor(nc: NatsConnection, options: ConnectionOptions, events: ConnectionEvents, names = DEFAULT_NAMES) {
     this.nc = nc;
+    this.names = names;
     this.#options = options;
     this.#events = events;
     void this.#watch();
@@ -60,9 +66,25 @@ export class Connection {
     return this.#connected;
   }
 
+  /** A subject of this connection's own. */
+  newInbox(): string {
+    return createInbox(this.names.inbox);
+  }
+
+  /** Sends a JetStream request whose answer nobody waits for; nothing when the connection has ended. */
+  tellJetStream(request: string): void {
+    if (!this.nc.isClosed()) this.nc.publish(`${this.names.api}.${request}`);
+  }
+
   onChange(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Called with what the server denies; returns how to stop listening. */
+  onDenied(listener: (denied: PermissionViolationError) => void): () => void {
+    this.#deniedListeners.add(listener);
+    return () => this.#deniedListeners.delete(listener);
   }
 
   /** The request's answer, or a failure as soon as the connection is lost. @throws DisconnectedError */
@@ -110,9 +132,12 @@ export class Connection {
   }
 
   #failed(error: Error): void {
-    if (error instanceof PermissionViolationError) this.#events.onDenied(error);
-    else if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
+    if (error instanceof PermissionViolationError) {
+      this.#events.onDenied(error);
+      for (const listener of [...this.#deniedListeners]) listener(error);
+    } else if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
       this.#events.onRefused(reasonOf(error));
+    }
   }
 
   #setConnected(connected: boolean): void {
@@ -121,7 +146,8 @@ export class Connection {
     this.#away.abort();
     if (!connected) {
       this.#away = new AbortController();
-      if (!this.#closed) void askWhyAway({ ...this.#options, timeout: ATTEMPT_TIMEOUT_MS }, this.#events.onRefused, this.#away.signal);
+      if (!this.#closed)
+        void askWhyAway({ ...this.#options, timeout: ATTEMPT_TIMEOUT_MS }, (reason) => this.#events.onRefused(reason), this.#away.signal);
       for (const reject of [...this.#inFlight]) reject(new DisconnectedError(true));
       this.#inFlight.clear();
     } else {

@@ -1,7 +1,6 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { namespaceOf, type Topic } from '../../protocol/topic.ts';
-import type { BusNotice } from '../bus.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { wrongDepthFilters } from '../subjects.ts';
 import { PublicationReader } from './publication-reader.ts';
@@ -32,15 +31,10 @@ export class EphemeralSubjects {
    * What nobody listens to leaves no trace in an ephemeral namespace, so subjects of a wrong depth are listened to for as long as the connection lives.
    * These filters cover no good subject: where producers make no mistakes, nothing comes.
    */
-  watchDepths(nc: NatsConnection, onNotice: (level: BusNotice['level'], message: string) => void): void {
+  watchDepths(subscribe: (filter: string, onMessage: (message: Msg) => void) => void): void {
     for (const [name, options] of this.#namespaces) {
       for (const filter of wrongDepthFilters(name, options)) {
-        nc.subscribe(filter, {
-          callback: (error, message) => {
-            if (error !== null) onNotice('warn', `listening to ${filter}, for subjects of a wrong depth: ${error.message}`);
-            else this.#faults.note(name, options, 'wrong_depth', message.subject);
-          },
-        });
+        subscribe(filter, ({ subject }) => this.#faults.note(name, options, 'wrong_depth', subject));
       }
     }
   }

@@ -1,4 +1,4 @@
-import { jetstream, StorageType } from '@nats-io/jetstream';
+import { type JetStreamManagerOptions, jetstream, StorageType } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -60,7 +60,7 @@ export class EpochStore {
     } catch (error) {
       // A bucket in memory is gone with its server.
       if (isStreamNotFound(error)) return undefined;
-      throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+      throw unreachable(`bucket ${EPOCH_BUCKET}`, error, this.#connection.names);
     }
   }
 
@@ -74,7 +74,7 @@ export class EpochStore {
       return true;
     } catch (error) {
       if (WRONG_LAST_SEQUENCE.includes((error as { code?: number }).code ?? 0)) return false;
-      throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+      throw unreachable(`bucket ${EPOCH_BUCKET}`, error, this.#connection.names);
     }
   }
 
@@ -85,7 +85,9 @@ export class EpochStore {
 }
 
 async function openBucket(connection: Connection, nats: Config['nats']): Promise<KV> {
-  const kvm = new Kvm(jetstream(connection.nc, { timeout: nats.requestTimeoutMs }));
+  // Asking for the account's figures would take a permission more.
+  const options: JetStreamManagerOptions = { timeout: nats.requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
+  const kvm = new Kvm(jetstream(connection.nc, options));
   try {
     if (!nats.manageStreams) {
       const kv = await connection.request(() => kvm.open(EPOCH_BUCKET, { allow_direct: false }));
@@ -116,7 +118,7 @@ async function openBucket(connection: Connection, nats: Config['nats']): Promise
         { cause: error },
       );
     }
-    throw unreachable(`bucket ${EPOCH_BUCKET}`, error);
+    throw unreachable(`bucket ${EPOCH_BUCKET}`, error, connection.names);
   }
 }
 

@@ -2,6 +2,8 @@ import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { ClosedConnectionError, NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
 import { BusError } from '../bus.ts';
 import { DisconnectedError } from './connection.ts';
+import { DEFAULT_NAMES } from './names.ts';
+import { deniedIn, describeDenied } from './permissions.ts';
 
 const STREAM_NOT_FOUND = 10059;
 
@@ -18,6 +20,8 @@ export type Failure =
   | 'unavailable'
   /** It was refused and will be again. */
   | 'refused'
+  /** The node's NATS user lacks a permission. */
+  | 'denied'
   | 'closed';
 
 export function failureOf(error: unknown): Failure {
@@ -26,7 +30,7 @@ export function failureOf(error: unknown): Failure {
     if (cause instanceof TimeoutError) return 'timeout';
     if (cause instanceof NoRespondersError) return 'no_responders';
     if (cause instanceof ClosedConnectionError) return 'closed';
-    if (cause instanceof PermissionViolationError) return 'refused';
+    if (cause instanceof PermissionViolationError) return 'denied';
     if (cause instanceof JetStreamApiError) return cause.status === 503 ? 'unavailable' : 'refused';
     if (cause instanceof JetStreamError) return 'refused';
   }
@@ -37,9 +41,14 @@ export function isStreamNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
 }
 
-/** Any failure of a request about `what`, for callers that can only try again later. */
-export function unreachable(what: string, error: unknown): BusError {
+/**
+ * Any failure of a request about `what`, for callers that can only try again later.
+ * @returns BusError `bus_unreachable`, `bus_closed`, `permission_denied`
+ */
+export function unreachable(what: string, error: unknown, names = DEFAULT_NAMES): BusError {
   if (error instanceof BusError) return error;
+  const denied = deniedIn(error);
+  if (denied !== undefined) return new BusError('permission_denied', `${what}: ${describeDenied(denied, names)}`, { cause: error });
   if (failureOf(error) === 'closed') return new BusError('bus_closed', 'the bus is stopped', { cause: error });
   return new BusError('bus_unreachable', `${what}: ${(error as Error).message}`, { cause: error });
 }

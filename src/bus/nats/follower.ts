@@ -10,6 +10,7 @@ import { isStreamNotFound } from './errors.ts';
 import { FollowerCore } from './follower-core.ts';
 import { boundsOf, mayHaveExpired } from './log-bounds.ts';
 import { OrderedConsumer } from './ordered-consumer.ts';
+import { deniedIn, describeDenied } from './permissions.ts';
 import type { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
@@ -182,7 +183,7 @@ export class NatsFollower implements Follower {
       const aborted = () => end('stopped');
       this.#endConsumer = end;
       const stopWatching = connection.onChange(() => end('the connection was lost'));
-      const consumer = new OrderedConsumer(connection.nc, this.#options.stream, {
+      const consumer = new OrderedConsumer(connection, this.#options.stream, {
         onMessage: (message, delivery) => {
           const trouble = this.#receive(message, delivery);
           if (trouble !== undefined) end(trouble);
@@ -241,6 +242,10 @@ export class NatsFollower implements Follower {
   }
 
   #explain(error: Error): { reason: string; wasLive: boolean } {
+    const denied = deniedIn(error);
+    // Whoever asks for it is told at once; a follower that had begun goes on asking, since a permission may come back.
+    if (denied !== undefined && !this.#begun)
+      return this.#break('permission_denied', describeDenied(denied, this.#context.connection.names));
     if (isStreamNotFound(error)) return this.#deny('log_gone', 'it is not there');
     return { reason: error.message, wasLive: false };
   }

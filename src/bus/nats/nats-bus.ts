@@ -1,3 +1,4 @@
+import type { Msg } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { isTopic, namespaceOf, type Topic } from '../../protocol/topic.ts';
@@ -14,23 +15,26 @@ import {
   type PublishRequest,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
-import { deliver } from '../deliver.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
+import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
 import { EpochStore } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
+import { flush, within } from './flush.ts';
 import { headersOf } from './headers.ts';
+import { LastingSubscription } from './lasting-subscription.ts';
 import { Limiter } from './limiter.ts';
+import { namesOf } from './names.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { Publisher } from './publisher.ts';
-import { Refusals } from './refusals.ts';
 import { checkServerVersion } from './server-version.ts';
 import { describeServers } from './servers.ts';
 import { Streams } from './streams.ts';
+import { TroubleLog } from './trouble-log.ts';
 
 /** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
 const STOP_STEP_TIMEOUT_MS = 1000;
@@ -38,8 +42,9 @@ const STOP_STEP_TIMEOUT_MS = 1000;
 interface Started {
   readonly connection: Connection;
   readonly publisher: Publisher;
+  readonly ephemeral: EphemeralPublisher;
   readonly logs: ReadonlyMap<string, NatsLog>;
-  readonly refusals: Refusals;
+  readonly troubles: TroubleLog;
   readonly checkpoints: NodeJS.Timeout;
   /** Ends them. */
   readonly subjectChecks: () => void;
@@ -81,33 +86,31 @@ export class NatsBus implements Bus {
   async start(): Promise<void> {
     const { nats, nodeId } = this.#config;
     const servers = describeServers(nats.url);
-    const refusals = new Refusals((reason) => this.#notice('warn', `NATS at ${servers} does not take this node: ${reason}`));
-    const onRefused = (reason: string) => refusals.refused(reason);
-    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`, onRefused);
-    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, {
-      onRefused,
-      onDenied: () => undefined,
-    });
+    const names = namesOf(nats);
+    const troubles = new TroubleLog(servers, names, (level, message) => this.#notice(level, message));
+    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`, (reason) => troubles.onRefused(reason));
+    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, troubles, names);
     try {
       const { version = '' } = connection.nc.info ?? {};
       checkServerVersion(version);
       const logs = await this.#openLogs(connection);
       this.#started = {
         connection,
+        ephemeral: new EphemeralPublisher(connection),
         publisher: new Publisher(connection, nats, this.counters),
         logs,
-        refusals,
+        troubles,
         checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
         subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
-      this.#ephemeral.watchDepths(connection.nc, (level, message) => this.#notice(level, message));
+      this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, onMessage));
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
     } catch (error) {
       await connection.close();
       throw error;
     }
     connection.onChange((connected) => {
-      refusals.changed(connected);
+      troubles.changed(connected);
       this.#changed(connected, servers);
     });
     this.#changed(true, servers);
@@ -119,7 +122,7 @@ export class NatsBus implements Bus {
     this.#started = undefined;
     started.publisher.stop();
     clearInterval(started.checkpoints);
-    started.refusals.stop();
+    started.troubles.stop();
     started.subjectChecks();
     await within(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
     await Promise.all([...started.logs.values()].map((log) => log.stop()));
@@ -133,23 +136,18 @@ export class NatsBus implements Bus {
     return log;
   }
 
-  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
-    const { connection } = this.#running();
+  listen(topic: Topic, onPublication: (publication: Publication) => void, onDenied?: (denied: boolean) => void): Listener {
     const { keyed } = this.#namespace(topic);
     const reader = this.#ephemeral.reader(topic);
-    const subscription = connection.nc.subscribe(topicFilter(topic, keyed), {
-      callback: (error, message) => {
-        if (error !== null) return this.#notice('warn', `listening to ${topic}: ${error.message}`);
-        const publication = reader?.fromCore(message, this.#nowMs());
-        if (publication !== undefined) deliver(onPublication, publication);
-      },
-    });
-    // The server has taken the subscription once it answers what was sent behind it.
-    return { live: flush(connection), stop: () => subscription.unsubscribe() };
+    const onMessage = (message: Msg) => {
+      const publication = reader?.fromCore(message, this.#nowMs());
+      if (publication !== undefined) onPublication(publication);
+    };
+    return this.#subscribe(topicFilter(topic, keyed), onMessage, onDenied);
   }
 
   async publish(request: PublishRequest): Promise<PublishAck> {
-    const { connection, publisher, logs } = this.#running();
+    const { ephemeral, publisher, logs } = this.#running();
     const namespace = this.#namespace(request.topic);
     checkAddress(request, namespace);
     const log = logs.get(namespaceOf(request.topic));
@@ -157,14 +155,7 @@ export class NatsBus implements Bus {
       const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);
       return { epoch: log.epoch, offset: seq, duplicate };
     }
-    // Not left to the client, which would keep it until it is connected again: an ephemeral publication is now or never.
-    if (!connection.connected) throw new BusError('bus_unreachable', 'NATS is not connected');
-    const headers = headersOf(request, namespace);
-    try {
-      connection.nc.publish(subjectOf(request.topic, request.key), request.payload, headers === undefined ? {} : { headers });
-    } catch (cause) {
-      throw new BusError('publish_refused', `${request.topic}: ${(cause as Error).message}`, { cause });
-    }
+    await ephemeral.publish(subjectOf(request.topic, request.key), request.payload, headersOf(request, namespace));
     return { epoch: '', offset: 0, duplicate: false };
   }
 
@@ -175,13 +166,8 @@ export class NatsBus implements Bus {
   }
 
   onAnnouncement(listener: (data: Uint8Array) => void): () => void {
-    const subscription = this.#running().connection.nc.subscribe(NODES_SUBJECT, {
-      callback: (error, message) => {
-        if (error !== null) this.#notice('warn', `listening to ${NODES_SUBJECT}, to know of other nodes: ${error.message}`);
-        else deliver(listener, message.data);
-      },
-    });
-    return () => subscription.unsubscribe();
+    const subscription = this.#subscribe(NODES_SUBJECT, ({ data }) => listener(data));
+    return () => subscription.stop();
   }
 
   async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
@@ -195,7 +181,7 @@ export class NatsBus implements Bus {
       const failure = failureOf(cause);
       if (failure === 'no_responders') throw new BusError('no_responders', `nobody serves ${method}`, { cause });
       if (failure === 'timeout') throw new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`, { cause });
-      throw unreachable(`calling ${method}`, cause);
+      throw unreachable(`calling ${method}`, cause, connection.names);
     }
   }
 
@@ -220,6 +206,19 @@ export class NatsBus implements Bus {
     // Together, since each may have to wait for whoever knows its log.
     await Promise.all([...logs.values()].map((log) => log.state()));
     return logs;
+  }
+
+  #subscribe(subject: string, onMessage: (message: Msg) => void, onDenied?: (denied: boolean) => void): Listener {
+    const { connection, troubles } = this.#running();
+    return new LastingSubscription({
+      connection,
+      subject,
+      onMessage,
+      onDenied: (denied) => {
+        if (!denied) troubles.permitted(subject);
+        onDenied?.(denied);
+      },
+    });
   }
 
   #namespace(topic: Topic): NamespaceOptions {
@@ -253,17 +252,4 @@ async function checkpointAll(logs: ReadonlyMap<string, NatsLog>): Promise<void> 
 /** One after the other, so that a look delays no more than one stream at a time. What cannot be looked at now is the next time. */
 async function checkSubjects(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
   for (const log of logs.values()) await log.checkSubjects().catch(() => undefined);
-}
-
-async function flush(connection: Connection): Promise<void> {
-  if (connection.connected) await within(STOP_STEP_TIMEOUT_MS, connection.nc.flush());
-}
-
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([work, timeout]).catch(() => undefined);
-  clearTimeout(timer);
 }

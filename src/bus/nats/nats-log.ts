@@ -104,7 +104,7 @@ export class NatsLog implements Log {
         this.#epochs.doubt();
       }
     } catch (error) {
-      throw unreachable(`the log of ${this.namespace}`, error);
+      throw unreachable(`the log of ${this.namespace}`, error, this.#context.connection.names);
     }
   }
 
@@ -195,7 +195,7 @@ export class NatsLog implements Log {
     } catch (error) {
       // Somebody deleted it: a new one is a new epoch, which every client is told.
       if (isStreamNotFound(error)) return streams.ensure(this.namespace, this.options);
-      throw unreachable(`stream ${this.stream}`, error);
+      throw unreachable(`stream ${this.stream}`, error, this.#context.connection.names);
     }
   }
 
@@ -203,7 +203,7 @@ export class NatsLog implements Log {
     try {
       return await this.#context.reads.run(read);
     } catch (error) {
-      throw error instanceof BusError ? error : unreachable(`reading ${this.stream}`, error);
+      throw error instanceof BusError ? error : unreachable(`reading ${this.stream}`, error, this.#context.connection.names);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, type Msg, type NatsConnection, nanos, nuid, type Subscription } from '@nats-io/transport-node';
+import { type Msg, nanos, nuid, type Subscription } from '@nats-io/transport-node';
+import type { Connection } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
 
 /** Heartbeats come this often while nothing else does; after {@link SILENT_BEATS_MAX} without anything the consumer counts as gone. */
@@ -24,25 +25,26 @@ export interface OrderedConsumerEvents {
  * (pull) and 5.4 (push); and after a server's restart the client's push consumer is silent for 60 s.
  */
 export class OrderedConsumer {
-  readonly #nc: NatsConnection;
+  readonly #connection: Connection;
   readonly #stream: string;
   readonly #events: OrderedConsumerEvents;
   readonly #name = `stentor_${nuid.next()}`;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
   #subscription: Subscription | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #silentBeats = 0;
   #ended = false;
 
-  constructor(nc: NatsConnection, stream: string, events: OrderedConsumerEvents) {
-    this.#nc = nc;
+  constructor(connection: Connection, stream: string, events: OrderedConsumerEvents) {
+    this.#connection = connection;
+    this.#inbox = connection.newInbox();
     this.#stream = stream;
     this.#events = events;
   }
 
   /** Messages may come before it resolves. @throws what the client throws; then it has ended silently */
   async start(jsm: JetStreamManager, startSeq: number): Promise<void> {
-    this.#subscription = this.#nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
+    this.#subscription = this.#connection.nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
     try {
       await jsm.consumers.add(this.#stream, {
         name: this.#name,
@@ -70,7 +72,7 @@ export class OrderedConsumer {
     clearInterval(this.#watchdog);
     this.#subscription?.unsubscribe();
     // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
-    if (!this.#nc.isClosed()) this.#nc.publish(`$JS.API.CONSUMER.DELETE.${this.#stream}.${this.#name}`);
+    this.#connection.tellJetStream(`CONSUMER.DELETE.${this.#stream}.${this.#name}`);
   }
 
   #receive(error: Error | null, message: Msg): void {
@@ -87,9 +89,9 @@ export class OrderedConsumer {
     const status = message.headers?.code ?? 0;
     if (status !== 100) return this.#end(`${status} ${message.headers?.description ?? ''}`.trim());
     // A flow control request is answered when all before it has been handed over, which is now.
-    if (reply !== '') return this.#nc.publish(reply);
+    if (reply !== '') return this.#connection.nc.publish(reply);
     const stalled = message.headers?.get('Nats-Consumer-Stalled') ?? '';
-    if (stalled !== '') this.#nc.publish(stalled);
+    if (stalled !== '') this.#connection.nc.publish(stalled);
     this.#events.onHeartbeat(Number(message.headers?.get('Nats-Last-Consumer') ?? 0));
   }
 

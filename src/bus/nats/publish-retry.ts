@@ -11,7 +11,10 @@ export interface PublishState {
 export type PublishStep =
   | { readonly kind: 'send_again'; readonly afterMs: number; readonly state: PublishState }
   | { readonly kind: 'await_connection'; readonly state: PublishState }
-  | { readonly kind: 'fail'; readonly code: 'publish_timeout' | 'bus_unreachable' | 'publish_refused' | 'bus_closed' };
+  | {
+      readonly kind: 'fail';
+      readonly code: 'publish_timeout' | 'bus_unreachable' | 'publish_refused' | 'permission_denied' | 'bus_closed';
+    };
 
 export const FIRST_ATTEMPT: PublishState = { attempts: 1, maybeStored: false };
 
@@ -29,7 +32,10 @@ export function afterFailure(
   const maybeStored = state.maybeStored || failure === 'timeout' || failure === 'disconnected';
   const surely = { kind: 'fail', code: maybeStored ? 'publish_timeout' : 'bus_unreachable' } as const;
   // A later attempt that is refused says nothing about an earlier one that may have got through.
-  if (failure === 'refused') return maybeStored ? surely : { kind: 'fail', code: 'publish_refused' };
+  if (failure === 'refused' || failure === 'denied') {
+    if (maybeStored) return surely;
+    return { kind: 'fail', code: failure === 'denied' ? 'permission_denied' : 'publish_refused' };
+  }
   if (failure === 'closed') return { kind: 'fail', code: 'bus_closed' };
   if (elapsedMs >= budgetMs) return surely;
   const next = { attempts: state.attempts + 1, maybeStored };

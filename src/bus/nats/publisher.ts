@@ -8,6 +8,7 @@ import { subjectOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { failureOf } from './errors.ts';
 import { headersOf } from './headers.ts';
+import { deniedIn, describeDenied } from './permissions.ts';
 import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
 import { dedupeWindowMsOf } from './stream-config.ts';
 
@@ -31,7 +32,7 @@ export class Publisher {
     this.#connection = connection;
     this.#options = options;
     this.#counters = counters;
-    this.#js = jetstream(connection.nc);
+    this.#js = jetstream(connection.nc, { apiPrefix: connection.names.api });
     // One for each publish that waits to be sent again.
     setMaxListeners(0, this.#abort.signal);
   }
@@ -41,7 +42,7 @@ export class Publisher {
     this.#abort.abort();
   }
 
-  /** @throws BusError `publish_timeout`, `bus_unreachable`, `publish_refused`, `bus_closed` */
+  /** @throws BusError `publish_timeout`, `bus_unreachable`, `publish_refused`, `permission_denied`, `bus_closed` */
   async publish(request: PublishRequest, stream: string, namespace: NamespaceOptions): Promise<PubAck> {
     const startMs = performance.now();
     // Half the window, so that an id is still remembered when the last attempt arrives.
@@ -55,12 +56,20 @@ export class Publisher {
       if (this.#abort.signal.aborted) throw closed(result);
       const elapsedMs = performance.now() - startMs;
       const step = afterFailure(state, failureOf(result), elapsedMs, budgetMs);
-      if (step.kind === 'fail') throw new BusError(step.code, explain(step.code, stream, result), { cause: result });
+      if (step.kind === 'fail') throw new BusError(step.code, this.#explain(step.code, stream, result), { cause: result });
       if (step.kind === 'await_connection') await this.#connection.whenConnected(budgetMs - elapsedMs);
       else await sleep(step.afterMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
       if (this.#abort.signal.aborted) throw closed(result);
       state = step.state;
     }
+  }
+
+  #explain(code: string, stream: string, error: Error): string {
+    const denied = deniedIn(error);
+    if (denied !== undefined) return describeDenied(denied, this.#connection.names);
+    return code === 'publish_timeout'
+      ? `${stream} did not answer in time, so the publication may or may not be stored: ${error.message}`
+      : `${stream} did not take the publication: ${error.message}`;
   }
 
   #attempt(request: PublishRequest, messageId: string, stream: string, namespace: NamespaceOptions, timeoutMs: number): Promise<PubAck> {
@@ -78,10 +87,4 @@ export class Publisher {
 
 function closed(cause: Error): BusError {
   return new BusError('bus_closed', 'the bus is stopped', { cause });
-}
-
-function explain(code: string, stream: string, { message }: Error): string {
-  return code === 'publish_timeout'
-    ? `${stream} did not answer in time, so the publication may or may not be stored: ${message}`
-    : `${stream} did not take the publication: ${message}`;
 }

@@ -1,5 +1,5 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
+import { type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
 import { type Connection, DisconnectedError } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
 
@@ -50,7 +50,7 @@ export async function withConsumer<T>(
     return await use(info);
   } finally {
     // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
-    if (!connection.nc.isClosed()) connection.nc.publish(`$JS.API.CONSUMER.DELETE.${stream}.${name}`);
+    connection.tellJetStream(`CONSUMER.DELETE.${stream}.${name}`);
   }
 }
 
@@ -64,10 +64,10 @@ export function readRange(connection: Connection, consumer: string, plan: RangeP
 
 class RangeRead {
   readonly #nc: NatsConnection;
-  readonly #consumer: string;
   readonly #plan: RangePlan;
   readonly #onDone: (error?: Error) => void;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
+  readonly #nextSubject: string;
   readonly #subscription;
   readonly #stopWatching: () => void;
   readonly #timer: NodeJS.Timeout;
@@ -78,13 +78,21 @@ class RangeRead {
 
   constructor(connection: Connection, consumer: string, plan: RangePlan, timeoutMs: number, onDone: (error?: Error) => void) {
     this.#nc = connection.nc;
-    this.#consumer = consumer;
+    this.#nextSubject = `${connection.names.api}.CONSUMER.MSG.NEXT.${plan.stream}.${consumer}`;
+    this.#inbox = connection.newInbox();
     this.#plan = plan;
     this.#onDone = onDone;
     this.#subscription = this.#nc.subscribe(this.#inbox, {
       callback: (error, message) => (error === null ? this.#receive(message) : this.#finish(error)),
     });
-    this.#stopWatching = connection.onChange(() => this.#finish(new DisconnectedError(true)));
+    const stops = [
+      connection.onChange(() => this.#finish(new DisconnectedError(true))),
+      // What is asked for has no answer when it is denied.
+      connection.onDenied((denied) => denied.subject === this.#nextSubject && this.#finish(denied)),
+    ];
+    this.#stopWatching = () => {
+      for (const stop of stops) stop();
+    };
     this.#timer = setTimeout(() => this.#finish(new Error('timeout')), timeoutMs);
   }
 
@@ -118,7 +126,7 @@ class RangeRead {
     if (this.#done) return;
     this.#pageLeft = Math.min(PAGE_MAX, this.#plan.limit - this.#taken);
     const page = { batch: this.#pageLeft, expires: nanos(PAGE_EXPIRES_MS) };
-    this.#nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#plan.stream}.${this.#consumer}`, JSON.stringify(page), { reply: this.#inbox });
+    this.#nc.publish(this.#nextSubject, JSON.stringify(page), { reply: this.#inbox });
   }
 
   #finish(error?: Error): void {

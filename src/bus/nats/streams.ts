@@ -70,7 +70,7 @@ export class Streams {
           { cause: error },
         );
       }
-      throw unreachable(`stream ${name}`, error);
+      throw unreachable(`stream ${name}`, error, this.#connection.names);
     }
   }
 
@@ -105,5 +105,5 @@ function noJetStream(stream: string, cause: unknown): BusError {
 }
 
 function makeManager(connection: Connection, timeoutMs: number): Promise<JetStreamManager> {
-  return jetstreamManager(connection.nc, { checkAPI: false, timeout: timeoutMs });
+  return jetstreamManager(connection.nc, { checkAPI: false, timeout: timeoutMs, apiPrefix: connection.names.api });
 }

@@ -1,0 +1,46 @@
+import { PermissionViolationError } from '@nats-io/transport-node';
+import type { NatsNames } from './names.ts';
+
+/** What the server denied: the client's error, as far as it matters. */
+export type Denied = Pick<PermissionViolationError, 'operation' | 'subject'>;
+
+/** The tokens that stay of a subject; `>` stands for the rest. Below a JetStream prefix: after the prefix. */
+const KEPT_TOKENS: readonly (readonly [start: string, kept: number])[] = [
+  ['CONSUMER.MSG.NEXT.', 4],
+  ['CONSUMER.DURABLE.CREATE.', 4],
+  ['CONSUMER.', 3],
+];
+
+/** What a NATS user lacks, as its `permissions` have to say it. */
+export function neededFor({ subject }: Denied, names: NatsNames): string {
+  const { api, inbox } = names;
+  if (subject.startsWith(`${inbox}.`)) return `${inbox}.>`;
+  if (subject.startsWith('$JS.FC.')) return upTo(subject, 3);
+  if (subject.includes('$KV.')) return upTo(subject, subject.split('.').indexOf('$KV') + 2);
+  if (subject.startsWith('feed.')) return subject.split('.').length === 2 ? subject : upTo(subject, 2);
+  if (subject.startsWith('rpc.')) return 'rpc.>';
+  if (!subject.startsWith(`${api}.`)) return subject;
+  const request = subject.slice(api.length + 1);
+  const [, kept = 0] = KEPT_TOKENS.find(([start]) => request.startsWith(start)) ?? [];
+  return kept === 0 ? subject : `${api}.${upTo(request, kept)}`;
+}
+
+/** For an operator: what was denied, and what the NATS user of the node needs. */
+export function describeDenied(denied: Denied, names: NatsNames): string {
+  const [doing, right] = denied.operation === 'publish' ? ['publishing to', 'publish'] : ['subscribing to', 'subscribe'];
+  return `NATS denies this node ${doing} "${denied.subject}": its user needs "${neededFor(denied, names)}" in permissions.${right} (src/bus/README.md, Permissions)`;
+}
+
+/** The denial that an error came from, if it did. */
+export function deniedIn(error: unknown): Denied | undefined {
+  let cause = error;
+  // The client wraps at most twice; the bound is for errors that are their own cause.
+  for (let depth = 0; depth < 5 && cause instanceof Error; depth++, cause = cause.cause) {
+    if (cause instanceof PermissionViolationError) return cause;
+  }
+  return undefined;
+}
+
+function upTo(subject: string, tokens: number): string {
+  return `${subject.split('.').slice(0, tokens).join('.')}.>`;
+}

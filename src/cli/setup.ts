@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { usageError } from './errors.ts';
+import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
+import { note, print } from './output.ts';
+
+export function setupCommand(): Command {
+  const command = new Command('setup').description(
+    'make the streams and the bucket in NATS that the durable namespaces need, where they are missing, and check those that are there',
+  );
+  return addConfigOptions(command)
+    .action(runSetup)
+    .addHelpText(
+      'after',
+      `
+For a NATS user that may make streams, so that nodes (with nats.manageStreams: false) need not. Changes nothing that is there.
+
+Examples:
+  $ stentor setup --config stentor.yaml --set nats.credsFile=setup.creds`,
+    );
+}
+
+async function runSetup(options: ConfigOptions): Promise<void> {
+  const { config } = await loadFromOptions(options);
+  if (config.nats.url === '') throw usageError('nats.url is empty: there is nothing to set up');
+  // Loaded here, so that other commands do not load the NATS client.
+  const { setUpNats } = await import('../bus/nats/set-up.ts');
+  for (const name of await setUpNats(config, (message) => note(`warning: ${message}`))) print(name);
+}

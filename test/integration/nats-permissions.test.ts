@@ -1,0 +1,189 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setUpNats } from '../../src/bus/nats/set-up.ts';
+import { busConfig } from '../bus/nats-config.ts';
+import { natsServerBinaries } from '../support/nats-binary.ts';
+import { permissionsOf, ROLES, roleSettings, rolesWithout } from '../support/nats-roles.ts';
+import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
+import { TestNode } from '../support/node.ts';
+import { tokenOf } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+
+const NAMESPACES = { scores: { public: true, clientPublish: true }, user: { public: true, durable: false, clientPublish: true } };
+const GRANTS = { subscribe: ['>'], publish: ['>'], call: ['>'] };
+
+/** Enough for a consumer to ask for flow control. */
+const BURST = { count: 400, bytes: 50_000 };
+const BURST_PAYLOAD = Buffer.from(JSON.stringify('x'.repeat(BURST.bytes)));
+
+describe.each(natsServerBinaries())('with the documented permissions (%s)', (binary) => {
+  let server: NatsServer;
+  let service: NatsConnection;
+  let producer: NatsConnection;
+
+  const as = (role: 'PRODUCER' | 'SERVICE') => {
+    const { 'nats.user': user = '', 'nats.password': pass = '', 'nats.inboxPrefix': inboxPrefix = '' } = roleSettings(role);
+    return connect({ servers: server.url, user, pass, inboxPrefix, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  };
+
+  beforeAll(async () => {
+    server = await startNatsServer({ binary, config: ROLES });
+    const warnings: string[] = [];
+    const made = await setUpNats(
+      busConfig(server.url, { namespaces: NAMESPACES, ...roleSettings('SETUP') }),
+      (text) => void warnings.push(text),
+    );
+    expect({ made, warnings }).toEqual({ made: ['stentor-scores', 'stentor-epochs'], warnings: [] });
+    service = await as('SERVICE');
+    service.subscribe('rpc.echo', { callback: (_, message) => void message?.respond(message.data) });
+    await service.flush();
+    producer = await as('PRODUCER');
+  });
+  afterAll(async () => {
+    await service?.close();
+    await producer?.close();
+    await server?.stop();
+  });
+
+  const start = () =>
+    TestNode.start({
+      namespaces: NAMESPACES,
+      'nats.url': server.url,
+      'nats.manageStreams': false,
+      'nats.checkpointIntervalMs': 100,
+      ...roleSettings('NODE'),
+    });
+
+  /** Uses everything once; what is refused is refused. @returns the answers, by what was asked for */
+  async function use(node: TestNode): Promise<Record<string, string>> {
+    const client = await node.connect({ encoding: 'json', token: await tokenOf(GRANTS) });
+    await client.next('connected');
+    const answers: Record<string, string> = {};
+    const ask = async (name: string, command: Parameters<typeof client.ask>[0]) => {
+      const answer = await client.ask(command);
+      answers[name] = answer.type === 'error' ? `${answer.code}: ${answer.message}` : answer.type;
+    };
+    await ask('publish', { type: 'publish', topic: 'scores.a', data: 1 });
+    await ask('subscribe', { type: 'subscribe', topic: 'scores.a', snapshot: true });
+    await ask('history', { type: 'history', topic: 'scores.a', last: 5 });
+    await ask('listen', { type: 'subscribe', topic: 'user.a' });
+    await ask('say', { type: 'publish', topic: 'user.a', data: 1 });
+    await ask('call', { type: 'call', method: 'echo', data: 1 });
+    return answers;
+  }
+
+  const WORKS = {
+    publish: 'published',
+    subscribe: 'subscribed',
+    history: 'history',
+    listen: 'subscribed',
+    say: 'published',
+    call: 'result',
+  };
+
+  it('a node does all that it does, and lacks nothing', async () => {
+    const node = await start();
+    try {
+      expect(await use(node)).toEqual(WORKS);
+      expect(await (await node.admin('/api/nodes')).text()).toContain(node.running.nodeId);
+      expect(node.log.join('\n')).not.toContain('denies');
+    } finally {
+      await node.stop();
+    }
+  });
+
+  it('a producer publishes, with and without acknowledgement, and may read nothing', async () => {
+    const ack = await producer.request('feed.scores.b', '1', { timeout: 5000 });
+    expect(ack.json()).toMatchObject({ stream: 'stentor-scores' });
+    producer.publish('feed.user.b', '1');
+    const denied = new Promise((resolve) => producer.subscribe('feed.>', { callback: (error) => resolve(error?.message) }));
+    expect(await denied).toMatch(/Permissions Violation/);
+  });
+
+  it.each(permissionsOf('NODE'))('the node names $right of $subject when it lacks that', async ({ right, subject }) => {
+    await server.reload(rolesWithout('NODE', right, subject));
+    const named = `its user needs "${subject}" in permissions.${right}`;
+    const node = await start().catch((error: Error & { code?: string }) => error);
+    try {
+      if (node instanceof Error) {
+        expect(node).toMatchObject({ code: 'permission_denied', message: expect.stringContaining(named) });
+        return;
+      }
+      const answers = await use(node);
+      // Nothing of NATS is any client's business.
+      expect(Object.values(answers).join()).not.toMatch(/feed\.|\$JS|_INBOX|rpc\./);
+      for (let i = 0; i < BURST.count; i++) producer.publish('feed.scores.a', BURST_PAYLOAD);
+      await producer.flush();
+      await until(`${named} in the log`, () => node.log.some((line) => line.includes(JSON.stringify(named).slice(1, -1))));
+    } finally {
+      if (!(node instanceof Error)) await node.stop();
+      await server.reload(ROLES);
+    }
+  });
+
+  it('a topic that NATS denies is refused, and had as soon as it is permitted', async () => {
+    await server.reload(rolesWithout('NODE', 'subscribe', 'feed.user.>'));
+    const node = await start();
+    try {
+      const client = await node.connect();
+      const refused = await client.ask({ type: 'subscribe', topic: 'user.a' });
+      expect(refused).toMatchObject({ type: 'error', code: 'unavailable', retryable: true });
+      expect(JSON.stringify(refused)).not.toMatch(/feed\.|NATS/);
+      await server.reload(ROLES);
+      await until('to be permitted', async () => (await client.ask({ type: 'subscribe', topic: 'user.a' })).type === 'subscribed');
+      producer.publish('feed.user.a', '1');
+      await client.next('batch');
+    } finally {
+      await node.stop();
+      await server.reload(ROLES);
+    }
+  });
+
+  it('a topic that is denied later is told to its subscribers, those who come meanwhile, and goes on by itself', async () => {
+    const node = await start();
+    try {
+      const [json, msgpack] = await Promise.all([node.connect(), node.connect({ encoding: 'msgpack' })]);
+      const clients = [json, msgpack];
+      for (const client of clients) await client.subscribe('user.a');
+      await server.reload(rolesWithout('NODE', 'subscribe', 'feed.user.>'));
+      for (const client of clients) {
+        const told = await client.next('feed', ({ topic, live }) => topic === 'user.a' && !live);
+        expect(told.reason).not.toMatch(/feed\.|NATS/);
+      }
+      const late = await node.connect();
+      await late.subscribe('user.a');
+      await late.next('feed', ({ topic, live }) => topic === 'user.a' && !live);
+      await server.reload(ROLES);
+      for (const client of [...clients, late]) await client.next('feed', ({ topic, live }) => topic === 'user.a' && live);
+      producer.publish('feed.user.a', '1');
+      for (const client of [...clients, late]) await client.next('batch', ({ topic }) => topic === 'user.a');
+    } finally {
+      await node.stop();
+      await server.reload(ROLES);
+    }
+  });
+
+  it('a log that cannot be followed any more is told to its subscribers, and goes on without a gap when it can', async () => {
+    const node = await start();
+    try {
+      const client = await node.connect();
+      const { offset } = await client.subscribe('scores.late');
+      const tracker = client.track('scores.late');
+      await server.reload(rolesWithout('NODE', 'publish', '$JS.API.CONSUMER.CREATE.stentor-scores.>'));
+      // The consumer that there is goes on; a new one is not to be had.
+      await server.restart();
+      await client.next('feed', ({ topic, live }) => topic === 'scores.late' && !live);
+      await until('the producer to be back', () =>
+        producer.request('feed.scores.late', '"missed"', { timeout: 1000 }).catch(() => undefined),
+      );
+      await server.reload(ROLES);
+      await client.next('feed', ({ topic, live }) => topic === 'scores.late' && live);
+      await client.until('what was missed', () => tracker.items.some(({ data }) => data === 'missed'));
+      expect(tracker).toMatchObject({ gaps: 0, duplicates: 0, resyncs: [] });
+      expect(offset).toBeGreaterThan(0);
+    } finally {
+      await node.stop();
+      await server.reload(ROLES);
+    }
+  });
+});
