@@ -17,8 +17,7 @@ import {
 import { checkAddress } from '../check-address.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
-import { connectionOptions } from './connect-options.ts';
-import { Connection, connectFirst } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
 import { EpochStore } from './epoch-store.ts';
@@ -28,13 +27,11 @@ import { flush, within } from './flush.ts';
 import { headersOf } from './headers.ts';
 import { LastingSubscription } from './lasting-subscription.ts';
 import { Limiter } from './limiter.ts';
-import { namesOf } from './names.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
+import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
-import { checkServerVersion } from './server-version.ts';
-import { describeServers } from './servers.ts';
 import { Streams } from './streams.ts';
-import { TroubleLog } from './trouble-log.ts';
+import type { TroubleLog } from './trouble-log.ts';
 
 /** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
 const STOP_STEP_TIMEOUT_MS = 1000;
@@ -85,14 +82,9 @@ export class NatsBus implements Bus {
 
   async start(): Promise<void> {
     const { nats, nodeId } = this.#config;
-    const servers = describeServers(nats.url);
-    const names = namesOf(nats);
-    const troubles = new TroubleLog(servers, names, (level, message) => this.#notice(level, message));
-    const options = connectionOptions(nats, nodeId === '' ? 'stentor' : `stentor ${nodeId}`, (reason) => troubles.onRefused(reason));
-    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, troubles, names);
+    const name = nodeId === '' ? 'stentor' : `stentor ${nodeId}`;
+    const { connection, troubles, servers, version } = await openConnection(nats, name, (level, message) => this.#notice(level, message));
     try {
-      const { version = '' } = connection.nc.info ?? {};
-      checkServerVersion(version);
       const logs = await this.#openLogs(connection);
       this.#started = {
         connection,
@@ -109,10 +101,7 @@ export class NatsBus implements Bus {
       await connection.close();
       throw error;
     }
-    connection.onChange((connected) => {
-      troubles.changed(connected);
-      this.#changed(connected, servers);
-    });
+    connection.onChange((connected) => this.#changed(connected, servers));
     this.#changed(true, servers);
   }
 

@@ -3,13 +3,12 @@ import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { BusError, type BusNotice, type PublishAck, type PublishRequest } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { streamNameOf, subjectOf } from '../subjects.ts';
-import { connectionOptions } from './connect-options.ts';
-import { Connection, connectFirst } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { failureOf } from './errors.ts';
 import { headersOf } from './headers.ts';
+import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
-import { checkServerVersion } from './server-version.ts';
-import { describeServers } from './servers.ts';
 import { Streams } from './streams.ts';
 
 export interface ProducerOptions {
@@ -29,12 +28,14 @@ export class NatsProducer {
   readonly #stream: string;
   readonly #connection: Connection;
   readonly #publisher: Publisher;
+  readonly #ephemeral: EphemeralPublisher;
 
   private constructor(name: string, namespace: NamespaceOptions, connection: Connection, publisher: Publisher) {
     this.#namespace = namespace;
     this.#stream = streamNameOf(name);
     this.#connection = connection;
     this.#publisher = publisher;
+    this.#ephemeral = new EphemeralPublisher(connection);
   }
 
   /** @throws BusError `unknown_namespace`, `bus_unreachable`, `server_too_old`, `jetstream_unavailable`, `stream_missing` */
@@ -42,15 +43,8 @@ export class NatsProducer {
     const { nats } = config;
     const namespace = namespaceOptions(config, name);
     if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
-    const servers = describeServers(nats.url);
-    const onRefused = (reason: string) => onNotice({ level: 'warn', message: `NATS at ${servers} refuses: ${reason}` });
-    const options = connectionOptions(nats, 'stentor producer', onRefused);
-    const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, {
-      onRefused,
-      onDenied: ({ message }) => onRefused(message),
-    });
+    const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }));
     try {
-      checkServerVersion(connection.nc.info?.version ?? '');
       if (namespace.durable) await findStream(await Streams.open(connection, nats), name, namespace, createStream);
       return new NatsProducer(name, namespace, connection, new Publisher(connection, nats, { followerRestarts: 0, publishRetries: 0 }));
     } catch (error) {
@@ -69,9 +63,7 @@ export class NatsProducer {
       const { seq, duplicate } = await this.#publisher.publish(request, this.#stream, this.#namespace);
       return { epoch: '', offset: seq, duplicate };
     }
-    if (!this.#connection.connected) throw new BusError('bus_unreachable', 'NATS is not connected');
-    const headers = headersOf(request, this.#namespace);
-    this.#connection.nc.publish(subjectOf(request.topic, request.key), request.payload, headers === undefined ? {} : { headers });
+    await this.#ephemeral.publish(subjectOf(request.topic, request.key), request.payload, headersOf(request, this.#namespace));
     return { epoch: '', offset: 0, duplicate: false };
   }
 
@@ -87,9 +79,8 @@ async function findStream(streams: Streams, name: string, namespace: NamespaceOp
     if ((await streams.find(name)) !== undefined) return;
     if (create) return void (await streams.ensure(name, namespace));
   } catch (error) {
-    const failure = failureOf(error);
     // Whoever may only publish cannot ask for the stream. The publish will tell.
-    if (failure === 'refused' && !create) return;
+    if (failureOf(error) === 'denied' && !create) return;
     throw error;
   }
   throw new BusError(

@@ -1,0 +1,44 @@
+import type { Config } from '../../config/schema.ts';
+import type { BusNotice } from '../bus.ts';
+import { connectionOptions } from './connect-options.ts';
+import { Connection, connectFirst } from './connection.ts';
+import { namesOf } from './names.ts';
+import { checkServerVersion } from './server-version.ts';
+import { describeServers } from './servers.ts';
+import { TroubleLog } from './trouble-log.ts';
+
+export interface OpenedConnection {
+  readonly connection: Connection;
+  readonly troubles: TroubleLog;
+  /** As an operator may see them. */
+  readonly servers: string;
+  /** Of the server connected to. */
+  readonly version: string;
+}
+
+/**
+ * Connects as the config says, and tells of what NATS refuses from then on.
+ *
+ * @param name what NATS shows of this connection
+ * @throws BusError `bus_unreachable`, `server_too_old`
+ */
+export async function openConnection(
+  nats: Config['nats'],
+  name: string,
+  onNotice: (level: BusNotice['level'], message: string) => void,
+): Promise<OpenedConnection> {
+  const servers = describeServers(nats.url);
+  const names = namesOf(nats);
+  const troubles = new TroubleLog(servers, names, onNotice);
+  const options = connectionOptions(nats, name, (reason) => troubles.onRefused(reason));
+  const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, troubles, names);
+  connection.onChange((connected) => troubles.changed(connected));
+  const { version = '' } = connection.nc.info ?? {};
+  try {
+    checkServerVersion(version);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  return { connection, troubles, servers, version };
+}
