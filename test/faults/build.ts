@@ -17,7 +17,7 @@ export const NODE_MAIN = join(COPY, 'dist/cli/main.js');
 export async function buildChildren(): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { swarm: 'test/faults/swarm/main.ts' },
+    entryPoints: { swarm: 'test/faults/swarm/main.ts', attack: 'test/faults/attack/main.ts' },
     outdir: OUT,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -29,8 +29,8 @@ export async function buildChildren(): Promise<void> {
   });
 }
 
-export function swarmScript(): string {
-  return join(OUT, 'swarm.mjs');
+export function childScript(name: 'swarm' | 'attack'): string {
+  return join(OUT, `${name}.mjs`);
 }
 
 /** Nodes run the build. @throws Error when there is none and none can be made */

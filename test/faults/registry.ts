@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { answersFlood } from './scenarios/answers-flood.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
 import { sameKey, sameKeyElsewhere } from './scenarios/idempotency.ts';
 import { lastMessage } from './scenarios/last-message.ts';
@@ -27,4 +28,5 @@ export const SCENARIOS: readonly Scenario[] = [
   pastRetention,
   lastMessage,
   clockSkew,
+  answersFlood,
 ];

@@ -1,5 +1,5 @@
 import { Child } from '../../loadtest/core/rpc.ts';
-import { swarmScript } from './build.ts';
+import { childScript } from './build.ts';
 import type { CheckRequest, Reached, StatsReport, SwarmReport, SwarmSettings, Target } from './swarm/settings.ts';
 
 /** A swarm in a process of its own. */
@@ -14,7 +14,7 @@ export class SwarmProcess {
 
   /** Resolves when every client is subscribed. */
   static async start(settings: SwarmSettings): Promise<SwarmProcess> {
-    const swarm = new SwarmProcess(settings, new Child('swarm', swarmScript()));
+    const swarm = new SwarmProcess(settings, new Child('swarm', childScript('swarm')));
     try {
       await swarm.#child.call('connect', settings);
       return swarm;

@@ -1,0 +1,54 @@
+import { WebSocket } from 'ws';
+import { monoMs } from './time.ts';
+
+/** One member that measures: how long its topics' publications took from their producer. It comes back when its connection ends, and counts that. */
+export class Probe {
+  /** Connections that ended. */
+  ends = 0;
+  readonly #port: number;
+  readonly #topics: readonly string[];
+  #latenciesMs: number[] = [];
+  #socket: WebSocket | undefined;
+  #stopped = false;
+
+  constructor(port: number, topics: readonly string[]) {
+    this.#port = port;
+    this.#topics = topics;
+  }
+
+  async start(): Promise<void> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/ws`, ['stentor.v1.json'], { perMessageDeflate: false });
+    this.#socket = socket;
+    socket.on('message', (data: Buffer) => this.#receive(JSON.parse(data.toString())));
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      if (this.#stopped) return;
+      this.ends++;
+      setTimeout(() => void this.start(), 100);
+    });
+    const opened = await new Promise<boolean>((resolve) => {
+      socket.once('open', () => resolve(true));
+      socket.once('close', () => resolve(false));
+    });
+    if (!opened) return;
+    for (const [id, topic] of this.#topics.entries()) socket.send(JSON.stringify({ type: 'subscribe', id, topic }));
+  }
+
+  /** Of what came since the last call; an empty list counts as for ever. */
+  takeP99Ms(): { readonly p99Ms: number; readonly count: number } {
+    const sorted = this.#latenciesMs.sort((a, b) => a - b);
+    this.#latenciesMs = [];
+    return { p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.POSITIVE_INFINITY, count: sorted.length };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#socket?.terminate();
+  }
+
+  #receive(message: { type: string; items?: [number, string | null, { sentAtMs: number }][] }): void {
+    if (message.type !== 'batch') return;
+    const nowMs = monoMs();
+    for (const [, , data] of message.items ?? []) this.#latenciesMs.push(nowMs - data.sentAtMs);
+  }
+}
