@@ -38,8 +38,9 @@ export class PositionTracker {
   #heldItems = 0;
   #asking = false;
   #fruitlessAsks = 0;
-  /** Batches up to here bring what was missed. */
-  #recoveredUpTo = 0;
+  /** Batches up to here bring what was missed, or the rest of the state. */
+  #startsUpTo = 0;
+  #startSource: 'recovered' | 'snapshot' = 'recovered';
   /** No stream yet: only the answer to `subscribe` counts, since what else may come was sent before it. */
   #awaiting = true;
 
@@ -61,7 +62,7 @@ export class PositionTracker {
   /** The connection is gone, or `subscribe` has been sent again. */
   interrupted(): void {
     this.#awaiting = true;
-    this.#recoveredUpTo = 0;
+    this.#startsUpTo = 0;
     this.#dropHeld();
   }
 
@@ -80,10 +81,11 @@ export class PositionTracker {
     if (since !== undefined && recovered && last?.epoch === epoch) {
       const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
       this.#position = { epoch, offset: Math.max(last.offset, offset) };
-      this.#recoveredUpTo = upTo ?? 0;
+      this.#begins('recovered', upTo);
       return step([this.#delivery('recovered', fresh)], items.length - fresh.length);
     }
     this.#position = { epoch, offset };
+    this.#begins('snapshot', upTo);
     const resyncReason = since === undefined ? undefined : 'what was missed cannot be recovered';
     return step([this.#delivery('snapshot', items, resyncReason)]);
   }
@@ -118,11 +120,11 @@ export class PositionTracker {
     return this.#resubscribe([], 0);
   }
 
-  resync({ epoch, offset, reason, items }: Pick<ServerMessage<'resync'>, 'epoch' | 'offset' | 'reason' | 'items'>): Step {
+  resync({ epoch, offset, upTo, reason, items }: Pick<ServerMessage<'resync'>, 'epoch' | 'offset' | 'upTo' | 'reason' | 'items'>): Step {
     if (this.#awaiting) return step([]);
     this.#dropHeld();
-    this.#recoveredUpTo = 0;
     this.#position = { epoch, offset };
+    this.#begins('snapshot', upTo);
     return step([this.#delivery('snapshot', items, reason)]);
   }
 
@@ -134,10 +136,15 @@ export class PositionTracker {
     return this.#join([], 0);
   }
 
+  #begins(source: 'recovered' | 'snapshot', upTo = 0): void {
+    this.#startSource = source;
+    this.#startsUpTo = upTo;
+  }
+
   /** What of a batch that begins at or before `last` is new. */
   #take(batch: Batch, last: Position): { delivery: Delivery[]; duplicates: number } {
     const end = batch.items.at(-1)?.[0] ?? batch.prev;
-    const source = end <= this.#recoveredUpTo ? 'recovered' : 'live';
+    const source = end <= this.#startsUpTo ? this.#startSource : 'live';
     // The usual case, without a copy.
     const items = batch.prev === last.offset ? batch.items : batch.items.filter(([offset]) => offset > last.offset);
     if (end > last.offset) this.#position = { epoch: last.epoch, offset: end };

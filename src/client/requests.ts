@@ -38,6 +38,10 @@ interface Pending {
   readonly frame: Uint8Array;
   readonly resend: boolean;
   sent: boolean;
+  /** Parts of the answer that have come. */
+  parts: ServerMessage<'history'>[];
+  /** Something of the answer came: the time allowed begins anew. */
+  heard(): void;
   settle(): void;
   resolve(answer: ServerMessage): void;
   reject(error: unknown): void;
@@ -64,7 +68,12 @@ export class Requests {
       if (this.#pending.size >= this.#requestsMax) throw new QueueFullError(`${this.#requestsMax} requests wait for an answer`);
       const frame = encodeMessage({ ...request, id } as Outgoing);
       const onAbort = () => this.#fail(id, signal?.reason);
-      const timer = setTimeout(() => this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${timeoutMs} ms`)), timeoutMs);
+      const onTimeout = () => this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${timeoutMs} ms`));
+      let timer = setTimeout(onTimeout, timeoutMs);
+      const heard = () => {
+        clearTimeout(timer);
+        timer = setTimeout(onTimeout, timeoutMs);
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       const settle = () => {
         clearTimeout(timer);
@@ -74,7 +83,7 @@ export class Requests {
         onAnswer?.(message as AnswerTo<R>);
         resolve(message);
       };
-      const pending: Pending = { frame, resend, sent: false, settle, resolve: take, reject };
+      const pending: Pending = { frame, resend, sent: false, parts: [], heard, settle, resolve: take, reject };
       this.#pending.set(id, pending);
       if (this.#link.isConnected) this.#send(id, pending);
     });
@@ -85,10 +94,16 @@ export class Requests {
 
   /** @returns false when nobody asked, or nobody waits any more */
   answered(id: number, message: ServerMessage): boolean {
+    const waiting = this.#pending.get(id);
+    if (message.type === 'history' && message.continues && waiting !== undefined) {
+      waiting.parts.push(message);
+      waiting.heard();
+      return true;
+    }
     const pending = this.#take(id);
     if (pending === undefined) return false;
     if (message.type === 'error') pending.reject(new CommandError(message));
-    else pending.resolve(message);
+    else pending.resolve(message.type === 'history' ? joined([...pending.parts, message]) : message);
     return true;
   }
 
@@ -99,6 +114,7 @@ export class Requests {
   disconnected(): void {
     for (const [id, pending] of this.#pending) {
       if (!pending.sent) continue;
+      pending.parts = [];
       if (pending.resend) pending.sent = false;
       else this.#fail(id, new ConnectionLostError('the connection ended before the answer came'));
     }
@@ -125,6 +141,14 @@ export class Requests {
     pending?.settle();
     return pending;
   }
+}
+
+/** The parts of an answer as one. */
+function joined(parts: readonly ServerMessage<'history'>[]): ServerMessage<'history'> {
+  const last = parts.at(-1) as ServerMessage<'history'>;
+  if (parts.length === 1) return last;
+  const complete = parts.every((part) => part.complete && part.epoch === last.epoch);
+  return { ...last, complete, items: parts.flatMap(({ items }) => items) };
 }
 
 export function tooBig(bytes: number, bytesMax: number): CommandError {

@@ -77,6 +77,29 @@ function atMost(limits: Config['limits'], name: keyof Config['limits'], max: num
   return value <= max ? [] : [{ path: `limits.${name}`, value, expected: `expected ${max} at most, which is ${what}` }];
 }
 
+/**
+ * A budget smaller than one answer would be all of it for each in turn. And a worker is restarted when too much waits for it: that must not be what it
+ * has asked for.
+ */
+export function answersFitTheirBudgets({ limits }: Config): Problem[] {
+  const { historyPageBytesMax, recoveryBytesMax, answerBytesPerWorkerMax, answerBytesPerNodeMax, historyBytesMax, linkQueueBytesMax } =
+    limits;
+  const nested = [
+    ['historyPageBytesMax', historyPageBytesMax, 'historyBytesMax', historyBytesMax],
+    ['recoveryBytesMax', recoveryBytesMax, 'answerBytesPerWorkerMax', answerBytesPerWorkerMax],
+    ['recoveryBytesMax', recoveryBytesMax, 'answerBytesPerNodeMax', answerBytesPerNodeMax],
+    ['historyBytesMax', historyBytesMax, 'answerBytesPerNodeMax', answerBytesPerNodeMax],
+    ['answerBytesPerWorkerMax', answerBytesPerWorkerMax, 'linkQueueBytesMax / 2', linkQueueBytesMax / 2],
+  ] as const;
+  return nested
+    .filter(([, bytes, , bytesMax]) => bytes > bytesMax)
+    .map(([name, value, bound, bytesMax]) => ({
+      path: `limits.${name}`,
+      value,
+      expected: `expected limits.${bound} (${bytesMax}) at most`,
+    }));
+}
+
 export function fanoutBoundsNest({ fanout, limits }: Config): Problem[] {
   const problems: Problem[] = [];
   if (fanout.loopGapMinMs > fanout.loopGapMaxMs) {

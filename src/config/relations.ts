@@ -1,6 +1,7 @@
 import type { Problem } from './problem.ts';
 import { authKeysAreComplete, authKidsAreUnique, jwksIsUsable } from './relations-auth.ts';
 import {
+  answersFitTheirBudgets,
   connectionBoundsNest,
   fanoutBoundsNest,
   lagComesBeforeClose,
@@ -42,6 +43,7 @@ export const RELATIONS: readonly Relation[] = [
   lagComesBeforeClose,
   connectionBoundsNest,
   messagesFitTheirBounds,
+  answersFitTheirBudgets,
   fanoutBoundsNest,
 ];
 

@@ -25,6 +25,13 @@ const History = Type.Object(
       description: 'how long a publication is kept',
     }),
     maxBytes: Type.Integer({ minimum: 65_536, default: 268_435_456, description: 'bytes kept for the whole namespace; the oldest go' }),
+    clientItemsMax: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 10_000,
+      description:
+        'publications that one `history` request of a client may bring; a request for more gets so many. 0: clients may not read the history (`unsupported`)',
+    }),
   },
   { ...closed, default: {} },
 );
@@ -368,11 +375,48 @@ export const ConfigSchema = Type.Object(
           default: 67_108_864,
           description: 'bytes of such publications that a worker keeps for a few seconds, for others who come back to the same topics',
         }),
+        historyBytesMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 268_435_456,
+          default: 4_194_304,
+          description: 'bytes of publications that one `history` request of a client brings; its answer then says that there is more',
+        }),
+        historyPageBytesMax: Type.Integer({
+          minimum: 1024,
+          maximum: 4_194_304,
+          default: 65_536,
+          description: 'bytes of them that are asked for at once, when the client’s socket has room; one publication in any case',
+        }),
+        historiesPerConnectionMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 128,
+          description: '`history` requests of one connection that are not answered yet, one of them under way; more get `busy`',
+        }),
+        answerBytesPerWorkerMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 4_294_967_296,
+          default: 33_554_432,
+          description:
+            'bytes that answers to one worker (history, recovery) may bring at once; a question takes what its answer may have, and waits until that fits',
+        }),
+        answerBytesPerNodeMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 68_719_476_736,
+          default: 67_108_864,
+          description: 'bytes that reads of the log for such answers may bring at once, for the whole node',
+        }),
+        answersWaitingMax: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000,
+          default: 10_000,
+          description: 'such questions of a worker, and such reads of a node, that wait for their bytes; more get `busy`',
+        }),
         linkQueueBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 4_294_967_296,
           default: 268_435_456,
-          description: 'bytes waiting for one worker before the hub restarts it',
+          description: 'bytes waiting for one worker before the hub restarts it: it no longer takes anything',
         }),
       },
       { ...closed, default: {} },
@@ -467,6 +511,13 @@ export const ConfigSchema = Type.Object(
           maximum: 68_719_476_736,
           default: 134_217_728,
           description: 'their bytes, for all topics; the oldest of each go in turn',
+        }),
+        readCacheBytesMax: Type.Integer({
+          minimum: 0,
+          maximum: 68_719_476_736,
+          default: 33_554_432,
+          description:
+            'bytes of what was read of the log for history that the hub keeps for a few seconds, for the next pages of the answer',
         }),
         announceIntervalMs: Type.Integer({
           minimum: 0,

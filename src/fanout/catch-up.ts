@@ -8,26 +8,63 @@ export interface CatchUpStretch extends Stretch {
   readonly items: readonly FanoutItem[];
 }
 
-/** What a connection that fell behind is given next, while its socket takes it. */
+/** What a connection that fell behind, or has just come, is given next, while its socket takes it. */
 export type CatchUpStep =
-  /** It has everything: it may rejoin at the head. */
+  /** It has everything: it may join at the head. */
   | { readonly kind: 'caughtUp' }
   /** Send this; then it stands at `position`. */
   | { readonly kind: 'stretch'; readonly stretch: CatchUpStretch; readonly skipped: number; readonly position: Position }
-  /** Nothing is sent: the policy leaves it all out. */
+  /** Nothing is sent: the policy leaves it all out, or there is nothing left of it. */
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
   /** The ring no longer has what comes next: only the log does. */
   | { readonly kind: 'evicted' }
   | { readonly kind: 'close' };
 
+/** A topic's past from before the ring, as the hub gave it. */
+export interface Past {
+  readonly epoch: string;
+  /** Everything after this offset, up to `offset`, is in `items`; undefined: of another life. */
+  readonly completeFrom: number | undefined;
+  readonly offset: number;
+  readonly items: readonly FanoutItem[];
+}
+
 /**
- * The next step for a member that has everything up to `position`, by its namespace's policy. A slow reader costs a position, not a queue: whatever it
- * gets is read from the ring, or from the topic's state, when its socket has room.
- *
- * @param bytesMax how much the socket should be given at once; one item goes in any case
+ * What a new subscription is given before its stream: the topic's state as of `until`, or everything that was published up to there. From there on the
+ * namespace's policy counts.
  */
-export function nextCatchUpStep(feed: TopicFeed, position: Position, policy: SlowConsumerPolicy, bytesMax: number): CatchUpStep {
-  const { ring, latest, head } = feed;
+export interface Start {
+  readonly by: 'state' | 'replay';
+  /** The client has nothing of the topic yet, so it need not be told of keys that are gone. */
+  readonly fresh: boolean;
+  readonly until: Position;
+}
+
+/**
+ * Where somebody stands who is being caught up. The two halves of `position` are two questions: `sequence` is how far the ring, or the state, has been
+ * gone through (-1: by offset, since it lies before the ring); `offset` is the client's own position, from which its next batch must go on.
+ */
+export interface Place {
+  readonly position: Position;
+  readonly policy: SlowConsumerPolicy;
+  readonly start?: Start | undefined;
+  /** What the log had from before the ring, where somebody has just read it. */
+  readonly past?: Past | undefined;
+}
+
+/**
+ * The next step for a member that stands at `position`: first what it starts with, then by its namespace's policy. A slow reader costs a position, not a
+ * queue: whatever it gets is read from the ring, or from the topic's state, when its socket has room.
+ *
+ * @param bytesMax how much the socket should be given at once, in MessagePack; one item goes in any case
+ */
+export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, past }: Place, bytesMax: number): CatchUpStep {
+  const { head, latest } = feed;
+  if (start !== undefined && position.sequence < start.until.sequence) {
+    const { by, until, fresh } = start;
+    if (by === 'replay') return replay(feed, position, bytesMax, until, past);
+    return fromState(feed, position, bytesMax, until, fresh);
+  }
   const behind = head.sequence - position.sequence;
   if (behind <= 0) return { kind: 'caughtUp' };
   switch (policy) {
@@ -36,27 +73,87 @@ export function nextCatchUpStep(feed: TopicFeed, position: Position, policy: Slo
     case 'skip':
       return { kind: 'skipped', skipped: behind, position: head };
     case 'conflate': {
-      const { items, end } = latest.next(position.sequence, bytesMax);
+      const next = latest.next(position, { bytesMax });
       // Keys past the state's bound are gone: what is left of the stretch has nothing to send.
-      if (items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
-      const conflated = end - position.sequence - items.length;
-      return step({ items, prev: position.offset, conflated }, conflated, end);
+      if (next.items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
+      const conflated = next.position.sequence - position.sequence - next.items.length;
+      return {
+        kind: 'stretch',
+        stretch: { items: next.items, prev: position.offset, conflated },
+        skipped: conflated,
+        position: next.position,
+      };
     }
-    case 'replay': {
-      if (position.sequence < ring.first) return { kind: 'evicted' };
-      const items: FanoutItem[] = [];
-      let bytes = 0;
-      for (let sequence = position.sequence; sequence < ring.next; sequence++) {
-        const item = ring.at(sequence);
-        bytes += item.bytes;
-        if (items.length > 0 && bytes > bytesMax) break;
-        items.push(item);
-      }
-      return step({ items, prev: position.offset, conflated: 0 }, 0, position.sequence + items.length);
-    }
+    case 'replay':
+      return replay(feed, position, bytesMax, head, past);
   }
 }
 
-function step(stretch: CatchUpStretch, skipped: number, sequence: number): CatchUpStep {
-  return { kind: 'stretch', stretch, skipped, position: { sequence, offset: stretch.items.at(-1)?.offset ?? stretch.prev } };
+/** The latest item of every key that last changed between the two. What has changed again since comes after `until`. */
+function fromState({ latest }: TopicFeed, position: Position, bytesMax: number, until: Position, withoutRemoved: boolean): CatchUpStep {
+  const next = latest.next(position, { bytesMax, until: until.sequence, withoutRemoved });
+  if (next.items.length > 0) return stretchOf(next.items, position, next.position.sequence);
+  return { kind: 'skipped', skipped: 0, position: { sequence: until.sequence, offset: position.offset } };
+}
+
+function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Position, past: Past | undefined): CatchUpStep {
+  const { ring, namespace, latest } = feed;
+  if (position.sequence < ring.first) {
+    // Keys recover by state.
+    if (namespace.keyed && namespace.durable && position.offset >= latest.completeFrom) {
+      return fromState(feed, { sequence: -1, offset: position.offset }, bytesMax, until, false);
+    }
+    return past === undefined || !reaches(feed, past, position) ? { kind: 'evicted' } : fromPast(feed, position, bytesMax, past);
+  }
+  const items: FanoutItem[] = [];
+  let bytes = 0;
+  for (let sequence = position.sequence; sequence < until.sequence; sequence++) {
+    const item = ring.at(sequence);
+    bytes += item.wireBytes;
+    if (items.length > 0 && bytes > bytesMax) break;
+    items.push(item);
+  }
+  return stretchOf(items, position, position.sequence + items.length);
+}
+
+/** Has it what comes after the position? */
+function reaches({ epoch }: TopicFeed, { epoch: pastEpoch, completeFrom, offset }: Past, position: Position): boolean {
+  return pastEpoch === epoch && completeFrom !== undefined && completeFrom <= position.offset && position.offset < offset;
+}
+
+function fromPast({ ring }: TopicFeed, position: Position, bytesMax: number, past: Past): CatchUpStep {
+  const items: FanoutItem[] = [];
+  let bytes = 0;
+  let at = indexAfter(past.items, position.offset);
+  for (; at < past.items.length; at++) {
+    const item = past.items[at] as FanoutItem;
+    bytes += item.wireBytes;
+    if (items.length > 0 && bytes > bytesMax) break;
+    items.push(item);
+  }
+  // Behind its last item there is nothing up to where it was read.
+  const covered = at === past.items.length ? past.offset : (items.at(-1)?.offset ?? position.offset);
+  const joined = covered > ring.headOffset ? ring.next : ring.sequenceAfter(covered);
+  if (items.length === 0) {
+    return joined === undefined
+      ? { kind: 'evicted' }
+      : { kind: 'skipped', skipped: 0, position: { sequence: joined, offset: position.offset } };
+  }
+  return stretchOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
+}
+
+function indexAfter(items: readonly FanoutItem[], offset: number): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle] as FanoutItem).offset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function stretchOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): CatchUpStep {
+  const position = { sequence, offset: items.at(-1)?.offset ?? prev };
+  return { kind: 'stretch', stretch: { items, prev, conflated: 0 }, skipped: 0, position };
 }

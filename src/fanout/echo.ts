@@ -50,7 +50,8 @@ export function withoutOwn(items: readonly FanoutItem[], connectionId: string): 
   return items.flatMap((item) => (item.connectionId !== connectionId ? [item] : item.offset === 0 ? [] : [coveredPlace(item.offset)]));
 }
 
-function coveredPlace(offset: number): EncodedItem {
+/** A place with nothing to deliver: whoever gets it has everything up to there. */
+export function coveredPlace(offset: number): EncodedItem {
   return { offset, encoded: (encoding) => (encoding === 'json' ? Buffer.from(`[${offset}]`) : msgpackPlace(offset)) };
 }
 

@@ -83,6 +83,11 @@ export class FanoutItem {
     return this.#msgpack.length + OBJECT_BYTES;
   }
 
+  /** What it takes on the wire, in MessagePack. */
+  get wireBytes(): number {
+    return this.#msgpack.length;
+  }
+
   get removed(): boolean {
     return this.#removed;
   }

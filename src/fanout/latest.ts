@@ -1,12 +1,39 @@
 import type { FanoutItem } from './item.ts';
+import type { Position } from './shard.ts';
+
+interface Entry {
+  readonly sequence: number;
+  readonly offset: number;
+  /** Undefined: the key has changed again, or is gone. The entry stays a while, so that those behind it keep their order. */
+  item: FanoutItem | undefined;
+}
+
+export interface NextOptions {
+  /** Bytes of the items in MessagePack, at most; one item goes in any case. */
+  readonly bytesMax: number;
+  /** Only what changed before this ring sequence. */
+  readonly until?: number;
+  /** For whoever starts from nothing: it has none of the keys that are gone. */
+  readonly withoutRemoved?: boolean;
+}
+
+/** Entries that may lie in the list beside those of the keys that there are. */
+const DEAD_MIN = 32;
 
 /**
  * A topic's state: the latest item per key (of the whole topic where it is not keyed: its items share the key null), in the order in which the
  * keys last changed. Bounded: past `keysMax` the key that has not changed for longest goes, and {@link completeFrom} says so.
+ *
+ * The order is a list in which a place is found by binary search, so that a state can be handed out in parts: each part costs what is in it, however
+ * large the state is.
  */
 export class LatestByKey {
   readonly #keysMax: number;
-  readonly #byKey = new Map<string | null, { item: FanoutItem; sequence: number }>();
+  readonly #byKey = new Map<string | null, Entry>();
+  /** Rises by sequence and by offset. */
+  #entries: Entry[] = [];
+  /** No living entry lies before. */
+  #first = 0;
   #completeFrom: number;
 
   /** @param completeFrom as far back as what it is filled with knows every change */
@@ -26,43 +53,69 @@ export class LatestByKey {
 
   /** @param sequence the item's place in the ring; -1 for an item from before the ring */
   set(item: FanoutItem, sequence: number): void {
-    this.#byKey.delete(item.key);
-    this.#byKey.set(item.key, { item, sequence });
-    if (this.#byKey.size <= this.#keysMax) return;
-    const [oldest] = this.#byKey.values();
-    if (oldest === undefined) return;
-    this.#byKey.delete(oldest.item.key);
-    this.#completeFrom = Math.max(this.#completeFrom, oldest.item.offset);
+    const before = this.#byKey.get(item.key);
+    if (before !== undefined) before.item = undefined;
+    const entry = { sequence, offset: item.offset, item };
+    this.#entries.push(entry);
+    this.#byKey.set(item.key, entry);
+    if (this.#byKey.size > this.#keysMax) this.#forgetOldest();
+    if (this.#entries.length > 2 * this.#byKey.size + DEAD_MIN) this.#compact();
   }
 
   /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
   between(from: number, to: number): FanoutItem[] {
     const items: FanoutItem[] = [];
-    for (const { item, sequence } of this.#byKey.values()) {
-      if (sequence >= from && sequence < to) items.push(item);
+    for (let at = this.#indexOf((entry) => entry.sequence >= from); at < this.#entries.length; at++) {
+      const { item, sequence } = this.#entries[at] as Entry;
+      if (sequence >= to) break;
+      if (item !== undefined) items.push(item);
     }
     return items;
   }
 
-  /** The same from `from` on, but only as many as fit `bytesMax` (one at least), and the sequence after the last of them. */
-  next(from: number, bytesMax: number): { items: FanoutItem[]; end: number } {
+  /**
+   * The latest items of keys that changed after a position, oldest first, as many as fit. Where the position's sequence is -1 its offset counts alone.
+   * @returns them, and the position of whoever has them
+   */
+  next(from: Position, { bytesMax, until = Number.POSITIVE_INFINITY, withoutRemoved = false }: NextOptions) {
     const items: FanoutItem[] = [];
     let bytes = 0;
-    let end = from;
-    for (const { item, sequence } of this.#byKey.values()) {
-      if (sequence < from) continue;
-      bytes += item.bytes;
+    let position = from;
+    const isAfter = from.sequence < 0 ? (entry: Entry) => entry.offset > from.offset : (entry: Entry) => entry.sequence >= from.sequence;
+    for (let at = this.#indexOf(isAfter); at < this.#entries.length; at++) {
+      const { item, sequence, offset } = this.#entries[at] as Entry;
+      if (sequence >= until) break;
+      if (item === undefined || (withoutRemoved && item.removed)) continue;
+      bytes += item.wireBytes;
       if (items.length > 0 && bytes > bytesMax) break;
       items.push(item);
-      end = sequence + 1;
+      position = { sequence: sequence < 0 ? -1 : sequence + 1, offset };
     }
-    return { items, end };
+    return { items, position };
   }
 
-  /** Latest items with offsets above `offset`, oldest first. */
-  after(offset: number): FanoutItem[] {
-    const items: FanoutItem[] = [];
-    for (const { item } of this.#byKey.values()) if (item.offset > offset) items.push(item);
-    return items;
+  #forgetOldest(): void {
+    let oldest = this.#entries[this.#first] as Entry;
+    while (oldest.item === undefined) oldest = this.#entries[++this.#first] as Entry;
+    this.#byKey.delete(oldest.item.key);
+    this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
+    oldest.item = undefined;
+  }
+
+  #compact(): void {
+    this.#entries = this.#entries.filter(({ item }) => item !== undefined);
+    this.#first = 0;
+  }
+
+  /** The first entry that is so, where all behind it are too. */
+  #indexOf(isSo: (entry: Entry) => boolean): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isSo(this.#entries[middle] as Entry)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }

@@ -1,20 +1,30 @@
+import { nextCatchUpStep, type Past, type Start } from './catch-up.ts';
 import type { FanoutItem } from './item.ts';
-import type { Shard } from './shard.ts';
+import type { Position } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
-
-/** A topic's past from before the ring, as the hub gave it. */
-export interface Past {
-  readonly epoch: string;
-  /** Everything after this offset, up to `offset`, is in `items`; undefined: of another life. */
-  readonly completeFrom: number | undefined;
-  readonly offset: number;
-  readonly items: readonly FanoutItem[];
-}
 
 /** What a client has: an offset in one life of the log. */
 export interface Since {
   readonly epoch: string;
   readonly offset: number;
+}
+
+/** How a subscription begins: what it is given before its stream, and from where. */
+export interface Beginning {
+  /** Everything after the position asked for comes. False: the state, or nothing, and the position asked for is void. */
+  readonly recovered: boolean;
+  readonly position: Position;
+  /** Undefined: the stream from now on, and nothing before it. */
+  readonly start: Pick<Start, 'by' | 'fresh'> | undefined;
+}
+
+/** The first part of it. */
+export interface FirstPart {
+  readonly items: readonly FanoutItem[];
+  /** Where whoever has it stands. */
+  readonly position: Position;
+  /** There is nothing more before the stream. */
+  readonly whole: boolean;
 }
 
 /** Can the worker itself answer for everything since then? */
@@ -23,31 +33,54 @@ export function isAtHand({ namespace, ring, latest }: TopicFeed, { offset }: Sin
   return ring.sequenceAfter(offset) !== undefined || (namespace.keyed && offset >= latest.completeFrom);
 }
 
-/** Has the ring, since the past was read, given up what should join the two? Then it is to be read again: what lies between is in the log. */
-export function isOvertaken({ epoch, ring }: TopicFeed, past: Past | undefined): boolean {
-  return past?.completeFrom !== undefined && past.epoch === epoch && past.offset < ring.baseOffset;
-}
-
 /** The ring sequence up to which a client has everything already: a shard that is not so far would repeat it. */
 export function cursorOf({ ring }: TopicFeed, { offset }: Since): number {
   return offset > ring.headOffset ? ring.next : (ring.sequenceAfter(offset) ?? 0);
 }
 
+/** From the topic's state, for whoever has nothing. */
+export function fromStateOf({ namespace }: TopicFeed): Beginning {
+  // Ephemeral topics have no offsets, and no state from before their ring.
+  return { recovered: false, position: { sequence: namespace.durable ? -1 : 0, offset: 0 }, start: { by: 'state', fresh: true } };
+}
+
+/** With the stream alone. */
+export const FROM_NOW_ON: Beginning = { recovered: false, position: { sequence: 0, offset: 0 }, start: undefined };
+
 /**
- * Everything of the topic after `since` up to the shard's cursor, from where the shard's next batch goes on; undefined when that cannot be proven. Of a
- * keyed topic, where the ring does not reach back: the latest item of every key that changed.
+ * How a client goes on from `since`: with everything of the topic after it where that can be proven; of a keyed topic, where the ring does not reach
+ * back, with the latest item of every key that changed. Else it begins anew, from the state.
  */
-export function recover(feed: TopicFeed, shard: Shard, since: Since, past: Past | undefined): FanoutItem[] | undefined {
-  const { namespace, latest } = feed;
-  if (!namespace.durable || since.epoch !== feed.epoch) return undefined;
-  const fromRing = feed.missedBetween(since.offset, shard);
-  if (fromRing !== undefined) return fromRing;
-  if (namespace.keyed && since.offset >= latest.completeFrom && since.offset <= shard.offset) {
-    return latest.between(-1, shard.cursor).filter(({ offset }) => offset > since.offset);
+export function goingOn(feed: TopicFeed, since: Since, past: Past | undefined): Beginning {
+  const { namespace, latest, ring, epoch, head } = feed;
+  const { offset } = since;
+  if (!namespace.durable || since.epoch !== epoch) return fromStateOf(feed);
+  const sequence = ring.sequenceAfter(offset);
+  if (sequence !== undefined) return { recovered: true, position: { sequence, offset }, start: { by: 'replay', fresh: false } };
+  if (namespace.keyed && offset >= latest.completeFrom && offset <= head.offset) {
+    return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
   }
-  if (past?.completeFrom === undefined || past.epoch !== feed.epoch || since.offset < past.completeFrom) return undefined;
-  const items = past.items.filter(({ offset }) => offset > since.offset && offset <= shard.offset);
-  if (past.offset >= shard.offset) return items;
-  const rest = feed.missedBetween(Math.max(past.offset, since.offset), shard);
-  return rest && [...items, ...rest];
+  if (past?.completeFrom === undefined || past.epoch !== epoch || offset < past.completeFrom) return fromStateOf(feed);
+  // Another node was faster: what this one has not passed yet comes by the stream.
+  if (offset > head.offset) return { recovered: true, position: { sequence: head.sequence, offset }, start: undefined };
+  return { recovered: true, position: { sequence: -1, offset }, start: { by: 'replay', fresh: false } };
+}
+
+/** What a subscription is given first, as much as fits. `whole` is false also where only the log has the rest. */
+export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Position, bytesMax: number, past?: Past): FirstPart {
+  const start = beginning.start && { ...beginning.start, until };
+  const items: FanoutItem[] = [];
+  let { position } = beginning;
+  let bytesLeft = bytesMax;
+  while (start !== undefined && position.sequence < until.sequence) {
+    const step = nextCatchUpStep(feed, { position, policy: 'replay', start, past }, bytesLeft);
+    if (step.kind === 'stretch') {
+      for (const { wireBytes } of step.stretch.items) bytesLeft -= wireBytes;
+      // A step has one item in any case.
+      if (bytesLeft < 0 && items.length > 0) return { items, position, whole: false };
+      items.push(...step.stretch.items);
+    } else if (step.kind !== 'skipped') return { items, position, whole: false };
+    position = step.position;
+  }
+  return { items, position, whole: bytesLeft >= 0 || items.length <= 1 };
 }

@@ -136,22 +136,9 @@ export class TopicFeed {
     if (variant.shards.length === 0) this.variants.delete(variantName(variant.options));
   }
 
-  /**
-   * The topic's state as a member sees it who joins at `shard`: the latest item of every key that has not changed since the shard's cursor.
-   * The keys that have come with the shard's next batch, so state and stream meet with no gap and no repetition, however fast the feed runs.
-   */
-  snapshotFor(shard: Shard): FanoutItem[] {
-    return this.latest.between(-1, shard.cursor).filter((item) => !item.removed);
-  }
-
-  /**
-   * What a member that joins at `shard` and has everything up to `offset` has missed.
-   * `undefined`: the ring no longer knows; ask the log.
-   */
-  missedBetween(offset: number, shard: Shard): FanoutItem[] | undefined {
-    if (offset >= shard.offset) return offset === shard.offset ? [] : undefined;
-    const from = this.ring.sequenceAfter(offset);
-    if (from === undefined || from > shard.cursor) return undefined;
-    return this.ring.slice(from, shard.cursor);
+  /** Where a member would stand that {@link join}s now: it gets what comes after that. */
+  placeOf(options: VariantOptions, minCursor = 0): Position {
+    const shard = this.variants.get(variantName(options))?.roomAt(minCursor);
+    return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };
   }
 }

@@ -74,10 +74,16 @@ export class Variant {
    * @param minCursor what the member has already: a shard that is not so far would repeat it, so then a new one stands at the head
    */
   join(minCursor: number): Shard {
-    const shard = this.#roomAt(minCursor) ?? this.#addShard();
+    const shard = this.roomAt(minCursor) ?? this.#addShard();
     shard.members++;
     if (shard.members >= this.#shardMembersMax) this.#withRoom.delete(shard);
     return shard;
+  }
+
+  /** The shard that {@link join} would choose; undefined: a new one. */
+  roomAt(minCursor: number): Shard | undefined {
+    for (const shard of this.#withRoom) if (shard.cursor >= minCursor) return shard;
+    return undefined;
   }
 
   leave(shard: Shard): void {
@@ -111,11 +117,6 @@ export class Variant {
     if (this.shards.length === 0) return undefined;
     this.#nextShard = (this.#nextShard + 1) % this.shards.length;
     return this.shards[this.#nextShard];
-  }
-
-  #roomAt(minCursor: number): Shard | undefined {
-    for (const shard of this.#withRoom) if (shard.cursor >= minCursor) return shard;
-    return undefined;
   }
 
   #addShard(): Shard {

@@ -1,12 +1,14 @@
 import { type Bus, BusError, type Publication, type ReadResult } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
+import { ByteBudget } from '../link/byte-budget.ts';
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
 import { SharedReads } from '../link/shared-reads.ts';
+import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
-import { bytesOf } from './topic-cache.ts';
+import { ReadCache } from './read-cache.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export interface PageQuestion {
@@ -14,14 +16,16 @@ export interface PageQuestion {
   readonly epoch: string;
   readonly after: number;
   readonly limit: number;
+  /** Of data; one publication comes in any case. */
+  readonly bytesMax: number;
+  /** Every publication up to this offset, as they lie in the log; else, of a keyed topic, the latest of each key. */
+  readonly upTo?: number;
 }
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
 
-/** Publications in one page at most; the client asks on from the last one. */
-export const PAGE_ITEMS_MAX = 10_000;
-/** Their bytes at most, one publication in any case: a page is one record on the link and one message on a socket. */
-export const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** The log is read so far beyond a page: a read costs more than what it brings. */
+const READ_AHEAD_BYTES = 512 * 1024;
 
 /** A recovery reads as far again as it must, and so much at least: clients that were cut off together were not at quite the same place. */
 const MARGIN_MIN = 256;
@@ -39,13 +43,24 @@ export class History {
   readonly #metrics: HubMetrics;
   readonly #recoveries = new SharedReads((topic, after) => this.#readForRecovery(topic, after));
   /** Reads under way, by what was asked. */
-  readonly #pages = new Map<string, Promise<HistoryAnswer>>();
+  readonly #pages = new Map<string, Promise<RecoveryAnswer>>();
+  readonly #reads: ReadCache;
+  /** What reads of the log may bring at once. */
+  readonly #budget: ByteBudget;
 
   constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
     this.#config = config;
     this.#bus = bus;
     this.#registry = registry;
     this.#metrics = metrics;
+    this.#reads = new ReadCache(config.hub.readCacheBytesMax);
+    this.#budget = new ByteBudget(config.limits.answerBytesPerNodeMax, config.limits.answersWaitingMax);
+  }
+
+  /** Bytes that reads of the log under way may bring, and that are kept of those that are over. */
+  get bytes(): { readonly reading: number; readonly kept: number } {
+    this.#reads.forgetOld(performance.now());
+    return { reading: this.#budget.bytes, kept: this.#reads.bytes };
   }
 
   /**
@@ -62,36 +77,31 @@ export class History {
       // Beyond the end of the log: no position of this life.
       if (!reached) return nothingOf(feed.epoch);
     }
-    return this.#held(topic, after) ?? (await this.#recoveries.ask(topic, after));
+    const held = this.#held(topic, after);
+    return held === undefined ? this.#recoveries.ask(topic, after) : newestOf(held, this.#config.limits.recoveryBytesMax);
   }
 
-  /** @throws BusError */
+  /** @throws BusError, ProtocolError `busy` */
   async page(question: PageQuestion): Promise<HistoryAnswer> {
-    const { topic, epoch, after } = question;
-    const limit = Math.min(question.limit, PAGE_ITEMS_MAX);
+    const { topic, epoch, after, limit, upTo } = question;
     const now = await this.#epoch(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
-    const held = this.#held(topic, after);
-    if (held !== undefined) return pageOf(held, { after, limit });
-    return this.#once(`${topic} ${after} ${limit}`, () => this.#readPage({ topic, epoch, after, limit }));
+    // A keyed topic's state is not what a range of its log is.
+    const held = upTo === undefined || !this.#namespace(topic).keyed ? this.#held(topic, after) : undefined;
+    const what = whatOf(question);
+    const read =
+      held ??
+      this.#readAlready(what, question) ??
+      (await this.#once(`${what} ${after} ${limit} ${question.bytesMax}`, () => this.#readPage(question)));
+    return pageOf(read, question);
   }
 
-  /** The topic's last publications. @throws BusError */
-  async last(topic: Topic, count: number): Promise<HistoryAnswer> {
+  /** The first page of the topic's last publications. @throws BusError, ProtocolError `busy` */
+  async last(topic: Topic, count: number, bytesMax: number): Promise<HistoryAnswer> {
     const epoch = await this.#epoch(topic);
-    const open = this.#openTopic(topic);
-    const { cache } = open ?? {};
-    if (open !== undefined && cache !== undefined && cache.size >= count) {
-      this.#metrics.cacheReads.inc({ outcome: 'hit' });
-      return { epoch, offset: open.offset, complete: true, more: false, items: newestWithin(cache.last(count)) };
-    }
-    return this.#once(`${topic} last ${count}`, async () => {
-      const log = this.#bus.log(namespaceOf(topic));
-      this.#metrics.logReads.inc({ kind: 'last' });
-      const { lastOffset } = await log.state();
-      const items = this.#items(topic, await log.readLast(topic, count, PAGE_BYTES_MAX));
-      return { epoch, offset: items.at(-1)?.offset ?? lastOffset, complete: true, more: false, items: newestWithin(items) };
-    });
+    const read = this.#lastHeld(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
+    const page = pageOf(read, { after: read.completeFrom ?? 0, limit: count, bytesMax });
+    return { ...page, lastOffset: read.offset };
   }
 
   /** What can be said without the log. */
@@ -101,6 +111,14 @@ export class History {
     const items = after >= open.offset ? [] : open.keyed ? open.changedAfter(after) : open.cache?.after(after);
     this.#metrics.cacheReads.inc({ outcome: items === undefined ? 'miss' : 'hit' });
     return items && { epoch: open.epoch, completeFrom: after, offset: Math.max(after, open.offset), items };
+  }
+
+  #lastHeld(topic: Topic, count: number): RecoveryAnswer | undefined {
+    const open = this.#openTopic(topic);
+    if (open?.cache === undefined || open.cache.size < count) return undefined;
+    this.#metrics.cacheReads.inc({ outcome: 'hit' });
+    const items = newestWithin(open.cache.last(count), this.#config.limits.historyBytesMax);
+    return { epoch: open.epoch, completeFrom: Math.max(0, (items[0]?.offset ?? open.offset) - 1), offset: open.offset, items };
   }
 
   async #readForRecovery(topic: Topic, after: number): Promise<RecoveryAnswer> {
@@ -115,9 +133,8 @@ export class History {
     const log = this.#bus.log(namespaceOf(topic));
     const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.limits;
     const passed = open.offset;
-    this.#metrics.logReads.inc({ kind: 'recovery' });
     const from = Math.max(0, after - Math.max(MARGIN_MIN, passed - after));
-    const read = await log.read(topic, { after: from, limit, bytesMax });
+    const read = await this.#read('recovery', bytesMax, () => log.read(topic, { after: from, limit, bytesMax }));
     // Further back than can be brought back at once: the newest, for those who were not so far.
     const { publications, provenAfter } = read.more ? await this.#readNewest(topic, limit, bytesMax) : read;
     if (open.epoch !== epoch || !open.isOpen) return nothingOf(epoch);
@@ -131,8 +148,7 @@ export class History {
 
   async #readNewest(topic: Topic, limit: number, bytesMax: number): Promise<Pick<ReadResult, 'publications' | 'provenAfter'>> {
     const log = this.#bus.log(namespaceOf(topic));
-    this.#metrics.logReads.inc({ kind: 'recovery' });
-    const publications = await log.readLast(topic, limit, bytesMax);
+    const publications = await this.#read('recovery', bytesMax, () => log.readLast(topic, limit, bytesMax));
     const after = publications[0]?.offset;
     if (after === undefined) return { publications, provenAfter: undefined };
     // The first is still there, so none of the others can have been removed before it was read.
@@ -140,20 +156,61 @@ export class History {
     return { publications, provenAfter: anchored ? after : undefined };
   }
 
-  async #readPage({ topic, epoch, after, limit }: PageQuestion): Promise<HistoryAnswer> {
-    const log = this.#bus.log(namespaceOf(topic));
+  /** The next page of what was read lately, unless more has come since. */
+  #readAlready(what: string, { topic, epoch, after }: PageQuestion): RecoveryAnswer | undefined {
+    const read = this.#reads.after(what, epoch, after, performance.now());
+    return read !== undefined && read.offset >= (this.#openTopic(topic)?.offset ?? 0) ? read : undefined;
+  }
+
+  async #readPage(question: PageQuestion): Promise<RecoveryAnswer> {
+    const { topic, epoch, after, limit, upTo } = question;
     const passed = Math.max(this.#openTopic(topic)?.offset ?? 0, after);
-    this.#metrics.logReads.inc({ kind: 'history' });
-    if (this.#namespace(topic).keyed) {
+    const log = this.#bus.log(namespaceOf(topic));
+    if (this.#namespace(topic).keyed && upTo === undefined) {
       const { firstOffset } = await log.state();
-      const items = this.#items(topic, await log.snapshot(topic, after));
+      const items = this.#items(topic, await this.#read('history', this.#config.limits.historyBytesMax, () => log.snapshot(topic, after)));
       // Age and size remove the oldest of the whole log first: while it begins at or before the position, no key's latest item after it is gone.
       const completeFrom = firstOffset <= after + 1 ? after : undefined;
-      return pageOf({ epoch, completeFrom, offset: Math.max(items.at(-1)?.offset ?? 0, passed), items }, { after, limit });
+      return this.#keep(question, { epoch, completeFrom, offset: Math.max(items.at(-1)?.offset ?? 0, passed), items });
     }
-    const { publications, anchored, more } = await log.read(topic, { after, limit, bytesMax: PAGE_BYTES_MAX });
+    const bytesMax = Math.max(question.bytesMax, READ_AHEAD_BYTES);
+    const range = { after, limit, bytesMax, ...(upTo !== undefined && { upTo }) };
+    const { publications, anchored, more } = await this.#read('history', bytesMax, () => log.read(topic, range));
     const last = publications.at(-1)?.offset ?? 0;
-    return { epoch, offset: more ? last : Math.max(last, passed), complete: anchored, more, items: this.#items(topic, publications) };
+    const offset = more ? last : Math.max(last, upTo ?? passed);
+    // What was the last so many is what it is, whatever lay before.
+    const completeFrom = anchored || upTo !== undefined ? after : undefined;
+    return this.#keep(question, { epoch, completeFrom, offset, items: this.#items(topic, publications), more });
+  }
+
+  /** So much as one answer may have, the newest of it. */
+  async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
+    const log = this.#bus.log(namespaceOf(topic));
+    const { historyBytesMax } = this.#config.limits;
+    const { lastOffset } = await log.state();
+    const publications = await this.#read('last', historyBytesMax, () => log.readLast(topic, count, historyBytesMax));
+    const items = this.#items(topic, publications);
+    const offset = publications.at(-1)?.offset ?? lastOffset;
+    const answer = { epoch, completeFrom: Math.max(0, (items[0]?.offset ?? offset) - 1), offset, items };
+    return this.#keep({ topic, upTo: offset }, answer);
+  }
+
+  /** For whoever asks on. */
+  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer): RecoveryAnswer {
+    this.#reads.put(whatOf(question), answer, performance.now());
+    return answer;
+  }
+
+  /** One read of the log, as soon as what it may bring fits what all reads may bring at once. @throws ProtocolError `busy`, and what the read throws */
+  async #read<T>(kind: string, bytesMax: number, read: () => Promise<T>): Promise<T> {
+    const release = await this.#budget.take(bytesMax);
+    if (release === undefined) throw new ProtocolError('busy', `${this.#config.limits.answersWaitingMax} reads of the log wait already`);
+    this.#metrics.logReads.inc({ kind });
+    try {
+      return await read();
+    } finally {
+      release();
+    }
   }
 
   /** Which life of its log the topic is in; a namespace that is followed is sure of it. */
@@ -164,7 +221,7 @@ export class History {
     return feed.epoch;
   }
 
-  #once(question: string, read: () => Promise<HistoryAnswer>): Promise<HistoryAnswer> {
+  #once(question: string, read: () => Promise<RecoveryAnswer>): Promise<RecoveryAnswer> {
     const running = this.#pages.get(question);
     if (running !== undefined) return running;
     const answer = read().finally(() => this.#pages.delete(question));
@@ -191,26 +248,52 @@ function nothingOf(epoch: string): RecoveryAnswer {
   return { epoch, completeFrom: undefined, offset: 0, items: [] };
 }
 
-/** The first of them that one page takes. */
-function pageOf({ epoch, completeFrom, offset, items }: RecoveryAnswer, { after, limit }: { after: number; limit: number }): HistoryAnswer {
-  const count = countWithin(items, limit);
-  const more = count < items.length;
-  const page = more ? items.slice(0, count) : items;
-  return { epoch, offset: more ? (page.at(-1)?.offset ?? after) : offset, complete: completeFrom === after, more, items: page };
+/** What a read is of: publications as they lie in the log, or the latest of each key. */
+function whatOf({ topic, upTo }: Pick<PageQuestion, 'topic' | 'upTo'>): string {
+  return `${upTo === undefined ? 'since' : 'range'} ${topic}`;
 }
 
-function countWithin(items: readonly LinkItem[], limit: number): number {
+/** The first of them after a position that one page takes. */
+function pageOf(
+  { epoch, completeFrom, offset, items, more = false }: RecoveryAnswer,
+  question: Omit<PageQuestion, 'topic' | 'epoch'>,
+): HistoryAnswer {
+  const { after, limit, bytesMax, upTo = Number.POSITIVE_INFINITY } = question;
+  const from = items.findIndex((item) => item.offset > after);
+  const page: LinkItem[] = [];
   let bytes = 0;
-  for (const [index, item] of items.entries()) {
-    bytes += bytesOf(item);
-    if (index >= limit || (index > 0 && bytes > PAGE_BYTES_MAX)) return index;
+  let isCut = false;
+  for (let at = from; at >= 0 && at < items.length && !isCut; at++) {
+    const item = items[at] as LinkItem;
+    if (item.offset > upTo) break;
+    bytes += item.data.length;
+    isCut = page.length === limit || (page.length > 0 && bytes > bytesMax);
+    if (!isCut) page.push(item);
   }
-  return items.length;
+  return {
+    epoch,
+    offset: isCut ? (page.at(-1)?.offset ?? after) : Math.min(offset, upTo),
+    complete: completeFrom !== undefined && completeFrom <= after,
+    more: isCut || more,
+    items: page,
+  };
 }
 
-function newestWithin(items: readonly LinkItem[]): readonly LinkItem[] {
-  const count = countWithin([...items].reverse(), PAGE_ITEMS_MAX);
-  return count === items.length ? items : items.slice(-count);
+/** As much as a recovery may bring back: who has missed more gets the state instead. */
+function newestOf(answer: RecoveryAnswer, bytesMax: number): RecoveryAnswer {
+  const items = newestWithin(answer.items, bytesMax);
+  const leftOut = answer.items[answer.items.length - items.length - 1];
+  return leftOut === undefined ? answer : { ...answer, completeFrom: leftOut.offset, items };
+}
+
+/** The newest of them that one answer may have. */
+function newestWithin(items: readonly LinkItem[], bytesMax: number): readonly LinkItem[] {
+  let bytes = 0;
+  const from = items.findLastIndex(({ data }, at) => {
+    bytes += data.length;
+    return bytes > bytesMax && at < items.length - 1;
+  });
+  return items.slice(from + 1);
 }
 
 function startingOver(topic: Topic): BusError {

@@ -15,7 +15,14 @@ export interface HubTopicOptions {
   readonly keysMax: number;
   /** Recent items, for topics whose history is their items: durable ones without keys. */
   readonly cache: TopicCache | undefined;
+  /** Calls back when the link has room for a whole state; default: at once. */
+  readonly whenRoom?: (worker: HubEnd, tell: () => void) => void;
 }
+
+/** What a worker knows of the topic: nothing yet; or what it is; or that of a life that is over, for the reason given. */
+type Told = { readonly kind: 'nothing' } | { readonly kind: 'state' } | { readonly kind: 'oldState'; readonly reason: string };
+const NOTHING: Told = { kind: 'nothing' };
+const STATE: Told = { kind: 'state' };
 
 /**
  * A topic that somebody on this node is interested in: its `prev` chain, its state, and the workers that want it.
@@ -34,8 +41,9 @@ export class HubTopic implements Metered {
   readonly keyed: boolean;
   readonly cache: TopicCache | undefined;
   readonly #keysMax: number;
-  /** Those that want the topic, and whether each has been told what it is: a resync would mean nothing to the others. */
-  readonly #workers = new Map<HubEnd, boolean>();
+  /** Those that want the topic, and what each has been told: a resync would mean nothing to one that knows nothing, nor a publication. */
+  readonly #workers = new Map<HubEnd, Told>();
+  readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
   #latest = new Map<Key | null, LinkItem>();
   #completeFrom = 0;
   #held: LinkItem[] | undefined = [];
@@ -45,13 +53,14 @@ export class HubTopic implements Metered {
   #offset = 0;
   #awayReason: string | null = null;
 
-  constructor({ topic, number, durable, keyed, keysMax, cache }: HubTopicOptions) {
+  constructor({ topic, number, durable, keyed, keysMax, cache, whenRoom = (_, tell) => tell() }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
     this.keyed = keyed;
     this.cache = cache;
     this.#keysMax = keysMax;
+    this.#whenRoom = whenRoom;
   }
 
   get isOpen(): boolean {
@@ -72,9 +81,18 @@ export class HubTopic implements Metered {
   }
 
   addWorker(worker: HubEnd): void {
-    this.#workers.set(worker, this.isOpen);
-    if (!this.isOpen) return;
-    worker.send(this.#openedMessage());
+    this.#workers.set(worker, NOTHING);
+    if (this.isOpen) this.#whenRoom(worker, () => this.#tell(worker));
+  }
+
+  /** What the topic is, to a worker that does not know; nothing of it may have come to that worker before. */
+  #tell(worker: HubEnd): void {
+    const told = this.#workers.get(worker);
+    // Gone, or being opened again, and then told; or told meanwhile.
+    if (told === undefined || told.kind === 'state' || !this.isOpen) return;
+    this.#workers.set(worker, STATE);
+    const opened = this.#openedMessage();
+    worker.send(told.kind === 'oldState' ? { ...opened, kind: 'resync', reason: told.reason } : opened);
     if (this.#awayReason !== null) worker.send(this.#statusMessage());
   }
 
@@ -82,7 +100,7 @@ export class HubTopic implements Metered {
   setAway(reason: string | null): void {
     if (this.#awayReason === reason) return;
     this.#awayReason = reason;
-    for (const [worker, told] of this.#workers) if (told) worker.send(this.#statusMessage());
+    for (const [worker, { kind }] of this.#workers) if (kind === 'state') worker.send(this.#statusMessage());
   }
 
   removeWorker(worker: HubEnd): void {
@@ -109,17 +127,16 @@ export class HubTopic implements Metered {
     this.#completeFrom = state.completeFrom;
     this.#latest = new Map(state.items.map((item) => [item.key, item]));
     this.cache?.clear(state.offset);
-    const opened = this.#openedMessage();
     for (const [worker, told] of this.#workers) {
-      worker.send(told && resyncReason !== undefined ? { ...opened, kind: 'resync', reason: resyncReason } : opened);
-      this.#workers.set(worker, true);
-      if (this.#awayReason !== null && !told) worker.send(this.#statusMessage());
+      if (told.kind === 'state')
+        this.#workers.set(worker, resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason });
+      this.#whenRoom(worker, () => this.#tell(worker));
     }
     for (const item of held) this.publish(item);
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
-    this.#broadcast(message);
+    for (const worker of this.#workers.keys()) worker.send(message);
     this.#workers.clear();
   }
 
@@ -183,6 +200,6 @@ export class HubTopic implements Metered {
   }
 
   #broadcast(message: ToWorker): void {
-    for (const worker of this.#workers.keys()) worker.send(message);
+    for (const [worker, { kind }] of this.#workers) if (kind === 'state') worker.send(message);
   }
 }

@@ -83,7 +83,7 @@ export class RequestHandler {
   }
 
   async readLast(worker: HubEnd, request: Request<'readLast'>): Promise<void> {
-    await this.#answer(worker, request.requestId, 'items', () => this.#history.last(request.topic, request.count));
+    await this.#answer(worker, request.requestId, 'items', () => this.#history.last(request.topic, request.count, request.bytesMax));
   }
 
   async recover(worker: HubEnd, request: Request<'recover'>): Promise<void> {

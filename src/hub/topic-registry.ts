@@ -8,6 +8,7 @@ import { CacheBudget } from './cache-budget.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
+import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
 
 /** For clients: which subjects the broker has is none of their business. */
@@ -27,6 +28,7 @@ export class TopicRegistry {
   readonly #feeds = new Map<string, NamespaceFeed>();
   readonly #lingers = new Map<Topic, NodeJS.Timeout>();
   readonly #caches: CacheBudget;
+  readonly #room: LinkRoom;
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -34,6 +36,7 @@ export class TopicRegistry {
     this.#bus = bus;
     this.#logger = logger;
     this.#metrics = metrics;
+    this.#room = new LinkRoom(config.limits.answerBytesPerWorkerMax);
     const { cacheItemsPerTopicMax, cacheBytesPerTopicMax, cacheBytesMax } = config.hub;
     this.#caches = new CacheBudget({ itemsMax: cacheItemsPerTopicMax, bytesMax: cacheBytesPerTopicMax }, cacheBytesMax);
   }
@@ -86,6 +89,7 @@ export class TopicRegistry {
       keyed,
       keysMax: this.#config.limits.keysPerTopicMax,
       cache: durable && !keyed ? this.#caches.create(0) : undefined,
+      whenRoom: (link, tell) => this.#room.whenRoom(link, tell),
     });
     topic.addWorker(worker);
     this.#topics.set(name, topic);
@@ -107,12 +111,14 @@ export class TopicRegistry {
 
   /** The worker is gone. */
   removeWorker(worker: HubEnd): void {
+    this.#room.forget(worker);
     for (const name of this.#topics.keys()) this.removeInterest(name, worker);
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#lingers.values()) clearTimeout(timer);
     for (const listener of this.#listeners.values()) listener.stop();
+    this.#room.stop();
     await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
     this.#topics.clear();
   }

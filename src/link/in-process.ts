@@ -1,6 +1,9 @@
 import type { HubEnd, Link, WorkerEnd } from './link.ts';
 import type { ToHub, ToWorker } from './messages.ts';
 
+/** Of a message, beside the data in it: its fields, and its object. */
+const OVERHEAD_BYTES = 200;
+
 /** A link without a socket: for `workers: 0`. Batches are handed over at the end of the loop turn, as a socket would. */
 export function createInProcessLink(): { hubEnd: HubEnd; workerEnd: WorkerEnd } {
   const hubEnd = new InProcessEnd<ToWorker, ToHub>();
@@ -10,20 +13,28 @@ export function createInProcessLink(): { hubEnd: HubEnd; workerEnd: WorkerEnd } 
   return { hubEnd, workerEnd };
 }
 
-class InProcessEnd<Out, In> implements Link<Out, In> {
+class InProcessEnd<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> implements Link<Out, In> {
   peer: InProcessEnd<In, Out> | undefined;
-  readonly queuedBytes = 0;
   #outbox: Out[] = [];
+  #outboxBytes = 0;
   #listener: ((messages: readonly In[]) => void) | undefined;
   #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
   /** What came while this end was paused. */
   #waiting: (readonly In[])[] | undefined;
 
+  /** What has come and is not taken, since this end is paused. */
+  waitingBytes = 0;
+
+  get queuedBytes(): number {
+    return this.#outboxBytes + (this.peer?.waitingBytes ?? 0);
+  }
+
   send(message: Out): void {
     if (this.#closed) return;
     if (this.#outbox.length === 0) setImmediate(() => this.#flush());
     this.#outbox.push(message);
+    this.#outboxBytes += sizeOf(message);
   }
 
   onMessages(listener: (messages: readonly In[]) => void): void {
@@ -41,7 +52,12 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
   resume(): void {
     const batches = this.#waiting ?? [];
     this.#waiting = undefined;
-    for (const batch of batches) this.receive(batch);
+    this.waitingBytes = 0;
+    for (const batch of batches)
+      this.receive(
+        batch,
+        batch.reduce((bytes, message) => bytes + sizeOf(message), 0),
+      );
   }
 
   close(): void {
@@ -56,11 +72,33 @@ class InProcessEnd<Out, In> implements Link<Out, In> {
     const batch = this.#outbox;
     if (batch.length === 0 || this.#closed) return;
     this.#outbox = [];
-    this.peer?.receive(batch);
+    const bytes = this.#outboxBytes;
+    this.#outboxBytes = 0;
+    this.peer?.receive(batch, bytes);
   }
 
-  receive(batch: readonly In[]): void {
-    if (this.#waiting !== undefined) this.#waiting.push(batch);
-    else if (!this.#closed) this.#listener?.(batch);
+  receive(batch: readonly In[], bytes: number): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(batch);
+      this.waitingBytes += bytes;
+    } else if (!this.#closed) this.#listener?.(batch);
+  }
+}
+
+function sizeOf(message: ToWorker | ToHub): number {
+  switch (message.kind) {
+    case 'publication':
+      return OVERHEAD_BYTES + message.item.data.length;
+    case 'opened':
+    case 'resync':
+    case 'items':
+    case 'recovery':
+      return message.items.reduce((sum, { data }) => sum + OVERHEAD_BYTES + data.length, OVERHEAD_BYTES);
+    case 'publish':
+    case 'call':
+    case 'result':
+      return OVERHEAD_BYTES + message.data.length;
+    default:
+      return OVERHEAD_BYTES;
   }
 }

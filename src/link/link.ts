@@ -10,7 +10,7 @@ export interface Link<Out, In> {
   onMessages(listener: (messages: readonly In[]) => void): void;
   /** Called once when the other end is gone or {@link close} was called. */
   onClose(listener: (reason: string) => void): void;
-  /** Bytes sent but not yet taken by the other end; 0 in process. */
+  /** Bytes sent but not yet taken by the other end; in process, about. */
   readonly queuedBytes: number;
   /** What was sent before reaches the other end; nothing more is delivered to this one. */
   close(): void;

@@ -92,8 +92,13 @@ export type ToHub =
       readonly epoch: string;
       readonly after: number;
       readonly limit: number;
+      /** Of data, at most; one publication comes in any case. */
+      readonly bytesMax: number;
+      /** Every publication up to this offset, as they lie in the log; else the latest of each key in a keyed topic. */
+      readonly upTo?: number;
     }
-  | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number }
+  /** The first page of the last so many. */
+  | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number; readonly bytesMax: number }
   /** Everything after a position, for whoever comes back with one; the topic must be open. */
   | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly after: number }
   | {
@@ -162,6 +167,8 @@ export interface HistoryAnswer {
   readonly complete: boolean;
   readonly more: boolean;
   readonly items: readonly LinkItem[];
+  /** Of the last so many: where the last of them is. */
+  readonly lastOffset?: number;
 }
 
 /** What a topic was lately, for all who come back to it. */
@@ -171,6 +178,8 @@ export interface RecoveryAnswer {
   readonly completeFrom: number | undefined;
   readonly offset: number;
   readonly items: readonly LinkItem[];
+  /** There is more in the log, behind the last of them. */
+  readonly more?: boolean;
 }
 
 /** One publication on its way to workers. The same object goes to every worker, so its bytes are made once, when a socket needs them. */

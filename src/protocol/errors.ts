@@ -50,11 +50,14 @@ export type ErrorCode = keyof typeof ERROR_KINDS;
 /** A refusal that the peer is told about: `code` is one of {@link ERROR_KINDS}. */
 export class ProtocolError extends Error {
   readonly code: ErrorCode;
+  /** Not before so long. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options);
     this.name = 'ProtocolError';
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 
   get retryable(): boolean {

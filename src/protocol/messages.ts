@@ -126,13 +126,13 @@ export const SERVER_MESSAGES = {
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the position from here on: the stream goes on after it'),
+    offset: offset('the position from here on: the next batch goes on after it'),
     recovered: Type.Boolean({
       description: 'true: `items` is everything after the position asked for (or held, for a changed subscription) up to `offset`',
     }),
     items: { ...Items, description: 'what was missed, the state, or nothing: see Recovery' } as typeof Items,
     rateHz: Type.Optional(Type.Number({ description: 'the granted rate class' })),
-    upTo: Type.Optional(offset('there is more of what was missed, up to here: it follows in batches')),
+    upTo: Type.Optional(offset('there is more of what was missed, or of the state, up to here: it follows in batches')),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
   batch: Type.Object({
@@ -162,7 +162,10 @@ export const SERVER_MESSAGES = {
       description:
         'true: of what lies between the position asked for and `offset` nothing is missing (of a keyed topic: nothing but superseded items)',
     }),
-    more: Type.Boolean({ description: 'true: a limit cut the answer' }),
+    more: Type.Boolean({
+      description: 'true: there is more after `offset`, in the next part of this answer or behind the limit that cut it',
+    }),
+    continues: Type.Optional(Type.Literal(true, { description: 'another part of this answer follows, with the same id' })),
     items: Items,
   }),
   presence: Type.Object({
@@ -191,7 +194,8 @@ export const SERVER_MESSAGES = {
     type: Type.Literal('resync'),
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the stream goes on after this'),
+    offset: offset('the position from here on: the next batch goes on after it'),
+    upTo: Type.Optional(offset('there is more of the state, up to here: it follows in batches')),
     reason: Type.String({ description: 'for people' }),
     items: { ...Items, description: "the topic's state: the latest item of every key" } as typeof Items,
   }),

@@ -1,3 +1,4 @@
+import type { Start } from '../fanout/catch-up.ts';
 import type { Position, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
@@ -19,7 +20,7 @@ export interface Member {
   shard: Shard;
 }
 
-/** Has left the fast path until its socket has caught up. */
+/** Not in the fast path: its socket has to catch up, or it has just come and is still being given what its stream starts with. */
 export interface Lagging {
   readonly kind: 'lagging';
   readonly feed: TopicFeed;
@@ -27,8 +28,25 @@ export interface Lagging {
   /** What it has; in the ring of this life of the feed. */
   position: Position;
   life: number;
+  /** Set until it first comes to the head: what it is given before its stream. */
+  start: Start | undefined;
+  /** The socket had no room at some time since: it is slow, and what it gets beyond its start is by its namespace's policy. */
+  waited: boolean;
+  /** Of the next part. The first ones are small: a line that breaks again and again still brings something each time. */
+  partBytes: number;
+  /** Why it starts over, where something other than the log's life says so. */
+  resyncReason: string | undefined;
   /** Publications that it was not given, so far. */
   skipped: number;
+}
+
+/** While not all of a connection's topics are in the fast path. */
+export interface Lag {
+  /** Since then it has not got on: since it fell behind, or since it was last given a part of what a new subscription starts with. */
+  sinceMs: number;
+  catchingUp: boolean;
+  /** It has fallen behind; false: it has only just come. */
+  fellBehind: boolean;
 }
 
 /** A connection's place in a topic. `pending` while the topic is being opened or its history read. */
@@ -75,8 +93,11 @@ export class Connection {
   /** Pings that were not answered in time, in a row. */
   missedPongs = 0;
   awaitsPong = false;
-  /** Set while its socket does not keep up. */
-  lag: { readonly sinceMs: number; catchingUp: boolean } | undefined;
+  lag: Lag | undefined;
+  /** The large answer that the next one waits for: one at a time. */
+  largeAnswer: Promise<unknown> | undefined;
+  /** `history` commands that are not answered yet. */
+  historiesInFlight = 0;
   readonly #sendLimits: SendLimits;
   /** Answers that wait for a lagging socket: uWS would drop them. Bounded by `sendBufferLimitBytes`. */
   #held: Uint8Array[] | undefined;
@@ -104,12 +125,24 @@ export class Connection {
     for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
+  /** Runs what brings a large answer after those before it. As many wait as the connection may have subscriptions and history requests under way. */
+  inTurn<A>(work: () => Promise<A>): Promise<A> {
+    const before = this.largeAnswer ?? Promise.resolve();
+    const done = before.then(work, work);
+    this.largeAnswer = done;
+    const forget = () => {
+      if (this.largeAnswer === done) this.largeAnswer = undefined;
+    };
+    done.then(forget, forget);
+    return done;
+  }
+
   /** Would something large be taken now, and before whatever native publish sends after it? */
   get hasRoom(): boolean {
     return this.#held === undefined && (this.#socket?.getBufferedAmount() ?? 0) <= this.#sendLimits.lagThresholdBytes / 2;
   }
 
-  /** Resolves when there is room, or the connection has closed. At most as many wait as the connection has subscriptions. */
+  /** Resolves when there is room, or the connection has closed. As many wait as the connection has subscriptions under way, and one large answer. */
   whenRoom(): Promise<void> {
     if (this.hasRoom) return Promise.resolve();
     return new Promise((resolve) => this.#roomWaiters.push(resolve));

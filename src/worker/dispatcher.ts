@@ -1,7 +1,5 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { encodeWithItems } from '../fanout/frame.ts';
-import { FanoutItem } from '../fanout/item.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
@@ -12,6 +10,7 @@ import type { Authenticator } from './authenticator.ts';
 import type { Calls } from './calls.ts';
 import type { Connection } from './connection.ts';
 import { isErrorTooMany } from './error-budget.ts';
+import type { HistoryReader } from './history-reader.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
 import type { InFlight } from './in-flight.ts';
@@ -27,14 +26,13 @@ export interface DispatcherOptions {
   readonly hub: HubClient;
   readonly calls: Calls;
   readonly inFlight: InFlight;
+  readonly histories: HistoryReader;
   readonly metrics: WorkerMetrics;
   /** The connection's token has a new end. */
   readonly onIdentity: (connection: Connection) => void;
   /** Something that is neither the client's fault nor the bus's. */
   readonly onBug: (error: Error) => void;
 }
-
-const HISTORY_ITEMS = 100;
 
 type Command = Exclude<ClientMessage, { type: 'ping' }>;
 
@@ -141,7 +139,7 @@ export class Dispatcher {
       case 'publish':
         return this.#publish(connection, message);
       case 'history':
-        return this.#history(connection, message);
+        return this.#options.histories.answer(connection, message);
       case 'call':
         return this.#options.calls.call(connection, message);
       case 'refresh':
@@ -268,28 +266,6 @@ export class Dispatcher {
     return key === undefined ? null : parseKey(key);
   }
 
-  async #history(connection: Connection, message: ClientMessage<'history'>): Promise<void> {
-    const topic = parseTopic(message.topic);
-    const namespace = this.#namespace(topic);
-    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
-    assertDepth(topic, namespace);
-    if (!namespace.public && !permits(connection.identity.subscribe, topic)) {
-      throw new ProtocolError(
-        connection.identity.user === null ? 'unauthorized' : 'forbidden',
-        `the token does not permit reading ${topic}`,
-      );
-    }
-    if (!namespace.durable) throw new ProtocolError('unsupported', `${topic} has no history`);
-    const limit = message.limit ?? HISTORY_ITEMS;
-    const { epoch, offset, complete, more, items } =
-      message.since === undefined
-        ? await this.#options.hub.readLast({ topic, count: message.last ?? limit })
-        : await this.#options.hub.read({ topic, epoch: message.since.epoch, after: message.since.offset, limit });
-    const reply = { type: 'history', id: message.id, topic, epoch, offset, complete, more };
-    const encoded = items.map((item) => new FanoutItem(item, 0));
-    connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, encoded));
-  }
-
   async #refresh(connection: Connection, message: ClientMessage<'refresh'>): Promise<void> {
     const identity = await this.#options.authenticator.verify(message.token);
     if (connection.identity.user !== null && identity.user !== connection.identity.user) {
@@ -310,7 +286,7 @@ export class Dispatcher {
   }
 
   #fail(connection: Connection, id: number | undefined, error: Error): void {
-    if (error instanceof ProtocolError) return this.#refuse(connection, id, error.code, error.message);
+    if (error instanceof ProtocolError) return this.#refuse(connection, id, error.code, error.message, error.retryAfterMs);
     this.#options.onBug(error);
     this.#refuse(connection, id, 'internal', 'something went wrong on the server');
   }

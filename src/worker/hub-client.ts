@@ -1,6 +1,10 @@
+import { namespaceOptions } from '../config/namespaces.ts';
+import type { Config } from '../config/schema.ts';
+import { ByteBudget } from '../link/byte-budget.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { namespaceOf, type Topic } from '../protocol/topic.ts';
 
 type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
@@ -12,17 +16,27 @@ interface Waiting {
   reject(error: ProtocolError): void;
 }
 
+/** A node whose budget for answers has been taken for so long that nobody more can wait is asked again after this. */
+const BUSY_RETRY_MS = 1000;
+/** Of each publication of an answer, beside its data: its key, its origin, and how they are written. */
+const ITEM_OVERHEAD_BYTES = 256;
+
 /**
  * Questions to the hub and their answers. Every question is answered or fails: the hub bounds its own work in time, and when the link closes all
- * that wait fail. How many wait is bounded by the limits on what a connection may ask.
+ * that wait fail. How many wait is bounded by the limits on what a connection may ask; how much their answers may bring at once, by a budget that each
+ * question takes its bytes from before it is sent. So nothing that clients ask for can fill the link.
  */
 export class HubClient {
   readonly #link: WorkerEnd;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #budget: ByteBudget;
+  readonly #config: Config;
   #nextRequest = 1;
 
-  constructor(link: WorkerEnd) {
+  constructor(link: WorkerEnd, config: Config) {
     this.#link = link;
+    this.#config = config;
+    this.#budget = new ByteBudget(config.limits.answerBytesPerWorkerMax, config.limits.answersWaitingMax);
     link.onClose(() => this.#failAll());
   }
 
@@ -30,16 +44,24 @@ export class HubClient {
     return this.#ask({ kind: 'publish', ...question });
   }
 
+  /** Bytes that answers may bring which have not come yet. */
+  get answerBytes(): number {
+    return this.#budget.bytes;
+  }
+
+  /** @throws ProtocolError `busy` and what the hub says */
   read(question: Question<'read'>): Promise<Answer<'items'>> {
-    return this.#ask({ kind: 'read', ...question });
+    return this.#askMuch(this.#pageBytes(question), { kind: 'read', ...question });
   }
 
+  /** @throws ProtocolError `busy` and what the hub says */
   readLast(question: Question<'readLast'>): Promise<Answer<'items'>> {
-    return this.#ask({ kind: 'readLast', ...question });
+    return this.#askMuch(this.#pageBytes({ ...question, limit: question.count }), { kind: 'readLast', ...question });
   }
 
+  /** @throws ProtocolError `busy` and what the hub says */
   recover(question: Question<'recover'>): Promise<Answer<'recovery'>> {
-    return this.#ask({ kind: 'recover', ...question });
+    return this.#askMuch(this.#config.limits.recoveryBytesMax, { kind: 'recover', ...question });
   }
 
   call(question: Question<'call'>): Promise<Answer<'result'>> {
@@ -49,8 +71,27 @@ export class HubClient {
   answered(answer: AnyAnswer | Extract<ToWorker, { kind: 'failed' }>): void {
     const waiting = this.#waiting.get(answer.requestId);
     this.#waiting.delete(answer.requestId);
-    if (answer.kind === 'failed') waiting?.reject(new ProtocolError(answer.code, answer.message));
+    if (answer.kind === 'failed') waiting?.reject(failureOf(answer));
     else waiting?.resolve(answer);
+  }
+
+  /** At most what was asked for; a single publication may be larger. */
+  #pageBytes({ topic, bytesMax, limit }: { readonly topic: Topic; readonly bytesMax: number; readonly limit: number }): number {
+    const oneBytes = namespaceOptions(this.#config, namespaceOf(topic))?.maxPayloadBytes ?? 0;
+    return Math.max(bytesMax, oneBytes) + ITEM_OVERHEAD_BYTES * Math.min(limit, Math.ceil(bytesMax / ITEM_OVERHEAD_BYTES));
+  }
+
+  async #askMuch<A extends AnyAnswer>(bytes: number, question: Omit<Asking, 'requestId'>): Promise<A> {
+    const release = await this.#budget.take(bytes);
+    if (release === undefined) {
+      const { answersWaitingMax } = this.#config.limits;
+      throw new ProtocolError('busy', `${answersWaitingMax} requests wait for their turn already`, { retryAfterMs: BUSY_RETRY_MS });
+    }
+    try {
+      return await this.#ask(question);
+    } finally {
+      release();
+    }
   }
 
   #ask<A extends AnyAnswer>(question: Omit<Asking, 'requestId'>): Promise<A> {
@@ -65,4 +106,8 @@ export class HubClient {
     for (const { reject } of this.#waiting.values()) reject(new ProtocolError('unavailable', 'the node is going away'));
     this.#waiting.clear();
   }
+}
+
+function failureOf({ code, message }: Extract<ToWorker, { kind: 'failed' }>): ProtocolError {
+  return new ProtocolError(code, message, code === 'busy' ? { retryAfterMs: BUSY_RETRY_MS } : {});
 }

@@ -68,6 +68,11 @@ export class Memberships {
     if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
   }
 
+  /** As they are now. */
+  membersOf(shard: Shard): Connection[] {
+    return [...(this.#membersOf.get(shard) ?? [])];
+  }
+
   /** A connection that is in some topic without echo. */
   findWithoutEcho(connectionId: string): Connection | undefined {
     return this.#withoutEcho.get(connectionId)?.connection;

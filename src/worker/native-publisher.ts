@@ -1,14 +1,18 @@
-import { encodeWithItems } from '../fanout/frame.ts';
+import { fromStateOf } from '../fanout/recovery.ts';
 import type { FanoutSink, FlushInfo } from '../fanout/scheduler.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
+import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { feedStatusOf } from './feed-status.ts';
+import { beginningFrames } from './first-part.ts';
 import type { Memberships } from './memberships.ts';
 import type { UwsApp } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
+
+const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 
 /** Hands frames to uWS's native publish, one call for a whole shard. */
 export class NativePublisher implements FanoutSink {
@@ -46,15 +50,25 @@ export class NativePublisher implements FanoutSink {
     this.#app.publish(shard.nativeTopic, binary ? packMsgpack(message) : stringifyJson(message), binary);
   }
 
-  /** The topic's history is not what it was: every member gets its state, and goes on from there. */
-  resync(feed: TopicFeed, reason: string): void {
-    const { topic, epoch, ring } = feed;
-    const items = feed.latest.between(-1, ring.next).filter((item) => !item.removed);
-    const message = { type: 'resync', topic, epoch, offset: ring.headOffset, reason };
+  /**
+   * The topic's history is not what it was: every member gets its state, and goes on from there.
+   * @returns false where that does not fit one frame, and nobody has been told
+   */
+  resync(feed: TopicFeed, reason: string, frameBytesMax: number): boolean {
+    const { topic, epoch, head } = feed;
+    const message = { type: 'resync', topic, epoch, reason };
+    const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
+    const frames = new Map<Encoding, Uint8Array>();
+    for (const encoding of ENCODINGS) {
+      const { first, rest } = beginningFrames(feed, { ...options, encoding });
+      if (rest !== undefined) return false;
+      frames.set(encoding, first);
+    }
     for (const { options, shards } of feed.variants.values()) {
-      const frame = encodeWithItems(options.encoding, message, items);
+      const frame = frames.get(options.encoding) as Uint8Array;
       for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
     }
+    return true;
   }
 
   /** Every member is told whether the topic is live. Laggards are not reached by native publish. */

@@ -1,5 +1,6 @@
+import type { Past } from '../fanout/catch-up.ts';
 import { FanoutItem } from '../fanout/item.ts';
-import { isAtHand, type Past, type Since } from '../fanout/recovery.ts';
+import { isAtHand, type Since } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -38,18 +39,36 @@ export class PastReader {
     return this.#bytes;
   }
 
+  /** What is known already of what a client needs to go on from `since`; undefined: nothing is needed, or can be had. `ask`: only the hub can tell. */
+  known(feed: TopicFeed, since: Since): Past | undefined | 'ask' {
+    const { namespace, epoch, ring } = feed;
+    if (!namespace.durable || since.epoch !== epoch || isAtHand(feed, since)) return undefined;
+    if (since.offset > ring.headOffset) return 'ask';
+    // The hub's state of a keyed topic is this worker's.
+    if (namespace.keyed) return undefined;
+    return this.#take(feed, since) ?? 'ask';
+  }
+
   /**
-   * What is needed for a client to go on from `since`; undefined: nothing, or it cannot be had. To be asked for before the client joins, so that what comes
-   * meanwhile is in the ring when it does.
+   * The same, asking the hub if need be. To be called before the client joins, so that what comes meanwhile is in the ring when it does.
    * @throws ProtocolError
    */
   async read(feed: TopicFeed, since: Since): Promise<Past | undefined> {
-    if (!feed.namespace.durable || since.epoch !== feed.epoch || isAtHand(feed, since)) return undefined;
+    const known = this.known(feed, since);
+    if (known !== 'ask') return known;
     // Another node was faster: the hub answers when it has come so far too, and what it had to pass is in the ring by then.
     if (since.offset > feed.ring.headOffset) return this.#ask(feed.topic, since.offset);
-    // The hub's state of a keyed topic is this worker's.
-    if (feed.namespace.keyed) return undefined;
-    return this.#take(feed, since) ?? (await this.#reads.ask(feed.topic, since.offset));
+    return this.#reads.ask(feed.topic, since.offset);
+  }
+
+  /** What has been read lately of what follows this offset, for whoever is being caught up. */
+  kept({ topic, epoch }: TopicFeed, offset: number): Past | undefined {
+    const kept = this.#kept.get(topic);
+    if (kept === undefined) return undefined;
+    const { past } = kept;
+    if (past.epoch !== epoch || past.completeFrom === undefined || past.completeFrom > offset || past.offset <= offset) return undefined;
+    this.#used(topic, kept);
+    return past;
   }
 
   /** Called once a second or so. */
@@ -64,10 +83,14 @@ export class PastReader {
     const { completeFrom = Number.POSITIVE_INFINITY } = past;
     if (past.epoch !== epoch || past.offset < ring.baseOffset) return undefined;
     if (since.offset < completeFrom && completeFrom <= askedFrom) return undefined;
+    this.#used(topic, kept);
+    return past;
+  }
+
+  #used(topic: Topic, kept: Kept): void {
     kept.usedAtMs = Date.now();
     this.#kept.delete(topic);
     this.#kept.set(topic, kept);
-    return past;
   }
 
   async #read(topic: Topic, after: number): Promise<Past> {

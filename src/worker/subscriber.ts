@@ -1,9 +1,8 @@
 import type { Config } from '../config/schema.ts';
+import type { Past } from '../fanout/catch-up.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
-import type { FanoutItem } from '../fanout/item.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
-import { cursorOf, isOvertaken, type Past, recover } from '../fanout/recovery.ts';
-import type { Shard } from '../fanout/shard.ts';
+import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
@@ -11,26 +10,23 @@ import { parseTopic, type Topic } from '../protocol/topic.ts';
 import { assertDepth } from './assert-depth.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
 import { feedStatusOf } from './feed-status.ts';
+import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import { permits } from './identity.ts';
 import type { Laggards } from './laggards.ts';
 import type { MembershipOptions, Memberships } from './memberships.ts';
 import type { PastReader } from './past-reader.ts';
-import { sendRecovered } from './recovered.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 type Subscribe = ClientMessage<'subscribe'>;
 
-/** What a new member is given with its `subscribed`. */
-interface Start {
-  readonly recovered: boolean;
-  readonly items: readonly FanoutItem[];
-  /** What the client had: it may have been past all that the topic has. */
-  readonly position?: number;
+interface BeginningHow {
+  readonly options: MembershipOptions;
+  readonly beginning: Beginning;
+  /** Ring sequence up to which the client has everything. */
+  readonly minCursor: number;
+  readonly past?: Past | undefined;
 }
-
-/** Times that a past is read again because the ring has gone on, before the client starts over from the state. */
-const OVERTAKEN_MAX = 5;
 
 export interface SubscriberOptions {
   readonly config: Config;
@@ -81,15 +77,9 @@ export class Subscriber {
     let feed: TopicFeed | undefined;
     try {
       feed = await this.#topics.hold(topic);
-      let past = await this.#past(feed, message);
-      // One large answer after the other: what does not fit the socket would be held, and the stream behind it is not.
-      // And a fast topic's small ring may have gone on behind what was read meanwhile.
-      for (let overtaken = 0; stillWanted() && (!connection.hasRoom || (isOvertaken(feed, past) && overtaken++ < OVERTAKEN_MAX)); ) {
-        await connection.whenRoom();
-        past = await this.#past(feed, message);
-      }
-      if (stillWanted()) this.#join(connection, feed, message, past);
-      else throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
+      const answered = await this.#begin(connection, feed, message, stillWanted);
+      if (!answered)
+        throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
     } catch (error) {
       if (stillWanted()) connection.subscriptions.delete(topic);
       throw error;
@@ -137,60 +127,110 @@ export class Subscriber {
     return this.#topics.namespace(topic)?.public === true || permits(connection.identity.subscribe, topic);
   }
 
-  async #past(feed: TopicFeed, { since }: Subscribe): Promise<Past | undefined> {
-    return since === undefined ? undefined : this.#pasts.read(feed, since);
+  /**
+   * Joins as soon as the socket has room: what does not fit it would be held, and the stream behind it is not. What only the hub knows is asked for then, for
+   * one topic of a connection after the other: it may be much.
+   * @returns false when the client has changed its mind
+   */
+  async #begin(connection: Connection, feed: TopicFeed, message: Subscribe, stillWanted: () => boolean): Promise<boolean> {
+    const { since } = message;
+    await this.#laggards.whenRoom(connection);
+    if (!stillWanted()) return false;
+    const known = since && this.#pasts.known(feed, since);
+    if (since === undefined || known !== 'ask') {
+      this.#join(connection, feed, message, known === 'ask' ? undefined : known);
+      return true;
+    }
+    return connection.inTurn(async () => {
+      await this.#laggards.whenRoom(connection);
+      const past = stillWanted() ? await this.#pasts.read(feed, since) : undefined;
+      if (!stillWanted()) return false;
+      this.#join(connection, feed, message, past);
+      return true;
+    });
   }
 
   #join(connection: Connection, feed: TopicFeed, message: Subscribe, past: Past | undefined): void {
-    const minCursor = message.since === undefined ? 0 : cursorOf(feed, message.since);
-    const member = this.#memberships.enter(connection, feed, membershipOptions(connection, message), minCursor);
-    const start = startOf(feed, member.shard, message, past);
-    if (message.since !== undefined) this.#metrics.recovery(start.recovered ? (past === undefined ? 'worker' : 'hub') : 'none');
-    this.#reply(connection, message, member, start);
+    const { since, snapshot } = message;
+    const options = membershipOptions(connection, message);
+    const beginning = since !== undefined ? goingOn(feed, since, past) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
+    const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : 0;
+    if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (past === undefined ? 'worker' : 'hub') : 'none');
+    const { first, rest } = this.#beginning(connection, feed, message, { options, beginning, minCursor, past });
+    if (!this.#answer(connection, feed, first)) return;
+    if (rest !== undefined) return this.#laggards.begin(connection, feed, options, rest);
+    this.#memberships.listen(connection, this.#memberships.enter(connection, feed, options, minCursor));
+  }
+
+  #beginning(connection: Connection, feed: TopicFeed, { id }: Subscribe, how: BeginningHow): BeginningFrames {
+    const { beginning, options, minCursor, past } = how;
+    const { rateHz } = options.variant;
+    const { topic, epoch } = feed;
+    const message = { type: 'subscribed', id, topic, epoch, recovered: beginning.recovered, ...(rateHz !== undefined && { rateHz }) };
+    return beginningFrames(feed, {
+      beginning,
+      until: feed.placeOf(options.variant, minCursor),
+      message,
+      encoding: connection.codec.encoding,
+      frameBytesMax: this.#config.fanout.frameBytesMax,
+      past,
+    });
   }
 
   /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
   #change(connection: Connection, current: Member, message: Subscribe): void {
     const { feed, shard: left } = current;
-    this.#memberships.change(connection, current, membershipOptions(connection, message), (member) => {
-      const { shard } = member;
-      // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
-      const recovered = message.snapshot !== true && left.cursor >= feed.ring.first;
-      const items = recovered ? feed.ring.slice(left.cursor, shard.cursor) : feed.snapshotFor(shard);
-      this.#reply(connection, message, member, { recovered, items });
-    });
+    const options = membershipOptions(connection, message);
+    // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
+    const goesOn = message.snapshot !== true && left.cursor >= feed.ring.first;
+    const position = { sequence: left.cursor, offset: left.offset };
+    const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
+    const { first, rest } = this.#beginning(connection, feed, message, { options, beginning, minCursor: left.cursor });
+    if (rest === undefined) {
+      this.#memberships.change(connection, current, options, (member) => {
+        this.#answer(connection, feed, first);
+        this.#memberships.listen(connection, member);
+      });
+    } else {
+      // First, since what native publish has queued for the socket goes out before what is sent to it, and is forgotten when it leaves.
+      if (this.#answer(connection, feed, first)) {
+        feed.joining++;
+        this.#memberships.leave(connection, current);
+        this.#laggards.begin(connection, feed, options, rest);
+        feed.joining--;
+      }
+    }
     // The reply may have closed the connection.
     this.#topics.releaseIfUnused(feed);
   }
 
-  /** The same while the connection lags: it goes on from what it has when it is caught up. */
+  /** @returns false when that was one message too many for the connection */
+  #answer(connection: Connection, feed: TopicFeed, first: Uint8Array): boolean {
+    connection.sendEncoded(first);
+    if (feed.awayReason !== null) connection.send(feedStatusOf(feed));
+    return connection.socket !== undefined;
+  }
+
+  /** The same while it is being caught up: it goes on from what it has. */
   #changeLagging(connection: Connection, current: Lagging, message: Subscribe): void {
     const options = membershipOptions(connection, message);
     this.#laggards.change(current, options);
     const { topic, epoch } = current.feed;
     const { rateHz } = options.variant;
-    const { offset } = current.position;
-    const reply = { type: 'subscribed', id: message.id, topic, epoch, offset, recovered: true, ...(rateHz !== undefined && { rateHz }) };
-    connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, []));
-    if (current.feed.awayReason !== null) connection.send(feedStatusOf(current.feed));
-  }
-
-  #reply(connection: Connection, { id }: Subscribe, member: Member, { recovered, items, position = 0 }: Start): void {
-    const { topic, epoch } = member.feed;
-    const { rateHz } = member.options.variant;
+    const { position, start } = current;
+    const { offset } = position;
+    const more = start !== undefined && start.until.offset > offset;
     const reply = {
       type: 'subscribed',
-      id,
+      id: message.id,
       topic,
       epoch,
-      offset: Math.max(member.shard.offset, position),
-      recovered,
+      offset,
+      recovered: true,
       ...(rateHz !== undefined && { rateHz }),
+      ...(more && { upTo: start.until.offset }),
     };
-    if (recovered) connection.together(() => sendRecovered(connection, member, reply, items, this.#config.fanout.frameBytesMax));
-    else connection.sendEncoded(encodeWithItems(connection.codec.encoding, reply, items));
-    if (member.feed.awayReason !== null) connection.send(feedStatusOf(member.feed));
-    this.#memberships.listen(connection, member);
+    this.#answer(connection, current.feed, encodeWithItems(connection.codec.encoding, reply, []));
   }
 
   #removeMember(connection: Connection, topic: Topic): void {
@@ -206,11 +246,4 @@ function membershipOptions({ codec, deflate }: Connection, { maxRateHz, echo }: 
   const { encoding } = codec;
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
   return { variant: { encoding, deflate: deflate && encoding === 'msgpack', rateHz }, echo: echo !== false };
-}
-
-function startOf(feed: TopicFeed, shard: Shard, { since, snapshot }: Subscribe, past: Past | undefined): Start {
-  if (since === undefined) return { recovered: false, items: snapshot === true ? feed.snapshotFor(shard) : [] };
-  const items = recover(feed, shard, since, past);
-  // Never a part: what cannot be recovered whole starts from the state.
-  return items === undefined ? { recovered: false, items: feed.snapshotFor(shard) } : { recovered: true, items, position: since.offset };
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../ops/log.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
 import { Calls } from './calls.ts';
+import { CatchingUp } from './catching-up.ts';
 import type { Connection, SocketData } from './connection.ts';
 import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -16,6 +17,7 @@ import { FanoutPump } from './fanout-pump.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { Gate } from './gate.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { HistoryReader } from './history-reader.ts';
 import { routeHttp } from './http-routes.ts';
 import { HubClient } from './hub-client.ts';
 import { InFlight } from './in-flight.ts';
@@ -104,18 +106,18 @@ export class Worker {
     this.#metrics.connectionsMax.set(this.#connectionsMax);
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
-    this.#hub = new HubClient(link);
+    this.#hub = new HubClient(link, config);
+    this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
     this.#laggards = new Laggards({
       config,
       topics: this.#topics,
       memberships: this.#memberships,
-      hub: this.#hub,
+      catchingUp: new CatchingUp({ config, memberships: this.#memberships, hub: this.#hub, pasts: this.#pasts, metrics: this.#metrics }),
       metrics: this.#metrics,
       tick: () => this.#pump.tick,
       onBug,
     });
-    this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
     this.#subscriber = new Subscriber({
       config,
       topics: this.#topics,
@@ -133,6 +135,7 @@ export class Worker {
       hub: this.#hub,
       calls: new Calls({ config, hub: this.#hub }),
       inFlight: this.#inFlight,
+      histories: new HistoryReader({ config, hub: this.#hub, whenRoom: (connection) => this.#laggards.whenRoom(connection) }),
       metrics: this.#metrics,
       onIdentity: (connection) => this.#watchExpiry(connection),
       onBug,
@@ -314,7 +317,7 @@ export class Worker {
     // Given up meanwhile: whoever wants it next is told anew what it is.
     if (feed === undefined) return;
     feed.reset(message);
-    this.#publisher.resync(feed, message.reason);
+    if (!this.#publisher.resync(feed, message.reason, this.#config.fanout.frameBytesMax)) this.#laggards.startOver(feed, message.reason);
   }
 
   #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {

@@ -13,7 +13,6 @@ describe('LatestByKey', () => {
     expect(offsets(latest.between(0, 5))).toEqual([12, 13, 14]);
     expect(offsets(latest.between(3, 5))).toEqual([13, 14]);
     expect(offsets(latest.between(0, 4))).toEqual([12, 13]);
-    expect(offsets(latest.after(12))).toEqual([13, 14]);
     expect(latest.size).toBe(3);
   });
 
@@ -41,14 +40,60 @@ describe('LatestByKey', () => {
     expect(latest).toMatchObject({ size: 3, completeFrom: 1 });
   });
 
-  it('hands out what fits, one item at least, and says how far that reaches', () => {
+  const at = (sequence: number, offset = sequence) => ({ sequence, offset });
+
+  it('hands out what fits, one item at least, and says where whoever has it stands', () => {
     const latest = new LatestByKey(10, 0);
     for (const [sequence, name] of ['a', 'b', 'c'].entries()) latest.set(item(sequence + 1, { key: key(name) }), sequence);
-    const { bytes } = item(1, { key: key('a') });
-    expect(latest.next(0, bytes * 2)).toMatchObject({ items: [{ offset: 1 }, { offset: 2 }], end: 2 });
-    expect(latest.next(2, bytes * 2)).toMatchObject({ items: [{ offset: 3 }], end: 3 });
-    expect(latest.next(0, 1)).toMatchObject({ items: [{ offset: 1 }], end: 1 });
-    expect(latest.next(3, 1000)).toEqual({ items: [], end: 3 });
+    const { wireBytes } = item(1, { key: key('a') });
+    expect(latest.next(at(0), { bytesMax: wireBytes * 2 })).toMatchObject({ items: [{ offset: 1 }, { offset: 2 }], position: at(2) });
+    expect(latest.next(at(2), { bytesMax: wireBytes * 2 })).toMatchObject({ items: [{ offset: 3 }], position: at(3) });
+    expect(latest.next(at(0), { bytesMax: 1 })).toMatchObject({ items: [{ offset: 1 }], position: at(1) });
+    expect(latest.next(at(0), { bytesMax: 1000, until: 2 })).toMatchObject({ items: [{ offset: 1 }, { offset: 2 }], position: at(2) });
+    expect(latest.next(at(3), { bytesMax: 1000 })).toEqual({ items: [], position: at(3) });
+  });
+
+  it('hands out what is from before the ring by offset', () => {
+    const latest = new LatestByKey(10, 0);
+    for (const [index, name] of ['a', 'b'].entries()) latest.set(item(index + 5, { key: key(name) }), -1);
+    for (const [index, name] of ['c', 'd'].entries()) latest.set(item(index + 8, { key: key(name) }), index);
+    expect(latest.next(at(-1, 0), { bytesMax: 1 })).toMatchObject({ items: [{ offset: 5 }], position: at(-1, 5) });
+    expect(latest.next(at(-1, 5), { bytesMax: 1 })).toMatchObject({ items: [{ offset: 6 }], position: at(-1, 6) });
+    expect(latest.next(at(-1, 6), { bytesMax: 1 })).toMatchObject({ items: [{ offset: 8 }], position: at(1, 8) });
+    expect(offsets(latest.next(at(-1, 8), { bytesMax: 1000 }).items)).toEqual([9]);
+  });
+
+  it('leaves out the keys that are gone, for whoever never had them', () => {
+    const latest = new LatestByKey(10, 0);
+    latest.set(item(1, { key: key('a') }), 0);
+    latest.set(item(2, { key: key('b'), removed: true }), 1);
+    expect(offsets(latest.next(at(0), { bytesMax: 1000 }).items)).toEqual([1, 2]);
+    expect(latest.next(at(0), { bytesMax: 1000, withoutRemoved: true })).toMatchObject({ items: [{ offset: 1 }], position: at(1) });
+  });
+
+  it('handed out in parts, while it changes, is whole in the end: each key at its latest', () => {
+    const names = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { maxLength: 60 });
+    fc.assert(
+      fc.property(names, names, fc.integer({ min: 1, max: 120 }), (before, meanwhile, bytesMax) => {
+        const latest = new LatestByKey(10, 0);
+        let count = 0;
+        const set = (name: string) => latest.set(item(count + 1, { key: key(name) }), count++);
+        for (const name of before) set(name);
+        const got = new Map<unknown, number>();
+        const changes = [...meanwhile];
+        let position = at(0, 0);
+        for (let next = latest.next(position, { bytesMax }); next.items.length > 0; next = latest.next(position, { bytesMax })) {
+          for (const { key: name, offset } of next.items) got.set(name, offset);
+          expect(next.items[0]?.offset).toBeGreaterThan(position.offset);
+          position = next.position;
+          const change = changes.shift();
+          if (change !== undefined) set(change);
+        }
+        const all = latest.between(-1, count);
+        expect(got).toEqual(new Map(all.map(({ key: name, offset }) => [name, offset])));
+        expect(latest.size).toBe(all.length);
+      }),
+    );
   });
 
   it('agrees with a plain look through everything that was set', () => {

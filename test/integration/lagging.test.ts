@@ -299,7 +299,7 @@ describe('while a connection lags', () => {
     const { slow } = await pair(node, feed.topic);
     slow.pause();
     await feed.overrun();
-    for (let id = 0; id < 200; id++) slow.send({ type: 'history', id, topic: feed.topic, last: 1 });
+    for (let t = 0; t < 5000; t++) slow.send({ type: 'ping', t });
     await node.untilMetric('stentor_connections_closed_total', (times) => times === 1, { code: '4103' });
   });
 

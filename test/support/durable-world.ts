@@ -10,6 +10,7 @@ import { ProtocolError } from '../../src/protocol/errors.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import { CatchingUp } from '../../src/worker/catching-up.ts';
 import { Connection } from '../../src/worker/connection.ts';
 import { FanoutPump } from '../../src/worker/fanout-pump.ts';
 import { HubClient } from '../../src/worker/hub-client.ts';
@@ -111,7 +112,7 @@ export class DurableWorld {
     this.#hub = new Hub({ config: this.#config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
 
     const { hubEnd, workerEnd } = createInProcessLink();
-    this.#hubClient = new HubClient(workerEnd);
+    this.#hubClient = new HubClient(workerEnd, this.#config);
     this.#topics = new TopicTable(this.#config, workerEnd);
     const memberships = new Memberships();
     const metrics = new WorkerMetrics(0);
@@ -119,8 +120,9 @@ export class DurableWorld {
     const onBug = (error: Error) => {
       throw error;
     };
-    this.#laggards = new Laggards({ ...common, hub: this.#hubClient, tick: () => this.#pump.tick, onBug });
     const pasts = new PastReader(this.#hubClient, 1_000_000);
+    const catchingUp = new CatchingUp({ ...common, hub: this.#hubClient, pasts });
+    this.#laggards = new Laggards({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
     this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
@@ -275,7 +277,9 @@ export class DurableWorld {
         const feed = this.#topics.get(message.topic);
         if (feed === undefined) return;
         feed.reset(message);
-        return this.#publisher.resync(feed, message.reason);
+        if (!this.#publisher.resync(feed, message.reason, this.#config.fanout.frameBytesMax))
+          this.#laggards.startOver(feed, message.reason);
+        return;
       }
       case 'items':
       case 'recovery':

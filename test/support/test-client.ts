@@ -1,7 +1,7 @@
 import { Packr } from 'msgpackr';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
-import type { ClientMessage, ServerMessage, ServerMessageType } from '../../src/protocol/messages.ts';
+import type { ClientMessage, Item, ServerMessage, ServerMessageType } from '../../src/protocol/messages.ts';
 import { decodeFrame, isDeflated } from './decode-frame.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
@@ -101,11 +101,17 @@ export class TestClient {
     this.socket.send(bytes);
   }
 
-  /** Sends a command with an id of its own, and resolves with whatever answers it: its answer, or an `error`. */
+  /** Sends a command with an id of its own, and resolves with whatever answers it: its answer, of `history` all parts joined, or an `error`. */
   async ask(command: Ask): Promise<ServerMessage> {
     const id = this.#nextId++;
     this.send({ ...command, id });
-    return this.#take(`the answer to ${command.type}`, (message) => 'id' in message && message.id === id);
+    const items: Item[] = [];
+    for (;;) {
+      const message = await this.#take(`the answer to ${command.type}`, (message) => 'id' in message && message.id === id);
+      if (message.type !== 'history') return message;
+      items.push(...message.items);
+      if (message.continues !== true) return { ...message, items };
+    }
   }
 
   /** The same, where only this answer will do. */
@@ -115,18 +121,19 @@ export class TestClient {
     return message as ServerMessage<T>;
   }
 
-  /** @returns the answer, with all of what was missed: what came of it in batches is taken, and joined to it */
+  /** @returns the answer, with all of what was missed, or of the state: what came of it in batches is taken, and joined to it */
   async subscribe(topic: string, more: Partial<ClientMessage<'subscribe'>> = {}): Promise<ServerMessage<'subscribed'>> {
     const answer = await this.get('subscribed', { type: 'subscribe', topic, ...more });
     const { upTo } = answer;
     if (upTo === undefined) return answer;
     const isRest = (message: ServerMessage): message is ServerMessage<'batch'> =>
-      message.type === 'batch' && message.topic === topic && message.epoch === answer.epoch && message.items.at(-1)![0] <= upTo;
+      message.type === 'batch' && message.topic === topic && message.epoch === answer.epoch && message.prev < upTo;
     const rest = () => this.messages.slice(this.messages.indexOf(answer)).filter(isRest);
-    await this.until('the rest of what was missed', () => rest().at(-1)?.items.at(-1)?.[0] === upTo);
+    await this.until('the rest of what was missed', () => (rest().at(-1)?.items.at(-1)?.[0] ?? 0) >= upTo);
     const taken = rest();
     this.#untaken = this.#untaken.filter((message) => !taken.includes(message as ServerMessage<'batch'>));
-    return { ...answer, offset: upTo, items: [...answer.items, ...taken.flatMap(({ items }) => items)] };
+    const offset = taken.at(-1)!.items.at(-1)![0];
+    return { ...answer, offset, items: [...answer.items, ...taken.flatMap(({ items }) => items.filter((item) => item.length > 1))] };
   }
 
   /** The next message of a type that nobody has taken yet; waits for it. */

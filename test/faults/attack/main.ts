@@ -26,7 +26,8 @@ async function attack({ port, commands, reads, seconds, atOnce }: AttackSettings
         report.bytesIn += data.length;
         report.largestFrameBytes = Math.max(report.largestFrameBytes, data.length);
         // What is short may be a refusal.
-        if (data.length < 1000 && data.includes('"type":"error"')) count(report.errors, (JSON.parse(data.toString()) as { code: string }).code);
+        if (data.length < 1000 && data.includes('"type":"error"'))
+          count(report.errors, (JSON.parse(data.toString()) as { code: string }).code);
       });
       socket.on('error', () => undefined);
       socket.on('close', (code) => {

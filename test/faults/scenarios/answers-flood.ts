@@ -16,7 +16,9 @@ const PAST = { count: 128, items: 32, bytes: 8000 };
 /** Topics whose state has 1,000 keys. */
 const STATE = { count: 8, keys: 1000, bytes: 300 };
 
+/** A member hardly waits longer than without the attack; the machine has other work than ours. */
 const FEW_MS = 150;
+const CALM_TIMES_MAX = 2;
 /** What a node may take for answers: its budgets, twice (what is encoded, and what is not collected yet), and room for V8. */
 const MEMORY_MAX_MB = 400;
 
@@ -87,7 +89,8 @@ async function withWorkers(stage: Stage, size: Size, workers: number): Promise<v
   feed.start();
   await seconds(size.quick ? 1 : 3);
   const name = (text: string) => `${text}${workers === 0 ? 'InProcess' : ''}`;
-  stage.figure(name('calmP99Ms'), probe.takeP99Ms().p99Ms);
+  const calmMs = probe.takeP99Ms().p99Ms;
+  stage.figure(name('calmP99Ms'), calmMs);
   for (const part of PARTS) {
     const memory = new MemoryWatch(() => [node.pid, ...node.workerPids]);
     const before = node.workerPids.join();
@@ -95,13 +98,13 @@ async function withWorkers(stage: Stage, size: Size, workers: number): Promise<v
       port: node.port,
       commands: part.commands(epochs),
       reads: part.reads,
-      seconds: size.quick ? 2 : 10,
+      seconds: size.quick ? 1 : 10,
       atOnce: 1,
     });
     memory.stop();
     const { p99Ms, count } = probe.takeP99Ms();
     stage.say(JSON.stringify({ workers, part: part.name, p99Ms, count, ...memory.most, ...report }));
-    stage.limitMs(name(`${part.name}P99Ms`), p99Ms, FEW_MS);
+    stage.limitMs(name(`${part.name}P99Ms`), p99Ms, Math.max(FEW_MS, CALM_TIMES_MAX * calmMs));
     stage.limit(name(`${part.name}HubMb`), memory.most.first, MEMORY_MAX_MB);
     if (workers > 0) stage.limit(name(`${part.name}WorkerMb`), memory.most.others, MEMORY_MAX_MB);
     stage.expect(before === node.workerPids.join(), `${part.name}: the worker was killed`);

@@ -1,0 +1,53 @@
+import type { HubEnd } from '../link/link.ts';
+
+const POLL_MS = 5;
+
+/**
+ * Lets a topic's whole state go to a worker only when little waits on the link already. A client that subscribes to many large topics at once, or a log that
+ * starts over, would else put all their states on it together, and the worker would be restarted for what it cannot have taken yet.
+ */
+export class LinkRoom {
+  readonly #bytesMax: number;
+  readonly #waiting = new Map<HubEnd, (() => void)[]>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Calls `tell` when the link has room: now, or later and in order. As many wait as the node has topics open, for each worker. */
+  whenRoom(link: HubEnd, tell: () => void): void {
+    const waiting = this.#waiting.get(link);
+    if (waiting !== undefined) waiting.push(tell);
+    else if (link.queuedBytes <= this.#bytesMax) tell();
+    else {
+      this.#waiting.set(link, [tell]);
+      this.#timer ??= setInterval(() => this.#look(), POLL_MS);
+    }
+  }
+
+  /** The link is closed. */
+  forget(link: HubEnd): void {
+    this.#waiting.delete(link);
+    this.#stopWhenIdle();
+  }
+
+  stop(): void {
+    this.#waiting.clear();
+    this.#stopWhenIdle();
+  }
+
+  #look(): void {
+    for (const [link, waiting] of this.#waiting) {
+      while (waiting.length > 0 && link.queuedBytes <= this.#bytesMax) waiting.shift()?.();
+      if (waiting.length === 0) this.#waiting.delete(link);
+    }
+    this.#stopWhenIdle();
+  }
+
+  #stopWhenIdle(): void {
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
