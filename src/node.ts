@@ -181,7 +181,10 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
     });
     hub.attach(hubEnd, 0, config.port, {
       onPrepared: () => hubEnd.send({ kind: 'listen' }),
-      onListening: resolve,
+      onListening: (port, facts) => {
+        logger.info({ worker: 0, pid: process.pid, port, ...facts }, 'worker listening');
+        resolve(port);
+      },
       onStartFailed: ({ code, message }) => reject(Object.assign(new Error(message), { code })),
       onDrained: () => undefined,
     });

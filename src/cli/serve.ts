@@ -60,7 +60,6 @@ function stopOnSignals(node: RunningNode, log: Logger): void {
     process.on(signal, () => {
       if (stopping) process.exit(128 + number);
       stopping = true;
-      log.info({ signal }, 'stopping');
       node.stop(signal).then(
         () => process.exit(0),
         (error: unknown) => {

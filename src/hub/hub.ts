@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Bus } from '../bus/bus.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { Page, ToHub } from '../link/messages.ts';
+import type { Page, ToHub, WorkerFacts } from '../link/messages.ts';
 import type { TopicSort, TopicsAnswer } from '../ops/admin-answers.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -27,7 +27,7 @@ export interface HubOptions {
 export interface WorkerEvents {
   /** It waits to be told to listen. */
   onPrepared(): void;
-  onListening(port: number): void;
+  onListening(port: number, facts: WorkerFacts): void;
   onStartFailed(failure: { readonly code: string; readonly message: string }): void;
   onDrained(): void;
 }
@@ -121,7 +121,7 @@ export class Hub {
         return events.onPrepared();
       case 'listening':
         this.#listening.add(worker);
-        return events.onListening(message.port);
+        return events.onListening(message.port, { uws: message.uws, connectionsMax: message.connectionsMax });
       case 'startFailed':
         return events.onStartFailed(message);
       case 'drained':
@@ -152,7 +152,6 @@ export class Hub {
 
   #busChanged(connected: boolean): void {
     this.metrics.busConnected.set(connected ? 1 : 0);
-    this.#options.logger[connected ? 'info' : 'warn']({ bus: this.#options.bus.kind }, connected ? 'bus connected' : 'bus disconnected');
     const change = ++this.#busChange;
     const tell = () => {
       if (change !== this.#busChange) return;

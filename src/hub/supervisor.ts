@@ -35,6 +35,7 @@ export class Supervisor {
   readonly #config: Config;
   readonly #hub: Hub;
   readonly #logger: Logger;
+  #started = false;
   readonly #entryFile: string;
   readonly #workers: WorkerProcess[] = [];
   readonly #queueCheck: NodeJS.Timeout;
@@ -74,6 +75,7 @@ export class Supervisor {
       // The first one shows whether any can start; what becomes of another is told in the log, and it is started again.
       const [first] = workers.map((worker) => this.#startFirstTime(worker));
       await first;
+      this.#started = true;
     } catch (error) {
       this.#stopping = true;
       clearInterval(this.#queueCheck);
@@ -150,12 +152,13 @@ export class Supervisor {
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
       onPrepared: () => this.#doneWithPreparing(worker),
-      onListening: (port) => {
-        this.#logger.info({ worker: worker.index, pid: child.pid, port }, 'worker listening');
+      onListening: (port, facts) => {
+        this.#logger.info({ worker: worker.index, pid: child.pid, port, ...facts }, 'worker listening');
         onStarted();
       },
       onStartFailed: ({ code, message }) => {
-        this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
+        // The first one's failure is what the start fails with.
+        if (this.#started || worker.index > 0) this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
         onStarted(Object.assign(new Error(message), { code }));
         // It takes no clients: it is ended, and started again after a pause.
         child.kill('SIGKILL');

@@ -68,10 +68,18 @@ export type ToWorker =
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
   | { readonly kind: 'drain' };
 
+/** What a worker found at its start, for the log. */
+export interface WorkerFacts {
+  /** Package that uWebSockets.js was loaded from. */
+  readonly uws: string;
+  /** As configured, or as many as the descriptor limit allows. */
+  readonly connectionsMax: number;
+}
+
 export type ToHub =
   /** Has all that it needs to take clients. */
   | { readonly kind: 'prepared' }
-  | { readonly kind: 'listening'; readonly port: number }
+  | ({ readonly kind: 'listening'; readonly port: number } & WorkerFacts)
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
   | { readonly kind: 'open'; readonly topic: Topic }
   | { readonly kind: 'close'; readonly topic: Topic }

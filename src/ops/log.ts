@@ -1,4 +1,4 @@
-import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import { redactedPaths, scrubLine } from './redact.ts';
 
@@ -29,6 +29,8 @@ export function createLogger(options: LogOptions, stream?: DestinationStream): L
     {
       level: options.level,
       base: { ...options.bindings },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
       redact: { paths: redactedPaths(), censor: '(redacted)' },
       hooks: { streamWrite: scrubLine },
     },

@@ -48,23 +48,26 @@ export class Authenticator {
     this.#keySet?.stop();
   }
 
-  /** False: the token is surely invalid, which shows without its signature: no JWT, no key of its algorithm and name, or expired. */
-  mayHold(token: string, nowMs = Date.now()): boolean {
+  /** Why the token is surely invalid, which shows without its signature; undefined: it may be valid. */
+  flawOf(token: string, nowMs = Date.now()): string | undefined {
     try {
       const { alg, kid } = decodeProtectedHeader(token);
       const { exp } = decodeJwt(token);
-      if (exp === undefined || exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return false;
-      if (this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg)) return true;
-      return keysFor(this.#keys, alg, kid).length > 0;
+      if (exp === undefined) return 'the token has no `exp`';
+      if (exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return `the token expired ${Math.round(nowMs / 1000 - exp)} s ago`;
+      if (this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg)) return undefined;
+      return keysFor(this.#keys, alg, kid).length > 0 ? undefined : `no key fits the token: ${describeHeader({ alg, kid })}`;
     } catch {
-      return false;
+      return 'the token is no JWT';
     }
   }
 
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
     const identity = (await this.#try(token, this.#keys)) ?? (await this.#tryKeySet(token));
-    if (identity === undefined) throw new ProtocolError('unauthorized', 'no known key has signed this token');
+    if (identity === undefined) {
+      throw new ProtocolError('unauthorized', 'no known key has signed this token', { cause: new Error(describeHeader(headerOf(token))) });
+    }
     return identity;
   }
 
@@ -106,6 +109,11 @@ export class Authenticator {
       ...(audience !== '' && { audience }),
     };
   }
+}
+
+/** For the log: what the token says of its key. Both may be anything. */
+function describeHeader({ alg, kid }: { readonly alg?: string | undefined; readonly kid?: string | undefined }): string {
+  return `its alg is ${String(alg).slice(0, 20)}, its kid ${kid === undefined ? 'not set' : JSON.stringify(kid).slice(0, 100)}`;
 }
 
 function headerOf(token: string): { alg: string | undefined; kid: string | undefined } {

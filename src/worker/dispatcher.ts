@@ -15,6 +15,7 @@ import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
 import type { InFlight } from './in-flight.ts';
 import { takeToken } from './rate-limit.ts';
+import { type Asked, askedBy, type RefusalLog } from './refusal-log.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -28,6 +29,7 @@ export interface DispatcherOptions {
   readonly inFlight: InFlight;
   readonly histories: HistoryReader;
   readonly metrics: WorkerMetrics;
+  readonly refusals: RefusalLog;
   /** The connection's token has a new end. */
   readonly onIdentity: (connection: Connection) => void;
   /** Something that is neither the client's fault nor the bus's. */
@@ -63,16 +65,16 @@ export class Dispatcher {
     const message = this.#parse(connection, bytes);
     if (message === undefined) return;
     this.#options.metrics.messageIn(message.type);
-    const id = 'id' in message ? message.id : undefined;
+    const asked = askedBy(message);
     // Parsed before it is refused, so that the client learns which command it was.
-    if (bytesWaitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
-    if (waitMs > 0) return this.#refuse(connection, id, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
+    if (bytesWaitMs > 0) return this.#refuse(connection, asked, 'rate_limited', `${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
+    if (waitMs > 0) return this.#refuse(connection, asked, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
     if (message.type === 'ping') {
       return connection.send({ type: 'pong', serverTimeMs: Date.now(), ...(message.t !== undefined && { t: message.t }) });
     }
     const busy = this.#options.inFlight.take(connection, bytes.length);
-    if (busy !== undefined) return this.#refuse(connection, id, 'busy', busy);
-    return this.#answer(connection, id, bytes.length, this.#start(connection, message, bytes));
+    if (busy !== undefined) return this.#refuse(connection, asked, 'busy', busy);
+    return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
   }
 
   /** @returns undefined: the client has been told what is wrong */
@@ -80,7 +82,7 @@ export class Dispatcher {
     try {
       return parseClientMessage(connection.codec, bytes);
     } catch (error) {
-      if (error instanceof MessageError) this.#refuse(connection, error.messageId, error.code, error.message);
+      if (error instanceof MessageError) this.#refuse(connection, { id: error.messageId }, error.code, error.message);
       else {
         // Not even the encoding: what comes next cannot be trusted to begin where it should.
         this.#options.metrics.error('bad_message');
@@ -91,11 +93,11 @@ export class Dispatcher {
   }
 
   /** Until it resolves the command is in flight. Gets no message: what is kept until then is what {@link InFlight} counts. */
-  async #answer(connection: Connection, id: number | undefined, bytes: number, done: Promise<void>): Promise<void> {
+  async #answer(connection: Connection, asked: Asked, bytes: number, done: Promise<void>): Promise<void> {
     try {
       await done;
     } catch (error) {
-      this.#fail(connection, id, error as Error);
+      this.#fail(connection, asked, error as Error);
     } finally {
       this.#options.inFlight.release(connection, bytes);
     }
@@ -128,7 +130,7 @@ export class Dispatcher {
   #handle(connection: Connection, message: Command): Promise<void> | void {
     if (connection.socket === undefined || message.type === 'connect') return;
     if (!this.#isReady(connection)) {
-      this.#refuse(connection, message.id, 'unauthorized', 'connect with a token first');
+      this.#refuse(connection, askedBy(message), 'unauthorized', 'connect with a token first');
       return connection.end('unauthorized');
     }
     switch (message.type) {
@@ -159,7 +161,7 @@ export class Dispatcher {
   /** Checks the token that came with the upgrade. What the client sends meanwhile waits for the outcome. */
   authenticate(connection: Connection, token: string): void {
     void this.#inTurn(connection, async () => {
-      if (await this.#identify(connection, token, undefined)) this.#greet(connection);
+      if (await this.#identify(connection, token, { type: 'upgrade' })) this.#greet(connection);
     });
   }
 
@@ -176,9 +178,9 @@ export class Dispatcher {
   async #connect(connection: Connection, message: ClientMessage<'connect'>): Promise<void> {
     if (connection.socket === undefined) return;
     if (message.token !== undefined) {
-      if (!(await this.#identify(connection, message.token, message.id))) return;
+      if (!(await this.#identify(connection, message.token, askedBy(message)))) return;
     } else if (!this.#isReady(connection)) {
-      this.#refuse(connection, message.id, 'unauthorized', 'a token is needed');
+      this.#refuse(connection, askedBy(message), 'unauthorized', 'a token is needed');
       return connection.end('unauthorized');
     }
     connection.deflate = message.compression === 'deflate-raw' && connection.codec.encoding === 'msgpack';
@@ -186,11 +188,11 @@ export class Dispatcher {
   }
 
   /** @returns true when the connection is now the token's user; else the client has been told why not, and closed */
-  async #identify(connection: Connection, token: string, id: number | undefined): Promise<boolean> {
+  async #identify(connection: Connection, token: string, asked: Asked): Promise<boolean> {
     try {
       connection.identity = await this.#options.authenticator.verify(token);
     } catch (error) {
-      this.#fail(connection, id, error as Error);
+      this.#fail(connection, asked, error as Error);
       const refused = error instanceof ProtocolError && error.code !== 'unavailable';
       connection.end(refused ? 'unauthorized' : 'serverError');
       return false;
@@ -285,15 +287,17 @@ export class Dispatcher {
     return namespaceOptions(this.#options.config, namespaceOf(topic));
   }
 
-  #fail(connection: Connection, id: number | undefined, error: Error): void {
-    if (error instanceof ProtocolError) return this.#refuse(connection, id, error.code, error.message, error.retryAfterMs);
+  #fail(connection: Connection, asked: Asked, error: Error): void {
+    if (error instanceof ProtocolError) return this.#refuse(connection, asked, error.code, error.message, error.retryAfterMs, error.cause);
     this.#options.onBug(error);
-    this.#refuse(connection, id, 'internal', 'something went wrong on the server');
+    this.#refuse(connection, asked, 'internal', 'something went wrong on the server');
   }
 
-  #refuse(connection: Connection, id: number | undefined, code: ErrorCode, message: string, retryAfterMs?: number): void {
-    this.#options.metrics.error(code);
-    connection.sendError(id, code, message, retryAfterMs);
-    if (isErrorTooMany(connection, code, this.#options.config.limits.errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
+  #refuse(connection: Connection, asked: Asked, code: ErrorCode, message: string, retryAfterMs?: number, cause?: unknown): void {
+    const { metrics, refusals, config } = this.#options;
+    metrics.error(code);
+    refusals.command(connection, asked, code, message, cause);
+    connection.sendError(asked.id, code, message, retryAfterMs);
+    if (isErrorTooMany(connection, code, config.limits.errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
   }
 }

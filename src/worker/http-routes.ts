@@ -1,11 +1,21 @@
 import type { Page } from '../link/messages.ts';
 import type { Gate } from './gate.ts';
-import type { HttpResponse, UwsApp } from './uws.ts';
+import type { RefusalLog } from './refusal-log.ts';
+import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
+
+export interface HttpRoutes {
+  /** Of the WebSocket endpoint. */
+  readonly path: string;
+  readonly pages: readonly Page[];
+  readonly gate: Gate;
+  readonly refusals: RefusalLog;
+}
 
 /** What is no upgrade. Every answer ends its connection: one that is kept alive would hold its descriptor as long as it likes. */
-export function routeHttp(app: UwsApp, path: string, pages: readonly Page[], gate: Gate): void {
-  const answer = (res: HttpResponse, status: string, text: string) => {
+export function routeHttp(app: UwsApp, { path, pages, gate, refusals }: HttpRoutes): void {
+  const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);
+    refusals.request(status, text, { path: req.getUrl() });
     res.writeStatus(status).end(text, true);
   };
   for (const page of pages) {
@@ -14,6 +24,6 @@ export function routeHttp(app: UwsApp, path: string, pages: readonly Page[], gat
       res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body, true);
     });
   }
-  app.get(path, (res) => answer(res, '426 Upgrade Required', 'this is a WebSocket endpoint'));
-  app.any('/*', (res) => answer(res, '404 Not Found', 'not found'));
+  app.get(path, (res, req) => answer(res, req, '426 Upgrade Required', 'this is a WebSocket endpoint'));
+  app.any('/*', (res, req) => answer(res, req, '404 Not Found', 'not found'));
 }

@@ -6,6 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import { Connection, type SocketData } from './connection.ts';
 import type { Gate } from './gate.ts';
 import { type Bucket, takeToken } from './rate-limit.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -14,7 +15,8 @@ export interface UpgraderOptions {
   readonly authenticator: Authenticator;
   readonly metrics: WorkerMetrics;
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
-  /** Undefined: take it; else the HTTP status to refuse with. */
+  readonly refusals: RefusalLog;
+  /** Undefined: take it; else why it is refused with 503. */
   readonly refusal: () => string | undefined;
   readonly nextConnectionId: () => string;
 }
@@ -24,6 +26,8 @@ const BEARER_ENTRY = 'bearer.';
 /** A worker that is full or going away stays so for a while; one that is asked too fast is not. */
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_TOO_FAST_SECONDS = 1;
+const UNAVAILABLE = '503 Service Unavailable';
+const TOO_FAST = 'more connects a second than limits.connectsPerSecondMax';
 
 /** What an upgrade request says. */
 export interface Handshake {
@@ -84,14 +88,15 @@ export class Upgrader {
     const { key, protocols, extensions, origin, token } = this.#read(req);
     const { config, refusal, authenticator, nextConnectionId } = this.#options;
     const refused = refusal();
-    if (refused !== undefined) return this.#refuse(res, refused);
+    if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
     if (config.allowedOrigins.length > 0 && origin !== '' && !config.allowedOrigins.includes(origin))
-      return this.#refuse(res, '403 Forbidden');
+      return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
     const chosen = chooseProtocol(protocols);
-    if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required');
-    if (token !== undefined && !authenticator.mayHold(token)) return this.#refuse(res, '401 Unauthorized');
+    if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
+    const flaw = token === undefined ? undefined : authenticator.flawOf(token);
+    if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
     // Last: what is refused anyway takes nobody's place.
-    if (this.#isTooFast()) return this.#refuse(res, '503 Service Unavailable', RETRY_AFTER_TOO_FAST_SECONDS);
+    if (this.#isTooFast()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
     const connection = new Connection(nextConnectionId(), chosen.codec, config.limits);
     res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
     this.#options.gate.upgraded();
@@ -114,10 +119,12 @@ export class Upgrader {
     };
   }
 
-  #refuse(res: HttpResponse, status: string, retryAfterSeconds = RETRY_AFTER_SECONDS): void {
+  #refuse(res: HttpResponse, status: string, why: string, more: { readonly origin?: string } = {}): void {
     this.#options.metrics.refused(status);
+    this.#options.refusals.request(status, why, more);
     res.writeStatus(status);
-    if (status.startsWith('503')) res.writeHeader('Retry-After', String(retryAfterSeconds));
+    if (status === UNAVAILABLE)
+      res.writeHeader('Retry-After', String(why === TOO_FAST ? RETRY_AFTER_TOO_FAST_SECONDS : RETRY_AFTER_SECONDS));
     res.end(status, true);
   }
 }

@@ -29,6 +29,7 @@ import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
 import { PastReader } from './past-reader.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { describeLagging, describeTopics } from './report.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
@@ -76,6 +77,7 @@ export class Worker {
   readonly #subscriber: Subscriber;
   readonly #inFlight: InFlight;
   readonly #dispatcher: Dispatcher;
+  readonly #refusals: RefusalLog;
   readonly #publisher: NativePublisher;
   readonly #pump: FanoutPump;
   readonly #inbox: Inbox;
@@ -97,6 +99,7 @@ export class Worker {
     this.#link = link;
     this.#uws = uws;
     this.#logger = logger;
+    this.#refusals = new RefusalLog(logger);
     this.#app = uws.App();
     this.#listener = new Listener(uws, this.#app);
     const limit = descriptorLimit();
@@ -137,6 +140,7 @@ export class Worker {
       inFlight: this.#inFlight,
       histories: new HistoryReader({ config, hub: this.#hub, whenRoom: (connection) => this.#laggards.whenRoom(connection) }),
       metrics: this.#metrics,
+      refusals: this.#refusals,
       onIdentity: (connection) => this.#watchExpiry(connection),
       onBug,
     });
@@ -229,7 +233,7 @@ export class Worker {
       setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval),
       setInterval(() => this.#everySecond(), 1000),
     );
-    this.#logger.info({ uws: this.#uws.source, connectionsMax: this.#connectionsMax }, 'worker started');
+    this.#logger.debug('worker started');
     this.#link.send({ kind: 'prepared' });
   }
 
@@ -242,7 +246,7 @@ export class Worker {
       this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
       return this.stop();
     }
-    this.#link.send({ kind: 'listening', port: opened });
+    this.#link.send({ kind: 'listening', port: opened, uws: this.#uws.source, connectionsMax: this.#connectionsMax });
   }
 
   #route(authenticator: Authenticator, pages: readonly Page[]): void {
@@ -252,8 +256,8 @@ export class Worker {
       authenticator,
       metrics: this.#metrics,
       gate: this.#gate,
-      refusal: () =>
-        this.#draining || this.#busWatch.closes || this.#connections.size >= this.#connectionsMax ? '503 Service Unavailable' : undefined,
+      refusals: this.#refusals,
+      refusal: () => this.#whyUnavailable(),
       nextConnectionId: () => `${this.#connectionIdPrefix}${this.#nextConnection++}`,
     });
     this.#app.filter(this.#gate.filter);
@@ -276,9 +280,19 @@ export class Worker {
         this.#heartbeat.heard(connection);
         this.#laggards.drained(connection);
       },
-      close: (socket, code) => this.#closed(socket.getUserData().connection, code),
+      close: (socket, code, reason) => {
+        const { connection } = socket.getUserData();
+        this.#refusals.closed(connection, code, reason);
+        this.#closed(connection, code);
+      },
     });
-    routeHttp(this.#app, config.path, pages, this.#gate);
+    routeHttp(this.#app, { path: config.path, pages, gate: this.#gate, refusals: this.#refusals });
+  }
+
+  #whyUnavailable(): string | undefined {
+    if (this.#draining) return 'the node is draining';
+    if (this.#busWatch.closes) return 'the broker is away, and nats.whenAway is close';
+    return this.#connections.size >= this.#connectionsMax ? `${this.#connectionsMax} connections are open` : undefined;
   }
 
   #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
@@ -396,7 +410,7 @@ export class Worker {
 
   #countSubscriptions(): number {
     let subscriptions = 0;
-    for (const feed of this.#topics.feeds()) subscriptions += feed.members;
+    for (const feed of this.#topics.feeds()) subscriptions += feed.members + feed.laggards;
     return subscriptions;
   }
 }

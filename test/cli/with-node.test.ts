@@ -96,7 +96,7 @@ describe('stentor serve', () => {
     const clients = Array.from({ length: 30 }, () => new WebSocket(url));
     await Promise.all(clients.map((client) => once(client, 'open')));
     node.signal('SIGTERM');
-    await node.until(/"signal":"SIGTERM"/);
+    await node.until(/"reason":"SIGTERM"/);
     node.signal('SIGTERM');
     expect((await node.ended).code).toBe(128 + 15);
     for (const client of clients) client.terminate();

@@ -144,7 +144,7 @@ describe('Roster', () => {
     expect(log).toEqual([]);
     for (let i = 0; i < 3; i++) other('self', { instance: 'i-namesake', host: 'elsewhere' });
     expect(log).toHaveLength(1);
-    expect(JSON.parse(log[0] as string)).toMatchObject({ level: 40, host: 'elsewhere', msg: expect.stringContaining('same nodeId') });
+    expect(JSON.parse(log[0] as string)).toMatchObject({ level: 'warn', host: 'elsewhere', msg: expect.stringContaining('same nodeId') });
   });
 
   it('does not wait for one status to ask for the next, and gets over one that fails', async () => {

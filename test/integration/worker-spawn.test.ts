@@ -35,6 +35,5 @@ describe('a worker that cannot be started, since the machine has no process left
     } finally {
       await node.stop();
     }
-    expect(lines.filter(({ msg }) => msg === 'bus disconnected')).toEqual([]);
   });
 });

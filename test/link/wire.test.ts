@@ -57,7 +57,7 @@ const message = fc.oneof(
   of('metricsWanted', { requestId }),
   of('drain'),
   of('prepared'),
-  of('listening', { port: fc.nat(65_535) }),
+  of('listening', { port: fc.nat(65_535), uws: text, connectionsMax: fc.nat() }),
   of('open', { topic }),
   of('close', { topic }),
   of('publish', {

@@ -48,6 +48,18 @@ describe('createLogger', () => {
     expect(last()).toMatchObject({ nodeId: 'n1', tokens: 3, url: 'nats://nats:4222', topic: 'scores.a', msg: 'followed' });
   });
 
+  it('says times in ISO 8601 and levels by name', () => {
+    const { log, last } = capture();
+    for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) {
+      const before = new Date().toISOString();
+      log[level]('x');
+      expect(last()).toMatchObject({ level, msg: 'x' });
+      const { time } = last() as { time: string };
+      expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(time >= before && time <= new Date().toISOString()).toBe(true);
+    }
+  });
+
   it('writes nothing below its level', () => {
     const { log, text } = capture({ level: 'warn' });
     log.info('quiet');
@@ -58,7 +70,7 @@ describe('createLogger', () => {
     const { log, text } = capture({ pretty: true });
     log.info({ token: 'abc', topic: 'scores.a' }, `hello ${JWT}`);
     await expect.poll(text).toContain('scores.a');
-    expect(text()).toContain('INFO');
+    expect(text()).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: /);
     expect(text()).toContain('hello (redacted)');
     expect(text()).not.toContain('abc');
   });

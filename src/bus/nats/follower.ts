@@ -19,6 +19,8 @@ import type { Streams } from './streams.ts';
 const FIRST_TIMEOUT_MS = 1000;
 const ATTEMPTS_PER_TIMEOUT = 3;
 const DENIAL_PAUSE_MS = 1000;
+/** The bus says so, once for all followers. */
+const CONNECTION_LOST = 'the connection was lost';
 
 export interface FollowerOptions {
   readonly namespace: string;
@@ -130,7 +132,9 @@ export class NatsFollower implements Follower {
       const ended = await this.#follow(attempt).catch((error: Error) => this.#explain(error));
       if (signal.aborted) return;
       this.#context.counters.followerRestarts++;
-      this.#options.onNotice(`following ${this.#options.stream} goes on after offset ${this.position}: ${ended.reason}`);
+      if (ended.reason !== CONNECTION_LOST) {
+        this.#options.onNotice(`following ${this.#options.stream} goes on after offset ${this.position}: ${ended.reason}`);
+      }
       attempt = ended.wasLive ? 0 : attempt + 1;
       await sleep(this.#denials > 0 ? DENIAL_PAUSE_MS : backoffMs(attempt), undefined, { signal }).catch(() => undefined);
     }
@@ -182,7 +186,7 @@ export class NatsFollower implements Follower {
       };
       const aborted = () => end('stopped');
       this.#endConsumer = end;
-      const stopWatching = connection.onChange(() => end('the connection was lost'));
+      const stopWatching = connection.onChange(() => end(CONNECTION_LOST));
       const consumer = new OrderedConsumer(connection, this.#options.stream, {
         onMessage: (message, delivery) => {
           const trouble = this.#receive(message, delivery);

@@ -102,7 +102,7 @@ export class NatsBus implements Bus {
       throw error;
     }
     connection.onChange((connected) => this.#changed(connected, servers));
-    this.#changed(true, servers);
+    for (const listener of [...this.#connectedListeners]) listener(true);
   }
 
   async stop(): Promise<void> {
@@ -223,8 +223,9 @@ export class NatsBus implements Bus {
   }
 
   #changed(connected: boolean, servers: string): void {
-    const level = connected || this.#started === undefined ? 'info' : 'warn';
-    this.#notice(level, connected ? `NATS at ${servers} is there` : `NATS at ${servers} is gone`);
+    // That a connection goes when the bus is stopped is no news.
+    if (connected) this.#notice('info', `NATS at ${servers} is there again`);
+    else if (this.#started !== undefined) this.#notice('warn', `NATS at ${servers} is gone`);
     for (const listener of [...this.#connectedListeners]) listener(connected);
   }
 

@@ -1,0 +1,60 @@
+import type { Logger } from '../ops/log.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import type { ClientMessage } from '../protocol/messages.ts';
+import type { Connection } from './connection.ts';
+
+/** What a client wanted, as far as it is worth a line: kept while a command is in flight, so no more of it. */
+export interface Asked {
+  readonly id?: number | undefined;
+  readonly type?: ClientMessage['type'] | 'upgrade';
+  readonly topic?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Asked for with a token: when they are refused, the token is. */
+const BY_TOKEN: ReadonlySet<string | undefined> = new Set(['upgrade', 'connect', 'refresh']);
+/** Paths and origins come from anybody. */
+const TEXT_CHARS_MAX = 200;
+/** Close codes below are WebSocket's own. */
+const OURS_FROM = 4000;
+
+export function askedBy(message: ClientMessage): Asked {
+  return {
+    type: message.type,
+    id: 'id' in message ? message.id : undefined,
+    topic: 'topic' in message ? message.topic : undefined,
+    key: 'key' in message ? message.key : undefined,
+  };
+}
+
+/** At `debug`, one line for everything that is refused to a client, with the reason. Never a token. */
+export class RefusalLog {
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** An HTTP request that became no connection. */
+  request(status: string, why: string, more: { readonly origin?: string; readonly path?: string } = {}): void {
+    if (!this.#logger.isLevelEnabled('debug')) return;
+    const clipped = Object.entries(more).map(([name, text]) => [name, text.slice(0, TEXT_CHARS_MAX)]);
+    this.#logger.debug({ status: Number.parseInt(status, 10), why, ...Object.fromEntries(clipped) }, 'connection refused');
+  }
+
+  /** @param cause says more than the client is told */
+  command({ id: connectionId, identity }: Connection, asked: Asked, code: ErrorCode, why: string, cause: unknown): void {
+    if (!this.#logger.isLevelEnabled('debug')) return;
+    const { id: _, type, ...about } = asked;
+    const detail = cause instanceof Error ? { detail: cause.message.slice(0, TEXT_CHARS_MAX) } : {};
+    const what = BY_TOKEN.has(type) ? 'token refused' : 'command refused';
+    this.#logger.debug({ connectionId, user: identity.user, command: type, ...about, code, why, ...detail }, what);
+  }
+
+  /** With a code that has a meaning in the protocol: most likely this node closed it. */
+  closed({ id: connectionId, identity }: Connection, code: number, reason: ArrayBuffer): void {
+    if (code < OURS_FROM || !this.#logger.isLevelEnabled('debug')) return;
+    const why = Buffer.from(reason).toString().slice(0, TEXT_CHARS_MAX);
+    this.#logger.debug({ connectionId, user: identity.user, code, why }, 'connection closed');
+  }
+}
