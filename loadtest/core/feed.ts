@@ -16,6 +16,8 @@ export interface TopicFeed {
   readonly keys: number;
   /** Sequence of the first publication: one past the last one of the window before. */
   readonly firstSequence: number;
+  /** So many topics, `<topic>0`, `<topic>1`, …, that publications rotate over; each then has sequences of its own, and the stamp's key is its number. */
+  readonly rotateOver?: number;
 }
 
 export interface FeedResult {
@@ -41,6 +43,19 @@ export function dueCount(feed: TopicFeed, startAtUs: number, durationMs: number,
   if (nowUs < startAtUs) return 0;
   const bursts = Math.floor(((nowUs - startAtUs) * feed.ratePerSecond) / (feed.burst * 1e6)) + 1;
   return Math.min(bursts * feed.burst, publicationsIn(feed, durationMs));
+}
+
+/** Topic, stamp and key of the feed's publication number `sequence`. */
+export function publicationOf(
+  feed: TopicFeed,
+  sequence: number,
+): { topic: string; stampKey: number; stampSequence: number; key: string | null } {
+  if (feed.rotateOver !== undefined) {
+    const number = sequence % feed.rotateOver;
+    return { topic: `${feed.topic}${number}`, stampKey: number, stampSequence: Math.floor(sequence / feed.rotateOver), key: null };
+  }
+  const stampKey = keyOf(feed, sequence);
+  return { topic: feed.topic, stampKey, stampSequence: sequence, key: feed.keys === 0 ? null : `k${stampKey}` };
 }
 
 export function keyOf(feed: TopicFeed, sequence: number): number {

@@ -1,5 +1,5 @@
 import { nowUs } from './clock.ts';
-import { dueAtUs, dueCount, type FeedPlan, type FeedResult, keyOf, publicationsIn, type TopicFeed } from './feed.ts';
+import { dueAtUs, dueCount, type FeedPlan, type FeedResult, publicationOf, publicationsIn, type TopicFeed } from './feed.ts';
 import { PayloadMaker } from './stamp.ts';
 
 /** `key` is null where the topic is not keyed. */
@@ -22,9 +22,8 @@ export async function runFeed(plan: FeedPlan, publish: Publish, flush: () => voi
       for (let index = sent[i]!; index < due; index++) {
         const atUs = dueAtUs(feed, plan.startAtUs, index);
         latenessMaxUs = Math.max(latenessMaxUs, now - atUs);
-        const sequence = feed.firstSequence + index;
-        const key = keyOf(feed, sequence);
-        publish(feed.topic, maker.make(key, sequence, atUs), feed.keys === 0 ? null : `k${key}`);
+        const { topic, stampKey, stampSequence, key } = publicationOf(feed, feed.firstSequence + index);
+        publish(topic, maker.make(stampKey, stampSequence, atUs), key);
       }
       sent[i] = Math.max(sent[i]!, due);
     });

@@ -1,21 +1,21 @@
 /**
- * The stamp that every publication carries: `@#~!`, key (4 digits), sequence (10), scheduled send time in µs (16). All of it is ASCII, so
+ * The stamp that every publication carries: `@#~!`, key (5 digits), sequence (10), scheduled send time in µs (16). All of it is ASCII, so
  * JSON, MessagePack and every peer's envelope carry it unchanged, and a client finds it by its mark without decoding anything.
  * Four bytes of mark, since two turn up in a MessagePack offset now and then (16,419 is 0x4023).
  */
-export const STAMP_BYTES = 34;
+export const STAMP_BYTES = 35;
 export const MARK = Buffer.from('@#~!');
 const [MARK_0, MARK_1, MARK_2, MARK_3] = MARK as unknown as [number, number, number, number];
 
 const KEY_AT = 4;
-const SEQUENCE_AT = 8;
-const TIME_AT = 18;
-const KEY_DIGITS = 4;
+const SEQUENCE_AT = 9;
+const TIME_AT = 19;
+const KEY_DIGITS = 5;
 const SEQUENCE_DIGITS = 10;
 const TIME_DIGITS = 16;
 
-/** Keys fit four digits. */
-export const KEYS_MAX = 10_000;
+/** Keys, and the numbers of a watchlist's topics, fit five digits. */
+export const KEYS_MAX = 100_000;
 const BEFORE = '{"m":"';
 const BETWEEN = '","p":"';
 const AFTER = '"}';

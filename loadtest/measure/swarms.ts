@@ -14,7 +14,6 @@ export interface SwarmOptions {
   readonly payloadBytes: number;
   readonly everyLatency: boolean;
   readonly keys: number;
-  readonly maxRateHz?: number;
   /** Connections being opened at once. */
   readonly inFlightMax?: number;
 }
@@ -34,9 +33,10 @@ export class GroupSwarm {
         count,
         port,
         dialect: server.dialect,
-        subscription: { topic: group.topic, ...(options.maxRateHz === undefined ? {} : { maxRateHz: options.maxRateHz }) },
+        subscription: { topic: group.topic, ...(group.maxRateHz === undefined ? {} : { maxRateHz: group.maxRateHz }) },
         sampleEvery,
         keys: options.keys,
+        ...(group.watch === undefined ? {} : { watch: group.watch }),
         payloadBytes: options.payloadBytes,
         inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,
       });

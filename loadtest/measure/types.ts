@@ -1,3 +1,5 @@
+import type { Watchlist } from '../core/watchlist.ts';
+
 /** Members of one topic and the feed that it gets. */
 export interface Group {
   /** `all`, `big` or `probe`: the name in tables. */
@@ -6,6 +8,10 @@ export interface Group {
   readonly members: number;
   readonly ratePerSecond: number;
   readonly burst: number;
+  /** Each member follows some of many topics, `<topic><number>`; the rate is that of all topics together. */
+  readonly watch?: Watchlist;
+  /** Each member asks for at most so many updates a second, and may be given fewer. */
+  readonly maxRateHz?: number;
 }
 
 export interface WindowSpec {

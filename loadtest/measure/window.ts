@@ -63,8 +63,9 @@ interface Fed {
 }
 
 async function feedAll({ server, swarms, sequences }: Window, spec: WindowSpec, durationMs: number): Promise<Fed> {
-  const topics: TopicFeed[] = spec.groups.map(({ topic, ratePerSecond, burst }) => {
-    return { topic, ratePerSecond, burst, keys: 0, firstSequence: sequences.get(topic) ?? 0 };
+  const topics: TopicFeed[] = spec.groups.map(({ topic, ratePerSecond, burst, watch }) => {
+    const rotation = watch === undefined ? {} : { rotateOver: watch.topics };
+    return { topic, ratePerSecond, burst, keys: 0, firstSequence: sequences.get(topic) ?? 0, ...rotation };
   });
   await Promise.all(swarms.map((swarm, i) => swarm.openWindow(topics[i]!.firstSequence)));
   const plan: FeedPlan = { topics, startAtUs: nowUs() + LEAD_US, durationMs, payloadBytes: spec.payloadBytes };
@@ -87,10 +88,13 @@ function toGroupResult(group: WindowSpec['groups'][number], published: number, r
   return { name: group.name, members: group.members, published, delivered, latency };
 }
 
+const FAULTS = ['behind', 'skipped', 'repeated', 'stray', 'closed'] as const;
+
 function whyInvalid(spec: WindowSpec, reports: readonly (readonly WindowReport[])[]): string {
   const reasons = spec.groups.flatMap((group, i) => {
-    const total = (name: 'behind' | 'skipped' | 'repeated' | 'closed') => reports[i]!.reduce((sum, report) => sum + report[name], 0);
-    const found = (['behind', 'skipped', 'repeated', 'closed'] as const).filter((name) => total(name) > 0);
+    const total = (name: (typeof FAULTS)[number]) => reports[i]!.reduce((sum, report) => sum + report[name], 0);
+    // Who asked for fewer updates is given fewer.
+    const found = FAULTS.filter((name) => total(name) > 0 && !(name === 'skipped' && group.maxRateHz !== undefined));
     const refusal = reports[i]!.find((report) => report.refusal !== '')?.refusal ?? '';
     return found.length === 0 ? [] : [`${group.name}: ${found.map((name) => `${total(name)} ${name}`).join(', ')} ${refusal}`.trim()];
   });

@@ -6,8 +6,18 @@ import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
 import { sdkClient } from './sdk-client.ts';
 import { slowReaders } from './slow-readers.ts';
+import { WATCHLIST_SCENARIOS } from './watchlist.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...ROOM_SCENARIOS, growth, joinStorm, slowReaders, idleMemory, hubIntake, sdkClient];
+export const SCENARIOS: readonly Scenario[] = [
+  ...ROOM_SCENARIOS,
+  ...WATCHLIST_SCENARIOS,
+  growth,
+  joinStorm,
+  slowReaders,
+  idleMemory,
+  hubIntake,
+  sdkClient,
+];
 
 /** @throws Error that names the scenarios there are */
 export function scenarioNamed(name: string): Scenario {

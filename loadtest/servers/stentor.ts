@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { childScript, ROOT } from '../build.ts';
 import { Child } from '../core/rpc.ts';
+import type { DialectName } from '../swarm/dialects.ts';
 import { natsMissing, startNatsFeed } from './nats-fed.ts';
 import type { Listening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
 
@@ -10,6 +11,8 @@ interface Variant {
   readonly title: string;
   readonly bus: 'memory' | 'nats';
   readonly durable: boolean;
+  /** Clients speak JSON instead of MessagePack. */
+  readonly json?: boolean;
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
 }
@@ -25,6 +28,9 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
     'log.level': 'warn',
     'nats.url': natsUrl,
     'limits.connectionsPerWorkerMax': 19_000,
+    // A watchlist subscribes to all its topics at once.
+    'limits.topicsPerConnectionMax': 1000,
+    'limits.messagesPerSecondMax': 1000,
     namespaces: {
       bench: {
         durable: variant.durable,
@@ -57,7 +63,7 @@ async function startOnMemory(variant: Variant, settings: StartSettings): Promise
   if (settings.nodes !== 1) throw new Error(`${variant.name}: the memory bus is one node's`);
   const { child, port } = await startNode(variant, settings, '', 0);
   return {
-    dialect: 'stentor',
+    dialect: dialectOf(variant),
     ports: [port],
     pids: [child.pid],
     selfFed: true,
@@ -81,7 +87,7 @@ async function startOnNats(variant: Variant, settings: StartSettings): Promise<R
     throw error;
   }
   return {
-    dialect: 'stentor',
+    dialect: dialectOf(variant),
     ports: nodes.map(({ port }) => port),
     pids: nodes.map(({ child }) => child.pid),
     selfFed: false,
@@ -89,6 +95,10 @@ async function startOnNats(variant: Variant, settings: StartSettings): Promise<R
     flood: nats.flood,
     stop,
   };
+}
+
+function dialectOf({ json = false }: Variant): DialectName {
+  return json ? 'stentor-json' : 'stentor';
 }
 
 function stentor(variant: Variant): ServerUnderTest {
@@ -109,5 +119,6 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
+  stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),
   stentor({ name: 'stentor-nats-ephemeral', title: 'Stentor, NATS, ephemeral', bus: 'nats', durable: false }),
 ];

@@ -11,8 +11,9 @@ export async function startUwsApp(): Promise<{ app: UwsApp; port: number }> {
     idleTimeout: 120,
     maxBackpressure: MAX_BACKPRESSURE_BYTES,
     message(socket: Socket<unknown>, message: ArrayBuffer) {
-      socket.subscribe(Buffer.from(message).toString('latin1').slice('sub '.length));
-      socket.send('ok');
+      const topics = Buffer.from(message).toString('latin1').slice('sub '.length).split(' ');
+      for (const topic of topics) socket.subscribe(topic);
+      socket.send(`ok${topics.length}`);
     },
   });
   const port = await new Promise<number>((resolve, reject) => {

@@ -4,7 +4,8 @@ import { clientFrame, OPCODE } from './frames.ts';
 /** What a frame without items asks of the client. */
 export type Reaction =
   | { readonly kind: 'none' }
-  | { readonly kind: 'ready' }
+  /** So many subscriptions are confirmed. */
+  | { readonly kind: 'ready'; readonly topics: number }
   | { readonly kind: 'reply'; readonly frames: readonly Buffer[] }
   | { readonly kind: 'lagged'; readonly skipped: number }
   | { readonly kind: 'refused'; readonly why: string };
@@ -14,7 +15,7 @@ export interface Dialect {
   readonly path: string;
   readonly subprotocol?: string;
   /** Sent as soon as the WebSocket is open. */
-  hello(subscription: Subscription): readonly Buffer[];
+  hello(subscription: Subscription, topics: readonly string[]): readonly Buffer[];
   control(payload: Buffer, subscription: Subscription): Reaction;
 }
 
@@ -23,10 +24,10 @@ export interface Subscription {
   readonly maxRateHz?: number;
 }
 
-export type DialectName = 'stentor' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
+export type DialectName = 'stentor' | 'stentor-json' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
 
 const NONE: Reaction = { kind: 'none' };
-const READY: Reaction = { kind: 'ready' };
+const READY: Reaction = { kind: 'ready', topics: 1 };
 
 function text(message: string): Buffer {
   return clientFrame(OPCODE.text, Buffer.from(message));
@@ -35,24 +36,38 @@ function text(message: string): Buffer {
 const stentor: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.msgpack',
-  hello({ topic, maxRateHz }) {
-    const message = { type: 'subscribe', id: 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) };
-    return [clientFrame(OPCODE.binary, pack(message))];
-  },
-  control(payload) {
-    const message = unpack(payload) as { type: string; code?: string; message?: string; skipped?: number };
-    if (message.type === 'subscribed') return READY;
-    if (message.type === 'error') return { kind: 'refused', why: `${message.code}: ${message.message}` };
-    if (message.type === 'lagged') return { kind: 'lagged', skipped: message.skipped ?? 0 };
-    return NONE;
-  },
+  hello: (subscription, topics) => [
+    Buffer.concat(subscribes(subscription, topics).map((message) => clientFrame(OPCODE.binary, pack(message)))),
+  ],
+  control: (payload) => stentorReaction(unpack(payload)),
 };
+
+const stentorJson: Dialect = {
+  path: '/ws',
+  subprotocol: 'stentor.v1.json',
+  hello: (subscription, topics) => [Buffer.concat(subscribes(subscription, topics).map((message) => text(JSON.stringify(message))))],
+  control: (payload) => stentorReaction(JSON.parse(payload.toString())),
+};
+
+function subscribes({ maxRateHz }: Subscription, topics: readonly string[]): object[] {
+  return topics.map((topic, i) => ({ type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) }));
+}
+
+function stentorReaction(message: { type: string; code?: string; message?: string; skipped?: number }): Reaction {
+  if (message.type === 'subscribed') return READY;
+  if (message.type === 'error') return { kind: 'refused', why: `${message.code}: ${message.message}` };
+  if (message.type === 'lagged') return { kind: 'lagged', skipped: message.skipped ?? 0 };
+  return NONE;
+}
 
 /** Bare uWS and `ws` as the servers of this folder set them up. */
 const plain: Dialect = {
   path: '/',
-  hello: ({ topic }) => [text(`sub ${topic}`)],
-  control: (payload) => (payload.toString('latin1') === 'ok' ? READY : NONE),
+  hello: (_, topics) => [text(`sub ${topics.join(' ')}`)],
+  control(payload) {
+    const answer = payload.toString('latin1');
+    return answer.startsWith('ok') ? { kind: 'ready', topics: Number(answer.slice(2) || 1) } : NONE;
+  },
 };
 
 const socketio: Dialect = {
@@ -84,16 +99,20 @@ const nats: Dialect = {
 
 const centrifugo: Dialect = {
   path: '/connection/websocket',
-  hello: ({ topic }) => [text(`{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":${JSON.stringify(topic)}}}`)],
+  hello: (_, topics) => {
+    const subscribes = topics.map((topic, i) => `{"id":${i + 2},"subscribe":{"channel":${JSON.stringify(topic)}}}`);
+    return [text(['{"id":1,"connect":{}}', ...subscribes].join('\n'))];
+  },
   control(payload) {
     const message = payload.toString('latin1');
     if (message.includes('"error"')) return { kind: 'refused', why: message.trim() };
-    if (message.includes('"id":2')) return READY;
+    const confirmed = message.match(/"id":(?!1[,}])\d+/g)?.length ?? 0;
+    if (confirmed > 0) return { kind: 'ready', topics: confirmed };
     return message.trim() === '{}' ? { kind: 'reply', frames: [text('{}')] } : NONE;
   },
 };
 
-export const DIALECTS: Record<DialectName, Dialect> = { stentor, plain, socketio, nats, centrifugo };
+export const DIALECTS: Record<DialectName, Dialect> = { stentor, 'stentor-json': stentorJson, plain, socketio, nats, centrifugo };
 
 /** Where producers publish a topic: the same subject for Stentor, the bare NATS client, and NATS's own listener. */
 export function natsSubject(topic: string): string {

@@ -3,9 +3,12 @@ import { nowUs } from '../core/clock.ts';
 import { serveCalls } from '../core/rpc.ts';
 import type { ConnectReport, SwarmSettings, WindowReport } from './settings.ts';
 import { Swarm } from './swarm.ts';
+import { Tally } from './tally.ts';
 
 /** How often the end of a window is looked for: short against a window, long against the work of looking. */
 const POLL_MS = 20;
+/** The same where a connection has many topics to look at. */
+const WATCH_POLL_MS = 200;
 
 let swarm: Swarm | undefined;
 let windowStart = { atUs: 0, cpu: process.cpuUsage() };
@@ -26,32 +29,31 @@ async function connect(settings: SwarmSettings): Promise<ConnectReport> {
 }
 
 function openWindow({ sequence }: { sequence: number }): void {
-  const { tally } = running();
-  tally.resetWindow();
-  if (sequence >= 0) tally.nextSequence.fill(sequence);
+  running().tally.openWindow(sequence);
   windowStart = { atUs: nowUs(), cpu: process.cpuUsage() };
 }
 
 /** Resolves when every connection has everything before `sequence`, or when nothing has come for `idleMs`. */
 async function closeWindow({ sequence, idleMs, first = 0 }: { sequence: number; idleMs: number; first?: number }): Promise<WindowReport> {
-  const { tally } = running();
+  const { tally, settings } = running();
+  const pollMs = settings.watch === undefined ? POLL_MS : WATCH_POLL_MS;
   let delivered = tally.delivered;
   let changedAtUs = nowUs();
-  while (running().behind(sequence, first) > 0) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  while (tally.behind(sequence, first) > 0) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
     if (tally.delivered === delivered && nowUs() - changedAtUs > idleMs * 1000) break;
     if (tally.delivered !== delivered) changedAtUs = nowUs();
     delivered = tally.delivered;
   }
-  return report(running().behind(sequence, first));
+  return report(tally.behind(sequence, first));
 }
 
 function report(behind: number): WindowReport {
   const { tally, closed, refusal } = running();
   const cpu = process.cpuUsage(windowStart.cpu);
   const cpuShare = (cpu.user + cpu.system) / (nowUs() - windowStart.atUs);
-  const { delivered, skipped, repeated } = tally;
-  return { delivered, skipped, repeated, behind, closed, refusal, cpuShare, latency: encodeIntoCompressedBase64(tally.latency) };
+  const { delivered, skipped, repeated, stray } = tally;
+  return { delivered, skipped, repeated, stray, behind, closed, refusal, cpuShare, latency: encodeIntoCompressedBase64(tally.latency) };
 }
 
 serveCalls(
@@ -64,6 +66,7 @@ serveCalls(
     /** How slow readers ended: their state per key, and what they were told. */
     slowReport: ({ first, count, keys }: { first: number; count: number; keys: number }) => {
       const { tally, lagged, ready } = running();
+      if (!(tally instanceof Tally)) throw new Error('a watchlist has no keys');
       const states = Array.from({ length: count }, (_, i) => [...tally.lastByKey.subarray((first + i) * keys, (first + i + 1) * keys)]);
       return { states, lagged: [...lagged.subarray(first, first + count)], ready };
     },

@@ -1,3 +1,4 @@
+import type { Watchlist } from '../core/watchlist.ts';
 import type { DialectName, Subscription } from './dialects.ts';
 
 /** What one swarm process is told to open. */
@@ -10,6 +11,8 @@ export interface SwarmSettings {
   readonly subscription: Subscription;
   readonly sampleEvery: number;
   readonly keys: number;
+  /** Each connection follows some of many topics, `<topic><number>`. */
+  readonly watch?: Watchlist;
   readonly payloadBytes: number;
   /** Connections being opened at once. */
   readonly inFlightMax: number;
@@ -28,6 +31,8 @@ export interface WindowReport {
   readonly delivered: number;
   readonly skipped: number;
   readonly repeated: number;
+  /** Items of topics that a connection did not ask for. */
+  readonly stray: number;
   /** Connections that did not get everything. */
   readonly behind: number;
   readonly closed: number;

@@ -6,6 +6,7 @@ import { clientFrame, type FrameSink, OPCODE, walkFrames } from './frames.ts';
 import { readUpgradeAnswer, upgradeRequest } from './handshake.ts';
 import type { SwarmSettings } from './settings.ts';
 import { ANY_SEQUENCE, Tally } from './tally.ts';
+import { WatchTally } from './watch-tally.ts';
 
 const CHUNK_BYTES_MAX = 65_536;
 /** A frame may lie across chunks; anything longer than this is not a frame of a server under test. */
@@ -17,7 +18,9 @@ const STATE = { idle: 0, upgrading: 1, open: 2, ready: 3, closed: 4 } as const;
 
 /** Very many WebSocket clients on raw sockets in one process: one shared read buffer, no objects per message. */
 export class Swarm implements FrameSink {
-  readonly tally: Tally;
+  readonly tally: Tally | WatchTally;
+  /** Confirmed subscriptions, by connection. */
+  readonly #confirmed: Uint16Array;
   readonly settings: SwarmSettings;
   ready = 0;
   closed = 0;
@@ -42,7 +45,9 @@ export class Swarm implements FrameSink {
   constructor(settings: SwarmSettings) {
     this.settings = settings;
     this.#dialect = DIALECTS[settings.dialect];
-    this.tally = new Tally({ ...settings, connections: settings.count });
+    const { watch, count: connections } = settings;
+    this.tally = watch === undefined ? new Tally({ ...settings, connections }) : new WatchTally({ ...settings, watch, connections });
+    this.#confirmed = new Uint16Array(connections);
     this.#states = new Uint8Array(settings.count);
     this.lagged = new Float64Array(settings.count);
     this.joinUs = new Float64Array(settings.count);
@@ -69,14 +74,6 @@ export class Swarm implements FrameSink {
 
   resume(first: number, count: number): void {
     for (const socket of this.#sockets.slice(first, first + count)) socket.resume();
-  }
-
-  /** Connections, from the `first` on, that have not got everything before `sequence`. */
-  behind(sequence: number, first: number): number {
-    const next = this.tally.nextSequence;
-    let behind = 0;
-    for (let i = first; i < next.length; i++) if (next[i]! < sequence) behind++;
-    return behind;
   }
 
   destroy(): void {
@@ -140,20 +137,21 @@ export class Swarm implements FrameSink {
     const carry = this.#carries[connection];
     this.#readAtUs = state === STATE.ready && this.tally.isSampled(connection) ? nowUs() : 0;
     if (carry !== undefined) return this.#readOn(connection, carry, length);
+    const { tally } = this;
     // A sampled connection's latencies must be read from its own items.
-    const memoized = this.#readAtUs === 0 && this.settings.keys === 0;
-    const expected = this.tally.nextSequence[connection]!;
+    const memoized = this.#readAtUs === 0 && this.settings.keys === 0 && tally instanceof Tally;
+    const expected = memoized ? tally.nextSequence[connection]! : ANY_SEQUENCE;
     if (memoized && expected !== ANY_SEQUENCE) {
       const items = this.#memo.match(this.#chunk, length, expected);
-      if (items > 0) return this.tally.countAgain(connection, items);
+      if (items > 0) return tally.countAgain(connection, items);
     }
     const end = this.#walk(connection, this.#chunk, 0, length);
     if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
-    else if (this.#onlyItems && memoized && expected !== ANY_SEQUENCE) this.#remember(connection, length, expected);
+    else if (this.#onlyItems && memoized && expected !== ANY_SEQUENCE) this.#remember(tally, connection, length, expected);
   }
 
-  #remember(connection: number, length: number, expected: number): void {
-    const items = this.tally.nextSequence[connection]! - expected;
+  #remember(tally: Tally, connection: number, length: number, expected: number): void {
+    const items = tally.nextSequence[connection]! - expected;
     if (items > 0) this.#memo.remember(this.#chunk, length, expected, items);
   }
 
@@ -182,10 +180,18 @@ export class Swarm implements FrameSink {
       return;
     }
     this.#states[connection] = STATE.open;
-    for (const frame of this.#dialect.hello(this.settings.subscription)) this.#sockets[connection]?.write(frame);
+    for (const frame of this.#dialect.hello(this.settings.subscription, this.#topicsOf(connection)))
+      this.#sockets[connection]?.write(frame);
     if (answer.restAt === length) return;
     const end = this.#walk(connection, this.#chunk, answer.restAt, length);
     if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
+  }
+
+  #topicsOf(connection: number): string[] {
+    const { watch, subscription } = this.settings;
+    if (watch === undefined || !(this.tally instanceof WatchTally)) return [subscription.topic];
+    const { map } = this.tally;
+    return Array.from({ length: watch.perConnection }, (_, place) => `${subscription.topic}${map.topicAt(connection, place)}`);
   }
 
   #react(connection: number, payload: Buffer): void {
@@ -195,6 +201,8 @@ export class Swarm implements FrameSink {
         return;
       case 'ready':
         if (this.#states[connection] !== STATE.open) return;
+        this.#confirmed[connection] = this.#confirmed[connection]! + reaction.topics;
+        if (this.#confirmed[connection]! < (this.settings.watch?.perConnection ?? 1)) return;
         this.#states[connection] = STATE.ready;
         this.joinUs[connection] = nowUs() + this.joinUs[connection]!;
         this.ready++;

@@ -1,5 +1,6 @@
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import { isMark, keyAt, MARK, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
+import { newHistogram } from './histogram.ts';
 
 export interface TallyOptions {
   readonly connections: number;
@@ -13,8 +14,6 @@ export interface TallyOptions {
 /** The sequence that a connection expects when it has seen none: the first one sets it. */
 export const ANY_SEQUENCE = -1;
 
-const LATENCY_MAX_US = 3_600e6;
-
 /** Counts what each connection got, and proves that nothing is missing, doubled or out of order: one small integer a connection. */
 export class Tally {
   readonly nextSequence: Int32Array;
@@ -25,6 +24,8 @@ export class Tally {
   skipped = 0;
   /** Sequences seen again, or after a later one. */
   repeated = 0;
+  /** A connection follows one topic: nothing else can come. */
+  readonly stray = 0;
   latency: Histogram = newHistogram();
   readonly #options: TallyOptions;
   readonly #distanceMin: number;
@@ -43,11 +44,20 @@ export class Tally {
     return connection % this.#options.sampleEvery === 0;
   }
 
-  resetWindow(): void {
+  /** @param sequence what every connection now expects; -1: as it stands */
+  openWindow(sequence: number): void {
     this.delivered = 0;
     this.skipped = 0;
     this.repeated = 0;
     this.latency = newHistogram();
+    if (sequence >= 0) this.nextSequence.fill(sequence);
+  }
+
+  /** Connections, from `first` on, that have not got everything before `sequence`. */
+  behind(sequence: number, first: number): number {
+    let behind = 0;
+    for (let i = first; i < this.nextSequence.length; i++) if (this.nextSequence[i]! < sequence) behind++;
+    return behind;
   }
 
   /** Counts the items of one frame's payload; 0: it is not a frame of items. `nowUs` is read only where the connection is sampled. */
@@ -94,8 +104,4 @@ export class Tally {
     const at = bytes.indexOf(MARK, from);
     return at < 0 || at + STAMP_BYTES > end ? -1 : at;
   }
-}
-
-function newHistogram(): Histogram {
-  return build({ lowestDiscernibleValue: 1, highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 2, bitBucketSize: 32 });
 }

@@ -10,9 +10,9 @@ describe('a stamp', () => {
 
   it('stands in JSON of exactly the size asked for', () => {
     for (const bytes of [PAYLOAD_BYTES_MIN, 100, 1000]) {
-      const payload = new PayloadMaker(bytes).make(9999, 0, 0);
+      const payload = new PayloadMaker(bytes).make(99_999, 0, 0);
       expect(payload).toHaveLength(bytes);
-      expect(JSON.parse(payload.toString())).toHaveProperty('m', expect.stringMatching(/^@#~!9999\d{26}$/));
+      expect(JSON.parse(payload.toString())).toHaveProperty('m', expect.stringMatching(/^@#~!99999\d{26}$/));
     }
   });
 

@@ -45,7 +45,7 @@ function plan(ratePerSecond: number, durationMs: number, burst = 1) {
 }
 
 async function allArrived(swarm: Swarm, sequence: number): Promise<void> {
-  while (swarm.behind(sequence, 0) > 0) await new Promise((resolve) => setImmediate(resolve));
+  while (swarm.tally.behind(sequence, 0) > 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('a swarm', () => {
@@ -96,8 +96,8 @@ describe('a swarm', () => {
     await swarm.connect();
     swarm.pause(0, 2);
     await runFeed(plan(1000, 100, 100), (_topic, payload) => publish(payload));
-    while (swarm.behind(100, 2) > 0) await new Promise((resolve) => setImmediate(resolve));
-    expect(swarm.behind(100, 0)).toBe(2);
+    while (swarm.tally.behind(100, 2) > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(swarm.tally.behind(100, 0)).toBe(2);
     swarm.resume(0, 2);
     await allArrived(swarm, 100);
     expect(swarm.tally.delivered).toBe(400);

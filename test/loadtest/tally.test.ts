@@ -85,7 +85,7 @@ describe('a tally', () => {
   it('starts a window without forgetting where each connection stands', () => {
     const counted = tally();
     count(counted, batch([0, 1]));
-    counted.resetWindow();
+    counted.openWindow(-1);
     expect(counted.delivered).toBe(0);
     count(counted, batch([2]));
     expect(counted).toMatchObject({ delivered: 1, skipped: 0 });
