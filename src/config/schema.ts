@@ -424,11 +424,12 @@ export const ConfigSchema = Type.Object(
 
     fanout: Type.Object(
       {
-        shardMembersMax: Type.Integer({
-          minimum: 1,
-          maximum: 100_000,
-          default: 250,
-          description: 'members of one shard (one native uWS topic); a larger topic has more shards',
+        groupConnectionsMax: Type.Integer({
+          minimum: 10,
+          maximum: 5000,
+          default: 500,
+          description:
+            'connections of one group: everything that is pending for a group, of whatever topics, leaves in one loop turn, in one send a socket. Larger groups cost less where connections follow many topics, and make longer turns',
         }),
         frameBytesMax: Type.Integer({
           minimum: 1024,

@@ -1,5 +1,5 @@
 /**
- * How long a variant rests after a pass, so that the next one joins more items.
+ * How long to rest after a pass, so that the next one joins more items.
  *
  * Without it a feed that outruns the loop keeps the loop busy for ever: batches grow until a pass takes as long as the publications that it joins, and
  * no further. A send costs the same for 16 items as for 64, so resting for three times the work cuts the cost by four. It rests only where there is
@@ -8,31 +8,15 @@
  * Measured on 2 shared vCPUs, 2,000 members, 1,000 msg/s: see loadtest/README.md, target 1.
  *
  * @param workMs what the pass cost the loop
- * @param itemsPerFrame publications that each member was given in it
+ * @param itemsPerSend publications that each `send()` to a socket carried in it
  */
-export function restAfterPassMs(workMs: number, itemsPerFrame: number, restMaxMs: number): number {
-  const factor = Math.min(FACTOR_MAX, Math.max(0, (itemsPerFrame - ITEMS_WITHOUT_REST) / 2));
+export function restAfterPassMs(workMs: number, itemsPerSend: number, restMaxMs: number): number {
+  const factor = Math.min(FACTOR_MAX, Math.max(0, (itemsPerSend - ITEMS_WITHOUT_REST) / 2));
   return Math.min(restMaxMs, workMs * factor);
 }
 
 const FACTOR_MAX = 3;
 const ITEMS_WITHOUT_REST = 2;
-
-/**
- * The work that a topic rests for. Each rests three times its own, so one alone takes a quarter of the loop at most; but two take half, and eight all
- * of it. So where flushes take more than a quarter, others' work since the topic's last pass counts too: all of them then rest for all of them. Not without
- * bound: a small topic beside a large one has little to save, and is not held up by it.
- *
- * @param ownMs what the topic's pass cost the loop
- * @param allMs what all topics' flushes cost since its last pass ended
- * @param elapsedMs how long ago that was
- */
-export function sharedWorkMs(ownMs: number, allMs: number, elapsedMs: number): number {
-  if (allMs * (FACTOR_MAX + 1) <= elapsedMs) return ownMs;
-  return Math.max(ownMs, Math.min(allMs, ownMs * OTHERS_MAX));
-}
-
-const OTHERS_MAX = 8;
 
 /** What flushing one member costs the loop, learned from turns that were full: the sends happen after the turn, so only the gap to the next one tells. */
 export class MemberCost {

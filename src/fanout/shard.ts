@@ -1,3 +1,6 @@
+import type { Group } from './group.ts';
+import type { Variant } from './variant.ts';
+
 /** A place in a topic's ring: the sequence of the next item, and the offset before it. */
 export interface Position {
   readonly sequence: number;
@@ -15,10 +18,12 @@ export interface Sent {
 const NOTHING: Sent = { frames: 0, bytes: 0, items: 0 };
 
 /**
- * Up to `shardMembersMax` connections of one variant of a topic that always get the same frames: one native uWS topic.
+ * The connections of one group that follow one variant of a topic: one native uWS topic. They always get the same frames.
  * Members join at the cursor, so nothing is sent twice and nothing has to be flushed for a join.
  */
 export class Shard {
+  readonly variant: Variant;
+  readonly group: Group;
   /** Name of the native topic; ASCII and short, which is what uWS looks up fastest. */
   readonly nativeTopic: string;
   members = 0;
@@ -33,7 +38,9 @@ export class Shard {
   /** In the loop turn of the last flush. */
   #sent = NOTHING;
 
-  constructor(nativeTopic: string, cursor: number, offset: number) {
+  constructor(variant: Variant, group: Group, nativeTopic: string, cursor: number, offset: number) {
+    this.variant = variant;
+    this.group = group;
     this.nativeTopic = nativeTopic;
     this.cursor = cursor;
     this.offset = offset;

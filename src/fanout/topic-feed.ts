@@ -1,5 +1,6 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
 import { LatestByKey } from './latest.ts';
 import { Ring, type RingBounds } from './ring.ts';
@@ -12,7 +13,6 @@ export interface TopicFeedOptions {
   readonly namespace: NamespaceOptions;
   /** Distinguishes this feed's native topics from every other's in the worker. */
   readonly nativePrefix: string;
-  readonly shardMembersMax: number;
   readonly keysMax: number;
   readonly ringBounds: RingBounds;
   /** What all rings of the worker may hold together. */
@@ -99,6 +99,8 @@ export class TopicFeed {
     this.latest = new LatestByKey(this.#options.keysMax, state.completeFrom);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants.values()) {
+      variant.cut = 0;
+      variant.made = undefined;
       for (const shard of variant.shards) shard.reset(0, state.offset);
     }
   }
@@ -117,17 +119,18 @@ export class TopicFeed {
 
   /**
    * Counts a member into the variant that it wants. It gets what comes after the shard's {@link Shard.offset}.
+   * @param group its connection's, of the same form as `options`
    * @param minCursor ring sequence up to which the member has everything already
    */
-  join(options: VariantOptions, minCursor = 0): { variant: Variant; shard: Shard } {
+  join(options: VariantOptions, group: Group, minCursor = 0): { variant: Variant; shard: Shard } {
     const name = variantName(options);
     let variant = this.variants.get(name);
     if (variant === undefined) {
-      variant = new Variant(this, options, `${this.#options.nativePrefix}${name}`, this.#options.shardMembersMax);
+      variant = new Variant(this, options, `${this.#options.nativePrefix}${name}`);
       this.variants.set(name, variant);
     }
     this.members++;
-    return { variant, shard: variant.join(minCursor) };
+    return { variant, shard: variant.join(group, minCursor) };
   }
 
   leave(variant: Variant, shard: Shard): void {
@@ -137,8 +140,8 @@ export class TopicFeed {
   }
 
   /** Where a member would stand that {@link join}s now: it gets what comes after that. */
-  placeOf(options: VariantOptions, minCursor = 0): Position {
-    const shard = this.variants.get(variantName(options))?.roomAt(minCursor);
+  placeOf(options: VariantOptions, group: Group, minCursor = 0): Position {
+    const shard = this.variants.get(variantName(options))?.shardOf(group, minCursor);
     return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };
   }
 }

@@ -1,28 +1,13 @@
-import type { Encoding } from '../protocol/codec.ts';
-import { type Sent, Shard } from './shard.ts';
+import type { Flush } from './flush.ts';
+import type { Group, GroupForm } from './group.ts';
+import type { Lane, Timing } from './lane.ts';
+import { Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** How a variant's members want the topic. Variants exist only while they have members. */
-export interface VariantOptions {
-  readonly encoding: Encoding;
-  /** Compress once for all members (MessagePack only). */
-  readonly deflate: boolean;
+export interface VariantOptions extends GroupForm {
   /** A rate class: latest item per key on a timer of its own. Undefined: every item. */
   readonly rateHz: number | undefined;
-}
-
-/** Frames for a shard's members. */
-export interface Part {
-  readonly frames: readonly Uint8Array[];
-  /** For all but this connection, which gets `own` instead. */
-  readonly except?: string;
-  readonly own?: readonly Uint8Array[];
-}
-
-/** What one flush gives a shard. */
-export interface Made {
-  readonly parts: readonly Part[];
-  readonly sent: Sent;
 }
 
 export function variantName({ encoding, deflate, rateHz }: VariantOptions): string {
@@ -30,108 +15,100 @@ export function variantName({ encoding, deflate, rateHz }: VariantOptions): stri
 }
 
 /**
- * One form of a topic's stream, and the shards of those who get it. A pass visits every shard once and takes each to the ring's head;
- * what arrives during a pass starts the next one.
+ * One form of a topic's stream, and the shards of those who get it: one for each group with members, and now and then a second one for a group, whose
+ * members were further than the first. What the scheduler remembers of it is here too.
  */
 export class Variant {
   readonly feed: TopicFeed;
   readonly options: VariantOptions;
   readonly shards: Shard[] = [];
-  /** Shards that this pass has still to visit. 0: no pass is under way. */
-  passLeft = 0;
-  passStartedAtMs = Number.NEGATIVE_INFINITY;
-  /** Most items that a shard was given in this pass, and members served in it. */
-  passItems = 0;
-  passMembers = 0;
-  /** When the last pass ended, and what all topics' flushes had cost the loop until then. */
-  lastEnd: { readonly atMs: number; readonly workMs: number } | undefined;
-  /** No pass before this: the last one joined several items, and the next will join more. */
-  restUntilMs = Number.NEGATIVE_INFINITY;
-  /** What the last flush made, for the shards at the same cursor behind it in the same turn. */
-  made: (Made & { readonly from: number; readonly to: number }) | undefined;
-  /** Waits for its due time; neither in a pass nor idle. */
-  waiting = false;
-  #nextShard = 0;
+  /** Shards that are the second, or third, of their group. */
+  extraShards = 0;
+  lane: Lane | undefined;
+  /** Waits for its lane's next pass. */
+  isListed = false;
+  /** Waits for the express, beside the passes. */
+  isExpress = false;
+  /** The pass that visited it last, and the ring sequence up to which that pass sends: the same for every group, so that frames are made once. */
+  passNumber = -1;
+  cut = 0;
+  /** What the pass's last flush made, for the shards at the same cursor behind it. */
+  made: Flush | undefined;
   #nextShardNumber = 0;
-  readonly #withRoom = new Set<Shard>();
   readonly #nativePrefix: string;
-  readonly #shardMembersMax: number;
 
-  constructor(feed: TopicFeed, options: VariantOptions, nativePrefix: string, shardMembersMax: number) {
+  constructor(feed: TopicFeed, options: VariantOptions, nativePrefix: string) {
     this.feed = feed;
     this.options = options;
     this.#nativePrefix = nativePrefix;
-    this.#shardMembersMax = shardMembersMax;
   }
 
-  /** How long a pass must be after the one before; 0: none. */
-  get intervalMs(): number {
-    return this.options.rateHz === undefined ? this.feed.flushIntervalMs : 1000 / this.options.rateHz;
+  get timing(): Timing {
+    const { rateHz } = this.options;
+    return rateHz === undefined ? { intervalMs: this.feed.flushIntervalMs, gathers: true } : { intervalMs: 1000 / rateHz, gathers: false };
+  }
+
+  /** Some shard has not been given everything. */
+  get isBehind(): boolean {
+    const { next } = this.feed.ring;
+    return this.shards.some(({ cursor }) => cursor < next);
   }
 
   /**
    * Counts a member in, and says which shard it is in.
    * @param minCursor what the member has already: a shard that is not so far would repeat it, so then a new one stands at the head
    */
-  join(minCursor: number): Shard {
-    const shard = this.roomAt(minCursor) ?? this.#addShard();
+  join(group: Group, minCursor: number): Shard {
+    const shard = this.shardOf(group, minCursor) ?? this.#addShard(group);
     shard.members++;
-    if (shard.members >= this.#shardMembersMax) this.#withRoom.delete(shard);
     return shard;
   }
 
-  /** The shard that {@link join} would choose; undefined: a new one. */
-  roomAt(minCursor: number): Shard | undefined {
-    for (const shard of this.#withRoom) if (shard.cursor >= minCursor) return shard;
-    return undefined;
+  /** The group's shard that {@link join} would choose; undefined: a new one. */
+  shardOf(group: Group, minCursor: number): Shard | undefined {
+    return this.shards.find((shard) => shard.group === group && shard.cursor >= minCursor);
   }
 
   leave(shard: Shard): void {
     shard.members--;
-    if (shard.members > 0) this.#withRoom.add(shard);
-    else this.#removeShard(shard);
+    if (shard.members === 0) this.#removeShard(shard);
   }
 
-  /**
-   * Two shards that fit one, and stand at the same cursor, so that the members of `from` can move without missing or repeating anything.
-   * `from` is the smaller.
-   */
+  /** Two shards of one group at the same cursor, so that the members of `from` can move without missing or repeating anything. */
   mergeable(): { from: Shard; into: Shard } | undefined {
-    if (this.#withRoom.size < 2) return undefined;
-    const [first, second] = [...this.#withRoom].sort((a, b) => a.members - b.members) as [Shard, Shard];
-    // Three quarters, so that a topic whose size swings around a shard's does not merge and split for ever.
-    if (first.cursor !== second.cursor || first.members + second.members > this.#shardMembersMax * 0.75) return undefined;
-    return { from: first, into: second };
+    if (this.extraShards === 0) return undefined;
+    const seen = new Map<Group, Shard[]>();
+    for (const shard of this.shards) {
+      const others = seen.get(shard.group);
+      const other = others?.find(({ cursor }) => cursor === shard.cursor);
+      if (other !== undefined) return shard.members <= other.members ? { from: shard, into: other } : { from: other, into: shard };
+      if (others === undefined) seen.set(shard.group, [shard]);
+      else others.push(shard);
+    }
+    return undefined;
   }
 
   /** Moves one member's count; the caller moves the connection. */
   move(from: Shard, into: Shard): void {
     into.absorb(from);
     into.members++;
-    if (into.members >= this.#shardMembersMax) this.#withRoom.delete(into);
     this.leave(from);
   }
 
-  /** The next shard of the pass, in rotation. */
-  nextShard(): Shard | undefined {
-    if (this.shards.length === 0) return undefined;
-    this.#nextShard = (this.#nextShard + 1) % this.shards.length;
-    return this.shards[this.#nextShard];
-  }
-
-  #addShard(): Shard {
+  #addShard(group: Group): Shard {
     const { ring } = this.feed;
-    const shard = new Shard(`${this.#nativePrefix}.${this.#nextShardNumber++}`, ring.next, ring.headOffset);
+    if (this.shards.some((other) => other.group === group)) this.extraShards++;
+    const shard = new Shard(this, group, `${this.#nativePrefix}.${this.#nextShardNumber++}`, ring.next, ring.headOffset);
     this.shards.push(shard);
-    this.#withRoom.add(shard);
+    // It stands at the head, but what comes before the next pass is for it too.
+    if (this.isListed) this.lane?.enlist(shard);
     return shard;
   }
 
   #removeShard(shard: Shard): void {
-    this.#withRoom.delete(shard);
     const index = this.shards.indexOf(shard);
     const last = this.shards.pop() as Shard;
     if (last !== shard) this.shards[index] = last;
-    this.passLeft = Math.min(this.passLeft, this.shards.length);
+    if (this.shards.some((other) => other.group === shard.group)) this.extraShards--;
   }
 }

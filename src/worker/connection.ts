@@ -1,4 +1,5 @@
 import type { Start } from '../fanout/catch-up.ts';
+import type { Group } from '../fanout/group.ts';
 import type { Position, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
@@ -76,6 +77,8 @@ export class Connection {
   deflate = false;
   /** A token being checked: whatever the client sent behind it waits for the outcome. */
   authenticating: Promise<void> | undefined;
+  /** Set with its first topic. */
+  group: Group | undefined;
   readonly subscriptions = new Map<Topic, Subscription>();
   publishesInFlight = 0;
   callsInFlight = 0;

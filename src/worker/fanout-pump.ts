@@ -1,4 +1,5 @@
-import { type FanoutSink, Scheduler, type SchedulerOptions } from '../fanout/scheduler.ts';
+import type { FanoutSink } from '../fanout/flush.ts';
+import { Scheduler, type SchedulerOptions } from '../fanout/scheduler.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 
 export interface TurnEvents {

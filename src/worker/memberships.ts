@@ -1,4 +1,5 @@
-import type { Shard } from '../fanout/shard.ts';
+import { type Group, Groups } from '../fanout/group.ts';
+import type { Position, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../fanout/variant.ts';
 import type { Connection, Member } from './connection.ts';
@@ -9,18 +10,24 @@ export interface MembershipOptions {
   readonly echo: boolean;
 }
 
-/** Who is in which shard: keeps the fan-out's counts and uWS's native topics the same. */
+/** Who is in which group and shard: keeps the fan-out's counts and uWS's native topics the same. */
 export class Memberships {
+  readonly #groups: Groups;
   readonly #membersOf = new WeakMap<Shard, Set<Connection>>();
   /** Connections that want no echo, by id: the fan-out names them so. */
   readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
+
+  /** @param groupConnectionsMax connections of one group */
+  constructor(groupConnectionsMax: number) {
+    this.#groups = new Groups(groupConnectionsMax);
+  }
 
   /**
    * Takes the connection into the variant. It gets what comes after the shard's offset, once {@link listen} has been called.
    * @param minCursor ring sequence up to which it has everything
    */
   enter(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
-    const { variant, shard } = feed.join(options.variant, minCursor);
+    const { variant, shard } = feed.join(options.variant, this.#groupOf(connection, options), minCursor);
     const member: Member = { kind: 'member', feed, options, variant, shard };
     connection.subscriptions.set(feed.topic, member);
     this.#add(connection, shard);
@@ -31,6 +38,23 @@ export class Memberships {
       else known.topics++;
     }
     return member;
+  }
+
+  /** Where the connection would stand if it entered now: it gets what comes after that. */
+  placeOf(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Position {
+    return feed.placeOf(options.variant, this.#groupOf(connection, options), minCursor);
+  }
+
+  /** The connection has closed. */
+  gone(connection: Connection): void {
+    if (connection.group !== undefined) this.#groups.leave(connection.group);
+    connection.group = undefined;
+  }
+
+  /** A connection stays in its group for life: its encoding, and whether it takes compressed frames, are settled before its first topic. */
+  #groupOf(connection: Connection, { variant }: MembershipOptions): Group {
+    connection.group ??= this.#groups.enter(variant);
+    return connection.group;
   }
 
   /** From here on native publish reaches the connection: after whatever it must have before. */
@@ -78,7 +102,7 @@ export class Memberships {
     return this.#withoutEcho.get(connectionId)?.connection;
   }
 
-  /** Joins shards that have become small, so that a topic that has shrunk costs what its size says. */
+  /** Joins a group's second shard of a topic with its first, as soon as they stand at the same place. */
   merge(feeds: Iterable<TopicFeed>): void {
     for (const feed of feeds) {
       for (const variant of feed.variants.values()) {

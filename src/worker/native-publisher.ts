@@ -1,8 +1,7 @@
+import type { FanoutSink, Flush } from '../fanout/flush.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
-import type { FanoutSink, FlushInfo } from '../fanout/scheduler.ts';
-import type { Shard } from '../fanout/shard.ts';
+import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Variant } from '../fanout/variant.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
@@ -43,11 +42,11 @@ export class NativePublisher implements FanoutSink {
   }
 
   /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
-  skipped(variant: Variant, shard: Shard, skipped: number): void {
+  skipped({ variant, nativeTopic }: Shard, skipped: number): void {
     const { topic, namespace } = variant.feed;
     const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
     const binary = variant.options.encoding === 'msgpack';
-    this.#app.publish(shard.nativeTopic, binary ? packMsgpack(message) : stringifyJson(message), binary);
+    this.#app.publish(nativeTopic, binary ? packMsgpack(message) : stringifyJson(message), binary);
   }
 
   /**
@@ -81,8 +80,12 @@ export class NativePublisher implements FanoutSink {
     }
   }
 
-  flushed({ members }: Shard, { oldestPublishedAtMs, ...sent }: FlushInfo): void {
+  flushed({ members }: Shard, sent: Sent): void {
     this.#metrics.flushed(members, sent);
+  }
+
+  done({ sent, oldestPublishedAtMs }: Flush): void {
+    this.#metrics.batchItems.observe(sent.items);
     this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
   }
 }

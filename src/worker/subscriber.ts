@@ -102,6 +102,7 @@ export class Subscriber {
     for (const topic of connection.subscriptions.keys()) this.#removeMember(connection, topic);
     connection.subscriptions.clear();
     this.#laggards.gone(connection);
+    this.#memberships.gone(connection);
   }
 
   /** A refreshed token may permit less: what it does not permit any more ends. @returns the topics that ended */
@@ -169,7 +170,7 @@ export class Subscriber {
     const message = { type: 'subscribed', id, topic, epoch, recovered: beginning.recovered, ...(rateHz !== undefined && { rateHz }) };
     return beginningFrames(feed, {
       beginning,
-      until: feed.placeOf(options.variant, minCursor),
+      until: this.#memberships.placeOf(connection, feed, options, minCursor),
       message,
       encoding: connection.codec.encoding,
       frameBytesMax: this.#config.fanout.frameBytesMax,

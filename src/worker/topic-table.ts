@@ -70,13 +70,12 @@ export class TopicTable {
     const { topic, topicNumber } = message;
     const known = this.#feeds.get(topic);
     if (known !== undefined) return;
-    const { limits, fanout } = this.#config;
+    const { limits } = this.#config;
     const feed = new TopicFeed(
       {
         topic,
         namespace: this.namespace(topic) as NamespaceOptions,
         nativePrefix: topicNumber.toString(36),
-        shardMembersMax: fanout.shardMembersMax,
         keysMax: limits.keysPerTopicMax,
         ringBounds: { itemsMax: limits.ringItemsMax, bytesMax: limits.ringBytesMax },
         ringBudget: this.#ringBudget,

@@ -161,13 +161,13 @@ export class WorkerMetrics {
   });
   readonly batchItems = new Histogram({
     name: 'stentor_batch_items',
-    help: 'Publications in what one shard is given at once.',
+    help: 'Publications of a topic in what a group is given at once.',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers: this.#registers,
   });
   readonly publishToSocket = new Histogram({
     name: 'stentor_publish_to_socket_seconds',
-    help: 'From the bus taking a publication to its frame being handed to uWebSockets, the oldest of each batch.',
+    help: 'From the bus taking a publication to its frame being handed to uWebSockets for the last group, the oldest of each batch.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: this.#registers,
   });
@@ -234,7 +234,6 @@ export class WorkerMetrics {
     this.#pending.frames += sent.frames * members;
     this.#pending.bytes += sent.bytes * members;
     this.#pending.items += sent.items * members;
-    this.batchItems.observe(sent.items);
   }
 
   /** One member of a shard was not given this after all. */

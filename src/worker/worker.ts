@@ -70,7 +70,7 @@ export class Worker {
   readonly #authenticator: Authenticator;
   readonly #topics: TopicTable;
   readonly #hub: HubClient;
-  readonly #memberships = new Memberships();
+  readonly #memberships: Memberships;
   readonly #laggards: Laggards;
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
@@ -109,6 +109,7 @@ export class Worker {
     this.#metrics.connectionsMax.set(this.#connectionsMax);
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
+    this.#memberships = new Memberships(config.fanout.groupConnectionsMax);
     this.#hub = new HubClient(link, config);
     this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');

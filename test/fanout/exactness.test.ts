@@ -44,6 +44,7 @@ const operation = fc.oneof(
       variant: fc.constantFrom(...variants),
       mode,
       echo: fc.boolean(),
+      beside: fc.option(fc.nat(), { nil: undefined }),
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('leave' as const), member: fc.nat() }) },
@@ -53,7 +54,7 @@ const operation = fc.oneof(
 );
 
 const setting = fc.record({
-  shardMembersMax: fc.integer({ min: 2, max: 12 }),
+  groupConnectionsMax: fc.integer({ min: 2, max: 12 }),
   itemsMax: fc.integer({ min: 2, max: 40 }),
   workerBytesMax: fc.constantFrom(3000, 20_000, 1_000_000),
   flushIntervalMs: fc.constantFrom(0, 0, 15),
@@ -66,11 +67,11 @@ const setting = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
 
-function worldOf({ shardMembersMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, crowd }: Setting): World {
+function worldOf({ groupConnectionsMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, crowd }: Setting): World {
   const ringBudget = new RingBudget(workerBytesMax);
-  const common = { shardMembersMax, ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
+  const common = { ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
   const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
-  const world = new World(scheduling, [
+  const world = new World(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ keyed: true }) },
     { ...common, namespace: namespaceOptions({ durable, flushIntervalMs }) },
   ]);
@@ -88,8 +89,11 @@ function run(world: World, operation: Operation, echoes: boolean): void {
         world.feedPublication(topic, { ...publication, ...(author !== undefined && { by: author }) });
       }
       return;
-    case 'join':
-      return world.join(topic, operation.variant, operation.mode, operation.echo || echoes);
+    case 'join': {
+      const { variant, mode, echo, beside } = operation;
+      const other = beside === undefined ? undefined : world.members[beside % Math.max(1, world.members.length)];
+      return world.join(topic, variant, mode, echo || echoes, other);
+    }
     case 'leave':
       if (world.members.length > 0) world.leave(world.members[operation.member % world.members.length]!);
       return;
@@ -112,7 +116,7 @@ describe('the fan-out, whatever is published, joined, left, merged, reset and fl
         const world = worldOf(chosen);
         for (const one of operations) {
           run(world, one, chosen.echoes);
-          if (one.kind !== 'publish' && one.kind !== 'turn') world.checkPlaces(chosen.shardMembersMax);
+          if (one.kind !== 'publish' && one.kind !== 'turn') world.checkPlaces();
         }
         world.settle();
         for (const member of world.members) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Quantum } from '../../src/fanout/quantum.ts';
-import { MemberCost, restAfterPassMs, sharedWorkMs } from '../../src/fanout/rest.ts';
+import { MemberCost, restAfterPassMs } from '../../src/fanout/rest.ts';
 
 describe('Quantum', () => {
   it('settles where a turn takes as long as is wanted, on a fast machine and a slow one, from either side', () => {
@@ -52,29 +52,5 @@ describe('MemberCost', () => {
     expect(cost.ms).toBeLessThan(0.01);
     cost.learn(5, 0);
     expect(cost.ms).toBeLessThan(0.01);
-  });
-});
-
-describe('the work that a topic rests for', () => {
-  it('is its own while flushes leave three quarters of the loop', () => {
-    expect(sharedWorkMs(4, 4, 16)).toBe(4);
-    expect(sharedWorkMs(4, 8, 32)).toBe(4);
-    expect(sharedWorkMs(4, 100, 1000)).toBe(4);
-    expect(sharedWorkMs(4, 4, Number.POSITIVE_INFINITY)).toBe(4);
-  });
-
-  it('is that of all topics where they take more', () => {
-    expect(sharedWorkMs(4, 8, 16)).toBe(8);
-    expect(sharedWorkMs(4, 20, 50)).toBe(20);
-  });
-
-  it('is eight times its own at most, so that a large topic does not hold up a small one', () => {
-    expect(sharedWorkMs(0.04, 136, 140)).toBeCloseTo(0.32);
-    expect(sharedWorkMs(4, 100, 100)).toBe(32);
-  });
-
-  it('is never less than its own', () => {
-    expect(sharedWorkMs(4, 0, 0)).toBe(4);
-    expect(sharedWorkMs(4, 3, 5)).toBe(4);
   });
 });

@@ -1,52 +1,82 @@
 import { describe, expect, it } from 'vitest';
+import { Groups } from '../../src/fanout/group.ts';
 import { rateClassFor } from '../../src/fanout/rate-class.ts';
 import { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type Variant, variantName } from '../../src/fanout/variant.ts';
-import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout.ts';
+import { feed, groupOf, JSON_VARIANT, joinMany, MSGPACK, source } from '../support/fanout.ts';
 
 function variantOf(topicFeed: TopicFeed): Variant {
   return [...topicFeed.variants.values()][0] as Variant;
 }
 
+const shardAt = (cursor: number, offset: number) => new Shard(joined(1).variant, groupOf(), 'n', cursor, offset);
+
 /** Members of each shard. */
 const sizes = (variant: Variant) => variant.shards.map(({ members }) => members);
 
-function joined(count: number, options: Parameters<typeof feed>[0] = {}) {
-  const topicFeed = feed(options);
-  const places = Array.from({ length: count }, () => topicFeed.join(MSGPACK));
-  return { topicFeed, places, variant: variantOf(topicFeed) };
+function joined(count: number, groupConnectionsMax = 4) {
+  const topicFeed = feed();
+  const groups = new Groups(groupConnectionsMax);
+  const places = joinMany(topicFeed, count, { groups });
+  return { topicFeed, places, groups, variant: variantOf(topicFeed) };
 }
 
-describe('Variant', () => {
-  it('fills shards to their bound before it makes another', () => {
-    const { variant } = joined(10, { shardMembersMax: 4 });
-    expect(sizes(variant)).toEqual([4, 4, 2]);
+describe('Groups', () => {
+  it('fills groups to their bound before it makes another', () => {
+    expect(sizes(joined(10).variant)).toEqual([4, 4, 2]);
   });
 
   it('fills what has room again', () => {
-    const { topicFeed, places, variant } = joined(8, { shardMembersMax: 4 });
-    topicFeed.leave(places[1]!.variant, places[1]!.shard);
+    const { topicFeed, places, groups, variant } = joined(8);
+    const [left] = places;
+    topicFeed.leave(left!.variant, left!.shard);
+    groups.leave(left!.group);
     expect(sizes(variant)).toEqual([3, 4]);
-    topicFeed.join(MSGPACK);
-    expect(sizes(variant)).toEqual([4, 4]);
-    topicFeed.join(MSGPACK);
+    joinMany(topicFeed, 2, { groups });
     expect(sizes(variant)).toEqual([4, 4, 1]);
   });
 
+  it('keeps connections of another form apart', () => {
+    const groups = new Groups(100);
+    const forms = [MSGPACK, JSON_VARIANT, { ...MSGPACK, deflate: true }];
+    const first = forms.map((form) => groups.enter(form));
+    expect(new Set(first).size).toBe(3);
+    expect(forms.map((form) => groups.enter(form))).toEqual(first);
+  });
+
+  it('never gives a number twice, also when a group has ended', () => {
+    const groups = new Groups(1);
+    const numbers = new Set<number>();
+    for (let i = 0; i < 5; i++) {
+      const group = groups.enter(MSGPACK);
+      numbers.add(group.number);
+      groups.leave(group);
+    }
+    expect(numbers.size).toBe(5);
+  });
+});
+
+describe('Variant', () => {
+  it('has one shard for the connections of a group', () => {
+    const { variant } = joined(9, 3);
+    expect(new Set(variant.shards.map(({ group }) => group)).size).toBe(3);
+    expect(variant.extraShards).toBe(0);
+  });
+
   it('has native topics that no other shard has or had', () => {
-    const { topicFeed, places } = joined(9, { shardMembersMax: 3 });
-    topicFeed.join(JSON_VARIANT);
+    const { topicFeed, places } = joined(9, 3);
+    topicFeed.join(JSON_VARIANT, groupOf(JSON_VARIANT));
     const first = new Set([...topicFeed.variants.values()].flatMap(({ shards }) => shards.map(({ nativeTopic }) => nativeTopic)));
     expect(first.size).toBe(4);
     for (const { variant, shard } of places.slice(0, 6)) topicFeed.leave(variant, shard);
-    for (let i = 0; i < 6; i++) expect(first.has(topicFeed.join(MSGPACK).shard.nativeTopic)).toBe(false);
+    for (let i = 0; i < 6; i++) expect(first.has(topicFeed.join(MSGPACK, groupOf()).shard.nativeTopic)).toBe(false);
   });
 
   it('vanishes with its last member', () => {
     const topicFeed = feed();
-    const a = topicFeed.join(MSGPACK);
-    const b = topicFeed.join(JSON_VARIANT);
+    const a = topicFeed.join(MSGPACK, groupOf());
+    const b = topicFeed.join(JSON_VARIANT, groupOf(JSON_VARIANT));
     expect(topicFeed.variants.size).toBe(2);
     topicFeed.leave(a.variant, a.shard);
     expect([...topicFeed.variants.keys()]).toEqual(['j']);
@@ -55,19 +85,17 @@ describe('Variant', () => {
     expect(topicFeed.isUnused).toBe(true);
   });
 
-  it('puts one that has more than a shard into one at the head', () => {
-    const { topicFeed, variant } = joined(2);
+  it('puts a member that has more than its group into a shard of its own, at the head', () => {
+    const { topicFeed, places, variant } = joined(2);
+    const [{ group }] = places as [(typeof places)[number]];
     topicFeed.push(source(1), 0);
     topicFeed.push(source(2), 1);
-    expect(topicFeed.join(MSGPACK, 0).shard).toBe(variant.shards[0]);
-    const ahead = topicFeed.join(MSGPACK, 1).shard;
-    expect(ahead).toMatchObject({ cursor: 2, offset: 2 });
-    expect(variant.shards).toHaveLength(2);
-  });
-
-  it('visits every shard once a round', () => {
-    const { variant } = joined(12, { shardMembersMax: 3 });
-    expect(new Set([1, 2, 3, 4].map(() => variant.nextShard())).size).toBe(4);
+    expect(topicFeed.join(MSGPACK, group, 0).shard).toBe(variant.shards[0]);
+    const ahead = topicFeed.join(MSGPACK, group, 1).shard;
+    expect(ahead).toMatchObject({ cursor: 2, offset: 2, group });
+    expect([variant.shards.length, variant.extraShards]).toEqual([2, 1]);
+    topicFeed.leave(variant, ahead);
+    expect([variant.shards.length, variant.extraShards]).toEqual([1, 0]);
   });
 
   it('is named by what its members get, so that those who get the same share it', () => {
@@ -85,37 +113,31 @@ describe('Variant', () => {
 });
 
 describe('merging', () => {
-  it('joins the two smallest shards where they fit three quarters of one', () => {
-    const { topicFeed, places, variant } = joined(20, { shardMembersMax: 10 });
-    const leave = (count: number, shard: Shard) => {
-      for (const place of places.filter((one) => one.shard === shard).slice(0, count)) topicFeed.leave(place.variant, shard);
-    };
-    const [a, b] = variant.shards as [Shard, Shard];
-    leave(6, a);
-    leave(6, b);
+  it("joins a group's second shard with its first once both stand at the same place", () => {
+    const { topicFeed, places, variant } = joined(3, 10);
+    const [{ group }] = places as [(typeof places)[number]];
+    topicFeed.push(source(1), 0);
+    topicFeed.join(MSGPACK, group, 1);
+    expect(variant.shards.map(({ cursor }) => cursor)).toEqual([0, 1]);
     expect(variant.mergeable()).toBeUndefined();
-    topicFeed.leave(variant, a);
-    const pair = variant.mergeable()!;
-    expect(pair).toEqual({ from: a, into: b });
-    while (a.members > 0) variant.move(a, b);
-    expect(sizes(variant)).toEqual([7]);
-    expect(topicFeed.members).toBe(7);
+    const [first, second] = variant.shards as [Shard, Shard];
+    first.advance(1, 1, 1);
+    expect(variant.mergeable()).toEqual({ from: second, into: first });
+    variant.move(second, first);
+    expect(sizes(variant)).toEqual([4]);
+    expect(topicFeed.members).toBe(4);
     expect(variant.mergeable()).toBeUndefined();
   });
 
-  it('waits until they stand at the same cursor', () => {
-    const { topicFeed, variant } = joined(2, { shardMembersMax: 10 });
-    topicFeed.push(source(1), 0);
-    topicFeed.join(MSGPACK, 1);
-    expect(variant.shards.map(({ cursor }) => cursor)).toEqual([0, 1]);
+  it('never joins shards of two groups', () => {
+    const { variant } = joined(8);
+    expect(variant.shards).toHaveLength(2);
     expect(variant.mergeable()).toBeUndefined();
-    variant.shards[0]!.advance(1, 1, 1);
-    expect(variant.mergeable()).toBeDefined();
   });
 
   it('keeps what a drop in the same loop turn means to those who moved', () => {
     const shard = (cursor: number, tick: number, before: number) => {
-      const made = new Shard('n', before, before);
+      const made = shardAt(before, before);
       made.advance(cursor, cursor, tick);
       return made;
     };
@@ -136,7 +158,7 @@ describe('merging', () => {
 
 describe('Shard', () => {
   it('goes back to before the turn when something of the turn was dropped, however often it was flushed in it', () => {
-    const shard = new Shard('n', 10, 100);
+    const shard = shardAt(10, 100);
     shard.advance(12, 120, 1);
     shard.advance(15, 150, 1);
     expect(shard.positionOfDropped(1)).toEqual({ sequence: 10, offset: 100 });

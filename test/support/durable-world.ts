@@ -114,7 +114,7 @@ export class DurableWorld {
     const { hubEnd, workerEnd } = createInProcessLink();
     this.#hubClient = new HubClient(workerEnd, this.#config);
     this.#topics = new TopicTable(this.#config, workerEnd);
-    const memberships = new Memberships();
+    const memberships = new Memberships(this.#config.fanout.groupConnectionsMax);
     const metrics = new WorkerMetrics(0);
     const common = { config: this.#config, topics: this.#topics, memberships, metrics };
     const onBug = (error: Error) => {

@@ -1,8 +1,10 @@
 import { inflateRawSync } from 'node:zlib';
 import { Compile } from 'typebox/compile';
 import { expect } from 'vitest';
+import type { FanoutSink } from '../../src/fanout/flush.ts';
+import { type Group, Groups } from '../../src/fanout/group.ts';
 import { firstPartOf, fromStateOf, goingOn } from '../../src/fanout/recovery.ts';
-import { type FanoutSink, Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
+import { Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed, TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
@@ -45,6 +47,9 @@ export class WorldMember {
   readonly options: VariantOptions;
   readonly echo: boolean;
   readonly variant: Variant;
+  readonly group: Group;
+  /** Its group is that of another member's connection, which follows another topic too. */
+  readonly isBeside: boolean;
   shard: Shard;
   /** Its position, as the protocol has it: the last offset covered. */
   at: number;
@@ -60,13 +65,15 @@ export class WorldMember {
   /** Left-out entries that the first frame of a stretch announced and that lie in the frames after it. */
   conflatedLeft = 0;
 
-  constructor(id: string, topic: WorldTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard) {
+  constructor(id: string, topic: WorldTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard, isBeside: boolean) {
     this.id = id;
     this.topic = topic;
     this.options = options;
     this.echo = echo;
     this.variant = variant;
     this.shard = shard;
+    this.group = shard.group;
+    this.isBeside = isBeside;
     this.at = shard.offset;
     this.next = shard.cursor;
     this.stateFrom = shard.cursor;
@@ -150,13 +157,14 @@ export class WorldMember {
   #takeConflated({ items, conflated = 0 }: Batch): void {
     const { log, durable } = this.topic;
     const from = this.next;
+    const upTo = this.#indexOf(items.at(-1)) + 1;
     for (const item of items) {
-      const index = item.length === 1 ? log.findIndex(({ offset }) => offset === item[0]) : (item[2] as { n: number }).n;
+      const index = this.#indexOf(item);
       const entry = log[index];
       if (entry === undefined) throw new Error('more than was published');
       expect(index).toBeGreaterThanOrEqual(this.next);
-      // The latest of its key as of this turn.
-      expect(log.findLastIndex(({ key }) => key === entry.key)).toBe(index);
+      // The latest of its key in the frame, which the groups of a pass share.
+      expect(log.slice(0, upTo).findLastIndex(({ key }) => key === entry.key)).toBe(index);
       if (this.#isOwn(entry)) expect(item).toEqual([entry.offset]);
       else this.#take(item, entry);
       this.next = index + 1;
@@ -164,6 +172,11 @@ export class WorldMember {
     // Ephemeral topics say nothing of what it published itself, so there the sums do not close.
     if (durable || this.echo) this.conflatedLeft += conflated - (this.next - from - items.length);
     expect(this.conflatedLeft).toBeGreaterThanOrEqual(0);
+  }
+
+  #indexOf(item: Batch['items'][number] | undefined): number {
+    if (item === undefined) return -1;
+    return item.length === 1 ? this.topic.log.findIndex(({ offset }) => offset === item[0]) : (item[2] as { n: number }).n;
   }
 
   #take(item: Batch['items'][number], { offset, key, value, by, removed }: Entry): void {
@@ -200,12 +213,14 @@ export class World implements FanoutSink {
   readonly #options: SchedulerOptions;
   readonly #listeners = new Map<string, Set<WorldMember>>();
   readonly #crowds: { readonly topic: WorldTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
+  readonly #groups: Groups;
   nowMs = 1000;
   tick = 0;
   #nextMember = 0;
 
-  constructor(options: SchedulerOptions, topics: readonly Partial<Omit<TopicFeedOptions, 'topic'>>[]) {
+  constructor(options: SchedulerOptions, groupConnectionsMax: number, topics: readonly Partial<Omit<TopicFeedOptions, 'topic'>>[]) {
     this.#options = options;
+    this.#groups = new Groups(groupConnectionsMax);
     this.scheduler = new Scheduler(options, this);
     this.topics = topics.map((more, index) => {
       const made = feed({ ...more, topic: `scores.t${index}` });
@@ -229,7 +244,9 @@ export class World implements FanoutSink {
 
   flushed(): void {}
 
-  skipped(_variant: Variant, shard: Shard, skipped: number): void {
+  done(): void {}
+
+  skipped(shard: Shard, skipped: number): void {
     for (const member of this.#listeners.get(shard.nativeTopic) ?? []) {
       member.told += skipped;
       member.everSkipped = true;
@@ -250,12 +267,17 @@ export class World implements FanoutSink {
     this.scheduler.wake(topicFeed, this.nowMs);
   }
 
-  join(topic: WorldTopic, options: VariantOptions, mode: JoinMode, echo: boolean): void {
+  /** @param beside a member whose connection this is too, if it can be: of the same form, and not in this topic already */
+  join(topic: WorldTopic, options: VariantOptions, mode: JoinMode, echo: boolean, beside?: WorldMember): void {
     const { feed: topicFeed, log } = topic;
     const sinceOffset = typeof mode === 'object' ? (log[log.length - 1 - mode.back]?.offset ?? topic.baseOffset) : undefined;
     const minCursor = sinceOffset === undefined ? 0 : (topicFeed.ring.sequenceAfter(sinceOffset) ?? 0);
-    const { variant, shard } = topicFeed.join(options, minCursor);
-    const member = new WorldMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard);
+    const { encoding, deflate } = options;
+    const isBeside =
+      beside !== undefined && beside.topic !== topic && beside.options.encoding === encoding && beside.options.deflate === deflate;
+    const group = isBeside ? beside.group : this.#groups.enter(options);
+    const { variant, shard } = topicFeed.join(options, group, minCursor);
+    const member = new WorldMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard, isBeside);
     this.members.push(member);
     if (mode === 'snapshot') this.#takeSnapshot(member);
     if (sinceOffset !== undefined && topic.durable) this.#takeMissed(member, sinceOffset);
@@ -268,6 +290,7 @@ export class World implements FanoutSink {
     this.#unlisten(member);
     member.topic.feed.withoutEcho.delete(member.id);
     member.topic.feed.leave(member.variant, member.shard);
+    if (!member.isBeside) this.#groups.leave(member.group);
   }
 
   /** Members whom nobody watches, so that one turn does not reach all shards. */
@@ -275,7 +298,7 @@ export class World implements FanoutSink {
     const members = new Map<Shard, number>();
     let variant: Variant | undefined;
     for (let i = 0; i < count; i++) {
-      const joined = topic.feed.join(options);
+      const joined = topic.feed.join(options, this.#groups.enter(options));
       variant = joined.variant;
       members.set(joined.shard, (members.get(joined.shard) ?? 0) + 1);
     }
@@ -284,7 +307,12 @@ export class World implements FanoutSink {
 
   endCrowds(): void {
     for (const { topic, variant, members } of this.#crowds.splice(0)) {
-      for (const [shard, count] of members) for (let i = 0; i < count; i++) topic.feed.leave(variant, shard);
+      for (const [shard, count] of members) {
+        for (let i = 0; i < count; i++) {
+          topic.feed.leave(variant, shard);
+          this.#groups.leave(shard.group);
+        }
+      }
     }
   }
 
@@ -349,7 +377,7 @@ export class World implements FanoutSink {
   }
 
   /** Counts, native topics and variants agree with who is there. */
-  checkPlaces(shardMembersMax: number): void {
+  checkPlaces(): void {
     let shards = 0;
     const natives = new Set<string>();
     for (const { feed: topicFeed } of this.topics) {
@@ -359,11 +387,11 @@ export class World implements FanoutSink {
         for (const shard of variant.shards) {
           const there = (this.#listeners.get(shard.nativeTopic)?.size ?? 0) + this.#crowdIn(shard);
           // No `expect` for each of hundreds of shards: it costs more than all else here.
-          if (shard.members !== there || there > shardMembersMax || there === 0)
-            throw new Error(`${shard.members} counted, ${there} there`);
+          if (shard.members !== there || there === 0) throw new Error(`${shard.members} counted, ${there} there`);
           total += there;
           shards++;
           natives.add(shard.nativeTopic);
+          expect(shard.group.form).toMatchObject({ encoding: variant.options.encoding, deflate: variant.options.deflate });
         }
       }
       expect(topicFeed.members).toBe(total);

@@ -1,7 +1,9 @@
+import { type Group, Groups } from '../../src/fanout/group.ts';
 import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
 import { RingBudget } from '../../src/fanout/ring-budget.ts';
+import type { Shard } from '../../src/fanout/shard.ts';
 import { TopicFeed, type TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
-import type { VariantOptions } from '../../src/fanout/variant.ts';
+import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { type Key, parseTopic } from '../../src/protocol/topic.ts';
 import { namespaceOptions } from './namespace-options.ts';
@@ -23,6 +25,25 @@ export const key = (text: string) => text as Key;
 export const MSGPACK: VariantOptions = { encoding: 'msgpack', deflate: false, rateHz: undefined };
 export const JSON_VARIANT: VariantOptions = { encoding: 'json', deflate: false, rateHz: undefined };
 
+const ownGroups = new Groups(1);
+
+/** A group that nobody else is in. */
+export function groupOf(options: VariantOptions = MSGPACK): Group {
+  return ownGroups.enter(options);
+}
+
+/** Connections that follow the topic, each in a group of at most `groupConnectionsMax`. */
+export function joinMany(
+  topicFeed: TopicFeed,
+  count: number,
+  { options = MSGPACK, groups = new Groups(250) }: { readonly options?: VariantOptions; readonly groups?: Groups } = {},
+): { variant: Variant; shard: Shard; group: Group }[] {
+  return Array.from({ length: count }, () => {
+    const group = groups.enter(options);
+    return { ...topicFeed.join(options, group), group };
+  });
+}
+
 /** A feed at offset 0 with no items and bounds that no test meets by accident. */
 export function feed(more: Partial<Omit<TopicFeedOptions, 'topic'>> & { readonly topic?: string } = {}): TopicFeed {
   const { topic = 'scores.a', ...rest } = more;
@@ -31,7 +52,6 @@ export function feed(more: Partial<Omit<TopicFeedOptions, 'topic'>> & { readonly
       topic: parseTopic(topic),
       namespace: namespaceOptions(),
       nativePrefix: topic,
-      shardMembersMax: 4,
       keysMax: 100,
       ringBounds: { itemsMax: 1000, bytesMax: 1_000_000 },
       ringBudget: new RingBudget(1_000_000_000),

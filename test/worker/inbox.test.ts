@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
 import { Inbox } from '../../src/worker/inbox.ts';
-import { feed as feedOf, MSGPACK, source } from '../support/fanout.ts';
+import { feed as feedOf, groupOf, MSGPACK, source } from '../support/fanout.ts';
 
 const publication = (offset: number) => new PublicationMessage(1, offset - 1, source(offset) as LinkItem);
 const publications = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => publication(from + i));
@@ -11,7 +11,7 @@ const question = (requestId: number): ToWorker => ({ kind: 'metricsWanted', requ
 /** An inbox over one feed with one member; what it was given, in order. */
 function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0 } = {}) {
   const feed = feedOf({ ringBounds: { itemsMax, bytesMax: 1_000_000 } });
-  const { shard } = feed.join(MSGPACK);
+  const { shard } = feed.join(MSGPACK, groupOf());
   const log: (number | string)[] = [];
   const link = {
     paused: false,
@@ -107,7 +107,7 @@ describe('Inbox', () => {
 
   it('never waits for members of rate classes: they need the latest of each key only', () => {
     const { inbox, log, feed, flush } = setUp();
-    feed.join({ ...MSGPACK, rateHz: 1 });
+    feed.join({ ...MSGPACK, rateHz: 1 }, groupOf());
     for (let offset = 1; offset <= 100; offset++) {
       inbox.receive([publication(offset)]);
       flush();

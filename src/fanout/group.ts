@@ -1,0 +1,93 @@
+import type { Encoding } from '../protocol/codec.ts';
+import type { Shard } from './shard.ts';
+
+/** What a connection's frames look like, for as long as it lives. */
+export interface GroupForm {
+  readonly encoding: Encoding;
+  /** Compress once for all members (MessagePack only). */
+  readonly deflate: boolean;
+}
+
+/** What a group is to be given in one lane: its shards with something to send. */
+export class Agenda {
+  /** For the next pass. */
+  pending: Shard[] = [];
+  /** For the pass under way, and how many of them have been visited. */
+  due: Shard[] = [];
+  visited = 0;
+
+  startPass(): void {
+    this.due = this.pending;
+    this.pending = [];
+    this.visited = 0;
+  }
+}
+
+/**
+ * Connections of one form, whatever topics they follow. Everything that is pending for a group is published in one loop turn, and uWS joins it into one
+ * `send()` a socket: with fifty topics on a connection that is a fiftieth of the calls, and the calls are the cost.
+ */
+export class Group {
+  readonly form: GroupForm;
+  /** Distinguishes it from every other group of the worker, also from those that have ended. */
+  readonly number: number;
+  connections = 0;
+  readonly #agendas: Agenda[] = [];
+
+  constructor(form: GroupForm, number: number) {
+    this.form = form;
+    this.number = number;
+  }
+
+  agenda(laneNumber: number): Agenda {
+    let agenda = this.#agendas[laneNumber];
+    if (agenda === undefined) {
+      agenda = new Agenda();
+      this.#agendas[laneNumber] = agenda;
+    }
+    return agenda;
+  }
+}
+
+/** The worker's groups: which one a new connection goes to. */
+export class Groups {
+  readonly #connectionsMax: number;
+  readonly #withRoom = new Map<string, Set<Group>>();
+  #nextNumber = 0;
+
+  /** @param connectionsMax of one group */
+  constructor(connectionsMax: number) {
+    this.#connectionsMax = connectionsMax;
+  }
+
+  /** Counts a connection into a group of its form. */
+  enter(form: GroupForm): Group {
+    const withRoom = this.#ofForm(form);
+    let [group] = withRoom;
+    if (group === undefined) {
+      group = new Group(form, this.#nextNumber++);
+      withRoom.add(group);
+    }
+    group.connections++;
+    if (group.connections >= this.#connectionsMax) withRoom.delete(group);
+    return group;
+  }
+
+  /** The connection has closed, or has moved. A group ends with its last connection. */
+  leave(group: Group): void {
+    group.connections--;
+    const withRoom = this.#ofForm(group.form);
+    if (group.connections > 0) withRoom.add(group);
+    else withRoom.delete(group);
+  }
+
+  #ofForm({ encoding, deflate }: GroupForm): Set<Group> {
+    const name = `${encoding}${deflate ? ' deflate' : ''}`;
+    let withRoom = this.#withRoom.get(name);
+    if (withRoom === undefined) {
+      withRoom = new Set();
+      this.#withRoom.set(name, withRoom);
+    }
+    return withRoom;
+  }
+}
