@@ -32,14 +32,6 @@ describe('an anonymous client', () => {
       expect(await client.ask({ type: 'call', method: 'a' })).toMatchObject({ code: 'unauthorized' });
     }
   });
-
-  it('becomes somebody with a refresh', async () => {
-    const node = await start();
-    const client = await node.connect();
-    await client.subscribe('open.a');
-    expect(await client.ask({ type: 'refresh', token: await tokenOf() })).toMatchObject({ type: 'refreshed' });
-    await client.subscribe('closed.a');
-  });
 });
 
 describe('where no namespace is public', () => {
@@ -139,55 +131,6 @@ describe('connect', () => {
     const client = await node.connect({ encoding: 'msgpack', token: await tokenOf({ sub: 'bob' }) });
     expect(await client.next('connected')).not.toHaveProperty('id');
     expect(await client.ask({ type: 'connect', compression: 'deflate-raw' })).toMatchObject({ type: 'connected', user: 'bob' });
-    await client.subscribe('closed.a');
-  });
-});
-
-describe('a token that ends', () => {
-  it('closes its connection with 4201', async () => {
-    const node = await start();
-    const client = await node.connect({ encoding: 'json', token: await tokenOf({ expiresInMs: 1000 }) });
-    expect(await client.closed).toEqual({ code: 4201, reason: 'token expired' });
-    expect(await node.metric('stentor_connections_closed_total', { code: '4201' })).toBe(1);
-  });
-
-  it('can be refreshed in time, without a gap', async () => {
-    const node = await start();
-    const connect = async () => node.connect({ encoding: 'json', token: await tokenOf({ expiresInMs: 1500 }) });
-    const refreshed = await connect();
-    const forgetful = await connect();
-    await refreshed.subscribe('closed.a');
-    const token = await tokenOf({ expiresInMs: 60_000 });
-    const answer = await refreshed.get('refreshed', { type: 'refresh', token });
-    expect(answer.expiresAtMs).toBeGreaterThan(Date.now() + 50_000);
-    expect((await forgetful.closed).code).toBe(4201);
-    await node.publish('closed.a', 'still here');
-    expect((await refreshed.next('batch')).items).toEqual([[1, null, 'still here']]);
-  });
-
-  it('loses with a refresh what the new token does not permit', async () => {
-    const node = await start();
-    const client = await node.connect({ encoding: 'json', token: await tokenOf({ subscribe: ['closed.>'] }) });
-    for (const topic of ['closed.a', 'closed.b', 'open.c']) await client.subscribe(topic);
-    expect(await client.ask({ type: 'refresh', token: await tokenOf({ subscribe: ['closed.b'] }) })).toMatchObject({ type: 'refreshed' });
-    const error = await client.next('error');
-    expect(error).toMatchObject({ code: 'forbidden', message: expect.stringContaining('closed.a') });
-    expect(error).not.toHaveProperty('id');
-    for (const topic of ['closed.a', 'closed.b', 'open.c']) await node.publish(topic, topic);
-    await client.next('batch', ({ topic }) => topic === 'closed.b');
-    await client.next('batch', ({ topic }) => topic === 'open.c');
-    await client.settle();
-    expect(client.messages.some((message) => message.type === 'batch' && message.topic === 'closed.a')).toBe(false);
-    expect(await client.ask({ type: 'subscribe', topic: 'closed.a' })).toMatchObject({ code: 'forbidden' });
-    expect(await client.ask({ type: 'unsubscribe', topic: 'closed.a' })).toMatchObject({ code: 'not_subscribed' });
-  });
-
-  it('is not refreshed with a bad one, or with another user’s', async () => {
-    const node = await start();
-    const client = await node.connect({ encoding: 'json', token: await tokenOf({ sub: 'alice' }) });
-    expect(await client.ask({ type: 'refresh', token: await tokenOf({ sub: 'bob' }) })).toMatchObject({ code: 'forbidden' });
-    expect(await client.ask({ type: 'refresh', token: 'x' })).toMatchObject({ code: 'unauthorized' });
-    expect(await client.ask({ type: 'refresh', token: await tokenOf({ expiresInMs: -60_000 }) })).toMatchObject({ code: 'token_expired' });
     await client.subscribe('closed.a');
   });
 });
