@@ -14,11 +14,11 @@ const DEMO_KEY_ID = 'demo';
 type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => Promise<LoadedConfig>;
 
 /**
- * The config of a demo node: logs for people unless set otherwise, and, where no auth key is configured, one that lives as long as the
+ * The config of a demo node: on loopback, and with logs for people, unless set otherwise; and, where no auth key is configured, one that lives as long as the
  * process, with a token made with it, so that the printed `publish` line works.
  */
 export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; token: string | undefined }> {
-  const base = { 'log.pretty': true };
+  const base = { host: '127.0.0.1', 'log.pretty': true };
   const loaded = await load({}, base);
   assertDemoTopics(loaded.config);
   const { auth } = loaded.config;
@@ -72,6 +72,7 @@ export function demoInvitation(
     lines.push(`  publish            ${stentor} publish ${chat}.demo '{"text":"hi"}'${elsewhere} --token ${token}`);
     lines.push(`  and see it         ${stentor} subscribe ${chat}.demo${elsewhere} --token ${token}`);
   }
+  if (config.host === '127.0.0.1') lines.push('  from elsewhere     only with  --set host=0.0.0.0');
   lines.push(
     config.nats.url === ''
       ? `  with NATS          ${stentor} serve --demo --nats-url nats://localhost:4222   (or set STENTOR_NATS_URL)`

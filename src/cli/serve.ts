@@ -6,6 +6,10 @@ import { demoInvitation, demoSettings } from './demo.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { print } from './output.ts';
 
+/** As early as can be: should the parent end while the node starts, that shows later. */
+const PARENT_PID = process.ppid;
+const PARENT_CHECK_MS = 250;
+
 interface ServeOptions extends ConfigOptions {
   readonly port?: string;
   readonly adminPort?: string;
@@ -56,17 +60,36 @@ async function run({ config, warnings }: LoadedConfig, demo: boolean, token: str
 function stopOnSignals(node: RunningNode, log: Logger): void {
   const signals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15 };
   let stopping = false;
+  const stop = (reason: string) => {
+    stopping = true;
+    node.stop(reason).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'could not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
   for (const [signal, number] of Object.entries(signals)) {
     process.on(signal, () => {
       if (stopping) process.exit(128 + number);
-      stopping = true;
-      node.stop(signal).then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ err: error }, 'could not stop cleanly');
-          process.exit(1);
-        },
-      );
+      stop(signal);
     });
   }
+  whenNpmEnds(() => {
+    if (!stopping) stop('the npm that started it has ended');
+  });
+}
+
+/**
+ * npm hands a SIGTERM to the shell that it runs a script in. Where that shell does not hand it on (dash does not), it ends, and this process would hold
+ * its ports for ever: it ends when its parent has.
+ */
+function whenNpmEnds(onEnded: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const timer = setInterval(() => {
+    if (process.ppid === PARENT_PID) return;
+    clearInterval(timer);
+    onEnded();
+  }, PARENT_CHECK_MS).unref();
 }
