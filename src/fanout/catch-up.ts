@@ -103,7 +103,7 @@ function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Po
     if (namespace.keyed && namespace.durable && position.offset >= latest.completeFrom) {
       return fromState(feed, { sequence: -1, offset: position.offset }, bytesMax, until, false);
     }
-    return past === undefined || !reaches(feed, past, position) ? { kind: 'evicted' } : fromPast(feed, position, bytesMax, past);
+    return past === undefined || !reaches(feed, past, position) ? { kind: 'evicted' } : fromPast(feed, position, bytesMax, until, past);
   }
   const items: FanoutItem[] = [];
   let bytes = 0;
@@ -121,18 +121,20 @@ function reaches({ epoch }: TopicFeed, { epoch: pastEpoch, completeFrom, offset 
   return pastEpoch === epoch && completeFrom !== undefined && completeFrom <= position.offset && position.offset < offset;
 }
 
-function fromPast({ ring }: TopicFeed, position: Position, bytesMax: number, past: Past): CatchUpStep {
+/** Not beyond `until`, although the past may reach further: what comes after that comes by the stream. */
+function fromPast({ ring }: TopicFeed, position: Position, bytesMax: number, until: Position, past: Past): CatchUpStep {
   const items: FanoutItem[] = [];
   let bytes = 0;
   let at = indexAfter(past.items, position.offset);
-  for (; at < past.items.length; at++) {
+  const end = indexAfter(past.items, until.offset);
+  for (; at < end; at++) {
     const item = past.items[at] as FanoutItem;
     bytes += item.wireBytes;
     if (items.length > 0 && bytes > bytesMax) break;
     items.push(item);
   }
   // Behind its last item there is nothing up to where it was read.
-  const covered = at === past.items.length ? past.offset : (items.at(-1)?.offset ?? position.offset);
+  const covered = at >= end ? Math.min(past.offset, until.offset) : (items.at(-1)?.offset ?? position.offset);
   const joined = covered > ring.headOffset ? ring.next : ring.sequenceAfter(covered);
   if (items.length === 0) {
     return joined === undefined

@@ -61,8 +61,11 @@ export function goingOn(feed: TopicFeed, since: Since, past: Past | undefined): 
     return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
   }
   if (past?.completeFrom === undefined || past.epoch !== epoch || offset < past.completeFrom) return fromStateOf(feed);
-  // Another node was faster: what this one has not passed yet comes by the stream.
-  if (offset > head.offset) return { recovered: true, position: { sequence: head.sequence, offset }, start: undefined };
+  if (offset > head.offset) {
+    // Another node was faster: what this one has not passed yet comes by the stream. A past that ends before the position says nothing about it.
+    if (past.offset < offset) return fromStateOf(feed);
+    return { recovered: true, position: { sequence: head.sequence, offset }, start: undefined };
+  }
   return { recovered: true, position: { sequence: -1, offset }, start: { by: 'replay', fresh: false } };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Past } from '../../src/fanout/catch-up.ts';
-import { firstPartOf, goingOn, type Since } from '../../src/fanout/recovery.ts';
+import { cursorOf, firstPartOf, goingOn, isAtHand, type Since } from '../../src/fanout/recovery.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { EPOCH, feed, item, key, source } from '../support/fanout.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
@@ -102,5 +102,92 @@ describe('a past of another epoch', () => {
     const since = { epoch: EPOCH, offset: 2 };
     expect(recover(made, since, pastUpTo(8))).toHaveLength(6);
     expect(recover(made, since, pastUpTo(8, { epoch: 'another' }))).toBeUndefined();
+  });
+});
+
+/** Keys K0 and K1 change in turn up to offset 8; only the last two changes are in the ring, and changes up to 3 are forgotten. */
+function keyedFeed(): TopicFeed {
+  const made = feed({ namespace: namespaceOptions({ keyed: true }), ringBounds: { itemsMax: 2, bytesMax: 1_000_000 }, keysMax: 2 });
+  for (const [offset, name] of [
+    [1, 'old'],
+    [3, 'older'],
+    [4, 'K0'],
+    [5, 'K1'],
+    [6, 'K0'],
+    [7, 'K1'],
+    [8, 'K0'],
+  ] as const) {
+    made.push(source(offset, { key: key(name) }), offset - 1);
+  }
+  return made;
+}
+
+describe('a position that a worker can answer for', () => {
+  it('is one from which the ring goes on', () => {
+    const made = feedAt(8);
+    for (const offset of [4, 7, 8]) expect(isAtHand(made, { epoch: EPOCH, offset }), `${offset}`).toBe(true);
+    expect(isAtHand(made, { epoch: EPOCH, offset: 3 })).toBe(false);
+  });
+
+  it('is, in a keyed topic, one from which the state knows every change', () => {
+    const made = keyedFeed();
+    expect(isAtHand(made, { epoch: EPOCH, offset: 3 })).toBe(true);
+    expect(isAtHand(made, { epoch: EPOCH, offset: 2 })).toBe(false);
+    expect(recover(made, { epoch: EPOCH, offset: 3 })).toEqual([7, 8]);
+    expect(recover(made, { epoch: EPOCH, offset: 2 })).toBeUndefined();
+  });
+
+  it.each([
+    ['unkeyed', feedAt(8)],
+    ['keyed', keyedFeed()],
+  ])('is none that lies ahead of what has come here: another node was faster (%s)', (_, made) => {
+    expect(isAtHand(made, { epoch: EPOCH, offset: 9 })).toBe(false);
+  });
+});
+
+describe('a position ahead of what has come here', () => {
+  const since = { epoch: EPOCH, offset: 10 };
+
+  it.each([
+    ['unkeyed', feedAt(8)],
+    ['keyed', keyedFeed()],
+  ])('is not recovered while nothing proves that it is one of this log (%s)', (_, made) => {
+    expect(recover(made, since)).toBeUndefined();
+  });
+
+  it('is not recovered by a past that ends before it', () => {
+    expect(recover(feedAt(8), since, pastUpTo(6))).toBeUndefined();
+    expect(recover(feedAt(8), since, pastUpTo(9))).toBeUndefined();
+  });
+
+  it('is recovered, with nothing, when the log has it', () => {
+    expect(recover(feedAt(8), since, { epoch: EPOCH, completeFrom: 10, offset: 10, items: [] })).toEqual([]);
+  });
+});
+
+describe('what is recovered', () => {
+  it.each([3, 5, 6, 8])('ends where the stream goes on, at %i, although more has been read: the rest comes with the next batch', (end) => {
+    const made = feedAt(8);
+    const beginning = goingOn(made, { epoch: EPOCH, offset: 1 }, pastUpTo(8));
+    const until = { sequence: made.ring.sequenceAfter(end) ?? 0, offset: end };
+    const part = firstPartOf(made, beginning, until, 1_000_000, pastUpTo(8));
+    expect(part.items.map(({ offset }) => offset)).toEqual(Array.from({ length: end - 1 }, (_, index) => index + 2));
+    expect(part).toMatchObject({ whole: true, position: { offset: end } });
+  });
+
+  it('is everything after the position, also at the first offset that the past covers', () => {
+    const made = feedAt(8);
+    expect(recover(made, { epoch: EPOCH, offset: 1 }, pastUpTo(8))).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    expect(recover(made, { epoch: EPOCH, offset: 0 }, pastUpTo(8))).toBeUndefined();
+  });
+});
+
+describe('the cursor from which a client that comes back may join', () => {
+  it('is behind all that it has: a shard that is not so far would repeat it', () => {
+    const made = feedAt(8);
+    expect(cursorOf(made, { epoch: EPOCH, offset: 6 })).toBe(made.ring.sequenceAfter(6));
+    expect(cursorOf(made, { epoch: EPOCH, offset: 8 })).toBe(made.ring.next);
+    expect(cursorOf(made, { epoch: EPOCH, offset: 9 })).toBe(made.ring.next);
+    expect(cursorOf(made, { epoch: EPOCH, offset: 1 })).toBe(0);
   });
 });
