@@ -176,3 +176,53 @@ describe('a subscription', () => {
     expect(tracker.position?.offset).toBe(21);
   });
 });
+
+describe('an answer to `subscribe` with a position', () => {
+  const since = { epoch: EPOCH, offset: 10 };
+
+  it('of another epoch starts the topic over, whatever it says of recovery', () => {
+    const tracker = trackerAt(10);
+    tracker.interrupted();
+    const step = tracker.subscribed({ epoch: 'another', offset: 12, recovered: true, items: items(11, 12) }, since);
+    expect(step.deliveries).toMatchObject([{ source: 'snapshot', resyncReason: expect.stringMatching(/.+/) }]);
+    expect(tracker.position).toEqual({ epoch: 'another', offset: 12 });
+  });
+
+  it('of a node that has seen less never takes the position back', () => {
+    const tracker = trackerAt(10);
+    tracker.interrupted();
+    expect(told(tracker.subscribed({ epoch: EPOCH, offset: 8, recovered: true, items: items(7, 8) }, since))).toMatchObject({
+      offsets: [],
+      duplicates: 2,
+    });
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 10 });
+    expect(told(tracker.batch(batch(8, 9, 10, 11)))).toMatchObject({ offsets: [11], duplicates: 2 });
+  });
+
+  it('counts as recovered only what that answer spoke of: after a break what comes is live again', () => {
+    const tracker = trackerAt(10);
+    tracker.interrupted();
+    tracker.subscribed({ epoch: EPOCH, offset: 11, recovered: true, items: items(11), upTo: 50 }, since);
+    tracker.interrupted();
+    tracker.subscribed({ epoch: EPOCH, offset: 20, recovered: false, items: items(20) }, { epoch: EPOCH, offset: 11 });
+    expect(told(tracker.batch(batch(20, 21)))).toMatchObject({ offsets: [21], sources: ['live'] });
+  });
+});
+
+describe('a resync', () => {
+  const resync = { epoch: 'another', offset: 3, reason: 'the history is not what it was', items: items(3) };
+
+  it('starts the topic over', () => {
+    const tracker = trackerAt(10);
+    expect(tracker.resync(resync).deliveries).toMatchObject([{ source: 'snapshot', resyncReason: resync.reason }]);
+    expect(tracker.position).toEqual({ epoch: 'another', offset: 3 });
+    expect(told(tracker.batch({ epoch: 'another', prev: 3, items: items(4) }))).toMatchObject({ offsets: [4], sources: ['live'] });
+  });
+
+  it('counts for nothing while `subscribe` is not answered: it was sent before that', () => {
+    const tracker = trackerAt(10);
+    tracker.interrupted();
+    expect(tracker.resync(resync).deliveries).toEqual([]);
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 10 });
+  });
+});

@@ -40,6 +40,15 @@ describe('LatestByKey', () => {
     expect(latest).toMatchObject({ size: 3, completeFrom: 1 });
   });
 
+  it('knows no further back than what it was filled with, whatever goes', () => {
+    const latest = new LatestByKey(1, 100);
+    latest.set(item(5, { key: key('a') }), -1);
+    latest.set(item(101, { key: key('b') }), 0);
+    expect(latest.completeFrom).toBe(100);
+    latest.set(item(102, { key: key('c') }), 1);
+    expect(latest.completeFrom).toBe(101);
+  });
+
   const at = (sequence: number, offset = sequence) => ({ sequence, offset });
 
   it('hands out what fits, one item at least, and says where whoever has it stands', () => {

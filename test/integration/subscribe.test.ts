@@ -243,6 +243,19 @@ describe('since', () => {
     expect(dataOf(await client.subscribe('brief.a', { since: { epoch, offset: 91 } }))).toEqual([92, 93, 94, 95, 96, 97, 98, 99, 100]);
   });
 
+  it('where the topic has nothing, up to where the log is, goes on from there', async () => {
+    const node = await start();
+    await publishMany(node, 'scores.a', 1, 5);
+    await publishMany(node, 'scores.b', 1, 5);
+    const client = await node.connect();
+    const { epoch } = await client.subscribe('scores.b');
+    expect(await client.subscribe('scores.a', { since: { epoch, offset: 9 } })).toMatchObject({ recovered: true, offset: 9, items: [] });
+    await node.publish('scores.a', 6);
+    const tracker = client.track('scores.a');
+    await client.until('the next', () => tracker.last === 11);
+    expect(tracker).toMatchObject({ gaps: 0, duplicates: 0 });
+  });
+
   it('ahead of the log starts from the state', async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 5);
@@ -319,6 +332,19 @@ describe('a rate class', () => {
     // Every publication either came or was counted.
     expect(calmTracker.items.length + calmTracker.conflated).toBe(total);
     expect(calmTracker.items.length).toBeLessThan(total / 2);
+  });
+
+  it('starts over from the state when it is changed after the ring has let go of what lies between', async () => {
+    const node = await start({ 'limits.ringItemsMax': 16 });
+    const client = await node.connect();
+    await client.subscribe('ticks.a', { maxRateHz: 0.5 });
+    // The first batch of a rate class may leave at once; what comes after it waits for two seconds.
+    await node.publish('ticks.a', 1, { key: 'K' });
+    await client.next('batch');
+    for (let n = 2; n <= 50; n++) await node.publish('ticks.a', n, { key: `K${n % 2}` });
+    const changed = await client.get('subscribed', { type: 'subscribe', topic: 'ticks.a' });
+    expect(changed).toMatchObject({ recovered: false, offset: 50 });
+    expect(dataOf(changed)).toEqual([1, 49, 50]);
   });
 
   it('is changed by another subscribe, which loses nothing', async () => {

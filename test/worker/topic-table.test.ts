@@ -44,6 +44,28 @@ describe('TopicTable', () => {
     expect(await table.hold(topicOf(1))).toBe(first);
   });
 
+  it('keeps the topic that it has when it is told again that it is open', async () => {
+    const { table } = setUp();
+    const waiting = table.hold(topicOf(1));
+    open(table, 1);
+    const feed = await waiting;
+    publish(table, 1, 1);
+    open(table, 1);
+    expect(table.get(topicOf(1))).toBe(feed);
+    expect(feed.ring.headOffset).toBe(1);
+  });
+
+  it('keeps a topic for those who are on their way in when the last of the others leaves', async () => {
+    const { table } = setUp();
+    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    open(table, 1);
+    const [first, second] = await Promise.all(waiting);
+    table.release(first!);
+    expect(table.get(topicOf(1))).toBe(second);
+    table.release(second!);
+    expect(table.get(topicOf(1))).toBeUndefined();
+  });
+
   it('tells all of them when it cannot be opened', async () => {
     const { table } = setUp();
     const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];

@@ -11,8 +11,8 @@ export class Chain {
   overlaps = 0;
   /** The last offset that came over this connection: the server may repeat what only another connection was given. */
   #given = 0;
-  /** Batches up to here bring what was missed. */
-  #recoveredUpTo = 0;
+  /** Batches up to here bring what was missed, or the state. */
+  #startsUpTo = 0;
 
   /** @param {{ epoch: string, offset: number, recovered: boolean, items: unknown[][], upTo?: number }} subscribed @returns {unknown[][]} its new items */
   subscribed({ epoch, offset, recovered, items, upTo = offset }) {
@@ -21,7 +21,7 @@ export class Chain {
     this.epoch = epoch;
     this.offset = recovered ? Math.max(this.offset, offset) : offset;
     this.#given = offsetOfLast(items);
-    this.#recoveredUpTo = recovered ? upTo : 0;
+    this.#startsUpTo = upTo;
     return fresh;
   }
 
@@ -37,22 +37,22 @@ export class Chain {
     this.#given = Math.max(this.#given, last);
     this.offset = Math.max(this.offset, last);
     this.epoch = epoch;
-    return { items: fresh, live: last > this.#recoveredUpTo };
+    return { items: fresh, live: last > this.#startsUpTo };
   }
 
   /** The server begins anew: something is missing. @returns {unknown[][]} nothing that counts as received */
-  resync({ epoch, offset }) {
+  resync({ epoch, offset, upTo = offset }) {
     this.gaps++;
     this.epoch = epoch;
     this.offset = offset;
     this.#given = offset;
-    this.#recoveredUpTo = 0;
+    this.#startsUpTo = upTo;
     return [];
   }
 
   /** Has everything come that was missed? */
   get isCaughtUp() {
-    return this.offset >= this.#recoveredUpTo;
+    return this.offset >= this.#startsUpTo;
   }
 
   /** Where to go on from; undefined before the first answer. */

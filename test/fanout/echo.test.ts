@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import type { Stretch } from '../../src/fanout/batch.ts';
+import { splitByEcho } from '../../src/fanout/echo.ts';
+import { item } from '../support/fanout.ts';
+
+const by = (offset: number, connectionId?: string) => item(offset, connectionId === undefined ? {} : { user: connectionId, connectionId });
+const offsets = ({ items }: Stretch) => items.map(({ offset }) => offset);
+
+/** `a` and `b` want no echo, `c` does. */
+function split(conflated: number, ...items: ReturnType<typeof by>[]) {
+  return splitByEcho(items, { items, prev: 10, conflated }, (id) => id === 'a' || id === 'b').map(({ stretch, except }) => ({
+    offsets: offsets(stretch),
+    prev: stretch.prev,
+    conflated: stretch.conflated,
+    except,
+  }));
+}
+
+describe('a stretch into which members without echo have published', () => {
+  it('is one run while at most one of them is in it', () => {
+    expect(split(0, by(11), by(12, 'a'), by(13, 'c'), by(14, 'a'))).toEqual([
+      { offsets: [11, 12, 13, 14], prev: 10, conflated: 0, except: 'a' },
+    ]);
+    expect(split(0, by(11), by(12, 'c'))).toEqual([{ offsets: [11, 12], prev: 10, conflated: 0, except: undefined }]);
+  });
+
+  it('is cut where another one begins, and each run goes on where the one before it ended', () => {
+    expect(split(0, by(11, 'a'), by(13), by(14, 'b'), by(17, 'a'))).toEqual([
+      { offsets: [11, 13], prev: 10, conflated: 0, except: 'a' },
+      { offsets: [14], prev: 13, conflated: 0, except: 'b' },
+      { offsets: [17], prev: 14, conflated: 0, except: 'a' },
+    ]);
+  });
+
+  it('says what was conflated once, in its first run', () => {
+    expect(split(5, by(11, 'a'), by(14, 'b'), by(17, 'a')).map(({ conflated }) => conflated)).toEqual([5, 0, 0]);
+  });
+
+  it('covers the places of what it leaves out, for the one who published it', () => {
+    const items = [by(11, 'a'), by(12), by(13, 'a')];
+    const [run] = splitByEcho(items, { items, prev: 10, conflated: 2 }, () => true);
+    expect(run?.own).toMatchObject({ prev: 10, conflated: 2 });
+    expect(run?.own?.items.map((each) => Buffer.from(each.encoded('json')).toString())).toEqual([
+      '[11]',
+      Buffer.from(items[1]!.encoded('json')).toString(),
+      '[13]',
+    ]);
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { StubConnection } from '../support/stub-connection.ts';
+
+const answer = (text: string) => ({ type: 'unsubscribed', id: 1, topic: text }) as const;
+const topicsOf = ({ sent }: StubConnection) => sent.map((message) => 'topic' in message && message.topic);
+
+describe('a connection', () => {
+  it('holds answers while its socket is full, and sends them in order when it has room, before any other', () => {
+    const stub = new StubConnection();
+    stub.bufferedBytes = 5000;
+    stub.connection.send(answer('one'));
+    // Room again, but nobody has said so: what is held goes first.
+    stub.bufferedBytes = 0;
+    stub.connection.send(answer('two'));
+    expect(stub.sent).toEqual([]);
+    stub.connection.sendHeld();
+    stub.connection.send(answer('three'));
+    expect(topicsOf(stub)).toEqual(['one', 'two', 'three']);
+  });
+
+  it('counts what it holds anew each time', () => {
+    const stub = new StubConnection();
+    for (let round = 0; round < 5; round++) {
+      stub.bufferedBytes = 5000;
+      stub.connection.send(answer('x'.repeat(3000)));
+      stub.bufferedBytes = 0;
+      stub.connection.sendHeld();
+    }
+    expect(stub.endedWith).toBeUndefined();
+    stub.bufferedBytes = 5000;
+    stub.connection.send(answer('x'.repeat(5000)));
+    expect(stub.endedWith).toBe(4103);
+  });
+
+  it('lets nobody wait for room for ever: closing ends the wait', async () => {
+    const stub = new StubConnection();
+    stub.bufferedBytes = 5000;
+    const waiting = stub.connection.whenRoom();
+    stub.connection.closed();
+    await waiting;
+  });
+});
