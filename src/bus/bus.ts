@@ -145,9 +145,18 @@ export interface Log {
   snapshot(topic: Topic, after?: number): Promise<readonly Publication[]>;
 }
 
+/** A life of a log that another one goes on from. */
+export interface Predecessor {
+  readonly epoch: string;
+  /** Up to this offset both are the same. */
+  readonly upTo: number;
+}
+
 export interface LogState {
   /** Names this life of the log. */
   readonly epoch: string;
+  /** Lives whose positions hold in this one too, up to a point. Absent: none. */
+  readonly before?: readonly Predecessor[];
   /** Offset of the oldest publication still there; lastOffset + 1 when there is none. */
   readonly firstOffset: number;
   readonly lastOffset: number;

@@ -78,7 +78,8 @@ export class PositionTracker {
       return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined }]);
     }
     const last = this.#position;
-    if (since !== undefined && recovered && last?.epoch === epoch) {
+    // Also in another epoch: one that goes on from the life that the position is of.
+    if (since !== undefined && recovered && last !== undefined) {
       const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
       this.#position = { epoch, offset: Math.max(last.offset, offset) };
       this.#begins('recovered', upTo);

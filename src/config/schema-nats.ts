@@ -56,12 +56,13 @@ export const NatsSchema = Type.Object(
     }),
     manageStreams: Type.Boolean({
       default: true,
-      description: 'create missing streams, and the bucket `stentor-epochs`; false: they must exist',
+      description:
+        'create missing streams, and the bucket `stentor-lives`; false: they must exist. The bucket `stentor-epochs`, which is in NATS’ memory, is made in any case',
     }),
     epochStorage: Type.Union([Type.Literal('memory'), Type.Literal('file')], {
-      default: 'memory',
+      default: 'file',
       description:
-        'where NATS keeps which life of its log each namespace is in. `memory`: when all nodes and NATS servers were down at once, clients resync, since a store that was put back could not be told. `file`: they recover',
+        'where NATS keeps which life of its log each namespace is in while all nodes and all of NATS are down. `file`: in the bucket `stentor-lives`; clients go on afterwards, but for those that had more than the last checkpoint saw. `memory`: nowhere; all clients start over',
     }),
     checkpointIntervalMs: Type.Integer({
       minimum: 100,

@@ -27,6 +27,12 @@ export interface FirstPart {
   readonly whole: boolean;
 }
 
+/** The position in the feed's present life. One of a life that this one goes on from is one of this, up to where both are the same. */
+export function inPresentLife({ epoch, before = [] }: Pick<TopicFeed, 'epoch' | 'before'>, since: Since): Since {
+  const past = before.find((life) => life.epoch === since.epoch);
+  return past !== undefined && since.offset <= past.upTo ? { epoch, offset: since.offset } : since;
+}
+
 /** Can the worker itself answer for everything since then? */
 export function isAtHand({ namespace, ring, latest }: TopicFeed, { offset }: Since): boolean {
   if (offset > ring.headOffset) return false;

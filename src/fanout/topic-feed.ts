@@ -22,6 +22,8 @@ export interface TopicFeedOptions {
 /** What a topic is when it is opened, or after its history turned out not to be what it was. */
 export interface FeedState {
   readonly epoch: string;
+  /** Lives whose positions hold in this one too, each up to an offset. Absent: none. */
+  readonly before?: readonly { readonly epoch: string; readonly upTo: number }[];
   readonly offset: number;
   /** `items` has the latest item of every key that changed after this offset. */
   readonly completeFrom: number;
@@ -34,6 +36,7 @@ export class TopicFeed {
   readonly namespace: NamespaceOptions;
   readonly variants = new Map<string, Variant>();
   epoch = '';
+  before: FeedState['before'];
   /** Why nothing of the topic comes now, for members; null: it is live. */
   awayReason: string | null = null;
   /** Counts {@link reset}s: ring sequences mean something within one life only. */
@@ -92,6 +95,7 @@ export class TopicFeed {
   /** Starts anew from a state: for a resync. Shards stand at its head. */
   reset(state: FeedState): void {
     this.epoch = state.epoch;
+    this.before = state.before;
     this.life++;
     this.#notCrowdedBefore = 0;
     this.ring.clear();

@@ -1,5 +1,5 @@
 import type { HubEnd } from '../link/link.ts';
-import { type LinkItem, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
+import { type LinkItem, type PastLife, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { TopicCache } from './topic-cache.ts';
 import type { Metered } from './topic-rates.ts';
@@ -50,6 +50,7 @@ export class HubTopic implements Metered {
   #overflowed = false;
   #life = 0;
   #epoch = '';
+  #before: readonly PastLife[] = [];
   #offset = 0;
   #awayReason: string | null = null;
 
@@ -123,6 +124,7 @@ export class HubTopic implements Metered {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#epoch = state.epoch;
+    this.#before = state.before ?? [];
     this.#offset = state.offset;
     this.#completeFrom = state.completeFrom;
     this.#latest = new Map(state.items.map((item) => [item.key, item]));
@@ -189,6 +191,7 @@ export class HubTopic implements Metered {
       topic: this.topic,
       topicNumber: this.number,
       epoch: this.#epoch,
+      ...(this.#before.length > 0 && { before: this.#before }),
       offset: this.#offset,
       completeFrom: this.#completeFrom,
       items: [...this.#latest.values()],

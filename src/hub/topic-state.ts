@@ -19,7 +19,7 @@ export interface StateSources {
 export async function readTopicState(topic: Topic, { log, follower, namespace, keysMax }: StateSources): Promise<TopicState> {
   const { position } = follower;
   // The end of the log is asked for first: a topic that has nothing stands where the log stood before anybody could have missed a publication of it.
-  const { epoch, lastOffset } = await follower.end();
+  const { epoch, before = [], lastOffset } = await follower.end();
   if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
   // A new leader may not know all yet that has been delivered already: its answer would leave a hole.
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} says less than it has delivered`);
@@ -28,7 +28,7 @@ export async function readTopicState(topic: Topic, { log, follower, namespace, k
   const items = toLinkItems(publications.slice(-keysMax), namespace);
   const offset = publications.at(-1)?.offset ?? lastOffset;
   const completeFrom = namespace.keyed ? Math.max(surplus, await expiredUpTo(follower)) : offset;
-  return { epoch, offset, completeFrom, items };
+  return { epoch, before, offset, completeFrom, items };
 }
 
 /**

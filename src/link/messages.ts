@@ -28,9 +28,17 @@ export interface LinkItem {
   readonly removed?: true;
 }
 
+/** A life of the log that this one goes on from: up to the offset both are the same. */
+export interface PastLife {
+  readonly epoch: string;
+  readonly upTo: number;
+}
+
 /** What a worker needs to serve a topic that has just been opened, or whose history is not what it was. */
 export interface TopicState {
   readonly epoch: string;
+  /** Lives whose positions hold in this one too. */
+  readonly before?: readonly PastLife[];
   /** The topic's offset as of this message: the next publication's `prev`. 0 for ephemeral topics. */
   readonly offset: number;
   /** `items` has the latest item of every key that changed after this offset. Of a topic without keys: its `offset`. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Past } from '../fanout/catch-up.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
-import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
+import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn, inPresentLife } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
@@ -77,7 +77,7 @@ export class Subscriber {
     let feed: TopicFeed | undefined;
     try {
       feed = await this.#topics.hold(topic);
-      const answered = await this.#begin(connection, feed, message, stillWanted);
+      const answered = await this.#begin(connection, feed, inLifeOf(feed, message), stillWanted);
       if (!answered)
         throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
     } catch (error) {
@@ -241,6 +241,11 @@ export class Subscriber {
     this.#memberships.leave(connection, subscription);
     this.#topics.releaseIfUnused(subscription.feed);
   }
+}
+
+/** The same, with its position in the topic's present life, where it holds there. */
+function inLifeOf(feed: TopicFeed, message: Subscribe): Subscribe {
+  return message.since === undefined ? message : { ...message, since: inPresentLife(feed, message.since) };
 }
 
 function membershipOptions({ codec, deflate }: Connection, { maxRateHz, echo }: Subscribe): MembershipOptions {

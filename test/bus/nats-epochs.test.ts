@@ -140,28 +140,88 @@ for (const binary of natsServerBinaries()) {
       expect(await epochOf(await start(server))).not.toBe(epoch);
     });
 
-    it('kept in a file outlives everything; a checkpoint tells a log that was put back alone', async () => {
-      const settings = { 'nats.epochStorage': 'file', 'nats.checkpointIntervalMs': 100 };
+    it('after everything was down goes on from the one before, up to the last checkpoint', async () => {
       const server = await serve(binary);
+      let node = await start(server);
+      let epochs: string[] = [];
+      for (let round = 0; round < 3; round++) {
+        const inbox = await follow(node);
+        const { epoch, offset } = await publish(node, `${round}`);
+        await inbox.count(offset);
+        await stop(node);
+        await server.kill9();
+        await server.restart();
+        // Nobody has seen what comes now, while no node runs.
+        await publishBehindNodes(server, 1);
+        node = await start(server);
+        const state = await node.log('scores').state();
+        epochs = [epoch, ...epochs];
+        expect(epochs).not.toContain(state.epoch);
+        expect(state.before?.map((life) => life.epoch)).toEqual(epochs);
+        expect(state.before?.[0]).toEqual({ epoch, upTo: offset });
+        expect(state.lastOffset).toBe(offset + 1);
+      }
+    });
+
+    it('after everything was down and the log was put back goes on from the one before no further than the copy', async () => {
+      const server = await serve(binary);
+      const settings = { 'nats.checkpointIntervalMs': 100 };
       let node = await start(server, settings);
-      const inbox = await follow(node);
-      await publish(node, 'kept');
+      let inbox = await follow(node);
+      const kept = await publish(node, 'kept');
       await inbox.count(1);
-      const epoch = await epochOf(node);
       await stop(node);
-      const copy = await copyStore(server, 'jetstream/$G/streams/stentor-scores');
+      const copy = await copyStore(server);
       node = await start(server, settings);
-      expect(await epochOf(node)).toBe(epoch);
-      const again = await follow(node);
-      await publish(node, 'lost');
-      await again.count(2);
+      inbox = await follow(node);
+      const lost = await publish(node, 'lost');
+      await inbox.count(2);
       await stop(node);
       await server.kill9();
       copy.restore();
       await server.restart();
       await publishBehindNodes(server, 5);
+      const { epoch, before } = await (await start(server, settings)).log('scores').state();
+      expect([kept.epoch, lost.epoch]).not.toContain(epoch);
+      // The copy knows nothing of the second life, and has the first one's only publication.
+      expect(before).toEqual([{ epoch: kept.epoch, upTo: kept.offset }]);
+    });
+
+    it('goes on from none where only the log was put back, and has grown since: the checkpoint tells', async () => {
+      const settings = { 'nats.checkpointIntervalMs': 100 };
+      const server = await serve(binary);
+      let node = await start(server, settings);
+      await publish(node, 'kept');
+      await stop(node);
+      const copy = await copyStore(server, 'jetstream/$G/streams/stentor-scores');
       node = await start(server, settings);
-      expect(await epochOf(node)).not.toBe(epoch);
+      const inbox = await follow(node);
+      await publish(node, 'lost');
+      await inbox.count(2);
+      const epoch = await epochOf(node);
+      await stop(node);
+      await server.kill9();
+      copy.restore();
+      await server.restart();
+      await publishBehindNodes(server, 5);
+      const state = await (await start(server, settings)).log('scores').state();
+      expect(state.epoch).not.toBe(epoch);
+      expect(state.before).toEqual([]);
+    });
+
+    it('goes on from none where nothing is kept in files', async () => {
+      const settings = { 'nats.epochStorage': 'memory' };
+      const server = await serve(binary);
+      const node = await start(server, settings);
+      const inbox = await follow(node);
+      await publish(node, 'kept');
+      await inbox.count(1);
+      const epoch = await epochOf(node);
+      await stop(node);
+      await server.kill9();
+      await server.restart();
+      const state = await (await start(server, settings)).log('scores').state();
+      expect(state).toMatchObject({ epoch: expect.not.stringMatching(epoch), before: [] });
     });
 
     it('is a new one when the bucket is deleted, and nobody followed', async () => {
@@ -185,11 +245,14 @@ for (const binary of natsServerBinaries()) {
       const settings = { 'nats.manageStreams': false };
       await stop(await start(server, settings));
       const nc = await connect({ servers: server.url });
+      // The one in memory goes with NATS: nodes make it again.
       await (await jetstreamManager(nc)).streams.delete('KV_stentor-epochs');
+      await stop(await start(server, settings));
+      await (await jetstreamManager(nc)).streams.delete('KV_stentor-lives');
       await nc.close();
       await expect(start(server, settings)).rejects.toMatchObject({
         code: 'stream_missing',
-        message: expect.stringContaining('stentor-epochs'),
+        message: expect.stringContaining('stentor-lives'),
       });
     });
   });

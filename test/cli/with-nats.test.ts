@@ -145,7 +145,7 @@ describe('setup', () => {
       const settings = ['--nats-url', server.url];
       expect(await runCli(['setup', ...settings])).toEqual({
         code: 0,
-        stdout: 'stentor-scores\nstentor-ticks\nstentor-chat\nstentor-epochs\n',
+        stdout: 'stentor-scores\nstentor-ticks\nstentor-chat\nstentor-epochs\nstentor-lives\n',
         stderr: '',
       });
       expect((await runCli(['setup', ...settings])).code).toBe(0);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamInfo } from '@nats-io/jetstream';
-import type { BusNotice } from '../bus.ts';
+import type { BusNotice, Predecessor } from '../bus.ts';
 import { type Anchor, compareWith, decideEpoch, type EpochEntry, type Evidence, epochOf } from './epoch.ts';
 import type { EpochStore, StoredEpoch } from './epoch-store.ts';
+import { predecessorsOf } from './lineage.ts';
 import { rangeOf } from './log-bounds.ts';
 
 const DOUBT_PAUSE_MS = 1000;
@@ -30,7 +31,10 @@ export const REAL_CLOCK: EpochClock = {
 
 export interface EpochSources {
   readonly namespace: string;
+  /** Says what all go by while NATS is up. */
   readonly store: Pick<EpochStore, 'get' | 'put' | 'ensure'>;
+  /** Keeps it while everything is down. Undefined: clients then start over. */
+  readonly lives?: Pick<EpochStore, 'get' | 'put'> | undefined;
   /** The stream as it is now; made where it is missing. */
   info(): Promise<StreamInfo>;
   /** When the publication at an offset was taken; undefined when there is none. */
@@ -59,6 +63,11 @@ export class EpochKeeper {
   /** As of the last {@link confirm}. */
   get epoch(): string {
     return this.#held === undefined ? '' : epochOf(this.#held);
+  }
+
+  /** Lives whose positions hold in this one too. */
+  get before(): readonly Predecessor[] {
+    return this.#held?.before ?? [];
   }
 
   get created(): string {
@@ -97,8 +106,19 @@ export class EpochKeeper {
     if (checkpoint === undefined || this.#voided) return;
     const stored = await store.get(namespace);
     if (stored === undefined || stored.entry.id !== this.#held?.id) return this.doubt();
-    if ((stored.entry.checkpoint?.offset ?? 0) >= checkpoint.offset) return;
-    await store.put(namespace, { ...stored.entry, checkpoint }, stored.revision);
+    const entry = { ...stored.entry, checkpoint };
+    if ((stored.entry.checkpoint?.offset ?? 0) < checkpoint.offset) await store.put(namespace, entry, stored.revision);
+    await this.#keep(entry);
+  }
+
+  /** Keeps a life, or how far it has come. Where another node has kept more meanwhile, that stays. */
+  async #keep(entry: EpochEntry): Promise<void> {
+    const { namespace, lives } = this.#sources;
+    if (lives === undefined) return;
+    const kept = await lives.get(namespace);
+    const isSame = kept?.entry.id === entry.id && kept.entry.created === entry.created;
+    if (isSame && (kept.entry.checkpoint?.offset ?? 0) >= (entry.checkpoint?.offset ?? 0)) return;
+    await lives.put(namespace, entry, kept?.revision);
   }
 
   async #confirm(): Promise<void> {
@@ -130,7 +150,7 @@ export class EpochKeeper {
         denials++;
         await clock.sleep(DOUBT_PAUSE_MS);
       } else if (answer === 'await_voucher') await clock.sleep(VOUCHER_PAUSE_MS);
-      else if (await this.#settle(answer, stored, info)) {
+      else if (await this.#settle(answer, stored, info, own)) {
         this.#end = Math.max(this.#end, lastOffset);
         this.#confirmedAtMs = clock.nowMs();
         return;
@@ -157,21 +177,40 @@ export class EpochKeeper {
   }
 
   /** @returns false: somebody else was faster, look again */
-  async #settle(answer: 'take' | 'restore' | 'renew', stored: StoredEpoch | undefined, { created }: StreamInfo): Promise<boolean> {
+  async #settle(answer: 'take' | 'restore' | 'renew', stored: StoredEpoch | undefined, info: StreamInfo, own: Evidence): Promise<boolean> {
     const { namespace, store, onNotice } = this.#sources;
     if (answer === 'take') {
       this.#hold(stored?.entry as EpochEntry);
       return true;
     }
-    const generation = Math.max(stored?.entry.generation ?? 0, this.#held?.generation ?? 0) + 1;
-    const id = randomBytes(12).toString('base64url');
-    const entry = answer === 'restore' ? (this.#held as EpochEntry) : { created, generation, id };
+    const entry = answer === 'restore' ? (this.#held as EpochEntry) : await this.#newLife(stored, info, own);
     if (stored === undefined) await store.ensure();
     if (!(await store.put(namespace, entry, stored?.revision))) return false;
+    await this.#keep(entry);
+    const [last] = entry.before ?? [];
     if (answer === 'restore') onNotice('info', `vouched for the log of ${namespace}: it is the one that it was`);
-    else onNotice(generation === 1 ? 'info' : 'warn', `the log of ${namespace} begins life ${generation}`);
+    else if (last !== undefined)
+      onNotice('info', `the log of ${namespace} goes on after offset ${last.upTo}, the last that is known to be kept`);
+    else onNotice(entry.generation === 1 ? 'info' : 'warn', `the log of ${namespace} begins life ${entry.generation}`);
     this.#hold(entry);
     return true;
+  }
+
+  async #newLife(stored: StoredEpoch | undefined, info: StreamInfo, own: Evidence): Promise<EpochEntry> {
+    const { namespace, lives } = this.#sources;
+    const last = (await lives?.get(namespace))?.entry;
+    // Something speaks against the log: nothing goes on.
+    const isDoubted = stored !== undefined || own === 'different' || own === 'shorter';
+    const evidence = isDoubted ? 'different' : await this.#compare(last?.checkpoint, rangeOf(info).lastOffset);
+    const before = predecessorsOf(last, info.created, evidence);
+    return {
+      created: info.created,
+      generation: Math.max(stored?.entry.generation ?? 0, this.#held?.generation ?? 0, last?.generation ?? 0) + 1,
+      id: randomBytes(12).toString('base64url'),
+      // Where the next life begins, should this one see nothing more.
+      ...(before.length > 0 && last?.checkpoint !== undefined && { checkpoint: last.checkpoint }),
+      ...(before.length > 0 && { before }),
+    };
   }
 
   #hold(entry: EpochEntry): void {

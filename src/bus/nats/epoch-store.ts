@@ -8,7 +8,11 @@ import type { Connection } from './connection.ts';
 import type { EpochEntry } from './epoch.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 
+/** In NATS' memory: an entry says that NATS has been up since it was written. */
 export const EPOCH_BUCKET = 'stentor-epochs';
+/** In a file: what was known when all nodes and NATS went down. */
+export const LIVES_BUCKET = 'stentor-lives';
+export type EpochBucket = typeof EPOCH_BUCKET | typeof LIVES_BUCKET;
 
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 const NAME_IN_USE = 10058;
@@ -20,6 +24,7 @@ const Entry = Compile(
     generation: Type.Integer({ minimum: 0 }),
     id: Type.String({ minLength: 1 }),
     checkpoint: Type.Optional(Type.Object({ offset: Type.Integer({ minimum: 0 }), timestampNs: Type.Number() })),
+    before: Type.Optional(Type.Array(Type.Object({ epoch: Type.String(), upTo: Type.Integer({ minimum: 0 }) }), { maxItems: 64 })),
   }),
 );
 
@@ -28,24 +33,23 @@ export interface StoredEpoch {
   readonly revision: number;
 }
 
-/**
- * The bucket in which all nodes keep what they go by, one entry a namespace. In memory unless the config says otherwise: it then lives as long as
- * a server does that saw the log, and a store that was put back while everything was down finds no entry that vouches for it.
- */
+/** A bucket in which all nodes keep what they go by, one entry a namespace. */
 export class EpochStore {
   readonly #connection: Connection;
   readonly #nats: Config['nats'];
+  readonly #bucket: EpochBucket;
   #kv: KV;
 
-  private constructor(connection: Connection, nats: Config['nats'], kv: KV) {
+  private constructor(connection: Connection, nats: Config['nats'], bucket: EpochBucket, kv: KV) {
     this.#connection = connection;
     this.#nats = nats;
+    this.#bucket = bucket;
     this.#kv = kv;
   }
 
-  /** @throws BusError `jetstream_unavailable`, `stream_missing`, `bus_unreachable` */
-  static async open(connection: Connection, nats: Config['nats']): Promise<EpochStore> {
-    return new EpochStore(connection, nats, await openBucket(connection, nats));
+  /** @throws BusError `jetstream_unavailable`, `stream_missing`, `bus_unreachable`, `permission_denied` */
+  static async open(connection: Connection, nats: Config['nats'], bucket: EpochBucket): Promise<EpochStore> {
+    return new EpochStore(connection, nats, bucket, await openBucket(connection, nats, bucket));
   }
 
   /** Read from the bucket's leader. */
@@ -60,7 +64,7 @@ export class EpochStore {
     } catch (error) {
       // A bucket in memory is gone with its server.
       if (isStreamNotFound(error)) return undefined;
-      throw unreachable(`bucket ${EPOCH_BUCKET}`, error, this.#connection.names);
+      throw unreachable(`bucket ${this.#bucket}`, error, this.#connection.names);
     }
   }
 
@@ -74,31 +78,32 @@ export class EpochStore {
       return true;
     } catch (error) {
       if (WRONG_LAST_SEQUENCE.includes((error as { code?: number }).code ?? 0)) return false;
-      throw unreachable(`bucket ${EPOCH_BUCKET}`, error, this.#connection.names);
+      throw unreachable(`bucket ${this.#bucket}`, error, this.#connection.names);
     }
   }
 
   /** Makes the bucket again, where it has gone. @throws BusError */
   async ensure(): Promise<void> {
-    this.#kv = await openBucket(this.#connection, this.#nats);
+    this.#kv = await openBucket(this.#connection, this.#nats, this.#bucket);
   }
 }
 
-async function openBucket(connection: Connection, nats: Config['nats']): Promise<KV> {
+async function openBucket(connection: Connection, nats: Config['nats'], bucket: EpochBucket): Promise<KV> {
   // Asking for the account's figures would take a permission more.
   const options: JetStreamManagerOptions = { timeout: nats.requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
   const kvm = new Kvm(jetstream(connection.nc, options));
   try {
-    if (!nats.manageStreams) {
-      const kv = await connection.request(() => kvm.open(EPOCH_BUCKET, { allow_direct: false }));
+    // The one in memory goes with NATS, so whoever comes first afterwards makes it.
+    if (!nats.manageStreams && bucket === LIVES_BUCKET) {
+      const kv = await connection.request(() => kvm.open(bucket, { allow_direct: false }));
       await connection.request(() => kv.status());
       return kv;
     }
     return await connection.request(() =>
-      kvm.create(EPOCH_BUCKET, {
+      kvm.create(bucket, {
         description: 'which life of its log each Stentor namespace is in',
         history: 1,
-        storage: nats.epochStorage === 'memory' ? StorageType.Memory : StorageType.File,
+        storage: bucket === EPOCH_BUCKET ? StorageType.Memory : StorageType.File,
         replicas: nats.streamReplicas,
         // Not from a replica, which may be behind.
         allow_direct: false,
@@ -107,18 +112,18 @@ async function openBucket(connection: Connection, nats: Config['nats']): Promise
   } catch (error) {
     const { code } = error as { code?: number };
     // Another node made it in the same moment, with other options: its are as good.
-    if (code === NAME_IN_USE) return openBucket(connection, nats);
+    if (code === NAME_IN_USE) return openBucket(connection, nats, bucket);
     if (isStreamNotFound(error)) {
-      throw new BusError('stream_missing', `bucket ${EPOCH_BUCKET} does not exist, and nats.manageStreams is false`, { cause: error });
+      throw new BusError('stream_missing', `bucket ${bucket} does not exist, and nats.manageStreams is false`, { cause: error });
     }
     if (code !== undefined && NO_MEMORY.includes(code)) {
       throw new BusError(
         'jetstream_unavailable',
-        `bucket ${EPOCH_BUCKET}: JetStream has no room for it (nats.epochStorage is ${nats.epochStorage}, nats.streamReplicas ${nats.streamReplicas})`,
+        `bucket ${bucket}: JetStream has no room for it, in ${bucket === EPOCH_BUCKET ? 'memory' : 'files'} (nats.streamReplicas is ${nats.streamReplicas})`,
         { cause: error },
       );
     }
-    throw unreachable(`bucket ${EPOCH_BUCKET}`, error, connection.names);
+    throw unreachable(`bucket ${bucket}`, error, connection.names);
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Predecessor } from '../bus.ts';
 
 /** A publication that was seen in a log: the log still is what it was while it still has this one there. */
 export interface Anchor {
@@ -17,6 +18,8 @@ export interface EpochEntry {
   readonly id: string;
   /** What somebody had seen of the log a while ago. */
   readonly checkpoint?: Anchor;
+  /** Lives that this one goes on from. */
+  readonly before?: readonly Predecessor[];
 }
 
 /** Names one life of a log to clients. `created` alone survives a rollback of the store (measured). */

@@ -20,7 +20,7 @@ import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
-import { EpochStore } from './epoch-store.ts';
+import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
 import { flush, within } from './flush.ts';
@@ -184,7 +184,8 @@ export class NatsBus implements Bus {
     const context: NatsLogContext = {
       connection,
       streams,
-      epochs: await EpochStore.open(connection, nats),
+      epochs: await EpochStore.open(connection, nats, EPOCH_BUCKET),
+      lives: nats.epochStorage === 'file' ? await EpochStore.open(connection, nats, LIVES_BUCKET) : undefined,
       reads: new Limiter(nats.readsInFlightMax, nats.readsWaitingMax),
       counters: this.counters,
       faults: this.#faults,

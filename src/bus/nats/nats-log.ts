@@ -31,6 +31,7 @@ export interface NatsLogContext {
   readonly connection: Connection;
   readonly streams: Streams;
   readonly epochs: EpochStore;
+  readonly lives: EpochStore | undefined;
   readonly reads: Limiter;
   readonly counters: BusCounters;
   readonly faults: SubjectFaults;
@@ -53,7 +54,7 @@ export class NatsLog implements Log {
   readonly #epochs: EpochKeeper;
 
   constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext) {
-    const { connection, streams, epochs, faults, nowMs, onNotice } = context;
+    const { connection, streams, epochs, lives, faults, nowMs, onNotice } = context;
     this.namespace = namespace;
     this.options = options;
     this.stream = streamNameOf(namespace);
@@ -81,6 +82,7 @@ export class NatsLog implements Log {
     this.#epochs = new EpochKeeper({
       namespace,
       store: epochs,
+      lives,
       info: () => this.#info(),
       timeOf: (offset) => this.#timeOf(offset),
       following: () => this.#following(),
@@ -100,7 +102,7 @@ export class NatsLog implements Log {
       for (;;) {
         await this.#epochs.confirm();
         const info = await this.#info();
-        if (info.created === this.#epochs.created) return { epoch: this.epoch, ...rangeOf(info) };
+        if (info.created === this.#epochs.created) return { epoch: this.epoch, before: this.#epochs.before, ...rangeOf(info) };
         this.#epochs.doubt();
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.ts';
 import { streamNameOf } from '../subjects.ts';
-import { EPOCH_BUCKET, EpochStore } from './epoch-store.ts';
+import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { openConnection } from './open-connection.ts';
 import { Streams } from './streams.ts';
 
@@ -18,8 +18,9 @@ export async function setUpNats(config: Config, onWarning: (message: string) => 
     const streams = await Streams.open(connection, nats);
     const durable = Object.entries(config.namespaces).filter(([, options]) => options.durable);
     for (const [name, namespace] of durable) await streams.ensure(name, namespace);
-    await EpochStore.open(connection, nats);
-    return [...durable.map(([name]) => streamNameOf(name)), EPOCH_BUCKET];
+    const buckets = nats.epochStorage === 'file' ? ([EPOCH_BUCKET, LIVES_BUCKET] as const) : ([EPOCH_BUCKET] as const);
+    for (const bucket of buckets) await EpochStore.open(connection, nats, bucket);
+    return [...durable.map(([name]) => streamNameOf(name)), ...buckets];
   } finally {
     await connection.close();
   }

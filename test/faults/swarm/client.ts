@@ -185,7 +185,10 @@ export class SwarmClient {
     if (message.id !== this.#waiting?.id) return;
     const { from } = this.#waiting;
     this.#waiting = undefined;
-    if (from !== undefined && message.recovered && message.epoch === from.epoch) {
+    if (from !== undefined && message.recovered) {
+      // Also of a life that goes on from the one that the position is of.
+      this.position = { epoch: message.epoch, offset: from.offset };
+      this.#context.stats.epochs.add(message.epoch);
       this.#take(frame, undefined);
       this.#moveTo(message.offset);
     } else {
