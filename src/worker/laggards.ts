@@ -4,7 +4,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
-import type { CatchingUp } from './catching-up.ts';
+import { type CatchingUp, policyOf } from './catching-up.ts';
 import type { Connection, Lagging, Member } from './connection.ts';
 import type { BeginningFrames } from './first-part.ts';
 import { FIRST_PART_BYTES } from './first-part.ts';
@@ -24,6 +24,14 @@ export interface LaggardsOptions {
   readonly onBug: (error: Error) => void;
 }
 
+/** Where a member stood in a topic when its socket dropped something. */
+interface Drop {
+  /** What it surely has. */
+  readonly has: Position;
+  /** What it was given: some of it may be lost. */
+  readonly given: Position;
+}
+
 /** What all that catch up are given in one loop turn: about as long as one turn of the fan-out. */
 const BYTES_PER_TURN = 512 * 1024;
 
@@ -36,7 +44,7 @@ export class Laggards {
   readonly #options: LaggardsOptions;
   readonly #share = new LoopShare(BYTES_PER_TURN);
   /** Seen in `dropped`, where nothing may be left or sent; they leave before the next round. */
-  readonly #marked = new Map<Connection, Map<Topic, Position>>();
+  readonly #marked = new Map<Connection, Map<Topic, Drop>>();
   readonly #lagging = new Set<Connection>();
   /** Those that something waits for: an answer that their sockets have no room for. */
   readonly #full = new Map<Connection, { readonly sinceMs: number }>();
@@ -65,13 +73,14 @@ export class Laggards {
     if (this.#marked.has(connection)) return;
     const { metrics } = this.#options;
     const tick = this.#options.tick();
-    const positions = new Map<Topic, Position>();
+    const drops = new Map<Topic, Drop>();
     for (const [topic, subscription] of connection.subscriptions) {
       if (subscription.kind !== 'member') continue;
-      positions.set(topic, subscription.shard.positionOfDropped(tick));
-      metrics.lost(subscription.shard.lostIn(tick));
+      const { shard } = subscription;
+      drops.set(topic, { has: shard.positionOfDropped(tick), given: { sequence: shard.cursor, offset: shard.offset } });
+      metrics.lost(shard.lostIn(tick));
     }
-    this.#marked.set(connection, positions);
+    this.#marked.set(connection, drops);
     setImmediate(() => this.leaveMarked());
   }
 
@@ -79,11 +88,11 @@ export class Laggards {
     if (this.#marked.size === 0) return;
     const marked = [...this.#marked];
     this.#marked.clear();
-    for (const [connection, positions] of marked) {
+    for (const [connection, drops] of marked) {
       if (connection.socket === undefined) continue;
-      for (const [topic, position] of positions) {
+      for (const [topic, drop] of drops) {
         const member = connection.subscriptions.get(topic);
-        if (member?.kind === 'member') this.#fallBehind(connection, member, position);
+        if (member?.kind === 'member') this.#fallBehind(connection, member, drop);
       }
     }
   }
@@ -173,11 +182,21 @@ export class Laggards {
     }
   }
 
-  #fallBehind(connection: Connection, member: Member, position: Position): void {
+  /**
+   * What was given in the turn of the drop may have come or not. A durable topic gives it again, and the client leaves out what it has; so does one whose
+   * policy is the latest state. Other ephemeral topics are at most once: there it counts as lost.
+   */
+  #fallBehind(connection: Connection, member: Member, { has, given }: Drop): void {
     const { feed, options } = member;
+    const lagging = laggingAt(feed, options, has);
+    if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
+      lagging.position = given;
+      lagging.skipped = given.sequence - has.sequence;
+    }
     this.#options.memberships.leave(connection, member);
     if (connection.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
-    this.#enter(connection, { ...laggingAt(feed, options, position), partBytes: this.#options.catchingUp.partBytesMax }, true);
+    lagging.partBytes = this.#options.catchingUp.partBytesMax;
+    this.#enter(connection, lagging, true);
   }
 
   #enter(connection: Connection, lagging: Lagging, fellBehind: boolean): void {

@@ -249,6 +249,40 @@ describe('a connection that does not keep up', () => {
     expect(seen()).toEqual([...seen()].sort((a, b) => a - b));
   });
 
+  it('on many ephemeral topics gets nothing twice, and is told of all that it did not get', async () => {
+    const node = await start({ 'limits.ringItemsMax': 64 });
+    const topics = Array.from({ length: 40 }, (_, number) => `live.t${number}`);
+    const slow = await node.connect({ encoding: 'msgpack' });
+    for (const topic of topics) await slow.subscribe(topic);
+    const publishToAll = (n: number) =>
+      Promise.all(topics.map((topic, i) => node.publish(topic, { n, padding: 'x'.repeat(100 * (i + 1)) }).then(() => undefined)));
+    let count = 0;
+    for (let round = 0; round < 3; round++) {
+      slow.pause();
+      const before = await node.metric('stentor_connections_lagged_total');
+      while ((await node.metric('stentor_connections_lagged_total')) === before) {
+        for (let i = 0; i < 20; i++) await publishToAll(++count);
+      }
+      slow.resume();
+      await node.untilMetric('stentor_connections_lagging', (lagging) => lagging === 0);
+    }
+    await publishToAll(++count);
+    const seen = (topic: string) =>
+      slow.messages
+        .flatMap((message) => (message.type === 'batch' && message.topic === topic ? message.items : []))
+        .map((item) => (item[2] as { n: number }).n);
+    await slow.until('the end of every topic', () => topics.every((topic) => seen(topic).at(-1) === count));
+    for (const topic of topics) {
+      const numbers = seen(topic);
+      expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+      const told = slow.messages.reduce(
+        (sum, message) => sum + (message.type === 'lagged' && message.topic === topic ? message.skipped : 0),
+        0,
+      );
+      expect(told).toBeGreaterThanOrEqual(count - numbers.length);
+    }
+  });
+
   it('in a rate class is caught up with the latest of every key, whatever the policy', async () => {
     const node = await start();
     const feed = new Feed(node, 'replay.a', 60_000);
