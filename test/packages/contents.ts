@@ -114,6 +114,13 @@ export function contentCases(packed: Packages): void {
       expect(dead).toEqual([]);
     });
 
+    it('calls nothing by the name of somebody else’s package', () => {
+      const others =
+        /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"]stentor(?:\/[^'"]*)?['"]|npm (?:i|install|add)(?: -\S+)* stentor\b|npx stentor\b/;
+      const texts = packed[name].files.filter((file) => /\.(md|ts|js|json|ya?ml)$/.test(file));
+      expect(texts.filter((file) => others.test(text(packed[name], file)))).toEqual([]);
+    });
+
     it('has the licences of all packages whose code is in its bundles', () => {
       const licences = text(packed[name], name === 'server' ? 'dist/THIRD-PARTY-LICENSES.txt' : 'THIRD-PARTY-LICENSES.txt');
       const bundle = name === 'server' ? 'dist/worker/main.js.map' : 'stentor.min.js.map';

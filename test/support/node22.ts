@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const CACHE = resolve(import.meta.dirname, '../../.cache/node22');
@@ -19,11 +19,20 @@ export function node22Binary(): string {
   return binary;
 }
 
+/** In a folder of its own, which then takes its place: two test files may come here at once. */
 function install(): void {
   console.log('getting Node 22 by npm, once');
-  mkdirSync(CACHE, { recursive: true });
-  const args = ['install', '--prefix', CACHE, '--no-save', '--no-package-lock', '--no-audit', '--no-fund', `${packageName()}@22`];
+  const folder = `${CACHE}-${process.pid}`;
+  mkdirSync(folder, { recursive: true });
+  const args = ['install', '--prefix', folder, '--no-save', '--no-package-lock', '--no-audit', '--no-fund', `${packageName()}@22`];
   execFileSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: INSTALL_TIMEOUT_MS });
+  try {
+    renameSync(folder, CACHE);
+  } catch (error) {
+    // The other one was first.
+    rmSync(folder, { recursive: true, force: true });
+    if (!existsSync(CACHE)) throw error;
+  }
 }
 
 function packageName(): string {
