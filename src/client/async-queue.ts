@@ -19,31 +19,39 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
   readonly #bufferMax: number;
   readonly #onFull: 'fail' | 'dropOldest' | 'dropNewest';
   readonly #onEnd: () => void;
-  readonly #values: T[] = [];
+  readonly #stateMax: number;
+  readonly #values: { readonly value: T; readonly isState: boolean }[] = [];
+  /** Of them, items of a topic's state: it comes in one go, however large it is, so it has a bound of its own. */
+  #states = 0;
   readonly #waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
   #ended = false;
   #error: unknown;
 
-  /** @param onEnd called once, however it ends */
-  constructor({ bufferMax = BUFFER_MAX, onFull = 'fail' }: IterationOptions, onEnd: () => void) {
+  /**
+   * @param stateMax items of a topic's state that may wait besides
+   * @param onEnd called once, however it ends
+   */
+  constructor({ bufferMax = BUFFER_MAX, onFull = 'fail' }: IterationOptions, stateMax: number, onEnd: () => void) {
     this.#bufferMax = Math.max(1, bufferMax);
+    this.#stateMax = stateMax;
     this.#onFull = onFull;
     this.#onEnd = onEnd;
   }
 
-  push(value: T): void {
+  /** @param isState it belongs to a topic's state */
+  push(value: T, isState = false): void {
     if (this.#ended) return;
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) return waiting.resolve({ value, done: false });
-    if (this.#values.length < this.#bufferMax) {
-      this.#values.push(value);
-      return;
+    const [count, max] = isState ? [this.#states, this.#stateMax] : [this.#values.length - this.#states, this.#bufferMax];
+    if (count >= max) {
+      if (this.#onFull === 'fail') return this.end(new OverflowError(`${count} values wait to be read`));
+      this.dropped++;
+      if (this.#onFull === 'dropNewest') return;
+      this.#take();
     }
-    if (this.#onFull === 'fail') return this.end(new OverflowError(`${this.#bufferMax} values wait to be read`));
-    this.dropped++;
-    if (this.#onFull === 'dropNewest') return;
-    this.#values.shift();
-    this.#values.push(value);
+    this.#values.push({ value, isState });
+    if (isState) this.#states++;
   }
 
   /** What waits is still read; then the iteration ends, with the error if there is one. */
@@ -59,7 +67,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#values.length > 0) return Promise.resolve({ value: this.#values.shift() as T, done: false });
+    if (this.#values.length > 0) return Promise.resolve({ value: this.#take(), done: false });
     if (this.#error !== undefined) return Promise.reject(this.#takeError());
     if (this.#ended) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
@@ -67,12 +75,19 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
 
   return(): Promise<IteratorResult<T>> {
     this.#values.length = 0;
+    this.#states = 0;
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #take(): T {
+    const { value, isState } = this.#values.shift() as { value: T; isState: boolean };
+    if (isState) this.#states--;
+    return value;
   }
 
   #takeError(): unknown {

@@ -9,7 +9,11 @@ export interface BackoffOptions {
   readonly stableAfterMs: number;
 }
 
+/** 2^31 ms is above any ceiling. */
+const ATTEMPTS_MAX = 31;
+
 /** `min(max, base · 2^attempt + random(0, jitter))`. @param random in [0, 1) */
 export function backoffDelayMs(attempt: number, { baseMs, maxMs, jitterMs }: BackoffOptions, random: number): number {
-  return Math.min(maxMs, baseMs * 2 ** attempt + random * jitterMs);
+  // The exponent is bounded, since 0 · ∞ is no number.
+  return Math.min(maxMs, baseMs * 2 ** Math.min(attempt, ATTEMPTS_MAX) + random * jitterMs);
 }

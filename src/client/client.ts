@@ -1,34 +1,23 @@
 import type { ServerMessage } from '../protocol/messages.ts';
 import { AsyncQueue } from './async-queue.ts';
+import type { CallOptions, ClientEvents } from './client-types.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { Emitter } from './emitter.ts';
-import { CommandError, DisconnectedError, type StentorError } from './errors.ts';
+import { CommandError, disconnectedError, type StentorError } from './errors.ts';
 import { type History, toItems } from './item.ts';
 import { Link } from './link.ts';
 import { Meter } from './meter.ts';
 import { type ClientOptions, readOptions, type Settings } from './options.ts';
+import { handled, warn } from './platform.ts';
 import { type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
 import { type AnswerTo, type AskOptions, type Request, Requests } from './requests.ts';
-import { type ConnectionState, NORMAL_CLOSURE, type Reason } from './state.ts';
+import { type ConnectionState, type Feed, NORMAL_CLOSURE, type Reason } from './state.ts';
 import type { Stats } from './stats.ts';
 import { TokenRefresher } from './token-refresher.ts';
 import type { Topic } from './topic.ts';
 import type { HistoryOptions, TopicOptions } from './topic-types.ts';
 import { assertTopic, Topics } from './topics.ts';
-
-export interface ClientEvents {
-  state: ConnectionState;
-  stats: Stats;
-  /** What no promise and no topic tells: a token that cannot be refreshed, a refusal of something that nobody waits for. */
-  error: StentorError;
-}
-
-export interface CallOptions {
-  /** Default: 5 s; 60 s at most. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
 
 const CALL_TIMEOUT_MS = 5000;
 /** The server answers within the call's time; this is for the way. */
@@ -57,6 +46,8 @@ export class Client {
       connected: (message) => this.#connected(message),
       disconnected: () => this.#disconnected(),
       stopped: (reason) => this.#stopped(reason),
+      feedChanged: (feed) => this.#feedChanged(feed),
+      clockChanged: () => this.#refresher.clockChanged(),
       message: (message) => this.#message(message),
     });
     const nextId = () => ++this.#lastId;
@@ -73,6 +64,13 @@ export class Client {
       get isConnected() {
         return link.isConnected;
       },
+      get feed() {
+        return link.feed;
+      },
+      get topicsMax() {
+        return link.topicsMax;
+      },
+      stateKeysMax: settings.stateKeysMax,
       counters,
       holdItemsMax: settings.holdItemsMax,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -89,6 +87,11 @@ export class Client {
     return this.#link.state;
   }
 
+  /** Does the connection's server have its broker? While it has not, `live` is false: subscriptions stay, and nothing comes. As of the last connection. */
+  get feed(): Feed {
+    return this.#link.feed;
+  }
+
   /** @returns how to stop listening */
   on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
     const stop = this.#events.on(name, listener);
@@ -102,7 +105,7 @@ export class Client {
   /** The state now, and every one that follows, until nothing more is tried. Whoever reads slowly misses states between, never the last. */
   states(): AsyncIterableIterator<ConnectionState> {
     let stop = () => {};
-    const states = new AsyncQueue<ConnectionState>({ bufferMax: 16, onFull: 'dropOldest' }, () => stop());
+    const states = new AsyncQueue<ConnectionState>({ bufferMax: 16, onFull: 'dropOldest' }, 0, () => stop());
     states.push(this.state);
     stop = this.#events.on('state', (state) => {
       states.push(state);
@@ -134,7 +137,8 @@ export class Client {
   }
 
   /**
-   * A topic, to subscribe to or to publish to. Without options, the one that is subscribed to already, if there is one.
+   * A topic, to subscribe to or to publish to. Topics of one name share one subscription, which has the options of whoever subscribed first: the same ones join it,
+   * others are refused by {@link Topic.subscribe}. Without options it joins whatever there is.
    * @throws InvalidError for what can be no topic
    */
   topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
@@ -147,7 +151,7 @@ export class Client {
    * DroppedError, DisconnectedError, InvalidError
    */
   publish<T = unknown>(topic: string, data: T, options: PublishOptions = {}): Promise<PublishAck> {
-    return quiet(async () => {
+    return handled(async () => {
       assertTopic(topic);
       this.#assertStarted();
       return await this.#publisher.publish(topic, data, options);
@@ -168,16 +172,16 @@ export class Client {
    * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, or the signal's reason
    */
   call<R = unknown>(method: string, data?: unknown, { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<R> {
-    return quiet(async () => {
+    return handled(async () => {
       const request = { type: 'call', method, timeoutMs, data } as const;
-      const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, signal });
+      const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, timeoutFrom: 'question', signal });
       return answer.data as R;
     });
   }
 
   /** Reads a topic's log: what follows `since`, or the last so many. */
   history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
-    return quiet(async () => {
+    return handled(async () => {
       assertTopic(topic);
       const request = { type: 'history', topic, ...range } as const;
       const answer = await this.#ask(request, { timeoutMs: this.#settings.requestTimeoutMs, signal, resend: true });
@@ -235,10 +239,16 @@ export class Client {
   }
 
   #stopped(reason: Reason): void {
-    this.#disconnected();
     const error = disconnectedError(reason);
+    this.#disconnected();
+    this.#topics.failAll(error);
     this.#requests.failAll(error);
     this.#publisher.failAll(error.message);
+  }
+
+  #feedChanged(feed: Feed): void {
+    this.#events.emit('feed', feed);
+    this.#topics.feedChanged();
   }
 
   #message(message: ServerMessage): void {
@@ -246,7 +256,9 @@ export class Client {
       case 'batch':
       case 'resync':
       case 'lagged':
-        return this.#topics.receive(message);
+        return this.#topics.receive(message.topic, message);
+      case 'feed':
+        return message.topic === undefined ? undefined : this.#topics.receive(message.topic, message);
       case 'error':
         return this.#error(message);
       case 'published':
@@ -262,33 +274,20 @@ export class Client {
 
   #error(message: ServerMessage<'error'>): void {
     const { id, topic, code, retryAfterMs } = message;
+    if (code === 'rate_limited') this.#link.pause(retryAfterMs ?? 1000);
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
     const error = new CommandError(message);
     if (topic !== undefined && this.#topics.fail(topic, error)) return;
     if (retryAfterMs !== undefined) this.#link.retryAfter(retryAfterMs);
-    if (code === 'rate_limited') {
-      // Refused unread, so without its id: whatever is unanswered may be what was refused.
-      this.#link.pause(retryAfterMs ?? 1000);
-      this.#publisher.unanswered(retryAfterMs ?? 1000);
-    }
+    // Refused without its id: whatever is unanswered may be what was refused.
+    if (code === 'rate_limited') this.#publisher.unanswered(retryAfterMs ?? 1000);
     // An answer to what nobody waits for any more is no news.
     if (id === undefined) this.#reportError(error);
   }
 
   #reportError(error: unknown): void {
     if (this.#events.has('error')) this.#events.emit('error', error as StentorError);
-    // biome-ignore lint/suspicious/noConsole: a refusal that nobody listens for would else be seen by nobody
-    else console.warn('stentor:', error);
+    // A refusal that nobody listens for would else be seen by nobody.
+    else warn('stentor:', error);
   }
-}
-
-/** Whoever does not look at an outcome does not want to be told by a crash: the rejection counts as handled. */
-function quiet<T>(start: () => Promise<T>): Promise<T> {
-  const outcome = start();
-  outcome.catch(() => {});
-  return outcome;
-}
-
-function disconnectedError({ code, text }: Reason): DisconnectedError {
-  return new DisconnectedError(`${code} ${text}`);
 }

@@ -1,3 +1,5 @@
+import { makeClock } from './platform.ts';
+
 /** Samples remembered: old ones go, so that the estimate follows a clock that drifts or was set. */
 const SAMPLES_MAX = 16;
 
@@ -6,9 +8,12 @@ interface Sample {
   readonly offsetMs: number;
 }
 
-/** Milliseconds since 1970 with fractions, on the monotonic clock: a step of the wall clock neither stalls nor hurries a timer. */
+let clock: (() => number) | undefined;
+
+/** Milliseconds since 1970 with fractions, on the monotonic clock where there is one: a step of the wall clock neither stalls nor hurries a timer. */
 export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
+  clock ??= makeClock();
+  return clock();
 }
 
 /**
@@ -19,15 +24,22 @@ export class ClockEstimate {
   readonly #samples: Sample[] = [];
   #best: Sample | undefined;
 
-  add(sentAtMs: number, receivedAtMs: number, serverTimeMs: number): void {
+  /** @returns true when the sample proves that a clock was set, or stood still while the machine slept: what was measured before is void */
+  add(sentAtMs: number, receivedAtMs: number, serverTimeMs: number): boolean {
     const rttMs = receivedAtMs - sentAtMs;
-    if (!(rttMs >= 0)) return;
-    this.#samples.push({ rttMs, offsetMs: serverTimeMs - (sentAtMs + rttMs / 2) });
+    const offsetMs = serverTimeMs - (sentAtMs + rttMs / 2);
+    if (!(rttMs >= 0) || !Number.isFinite(offsetMs)) return false;
+    const best = this.#best;
+    // Further apart than both may err.
+    const isOff = best !== undefined && Math.abs(offsetMs - best.offsetMs) > (rttMs + best.rttMs) / 2;
+    if (isOff) this.reset();
+    this.#samples.push({ rttMs, offsetMs });
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
-    this.#best = this.#samples.reduce((best, sample) => (sample.rttMs < best.rttMs ? sample : best));
+    this.#best = this.#samples.reduce((shortest, sample) => (sample.rttMs < shortest.rttMs ? sample : shortest));
+    return isOff;
   }
 
-  /** Another node has another clock. */
+  /** For a new connection: another node has another clock, and our own may have stood still meanwhile (a laptop that slept). */
   reset(): void {
     this.#samples.length = 0;
     this.#best = undefined;

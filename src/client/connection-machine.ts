@@ -57,12 +57,14 @@ export class ConnectionMachine {
 
   /** The server announced a close, and the window to come back in. */
   closing(message: ServerMessage<'closing'>): void {
-    this.#closing = message;
+    const { min, max } = message.reconnectAfterMs ?? {};
+    // A window that is none would make a pause that is none.
+    if (Number.isFinite(min) && Number.isFinite(max)) this.#closing = message;
   }
 
   /** The server asked to be left alone for so long, should the connection end now. */
   retryAfter(ms: number): void {
-    this.#retryAfterMs = ms;
+    if (Number.isFinite(ms)) this.#retryAfterMs = ms;
   }
 
   /** The connection, or the attempt at one, has ended. */

@@ -1,8 +1,14 @@
-/** Throws what an application's callback threw outside our own stack, as the event loop would: it is seen, and breaks nothing of ours. */
-export function rethrowLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
+import { soon } from './platform.ts';
+
+/** Runs an application's callback. What it throws is thrown outside our own stack, as by the event loop: it is seen, and breaks nothing of ours. */
+export function callSafely<E>(callback: (event: E) => void, event: E): void {
+  try {
+    callback(event);
+  } catch (error) {
+    soon(() => {
+      throw error;
+    });
+  }
 }
 
 /** Named events. A listener that throws stops neither the others nor the library. */
@@ -24,12 +30,6 @@ export class Emitter<Events extends object> {
   }
 
   emit<K extends keyof Events>(name: K, event: Events[K]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        (listener as (event: Events[K]) => void)(event);
-      } catch (error) {
-        rethrowLater(error);
-      }
-    }
+    for (const listener of this.#listeners.get(name) ?? []) callSafely(listener as (event: Events[K]) => void, event);
   }
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import type { Reason } from './state.ts';
 
 /** Everything this library rejects with or reports. `code` is stable: it is what a program switches on. */
 export abstract class StentorError extends Error {
@@ -48,6 +49,10 @@ export class DisconnectedError extends StentorError {
   readonly code = 'disconnected';
 }
 
+export function disconnectedError({ code, text }: Reason): DisconnectedError {
+  return new DisconnectedError(`${code} ${text}`);
+}
+
 /** A publish was sent and not answered within its budget: it may or may not be stored. The same idempotency key may be published again. */
 export class OutcomeUnknownError extends StentorError {
   override readonly name = 'OutcomeUnknownError';
@@ -84,6 +89,12 @@ export class OverflowError extends StentorError {
 export class UnauthorizedError extends StentorError {
   override readonly name = 'UnauthorizedError';
   readonly code = 'unauthorized';
+}
+
+/** This library is at fault: an assertion of its own failed. Please report it. */
+export class BugError extends StentorError {
+  override readonly name = 'BugError';
+  readonly code = 'bug';
 }
 
 /** An option, a topic or a key that cannot be. */

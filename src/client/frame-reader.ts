@@ -60,7 +60,12 @@ export class FrameReader {
     } catch (error) {
       return this.#break(`a frame cannot be read: ${(error as Error).message}`);
     }
-    this.#onMessage(message);
+    try {
+      this.#onMessage(message);
+    } catch (error) {
+      // The application's callbacks do not throw here: the message is not what the protocol says, or this library is at fault. Both are for another connection.
+      this.#break(`a message cannot be taken: ${(error as Error).message}`);
+    }
   }
 
   #break(text: string): void {

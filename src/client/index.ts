@@ -6,8 +6,10 @@ export { decodeKey, encodeKey } from '../protocol/key-token.ts';
 export type { Position } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
-export { type CallOptions, Client, type ClientEvents } from './client.ts';
+export { Client } from './client.ts';
+export type { CallOptions, ClientEvents } from './client-types.ts';
 export {
+  BugError,
   CommandError,
   ConnectionLostError,
   DisconnectedError,
@@ -22,14 +24,14 @@ export {
 } from './errors.ts';
 export type { LatencySummary } from './histogram.ts';
 export type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
-export type { ClientOptions, TokenSource } from './options.ts';
+export type { ClientOptions, TokenSource, UrlSource } from './options.ts';
 export type { ItemSource } from './position-tracker.ts';
 export type { PublishQueueOptions } from './publish-queue.ts';
 export type { PublishAck, PublishOptions } from './publisher.ts';
-export type { ConnectionState, ConnectionStatus, Reason } from './state.ts';
+export type { ConnectionState, ConnectionStatus, Feed, Reason } from './state.ts';
 export type { Stats } from './stats.ts';
 export { Topic } from './topic.ts';
-export type { HistoryOptions, TopicEvent, TopicOptions } from './topic-types.ts';
+export type { HistoryOptions, Liveness, SubscribeOptions, TopicEvent, TopicOptions } from './topic-types.ts';
 export type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
 /** Makes a client and connects it. @throws InvalidError */

@@ -3,13 +3,13 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { ClockEstimate, nowMs } from './clock.ts';
 import { encodeMessage, type Outgoing } from './codec.ts';
 import { ConnectionMachine, type NextStep } from './connection-machine.ts';
-import { UnauthorizedError } from './errors.ts';
+import { BugError, UnauthorizedError } from './errors.ts';
 import { canInflate } from './inflate.ts';
 import { Liveness } from './liveness.ts';
-import type { Settings, TokenSource } from './options.ts';
+import { getToken, type Settings } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
-import { ABNORMAL_CLOSURE, type ConnectionState, type Reason } from './state.ts';
+import { ABNORMAL_CLOSURE, type ConnectionState, type Feed, LIVE, type Reason } from './state.ts';
 import type { Counters } from './stats.ts';
 import { Timer } from './timer.ts';
 import { onWake } from './wake.ts';
@@ -22,6 +22,9 @@ export interface LinkEvents {
   disconnected(): void;
   /** Nothing is tried any more. */
   stopped(reason: Reason): void;
+  feedChanged(feed: Feed): void;
+  /** What was known of the server's clock does not hold any more. */
+  clockChanged(): void;
   /** Everything but what keeps the connection itself. */
   message(message: ServerMessage): void;
 }
@@ -32,6 +35,10 @@ const CONNECT_ID = 0;
 /** Keeps one connection to one of the URLs, or tries to: the machine's decisions made real with sockets and timers. */
 export class Link {
   readonly clock = new ClockEstimate();
+  /** When the last byte came; 0: none yet. */
+  heardAtMs = 0;
+  /** What the connection's server last said of its broker. */
+  feed: Feed = LIVE;
   readonly #settings: Settings;
   readonly #events: LinkEvents;
   readonly #counters: Counters;
@@ -45,8 +52,8 @@ export class Link {
   #outbox: Outbox | undefined;
   #liveness: Liveness | undefined;
   #limits: ServerMessage<'connected'>['limits'] | undefined;
-  #nodeId = '';
   #connectSentAtMs = 0;
+  #sessionFeed: Feed = LIVE;
   #endWake: (() => void) | undefined;
   #announced: ConnectionState | undefined;
 
@@ -69,6 +76,11 @@ export class Link {
   /** The server's, once it has said so. */
   get messageBytesMax(): number {
     return this.#limits?.messageBytesMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The server's bound, once it has said so. */
+  get topicsMax(): number {
+    return this.#limits?.topicsMax ?? Number.POSITIVE_INFINITY;
   }
 
   start(): void {
@@ -109,12 +121,23 @@ export class Link {
   }
 
   #next(step: NextStep): void {
-    if (step.kind === 'wait') this.#attemptTimer.set(step.untilMs - nowMs());
+    if (step.kind === 'wait') return this.#wait(step.untilMs);
     if (step.kind !== 'dial') return;
     this.#attemptTimer.clear();
     this.#connectTimer.set(this.#settings.connectTimeoutMs);
     void this.#dial(step.url, ++this.#attempt);
     this.#announceState();
+  }
+
+  #wait(untilMs: number): void {
+    try {
+      this.#attemptTimer.set(untilMs - nowMs());
+    } catch (error) {
+      if (!(error instanceof BugError)) throw error;
+      // Seen in the state, instead of an attempt without any pause.
+      this.#machine.stop(abnormal(error.message));
+      this.#ended();
+    }
   }
 
   async #dial(url: string, attempt: number): Promise<void> {
@@ -132,6 +155,8 @@ export class Link {
   }
 
   #open(WebSocket: WebSocketConstructor, url: string, token: string | undefined): void {
+    // Every connection starts as live, and may be told otherwise before it is greeted.
+    this.#sessionFeed = LIVE;
     const session: Session = new Session(WebSocket, url, {
       opened: () => {
         this.#connectSentAtMs = nowMs();
@@ -141,6 +166,7 @@ export class Link {
       heard: (bytes) => {
         this.#counters.framesIn++;
         this.#counters.bytesIn += bytes;
+        this.heardAtMs = nowMs();
         this.#liveness?.heard();
       },
       message: (message) => this.#message(session, message),
@@ -154,7 +180,12 @@ export class Link {
       case 'connected':
         return this.#connected(session, message);
       case 'pong':
-        if (message.t !== undefined) this.clock.add(message.t, nowMs(), message.serverTimeMs);
+        if (message.t !== undefined && this.clock.add(message.t, nowMs(), message.serverTimeMs)) this.#events.clockChanged();
+        return;
+      case 'feed':
+        if (message.topic !== undefined) break;
+        this.#sessionFeed = message.live ? LIVE : { live: false, reason: message.reason };
+        if (this.isConnected) this.#changeFeed(this.#sessionFeed);
         return;
       case 'closing':
         return this.#machine.closing(message);
@@ -166,29 +197,36 @@ export class Link {
 
   #connected(session: Session, message: ServerMessage<'connected'>): void {
     this.#connectTimer.clear();
-    if (message.nodeId !== this.#nodeId) this.clock.reset();
-    this.#nodeId = message.nodeId;
+    const { pingIntervalMs } = message;
+    if (!(pingIntervalMs > 0)) return session.abandon(`the server pings every ${pingIntervalMs} ms`);
+    this.clock.reset();
     this.clock.add(this.#connectSentAtMs, nowMs(), message.serverTimeMs);
     this.#limits = message.limits;
     this.#outbox = new Outbox(message.limits, (frame) => {
       this.#counters.bytesOut += frame.length;
       session.send(frame);
     });
-    this.#liveness = new Liveness(message.pingIntervalMs, Math.min(this.#settings.pongTimeoutMs, message.pingIntervalMs), nowMs());
+    this.#liveness = new Liveness(pingIntervalMs, Math.min(this.#settings.pongTimeoutMs, pingIntervalMs), nowMs());
     this.#machine.connected(message, nowMs());
     this.#pollLiveness();
     this.#events.connected(message);
     this.#announceState();
+    this.#changeFeed(this.#sessionFeed);
+  }
+
+  #changeFeed(feed: Feed): void {
+    if (feed.live === this.feed.live && feed.reason === this.feed.reason) return;
+    this.feed = feed;
+    this.#events.feedChanged(feed);
   }
 
   /** The answer to `connect` was an error; the close that follows says less. */
-  #refused({ code, message, retryAfterMs }: ServerMessage<'error'>): void {
+  #refused({ code, message, retryable, retryAfterMs }: ServerMessage<'error'>): void {
     if (retryAfterMs !== undefined) this.retryAfter(retryAfterMs);
-    // A function can get another token; a text stays as it is.
+    // A function can get another token; a text stays as it is. What else the server will never take (a token too long, say) is not tried again and again.
     const renewable = code === 'token_expired' && typeof this.#settings.token === 'function';
-    const final = code === 'token_expired' || code === 'unauthorized' || code === 'forbidden';
-    const closeCode = renewable ? CLOSE_CODES.tokenExpired : final ? CLOSE_CODES.unauthorized : CLOSE_CODES.serverError;
-    this.#lost({ code: closeCode, text: `${code}: ${message}` });
+    const final = retryable ? CLOSE_CODES.serverError : CLOSE_CODES.unauthorized;
+    this.#lost({ code: renewable ? CLOSE_CODES.tokenExpired : final, text: `${code}: ${message}` });
   }
 
   #lost(reason: Reason): void {
@@ -249,10 +287,6 @@ export class Link {
     this.#counters.bytesOut += frame.length;
     session.send(frame);
   }
-}
-
-export async function getToken(source: TokenSource | undefined): Promise<string | undefined> {
-  return typeof source === 'function' ? await source() : source;
 }
 
 function abnormal(text: string): Reason {

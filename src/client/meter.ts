@@ -2,6 +2,7 @@ import type { ClockEstimate } from './clock.ts';
 import { nowMs } from './clock.ts';
 import { Histogram } from './histogram.ts';
 import { type Counters, newCounters, type Stats } from './stats.ts';
+import { Timer } from './timer.ts';
 
 /** What is counted and measured, and when it is told. */
 export class Meter {
@@ -10,7 +11,7 @@ export class Meter {
   readonly #emit: () => void;
   readonly #all = new Histogram();
   readonly #recent = new Histogram();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #timer = new Timer(() => this.#tick());
 
   /** @param emit called every interval while {@link run} says so */
   constructor(intervalMs: number, emit: () => void) {
@@ -19,9 +20,9 @@ export class Meter {
   }
 
   run(wanted: boolean): void {
-    if (wanted === (this.#timer !== undefined)) return;
-    clearInterval(this.#timer);
-    this.#timer = wanted ? setInterval(this.#emit, this.#intervalMs) : undefined;
+    if (wanted === this.#timer.isSet) return;
+    if (wanted) this.#timer.set(this.#intervalMs);
+    else this.#timer.clear();
     this.#recent.reset();
   }
 
@@ -29,7 +30,12 @@ export class Meter {
     if (clock.offsetMs === undefined) return;
     const latencyMs = nowMs() + clock.offsetMs - sentAtMs;
     this.#all.add(latencyMs, items);
-    if (this.#timer !== undefined) this.#recent.add(latencyMs, items);
+    if (this.#timer.isSet) this.#recent.add(latencyMs, items);
+  }
+
+  #tick(): void {
+    this.#timer.set(this.#intervalMs);
+    this.#emit();
   }
 
   /** @param recent latencies since the last such question only */

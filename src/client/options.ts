@@ -3,14 +3,18 @@ import { InvalidError } from './errors.ts';
 import type { PublishQueueOptions } from './publish-queue.ts';
 import type { WebSocketConstructor } from './websocket.ts';
 
-export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
+type Token = string | null | undefined;
+/** The token, or what gets one. Null, undefined and an empty text are no token: the connection is anonymous. */
+export type TokenSource = Token | (() => Token | Promise<Token>);
+/** A text, or a URL object. */
+export type UrlSource = string | { readonly href: string };
 
 export interface ClientOptions {
   /** `wss://host/ws`, or several, which are tried in turn. */
-  readonly url: string | readonly string[];
+  readonly url: UrlSource | readonly UrlSource[];
   /**
-   * The JWT, or a function that gets one: called before every connection and before the token expires. Undefined: connect without. A function that throws an
-   * UnauthorizedError stops the client; any other error counts as a failed attempt.
+   * The JWT, or a function that gets one: called before every connection and before the token expires. Null, undefined or empty: connect without, as anonymous.
+   * A function that throws an UnauthorizedError stops the client; any other error counts as a failed attempt.
    */
   readonly token?: TokenSource;
   /** Ask for batches that are compressed once for all who want that; costs the client an asynchronous step a frame. Default: false. */
@@ -31,6 +35,8 @@ export interface ClientOptions {
   readonly requestsMax?: number;
   /** Items that may wait for a gap to be filled, per topic. Default: 10,000. */
   readonly holdItemsMax?: number;
+  /** Keys whose latest item is remembered for listeners that come late, per topic with `snapshot`. Default: 10,000. */
+  readonly stateKeysMax?: number;
   /** Bytes that may wait in the socket before volatile publishes are dropped. Default: 1 MiB. */
   readonly sendBufferBytesMax?: number;
   /** How often the `stats` event comes, while somebody listens. Default: 1 s. */
@@ -39,7 +45,7 @@ export interface ClientOptions {
 
 export interface Settings {
   readonly urls: readonly string[];
-  readonly token: TokenSource | undefined;
+  readonly token: TokenSource;
   readonly compression: boolean;
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly backoff: BackoffOptions;
@@ -49,15 +55,15 @@ export interface Settings {
   readonly pongTimeoutMs: number;
   readonly requestsMax: number;
   readonly holdItemsMax: number;
+  readonly stateKeysMax: number;
   readonly sendBufferBytesMax: number;
   readonly statsIntervalMs: number;
 }
 
 /** @throws InvalidError */
 export function readOptions(options: ClientOptions): Settings {
-  const urls = typeof options.url === 'string' ? [options.url] : [...options.url];
+  const urls = (Array.isArray(options.url) ? [...options.url] : [options.url]).map(urlOf);
   if (urls.length === 0) throw new InvalidError('url: one at least');
-  for (const url of urls) if (!/^wss?:\/\/./.test(url)) throw new InvalidError(`url ${url}: expected one like wss://example.org/ws`);
   const settings: Settings = {
     urls,
     token: options.token,
@@ -70,6 +76,7 @@ export function readOptions(options: ClientOptions): Settings {
     pongTimeoutMs: options.pongTimeoutMs ?? 5000,
     requestsMax: options.requestsMax ?? 1000,
     holdItemsMax: options.holdItemsMax ?? 10_000,
+    stateKeysMax: options.stateKeysMax ?? 10_000,
     sendBufferBytesMax: options.sendBufferBytesMax ?? 1_048_576,
     statsIntervalMs: options.statsIntervalMs ?? 1000,
   };
@@ -77,6 +84,20 @@ export function readOptions(options: ClientOptions): Settings {
   assertNumbers('backoff.', settings.backoff);
   assertNumbers('publish.', settings.publish);
   return settings;
+}
+
+/** @returns undefined: none, the connection is anonymous. @throws InvalidError for what is no text; whatever a token function throws */
+export async function getToken(source: TokenSource): Promise<string | undefined> {
+  const token: unknown = typeof source === 'function' ? await source() : source;
+  if (token === undefined || token === null || token === '') return undefined;
+  if (typeof token !== 'string') throw new InvalidError(`the token is a text, not ${typeof token}`);
+  return token;
+}
+
+function urlOf(source: UrlSource): string {
+  const url: unknown = typeof source === 'string' ? source : source?.href;
+  if (typeof url === 'string' && /^wss?:\/\/./i.test(url)) return url;
+  throw new InvalidError(`url ${String(url)}: expected one like wss://example.org/ws`);
 }
 
 function assertNumbers(path: string, settings: object): void {

@@ -31,7 +31,7 @@ export class Outbox {
   }
 
   pause(ms: number): void {
-    this.#pacer.pause(nowMs() + ms);
+    if (Number.isFinite(ms)) this.#pacer.pause(nowMs() + ms);
   }
 
   stop(): void {

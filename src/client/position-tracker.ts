@@ -10,6 +10,8 @@ export interface Delivery {
   readonly position: Position;
   /** The position before it is void: what the application made of the items so far no longer follows from the log. */
   readonly resyncReason: string | undefined;
+  /** The topic's state begins with it; what was known of the state before is void. */
+  readonly startsState: boolean;
 }
 
 /** What to do after a message: first hand these over, in this order, then `next`. */
@@ -21,6 +23,7 @@ export interface Step {
   readonly duplicates: number;
 }
 
+type HistoryPart = Pick<ServerMessage<'history'>, 'epoch' | 'offset' | 'complete' | 'continues' | 'items'>;
 type Batch = Pick<ServerMessage<'batch'>, 'epoch' | 'prev' | 'items'>;
 
 /** Answers in a row that may bring nothing new before the log is no longer asked, but the topic subscribed anew. */
@@ -38,9 +41,9 @@ export class PositionTracker {
   #heldItems = 0;
   #asking = false;
   #fruitlessAsks = 0;
-  /** Batches up to here bring what was missed, or the rest of the state. */
-  #startsUpTo = 0;
-  #startSource: 'recovered' | 'snapshot' = 'recovered';
+  /** Batches up to here bring the rest of what was missed, or of the state. */
+  #restUpTo = 0;
+  #restSource: ItemSource = 'recovered';
   /** No stream yet: only the answer to `subscribe` counts, since what else may come was sent before it. */
   #awaiting = true;
 
@@ -55,6 +58,11 @@ export class PositionTracker {
     return this.#position;
   }
 
+  /** No stream yet, or none any more. */
+  get isAwaiting(): boolean {
+    return this.#awaiting;
+  }
+
   get heldItems(): number {
     return this.#heldItems;
   }
@@ -62,7 +70,7 @@ export class PositionTracker {
   /** The connection is gone, or `subscribe` has been sent again. */
   interrupted(): void {
     this.#awaiting = true;
-    this.#startsUpTo = 0;
+    this.#restUpTo = 0;
     this.#dropHeld();
   }
 
@@ -75,38 +83,39 @@ export class PositionTracker {
     this.#dropHeld();
     if (epoch === '') {
       this.#position = undefined;
-      return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined }]);
+      return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined, startsState: true }]);
     }
     const last = this.#position;
     // Also in another epoch: one that goes on from the life that the position is of.
     if (since !== undefined && recovered && last !== undefined) {
       const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
       this.#position = { epoch, offset: Math.max(last.offset, offset) };
-      this.#begins('recovered', upTo);
+      this.#rest('recovered', upTo);
       return step([this.#delivery('recovered', fresh)], items.length - fresh.length);
     }
     this.#position = { epoch, offset };
-    this.#begins('snapshot', upTo);
-    const resyncReason = since === undefined ? undefined : 'what was missed cannot be recovered';
-    return step([this.#delivery('snapshot', items, resyncReason)]);
+    this.#rest('snapshot', upTo);
+    return step([this.#stateDelivery(items, since === undefined ? undefined : 'what was missed cannot be recovered')]);
   }
 
   batch(batch: Batch): Step {
     if (this.#awaiting) return step([]);
     const last = this.#position;
-    if (last === undefined)
-      return step([{ source: 'live', items: batch.items, position: { epoch: '', offset: 0 }, resyncReason: undefined }]);
+    if (last === undefined) {
+      const position = { epoch: '', offset: 0 };
+      return step([{ source: 'live', items: batch.items, position, resyncReason: undefined, startsState: false }]);
+    }
     if (batch.epoch !== last.epoch) return this.#resubscribe([], 0);
     if (batch.prev > last.offset) return this.#hold(batch);
     const { delivery, duplicates } = this.#take(batch, last);
     return this.#join(delivery, duplicates);
   }
 
-  /** The answer to `history` since {@link position}. */
-  history({ epoch, offset, complete, items }: Pick<ServerMessage<'history'>, 'epoch' | 'offset' | 'complete' | 'items'>): Step {
+  /** The answer to `history` since {@link position}, or a part of it: each counts by itself. */
+  history({ epoch, offset, complete, continues, items }: HistoryPart): Step {
     const last = this.#position;
     if (!this.#asking || last === undefined) return step([]);
-    this.#asking = false;
+    this.#asking = continues === true;
     if (epoch !== last.epoch || !complete) return this.#resubscribe([], 0);
     this.#fruitlessAsks = offset > last.offset ? 0 : this.#fruitlessAsks + 1;
     if (this.#fruitlessAsks >= FRUITLESS_ASKS_MAX) return this.#resubscribe([], 0);
@@ -121,12 +130,12 @@ export class PositionTracker {
     return this.#resubscribe([], 0);
   }
 
-  resync({ epoch, offset, upTo, reason, items }: Pick<ServerMessage<'resync'>, 'epoch' | 'offset' | 'upTo' | 'reason' | 'items'>): Step {
+  resync({ epoch, offset, reason, items, upTo }: Omit<ServerMessage<'resync'>, 'type' | 'topic'>): Step {
     if (this.#awaiting) return step([]);
     this.#dropHeld();
     this.#position = { epoch, offset };
-    this.#begins('snapshot', upTo);
-    return step([this.#delivery('snapshot', items, reason)]);
+    this.#rest('snapshot', upTo);
+    return step([this.#stateDelivery(items, reason)]);
   }
 
   /** By policy `skip`: what lies up to `offset` is not coming. */
@@ -137,19 +146,26 @@ export class PositionTracker {
     return this.#join([], 0);
   }
 
-  #begins(source: 'recovered' | 'snapshot', upTo = 0): void {
-    this.#startSource = source;
-    this.#startsUpTo = upTo;
-  }
-
   /** What of a batch that begins at or before `last` is new. */
   #take(batch: Batch, last: Position): { delivery: Delivery[]; duplicates: number } {
     const end = batch.items.at(-1)?.[0] ?? batch.prev;
-    const source = end <= this.#startsUpTo ? this.#startSource : 'live';
     // The usual case, without a copy.
     const items = batch.prev === last.offset ? batch.items : batch.items.filter(([offset]) => offset > last.offset);
+    const duplicates = batch.items.length - items.length;
+    const delivery = last.offset < this.#restUpTo ? this.#takeRest(items, last.epoch) : [];
+    const live = delivery.length === 0 ? items : items.slice(delivery[0]?.items.length);
     if (end > last.offset) this.#position = { epoch: last.epoch, offset: end };
-    return { delivery: items.length === 0 ? [] : [this.#delivery(source, items)], duplicates: batch.items.length - items.length };
+    if (live.length > 0) delivery.push(this.#delivery('live', live));
+    return { delivery, duplicates };
+  }
+
+  /** What of a batch still belongs to what was missed, or to the state: it may go on beyond. */
+  #takeRest(items: readonly WireItem[], epoch: string): Delivery[] {
+    const rest = items.filter(([offset]) => offset <= this.#restUpTo);
+    const end = rest.at(-1)?.[0];
+    if (end === undefined) return [];
+    this.#position = { epoch, offset: end };
+    return [this.#delivery(this.#restSource, rest)];
   }
 
   /** Lets held batches follow, as far as they now join on. */
@@ -197,8 +213,17 @@ export class PositionTracker {
     this.#fruitlessAsks = 0;
   }
 
-  #delivery(source: ItemSource, items: readonly WireItem[], resyncReason?: string): Delivery {
-    return { source, items, position: this.#position as Position, resyncReason };
+  #rest(source: ItemSource, upTo = 0): void {
+    this.#restSource = source;
+    this.#restUpTo = upTo;
+  }
+
+  #delivery(source: ItemSource, items: readonly WireItem[]): Delivery {
+    return { source, items, position: this.#position as Position, resyncReason: undefined, startsState: false };
+  }
+
+  #stateDelivery(items: readonly WireItem[], resyncReason: string | undefined): Delivery {
+    return { ...this.#delivery('snapshot', items), resyncReason, startsState: true };
   }
 }
 

@@ -2,6 +2,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { CommandError, DisconnectedError, DroppedError, OutcomeUnknownError, QueueFullError, TimeoutError } from './errors.ts';
+import { randomHex } from './platform.ts';
 import { type Expired, PublishQueue, type PublishQueueOptions, type QueuedPublish } from './publish-queue.ts';
 import { type RequestLink, tooBig } from './requests.ts';
 import type { Counters } from './stats.ts';
@@ -44,8 +45,7 @@ export class Publisher {
   readonly #nextId: () => number;
   readonly #queue: PublishQueue<Waiting>;
   readonly #timer = new Timer(() => this.#pump());
-  /** Unlike randomUUID, getRandomValues is there on pages without TLS too. */
-  readonly #keyPrefix = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  readonly #keyPrefix = randomHex(12);
 
   constructor(link: RequestLink, options: PublishQueueOptions, counters: Counters, nextId: () => number) {
     this.#link = link;

@@ -1,6 +1,9 @@
 import type { ServerMessage } from '../protocol/messages.ts';
+import { nowMs } from './clock.ts';
 import { encodeMessage, type Outgoing } from './codec.ts';
 import { CommandError, ConnectionLostError, QueueFullError, TimeoutError } from './errors.ts';
+import { joinHistory } from './history-parts.ts';
+import { Timer } from './timer.ts';
 
 type Asking = Extract<Outgoing, { type: 'subscribe' | 'unsubscribe' | 'call' | 'history' | 'refresh' }>;
 type Question<M> = M extends { id: unknown } ? Omit<M, 'id'> : never;
@@ -18,6 +21,11 @@ export type AnswerTo<R extends Request> = Answers[NonNullable<R['type']>];
 
 export interface AskOptions<A = unknown> {
   readonly timeoutMs: number;
+  /**
+   * What the time runs from. `silence` (default): from the last byte that came on the connection, since the answer may wait behind much else on a slow line.
+   * `question`: from the call, for who was promised an outcome by then.
+   */
+  readonly timeoutFrom?: 'silence' | 'question';
   readonly signal?: AbortSignal | undefined;
   /** Send it again on the next connection; else it fails with the connection that it was sent on. Only for what may be done twice. */
   readonly resend?: boolean;
@@ -26,11 +34,15 @@ export interface AskOptions<A = unknown> {
    * packet in one go.
    */
   readonly onAnswer?: ((answer: A) => void) | undefined;
+  /** Called with each part of a `history` but the last; without it the parts are joined to one answer. */
+  readonly onPart?: ((part: ServerMessage<'history'>) => void) | undefined;
 }
 
 export interface RequestLink {
   readonly isConnected: boolean;
   readonly messageBytesMax: number;
+  /** When the last byte came, by {@link nowMs}; 0: none yet. */
+  readonly heardAtMs: number;
   send(frame: Uint8Array): void;
 }
 
@@ -38,10 +50,9 @@ interface Pending {
   readonly frame: Uint8Array;
   readonly resend: boolean;
   sent: boolean;
-  /** Parts of the answer that have come. */
+  /** Of this connection's answer. */
   parts: ServerMessage<'history'>[];
-  /** Something of the answer came: the time allowed begins anew. */
-  heard(): void;
+  readonly onPart: ((part: ServerMessage<'history'>) => void) | undefined;
   settle(): void;
   resolve(answer: ServerMessage): void;
   reject(error: unknown): void;
@@ -61,29 +72,26 @@ export class Requests {
   }
 
   /** @throws CommandError, TimeoutError, ConnectionLostError, QueueFullError, or the signal's reason */
-  ask<R extends Request>(request: R, { timeoutMs, signal, resend = false, onAnswer }: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
+  ask<R extends Request>(request: R, { signal, resend = false, onAnswer, onPart, ...time }: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
     const id = this.#nextId();
     const answer = new Promise<ServerMessage>((resolve, reject) => {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw reasonOf(signal);
       if (this.#pending.size >= this.#requestsMax) throw new QueueFullError(`${this.#requestsMax} requests wait for an answer`);
       const frame = encodeMessage({ ...request, id } as Outgoing);
-      const onAbort = () => this.#fail(id, signal?.reason);
-      const onTimeout = () => this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${timeoutMs} ms`));
-      let timer = setTimeout(onTimeout, timeoutMs);
-      const heard = () => {
-        clearTimeout(timer);
-        timer = setTimeout(onTimeout, timeoutMs);
-      };
+      const onAbort = () => this.#fail(id, reasonOf(signal as AbortSignal));
+      const stopTimer = this.#startTimer(time, () =>
+        this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${time.timeoutMs} ms`)),
+      );
       signal?.addEventListener('abort', onAbort, { once: true });
       const settle = () => {
-        clearTimeout(timer);
+        stopTimer();
         signal?.removeEventListener('abort', onAbort);
       };
       const take = (message: ServerMessage) => {
         onAnswer?.(message as AnswerTo<R>);
         resolve(message);
       };
-      const pending: Pending = { frame, resend, sent: false, parts: [], heard, settle, resolve: take, reject };
+      const pending: Pending = { frame, resend, sent: false, parts: [], onPart, settle, resolve: take, reject };
       this.#pending.set(id, pending);
       if (this.#link.isConnected) this.#send(id, pending);
     });
@@ -94,16 +102,12 @@ export class Requests {
 
   /** @returns false when nobody asked, or nobody waits any more */
   answered(id: number, message: ServerMessage): boolean {
-    const waiting = this.#pending.get(id);
-    if (message.type === 'history' && message.continues && waiting !== undefined) {
-      waiting.parts.push(message);
-      waiting.heard();
-      return true;
-    }
+    if (message.type === 'history' && message.continues === true) return this.#part(id, message);
     const pending = this.#take(id);
     if (pending === undefined) return false;
-    if (message.type === 'error') pending.reject(new CommandError(message));
-    else pending.resolve(message.type === 'history' ? joined([...pending.parts, message]) : message);
+    const whole = message.type === 'history' || message.type === 'error' ? joinHistory(pending.parts, message) : message;
+    if (whole.type === 'error') pending.reject(new CommandError(whole));
+    else pending.resolve(whole);
     return true;
   }
 
@@ -114,6 +118,7 @@ export class Requests {
   disconnected(): void {
     for (const [id, pending] of this.#pending) {
       if (!pending.sent) continue;
+      // Asked again, it is answered from the beginning.
       pending.parts = [];
       if (pending.resend) pending.sent = false;
       else this.#fail(id, new ConnectionLostError('the connection ended before the answer came'));
@@ -122,6 +127,26 @@ export class Requests {
 
   failAll(error: Error): void {
     for (const id of [...this.#pending.keys()]) this.#fail(id, error);
+  }
+
+  #part(id: number, part: ServerMessage<'history'>): boolean {
+    const pending = this.#pending.get(id);
+    if (pending?.onPart === undefined) pending?.parts.push(part);
+    else pending.onPart(part);
+    return pending !== undefined;
+  }
+
+  /** @returns how to stop it */
+  #startTimer({ timeoutMs, timeoutFrom = 'silence' }: Pick<AskOptions, 'timeoutMs' | 'timeoutFrom'>, onTimeout: () => void): () => void {
+    const askedAtMs = nowMs();
+    const timer = new Timer(() => {
+      // Looked at when it is due, so that a byte that comes costs nothing.
+      const leftMs = timeoutFrom === 'question' ? 0 : Math.max(askedAtMs, this.#link.heardAtMs) + timeoutMs - nowMs();
+      if (leftMs > 0) timer.set(leftMs);
+      else onTimeout();
+    });
+    timer.set(timeoutMs);
+    return () => timer.clear();
   }
 
   #send(id: number, pending: Pending): void {
@@ -143,18 +168,15 @@ export class Requests {
   }
 }
 
-/** The parts of an answer as one. */
-function joined(parts: readonly ServerMessage<'history'>[]): ServerMessage<'history'> {
-  const last = parts.at(-1) as ServerMessage<'history'>;
-  if (parts.length === 1) return last;
-  const complete = parts.every((part) => part.complete && part.epoch === last.epoch);
-  return { ...last, complete, items: parts.flatMap(({ items }) => items) };
-}
-
 export function tooBig(bytes: number, bytesMax: number): CommandError {
   return new CommandError({
     code: 'message_too_big',
     message: `the message has ${bytes} bytes, the server takes ${bytesMax}`,
     retryable: false,
   });
+}
+
+/** Old platforms abort without a reason. */
+function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason ?? new Error('aborted');
 }

@@ -43,6 +43,8 @@ export class Session {
     };
     socket.onmessage = ({ data }: { data: ArrayBuffer | string }) => {
       if (typeof data === 'string') return this.abandon('a text frame came');
+      if (typeof data?.byteLength !== 'number')
+        return this.abandon('this platform gives binary frames as something else than an ArrayBuffer');
       events.heard(data.byteLength);
       this.#reader.receive(new Uint8Array(data));
     };

@@ -38,3 +38,8 @@ export type ConnectionStatus = ConnectionState['status'];
 /** The connection could not be made or was cut: no close frame came. */
 export const ABNORMAL_CLOSURE = 1006;
 export const NORMAL_CLOSURE = 1000;
+
+/** Does the connection's server have its broker? While it has not, subscriptions stay, and nothing comes of them. */
+export type Feed = { readonly live: true; readonly reason?: undefined } | { readonly live: false; readonly reason: string | undefined };
+
+export const LIVE: Feed = { live: true };

@@ -1,3 +1,5 @@
+import { BugError } from './errors.ts';
+
 /** setTimeout's ceiling; a longer delay would fire at once. */
 const DELAY_MS_MAX = 0x7fffffff;
 
@@ -14,7 +16,9 @@ export class Timer {
     return this.#handle !== undefined;
   }
 
+  /** @throws BugError for a delay that is no finite number: as a timer's it would be 0, and a loop that waits by it would be a hot one */
   set(delayMs: number): void {
+    if (!Number.isFinite(delayMs)) throw new BugError(`a timer was set to ${delayMs} ms`);
     this.clear();
     this.#handle = setTimeout(
       () => {

@@ -1,11 +1,10 @@
 import type { ServerMessage } from '../protocol/messages.ts';
 import { CommandError } from './errors.ts';
-import { getToken } from './link.ts';
-import type { TokenSource } from './options.ts';
+import { getToken, type TokenSource } from './options.ts';
 import { Timer } from './timer.ts';
 
 export interface RefresherOptions {
-  readonly token: TokenSource | undefined;
+  readonly token: TokenSource;
   refresh(token: string): Promise<ServerMessage<'refreshed'>>;
   serverNowMs(): number;
   onError(error: unknown): void;
@@ -43,6 +42,11 @@ export class TokenRefresher {
     if (expiresAtMs === undefined || typeof this.#options.token !== 'function') return;
     this.#expiresAtMs = expiresAtMs;
     this.#timer.set(refreshDelayMs(this.#leftMs, Math.random()));
+  }
+
+  /** The server's clock is not what it was thought to be. */
+  clockChanged(): void {
+    if (this.#timer.isSet) this.#timer.set(refreshDelayMs(this.#leftMs, Math.random()));
   }
 
   stop(): void {

@@ -1,88 +1,96 @@
-import type { Position, ServerMessage } from '../protocol/messages.ts';
+import type { Position } from '../protocol/messages.ts';
 import { AsyncQueue, type IterationOptions } from './async-queue.ts';
-import { backoffDelayMs } from './backoff.ts';
-import { Emitter } from './emitter.ts';
-import { DisconnectedError, type StentorError } from './errors.ts';
-import { type History, type Item, type Lagged, type Resync, type Subscribed, toItem, toItems } from './item.ts';
-import { PositionTracker, type Step } from './position-tracker.ts';
+import { callSafely, type Emitter } from './emitter.ts';
+import { OverflowError, type StentorError } from './errors.ts';
+import type { History, Item, Subscribed } from './item.ts';
+import { soon } from './platform.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
-import { Timer } from './timer.ts';
-import type { ActiveTopic, HistoryOptions, TopicEvent, TopicHost, TopicOptions } from './topic-types.ts';
+import type { Subscription, SubscriptionEvents } from './subscription.ts';
+import type { HistoryOptions, TopicEvent, TopicHost, TopicOptions } from './topic-types.ts';
 
-interface Events<T> {
-  item: Item<T>;
-  resync: Resync<T>;
-  lagged: Lagged;
-  subscribed: Subscribed;
-  error: StentorError;
-  end: undefined;
+type Stop = () => void;
+type Events<T> = Emitter<SubscriptionEvents<T>>;
+
+interface Listener<T> {
+  /** Given the current state, where the listener comes late. */
+  onItem(item: Item<T>): void;
+  /** Called once it has the state. */
+  attach(events: Events<T>): Stop[];
+  /** Nothing more comes. With an error, which else the topic's `onError` alone is told, when there was one. */
+  onEnd?(error: StentorError | undefined): void;
 }
-
-/** Publications asked for at once to fill a gap. */
-const GAP_LIMIT = 1000;
 
 /**
  * A named feed. The first listener or iteration subscribes, the last to leave unsubscribes. In between the subscription lives through reconnects: each publication of
- * a durable topic comes once, in order, none missing, or else a resync says that the stream starts over.
+ * a durable topic comes once, in order, none missing, or else a resync says that the stream starts over. All topics of one name share the subscription.
  */
-export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
+export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   readonly name: string;
-  readonly #options: TopicOptions<T>;
+  readonly #options: TopicOptions<T> | undefined;
   readonly #host: TopicHost;
-  readonly #events = new Emitter<Events<T>>();
-  readonly #retryTimer = new Timer(() => this.connected());
-  #tracker: PositionTracker | undefined;
-  #position: Position | undefined;
-  /** How to stop each listener and iteration. */
-  readonly #stops = new Set<() => void>();
-  #refusals = 0;
-  /** Counts streams, so that an answer to an earlier one is known. */
-  #turn = 0;
-  /** A stream has begun, and what was missed up to its offset is still coming. */
-  #begun: Subscribed | undefined;
+  #subscription: Subscription<T> | undefined;
+  #lastPosition: Position | undefined;
+  /** By how to stop them. */
+  readonly #listeners = new Map<Stop, Listener<T>>();
+  /** How to stop the callbacks of the options. */
+  #callbacks: readonly Stop[] = [];
+  /** The options' `onSubscribed` has been told of the current subscription. */
+  #toldSubscribed = false;
 
-  constructor(name: string, options: TopicOptions<T>, host: TopicHost) {
+  /** @param options undefined: those of whatever subscription there is */
+  constructor(name: string, options: TopicOptions<T> | undefined, host: TopicHost) {
     this.name = name;
     this.#options = options;
     this.#host = host;
-    const { onResync, onLagged, onSubscribed, onError } = options;
-    if (onResync !== undefined) this.#events.on('resync', onResync);
-    if (onLagged !== undefined) this.#events.on('lagged', onLagged);
-    if (onSubscribed !== undefined) this.#events.on('subscribed', onSubscribed);
-    if (onError !== undefined) this.#events.on('error', onError);
   }
 
+  /** Somebody listens. */
   get isActive(): boolean {
-    return this.#tracker !== undefined;
+    return this.#subscription?.isEnded === false;
+  }
+
+  /** What is published now reaches this client: subscribed, connected, and the server has its broker. */
+  get isLive(): boolean {
+    return this.#subscription?.liveness.live ?? false;
   }
 
   /** Everything up to here has been handed over. Keep it to go on there another time (`since`). Undefined before the first item of a stream, and in ephemeral topics. */
   get position(): Position | undefined {
-    return this.#position;
+    return this.#subscription === undefined ? this.#lastPosition : this.#subscription.position;
   }
 
-  /** Calls back with every item from now on. @returns how to stop; the last to stop unsubscribes */
-  subscribe(onItem: (item: Item<T>) => void): () => void {
-    const stopListening = this.#events.on('item', onItem);
-    return this.#listen(stopListening);
+  /**
+   * Calls back with every item from now on. With `snapshot`, one that comes late is given the current state first, soon and before any newer item.
+   * @returns how to stop; the last to stop unsubscribes
+   * @throws InvalidError when the topic is subscribed to with other options
+   */
+  subscribe(onItem: (item: Item<T>) => void): Stop {
+    return this.#listen({ onItem, attach: (events) => [events.on('item', onItem)] });
   }
 
-  /** Every item, for `for await`. Ends when the loop is left, or with an error when the subscription does. */
+  /** Every item, for `for await`. Ends when the loop is left, or with an error when the subscription does. @throws as {@link subscribe} */
   items(options: IterationOptions = {}): AsyncQueue<Item<T>> {
-    return this.#iterate<Item<T>>(options, (queue) => [this.#events.on('item', (item) => queue.push(item))]);
+    return this.#iterate(
+      options,
+      (item) => item,
+      () => [],
+    );
   }
 
   [Symbol.asyncIterator](): AsyncQueue<Item<T>> {
     return this.items();
   }
 
-  /** Items, and between them what happened to the stream. */
+  /** Items, and between them what happened to the stream. @throws as {@link subscribe} */
   events(options: IterationOptions = {}): AsyncQueue<TopicEvent<T>> {
-    return this.#iterate<TopicEvent<T>>(options, (queue) => [
-      this.#events.on('item', (item) => queue.push({ kind: 'item', item })),
-      this.#events.on('resync', (resync) => queue.push({ kind: 'resync', resync })),
-      this.#events.on('lagged', (lagged) => queue.push({ kind: 'lagged', lagged })),
-    ]);
+    return this.#iterate<TopicEvent<T>>(
+      options,
+      (item) => ({ kind: 'item', item }),
+      (events, queue) => [
+        events.on('resync', (resync) => queue.push({ kind: 'resync', resync })),
+        events.on('lagged', (lagged) => queue.push({ kind: 'lagged', lagged })),
+      ],
+    );
   }
 
   publish(data: T, options?: PublishOptions): Promise<PublishAck> {
@@ -93,176 +101,98 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>>, ActiveTopic {
     return this.#host.history<T>(this.name, options);
   }
 
-  /** @internal */
-  connected(): void {
-    const tracker = this.#tracker;
-    if (tracker === undefined || !this.#host.isConnected) return;
-    tracker.interrupted();
-    const turn = ++this.#turn;
-    const { snapshot, maxRateHz, echo } = this.#options;
-    const since = tracker.position;
-    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo } as const;
-    const onAnswer = (answer: ServerMessage<'subscribed'>) => {
-      if (turn !== this.#turn) return;
-      this.#refusals = 0;
-      const { epoch, offset, recovered, rateHz, upTo = offset } = answer;
-      this.#begun = { topic: this.name, epoch, offset: upTo, recovered, rateHz };
-      this.#apply(tracker, tracker.subscribed(answer, since));
-    };
-    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs, onAnswer }).catch((error: StentorError) => {
-      if (turn === this.#turn) this.#refused(error);
-    });
-  }
-
-  /** @internal */
-  disconnected(): void {
-    this.#turn++;
-    this.#begun = undefined;
-    this.#retryTimer.clear();
-    this.#tracker?.interrupted();
-  }
-
-  /** @internal Messages with this topic's name. */
-  receive(message: ServerMessage<'batch'> | ServerMessage<'resync'> | ServerMessage<'lagged'>): void {
-    const tracker = this.#tracker;
-    if (tracker === undefined) return;
-    switch (message.type) {
-      case 'batch':
-        this.#host.counters.conflated += message.conflated ?? 0;
-        this.#host.observeLatency(message.sentAtMs, message.items.length);
-        return this.#apply(tracker, tracker.batch(message));
-      case 'resync':
-        return this.#apply(tracker, tracker.resync(message));
-      case 'lagged': {
-        const { policy, skipped, offset } = message;
-        this.#host.counters.lagged += skipped;
-        this.#events.emit('lagged', { topic: this.name, policy, skipped });
-        if (policy === 'skip' && offset !== undefined) this.#apply(tracker, tracker.skippedTo(offset));
-      }
-    }
-  }
-
-  /** @internal */
-  fail(error: StentorError): void {
-    if (!this.isActive) return;
-    this.#endStream();
-    if (this.#events.has('error')) this.#events.emit('error', error);
-    else this.#host.reportError(error);
-    this.#stopAll();
-  }
-
-  /** @internal */
-  close(): void {
-    this.#endStream();
-    this.#events.emit('end', undefined);
-    this.#stopAll();
-  }
-
-  #apply(tracker: PositionTracker, { deliveries, next, duplicates }: Step): void {
-    const { counters } = this.#host;
-    counters.duplicates += duplicates;
-    // Before the callbacks: they may end the subscription, and then nobody wants the answer.
-    if (next === 'resubscribe') this.connected();
-    if (next === 'askHistory') this.#askHistory(tracker);
-    for (const { source, items, position, resyncReason } of deliveries) {
-      const { epoch, offset } = position;
-      if (resyncReason !== undefined) {
-        counters.resyncs++;
-        this.#events.emit('resync', {
-          topic: this.name,
-          reason: resyncReason,
-          epoch,
-          offset,
-          items: toItems<T>(this.name, epoch, items, source),
-        });
-      }
-      for (const wireItem of items) {
-        if (tracker !== this.#tracker) return;
-        const item = toItem<T>(this.name, epoch, wireItem, source);
-        // Within a snapshot no item's offset is a place to resume from.
-        if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: wireItem[0] };
-        if (item === undefined) continue;
-        counters.items++;
-        if (source !== 'live') counters[source]++;
-        this.#events.emit('item', item);
-      }
-      if (tracker !== this.#tracker) return;
-      if (epoch !== '') this.#position = position;
-    }
-    this.#tellBegun(tracker.position);
-  }
-
-  /** Once all of what was missed has been handed over; or has turned out to be of a log that is no more. */
-  #tellBegun(position: Position | undefined): void {
-    const begun = this.#begun;
-    if (begun === undefined || (position?.epoch === begun.epoch && position.offset < begun.offset)) return;
-    this.#begun = undefined;
-    this.#events.emit('subscribed', begun);
-  }
-
-  #askHistory(tracker: PositionTracker): void {
-    const turn = this.#turn;
-    this.#host.counters.gaps++;
-    const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT } as const;
-    const onAnswer = (answer: ServerMessage<'history'>) => {
-      if (turn === this.#turn) this.#apply(tracker, tracker.history(answer));
-    };
-    this.#host.ask(request, { timeoutMs: this.#host.requestTimeoutMs, onAnswer }).catch(() => {
-      if (turn === this.#turn) this.#apply(tracker, tracker.historyFailed());
-    });
-  }
-
-  #refused(error: StentorError): void {
-    if (error.code === 'connection_lost' || error instanceof DisconnectedError) return;
-    if (!error.retryable) return this.fail(error);
-    const pauseMs = 'retryAfterMs' in error ? (error.retryAfterMs as number | undefined) : undefined;
-    this.#retryTimer.set(pauseMs ?? backoffDelayMs(this.#refusals, this.#host.backoff, Math.random()));
-    this.#refusals++;
-  }
-
-  #iterate<V>(options: IterationOptions, listen: (queue: AsyncQueue<V>) => (() => void)[]): AsyncQueue<V> {
+  #iterate<V>(
+    options: IterationOptions,
+    wrap: (item: Item<T>) => V,
+    listenToMore: (events: Events<T>, queue: AsyncQueue<V>) => Stop[],
+  ): AsyncQueue<V> {
     let stop = () => {};
-    const queue = new AsyncQueue<V>(options, () => stop());
-    const stops = listen(queue);
-    stops.push(this.#events.on('error', (error) => queue.end(error)));
-    stops.push(this.#events.on('end', () => queue.end()));
-    stop = this.#listen(() => {
-      for (const one of stops) one();
-    });
+    const queue = new AsyncQueue<V>(options, this.#host.stateKeysMax, () => stop());
+    const onItem = (item: Item<T>) => queue.push(wrap(item), item.source === 'snapshot');
+    const attach = (events: Events<T>) => [events.on('item', onItem), ...listenToMore(events, queue)];
+    stop = this.#listen({ onItem, attach, onEnd: (error) => queue.end(error) });
     return queue;
   }
 
-  #listen(stopListening: () => void): () => void {
-    if (!this.isActive) this.#begin();
-    this.#stops.add(stopListening);
-    return () => {
-      if (!this.#stops.delete(stopListening)) return;
-      stopListening();
-      if (this.#stops.size === 0 && this.isActive) this.#unsubscribe();
+  #listen(listener: Listener<T>): Stop {
+    const subscription = this.#begin();
+    // Whoever is told by `onEnd` has heard of the error, so it is not reported elsewhere.
+    const stops: Stop[] = listener.onEnd === undefined ? [] : [subscription.events.on('error', () => {})];
+    const stop = () => {
+      if (!this.#listeners.delete(stop)) return;
+      for (const one of stops) one();
+      if (this.#listeners.size === 0) this.#leave(subscription);
     };
+    this.#listeners.set(stop, listener);
+    if (!subscription.hasState) stops.push(...listener.attach(subscription.events));
+    // Not at once: nobody expects a callback before the call that asked for it has returned.
+    else soon(() => this.#joinLate(subscription, listener, stop, stops));
+    return stop;
   }
 
-  #begin(): void {
-    this.#host.activate(this);
-    this.#tracker = new PositionTracker(this.#host.holdItemsMax, this.#options.since);
-    this.#position = this.#options.since;
-    this.connected();
+  /** Gives a listener the current state, and lets it follow from there: nothing comes between the two. */
+  #joinLate(subscription: Subscription<T>, { onItem, attach, onEnd }: Listener<T>, stop: Stop, stops: Stop[]): void {
+    if (!this.#listeners.has(stop)) return;
+    const { state } = subscription;
+    if (state === undefined) {
+      stop();
+      const { onError } = this.#options ?? {};
+      const keysMax = this.#host.stateKeysMax;
+      const error = new OverflowError(
+        `${this.name} has more than ${keysMax} keys (stateKeysMax): its state is not at hand for a late listener`,
+      );
+      return (onEnd ?? onError ?? this.#host.reportError)(error);
+    }
+    for (const item of state) if (this.#listeners.has(stop)) callSafely(onItem, item);
+    if (!this.#listeners.has(stop)) return;
+    stops.push(...attach(subscription.events));
+    if (subscription.begun !== undefined) this.#tellSubscribed(subscription.begun);
   }
 
-  #unsubscribe(): void {
-    this.#endStream();
-    if (!this.#host.isConnected) return;
-    void this.#host.ask({ type: 'unsubscribe', topic: this.name }, { timeoutMs: this.#host.requestTimeoutMs });
+  /** A stream that had begun before this topic joined it. */
+  #tellSubscribed(begun: Subscribed): void {
+    if (this.#toldSubscribed) return;
+    this.#toldSubscribed = true;
+    if (this.#options?.onSubscribed !== undefined) callSafely(this.#options.onSubscribed, begun);
   }
 
-  #endStream(): void {
-    this.disconnected();
-    this.#tracker = undefined;
-    this.#host.deactivate(this);
+  #begin(): Subscription<T> {
+    if (this.#subscription?.isEnded === false) return this.#subscription;
+    this.#detach();
+    const subscription = this.#host.join(this.name, this.#options) as Subscription<T>;
+    this.#subscription = subscription;
+    this.#toldSubscribed = false;
+    const { events } = subscription;
+    const { onResync, onLagged, onSubscribed, onLive, onError } = this.#options ?? {};
+    this.#callbacks = [
+      events.on('subscribed', (begun) => {
+        this.#toldSubscribed = true;
+        onSubscribed?.(begun);
+      }),
+      ...(onResync === undefined ? [] : [events.on('resync', onResync)]),
+      ...(onLagged === undefined ? [] : [events.on('lagged', onLagged)]),
+      ...(onLive === undefined ? [] : [events.on('live', onLive)]),
+      ...(onError === undefined ? [] : [events.on('error', onError)]),
+      events.on('end', (error) => {
+        for (const { onEnd } of this.#listeners.values()) onEnd?.(error);
+        if (this.#subscription === subscription) this.#detach();
+      }),
+    ];
+    subscription.joined();
+    return subscription;
   }
 
-  #stopAll(): void {
-    for (const stop of this.#stops) stop();
-    this.#stops.clear();
+  #leave(subscription: Subscription<T>): void {
+    if (this.#subscription !== subscription) return;
+    this.#detach();
+    subscription.left();
+  }
+
+  #detach(): void {
+    if (this.#subscription !== undefined) this.#lastPosition = this.#subscription.position;
+    this.#subscription = undefined;
+    for (const stop of this.#callbacks) stop();
+    this.#callbacks = [];
+    for (const stop of this.#listeners.keys()) stop();
   }
 }

@@ -1,25 +1,22 @@
 import type { ServerMessage } from '../protocol/messages.ts';
 import { isTopic } from '../protocol/topic.ts';
-import { InvalidError, type StentorError } from './errors.ts';
+import { CommandError, InvalidError, type StentorError } from './errors.ts';
+import { failSoon, Subscription } from './subscription.ts';
 import { Topic } from './topic.ts';
-import type { ActiveTopic, TopicHost, TopicOptions } from './topic-types.ts';
+import type { SubscribeOptions, TopicHost, TopicOptions } from './topic-types.ts';
 
 /** The topics that are subscribed to: one subscription each, as the server has it. */
 export class Topics {
-  readonly #active = new Map<string, ActiveTopic>();
+  /** In the order in which they were subscribed to: where there are too many, the first keep their place. */
+  readonly #active = new Map<string, Subscription>();
   readonly #host: TopicHost;
 
-  constructor(host: Omit<TopicHost, 'activate' | 'deactivate'>) {
+  constructor(host: Omit<TopicHost, 'join' | 'deactivate'>) {
     // Over the host, not copied from it: what it says of the connection changes.
     this.#host = Object.assign(Object.create(host) as TopicHost, {
-      activate: (topic: ActiveTopic) => {
-        if (this.#active.has(topic.name)) {
-          throw new InvalidError(`${topic.name} is subscribed to already: client.topic(name) without options gives that subscription`);
-        }
-        this.#active.set(topic.name, topic);
-      },
-      deactivate: (topic: ActiveTopic) => {
-        if (this.#active.get(topic.name) === topic) this.#active.delete(topic.name);
+      join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
+      deactivate: (subscription: Subscription) => {
+        if (this.#active.get(subscription.name) === subscription) this.#active.delete(subscription.name);
       },
     });
   }
@@ -27,35 +24,91 @@ export class Topics {
   /** @throws InvalidError for what can be no topic */
   get<T>(name: string, options: TopicOptions<T> | undefined): Topic<T> {
     assertTopic(name);
-    const active = this.#active.get(name);
-    return options === undefined && active !== undefined ? (active as Topic<T>) : new Topic<T>(name, options ?? {}, this.#host);
+    return new Topic<T>(name, options, this.#host);
   }
 
   connected(): void {
-    for (const topic of this.#active.values()) topic.connected();
+    const { topicsMax } = this.#host;
+    for (const [at, subscription] of [...this.#active.values()].entries()) {
+      if (at < topicsMax) subscription.connected();
+      else subscription.fail(tooMany(subscription.name, topicsMax));
+    }
   }
 
   disconnected(): void {
-    for (const topic of this.#active.values()) topic.disconnected();
+    for (const subscription of this.#active.values()) subscription.disconnected();
   }
 
-  receive(message: ServerMessage<'batch'> | ServerMessage<'resync'> | ServerMessage<'lagged'>): void {
-    this.#active.get(message.topic)?.receive(message);
+  /** The connection's feed is live, or is not any more. */
+  feedChanged(): void {
+    for (const subscription of this.#active.values()) subscription.tellLiveness();
+  }
+
+  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed'>): void {
+    this.#active.get(name)?.receive(message);
   }
 
   /** The server has ended a subscription on its own. @returns false when there is none */
   fail(name: string, error: StentorError): boolean {
-    const topic = this.#active.get(name);
-    topic?.fail(error);
-    return topic !== undefined;
+    const subscription = this.#active.get(name);
+    subscription?.fail(error);
+    return subscription !== undefined;
+  }
+
+  /** Nothing is tried any more: every subscription ends, and its listeners are told. */
+  failAll(error: StentorError): void {
+    for (const subscription of [...this.#active.values()]) subscription.fail(error, true);
   }
 
   close(): void {
-    for (const topic of [...this.#active.values()]) topic.close();
+    for (const subscription of [...this.#active.values()]) subscription.close();
+  }
+
+  #join(name: string, options: SubscribeOptions | undefined): Subscription {
+    const active = this.#active.get(name);
+    if (active !== undefined) {
+      if (options !== undefined) assertSame(active, options);
+      return active;
+    }
+    const subscription = new Subscription(name, options ?? {}, this.#host);
+    const { isConnected, topicsMax } = this.#host;
+    if (isConnected && this.#active.size >= topicsMax) failSoon(subscription, tooMany(name, topicsMax));
+    else {
+      this.#active.set(name, subscription);
+      subscription.connected();
+    }
+    return subscription;
   }
 }
 
 /** @throws InvalidError */
 export function assertTopic(name: string): void {
   if (!isTopic(name)) throw new InvalidError(`${JSON.stringify(name)} is no topic: 1–8 tokens of [A-Za-z0-9_-] joined by dots`);
+}
+
+/** @throws InvalidError where one subscription cannot be both */
+function assertSame({ name, options: current }: Subscription, wanted: SubscribeOptions): void {
+  const described = (options: SubscribeOptions) => ({
+    snapshot: options.snapshot ?? false,
+    maxRateHz: options.maxRateHz,
+    echo: options.echo ?? true,
+  });
+  const [a, b] = [described(current), described(wanted)];
+  for (const option of ['snapshot', 'maxRateHz', 'echo'] as const) {
+    if (a[option] === b[option]) continue;
+    throw new InvalidError(
+      `${name} is subscribed to already with ${option} ${a[option]}, not ${b[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,
+    );
+  }
+  // A stream that has begun does not go back for one of its listeners.
+  if (wanted.since !== undefined) throw new InvalidError(`${name} is subscribed to already, so it cannot begin after another position`);
+}
+
+/** As the server would refuse it, and does not have to. */
+function tooMany(name: string, topicsMax: number): CommandError {
+  return new CommandError({
+    code: 'too_many_topics',
+    message: `${name}: the server takes ${topicsMax} topics a connection`,
+    retryable: false,
+  });
 }

@@ -1,12 +1,10 @@
 interface Target {
-  addEventListener(name: string, listener: () => void): void;
-  removeEventListener(name: string, listener: () => void): void;
+  addEventListener?(name: string, listener: () => void): void;
+  removeEventListener?(name: string, listener: () => void): void;
 }
 
-interface Browser {
-  readonly document?: Target & { readonly visibilityState: string };
-  readonly addEventListener?: Target['addEventListener'];
-  readonly removeEventListener?: Target['removeEventListener'];
+interface Browser extends Target {
+  readonly document?: Target & { readonly visibilityState?: string };
 }
 
 /** Calls back when the network is back or the page is looked at again; timers of a hidden page are throttled. Nothing in Node. @returns how to stop */
@@ -17,9 +15,9 @@ export function onWake(wake: () => void): () => void {
     if (document?.visibilityState === 'visible') wake();
   };
   browser.addEventListener?.('online', wake);
-  document?.addEventListener('visibilitychange', onVisibility);
+  document?.addEventListener?.('visibilitychange', onVisibility);
   return () => {
     browser.removeEventListener?.('online', wake);
-    document?.removeEventListener('visibilitychange', onVisibility);
+    document?.removeEventListener?.('visibilitychange', onVisibility);
   };
 }

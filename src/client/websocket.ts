@@ -1,3 +1,5 @@
+import { InvalidError } from './errors.ts';
+
 /** The part of the WebSocket API that is used: browsers', Node 22's and the `ws` package's all have it. */
 export interface WebSocketLike {
   binaryType: string;
@@ -21,17 +23,25 @@ interface Platform {
 }
 
 /**
- * The platform's own; in Node the `ws` package's, where it is installed: Node 20 has none of its own, and that of Node 22 cannot let go of a connection whose other
- * side has vanished, which then keeps the process.
+ * The platform's own. In Node the `ws` package's, where it is really there: Node 20 has none of its own, and that of Node 22 cannot let go of a connection whose other
+ * side has vanished, which then keeps the process. What calls itself Node need not be it (a worker with Node's globals, a test environment), and `ws` may be
+ * its stub for browsers: whatever is no constructor is passed over.
+ * @throws InvalidError where there is none
  */
 export async function findWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
   if (given !== undefined) return given;
   const { WebSocket: own, process } = globalThis as Platform;
-  if (own !== undefined && process?.versions?.node === undefined) return own;
+  if (typeof own === 'function' && process?.versions?.node === undefined) return own;
+  const packaged = await packagedWebSocket();
+  if (typeof packaged === 'function') return packaged;
+  if (typeof own === 'function') return own;
+  throw new InvalidError('this platform has no WebSocket: install the package ws, or pass one as the option WebSocket');
+}
+
+async function packagedWebSocket(): Promise<WebSocketConstructor | undefined> {
   try {
-    return (await import('ws')).WebSocket as unknown as WebSocketConstructor;
-  } catch (error) {
-    if (own === undefined) throw error;
-    return own;
+    return ((await import('ws')) as { WebSocket?: unknown }).WebSocket as WebSocketConstructor | undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -59,8 +59,4 @@ export class ProtocolError extends Error {
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs;
   }
-
-  get retryable(): boolean {
-    return ERROR_KINDS[this.code].retryable;
-  }
 }

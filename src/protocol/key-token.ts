@@ -9,8 +9,9 @@ import { isKey, isPlainKey, KEY_BYTES_MAX, type Key, parseKey } from './topic.ts
 
 const TOKEN = /^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/;
 const BYTES = /=..|./g;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Made when first needed: not every platform that the SDK runs on has them. */
+let encoder: InstanceType<typeof TextEncoder> | undefined;
+let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /**
  * The last token of the NATS subject of a publication with this key: `feed.<topic>.<encodeKey(key)>`.
@@ -21,6 +22,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function encodeKey(key: string): string {
   const parsed = parseKey(key);
+  encoder ??= new TextEncoder();
   return isPlainKey(parsed) ? parsed : escapeBytes(encoder.encode(parsed));
 }
 
@@ -42,6 +44,7 @@ export function keyOfToken(token: string): Key | undefined {
   const bytes = Uint8Array.from(token.match(BYTES) ?? [], byteOf);
   let key: string;
   try {
+    decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     key = decoder.decode(bytes);
   } catch {
     return undefined;

@@ -14,7 +14,8 @@ const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const PLAIN_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 /** Control characters, and half surrogate pairs, which UTF-8 cannot hold. */
 const NOT_IN_KEYS = /[\p{Cc}\p{Surrogate}]/u;
-const encoder = new TextEncoder();
+/** Made when first needed: not every platform that the SDK runs on has one. */
+let encoder: InstanceType<typeof TextEncoder> | undefined;
 
 /** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, 200 bytes at most. */
 export function isTopic(text: string): text is Topic {
@@ -27,7 +28,12 @@ export function isTopic(text: string): text is Topic {
 export function isKey(text: string): text is Key {
   if (isPlainKey(text)) return true;
   // The length first: no more than it needs is encoded.
-  return text.length > 0 && text.length <= KEY_BYTES_MAX && !NOT_IN_KEYS.test(text) && encoder.encode(text).length <= KEY_BYTES_MAX;
+  return text.length > 0 && text.length <= KEY_BYTES_MAX && !NOT_IN_KEYS.test(text) && utf8BytesOf(text) <= KEY_BYTES_MAX;
+}
+
+function utf8BytesOf(text: string): number {
+  encoder ??= new TextEncoder();
+  return encoder.encode(text).length;
 }
 
 /** Is the key its own token in a NATS subject? See `key-token.ts`. */

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Position } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import { ProtocolError } from '../protocol/errors.ts';
+import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { type CatchingUp, policyOf } from './catching-up.ts';
@@ -220,7 +220,7 @@ export class Laggards {
     this.#catchUp(connection)
       .catch((error) => {
         // The log, or the hub's budget, cannot be asked now; a second later perhaps.
-        if (error instanceof ProtocolError && error.retryable) return;
+        if (error instanceof ProtocolError && ERROR_KINDS[error.code].retryable) return;
         this.#options.onBug(error);
         connection.end('serverError');
       })

@@ -20,11 +20,29 @@ describe('the clock estimate', () => {
     expect(clock.rttMs).toBe(10);
   });
 
-  it('follows a clock that was set, once the old samples have gone', () => {
+  it('follows a clock that drifts, once the old samples have gone', () => {
+    const clock = new ClockEstimate();
+    expect(clock.add(0, 2, 5001)).toBe(false);
+    for (let i = 1; i <= 16; i++) expect(clock.add(i * 100, i * 100 + 20, i * 100 + 10 + 5003)).toBe(false);
+    expect(clock.offsetMs).toBe(5003);
+  });
+
+  it('begins anew with a sample that no error explains: a clock was set, or stood still while the machine slept', () => {
     const clock = new ClockEstimate();
     clock.add(0, 1, 5000);
-    for (let i = 0; i < 16; i++) clock.add(i * 100, i * 100 + 20, i * 100 + 10 + 9000);
-    expect(clock.offsetMs).toBe(9000);
+    expect(clock.add(1000, 1500, 3_600_000)).toBe(true);
+    expect([clock.offsetMs, clock.rttMs]).toEqual([3_598_750, 500]);
+  });
+
+  it('takes no sample that is no number', () => {
+    const clock = new ClockEstimate();
+    for (const [sentAtMs, serverTimeMs] of [
+      [Number.NaN, 5000],
+      [0, Number.NaN],
+      [0, undefined as unknown as number],
+    ] as const)
+      clock.add(sentAtMs, 10, serverTimeMs);
+    expect(clock.offsetMs).toBeUndefined();
   });
 
   it('takes no sample from a clock that ran backwards, and forgets another node’s', () => {

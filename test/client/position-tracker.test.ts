@@ -155,7 +155,7 @@ describe('a subscription', () => {
     const tracker = new PositionTracker(100, { epoch: EPOCH, offset: 10 });
     const step = tracker.subscribed({ epoch: EPOCH, offset: 99, recovered: false, items: items(98) }, tracker.position);
     expect(step.deliveries).toEqual([
-      { source: 'snapshot', items: items(98), position: { epoch: EPOCH, offset: 99 }, resyncReason: expect.any(String) },
+      { source: 'snapshot', items: items(98), position: { epoch: EPOCH, offset: 99 }, resyncReason: expect.any(String), startsState: true },
     ]);
   });
 

@@ -19,7 +19,7 @@ async function read<T>(queue: AsyncQueue<T>): Promise<T[]> {
 
 function queueWith(options: IterationOptions, values: readonly number[]): { queue: AsyncQueue<number>; ends: number[] } {
   const ends: number[] = [];
-  const queue = new AsyncQueue<number>(options, () => ends.push(1));
+  const queue = new AsyncQueue<number>(options, 3, () => ends.push(1));
   for (const value of values) queue.push(value);
   return { queue, ends };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Requests } from '../../src/client/requests.ts';
 
-const LINK = { isConnected: true, messageBytesMax: 1000, send: () => undefined };
+const LINK = { isConnected: true, messageBytesMax: 1000, heardAtMs: 0, send: () => undefined };
 
 describe('requests', () => {
   it('hand an answer over before the message behind it: both may come in one packet, and some WebSockets leave no turn between them', async () => {

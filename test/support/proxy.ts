@@ -7,12 +7,17 @@ export type Cut = 'reset' | 'end' | 'half';
 /** One direction's bytes that wait: for their delay, or for a stall to end. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Of a slow line. */
+const SLOW_SLICE_BYTES = 2048;
+
 /** A TCP proxy of the tests' own: it cuts, delays, stalls and slices what it carries, and leaves connections half open. */
 export class TestProxy {
   /** Each chunk arrives so much later. */
   delayMs = 0;
   /** Chunks are forwarded in slices of 1 to so many bytes, each a packet of its own. 0: as they come. */
   sliceBytesMax = 0;
+  /** What the server says passes no faster, and waits at the server: a slow line. 0: as fast as it goes. */
+  downBytesPerSecond = 0;
   /** New connections are closed at once. */
   refusing = false;
   /** Nothing passes, in either direction, and nobody is told. */
@@ -69,7 +74,7 @@ export class TestProxy {
 
   /** Lets everything pass again, as it is. */
   reset(): void {
-    this.delayMs = this.sliceBytesMax = 0;
+    this.delayMs = this.sliceBytesMax = this.downBytesPerSecond = 0;
     this.refusing = this.stalled = this.swallowing = false;
     this.release();
   }
@@ -87,6 +92,18 @@ export class TestProxy {
     await once(this.#server, 'close');
   }
 
+  /** Passes a chunk evenly, and reads no more of the server meanwhile. */
+  #passSlowly(server: Socket, chunk: Buffer, pass: (part: Buffer) => void): void {
+    server.pause();
+    const part = chunk.subarray(0, SLOW_SLICE_BYTES);
+    pass(part);
+    const afterMs = this.downBytesPerSecond > 0 ? (part.length / this.downBytesPerSecond) * 1000 : 0;
+    setTimeout(() => {
+      if (part.length < chunk.length) this.#passSlowly(server, chunk.subarray(part.length), pass);
+      else server.resume();
+    }, afterMs);
+  }
+
   #accept(client: Socket): void {
     client.on('error', () => {});
     if (this.refusing) {
@@ -97,7 +114,7 @@ export class TestProxy {
     const server = connect({ port: this.#targetPort, host: '127.0.0.1', noDelay: true });
     const pair = new Pair(this, client, server, () => this.#pairs.delete(pair));
     this.#pairs.add(pair);
-    server.on('data', (chunk) => {
+    const pass = (chunk: Buffer) => {
       const next = this.#cutNext;
       const allowed = next === undefined ? chunk.length : next.atBytes - this.bytesDown;
       this.bytesDown += chunk.length;
@@ -106,6 +123,10 @@ export class TestProxy {
       this.#cutNext = undefined;
       pair.cut(next.how);
       next.done();
+    };
+    server.on('data', (chunk) => {
+      if (this.downBytesPerSecond > 0) this.#passSlowly(server, chunk, pass);
+      else pass(chunk);
     });
   }
 }

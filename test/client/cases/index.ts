@@ -3,9 +3,10 @@ import { CONNECTION } from './connection.ts';
 import { type Case, Kit, type Remote } from './kit.ts';
 import { PUBLISHING } from './publishing.ts';
 import { RECOVERY } from './recovery.ts';
+import { SHARING } from './sharing.ts';
 
 /** What every place that the SDK runs in must show: Node 20, Node 22, a browser. */
-export const CASES: readonly Case[] = [...RECOVERY, ...PUBLISHING, ...CONNECTION, ...COMMANDS];
+export const CASES: readonly Case[] = [...RECOVERY, ...PUBLISHING, ...CONNECTION, ...COMMANDS, ...SHARING];
 
 export async function runCase({ run }: Case, remote: Remote): Promise<void> {
   const kit = new Kit(remote);

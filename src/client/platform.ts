@@ -1,0 +1,54 @@
+/**
+ * The globals that this library uses beyond timers and promises. None is taken for granted: React Native has no `performance.timeOrigin`, old pages no `crypto`,
+ * and an embedded engine may have neither.
+ */
+interface Globals {
+  readonly performance?: { readonly timeOrigin?: number; now?(): number };
+  readonly crypto?: { getRandomValues?(bytes: Uint8Array): Uint8Array };
+  readonly console?: { warn?(...values: unknown[]): void };
+}
+
+const globals: Globals = globalThis as Globals;
+
+/** Milliseconds since 1970. Monotonic where the platform has such a clock; else the wall clock's, whose steps move timers. */
+export function makeClock({ performance }: Pick<Globals, 'performance'> = globals): () => number {
+  const startMs = performance?.now?.();
+  if (performance === undefined || !Number.isFinite(startMs)) return Date.now;
+  const { timeOrigin } = performance;
+  const originMs = Number.isFinite(timeOrigin) && timeOrigin !== 0 ? (timeOrigin as number) : Date.now() - (startMs as number);
+  return () => originMs + (performance.now as () => number)();
+}
+
+/** Random bytes as hex digits: to tell things apart, not to keep secrets. */
+export function randomHex(length: number): string {
+  const bytes = new Uint8Array(length);
+  // Unlike randomUUID, getRandomValues is there on pages without TLS too.
+  if (globals.crypto?.getRandomValues === undefined) for (let at = 0; at < length; at++) bytes[at] = Math.floor(Math.random() * 256);
+  else globals.crypto.getRandomValues(bytes);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Whoever does not look at an outcome does not want to be told by a crash: a rejection counts as handled. */
+export function handled<T>(start: () => Promise<T>): Promise<T> {
+  const outcome = start();
+  outcome.catch(() => {});
+  return outcome;
+}
+
+export function warn(...values: unknown[]): void {
+  globals.console?.warn?.(...values);
+}
+
+/** Runs it when what runs now has ended, before any other event. What it throws is seen by the event loop. */
+export function soon(run: () => void): void {
+  // A rejection nobody handles would end a Node process as an exception does, but with less of a stack.
+  void Promise.resolve().then(() => {
+    try {
+      run();
+    } catch (error) {
+      setTimeout(() => {
+        throw error;
+      });
+    }
+  });
+}

@@ -1,0 +1,275 @@
+import type { Position, ServerMessage } from '../protocol/messages.ts';
+import { backoffDelayMs } from './backoff.ts';
+import { Emitter } from './emitter.ts';
+import { DisconnectedError, type StentorError } from './errors.ts';
+import { type Item, type Lagged, type Resync, type Subscribed, toItem, toItems } from './item.ts';
+import { soon } from './platform.ts';
+import { type Delivery, PositionTracker, type Step } from './position-tracker.ts';
+import { type Feed, LIVE } from './state.ts';
+import { Timer } from './timer.ts';
+import { TopicState } from './topic-state.ts';
+import type { Liveness, SubscribeOptions, TopicHost } from './topic-types.ts';
+
+export interface SubscriptionEvents<T> {
+  item: Item<T>;
+  resync: Resync<T>;
+  lagged: Lagged;
+  subscribed: Subscribed;
+  live: Liveness;
+  error: StentorError;
+  /** The last: with the error, when there was one. */
+  end: StentorError | undefined;
+}
+
+/** Publications asked for at once to fill a gap. */
+const GAP_LIMIT = 1000;
+
+/** A connection's one subscription to a topic, shared by all who listen to it. It lives through reconnects, until the last listener leaves or it ends. */
+export class Subscription<T = unknown> {
+  readonly name: string;
+  readonly options: SubscribeOptions;
+  readonly events = new Emitter<SubscriptionEvents<T>>();
+  readonly #host: TopicHost;
+  readonly #tracker: PositionTracker;
+  /** Only a stream that begins with the state knows it whole. */
+  readonly #state: TopicState<T> | undefined;
+  readonly #retryTimer = new Timer(() => this.connected());
+  #position: Position | undefined;
+  #ended = false;
+  /** Topics that share it. */
+  #topics = 0;
+  /** The server has answered once: who comes now comes late. */
+  #answered = false;
+  #refusals = 0;
+  /** Counts streams, so that an answer to an earlier one is known. */
+  #turn = 0;
+  /** A stream has begun, and what was missed, or is left of the state, up to its offset is still coming. */
+  #beginning: Subscribed | undefined;
+  /** The last stream that has begun. */
+  #begun: Subscribed | undefined;
+  /** What the server said of this topic alone. */
+  #feed: Feed = LIVE;
+  #liveness: Liveness = { live: false, reason: undefined };
+
+  constructor(name: string, options: SubscribeOptions, host: TopicHost) {
+    this.name = name;
+    this.options = options;
+    this.#host = host;
+    this.#tracker = new PositionTracker(host.holdItemsMax, options.since);
+    this.#state = options.snapshot === true ? new TopicState(host.stateKeysMax) : undefined;
+    this.#position = options.since;
+  }
+
+  /** Everything up to here has been handed over. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  get liveness(): Liveness {
+    return this.#liveness;
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** A listener that comes now begins with {@link state}. */
+  get hasState(): boolean {
+    return this.#answered && this.#state !== undefined;
+  }
+
+  /** The current state: what a listener that comes late has missed. Undefined when it is too large to be kept. */
+  get state(): readonly Item<T>[] | undefined {
+    return this.#state?.isTooLarge === false ? this.#state.items() : undefined;
+  }
+
+  /** The last stream that has begun, as of now. */
+  get begun(): Subscribed | undefined {
+    return this.#begun && { ...this.#begun, ...this.#position };
+  }
+
+  /** One more topic shares it. */
+  joined(): void {
+    this.#topics++;
+  }
+
+  /** The last to leave unsubscribes. */
+  left(): void {
+    if (--this.#topics === 0) this.#unsubscribe();
+  }
+
+  /** There is a connection: ask for what comes, and for what was missed. */
+  connected(): void {
+    const { isConnected, requestTimeoutMs: timeoutMs } = this.#host;
+    if (this.#ended || !isConnected) return;
+    this.#retryTimer.clear();
+    this.#tracker.interrupted();
+    const turn = ++this.#turn;
+    const { snapshot, maxRateHz, echo } = this.options;
+    const since = this.#tracker.position;
+    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo } as const;
+    const onAnswer = (answer: ServerMessage<'subscribed'>) => {
+      if (turn !== this.#turn) return;
+      this.#refusals = 0;
+      this.#feed = LIVE;
+      this.#answered = true;
+      const { epoch, offset, recovered, rateHz, upTo = offset } = answer;
+      this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz };
+      this.#apply(this.#tracker.subscribed(answer, since));
+    };
+    this.#host.ask(request, { timeoutMs, onAnswer }).catch((error: StentorError) => {
+      if (turn === this.#turn) this.#refused(error);
+    });
+  }
+
+  disconnected(): void {
+    this.#turn++;
+    this.#beginning = undefined;
+    this.#retryTimer.clear();
+    this.#tracker.interrupted();
+    this.tellLiveness();
+  }
+
+  /** Messages with this topic's name. */
+  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed'>): void {
+    const tracker = this.#tracker;
+    switch (message.type) {
+      case 'batch':
+        this.#host.counters.conflated += message.conflated ?? 0;
+        this.#host.observeLatency(message.sentAtMs, message.items.length);
+        return this.#apply(tracker.batch(message));
+      case 'resync': {
+        const { epoch, offset, upTo = offset } = message;
+        // A stream that was beginning begins with this state instead.
+        if (this.#beginning !== undefined) this.#beginning = { ...this.#beginning, epoch, offset: upTo, recovered: false };
+        return this.#apply(tracker.resync(message));
+      }
+      case 'feed':
+        this.#feed = message.live ? LIVE : { live: false, reason: message.reason };
+        return this.tellLiveness();
+      case 'lagged': {
+        const { policy, skipped, offset } = message;
+        this.#host.counters.lagged += skipped;
+        this.events.emit('lagged', { topic: this.name, policy, skipped });
+        if (policy === 'skip' && offset !== undefined) this.#apply(tracker.skippedTo(offset));
+      }
+    }
+  }
+
+  /** Nothing comes any more, and every listener is told why. @param quietly do not report it elsewhere where nobody listens */
+  fail(error: StentorError, quietly = false): void {
+    if (this.#ended) return;
+    this.#end();
+    if (this.events.has('error')) this.events.emit('error', error);
+    else if (!quietly) this.#host.reportError(error);
+    this.events.emit('end', error);
+  }
+
+  /** The client is closed, and its application knows. */
+  close(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.events.emit('end', undefined);
+  }
+
+  #unsubscribe(): void {
+    if (this.#ended) return;
+    this.#end();
+    if (!this.#host.isConnected) return;
+    void this.#host.ask({ type: 'unsubscribe', topic: this.name }, { timeoutMs: this.#host.requestTimeoutMs });
+  }
+
+  /** Does anything come now? Told where it has changed. */
+  tellLiveness(): void {
+    const { isConnected, feed } = this.#host;
+    const isBegun = this.#begun !== undefined && this.#beginning === undefined && !this.#tracker.isAwaiting;
+    const live = isConnected && isBegun && feed.live && this.#feed.live;
+    const reason = live ? undefined : (feed.reason ?? this.#feed.reason);
+    if (live === this.#liveness.live && reason === this.#liveness.reason) return;
+    this.#liveness = { live, reason };
+    this.events.emit('live', this.#liveness);
+  }
+
+  #apply({ deliveries, next, duplicates }: Step): void {
+    this.#host.counters.duplicates += duplicates;
+    // Before the callbacks: they may end the subscription, and then nobody wants the answer.
+    if (next === 'resubscribe') this.connected();
+    if (next === 'askHistory') this.#askHistory();
+    for (const delivery of deliveries) if (!this.#ended) this.#deliver(delivery);
+    if (!this.#ended) this.#tellBegun();
+  }
+
+  #deliver({ source, items, position, resyncReason, startsState }: Delivery): void {
+    const { counters } = this.#host;
+    const { epoch, offset } = position;
+    if (startsState) this.#state?.restart();
+    if (resyncReason !== undefined) {
+      counters.resyncs++;
+      const state = toItems<T>(this.name, epoch, items, source);
+      this.events.emit('resync', { topic: this.name, reason: resyncReason, epoch, offset, items: state });
+    }
+    for (const wireItem of items) {
+      if (this.#ended) return;
+      const item = toItem<T>(this.name, epoch, wireItem, source);
+      // Within a snapshot no item's offset is a place to resume from.
+      if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: wireItem[0] };
+      if (item === undefined) continue;
+      counters.items++;
+      if (source !== 'live') counters[source]++;
+      this.#state?.apply(item);
+      this.events.emit('item', item);
+    }
+    if (!this.#ended && epoch !== '') this.#position = position;
+  }
+
+  /** Once all of what was missed, or of the state, has been handed over; or has turned out to be of a log that is no more. */
+  #tellBegun(): void {
+    const begun = this.#beginning;
+    const { position } = this.#tracker;
+    if (begun === undefined || (position?.epoch === begun.epoch && position.offset < begun.offset)) return;
+    this.#beginning = undefined;
+    this.#begun = begun;
+    this.events.emit('subscribed', begun);
+    if (!this.#ended) this.tellLiveness();
+  }
+
+  #askHistory(): void {
+    const turn = this.#turn;
+    const tracker = this.#tracker;
+    this.#host.counters.gaps++;
+    const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT } as const;
+    const onAnswer = (answer: ServerMessage<'history'>) => {
+      if (turn === this.#turn) this.#apply(tracker.history(answer));
+    };
+    const options = { timeoutMs: this.#host.requestTimeoutMs, onAnswer, onPart: onAnswer };
+    this.#host.ask(request, options).catch((error: StentorError) => {
+      if (turn !== this.#turn) return;
+      const pauseMs = retryAfterMsOf(error);
+      const step = tracker.historyFailed();
+      if (pauseMs === undefined || step.next !== 'resubscribe') return this.#apply(step);
+      this.#retryTimer.set(pauseMs);
+    });
+  }
+
+  #refused(error: StentorError): void {
+    if (error.code === 'connection_lost' || error instanceof DisconnectedError) return;
+    if (!error.retryable) return this.fail(error);
+    this.#retryTimer.set(retryAfterMsOf(error) ?? backoffDelayMs(this.#refusals, this.#host.backoff, Math.random()));
+    this.#refusals++;
+  }
+
+  #end(): void {
+    this.disconnected();
+    this.#ended = true;
+    this.#host.deactivate(this as Subscription);
+  }
+}
+
+/** Fails when what runs now has ended, so that whoever is subscribing now hears of it. */
+export function failSoon(subscription: Subscription, error: StentorError): void {
+  soon(() => subscription.fail(error));
+}
+
+function retryAfterMsOf(error: StentorError): number | undefined {
+  return 'retryAfterMs' in error ? (error.retryAfterMs as number | undefined) : undefined;
+}

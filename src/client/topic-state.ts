@@ -1,0 +1,41 @@
+import type { Item } from './item.ts';
+
+/**
+ * A topic's current state, as one subscription that began with it (`snapshot: true`) knows it: the latest item of every key that is not removed; of a topic
+ * without keys, its last item. It is for listeners that come late. Bounded: past `keysMax` keys nothing is kept, until the state begins anew.
+ */
+export class TopicState<T> {
+  readonly #keysMax: number;
+  /** By key, in the order of their last change. */
+  readonly #items = new Map<string | null, Item<T>>();
+  #isTooLarge = false;
+
+  constructor(keysMax: number) {
+    this.#keysMax = keysMax;
+  }
+
+  /** The state has more keys than are kept. */
+  get isTooLarge(): boolean {
+    return this.#isTooLarge;
+  }
+
+  restart(): void {
+    this.#items.clear();
+    this.#isTooLarge = false;
+  }
+
+  apply(item: Item<T>): void {
+    if (this.#isTooLarge) return;
+    this.#items.delete(item.key);
+    if (item.removed) return;
+    this.#items.set(item.key, item);
+    if (this.#items.size <= this.#keysMax) return;
+    this.#isTooLarge = true;
+    this.#items.clear();
+  }
+
+  /** Oldest change first, each with source `snapshot`. */
+  items(): Item<T>[] {
+    return Array.from(this.#items.values(), (item) => ({ ...item, source: 'snapshot' as const }));
+  }
+}

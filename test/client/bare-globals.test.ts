@@ -1,0 +1,170 @@
+import { fileURLToPath } from 'node:url';
+import { type Context, createContext, Script } from 'node:vm';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import type * as Sdk from '../../src/client/index.ts';
+import { TestNode } from '../support/node.ts';
+import { TestProxy } from '../support/proxy.ts';
+import { tokenOf } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+
+/** What even an embedded engine has. A context of `vm` has the language's own objects and nothing of Node's. */
+const BARE = { setTimeout, clearTimeout, WebSocket };
+
+/** The SDK in one script, as a bundler makes it. `ws` is taken in where it is not left out: for browsers and workers that is its stub, ws/browser.js. */
+async function bundle(conditions: readonly string[], external: readonly string[]): Promise<Script> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('../../src/client/index.ts', import.meta.url))],
+    bundle: true,
+    format: 'iife',
+    globalName: 'sdk',
+    platform: 'browser',
+    conditions: [...conditions],
+    external: [...external],
+    target: 'es2022',
+    write: false,
+    logLevel: 'warning',
+  });
+  return new Script(outputFiles[0]?.text as string);
+}
+
+function load(script: Script, globals: object): { sdk: typeof Sdk; context: Context } {
+  const context = createContext({ ...globals });
+  script.runInContext(context);
+  return { sdk: context.sdk as typeof Sdk, context };
+}
+
+let node: TestNode;
+let proxy: TestProxy;
+let plain: Script;
+let token: string;
+beforeAll(async () => {
+  plain = await bundle([], ['ws']);
+  token = await tokenOf();
+  node = await TestNode.start({ namespaces: { open: { public: true, clientPublish: true } } });
+  proxy = await TestProxy.start(node.running.port);
+});
+afterAll(async () => {
+  await proxy?.stop();
+  await node?.stop();
+});
+
+let nextTopic = 0;
+
+/** Connects, publishes, hears it, and comes back after a cut with pauses that are numbers. */
+async function works({ sdk }: { sdk: typeof Sdk }): Promise<void> {
+  const topic = `open.t${nextTopic++}`;
+  const client = sdk.createClient({
+    url: `ws://127.0.0.1:${proxy.port}/ws`,
+    token,
+    backoff: { baseMs: 20, maxMs: 40, jitterMs: 10, stableAfterMs: 0 },
+  });
+  const pauses: number[] = [];
+  let attempts = 0;
+  client.on('state', (state) => {
+    if (state.status !== 'reconnecting') return;
+    if (state.nextAttemptAtMs === undefined) attempts++;
+    else pauses.push(state.nextAttemptAtMs - Date.now());
+  });
+  try {
+    await client.connect();
+    const seen: unknown[] = [];
+    await new Promise<void>((onSubscribed) =>
+      client.topic(topic, { onSubscribed: () => onSubscribed() }).subscribe(({ data }) => seen.push(data)),
+    );
+    await client.publish(topic, 1);
+    await until('the first publication', () => seen.length === 1);
+    proxy.refusing = true;
+    proxy.cut();
+    await until('a few attempts', () => attempts >= 3);
+    proxy.refusing = false;
+    await client.publish(topic, 2);
+    await until('the second publication', () => seen.length === 2);
+    expect(seen).toEqual([1, 2]);
+    // In 1970 or tomorrow would be a clock of another kind.
+    for (const pause of pauses) expect(Math.abs(pause)).toBeLessThan(3_600_000);
+    expect(client.stats().clockOffsetMs).toEqual(expect.any(Number));
+    client.on('stats', () => undefined)();
+  } finally {
+    proxy.reset();
+    await client.close();
+  }
+}
+
+describe('the SDK takes no global for granted', () => {
+  const PLATFORMS: Record<string, object> = {
+    'an engine with nothing but timers and a WebSocket': {},
+    'React Native: no timeOrigin, no crypto, no TextDecoder': {
+      performance: { now: () => performance.now() },
+      navigator: { product: 'ReactNative' },
+    },
+    'a polyfill whose timeOrigin is 0': { performance: { timeOrigin: 0, now: () => performance.now() } },
+    'a polyfill whose timeOrigin is NaN': { performance: { timeOrigin: Number.NaN, now: () => performance.now() } },
+    'performance without now': { performance: { timeOrigin: 1 } },
+    'crypto without getRandomValues': { crypto: {}, TextEncoder, TextDecoder },
+    'a document and a window that tell nothing': { document: {}, navigator: {} },
+  };
+
+  it.each(Object.entries(PLATFORMS))('%s', async (_, globals) => {
+    await works(load(plain, { ...BARE, ...globals }));
+  });
+
+  it('says what is missing where there is no WebSocket at all', async () => {
+    const { sdk } = load(plain, { setTimeout, clearTimeout });
+    const client = sdk.createClient({ url: 'ws://127.0.0.1:9/ws' });
+    await until('a failed attempt', () => client.state.status === 'connecting' && client.state.reason !== undefined);
+    expect(client.state).toMatchObject({ reason: { text: expect.stringContaining('no WebSocket') } });
+    await client.close();
+  });
+
+  it('stops with its own assertion, instead of connecting without a pause, when a pause is no number', async () => {
+    const { sdk, context } = load(plain, BARE);
+    new Script('Math.random = () => NaN').runInContext(context);
+    const client = sdk.createClient({ url: 'ws://127.0.0.1:9/ws' });
+    let attempts = 0;
+    client.on('state', (state) => {
+      if ('attempt' in state && state.nextAttemptAtMs === undefined) attempts++;
+    });
+    const ended = client.connect();
+    await expect(ended).rejects.toMatchObject({ code: 'disconnected' });
+    expect(client.state).toMatchObject({ status: 'disconnected', reason: { text: 'a timer was set to NaN ms' } });
+    expect(attempts).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a monotonic clock that stands still while the machine sleeps', () => {
+  const HOUR_MS = 3_600_000;
+
+  it('is estimated anew with the next connection, though the node is the same: else the token would be refreshed an hour late', async () => {
+    let sleptMs = 0;
+    const clock = { timeOrigin: performance.timeOrigin, now: () => performance.now() - sleptMs };
+    const { sdk } = load(plain, { ...BARE, performance: clock });
+    const backoff = { baseMs: 20, maxMs: 40, jitterMs: 10, stableAfterMs: 0 };
+    const client = sdk.createClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, backoff });
+    const hoursBehind = () => Math.abs(Math.round((client.stats().clockOffsetMs as number) / HOUR_MS));
+    try {
+      await client.connect();
+      expect(hoursBehind()).toBe(0);
+      sleptMs = HOUR_MS;
+      proxy.cut();
+      await until('the connection to be back', () => client.stats().disconnects === 1 && client.state.status === 'connected');
+      expect(hoursBehind()).toBe(1);
+    } finally {
+      await client.close();
+    }
+  });
+});
+
+describe('the SDK in a bundle in which `ws` is its stub for browsers', () => {
+  const PROCESS = { versions: { node: '22.0.0' }, env: {} };
+
+  it.each([
+    ['a browser', [], {}],
+    ['a worker that has Node’s globals', ['workerd', 'worker', 'browser'], { process: PROCESS }],
+    ['a page with a polyfill of process', ['browser'], { process: PROCESS }],
+  ])('uses the platform’s own WebSocket: %s', async (_, conditions, globals) => {
+    const script = await bundle(conditions, []);
+    await works(load(script, { ...BARE, ...globals }));
+  });
+});
