@@ -9,15 +9,15 @@ import { until } from '../support/until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-let folder: string | undefined;
-let npm: ChildProcessWithoutNullStreams | undefined;
-let nodePid = 0;
+const folders: string[] = [];
+const started: ChildProcessWithoutNullStreams[] = [];
 
 afterEach(() => {
-  for (const pid of [npm?.pid ?? 0, nodePid]) if (pid > 0 && isAlive(pid)) process.kill(pid, 'SIGKILL');
-  if (folder !== undefined) rmSync(folder, { recursive: true });
+  for (const { pid = 0 } of started.splice(0)) if (isAlive(-pid)) process.kill(-pid, 'SIGKILL');
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
+/** @param pid of a process; negative: of a group that has one at least */
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -28,13 +28,16 @@ function isAlive(pid: number): boolean {
 
 /** `npm start` as package.json has it, but on the build that is there: a build now would take it away from other tests. */
 function npmStart(...args: string[]): ChildProcessWithoutNullStreams {
-  folder = mkdtempSync(join(tmpdir(), 'stentor-start-'));
+  const folder = mkdtempSync(join(tmpdir(), 'stentor-start-'));
+  folders.push(folder);
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, scripts: { ...manifest.scripts, build: 'node --version' } }));
   for (const name of ['dist', 'node_modules']) symlinkSync(join(ROOT, name), join(folder, name));
   const { PATH = '', HOME = '' } = process.env;
   const flags = ['--port', '0', '--admin-port', '0', '--set', 'log.pretty=false', ...args];
-  npm = spawn('npm', ['start', '--', ...flags], { cwd: folder, env: { PATH, HOME } });
+  // In a group of its own: whatever comes of it can be found and ended.
+  const npm = spawn('npm', ['start', '--', ...flags], { cwd: folder, env: { PATH, HOME }, detached: true });
+  started.push(npm);
   npm.stdin.end();
   return npm;
 }
@@ -42,10 +45,9 @@ function npmStart(...args: string[]): ChildProcessWithoutNullStreams {
 async function untilStarted(child: ChildProcessWithoutNullStreams): Promise<{ readonly port: number; readonly output: () => string }> {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  const started = () => /"port":(\d+)[^\n]*"msg":"node started"/.exec(output);
-  await until('the node', async () => started() !== null);
-  nodePid = Number(/"pid":(\d+)/.exec(output)?.[1]);
-  return { port: Number(started()?.[1]), output: () => output };
+  const line = () => /"port":(\d+)[^\n]*"msg":"node started"/.exec(output);
+  await until('the node', async () => line() !== null);
+  return { port: Number(line()?.[1]), output: () => output };
 }
 
 async function accepts(host: string, port: number): Promise<boolean> {
@@ -72,7 +74,7 @@ describe('npm start', () => {
     expect(await accepts('127.0.0.1', port)).toBe(true);
     child.kill('SIGTERM');
     await once(child, 'exit');
-    await until('the node to end', async () => !isAlive(nodePid));
+    await until('the node and its workers to end', async () => !isAlive(-(child.pid as number)));
     expect(await accepts('127.0.0.1', port)).toBe(false);
     await until('its last line', async () => output().includes('node stopped'));
   });
