@@ -18,6 +18,8 @@ export interface NatsServerOptions {
   readonly storeDir?: string;
   readonly port?: number;
   readonly jetstream?: boolean;
+  /** Its JetStream domain. */
+  readonly domain?: string;
   /** Further text of its configuration file. */
   readonly config?: string;
   /** It says nothing before TLS: it is ready when its log says so. */
@@ -131,9 +133,10 @@ class Server implements NatsServer {
   }
 
   #writeConfig(): string {
-    const { jetstream = true } = this.#options;
+    const { jetstream = true, domain } = this.#options;
     const file = join(this.storeDir, 'nats-server.conf');
-    const jetstreamConfig = jetstream ? `jetstream { store_dir: "${this.storeDir}", max_file_store: 1TB, max_memory_store: 256MB }` : '';
+    const limits = `store_dir: "${this.storeDir}", max_file_store: 1TB, max_memory_store: 256MB`;
+    const jetstreamConfig = jetstream ? `jetstream { ${limits}${domain === undefined ? '' : `, domain: ${domain}`} }` : '';
     writeFileSync(file, `host: 127.0.0.1\nport: ${this.port}\n${jetstreamConfig}\n${this.#config}\n`);
     return file;
   }
