@@ -233,6 +233,13 @@ export const ConfigSchema = Type.Object(
           description:
             'connections of a worker that have not made their upgrade request yet, three quarters of them at most from one address (IPv6: /64). At the bound the worker stops listening until some have ended, which takes 12 s at most. Lowered at start to a quarter of what the descriptor limit allows',
         }),
+        handshakeGraceMs: Type.Integer({
+          minimum: 1,
+          maximum: 12_000,
+          default: 1000,
+          description:
+            'a connection that has waited for so long with its request may be cut when its place is wanted, where it can be told',
+        }),
         headerBytesMax: Type.Integer({
           minimum: 4096,
           maximum: 262_144,
@@ -257,7 +264,7 @@ export const ConfigSchema = Type.Object(
         bytesPerSecondMax: Type.Integer({
           minimum: 4096,
           maximum: 4_294_967_296,
-          default: 1_048_576,
+          default: 524_288,
           description:
             'bytes a second from one connection; a burst of as many again. What comes above that is refused with `rate_limited`, and two seconds’ worth of it close the connection with 4009',
         }),

@@ -12,6 +12,8 @@ const WARN_INTERVAL_MS = 10_000;
 export interface GateOptions {
   /** Connections that have been accepted and are not WebSockets yet. */
   readonly handshakesMax: number;
+  /** Who has waited for so long may be cut. A request follows its connection at once; a second is a lost packet, sent again. */
+  readonly handshakeGraceMs: number;
   /** Undefined: none is known. */
   readonly descriptorLimit: number | undefined;
   /** Undefined: it cannot be told at this price. */
@@ -22,6 +24,8 @@ export interface GateOptions {
   readonly listener: { pause(): void; resume(): boolean };
   readonly metrics: GateMetrics;
   readonly logger: Pick<Logger, 'warn'>;
+  /** A clock that never steps back. */
+  readonly nowMs?: () => number;
 }
 
 export interface GateMetrics {
@@ -32,16 +36,33 @@ export interface GateMetrics {
 
 type Accepted = Pick<HttpResponse, 'getRemoteAddress' | 'onAborted' | 'close'>;
 
+interface Waiting {
+  readonly res: Accepted;
+  readonly atMs: number;
+}
+
+/** One address's handshakes. */
+interface Address {
+  count: number;
+  /**
+   * Those that surely wait still, oldest first: nothing was requested from this address since they came. uWebSockets shows each connection as another
+   * object at its request, so one of several cannot be told; and what has been upgraded must not be touched by the object that it had before.
+   */
+  readonly waiting: Set<Waiting>;
+}
+
 /**
  * Who has been accepted and has not made an upgrade request yet: half-open requests, which hold a descriptor each. uWebSockets ends them after 8 to 12 s,
- * however slowly they trickle; until then their number is bounded. At the bound, and before descriptors run out, the worker stops listening: an accept
- * that fails for want of a descriptor is tried again at once and for ever (`us_internal_dispatch_ready_poll`), which takes a whole core.
+ * however slowly they trickle; until then their number is bounded. At the bound those that have waited for long make room. Where that is not enough,
+ * and before descriptors run out, the worker stops listening: an accept that fails for want of a descriptor is tried again at once and for ever
+ * (`us_internal_dispatch_ready_poll`), which takes a whole core.
  */
 export class Gate {
   readonly #options: GateOptions;
+  readonly #nowMs: () => number;
   readonly #handshakesMax: number;
   readonly #perAddressMax: number;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new Map<string, Address>();
   #handshakes = 0;
   /** Descriptors that are neither handshakes nor connections, as of the last look. */
   #otherDescriptors = 0;
@@ -51,6 +72,7 @@ export class Gate {
   constructor(options: GateOptions) {
     const { handshakesMax, descriptorLimit } = options;
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#handshakesMax = Math.max(1, Math.min(handshakesMax, Math.floor((descriptorLimit ?? Number.POSITIVE_INFINITY) / 4)));
     this.#perAddressMax = Math.max(1, Math.floor(this.#handshakesMax * ADDRESS_SHARE));
     this.#look(true);
@@ -68,22 +90,37 @@ export class Gate {
   readonly filter = (res: Accepted, change: number): void => {
     if (change < 0) return this.#left();
     this.#handshakes++;
-    const address = addressOf(res);
-    const count = (this.#byAddress.get(address) ?? 0) + 1;
-    this.#byAddress.set(address, count);
+    const key = addressOf(res);
+    const address = this.#byAddress.get(key) ?? { count: 0, waiting: new Set() };
+    this.#byAddress.set(key, address);
+    address.count++;
+    const waiting = { res, atMs: this.#nowMs() };
+    address.waiting.add(waiting);
     res.onAborted(() => {
       this.#options.metrics.upgradesUnfinished.inc();
-      this.#forget(address);
+      address.waiting.delete(waiting);
+      this.#forget(key);
     });
-    if (count > this.#perAddressMax) {
+    if (address.count > this.#perAddressMax) this.#cutLate([address]);
+    if (address.count > this.#perAddressMax) {
       this.#options.metrics.handshakesRefused.inc();
       res.close();
-    } else if (this.#isFull()) this.#pause();
+    } else if (this.#isFull()) {
+      this.#cutLate(this.#byAddress.values());
+      if (this.#isFull()) this.#pause();
+    }
   };
 
   /** Its request is whole. What is not upgraded now is answered, and its connection ends. */
   requested(res: Accepted): void {
-    this.#forget(addressOf(res));
+    const key = addressOf(res);
+    if (key === '') {
+      // Gone already, and its address with it: it may be any.
+      for (const { waiting } of this.#byAddress.values()) waiting.clear();
+      return;
+    }
+    this.#byAddress.get(key)?.waiting.clear();
+    this.#forget(key);
   }
 
   /** It is a WebSocket now, and counted among the connections. */
@@ -94,6 +131,8 @@ export class Gate {
   /** Once a second. */
   tick(): void {
     this.#look(false);
+    if (!this.#paused && !this.#isFull()) return;
+    this.#cutLate(this.#byAddress.values());
     if (this.#paused) this.#resumeIfRoom();
     else if (this.#isFull()) this.#pause();
   }
@@ -116,13 +155,25 @@ export class Gate {
 
   #left(): void {
     this.#handshakes--;
+    // Also forgets those whose address could not be told any more when their request came.
+    if (this.#handshakes === 0) this.#byAddress.clear();
     if (this.#paused) setImmediate(() => this.#resumeIfRoom());
   }
 
-  #forget(address: string): void {
-    const count = this.#byAddress.get(address) ?? 0;
-    if (count > 1) this.#byAddress.set(address, count - 1);
-    else this.#byAddress.delete(address);
+  #forget(key: string): void {
+    const address = this.#byAddress.get(key);
+    if (address !== undefined && --address.count <= 0) this.#byAddress.delete(key);
+  }
+
+  /** Cuts who has waited for longer than a request takes to come. */
+  #cutLate(addresses: Iterable<Address>): void {
+    const lateMs = this.#nowMs() - this.#options.handshakeGraceMs;
+    for (const { waiting } of addresses) {
+      for (const { res, atMs } of waiting) {
+        if (atMs > lateMs) break;
+        res.close();
+      }
+    }
   }
 
   #pause(): void {
@@ -130,7 +181,7 @@ export class Gate {
     this.#paused = true;
     this.#options.metrics.acceptPauses.inc();
     this.#options.listener.pause();
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (nowMs - this.#warnedAtMs < WARN_INTERVAL_MS) return;
     this.#warnedAtMs = nowMs;
     const figures = { handshakes: this.#handshakes, handshakesMax: this.#handshakesMax, descriptorsLeft: this.#room() };

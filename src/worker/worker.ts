@@ -174,6 +174,7 @@ export class Worker {
     });
     this.#gate = new Gate({
       handshakesMax: config.limits.handshakesMax,
+      handshakeGraceMs: config.limits.handshakeGraceMs,
       descriptorLimit: limit,
       descriptorsOpen,
       connections: () => this.#connections.size,

@@ -17,7 +17,7 @@ export const NODE_MAIN = join(COPY, 'dist/cli/main.js');
 export async function buildChildren(): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { swarm: 'test/faults/swarm/main.ts', attack: 'test/faults/attack/main.ts' },
+    entryPoints: { swarm: 'test/faults/swarm/main.ts', attack: 'test/faults/attack/main.ts', flood: 'test/faults/flood/main.ts' },
     outdir: OUT,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -29,7 +29,7 @@ export async function buildChildren(): Promise<void> {
   });
 }
 
-export function childScript(name: 'swarm' | 'attack'): string {
+export function childScript(name: 'swarm' | 'attack' | 'flood'): string {
   return join(OUT, `${name}.mjs`);
 }
 

@@ -15,6 +15,8 @@ export interface NodeOptions {
   /** Config by path; ports are chosen here. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** `ulimit -n`, for it and its workers; undefined: as this process has it. */
+  readonly descriptors?: number;
 }
 
 export interface LogLine {
@@ -66,14 +68,18 @@ export class NodeProcess {
 
   /** Starts it, or starts it again. Resolves when it serves with as many workers as it should have. */
   async start(): Promise<void> {
-    const { settings, env, name } = this.#options;
+    const { settings, env, name, descriptors } = this.#options;
     const all = { host: '127.0.0.1', nodeId: name, ...settings, port: this.port, 'admin.port': this.adminPort };
     const flags = Object.entries(all).flatMap(([path, value]) => [
       '--set',
       `${path}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     ]);
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(process.execPath, [NODE_MAIN, 'serve', ...flags], {
+    const command = [process.execPath, NODE_MAIN, 'serve', ...flags];
+    // Node raises the soft limit to the hard one: `ulimit -n` sets both.
+    const shell = ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh'];
+    const [program, ...args] = (descriptors === undefined ? command : [...shell, ...command]) as [string, ...string[]];
+    const child = spawn(program, args, {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

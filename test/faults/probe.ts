@@ -34,6 +34,11 @@ export class Probe {
     for (const [id, topic] of this.#topics.entries()) socket.send(JSON.stringify({ type: 'subscribe', id, topic }));
   }
 
+  /** Publications since the last {@link takeP99Ms}. */
+  get count(): number {
+    return this.#latenciesMs.length;
+  }
+
   /** Of what came since the last call; an empty list counts as for ever. */
   takeP99Ms(): { readonly p99Ms: number; readonly count: number } {
     const sorted = this.#latenciesMs.sort((a, b) => a - b);

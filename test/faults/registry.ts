@@ -1,6 +1,9 @@
 import type { Scenario } from './scenario.ts';
 import { answersFlood } from './scenarios/answers-flood.ts';
+import { callFlood } from './scenarios/call-flood.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
+import { frameFlood } from './scenarios/frame-flood.ts';
+import { halfOpen } from './scenarios/half-open.ts';
 import { sameKey, sameKeyElsewhere } from './scenarios/idempotency.ts';
 import { lastMessage } from './scenarios/last-message.ts';
 import { leaderKilled } from './scenarios/leader-killed.ts';
@@ -29,4 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   lastMessage,
   clockSkew,
   answersFlood,
+  frameFlood,
+  callFlood,
+  halfOpen,
 ];

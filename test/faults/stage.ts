@@ -25,6 +25,8 @@ export interface NodeSettings {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly history?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** `ulimit -n`. */
+  readonly descriptors?: number;
 }
 
 /** What a run starts, counts and ends. Whatever happens, {@link end} leaves no process behind. */
@@ -113,13 +115,14 @@ export class Stage {
   }
 
   /** A node on these NATS servers. */
-  async node(urls: readonly string[], { settings = {}, history = {}, env = {} }: NodeSettings = {}): Promise<NodeProcess> {
+  async node(urls: readonly string[], { settings = {}, history = {}, env = {}, descriptors }: NodeSettings = {}): Promise<NodeProcess> {
     const name = `n${this.nodes.length}`;
     const namespace = { durable: true, public: true, clientPublish: true, history: { maxCount: HISTORY_COUNT, ...history } };
     const node = await NodeProcess.start({
       name,
       settings: { workers: 1, 'nats.url': urls.join(','), 'auth.keys': HS256_KEYS, namespaces: { [NAMESPACE]: namespace }, ...settings },
       env,
+      ...(descriptors !== undefined && { descriptors }),
     });
     this.nodes.push(node);
     this.onEnd(() => node.kill9());

@@ -38,7 +38,7 @@ const isListening = (node: TestNode) =>
 // Other systems have one loopback address only.
 describe.runIf(process.platform === 'linux')('half-open requests', () => {
   it('from one address leave room for others, and all together stop the worker from listening until some end', async () => {
-    const node = await start({ 'limits.handshakesMax': 8 });
+    const node = await start({ 'limits.handshakesMax': 8, 'limits.handshakeGraceMs': 12_000 });
     const [first, second] = await Promise.all(Array.from({ length: 6 }, () => halfOpen(node, '127.0.0.2')));
     await node.untilMetric('stentor_handshakes', (count) => count === 6);
     const seventh = await halfOpen(node, '127.0.0.2');
@@ -57,6 +57,16 @@ describe.runIf(process.platform === 'linux')('half-open requests', () => {
     await node.untilMetric('stentor_accept_paused', (paused) => paused === 0);
     await (await node.connect()).settle();
     expect(await node.metric('stentor_upgrades_unfinished_total')).toBeGreaterThanOrEqual(3);
+  });
+
+  it('make room for newcomers once they have waited for limits.handshakeGraceMs', async () => {
+    const node = await start({ 'limits.handshakesMax': 8, 'limits.handshakeGraceMs': 1 });
+    const late = [];
+    for (let i = 0; i < 6; i++) late.push(await halfOpen(node, '127.0.0.1'));
+    await node.untilMetric('stentor_handshakes', (count) => count === 6);
+    await (await node.connect()).settle();
+    await Promise.all(late.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))));
+    expect(await node.metric('stentor_upgrades_unfinished_total')).toBe(6);
   });
 
   it('are cut within 12 s, however they trickle, and answered requests at once', async () => {

@@ -5,18 +5,20 @@ import { Gate } from '../../src/worker/gate.ts';
 /** A connection that has been accepted, as uWebSockets shows it. */
 class Accepted {
   closed = false;
-  readonly #address: Uint8Array;
+  /** Empty once its peer has reset it. */
+  address: Uint8Array;
   readonly #gate: Gate;
+  #gone = false;
   #aborted: (() => void) | undefined;
 
   constructor(gate: Gate, address: readonly number[]) {
     this.#gate = gate;
-    this.#address = Uint8Array.from(address);
+    this.address = Uint8Array.from(address);
     gate.filter(this as never, 1);
   }
 
   getRemoteAddress(): ArrayBuffer {
-    return this.#address.buffer as ArrayBuffer;
+    return this.address.buffer as ArrayBuffer;
   }
 
   onAborted(handler: () => void): void {
@@ -25,6 +27,8 @@ class Accepted {
 
   /** Closed by either side before its request was whole. */
   close(): void {
+    if (this.#gone) throw new Error('uWebSockets would write to memory that is not its own');
+    this.#gone = true;
     this.closed = true;
     this.#gate.filter(this as never, -1);
     this.#aborted?.();
@@ -32,11 +36,13 @@ class Accepted {
 
   upgrade(): void {
     this.#gate.requested(this as never);
+    this.#gone = true;
     this.#gate.upgraded();
   }
 
   answer(): void {
     this.#gate.requested(this as never);
+    this.#gone = true;
     this.#gate.filter(this as never, -1);
   }
 }
@@ -45,10 +51,11 @@ const ALICE = [10, 0, 0, 1];
 const BOB = [10, 0, 0, 2];
 
 function world({ handshakesMax = 8, descriptorLimit = undefined as number | undefined, open = 20 } = {}) {
-  const state = { connections: 0, others: open, listening: true, refused: 0, unfinished: 0, warnings: 0, listens: true };
+  const state = { connections: 0, others: open, listening: true, refused: 0, unfinished: 0, warnings: 0, listens: true, nowMs: 0 };
   let made: Gate | undefined;
   const gate = new Gate({
     handshakesMax,
+    handshakeGraceMs: 1000,
     descriptorLimit,
     descriptorsOpen: () => state.others + state.connections + (made?.handshakes ?? 0),
     connections: () => state.connections,
@@ -67,6 +74,7 @@ function world({ handshakesMax = 8, descriptorLimit = undefined as number | unde
       acceptPauses: { inc: () => undefined },
     },
     logger: { warn: () => state.warnings++ } as never,
+    nowMs: () => state.nowMs,
   });
   made = gate;
   return { gate, state, accept: (address: readonly number[]) => new Accepted(gate, address) };
@@ -99,6 +107,60 @@ describe('handshakes', () => {
     waiting[1]?.upgrade();
     await soon();
     expect(state.listening).toBe(true);
+  });
+
+  it('that have waited for a second make room for newcomers, of their own address and of others', async () => {
+    const { gate, state, accept } = world();
+    const late = Array.from({ length: 6 }, () => accept(ALICE));
+    state.nowMs = 500;
+    const early = accept(BOB);
+    state.nowMs = 1000;
+    const newcomer = accept(ALICE);
+    expect(late.every(({ closed }) => closed)).toBe(true);
+    expect([early, newcomer].map(({ closed }) => closed)).toEqual([false, false]);
+    expect(gate.handshakes).toBe(2);
+
+    for (let i = 0; i < 5; i++) accept([10, 0, 0, 10 + i]);
+    expect(state.listening).toBe(true);
+    accept([10, 0, 0, 20]);
+    expect(state.listening).toBe(false);
+    state.nowMs = 1500;
+    gate.tick();
+    await soon();
+    expect(early.closed).toBe(true);
+    expect(state.listening).toBe(false);
+    state.nowMs = 2000;
+    gate.tick();
+    await soon();
+    expect(gate.handshakes).toBe(0);
+    expect(state.listening).toBe(true);
+  });
+
+  it('are never cut once something was requested from their address: one of them is a WebSocket now, and it is not known which', () => {
+    const { gate, state, accept } = world();
+    const mine = Array.from({ length: 6 }, () => accept(ALICE));
+    const others = Array.from({ length: 2 }, () => accept(BOB));
+    mine[3]?.upgrade();
+    state.nowMs = 60_000;
+    gate.tick();
+    for (let i = 0; i < 10; i++) accept(ALICE);
+    expect(mine.some(({ closed }) => closed)).toBe(false);
+    expect(others.some(({ closed }) => closed)).toBe(true);
+  });
+
+  it('are never cut once a request came whose address could not be told any more', () => {
+    const { gate, state, accept } = world();
+    const all = [...Array.from({ length: 4 }, () => accept(ALICE)), ...Array.from({ length: 4 }, () => accept(BOB))];
+    const [reset] = all as [Accepted];
+    reset.address = new Uint8Array();
+    reset.upgrade();
+    state.nowMs = 60_000;
+    gate.tick();
+    expect(all.some(({ closed }) => closed)).toBe(false);
+    for (const one of all.slice(1)) one.close();
+    expect(gate.handshakes).toBe(0);
+    // The one that could not be told is forgotten too.
+    expect(Array.from({ length: 6 }, () => accept(ALICE)).some(({ closed }) => closed)).toBe(false);
   });
 
   it('tell an IPv4 address in IPv6 from another, and take half of an IPv6 address for one subscriber', () => {

@@ -1,0 +1,90 @@
+import { cpuSeconds } from '../../loadtest/core/proc.ts';
+import type { Feed } from './feed.ts';
+import { Flooder } from './flooder.ts';
+import { MemoryWatch } from './memory-watch.ts';
+import type { NodeProcess } from './node-process.ts';
+import { Probe } from './probe.ts';
+import type { NodeSettings, Stage } from './stage.ts';
+import { monoMs, seconds } from './time.ts';
+
+/** A member hardly waits longer than without the attack; attacker, node and NATS share two cores with whatever else runs. */
+const P99_MAX_MS = 250;
+const CALM_TIMES_MAX = 3;
+const CALM_SECONDS = 3;
+/** What was held up comes in this time, or counts as missing. */
+const GRACE_MS = 10_000;
+
+export interface Watched<T> {
+  readonly report: T;
+  readonly p99Ms: number;
+  readonly cpuPercent: number;
+}
+
+/** A node with one worker, one member, a feed, and an attacker. What the member gets during an attack is held against what was published. */
+export class Besieged {
+  readonly node: NodeProcess;
+  readonly flooder = new Flooder();
+  readonly #stage: Stage;
+  readonly #feed: Feed;
+  readonly #probe: Probe;
+  #calmP99Ms = 0;
+
+  private constructor(stage: Stage, node: NodeProcess, feed: Feed) {
+    this.#stage = stage;
+    this.node = node;
+    this.#feed = feed;
+    this.#probe = new Probe(node.port, ['scores.t0']);
+    stage.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop()]));
+  }
+
+  static async start(stage: Stage, urls: readonly string[], ratePerSecond: number, settings: NodeSettings = {}): Promise<Besieged> {
+    const node = await stage.node(urls, settings);
+    const feed = await stage.feed({ urls, topics: ['scores.t0'], ratePerSecond });
+    const besieged = new Besieged(stage, node, feed);
+    await besieged.#probe.start();
+    feed.start();
+    await seconds(CALM_SECONDS);
+    besieged.#calmP99Ms = besieged.#probe.takeP99Ms().p99Ms;
+    stage.figure('calmP99Ms', besieged.#calmP99Ms);
+    return besieged;
+  }
+
+  /** Judges the member's view unless told not to: then it is only shown. */
+  async during<T>(name: string, attack: () => Promise<T>, { judged = true } = {}): Promise<Watched<T>> {
+    const { node } = this;
+    const pids = node.workerPids;
+    this.#probe.takeP99Ms();
+    const publishedBefore = this.#feed.acknowledged.length;
+    const memory = new MemoryWatch(() => [node.pid, ...node.workerPids]);
+    const cpuBefore = cpuSeconds(pids);
+    const startMs = monoMs();
+    const report = await attack();
+    const cpuPercent = ((cpuSeconds(pids) - cpuBefore) / (monoMs() - startMs)) * 100_000;
+    const published = this.#feed.acknowledged.length - publishedBefore;
+    const deadlineMs = monoMs() + GRACE_MS;
+    while (this.#probe.count < published && monoMs() < deadlineMs) await seconds(0.05);
+    memory.stop();
+    const { p99Ms, count } = this.#probe.takeP99Ms();
+    const missing = Math.max(0, published - count);
+    this.#stage.say(JSON.stringify({ name, p99Ms, published, count, cpuPercent, ...memory.most, ...report }));
+    this.#stage.figure(`${name}WorkerCpuPercent`, cpuPercent);
+    this.#stage.figure(`${name}WorkerMb`, memory.most.others);
+    this.#stage.figure(`${name}HubMb`, memory.most.first);
+    if (judged) {
+      this.#stage.limitMs(`${name}P99Ms`, p99Ms, Math.max(P99_MAX_MS, CALM_TIMES_MAX * this.#calmP99Ms));
+      this.#stage.limit(`${name}Missing`, missing, 0);
+      this.#stage.expect(pids.join() === node.workerPids.join(), `${name}: a worker was killed`);
+    } else {
+      this.#stage.figure(`${name}P99Ms`, Math.min(p99Ms, 999_999));
+      this.#stage.figure(`${name}Missing`, missing);
+    }
+    return { report, p99Ms, cpuPercent };
+  }
+
+  async end(): Promise<void> {
+    this.#stage.limit('probeEnds', this.#probe.ends, 0);
+    this.#stage.limit('workersKilled', await this.node.metric('stentor_worker_restarts_total'), 0);
+    this.#probe.stop();
+    await this.#feed.stop();
+  }
+}

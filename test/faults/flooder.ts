@@ -1,0 +1,34 @@
+import { Child } from '../../loadtest/core/rpc.ts';
+import { childScript } from './build.ts';
+import type { CallsReport, CallsSettings, FramesReport, FramesSettings, HalfOpenReport, HalfOpenSettings } from './flood/settings.ts';
+
+/** Somebody who sends too much, in a process of its own. */
+export class Flooder {
+  readonly #child = new Child('flooder', childScript('flood'));
+
+  /** Resolves when the time is over. */
+  frames(settings: FramesSettings): Promise<FramesReport> {
+    return this.#child.call('frames', settings);
+  }
+
+  /** Resolves when the time is over. */
+  calls(settings: CallsSettings): Promise<CallsReport> {
+    return this.#child.call('calls', settings);
+  }
+
+  startHalfOpen(settings: HalfOpenSettings): Promise<void> {
+    return this.#child.call('startHalfOpen', settings);
+  }
+
+  halfOpen(): Promise<HalfOpenReport> {
+    return this.#child.call('halfOpenReport');
+  }
+
+  stopHalfOpen(): Promise<void> {
+    return this.#child.call('stopHalfOpen');
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop();
+  }
+}
