@@ -256,6 +256,21 @@ describe('since', () => {
     expect(tracker).toMatchObject({ gaps: 0, duplicates: 0 });
   });
 
+  it('and with a snapshot is the same: since decides, also of a second subscribe', async () => {
+    const node = await start();
+    await publishMany(node, 'scores.a', 1, 3);
+    await publishMany(node, 'brief.a', 1, 20);
+    const client = await node.connect();
+    const { epoch } = await client.subscribe('scores.a');
+    for (const round of ['another client', 'the same again']) {
+      const one = round === 'another client' ? await node.connect() : client;
+      const whole = await one.subscribe('scores.a', { since: { epoch, offset: 1 }, snapshot: true });
+      expect([whole.recovered, dataOf(whole)], round).toEqual([true, [2, 3]]);
+      const gone = await one.subscribe('brief.a', { since: { epoch: 'bogus', offset: 1 }, snapshot: true });
+      expect([gone.recovered, dataOf(gone)], round).toEqual([false, [20]]);
+    }
+  });
+
   it('ahead of the log starts from the state', async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 5);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { decodeFrame } from './decode-frame.ts';
 
 /** What the proxy does to the server's frames. Client frames always pass. */
@@ -13,7 +14,9 @@ export type FrameFault =
   /** Every frame comes twice. */
   | { readonly kind: 'doubled' }
   /** Every so many-th frame of a connection is lost. */
-  | { readonly kind: 'dropped'; readonly every: number };
+  | { readonly kind: 'dropped'; readonly every: number }
+  /** Those messages are lost that this says yes to. */
+  | { readonly kind: 'lost'; isLost(message: ServerMessage): boolean };
 
 /** Frames that the server sends before its client's handshake is over, and code 1005, 1006 or none: neither may be sent. */
 const SENDABLE_CODE_MIN = 3000;
@@ -91,6 +94,8 @@ export class FrameProxy {
         return 2;
       case 'dropped':
         return frame % fault.every === 0 ? 0 : 1;
+      case 'lost':
+        return fault.isLost(decodeFrame(data, isBinary) as ServerMessage) ? 0 : 1;
       case 'silent':
         if (this.frames <= fault.afterFrames) return 1;
         return fault.what === 'everything' || decodeFrame(data, isBinary).type === 'batch' ? 0 : 1;

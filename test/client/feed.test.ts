@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Client, type Feed } from '../../src/client/index.ts';
+import { newCounters } from '../../src/client/stats.ts';
+import { Subscription } from '../../src/client/subscription.ts';
+import type { Liveness, TopicHost } from '../../src/client/topic-types.ts';
+import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
+import { TestNode } from '../support/node.ts';
+import { TestProxy } from '../support/proxy.ts';
+import { until } from '../support/until.ts';
+import { Ear } from './cases/kit.ts';
+
+describe('while the node has lost NATS', () => {
+  let nats: NatsServer;
+  let node: TestNode;
+  let proxy: TestProxy;
+  const clients: Client[] = [];
+
+  beforeAll(async () => {
+    nats = await startNatsServer();
+    node = await TestNode.start({ 'nats.url': nats.url, namespaces: { scores: { public: true } } });
+    proxy = await TestProxy.start(node.running.port);
+  });
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+  });
+  afterAll(async () => {
+    await proxy?.stop();
+    await node?.stop();
+    await nats?.stop();
+  });
+
+  async function connected(): Promise<Client> {
+    const client = new Client({ url: `ws://127.0.0.1:${proxy.port}/ws`, backoff: { baseMs: 2, maxMs: 50, jitterMs: 5 } });
+    clients.push(client);
+    await client.connect();
+    return client;
+  }
+
+  it('the client and its topics say so, also on a new connection, and say when it is live again', async () => {
+    const client = await connected();
+    const feeds: Feed[] = [];
+    client.on('feed', (feed) => feeds.push(feed));
+    const lives: Liveness[] = [];
+    const ear = new Ear(client, 'scores.a', { onLive: (liveness) => lives.push(liveness) });
+    await until('the stream', () => ear.topic.isLive);
+    await node.publish('scores.a', { n: 1 });
+    await ear.reaches(1);
+    expect([client.feed, lives]).toEqual([{ live: true }, [{ live: true, reason: undefined }]]);
+
+    await nats.kill9();
+    await until('the feed to be away', () => !client.feed.live);
+    expect(feeds).toEqual([{ live: false, reason: expect.stringContaining('broker') }]);
+    expect([ear.topic.isLive, ear.topic.isActive, client.state.status]).toEqual([false, true, 'connected']);
+    expect(lives.at(-1)).toEqual({ live: false, reason: feeds[0]?.reason });
+
+    // Told before `connected`, on a connection that begins while the broker is away.
+    const late = await connected();
+    await until('the late one to know', () => !late.feed.live);
+    proxy.cut();
+    await until(
+      'both to be back',
+      () => client.stats().disconnects === 1 && late.stats().disconnects === 1 && client.state.status === 'connected',
+    );
+    await until('the stream to have begun again', () => ear.subscribed === 2);
+    expect([client.feed.live, ear.topic.isLive]).toEqual([false, false]);
+
+    const waiting = node.publish('scores.a', { n: 2 });
+    await nats.restart();
+    await waiting;
+    await until('the feed to be live', () => client.feed.live && late.feed.live && ear.topic.isLive);
+    await ear.reaches(2);
+    expect(ear.numbers).toEqual([1, 2]);
+    expect(feeds.map(({ live }) => live)).toEqual([false, true]);
+    expect(lives.at(-1)).toEqual({ live: true, reason: undefined });
+  });
+});
+
+describe('a topic is live', () => {
+  let feed: Feed;
+  let isConnected: boolean;
+  let subscription: Subscription;
+  let lives: boolean[];
+
+  beforeEach(() => {
+    feed = { live: true };
+    isConnected = true;
+    lives = [];
+    const host = {
+      get feed() {
+        return feed;
+      },
+      get isConnected() {
+        return isConnected;
+      },
+      counters: newCounters(),
+      holdItemsMax: 100,
+      stateKeysMax: 100,
+      requestTimeoutMs: 1000,
+      ask: (_: unknown, { onAnswer }: { onAnswer(message: unknown): void }) => {
+        onAnswer({ type: 'subscribed', id: 1, topic: 'a.b', epoch: 'e1', offset: 5, recovered: false, items: [], upTo: 7 });
+        return Promise.resolve();
+      },
+      deactivate: () => undefined,
+      observeLatency: () => undefined,
+    } as unknown as TopicHost;
+    subscription = new Subscription('a.b', {}, host);
+    subscription.events.on('live', ({ live }) => lives.push(live));
+    subscription.connected();
+  });
+
+  const begin = () => subscription.receive({ type: 'batch', topic: 'a.b', epoch: 'e1', prev: 5, sentAtMs: 0, items: [[7]] });
+  const tell = (live: boolean) => subscription.receive({ type: 'feed', topic: 'a.b', live, ...(!live && { reason: 'refused' }) });
+  const connection = (live: boolean) => {
+    feed = live ? { live } : { live, reason: 'away' };
+    subscription.tellLiveness();
+  };
+
+  it('when all of what it begins with is there', () => {
+    expect(subscription.liveness.live).toBe(false);
+    begin();
+    expect([subscription.liveness.live, lives]).toEqual([true, [true]]);
+  });
+
+  it('when the connection’s feed and its own both are, each told for itself, and no change told twice', () => {
+    begin();
+    tell(false);
+    tell(false);
+    expect(subscription.liveness).toEqual({ live: false, reason: 'refused' });
+    connection(false);
+    expect(subscription.liveness).toEqual({ live: false, reason: 'away' });
+    connection(true);
+    expect(subscription.liveness).toEqual({ live: false, reason: 'refused' });
+    tell(true);
+    tell(true);
+    expect([subscription.liveness.live, lives]).toEqual([true, [true, false, false, false, true]]);
+  });
+
+  it('only while there is a connection, and anew with the next stream', () => {
+    begin();
+    tell(false);
+    isConnected = false;
+    subscription.disconnected();
+    expect(subscription.liveness.live).toBe(false);
+    isConnected = true;
+    subscription.connected();
+    begin();
+    expect(subscription.liveness.live).toBe(true);
+  });
+});
