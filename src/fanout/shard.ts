@@ -37,6 +37,8 @@ export class Shard {
   offsetBefore: number;
   /** In the loop turn of the last flush. */
   #sent = NOTHING;
+  /** The loop turn in which its members were told to start over. */
+  #resyncTick = -1;
 
   constructor(variant: Variant, group: Group, nativeTopic: string, cursor: number, offset: number) {
     this.variant = variant;
@@ -62,11 +64,22 @@ export class Shard {
 
   /** Takes in members of a shard at the same cursor: should their sockets report a drop in this loop turn, it is of what that shard was given. */
   absorb(other: Shard): void {
+    this.#resyncTick = Math.max(this.#resyncTick, other.#resyncTick);
     if (other.flushTick < this.flushTick || (other.flushTick === this.flushTick && other.cursorBefore >= this.cursorBefore)) return;
     this.flushTick = other.flushTick;
     this.cursorBefore = other.cursorBefore;
     this.offsetBefore = other.offsetBefore;
     this.#sent = other.#sent;
+  }
+
+  /** Native publish has been given the message that tells its members to start over. */
+  toldToStartOver(tick: number): void {
+    this.#resyncTick = tick;
+  }
+
+  /** Perhaps that message, too: whoever dropped something in loop turn `tick` does not know in which life of the topic it is. */
+  hasLostResync(tick: number): boolean {
+    return this.#resyncTick === tick;
   }
 
   /** A history that is void: everybody stands at the new one's head. */

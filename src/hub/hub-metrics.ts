@@ -132,6 +132,19 @@ export class HubMetrics {
     });
   }
 
+  /** @param bytes of reads of the log under way, and of what is kept of those that are over */
+  watchReads(bytes: () => { readonly reading: number; readonly kept: number }, registry: Registry): void {
+    new Gauge({
+      name: 'stentor_log_read_bytes',
+      help: 'Bytes of reads of the log for clients, by state: reading (what those under way may bring, of limits.answerBytesPerNodeMax), kept (for the next pages of answers, of hub.readCacheBytesMax).',
+      labelNames: ['state'],
+      registers: [registry],
+      collect() {
+        for (const [state, value] of Object.entries(bytes())) this.set({ state }, value);
+      },
+    });
+  }
+
   /** @param count nodes that share the bus, this one included */
   watchNodes(count: () => number, registry: Registry): void {
     new Gauge({

@@ -54,6 +54,7 @@ export class Hub {
     this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics, logger);
     this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
+    this.metrics.watchReads(() => this.#requests.readBytes, options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
     this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }

@@ -55,6 +55,11 @@ export class RequestHandler {
     this.#logger = logger;
   }
 
+  /** Of reads of the log for clients. */
+  get readBytes(): History['bytes'] {
+    return this.#history.bytes;
+  }
+
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
     const { requestId, user, connectionId, idempotencyKey } = request;
     try {

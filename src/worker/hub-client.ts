@@ -44,9 +44,9 @@ export class HubClient {
     return this.#ask({ kind: 'publish', ...question });
   }
 
-  /** Bytes that answers may bring which have not come yet. */
-  get answerBytes(): number {
-    return this.#budget.bytes;
+  /** What answers may bring that have not come yet, and how many wait for their turn. */
+  get answers(): Pick<ByteBudget, 'bytes' | 'waiting'> {
+    return this.#budget;
   }
 
   /** @throws ProtocolError `busy` and what the hub says */

@@ -30,8 +30,12 @@ interface Drop {
   readonly has: Position;
   /** What it was given: some of it may be lost. */
   readonly given: Position;
+  /** Perhaps the message that told it to start over, too. */
+  readonly startsOver: boolean;
 }
 
+/** Of no life of the feed: the next step is to start over. */
+const NO_LIFE = -1;
 /** What all that catch up are given in one loop turn: about as long as one turn of the fan-out. */
 const BYTES_PER_TURN = 512 * 1024;
 
@@ -60,6 +64,13 @@ export class Laggards {
     return count;
   }
 
+  /** Subscriptions that are being given what their streams start with. */
+  get startingCount(): number {
+    let count = 0;
+    for (const connection of this.#lagging) for (const { start } of laggingIn(connection)) if (start !== undefined) count++;
+    return count;
+  }
+
   /** Connections that are being caught up, those that have got on least lately first. */
   connections(): Iterable<Connection> {
     return this.#lagging;
@@ -77,7 +88,11 @@ export class Laggards {
     for (const [topic, subscription] of connection.subscriptions) {
       if (subscription.kind !== 'member') continue;
       const { shard } = subscription;
-      drops.set(topic, { has: shard.positionOfDropped(tick), given: { sequence: shard.cursor, offset: shard.offset } });
+      drops.set(topic, {
+        has: shard.positionOfDropped(tick),
+        given: { sequence: shard.cursor, offset: shard.offset },
+        startsOver: shard.hasLostResync(tick),
+      });
       metrics.lost(shard.lostIn(tick));
     }
     this.#marked.set(connection, drops);
@@ -117,8 +132,7 @@ export class Laggards {
           const member = connection.subscriptions.get(feed.topic);
           if (member?.kind !== 'member') continue;
           this.#options.memberships.leave(connection, member);
-          // Of no life of the feed, so that its next step is to start over.
-          this.#enter(connection, { ...laggingAt(feed, member.options, feed.head), life: -1, resyncReason: reason }, false);
+          this.#enter(connection, { ...laggingAt(feed, member.options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
           this.#goOn(connection);
         }
       }
@@ -186,7 +200,7 @@ export class Laggards {
    * What was given in the turn of the drop may have come or not. A durable topic gives it again, and the client leaves out what it has; so does one whose
    * policy is the latest state. Other ephemeral topics are at most once: there it counts as lost.
    */
-  #fallBehind(connection: Connection, member: Member, { has, given }: Drop): void {
+  #fallBehind(connection: Connection, member: Member, { has, given, startsOver }: Drop): void {
     const { feed, options } = member;
     const lagging = laggingAt(feed, options, has);
     if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
@@ -195,6 +209,7 @@ export class Laggards {
     }
     this.#options.memberships.leave(connection, member);
     if (connection.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
+    if (startsOver) lagging.life = NO_LIFE;
     lagging.partBytes = this.#options.catchingUp.partBytesMax;
     this.#enter(connection, lagging, true);
   }

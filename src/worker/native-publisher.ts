@@ -53,7 +53,7 @@ export class NativePublisher implements FanoutSink {
    * The topic's history is not what it was: every member gets its state, and goes on from there.
    * @returns false where that does not fit one frame, and nobody has been told
    */
-  resync(feed: TopicFeed, reason: string, frameBytesMax: number): boolean {
+  resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
     const { topic, epoch, head } = feed;
     const message = { type: 'resync', topic, epoch, reason };
     const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
@@ -65,7 +65,11 @@ export class NativePublisher implements FanoutSink {
     }
     for (const { options, shards } of feed.variants.values()) {
       const frame = frames.get(options.encoding) as Uint8Array;
-      for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
+      for (const shard of shards) {
+        // Before it leaves: what a socket drops of a large frame is reported while it is published.
+        shard.toldToStartOver(tick);
+        this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
+      }
     }
     return true;
   }

@@ -23,6 +23,21 @@ export class WorkerMetrics {
     help: 'Topics that connections are subscribed to, added up.',
     registers: this.#registers,
   });
+  readonly starting = new Gauge({
+    name: 'stentor_subscriptions_starting',
+    help: 'Subscriptions that are still being given what their streams start with: a state, or what was missed.',
+    registers: this.#registers,
+  });
+  readonly answerBytes = new Gauge({
+    name: 'stentor_answer_bytes',
+    help: 'Bytes that answers of the hub under way may bring, of limits.answerBytesPerWorkerMax.',
+    registers: this.#registers,
+  });
+  readonly answersWaiting = new Gauge({
+    name: 'stentor_answers_waiting',
+    help: 'Questions to the hub that wait until their answers fit, of limits.answersWaitingMax.',
+    registers: this.#registers,
+  });
   readonly #connectionsOpened = new Counter({
     name: 'stentor_connections_opened_total',
     help: 'Connections opened.',

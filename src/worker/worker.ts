@@ -333,7 +333,9 @@ export class Worker {
     // Given up meanwhile: whoever wants it next is told anew what it is.
     if (feed === undefined) return;
     feed.reset(message);
-    if (!this.#publisher.resync(feed, message.reason, this.#config.fanout.frameBytesMax)) this.#laggards.startOver(feed, message.reason);
+    const { frameBytesMax } = this.#config.fanout;
+    const told = this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
+    if (!told) this.#laggards.startOver(feed, message.reason);
   }
 
   #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
@@ -388,6 +390,9 @@ export class Worker {
   async #sendMetrics(requestId: number): Promise<void> {
     this.#metrics.subscriptions.set(this.#countSubscriptions());
     this.#metrics.lagging.set(this.#laggards.count);
+    this.#metrics.starting.set(this.#laggards.startingCount);
+    this.#metrics.answerBytes.set(this.#hub.answers.bytes);
+    this.#metrics.answersWaiting.set(this.#hub.answers.waiting);
     this.#metrics.jwksAgeSeconds.set(this.#authenticator.keySetAgeMs / 1000);
     this.#metrics.commandBytesInFlight.set(this.#inFlight.bytes);
     this.#metrics.handshakes.set(this.#gate.handshakes);

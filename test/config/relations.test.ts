@@ -163,6 +163,14 @@ describe('relations between settings', () => {
     expect(accepted({ ...small, [bound]: bytes })).toBe(true);
   });
 
+  it('answers fit their budgets, and those of a worker fit its link twice', () => {
+    expect(refusedAt({ 'limits.historyPageBytesMax': 200_000, 'limits.historyBytesMax': 100_000 })).toBe('limits.historyPageBytesMax');
+    expect(refusedAt({ 'limits.answerBytesPerWorkerMax': 1_048_576 })).toBe('limits.recoveryBytesMax');
+    expect(refusedAt({ 'limits.historyBytesMax': 100_000_000 })).toBe('limits.historyBytesMax');
+    expect(refusedAt({ 'limits.linkQueueBytesMax': 33_554_432 })).toBe('limits.answerBytesPerWorkerMax');
+    expect(accepted({ 'limits.linkQueueBytesMax': 67_108_864 })).toBe(true);
+  });
+
   it('a payload fits a client’s message where clients publish', () => {
     expect(refusedAt({ 'limits.messageBytesMax': 1000 })).toBe('namespaces.chat.maxPayloadBytes');
     expect(accepted({ 'limits.messageBytesMax': 1000, 'namespaces.chat.clientPublish': false })).toBe(true);

@@ -122,7 +122,7 @@ describe('a hub and a worker, whatever happens below and above them,', () => {
         fc.array(step, { minLength: 40, maxLength: 120, size: 'max' }),
         fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
         async (steps, delays) => {
-          const world = new DurableWorld(CLIENTS, delays);
+          const world = new DurableWorld({ clients: CLIENTS, delays });
           try {
             for (const each of steps) {
               await perform(world, each);

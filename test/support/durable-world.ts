@@ -24,6 +24,7 @@ import { TopicTable } from '../../src/worker/topic-table.ts';
 import type { Socket, UwsApp } from '../../src/worker/uws.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { SimLog } from './sim-log.ts';
+import { SimSocket } from './sim-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
 const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
@@ -38,6 +39,16 @@ const SETTINGS = {
   'hub.watchdogIntervalMs': 10,
   'log.level': 'silent',
 };
+
+export interface WorldOptions {
+  readonly clients: number;
+  /** How many turns the log's answers take, one after the other, over and over. */
+  readonly delays: readonly number[];
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly padBytes?: number;
+  /** Clients read what {@link DurableWorld.read} lets them. */
+  readonly slow?: boolean;
+}
 
 export function turns(count: number): Promise<void> {
   return new Promise((resolve) => {
@@ -57,7 +68,10 @@ interface Run {
 export class SimClient {
   readonly trackers = new Map<Topic, TopicTracker>();
   readonly runs = new Map<Topic, Run>();
+  /** Ids of `subscribe` commands whose answers have still to come. */
+  readonly awaiting = new Map<Topic, number>();
   connection: Connection | undefined;
+  socket: SimSocket | undefined;
 
   receive(message: ServerMessage): void {
     if (!('topic' in message) || message.topic === undefined) return;
@@ -65,13 +79,17 @@ export class SimClient {
     const tracker = this.trackers.get(topic);
     const run = this.runs.get(topic);
     if (tracker === undefined || run === undefined) return;
+    // Of a subscription before this one: what it asked for goes on from where it was then.
+    const awaited = this.awaiting.get(topic);
+    if (awaited !== undefined && (message.type !== 'subscribed' || message.id !== awaited)) return;
+    this.awaiting.delete(topic);
     const before = tracker.items.length;
     tracker.receive(message);
     const anew = message.type === 'resync' || (message.type === 'subscribed' && !message.recovered);
     if (anew) {
       run.from = message.offset;
       run.uids = [];
-    } else for (const { data } of tracker.items.slice(before)) run.uids.push(data);
+    } else for (const { data } of tracker.items.slice(before)) run.uids.push(uidOf(data));
   }
 }
 
@@ -88,18 +106,22 @@ export class DurableWorld {
   readonly #inbox: Inbox;
   readonly #pump: FanoutPump;
   readonly #laggards: Laggards;
-  readonly #native = new Map<string, Set<(frame: Uint8Array) => void>>();
+  readonly #native = new Map<string, Set<SimSocket>>();
   readonly #config: Config;
   readonly #subscribing = new Set<Promise<unknown>>();
   #nextConnection = 1;
+  #nextId = 1;
 
-  /** @param delays how many turns the log's answers take, one after the other, over and over */
-  constructor(clients: number, delays: readonly number[]) {
+  readonly #slow: boolean;
+
+  constructor({ clients, delays, settings, padBytes, slow = false }: WorldOptions) {
+    this.#slow = slow;
     let nextDelay = 0;
     const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
-    this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS } }).config;
-    this.plain = new SimLog({ namespace: 'plain', keyed: false, countMax: 1000, delay });
-    this.keyed = new SimLog({ namespace: 'keyed', keyed: true, countMax: 2, delay });
+    this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS, ...settings } }).config;
+    const pad = padBytes === undefined ? {} : { padBytes };
+    this.plain = new SimLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
+    this.keyed = new SimLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
     this.clients = Array.from({ length: clients }, () => new SimClient());
     const logger = createLogger(this.#config.log);
     const bus = {
@@ -152,9 +174,14 @@ export class DurableWorld {
     return namespace === 'keyed' ? this.keyed : this.plain;
   }
 
-  publish(topic: Topic, key: string): void {
+  publish(topic: Topic, key: string, removed = false): void {
     const log = this.logOf(namespaceOf(topic));
-    log.append(topic, log.keyed ? (key as Key) : null);
+    log.append(topic, log.keyed ? (key as Key) : null, log.keyed && removed);
+  }
+
+  /** The client reads so many bytes of what waits for it. */
+  read(client: SimClient, bytes: number): void {
+    client.socket?.read(bytes);
   }
 
   /** Subscribes, or comes back with what it has. */
@@ -165,8 +192,10 @@ export class DurableWorld {
     const since = tracker.epoch === '' ? undefined : { epoch: tracker.epoch, offset: tracker.last };
     client.trackers.set(topic, tracker);
     client.runs.set(topic, client.runs.get(topic) ?? { from: 0, uids: [] });
+    const id = this.#nextId++;
+    client.awaiting.set(topic, id);
     const done = this.#subscriber
-      .subscribe(connection, { type: 'subscribe', id: 1, topic, snapshot: true, ...(since && { since }) })
+      .subscribe(connection, { type: 'subscribe', id, topic, snapshot: true, ...(since && { since }) })
       .catch((error) => {
         // A refusal is an answer; anything else is a bug, and ends the run.
         if (!(error instanceof ProtocolError)) throw error;
@@ -186,6 +215,8 @@ export class DurableWorld {
     const { connection } = client;
     client.connection = undefined;
     if (connection === undefined) return;
+    client.socket?.drop();
+    client.socket = undefined;
     connection.closed();
     this.#subscriber.removeAll(connection);
   }
@@ -200,6 +231,9 @@ export class DurableWorld {
     for (let quiet = 0; quiet < 3; ) {
       for (const log of [this.plain, this.keyed]) log.deliver(Number.POSITIVE_INFINITY, false);
       for (const client of this.clients) for (const topic of client.trackers.keys()) this.#resubscribe(client, topic);
+      for (const client of this.clients) this.read(client, 10_000);
+      // As once a second: one that could not be caught up, for want of the log, is tried again.
+      this.#laggards.check(Date.now());
       await turns(20);
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
@@ -244,26 +278,27 @@ export class DurableWorld {
 
   #connect(client: SimClient): Connection {
     const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, this.#config.limits);
-    const receive = (frame: Uint8Array) => {
-      if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
-    };
-    const socket = {
-      send: receive,
-      cork: (work: () => void) => work(),
-      subscribe: (topic: string) => {
-        const members = this.#native.get(topic) ?? new Set();
-        this.#native.set(topic, members.add(receive));
+    const socket = new SimSocket({
+      backpressureBytesMax: this.#slow ? this.#config.limits.lagThresholdBytes : null,
+      deliver: (frame) => {
+        if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
       },
-      unsubscribe: (topic: string) => this.#native.get(topic)?.delete(receive),
-      getBufferedAmount: () => 0,
-      end: () => undefined,
-    };
+      onDropped: () => this.#laggards.dropped(connection),
+      onDrain: () => this.#laggards.drained(connection),
+      onSubscribed: (topic, subscribed) => {
+        const members = this.#native.get(topic) ?? new Set();
+        this.#native.set(topic, members);
+        if (subscribed) members.add(socket);
+        else members.delete(socket);
+      },
+    });
+    client.socket = socket;
     connection.opened(socket as unknown as Socket<never>);
     return connection;
   }
 
   #publishNative(topic: string, frame: Uint8Array): void {
-    for (const receive of this.#native.get(topic) ?? []) receive(frame);
+    for (const socket of this.#native.get(topic) ?? []) socket.published(frame);
   }
 
   /** As the worker does. */
@@ -277,8 +312,10 @@ export class DurableWorld {
         const feed = this.#topics.get(message.topic);
         if (feed === undefined) return;
         feed.reset(message);
-        if (!this.#publisher.resync(feed, message.reason, this.#config.fanout.frameBytesMax))
+        const { frameBytesMax } = this.#config.fanout;
+        if (!this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick })) {
           this.#laggards.startOver(feed, message.reason);
+        }
         return;
       }
       case 'items':
@@ -289,4 +326,9 @@ export class DurableWorld {
         return;
     }
   }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what SimLog has written
+function uidOf(data: any): number {
+  return typeof data === 'object' ? (data?.uid ?? 0) : data;
 }

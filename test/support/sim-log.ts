@@ -18,6 +18,8 @@ export interface SimLogOptions {
   readonly keyed: boolean;
   /** Kept per topic, per key of a keyed one. */
   readonly countMax: number;
+  /** Publications are so much larger than their number. */
+  readonly padBytes?: number;
   /** A few turns of the loop: answers come late, and not in the order of the questions. */
   readonly delay: () => Promise<void>;
 }
@@ -86,14 +88,17 @@ export class SimLog implements Log {
 
   // What a test does to it.
 
-  append(topic: Topic, key: Publication['key']): void {
+  /** @param removed of a keyed log: the key is gone */
+  append(topic: Topic, key: Publication['key'], removed = false): void {
     const uid = this.#nextUid++;
+    const { padBytes } = this.#options;
+    const text = padBytes === undefined ? String(uid) : JSON.stringify({ uid, pad: 'x'.repeat(padBytes) });
     const publication: Publication = {
       topic,
       key,
       offset: this.endOffset + 1,
       publishedAtMs: uid,
-      payload: Buffer.from(String(uid)),
+      payload: Buffer.from(removed ? '' : text),
       payloadKind: undefined,
       origin: undefined,
     };
