@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HubClient } from '../../src/worker/hub-client.ts';
 import { PastReader } from '../../src/worker/past-reader.ts';
-import { EPOCH, feed, source } from '../support/fanout.ts';
+import { EPOCH, feed, key, source } from '../support/fanout.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 interface Setting {
@@ -25,7 +25,7 @@ function setUp({ bytesMax = 1_000_000, keyed = false, provenFrom = 0 }: Setting 
   const pasts = new PastReader(hub as unknown as HubClient, bytesMax);
   const feedOf = (topic = 'scores.a') => {
     const made = feed({ topic, namespace: namespaceOptions({ keyed }), ringBounds: { itemsMax: 2, bytesMax: 1_000_000 }, keysMax: 1 });
-    for (const offset of [998, 999, 1000]) made.push(source(offset), offset - 1);
+    for (const offset of [998, 999, 1000]) made.push(source(offset, { key: keyed ? key(`K${offset}`) : null }), offset - 1);
     return made;
   };
   return { pasts, asked, feedOf };
