@@ -160,6 +160,8 @@ export interface LogState {
   /** Offset of the oldest publication still there; lastOffset + 1 when there is none. */
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** Of a mirror: how far its origin has come. What lies between is on its way. */
+  readonly originLastOffset?: number;
 }
 
 export interface Follower {
@@ -205,6 +207,8 @@ export type BusErrorCode =
   | 'stream_missing'
   | 'server_too_old'
   | 'unknown_namespace'
+  /** A mirror that may have what its origin lost. */
+  | 'mirror_too_old'
   | 'log_gone'
   | 'log_gap'
   | 'log_rolled_back'

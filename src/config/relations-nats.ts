@@ -112,3 +112,19 @@ export function replicasNeedNats({ nats }: Config): Problem[] {
     { path: 'nats.streamReplicas', value: nats.streamReplicas, expected: 'expected nats.url to be set: the memory bus keeps one copy' },
   ];
 }
+
+/** A mirror is a stream, beside the one that it mirrors. */
+export function mirrorsAreStreams({ namespaces, nats }: Config): Problem[] {
+  return Object.entries(namespaces).flatMap(([name, { mirror, mirrorDomain, durable }]): Problem[] => {
+    const path = `namespaces.${name}.mirror`;
+    if (mirror === '') {
+      return mirrorDomain === '' ? [] : [{ path: `${path}Domain`, value: mirrorDomain, expected: `expected ${path} to be set too` }];
+    }
+    if (!durable || nats.url === '')
+      return [{ path, value: mirror, expected: 'expected none where the namespace is not durable, or nats.url is empty' }];
+    if (!/^[\w-]+$/.test(mirror)) return [{ path, value: mirror, expected: "expected a stream's name: letters, digits, - and _" }];
+    if (!/^[\w-]*$/.test(mirrorDomain))
+      return [{ path: `${path}Domain`, value: mirrorDomain, expected: 'expected letters, digits, - and _' }];
+    return [];
+  });
+}

@@ -12,6 +12,7 @@ import {
 } from './relations-limits.ts';
 import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
 import {
+  mirrorsAreStreams,
   natsLoginIsOne,
   natsNamesAreNames,
   natsPasswordsInClear,
@@ -32,6 +33,7 @@ export const RELATIONS: readonly Relation[] = [
   natsUrlsAreUrls,
   natsLoginIsOne,
   natsNamesAreNames,
+  mirrorsAreStreams,
   natsTlsFilesComeTogether,
   replicasNeedNats,
   authKeysAreComplete,

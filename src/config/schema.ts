@@ -60,6 +60,12 @@ export const NamespaceSchema = Type.Object(
       description: 'what producers put into NATS messages; a Content-Type header overrides it per message',
     }),
     history: History,
+    mirror: Type.String({
+      default: '',
+      description:
+        'a stream that mirrors `stentor-<name>`, and that this node follows and reads in its place; it publishes to the origin. Only with NATS',
+    }),
+    mirrorDomain: Type.String({ default: '', description: 'the JetStream domain of the mirror; empty: that of the origin' }),
     slowConsumer: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')], {
       default: 'replay',
       description: 'what a connection that fell behind gets when it drains',

@@ -73,7 +73,8 @@ export class History {
     if (feed === undefined) throw startingOver(topic);
     await feed.ready();
     if (after > feed.position) {
-      const reached = after <= (await feed.end()).lastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
+      const { lastOffset, originLastOffset = lastOffset } = await feed.end();
+      const reached = after <= originLastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
       // Beyond the end of the log: no position of this life.
       if (!reached) return nothingOf(feed.epoch);
     }

@@ -28,6 +28,7 @@ const BUS_ERROR_TEXTS: Partial<Record<BusErrorCode, string>> = {
   jetstream_unavailable: 'the broker cannot be reached now',
   stream_missing: 'the log cannot be reached now',
   stream_mismatch: 'the log cannot be reached now',
+  mirror_too_old: 'the log cannot be read now',
   log_gone: 'the log cannot be read now',
   log_gap: 'the log cannot be read now',
   log_rolled_back: 'the log cannot be read now',

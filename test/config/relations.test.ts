@@ -100,6 +100,25 @@ describe('relations between settings', () => {
     expect(accepted({ 'nats.tlsCertFile': 'c', 'nats.tlsKeyFile': 'k' })).toBe(true);
   });
 
+  it('a mirror is a stream beside the one of a durable namespace', () => {
+    const scores = (options: object, url = 'nats://a') => ({ 'nats.url': url, namespaces: { scores: options } });
+    expect(accepted(scores({ mirror: 'm', mirrorDomain: 'leaf' }))).toBe(true);
+    expect(refusedAt(scores({ mirror: 'm' }, ''))).toBe('namespaces.scores.mirror');
+    expect(refusedAt(scores({ mirror: 'm', durable: false }))).toBe('namespaces.scores.mirror');
+    expect(refusedAt(scores({ mirror: 'a.b' }))).toBe('namespaces.scores.mirror');
+    expect(refusedAt(scores({ mirrorDomain: 'leaf' }))).toBe('namespaces.scores.mirrorDomain');
+  });
+
+  it('the names of a NATS are names', () => {
+    expect(refusedAt({ 'nats.jetstreamDomain': 'a.b' })).toBe('nats.jetstreamDomain');
+    expect(refusedAt({ 'nats.jetstreamDomain': 'hub', 'nats.jetstreamApiPrefix': '$JS.hub.API' })).toBe('nats.jetstreamApiPrefix');
+    for (const prefix of ['a.', '*', '>', 'a b', 'a..b']) {
+      expect(refusedAt({ 'nats.inboxPrefix': prefix })).toBe('nats.inboxPrefix');
+      expect(refusedAt({ 'nats.jetstreamApiPrefix': prefix })).toBe('nats.jetstreamApiPrefix');
+    }
+    expect(accepted({ 'nats.jetstreamApiPrefix': '$JS.hub.API', 'nats.inboxPrefix': '_INBOX_node' })).toBe(true);
+  });
+
   it('replicas need NATS', () => {
     expect(refusedAt({ 'nats.streamReplicas': 3 })).toBe('nats.streamReplicas');
     expect(accepted({ 'nats.streamReplicas': 3, 'nats.url': 'nats://a' })).toBe(true);

@@ -71,9 +71,9 @@ export class Connection {
     return createInbox(this.names.inbox);
   }
 
-  /** Sends a JetStream request whose answer nobody waits for; nothing when the connection has ended. */
-  tellJetStream(request: string): void {
-    if (!this.nc.isClosed()) this.nc.publish(`${this.names.api}.${request}`);
+  /** Sends a request whose answer nobody waits for; nothing when the connection has ended. */
+  tell(subject: string): void {
+    if (!this.nc.isClosed()) this.nc.publish(subject);
   }
 
   onChange(listener: (connected: boolean) => void): () => void {

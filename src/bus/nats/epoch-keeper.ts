@@ -70,6 +70,10 @@ export class EpochKeeper {
     return this.#held?.before ?? [];
   }
 
+  get begunAtMs(): number {
+    return this.#held?.begunAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
   get created(): string {
     return this.#held?.created ?? '';
   }
@@ -207,6 +211,7 @@ export class EpochKeeper {
       created: info.created,
       generation: Math.max(stored?.entry.generation ?? 0, this.#held?.generation ?? 0, last?.generation ?? 0) + 1,
       id: randomBytes(12).toString('base64url'),
+      begunAtMs: Date.now(),
       // Where the next life begins, should this one see nothing more.
       ...(before.length > 0 && last?.checkpoint !== undefined && { checkpoint: last.checkpoint }),
       ...(before.length > 0 && { before }),

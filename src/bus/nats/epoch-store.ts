@@ -24,6 +24,7 @@ const Entry = Compile(
     generation: Type.Integer({ minimum: 0 }),
     id: Type.String({ minLength: 1 }),
     checkpoint: Type.Optional(Type.Object({ offset: Type.Integer({ minimum: 0 }), timestampNs: Type.Number() })),
+    begunAtMs: Type.Optional(Type.Number()),
     before: Type.Optional(Type.Array(Type.Object({ epoch: Type.String(), upTo: Type.Integer({ minimum: 0 }) }), { maxItems: 64 })),
   }),
 );

@@ -18,6 +18,8 @@ export interface EpochEntry {
   readonly id: string;
   /** What somebody had seen of the log a while ago. */
   readonly checkpoint?: Anchor;
+  /** By the clock of the node that said so, milliseconds since 1970. */
+  readonly begunAtMs?: number;
   /** Lives that this one goes on from. */
   readonly before?: readonly Predecessor[];
 }

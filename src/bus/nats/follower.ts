@@ -26,6 +26,8 @@ export interface FollowerOptions {
   readonly namespace: string;
   readonly stream: string;
   readonly keyed: boolean;
+  /** A mirror that ends before our position is behind, not rolled back: its origin has what is missing. */
+  readonly mayBeBehind: boolean;
   /** The stream's, of the life that is to be followed. */
   readonly created: string;
   readonly afterOffset: number;
@@ -98,6 +100,12 @@ export class NatsFollower implements Follower {
     });
   }
 
+  /** What is followed is not to be trusted any more. */
+  abandon(reason: string): void {
+    this.#break('log_gone', reason);
+    this.#endConsumer?.(reason);
+  }
+
   restart(reason: string): void {
     this.#endConsumer?.(reason);
   }
@@ -150,6 +158,8 @@ export class NatsFollower implements Follower {
     await this.#findAnchor(info.state.last_seq, (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
     const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
     const check = this.#core.check(bounds);
+    if (check === 'rolled_back' && this.#options.mayBeBehind)
+      return { reason: `it is behind: it ends at ${bounds.lastOffset}`, wasLive: false };
     if (check === 'rolled_back') return this.#deny('log_rolled_back', `it ends at ${bounds.lastOffset}, before ${this.position}`);
     if (check === 'gap') return this.#break('log_gap', `it begins at ${bounds.firstOffset}, after ${this.position + 1}`);
     this.#denials = 0;
@@ -187,17 +197,21 @@ export class NatsFollower implements Follower {
       const aborted = () => end('stopped');
       this.#endConsumer = end;
       const stopWatching = connection.onChange(() => end(CONNECTION_LOST));
-      const consumer = new OrderedConsumer(connection, this.#options.stream, {
-        onMessage: (message, delivery) => {
-          const trouble = this.#receive(message, delivery);
-          if (trouble !== undefined) end(trouble);
-          else goLiveIfSure();
+      const consumer = new OrderedConsumer(
+        connection,
+        { stream: this.#options.stream, api: this.#context.streams.api },
+        {
+          onMessage: (message, delivery) => {
+            const trouble = this.#receive(message, delivery);
+            if (trouble !== undefined) end(trouble);
+            else goLiveIfSure();
+          },
+          onHeartbeat: (lastConsumerSeq) => {
+            if (!this.#core.agrees(lastConsumerSeq)) end('a publication was lost on the way');
+          },
+          onEnded: end,
         },
-        onHeartbeat: (lastConsumerSeq) => {
-          if (!this.#core.agrees(lastConsumerSeq)) end('a publication was lost on the way');
-        },
-        onEnded: end,
-      });
+      );
       signal.addEventListener('abort', aborted);
       start(consumer).then(
         () => {

@@ -146,8 +146,8 @@ export class LogReader {
       currentEndOffset: () => this.lastOffset(topic),
       take: (message, delivery) => plan.take(this.#reader.fromLog(message, delivery), delivery.streamSeq),
     };
-    await withConsumer(this.#connection, this.#streams.manager, range, ({ name }) =>
-      readRange(this.#connection, name, range, requestTimeoutMs),
+    await withConsumer(this.#connection, this.#streams, range, ({ name }) =>
+      readRange(this.#connection, name, { ...range, api: this.#streams.api }, requestTimeoutMs),
     );
   }
 
@@ -155,7 +155,7 @@ export class LogReader {
     const { stream } = this.#options;
     return withConsumer(
       this.#connection,
-      this.#streams.manager,
+      this.#streams,
       { stream, filter: this.#filter(topic), from },
       async ({ num_pending }) => num_pending,
     );

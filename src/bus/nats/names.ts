@@ -11,6 +11,10 @@ export interface NatsNames {
 export const DEFAULT_NAMES: NatsNames = { api: '$JS.API', inbox: '_INBOX' };
 
 export function namesOf({ jetstreamDomain, jetstreamApiPrefix, inboxPrefix }: Config['nats']): NatsNames {
-  const api = jetstreamDomain === '' ? jetstreamApiPrefix : `$JS.${jetstreamDomain}.API`;
+  const api = jetstreamDomain === '' ? jetstreamApiPrefix : apiOf(jetstreamDomain);
   return { api: api || DEFAULT_NAMES.api, inbox: inboxPrefix || DEFAULT_NAMES.inbox };
+}
+
+export function apiOf(domain: string): string {
+  return `$JS.${domain}.API`;
 }

@@ -181,7 +181,7 @@ export class NatsBus implements Bus {
     if (durable.length === 0) return logs;
     const streams = await Streams.open(connection, nats);
     for (const [name, options] of durable) await streams.ensure(name, options);
-    const context: NatsLogContext = {
+    const context: Omit<NatsLogContext, 'mirrorStreams'> = {
       connection,
       streams,
       epochs: await EpochStore.open(connection, nats, EPOCH_BUCKET),
@@ -192,7 +192,10 @@ export class NatsBus implements Bus {
       nowMs: this.#nowMs,
       onNotice: (level, message) => this.#notice(level, message),
     };
-    for (const [name, options] of durable) logs.set(name, new NatsLog(name, options, nats, context));
+    for (const [name, options] of durable) {
+      const mirrorStreams = options.mirror === '' ? undefined : await Streams.open(connection, nats, options.mirrorDomain);
+      logs.set(name, new NatsLog(name, options, nats, { ...context, mirrorStreams }));
+    }
     // Together, since each may have to wait for whoever knows its log.
     await Promise.all([...logs.values()].map((log) => log.state()));
     return logs;

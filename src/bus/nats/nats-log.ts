@@ -22,6 +22,7 @@ import { NatsFollower } from './follower.ts';
 import type { Limiter } from './limiter.ts';
 import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
+import { assertMirror } from './mirror.ts';
 import { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
@@ -30,6 +31,8 @@ import { SubjectCheck } from './subject-check.ts';
 export interface NatsLogContext {
   readonly connection: Connection;
   readonly streams: Streams;
+  /** Those of the mirror, where the namespace has one. */
+  readonly mirrorStreams: Streams | undefined;
   readonly epochs: EpochStore;
   readonly lives: EpochStore | undefined;
   readonly reads: Limiter;
@@ -42,7 +45,11 @@ export interface NatsLogContext {
 /** The log of one durable namespace: its stream. */
 export class NatsLog implements Log {
   readonly namespace: string;
+  /** That publications go to. */
   readonly stream: string;
+  /** What is followed and read: the stream, or its mirror. */
+  readonly #source: { readonly stream: string; readonly streams: Streams };
+  #sourceCreated = '';
   readonly options: NamespaceOptions;
   readonly #nats: Config['nats'];
   readonly #context: NatsLogContext;
@@ -54,10 +61,11 @@ export class NatsLog implements Log {
   readonly #epochs: EpochKeeper;
 
   constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext) {
-    const { connection, streams, epochs, lives, faults, nowMs, onNotice } = context;
+    const { connection, streams, mirrorStreams, epochs, lives, faults, nowMs, onNotice } = context;
     this.namespace = namespace;
     this.options = options;
     this.stream = streamNameOf(namespace);
+    this.#source = mirrorStreams === undefined ? { stream: this.stream, streams } : { stream: options.mirror, streams: mirrorStreams };
     this.#nats = nats;
     this.#context = context;
     this.#subjects = new SubjectCheck({
@@ -72,8 +80,8 @@ export class NatsLog implements Log {
     this.#publications = new PublicationReader(options, (subject, fault, offset) => this.#subjects.note(subject, fault, offset));
     // What is read again must not be counted again.
     const quietly = new PublicationReader(options, () => undefined);
-    this.#reader = new LogReader(connection, streams, quietly, {
-      stream: this.stream,
+    this.#reader = new LogReader(connection, this.#source.streams, quietly, {
+      stream: this.#source.stream,
       namespace: options,
       requestTimeoutMs: nats.requestTimeoutMs,
       replicaCount: nats.streamReplicas,
@@ -85,7 +93,7 @@ export class NatsLog implements Log {
       lives,
       info: () => this.#info(),
       timeOf: (offset) => this.#timeOf(offset),
-      following: () => this.#following(),
+      following: () => this.#witness(),
       clock: REAL_CLOCK,
       onNotice,
     });
@@ -102,10 +110,14 @@ export class NatsLog implements Log {
       for (;;) {
         await this.#epochs.confirm();
         const info = await this.#info();
-        if (info.created === this.#epochs.created) return { epoch: this.epoch, before: this.#epochs.before, ...rangeOf(info) };
+        if (info.created === this.#epochs.created)
+          return { epoch: this.epoch, before: this.#epochs.before, ...(await this.#sourceRange(info)) };
         this.#epochs.doubt();
       }
     } catch (error) {
+      if (error instanceof BusError && error.code === 'mirror_too_old') {
+        for (const follower of this.#followers.keys()) follower.abandon(error.message);
+      }
       throw unreachable(`the log of ${this.namespace}`, error, this.#context.connection.names);
     }
   }
@@ -115,20 +127,24 @@ export class NatsLog implements Log {
     onPublication: (publication: Publication) => void,
     onBroken: (error: Error) => void,
   ): Promise<Follower> {
-    const { connection, streams, counters, nowMs, onNotice } = this.#context;
+    const { connection, counters, nowMs, onNotice } = this.#context;
+    const { stream, streams } = this.#source;
+    const isMirror = this.#context.mirrorStreams !== undefined;
     const { epoch } = this;
     const follower = new NatsFollower(
       { connection, streams, counters, nowMs, reader: this.#publications },
       {
         namespace: this.namespace,
-        stream: this.stream,
+        stream,
+        mayBeBehind: isMirror,
         keyed: this.options.keyed,
-        created: this.#epochs.created,
+        created: this.#sourceCreated,
         requestTimeoutMs: this.#nats.requestTimeoutMs,
         afterOffset,
         onPublication,
         onBroken: (error) => {
-          if (error.code === 'log_rolled_back') this.#epochs.void(epoch);
+          // What a mirror has proves nothing against the log.
+          if (error.code === 'log_rolled_back' && !isMirror) this.#epochs.void(epoch);
           onBroken(error);
         },
         onNotice: (message) => onNotice('warn', message),
@@ -182,6 +198,34 @@ export class NatsLog implements Log {
       if (furthest === undefined || (live && !furthest.live)) furthest = { epoch, live, anchor };
     }
     return furthest;
+  }
+
+  /** What following says about the log. A mirror that is followed shows nothing of its origin but what was there. */
+  #witness(): Following | undefined {
+    const following = this.#following();
+    return following && this.#context.mirrorStreams !== undefined ? { ...following, live: false } : following;
+  }
+
+  /** How far what is followed and read reaches. @throws BusError where a mirror cannot stand for its origin */
+  async #sourceRange(origin: StreamInfo): Promise<Omit<LogState, 'epoch'>> {
+    const { mirrorStreams, connection } = this.#context;
+    if (mirrorStreams === undefined) {
+      this.#sourceCreated = origin.created;
+      return rangeOf(origin);
+    }
+    const mirror = await connection
+      .request(() => mirrorStreams.manager.streams.info(this.#source.stream))
+      .catch((error) => {
+        if (!isStreamNotFound(error)) throw error;
+        throw new BusError(
+          'stream_missing',
+          `stream ${this.#source.stream} (namespaces.${this.namespace}.mirror) does not exist; nodes make no mirrors`,
+        );
+      });
+    const { namespace, options } = this;
+    assertMirror({ namespace, options, nats: this.#nats, mirror, origin, lifeBegunAtMs: this.#epochs.begunAtMs });
+    this.#sourceCreated = mirror.created;
+    return { ...rangeOf(mirror), originLastOffset: origin.state.last_seq };
   }
 
   async #timeOf(offset: number): Promise<number | undefined> {

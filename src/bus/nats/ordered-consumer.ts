@@ -9,6 +9,12 @@ const SILENT_BEATS_MAX = 3;
 /** The server drops a consumer that nobody has listened to for so long. */
 const INACTIVE_MS = 30_000;
 
+/** A stream, and the prefix of the JetStream API that it is reached by. */
+export interface StreamPlace {
+  readonly stream: string;
+  readonly api: string;
+}
+
 export interface OrderedConsumerEvents {
   onMessage(message: Msg, delivery: Delivery): void;
   /** Nothing has been sent that has not come, says the server, if this is the consumer's sequence here. */
@@ -27,6 +33,7 @@ export interface OrderedConsumerEvents {
 export class OrderedConsumer {
   readonly #connection: Connection;
   readonly #stream: string;
+  readonly #api: string;
   readonly #events: OrderedConsumerEvents;
   readonly #name = `stentor_${nuid.next()}`;
   readonly #inbox: string;
@@ -35,10 +42,11 @@ export class OrderedConsumer {
   #silentBeats = 0;
   #ended = false;
 
-  constructor(connection: Connection, stream: string, events: OrderedConsumerEvents) {
+  constructor(connection: Connection, { stream, api }: StreamPlace, events: OrderedConsumerEvents) {
     this.#connection = connection;
     this.#inbox = connection.newInbox();
     this.#stream = stream;
+    this.#api = api;
     this.#events = events;
   }
 
@@ -72,7 +80,7 @@ export class OrderedConsumer {
     clearInterval(this.#watchdog);
     this.#subscription?.unsubscribe();
     // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
-    this.#connection.tellJetStream(`CONSUMER.DELETE.${this.#stream}.${this.#name}`);
+    this.#connection.tell(`${this.#api}.CONSUMER.DELETE.${this.#stream}.${this.#name}`);
   }
 
   #receive(error: Error | null, message: Msg): void {

@@ -1,7 +1,8 @@
-import { AckPolicy, type ConsumerInfo, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
 import { type Connection, DisconnectedError } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
+import type { Streams } from './streams.ts';
 
 /** Asked for at once: bounds what the server may have under way to us. */
 const PAGE_MAX = 500;
@@ -28,7 +29,7 @@ export interface RangePlan {
  */
 export async function withConsumer<T>(
   connection: Connection,
-  jsm: JetStreamManager,
+  { manager: jsm, api }: Streams,
   { stream, filter, from }: Pick<RangePlan, 'stream' | 'filter' | 'from'>,
   use: (info: ConsumerInfo) => Promise<T>,
 ): Promise<T> {
@@ -50,12 +51,17 @@ export async function withConsumer<T>(
     return await use(info);
   } finally {
     // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
-    connection.tellJetStream(`CONSUMER.DELETE.${stream}.${name}`);
+    connection.tell(`${api}.CONSUMER.DELETE.${stream}.${name}`);
   }
 }
 
 /** @throws DisconnectedError, or an error when nothing came for `timeoutMs` or something was lost */
-export function readRange(connection: Connection, consumer: string, plan: RangePlan, timeoutMs: number): Promise<void> {
+export function readRange(
+  connection: Connection,
+  consumer: string,
+  plan: RangePlan & { readonly api: string },
+  timeoutMs: number,
+): Promise<void> {
   if (!connection.connected) return Promise.reject(new DisconnectedError(false));
   return new Promise((resolve, reject) => {
     new RangeRead(connection, consumer, plan, timeoutMs, (error) => (error === undefined ? resolve() : reject(error))).start();
@@ -76,9 +82,15 @@ class RangeRead {
   #consumerSeq = 0;
   #done = false;
 
-  constructor(connection: Connection, consumer: string, plan: RangePlan, timeoutMs: number, onDone: (error?: Error) => void) {
+  constructor(
+    connection: Connection,
+    consumer: string,
+    plan: RangePlan & { readonly api: string },
+    timeoutMs: number,
+    onDone: (error?: Error) => void,
+  ) {
     this.#nc = connection.nc;
-    this.#nextSubject = `${connection.names.api}.CONSUMER.MSG.NEXT.${plan.stream}.${consumer}`;
+    this.#nextSubject = `${plan.api}.CONSUMER.MSG.NEXT.${plan.stream}.${consumer}`;
     this.#inbox = connection.newInbox();
     this.#plan = plan;
     this.#onDone = onDone;

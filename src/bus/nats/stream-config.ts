@@ -46,7 +46,10 @@ export interface StreamDifference {
 }
 
 /** The first field in which an existing stream is not what is needed. Fields that a server leaves out are at their zero value. */
-export function differenceOf(found: Partial<StreamConfig>, expected: ReturnType<typeof streamConfigOf>): StreamDifference | undefined {
+export function differenceOf(
+  found: Partial<StreamConfig>,
+  expected: Partial<ReturnType<typeof streamConfigOf>>,
+): StreamDifference | undefined {
   for (const [field, value] of Object.entries(expected)) {
     const other = found[field as keyof StreamConfig] ?? zeroOf(value);
     if (textOf(other) !== textOf(value)) return { field, found: textOf(other), expected: textOf(value) };

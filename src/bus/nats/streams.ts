@@ -4,6 +4,7 @@ import { BusError } from '../bus.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { failureOf, isStreamNotFound, unreachable } from './errors.ts';
+import { apiOf } from './names.ts';
 import { differenceOf, streamConfigOf } from './stream-config.ts';
 
 const STREAM_NAME_IN_USE = 10058;
@@ -16,20 +17,25 @@ export class Streams {
 
   /** With the usual timeout. */
   readonly manager: JetStreamManager;
+  /** Prefix of the JetStream API that they are reached by. */
+  readonly api: string;
 
-  private constructor(connection: Connection, nats: Config['nats'], manager: JetStreamManager) {
+  private constructor(connection: Connection, nats: Config['nats'], api: string, manager: JetStreamManager) {
+    this.api = api;
     this.#connection = connection;
     this.#nats = nats;
     this.manager = manager;
   }
 
-  static async open(connection: Connection, nats: Config['nats']): Promise<Streams> {
-    return new Streams(connection, nats, await makeManager(connection, nats.requestTimeoutMs));
+  /** @param domain another than the config's own */
+  static async open(connection: Connection, nats: Config['nats'], domain = ''): Promise<Streams> {
+    const api = domain === '' ? connection.names.api : apiOf(domain);
+    return new Streams(connection, nats, api, await makeManager(connection, api, nats.requestTimeoutMs));
   }
 
   /** One whose requests are given up after `timeoutMs`, if that is sooner than usual. */
   hastyManager(timeoutMs: number): Promise<JetStreamManager> {
-    return makeManager(this.#connection, Math.min(timeoutMs, this.#nats.requestTimeoutMs));
+    return makeManager(this.#connection, this.api, Math.min(timeoutMs, this.#nats.requestTimeoutMs));
   }
 
   /** The namespace's stream, as it is. @throws BusError `jetstream_unavailable`; Error */
@@ -104,6 +110,6 @@ function noJetStream(stream: string, cause: unknown): BusError {
   return new BusError('jetstream_unavailable', `stream ${stream}: JetStream does not answer; is it enabled?`, { cause });
 }
 
-function makeManager(connection: Connection, timeoutMs: number): Promise<JetStreamManager> {
-  return jetstreamManager(connection.nc, { checkAPI: false, timeout: timeoutMs, apiPrefix: connection.names.api });
+function makeManager(connection: Connection, api: string, timeoutMs: number): Promise<JetStreamManager> {
+  return jetstreamManager(connection.nc, { checkAPI: false, timeout: timeoutMs, apiPrefix: api });
 }
