@@ -180,12 +180,21 @@ describe('a subscription', () => {
 describe('an answer to `subscribe` with a position', () => {
   const since = { epoch: EPOCH, offset: 10 };
 
-  it('of another epoch starts the topic over, whatever it says of recovery', () => {
-    const tracker = trackerAt(10);
-    tracker.interrupted();
-    const step = tracker.subscribed({ epoch: 'another', offset: 12, recovered: true, items: items(11, 12) }, since);
+  it('of another epoch starts the topic over, unless that one goes on from the position', () => {
+    const anew = trackerAt(10);
+    anew.interrupted();
+    const step = anew.subscribed({ epoch: 'another', offset: 12, recovered: false, items: items(11, 12) }, since);
     expect(step.deliveries).toMatchObject([{ source: 'snapshot', resyncReason: expect.stringMatching(/.+/) }]);
-    expect(tracker.position).toEqual({ epoch: 'another', offset: 12 });
+    expect(anew.position).toEqual({ epoch: 'another', offset: 12 });
+
+    const goesOn = trackerAt(10);
+    goesOn.interrupted();
+    expect(told(goesOn.subscribed({ epoch: 'another', offset: 12, recovered: true, items: items(9, 11, 12) }, since))).toMatchObject({
+      offsets: [11, 12],
+      sources: ['recovered'],
+      duplicates: 1,
+    });
+    expect(goesOn.position).toEqual({ epoch: 'another', offset: 12 });
   });
 
   it('of a node that has seen less never takes the position back', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Past } from '../../src/fanout/catch-up.ts';
-import { cursorOf, firstPartOf, goingOn, isAtHand, type Since } from '../../src/fanout/recovery.ts';
+import { cursorOf, firstPartOf, goingOn, inPresentLife, isAtHand, type Since } from '../../src/fanout/recovery.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { EPOCH, feed, item, key, source } from '../support/fanout.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
@@ -191,5 +191,26 @@ describe('the cursor from which a client that comes back may join', () => {
     expect(cursorOf(made, { epoch: EPOCH, offset: 8 })).toBe(made.ring.next);
     expect(cursorOf(made, { epoch: EPOCH, offset: 9 })).toBe(made.ring.next);
     expect(cursorOf(made, { epoch: EPOCH, offset: 1 })).toBe(0);
+  });
+});
+
+describe('a position of a life that this one goes on from', () => {
+  const before = [
+    { epoch: 'last', upTo: 6 },
+    { epoch: 'older', upTo: 3 },
+  ];
+  const inLife = (epoch: string, offset: number) => inPresentLife({ epoch: EPOCH, before }, { epoch, offset });
+
+  it('is one of this life up to where both are the same, and not beyond', () => {
+    expect(inLife('last', 6)).toEqual({ epoch: EPOCH, offset: 6 });
+    expect(inLife('last', 7)).toEqual({ epoch: 'last', offset: 7 });
+    expect(inLife('older', 3)).toEqual({ epoch: EPOCH, offset: 3 });
+    expect(inLife('older', 4)).toEqual({ epoch: 'older', offset: 4 });
+  });
+
+  it('is not any other', () => {
+    expect(inLife('another', 1)).toEqual({ epoch: 'another', offset: 1 });
+    expect(inPresentLife({ epoch: EPOCH, before: undefined }, { epoch: 'last', offset: 1 })).toEqual({ epoch: 'last', offset: 1 });
+    expect(inLife(EPOCH, 8)).toEqual({ epoch: EPOCH, offset: 8 });
   });
 });
