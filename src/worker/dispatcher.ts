@@ -1,19 +1,14 @@
-import { namespaceOptions } from '../config/namespaces.ts';
-import type { Config, NamespaceOptions } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
-import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { MessageError, parseClientMessage } from '../protocol/parse.ts';
-import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
-import { assertDepth } from './assert-depth.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Calls } from './calls.ts';
 import type { Connection } from './connection.ts';
 import { isErrorTooMany } from './error-budget.ts';
 import type { HistoryReader } from './history-reader.ts';
-import type { HubClient } from './hub-client.ts';
-import { permits } from './identity.ts';
 import type { InFlight } from './in-flight.ts';
+import type { Publishes } from './publishes.ts';
 import { takeToken } from './rate-limit.ts';
 import { type Asked, askedBy, type RefusalLog } from './refusal-log.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -24,8 +19,8 @@ export interface DispatcherOptions {
   readonly nodeId: string;
   readonly authenticator: Authenticator;
   readonly subscriber: Subscriber;
-  readonly hub: HubClient;
   readonly calls: Calls;
+  readonly publishes: Publishes;
   readonly inFlight: InFlight;
   readonly histories: HistoryReader;
   readonly metrics: WorkerMetrics;
@@ -139,7 +134,7 @@ export class Dispatcher {
       case 'unsubscribe':
         return this.#options.subscriber.unsubscribe(connection, message);
       case 'publish':
-        return this.#publish(connection, message);
+        return this.#options.publishes.publish(connection, message);
       case 'history':
         return this.#options.histories.answer(connection, message);
       case 'call':
@@ -224,50 +219,6 @@ export class Dispatcher {
     });
   }
 
-  #publish(connection: Connection, message: ClientMessage<'publish'>): Promise<void> {
-    const topic = parseTopic(message.topic);
-    const key = this.#assertMayPublish(connection, topic, message.key);
-    const { limits } = this.#options.config;
-    if (connection.publishesInFlight >= limits.publishesPerConnectionMax) {
-      throw new ProtocolError('busy', `${limits.publishesPerConnectionMax} publishes of this connection wait for the log`);
-    }
-    const { id, data, idempotencyKey } = message;
-    const draft = {
-      topic,
-      key,
-      data: packMsgpack(data),
-      idempotencyKey,
-      user: connection.identity.user ?? '',
-      connectionId: connection.id,
-    };
-    return this.#store(connection, id, draft);
-  }
-
-  async #store(connection: Connection, id: number | undefined, draft: Parameters<HubClient['publish']>[0]): Promise<void> {
-    connection.publishesInFlight++;
-    try {
-      const { epoch, offset, duplicate } = await this.#options.hub.publish(draft);
-      if (id === undefined) return;
-      const durable = this.#namespace(draft.topic)?.durable === true;
-      connection.send({ type: 'published', id, duplicate, ...(durable && { epoch, offset }) });
-    } finally {
-      connection.publishesInFlight--;
-    }
-  }
-
-  #assertMayPublish(connection: Connection, topic: Topic, key: string | undefined): Key | null {
-    const namespace = this.#namespace(topic);
-    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
-    assertDepth(topic, namespace);
-    if (!namespace.clientPublish) throw new ProtocolError('forbidden', `clients do not publish to ${topic}`);
-    if (connection.identity.user === null) throw new ProtocolError('unauthorized', 'publishing needs a token');
-    if (!permits(connection.identity.publish, topic))
-      throw new ProtocolError('forbidden', `the token does not permit publishing to ${topic}`);
-    if (namespace.keyed && key === undefined) throw new ProtocolError('key_required', `${topic} is keyed`);
-    if (!namespace.keyed && key !== undefined) throw new ProtocolError('key_not_allowed', `${topic} is not keyed`);
-    return key === undefined ? null : parseKey(key);
-  }
-
   async #refresh(connection: Connection, message: ClientMessage<'refresh'>): Promise<void> {
     const identity = await this.#options.authenticator.verify(message.token);
     if (connection.identity.user !== null && identity.user !== connection.identity.user) {
@@ -281,10 +232,6 @@ export class Dispatcher {
     }
     const { expiresAtMs } = identity;
     connection.send({ type: 'refreshed', id: message.id, ...(expiresAtMs !== undefined && { expiresAtMs }) });
-  }
-
-  #namespace(topic: Topic): NamespaceOptions | undefined {
-    return namespaceOptions(this.#options.config, namespaceOf(topic));
   }
 
   #fail(connection: Connection, asked: Asked, error: Error): void {

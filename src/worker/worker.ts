@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { Page, ToWorker, WorkerReport } from '../link/messages.ts';
+import type { Page, ToWorker } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
@@ -29,8 +29,9 @@ import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
 import { PastReader } from './past-reader.ts';
+import { Publishes } from './publishes.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { describeLagging, describeTopics } from './report.ts';
+import { Reporter } from './reporter.ts';
 import { Subscriber } from './subscriber.ts';
 import { TopicTable } from './topic-table.ts';
 import { Upgrader } from './upgrade.ts';
@@ -57,7 +58,6 @@ function idleTimeoutSeconds(pingIntervalMs: number): number {
 /** One uWS app and its connections, behind a link to the hub. */
 export class Worker {
   readonly #config: Config;
-  readonly #index: number;
   readonly #port: number;
   readonly #link: WorkerEnd;
   readonly #uws: Uws;
@@ -75,7 +75,6 @@ export class Worker {
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
-  readonly #inFlight: InFlight;
   readonly #dispatcher: Dispatcher;
   readonly #refusals: RefusalLog;
   readonly #publisher: NativePublisher;
@@ -84,6 +83,7 @@ export class Worker {
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #intake: Intake;
   readonly #gate: Gate;
+  readonly #reporter: Reporter;
   readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #greetingExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #timers: NodeJS.Timeout[] = [];
@@ -94,7 +94,6 @@ export class Worker {
   private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, metrics }: WorkerParts, logger: Logger) {
     const { config, nodeId, pages, workerIndex, port } = welcome;
     this.#config = config;
-    this.#index = workerIndex;
     this.#port = port;
     this.#link = link;
     this.#uws = uws;
@@ -130,15 +129,15 @@ export class Worker {
       pasts: this.#pasts,
       metrics: this.#metrics,
     });
-    this.#inFlight = new InFlight(config.limits, config.workers);
+    const inFlight = new InFlight(config.limits, config.workers);
     this.#dispatcher = new Dispatcher({
       config,
       nodeId,
       authenticator,
       subscriber: this.#subscriber,
-      hub: this.#hub,
       calls: new Calls({ config, hub: this.#hub }),
-      inFlight: this.#inFlight,
+      publishes: new Publishes({ config, hub: this.#hub }),
+      inFlight,
       histories: new HistoryReader({ config, hub: this.#hub, whenRoom: (connection) => this.#laggards.whenRoom(connection) }),
       metrics: this.#metrics,
       refusals: this.#refusals,
@@ -181,6 +180,19 @@ export class Worker {
       listener: this.#listener,
       metrics,
       logger,
+    });
+    this.#reporter = new Reporter({
+      index: workerIndex,
+      link,
+      connections: this.#connections,
+      connectionsMax: this.#connectionsMax,
+      topics: this.#topics,
+      laggards: this.#laggards,
+      hub: this.#hub,
+      authenticator,
+      inFlight,
+      gate: this.#gate,
+      metrics,
     });
     this.#route(authenticator, pages);
   }
@@ -316,9 +328,9 @@ export class Worker {
       case 'failed':
         return this.#hub.answered(message);
       case 'metricsWanted':
-        return void this.#sendMetrics(message.requestId);
+        return void this.#reporter.sendMetrics(message.requestId);
       case 'reportWanted':
-        return void this.#sendReport(message);
+        return void this.#reporter.sendReport(message);
       case 'busStatus':
         return this.#busWatch.changed(message.connected);
       case 'drain':
@@ -385,39 +397,5 @@ export class Worker {
     this.#memberships.merge(this.#topics.feeds());
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.greeted) connection.end('unauthorized');
-  }
-
-  async #sendMetrics(requestId: number): Promise<void> {
-    this.#metrics.subscriptions.set(this.#countSubscriptions());
-    this.#metrics.lagging.set(this.#laggards.count);
-    this.#metrics.starting.set(this.#laggards.startingCount);
-    this.#metrics.answerBytes.set(this.#hub.answers.bytes);
-    this.#metrics.answersWaiting.set(this.#hub.answers.waiting);
-    this.#metrics.jwksAgeSeconds.set(this.#authenticator.keySetAgeMs / 1000);
-    this.#metrics.commandBytesInFlight.set(this.#inFlight.bytes);
-    this.#metrics.handshakes.set(this.#gate.handshakes);
-    this.#metrics.acceptPaused.set(this.#gate.isPaused ? 1 : 0);
-    this.#link.send({ kind: 'metrics', requestId, metrics: await this.#metrics.registry.getMetricsAsJSON() });
-  }
-
-  async #sendReport({ requestId, topics }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
-    const report: WorkerReport = {
-      index: this.#index,
-      pid: process.pid,
-      connections: this.#connections.size,
-      connectionsMax: this.#connectionsMax,
-      subscriptions: this.#countSubscriptions(),
-      lagging: this.#laggards.count,
-      longestLagging: describeLagging(this.#laggards.connections(), Date.now()),
-      topics: describeTopics(this.#topics, topics),
-      totals: await this.#metrics.totals(),
-    };
-    this.#link.send({ kind: 'report', requestId, report });
-  }
-
-  #countSubscriptions(): number {
-    let subscriptions = 0;
-    for (const feed of this.#topics.feeds()) subscriptions += feed.members + feed.laggards;
-    return subscriptions;
   }
 }
