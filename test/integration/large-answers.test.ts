@@ -215,12 +215,12 @@ describe('a state on a slow line', () => {
   });
 
   it('is not given up while it takes part after part; one that takes nothing is', async () => {
-    const node = await start({ 'limits.slowTimeoutMs': 1000 });
+    const node = await start({ 'limits.slowTimeoutMs': 2000 });
     await fill(node, 'ticks.a', MANY, LARGE_BYTES);
     const proxy = await proxyTo(node);
-    // Three seconds for all of it, which is three times what a connection may lag.
-    proxy.downBytesPerSecond = 5_000_000;
-    const slow = createClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, requestTimeoutMs: 500 });
+    // Five seconds at least for all of it, which is more than a connection may lag.
+    proxy.downBytesPerSecond = 3_000_000;
+    const slow = createClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, requestTimeoutMs: 2000 });
     const keys = new Set<unknown>();
     let resyncs = 0;
     await new Promise<void>((resolve) => {

@@ -154,7 +154,8 @@ describe('workers', () => {
   });
 
   it('that take nothing any more are started anew, and the others’ clients do not notice', async () => {
-    const node = await start({ 'limits.linkQueueBytesMax': 1_048_576 });
+    const bytes = { 'limits.linkQueueBytesMax': 1_048_576, 'limits.answerBytesPerWorkerMax': 524_288, 'limits.recoveryBytesMax': 524_288 };
+    const node = await start(bytes);
     const byWorker = await clientsByWorker(node, 20);
     const all = [...byWorker.values()].flat();
     const gone = new Set<TestClient>();
