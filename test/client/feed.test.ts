@@ -73,6 +73,19 @@ describe('while the node has lost NATS', () => {
     expect(feeds.map(({ live }) => live)).toEqual([false, true]);
     expect(lives.at(-1)).toEqual({ live: true, reason: undefined });
   });
+
+  it('a client that comes back when it is live again is told by nobody, and knows', async () => {
+    const client = await connected();
+    await nats.kill9();
+    await until('the feed to be away', () => !client.feed.live);
+    proxy.refusing = true;
+    proxy.cut();
+    await nats.restart();
+    await until('the node to be ready', async () => (await node.admin('/health/ready')).status === 200);
+    proxy.refusing = false;
+    await until('the client to be back', () => client.state.status === 'connected');
+    expect(client.feed).toEqual({ live: true });
+  });
 });
 
 describe('a topic is live', () => {
