@@ -1,11 +1,18 @@
 import { type RawData, WebSocket } from 'ws';
 import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
 import { jsonCodec } from '../protocol/json-codec.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
 import { msgpackCodec } from '../protocol/msgpack-codec.ts';
+import { toWireValue, WireValueError } from '../protocol/wire-value.ts';
 import { CliError } from './errors.ts';
 
-const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: jsonCodec };
+/** Sends integers as the user wrote them, with all their digits: what jsonCodec does is for readers that take every number for a double. */
+const exactJsonCodec: Codec = {
+  ...jsonCodec,
+  encode: (message) => Buffer.from(stringifyJson(toWireValue(message, WireValueError), 'digits')),
+};
+const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: exactJsonCodec };
 /** Requests that may wait for an answer at once; the commands stay far below. */
 const PENDING_MAX = 1024;
 /** The node gives a publish 60 s; an answer later than this will not come. */

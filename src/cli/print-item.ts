@@ -1,4 +1,4 @@
-import { stringifyJson } from '../protocol/json-codec.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
 import type { Item } from '../protocol/messages.ts';
 
 /** One item as a line of JSON; undefined for a place that is covered with nothing to deliver. */

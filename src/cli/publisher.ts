@@ -4,6 +4,8 @@ import type { PublishAck } from '../bus/bus.ts';
 import type { NatsProducer } from '../bus/nats/nats-producer.ts';
 import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
+import { parseJson } from '../protocol/json-codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
@@ -124,7 +126,7 @@ async function publishToNode(connection: Connection, { topic, key, json }: Outgo
     type: 'publish',
     topic,
     ...(key === null ? {} : { key }),
-    data: JSON.parse(json),
+    data: parseJson(new TextEncoder().encode(json), DATA_DEPTH_MAX),
     idempotencyKey: randomUUID(),
   } as const;
   const giveUpAtMs = performance.now() + RETRY_BUDGET_MS;

@@ -1,5 +1,5 @@
 import type { Encoding } from '../protocol/codec.ts';
-import { stringifyJson } from '../protocol/json-codec.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';

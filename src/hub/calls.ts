@@ -2,11 +2,10 @@ import type { Bus } from '../bus/bus.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { ToHub } from '../link/messages.ts';
+import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import { stringifyJson } from '../protocol/json-codec.ts';
-import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { HubMetrics } from './hub-metrics.ts';
-import { payloadToMsgpack } from './payload.ts';
+import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
 
 type Call = Extract<ToHub, { kind: 'call' }>;
 
@@ -23,13 +22,15 @@ export class Calls {
     this.#metrics = metrics;
   }
 
-  /** @throws ProtocolError `busy`, `internal`, BusError */
+  /** @throws ProtocolError `busy`, `bad_payload`, `internal`, BusError */
   async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs }: Call): Promise<Uint8Array> {
     const { callsInFlightMax } = this.#limits;
     if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node wait for answers`);
     this.#metrics.callsInFlight.set(++this.#inFlight);
     try {
-      const answer = await this.#bus.call(method, Buffer.from(stringifyJson(unpackMsgpack(data))), timeoutMs);
+      const question = msgpackToPayload(data, 'json');
+      if (question === undefined) throw new ProtocolError('bad_payload', `the data nests deeper than ${DATA_DEPTH_MAX} levels`);
+      const answer = await this.#bus.call(method, question, timeoutMs);
       return this.#checked(worker, method, answer);
     } finally {
       this.#metrics.callsInFlight.set(--this.#inFlight);

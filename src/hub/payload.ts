@@ -1,6 +1,7 @@
 import type { PayloadKind } from '../config/schema.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
-import { parseJson, stringifyJson } from '../protocol/json-codec.ts';
+import { parseJson } from '../protocol/json-codec.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../protocol/msgpack-scan.ts';
 
@@ -45,7 +46,8 @@ function compact(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * What a client published (one MessagePack value) as the namespace's producers write it.
+ * What a client published (one MessagePack value) as the namespace's producers write it. In JSON a 64-bit integer is a number with all its digits, so that
+ * members get from it what they get from a producer's.
  * @returns undefined when the value does not fit: a `bytes` namespace takes `bin`, or base64 text from JSON clients; others take what nests
  * {@link DATA_DEPTH_MAX} levels at most
  */
@@ -53,7 +55,7 @@ export function msgpackToPayload(data: Uint8Array, kind: PayloadKind): Uint8Arra
   if (kind !== 'bytes' && !isShallow(data)) return undefined;
   if (kind === 'msgpack') return data;
   const value = unpackMsgpack(data);
-  if (kind === 'json') return Buffer.from(stringifyJson(value));
+  if (kind === 'json') return Buffer.from(stringifyJson(value, 'digits'));
   if (value instanceof Uint8Array) return value;
   if (typeof value === 'string' && BASE64.test(value)) return Buffer.from(value, 'base64');
   return undefined;

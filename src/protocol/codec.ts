@@ -17,6 +17,7 @@ export interface Codec {
   readonly encoding: Encoding;
   /** Is a frame of this encoding binary (MessagePack) or text (JSON)? */
   readonly binary: boolean;
+  /** @throws WireValueError for a value that cannot be sent */
   encode(message: unknown): Uint8Array;
   /** @throws ProtocolError `bad_message` */
   decode(bytes: Uint8Array): unknown;

@@ -2,6 +2,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { assertMsgpack } from './msgpack-scan.ts';
+import { toWireValue, WireValueError } from './wire-value.ts';
 
 /**
  * No records (msgpackr's own extension, whose structures a peer could define), no structured clone, plain maps as objects,
@@ -12,6 +13,8 @@ const OPTIONS = {
   mapsAsObjects: true,
   variableMapSize: true,
   encodeUndefinedAsNil: true,
+  // What was decoded may have a key `toJSON`, which is no function.
+  useToJSON: false,
   // msgpackr's types leave 'auto' out, its documentation does not.
   int64AsType: 'auto' as 'number',
 } as const;
@@ -23,7 +26,9 @@ const unpackr = new Unpackr(OPTIONS);
 export const msgpackCodec: Codec = {
   encoding: 'msgpack',
   binary: true,
-  encode: packMsgpack,
+  encode(message) {
+    return packMsgpack(toWireValue(message, WireValueError));
+  },
   decode(bytes) {
     // Half a surrogate pair, as a cut-off text may end in, becomes U+FFFD as it does in JSON, rather than costing the connection.
     assertMsgpack(bytes, { utf8: false });
@@ -31,6 +36,7 @@ export const msgpackCodec: Codec = {
   },
 };
 
+/** @param value as a decoder or {@link toWireValue} makes them: of anything else the library may write memory that is not the value's */
 export function packMsgpack(value: unknown): Uint8Array {
   return packr.pack(value);
 }

@@ -3,7 +3,7 @@ import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
-import { stringifyJson } from '../protocol/json-codec.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { beginningFrames } from './first-part.ts';

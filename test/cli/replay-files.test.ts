@@ -114,11 +114,22 @@ describe('readCsv', () => {
 describe('readNdjson', () => {
   it('makes one record a line, skips empty lines and names bad ones', async () => {
     expect(await ndjson('{"a":1}\n\n[2]\r\n{"a":\n"x"')).toEqual([
-      { lineNumber: 1, value: { a: 1 } },
-      { lineNumber: 3, value: [2] },
+      { lineNumber: 1, value: { a: 1 }, json: '{"a":1}' },
+      { lineNumber: 3, value: [2], json: '[2]' },
       { lineNumber: 4, problem: 'no valid JSON' },
-      { lineNumber: 5, value: 'x' },
+      { lineNumber: 5, value: 'x', json: '"x"' },
     ]);
+  });
+
+  it('keeps every digit: of what is published, of a key and of a time', async () => {
+    const line = '{"orderId":8389765929445198309,"at":1767000000000000001,"wide":18446744073709551616}';
+    const [record] = await ndjson(`${line}\n`);
+    expect(record && planRecord(record, { timeField: 'at', key: null, keyField: 'orderId' })).toEqual({
+      lineNumber: 1,
+      json: line,
+      key: '8389765929445198309',
+      timeMs: Number('1767000000000000001'),
+    });
   });
 
   it('names a line that is too long', async () => {

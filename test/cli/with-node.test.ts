@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createProgram } from '../../src/cli/program.ts';
 import { tempFile } from '../config/helpers.ts';
+import { TestClient } from '../support/test-client.ts';
 import { CliProcess, type CliResult, runCli } from './run-cli.ts';
 
 const SECRET = 'a-secret-of-thirty-two-characters!';
@@ -161,6 +162,15 @@ describe('with a running node', () => {
     const later = await runCli(['subscribe', topic, '--since', `${ack.epoch}:${ack.offset}`, '--json', '--count', '1', ...common]);
     expect(later.stderr).toContain('recovered');
     expect(lines(later)[0]).toMatchObject({ data: 'größer' });
+  });
+
+  it.each(['json', 'msgpack'])('publishes integers with all their digits, in %s', async (encoding) => {
+    const topic = `chat.long-${encoding}`;
+    await runCli(['publish', topic, '{"orderId":8389765929445198309}', '--url', url, '--token', token, '--encoding', encoding]);
+    const client = await TestClient.connect(url, { encoding: 'msgpack', token });
+    const { items } = await client.get('history', { type: 'history', topic, last: 1 });
+    expect(items[0]?.[2]).toEqual({ orderId: 8389765929445198309n });
+    await client.close();
   });
 
   /** A command in this process: what would be printed as `stentor: <code>: <message>`. */

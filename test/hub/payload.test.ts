@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PayloadKind } from '../../src/config/schema.ts';
 import { msgpackToPayload, payloadToMsgpack } from '../../src/hub/payload.ts';
 import { DATA_DEPTH_MAX } from '../../src/protocol/depth.ts';
+import { stringifyJson } from '../../src/protocol/json-writer.ts';
 import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../../src/protocol/msgpack-scan.ts';
 import { jsonData, msgpackData } from '../support/arbitrary.ts';
@@ -21,9 +22,22 @@ describe('payloadToMsgpack', () => {
   it('transcodes JSON, whatever it says', () => {
     fc.assert(
       fc.property(jsonData(), (value) => {
-        expect(decoded(Buffer.from(JSON.stringify(value)), 'json')).toEqual(value);
+        expect(decoded(Buffer.from(stringifyJson(value)), 'json')).toEqual(value);
       }),
     );
+  });
+
+  it('keeps the digits of a JSON producer’s integers: 64 bits in MessagePack, text beyond', () => {
+    const payload = '{"orderId":8389765929445198309,"low":-9223372036854775808,"high":18446744073709551615,"wide":18446744073709551616}';
+    const result = payloadToMsgpack(Buffer.from(payload), 'json');
+    expect(result.kind === 'value' && unpackMsgpack(result.data)).toEqual({
+      orderId: 8389765929445198309n,
+      low: -9223372036854775808n,
+      high: 18446744073709551615n,
+      wide: '18446744073709551616',
+    });
+    // In MessagePack's 64-bit formats, whatever decodes them.
+    expect(result.kind === 'value' && Buffer.from(result.data).toString('hex')).toContain('d3746e6fa9754189e5');
   });
 
   it('takes MessagePack as it stands, byte for byte', () => {
@@ -129,10 +143,27 @@ describe('msgpackToPayload', () => {
     }
   });
 
-  it('says bytes as base64 and large integers as digits to a JSON namespace', () => {
-    expect(`${msgpackToPayload(packMsgpack({ a: Buffer.from('hi'), b: 2n ** 60n }), 'json')}`).toBe(
-      '{"a":"aGk=","b":"1152921504606846976"}',
+  it('says bytes as base64 and 64-bit integers as numbers with all their digits to a JSON namespace', () => {
+    const data = { a: Buffer.from('hi'), b: 2n ** 60n, c: -(2n ** 63n), d: 2n ** 64n - 1n };
+    const payload = msgpackToPayload(packMsgpack(data), 'json') as Uint8Array;
+    expect(`${payload}`).toBe('{"a":"aGk=","b":1152921504606846976,"c":-9223372036854775808,"d":18446744073709551615}');
+    expect(decoded(payload, 'json')).toEqual({ ...data, a: 'aGk=' });
+  });
+
+  it.each(['json', 'msgpack'] as const)('and back: to a %s namespace go whatever integers 64 bits hold', (kind) => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }), (value) => {
+        const payload = msgpackToPayload(packMsgpack({ value }), kind) as Uint8Array;
+        expect(BigInt((decoded(payload, kind) as { value: bigint | number }).value)).toBe(value);
+      }),
     );
+  });
+
+  it('takes data whose keys name what JavaScript calls', () => {
+    const data = { constructor: 1, toJSON: 2, isLosslessNumber: true, length: 3 };
+    for (const kind of ['json', 'msgpack'] as const) {
+      expect(decoded(msgpackToPayload(packMsgpack(data), kind) as Uint8Array, kind)).toEqual(data);
+    }
   });
 
   it.each(['json', 'msgpack'] as const)('takes for a %s namespace nothing that members could not be sent', (kind) => {

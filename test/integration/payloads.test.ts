@@ -5,6 +5,7 @@ import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import type { TestClient } from '../support/test-client.ts';
+import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   json: { public: true },
@@ -13,6 +14,7 @@ const NAMESPACES = {
   keyed: { public: true, keyed: true },
   small: { public: true, maxPayloadBytes: 64 },
   live: { public: true, durable: false },
+  open: { public: true, clientPublish: true },
 };
 
 /** What any producer does: publishes to NATS with a client of its own. */
@@ -70,6 +72,38 @@ describe('a producer’s payload', () => {
     expect(await next()).toEqual([{ again: 'json' }, { again: 'json' }]);
     await send('feed.json.a', '"who knows"', 'text/plain');
     expect(await next()).toEqual(['who knows', 'who knows']);
+  });
+
+  it('keeps the digits of its integers: 64 bits for MessagePack clients, text for JSON clients and beyond 64 bits', async () => {
+    const next = await both('json.d');
+    await send('feed.json.d', '{"orderId":8389765929445198309,"wide":18446744073709551616,"safe":9007199254740991}');
+    const rest = { wide: '18446744073709551616', safe: 9007199254740991 };
+    expect(await next()).toEqual([
+      { orderId: '8389765929445198309', ...rest },
+      { orderId: 8389765929445198309n, ...rest },
+    ]);
+  });
+
+  it('as a client’s publish makes it keeps the digits, too, whichever encoding the client has', async () => {
+    const payloads: string[] = [];
+    const subscription = producer.subscribe('feed.open.a', { callback: (_, message) => void payloads.push(message.string()) });
+    await producer.flush();
+    const next = await both('open.a');
+    const token = await tokenOf();
+    const json = await node.connect({ encoding: 'json', token });
+    json.sendBytes('{"type":"publish","topic":"open.a","data":{"orderId":8389765929445198309}}');
+    const expected = [{ orderId: '8389765929445198309' }, { orderId: 8389765929445198309n }];
+    expect(await next()).toEqual(expected);
+    const msgpack = await node.connect({ encoding: 'msgpack', token });
+    await msgpack.get('published', { type: 'publish', topic: 'open.a', data: { orderId: 8389765929445198309n } });
+    expect(await next()).toEqual(expected);
+    // A double stays one, however large.
+    await msgpack.get('published', { type: 'publish', topic: 'open.a', data: 8389765929445198000 });
+    expect(await next()).toEqual([8389765929445198000, 8389765929445198000]);
+    await producer.flush();
+    // Other consumers of the bus get numbers, as other producers write them.
+    expect(payloads).toEqual(['{"orderId":8389765929445198309}', '{"orderId":8389765929445198309}', '8389765929445198000.0']);
+    subscription.unsubscribe();
   });
 
   it('is MessagePack where the namespace says so, and reaches MessagePack clients as it stands', async () => {

@@ -101,6 +101,13 @@ describe('with admin.token', () => {
     expect(node.log.some((line) => line.includes('the operator published'))).toBe(true);
   });
 
+  it('publishes integers with all their digits', async () => {
+    const client = await node.connect({ encoding: 'msgpack' });
+    await client.subscribe('scores.long');
+    await post('{"topic":"scores.long","data":{"orderId":8389765929445198309}}');
+    expect((await client.next('batch')).items[0]?.[2]).toEqual({ orderId: 8389765929445198309n });
+  });
+
   it('refuses what cannot be published, with the code that a client would get', async () => {
     expect(await refused(post('{'))).toEqual([400, 'bad_message']);
     expect(await refused(post({ topic: 'scores.a' }))).toEqual([400, 'bad_message']);

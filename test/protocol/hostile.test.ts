@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { DATA_DEPTH_MAX, MESSAGE_DEPTH_MAX } from '../../src/protocol/depth.ts';
 import { ProtocolError } from '../../src/protocol/errors.ts';
-import { jsonCodec, stringifyJson } from '../../src/protocol/json-codec.ts';
+import { jsonCodec } from '../../src/protocol/json-codec.ts';
+import { stringifyJson } from '../../src/protocol/json-writer.ts';
 import { CLIENT_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec, packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack, scanMsgpack } from '../../src/protocol/msgpack-scan.ts';
@@ -130,9 +131,12 @@ describe.each(CODECS)('$encoding: whatever comes', (codec) => {
       return value;
     };
     // The message itself is one level.
-    const publish = (levels: number) => ({ type: 'publish', topic: 'chat.a', data: nested(levels) });
-    expect(outcome(codec, codec.encode(publish(MESSAGE_DEPTH_MAX - 1)))).toBe('publish');
-    expect(outcome(codec, codec.encode(publish(MESSAGE_DEPTH_MAX)))).toBe('bad_message');
+    const publish = (levels: number) => {
+      const message = { type: 'publish', topic: 'chat.a', data: nested(levels) };
+      return codec.binary ? packMsgpack(message) : Buffer.from(JSON.stringify(message));
+    };
+    expect(outcome(codec, publish(MESSAGE_DEPTH_MAX - 1))).toBe('publish');
+    expect(outcome(codec, publish(MESSAGE_DEPTH_MAX))).toBe('bad_message');
     const batch = { type: 'batch', items: [[1, null, nested(DATA_DEPTH_MAX)]] };
     expect(codec.decode(codec.encode(batch))).toEqual(batch);
   });
@@ -213,6 +217,12 @@ describe('hostile MessagePack', () => {
     expect(codeOf(() => msgpackCodec.decode(new Uint8Array(10_000_000).fill(0x91)))).toBe('bad_message');
     expect(codeOf(() => jsonCodec.decode(new Uint8Array(10_000_000).fill(0x5b)))).toBe('bad_message');
     expect(codeOf(() => jsonCodec.decode(Buffer.from('{"a":'.repeat(1_000_000))))).toBe('bad_message');
+  });
+
+  it('nesting is counted after an escaped surrogate as before it', () => {
+    const deep = (levels: number) => `["\\ud800\\"",${'['.repeat(levels - 1)}${']'.repeat(levels)}`;
+    expect(codeOf(() => jsonCodec.decode(Buffer.from(deep(MESSAGE_DEPTH_MAX))))).toBeUndefined();
+    expect(codeOf(() => jsonCodec.decode(Buffer.from(deep(MESSAGE_DEPTH_MAX + 1))))).toBe('bad_message');
   });
 
   it('what it takes to refuse a length does not grow with the length declared', () => {

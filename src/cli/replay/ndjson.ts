@@ -1,5 +1,9 @@
+import { DATA_DEPTH_MAX } from '../../protocol/depth.ts';
+import { parseJson } from '../../protocol/json-codec.ts';
 import type { Line } from './lines.ts';
 import type { FileRecord } from './records.ts';
+
+const encoder = new TextEncoder();
 
 /** One JSON value a line; empty lines are skipped. */
 export async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<FileRecord, void> {
@@ -11,7 +15,7 @@ export async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<Fi
 
 function parseLine(text: string, lineNumber: number): FileRecord {
   try {
-    return { lineNumber, value: JSON.parse(text) };
+    return { lineNumber, value: parseJson(encoder.encode(text), DATA_DEPTH_MAX), json: text.trim() };
   } catch {
     return { lineNumber, problem: 'no valid JSON' };
   }

@@ -4,7 +4,12 @@ import { parseTimeMs } from './time.ts';
 
 /** One record of a file, or why there is none on this line. */
 export type FileRecord =
-  | { readonly lineNumber: number; readonly value: unknown }
+  | {
+      readonly lineNumber: number;
+      readonly value: unknown;
+      /** The value as the file has it, where it has JSON: it is published as it stands. */
+      readonly json?: string;
+    }
   | { readonly lineNumber: number; readonly problem: string };
 
 /** One record, ready to be published. */
@@ -29,12 +34,12 @@ export function planRecord(
   { timeField, key, keyField }: RecordPlan,
 ): ReplayRecord | { readonly lineNumber: number; readonly problem: string } {
   if ('problem' in record) return record;
-  const { lineNumber, value } = record;
+  const { lineNumber, value, json = JSON.stringify(value) } = record;
   const timeMs = timeField === undefined ? undefined : parseTimeMs(fieldOf(value, timeField));
   if (timeField !== undefined && timeMs === undefined) return { lineNumber, problem: `no time in ${timeField}` };
   const ownKey = keyField === undefined ? key : keyOf(fieldOf(value, keyField));
   if (ownKey === undefined) return { lineNumber, problem: `no key in ${keyField}` };
-  return { lineNumber, json: JSON.stringify(value), key: ownKey, timeMs };
+  return { lineNumber, json, key: ownKey, timeMs };
 }
 
 function fieldOf(value: unknown, field: string): unknown {
@@ -43,6 +48,6 @@ function fieldOf(value: unknown, field: string): unknown {
 }
 
 function keyOf(value: unknown): Key | undefined {
-  const text = typeof value === 'number' ? String(value) : value;
+  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
   return typeof text === 'string' && isKey(text) ? text : undefined;
 }

@@ -8,6 +8,7 @@ const MILLISECONDS = /^-?\d+(\.\d+)?$/;
  * or `YYYYMMDD HHMMSSmmm`. Where no zone is given it is UTC, so that a file plays the same everywhere.
  */
 export function parseTimeMs(value: unknown): number | undefined {
+  if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
   if (typeof value !== 'string') return undefined;
   const text = value.trim();

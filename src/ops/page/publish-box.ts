@@ -19,15 +19,14 @@ export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: b
 }
 
 async function publish(api: Api, topic: string, key: string, text: string): Promise<void> {
-  let data: unknown;
   try {
-    data = JSON.parse(text);
+    JSON.parse(text);
   } catch (error) {
     return outcome('bad', `The data is no JSON: ${(error as Error).message}`);
   }
   outcome('quiet', 'publishing');
   try {
-    const { offset, duplicate } = await api.publish(topic, key, data);
+    const { offset, duplicate } = await api.publish(topic, key, text);
     outcome('good', `${offset === 0 ? 'handed to the bus' : `stored at offset ${offset}`}${duplicate ? ', as a duplicate' : ''}`);
   } catch (error) {
     outcome('bad', error instanceof Refused ? `${error.code}: ${error.message}` : (error as Error).message);

@@ -1,0 +1,62 @@
+/** How an integer is written that a reader's double may not hold. */
+export type BigintStyle =
+  /** A string of digits: for clients, most of which would read a number as a double. */
+  | 'text'
+  /** A number with all its digits: between this server and producers, who wrote it so. */
+  | 'digits';
+
+/**
+ * A value as a decoder or {@link toWireValue} makes them → JSON. Beside what JSON.stringify does (and faster than that is with a replacer):
+ * bytes become base64, bigints as `bigints` says, and a double that is a large integer keeps a fraction (`1e20` → `100000000000000000000.0`),
+ * so that whoever reads integers exactly takes it for the double that it is.
+ */
+export function stringifyJson(value: unknown, bigints: BigintStyle = 'text'): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      return number(value);
+    case 'bigint':
+      return bigints === 'text' ? `"${value}"` : `${value}`;
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      return value === null ? 'null' : object(value, bigints);
+    default:
+      return 'null';
+  }
+}
+
+/** From here on JavaScript writes an exponent. */
+const EXPONENT_FROM = 1e21;
+
+function number(value: number): string {
+  if (!Number.isFinite(value)) return 'null';
+  const isLarge = Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < EXPONENT_FROM;
+  return isLarge ? `${value}.0` : `${value}`;
+}
+
+function object(value: object, bigints: BigintStyle): string {
+  if (Array.isArray(value)) return list(value, bigints);
+  if (ArrayBuffer.isView(value)) return `"${toBase64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))}"`;
+  if (value instanceof Date) return JSON.stringify(value);
+  let text = '';
+  // Not entries(): a third slower.
+  for (const key of Object.keys(value)) {
+    const child = (value as Record<string, unknown>)[key];
+    if (child !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${stringifyJson(child, bigints)}`;
+  }
+  return `{${text}}`;
+}
+
+function list(values: readonly unknown[], bigints: BigintStyle): string {
+  let text = '';
+  for (let i = 0; i < values.length; i++) text += i === 0 ? stringifyJson(values[i], bigints) : `,${stringifyJson(values[i], bigints)}`;
+  return `[${text}]`;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 0x2000) text += String.fromCharCode(...bytes.subarray(i, i + 0x2000));
+  return btoa(text);
+}
