@@ -93,6 +93,7 @@ export interface Origin {
 export interface PublishRequest {
   readonly topic: Topic;
   readonly key: Key | null;
+  /** Of another view or a buffer: the bytes that it covers, as they lie in memory. */
   readonly payload: Uint8Array;
   readonly payloadKind: PayloadKind;
   /** Publications of a namespace with the same id inside the dedupe window are stored once. See {@link messageId}. */

@@ -148,7 +148,7 @@ export class Client {
   /**
    * Publishes; while there is no connection it waits for one, with as many others as may.
    * @returns resolves when the log has it; rejects with CommandError (refused), OutcomeUnknownError, TimeoutError (never sent), QueueFullError,
-   * DroppedError, DisconnectedError, InvalidError
+   * DroppedError, DisconnectedError, BadValueError, InvalidError
    */
   publish<T = unknown>(topic: string, data: T, options: PublishOptions = {}): Promise<PublishAck> {
     return handled(async () => {
@@ -158,10 +158,16 @@ export class Client {
     });
   }
 
-  /** Sends now or not at all, and asks for no answer. @returns false when it was not sent: no connection, too fast, too big, or the socket is full */
+  /**
+   * Sends now or not at all, and asks for no answer.
+   * @returns false when it was not sent: no connection, too fast, too big, or the socket is full
+   * @throws BadValueError, InvalidError
+   */
   publishVolatile<T = unknown>(topic: string, data: T, { key }: Pick<PublishOptions, 'key'> = {}): boolean {
     assertTopic(topic);
-    const sent = this.#link.isConnected && this.#link.sendVolatile(encodeMessage({ type: 'publish', topic, data: data ?? null, key }));
+    // Encoded in any case: that a value cannot be sent does not depend on the connection.
+    const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key });
+    const sent = this.#link.isConnected && this.#link.sendVolatile(frame);
     if (sent) this.#meter.counters.volatileSent++;
     else this.#meter.counters.volatileDropped++;
     return sent;
@@ -169,7 +175,7 @@ export class Client {
 
   /**
    * Asks whoever serves `method`. Never sent twice.
-   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, or the signal's reason
+   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, BadValueError, or the signal's reason
    */
   call<R = unknown>(method: string, data?: unknown, { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<R> {
     return handled(async () => {

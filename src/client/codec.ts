@@ -1,6 +1,9 @@
 import { Packr } from 'msgpackr/pack';
 import { DEFLATED_EXT_TYPE } from '../protocol/codec.ts';
+import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
+import { toWireValue } from '../protocol/wire-value.ts';
+import { BadValueError } from './errors.ts';
 
 let packr: Packr | undefined;
 
@@ -11,7 +14,8 @@ function codec(): Packr {
     useRecords: false,
     mapsAsObjects: true,
     variableMapSize: true,
-    encodeUndefinedAsNil: true,
+    // What toWireValue has passed may have a key `toJSON`, which is no function.
+    useToJSON: false,
     // msgpackr's types leave 'auto' out, its documentation does not: numbers while they are safe integers, bigints beyond.
     int64AsType: 'auto' as 'number',
   });
@@ -22,9 +26,12 @@ type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? M[K] | undefined :
 /** A message whose optional fields may be undefined: such a field is left out. */
 export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage ? Loose<M> : never) : never;
 
-/** @throws Error when `data` holds what MessagePack cannot, a function say */
+/** `data` may nest so deeply, and the message is a level around it. No message has more values than the largest that any server takes has bytes. */
+const BOUNDS = { depthMax: DATA_DEPTH_MAX + 1, valuesMax: 1_048_576 };
+
+/** @throws BadValueError for what the server would not take */
 export function encodeMessage(message: Outgoing): Uint8Array {
-  return codec().pack(Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)));
+  return codec().pack(toWireValue(message, BadValueError, BOUNDS));
 }
 
 /** @throws Error when the bytes are no MessagePack map */

@@ -102,3 +102,9 @@ export class InvalidError extends StentorError {
   override readonly name = 'InvalidError';
   readonly code = 'invalid';
 }
+
+/** A value that cannot be sent: a function, an invalid Date, a cycle, … The message says where in it. Nothing was sent, and nothing else is touched. */
+export class BadValueError extends StentorError {
+  override readonly name = 'BadValueError';
+  readonly code = 'bad_value';
+}

@@ -9,6 +9,7 @@ export type { BackoffOptions } from './backoff.ts';
 export { Client } from './client.ts';
 export type { CallOptions, ClientEvents } from './client-types.ts';
 export {
+  BadValueError,
   BugError,
   CommandError,
   ConnectionLostError,

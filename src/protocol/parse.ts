@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile';
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { knownFieldsOf } from './known-fields.ts';
+import { findMessageId } from './message-id.ts';
 import { CLIENT_MESSAGES, type ClientMessage, type ClientMessageType } from './messages.ts';
 
 const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]));
@@ -9,47 +10,10 @@ const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) 
 /**
  * Bytes of one frame → a checked client message.
  *
- * @throws ProtocolError `bad_message` (encoding or schema), `unknown_type`; the error's `messageId` is the message's id when it had one
+ * @throws MessageError `bad_message` (encoding or schema), `unknown_type`
  */
 export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessage {
-  return checkClientMessage(codec.decode(bytes));
-}
-
-/**
- * The same for a frame that may hold an array of commands.
- *
- * @returns one message, or what the array holds
- * @throws ProtocolError as {@link parseClientMessage}; `bad_message` too for an empty array, or one of more than `commandsMax`
- */
-export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: number): ClientMessage | CommandArray {
-  const value = codec.decode(bytes);
-  if (!Array.isArray(value)) return checkClientMessage(value);
-  if (value.length === 0 || value.length > commandsMax) {
-    throw new MessageError('bad_message', `an array holds 1 to ${commandsMax} commands, not ${value.length}`, undefined);
-  }
-  const commands = value.map((command): ParsedCommand => {
-    try {
-      return checkClientMessage(command);
-    } catch (error) {
-      if (error instanceof MessageError) return error;
-      throw error;
-    }
-  });
-  return new CommandArray(commands);
-}
-
-export type ParsedCommand = ClientMessage | MessageError;
-
-/** Commands in order, those that are refused as the error to answer with. */
-export class CommandArray {
-  readonly commands: readonly ParsedCommand[];
-
-  constructor(commands: readonly ParsedCommand[]) {
-    this.commands = commands;
-  }
-}
-
-function checkClientMessage(value: unknown): ClientMessage {
+  const value = decode(codec, bytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MessageError('bad_message', 'a message is a map with a `type`', undefined);
   }
@@ -64,7 +28,16 @@ function checkClientMessage(value: unknown): ClientMessage {
   throw new MessageError('bad_message', `${type}${first?.instancePath ?? ''}: ${first?.message ?? 'does not fit its schema'}`, messageId);
 }
 
-/** A refused message whose id could still be read, so that the answer can carry it. */
+function decode(codec: Codec, bytes: Uint8Array): unknown {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new MessageError('bad_message', error.message, findMessageId(codec.encoding, bytes));
+  }
+}
+
+/** A refused message. `messageId` is its id, where it had one that could be read, so that the answer can carry it. */
 export class MessageError extends ProtocolError {
   readonly messageId: number | undefined;
 

@@ -21,11 +21,13 @@ export class Intake {
     this.#options = options;
   }
 
-  message(connection: Connection, message: ArrayBuffer): void {
+  message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
     const { limits, dispatcher, metrics, logger } = this.#options;
     metrics.bytesIn(message.byteLength);
     const verdict = this.#heard(connection, message.byteLength);
     if (verdict === 'flood') return;
+    // Text on a MessagePack connection: this client does not speak what it asked for. JSON in a binary frame is read as in a text frame.
+    if (!isBinary && connection.codec.binary) return connection.end('malformedMessage');
     // uWS takes its buffer back when this handler returns, and a command may go on after that.
     const bytes = new Uint8Array(message.slice(0));
     dispatcher.receive(connection, bytes, verdict === 'ok' ? 0 : limits.retryAfterMs(connection)).catch((error) => {

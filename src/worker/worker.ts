@@ -4,7 +4,6 @@ import type { Config } from '../config/schema.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
-import { AnswerOutbox } from './answer-outbox.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
 import { Calls } from './calls.ts';
@@ -76,7 +75,6 @@ export class Worker {
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
-  readonly #answers = new AnswerOutbox();
   readonly #dispatcher: Dispatcher;
   readonly #refusals: RefusalLog;
   readonly #publisher: NativePublisher;
@@ -140,7 +138,6 @@ export class Worker {
       calls: new Calls({ config, hub: this.#hub }),
       publishes: new Publishes({ config, hub: this.#hub }),
       inFlight,
-      outbox: this.#answers,
       histories: new HistoryReader({ config, hub: this.#hub, whenRoom: (connection) => this.#laggards.whenRoom(connection) }),
       metrics: this.#metrics,
       refusals: this.#refusals,
@@ -151,10 +148,7 @@ export class Worker {
     if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
     this.#pump = new FanoutPump(config.fanout, this.#publisher, {
-      beforeTurn: () => {
-        this.#answers.flush();
-        this.#laggards.leaveMarked();
-      },
+      beforeTurn: () => this.#laggards.leaveMarked(),
       afterTurn: () => this.#metrics.turnEnded(),
     });
     this.#inbox = new Inbox({
@@ -290,7 +284,7 @@ export class Worker {
       sendPingsAutomatically: false,
       upgrade: upgrader.upgrade,
       open: (socket) => this.#opened(socket),
-      message: (socket, message) => this.#intake.message(socket.getUserData().connection, message),
+      message: (socket, message, isBinary) => this.#intake.message(socket.getUserData().connection, message, isBinary),
       pong: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
       ping: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
       dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
@@ -350,7 +344,6 @@ export class Worker {
     const feed = this.#topics.get(message.topic);
     // Given up meanwhile: whoever wants it next is told anew what it is.
     if (feed === undefined) return;
-    this.#answers.flush();
     feed.reset(message);
     const { frameBytesMax } = this.#config.fanout;
     const told = this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
@@ -360,7 +353,6 @@ export class Worker {
   #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
     const feed = this.#topics.get(topic);
     if (feed === undefined) return;
-    this.#answers.flush();
     feed.awayReason = awayReason;
     this.#publisher.status(feed);
     this.#laggards.tell(feed, feedStatusOf(feed));

@@ -46,6 +46,20 @@ export function describePublishing(stage: BusStage): void {
       expect(acks.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     });
 
+    it('takes of any view or buffer the bytes that it covers', async () => {
+      await stage.start();
+      const to = topicOf(stage.plain, 'a');
+      const buffer = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7).buffer;
+      const payloads = [Float32Array.of(1.25), new Int16Array(buffer, 2, 2), new DataView(buffer, 1, 3), buffer, new BigInt64Array(0)];
+      for (const payload of payloads) {
+        await stage.bus.publish({ topic: to, key: null, payload: payload as unknown as Uint8Array, payloadKind: 'bytes' });
+      }
+      const stored = (await stage.bus.log(stage.plain).readLast(to, 10)).map(({ payload }) => Buffer.from(payload).toString('hex'));
+      expect(stored).toEqual(['0000a03f', '02030405', '010203', '0001020304050607', '']);
+      const noBytes = { topic: to, key: null, payload: 'text' as unknown as Uint8Array, payloadKind: 'json' as const };
+      await expect(stage.bus.publish(noBytes)).rejects.toMatchObject({ code: 'publish_refused' });
+    });
+
     it('refuses a namespace that is not configured', async () => {
       await stage.start();
       await expect(stage.publish(topicOf('nowhere', 'a'), '1')).rejects.toMatchObject({ code: 'unknown_namespace' });

@@ -172,29 +172,61 @@ describe('limits of one connection', () => {
     await fits.next('pong');
   });
 
-  it('4000 for bytes that are not in the connection’s encoding', async () => {
+  it('bad_message for frames that cannot be decoded, with the id where it can be read, and the connection lives', async () => {
     const node = await start();
-    const deep = '['.repeat(10_000);
-    const bad: [Encoding, string | Uint8Array][] = [
+    const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
+    const bad: [Encoding, string | Uint8Array, id?: number][] = [
       ['json', '{'],
       ['json', 'hello'],
       ['json', Buffer.from([0x7b, 0xff, 0x7d])],
-      ['json', deep],
+      ['json', '['.repeat(10_000)],
       ['json', ''],
-      ['msgpack', Buffer.from([0xc1])],
-      ['msgpack', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
-      ['msgpack', Buffer.from([0x81, 0xa1])],
-      ['msgpack', Buffer.concat([Buffer.alloc(1000, 0x91), Buffer.from([0xc0])])],
-      ['msgpack', Buffer.from([0xc0, 0xc0])],
-      ['msgpack', Buffer.from([0xd4, 0x72, 0x40])],
-      ['msgpack', ''],
+      ['json', `{"id":5,"type":"publish","topic":"plain.a","data":${'['.repeat(70)}${']'.repeat(70)}}`, 5],
+      ['msgpack', hex('c1')],
+      ['msgpack', hex('dd ffffffff')],
+      ['msgpack', hex('81 a1')],
+      ['msgpack', Buffer.concat([Buffer.alloc(1000, 0x91), hex('c0')])],
+      ['msgpack', hex('c0 c0')],
+      ['msgpack', hex('d4 72 40')],
+      ['msgpack', Buffer.alloc(0)],
+      // What a MessagePack library makes of an invalid Date, of a Map with numbers as keys, and of a record.
+      ['msgpack', hex('82 a2 6964 05 a4 64617461 d4 ff ff'), 5],
+      ['msgpack', hex('82 a2 6964 05 a4 64617461 81 cb 4059600000000000 03'), 5],
+      ['msgpack', hex('82 a4 64617461 d4 72 40 a2 6964 05'), 5],
     ];
-    for (const [encoding, bytes] of bad) {
+    for (const encoding of ['json', 'msgpack'] as const) {
       const client = await connected(node, encoding);
-      client.sendBytes(bytes);
-      expect(await client.closed, `${encoding} ${String(bytes).slice(0, 20)}`).toEqual({ code: 4000, reason: 'malformed message' });
+      await client.subscribe('plain.a');
+      for (const [, bytes, id] of bad.filter(([of]) => of === encoding)) {
+        client.sendBytes(bytes);
+        const error = await client.next('error');
+        expect(error, String(bytes).slice(0, 20)).toMatchObject({ code: 'bad_message', retryable: false });
+        expect(error.id).toBe(id);
+      }
+      await node.publish('plain.a', encoding);
+      expect((await client.next('batch')).items.at(-1)?.[2]).toBe(encoding);
     }
-    expect(await node.metric('stentor_connections_closed_total', { code: '4000' })).toBe(bad.length);
+    expect(await node.metric('stentor_errors_total', { code: 'bad_message' })).toBe(bad.length);
+    expect(await node.metric('stentor_connections_closed_total', { code: '4000' })).toBe(0);
+  });
+
+  it('4009 when frames that cannot be decoded keep coming', async () => {
+    const node = await start({ 'limits.errorsPerMinuteMax': 5 });
+    const client = await connected(node, 'msgpack');
+    for (let i = 0; i < 20; i++) client.sendBytes(Buffer.from([0xc1]));
+    expect(await client.closed).toEqual({ code: 4009, reason: 'too many errors' });
+    expect(client.messages.filter(({ type }) => type === 'error').length).toBe(6);
+  });
+
+  it('4000 for text on a MessagePack connection; JSON is read from a binary frame, too', async () => {
+    const node = await start();
+    const msgpack = await connected(node, 'msgpack');
+    msgpack.sendBytes('{"type":"ping"}');
+    expect(await msgpack.closed).toEqual({ code: 4000, reason: 'malformed message' });
+    expect(await node.metric('stentor_connections_closed_total', { code: '4000' })).toBe(1);
+    const json = await connected(node);
+    json.sendBytes(Buffer.from('{"type":"ping","t":7}'));
+    expect(await json.next('pong')).toMatchObject({ t: 7 });
   });
 
   it('bad_message for what is well encoded but no message, and the connection stays', async () => {

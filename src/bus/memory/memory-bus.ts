@@ -14,6 +14,7 @@ import {
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
+import { payloadBytes } from '../payload-bytes.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -106,8 +107,9 @@ export class MemoryBus implements Bus {
     if (!this.#running) throw busClosed();
     if (options === undefined) throw new BusError('unknown_namespace', `${namespace} is no configured namespace`);
     checkAddress(request, options);
+    const payload = payloadBytes(request.payload);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ request, options, resolve, reject });
+      this.#pending.push({ request: { ...request, payload }, options, resolve, reject });
       this.#scheduleDelivery();
     });
   }
@@ -142,7 +144,7 @@ export class MemoryBus implements Bus {
       timer = setTimeout(() => reject(new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`)), timeoutMs);
     });
     try {
-      return await Promise.race([Promise.resolve(data).then(handler), timeout]);
+      return payloadBytes(await Promise.race([Promise.resolve(data).then(handler), timeout]));
     } finally {
       clearTimeout(timer);
     }

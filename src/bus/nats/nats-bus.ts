@@ -15,6 +15,7 @@ import {
   type PublishRequest,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
+import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import type { Connection } from './connection.ts';
@@ -135,10 +136,11 @@ export class NatsBus implements Bus {
     return this.#subscribe(topicFilter(topic, keyed), onMessage, onDenied);
   }
 
-  async publish(request: PublishRequest): Promise<PublishAck> {
+  async publish(given: PublishRequest): Promise<PublishAck> {
     const { ephemeral, publisher, logs } = this.#running();
-    const namespace = this.#namespace(request.topic);
-    checkAddress(request, namespace);
+    const namespace = this.#namespace(given.topic);
+    checkAddress(given, namespace);
+    const request = { ...given, payload: payloadBytes(given.payload) };
     const log = logs.get(namespaceOf(request.topic));
     if (log !== undefined) {
       const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);

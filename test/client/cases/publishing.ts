@@ -1,3 +1,4 @@
+import type { Client } from '../../../src/client/index.ts';
 import { type Case, codeOf, equal, holds, type Numbered, pause, until } from './kit.ts';
 
 const values = (log: readonly [number, unknown][]) => log.map(([, value]) => (value as Numbered).n);
@@ -115,6 +116,70 @@ export const PUBLISHING: readonly Case[] = [
     },
   },
   {
+    name: 'refuses a value that cannot be sent, by that call alone: nothing else is touched',
+    async run(kit) {
+      const topic = kit.topicName();
+      const client = await kit.connected({ token: () => kit.remote.run('token') });
+      const ear = await kit.listen(client, topic);
+      await kit.remote.run('serve', 'echo.back', 0);
+      const cycle: { self?: unknown } = {};
+      cycle.self = cycle;
+      let deep: unknown = 1;
+      for (let i = 0; i < 61; i++) deep = [deep];
+      const bad = [
+        { at: new Date('') },
+        new Map([[101.5, 3]]),
+        deep,
+        2n ** 64n,
+        Symbol('s'),
+        () => 1,
+        cycle,
+        JSON.parse('{"__proto__":1}'),
+      ];
+      let n = 0;
+      for (const value of bad) {
+        // The good one before is on its way when the bad one is refused.
+        const before = client.publish(topic, { n: ++n });
+        const refused = [codeOf(client.publish(topic, value)), codeOf(client.call('echo.back', value)), volatileCode(client, topic, value)];
+        equal(await Promise.all(refused), ['bad_value', 'bad_value', 'bad_value']);
+        await before;
+      }
+      equal(await codeOf(client.publish(topic, { text: 'x'.repeat(70_000) })), 'message_too_big');
+      equal(await client.call('echo.back', { fine: true }), { fine: true });
+      await ear.reaches(bad.length);
+      equal([ear.numbers, ear.errors.length, client.stats().disconnects], [upTo(bad.length), 0, 0]);
+    },
+  },
+  {
+    name: 'publishes of any view the bytes that it covers, and 64-bit integers whole',
+    async run(kit) {
+      const topic = kit.topicName('packed');
+      const client = await kit.connected({ token: () => kit.remote.run('token') });
+      const ear = await kit.listen<unknown>(client, topic);
+      const { buffer } = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+      const values = [
+        { p: new Float64Array(100).fill(1.25) },
+        new Int16Array([300]),
+        new DataView(buffer, 1, 3),
+        new BigInt64Array(buffer),
+        new Uint16Array(buffer, 2, 2),
+        new Float32Array(0),
+        buffer,
+      ];
+      for (const value of values) await client.publish(topic, value);
+      await client.publish(topic, [2n ** 63n, -(2n ** 63n), 5n]);
+      await ear.count(values.length + 1);
+      const got = ear.items.map(({ data }) => data);
+      const samples = (got[0] as { p: Uint8Array }).p;
+      equal(
+        [samples.length, [...new Set(Array.from({ length: 100 }, (_, i) => hexOf(samples.subarray(i * 8, i * 8 + 8))))]],
+        [800, ['000000000000f43f']],
+      );
+      equal(got.slice(1, -1).map(hexOf), ['2c01', '010203', '0001020304050607', '02030405', '', '0001020304050607']);
+      equal(String(got.at(-1)), '9223372036854775808,-9223372036854775808,5');
+    },
+  },
+  {
     name: 'sends volatile publications at once or not at all',
     async run(kit) {
       const topic = kit.topicName('user');
@@ -143,3 +208,9 @@ export const PUBLISHING: readonly Case[] = [
     },
   },
 ];
+
+const hexOf = (bytes: unknown) => [...(bytes as Uint8Array)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+async function volatileCode(client: Client, topic: string, value: unknown): Promise<string> {
+  return codeOf((async () => client.publishVolatile(topic, value))());
+}
