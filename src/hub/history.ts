@@ -8,19 +8,9 @@ import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
+import { lastOf, newestOf, newestWithin, type PageQuestion, pageOf, whatOf } from './page.ts';
 import { ReadCache } from './read-cache.ts';
 import type { TopicRegistry } from './topic-registry.ts';
-
-export interface PageQuestion {
-  readonly topic: Topic;
-  readonly epoch: string;
-  readonly after: number;
-  readonly limit: number;
-  /** Of data; one publication comes in any case. */
-  readonly bytesMax: number;
-  /** Every publication up to this offset, as they lie in the log; else, of a keyed topic, the latest of each key. */
-  readonly upTo?: number;
-}
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
 
@@ -119,7 +109,7 @@ export class History {
     if (open?.cache === undefined || open.cache.size < count) return undefined;
     this.#metrics.cacheReads.inc({ outcome: 'hit' });
     const items = newestWithin(open.cache.last(count), this.#config.limits.historyBytesMax);
-    return { epoch: open.epoch, completeFrom: Math.max(0, (items[0]?.offset ?? open.offset) - 1), offset: open.offset, items };
+    return lastOf({ epoch: open.epoch, completeFrom: 0, offset: open.offset, items }, count);
   }
 
   async #readForRecovery(topic: Topic, after: number): Promise<RecoveryAnswer> {
@@ -188,17 +178,18 @@ export class History {
   async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
     const log = this.#bus.log(namespaceOf(topic));
     const { historyBytesMax } = this.#config.limits;
+    const known = this.#reads.last(whatOf({ topic, upTo: 0 }), epoch, count, performance.now());
+    if (known !== undefined && (await log.lastOffset(topic)) === known.offset) return lastOf(known, count);
     const { lastOffset } = await log.state();
     const publications = await this.#read('last', historyBytesMax, () => log.readLast(topic, count, historyBytesMax));
-    const items = this.#items(topic, publications);
     const offset = publications.at(-1)?.offset ?? lastOffset;
-    const answer = { epoch, completeFrom: Math.max(0, (items[0]?.offset ?? offset) - 1), offset, items };
-    return this.#keep({ topic, upTo: offset }, answer);
+    const answer = lastOf({ epoch, completeFrom: 0, offset, items: this.#items(topic, publications) }, count);
+    return this.#keep({ topic, upTo: offset }, answer, count);
   }
 
   /** For whoever asks on. */
-  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer): RecoveryAnswer {
-    this.#reads.put(whatOf(question), answer, performance.now());
+  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer, lastCount?: number): RecoveryAnswer {
+    this.#reads.put(whatOf(question), answer, performance.now(), lastCount);
     return answer;
   }
 
@@ -247,54 +238,6 @@ export class History {
 /** For whoever asks for what this life of the log does not have. */
 function nothingOf(epoch: string): RecoveryAnswer {
   return { epoch, completeFrom: undefined, offset: 0, items: [] };
-}
-
-/** What a read is of: publications as they lie in the log, or the latest of each key. */
-function whatOf({ topic, upTo }: Pick<PageQuestion, 'topic' | 'upTo'>): string {
-  return `${upTo === undefined ? 'since' : 'range'} ${topic}`;
-}
-
-/** The first of them after a position that one page takes. */
-function pageOf(
-  { epoch, completeFrom, offset, items, more = false }: RecoveryAnswer,
-  question: Omit<PageQuestion, 'topic' | 'epoch'>,
-): HistoryAnswer {
-  const { after, limit, bytesMax, upTo = Number.POSITIVE_INFINITY } = question;
-  const from = items.findIndex((item) => item.offset > after);
-  const page: LinkItem[] = [];
-  let bytes = 0;
-  let isCut = false;
-  for (let at = from; at >= 0 && at < items.length && !isCut; at++) {
-    const item = items[at] as LinkItem;
-    if (item.offset > upTo) break;
-    bytes += item.data.length;
-    isCut = page.length === limit || (page.length > 0 && bytes > bytesMax);
-    if (!isCut) page.push(item);
-  }
-  return {
-    epoch,
-    offset: isCut ? (page.at(-1)?.offset ?? after) : Math.min(offset, upTo),
-    complete: completeFrom !== undefined && completeFrom <= after,
-    more: isCut || more,
-    items: page,
-  };
-}
-
-/** As much as a recovery may bring back: who has missed more gets the state instead. */
-function newestOf(answer: RecoveryAnswer, bytesMax: number): RecoveryAnswer {
-  const items = newestWithin(answer.items, bytesMax);
-  const leftOut = answer.items[answer.items.length - items.length - 1];
-  return leftOut === undefined ? answer : { ...answer, completeFrom: leftOut.offset, items };
-}
-
-/** The newest of them that one answer may have. */
-function newestWithin(items: readonly LinkItem[], bytesMax: number): readonly LinkItem[] {
-  let bytes = 0;
-  const from = items.findLastIndex(({ data }, at) => {
-    bytes += data.length;
-    return bytes > bytesMax && at < items.length - 1;
-  });
-  return items.slice(from + 1);
 }
 
 function startingOver(topic: Topic): BusError {

@@ -5,6 +5,7 @@ interface Kept {
   readonly answer: RecoveryAnswer;
   readonly bytes: number;
   readonly readAtMs: number;
+  readonly lastCount: number;
 }
 
 /** What is asked for page by page is asked for at the pace of a socket; longer than this nobody waits for it. */
@@ -12,7 +13,7 @@ const KEPT_MS = 5000;
 
 /**
  * What was read of the log and did not fit one page: whoever asks on from that page gets the next from here, so that a large answer is not read again for
- * each of its pages. The oldest go when there is too much.
+ * each of its pages, nor the last publications of a quiet topic for everybody who asks. The oldest go when there is too much.
  */
 export class ReadCache {
   readonly #bytesMax: number;
@@ -28,11 +29,12 @@ export class ReadCache {
     return this.#bytes;
   }
 
-  put(what: string, answer: RecoveryAnswer, nowMs: number): void {
+  /** @param lastCount the answer is the last so many, or as many as there are or fit */
+  put(what: string, answer: RecoveryAnswer, nowMs: number, lastCount = 0): void {
     this.#forget(what);
     const bytes = answer.items.reduce((sum: number, item: LinkItem) => sum + bytesOf(item), 0);
     if (answer.completeFrom === undefined || bytes > this.#bytesMax) return;
-    this.#kept.set(what, { answer, bytes, readAtMs: nowMs });
+    this.#kept.set(what, { answer, bytes, readAtMs: nowMs, lastCount });
     this.#bytes += bytes;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#bytesMax) return;
@@ -42,19 +44,29 @@ export class ReadCache {
 
   /** @returns what was read from before this offset and goes on beyond it */
   after(what: string, epoch: string, offset: number, nowMs: number): RecoveryAnswer | undefined {
-    const kept = this.#kept.get(what);
-    if (kept === undefined) return undefined;
-    if (nowMs - kept.readAtMs > KEPT_MS) {
-      this.#forget(what);
-      return undefined;
-    }
-    const { completeFrom = Number.POSITIVE_INFINITY, offset: upTo } = kept.answer;
-    return kept.answer.epoch === epoch && completeFrom < offset && offset < upTo ? kept.answer : undefined;
+    const answer = this.#fresh(what, epoch, nowMs)?.answer;
+    if (answer === undefined) return undefined;
+    const { completeFrom = Number.POSITIVE_INFINITY, offset: upTo } = answer;
+    return completeFrom < offset && offset < upTo ? answer : undefined;
+  }
+
+  /** @returns the last so many, as they were read; whether more has come since is to be asked */
+  last(what: string, epoch: string, count: number, nowMs: number): RecoveryAnswer | undefined {
+    const kept = this.#fresh(what, epoch, nowMs);
+    return kept !== undefined && kept.lastCount >= count ? kept.answer : undefined;
   }
 
   /** Called now and then: what nobody asks on from goes too. */
   forgetOld(nowMs: number): void {
     for (const [what, { readAtMs }] of this.#kept) if (nowMs - readAtMs > KEPT_MS) this.#forget(what);
+  }
+
+  #fresh(what: string, epoch: string, nowMs: number): Kept | undefined {
+    const kept = this.#kept.get(what);
+    if (kept === undefined || kept.answer.epoch !== epoch) return undefined;
+    if (nowMs - kept.readAtMs <= KEPT_MS) return kept;
+    this.#forget(what);
+    return undefined;
   }
 
   #forget(what: string): void {

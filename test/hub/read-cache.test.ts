@@ -23,6 +23,16 @@ describe('ReadCache', () => {
     expect(cache.after('b', 'e1', 1, 1000)).toBeUndefined();
   });
 
+  it('gives the last so many to whoever asks for no more than was read', () => {
+    const cache = new ReadCache(10_000);
+    cache.put('a', read([1, 2, 3]), 0, 5);
+    cache.put('b', read([1, 2, 3]), 0);
+    const last = (what: string, count: number) => cache.last(what, 'e1', count, 1000)?.items.length;
+    expect([last('a', 5), last('a', 2), last('a', 6), last('b', 1)]).toEqual([3, 3, undefined, undefined]);
+    expect(cache.last('a', 'e2', 1, 1000)).toBeUndefined();
+    expect(cache.last('a', 'e1', 1, 5001)).toBeUndefined();
+  });
+
   it('forgets what is old, and the oldest past its bound', () => {
     const cache = new ReadCache(1000);
     cache.put('a', read([1, 2]), 0);

@@ -104,6 +104,21 @@ describe('a large answer to history', () => {
     expect(await reads()).toBe(before + 2);
   });
 
+  it('of the last so many is read once for all who ask, until something is published', async () => {
+    const node = await start();
+    await publish(node, 'scores.a', 1000);
+    const client = await node.connect({ encoding: 'msgpack' });
+    const last = async (count: number) =>
+      numbersOf((await client.get('history', { type: 'history', topic: 'scores.a', last: count })).items);
+    const reads = () => node.metric('stentor_log_reads_total', { kind: 'last' });
+    for (const count of [500, 500, 20]) expect(await last(count)).toEqual(numbers(1001 - count, 1000));
+    expect(await reads()).toBe(1);
+    await node.publish('scores.a', { n: 1001 });
+    expect(await last(20)).toEqual(numbers(982, 1001));
+    expect(await last(600)).toEqual(numbers(402, 1001));
+    expect(await reads()).toBe(3);
+  });
+
   it('ends with more to come after historyBytesMax; of the last so many it is the newest', async () => {
     const node = await start({ 'limits.historyBytesMax': 65_536 });
     await publish(node, 'scores.a', 300, 1000);

@@ -1,0 +1,67 @@
+import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
+import type { Topic } from '../protocol/topic.ts';
+
+export interface PageQuestion {
+  readonly topic: Topic;
+  readonly epoch: string;
+  readonly after: number;
+  readonly limit: number;
+  /** Of data; one publication comes in any case. */
+  readonly bytesMax: number;
+  /** Every publication up to this offset, as they lie in the log; else, of a keyed topic, the latest of each key. */
+  readonly upTo?: number;
+}
+
+/** What a read is of: publications as they lie in the log, or the latest of each key. */
+export function whatOf({ topic, upTo }: Pick<PageQuestion, 'topic' | 'upTo'>): string {
+  return `${upTo === undefined ? 'since' : 'range'} ${topic}`;
+}
+
+/** The first of them after a position that one page takes. */
+export function pageOf(
+  { epoch, completeFrom, offset, items, more = false }: RecoveryAnswer,
+  question: Omit<PageQuestion, 'topic' | 'epoch'>,
+): HistoryAnswer {
+  const { after, limit, bytesMax, upTo = Number.POSITIVE_INFINITY } = question;
+  const from = items.findIndex((item) => item.offset > after);
+  const page: LinkItem[] = [];
+  let bytes = 0;
+  let isCut = false;
+  for (let at = from; at >= 0 && at < items.length && !isCut; at++) {
+    const item = items[at] as LinkItem;
+    if (item.offset > upTo) break;
+    bytes += item.data.length;
+    isCut = page.length === limit || (page.length > 0 && bytes > bytesMax);
+    if (!isCut) page.push(item);
+  }
+  return {
+    epoch,
+    offset: isCut ? (page.at(-1)?.offset ?? after) : Math.min(offset, upTo),
+    complete: completeFrom !== undefined && completeFrom <= after,
+    more: isCut || more,
+    items: page,
+  };
+}
+
+/** The last so many: from just before the first of them. */
+export function lastOf(answer: RecoveryAnswer, count: number): RecoveryAnswer {
+  const items = answer.items.slice(-count);
+  return { ...answer, completeFrom: Math.max(0, (items[0]?.offset ?? answer.offset) - 1), items };
+}
+
+/** As much as a recovery may bring back: who has missed more gets the state instead. */
+export function newestOf(answer: RecoveryAnswer, bytesMax: number): RecoveryAnswer {
+  const items = newestWithin(answer.items, bytesMax);
+  const leftOut = answer.items[answer.items.length - items.length - 1];
+  return leftOut === undefined ? answer : { ...answer, completeFrom: leftOut.offset, items };
+}
+
+/** The newest of them that one answer may have. */
+export function newestWithin(items: readonly LinkItem[], bytesMax: number): readonly LinkItem[] {
+  let bytes = 0;
+  const from = items.findLastIndex(({ data }, at) => {
+    bytes += data.length;
+    return bytes > bytesMax && at < items.length - 1;
+  });
+  return items.slice(from + 1);
+}
