@@ -22,6 +22,8 @@ export interface HistoryReaderOptions {
   readonly hub: HubClient;
   /** Resolves when the connection's socket has room, or has closed. */
   readonly whenRoom: (connection: Connection) => Promise<void>;
+  /** The same, and the loop has time for so many bytes. */
+  readonly whenTurn: (connection: Connection, bytes: number) => Promise<void>;
 }
 
 /** How far an answer has come. */
@@ -117,7 +119,7 @@ export class HistoryReader {
     const headBytes = batchHeadBytes({ topic, epoch });
     let at = 0;
     do {
-      await this.#options.whenRoom(connection);
+      await this.#options.whenTurn(connection, frameBytesMax);
       if (connection.socket === undefined) return;
       const count = itemsPerFrame(encoding, items, at, headBytes, frameBytesMax);
       const part = items.slice(at, at + count);

@@ -149,6 +149,13 @@ export class Laggards {
     }
   }
 
+  /** The same, and so much may go in this loop turn beside what others catch up with. */
+  async whenTurn(connection: Connection, bytes: number): Promise<void> {
+    await this.whenRoom(connection);
+    await this.#share.take(bytes);
+    await this.whenRoom(connection);
+  }
+
   /** The socket took some of what waited for it. */
   drained(connection: Connection): void {
     // Before native publish sends anything more: it does as soon as there is less than the threshold.

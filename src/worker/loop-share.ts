@@ -1,6 +1,7 @@
 /**
- * How much catching up may put on the wire in one loop turn, for all connections of the worker. What is over waits its turn in order, so that a crowd
- * that comes back at once, or one client with a fast line and much to get, holds up nobody's live frames. At most one of each connection waits.
+ * How much of the past may go on the wire in one loop turn, for all connections of the worker. What is over waits its turn in order, so that a crowd that
+ * comes back at once, or one client with a fast line and much to get, holds up nobody's live frames. Of each connection two parts wait at most: what it is
+ * caught up with, and an answer.
  */
 export class LoopShare {
   readonly #bytesPerTurn: number;

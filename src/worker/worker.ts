@@ -138,7 +138,12 @@ export class Worker {
       calls: new Calls({ config, hub: this.#hub }),
       publishes: new Publishes({ config, hub: this.#hub }),
       inFlight,
-      histories: new HistoryReader({ config, hub: this.#hub, whenRoom: (connection) => this.#laggards.whenRoom(connection) }),
+      histories: new HistoryReader({
+        config,
+        hub: this.#hub,
+        whenRoom: (connection) => this.#laggards.whenRoom(connection),
+        whenTurn: (connection, bytes) => this.#laggards.whenTurn(connection, bytes),
+      }),
       metrics: this.#metrics,
       refusals: this.#refusals,
       onIdentity: (connection) => this.#watchExpiry(connection),
