@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryBus } from '../../src/bus/memory/memory-bus.ts';
 import type { Encoding } from '../../src/protocol/codec.ts';
+import { DATA_DEPTH_MAX } from '../../src/protocol/depth.ts';
 import { TestNode } from '../support/node.ts';
 import type { Ask, TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
@@ -12,6 +13,8 @@ const NAMESPACES = {
   producers: {},
   short: { durable: false, public: true, clientPublish: true },
 };
+
+const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
 
 const nodes: TestNode[] = [];
 async function start(settings: Record<string, unknown> = {}): Promise<TestNode> {
@@ -60,6 +63,9 @@ describe.each<Encoding>(['json', 'msgpack'])('a command that cannot be done, in 
     ['bad_key', { type: 'publish', topic: 'keyed.a', key: 'a\nb', data: 1 }],
     ['bad_payload', { type: 'publish', topic: 'bytes.a', data: { a: 1 } }],
     ['bad_payload', { type: 'publish', topic: 'bytes.a', data: 'no base64!' }],
+    ['bad_payload', { type: 'publish', topic: 'plain.a', data: nested(DATA_DEPTH_MAX + 1) }],
+    ['bad_payload', { type: 'call', method: 'mine.a', data: nested(DATA_DEPTH_MAX + 1) }],
+    ['no_responders', { type: 'call', method: 'mine.nobody', data: nested(DATA_DEPTH_MAX) }],
     ['message_too_big', { type: 'publish', topic: 'plain.a', data: 'x'.repeat(1023) }],
     ['not_subscribed', { type: 'unsubscribe', topic: 'plain.a' }],
     ['unsupported', { type: 'history', topic: 'short.a' }],
