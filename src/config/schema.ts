@@ -260,6 +260,19 @@ export const ConfigSchema = Type.Object(
           default: 100,
           description: 'messages a second from one connection; a burst of as many again',
         }),
+        commandsPerMessageMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 1000,
+          description: 'commands that one message may hold as an array',
+        }),
+        commandsPerSecondMax: Type.Integer({
+          minimum: 1,
+          maximum: 1_000_000,
+          default: 2000,
+          description:
+            'commands a second from one connection that come in arrays, which limits.messagesPerSecondMax counts as one message each; a burst of as many again. More get `rate_limited`',
+        }),
         framesPerSecondMax: Type.Integer({
           minimum: 2,
           maximum: 10_000_000,
@@ -284,7 +297,7 @@ export const ConfigSchema = Type.Object(
         topicsPerConnectionMax: Type.Integer({
           minimum: 1,
           maximum: 10_000,
-          default: 128,
+          default: 1000,
           description: 'topics one connection may subscribe to',
         }),
         lagThresholdBytes: Type.Integer({
@@ -336,7 +349,7 @@ export const ConfigSchema = Type.Object(
         commandsPerConnectionMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
-          default: 1024,
+          default: 2048,
           description: 'commands of one connection, of any type, that are not answered yet; more get `busy`',
         }),
         commandBytesPerConnectionMax: Type.Integer({

@@ -13,7 +13,44 @@ const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) 
  * @throws MessageError `bad_message` (encoding or schema), `unknown_type`
  */
 export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessage {
+  return checkClientMessage(decode(codec, bytes));
+}
+
+/**
+ * The same for a frame that may hold an array of commands.
+ *
+ * @returns one message, or what the array holds
+ * @throws MessageError as {@link parseClientMessage}; `bad_message` too for an empty array, or one of more than `commandsMax`
+ */
+export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: number): ClientMessage | CommandArray {
   const value = decode(codec, bytes);
+  if (!Array.isArray(value)) return checkClientMessage(value);
+  if (value.length === 0 || value.length > commandsMax) {
+    throw new MessageError('bad_message', `an array holds 1 to ${commandsMax} commands, not ${value.length}`, undefined);
+  }
+  const commands = value.map((command): ParsedCommand => {
+    try {
+      return checkClientMessage(command);
+    } catch (error) {
+      if (error instanceof MessageError) return error;
+      throw error;
+    }
+  });
+  return new CommandArray(commands);
+}
+
+export type ParsedCommand = ClientMessage | MessageError;
+
+/** Commands in order, those that are refused as the error to answer with. */
+export class CommandArray {
+  readonly commands: readonly ParsedCommand[];
+
+  constructor(commands: readonly ParsedCommand[]) {
+    this.commands = commands;
+  }
+}
+
+function checkClientMessage(value: unknown): ClientMessage {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MessageError('bad_message', 'a message is a map with a `type`', undefined);
   }

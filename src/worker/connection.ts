@@ -8,8 +8,10 @@ import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { AnswerOutbox } from './answer-outbox.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { MembershipOptions } from './memberships.ts';
+import type { Bucket } from './rate-limit.ts';
 import type { Socket } from './uws.ts';
 
 /** In the fast path: gets what native publish sends to the shard. */
@@ -91,6 +93,8 @@ export class Connection {
   frameTokens = Number.POSITIVE_INFINITY;
   byteTokens = Number.POSITIVE_INFINITY;
   inboundAtMs = 0;
+  /** Token bucket of commands that come in arrays; made with the first array. */
+  commandBucket: Bucket | undefined;
   errors = 0;
   errorsSinceMs = 0;
   /** Pings that were not answered in time, in a row. */
@@ -105,6 +109,12 @@ export class Connection {
   /** Answers that wait for a lagging socket: uWS would drop them. Bounded by `sendBufferLimitBytes`. */
   #held: Uint8Array[] | undefined;
   #heldBytes = 0;
+  /** Commands of arrays that are not answered yet: while there are some, answers gather for each other. */
+  #gathering = 0;
+  /** Answers that leave together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
+  #gathered: Uint8Array[] | undefined;
+  #gatheredBytes = 0;
+  #outbox: AnswerOutbox | undefined;
   #roomWaiters: (() => void)[] = [];
   #socket: Socket<SocketData> | undefined;
 
@@ -125,6 +135,7 @@ export class Connection {
 
   closed(): void {
     this.#socket = undefined;
+    this.#gathered = undefined;
     for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
@@ -142,7 +153,8 @@ export class Connection {
 
   /** Would something large be taken now, and before whatever native publish sends after it? */
   get hasRoom(): boolean {
-    return this.#held === undefined && (this.#socket?.getBufferedAmount() ?? 0) <= this.#sendLimits.lagThresholdBytes / 2;
+    const waitingBytes = (this.#socket?.getBufferedAmount() ?? 0) + this.#gatheredBytes;
+    return this.#held === undefined && waitingBytes <= this.#sendLimits.lagThresholdBytes / 2;
   }
 
   /** Resolves when there is room, or the connection has closed. As many wait as the connection has subscriptions under way, and one large answer. */
@@ -156,6 +168,21 @@ export class Connection {
   }
 
   sendEncoded(bytes: Uint8Array): void {
+    if (this.#gathering > 0 && this.#socket !== undefined) this.#gather(bytes);
+    else this.#sendNow(bytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    if (this.#gathered === undefined) {
+      this.#gathered = [];
+      this.#outbox?.add(this);
+    }
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes > this.#sendLimits.lagThresholdBytes / 2) this.sendGathered();
+  }
+
+  #sendNow(bytes: Uint8Array): void {
     const socket = this.#socket;
     if (socket === undefined) return;
     const { lagThresholdBytes, sendBufferLimitBytes } = this.#sendLimits;
@@ -170,10 +197,25 @@ export class Connection {
     if (this.#heldBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
   }
 
-  /** What `work` sends leaves in one write: by itself, each message outside uWS's own callbacks is one, at 10 µs. */
-  together(work: () => void): void {
-    if (this.#socket === undefined) return work();
-    this.#socket.cork(work);
+  /** So many commands came in one message: until each is {@link answered}, what the connection is sent gathers and leaves once a turn. */
+  expectAnswers(commands: number, outbox: AnswerOutbox): void {
+    this.#gathering += commands;
+    this.#outbox = outbox;
+  }
+
+  answered(): void {
+    this.#gathering--;
+  }
+
+  /** In one write. */
+  sendGathered(): void {
+    const gathered = this.#gathered;
+    this.#gathered = undefined;
+    this.#gatheredBytes = 0;
+    if (gathered === undefined) return;
+    this.#socket?.cork(() => {
+      for (const bytes of gathered) this.#sendNow(bytes);
+    });
   }
 
   /** The socket has room again. */
@@ -181,7 +223,7 @@ export class Connection {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#heldBytes = 0;
-    for (const bytes of held) this.sendEncoded(bytes);
+    for (const bytes of held) this.#sendNow(bytes);
     if (this.hasRoom) for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
@@ -203,6 +245,7 @@ export class Connection {
    * @param text says more than the reason's own
    */
   end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
+    this.sendGathered();
     this.#socket?.end(CLOSE_CODES[reason], text);
   }
 }

@@ -1,7 +1,8 @@
 import type { Config } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
-import { MessageError, parseClientMessage } from '../protocol/parse.ts';
+import { CommandArray, MessageError, type ParsedCommand, parseClientFrame } from '../protocol/parse.ts';
+import type { AnswerOutbox } from './answer-outbox.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Calls } from './calls.ts';
 import type { Connection } from './connection.ts';
@@ -22,6 +23,7 @@ export interface DispatcherOptions {
   readonly calls: Calls;
   readonly publishes: Publishes;
   readonly inFlight: InFlight;
+  readonly outbox: AnswerOutbox;
   readonly histories: HistoryReader;
   readonly metrics: WorkerMetrics;
   readonly refusals: RefusalLog;
@@ -53,29 +55,103 @@ export class Dispatcher {
    * @param bytes a copy: uWS takes its buffer back when the handler returns
    * @param bytesWaitMs the connection has sent more bytes than it may, and may go on after so long; 0: it has not
    */
-  async receive(connection: Connection, bytes: Uint8Array, bytesWaitMs = 0): Promise<void> {
+  async receive(connection: Connection, bytes: Uint8Array, bytesWaitMs = 0): Promise<unknown> {
     const { limits } = this.#options.config;
     if (bytes.length > limits.messageBytesMax) return connection.end('messageTooBig');
     const waitMs = takeToken(connection, limits.messagesPerSecondMax, Date.now());
     const message = this.#parse(connection, bytes);
     if (message === undefined) return;
+    if (message instanceof CommandArray) return this.#receiveMany(connection, message, bytes, bytesWaitMs > 0 ? bytesWaitMs : waitMs);
     this.#options.metrics.messageIn(message.type);
     const asked = askedBy(message);
     // Parsed before it is refused, so that the client learns which command it was.
     if (bytesWaitMs > 0) return this.#refuse(connection, asked, 'rate_limited', `${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
     if (waitMs > 0) return this.#refuse(connection, asked, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
-    if (message.type === 'ping') {
-      return connection.send({ type: 'pong', serverTimeMs: Date.now(), ...(message.t !== undefined && { t: message.t }) });
-    }
+    if (message.type === 'ping') return this.#pong(connection, message);
     const busy = this.#options.inFlight.take(connection, bytes.length);
     if (busy !== undefined) return this.#refuse(connection, asked, 'busy', busy);
     return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
   }
 
+  /**
+   * An array of commands: each is taken, or refused, and answered as if it had come by itself; what is answered in one loop turn leaves in one write.
+   * Not async: the commands themselves must not be kept until all are answered.
+   *
+   * @param waitMs the message came too fast, or with too many bytes: each command is refused
+   */
+  #receiveMany(connection: Connection, { commands }: CommandArray, bytes: Uint8Array, waitMs: number): Promise<unknown> {
+    connection.expectAnswers(commands.length, this.#options.outbox);
+    const answers: Promise<void>[] = [];
+    for (const [index, command] of commands.entries()) {
+      const isConnect = !(command instanceof MessageError) && command.type === 'connect';
+      if (connection.authenticating !== undefined && !isConnect) {
+        answers.push(this.#receiveRest(connection, bytes, index, waitMs));
+        break;
+      }
+      // What is kept of a command until it is answered is its part of the message.
+      answers.push(this.#receiveOne(connection, command, bytes, Math.ceil(bytes.length / commands.length), waitMs));
+    }
+    return Promise.all(answers);
+  }
+
+  /** Those from `index` on wait for the token's outcome, as one command; then the message is read again. */
+  async #receiveRest(connection: Connection, bytes: Uint8Array, index: number, waitMs: number): Promise<void> {
+    const { inFlight } = this.#options;
+    const busy = inFlight.take(connection, bytes.length);
+    if (busy === undefined) await connection.authenticating?.finally(() => inFlight.release(connection, bytes.length));
+    const message = this.#parse(connection, bytes);
+    if (!(message instanceof CommandArray)) return;
+    const { commands } = message;
+    const share = Math.ceil(bytes.length / commands.length);
+    const receive = (command: ParsedCommand) => this.#receiveOne(connection, command, bytes, share, waitMs, busy);
+    await Promise.all(commands.slice(index).map(receive));
+  }
+
+  #receiveOne(
+    connection: Connection,
+    command: ParsedCommand,
+    message: Uint8Array,
+    bytes: number,
+    waitMs: number,
+    alreadyBusy?: string,
+  ): Promise<void> {
+    const answer = this.#takeOne(connection, command, message, bytes, waitMs, alreadyBusy);
+    return (answer ?? Promise.resolve()).finally(() => connection.answered());
+  }
+
+  /** @returns undefined: it has been answered */
+  #takeOne(
+    connection: Connection,
+    command: ParsedCommand,
+    message: Uint8Array,
+    bytes: number,
+    waitMs: number,
+    alreadyBusy: string | undefined,
+  ): Promise<void> | void {
+    if (connection.socket === undefined) return;
+    if (command instanceof MessageError) return this.#refuse(connection, { id: command.messageId }, command.code, command.message);
+    const { commandsPerSecondMax } = this.#options.config.limits;
+    this.#options.metrics.messageIn(command.type);
+    const asked = askedBy(command);
+    if (waitMs > 0) return this.#refuse(connection, asked, 'rate_limited', 'messages or bytes came too fast', waitMs);
+    connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
+    const commandWaitMs = takeToken(connection.commandBucket, commandsPerSecondMax, Date.now());
+    if (commandWaitMs > 0)
+      return this.#refuse(connection, asked, 'rate_limited', `${commandsPerSecondMax} commands a second`, commandWaitMs);
+    if (command.type === 'ping') return this.#pong(connection, command);
+    const busy = alreadyBusy ?? this.#options.inFlight.take(connection, bytes);
+    if (busy !== undefined) return this.#refuse(connection, asked, 'busy', busy);
+    return this.#answer(connection, asked, bytes, this.#start(connection, command, message));
+  }
+
+  #pong(connection: Connection, { t }: ClientMessage<'ping'>): void {
+    connection.send({ type: 'pong', serverTimeMs: Date.now(), ...(t !== undefined && { t }) });
+  }
+
   /** @returns undefined: the client has been told what is wrong */
-  #parse(connection: Connection, bytes: Uint8Array): ClientMessage | undefined {
+  #parse(connection: Connection, bytes: Uint8Array): ClientMessage | CommandArray | undefined {
     try {
-      return parseClientMessage(connection.codec, bytes);
+      return parseClientFrame(connection.codec, bytes, this.#options.config.limits.commandsPerMessageMax);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       // Whatever is in it, its frame was whole: the next message begins where it should.
@@ -105,7 +181,7 @@ export class Dispatcher {
   async #startLater(connection: Connection, authenticated: Promise<void>, bytes: Uint8Array): Promise<void> {
     await authenticated;
     const message = this.#parse(connection, bytes);
-    if (message !== undefined) return this.#dispatch(connection, message as Command);
+    if (message !== undefined && !(message instanceof CommandArray)) return this.#dispatch(connection, message as Command);
   }
 
   async #connectFirst(connection: Connection, message: ClientMessage<'connect'>): Promise<void> {
@@ -210,6 +286,7 @@ export class Dispatcher {
         topicsMax: config.limits.topicsPerConnectionMax,
         messagesPerSecondMax: config.limits.messagesPerSecondMax,
         bytesPerSecondMax: config.limits.bytesPerSecondMax,
+        commandsMax: config.limits.commandsPerMessageMax,
       },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),

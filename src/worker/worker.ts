@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker } from '../link/messages.ts';
 import type { Logger } from '../ops/log.ts';
+import { AnswerOutbox } from './answer-outbox.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';
 import { Calls } from './calls.ts';
@@ -75,6 +76,7 @@ export class Worker {
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
+  readonly #answers = new AnswerOutbox();
   readonly #dispatcher: Dispatcher;
   readonly #refusals: RefusalLog;
   readonly #publisher: NativePublisher;
@@ -138,6 +140,7 @@ export class Worker {
       calls: new Calls({ config, hub: this.#hub }),
       publishes: new Publishes({ config, hub: this.#hub }),
       inFlight,
+      outbox: this.#answers,
       histories: new HistoryReader({
         config,
         hub: this.#hub,
@@ -153,7 +156,10 @@ export class Worker {
     if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
     this.#pump = new FanoutPump(config.fanout, this.#publisher, {
-      beforeTurn: () => this.#laggards.leaveMarked(),
+      beforeTurn: () => {
+        this.#answers.flush();
+        this.#laggards.leaveMarked();
+      },
       afterTurn: () => this.#metrics.turnEnded(),
     });
     this.#inbox = new Inbox({
@@ -349,6 +355,7 @@ export class Worker {
     const feed = this.#topics.get(message.topic);
     // Given up meanwhile: whoever wants it next is told anew what it is.
     if (feed === undefined) return;
+    this.#answers.flush();
     feed.reset(message);
     const { frameBytesMax } = this.#config.fanout;
     const told = this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
@@ -358,6 +365,7 @@ export class Worker {
   #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
     const feed = this.#topics.get(topic);
     if (feed === undefined) return;
+    this.#answers.flush();
     feed.awayReason = awayReason;
     this.#publisher.status(feed);
     this.#laggards.tell(feed, feedStatusOf(feed));

@@ -14,7 +14,7 @@ interface Payload {
 
 /** Clients of the SDK, with what their applications' callbacks were given. */
 export class SdkClients {
-  /** What clients were told unasked, by code. */
+  /** What clients were told unasked: errors by code, and that the feed is not live. */
   readonly told: Record<string, number> = {};
   readonly #clients: { readonly client: Client; readonly topic: string; readonly told: Told[] }[] = [];
 
@@ -28,6 +28,9 @@ export class SdkClients {
       const told: Told[] = [];
       client.on('error', ({ code }) => {
         this.told[code] = (this.told[code] ?? 0) + 1;
+      });
+      client.on('feed', ({ live }) => {
+        if (!live) this.told.feedAway = (this.told.feedAway ?? 0) + 1;
       });
       this.#clients.push({ client, topic, told });
       listen(client, topic, told);

@@ -99,7 +99,7 @@ describe('a token at the upgrade', () => {
       connectionId: expect.any(String),
       expiresAtMs: expect.any(Number),
       pingIntervalMs: 25_000,
-      limits: { messageBytesMax: 65_536, topicsMax: 128, messagesPerSecondMax: 100 },
+      limits: { messageBytesMax: 65_536, topicsMax: 1000, messagesPerSecondMax: 100 },
     });
     const byEntry = await node.connect({ encoding: 'json', protocols: ['stentor.v1.json', `bearer.${token}`] });
     expect(await byEntry.next('connected')).toMatchObject({ user: 'bob' });

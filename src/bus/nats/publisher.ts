@@ -72,16 +72,24 @@ export class Publisher {
       : `${stream} did not take the publication: ${error.message}`;
   }
 
-  #attempt(request: PublishRequest, messageId: string, stream: string, namespace: NamespaceOptions, timeoutMs: number): Promise<PubAck> {
+  async #attempt(
+    request: PublishRequest,
+    messageId: string,
+    stream: string,
+    namespace: NamespaceOptions,
+    timeoutMs: number,
+  ): Promise<PubAck> {
     const headers = headersOf(request, namespace);
-    return this.#connection.request(() =>
+    const ack = await this.#connection.request(() =>
       this.#js.publish(subjectOf(request.topic, request.key), request.payload, {
         msgID: messageId,
-        expect: { streamName: stream },
         timeout: Math.max(timeoutMs, 1),
         ...(headers !== undefined && { headers }),
       }),
     );
+    // Not said in a header beforehand (`Nats-Expected-Stream`): it stays with the message, and a mirror on NATS 2.9 then stops at it.
+    if (ack.stream !== stream) throw new Error(`stream ${ack.stream} took it instead`);
+    return ack;
   }
 }
 

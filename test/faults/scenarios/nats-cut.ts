@@ -74,7 +74,7 @@ async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodePr
   const expected = Math.floor((size.clients * nodes.length) / rig.nodes.length);
   const toldCount = Object.values(told).reduce((sum, count) => sum + count, 0);
   stage.expect(toldCount >= expected, `${name}: ${toldCount} of ${expected} clients were told: ${JSON.stringify(told)}`);
-  const sdkTold = sdk?.told.unavailable ?? 0;
+  const sdkTold = sdk?.told.feedAway ?? 0;
   stage.expect(sdkTold > 0, `${name}: no SDK client was told`);
   await seconds(4);
   fault.end();

@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Encoding } from '../../src/protocol/codec.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { TestNode } from '../support/node.ts';
+import type { TestClient } from '../support/test-client.ts';
+import { tokenOf } from '../support/tokens.ts';
+
+const NAMESPACES = {
+  feed: { public: true, clientPublish: true },
+  mine: {},
+};
+const nodes: TestNode[] = [];
+
+async function start(settings: Record<string, unknown> = {}): Promise<TestNode> {
+  const node = await TestNode.start({ namespaces: NAMESPACES, ...settings });
+  nodes.push(node);
+  return node;
+}
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.stop();
+});
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const subscribes = (count: number, from = 0) => range(count).map((i) => ({ type: 'subscribe', id: from + i, topic: `feed.t${from + i}` }));
+const answers = (client: TestClient) => client.messages.filter((message): message is ServerMessage & { id: number } => 'id' in message);
+const answered = (client: TestClient, count: number) => client.until(`${count} answers`, () => answers(client).length >= count);
+
+describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (encoding) => {
+  it('is answered command by command, a thousand of them', async () => {
+    const node = await start();
+    const client = await node.connect({ encoding });
+    client.send(subscribes(1000));
+    await answered(client, 1000);
+    expect(answers(client).map(({ type }) => type)).toEqual(range(1000).map(() => 'subscribed'));
+    expect(new Set(answers(client).map(({ id }) => id)).size).toBe(1000);
+    for (const topic of ['feed.t0', 'feed.t999']) {
+      client.track(topic);
+      await node.publish(topic, { n: 1 });
+      await client.until(`a publication on ${topic}`, () => client.track(topic).items.length === 1);
+    }
+  });
+
+  it('has what is wrong with one command answered for that one alone', async () => {
+    const node = await start();
+    const client = await node.connect({ encoding });
+    client.send([
+      { type: 'subscribe', id: 1, topic: 'feed.a' },
+      { type: 'subscribe', id: 2, topic: 'nowhere.a' },
+      { type: 'subscribe', id: 3 },
+      { type: 'fly', id: 4 },
+      [{ type: 'subscribe', id: 5, topic: 'feed.b' }],
+      'subscribe',
+      { type: 'ping', t: 7 },
+      { type: 'history', id: 8, topic: 'feed.a' },
+    ]);
+    await client.next('history');
+    const codes = client.messages.flatMap((message) => (message.type === 'error' ? [[message.id, message.code]] : []));
+    expect(codes).toHaveLength(5);
+    expect(codes).toEqual(
+      expect.arrayContaining([
+        [2, 'unknown_namespace'],
+        [3, 'bad_message'],
+        [4, 'unknown_type'],
+        [undefined, 'bad_message'],
+      ]),
+    );
+    expect(client.messages.filter(({ type }) => type === 'subscribed')).toHaveLength(1);
+    expect(client.messages.filter(({ type }) => type === 'pong')).toHaveLength(1);
+  });
+
+  it('may begin with connect, whose token the commands behind it wait for', async () => {
+    const node = await start();
+    const client = await node.connect({ encoding });
+    const token = await tokenOf({ subscribe: ['mine.>'] });
+    client.send([{ type: 'connect', id: 1, token }, ...range(200).map((i) => ({ type: 'subscribe', id: 2 + i, topic: `mine.t${i}` }))]);
+    await answered(client, 201);
+    expect(answers(client)[0]).toMatchObject({ type: 'connected', id: 1, limits: { commandsMax: 1000, topicsMax: 1000 } });
+    expect(
+      answers(client)
+        .slice(1)
+        .every(({ type }) => type === 'subscribed'),
+    ).toBe(true);
+  });
+
+  it('behind a token that is refused does nothing', async () => {
+    const node = await start();
+    const client = await node.connect({ encoding });
+    client.send([
+      { type: 'connect', id: 1, token: `${await tokenOf({})}x` },
+      { type: 'subscribe', id: 2, topic: 'feed.a' },
+    ]);
+    expect((await client.closed).code).toBe(4001);
+    expect(client.messages.map(({ type }) => type)).toEqual(['error']);
+  });
+
+  it.each([0, 1001])('of %d is refused whole', async (count) => {
+    const node = await start();
+    const client = await node.connect({ encoding });
+    client.send(subscribes(count));
+    expect(await client.next('error')).toMatchObject({ code: 'bad_message', message: expect.stringContaining('1 to 1000') });
+    expect(client.messages).toHaveLength(1);
+  });
+});
+
+describe('arrays of commands', () => {
+  it('count as one message each, and their commands apart', async () => {
+    const node = await start({ 'limits.messagesPerSecondMax': 1, 'limits.commandsPerSecondMax': 10, 'limits.errorsPerMinuteMax': 1 });
+    const client = await node.connect({ encoding: 'json' });
+    client.send(subscribes(20));
+    await answered(client, 20);
+    expect(answers(client).every(({ type }) => type === 'subscribed')).toBe(true);
+    client.send(subscribes(15, 20));
+    await answered(client, 35);
+    const refused = client.messages.filter((message) => message.type === 'error');
+    expect(refused.length).toBeGreaterThan(10);
+    expect(refused[0]).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number), retryable: true });
+    // The third message within the second is one too many, and each of its commands is told.
+    client.send(subscribes(3, 40));
+    await answered(client, 38);
+    expect(answers(client).slice(-3)).toMatchObject(range(3).map((i) => ({ type: 'error', code: 'rate_limited', id: 40 + i })));
+  });
+
+  it('are bounded in what waits for answers like commands that come alone', async () => {
+    const node = await start({ 'limits.commandsPerConnectionMax': 5 });
+    const client = await node.connect({ encoding: 'json' });
+    client.send(subscribes(8));
+    await answered(client, 8);
+    const codes = answers(client).map((message) => (message.type === 'error' ? message.code : message.type));
+    expect(codes.filter((code) => code === 'subscribed')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'busy')).toHaveLength(3);
+  });
+
+  it('never let a batch overtake the answer that says where its topic stands', async () => {
+    const node = await start();
+    const topics = range(100).map((i) => `feed.t${i}`);
+    let running = true;
+    const feeding = (async () => {
+      for (let n = 0; running; n++) {
+        await Promise.all(topics.map((topic) => node.publish(topic, { n })));
+        // The memory bus answers in microtasks: without this nobody else had a turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    for (let round = 0; round < 10; round++) {
+      const client = await node.connect({ encoding: 'msgpack' });
+      for (const topic of topics) client.track(topic);
+      client.send(subscribes(100));
+      await client.until('items of every topic', () => topics.every((topic) => client.track(topic).items.length > 2));
+      const seen = new Set<string>();
+      for (const message of client.messages) {
+        if (message.type === 'subscribed') seen.add(message.topic);
+        if (message.type === 'batch') expect(seen.has(message.topic)).toBe(true);
+      }
+      for (const topic of topics) expect(client.track(topic)).toMatchObject({ gaps: 0, duplicates: 0 });
+      await client.close();
+    }
+    running = false;
+    await feeding;
+  });
+
+  it('end with their connection', async () => {
+    const node = await start();
+    const client = await node.connect({ encoding: 'json' });
+    client.send(subscribes(1000));
+    client.socket.terminate();
+    await node.untilMetric('stentor_connections', (connections) => connections === 0);
+    const other = await node.connect({ encoding: 'json' });
+    other.send(subscribes(10));
+    await answered(other, 10);
+  });
+});
