@@ -16,6 +16,7 @@ import { type ConnectionState, type Feed, NORMAL_CLOSURE, type Reason } from './
 import type { Stats } from './stats.ts';
 import { TokenRefresher } from './token-refresher.ts';
 import type { Topic } from './topic.ts';
+import { TopicList } from './topic-list.ts';
 import type { HistoryOptions, TopicOptions } from './topic-types.ts';
 import { assertTopic, Topics } from './topics.ts';
 
@@ -143,6 +144,14 @@ export class Client {
    */
   topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
     return this.#topics.get(name, options);
+  }
+
+  /**
+   * Many topics with the same options, or with those that a function gives for each: a watchlist.
+   * @throws InvalidError for what can be no topic
+   */
+  topics<T = unknown>(names: Iterable<string>, options?: TopicOptions<T> | ((name: string) => TopicOptions<T>)): TopicList<T> {
+    return new TopicList(Array.from(names, (name) => this.topic(name, typeof options === 'function' ? options(name) : options)));
   }
 
   /**

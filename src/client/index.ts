@@ -32,6 +32,7 @@ export type { PublishAck, PublishOptions } from './publisher.ts';
 export type { ConnectionState, ConnectionStatus, Feed, Reason } from './state.ts';
 export type { Stats } from './stats.ts';
 export { Topic } from './topic.ts';
+export { TopicList } from './topic-list.ts';
 export type { HistoryOptions, Liveness, SubscribeOptions, TopicEvent, TopicOptions } from './topic-types.ts';
 export type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
 

@@ -4,23 +4,40 @@ import { Pacer } from './pacer.ts';
 import { Timer } from './timer.ts';
 
 /** As the server says in `connected`. */
-type Limits = Pick<ServerMessage<'connected'>['limits'], 'messagesPerSecondMax' | 'bytesPerSecondMax'>;
+type Limits = Pick<
+  ServerMessage<'connected'>['limits'],
+  'messageBytesMax' | 'messagesPerSecondMax' | 'bytesPerSecondMax' | 'commandsMax' | 'commandsPerSecondMax'
+>;
 
-/** Frames on their way out of one connection, no faster than the server takes them. Bounded by those who ask: requests and publishes have bounds of their own. */
+/** Of a MessagePack array of up to 65,535 elements. */
+const ARRAY_HEADER_BYTES = 3;
+
+/**
+ * Frames on their way out of one connection, no faster than the server takes them. Those that are pushed in one go leave as one array of commands: a client that
+ * comes back with a thousand topics sends one message. Bounded by those who ask: requests and publishes have bounds of their own.
+ */
 export class Outbox {
+  readonly #limits: Limits;
   readonly #pacer: Pacer;
+  readonly #commandPacer: Pacer;
   readonly #send: (frame: Uint8Array) => void;
   readonly #timer = new Timer(() => this.#flush());
   #waiting: Uint8Array[] = [];
+  #flushes = false;
 
-  constructor({ messagesPerSecondMax, bytesPerSecondMax }: Limits, send: (frame: Uint8Array) => void) {
+  constructor(limits: Limits, send: (frame: Uint8Array) => void) {
+    const { messagesPerSecondMax, bytesPerSecondMax, commandsPerSecondMax = messagesPerSecondMax } = limits;
+    this.#limits = limits;
     this.#pacer = new Pacer(messagesPerSecondMax, nowMs(), bytesPerSecondMax);
+    this.#commandPacer = new Pacer(commandsPerSecondMax, nowMs());
     this.#send = send;
   }
 
   push(frame: Uint8Array): void {
     this.#waiting.push(frame);
-    if (!this.#timer.isSet) this.#flush();
+    if (this.#flushes || this.#timer.isSet) return;
+    this.#flushes = true;
+    void Promise.resolve().then(() => this.#flush());
   }
 
   /** Sends now or not at all. */
@@ -40,16 +57,40 @@ export class Outbox {
   }
 
   #flush(): void {
-    let sent = 0;
-    for (const frame of this.#waiting) {
-      const waitMs = this.#pacer.take(nowMs(), frame.length);
-      if (waitMs > 0) {
-        this.#timer.set(waitMs);
-        break;
-      }
-      this.#send(frame);
-      sent++;
+    this.#flushes = false;
+    while (this.#waiting.length > 0) {
+      const fit = this.#fit();
+      const waitMs = this.#pacer.take(nowMs(), fit.bytes);
+      if (waitMs > 0) return this.#timer.set(waitMs);
+      // One alone is a message like any other, and needs no place among the commands of arrays.
+      let count = 1;
+      while (count < fit.count && this.#commandPacer.take(nowMs()) === 0) count++;
+      const frames = this.#waiting.splice(0, count);
+      this.#send(count === 1 ? (frames[0] as Uint8Array) : arrayOf(frames));
     }
-    this.#waiting.splice(0, sent);
   }
+
+  /** As many as one message may hold; one in any case. */
+  #fit(): { count: number; bytes: number } {
+    const { commandsMax = 1, messageBytesMax } = this.#limits;
+    let bytes = ARRAY_HEADER_BYTES;
+    let count = 0;
+    for (const { length } of this.#waiting) {
+      if (count > 0 && (count >= commandsMax || bytes + length > messageBytesMax)) break;
+      bytes += length;
+      count++;
+    }
+    return { count, bytes };
+  }
+}
+
+function arrayOf(frames: readonly Uint8Array[]): Uint8Array {
+  const array = new Uint8Array(frames.reduce((sum, { length }) => sum + length, ARRAY_HEADER_BYTES));
+  array.set([0xdc, frames.length >> 8, frames.length & 255]);
+  let at = ARRAY_HEADER_BYTES;
+  for (const frame of frames) {
+    array.set(frame, at);
+    at += frame.length;
+  }
+  return array;
 }

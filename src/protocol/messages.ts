@@ -117,6 +117,7 @@ export const SERVER_MESSAGES = {
         topicsMax: Type.Integer(),
         messagesPerSecondMax: Type.Integer(),
         bytesPerSecondMax: Type.Optional(Type.Integer()),
+        commandsPerSecondMax: Type.Optional(Type.Integer()),
         commandsMax: Type.Optional(Type.Integer({ description: 'commands that one message may hold as an array' })),
       },
       { description: 'what this connection may send and hold' },

@@ -286,6 +286,7 @@ export class Dispatcher {
         topicsMax: config.limits.topicsPerConnectionMax,
         messagesPerSecondMax: config.limits.messagesPerSecondMax,
         bytesPerSecondMax: config.limits.bytesPerSecondMax,
+        commandsPerSecondMax: config.limits.commandsPerSecondMax,
         commandsMax: config.limits.commandsPerMessageMax,
       },
       ...(id !== undefined && { id }),
