@@ -23,7 +23,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each says what it prints', () => {
-    expect(snippets).toHaveLength(8);
+    expect(snippets).toHaveLength(9);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 
