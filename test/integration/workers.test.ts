@@ -308,7 +308,8 @@ describe('the log', () => {
     await client.get('connected', { type: 'connect', token });
     await client.get('refreshed', { type: 'refresh', token });
     client.sendBytes(`{"type":"refresh","id":1,"token":"${token}"`);
-    await client.closed;
+    await client.next('error');
+    await client.close();
     await fetch(`http://127.0.0.1:${node.port}/ws?token=${token}`, { headers: { authorization: `Bearer ${token}` } });
     await node.admin('/metrics', { headers: { authorization: `Bearer ${token}` } });
     node.signal('SIGTERM');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { natsServerBinary } from './nats-binary.ts';
+import { untilStopped } from './until-stopped.ts';
 
 const READY_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -38,6 +39,7 @@ export interface NatsServer {
   halt(): Promise<void>;
   /** On the same port and store. Ends it first where it still runs. */
   restart(): Promise<void>;
+  /** After SIGSTOP it has stopped. */
   signal(name: NodeJS.Signals): void;
   /** Takes this further text of its configuration instead, while it runs. */
   reload(config: string): Promise<void>;
@@ -114,6 +116,7 @@ class Server implements NatsServer {
 
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
+    if (name === 'SIGSTOP' && this.#child?.pid !== undefined) untilStopped(this.#child.pid);
   }
 
   async reload(config: string): Promise<void> {
