@@ -63,7 +63,9 @@ describe('stentor token', () => {
   });
 
   it('signs with the config’s HS256 key, its kid, issuer and audience, where none is given', async () => {
-    const keys = `[{alg: EdDSA, publicKeyFile: f}, {kid: main, alg: HS256, secret: ${SECRET}}]`;
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const publicKeyFile = tempFile('public.pem', publicKey.export({ type: 'spki', format: 'pem' }) as string);
+    const keys = `[{alg: EdDSA, publicKeyFile: ${publicKeyFile}}, {kid: main, alg: HS256, secret: ${SECRET}}]`;
     const file = tempFile('stentor.yaml', `auth: {issuer: iss, audience: aud, keys: ${keys}}\n`);
     const { stdout } = await runCli(['token', '--config', file]);
     const { payload, protectedHeader } = await jwtVerify(stdout.trim(), secretBytes);
