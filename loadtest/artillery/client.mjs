@@ -11,32 +11,46 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export class Client {
   #events;
   #socket;
-  #chain = new Chain();
-  #receipts = new Receipts();
+  /** By topic. */
+  #followed;
   /** Called when something has come that they may wait for. */
   #watchers = new Set();
   #waiting = new Map();
   #nextId = 1;
   #ending = false;
 
-  /** @param socket artillery's, of the `ws` package @param events artillery's: `counter`, `histogram` */
-  constructor(socket, events) {
+  /** @param socket artillery's, of the `ws` package @param events artillery's: `counter`, `histogram` @param topics that it follows */
+  constructor(socket, events, topics = [TOPIC]) {
     this.#events = events;
+    this.#followed = new Map(topics.map((topic) => [topic, { chain: new Chain(), receipts: new Receipts() }]));
     this.#attach(socket);
   }
 
-  /** @returns what was answered: `subscribed` or `error` */
+  /** To all its topics, in one message. A client counts once: when all are subscribed, or one is not. */
   async subscribe() {
-    const since = this.#chain.position;
-    const answer = await this.#command({ type: 'subscribe', topic: TOPIC, ...(since !== undefined && { since }) });
-    this.#count(answer.type === 'subscribed' ? 'subscribed' : 'not_subscribed');
-    if (answer.type !== 'subscribed') return answer;
-    if (since !== undefined) this.#count(answer.recovered ? 'recovered' : 'not_recovered');
-    return answer;
+    const followed = [...this.#followed];
+    const resumes = followed[0][1].chain.position !== undefined;
+    const commands = followed.map(
+      ([
+        topic,
+        {
+          chain: { position },
+        },
+      ]) => ({
+        type: 'subscribe',
+        topic,
+        ...(position !== undefined && { since: position }),
+      }),
+    );
+    const answers = await this.#commands(commands);
+    const subscribed = answers.every(({ type }) => type === 'subscribed');
+    this.#count(subscribed ? 'subscribed' : 'not_subscribed');
+    if (subscribed && resumes) this.#count(answers.every(({ recovered }) => recovered) ? 'recovered' : 'not_recovered');
   }
 
-  publish(data, idempotencyKey) {
-    return this.#command({ type: 'publish', topic: TOPIC, data, idempotencyKey });
+  async publish(data, idempotencyKey, topic = TOPIC) {
+    const [answer] = await this.#commands([{ type: 'publish', topic, data, idempotencyKey }]);
+    return answer;
   }
 
   /** From now on a close is expected. */
@@ -46,7 +60,7 @@ export class Client {
 
   /** Waits until everything has come that the publishers' acks say that there is, and counts whether it has. */
   async complete(timeoutMs) {
-    const complete = await this.#until(() => this.#receipts.isComplete(1), timeoutMs);
+    const complete = await this.#until(() => this.#all(({ receipts }) => receipts.isComplete(1)), timeoutMs);
     this.#count(complete ? 'complete' : 'incomplete');
   }
 
@@ -62,7 +76,7 @@ export class Client {
     this.#ending = false;
     this.#attach(socket);
     await this.subscribe();
-    await this.#until(() => this.#chain.isCaughtUp, ANSWER_TIMEOUT_MS);
+    await this.#until(() => this.#all(({ chain }) => chain.isCaughtUp), ANSWER_TIMEOUT_MS);
     this.#measure('resume_ms', Date.now() - startedAtMs);
     return socket;
   }
@@ -77,19 +91,28 @@ export class Client {
     });
   }
 
-  #command(message) {
-    const id = this.#nextId++;
-    const command = { ...message, id };
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answered({ id, type: 'error', code: 'no_answer' }), ANSWER_TIMEOUT_MS);
-      this.#waiting.set(id, { resolve, timer });
-      this.#socket.send(BINARY ? encode(command) : JSON.stringify(command));
-    });
+  #all(holds) {
+    return [...this.#followed.values()].every(holds);
+  }
+
+  /** In one message. @returns their answers */
+  #commands(messages) {
+    const commands = messages.map((message) => ({ ...message, id: this.#nextId++ }));
+    const answers = commands.map(
+      ({ id }) =>
+        new Promise((resolve) => {
+          const timer = setTimeout(() => this.#answered({ id, type: 'error', code: 'no_answer' }), ANSWER_TIMEOUT_MS);
+          this.#waiting.set(id, { resolve, timer });
+        }),
+    );
+    const message = commands.length === 1 ? commands[0] : commands;
+    this.#socket.send(BINARY ? encode(message) : JSON.stringify(message));
+    return Promise.all(answers);
   }
 
   #receive(message) {
-    if (message.type === 'batch') this.#follow(() => this.#chain.batch(message));
-    else if (message.type === 'resync') this.#follow(() => ({ items: this.#chain.resync(message), live: false }));
+    if (message.type === 'batch') this.#follow(message.topic, (chain) => chain.batch(message));
+    else if (message.type === 'resync') this.#follow(message.topic, (chain) => ({ items: chain.resync(message), live: false }));
     else if (message.id !== undefined) this.#answered(message);
     else if (message.type === 'error') this.#failed(message.code);
     for (const watch of this.#watchers) watch();
@@ -100,21 +123,24 @@ export class Client {
     if (waiting === undefined) return this.#failed('unasked');
     if (message.type === 'error') this.#failed(message.code);
     // Now, not when the promise is heard: the next batch may be in the same chunk.
-    if (message.type === 'subscribed') this.#follow(() => ({ items: this.#chain.subscribed(message), live: false }));
+    if (message.type === 'subscribed') this.#follow(message.topic, (chain) => ({ items: chain.subscribed(message), live: false }));
     this.#waiting.delete(message.id);
     clearTimeout(waiting.timer);
     waiting.resolve(message);
   }
 
-  #follow(step) {
-    const { gaps, overlaps } = this.#chain;
-    const { items, live } = step();
-    this.#count('gaps', this.#chain.gaps - gaps);
-    this.#count('overlaps', this.#chain.overlaps - overlaps);
+  #follow(topic, step) {
+    const followed = this.#followed.get(topic);
+    if (followed === undefined) return this.#failed('unasked');
+    const { chain, receipts } = followed;
+    const { gaps, overlaps } = chain;
+    const { items, live } = step(chain);
+    this.#count('gaps', chain.gaps - gaps);
+    this.#count('overlaps', chain.overlaps - overlaps);
     this.#count('items', items.length);
     const nowMs = Date.now();
     for (const [, , data] of items) {
-      this.#receipts.take(data);
+      receipts.take(data);
       if (live && data?.sentAtMs !== undefined) this.#measure('latency_ms', nowMs - data.sentAtMs);
     }
   }

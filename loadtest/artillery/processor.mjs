@@ -1,6 +1,6 @@
 import { endOf, publicationOf } from '../k6/lib/publication.js';
 import { Client } from './client.mjs';
-import { AWAY_S, DURATION_S, ENCODING, PAYLOAD_BYTES, RATE, tokenFor } from './settings.mjs';
+import { AWAY_S, DURATION_S, ENCODING, PAYLOAD_BYTES, RATE, TOPIC, TOPICS_PER_CLIENT, tokenFor, WATCHLIST } from './settings.mjs';
 
 /** Functions that the scripts name. artillery runs this file once per worker thread, so the moments below are shared by that thread's users. */
 const startedAtMs = Date.now();
@@ -25,9 +25,20 @@ export function prepare(wsArgs, context, done) {
 }
 
 export async function subscribe(context, events) {
+  await subscribeTo(context, events, [TOPIC]);
+}
+
+/** To some of the watchlist's topics, in one message. */
+export async function subscribeToMany(context, events) {
+  const first = Math.floor(Math.random() * WATCHLIST.length);
+  const topics = Array.from({ length: TOPICS_PER_CLIENT }, (_, place) => WATCHLIST[(first + place) % WATCHLIST.length]);
+  await subscribeTo(context, events, topics);
+}
+
+async function subscribeTo(context, events, topics) {
   // Named at once, so that a condition on any of them has a number to go by.
   for (const name of [...FAILURES, ...SUCCESSES]) events.emit('counter', `stentor.${name}`, 0);
-  const client = new Client(context.ws, events);
+  const client = new Client(context.ws, events, topics);
   context.vars.client = client;
   await client.subscribe();
   events.emit('histogram', 'stentor.connect_ms', Date.now() - context.vars.askedAtMs);
@@ -58,11 +69,20 @@ let feeding = false;
 
 /** The first user of the thread publishes besides watching, RATE a second until two seconds before the end. */
 export async function feed(context, events) {
+  await feedInTurn(context, events, [TOPIC]);
+}
+
+/** The same, on all topics of the watchlist in turn. */
+export async function feedMany(context, events) {
+  await feedInTurn(context, events, WATCHLIST);
+}
+
+async function feedInTurn(context, events, topics) {
   if (feeding) return;
   feeding = true;
   context.vars.feeds = true;
   // Not awaited: this user goes on with its flow.
-  void publishUntil(context.vars.client, events, startedAtMs + (DURATION_S - 2) * 1000);
+  void publishUntil(context.vars.client, events, startedAtMs + (DURATION_S - 2) * 1000, topics);
 }
 
 /** A user that only publishes, RATE a second for DURATION_S. */
@@ -72,24 +92,29 @@ export async function publish(context, events) {
 }
 
 /** Each publication carries the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. */
-async function publishUntil(client, events, endAtMs) {
+async function publishUntil(client, events, endAtMs, topics = [TOPIC]) {
   const beganAtMs = Date.now();
   const from = `${process.pid}-${beganAtMs}-${Math.random().toString(36).slice(2)}`;
   const acks = [];
   for (let n = 0; ; ) {
     const dueAtMs = beganAtMs + (n * 1000) / RATE;
     if (dueAtMs >= endAtMs) break;
-    if (dueAtMs <= Date.now()) acks.push(publishOne(client, events, from, n++, dueAtMs));
+    if (dueAtMs <= Date.now()) acks.push(publishOne(client, events, { from, n: n++, dueAtMs }, topics));
     else await sleep(Math.min(TICK_MS, dueAtMs - Date.now()));
   }
-  const acked = (await Promise.all(acks)).filter(Boolean).length;
+  const outcomes = await Promise.all(acks);
   // Who does not answer now is not asked again: without the publisher's end no client is complete.
-  if (acked === acks.length) await client.publish(endOf(from, acked), `${from}-end`);
+  if (!outcomes.every(Boolean)) return;
+  for (const [place, topic] of topics.entries()) {
+    const acked = outcomes.filter((_, n) => n % topics.length === place).length;
+    await client.publish(endOf(from, acked), `${from}-end`, topic);
+  }
 }
 
 /** @returns whether it was acknowledged */
-async function publishOne(client, events, from, n, dueAtMs) {
-  const answer = await client.publish(publicationOf(from, n, dueAtMs, PAYLOAD_BYTES), `${from}-${n}`);
+async function publishOne(client, events, { from, n, dueAtMs }, topics) {
+  const publication = publicationOf(from, Math.floor(n / topics.length), dueAtMs, PAYLOAD_BYTES);
+  const answer = await client.publish(publication, `${from}-${n}`, topics[n % topics.length]);
   const acked = answer.type === 'published';
   events.emit('counter', acked ? 'stentor.acked' : 'stentor.not_acked', 1);
   events.emit('histogram', 'stentor.ack_ms', Date.now() - dueAtMs);

@@ -10,6 +10,10 @@ export const TOPIC = env.TOPIC || 'load.artillery';
 /** Publications a second, of each publisher. */
 export const RATE = number('RATE', 20);
 export const DURATION_S = number('DURATION_S', 20);
+/** Of `watchlist.yaml`: topics `<TOPIC>-0`, `<TOPIC>-1`, …, and how many of them each client follows. */
+const TOPICS = number('TOPICS', 40);
+export const TOPICS_PER_CLIENT = Math.min(TOPICS, number('TOPICS_PER_CLIENT', 20));
+export const WATCHLIST = Array.from({ length: TOPICS }, (_, place) => `${TOPIC}-${place}`);
 export const PAYLOAD_BYTES = number('PAYLOAD_BYTES', 100);
 export const AWAY_S = number('AWAY_S', 2);
 

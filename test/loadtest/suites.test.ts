@@ -70,6 +70,15 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
         expect(metric('items')?.count).toBe(610);
       });
 
+      it.each(ENCODINGS)('watchlist, in %s', async (ENCODING) => {
+        const settings = { ENCODING, CONNECTIONS: 10, DURATION_S: 3, RATE: 40, TOPICS: 10, TOPICS_PER_CONNECTION: 4 };
+        const { failed, metric } = await k6('watchlist', settings);
+        expect(failed).toEqual([]);
+        expect(metric('complete')).toMatchObject({ passes: 10, fails: 0 });
+        // 120 publications and 10 ends over ten topics, four of them on each connection.
+        expect(metric('items')?.count).toBe(10 * 4 * 13);
+      });
+
       it.each(ENCODINGS)('reconnect-storm, in %s', async (ENCODING) => {
         const { failed, metric } = await k6('reconnect-storm', { ENCODING, CONNECTIONS: 10, DURATION_S: 4, RATE: 20, AWAY_S: 1 });
         expect(failed).toEqual([]);
@@ -120,6 +129,7 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
     describe.concurrent.each(FAULTS_OF_STREAMS)('fails when the server %s', (_, fault) => {
       it.each([
         ['broadcast', { CONNECTIONS: 10, DURATION_S: 3, RATE: 20 }],
+        ['watchlist', { CONNECTIONS: 10, DURATION_S: 3, RATE: 40, TOPICS: 10, TOPICS_PER_CONNECTION: 4 }],
         ['reconnect-storm', { CONNECTIONS: 10, DURATION_S: 4, RATE: 20, AWAY_S: 1 }],
       ] as const)('%s', async (script, settings) => {
         expect((await k6(script, settings, fault)).failed).not.toEqual([]);
@@ -138,6 +148,12 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
         expect(failed).toEqual([]);
         expect(counter('complete')).toBe(10);
         expect(counter('items')).toBeGreaterThan(0);
+      });
+
+      it.each(ENCODINGS)('watchlist, in %s', async (encoding) => {
+        const { failed, counter } = await artillery('watchlist', 10, encoding);
+        expect(failed).toEqual([]);
+        expect(counter('complete')).toBe(10);
       });
 
       it.each(ENCODINGS)('reconnect-storm, in %s', async (encoding) => {
@@ -166,7 +182,7 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
     });
 
     describe.each(FAULTS_OF_STREAMS)('fails when the server %s', (_, fault) => {
-      it.each(['broadcast', 'reconnect-storm'])('%s', async (script) => {
+      it.each(['broadcast', 'watchlist', 'reconnect-storm'])('%s', async (script) => {
         expect((await artillery(script, 10, 'msgpack', fault)).failed).not.toEqual([]);
       });
     });

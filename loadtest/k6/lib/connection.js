@@ -3,6 +3,8 @@ import { decode, encode } from './msgpack.js';
 import { ENCODING, URL } from './settings.js';
 
 const BINARY = ENCODING === 'msgpack';
+/** Below limits.publishesPerConnectionMax, 64 by default. */
+const PUBLISHES_MAX = 50;
 
 /** One connection to Stentor, in either encoding. Answers and batches go to the handlers; commands that wait are matched by their id. */
 export class Connection {
@@ -32,6 +34,22 @@ export class Connection {
     this.#command({ type: 'subscribe', topic, ...(since !== undefined && { since }) }, onAnswer);
   }
 
+  /** All in one message. @param {string[]} topics @param {(topic: string, answer: object) => void} onAnswer called for each */
+  subscribeAll(topics, onAnswer) {
+    this.#commands(topics.map((topic) => [{ type: 'subscribe', topic }, (answer) => onAnswer(topic, answer)]));
+  }
+
+  /** As many in one message as may wait for the log. @param {{ topic: string, data: unknown, idempotencyKey: string }[]} publications @param {() => void} onAllAnswered */
+  publishAll(publications, onAllAnswered) {
+    if (publications.length === 0) return onAllAnswered();
+    const rest = publications.splice(PUBLISHES_MAX);
+    let left = publications.length;
+    const onAnswer = () => {
+      if (--left === 0) this.publishAll(rest, onAllAnswered);
+    };
+    this.#commands(publications.map((publication) => [{ type: 'publish', ...publication }, onAnswer]));
+  }
+
   publish(topic, data, idempotencyKey, onAnswer) {
     this.#command({ type: 'publish', topic, data, idempotencyKey }, onAnswer);
   }
@@ -42,10 +60,21 @@ export class Connection {
   }
 
   #command(message, onAnswer) {
+    this.#send(this.#numbered(message, onAnswer));
+  }
+
+  #commands(commands) {
+    this.#send(commands.map(([message, onAnswer]) => this.#numbered(message, onAnswer)));
+  }
+
+  #numbered(message, onAnswer) {
     const id = this.#nextId++;
     this.#waiting.set(id, onAnswer);
-    const command = { ...message, id };
-    this.#socket.send(BINARY ? encode(command).buffer : JSON.stringify(command));
+    return { ...message, id };
+  }
+
+  #send(message) {
+    this.#socket.send(BINARY ? encode(message).buffer : JSON.stringify(message));
   }
 
   #receive(message) {

@@ -10,14 +10,15 @@ const TICK_MS = 5;
 export const LINGER_MS = 5000;
 
 /**
- * Publishes at a rate, each with the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. At last it says
+ * Publishes at a rate, on one topic or on several in turn, each with the moment at which it was due: a publisher that is held up shows in the latencies, not in fewer samples. At last it says
  * how many were acknowledged, so that subscribers can tell whether they have them all.
  */
-export function publishSteadily(user, perSecond, durationS) {
+export function publishSteadily(user, perSecond, durationS, topics = [TOPIC]) {
   const total = perSecond * durationS;
   let sent = 0;
   let answered = 0;
-  let acked = 0;
+  /** By topic. */
+  const acked = topics.map(() => 0);
   let timer;
   let startedAtMs = 0;
   let from = user;
@@ -45,9 +46,11 @@ export function publishSteadily(user, perSecond, durationS) {
   function publish() {
     const n = sent++;
     const dueAtMs = startedAtMs + (n * 1000) / perSecond;
-    connection.publish(TOPIC, publicationOf(from, n, dueAtMs, PAYLOAD_BYTES), `${from}-${n}`, ({ type }) => {
+    const place = n % topics.length;
+    const nth = Math.floor(n / topics.length);
+    connection.publish(topics[place], publicationOf(from, nth, dueAtMs, PAYLOAD_BYTES), `${from}-${n}`, ({ type }) => {
       answered++;
-      if (type === 'published') acked++;
+      if (type === 'published') acked[place]++;
       metrics.acked.add(type === 'published');
       metrics.ackMs.add(Date.now() - dueAtMs);
     });
@@ -57,7 +60,8 @@ export function publishSteadily(user, perSecond, durationS) {
     clearInterval(timer);
     // Whoever does not answer now is not waited for.
     if (answered < sent) return connection.close();
-    connection.publish(TOPIC, endOf(from, acked), `${from}-end`, () => connection.close());
+    const ends = topics.map((topic, place) => ({ topic, data: endOf(from, acked[place]), idempotencyKey: `${from}-end` }));
+    connection.publishAll(ends, () => connection.close());
     timer = setInterval(() => connection.close(), LINGER_MS);
   }
 }

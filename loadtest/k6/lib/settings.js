@@ -17,6 +17,9 @@ export const VUS = Math.max(1, Math.ceil(CONNECTIONS / CONNECTIONS_PER_VU));
 export const DURATION_S = integer('DURATION_S', 20);
 /** Publications a second, all publishers together. */
 export const RATE = integer('RATE', 20);
+/** Of `watchlist.js`: topics `<TOPIC>-0`, `<TOPIC>-1`, …, and how many of them each connection follows. */
+export const TOPICS = integer('TOPICS', 100);
+export const TOPICS_PER_CONNECTION = Math.min(TOPICS, integer('TOPICS_PER_CONNECTION', 20));
 export const PAYLOAD_BYTES = integer('PAYLOAD_BYTES', 100);
 
 /** How many connections this virtual user holds: the last one the rest. @param {number} vu from 1 */
