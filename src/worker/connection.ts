@@ -135,7 +135,11 @@ export class Connection {
 
   closed(): void {
     this.#socket = undefined;
+    // Nothing waits for a socket any more: whoever asks for room from now on must go on, and end.
+    this.#held = undefined;
+    this.#heldBytes = 0;
     this.#gathered = undefined;
+    this.#gatheredBytes = 0;
     for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 

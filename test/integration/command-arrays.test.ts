@@ -168,4 +168,20 @@ describe('arrays of commands', () => {
     other.send(subscribes(10));
     await answered(other, 10);
   });
+
+  it.each([
+    ['history', range(600).map((id) => ({ type: 'history', id, topic: 'feed.a', last: 100 }))],
+    ['since', range(600).map((id) => ({ type: 'subscribe', id, topic: `feed.t${id}`, since: { epoch: 'x', offset: 1 } }))],
+  ])('leave nothing counted when their connection is cut while answers wait for it: %s', async (_, commands) => {
+    const node = await start({ 'limits.lagThresholdBytes': 4096 });
+    await node.publish('feed.a', { text: 'x'.repeat(10_000) });
+    for (let round = 0; round < 3; round++) {
+      const client = await node.connect({ encoding: 'json' });
+      client.socket.pause();
+      for (let i = 0; i < 3; i++) client.send(commands);
+      client.socket.terminate();
+    }
+    await node.untilMetric('stentor_connections', (connections) => connections === 0);
+    await node.untilMetric('stentor_command_bytes_in_flight', (bytes) => bytes === 0);
+  });
 });

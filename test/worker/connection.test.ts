@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AnswerOutbox } from '../../src/worker/answer-outbox.ts';
 import { StubConnection } from '../support/stub-connection.ts';
 
 const answer = (text: string) => ({ type: 'unsubscribed', id: 1, topic: text }) as const;
@@ -38,5 +39,20 @@ describe('a connection', () => {
     const waiting = stub.connection.whenRoom();
     stub.connection.closed();
     await waiting;
+  });
+
+  it.each([
+    ['answers that it holds', 0],
+    ['answers that gather', 1000],
+  ])('has room once it has closed, whatever waited then: %s', async (_, commands) => {
+    const stub = new StubConnection();
+    const { connection } = stub;
+    connection.expectAnswers(commands, new AnswerOutbox());
+    stub.bufferedBytes = 5000;
+    connection.send(answer('x'.repeat(1500)));
+    expect(connection.hasRoom).toBe(false);
+    connection.closed();
+    expect(connection.hasRoom).toBe(true);
+    await connection.whenRoom();
   });
 });
