@@ -271,7 +271,7 @@ export const ConfigSchema = Type.Object(
           maximum: 1_000_000,
           default: 2000,
           description:
-            'commands a second from one connection that come in arrays, which limits.messagesPerSecondMax counts as one message each; a burst of as many again. More get `rate_limited`',
+            'commands a second from one connection that come in arrays, which limits.messagesPerSecondMax counts as one message each; a burst of as many again. More get `rate_limited`, and two seconds’ worth of them close the connection with 4009',
         }),
         framesPerSecondMax: Type.Integer({
           minimum: 2,

@@ -10,7 +10,7 @@ import { isErrorTooMany } from './error-budget.ts';
 import type { HistoryReader } from './history-reader.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Publishes } from './publishes.ts';
-import { takeToken } from './rate-limit.ts';
+import { oweToken, takeToken } from './rate-limit.ts';
 import { type Asked, askedBy, type RefusalLog } from './refusal-log.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -133,9 +133,14 @@ export class Dispatcher {
     const { commandsPerSecondMax } = this.#options.config.limits;
     this.#options.metrics.messageIn(command.type);
     const asked = askedBy(command);
-    if (waitMs > 0) return this.#refuse(connection, asked, 'rate_limited', 'messages or bytes came too fast', waitMs);
     connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
-    const commandWaitMs = takeToken(connection.commandBucket, commandsPerSecondMax, Date.now());
+    const commandWaitMs = oweToken(connection.commandBucket, commandsPerSecondMax, Date.now());
+    // A refused command costs as much as most others: who sends them on and on is told once more, by the close.
+    if (commandWaitMs === 'flood') {
+      this.#options.metrics.floods.inc();
+      return connection.end('tooManyErrors', 'more commands than allowed');
+    }
+    if (waitMs > 0) return this.#refuse(connection, asked, 'rate_limited', 'messages or bytes came too fast', waitMs);
     if (commandWaitMs > 0)
       return this.#refuse(connection, asked, 'rate_limited', `${commandsPerSecondMax} commands a second`, commandWaitMs);
     if (command.type === 'ping') return this.#pong(connection, command);

@@ -5,6 +5,19 @@ export interface Bucket {
 }
 
 /**
+ * Takes one token, also where there is none: who goes on above the rate runs into debt, and waits until it is paid. The bucket holds twice the rate.
+ * @returns 0 when there was one; else the milliseconds until the debt is paid; `flood` when it is more than twice the rate
+ */
+export function oweToken(bucket: Bucket, perSecond: number, nowMs: number): number | 'flood' {
+  // A wall clock that steps back gives nothing and takes nothing.
+  const elapsedMs = Math.max(0, nowMs - bucket.rateAtMs);
+  bucket.rateTokens = Math.min(perSecond * 2, bucket.rateTokens + (elapsedMs / 1000) * perSecond) - 1;
+  bucket.rateAtMs = nowMs;
+  if (bucket.rateTokens >= 0) return 0;
+  return bucket.rateTokens < -2 * perSecond ? 'flood' : Math.ceil((-bucket.rateTokens / perSecond) * 1000);
+}
+
+/**
  * Takes one token. The bucket holds twice the rate, so a client may burst for a second and then keep the rate.
  * @returns 0 when there was one, else the milliseconds until there will be
  */

@@ -98,7 +98,7 @@ export class WorkerMetrics {
   });
   readonly floods = new Counter({
     name: 'stentor_floods_total',
-    help: 'Connections closed with 4009 because they sent more frames or bytes than allowed.',
+    help: 'Connections closed with 4009 because they sent more frames, bytes or commands than allowed.',
     registers: this.#registers,
   });
   readonly commandBytesInFlight = new Gauge({

@@ -120,6 +120,21 @@ describe('arrays of commands', () => {
     expect(answers(client).slice(-3)).toMatchObject(range(3).map((i) => ({ type: 'error', code: 'rate_limited', id: 40 + i })));
   });
 
+  it.each([
+    ['commands', { 'limits.commandsPerSecondMax': 10 }],
+    ['messages', { 'limits.commandsPerSecondMax': 10, 'limits.messagesPerSecondMax': 1 }],
+  ])('are a flood when they go on after they were refused for two seconds: too many %s', async (_, settings) => {
+    const node = await start(settings);
+    const client = await node.connect({ encoding: 'json' });
+    for (let i = 0; i < 100; i++) client.send(range(20).map((id) => ({ type: 'unsubscribe', id, topic: 'feed.a' })));
+    expect(await client.closed).toMatchObject({ code: 4009, reason: 'more commands than allowed' });
+    const answered = client.messages.length;
+    expect(answered).toBeGreaterThanOrEqual(40);
+    // A second of a slow machine pays for ten more.
+    expect(answered).toBeLessThan(200);
+    expect(await node.metric('stentor_floods_total')).toBe(1);
+  });
+
   it('are bounded in what waits for answers like commands that come alone', async () => {
     const node = await start({ 'limits.commandsPerConnectionMax': 5 });
     const client = await node.connect({ encoding: 'json' });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { takeToken } from '../../src/worker/rate-limit.ts';
+import { oweToken, takeToken } from '../../src/worker/rate-limit.ts';
 
 const fresh = () => ({ rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 });
 
@@ -54,5 +54,39 @@ describe('takeToken', () => {
         },
       ),
     );
+  });
+});
+
+describe('oweToken', () => {
+  const passing = (bucket: ReturnType<typeof fresh>, nowMs: number, count: number) =>
+    Array.from({ length: count }, () => oweToken(bucket, 10, nowMs)).filter((waitMs) => waitMs === 0).length;
+
+  it('lets a burst of twice the rate through, then the rate', () => {
+    const bucket = fresh();
+    expect(passing(bucket, 1000, 20)).toBe(20);
+    for (let second = 1; second < 5; second++) expect(passing(bucket, 1000 + second * 1000, 10)).toBe(10);
+  });
+
+  it('makes what was refused wait to be paid, and says how long', () => {
+    const bucket = fresh();
+    passing(bucket, 1000, 20);
+    expect(oweToken(bucket, 10, 1000)).toBe(100);
+    expect(oweToken(bucket, 10, 1000)).toBe(200);
+    expect(oweToken(bucket, 10, 1000)).toBe(300);
+    expect(oweToken(bucket, 10, 1400)).toBe(0);
+  });
+
+  it('calls it a flood at one more than twice the rate of refused ones', () => {
+    const bucket = fresh();
+    passing(bucket, 1000, 20);
+    const refused = Array.from({ length: 21 }, () => oweToken(bucket, 10, 1000));
+    expect(refused.indexOf('flood')).toBe(20);
+  });
+
+  it('neither gives nor takes anything for a clock that steps back', () => {
+    const bucket = fresh();
+    passing(bucket, 10_000_000, 20);
+    expect(passing(bucket, 1000, 1)).toBe(0);
+    expect(passing(bucket, 2000, 5)).toBe(5);
   });
 });
