@@ -161,6 +161,11 @@ export interface LogState {
   /** Offset of the oldest publication still there; lastOffset + 1 when there is none. */
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /**
+   * Clients' positions before this offset cannot be trusted: this node lost touch with the log, and what it had seen of it is not kept any more, so nobody
+   * can tell whether they are of this history. Absent: all can.
+   */
+  readonly knownFrom?: number;
   /** Of a mirror: how far its origin has come. What lies between is on its way. */
   readonly originLastOffset?: number;
 }
@@ -170,6 +175,8 @@ export interface Follower {
   readonly position: number;
   /** False while it has lost touch with its log: until it is sure that it goes on in the same one. */
   readonly live: boolean;
+  /** How often {@link live} has ended. While this stays the same, all that is delivered is of one history. */
+  readonly interruptions: number;
   /** Resolves with {@link live}, as soon as that is true, or after so long, or when the follower has stopped. */
   whenLive(timeoutMs: number): Promise<boolean>;
   /** Follows on from its position by other means than now. */

@@ -130,7 +130,7 @@ export class History {
     const { publications, provenAfter } = read.more ? await this.#readNewest(topic, limit, bytesMax) : read;
     if (open.epoch !== epoch || !open.isOpen) return nothingOf(epoch);
     // Where nothing is proven there is no past before what this node has passed: that was in the log before the read, if it still was there.
-    const completeFrom = provenAfter ?? passed;
+    const completeFrom = Math.max(provenAfter ?? passed, open.knownFrom);
     const items = this.#items(topic, publications).filter(({ offset }) => offset > completeFrom);
     const upTo = Math.max(items.at(-1)?.offset ?? 0, passed);
     cache?.prepend(items, completeFrom, upTo);

@@ -7,6 +7,11 @@ import type { Metered } from './topic-rates.ts';
 /** Publications that may wait while a topic is being opened; past it they are let go and the topic's state is read again. */
 export const OPENING_BUFFER_MAX = 10_000;
 
+/** A topic's state, and from where on clients' positions in it can be trusted. */
+export interface OpenState extends TopicState {
+  readonly knownFrom?: number;
+}
+
 export interface HubTopicOptions {
   readonly topic: Topic;
   readonly number: number;
@@ -46,6 +51,7 @@ export class HubTopic implements Metered {
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
   #latest = new Map<Key | null, LinkItem>();
   #completeFrom = 0;
+  #knownFrom = 0;
   #held: LinkItem[] | undefined = [];
   #overflowed = false;
   #life = 0;
@@ -75,6 +81,11 @@ export class HubTopic implements Metered {
   /** The next publication's `prev`. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** A position before this offset may be of another history. */
+  get knownFrom(): number {
+    return this.#knownFrom;
   }
 
   get workerCount(): number {
@@ -120,13 +131,14 @@ export class HubTopic implements Metered {
   }
 
   /** Takes the state that was read and lets what was held follow it. With a reason, clients are told to resync. */
-  open(state: TopicState, resyncReason?: string): void {
+  open(state: OpenState, resyncReason?: string): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#epoch = state.epoch;
     this.#before = state.before ?? [];
     this.#offset = state.offset;
     this.#completeFrom = state.completeFrom;
+    this.#knownFrom = state.knownFrom ?? 0;
     this.#latest = new Map(state.items.map((item) => [item.key, item]));
     this.cache?.clear(state.offset);
     for (const [worker, told] of this.#workers) {

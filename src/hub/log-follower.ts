@@ -13,6 +13,12 @@ export interface LogFollowerEvents {
   onRestarted(reason: string): void;
 }
 
+export interface FollowerRun {
+  /** Undefined: none was live. */
+  readonly follower: Follower | undefined;
+  readonly interruptions: number;
+}
+
 export interface LogFollowerOptions {
   readonly log: Log;
   readonly logger: Logger;
@@ -67,6 +73,15 @@ export class LogFollower {
 
   get position(): number {
     return this.#follower?.position ?? 0;
+  }
+
+  /** What is delivered while this is the same is of one history. Compared by {@link isSameRun}. */
+  get run(): FollowerRun {
+    return { follower: this.live ? this.#follower : undefined, interruptions: this.#follower?.interruptions ?? 0 };
+  }
+
+  isSameRun({ follower, interruptions }: FollowerRun): boolean {
+    return follower !== undefined && follower === this.#follower && interruptions === follower.interruptions;
   }
 
   /** The log as it is now. @throws BusError */

@@ -70,15 +70,21 @@ describe('the life of a log', () => {
 
 describe('a log compared with a publication that was seen in it', () => {
   const anchor = { offset: 10, timestampNs: 1_700_000_000e9 };
+  const endAt = (lastOffset: number, lastTimestampNs?: number) => ({ lastOffset, lastTimestampNs });
 
   it('is the same while it has that one there, to the precision of its time', () => {
-    expect(compareWith(anchor, 20, anchor.timestampNs + 256)).toBe('same');
-    expect(compareWith(anchor, 20, anchor.timestampNs + 1_000_000)).toBe('different');
+    expect(compareWith(anchor, endAt(20), anchor.timestampNs + 256)).toBe('same');
+    expect(compareWith(anchor, endAt(20), anchor.timestampNs + 1_000_000)).toBe('different');
   });
 
   it('is shorter when it ends before, and cannot be told when that one is gone and others came', () => {
-    expect(compareWith(anchor, 9, undefined)).toBe('shorter');
-    expect(compareWith(anchor, 11, undefined)).toBe('gone');
-    expect(compareWith(anchor, 10, undefined)).toBe('same');
+    expect(compareWith(anchor, endAt(9), undefined)).toBe('shorter');
+    expect(compareWith(anchor, endAt(11), undefined)).toBe('gone');
+  });
+
+  it('is told by the time of its last publication where it ends there and nothing is kept', () => {
+    expect(compareWith(anchor, endAt(10, anchor.timestampNs), undefined)).toBe('same');
+    expect(compareWith(anchor, endAt(10, anchor.timestampNs + 1_000_000), undefined)).toBe('different');
+    expect(compareWith(anchor, endAt(10), undefined)).toBe('gone');
   });
 });

@@ -9,7 +9,12 @@ function delivery(streamSeq: number, consumerSeq: number, timestampNs = timeOf(s
   return { streamSeq, consumerSeq, timestampNs, pending: 0 };
 }
 
-const bounds = (firstOffset: number, lastOffset: number, mayHaveExpired = false) => ({ firstOffset, lastOffset, mayHaveExpired });
+const bounds = (firstOffset: number, lastOffset: number, mayHaveExpired = false) => ({
+  firstOffset,
+  lastOffset,
+  lastTimestampNs: timeOf(lastOffset),
+  mayHaveExpired,
+});
 
 const NEVER = () => false;
 
@@ -73,6 +78,18 @@ describe('a follower', () => {
     expect(core.check(bounds(1, 1))).toBe('rolled_back');
     expect(core.begin(bounds(1, 9))).toBe(2);
     expect(core.accept(delivery(2, 1, timeOf(2) + 500_000), NEVER)).toBe('rolled_back');
+  });
+
+  it('knows a log of which nothing is kept by the time of its last publication', () => {
+    const core = new FollowerCore(0, false);
+    core.begin(bounds(1, 2));
+    core.accept(delivery(1, 1), NEVER);
+    core.accept(delivery(2, 2), NEVER);
+    expect(core.check(bounds(3, 2))).toBe('ok');
+    expect(core.check({ ...bounds(3, 2), lastTimestampNs: timeOf(2) + 500_000 })).toBe('rolled_back');
+    expect(core.check({ ...bounds(3, 2), lastTimestampNs: undefined })).toBe('gap');
+    // Where it is kept, it is compared when it comes.
+    expect(core.check({ ...bounds(2, 2), lastTimestampNs: timeOf(2) + 500_000 })).toBe('ok');
   });
 
   it('has lost something when a heartbeat says that more was delivered', () => {

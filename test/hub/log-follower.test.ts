@@ -20,7 +20,14 @@ function setUp({ breaksEarly = 0 } = {}) {
     follow: async (after: number, _: unknown, onBroken: (error: Error) => void): Promise<Follower> => {
       state.followed++;
       if (state.followed <= breaksEarly) onBroken(new BusError('log_gap', 'it broke before it was handed over'));
-      return { position: after, live: true, whenLive: async () => true, restart: () => undefined, stop: async () => undefined } as Follower;
+      return {
+        position: after,
+        live: true,
+        interruptions: 0,
+        whenLive: async () => true,
+        restart: () => undefined,
+        stop: async () => undefined,
+      } as Follower;
     },
   } as unknown as Log;
   const follower = new LogFollower(

@@ -2,7 +2,7 @@ import { BusError, type Follower, type Log, type LogState, type Publication, typ
 import type { Anchor } from '../../src/bus/nats/epoch.ts';
 import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
 import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
-import { FollowerCore } from '../../src/bus/nats/follower-core.ts';
+import { FollowerCore, type LogBounds } from '../../src/bus/nats/follower-core.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 
 /** One publication of a history, whether it is still kept or not. */
@@ -86,6 +86,10 @@ export class SimLog implements Log {
     return this.history.at(-1)?.publication.offset ?? 0;
   }
 
+  get followerCount(): number {
+    return this.#followers.size;
+  }
+
   // What a test does to it.
 
   /** @param removed of a keyed log: the key is gone */
@@ -127,6 +131,12 @@ export class SimLog implements Log {
     this.connected = false;
     this.#keeper.doubt();
     for (const follower of this.#followers) follower.end();
+  }
+
+  /** For good: whoever waits to follow it is let go. */
+  async stop(): Promise<void> {
+    this.cutOff();
+    for (const follower of [...this.#followers]) await follower.stop();
   }
 
   reconnect(): void {
@@ -175,7 +185,8 @@ export class SimLog implements Log {
     return this.#answer(() => {
       const { state } = this.#info();
       const lastOffset = Math.max(0, state.last_seq - this.shortBy);
-      return { epoch: this.#keeper.epoch, firstOffset: state.messages === 0 ? state.last_seq + 1 : state.first_seq, lastOffset };
+      const { epoch, knownFrom } = this.#keeper;
+      return { epoch, knownFrom, firstOffset: state.messages === 0 ? state.last_seq + 1 : state.first_seq, lastOffset };
     });
   }
 
@@ -192,10 +203,13 @@ export class SimLog implements Log {
         if (error.code === 'log_rolled_back') this.#keeper.void(epoch);
         onBroken(error);
       },
-      onLive: () => void this.#keeper.confirm().catch(() => undefined),
+      onLive: () => {
+        this.#keeper.doubt();
+        void this.#keeper.confirm().catch(() => undefined);
+      },
       onEnded: () => {
         this.#followers.delete(follower);
-        this.#keeper.ended({ epoch, live: false, anchor: follower.anchor });
+        this.#keeper.ended({ epoch, follower, anchor: follower.anchor });
       },
     });
     this.#followers.add(follower);
@@ -232,9 +246,9 @@ export class SimLog implements Log {
   }
 
   /** As the server is now, for followers. */
-  get bounds(): { firstOffset: number; lastOffset: number; mayHaveExpired: boolean } {
+  get bounds(): LogBounds {
     const firstOffset = this.#kept[0]?.publication.offset ?? this.endOffset + 1;
-    return { firstOffset, lastOffset: this.endOffset, mayHaveExpired: this.keyed };
+    return { firstOffset, lastOffset: this.endOffset, lastTimestampNs: this.history.at(-1)?.timestampNs, mayHaveExpired: this.keyed };
   }
 
   from(offset: number): Written[] {
@@ -260,12 +274,16 @@ export class SimLog implements Log {
 
   #info() {
     const { firstOffset, lastOffset } = this.bounds;
-    return { created: 'once', state: { messages: this.#kept.length, first_seq: firstOffset, last_seq: lastOffset } };
+    const last_ts = new Date((this.history.at(-1)?.timestampNs ?? 0) / 1e6).toISOString();
+    return { created: 'once', state: { messages: this.#kept.length, first_seq: firstOffset, last_seq: lastOffset, last_ts } };
   }
 
   #following(): Following | undefined {
     let furthest: Following | undefined;
-    for (const { epoch, live, anchor } of this.#followers) if (furthest === undefined || live) furthest = { epoch, live, anchor };
+    for (const follower of this.#followers) {
+      const { epoch, live, anchor } = follower;
+      if (furthest === undefined || live) furthest = { follower, epoch, live, anchor };
+    }
     return furthest;
   }
 
@@ -292,6 +310,7 @@ interface SimFollowerEvents {
 /** A follower as the NATS bus has them, without NATS. */
 class SimFollower implements Follower {
   live = false;
+  interruptions = 0;
   failure: BusError | undefined;
   readonly #log: SimLog;
   readonly #core: FollowerCore;
@@ -351,6 +370,7 @@ class SimFollower implements Follower {
   }
 
   end(): void {
+    if (this.live) this.interruptions++;
     this.live = false;
     this.#consumer = undefined;
   }
@@ -360,9 +380,10 @@ class SimFollower implements Follower {
     if (this.#stopped || this.#consumer !== undefined || !this.#log.connected) return;
     const bounds = await this.#log.ask(() => this.#log.bounds).catch(() => undefined);
     if (bounds === undefined || this.#stopped || this.#consumer !== undefined) return;
-    if (this.#core.anchor === undefined && this.position > 0) {
+    if (!this.#begun && this.#core.anchor === undefined && this.position > 0) {
       const [found] = this.#log.from(this.position);
-      if (found?.publication.offset === this.position) this.#core.setAnchor(found.timestampNs);
+      if (this.position === bounds.lastOffset && bounds.lastTimestampNs !== undefined) this.#core.setAnchor(bounds.lastTimestampNs);
+      else if (found?.publication.offset === this.position) this.#core.setAnchor(found.timestampNs);
     }
     const check = this.#core.check(bounds);
     if (check === 'rolled_back') return this.#break('log_rolled_back');

@@ -33,6 +33,9 @@ export class MemoryFollower implements Follower {
     return !this.#stopped;
   }
 
+  /** There is nothing that it could lose touch with. */
+  readonly interruptions = 0;
+
   async whenLive(): Promise<boolean> {
     return this.live;
   }

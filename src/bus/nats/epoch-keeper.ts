@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { BusNotice, Predecessor } from '../bus.ts';
-import { type Anchor, compareWith, decideEpoch, type EpochEntry, type Evidence, epochOf } from './epoch.ts';
+import { type Anchor, compareWith, decideEpoch, type EpochEntry, type Evidence, epochOf, type LogEnd } from './epoch.ts';
 import type { EpochStore, StoredEpoch } from './epoch-store.ts';
 import { predecessorsOf } from './lineage.ts';
-import { rangeOf } from './log-bounds.ts';
+import { endOf } from './log-bounds.ts';
 
 const DOUBT_PAUSE_MS = 1000;
 const VOUCHER_PAUSE_MS = 200;
@@ -14,9 +14,13 @@ const FRESH_MS = 1000;
 
 /** What this node follows now, if it does. */
 export interface Following {
+  /** Of this object only: another follower has another past. */
+  readonly follower: object;
   readonly epoch: string;
   readonly live: boolean;
   readonly anchor: Anchor | undefined;
+  /** It follows a mirror: of the log itself that shows what was there, and not what is. */
+  readonly ofMirror?: boolean;
 }
 
 export interface EpochClock {
@@ -51,10 +55,14 @@ export class EpochKeeper {
   /** What was seen of the life that `held` names: the furthest end, and the last publication delivered. */
   #end = 0;
   #seen: Anchor | undefined;
+  /** Followers that follow what was seen before them: while one is live, the log is the one that it was. */
+  #witnesses = new WeakSet<object>();
+  #knownFrom = 0;
   /** A follower has proven that the log is not the one that `held` names. */
   #voided = false;
   #confirming: Promise<void> | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #doubts = 0;
 
   constructor(sources: EpochSources) {
     this.#sources = sources;
@@ -70,6 +78,11 @@ export class EpochKeeper {
     return this.#held?.before ?? [];
   }
 
+  /** Whether positions before this offset are of this history, nobody can tell. 0: all are. */
+  get knownFrom(): number {
+    return this.#knownFrom;
+  }
+
   get begunAtMs(): number {
     return this.#held?.begunAtMs ?? Number.POSITIVE_INFINITY;
   }
@@ -79,8 +92,8 @@ export class EpochKeeper {
   }
 
   /** A follower of this epoch has ended: what it saw stays evidence. */
-  ended({ epoch, anchor }: Following): void {
-    if (epoch === this.epoch && (anchor?.offset ?? 0) >= (this.#seen?.offset ?? 0)) this.#seen = anchor;
+  ended({ follower, epoch, anchor }: Pick<Following, 'follower' | 'epoch' | 'anchor'>): void {
+    if (epoch === this.epoch && this.#witnesses.has(follower) && (anchor?.offset ?? 0) >= (this.#seen?.offset ?? 0)) this.#seen = anchor;
   }
 
   /** A follower of this epoch has found that the log is another one. */
@@ -91,22 +104,28 @@ export class EpochKeeper {
 
   /** Something happened after which the log may be another one: the next {@link confirm} asks. */
   doubt(): void {
+    this.#doubts++;
     this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Resolves when {@link epoch} names the log as it is. Takes some seconds where that is in doubt. @throws BusError */
   async confirm(): Promise<void> {
-    if (this.#sources.clock.nowMs() - this.#confirmedAtMs < FRESH_MS) return;
-    this.#confirming ??= this.#confirm().finally(() => {
-      this.#confirming = undefined;
-    });
-    await this.#confirming;
+    // Once more where doubt came up meanwhile.
+    while (this.#sources.clock.nowMs() - this.#confirmedAtMs >= FRESH_MS) {
+      this.#confirming ??= this.#confirm().finally(() => {
+        this.#confirming = undefined;
+      });
+      await this.#confirming;
+    }
   }
 
   /** Stores how far this node has followed, for nodes that start when none is left that knows. @throws BusError */
   async checkpoint(): Promise<void> {
     const { namespace, store } = this.#sources;
-    const checkpoint = this.#anchor(this.#sources.following());
+    const following = this.#sources.following();
+    // One that has just begun may be in another life than this node knows.
+    if (following !== undefined && !this.#witnesses.has(following.follower)) await this.confirm();
+    const checkpoint = this.#anchor(following);
     if (checkpoint === undefined || this.#voided) return;
     const stored = await store.get(namespace);
     if (stored === undefined || stored.entry.id !== this.#held?.id) return this.doubt();
@@ -129,13 +148,16 @@ export class EpochKeeper {
     const { namespace, store, clock } = this.#sources;
     const startMs = clock.nowMs();
     for (let denials = 0; ; ) {
+      const doubts = this.#doubts;
+      const held = this.#held?.id;
       // Before the log is asked, so that a log that was asked too early does not look too short.
       const following = this.#sources.following();
       const stored = await store.get(namespace);
       const info = await this.#sources.info();
-      const { lastOffset } = rangeOf(info);
-      const own = await this.#own(following, lastOffset);
-      const vouches = following?.live === true && following.epoch === this.epoch;
+      const end = endOf(info);
+      const { lastOffset } = end;
+      const own = await this.#own(following, end);
+      const vouches = this.#isWitness(following);
       if (own === 'shorter' || own === 'different') {
         this.#sources.onNotice('warn', `the log of ${namespace}, which ends at ${lastOffset}, is ${own} than it was`);
       }
@@ -146,7 +168,7 @@ export class EpochKeeper {
         isEmpty: lastOffset === 0,
         own,
         vouches,
-        checkpoint: vouches ? 'same' : await this.#compare(stored?.entry.checkpoint, lastOffset),
+        checkpoint: vouches ? 'same' : await this.#compare(stored?.entry.checkpoint, end),
         denials,
         absentMs: clock.nowMs() - startMs,
       });
@@ -155,29 +177,47 @@ export class EpochKeeper {
         await clock.sleep(DOUBT_PAUSE_MS);
       } else if (answer === 'await_voucher') await clock.sleep(VOUCHER_PAUSE_MS);
       else if (await this.#settle(answer, stored, info, own)) {
+        if (answer === 'take' && own === 'gone' && held === this.#held?.id) this.#forgetBefore(end);
+        if (following?.live && following.epoch === this.epoch) this.#witnesses.add(following.follower);
         this.#end = Math.max(this.#end, lastOffset);
-        this.#confirmedAtMs = clock.nowMs();
+        if (doubts === this.#doubts) this.#confirmedAtMs = clock.nowMs();
         return;
       }
     }
   }
 
-  async #own(following: Following | undefined, lastOffset: number): Promise<Evidence> {
+  async #own(following: Following | undefined, end: LogEnd): Promise<Evidence> {
     if (this.#voided) return 'different';
     const anchor = this.#anchor(following);
-    if (lastOffset < Math.max(this.#end, anchor?.offset ?? 0)) return 'shorter';
-    // A follower that is live has just shown it.
-    return following?.live === true && following.epoch === this.epoch ? 'same' : this.#compare(anchor, lastOffset);
+    if (end.lastOffset < Math.max(this.#end, anchor?.offset ?? 0)) return 'shorter';
+    // One that is live has just shown it.
+    if (this.#isWitness(following)) return 'same';
+    const own = await this.#compare(anchor, end);
+    if (!following?.live || following.epoch !== this.epoch || (own !== 'same' && own !== 'none')) return own;
+    // What was seen before this follower is there now that it follows.
+    this.#witnesses.add(following.follower);
+    return following.ofMirror ? own : 'same';
   }
 
-  /** The last publication that was seen of the life that is held. */
+  #isWitness(following: Following | undefined): boolean {
+    return following?.live === true && !following.ofMirror && following.epoch === this.epoch && this.#witnesses.has(following.follower);
+  }
+
+  /** The last publication that was seen of the life that is held. What a follower sees that may have begun in another life is none. */
   #anchor(following: Following | undefined): Anchor | undefined {
-    return following?.epoch === this.epoch ? (following.anchor ?? this.#seen) : this.#seen;
+    if (following?.epoch !== this.epoch || !this.#witnesses.has(following.follower)) return this.#seen;
+    return following.anchor ?? this.#seen;
   }
 
-  async #compare(anchor: Anchor | undefined, lastOffset: number): Promise<Evidence> {
+  /** What was seen is not kept any more, and nobody followed: the log may have been rolled back and have grown again, and it may not. */
+  #forgetBefore({ lastOffset, lastTimestampNs }: LogEnd): void {
+    this.#knownFrom = lastOffset;
+    this.#seen = lastTimestampNs === undefined ? undefined : { offset: lastOffset, timestampNs: lastTimestampNs };
+  }
+
+  async #compare(anchor: Anchor | undefined, end: LogEnd): Promise<Evidence> {
     if (anchor === undefined) return 'none';
-    return compareWith(anchor, lastOffset, lastOffset < anchor.offset ? undefined : await this.#sources.timeOf(anchor.offset));
+    return compareWith(anchor, end, end.lastOffset < anchor.offset ? undefined : await this.#sources.timeOf(anchor.offset));
   }
 
   /** @returns false: somebody else was faster, look again */
@@ -205,7 +245,7 @@ export class EpochKeeper {
     const last = (await lives?.get(namespace))?.entry;
     // Something speaks against the log: nothing goes on.
     const isDoubted = stored !== undefined || own === 'different' || own === 'shorter';
-    const evidence = isDoubted ? 'different' : await this.#compare(last?.checkpoint, rangeOf(info).lastOffset);
+    const evidence = isDoubted ? 'different' : await this.#compare(last?.checkpoint, endOf(info));
     const before = predecessorsOf(last, info.created, evidence);
     return {
       created: info.created,
@@ -222,6 +262,8 @@ export class EpochKeeper {
     if (entry.id !== this.#held?.id || entry.created !== this.#held.created) {
       this.#end = 0;
       this.#seen = undefined;
+      this.#knownFrom = 0;
+      this.#witnesses = new WeakSet();
       this.#voided = false;
     }
     this.#held = entry;

@@ -48,12 +48,20 @@ export function isSameTime(aNs: number, bNs: number): boolean {
   return Math.abs(aNs - bNs) < SAME_TIME_NS;
 }
 
-/** How a log that ends at `lastOffset` compares. @param found when it took its publication at the anchor's offset; undefined: none is there */
-export function compareWith(anchor: Anchor, lastOffset: number, found: number | undefined): Evidence {
+/** Where a log ends. */
+export interface LogEnd {
+  readonly lastOffset: number;
+  /** When its last publication was taken, whether that is kept or not; undefined: the server does not know. */
+  readonly lastTimestampNs: number | undefined;
+}
+
+/** How a log that ends there compares. @param found when it took its publication at the anchor's offset; undefined: none is there */
+export function compareWith(anchor: Anchor, { lastOffset, lastTimestampNs }: LogEnd, found: number | undefined): Evidence {
   if (lastOffset < anchor.offset) return 'shorter';
-  if (found !== undefined) return isSameTime(found, anchor.timestampNs) ? 'same' : 'different';
-  // Nothing has come after it, so nothing is there that could be of another life.
-  return lastOffset === anchor.offset ? 'same' : 'gone';
+  // Of its last publication the server knows the time even when it has removed it.
+  const takenNs = found ?? (lastOffset === anchor.offset ? lastTimestampNs : undefined);
+  if (takenNs === undefined) return 'gone';
+  return isSameTime(takenNs, anchor.timestampNs) ? 'same' : 'different';
 }
 
 export interface EpochQuestion {

@@ -1,12 +1,11 @@
 import type { Delivery } from './delivery.ts';
-import { type Anchor, isSameTime } from './epoch.ts';
+import { type Anchor, isSameTime, type LogEnd } from './epoch.ts';
 
 /** What to do with a delivery. Only after `deliver` has the position moved. */
 export type Verdict = 'deliver' | 'drop' | 'restart' | 'gap' | 'rolled_back';
 
-export interface LogBounds {
+export interface LogBounds extends LogEnd {
   readonly firstOffset: number;
-  readonly lastOffset: number;
   /** Age or size, which spare no key's latest publication, may have removed some after the follower's position. */
   readonly mayHaveExpired: boolean;
 }
@@ -57,12 +56,19 @@ export class FollowerCore {
   }
 
   /** May following begin, or go on, in a log with these bounds? */
-  check({ firstOffset, lastOffset, mayHaveExpired }: LogBounds): 'ok' | 'gap' | 'rolled_back' {
+  check({ firstOffset, lastOffset, lastTimestampNs, mayHaveExpired }: LogBounds): 'ok' | 'gap' | 'rolled_back' {
     if (lastOffset < this.#position) return 'rolled_back';
-    if (lastOffset === this.#position) return 'ok';
+    if (lastOffset === this.#position) return this.#checkEnd(firstOffset, lastTimestampNs);
     if (this.#timestampNs !== undefined && firstOffset > this.#position) return 'gap';
     if (firstOffset <= this.#position + 1) return 'ok';
     return this.#toleratesGaps && !mayHaveExpired ? 'ok' : 'gap';
+  }
+
+  /** The log ends at the position. Where its last publication is still there, it is compared when it comes. */
+  #checkEnd(firstOffset: number, lastTimestampNs: number | undefined): 'ok' | 'gap' | 'rolled_back' {
+    if (this.#timestampNs === undefined || firstOffset <= this.#position) return 'ok';
+    if (lastTimestampNs === undefined) return 'gap';
+    return isSameTime(lastTimestampNs, this.#timestampNs) ? 'ok' : 'rolled_back';
   }
 
   /** A consumer is about to be made. @returns the stream sequence that it starts from */

@@ -5,10 +5,10 @@ import { deliver } from '../deliver.ts';
 import { backoffMs } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
-import { type Anchor, DENIALS_MIN } from './epoch.ts';
+import { type Anchor, DENIALS_MIN, type LogEnd } from './epoch.ts';
 import { isStreamNotFound } from './errors.ts';
 import { FollowerCore } from './follower-core.ts';
-import { boundsOf, mayHaveExpired } from './log-bounds.ts';
+import { boundsOf, endOf, mayHaveExpired } from './log-bounds.ts';
 import { OrderedConsumer } from './ordered-consumer.ts';
 import { deniedIn, describeDenied } from './permissions.ts';
 import type { PublicationReader } from './publication-reader.ts';
@@ -65,6 +65,7 @@ export class NatsFollower implements Follower {
   #maxAgeNs = 0;
   #begun = false;
   #live = false;
+  #interruptions = 0;
   #denials = 0;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #endConsumer: ((reason: string) => void) | undefined;
@@ -81,6 +82,10 @@ export class NatsFollower implements Follower {
 
   get live(): boolean {
     return this.#live;
+  }
+
+  get interruptions(): number {
+    return this.#interruptions;
   }
 
   get anchor(): Anchor | undefined {
@@ -155,7 +160,7 @@ export class NatsFollower implements Follower {
     const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(Math.floor(attempt / ATTEMPTS_PER_TIMEOUT), 8));
     const info = await connection.request(() => jsm.streams.info(stream));
     if (info.created !== created) return this.#break('log_gone', 'it was made anew');
-    await this.#findAnchor(info.state.last_seq, (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
+    await this.#findAnchor(endOf(info), (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
     const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
     const check = this.#core.check(bounds);
     if (check === 'rolled_back' && this.#options.mayBeBehind)
@@ -168,9 +173,11 @@ export class NatsFollower implements Follower {
   }
 
   /** Known from the start, so that the very first interruption cannot hide a rollback. */
-  async #findAnchor(lastSeq: number, get: (seq: number) => Promise<{ readonly timestamp: string } | null>): Promise<void> {
+  async #findAnchor(end: LogEnd, get: (seq: number) => Promise<{ readonly timestamp: string } | null>): Promise<void> {
     const { position, anchor } = this.#core;
-    if (anchor !== undefined || position === 0 || position > lastSeq) return;
+    // What is there after an interruption says nothing about what was there before.
+    if (this.#begun || anchor !== undefined || position === 0 || position > end.lastOffset) return;
+    if (position === end.lastOffset && end.lastTimestampNs !== undefined) return this.#core.setAnchor(end.lastTimestampNs);
     const found = await get(position);
     if (found !== null) this.#core.setAnchor(nanosecondsOf(found.timestamp));
   }
@@ -255,6 +262,7 @@ export class NatsFollower implements Follower {
   }
 
   #setLive(live: boolean): void {
+    if (this.#live && !live) this.#interruptions++;
     this.#live = live;
     if (live) for (const done of [...this.#waiters]) done(true);
   }

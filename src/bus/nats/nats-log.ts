@@ -111,7 +111,7 @@ export class NatsLog implements Log {
         await this.#epochs.confirm();
         const info = await this.#info();
         if (info.created === this.#epochs.created)
-          return { epoch: this.epoch, before: this.#epochs.before, ...(await this.#sourceRange(info)) };
+          return { epoch: this.epoch, before: this.#epochs.before, ...this.#knownFrom(), ...(await this.#sourceRange(info)) };
         this.#epochs.doubt();
       }
     } catch (error) {
@@ -149,10 +149,13 @@ export class NatsLog implements Log {
         },
         onNotice: (message) => onNotice('warn', message),
         // The bucket may have gone with the server: others wait for who can vouch for the log.
-        onLive: () => void this.#epochs.confirm().catch(() => undefined),
+        onLive: () => {
+          this.#epochs.doubt();
+          void this.#epochs.confirm().catch(() => undefined);
+        },
         onEnded: () => {
           this.#followers.delete(follower);
-          this.#epochs.ended({ epoch, live: false, anchor: follower.anchor });
+          this.#epochs.ended({ epoch, follower, anchor: follower.anchor });
         },
       },
     );
@@ -194,8 +197,9 @@ export class NatsLog implements Log {
   /** The follower that knows most, if any. */
   #following(): Following | undefined {
     let furthest: Following | undefined;
-    for (const [{ live, anchor }, epoch] of this.#followers) {
-      if (furthest === undefined || (live && !furthest.live)) furthest = { epoch, live, anchor };
+    for (const [follower, epoch] of this.#followers) {
+      const { live, anchor } = follower;
+      if (furthest === undefined || (live && !furthest.live)) furthest = { follower, epoch, live, anchor };
     }
     return furthest;
   }
@@ -203,7 +207,13 @@ export class NatsLog implements Log {
   /** What following says about the log. A mirror that is followed shows nothing of its origin but what was there. */
   #witness(): Following | undefined {
     const following = this.#following();
-    return following && this.#context.mirrorStreams !== undefined ? { ...following, live: false } : following;
+    return following && { ...following, ofMirror: this.#context.mirrorStreams !== undefined };
+  }
+
+  /** Not of a mirror: what comes by it is no evidence of its origin, so a keyed origin would always be in doubt. */
+  #knownFrom(): Pick<LogState, 'knownFrom'> {
+    const { knownFrom } = this.#epochs;
+    return knownFrom === 0 || this.#context.mirrorStreams !== undefined ? {} : { knownFrom };
   }
 
   /** How far what is followed and read reaches. @throws BusError where a mirror cannot stand for its origin */
