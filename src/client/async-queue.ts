@@ -1,13 +1,14 @@
+import { assertFields } from './check.ts';
 import { OverflowError } from './errors.ts';
 
 export interface IterationOptions {
   /** Values that may wait for whoever iterates. Default 1,024. */
-  readonly bufferMax?: number;
+  readonly bufferMax?: number | undefined;
   /**
    * At the bound: end the iteration with an OverflowError (default: a gap is never silent), or let the oldest or the newest go, which
    * {@link AsyncQueue.dropped} counts.
    */
-  readonly onFull?: 'fail' | 'dropOldest' | 'dropNewest';
+  readonly onFull?: 'fail' | 'dropOldest' | 'dropNewest' | undefined;
 }
 
 const BUFFER_MAX = 1024;
@@ -30,8 +31,10 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
   /**
    * @param stateMax items of a topic's state that may wait besides
    * @param onEnd called once, however it ends
+   * @throws InvalidError
    */
   constructor({ bufferMax = BUFFER_MAX, onFull = 'fail' }: IterationOptions, stateMax: number, onEnd: () => void) {
+    assertFields({ bufferMax, onFull });
     this.#bufferMax = Math.max(1, bufferMax);
     this.#stateMax = stateMax;
     this.#onFull = onFull;

@@ -13,6 +13,6 @@ export interface ClientEvents {
 
 export interface CallOptions {
   /** Default: 5 s; 60 s at most. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }

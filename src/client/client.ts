@@ -1,5 +1,6 @@
 import type { ServerMessage } from '../protocol/messages.ts';
 import { AsyncQueue } from './async-queue.ts';
+import { assertFields, assertTopic, unexpected } from './check.ts';
 import type { CallOptions, ClientEvents } from './client-types.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
@@ -18,7 +19,7 @@ import { TokenRefresher } from './token-refresher.ts';
 import type { Topic } from './topic.ts';
 import { TopicList } from './topic-list.ts';
 import type { HistoryOptions, TopicOptions } from './topic-types.ts';
-import { assertTopic, Topics } from './topics.ts';
+import { Topics } from './topics.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 /** The server answers within the call's time; this is for the way. */
@@ -93,8 +94,9 @@ export class Client {
     return this.#link.feed;
   }
 
-  /** @returns how to stop listening */
+  /** @returns how to stop listening @throws InvalidError for a listener that is no function */
   on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
+    assertFields({ listener: listener ?? null });
     const stop = this.#events.on(name, listener);
     this.#runMeter();
     return () => {
@@ -140,7 +142,7 @@ export class Client {
   /**
    * A topic, to subscribe to or to publish to. Topics of one name share one subscription, which has the options of whoever subscribed first: the same ones join it,
    * others are refused by {@link Topic.subscribe}. Without options it joins whatever there is.
-   * @throws InvalidError for what can be no topic
+   * @throws InvalidError for what can be no topic, and for options that the server would not take
    */
   topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
     return this.#topics.get(name, options);
@@ -148,9 +150,10 @@ export class Client {
 
   /**
    * Many topics with the same options, or with those that a function gives for each: a watchlist.
-   * @throws InvalidError for what can be no topic
+   * @throws InvalidError as {@link topic}, and for what is no list
    */
   topics<T = unknown>(names: Iterable<string>, options?: TopicOptions<T> | ((name: string) => TopicOptions<T>)): TopicList<T> {
+    if (typeof (names ?? 0) !== 'object') throw unexpected('topics', names, 'a list');
     return new TopicList(Array.from(names, (name) => this.topic(name, typeof options === 'function' ? options(name) : options)));
   }
 
@@ -184,10 +187,13 @@ export class Client {
 
   /**
    * Asks whoever serves `method`. Never sent twice.
-   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, BadValueError, or the signal's reason
+   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, BadValueError,
+   * InvalidError, or the signal's reason
    */
   call<R = unknown>(method: string, data?: unknown, { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<R> {
     return handled(async () => {
+      assertTopic(method);
+      assertFields({ timeoutMs, signal });
       const request = { type: 'call', method, timeoutMs, data } as const;
       const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, timeoutFrom: 'question', signal });
       return answer.data as R;
@@ -198,6 +204,7 @@ export class Client {
   history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
     return handled(async () => {
       assertTopic(topic);
+      assertFields({ signal });
       const request = { type: 'history', topic, ...range } as const;
       const answer = await this.#ask(request, { timeoutMs: this.#settings.requestTimeoutMs, signal, resend: true });
       const { epoch, offset, complete, more, items } = answer;
@@ -288,10 +295,11 @@ export class Client {
   }
 
   #error(message: ServerMessage<'error'>): void {
-    const { id, topic, code, retryAfterMs } = message;
+    const { id, topic, code } = message;
+    const error = new CommandError(message);
+    const { retryAfterMs } = error;
     if (code === 'rate_limited') this.#link.pause(retryAfterMs ?? 1000);
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
-    const error = new CommandError(message);
     if (topic !== undefined && this.#topics.fail(topic, error)) return;
     if (retryAfterMs !== undefined) this.#link.retryAfter(retryAfterMs);
     // Refused without its id: whatever is unanswered may be what was refused.

@@ -3,6 +3,7 @@ import { DEFLATED_EXT_TYPE } from '../protocol/codec.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
+import { assertFields } from './check.ts';
 import { BadValueError } from './errors.ts';
 
 let packr: Packr | undefined;
@@ -29,8 +30,9 @@ export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage 
 /** `data` may nest so deeply, and the message is a level around it. No message has more values than the largest that any server takes has bytes. */
 const BOUNDS = { depthMax: DATA_DEPTH_MAX + 1, valuesMax: 1_048_576 };
 
-/** @throws BadValueError for what the server would not take */
+/** @throws BadValueError, InvalidError for what the server would not take */
 export function encodeMessage(message: Outgoing): Uint8Array {
+  assertFields(message);
   return codec().pack(toWireValue(message, BadValueError, BOUNDS));
 }
 

@@ -25,7 +25,8 @@ export class CommandError extends StentorError {
     this.name = 'CommandError';
     this.code = code as ErrorCode;
     this.retryable = retryable;
-    this.retryAfterMs = retryAfterMs;
+    // Timers are set by it.
+    this.retryAfterMs = Number.isFinite(retryAfterMs) ? retryAfterMs : undefined;
   }
 }
 

@@ -2,7 +2,6 @@
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 
-export { decodeKey, encodeKey } from '../protocol/key-token.ts';
 export type { Position } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
@@ -25,6 +24,7 @@ export {
 } from './errors.ts';
 export type { LatencySummary } from './histogram.ts';
 export type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
+export { decodeKey, encodeKey } from './keys.ts';
 export type { ClientOptions, TokenSource, UrlSource } from './options.ts';
 export type { ItemSource } from './position-tracker.ts';
 export type { PublishQueueOptions } from './publish-queue.ts';

@@ -10,9 +10,9 @@ import { Timer } from './timer.ts';
 
 export interface PublishOptions {
   /** What it is about, in a keyed topic. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Publications of a topic with the same key are stored once (within two minutes). Default: one of its own for each call. */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The log has it. */
@@ -80,7 +80,7 @@ export class Publisher {
       const known = this.#queue.get(id);
       if (known === undefined) return false;
       known.refusal = error;
-      this.#queue.refused(id, message.retryAfterMs ?? RETRY_PAUSE_MS, !SURELY_NOT_STORED.includes(message.code), nowMs());
+      this.#queue.refused(id, error.retryAfterMs ?? RETRY_PAUSE_MS, !SURELY_NOT_STORED.includes(message.code), nowMs());
       this.#pump();
       return true;
     }

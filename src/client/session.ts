@@ -2,7 +2,7 @@ import { SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { FrameReader } from './frame-reader.ts';
 import { ABNORMAL_CLOSURE, NORMAL_CLOSURE, type Reason } from './state.ts';
-import type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
+import type { Bytes, WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
 export interface SessionEvents {
   opened(): void;
@@ -63,7 +63,8 @@ export class Session {
   }
 
   send(frame: Uint8Array): void {
-    if (!this.#ended) this.#socket.send(frame);
+    // The encoder's buffers are never shared.
+    if (!this.#ended) this.#socket.send(frame as Bytes);
   }
 
   /** Breaks the connection: {@link SessionEvents.ended} comes inside this call. */

@@ -11,25 +11,25 @@ import type { Subscription } from './subscription.ts';
 /** What a subscription asks the server for. A connection has one subscription to a topic, so whoever listens to the topic asks for the same. */
 export interface SubscribeOptions {
   /** Begin with the topic's state: the latest item of every key, or of the topic. A listener that comes late begins with it too. */
-  readonly snapshot?: boolean;
+  readonly snapshot?: boolean | undefined;
   /** At most so many batches a second, the latest item of each key; the server grants a class at or below. */
-  readonly maxRateHz?: number;
+  readonly maxRateHz?: number | undefined;
   /** False: not what this connection itself publishes. */
-  readonly echo?: boolean;
+  readonly echo?: boolean | undefined;
   /** Begin after this position, one that an earlier page or process kept. */
-  readonly since?: Position;
+  readonly since?: Position | undefined;
 }
 
 export interface TopicOptions<T = unknown> extends SubscribeOptions {
   /** The stream starts over from the topic's state: forget what was made of the items before. Called before the state's items. */
-  readonly onResync?: (resync: Resync<T>) => void;
-  readonly onLagged?: (lagged: Lagged) => void;
+  readonly onResync?: ((resync: Resync<T>) => void) | undefined;
+  readonly onLagged?: ((lagged: Lagged) => void) | undefined;
   /** With every stream's start: the first, and each after a reconnect, when the state, or what was missed, has been handed over. */
-  readonly onSubscribed?: (subscribed: Subscribed) => void;
+  readonly onSubscribed?: ((subscribed: Subscribed) => void) | undefined;
   /** Items come now, or they do not: see {@link Liveness}. Called with every change. */
-  readonly onLive?: (liveness: Liveness) => void;
+  readonly onLive?: ((liveness: Liveness) => void) | undefined;
   /** The subscription has ended: not permitted, or not any more; too many topics; or the client was refused for good. */
-  readonly onError?: (error: StentorError) => void;
+  readonly onError?: ((error: StentorError) => void) | undefined;
 }
 
 /**
@@ -72,9 +72,9 @@ export interface TopicHost {
 
 export interface HistoryOptions {
   /** What follows this position. */
-  readonly since?: Position;
+  readonly since?: Position | undefined;
   /** The last so many instead. */
-  readonly last?: number;
-  readonly limit?: number;
-  readonly signal?: AbortSignal;
+  readonly last?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }

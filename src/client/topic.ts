@@ -1,5 +1,6 @@
 import type { Position } from '../protocol/messages.ts';
 import { AsyncQueue, type IterationOptions } from './async-queue.ts';
+import { assertFields } from './check.ts';
 import { callSafely, type Emitter } from './emitter.ts';
 import { OverflowError, type StentorError } from './errors.ts';
 import type { History, Item, Subscribed } from './item.ts';
@@ -62,9 +63,10 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   /**
    * Calls back with every item from now on. With `snapshot`, one that comes late is given the current state first, soon and before any newer item.
    * @returns how to stop; the last to stop unsubscribes
-   * @throws InvalidError when the topic is subscribed to with other options
+   * @throws InvalidError when the topic is subscribed to with other options, and for what is no function
    */
   subscribe(onItem: (item: Item<T>) => void): Stop {
+    assertFields({ listener: onItem ?? null });
     return this.#listen({ onItem, attach: (events) => [events.on('item', onItem)] });
   }
 

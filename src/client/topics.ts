@@ -1,5 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
-import { isTopic } from '../protocol/topic.ts';
+import { assertFields, assertTopic } from './check.ts';
 import { CommandError, InvalidError, type StentorError } from './errors.ts';
 import { failSoon, Subscription } from './subscription.ts';
 import { Topic } from './topic.ts';
@@ -21,9 +21,10 @@ export class Topics {
     });
   }
 
-  /** @throws InvalidError for what can be no topic */
+  /** @throws InvalidError for what can be no topic, and for options that the server would not take */
   get<T>(name: string, options: TopicOptions<T> | undefined): Topic<T> {
     assertTopic(name);
+    assertFields(options ?? {});
     return new Topic<T>(name, options, this.#host);
   }
 
@@ -79,11 +80,6 @@ export class Topics {
     }
     return subscription;
   }
-}
-
-/** @throws InvalidError */
-export function assertTopic(name: string): void {
-  if (!isTopic(name)) throw new InvalidError(`${JSON.stringify(name)} is no topic: 1–8 tokens of [A-Za-z0-9_-] joined by dots`);
 }
 
 /** @throws InvalidError where one subscription cannot be both */

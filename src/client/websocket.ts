@@ -1,5 +1,8 @@
 import { InvalidError } from './errors.ts';
 
+/** Bytes in memory that is not shared, as platforms' own types ask for. Said so that TypeScript before 5.7 reads it too. */
+export type Bytes = Uint8Array & { readonly buffer: ArrayBuffer };
+
 /** The part of the WebSocket API that is used: browsers', Node 22's and the `ws` package's all have it. */
 export interface WebSocketLike {
   binaryType: string;
@@ -9,7 +12,7 @@ export interface WebSocketLike {
   onmessage: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
-  send(data: Uint8Array): void;
+  send(data: Bytes): void;
   close(code?: number, reason?: string): void;
   /** `ws` only: ends the TCP connection at once. */
   terminate?(): void;

@@ -8,10 +8,8 @@ import { isKey, isPlainKey, KEY_BYTES_MAX, type Key, parseKey } from './topic.ts
  */
 
 const TOKEN = /^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/;
-const BYTES = /=..|./g;
-/** Made when first needed: not every platform that the SDK runs on has them. */
-let encoder: InstanceType<typeof TextEncoder> | undefined;
-let decoder: InstanceType<typeof TextDecoder> | undefined;
+/** What encodeURIComponent leaves as it is, and a subject's token cannot hold, or would read otherwise. */
+const UNESCAPED = /[.!~*'()]/g;
 
 /**
  * The last token of the NATS subject of a publication with this key: `feed.<topic>.<encodeKey(key)>`.
@@ -21,9 +19,7 @@ let decoder: InstanceType<typeof TextDecoder> | undefined;
  * @throws ProtocolError `bad_key`
  */
 export function encodeKey(key: string): string {
-  const parsed = parseKey(key);
-  encoder ??= new TextEncoder();
-  return isPlainKey(parsed) ? parsed : escapeBytes(encoder.encode(parsed));
+  return tokenOfKey(parseKey(key));
 }
 
 /**
@@ -41,27 +37,20 @@ export function decodeKey(token: string): Key {
 export function keyOfToken(token: string): Key | undefined {
   if (isPlainKey(token)) return token;
   if (token.length > 3 * KEY_BYTES_MAX || !TOKEN.test(token)) return undefined;
-  const bytes = Uint8Array.from(token.match(BYTES) ?? [], byteOf);
   let key: string;
   try {
-    decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    key = decoder.decode(bytes);
+    key = decodeURIComponent(token.replaceAll('=', '%'));
   } catch {
+    // The bytes are no UTF-8.
     return undefined;
   }
   // An escape that was not needed would make two tokens of one key.
-  return isKey(key) && escapeBytes(bytes) === token ? key : undefined;
+  return isKey(key) && tokenOfKey(key) === token ? key : undefined;
 }
 
-function byteOf(text: string): number {
-  return text.length === 1 ? text.charCodeAt(0) : Number.parseInt(text.slice(1), 16);
-}
-
-function escapeBytes(bytes: Uint8Array): string {
-  let token = '';
-  for (const byte of bytes) {
-    const character = String.fromCharCode(byte);
-    token += isPlainKey(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return token;
+/** The escapes of URIs, with another sign. Every engine has them; a TextEncoder is not everywhere where the SDK runs. */
+export function tokenOfKey(key: Key): string {
+  if (isPlainKey(key)) return key;
+  const escaped = encodeURIComponent(key).replace(UNESCAPED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return escaped.replaceAll('%', '=');
 }

@@ -14,26 +14,24 @@ const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const PLAIN_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 /** Control characters, and half surrogate pairs, which UTF-8 cannot hold. */
 const NOT_IN_KEYS = /[\p{Cc}\p{Surrogate}]/u;
-/** Made when first needed: not every platform that the SDK runs on has one. */
-let encoder: InstanceType<typeof TextEncoder> | undefined;
-
 /** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, 200 bytes at most. */
-export function isTopic(text: string): text is Topic {
-  if (text.length === 0 || text.length > TOPIC_BYTES_MAX) return false;
+export function isTopic(text: unknown): text is Topic {
+  if (typeof text !== 'string' || text.length === 0 || text.length > TOPIC_BYTES_MAX) return false;
   const tokens = text.split('.');
   return tokens.length <= TOPIC_TOKENS_MAX && tokens.every((token) => TOKEN.test(token));
 }
 
 /** `AAPL`, `BRK.B`, `BTC/USDT`: text of 1–128 bytes of UTF-8 without control characters. */
-export function isKey(text: string): text is Key {
+export function isKey(text: unknown): text is Key {
+  if (typeof text !== 'string') return false;
   if (isPlainKey(text)) return true;
   // The length first: no more than it needs is encoded.
   return text.length > 0 && text.length <= KEY_BYTES_MAX && !NOT_IN_KEYS.test(text) && utf8BytesOf(text) <= KEY_BYTES_MAX;
 }
 
+/** Counted in what every engine has: the SDK also runs where there is no TextEncoder. */
 function utf8BytesOf(text: string): number {
-  encoder ??= new TextEncoder();
-  return encoder.encode(text).length;
+  return encodeURIComponent(text).replace(/%../g, '.').length;
 }
 
 /** Is the key its own token in a NATS subject? See `key-token.ts`. */

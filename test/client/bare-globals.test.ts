@@ -107,7 +107,10 @@ describe('the SDK takes no global for granted', () => {
   };
 
   it.each(Object.entries(PLATFORMS))('%s', async (_, globals) => {
-    await works(load(plain, { ...BARE, ...globals }));
+    const loaded = load(plain, { ...BARE, ...globals });
+    await works(loaded);
+    expect(loaded.sdk.encodeKey('BTC/ü')).toBe('BTC=2F=C3=BC');
+    expect(loaded.sdk.decodeKey('BTC=2F=C3=BC')).toBe('BTC/ü');
   });
 
   it('says what is missing where there is no WebSocket at all', async () => {

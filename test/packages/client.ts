@@ -59,6 +59,13 @@ const client: Client = createClient({ url: 'wss://example.org/ws' });
 const stop: () => void = client.topic<{ home: number }>('scores.a').subscribe((item: Item<{ home: number }>) => { const home: number = item.data.home; void home; });
 stop();
 export const code: string = new UnauthorizedError('no more').code;
+// What may be undefined is as good as left out, under exactOptionalPropertyTypes too; and the platform's own WebSocket is one.
+const topic = client.topic('scores.b', { since: client.topic('scores.a').position, onError: undefined, maxRateHz: undefined });
+createClient({ url: new URL('wss://example.org/ws'), WebSocket, token: undefined, backoff: { baseMs: undefined }, publish: { onFull: undefined } });
+void client.publish('chat.a', 1, { key: undefined, idempotencyKey: undefined });
+void client.call('sum', 1, { timeoutMs: undefined, signal: undefined });
+void topic.history({ since: topic.position, limit: undefined });
+topic.items({ bufferMax: undefined, onFull: undefined });
 // @ts-expect-error: no such option
 createClient({ url: 'wss://example.org/ws', nosuch: true });
 `,
@@ -70,6 +77,7 @@ createClient({ url: 'wss://example.org/ws', nosuch: true });
         lib: ['es2023', 'dom'],
         types: [],
         strict: true,
+        exactOptionalPropertyTypes: true,
         noEmit: true,
         skipLibCheck: false,
       };

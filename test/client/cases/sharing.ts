@@ -167,7 +167,10 @@ export const SHARING: readonly Case[] = [
       const client = kit.client({ token: (() => 7) as never });
       client.connect();
       await until('a failed attempt', () => client.state.status === 'connecting' && client.state.reason !== undefined);
-      holds(client.state.status === 'connecting' && client.state.reason?.text.includes('not number') === true, 'a reason that says so');
+      holds(
+        client.state.status === 'connecting' && client.state.reason?.text.includes('token 7: expected text') === true,
+        'a reason that says so',
+      );
       equal(await codeOf(kit.client({ token: 'x'.repeat(20_000) }).connect()), 'disconnected');
     },
   },

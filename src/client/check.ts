@@ -1,0 +1,67 @@
+import { isKey, isTopic } from '../protocol/topic.ts';
+import { InvalidError } from './errors.ts';
+
+type Rule = readonly [fits: (value: unknown) => boolean, expected: string];
+
+const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
+const callback: Rule = [(value) => typeof value === 'function', 'a function'];
+const whole = (max: number): Rule => [(value) => Number.isInteger(value) && isWithin(value, 1, max), `an integer, 1 to ${max}`];
+const oneOf = (...values: readonly unknown[]): Rule => [(value) => values.includes(value), `one of ${values.join(', ')}`];
+
+/**
+ * Fields of commands, and of the options that they are made of: what the server takes (`protocol/messages.ts`; a test holds the two together). A command that the
+ * server refuses as malformed counts towards a close for good, so none such is sent.
+ */
+const RULES: Readonly<Record<string, Rule>> = {
+  key: [isKey, 'text of 1 to 128 bytes without control characters'],
+  idempotencyKey: [(value) => typeof value === 'string' && isWithin(value.length, 1, 128), 'text of 1 to 128 characters'],
+  timeoutMs: whole(60_000),
+  last: whole(10_000),
+  limit: whole(10_000),
+  snapshot: flag,
+  echo: flag,
+  maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],
+  since: [isPosition, 'a position, { epoch, offset }'],
+  signal: [(value) => value === null || typeof (value as AbortSignal).addEventListener === 'function', 'an AbortSignal'],
+  token: [(value) => ['string', 'function'].includes(typeof value), 'text, or a function that gets one'],
+  WebSocket: callback,
+  listener: callback,
+  bufferMax: [(value) => (value as number) >= 0, 'a number'],
+  onFull: oneOf('fail', 'dropOldest', 'dropNewest'),
+  'publish.onFull': oneOf('reject', 'dropOldest'),
+};
+
+/** `onResync`, `onError` and so on. */
+const CALLBACK = /^on[A-Z]/;
+
+/** Those of the fields that have a rule keep to it, or are undefined. @throws InvalidError */
+export function assertFields(fields: object): void {
+  for (const [name, value] of Object.entries(fields)) {
+    const rule = RULES[name] ?? (CALLBACK.test(name) ? callback : undefined);
+    if (rule !== undefined && value !== undefined && !rule[0](value)) throw unexpected(name, value, rule[1]);
+  }
+}
+
+/** @throws InvalidError */
+export function assertTopic(name: unknown): void {
+  if (!isTopic(name)) throw unexpected('topic', name, '1–8 tokens of [A-Za-z0-9_-] joined by dots');
+}
+
+/** A number, and within the bounds. */
+export function isWithin(value: unknown, min: number, max: number): value is number {
+  return typeof value === 'number' && value >= min && value <= max;
+}
+
+export function unexpected(name: string, value: unknown, expected: string): InvalidError {
+  return new InvalidError(`${name} ${show(value)}: expected ${expected}`);
+}
+
+/** Texts in quotes, so that one that stands for a number shows. */
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'object' : String(value);
+}
+
+function isPosition(value: unknown): boolean {
+  const { epoch, offset } = (value ?? {}) as Record<string, unknown>;
+  return typeof epoch === 'string' && epoch.length <= 64 && Number.isSafeInteger(offset) && (offset as number) >= 0;
+}
