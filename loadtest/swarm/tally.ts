@@ -1,6 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { isMark, keyAt, MARK, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
+import { keyAt, sequenceAt, timeUsAt } from '../core/stamp.ts';
 import { newHistogram } from './histogram.ts';
+import { StampScanner } from './stamp-scanner.ts';
 
 export interface TallyOptions {
   readonly connections: number;
@@ -28,14 +29,11 @@ export class Tally {
   readonly stray = 0;
   latency: Histogram = newHistogram();
   readonly #options: TallyOptions;
-  readonly #distanceMin: number;
-  /** Distance of two stamps in a frame, and of the first from the frame's start: items of a feed are alike, so guess before searching. */
-  #stride = 0;
-  #offset = 0;
+  readonly #scanner: StampScanner;
 
   constructor(options: TallyOptions) {
     this.#options = options;
-    this.#distanceMin = stampDistanceMin(options.payloadBytes);
+    this.#scanner = new StampScanner(options.payloadBytes);
     this.nextSequence = new Int32Array(options.connections).fill(ANY_SEQUENCE);
     this.lastByKey = new Int32Array(options.connections * options.keys).fill(ANY_SEQUENCE);
   }
@@ -63,21 +61,10 @@ export class Tally {
   /** Counts the items of one frame's payload; 0: it is not a frame of items. `nowUs` is read only where the connection is sampled. */
   count(connection: number, bytes: Buffer, start: number, end: number, nowUs: number): number {
     const sampled = this.isSampled(connection);
-    let at = this.#find(bytes, start + this.#offset, start, end);
-    if (at < 0) return 0;
-    this.#offset = at - start;
-    let items = 0;
-    for (;;) {
+    const items = this.#scanner.each(bytes, start, end, (at) => {
       this.#take(connection, bytes, at);
       if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
-      items++;
-      const from = at + this.#distanceMin;
-      if (from + STAMP_BYTES > end) break;
-      const next = this.#find(bytes, at + this.#stride, from, end);
-      if (next < 0) break;
-      this.#stride = next - at;
-      at = next;
-    }
+    });
     this.delivered += items;
     return items;
   }
@@ -97,11 +84,5 @@ export class Tally {
     }
     if (sequence >= expected) this.nextSequence[connection] = sequence + 1;
     if (this.#options.keys > 0) this.lastByKey[connection * this.#options.keys + keyAt(bytes, at)] = sequence;
-  }
-
-  #find(bytes: Buffer, guess: number, from: number, end: number): number {
-    if (guess >= from && guess + STAMP_BYTES <= end && isMark(bytes, guess)) return guess;
-    const at = bytes.indexOf(MARK, from);
-    return at < 0 || at + STAMP_BYTES > end ? -1 : at;
   }
 }

@@ -1,7 +1,8 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { isMark, keyAt, MARK, STAMP_BYTES, sequenceAt, stampDistanceMin, timeUsAt } from '../core/stamp.ts';
+import { keyAt, sequenceAt, timeUsAt } from '../core/stamp.ts';
 import { type Watchlist, WatchlistMap } from '../core/watchlist.ts';
 import { newHistogram } from './histogram.ts';
+import { StampScanner } from './stamp-scanner.ts';
 import { ANY_SEQUENCE } from './tally.ts';
 
 export interface WatchTallyOptions {
@@ -22,15 +23,13 @@ export class WatchTally {
   latency: Histogram = newHistogram();
   readonly #options: WatchTallyOptions;
   readonly #next: Int32Array;
-  readonly #distanceMin: number;
-  #stride = 0;
-  #offset = 0;
+  readonly #scanner: StampScanner;
 
   constructor(options: WatchTallyOptions) {
     this.#options = options;
     this.map = new WatchlistMap(options.watch);
     this.#next = new Int32Array(options.connections * options.watch.perConnection).fill(ANY_SEQUENCE);
-    this.#distanceMin = stampDistanceMin(options.payloadBytes);
+    this.#scanner = new StampScanner(options.payloadBytes);
   }
 
   isSampled(connection: number): boolean {
@@ -61,21 +60,10 @@ export class WatchTally {
 
   count(connection: number, bytes: Buffer, start: number, end: number, nowUs: number): number {
     const sampled = this.isSampled(connection);
-    let items = 0;
-    let at = this.#find(bytes, start + this.#offset, start, end);
-    if (at < 0) return 0;
-    this.#offset = at - start;
-    for (;;) {
+    const items = this.#scanner.each(bytes, start, end, (at) => {
       this.#take(connection, bytes, at);
       if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
-      items++;
-      const from = at + this.#distanceMin;
-      if (from + STAMP_BYTES > end) break;
-      const next = this.#find(bytes, at + this.#stride, from, end);
-      if (next < 0) break;
-      this.#stride = next - at;
-      at = next;
-    }
+    });
     this.delivered += items;
     return items;
   }
@@ -103,11 +91,5 @@ export class WatchTally {
         visit(connection * perConnection + place, this.map.topicAt(connection, place), connection);
       }
     }
-  }
-
-  #find(bytes: Buffer, guess: number, from: number, end: number): number {
-    if (guess >= from && guess + STAMP_BYTES <= end && isMark(bytes, guess)) return guess;
-    const at = bytes.indexOf(MARK, from);
-    return at < 0 || at + STAMP_BYTES > end ? -1 : at;
   }
 }
