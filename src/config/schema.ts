@@ -269,7 +269,7 @@ export const ConfigSchema = Type.Object(
         commandsPerSecondMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
-          default: 2000,
+          default: 1000,
           description:
             'commands a second from one connection that come in arrays, which limits.messagesPerSecondMax counts as one message each; a burst of as many again. More get `rate_limited`, and two seconds’ worth of them close the connection with 4009',
         }),
