@@ -213,6 +213,8 @@ export type BusErrorCode =
   | 'jetstream_unavailable'
   | 'stream_mismatch'
   | 'stream_missing'
+  /** The broker does not make it: its message says why. */
+  | 'stream_refused'
   | 'server_too_old'
   | 'unknown_namespace'
   /** A mirror that may have what its origin lost. */

@@ -18,6 +18,7 @@ const PENDING_MAX = 1024;
 /** The node gives a publish 60 s; an answer later than this will not come. */
 const REQUEST_TIMEOUT_MS = 75_000;
 const OPEN_TIMEOUT_MS = 10_000;
+const EARLY_MAX = 16;
 
 export interface Closed {
   readonly code: number;
@@ -41,7 +42,11 @@ export class Connection {
   readonly #codec: Codec;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
-  #listener: (message: ServerMessage) => void = () => {};
+  /** What came before anybody listened: a node may say that its feed is not live before anything else. */
+  readonly #early: ServerMessage[] = [];
+  #listener: (message: ServerMessage) => void = (message) => {
+    if (this.#early.length < EARLY_MAX) this.#early.push(message);
+  };
   #silence: NodeJS.Timeout | undefined;
   #silenceMs = 0;
 
@@ -69,8 +74,7 @@ export class Connection {
    * @throws CliError `unreachable`, `refused`, or the code of the node's error message
    */
   static async open({ url, encoding, token }: Endpoint): Promise<{ connection: Connection; connected: ServerMessage<'connected'> }> {
-    const socket = await openSocket(url, SUBPROTOCOLS[encoding]);
-    const connection = new Connection(socket, CODECS[encoding]);
+    const connection = await openSocket(url, SUBPROTOCOLS[encoding], (socket) => new Connection(socket, CODECS[encoding]));
     try {
       const answer = await connection.request({ type: 'connect', ...(token === undefined ? {} : { token }) });
       const connected = answer as ServerMessage<'connected'>;
@@ -84,9 +88,10 @@ export class Connection {
     }
   }
 
-  /** Called with everything that is no answer to a {@link request}. */
+  /** Called with everything that is no answer to a {@link request}, first with what has come already. */
   onMessage(listener: (message: ServerMessage) => void): void {
     this.#listener = listener;
+    for (const message of this.#early.splice(0)) listener(message);
   }
 
   /** Sends a command and waits for its answer. @throws CliError with the code of the error message, `connection_closed`, `timeout` */
@@ -156,11 +161,12 @@ function closedError({ code, reason }: Closed): CliError {
   return new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
 }
 
-function openSocket(url: string, subprotocol: string): Promise<WebSocket> {
+/** @param onOpen called before anything that the other side has sent is read: later, the first message would be lost */
+function openSocket<T>(url: string, subprotocol: string, onOpen: (socket: WebSocket) => T): Promise<T> {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw new CliError('usage', `${url}: expected a URL like ws://localhost:8080/ws`, 2);
   const socket = new WebSocket(url, subprotocol, { handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
   return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket));
+    socket.once('open', () => resolve(onOpen(socket)));
     socket.once('unexpected-response', (request, response) => {
       reject(new CliError('refused', `${url} answered HTTP ${response.statusCode} ${response.statusMessage ?? ''}`.trimEnd()));
       response.resume();

@@ -13,9 +13,10 @@ export function setupCommand(): Command {
       'after',
       `
 For a NATS user that may make streams, so that nodes (with nats.manageStreams: false) need not. Changes nothing that is there.
+That user’s inboxes may differ from a node’s: --set nats.inboxPrefix=_INBOX_setup.
 
 Examples:
-  $ stentor setup --config stentor.yaml --set nats.credsFile=setup.creds`,
+  $ stentor setup --config stentor.yaml --set nats.credsFile=setup.creds --set nats.inboxPrefix=_INBOX_setup`,
     );
 }
 
@@ -24,5 +25,7 @@ async function runSetup(options: ConfigOptions): Promise<void> {
   if (config.nats.url === '') throw usageError('nats.url is empty: there is nothing to set up');
   // Loaded here, so that other commands do not load the NATS client.
   const { setUpNats } = await import('../bus/nats/set-up.ts');
-  for (const name of await setUpNats(config, (message) => note(`warning: ${message}`))) print(name);
+  const names = await setUpNats(config, (message) => note(`warning: ${message}`));
+  for (const name of names) print(name);
+  note(`all ${names.length} are there, as the configuration has them`);
 }

@@ -93,6 +93,10 @@ class ItemPrinter {
         return this.#items(message);
       case 'lagged':
         return note(`${message.topic}: too slow, ${message.skipped} skipped (${message.policy})`);
+      case 'feed': {
+        const about = message.topic === undefined ? '' : `${message.topic}: `;
+        return note(`${about}${message.live ? 'live again' : `not live (${message.reason ?? 'no reason given'})`}`);
+      }
       case 'closing':
         return note(`the node is closing this connection: ${message.code} ${message.reason}`);
       case 'error':

@@ -85,9 +85,35 @@ describe('the stream of a durable namespace', () => {
 
   it('must be there when nodes may not make it', async () => {
     const settings = { ...namespaces('absent'), 'nats.manageStreams': false };
-    await expect(start(settings)).rejects.toMatchObject({ code: 'stream_missing', message: expect.stringContaining('stentor-absent') });
+    await expect(start(settings)).rejects.toMatchObject({
+      code: 'stream_missing',
+      message: expect.stringMatching(/stentor-absent .*`stentor setup`/),
+    });
     await start(namespaces('absent'));
     await start(settings);
+  });
+
+  it('is refused where its subjects are another stream’s, which is named', async () => {
+    const jsm = await jetstreamManager(nc);
+    await jsm.streams.add({ name: 'THEIRS', subjects: ['feed.taken.a.>', 'theirs.b'] });
+    await expect(start(namespaces('taken'))).rejects.toMatchObject({
+      code: 'stream_refused',
+      message: expect.stringMatching(/stentor-taken: "THEIRS" takes subjects of feed\.taken, feed\.taken\.> already/),
+    });
+  });
+
+  it('is refused with what NATS says where it cannot be made', async () => {
+    await expect(start({ ...namespaces('tripled'), 'nats.streamReplicas': 3 })).rejects.toMatchObject({
+      code: 'stream_refused',
+      message: expect.stringMatching(/stentor-tripled: NATS does not make it: .*replicas/),
+    });
+  });
+
+  it('cannot be had of a JetStream domain that nobody knows, which is named', async () => {
+    await expect(start({ ...namespaces('any'), 'nats.jetstreamDomain': 'nowhere' })).rejects.toMatchObject({
+      code: 'jetstream_unavailable',
+      message: expect.stringMatching(/\$JS\.nowhere\.API .*nats\.jetstreamDomain/),
+    });
   });
 
   it('cannot be made on a server without JetStream, which says so', async () => {

@@ -32,7 +32,7 @@ describe('what a NATS user lacks', () => {
 
   it('is said with the right that is missing', () => {
     expect(describeDenied({ operation: 'subscription', subject: 'feed.user.a' }, DEFAULT_NAMES)).toContain(
-      'subscribing to "feed.user.a": its user needs "feed.user.>" in permissions.subscribe',
+      'subscribing to "feed.user.a": the user needs "feed.user.>" in permissions.subscribe',
     );
   });
 });

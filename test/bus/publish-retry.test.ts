@@ -4,7 +4,7 @@ import type { Failure } from '../../src/bus/nats/errors.ts';
 import { afterFailure, FIRST_ATTEMPT, type PublishState } from '../../src/bus/nats/publish-retry.ts';
 
 const BUDGET_MS = 60_000;
-const step = (failure: Failure, elapsedMs = 0, state: PublishState = FIRST_ATTEMPT) =>
+const step = (failure: Failure | 'unanswerable', elapsedMs = 0, state: PublishState = FIRST_ATTEMPT) =>
   afterFailure(state, failure, elapsedMs, BUDGET_MS, () => 0);
 const unsure: PublishState = { attempts: 3, maybeStored: true };
 
@@ -31,6 +31,10 @@ describe('a publish that failed', () => {
     expect(step('not_sent', BUDGET_MS)).toEqual({ kind: 'fail', code: 'bus_unreachable' });
     expect(step('no_responders', BUDGET_MS)).toEqual({ kind: 'fail', code: 'bus_unreachable' });
     expect(step('refused')).toEqual({ kind: 'fail', code: 'publish_refused' });
+  });
+
+  it('has an unknown outcome at once where answers cannot come: the log may have it', () => {
+    expect(step('unanswerable')).toEqual({ kind: 'fail', code: 'publish_timeout' });
   });
 
   it('fails when the bus is stopped', () => {

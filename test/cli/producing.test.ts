@@ -2,6 +2,7 @@ import { DiscardPolicy, type JetStreamManager, jetstreamManager, RetentionPolicy
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tempFile } from '../config/helpers.ts';
+import { ROLES, type Role, roleSettings } from '../support/nats-roles.ts';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.ts';
 import { runCli } from './run-cli.ts';
 
@@ -70,6 +71,14 @@ describe.each(COMMANDS)('stentor %s, on a NATS that is somebody’s own,', (_nam
     expect(stderr).toContain('stream_missing');
     expect((await jsm.streams.info('ORDERS')).state.messages).toBe(0);
   });
+
+  it('names the stream that has its namespace’s subjects, when told to make one', async () => {
+    const { code, stderr } = await runCli([...command('chat.a'), '--create', '--nats-url', nats.url]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^stentor: stream_refused: stream stentor-chat: "ORDERS" takes subjects of feed\.chat, feed\.chat\.> already[^\n]*\n$/,
+    );
+  });
 });
 
 describe('stentor publish', () => {
@@ -81,15 +90,45 @@ describe('stentor publish', () => {
     expect(stderr).toMatch(/^stentor: jetstream_unavailable: /);
   });
 
-  it('needs no more rights than to publish to its feed', async () => {
-    const users = `users = [
-      { user: admin, password: secret }
-      { user: producer, password: secret, permissions: { publish: ["feed.scores.>"], subscribe: ["_INBOX.>"] } }
-    ]`;
-    await start({ config: `authorization { ${users} }\nno_auth_user: admin` });
-    await jsm.streams.add({ name: 'stentor-scores', subjects: ['feed.scores.>'] });
-    const url = nats.url.replace('//', '//producer:secret@');
-    const { code, stdout } = await runCli(['publish', 'scores.a', '1', '--nats-url', url]);
-    expect({ code, ack: JSON.parse(stdout || '{}') }).toEqual({ code: 0, ack: { topic: 'scores.a', offset: 1, duplicate: false } });
+  describe('as the documented producer', () => {
+    const as = (role: Role, settings: Record<string, string> = {}) =>
+      Object.entries({ ...roleSettings(role), ...settings }).flatMap(([path, value]) => ['--set', `${path}=${value}`]);
+    const publish = (topic: string, ...more: string[]) => runCli(['publish', topic, '1', '--nats-url', nats.url, ...more]);
+
+    beforeEach(async () => {
+      await start({ config: `${ROLES.replace('users = [', 'users = [\n{ user: admin, password: secret }')}\nno_auth_user: admin` });
+      await jsm.streams.add({ name: 'stentor-scores', subjects: ['feed.scores.>'] });
+    });
+    const stored = async () => (await jsm.streams.info('stentor-scores')).state.messages;
+
+    it('needs no more rights than those, and is told of none that it lacks', async () => {
+      const { code, stdout, stderr } = await publish('scores.a', ...as('PRODUCER'));
+      const ack = { topic: 'scores.a', offset: 1, duplicate: false };
+      expect({ code, ack: JSON.parse(stdout || '{}'), stderr }).toEqual({ code: 0, ack, stderr: `published to ${nats.url}\n` });
+      expect(await publish('user.a', ...as('PRODUCER'))).toMatchObject({ code: 0, stderr: `published to ${nats.url}\n` });
+    });
+
+    it('is told once, in one line, what it lacks', async () => {
+      for (const topic of ['chat.a', 'user.a']) {
+        const { code, stderr } = await publish(topic, ...as('SETUP'), '--set', 'nats.inboxPrefix=_INBOX_setup');
+        expect(code).toBe(1);
+        const [namespace] = topic.split('.');
+        expect(stderr).toMatch(/^stentor: permission_denied: [^\n]+\n$/);
+        expect(stderr).toContain(`"feed.${namespace}.>" in permissions.publish`);
+      }
+      const { code, stderr } = await publish('scores.a', ...as('PRODUCER'), '--create');
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /^stentor: permission_denied: [^\n]+"\$JS\.API\.STREAM\.INFO\.stentor-scores" in permissions\.publish[^\n]+\n$/,
+      );
+    });
+
+    it('publishes nothing where its acknowledgement could not come', async () => {
+      const { code, stderr } = await publish('scores.a', ...as('PRODUCER', { 'nats.inboxPrefix': '_INBOX_other' }));
+      expect({ code, stored: await stored() }).toEqual({ code: 1, stored: 0 });
+      expect(stderr).toMatch(
+        /^stentor: permission_denied: [^\n]+"_INBOX_other\.>" in permissions\.subscribe, or nats\.inboxPrefix [^\n]+\n$/,
+      );
+    });
   });
 });

@@ -138,6 +138,34 @@ describe('straight to NATS', () => {
   });
 });
 
+describe('subscribe', () => {
+  it('says when the feed is not live, at once to who comes meanwhile, and when it is again', async () => {
+    const server = await startNatsServer();
+    const node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', '--workers', '0', '--nats-url', server.url]);
+    const subscribers: CliProcess[] = [];
+    const subscribe = async () => {
+      const [, port] = await node.until(/"port":(\d+)/);
+      const subscriber = new CliProcess(['subscribe', 'scores.a', '--count', '1', '--url', `ws://localhost:${port}/ws`]);
+      subscribers.push(subscriber);
+      return subscriber;
+    };
+    try {
+      const first = await subscribe();
+      await first.until(/subscribed to scores\.a/);
+      await server.halt();
+      await first.until(/^not live \(.+\)$/m);
+      const second = await subscribe();
+      await second.until(/^not live \(.+\)$/m);
+      await server.restart();
+      for (const subscriber of subscribers) await subscriber.until(/^live again$/m);
+      await second.until(/subscribed to scores\.a/);
+    } finally {
+      await Promise.all([node, ...subscribers].map((started) => started.kill()));
+      await server.stop();
+    }
+  });
+});
+
 describe('setup', () => {
   it('makes the streams and the bucket, with which a node that may make none can start', async () => {
     const server = await startNatsServer();
@@ -146,7 +174,7 @@ describe('setup', () => {
       expect(await runCli(['setup', ...settings])).toEqual({
         code: 0,
         stdout: 'stentor-scores\nstentor-ticks\nstentor-chat\nstentor-epochs\nstentor-lives\n',
-        stderr: '',
+        stderr: 'all 5 are there, as the configuration has them\n',
       });
       expect((await runCli(['setup', ...settings])).code).toBe(0);
       const bus = await createBus(loadConfig({ env: {}, flags: { 'nats.url': server.url, 'nats.manageStreams': false } }).config);

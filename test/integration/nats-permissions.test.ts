@@ -106,7 +106,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await server.reload(rolesWithout('NODE', right, subject));
     // The bucket in memory is made again only when it has gone with the server.
     if (subject.includes('STREAM.CREATE')) await server.restart();
-    const named = `its user needs "${subject}" in permissions.${right}`;
+    const named = `the user needs "${subject}" in permissions.${right}`;
     const node = await start().catch((error: Error & { code?: string }) => error);
     try {
       if (node instanceof Error) {

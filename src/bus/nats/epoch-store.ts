@@ -115,7 +115,11 @@ async function openBucket(connection: Connection, nats: Config['nats'], bucket: 
     // Another node made it in the same moment, with other options: its are as good.
     if (code === NAME_IN_USE) return openBucket(connection, nats, bucket);
     if (isStreamNotFound(error)) {
-      throw new BusError('stream_missing', `bucket ${bucket} does not exist, and nats.manageStreams is false`, { cause: error });
+      throw new BusError(
+        'stream_missing',
+        `bucket ${bucket} does not exist, and nats.manageStreams is false: \`stentor setup\`, as a NATS user that may, makes it`,
+        { cause: error },
+      );
     }
     if (code !== undefined && NO_MEMORY.includes(code)) {
       throw new BusError(

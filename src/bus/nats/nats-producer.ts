@@ -5,9 +5,11 @@ import { checkAddress } from '../check-address.ts';
 import { streamNameOf, subjectOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
-import { failureOf } from './errors.ts';
+import { unreachable } from './errors.ts';
 import { headersOf } from './headers.ts';
+import type { NatsNames } from './names.ts';
 import { openConnection } from './open-connection.ts';
+import { deniedIn, isInboxDenied } from './permissions.ts';
 import { Publisher } from './publisher.ts';
 import { Streams } from './streams.ts';
 
@@ -38,14 +40,14 @@ export class NatsProducer {
     this.#ephemeral = new EphemeralPublisher(connection);
   }
 
-  /** @throws BusError `unknown_namespace`, `bus_unreachable`, `server_too_old`, `jetstream_unavailable`, `stream_missing` */
+  /** @throws BusError `unknown_namespace`, `bus_unreachable`, `server_too_old`, `jetstream_unavailable`, `stream_missing`, `permission_denied` */
   static async open(config: Config, { namespace: name, createStream, onNotice }: ProducerOptions): Promise<NatsProducer> {
     const { nats } = config;
     const namespace = namespaceOptions(config, name);
     if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
-    const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }));
+    const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }), false);
     try {
-      if (namespace.durable) await findStream(await Streams.open(connection, nats), name, namespace, createStream);
+      if (namespace.durable) await findStream(await Streams.open(connection, nats), connection.names, name, namespace, createStream);
       return new NatsProducer(name, namespace, connection, new Publisher(connection, nats, { followerRestarts: 0, publishRetries: 0 }));
     } catch (error) {
       await connection.close();
@@ -74,14 +76,15 @@ export class NatsProducer {
   }
 }
 
-async function findStream(streams: Streams, name: string, namespace: NamespaceOptions, create: boolean): Promise<void> {
+async function findStream(streams: Streams, names: NatsNames, name: string, namespace: NamespaceOptions, create: boolean): Promise<void> {
   try {
     if ((await streams.find(name)) !== undefined) return;
     if (create) return void (await streams.ensure(name, namespace));
   } catch (error) {
-    // Whoever may only publish cannot ask for the stream. The publish will tell.
-    if (failureOf(error) === 'denied' && !create) return;
-    throw error;
+    const denied = deniedIn(error);
+    // Whoever may only publish cannot ask for the stream. The publish will tell, where its answer can come.
+    if (denied !== undefined && !isInboxDenied(denied, names) && !create) return;
+    throw unreachable(`stream ${streamNameOf(name)}`, error, names);
   }
   throw new BusError(
     'stream_missing',

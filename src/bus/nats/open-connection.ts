@@ -20,18 +20,21 @@ export interface OpenedConnection {
  * Connects as the config says, and tells of what NATS refuses from then on.
  *
  * @param name what NATS shows of this connection
+ * @param tellDenials false for those whose requests each fail with what they were denied
  * @throws BusError `bus_unreachable`, `server_too_old`
  */
 export async function openConnection(
   nats: Config['nats'],
   name: string,
   onNotice: (level: BusNotice['level'], message: string) => void,
+  tellDenials = true,
 ): Promise<OpenedConnection> {
   const servers = describeServers(nats.url);
   const names = namesOf(nats);
   const troubles = new TroubleLog(servers, names, onNotice);
   const options = connectionOptions(nats, name, (reason) => troubles.onRefused(reason));
-  const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, troubles, names);
+  const events = tellDenials ? troubles : { onRefused: (reason: string) => troubles.onRefused(reason), onDenied: () => undefined };
+  const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, events, names);
   connection.onChange((connected) => troubles.changed(connected));
   const { version = '' } = connection.nc.info ?? {};
   try {

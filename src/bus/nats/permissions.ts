@@ -25,10 +25,16 @@ export function neededFor({ subject }: Denied, names: NatsNames): string {
   return kept === 0 ? subject : `${api}.${upTo(request, kept)}`;
 }
 
-/** For an operator: what was denied, and what the NATS user of the node needs. */
+/** For an operator: what was denied, and what the NATS user needs. */
 export function describeDenied(denied: Denied, names: NatsNames): string {
   const [doing, right] = denied.operation === 'publish' ? ['publishing to', 'publish'] : ['subscribing to', 'subscribe'];
-  return `NATS denies this node ${doing} "${denied.subject}": its user needs "${neededFor(denied, names)}" in permissions.${right} (src/bus/README.md, Permissions)`;
+  const inbox = isInboxDenied(denied, names) ? ', or nats.inboxPrefix has to name inboxes that it may subscribe to' : '';
+  return `NATS denies ${doing} "${denied.subject}": the user needs "${neededFor(denied, names)}" in permissions.${right}${inbox} (src/bus/README.md, Permissions)`;
+}
+
+/** Answers cannot come: what was asked may have been done all the same. */
+export function isInboxDenied({ operation, subject }: Denied, { inbox }: NatsNames): boolean {
+  return operation === 'subscription' && subject.startsWith(`${inbox}.`);
 }
 
 /** The denial that an error came from, if it did. */

@@ -16,6 +16,9 @@ export type PublishStep =
       readonly code: 'publish_timeout' | 'bus_unreachable' | 'publish_refused' | 'permission_denied' | 'bus_closed';
     };
 
+/** An attempt went out, and nothing came back: the log may have it. `unanswerable`: the inbox for the answer is denied. */
+const UNANSWERED: readonly string[] = ['timeout', 'disconnected', 'unanswerable'];
+
 export const FIRST_ATTEMPT: PublishState = { attempts: 1, maybeStored: false };
 
 /**
@@ -24,18 +27,20 @@ export const FIRST_ATTEMPT: PublishState = { attempts: 1, maybeStored: false };
  */
 export function afterFailure(
   state: PublishState,
-  failure: Failure,
+  failure: Failure | 'unanswerable',
   elapsedMs: number,
   budgetMs: number,
   random: () => number = Math.random,
 ): PublishStep {
-  const maybeStored = state.maybeStored || failure === 'timeout' || failure === 'disconnected';
+  const maybeStored = state.maybeStored || UNANSWERED.includes(failure);
   const surely = { kind: 'fail', code: maybeStored ? 'publish_timeout' : 'bus_unreachable' } as const;
   // A later attempt that is refused says nothing about an earlier one that may have got through.
   if (failure === 'refused' || failure === 'denied') {
     if (maybeStored) return surely;
     return { kind: 'fail', code: failure === 'denied' ? 'permission_denied' : 'publish_refused' };
   }
+  // Its answers cannot come, however often it is sent.
+  if (failure === 'unanswerable') return surely;
   if (failure === 'closed') return { kind: 'fail', code: 'bus_closed' };
   if (elapsedMs >= budgetMs) return surely;
   const next = { attempts: state.attempts + 1, maybeStored };

@@ -6,9 +6,9 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import { type BusCounters, BusError, type PublishRequest } from '../bus.ts';
 import { subjectOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
-import { failureOf } from './errors.ts';
+import { type Failure, failureOf } from './errors.ts';
 import { headersOf } from './headers.ts';
-import { deniedIn, describeDenied } from './permissions.ts';
+import { deniedIn, describeDenied, isInboxDenied } from './permissions.ts';
 import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
 import { dedupeWindowMsOf } from './stream-config.ts';
 
@@ -55,7 +55,7 @@ export class Publisher {
       if (!(result instanceof Error)) return result;
       if (this.#abort.signal.aborted) throw closed(result);
       const elapsedMs = performance.now() - startMs;
-      const step = afterFailure(state, failureOf(result), elapsedMs, budgetMs);
+      const step = afterFailure(state, this.#failureOf(result), elapsedMs, budgetMs);
       if (step.kind === 'fail') throw new BusError(step.code, this.#explain(step.code, stream, result), { cause: result });
       if (step.kind === 'await_connection') await this.#connection.whenConnected(budgetMs - elapsedMs);
       else await sleep(step.afterMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
@@ -64,12 +64,16 @@ export class Publisher {
     }
   }
 
+  #failureOf(error: Error): Failure | 'unanswerable' {
+    const denied = deniedIn(error);
+    return denied !== undefined && isInboxDenied(denied, this.#connection.names) ? 'unanswerable' : failureOf(error);
+  }
+
   #explain(code: string, stream: string, error: Error): string {
     const denied = deniedIn(error);
-    if (denied !== undefined) return describeDenied(denied, this.#connection.names);
-    return code === 'publish_timeout'
-      ? `${stream} did not answer in time, so the publication may or may not be stored: ${error.message}`
-      : `${stream} did not take the publication: ${error.message}`;
+    const reason = denied === undefined ? error.message : describeDenied(denied, this.#connection.names);
+    if (code === 'publish_timeout') return `${stream} did not answer in time, so the publication may or may not be stored: ${reason}`;
+    return denied === undefined ? `${stream} did not take the publication: ${reason}` : reason;
   }
 
   async #attempt(

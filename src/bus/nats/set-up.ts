@@ -13,7 +13,7 @@ import { Streams } from './streams.ts';
  */
 export async function setUpNats(config: Config, onWarning: (message: string) => void): Promise<string[]> {
   const nats = { ...config.nats, manageStreams: true };
-  const { connection } = await openConnection(nats, 'stentor setup', (_, message) => onWarning(message));
+  const { connection } = await openConnection(nats, 'stentor setup', (_, message) => onWarning(message), false);
   try {
     const streams = await Streams.open(connection, nats);
     const durable = Object.entries(config.namespaces).filter(([, options]) => options.durable);

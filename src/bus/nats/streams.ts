@@ -1,14 +1,15 @@
-import { type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
+import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { BusError } from '../bus.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { failureOf, isStreamNotFound, unreachable } from './errors.ts';
-import { apiOf } from './names.ts';
+import { apiOf, DEFAULT_NAMES } from './names.ts';
 import { differenceOf, streamConfigOf } from './stream-config.ts';
 
 const STREAM_NAME_IN_USE = 10058;
 const INSUFFICIENT_STORAGE = 10047;
+const SUBJECTS_OVERLAP = 10065;
 
 /** The streams of durable namespaces: made where they are missing, checked where they are there, never changed. */
 export class Streams {
@@ -44,14 +45,14 @@ export class Streams {
     try {
       return await this.#info(name);
     } catch (error) {
-      if (failureOf(error) === 'no_responders') throw noJetStream(name, error);
+      if (failureOf(error) === 'no_responders') throw this.#noJetStream(name, error);
       throw error;
     }
   }
 
   /**
    * The namespace's stream, made if need be.
-   * @throws BusError `stream_mismatch`, `stream_missing`, `jetstream_unavailable`, `bus_unreachable`
+   * @throws BusError `stream_mismatch`, `stream_missing`, `stream_refused`, `jetstream_unavailable`, `bus_unreachable`
    */
   async ensure(namespace: string, options: NamespaceOptions): Promise<StreamInfo> {
     const name = streamNameOf(namespace);
@@ -67,7 +68,7 @@ export class Streams {
       );
     } catch (error) {
       if (failureOf(error) === 'no_responders') {
-        throw noJetStream(name, error);
+        throw this.#noJetStream(name, error);
       }
       if ((error as { code?: number }).code === INSUFFICIENT_STORAGE) {
         throw new BusError(
@@ -91,7 +92,10 @@ export class Streams {
 
   async #create(config: ReturnType<typeof streamConfigOf>): Promise<StreamInfo> {
     if (!this.#nats.manageStreams) {
-      throw new BusError('stream_missing', `stream ${config.name} does not exist, and nats.manageStreams is false`);
+      throw new BusError(
+        'stream_missing',
+        `stream ${config.name} does not exist, and nats.manageStreams is false: \`stentor setup\`, as a NATS user that may, makes it`,
+      );
     }
     // Fields that are newer than the server, at their zero value, are left out: it would refuse to know them.
     const { allow_msg_ttl: _, ...known } = config;
@@ -101,13 +105,30 @@ export class Streams {
       // Another node made it first, and differently: the comparison says how.
       const other = (error as { code?: number }).code === STREAM_NAME_IN_USE ? await this.#info(config.name) : undefined;
       if (other !== undefined) return other;
-      throw error;
+      if (!(error instanceof JetStreamApiError) || failureOf(error) !== 'refused' || error.code === INSUFFICIENT_STORAGE) throw error;
+      throw new BusError('stream_refused', `stream ${config.name}: ${await this.#whyRefused(config.subjects, error)}`, { cause: error });
     }
   }
-}
 
-function noJetStream(stream: string, cause: unknown): BusError {
-  return new BusError('jetstream_unavailable', `stream ${stream}: JetStream does not answer; is it enabled?`, { cause });
+  async #whyRefused(subjects: readonly string[], error: JetStreamApiError): Promise<string> {
+    if (error.code !== SUBJECTS_OVERLAP) return `NATS does not make it: ${error.message}`;
+    const others = await Promise.all(subjects.map((subject) => this.#streamsWith(subject)));
+    const names = [...new Set(others.flat())];
+    const taken = names.length === 0 ? 'another stream takes' : `${names.map((name) => JSON.stringify(name)).join(', ')} takes`;
+    return `${taken} subjects of ${subjects.join(', ')} already, and NATS keeps a subject in one stream only; take them out of it, or name the namespace otherwise`;
+  }
+
+  /** Not every user may ask: then nobody is named. */
+  async #streamsWith(subject: string): Promise<string[]> {
+    return this.#connection.request(() => this.manager.streams.names(subject).next()).catch(() => []);
+  }
+
+  #noJetStream(stream: string, cause: unknown): BusError {
+    const { api } = this;
+    const hint =
+      api === DEFAULT_NAMES.api ? 'is it enabled?' : `is it enabled, and is ${api} the prefix of its API (nats.jetstreamDomain)?`;
+    return new BusError('jetstream_unavailable', `stream ${stream}: JetStream does not answer; ${hint}`, { cause });
+  }
 }
 
 function makeManager(connection: Connection, api: string, timeoutMs: number): Promise<JetStreamManager> {
