@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +38,9 @@ async function serve(config: string, options: NatsServerOptions = {}): Promise<N
   return server;
 }
 
-async function start(url: string, settings: Record<string, unknown> = {}): Promise<Bus> {
-  const bus = await createBus(busConfig(url, { namespaces: { live: { durable: false } }, 'nats.connectTimeoutMs': 5000, ...settings }));
+async function start(url: string, settings: Record<string, unknown> = {}, notices: string[] = []): Promise<Bus> {
+  const config = busConfig(url, { namespaces: { live: { durable: false } }, 'nats.connectTimeoutMs': 5000, ...settings });
+  const bus = await createBus(config, { onNotice: ({ message }) => void notices.push(message) });
   buses.push(bus);
   await bus.start();
   return bus;
@@ -64,7 +66,7 @@ describe.each(natsServerBinaries())('a server with TLS (%s)', (binary) => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf()}`, { binary });
     expect(await failing(`tls://127.0.0.1:${server.port}`, LOGIN)).toMatchObject({
       code: 'bus_unreachable',
-      message: expect.stringMatching(/certificate/),
+      message: expect.stringMatching(/certificate.*nats\.tlsCaFile/),
     });
   });
 
@@ -73,6 +75,58 @@ describe.each(natsServerBinaries())('a server with TLS (%s)', (binary) => {
     const client = { 'nats.tlsCertFile': certs.client.cert, 'nats.tlsKeyFile': certs.client.key };
     expect((await start(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA, ...client })).connected).toBe(true);
     expect(await failing(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA })).toMatchObject({ code: 'bus_unreachable' });
+  });
+});
+
+describe('a tls file that cannot be used', () => {
+  const text = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const withKey = (key: string) => ({ 'nats.tlsCertFile': certs.client.cert, 'nats.tlsKeyFile': key });
+  const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const locked = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' },
+  }).privateKey;
+
+  it.each<[string, () => Record<string, string>, RegExp]>([
+    ['a CA file that is not there', () => ({ 'nats.tlsCaFile': join(folder, 'none.pem') }), /^nats\.tlsCaFile .*none\.pem \(ENOENT\)$/],
+    ['a folder', () => ({ 'nats.tlsCaFile': folder }), /^nats\.tlsCaFile .*\(EISDIR\)$/],
+    [
+      'a CA file without a certificate',
+      () => ({ 'nats.tlsCaFile': text('a.txt', 'hello') }),
+      /^nats\.tlsCaFile: .*a\.txt has no certificate/,
+    ],
+    ['a key for a CA', () => ({ 'nats.tlsCaFile': certs.server.key }), /^nats\.tlsCaFile: .* has no certificate/],
+    ['a damaged certificate', () => ({ 'nats.tlsCaFile': text('d.pem', damaged) }), /^nats\.tlsCaFile: .*d\.pem has a damaged certificate/],
+    [
+      'a key for a certificate',
+      () => ({ ...withKey(certs.client.key), 'nats.tlsCertFile': certs.client.key }),
+      /^nats\.tlsCertFile: .* has no certificate/,
+    ],
+    ['a certificate for a key', () => withKey(certs.client.cert), /^nats\.tlsKeyFile: .* has no private key/],
+    ['a key with a passphrase', () => withKey(text('locked.key', locked)), /^nats\.tlsKeyFile: .* with a passphrase/],
+    ['the key of another certificate', () => withKey(certs.server.key), /^nats\.tlsKeyFile: .* is not the key of nats\.tlsCertFile$/],
+  ])('is named at once: %s', async (_, settings, message) => {
+    const { port, heard } = await eavesdrop('');
+    const error = await failing(`tls://127.0.0.1:${port}`, { 'nats.connectTimeoutMs': 100_000, ...settings() });
+    expect(error).toMatchObject({ code: 'bus_unreachable', message: expect.stringMatching(message) });
+    expect(Buffer.concat(heard)).toHaveLength(0);
+  });
+
+  it('is named when it has replaced a good one, and is used again when it is good', async () => {
+    const server = await serve(`authorization { ${USER} }\n${tlsOf()}`);
+    const good = readFileSync(certs.ca, 'utf8');
+    const ca = text('ca-copy.pem', good);
+    const notices: string[] = [];
+    const bus = await start(`tls://127.0.0.1:${server.port}`, { ...LOGIN, 'nats.tlsCaFile': ca }, notices);
+    text('ca-copy.pem', 'hello');
+    await server.restart();
+    await until('to be named', () => notices.some((message) => message.includes(`nats.tlsCaFile: ${ca} has no certificate`)));
+    text('ca-copy.pem', good);
+    await until('the connection', () => bus.connected);
   });
 });
 
@@ -88,6 +142,12 @@ describe('a server whose TLS begins with the handshake', () => {
     const url = `tls://127.0.0.1:${server.port}`;
     expect((await start(url, { ...LOGIN, ...CA, 'nats.tlsHandshakeFirst': true })).connected).toBe(true);
     expect(await failing(url, { ...LOGIN, ...CA })).toMatchObject({ code: 'bus_unreachable' });
+  });
+
+  it('is what nats.tlsHandshakeFirst asks for: of another it is told in one line', async () => {
+    const server = await serve(`authorization { ${USER} }\n${tlsOf()}`);
+    const error = await failing(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA, 'nats.tlsHandshakeFirst': true });
+    expect(error?.message).toMatch(/does not begin with TLS, as nats\.tlsHandshakeFirst wants it to$/);
   });
 });
 

@@ -1,10 +1,12 @@
 import type { Config } from '../../config/schema.ts';
-import type { BusNotice } from '../bus.ts';
+import { BusError, type BusNotice } from '../bus.ts';
 import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
 import { namesOf } from './names.ts';
+import type { Denied } from './permissions.ts';
 import { checkServerVersion } from './server-version.ts';
 import { describeServers } from './servers.ts';
+import { tlsFileProblem } from './tls-files.ts';
 import { TroubleLog } from './trouble-log.ts';
 
 export interface OpenedConnection {
@@ -32,8 +34,14 @@ export async function openConnection(
   const servers = describeServers(nats.url);
   const names = namesOf(nats);
   const troubles = new TroubleLog(servers, names, onNotice);
+  const problem = tlsFileProblem(nats);
+  if (problem !== undefined) throw new BusError('bus_unreachable', problem);
   const options = connectionOptions(nats, name, (reason) => troubles.onRefused(reason));
-  const events = tellDenials ? troubles : { onRefused: (reason: string) => troubles.onRefused(reason), onDenied: () => undefined };
+  const events = {
+    // A file that was replaced by a bad one is the reason, whatever the client makes of it.
+    onRefused: (reason: string) => troubles.onRefused(tlsFileProblem(nats) ?? reason),
+    onDenied: (denied: Denied) => void (tellDenials && troubles.onDenied(denied)),
+  };
   const connection = new Connection(await connectFirst(options, servers, nats.connectTimeoutMs), options, events, names);
   connection.onChange((connected) => troubles.changed(connected));
   const { version = '' } = connection.nc.info ?? {};
