@@ -364,6 +364,13 @@ export const ConfigSchema = Type.Object(
           default: 67_108_864,
           description: 'the same for all connections of the node; each worker has its share',
         }),
+        unreadBytesPerConnectionMax: Type.Integer({
+          minimum: 4096,
+          maximum: 1_073_741_824,
+          default: 1_048_576,
+          description:
+            'bytes of messages of one connection, and 128 for each, that wait because the worker has more to read than it has time for; more closes the connection with 4102',
+        }),
         topicsPerNodeMax: Type.Integer({
           minimum: 1,
           maximum: 10_000_000,

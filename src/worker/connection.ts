@@ -12,6 +12,7 @@ import type { AnswerOutbox } from './answer-outbox.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { MembershipOptions } from './memberships.ts';
 import type { Bucket } from './rate-limit.ts';
+import type { Unread } from './read-turns.ts';
 import type { Socket } from './uws.ts';
 
 /** In the fast path: gets what native publish sends to the shard. */
@@ -95,6 +96,8 @@ export class Connection {
   inboundAtMs = 0;
   /** Token bucket of commands that come in arrays; made with the first array. */
   commandBucket: Bucket | undefined;
+  /** Messages that came when the loop had no time for them. */
+  unread: Unread | undefined;
   errors = 0;
   errorsSinceMs = 0;
   /** Pings that were not answered in time, in a row. */

@@ -11,6 +11,7 @@ import type { HistoryReader } from './history-reader.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Publishes } from './publishes.ts';
 import { oweToken, takeToken } from './rate-limit.ts';
+import type { InboundMessage } from './read-turns.ts';
 import { type Asked, askedBy, type RefusalLog } from './refusal-log.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -33,6 +34,14 @@ export interface DispatcherOptions {
   readonly onBug: (error: Error) => void;
 }
 
+/** The message that an array of commands came in. */
+interface WholeArray {
+  readonly bytes: Uint8Array;
+  readonly atMs: number;
+  /** It came too fast, or with too many bytes: each of its commands is refused; 0: it did not. */
+  readonly waitMs: number;
+}
+
 type Command = Exclude<ClientMessage, { type: 'ping' }>;
 
 /** Takes clients' messages and answers them. Every refusal is an `error` with the message's id; a connection that keeps making mistakes is closed. */
@@ -52,16 +61,15 @@ export class Dispatcher {
   /**
    * Resolves when the message has been answered. Never waits itself, so it keeps nothing of the message meanwhile.
    *
-   * @param bytes a copy: uWS takes its buffer back when the handler returns
-   * @param bytesWaitMs the connection has sent more bytes than it may, and may go on after so long; 0: it has not
+   * Limits go by when it came: it may be read later.
    */
-  async receive(connection: Connection, bytes: Uint8Array, bytesWaitMs = 0): Promise<unknown> {
+  async receive(connection: Connection, { bytes, bytesWaitMs, atMs }: InboundMessage): Promise<unknown> {
     const { limits } = this.#options.config;
     if (bytes.length > limits.messageBytesMax) return connection.end('messageTooBig');
-    const waitMs = takeToken(connection, limits.messagesPerSecondMax, Date.now());
+    const waitMs = takeToken(connection, limits.messagesPerSecondMax, atMs);
     const message = this.#parse(connection, bytes);
     if (message === undefined) return;
-    if (message instanceof CommandArray) return this.#receiveMany(connection, message, bytes, bytesWaitMs > 0 ? bytesWaitMs : waitMs);
+    if (message instanceof CommandArray) return this.#receiveMany(connection, message, { bytes, atMs, waitMs: bytesWaitMs || waitMs });
     this.#options.metrics.messageIn(message.type);
     const asked = askedBy(message);
     // Parsed before it is refused, so that the client learns which command it was.
@@ -76,46 +84,38 @@ export class Dispatcher {
   /**
    * An array of commands: each is taken, or refused, and answered as if it had come by itself; what is answered in one loop turn leaves in one write.
    * Not async: the commands themselves must not be kept until all are answered.
-   *
-   * @param waitMs the message came too fast, or with too many bytes: each command is refused
    */
-  #receiveMany(connection: Connection, { commands }: CommandArray, bytes: Uint8Array, waitMs: number): Promise<unknown> {
+  #receiveMany(connection: Connection, { commands }: CommandArray, whole: WholeArray): Promise<unknown> {
     connection.expectAnswers(commands.length, this.#options.outbox);
     const answers: Promise<void>[] = [];
     for (const [index, command] of commands.entries()) {
       const isConnect = !(command instanceof MessageError) && command.type === 'connect';
       if (connection.authenticating !== undefined && !isConnect) {
-        answers.push(this.#receiveRest(connection, bytes, index, waitMs));
+        answers.push(this.#receiveRest(connection, whole, index));
         break;
       }
       // What is kept of a command until it is answered is its part of the message.
-      answers.push(this.#receiveOne(connection, command, bytes, Math.ceil(bytes.length / commands.length), waitMs));
+      answers.push(this.#receiveOne(connection, command, whole, Math.ceil(whole.bytes.length / commands.length)));
     }
     return Promise.all(answers);
   }
 
   /** Those from `index` on wait for the token's outcome, as one command; then the message is read again. */
-  async #receiveRest(connection: Connection, bytes: Uint8Array, index: number, waitMs: number): Promise<void> {
+  async #receiveRest(connection: Connection, whole: WholeArray, index: number): Promise<void> {
     const { inFlight } = this.#options;
+    const { bytes } = whole;
     const busy = inFlight.take(connection, bytes.length);
     if (busy === undefined) await connection.authenticating?.finally(() => inFlight.release(connection, bytes.length));
     const message = this.#parse(connection, bytes);
     if (!(message instanceof CommandArray)) return;
     const { commands } = message;
     const share = Math.ceil(bytes.length / commands.length);
-    const receive = (command: ParsedCommand) => this.#receiveOne(connection, command, bytes, share, waitMs, busy);
+    const receive = (command: ParsedCommand) => this.#receiveOne(connection, command, whole, share, busy);
     await Promise.all(commands.slice(index).map(receive));
   }
 
-  #receiveOne(
-    connection: Connection,
-    command: ParsedCommand,
-    message: Uint8Array,
-    bytes: number,
-    waitMs: number,
-    alreadyBusy?: string,
-  ): Promise<void> {
-    const answer = this.#takeOne(connection, command, message, bytes, waitMs, alreadyBusy);
+  #receiveOne(connection: Connection, command: ParsedCommand, whole: WholeArray, bytes: number, alreadyBusy?: string): Promise<void> {
+    const answer = this.#takeOne(connection, command, whole, bytes, alreadyBusy);
     return (answer ?? Promise.resolve()).finally(() => connection.answered());
   }
 
@@ -123,9 +123,8 @@ export class Dispatcher {
   #takeOne(
     connection: Connection,
     command: ParsedCommand,
-    message: Uint8Array,
+    { bytes: message, waitMs, atMs }: WholeArray,
     bytes: number,
-    waitMs: number,
     alreadyBusy: string | undefined,
   ): Promise<void> | void {
     if (connection.socket === undefined) return;
@@ -134,7 +133,7 @@ export class Dispatcher {
     this.#options.metrics.messageIn(command.type);
     const asked = askedBy(command);
     connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
-    const commandWaitMs = oweToken(connection.commandBucket, commandsPerSecondMax, Date.now());
+    const commandWaitMs = oweToken(connection.commandBucket, commandsPerSecondMax, atMs);
     // A refused command costs as much as most others: who sends them on and on is told once more, by the close.
     if (commandWaitMs === 'flood') {
       this.#options.metrics.floods.inc();

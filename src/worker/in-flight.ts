@@ -35,17 +35,26 @@ export class InFlight {
     if (connection.commandBytesInFlight + bytes > commandBytesPerConnectionMax) {
       return `commands of this connection that wait for their answers would have more than ${commandBytesPerConnectionMax} bytes`;
     }
-    if (this.#bytes + bytes > this.#bytesMax)
-      return 'commands of all connections that wait for their answers have as many bytes as they may';
+    if (!this.keep(bytes)) return 'commands of all connections that wait for their answers have as many bytes as they may';
     connection.commandsInFlight++;
     connection.commandBytesInFlight += bytes;
-    this.#bytes += bytes;
     return undefined;
   }
 
   release(connection: CommandsInFlight, bytes: number): void {
     connection.commandsInFlight--;
     connection.commandBytesInFlight -= bytes;
+    this.forget(bytes);
+  }
+
+  /** The same for bytes that nobody has read yet; what one connection may have of them is bounded elsewhere. @returns false: there is no room for them */
+  keep(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  forget(bytes: number): void {
     this.#bytes -= bytes;
   }
 }

@@ -1,16 +1,14 @@
-import type { Logger } from '../ops/log.ts';
 import type { Connection } from './connection.ts';
-import type { Dispatcher } from './dispatcher.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { InboundLimits, InboundVerdict } from './inbound-limits.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface IntakeOptions {
   readonly limits: InboundLimits;
   readonly heartbeat: Heartbeat<Connection>;
-  readonly dispatcher: Dispatcher;
+  readonly turns: ReadTurns<Connection>;
   readonly metrics: WorkerMetrics;
-  readonly logger: Logger;
 }
 
 /** Every frame that clients send, as uWebSockets hands it over: counted, held against the limits, and messages passed on. */
@@ -22,7 +20,7 @@ export class Intake {
   }
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
-    const { limits, dispatcher, metrics, logger } = this.#options;
+    const { limits, turns, metrics } = this.#options;
     metrics.bytesIn(message.byteLength);
     const verdict = this.#heard(connection, message.byteLength);
     if (verdict === 'flood') return;
@@ -30,10 +28,7 @@ export class Intake {
     if (!isBinary && connection.codec.binary) return connection.end('malformedMessage');
     // uWS takes its buffer back when this handler returns, and a command may go on after that.
     const bytes = new Uint8Array(message.slice(0));
-    dispatcher.receive(connection, bytes, verdict === 'ok' ? 0 : limits.retryAfterMs(connection)).catch((error) => {
-      logger.error({ err: error }, 'a message could not be handled');
-      connection.end('serverError');
-    });
+    turns.take(connection, { bytes, bytesWaitMs: verdict === 'ok' ? 0 : limits.retryAfterMs(connection), atMs: Date.now() });
   }
 
   /** A ping or a pong. */

@@ -6,6 +6,7 @@ import type { Gate } from './gate.ts';
 import type { HubClient } from './hub-client.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Laggards } from './laggards.ts';
+import type { ReadTurns } from './read-turns.ts';
 import { describeLagging, describeTopics } from './report.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -20,6 +21,7 @@ export interface ReporterOptions {
   readonly hub: HubClient;
   readonly authenticator: Authenticator;
   readonly inFlight: InFlight;
+  readonly turns: ReadTurns<Connection>;
   readonly gate: Gate;
   readonly metrics: WorkerMetrics;
 }
@@ -33,7 +35,7 @@ export class Reporter {
   }
 
   async sendMetrics(requestId: number): Promise<void> {
-    const { metrics, laggards, hub, authenticator, inFlight, gate, link } = this.#options;
+    const { metrics, laggards, hub, authenticator, inFlight, turns, gate, link } = this.#options;
     metrics.subscriptions.set(this.#countSubscriptions());
     metrics.lagging.set(laggards.count);
     metrics.starting.set(laggards.startingCount);
@@ -41,6 +43,7 @@ export class Reporter {
     metrics.answersWaiting.set(hub.answers.waiting);
     metrics.jwksAgeSeconds.set(authenticator.keySetAgeMs / 1000);
     metrics.commandBytesInFlight.set(inFlight.bytes);
+    metrics.unreadBytes.set(turns.bytes);
     metrics.handshakes.set(gate.handshakes);
     metrics.acceptPaused.set(gate.isPaused ? 1 : 0);
     link.send({ kind: 'metrics', requestId, metrics: await metrics.registry.getMetricsAsJSON() });

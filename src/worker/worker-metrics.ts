@@ -106,6 +106,11 @@ export class WorkerMetrics {
     help: 'Bytes of commands that are not answered yet.',
     registers: this.#registers,
   });
+  readonly unreadBytes = new Gauge({
+    name: 'stentor_unread_bytes',
+    help: 'Bytes of messages from clients that wait until the loop has time for them.',
+    registers: this.#registers,
+  });
   readonly #errors = new Counter({
     name: 'stentor_errors_total',
     help: 'Errors sent to clients, by code.',

@@ -31,6 +31,7 @@ import { Memberships } from './memberships.ts';
 import { NativePublisher } from './native-publisher.ts';
 import { PastReader } from './past-reader.ts';
 import { Publishes } from './publishes.ts';
+import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Reporter } from './reporter.ts';
 import { Subscriber } from './subscriber.ts';
@@ -50,6 +51,8 @@ interface WorkerParts {
 
 /** uWS's own limit lies above ours, so that a message a little too big gets its close code: uWS closes without one. */
 const OVERSIZE_MARGIN_BYTES = 65_536;
+/** Of a loop turn, for what clients say: less than members notice. A full array of commands takes 5 to 15 ms, and is not divided. */
+const READ_TURN_MS = 4;
 
 /** Three pings: a peer that answers them is never idle. uWS takes 8 s and 960 s at most. */
 function idleTimeoutSeconds(pingIntervalMs: number): number {
@@ -83,6 +86,7 @@ export class Worker {
   readonly #pump: FanoutPump;
   readonly #inbox: Inbox;
   readonly #heartbeat: Heartbeat<Connection>;
+  readonly #turns: ReadTurns<Connection>;
   readonly #intake: Intake;
   readonly #gate: Gate;
   readonly #reporter: Reporter;
@@ -175,12 +179,22 @@ export class Worker {
       ping: (connection) => connection.socket?.ping(),
       lost: (connection) => connection.socket?.close(),
     });
+    this.#turns = new ReadTurns({
+      turnMs: READ_TURN_MS,
+      unreadBytesPerConnectionMax: config.limits.unreadBytesPerConnectionMax,
+      inFlight,
+      read: (connection, message) => {
+        this.#dispatcher.receive(connection, message).catch((error) => {
+          logger.error({ err: error }, 'a message could not be handled');
+          connection.end('serverError');
+        });
+      },
+    });
     this.#intake = new Intake({
       limits: new InboundLimits(config.limits),
       heartbeat: this.#heartbeat,
-      dispatcher: this.#dispatcher,
+      turns: this.#turns,
       metrics,
-      logger,
     });
     this.#gate = new Gate({
       handshakesMax: config.limits.handshakesMax,
@@ -202,6 +216,7 @@ export class Worker {
       hub: this.#hub,
       authenticator,
       inFlight,
+      turns: this.#turns,
       gate: this.#gate,
       metrics,
     });
@@ -389,6 +404,7 @@ export class Worker {
 
   #closed(connection: Connection, code: number): void {
     connection.closed();
+    this.#turns.forget(connection);
     this.#connections.delete(connection);
     this.#heartbeat.remove(connection);
     this.#tokenExpiry.remove(connection);

@@ -135,6 +135,33 @@ describe('arrays of commands', () => {
     expect(await node.metric('stentor_floods_total')).toBe(1);
   });
 
+  it('wait their turn when they are more than the loop has time for, and close who has sent far more', async () => {
+    const node = await start({ 'limits.commandsPerSecondMax': 1_000_000, 'limits.unreadBytesPerConnectionMax': 4096 });
+    const client = await node.connect({ encoding: 'json' });
+    for (let i = 0; i < 20; i++) client.send(range(1000).map((id) => ({ type: 'unsubscribe', id, topic: 'feed.a' })));
+    expect(await client.closed).toMatchObject({ code: 4102, reason: 'more commands than are read in turn' });
+    await node.untilMetric('stentor_unread_bytes', (bytes) => bytes === 0);
+    await node.untilMetric('stentor_command_bytes_in_flight', (bytes) => bytes === 0);
+  });
+
+  it('of many connections are all answered, in order for each, though they come faster than they are read', async () => {
+    const node = await start({ 'limits.commandsPerSecondMax': 1_000_000, 'limits.unreadBytesPerConnectionMax': 10_000_000 });
+    const clients = await Promise.all(range(10).map(() => node.connect({ encoding: 'msgpack' })));
+    for (const round of range(10)) {
+      for (const client of clients) {
+        const type = round % 2 === 0 ? 'subscribe' : 'unsubscribe';
+        client.send(range(300).map((i) => ({ type, id: round * 300 + i, topic: `feed.t${i}` })));
+        client.send({ type: 'history', id: 10_000 + round, topic: 'feed.a' });
+      }
+    }
+    await Promise.all(clients.map((client) => answered(client, 3010)));
+    for (const client of clients) {
+      expect(new Set(answers(client).map(({ id }) => id)).size).toBe(3010);
+      // An unsubscribe that came too early would not have been subscribed.
+      expect(answers(client).filter((message) => message.type === 'error' && message.id % 600 >= 300)).toEqual([]);
+    }
+  });
+
   it('are bounded in what waits for answers like commands that come alone', async () => {
     const node = await start({ 'limits.commandsPerConnectionMax': 5 });
     const client = await node.connect({ encoding: 'json' });
