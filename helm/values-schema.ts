@@ -1,4 +1,5 @@
 import Type, { type TSchema } from 'typebox';
+import { NAME_PLACEHOLDER, SETTINGS } from '../src/config/settings.ts';
 import { CONFIG_SHAPE, type Shape } from '../src/config/shape.ts';
 
 /**
@@ -34,10 +35,7 @@ const ChartValues = part({
   replicaCount: Count(0, 'nodes; more than one needs NATS'),
   config: configSchema(),
   existingSecret: Text('a Secret whose keys are STENTOR_ variables'),
-  secretEnv: Type.Record(Type.String({ pattern: '^STENTOR_[A-Za-z0-9_-]+$' }), Type.String(), {
-    ...closed,
-    description: 'STENTOR_ variables for the Secret that the chart makes',
-  }),
+  secretEnv: variablesSchema(),
   natsCreds: part({ existingSecret: Text(), key: Type.String({ minLength: 1 }) }),
   natsTls: part({ existingSecret: Text(), clientCertificate: Type.Boolean() }),
   extraEnv: AnyObjects,
@@ -102,6 +100,20 @@ const ChartValues = part({
   affinity: AnyObject,
   priorityClassName: Text(),
 });
+
+/** Stentor's variables by name, so that a misspelt one is refused here, and not by a node that does not start. */
+function variablesSchema(): TSchema {
+  const names = SETTINGS.map(({ envName }) => envName);
+  const plain = names.filter((name) => !name.includes(NAME_PLACEHOLDER));
+  const ofNamespaces = names
+    .filter((name) => name.includes(NAME_PLACEHOLDER))
+    .map((name) => name.replace(NAME_PLACEHOLDER, '[A-Za-z0-9_-]+'));
+  return {
+    ...part(Object.fromEntries(plain.map((name) => [name, Type.String()]))),
+    patternProperties: { [`^(${ofNamespaces.join('|')})$`]: Type.String() },
+    description: 'STENTOR_ variables for the Secret that the chart makes',
+  };
+}
 
 /** Stentor's schema less what a ConfigMap must not hold, and with ports that a Service can name. */
 function configSchema(): TSchema {

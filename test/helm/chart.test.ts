@@ -126,6 +126,14 @@ describe.runIf(HELM !== '')('the chart', () => {
     ['a grace period that cuts the drain', ['terminationGracePeriodSeconds=20'], 'needs 26 at least'],
     ['an Ingress without hosts', ['ingress.enabled=true'], 'ingress.hosts'],
     ['a route without a Gateway', ['gateway.enabled=true'], 'gateway.parentRefs'],
+    ['a client certificate that is nowhere', ['natsTls.clientCertificate=true'], 'natsTls.existingSecret'],
+    ['creds from two places', ['natsCreds.existingSecret=a', 'config.nats.credsFile=/b'], 'natsCreds or config.nats.credsFile'],
+    ['a CA from two places', ['natsTls.existingSecret=a', 'config.nats.tlsCaFile=/b'], 'natsTls or config.nats.tlsCaFile'],
+    ['an admin port that probes cannot reach', ['config.admin.host=127.0.0.1'], 'config.admin.host is 127.0.0.1'],
+    ['a port that clients cannot reach', ['config.host=localhost'], 'config.host is localhost'],
+    ['a rollout that cannot begin', ['maxSurge=0'], 'maxSurge and maxUnavailable'],
+    ['a misspelt variable', ['secretEnv.STENTOR_NATS_URLL=nats://a'], 'STENTOR_NATS_URLL'],
+    ['a misspelt variable of a namespace', ['secretEnv.STENTOR_NAMESPACES__scores__PUBLICK=true'], 'STENTOR_NAMESPACES__scores__PUBLICK'],
   ])('refuses %s before anything reaches the cluster', (_, settings, complaint) => {
     const { ok, stderr } = template(
       HELM,

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { SETTINGS } from '../../src/config/settings.ts';
+import { holdsSecret } from '../../src/config/shape.ts';
 import { findTool } from '../support/find-tool.ts';
 import { ClusterStub } from './cluster-stub.ts';
 import { type HelmResult, template, templateAsync } from './tools.ts';
 
 const HELM = findTool('HELM', 'helm') ?? '';
+/** Whose whole value is a secret. */
+const SECRET_VARIABLES = SETTINGS.filter(({ shape }) => holdsSecret(shape)).map(({ envName }) => envName);
 const SEVERAL = ['replicaCount=2'];
 
 const set = (settings: readonly string[]) => settings.flatMap((setting) => ['--set', setting]);
@@ -29,6 +33,34 @@ describe.runIf(HELM !== '')('secrets of the chart', () => {
     expect(ok).toBe(false);
     expect(stderr).toContain('put the whole URL into a Secret (STENTOR_NATS_URL)');
     expect(stderr).not.toContain('hunter2');
+  });
+
+  const env = (name: string, value: string) => [`extraEnv[0].name=${name}`, `extraEnv[0].value=${value}`];
+  it.each<readonly [string, string[]]>([
+    ...SECRET_VARIABLES.map(
+      (name) => [name, env(name, name === 'STENTOR_AUTH_KEYS' ? '[{alg: HS256\\, secret: hunter2}]' : 'hunter2')] as const,
+    ),
+    ['STENTOR_NATS_URL with a login', env('STENTOR_NATS_URL', 'nats://stentor:hunter2@nats:4222')],
+    ['STENTOR_NATS_URL with a login, without a scheme', env('STENTOR_NATS_URL', 'stentor:hunter2@nats:4222')],
+    ['STENTOR_AUTH_JWKS_URL with a login', env('STENTOR_AUTH_JWKS_URL', 'https://stentor:hunter2@login.example.com/jwks.json')],
+  ])('do not stand in the Deployment as a value of extraEnv, and are not printed: %s', (_, settings) => {
+    const { ok, stderr } = template(HELM, set(settings));
+    expect(ok).toBe(false);
+    expect(stderr).toContain('take it from a Secret (valueFrom.secretKeyRef)');
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  it('and what is none, does', () => {
+    const { ok, stdout } = template(
+      HELM,
+      set([
+        ...env('STENTOR_AUTH_KEYS', '[{alg: EdDSA\\, publicKeyFile: /keys/public.pem}]'),
+        'extraEnv[1].name=A',
+        'extraEnv[1].value=x://y@z',
+      ]),
+    );
+    expect(ok).toBe(true);
+    expect(stdout).toContain('x://y@z');
   });
 
   it.each([

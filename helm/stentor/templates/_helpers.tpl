@@ -113,11 +113,44 @@ existingSecret
 {{- end -}}
 {{- end -}}
 
+{{/* Variables whose whole value is a secret; a test keeps them equal to Stentor's own list. */}}
+{{- define "stentor.secretVariables" -}}
+STENTOR_ADMIN_TOKEN STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_AUTH_KEYS
+{{- end -}}
+
 {{/* What each setting allows, and together makes no sense. */}}
 {{- define "stentor.validate" -}}
 {{- $natsUrl := dig "nats" "url" "" .Values.config -}}
 {{- if or (contains "@" $natsUrl) (regexMatch "://[^/@,\\s\"']+@" (toYaml .Values.config)) -}}
 {{- fail "a URL in config has a user, a password or a token in it, and config becomes a ConfigMap: put the whole URL into a Secret (STENTOR_NATS_URL), or the login apart from it (STENTOR_NATS_USER and STENTOR_NATS_PASSWORD, STENTOR_NATS_TOKEN, natsCreds)" -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- $name := get . "name" -}}
+{{- $value := get . "value" | default "" | toString -}}
+{{- $isSecret := has $name (splitList " " (include "stentor.secretVariables" $)) -}}
+{{- /* Public keys are none. */ -}}
+{{- if eq $name "STENTOR_AUTH_KEYS" }}{{ $isSecret = contains "secret" $value }}{{ end -}}
+{{- $isLogin := and (hasPrefix "STENTOR_" $name) (or (regexMatch "://[^/@,\\s]+@" $value) (and (eq $name "STENTOR_NATS_URL") (contains "@" $value))) -}}
+{{- if and $value (or $isSecret $isLogin) -}}
+{{- fail (printf "the value of %s in extraEnv is a secret, and whoever may see the Deployment sees it: take it from a Secret (valueFrom.secretKeyRef), or put it into secretEnv" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.natsTls.clientCertificate (not .Values.natsTls.existingSecret) -}}
+{{- fail "natsTls.clientCertificate needs natsTls.existingSecret, which the certificate is in" -}}
+{{- end -}}
+{{- if and .Values.natsCreds.existingSecret (dig "nats" "credsFile" "" .Values.config) -}}
+{{- fail "set natsCreds or config.nats.credsFile, not both" -}}
+{{- end -}}
+{{- if and .Values.natsTls.existingSecret (dig "nats" "tlsCaFile" "" .Values.config) -}}
+{{- fail "set natsTls or config.nats.tlsCaFile, not both" -}}
+{{- end -}}
+{{- range $path, $host := dict "config.host" (dig "host" "" .Values.config) "config.admin.host" (dig "admin" "host" "" .Values.config) -}}
+{{- if or (hasPrefix "127." $host) (has $host (list "localhost" "::1")) -}}
+{{- fail (printf "%s is %s, which nothing outside of the container reaches, its probes neither: leave it out" $path $host) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (has (toString .Values.maxSurge) (list "0" "0%")) (has (toString .Values.maxUnavailable) (list "0" "0%")) -}}
+{{- fail "maxSurge and maxUnavailable are both 0: no node could ever be replaced" -}}
 {{- end -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- if and $several (not (include "stentor.natsUrlSource" .)) -}}
