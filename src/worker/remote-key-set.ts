@@ -32,6 +32,7 @@ export class RemoteKeySet {
   #fetchedMs: number;
   #askedMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  #outlivedTold = false;
   #fetching: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -59,10 +60,24 @@ export class RemoteKeySet {
   /** The keys that are known. Waits for the first fetch. @throws ProtocolError `unavailable` */
   async keys(): Promise<readonly VerificationKey[]> {
     if (this.#keys === undefined) await this.#fetching;
-    if (this.#keys === undefined || this.ageMs > this.#options.auth.jwksKeepMs) {
+    if (this.#keys === undefined || this.#areOutlived()) {
       throw new ProtocolError('unavailable', 'the key set cannot be fetched now');
     }
     return this.#keys;
+  }
+
+  /** Whether the keys are too old to be used. Says so once, as from now on nobody with a token of theirs gets in. */
+  #areOutlived(): boolean {
+    const { auth, logger } = this.#options;
+    if (this.#keys === undefined || this.ageMs <= auth.jwksKeepMs) return false;
+    if (!this.#outlivedTold) {
+      logger.error(
+        { ageMs: Math.round(this.ageMs) },
+        'the last keys of auth.jwksUrl are older than auth.jwksKeepMs: their tokens are refused',
+      );
+      this.#outlivedTold = true;
+    }
+    return true;
   }
 
   /** Keys fetched after `known`, for a token that none of those had signed; undefined when there are none, or it was asked too lately. */
@@ -92,12 +107,17 @@ export class RemoteKeySet {
       this.#fetchedMs = this.#nowMs();
       if (this.#failures > 0) logger.info({ keys: this.#keys.length }, 'the key set can be fetched again');
       this.#failures = 0;
+      this.#outlivedTold = false;
       onFetch?.('ok');
       this.#schedule(auth.jwksMaxAgeMs);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       // Said once: the age of the keys is in a metric.
-      if (this.#failures === 0) logger.warn({ err: error, keysKnown: this.#keys?.length ?? 0 }, 'the key set cannot be fetched');
+      if (this.#failures === 0) {
+        const why = reasonOf(error as Error);
+        logger.warn({ url: withoutQuery(auth.jwksUrl), why, keysKnown: this.#keys?.length ?? 0 }, 'the key set cannot be fetched');
+      }
+      this.#areOutlived();
       onFetch?.('failed');
       this.#schedule(Math.min(auth.jwksCooldownMs, RETRY_PAUSE_MS * 2 ** Math.min(this.#failures++, 10)));
     }
@@ -107,6 +127,18 @@ export class RemoteKeySet {
     if (this.#stopping.signal.aborted) return;
     this.#timer = setTimeout(() => void this.#fetch(), ms).unref();
   }
+}
+
+/** `fetch` itself only says that it failed. Of `localhost`, which has two addresses, the cause has a code and no message. */
+function reasonOf(error: Error): string {
+  const { message = '', code = '' } = (error.cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  return message || code || error.message;
+}
+
+/** A query may hold a secret. */
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 /** @throws Error when there is no answer, not 200, or none of JSON within `bytesMax` */

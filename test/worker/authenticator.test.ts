@@ -224,13 +224,30 @@ describe('a key set that cannot be fetched', () => {
     expect(log).toEqual(['the key set cannot be fetched']);
 
     clock.nowMs += 1;
-    expect(await verdict(pair.token())).toBe('unavailable');
+    for (let n = 0; n < 3; n++) expect(await verdict(pair.token())).toBe('unavailable');
 
     await server.restart();
     await until('a fetch', () => fetched.at(-1) === 'ok');
     expect(await verdict(pair.token())).toBe('alice');
     expect(authenticator.keySetAgeMs).toBe(0);
-    expect(log).toEqual(['the key set cannot be fetched', 'the key set can be fetched again']);
+    expect(log).toEqual([
+      'the key set cannot be fetched',
+      'the last keys of auth.jwksUrl are older than auth.jwksKeepMs: their tokens are refused',
+      'the key set can be fetched again',
+    ]);
+  });
+
+  it('is told with its URL and the reason in one line, and no query', async () => {
+    const server = await serve();
+    await server.stop();
+    const { config } = loadConfig({ env: {}, flags: { 'auth.jwksUrl': `${server.url}?key=s3cret` } });
+    const lines: string[] = [];
+    const logger = createLogger({ level: 'info', pretty: false }, { write: (line) => void lines.push(line) });
+    const authenticator = await Authenticator.create({ auth: config.auth, logger });
+    ends.push(() => authenticator.stop());
+    await until('a line', () => lines.length > 0);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ url: server.url, why: expect.stringContaining('ECONNREFUSED'), keysKnown: 0 });
+    expect(lines.join()).not.toMatch(/s3cret|stack/);
   });
 
   it('is not asked by tokens: only its retries ask', async () => {
