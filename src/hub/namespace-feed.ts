@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log, LogState, Publication } from '../bus/bus.ts';
+import { Limiter } from '../bus/limiter.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -17,10 +18,14 @@ export interface NamespaceFeedOptions {
   readonly busConnected: () => boolean;
   /** For each of the namespace's publications, whether anybody is interested or not. */
   readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
+  /** Nobody wanted the topic any more when its turn to be opened came: whoever wants it next begins anew. */
+  readonly onUnwanted: (topic: HubTopic) => void;
   /** A topic's clients are told to resync. */
   readonly onResync: () => void;
 }
 
+/** Topics that are opened at once: many share one question about the log's end, and what is live passes between them. */
+const OPENINGS_MAX = 256;
 /** Topics whose state is read at once when all of them start over. */
 const RESYNCS_MAX = 8;
 /** A log that is about to be there again is waited for so long, by whoever subscribes. */
@@ -38,6 +43,7 @@ export class NamespaceFeed {
   readonly #namespace: NamespaceOptions;
   readonly #follower: LogFollower;
   readonly #topics = new Map<Topic, HubTopic>();
+  readonly #openings: Limiter;
   readonly #looks: NodeJS.Timeout;
 
   constructor(options: NamespaceFeedOptions) {
@@ -45,6 +51,7 @@ export class NamespaceFeed {
     this.#options = options;
     this.name = name;
     this.log = log;
+    this.#openings = new Limiter(OPENINGS_MAX, config.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
     this.#follower = new LogFollower(
       {
@@ -98,10 +105,16 @@ export class NamespaceFeed {
     return this.#follower.reach(offset, timeoutMs);
   }
 
-  /** Opens a topic that nobody has yet. @throws BusError */
-  async open(topic: HubTopic): Promise<void> {
+  /** Opens a topic that nobody has yet, in its turn; not when nobody wants it any more by then. @throws BusError */
+  open(topic: HubTopic): Promise<void> {
     this.#topics.set(topic.topic, topic);
     const life = topic.hold();
+    return this.#openings.run(() => this.#openInTurn(topic, life));
+  }
+
+  async #openInTurn(topic: HubTopic, life: number): Promise<void> {
+    if (topic.workerCount === 0) return this.#options.onUnwanted(topic);
+    if (!topic.isHolding(life)) return;
     for (let attempt = 1; ; attempt++) {
       await this.ready();
       try {

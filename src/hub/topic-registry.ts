@@ -1,4 +1,4 @@
-import { type Bus, BusError, type Listener, type Publication } from '../bus/bus.ts';
+import { type Bus, BusError, type BusErrorCode, type Listener, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { Logger } from '../ops/log.ts';
@@ -11,6 +11,8 @@ import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
 
+/** Failures that are no news for each topic anew. */
+const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
 /** For clients: which subjects the broker has is none of their business. */
 const DENIED_REASON = 'the broker does not let this node have the topic: what is published meanwhile is lost';
 
@@ -152,8 +154,8 @@ export class TopicRegistry {
   }
 
   #giveUp(topic: HubTopic, error: Error): void {
-    // The bus has said already what the broker denies, once for all topics.
-    const level = error instanceof BusError && error.code === 'permission_denied' ? 'debug' : 'warn';
+    // The bus has said already what the broker denies, once for all topics; and that too much is asked for is the clients' doing, who are told.
+    const level = error instanceof BusError && QUIET.has(error.code) ? 'debug' : 'warn';
     this.#logger[level]({ topic: topic.topic, err: error }, 'topic could not be opened');
     const code = openErrorOf(error);
     topic.fail({ kind: 'openFailed', topic: topic.topic, code, message: 'the topic could not be opened; try again' });
@@ -174,6 +176,7 @@ export class TopicRegistry {
         counter.inc();
         if (open !== undefined) this.#publish(open, publication);
       },
+      onUnwanted: (topic) => this.#close(topic),
       onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
     });
     this.#feeds.set(namespace, feed);
@@ -194,8 +197,9 @@ export class TopicRegistry {
 
   #close(topic: HubTopic): void {
     const name = topic.topic;
-    this.#lingers.delete(name);
     if (this.#topics.get(name) !== topic || topic.workerCount > 0) return;
+    clearTimeout(this.#lingers.get(name));
+    this.#lingers.delete(name);
     this.#topics.delete(name);
     this.#metrics.topics.set(this.#topics.size);
     this.#listeners.get(name)?.stop();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Limiter } from '../../src/bus/nats/limiter.ts';
+import { Limiter } from '../../src/bus/limiter.ts';
 import { PublicationReader } from '../../src/bus/nats/publication-reader.ts';
 
 describe('the limiter of reads', () => {

@@ -65,6 +65,11 @@ export class HubWorld {
     return this.until((message) => (message.kind === 'opened' || message.kind === 'openFailed') && message.topic === topic);
   }
 
+  /** What the worker says without waiting. */
+  send(message: ToHub): void {
+    this.#worker.send(message);
+  }
+
   async ask(question: Question): Promise<Answer> {
     const requestId = this.#nextId++;
     this.#worker.send({ ...question, requestId } as ToHub);

@@ -15,6 +15,7 @@ import {
   type PublishRequest,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
+import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
@@ -27,7 +28,6 @@ import { every } from './every.ts';
 import { flush, within } from './flush.ts';
 import { headersOf } from './headers.ts';
 import { LastingSubscription } from './lasting-subscription.ts';
-import { Limiter } from './limiter.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';

@@ -12,6 +12,7 @@ import {
   type ReadRange,
   type ReadResult,
 } from '../bus.ts';
+import type { Limiter } from '../limiter.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
@@ -19,7 +20,6 @@ import { EpochKeeper, type Following, REAL_CLOCK } from './epoch-keeper.ts';
 import type { EpochStore } from './epoch-store.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 import { NatsFollower } from './follower.ts';
-import type { Limiter } from './limiter.ts';
 import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { assertMirror } from './mirror.ts';

@@ -1,4 +1,4 @@
-import { BusError } from '../bus.ts';
+import { BusError } from './bus.ts';
 
 /** Runs `runningMax` tasks at once, keeps `waitingMax` waiting in order, and refuses more. */
 export class Limiter {
