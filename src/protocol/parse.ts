@@ -28,25 +28,34 @@ export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: n
   if (value.length === 0 || value.length > commandsMax) {
     throw new MessageError('bad_message', `an array holds 1 to ${commandsMax} commands, not ${value.length}`, undefined);
   }
-  const commands = value.map((command): ParsedCommand => {
-    try {
-      return checkClientMessage(command);
-    } catch (error) {
-      if (error instanceof MessageError) return error;
-      throw error;
-    }
-  });
-  return new CommandArray(commands);
+  return new CommandArray(value);
 }
 
 export type ParsedCommand = ClientMessage | MessageError;
 
-/** Commands in order, those that are refused as the error to answer with. */
+/**
+ * Commands in order, each checked when it is asked for: of a client that is closed after sixty mistakes nobody need look at a thousand. A bad one costs
+ * twenty times as much as a good one.
+ */
 export class CommandArray {
-  readonly commands: readonly ParsedCommand[];
+  readonly #values: readonly unknown[];
 
-  constructor(commands: readonly ParsedCommand[]) {
-    this.commands = commands;
+  constructor(values: readonly unknown[]) {
+    this.#values = values;
+  }
+
+  get length(): number {
+    return this.#values.length;
+  }
+
+  /** @returns the command, or the error to answer it with */
+  at(index: number): ParsedCommand {
+    try {
+      return checkClientMessage(this.#values[index]);
+    } catch (error) {
+      if (error instanceof MessageError) return error;
+      throw error;
+    }
   }
 }
 

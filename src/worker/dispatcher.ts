@@ -85,10 +85,11 @@ export class Dispatcher {
    * An array of commands: each is taken, or refused, and answered as if it had come by itself; what is answered in one loop turn leaves in one write.
    * Not async: the commands themselves must not be kept until all are answered.
    */
-  #receiveMany(connection: Connection, { commands }: CommandArray, whole: WholeArray): Promise<unknown> {
+  #receiveMany(connection: Connection, commands: CommandArray, whole: WholeArray): Promise<unknown> {
     connection.expectAnswers(commands.length, this.#options.outbox);
     const answers: Promise<void>[] = [];
-    for (const [index, command] of commands.entries()) {
+    for (let index = 0; index < commands.length && connection.socket !== undefined; index++) {
+      const command = commands.at(index);
       const isConnect = !(command instanceof MessageError) && command.type === 'connect';
       if (connection.authenticating !== undefined && !isConnect) {
         answers.push(this.#receiveRest(connection, whole, index));
@@ -106,12 +107,14 @@ export class Dispatcher {
     const { bytes } = whole;
     const busy = inFlight.take(connection, bytes.length);
     if (busy === undefined) await connection.authenticating?.finally(() => inFlight.release(connection, bytes.length));
-    const message = this.#parse(connection, bytes);
-    if (!(message instanceof CommandArray)) return;
-    const { commands } = message;
+    const commands = this.#parse(connection, bytes);
+    if (!(commands instanceof CommandArray)) return;
     const share = Math.ceil(bytes.length / commands.length);
-    const receive = (command: ParsedCommand) => this.#receiveOne(connection, command, whole, share, busy);
-    await Promise.all(commands.slice(index).map(receive));
+    const answers: Promise<void>[] = [];
+    for (let at = index; at < commands.length && connection.socket !== undefined; at++) {
+      answers.push(this.#receiveOne(connection, commands.at(at), whole, share, busy));
+    }
+    await Promise.all(answers);
   }
 
   #receiveOne(connection: Connection, command: ParsedCommand, whole: WholeArray, bytes: number, alreadyBusy?: string): Promise<void> {

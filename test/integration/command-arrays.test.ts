@@ -135,6 +135,16 @@ describe('arrays of commands', () => {
     expect(await node.metric('stentor_floods_total')).toBe(1);
   });
 
+  it('are looked at no further when their connection has been closed for mistakes', async () => {
+    const node = await start({ 'limits.errorsPerMinuteMax': 60 });
+    const client = await node.connect({ encoding: 'json' });
+    client.send(range(1000).map((id) => (id < 900 ? { type: 'subscribe', id } : { type: 'publish', id, topic: 'feed.a', data: 1 })));
+    expect((await client.closed).code).toBe(4009);
+    expect(client.messages).toHaveLength(61);
+    expect(await node.metric('stentor_errors_total', { code: 'bad_message' })).toBe(61);
+    expect(await node.metric('stentor_messages_in_total', { type: 'publish' })).toBe(0);
+  });
+
   it('wait their turn when they are more than the loop has time for, and close who has sent far more', async () => {
     const node = await start({ 'limits.commandsPerSecondMax': 1_000_000, 'limits.unreadBytesPerConnectionMax': 4096 });
     const client = await node.connect({ encoding: 'json' });
