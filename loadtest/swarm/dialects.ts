@@ -36,21 +36,21 @@ function text(message: string): Buffer {
 const stentor: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.msgpack',
-  hello: (subscription, topics) => [
-    Buffer.concat(subscribes(subscription, topics).map((message) => clientFrame(OPCODE.binary, pack(message)))),
-  ],
+  hello: (subscription, topics) => [clientFrame(OPCODE.binary, pack(subscribes(subscription, topics)))],
   control: (payload) => stentorReaction(unpack(payload)),
 };
 
 const stentorJson: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.json',
-  hello: (subscription, topics) => [Buffer.concat(subscribes(subscription, topics).map((message) => text(JSON.stringify(message))))],
+  hello: (subscription, topics) => [text(JSON.stringify(subscribes(subscription, topics)))],
   control: (payload) => stentorReaction(JSON.parse(payload.toString())),
 };
 
-function subscribes({ maxRateHz }: Subscription, topics: readonly string[]): object[] {
-  return topics.map((topic, i) => ({ type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) }));
+/** One command, or an array of them in one message. */
+function subscribes({ maxRateHz }: Subscription, topics: readonly string[]): object {
+  const commands = topics.map((topic, i) => ({ type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) }));
+  return commands.length === 1 ? (commands[0] as object) : commands;
 }
 
 function stentorReaction(message: { type: string; code?: string; message?: string; skipped?: number }): Reaction {

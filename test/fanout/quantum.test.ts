@@ -31,11 +31,12 @@ describe('Quantum', () => {
 
 describe('the rest after a pass', () => {
   it('is none where there was nothing to join', () => {
-    for (const items of [0, 1, 2]) expect(restAfterPassMs(10, items, 50)).toBe(0);
+    for (const items of [0, 1, 1.5]) expect(restAfterPassMs(10, items, 50)).toBe(0);
   });
 
   it('grows with what was joined, to three times the work, and no further than its bound', () => {
-    expect(restAfterPassMs(10, 4, 100)).toBe(10);
+    expect(restAfterPassMs(10, 2, 100)).toBe(10);
+    expect(restAfterPassMs(10, 3, 100)).toBe(30);
     expect(restAfterPassMs(10, 8, 100)).toBe(30);
     expect(restAfterPassMs(10, 1000, 100)).toBe(30);
     expect(restAfterPassMs(10, 1000, 20)).toBe(20);
