@@ -97,6 +97,8 @@ export class NatsBus implements Bus {
         subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
       this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, onMessage));
+      // Whoever publishes to the wrong subject once the node is there is counted.
+      await flush(connection);
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
     } catch (error) {
       await connection.close();
