@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario.ts';
 import { answersFlood } from './scenarios/answers-flood.ts';
+import { arrayFlood } from './scenarios/array-flood.ts';
 import { callFlood } from './scenarios/call-flood.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
 import { frameFlood } from './scenarios/frame-flood.ts';
@@ -35,4 +36,5 @@ export const SCENARIOS: readonly Scenario[] = [
   frameFlood,
   callFlood,
   halfOpen,
+  arrayFlood,
 ];

@@ -66,3 +66,12 @@ describe('error kinds', () => {
     expect(error).toMatchObject({ name: 'ProtocolError', code: 'busy', message: 'try again', cause });
   });
 });
+
+describe('ProtocolError', () => {
+  it('has no stack, which would cost more than the refusal, and leaves other errors theirs', () => {
+    const { stackTraceLimit } = Error;
+    expect(new ProtocolError('busy', 'later').stack).toMatch(/^(Protocol)?Error: later$/);
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+    expect(new Error('another').stack).toContain('codes.test.ts');
+  });
+});

@@ -1,0 +1,63 @@
+import { Attacker } from '../attacker.ts';
+import { Besieged } from '../besieged.ts';
+import type { Scenario } from '../scenario.ts';
+import { seconds } from '../time.ts';
+
+const CONNECTIONS = 50;
+/** One array takes 5 to 15 ms, and members' frames go out between two; the attacker takes as much of the machine as the node. */
+const P99_MAX_MS = 1000;
+const MEMORY_MAX_MB = 350;
+/** How often each connection sends its arrays, all at once. */
+const TIMES = 9;
+
+const TOPIC = 'scores.t0';
+const array = (count: number, command: (id: number) => object) => Array.from({ length: count }, (_, id) => command(id));
+
+/** Each array is within the bounds; all together are far more than a worker can do. */
+const PARTS = [
+  { name: 'refused', arrays: [array(1000, (id) => ({ type: 'unsubscribe', id, topic: TOPIC }))] },
+  {
+    name: 'opened',
+    arrays: [
+      array(500, (id) => ({ type: 'subscribe', id, topic: `scores.new${id}`, snapshot: true })),
+      array(500, (id) => ({ type: 'unsubscribe', id, topic: `scores.new${id}` })),
+    ],
+  },
+  { name: 'asked', arrays: [array(600, (id) => ({ type: 'history', id, topic: TOPIC, last: 10_000 }))] },
+  {
+    name: 'since',
+    arrays: [array(500, (id) => ({ type: 'subscribe', id, topic: `scores.t${id}`, since: { epoch: 'another', offset: 1 } }))],
+  },
+  { name: 'wrong', arrays: [array(1000, (id) => ({ type: 'subscribe', id, topic: '' }))] },
+] as const;
+
+export const arrayFlood: Scenario = {
+  number: 25,
+  title: `${CONNECTIONS} anonymous connections send arrays of a thousand commands, and come back as soon as they are closed`,
+  pass: 'memory stays within the bounds; nobody else notices; nothing of them stays counted',
+  size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
+  timeoutMs: 120_000,
+  async run(stage, size) {
+    const nats = await stage.nats();
+    const besieged = await Besieged.start(stage, [nats.url], size.ratePerSecond);
+    const { node } = besieged;
+    const attacker = new Attacker();
+    stage.onEnd(() => attacker.stop());
+    for (const { name, arrays } of PARTS) {
+      const attack = () =>
+        attacker.attack({
+          port: node.port,
+          commands: Array.from({ length: TIMES }, () => arrays).flat(),
+          reads: true,
+          seconds: size.quick ? 2 : 8,
+          atOnce: CONNECTIONS,
+        });
+      const { report } = await besieged.during(name, attack, { judged: true, p99MaxMs: P99_MAX_MS });
+      stage.figure(`${name}Connections`, report.connections);
+      for (const part of ['Worker', 'Hub']) stage.limit(`${name}${part}Mb`, stage.outcome.figures[`${name}${part}Mb`] ?? 0, MEMORY_MAX_MB);
+      await seconds(2);
+      stage.limit(`${name}BytesLeft`, await node.metric('stentor_command_bytes_in_flight'), 0);
+    }
+    await besieged.end();
+  },
+};
