@@ -16,6 +16,8 @@ export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
 
 /** The log is read so far beyond a page: a read costs more than what it brings. */
 const READ_AHEAD_BYTES = 512 * 1024;
+/** Of a topic with more that is new, the last so many are read whole. */
+const GROWTH_ITEMS_MAX = 1000;
 
 /** A recovery reads as far again as it must, and so much at least: clients that were cut off together were not at quite the same place. */
 const MARGIN_MIN = 256;
@@ -179,12 +181,29 @@ export class History {
     const log = this.#bus.log(namespaceOf(topic));
     const { historyBytesMax } = this.#config.limits;
     const known = this.#reads.last(whatOf({ topic, upTo: 0 }), epoch, count, performance.now());
-    if (known !== undefined && (await log.lastOffset(topic)) === known.offset) return lastOf(known, count);
+    const grown = known && (await this.#grown(topic, known));
+    if (grown !== undefined) return lastOf(grown, count);
     const { lastOffset } = await log.state();
     const publications = await this.#read('last', historyBytesMax, () => log.readLast(topic, count, historyBytesMax));
     const offset = publications.at(-1)?.offset ?? lastOffset;
     const answer = lastOf({ epoch, completeFrom: 0, offset, items: this.#items(topic, publications) }, count);
     return this.#keep({ topic, upTo: offset }, answer, count);
+  }
+
+  /**
+   * The last publications that were read a moment ago, with what has come since: of a live topic they would else be read whole for each publication.
+   * Undefined: that cannot be told, or is much.
+   */
+  async #grown(topic: Topic, known: RecoveryAnswer): Promise<RecoveryAnswer | undefined> {
+    const log = this.#bus.log(namespaceOf(topic));
+    const upTo = await log.lastOffset(topic);
+    if (upTo === known.offset) return known;
+    if (upTo < known.offset) return undefined;
+    const range = { after: known.offset, upTo, limit: GROWTH_ITEMS_MAX, bytesMax: READ_AHEAD_BYTES };
+    const { publications, anchored, more } = await this.#read('last', READ_AHEAD_BYTES, () => log.read(topic, range));
+    if (!anchored || more) return undefined;
+    const items = newestWithin([...known.items, ...this.#items(topic, publications)], this.#config.limits.historyBytesMax);
+    return this.#reads.grow(whatOf({ topic, upTo }), known, { ...known, offset: upTo, items });
   }
 
   /** For whoever asks on. */

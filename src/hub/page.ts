@@ -1,12 +1,13 @@
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
+import { bytesOf } from './topic-cache.ts';
 
 export interface PageQuestion {
   readonly topic: Topic;
   readonly epoch: string;
   readonly after: number;
   readonly limit: number;
-  /** Of data; one publication comes in any case. */
+  /** Of what publications take on the link and in memory: small ones are mostly what is around them. One comes in any case. */
   readonly bytesMax: number;
   /** Every publication up to this offset, as they lie in the log; else, of a keyed topic, the latest of each key. */
   readonly upTo?: number;
@@ -30,7 +31,7 @@ export function pageOf(
   for (let at = from; at >= 0 && at < items.length && !isCut; at++) {
     const item = items[at] as LinkItem;
     if (item.offset > upTo) break;
-    bytes += item.data.length;
+    bytes += bytesOf(item);
     isCut = page.length === limit || (page.length > 0 && bytes > bytesMax);
     if (!isCut) page.push(item);
   }

@@ -56,6 +56,15 @@ export class ReadCache {
     return kept !== undefined && kept.lastCount >= count ? kept.answer : undefined;
   }
 
+  /** The last so many, with what has come since. It grows no older than what it was read as: some of that may go from the log. */
+  grow(what: string, from: RecoveryAnswer, answer: RecoveryAnswer): RecoveryAnswer {
+    const kept = this.#kept.get(what);
+    if (kept?.answer !== from) return answer;
+    const grown = { ...answer, items: answer.items.slice(-kept.lastCount) };
+    this.put(what, grown, kept.readAtMs, kept.lastCount);
+    return grown;
+  }
+
   /** Called now and then: what nobody asks on from goes too. */
   forgetOld(nowMs: number): void {
     for (const [what, { readAtMs }] of this.#kept) if (nowMs - readAtMs > KEPT_MS) this.#forget(what);

@@ -3,6 +3,7 @@ import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { HubWorld } from '../support/hub-world.ts';
 
+const NO_CACHE = { 'hub.cacheItemsPerTopicMax': 0 };
 const worlds: HubWorld[] = [];
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.stop();
@@ -54,8 +55,6 @@ describe('a page of history', () => {
 });
 
 describe('what the log is read for when clients come back', () => {
-  const NO_CACHE = { 'hub.cacheItemsPerTopicMax': 0 };
-
   it('proves no more than the log shows: where all of it is gone there is nothing before what this node has passed', async () => {
     const world = start(NO_CACHE);
     world.publish(plain, 10);
@@ -144,4 +143,57 @@ describe('a topic that is opened', () => {
     world.told.length = 0;
     expect(await world.open(plain)).toMatchObject({ kind: 'opened', offset: 8 });
   });
+});
+
+describe('the last publications of a live topic', () => {
+  it('are read whole once, and then only what has come since', async () => {
+    const world = start(NO_CACHE);
+    world.publish(plain, 20);
+    let wholeReads = 0;
+    const readLast = world.plain.readLast.bind(world.plain);
+    world.plain.readLast = (...question) => {
+      wholeReads++;
+      return readLast(...question);
+    };
+    const last = async (count: number) => {
+      const answer = await world.ask({ kind: 'readLast', topic: plain as never, count, bytesMax: 1_000_000 });
+      if (answer.kind !== 'items') throw new Error(answer.kind);
+      return answer;
+    };
+    expect(offsetsOf(await last(10))).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    for (let round = 1; round <= 5; round++) {
+      world.publish(plain, 3);
+      const end = 20 + 3 * round;
+      const answer = await last(10);
+      expect(offsetsOf(answer)).toEqual(Array.from({ length: 10 }, (_, i) => end - 9 + i));
+      expect(answer).toMatchObject({ lastOffset: end, complete: true, more: false });
+      expect(offsetsOf(await last(4))).toEqual([end - 3, end - 2, end - 1, end]);
+    }
+    expect(wholeReads).toBe(1);
+    // More than were asked for before: there may be some before them.
+    expect((await last(20)).items).toHaveLength(20);
+    expect(wholeReads).toBe(2);
+  });
+
+  it('are read whole again when what had been read is gone from the log', async () => {
+    const world = start(NO_CACHE);
+    world.publish(plain, 20);
+    const question = { kind: 'readLast', topic: plain as never, count: 10, bytesMax: 1_000_000 } as const;
+    await world.ask(question);
+    world.publish(plain, 5);
+    world.plain.expire(22);
+    const answer = await world.ask(question);
+    expect(answer.kind === 'items' && offsetsOf(answer)).toEqual([23, 24, 25]);
+  });
+});
+
+it('a page of small publications counts what is around them', async () => {
+  const world = start();
+  world.publish(plain, 1000);
+  const { epoch } = await world.plain.state();
+  const answer = await world.ask({ kind: 'read', topic: plain, epoch, after: 0, limit: 1000, bytesMax: 10_000 });
+  if (answer.kind !== 'items') throw new Error(answer.kind);
+  expect(answer.more).toBe(true);
+  expect(answer.items.length).toBeGreaterThan(10);
+  expect(answer.items.length).toBeLessThanOrEqual(10_000 / 100);
 });
