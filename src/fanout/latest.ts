@@ -17,17 +17,32 @@ export interface NextOptions {
   readonly withoutRemoved?: boolean;
 }
 
+/** A topic's state. */
+export interface Latest {
+  /** The latest item of every key that changed after this offset is here. */
+  readonly completeFrom: number;
+  /** @param sequence the item's place in the ring; -1 for an item from before the ring */
+  set(item: FanoutItem, sequence: number): void;
+  /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
+  between(from: number, to: number): FanoutItem[];
+  /**
+   * The latest items of keys that changed after a position, oldest first, as many as fit. Where the position's sequence is -1 its offset counts alone.
+   * @returns them, and the position of whoever has them
+   */
+  next(from: Position, options: NextOptions): { items: FanoutItem[]; position: Position };
+}
+
 /** Entries that may lie in the list beside those of the keys that there are. */
 const DEAD_MIN = 32;
 
 /**
- * A topic's state: the latest item per key (of the whole topic where it is not keyed: its items share the key null), in the order in which the
- * keys last changed. Bounded: past `keysMax` the key that has not changed for longest goes, and {@link completeFrom} says so.
+ * The state of a keyed topic: the latest item per key, in the order in which the keys last changed. Bounded: past `keysMax` the key that has not changed
+ * for longest goes, and {@link completeFrom} says so.
  *
  * The order is a list in which a place is found by binary search, so that a state can be handed out in parts: each part costs what is in it, however
  * large the state is.
  */
-export class LatestByKey {
+export class LatestByKey implements Latest {
   readonly #keysMax: number;
   readonly #byKey = new Map<string | null, Entry>();
   /** Rises by sequence and by offset. */
@@ -42,7 +57,6 @@ export class LatestByKey {
     this.#completeFrom = completeFrom;
   }
 
-  /** The latest item of every key that changed after this offset is here. */
   get completeFrom(): number {
     return this.#completeFrom;
   }
@@ -51,7 +65,6 @@ export class LatestByKey {
     return this.#byKey.size;
   }
 
-  /** @param sequence the item's place in the ring; -1 for an item from before the ring */
   set(item: FanoutItem, sequence: number): void {
     const before = this.#byKey.get(item.key);
     if (before !== undefined) before.item = undefined;
@@ -62,7 +75,6 @@ export class LatestByKey {
     if (this.#entries.length > 2 * this.#byKey.size + DEAD_MIN) this.#compact();
   }
 
-  /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
   between(from: number, to: number): FanoutItem[] {
     const items: FanoutItem[] = [];
     for (let at = this.#indexOf((entry) => entry.sequence >= from); at < this.#entries.length; at++) {
@@ -73,10 +85,6 @@ export class LatestByKey {
     return items;
   }
 
-  /**
-   * The latest items of keys that changed after a position, oldest first, as many as fit. Where the position's sequence is -1 its offset counts alone.
-   * @returns them, and the position of whoever has them
-   */
   next(from: Position, { bytesMax, until = Number.POSITIVE_INFINITY, withoutRemoved = false }: NextOptions) {
     const items: FanoutItem[] = [];
     let bytes = 0;

@@ -13,7 +13,8 @@ export interface RingBounds {
 export class Ring implements BudgetedRing {
   readonly #bounds: RingBounds;
   readonly #budget: RingBudget;
-  #slots: (FanoutItem | undefined)[] = new Array(16);
+  /** As many as are needed, to the next power of two: of very many topics each may have one item, or none. */
+  #slots: (FanoutItem | undefined)[] = [];
   #first = 0;
   #next = 0;
   #bytes = 0;
@@ -58,7 +59,7 @@ export class Ring implements BudgetedRing {
   }
 
   push(item: FanoutItem): void {
-    if (this.#next - this.#first === this.#slots.length) this.#grow();
+    if (this.#next - this.#first === this.#slots.length) this.#resize(Math.max(1, this.#slots.length * 2));
     this.#slots[this.#next % this.#slots.length] = item;
     this.#next++;
     this.#bytes += item.bytes;
@@ -109,14 +110,17 @@ export class Ring implements BudgetedRing {
     const item = this.at(this.#first);
     this.#slots[this.#first % this.#slots.length] = undefined;
     this.#first++;
+    // What a burst needed is not kept for it.
+    const { length } = this.#slots;
+    if (length > 1 && (this.#next - this.#first) * 4 < length) this.#resize(length / 2);
     this.#baseOffset = item.offset;
     this.#bytes -= item.bytes;
     this.#budget.removed(item);
     return item.bytes;
   }
 
-  #grow(): void {
-    const slots = new Array<FanoutItem | undefined>(this.#slots.length * 2);
+  #resize(length: number): void {
+    const slots = new Array<FanoutItem | undefined>(length);
     for (let sequence = this.#first; sequence < this.#next; sequence++) slots[sequence % slots.length] = this.at(sequence);
     this.#slots = slots;
   }

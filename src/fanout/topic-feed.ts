@@ -2,7 +2,8 @@ import type { NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
-import { LatestByKey } from './latest.ts';
+import { type Latest, LatestByKey } from './latest.ts';
+import { LatestItem } from './latest-item.ts';
 import { Ring, type RingBounds } from './ring.ts';
 import type { RingBudget } from './ring-budget.ts';
 import type { Position, Shard } from './shard.ts';
@@ -10,9 +11,14 @@ import { Variant, type VariantOptions, variantName } from './variant.ts';
 
 export interface TopicFeedOptions {
   readonly topic: Topic;
+  /** Distinguishes it from every other topic of the worker. */
+  readonly number: number;
   readonly namespace: NamespaceOptions;
-  /** Distinguishes this feed's native topics from every other's in the worker. */
-  readonly nativePrefix: string;
+  /** The same object for all of the worker's topics. */
+  readonly bounds: FeedBounds;
+}
+
+export interface FeedBounds {
   readonly keysMax: number;
   readonly ringBounds: RingBounds;
   /** What all rings of the worker may hold together. */
@@ -33,6 +39,7 @@ export interface FeedState {
 /** One topic in one worker: its recent items, its state, and who gets which variant of it. Pure: no sockets, no clock. */
 export class TopicFeed {
   readonly topic: Topic;
+  readonly number: number;
   readonly namespace: NamespaceOptions;
   readonly variants = new Map<string, Variant>();
   epoch = '';
@@ -49,17 +56,18 @@ export class TopicFeed {
   /** Members with `echo: false`, by connection: what each published is left out for it alone. */
   readonly withoutEcho = new Map<string, Shard>();
   ring: Ring;
-  latest: LatestByKey;
-  readonly #options: TopicFeedOptions;
+  latest: Latest;
+  readonly #bounds: FeedBounds;
   /** Ring sequence before which nobody need look whether it is crowded. */
   #notCrowdedBefore = 0;
 
-  constructor(options: TopicFeedOptions, state: FeedState) {
-    this.topic = options.topic;
-    this.namespace = options.namespace;
-    this.#options = options;
-    this.ring = new Ring(options.ringBounds, state.offset, options.ringBudget);
-    this.latest = new LatestByKey(options.keysMax, state.completeFrom);
+  constructor({ topic, number, namespace, bounds }: TopicFeedOptions, state: FeedState) {
+    this.topic = topic;
+    this.number = number;
+    this.namespace = namespace;
+    this.#bounds = bounds;
+    this.ring = this.#newRing(state);
+    this.latest = this.#newLatest(state);
     this.reset(state);
   }
 
@@ -99,8 +107,8 @@ export class TopicFeed {
     this.life++;
     this.#notCrowdedBefore = 0;
     this.ring.clear();
-    this.ring = new Ring(this.#options.ringBounds, state.offset, this.#options.ringBudget);
-    this.latest = new LatestByKey(this.#options.keysMax, state.completeFrom);
+    this.ring = this.#newRing(state);
+    this.latest = this.#newLatest(state);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants.values()) {
       variant.cut = 0;
@@ -130,7 +138,7 @@ export class TopicFeed {
     const name = variantName(options);
     let variant = this.variants.get(name);
     if (variant === undefined) {
-      variant = new Variant(this, options, `${this.#options.nativePrefix}${name}`);
+      variant = new Variant(this, options, `${this.number.toString(36)}${name}`);
       this.variants.set(name, variant);
     }
     this.members++;
@@ -147,5 +155,13 @@ export class TopicFeed {
   placeOf(options: VariantOptions, group: Group, minCursor = 0): Position {
     const shard = this.variants.get(variantName(options))?.shardOf(group, minCursor);
     return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };
+  }
+
+  #newRing({ offset }: FeedState): Ring {
+    return new Ring(this.#bounds.ringBounds, offset, this.#bounds.ringBudget);
+  }
+
+  #newLatest({ completeFrom }: FeedState): Latest {
+    return this.namespace.keyed ? new LatestByKey(this.#bounds.keysMax, completeFrom) : new LatestItem(completeFrom);
   }
 }

@@ -4,6 +4,7 @@ import { encodeWithItems } from '../fanout/frame.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
 import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn, inPresentLife } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
+import { variantName } from '../fanout/variant.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
@@ -248,8 +249,15 @@ function inLifeOf(feed: TopicFeed, message: Subscribe): Subscribe {
   return message.since === undefined ? message : { ...message, since: inPresentLife(feed, message.since) };
 }
 
+/** By what is in them. Each subscription keeps its own, so equal ones are the same object; a few dozen can be told apart. */
+const knownOptions = new Map<string, MembershipOptions>();
+
 function membershipOptions({ codec, deflate }: Connection, { maxRateHz, echo }: Subscribe): MembershipOptions {
   const { encoding } = codec;
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
-  return { variant: { encoding, deflate: deflate && encoding === 'msgpack', rateHz }, echo: echo !== false };
+  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz };
+  const name = `${variantName(variant)} ${echo !== false}`;
+  const options = knownOptions.get(name) ?? { variant, echo: echo !== false };
+  knownOptions.set(name, options);
+  return options;
 }

@@ -1,7 +1,7 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { RingBudget } from '../fanout/ring-budget.ts';
-import { TopicFeed } from '../fanout/topic-feed.ts';
+import { type FeedBounds, TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -19,16 +19,20 @@ interface Waiter {
 export class TopicTable {
   readonly #config: Config;
   readonly #link: WorkerEnd;
-  readonly #ringBudget: RingBudget;
+  readonly #bounds: FeedBounds;
   readonly #feeds = new Map<Topic, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
-  readonly #numberOf = new Map<Topic, number>();
   readonly #waiters = new Map<Topic, Waiter[]>();
 
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
     this.#link = link;
-    this.#ringBudget = new RingBudget(config.fanout.workerRingBytesMax);
+    const { keysPerTopicMax, ringItemsMax, ringBytesMax } = config.limits;
+    this.#bounds = {
+      keysMax: keysPerTopicMax,
+      ringBounds: { itemsMax: ringItemsMax, bytesMax: ringBytesMax },
+      ringBudget: new RingBudget(config.fanout.workerRingBytesMax),
+    };
   }
 
   get size(): number {
@@ -70,21 +74,10 @@ export class TopicTable {
     const { topic, topicNumber } = message;
     const known = this.#feeds.get(topic);
     if (known !== undefined) return;
-    const { limits } = this.#config;
-    const feed = new TopicFeed(
-      {
-        topic,
-        namespace: this.namespace(topic) as NamespaceOptions,
-        nativePrefix: topicNumber.toString(36),
-        keysMax: limits.keysPerTopicMax,
-        ringBounds: { itemsMax: limits.ringItemsMax, bytesMax: limits.ringBytesMax },
-        ringBudget: this.#ringBudget,
-      },
-      message,
-    );
+    const namespace = this.namespace(topic) as NamespaceOptions;
+    const feed = new TopicFeed({ topic, number: topicNumber, namespace, bounds: this.#bounds }, message);
     this.#feeds.set(topic, feed);
     this.#byNumber.set(topicNumber, feed);
-    this.#numberOf.set(topic, topicNumber);
     const waiters = this.#waiters.get(topic) ?? [];
     this.#waiters.delete(topic);
     feed.joining += waiters.length;
@@ -115,8 +108,7 @@ export class TopicTable {
     if (!feed.isUnused || this.#feeds.get(topic) !== feed) return;
     feed.close();
     this.#feeds.delete(topic);
-    this.#byNumber.delete(this.#numberOf.get(topic) as number);
-    this.#numberOf.delete(topic);
+    this.#byNumber.delete(feed.number);
     this.#link.send({ kind: 'close', topic });
   }
 }

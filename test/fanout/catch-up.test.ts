@@ -6,6 +6,7 @@ import type { FanoutItem } from '../../src/fanout/item.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Key } from '../../src/protocol/topic.ts';
 import { feed, source } from '../support/fanout.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'] as Key[];
 
@@ -64,7 +65,7 @@ describe('catching up', () => {
   it('by conflating gives the latest of every key that changed, and counts the rest', () => {
     fc.assert(
       fc.property(names, names, bytes, (before, meanwhile, bytesMax) => {
-        const topicFeed = feed();
+        const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
         for (const name of before) push(topicFeed, name);
         const { end, items, skipped, position } = catchUp(topicFeed, 'conflate', bytesMax, meanwhile);
         expect([end, position]).toEqual(['caughtUp', topicFeed.head]);
@@ -77,7 +78,7 @@ describe('catching up', () => {
   });
 
   it('by conflating needs no ring: the state is enough', () => {
-    const topicFeed = feed({ ringBounds: { itemsMax: 1, bytesMax: 1 } });
+    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }), ringBounds: { itemsMax: 1, bytesMax: 1 } });
     for (const name of ['a', 'b', 'a', 'c'] as Key[]) push(topicFeed, name);
     expect(topicFeed.ring.first).toBe(3);
     const { items, skipped } = catchUp(topicFeed, 'conflate', 100_000);

@@ -60,6 +60,7 @@ const setting = fc.record({
   flushIntervalMs: fc.constantFrom(0, 0, 15),
   restMaxMs: fc.constantFrom(0, 20),
   durable: fc.boolean(),
+  keyed: fc.boolean(),
   echoes: fc.boolean(),
   crowd: fc.constantFrom(0, 0, 900),
 });
@@ -67,13 +68,13 @@ const setting = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
 
-function worldOf({ groupConnectionsMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, crowd }: Setting): World {
+function worldOf({ groupConnectionsMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, keyed, crowd }: Setting): World {
   const ringBudget = new RingBudget(workerBytesMax);
   const common = { ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
   const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
   const world = new World(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ keyed: true }) },
-    { ...common, namespace: namespaceOptions({ durable, flushIntervalMs }) },
+    { ...common, namespace: namespaceOptions({ durable, keyed, flushIntervalMs }) },
   ]);
   for (const topic of world.topics) world.crowd(topic, variants[0]!, crowd);
   return world;

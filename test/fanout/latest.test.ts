@@ -16,12 +16,6 @@ describe('LatestByKey', () => {
     expect(latest.size).toBe(3);
   });
 
-  it('treats a topic without keys as one key', () => {
-    const latest = new LatestByKey(10, 0);
-    for (let offset = 1; offset <= 5; offset++) latest.set(item(offset), offset - 1);
-    expect(offsets(latest.between(-1, 5))).toEqual([5]);
-  });
-
   it('has items from before the ring only for whoever asks from -1', () => {
     const latest = new LatestByKey(10, 0);
     latest.set(item(3, { key: key('a') }), -1);

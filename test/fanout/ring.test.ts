@@ -55,6 +55,17 @@ describe('Ring', () => {
     expect(budget.bytes).toBe(0);
   });
 
+  it('is the same list after a burst has been let go as it was before', () => {
+    const tried = ring();
+    const all = Array.from({ length: 200 }, (_, offset) => item(offset + 1));
+    for (const one of all.slice(0, 150)) tried.push(one);
+    while (tried.evictOldest() > 0);
+    for (const one of all.slice(150)) tried.push(one);
+    expect(tried).toMatchObject({ first: 149, next: 200, baseOffset: 149 });
+    expect(offsets(tried.slice(0, tried.next))).toEqual(offsets(all.slice(149)));
+    for (let offset = 149; offset <= 200; offset++) expect(tried.sequenceAfter(offset)).toBe(offset);
+  });
+
   it('is a list with its front cut off, whatever is pushed', () => {
     const gaps = fc.array(fc.record({ gap: fc.integer({ min: 1, max: 5 }), length: fc.nat(200) }), { maxLength: 100 });
     const bounds = fc.record({ itemsMax: fc.integer({ min: 1, max: 40 }), bytesMax: fc.integer({ min: 1, max: 10_000 }) });

@@ -6,14 +6,14 @@ import { type Group, Groups } from '../../src/fanout/group.ts';
 import { firstPartOf, fromStateOf, goingOn } from '../../src/fanout/recovery.ts';
 import { Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
-import type { TopicFeed, TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { DEFLATED_EXT_TYPE } from '../../src/protocol/codec.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { feed, source } from './fanout.ts';
+import { type FeedSettings, feed, source } from './fanout.ts';
 
 type Batch = ServerMessage<'batch'>;
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -218,7 +218,7 @@ export class World implements FanoutSink {
   tick = 0;
   #nextMember = 0;
 
-  constructor(options: SchedulerOptions, groupConnectionsMax: number, topics: readonly Partial<Omit<TopicFeedOptions, 'topic'>>[]) {
+  constructor(options: SchedulerOptions, groupConnectionsMax: number, topics: readonly FeedSettings[]) {
     this.#options = options;
     this.#groups = new Groups(groupConnectionsMax);
     this.scheduler = new Scheduler(options, this);
@@ -253,14 +253,16 @@ export class World implements FanoutSink {
     }
   }
 
-  feedPublication(
-    topic: WorldTopic,
-    { key, gap, pad, by, removed }: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean },
-  ): void {
+  /** Of a topic without keys the key does not count, and it cannot be removed. */
+  feedPublication(topic: WorldTopic, publication: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean }): void {
     const { feed: topicFeed, log, durable } = topic;
+    const { gap, pad, by } = publication;
+    const { keyed } = topicFeed.namespace;
+    const key = keyed ? publication.key : null;
+    const removed = keyed && publication.removed === true;
     const head = topicFeed.ring.headOffset;
     const value = { n: log.length, pad: 'x'.repeat(pad) };
-    const entry: Entry = { offset: durable ? head + gap : 0, key, value, by, removed: removed === true };
+    const entry: Entry = { offset: durable ? head + gap : 0, key, value, by, removed };
     log.push(entry);
     const origin = by === undefined ? {} : { user: by, connectionId: by };
     topicFeed.push(source(entry.offset, { key, value, ...origin, ...(removed && { removed: true as const }) }), head);
@@ -348,7 +350,8 @@ export class World implements FanoutSink {
   }
 
   /** The log is not what it was: everybody goes on from a new one's state. */
-  reset(topic: WorldTopic, keys: readonly (Key | null)[]): void {
+  reset(topic: WorldTopic, chosen: readonly (Key | null)[]): void {
+    const keys = topic.feed.namespace.keyed ? chosen : chosen.slice(0, 1).map(() => null);
     const { feed: topicFeed } = topic;
     topic.life++;
     const offset = topic.durable ? 1000 * topic.life : 0;

@@ -1,8 +1,9 @@
+import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
 import { RingBudget } from '../../src/fanout/ring-budget.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
-import { TopicFeed, type TopicFeedOptions } from '../../src/fanout/topic-feed.ts';
+import { type FeedBounds, TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { type Key, parseTopic } from '../../src/protocol/topic.ts';
@@ -44,18 +45,22 @@ export function joinMany(
   });
 }
 
+let nextNumber = 1;
+
+export interface FeedSettings extends Partial<FeedBounds> {
+  readonly topic?: string;
+  readonly namespace?: NamespaceOptions;
+}
+
 /** A feed at offset 0 with no items and bounds that no test meets by accident. */
-export function feed(more: Partial<Omit<TopicFeedOptions, 'topic'>> & { readonly topic?: string } = {}): TopicFeed {
-  const { topic = 'scores.a', ...rest } = more;
+export function feed(more: FeedSettings = {}): TopicFeed {
+  const { topic = 'scores.a', namespace = namespaceOptions(), ...bounds } = more;
   return new TopicFeed(
     {
       topic: parseTopic(topic),
-      namespace: namespaceOptions(),
-      nativePrefix: topic,
-      keysMax: 100,
-      ringBounds: { itemsMax: 1000, bytesMax: 1_000_000 },
-      ringBudget: new RingBudget(1_000_000_000),
-      ...rest,
+      number: nextNumber++,
+      namespace,
+      bounds: { keysMax: 100, ringBounds: { itemsMax: 1000, bytesMax: 1_000_000 }, ringBudget: new RingBudget(1_000_000_000), ...bounds },
     },
     { epoch: EPOCH, offset: 0, completeFrom: 0, items: [] },
   );
