@@ -29,6 +29,15 @@ type Told = { readonly kind: 'nothing' } | { readonly kind: 'state' } | { readon
 const NOTHING: Told = { kind: 'nothing' };
 const STATE: Told = { kind: 'state' };
 
+/** One that wants the topic, and what it has been told: a resync would mean nothing to one that knows nothing, nor a publication. */
+interface Interest {
+  readonly worker: HubEnd;
+  told: Told;
+}
+
+const AT_ONCE = (_: HubEnd, tell: () => void) => tell();
+const NO_LIVES: readonly PastLife[] = [];
+
 /**
  * A topic that somebody on this node is interested in: its `prev` chain, its state, and the workers that want it.
  *
@@ -46,21 +55,24 @@ export class HubTopic implements Metered {
   readonly keyed: boolean;
   readonly cache: TopicCache | undefined;
   readonly #keysMax: number;
-  /** Those that want the topic, and what each has been told: a resync would mean nothing to one that knows nothing, nor a publication. */
-  readonly #workers = new Map<HubEnd, Told>();
+  /** A list, and what is below undefined or shared where it can be: there may be very many topics, and few workers. */
+  readonly #interests: Interest[] = [];
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
-  #latest = new Map<Key | null, LinkItem>();
+  /** The state of a topic without keys. */
+  #last: LinkItem | undefined;
+  /** Of a keyed one with a log, by key, in the order in which they last changed. */
+  #latest: Map<Key | null, LinkItem> | undefined;
   #completeFrom = 0;
   #knownFrom = 0;
   #held: LinkItem[] | undefined = [];
   #overflowed = false;
   #life = 0;
   #epoch = '';
-  #before: readonly PastLife[] = [];
+  #before = NO_LIVES;
   #offset = 0;
   #awayReason: string | null = null;
 
-  constructor({ topic, number, durable, keyed, keysMax, cache, whenRoom = (_, tell) => tell() }: HubTopicOptions) {
+  constructor({ topic, number, durable, keyed, keysMax, cache, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
@@ -89,20 +101,26 @@ export class HubTopic implements Metered {
   }
 
   get workerCount(): number {
-    return this.#workers.size;
+    return this.#interests.length;
   }
 
   addWorker(worker: HubEnd): void {
-    this.#workers.set(worker, NOTHING);
-    if (this.isOpen) this.#whenRoom(worker, () => this.#tell(worker));
+    this.removeWorker(worker);
+    const interest = { worker, told: NOTHING };
+    this.#interests.push(interest);
+    if (this.isOpen) this.#tellWhenRoom(interest);
   }
 
   /** What the topic is, to a worker that does not know; nothing of it may have come to that worker before. */
-  #tell(worker: HubEnd): void {
-    const told = this.#workers.get(worker);
+  #tellWhenRoom(interest: Interest): void {
+    this.#whenRoom(interest.worker, () => this.#tell(interest));
+  }
+
+  #tell(interest: Interest): void {
+    const { worker, told } = interest;
     // Gone, or being opened again, and then told; or told meanwhile.
-    if (told === undefined || told.kind === 'state' || !this.isOpen) return;
-    this.#workers.set(worker, STATE);
+    if (!this.#interests.includes(interest) || told.kind === 'state' || !this.isOpen) return;
+    interest.told = STATE;
     const opened = this.#openedMessage();
     worker.send(told.kind === 'oldState' ? { ...opened, kind: 'resync', reason: told.reason } : opened);
     if (this.#awayReason !== null) worker.send(this.#statusMessage());
@@ -112,11 +130,12 @@ export class HubTopic implements Metered {
   setAway(reason: string | null): void {
     if (this.#awayReason === reason) return;
     this.#awayReason = reason;
-    for (const [worker, { kind }] of this.#workers) if (kind === 'state') worker.send(this.#statusMessage());
+    this.#broadcast(this.#statusMessage());
   }
 
   removeWorker(worker: HubEnd): void {
-    this.#workers.delete(worker);
+    const index = this.#interests.findIndex((interest) => interest.worker === worker);
+    if (index >= 0) this.#interests.splice(index, 1);
   }
 
   /** Holds publications from here on, and voids what was held. @returns what the {@link open} that ends this must know */
@@ -135,23 +154,22 @@ export class HubTopic implements Metered {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#epoch = state.epoch;
-    this.#before = state.before ?? [];
+    this.#before = state.before ?? NO_LIVES;
     this.#offset = state.offset;
     this.#completeFrom = state.completeFrom;
     this.#knownFrom = state.knownFrom ?? 0;
-    this.#latest = new Map(state.items.map((item) => [item.key, item]));
+    if (this.durable && this.keyed) this.#latest = new Map(state.items.map((item) => [item.key, item]));
+    else this.#last = state.items.at(-1);
     this.cache?.clear(state.offset);
-    for (const [worker, told] of this.#workers) {
-      if (told.kind === 'state')
-        this.#workers.set(worker, resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason });
-      this.#whenRoom(worker, () => this.#tell(worker));
+    for (const interest of this.#interests) {
+      if (interest.told.kind === 'state') interest.told = resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason };
+      this.#tellWhenRoom(interest);
     }
     for (const item of held) this.publish(item);
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
-    for (const worker of this.#workers.keys()) worker.send(message);
-    this.#workers.clear();
+    for (const { worker } of this.#interests.splice(0)) worker.send(message);
   }
 
   /** Did more arrive during the opening than may wait? Then the state that was read is too old to open with: read it again. */
@@ -184,16 +202,26 @@ export class HubTopic implements Metered {
   /** Latest item of every key that changed after the offset, oldest first; undefined where a change may have been forgotten. */
   changedAfter(offset: number): LinkItem[] | undefined {
     if (!this.isOpen || offset < this.#completeFrom) return undefined;
-    return [...this.#latest.values()].filter((item) => item.offset > offset);
+    return this.#items().filter((item) => item.offset > offset);
+  }
+
+  #items(): LinkItem[] {
+    if (this.#latest !== undefined) return [...this.#latest.values()];
+    return this.#last === undefined ? [] : [this.#last];
   }
 
   #remember(item: LinkItem): void {
-    this.#latest.delete(item.key);
-    this.#latest.set(item.key, item);
-    if (this.#latest.size <= this.#keysMax) return;
-    const [oldest] = this.#latest.values() as Iterable<LinkItem>;
+    const latest = this.#latest;
+    if (latest === undefined) {
+      this.#last = item;
+      return;
+    }
+    latest.delete(item.key);
+    latest.set(item.key, item);
+    if (latest.size <= this.#keysMax) return;
+    const [oldest] = latest.values() as Iterable<LinkItem>;
     if (oldest === undefined) return;
-    this.#latest.delete(oldest.key);
+    latest.delete(oldest.key);
     this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
   }
 
@@ -206,7 +234,7 @@ export class HubTopic implements Metered {
       ...(this.#before.length > 0 && { before: this.#before }),
       offset: this.#offset,
       completeFrom: this.#completeFrom,
-      items: [...this.#latest.values()],
+      items: this.#items(),
     };
   }
 
@@ -215,6 +243,6 @@ export class HubTopic implements Metered {
   }
 
   #broadcast(message: ToWorker): void {
-    for (const [worker, { kind }] of this.#workers) if (kind === 'state') worker.send(message);
+    for (const { worker, told } of this.#interests) if (told.kind === 'state') worker.send(message);
   }
 }

@@ -31,6 +31,7 @@ export class TopicRegistry {
   readonly #lingers = new Map<Topic, NodeJS.Timeout>();
   readonly #caches: CacheBudget;
   readonly #room: LinkRoom;
+  readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -91,7 +92,7 @@ export class TopicRegistry {
       keyed,
       keysMax: this.#config.limits.keysPerTopicMax,
       cache: durable && !keyed ? this.#caches.create(0) : undefined,
-      whenRoom: (link, tell) => this.#room.whenRoom(link, tell),
+      whenRoom: this.#whenRoom,
     });
     topic.addWorker(worker);
     this.#topics.set(name, topic);

@@ -61,7 +61,7 @@ export class Subscriber {
    * `not_subscribed` (the client has changed its mind meanwhile)
    */
   async subscribe(connection: Connection, message: Subscribe): Promise<void> {
-    const topic = parseTopic(message.topic);
+    const topic = this.#topics.nameOf(parseTopic(message.topic));
     this.#assertMay(connection, topic);
     const current = connection.subscriptions.get(topic);
     if (current?.kind === 'member' && message.since === undefined) return this.#change(connection, current, message);

@@ -48,6 +48,11 @@ export class TopicTable {
     return this.#feeds.get(topic);
   }
 
+  /** The same name, as the string that the feed has: each message brings a copy of its own, and each subscription keeps one. */
+  nameOf(topic: Topic): Topic {
+    return this.#feeds.get(topic)?.topic ?? topic;
+  }
+
   namespace(topic: Topic): NamespaceOptions | undefined {
     return namespaceOptions(this.#config, namespaceOf(topic));
   }

@@ -27,9 +27,10 @@ export class LastingSubscription {
    */
   readonly live: Promise<boolean>;
   readonly #options: LastingSubscriptionOptions;
-  readonly #abort = new AbortController();
   #subscription: Subscription;
-  #denied = false;
+  /** Ends the asking; there is one while it is denied. One for each of very many subscriptions would take half a kilobyte each. */
+  #asking: AbortController | undefined;
+  #stopped = false;
   /** What `live` says has been said. */
   #settled = false;
 
@@ -39,12 +40,13 @@ export class LastingSubscription {
     // The server has taken, or denied, the subscription once it answers what was sent behind it.
     this.live = flush(options.connection).then(() => {
       this.#settled = true;
-      return !this.#denied;
+      return this.#asking === undefined;
     });
   }
 
   stop(): void {
-    this.#abort.abort();
+    this.#stopped = true;
+    this.#asking?.abort();
     this.#subscription.unsubscribe();
   }
 
@@ -53,20 +55,19 @@ export class LastingSubscription {
     return connection.nc.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) deliver(onMessage, message);
-        else if (!this.#denied && !this.#abort.signal.aborted) this.#wasDenied();
+        else if (this.#asking === undefined && !this.#stopped) this.#wasDenied();
       },
     });
   }
 
   #wasDenied(): void {
-    this.#denied = true;
+    this.#asking = new AbortController();
     if (this.#settled) deliver(this.#options.onDenied, true);
-    void this.#askAgain();
+    void this.#askAgain(this.#asking.signal);
   }
 
-  async #askAgain(): Promise<void> {
+  async #askAgain(signal: AbortSignal): Promise<void> {
     const { connection, onDenied } = this.#options;
-    const { signal } = this.#abort;
     for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)) {
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted || !(await connection.whenConnected()) || signal.aborted) return;
@@ -74,7 +75,7 @@ export class LastingSubscription {
       await flush(connection);
       if (signal.aborted) return this.#subscription.unsubscribe();
       if (this.#subscription.isClosed() || !connection.connected) continue;
-      this.#denied = false;
+      this.#asking = undefined;
       return deliver(onDenied, false);
     }
   }
