@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -37,4 +40,28 @@ export async function buildChildren(): Promise<void> {
 
 export function childScript(name: ChildName): string {
   return join(OUT, `${name}.mjs`);
+}
+
+let floor: Promise<string> | undefined;
+
+/**
+ * Compiles the floor, once a process.
+ *
+ * @param compiler name or path of a C compiler
+ * @returns the program's path
+ * @throws Error with what the compiler said
+ */
+export function buildFloor(compiler: string): Promise<string> {
+  floor ??= compileFloor(compiler);
+  return floor;
+}
+
+async function compileFloor(compiler: string): Promise<string> {
+  mkdirSync(OUT, { recursive: true });
+  const file = join(OUT, 'floor');
+  // A program that runs cannot be written over, but its name can be given to another one.
+  const fresh = `${file}.${process.pid}`;
+  await promisify(execFile)(compiler, ['-O2', '-o', fresh, join(ROOT, 'loadtest/servers/floor.c')]);
+  renameSync(fresh, file);
+  return file;
 }

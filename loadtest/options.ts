@@ -23,6 +23,7 @@ interface Flags {
   rate?: number;
   payload?: number;
   workers?: number;
+  itemsPerSend?: number;
   countSends: boolean;
   quick: boolean;
   out: string;
@@ -48,6 +49,7 @@ export function parseOptions(argv: readonly string[], out: string): BenchOptions
       ...(flags.rate === undefined ? {} : { rate: flags.rate }),
       ...(flags.payload === undefined ? {} : { payloadBytes: flags.payload }),
       ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+      ...(flags.itemsPerSend === undefined ? {} : { itemsPerSend: flags.itemsPerSend }),
     },
   };
 }
@@ -63,6 +65,7 @@ function command(out: string): Command {
     .option('--rate <n>', 'publications a second on the topic', positive)
     .option('--payload <bytes>', 'bytes of a publication (default: 100)', integer(PAYLOAD_BYTES_MIN))
     .option('--workers <n>', 'workers of a Stentor node (default: 1)', integer(0))
+    .option('--items-per-send <n>', 'publications that the floor joins in one send (default: 1; in floor-20 and floor-1000 as many as Stentor)', atLeastOne)
     .option('--count-sends', 'count the system calls that send, by perf or strace', false)
     .option('--quick', 'small and short, one pair: does everything run? Not for quoting', false)
     .option('--out <folder>', 'where the results go', out)
@@ -83,6 +86,12 @@ function names(text: string): string[] {
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('a number above 0');
+  return value;
+}
+
+function atLeastOne(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1)) throw new InvalidArgumentError('a number, 1 at least');
   return value;
 }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 
 const STOP_TIMEOUT_MS = 10_000;
 const running = new Set<ChildProcess>();
@@ -15,13 +16,16 @@ function endWithUs(): void {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
 }
 
-/** A program that is not ours: nats-server, centrifugo. */
+/** A program that is no child of Node's: nats-server, centrifugo, the floor. */
 export class Program {
   readonly #child: ChildProcess;
 
-  /** @throws Error when it could not be started */
-  constructor(file: string, args: readonly string[]) {
-    this.#child = spawn(file, args, { stdio: 'ignore' });
+  /**
+   * @param stdio `pipe`: stdin and stdout can be used, and its errors are shown
+   * @throws Error when it could not be started
+   */
+  constructor(file: string, args: readonly string[], stdio: 'ignore' | 'pipe' = 'ignore') {
+    this.#child = spawn(file, args, { stdio: [stdio, stdio, stdio === 'pipe' ? 'inherit' : 'ignore'] });
     if (this.#child.pid === undefined) throw new Error(`could not start ${file}`);
     endWithUs();
     running.add(this.#child);
@@ -31,6 +35,14 @@ export class Program {
 
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  get stdin(): Writable {
+    return this.#child.stdin!;
+  }
+
+  get stdout(): Readable {
+    return this.#child.stdout!;
   }
 
   get alive(): boolean {

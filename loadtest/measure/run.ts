@@ -6,7 +6,9 @@ import { withServer } from './with-server.ts';
 
 /** One run of one server: everybody is connected before the feed starts, and everybody reads. */
 export function runServer(server: ServerUnderTest, pair: number, spec: WindowSpec): Promise<RunResult> {
-  return withServer(server, { nodes: spec.nodes, workers: spec.workers, keyed: false }, async (stage) => {
+  const { nodes, workers, itemsPerSend } = spec;
+  const settings = { nodes, workers, keyed: false, ...(itemsPerSend === undefined ? {} : { itemsPerSend }) };
+  return withServer(server, settings, async (stage) => {
     const swarms: GroupSwarm[] = [];
     for (const group of spec.groups) {
       const swarm = stage.swarm(group, { ...spec, keys: 0 });

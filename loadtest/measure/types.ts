@@ -24,6 +24,8 @@ export interface WindowSpec {
   /** Latencies of every delivery, not of a sample: for the time to the very last member. */
   readonly everyLatency: boolean;
   readonly countSends: boolean;
+  /** Of the floor; see StartSettings. */
+  readonly itemsPerSend?: number;
 }
 
 export interface Latency {
@@ -41,6 +43,8 @@ export interface GroupResult {
   readonly members: number;
   readonly published: number;
   readonly delivered: number;
+  /** WebSocket frames in which they came. */
+  readonly frames: number;
   readonly latency: Latency;
 }
 

@@ -84,8 +84,9 @@ async function feedAll({ server, swarms, sequences }: Window, spec: WindowSpec, 
 
 function toGroupResult(group: WindowSpec['groups'][number], published: number, reports: readonly WindowReport[]): GroupResult {
   const delivered = reports.reduce((sum, report) => sum + report.delivered, 0);
+  const frames = reports.reduce((sum, report) => sum + report.frames, 0);
   const latency = toLatency(mergeHistograms(reports.map((report) => report.latency)));
-  return { name: group.name, members: group.members, published, delivered, latency };
+  return { name: group.name, members: group.members, published, delivered, frames, latency };
 }
 
 const FAULTS = ['behind', 'skipped', 'repeated', 'stray', 'closed'] as const;

@@ -40,6 +40,7 @@ function toSpec(own: FeedScenario, overrides: Overrides): WindowSpec {
     payloadBytes: overrides.payloadBytes ?? 100,
     everyLatency: own.everyLatency ?? false,
     countSends: overrides.countSends,
+    ...(overrides.itemsPerSend === undefined ? {} : { itemsPerSend: overrides.itemsPerSend }),
   };
 }
 

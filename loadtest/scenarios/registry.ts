@@ -1,3 +1,4 @@
+import { FLOOR_SCENARIOS } from './floor.ts';
 import { growth } from './growth.ts';
 import { hubIntake } from './hub-intake.ts';
 import { idleMemory } from './idle-memory.ts';
@@ -10,6 +11,7 @@ import { WATCHLIST_SCENARIOS } from './watchlist.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...ROOM_SCENARIOS,
+  ...FLOOR_SCENARIOS,
   ...WATCHLIST_SCENARIOS,
   growth,
   joinStorm,

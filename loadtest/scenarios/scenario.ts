@@ -8,6 +8,7 @@ export interface Overrides {
   readonly rate?: number;
   readonly payloadBytes?: number;
   readonly workers?: number;
+  readonly itemsPerSend?: number;
   readonly countSends: boolean;
   /** Small and short, to see that everything runs: its figures are not for quoting. */
   readonly quick: boolean;

@@ -63,6 +63,7 @@ export const WATCHLIST_SCENARIOS: readonly Scenario[] = [
     title: '4,000 connections on 50 of 1,000 topics each, 1,000 updates a second',
     describes: '200,000 deliveries a second, each connection getting 50.',
     rate: 1000,
+    servers: [...SERVERS, 'centrifugo'],
     targets: [
       ratio('W1', 'cpuPerDeliveryUs', 0.6, 'CPU per delivery ≤ 0.6 × bare uWS'),
       ratio('W1', 'p99Ms.watch', 1.5, 'p99 ≤ 1.5 × bare uWS'),

@@ -1,4 +1,5 @@
 import { centrifugo } from './centrifugo.ts';
+import { floor } from './floor.ts';
 import { natsWebSocket, uwsNats } from './nats-fed.ts';
 import { selfFed } from './self-fed.ts';
 import type { ServerUnderTest } from './server.ts';
@@ -7,6 +8,7 @@ import { STENTOR_SERVERS } from './stentor.ts';
 export const SERVERS: readonly ServerUnderTest[] = [
   ...STENTOR_SERVERS,
   selfFed({ name: 'uws', title: 'bare uWS publish', child: 'uws', dialect: 'plain' }),
+  floor,
   uwsNats,
   selfFed({ name: 'ws', title: 'ws', child: 'ws', dialect: 'plain' }),
   selfFed({ name: 'socketio', title: 'Socket.IO', child: 'socketio', dialect: 'socketio' }),

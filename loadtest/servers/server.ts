@@ -18,6 +18,8 @@ export interface StartSettings {
   readonly workers: number;
   /** Publications carry keys, and the latest per key is the topic's state, where a server knows of keys. */
   readonly keyed: boolean;
+  /** Publications that the floor joins in one send, 1 at least, a mean: 2.5 is two and three in turn. Others decide by themselves. */
+  readonly itemsPerSend?: number;
 }
 
 export interface Flood {

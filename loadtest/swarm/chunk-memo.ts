@@ -10,9 +10,15 @@ export class ChunkMemo {
   #length = 0;
   #expected = 0;
   #items = 0;
+  #frames = 0;
 
   constructor(chunkBytesMax: number) {
     this.#bytes = Buffer.alloc(chunkBytesMax);
+  }
+
+  /** Frames of the chunk remembered. */
+  get frames(): number {
+    return this.#frames;
   }
 
   /** Items in the chunk, or -1 when it is not the one remembered. */
@@ -22,11 +28,12 @@ export class ChunkMemo {
   }
 
   /** Only for a chunk of whole frames, all of items, contiguous from `expected`. */
-  remember(chunk: Buffer, length: number, expected: number, items: number): void {
+  remember(chunk: Buffer, length: number, expected: number, items: number, frames: number): void {
     if (length < CHUNK_BYTES_MIN || length > this.#bytes.length) return;
     chunk.copy(this.#bytes, 0, 0, length);
     this.#length = length;
     this.#expected = expected;
     this.#items = items;
+    this.#frames = frames;
   }
 }

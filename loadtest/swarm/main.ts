@@ -52,8 +52,19 @@ function report(behind: number): WindowReport {
   const { tally, closed, refusal } = running();
   const cpu = process.cpuUsage(windowStart.cpu);
   const cpuShare = (cpu.user + cpu.system) / (nowUs() - windowStart.atUs);
-  const { delivered, skipped, repeated, stray } = tally;
-  return { delivered, skipped, repeated, stray, behind, closed, refusal, cpuShare, latency: encodeIntoCompressedBase64(tally.latency) };
+  const { delivered, frames, skipped, repeated, stray } = tally;
+  return {
+    delivered,
+    frames,
+    skipped,
+    repeated,
+    stray,
+    behind,
+    closed,
+    refusal,
+    cpuShare,
+    latency: encodeIntoCompressedBase64(tally.latency),
+  };
 }
 
 serveCalls(

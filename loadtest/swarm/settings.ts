@@ -29,6 +29,8 @@ export interface ConnectReport {
 
 export interface WindowReport {
   readonly delivered: number;
+  /** WebSocket frames in which they came. */
+  readonly frames: number;
   readonly skipped: number;
   readonly repeated: number;
   /** Items of topics that a connection did not ask for. */

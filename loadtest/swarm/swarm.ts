@@ -143,16 +143,18 @@ export class Swarm implements FrameSink {
     const expected = memoized ? tally.nextSequence[connection]! : ANY_SEQUENCE;
     if (memoized && expected !== ANY_SEQUENCE) {
       const items = this.#memo.match(this.#chunk, length, expected);
-      if (items > 0) return tally.countAgain(connection, items);
+      if (items > 0) return tally.countAgain(connection, items, this.#memo.frames);
     }
+    const framesBefore = tally.frames;
     const end = this.#walk(connection, this.#chunk, 0, length);
     if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
-    else if (this.#onlyItems && memoized && expected !== ANY_SEQUENCE) this.#remember(tally, connection, length, expected);
+    else if (this.#onlyItems && memoized && expected !== ANY_SEQUENCE)
+      this.#remember(tally, connection, length, expected, tally.frames - framesBefore);
   }
 
-  #remember(tally: Tally, connection: number, length: number, expected: number): void {
+  #remember(tally: Tally, connection: number, length: number, expected: number, frames: number): void {
     const items = tally.nextSequence[connection]! - expected;
-    if (items > 0) this.#memo.remember(this.#chunk, length, expected, items);
+    if (items > 0) this.#memo.remember(this.#chunk, length, expected, items, frames);
   }
 
   /** The chunk continues a frame that began in an earlier one. */

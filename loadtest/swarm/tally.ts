@@ -21,6 +21,8 @@ export class Tally {
   /** Last sequence by connection and key; empty where there are no keys. */
   readonly lastByKey: Int32Array;
   delivered = 0;
+  /** WebSocket frames that held items. */
+  frames = 0;
   /** Sequences jumped over. On a keyed topic that is conflation, else it is loss. */
   skipped = 0;
   /** Sequences seen again, or after a later one. */
@@ -45,6 +47,7 @@ export class Tally {
   /** @param sequence what every connection now expects; -1: as it stands */
   openWindow(sequence: number): void {
     this.delivered = 0;
+    this.frames = 0;
     this.skipped = 0;
     this.repeated = 0;
     this.latency = newHistogram();
@@ -66,12 +69,14 @@ export class Tally {
       if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
     });
     this.delivered += items;
+    if (items > 0) this.frames++;
     return items;
   }
 
   /** A chunk whose bytes were already counted for another connection that expected the same: see {@link ChunkMemo}. */
-  countAgain(connection: number, items: number): void {
+  countAgain(connection: number, items: number, frames: number): void {
     this.delivered += items;
+    this.frames += frames;
     this.nextSequence[connection] = this.nextSequence[connection]! + items;
   }
 

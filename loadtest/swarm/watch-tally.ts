@@ -16,6 +16,8 @@ export interface WatchTallyOptions {
 export class WatchTally {
   readonly map: WatchlistMap;
   delivered = 0;
+  /** WebSocket frames that held items. */
+  frames = 0;
   skipped = 0;
   repeated = 0;
   /** Items of topics that the connection did not ask for. */
@@ -39,6 +41,7 @@ export class WatchTally {
   /** @param publications of the whole feed so far; -1: leave what each connection expects as it stands */
   openWindow(publications: number): void {
     this.delivered = 0;
+    this.frames = 0;
     this.skipped = 0;
     this.repeated = 0;
     this.stray = 0;
@@ -65,6 +68,7 @@ export class WatchTally {
       if (sampled) this.latency.recordValue(Math.max(1, Math.round(nowUs - timeUsAt(bytes, at))));
     });
     this.delivered += items;
+    if (items > 0) this.frames++;
     return items;
   }
 

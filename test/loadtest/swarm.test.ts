@@ -57,7 +57,7 @@ describe('a swarm', () => {
     const { published } = await runFeed(plan(2000, 500, 50), (_topic, payload) => publish(payload));
     expect(published[TOPIC]).toBe(1000);
     await allArrived(swarm, 1000);
-    expect(swarm.tally).toMatchObject({ delivered: 20_000, skipped: 0, repeated: 0 });
+    expect(swarm.tally).toMatchObject({ delivered: 20_000, frames: 20_000, skipped: 0, repeated: 0 });
     expect(swarm.tally.latency.totalCount).toBe(5 * 1000);
   });
 

@@ -31,7 +31,7 @@ describe('a tally', () => {
     const counted = tally();
     expect(count(counted, batch(range(0, 300)))).toBe(300);
     expect(count(counted, batch(range(300, 301)))).toBe(1);
-    expect(counted).toMatchObject({ delivered: 301, skipped: 0, repeated: 0 });
+    expect(counted).toMatchObject({ delivered: 301, frames: 2, skipped: 0, repeated: 0 });
     expect(counted.nextSequence[0]).toBe(301);
   });
 
@@ -43,7 +43,9 @@ describe('a tally', () => {
   });
 
   it('says of a frame without stamps that it holds no items', () => {
-    expect(count(tally(), pack({ type: 'subscribed', id: 1, topic: 'bench.big' }))).toBe(0);
+    const counted = tally();
+    expect(count(counted, pack({ type: 'subscribed', id: 1, topic: 'bench.big' }))).toBe(0);
+    expect(counted.frames).toBe(0);
   });
 
   it('takes the first sequence that a connection sees as its start', () => {
@@ -98,8 +100,9 @@ describe('a chunk memo', () => {
 
   it('knows the chunk it was given again, and no other', () => {
     const memo = new ChunkMemo(65_536);
-    memo.remember(chunk, length, 0, 20);
+    memo.remember(chunk, length, 0, 20, 1);
     expect(memo.match(chunk, length, 0)).toBe(20);
+    expect(memo.frames).toBe(1);
     expect(memo.match(chunk, length, 1)).toBe(-1);
     expect(memo.match(chunk, length - 1, 0)).toBe(-1);
     const other = Buffer.from(chunk);
@@ -109,7 +112,7 @@ describe('a chunk memo', () => {
 
   it('remembers no chunk that is longer than its buffer', () => {
     const memo = new ChunkMemo(1000);
-    memo.remember(chunk, length, 0, 20);
+    memo.remember(chunk, length, 0, 20, 1);
     expect(memo.match(chunk, length, 0)).toBe(-1);
   });
 });

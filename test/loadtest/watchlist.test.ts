@@ -69,7 +69,7 @@ describe('a tally of a watchlist', () => {
       for (let place = 0; place < 50; place++) expect(count(connection, frame(tally.map.topicAt(connection, place), [0, 1]))).toBe(2);
     }
     expect(tally.behind(2000, 0)).toBe(0);
-    expect(tally).toMatchObject({ delivered: 300, skipped: 0, repeated: 0, stray: 0 });
+    expect(tally).toMatchObject({ delivered: 300, frames: 150, skipped: 0, repeated: 0, stray: 0 });
   });
 
   it('sees what is missing, what comes twice, and what was not asked for', () => {
