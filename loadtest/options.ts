@@ -65,7 +65,11 @@ function command(out: string): Command {
     .option('--rate <n>', 'publications a second on the topic', positive)
     .option('--payload <bytes>', 'bytes of a publication (default: 100)', integer(PAYLOAD_BYTES_MIN))
     .option('--workers <n>', 'workers of a Stentor node (default: 1)', integer(0))
-    .option('--items-per-send <n>', 'publications that the floor joins in one send (default: 1; in floor-20 and floor-1000 as many as Stentor)', atLeastOne)
+    .option(
+      '--items-per-send <n>',
+      'publications that the floor joins in one send (default: 1; in floor-20 and floor-1000 as many as Stentor)',
+      atLeastOne,
+    )
     .option('--count-sends', 'count the system calls that send, by perf or strace', false)
     .option('--quick', 'small and short, one pair: does everything run? Not for quoting', false)
     .option('--out <folder>', 'where the results go', out)
