@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildChildren, ROOT } from './build.ts';
+import { busyBaseline } from './measure/busy-baseline.ts';
 import { emptyRun } from './measure/empty-run.ts';
 import { summarize } from './measure/summary.ts';
 import type { RunResult } from './measure/types.ts';
@@ -9,7 +10,7 @@ import { renderPage } from './report/html.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { type Results, type ScenarioResult, thisMachine } from './report/results.ts';
 import { printScenario } from './report/table.ts';
-import type { Scenario } from './scenarios/scenario.ts';
+import type { Overrides, Scenario } from './scenarios/scenario.ts';
 import { serverNamed } from './servers/registry.ts';
 import type { ServerUnderTest } from './servers/server.ts';
 
@@ -17,19 +18,40 @@ async function main(argv: readonly string[]): Promise<void> {
   const options = parseOptions(argv, join(ROOT, 'loadtest', 'results'));
   await buildChildren();
   const startedAt = new Date().toISOString();
-  const plans = options.scenarios.map((scenario) => ({ scenario, ...choose(scenario, options) }));
+  const plans: Plan[] = options.scenarios.map((scenario) => ({ scenario, ...choose(scenario, options), overrides: options.overrides }));
   const progress = createProgress(plans.reduce((sum, { servers }) => sum + servers.length * options.pairs, 0));
   const scenarios: ScenarioResult[] = [];
   const command = `npm run bench -- ${argv.join(' ')}`;
-  for (const { scenario, servers, missing } of plans) {
-    const runs = await runPairs(scenario, servers, options, progress);
-    scenarios.push({ ...scenario, ...summarize(scenario, runs), runs, missing });
+  for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
+    const { scenario, servers, missing } = plan;
+    const runs = await runPairs(plan, options.pairs, progress);
+    const result = { ...scenario, ...summarize(scenario, runs), runs, missing };
+    scenarios.push(result);
     // Written after each scenario: an hour's figures must not hang on the last one.
     save(options.out, { startedAt, command, quick: options.overrides.quick, machine: thisMachine(), scenarios });
+    const busy = options.repeatBusy ? busyBaseline(result) : undefined;
+    if (busy === undefined) continue;
+    plans.unshift(atLowerRate(plan, busy.lowerRate));
+    progress.expect(servers.length * options.pairs);
   }
   progress.end();
   for (const result of scenarios) console.log(printScenario(result));
   console.log(`\n${join(options.out, fileName(startedAt, scenarios))}.json and .html`);
+}
+
+interface Plan {
+  readonly scenario: Scenario;
+  readonly servers: readonly ServerUnderTest[];
+  readonly missing: Readonly<Record<string, string>>;
+  readonly overrides: Overrides;
+}
+
+function atLowerRate({ scenario, overrides, ...plan }: Plan, rate: number): Plan {
+  return {
+    ...plan,
+    scenario: { ...scenario, title: `${scenario.title}; repeated at ${rate} a second` },
+    overrides: { ...overrides, rate },
+  };
 }
 
 function choose(scenario: Scenario, options: BenchOptions): { servers: ServerUnderTest[]; missing: Record<string, string> } {
@@ -43,12 +65,7 @@ function choose(scenario: Scenario, options: BenchOptions): { servers: ServerUnd
 }
 
 /** A B A B: whatever else the machine does meanwhile falls on both halves of a pair. */
-async function runPairs(
-  scenario: Scenario,
-  servers: readonly ServerUnderTest[],
-  { pairs, overrides }: BenchOptions,
-  progress: Progress,
-): Promise<RunResult[]> {
+async function runPairs({ scenario, servers, overrides }: Plan, pairs: number, progress: Progress): Promise<RunResult[]> {
   const runs: RunResult[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     for (const server of servers) {
@@ -64,7 +81,8 @@ async function runPairs(
 }
 
 function fileName(startedAt: string, scenarios: readonly ScenarioResult[]): string {
-  const names = scenarios.length > 3 ? `${scenarios.length}-scenarios` : scenarios.map(({ name }) => name).join('+');
+  const different = [...new Set(scenarios.map(({ name }) => name))];
+  const names = different.length > 3 ? `${different.length}-scenarios` : different.join('+');
   return `${startedAt.slice(0, 19).replaceAll(':', '-')}-${names}`;
 }
 

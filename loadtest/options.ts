@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly servers: readonly ServerUnderTest[];
   readonly pairs: number;
   readonly out: string;
+  /** Where bare uWS had no time left, the pairs are repeated at a lower rate. */
+  readonly repeatBusy: boolean;
   readonly overrides: Overrides;
 }
 
@@ -26,6 +28,7 @@ interface Flags {
   itemsPerSend?: number;
   countSends: boolean;
   quick: boolean;
+  repeatBusy: boolean;
   out: string;
 }
 
@@ -41,6 +44,7 @@ export function parseOptions(argv: readonly string[], out: string): BenchOptions
     servers: flags.servers === undefined ? [] : names(flags.servers).map(serverNamed),
     pairs: flags.pairs ?? (quick ? 1 : PAIRS_DEFAULT),
     out: flags.out,
+    repeatBusy: flags.repeatBusy,
     overrides: {
       countSends,
       quick,
@@ -71,6 +75,7 @@ function command(out: string): Command {
       atLeastOne,
     )
     .option('--count-sends', 'count the system calls that send, by perf or strace', false)
+    .option('--repeat-busy', 'repeat pairs in which bare uWS used more than 60% of a core at a lower rate, until it does not', false)
     .option('--quick', 'small and short, one pair: does everything run? Not for quoting', false)
     .option('--out <folder>', 'where the results go', out)
     .addHelpText('after', `\nScenarios:\n${list(SCENARIOS)}\n\nServers:\n${list(SERVERS)}`);

@@ -58,6 +58,24 @@ export function cpuSeconds(pids: readonly number[]): number {
   return sum(pids, (pid) => parseStatCpuSeconds(readFileSync(`/proc/${pid}/stat`, 'utf8')));
 }
 
+/** CPU seconds from the text of /proc/<pid>/task/<tid>/schedstat: the first number, in nanoseconds. */
+export function parseSchedstatCpuSeconds(text: string): number {
+  return Number(text.slice(0, text.indexOf(' '))) / 1e9;
+}
+
+/**
+ * The same as {@link cpuSeconds} to the nanosecond, summed over the threads that live: for what costs less than a tick. A thread that ends takes its time with
+ * it, so this is for processes that start and end none.
+ */
+export function exactCpuSeconds(pids: readonly number[]): number {
+  return sum(pids, (pid) =>
+    readdirSync(`/proc/${pid}/task`).reduce(
+      (total, thread) => total + parseSchedstatCpuSeconds(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')),
+      0,
+    ),
+  );
+}
+
 /** Anonymous memory, the processes' own (heap, stacks, buffers): programs, libraries and the page cache are left out. */
 export function privateBytes(pids: readonly number[]): number {
   return sum(pids, (pid) => {

@@ -1,7 +1,7 @@
 import type { RunResult } from './types.ts';
 
 /** Every figure of a run by name: `cpuPerDeliveryUs`, `p99Ms.probe`, `sendsPerDelivery`, and what a scenario adds. */
-export function metricsOf(run: RunResult): Record<string, number> {
+export function metricsOf(run: Pick<RunResult, 'deliveries' | 'cpuPerDeliveryUs' | 'groups' | 'sends' | 'extra'>): Record<string, number> {
   const metrics: Record<string, number> = {};
   if (run.deliveries > 0 && run.cpuPerDeliveryUs !== undefined) metrics.cpuPerDeliveryUs = run.cpuPerDeliveryUs;
   for (const { name, latency, delivered } of run.groups) {

@@ -16,6 +16,15 @@ export interface Verdict {
   readonly target: Target;
   readonly outcome: 'met' | 'missed' | 'not measured';
   readonly measured?: Spread;
+  /** Of a target about CPU: what latency was paid for it, by server. */
+  readonly beside?: readonly LatencySummary[];
+}
+
+/** Medians over the pairs, of a run's first group. */
+export interface LatencySummary {
+  readonly server: string;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 type Scenarioish = Pick<Scenario, 'baseline' | 'targets'>;
@@ -56,7 +65,25 @@ function judge(target: Target, runs: readonly RunResult[]): Verdict {
   if (measured.length === 0) return { target, outcome: 'not measured' };
   const figure = spread(measured);
   const met = 'atMost' in target.bound ? figure.median <= target.bound.atMost : figure.median >= target.bound.atLeast;
-  return { target, outcome: met ? 'met' : 'missed', measured: figure };
+  return { target, outcome: met ? 'met' : 'missed', measured: figure, ...latenciesBeside(target, runs) };
+}
+
+/** CPU can always be saved by waiting: a figure of it says little without the latency. */
+function latenciesBeside({ metric, server, against }: Target, runs: readonly RunResult[]): Pick<Verdict, 'beside'> {
+  if (!/cpu/i.test(metric)) return {};
+  const beside = [server, ...against].flatMap((name): LatencySummary[] => {
+    const groups = runs.flatMap((run) => (run.server === name && run.invalid === '' ? run.groups.slice(0, 1) : []));
+    if (groups.length === 0) return [];
+    const median = (values: number[]) => spread(values).median;
+    return [
+      {
+        server: name,
+        p50Ms: median(groups.map(({ latency }) => latency.p50Ms)),
+        p99Ms: median(groups.map(({ latency }) => latency.p99Ms)),
+      },
+    ];
+  });
+  return beside.length === 0 ? {} : { beside };
 }
 
 function measure({ server, metric, against, by = 'ratio' }: Target, runs: readonly RunResult[]): number[] {

@@ -16,6 +16,8 @@ export interface SwarmOptions {
   readonly keys: number;
   /** Connections being opened at once. */
   readonly inFlightMax?: number;
+  /** They are opened only, and subscribe with {@link GroupSwarm.subscribe}. */
+  readonly later?: boolean;
 }
 
 /** The processes that hold one group's connections; small groups get one of their own, so that a big one's reads do not delay theirs. */
@@ -37,6 +39,8 @@ export class GroupSwarm {
         sampleEvery,
         keys: options.keys,
         ...(group.watch === undefined ? {} : { watch: group.watch }),
+        ...(group.alsoFollows === undefined ? {} : { alsoFollows: group.alsoFollows }),
+        later: options.later ?? false,
         payloadBytes: options.payloadBytes,
         inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,
       });
@@ -47,11 +51,25 @@ export class GroupSwarm {
     return this.#children[0]!;
   }
 
-  /** @throws Error when not every member is subscribed */
-  async connect(): Promise<readonly ConnectReport[]> {
+  /** @throws Error when not every member is subscribed, here and below; where that comes later: not open */
+  connect(): Promise<readonly ConnectReport[]> {
+    return this.#joinAll('connect', (i) => this.#settings[i]);
+  }
+
+  subscribe(): Promise<readonly ConnectReport[]> {
+    return this.#joinAll('subscribe', () => ({}));
+  }
+
+  /** To the servers that are there now, each connection with the positions that it had. */
+  reconnect({ ports }: RunningServer): Promise<readonly ConnectReport[]> {
+    const shares = share(this.group.members, ports);
+    return this.#joinAll('reconnect', (i) => ({ port: shares[i]!.port }));
+  }
+
+  async #joinAll(method: string, paramsOf: (i: number) => unknown): Promise<readonly ConnectReport[]> {
     const reports: ConnectReport[] = [];
     for (const [i, child] of this.#children.entries()) {
-      const report = await child.call<ConnectReport>('connect', this.#settings[i]);
+      const report = await child.call<ConnectReport>(method, paramsOf(i));
       reports.push(report);
       if (report.closed > 0) throw new Error(`${report.closed} of ${this.#settings[i]!.count} connections failed: ${report.refusal}`);
     }

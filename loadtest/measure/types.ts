@@ -10,6 +10,8 @@ export interface Group {
   readonly burst: number;
   /** Each member follows some of many topics, `<topic><number>`; the rate is that of all topics together. */
   readonly watch?: Watchlist;
+  /** A topic that each member follows besides; what comes of it is not counted. */
+  readonly alsoFollows?: string;
   /** Each member asks for at most so many updates a second, and may be given fewer. */
   readonly maxRateHz?: number;
 }
@@ -26,6 +28,8 @@ export interface WindowSpec {
   readonly countSends: boolean;
   /** Of the floor; see StartSettings. */
   readonly itemsPerSend?: number;
+  /** Connect first, then subscribe, and say what a subscription takes of the server's memory. */
+  readonly weighSubscriptions?: boolean;
 }
 
 export interface Latency {
@@ -41,6 +45,7 @@ export interface Latency {
 export interface GroupResult {
   readonly name: string;
   readonly members: number;
+  readonly ratePerSecond: number;
   readonly published: number;
   readonly delivered: number;
   /** WebSocket frames in which they came. */

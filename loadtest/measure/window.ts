@@ -86,7 +86,8 @@ function toGroupResult(group: WindowSpec['groups'][number], published: number, r
   const delivered = reports.reduce((sum, report) => sum + report.delivered, 0);
   const frames = reports.reduce((sum, report) => sum + report.frames, 0);
   const latency = toLatency(mergeHistograms(reports.map((report) => report.latency)));
-  return { name: group.name, members: group.members, published, delivered, frames, latency };
+  const { name, members, ratePerSecond } = group;
+  return { name, members, ratePerSecond, published, delivered, frames, latency };
 }
 
 const FAULTS = ['behind', 'skipped', 'repeated', 'stray', 'closed'] as const;

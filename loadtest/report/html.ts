@@ -5,7 +5,7 @@ import { formatFigure, formatSpread } from './format.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import type { Results, ScenarioResult } from './results.ts';
-import { describeDisturbance, printVerdict } from './table.ts';
+import { printVerdict, warningsOf } from './table.ts';
 
 /** One page that needs nothing else: uPlot, the data, and the text are all inside. */
 export function renderPage(results: Results): string {
@@ -47,7 +47,7 @@ function renderScenario(result: ScenarioResult, index: number): string {
     return `<tr><th>${escapeHtml(metric)}</th>${cells.join('')}</tr>`;
   });
   const notes = Object.entries(result.missing).map(([server, why]) => `${server} left out: ${why}`);
-  const warnings = [...notes, describeDisturbance(result)].filter(Boolean).map((note) => `<p class="warning">${escapeHtml(note)}</p>`);
+  const warnings = [...notes, ...warningsOf(result)].map((note) => `<p class="warning">${escapeHtml(note)}</p>`);
   const verdicts = result.verdicts.map((v) => `<li class="${v.outcome.replace(' ', '-')}">${escapeHtml(printVerdict(v))}</li>`);
   return `<section>
 <h2>${escapeHtml(result.title)}</h2>
@@ -63,7 +63,8 @@ ${verdicts.length === 0 ? '' : `<ul>${verdicts.join('')}</ul>`}
 function renderRuns(result: ScenarioResult): string {
   const rows = result.runs.map((run) => {
     const cpu = run.cpuPerDeliveryUs === undefined ? '–' : formatFigure(run.cpuPerDeliveryUs);
-    const cells = [run.pair + 1, escapeHtml(run.server), formatFigure(run.deliveries), cpu];
+    const latencies = (['p50Ms', 'p99Ms'] as const).map((name) => run.groups.map(({ latency }) => formatFigure(latency[name])).join(', '));
+    const cells = [run.pair + 1, escapeHtml(run.server), formatFigure(run.deliveries), cpu, ...latencies];
     const shares = [run.serverCpuShare, run.swarmCpuShare, run.othersCpuShare].map((share) => `${Math.round(share * 100)}%`);
     const byProcess = run.processes.map(
       ({ name, cpuSeconds }) => `${name} ${formatFigure((cpuSeconds * 1e6) / Math.max(1, run.deliveries))}`,
@@ -75,6 +76,8 @@ function renderRuns(result: ScenarioResult): string {
     'server',
     'deliveries',
     'µs per delivery',
+    'p50, ms',
+    'p99, ms',
     'server, of a core',
     'swarm, of a core',
     'others, of a core',

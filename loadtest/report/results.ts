@@ -1,6 +1,7 @@
 import { cpus, release, totalmem } from 'node:os';
 import type { ServerSummary, Verdict } from '../measure/summary.ts';
 import type { RunResult } from '../measure/types.ts';
+import type { Target } from '../scenarios/scenario.ts';
 
 /** More of a core than this in other hands, and a run is said to be disturbed. */
 export const OTHERS_SHARE_MAX = 0.15;
@@ -18,6 +19,7 @@ export interface ScenarioResult {
   readonly title: string;
   readonly describes: string;
   readonly baseline: string;
+  readonly targets: readonly Target[];
   readonly runs: readonly RunResult[];
   readonly servers: readonly ServerSummary[];
   readonly verdicts: readonly Verdict[];

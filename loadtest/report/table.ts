@@ -1,5 +1,6 @@
+import { describeBusyBaseline } from '../measure/busy-baseline.ts';
 import type { Verdict } from '../measure/summary.ts';
-import { formatSpread } from './format.ts';
+import { formatFigure, formatSpread } from './format.ts';
 import { OTHERS_SHARE_MAX, type ScenarioResult } from './results.ts';
 
 /** What the terminal shows at the end of a scenario. */
@@ -14,19 +15,25 @@ export function printScenario(result: ScenarioResult): string {
     }
   }
   for (const [server, why] of Object.entries(result.missing)) lines.push(`  ${server} left out: ${why}`);
-  const disturbed = describeDisturbance(result);
-  if (disturbed !== '') lines.push(`  ${disturbed}`);
+  lines.push(...warningsOf(result).map((warning) => `  ${warning}`));
   lines.push(...result.verdicts.map((verdict) => `  ${printVerdict(verdict)}`));
   return lines.join('\n');
 }
 
+/** What whoever quotes the figures should know. */
+export function warningsOf(result: ScenarioResult): string[] {
+  return [describeDisturbance(result), describeBusyBaseline(result)].filter(Boolean);
+}
+
 /** Empty where the machine was quiet. */
-export function describeDisturbance({ runs }: ScenarioResult): string {
+function describeDisturbance({ runs }: ScenarioResult): string {
   const count = runs.filter((run) => run.othersCpuShare > OTHERS_SHARE_MAX).length;
   return count === 0 ? '' : `${count} of ${runs.length} runs were disturbed by other programs of this machine`;
 }
 
-export function printVerdict({ target, outcome, measured }: Verdict): string {
+export function printVerdict({ target, outcome, measured, beside = [] }: Verdict): string {
   const figure = measured === undefined ? '' : `: ${formatSpread(measured)}`;
-  return `target ${target.number} ${outcome.toUpperCase()} — ${target.text}${figure}`;
+  const latencies = beside.map(({ server, p50Ms, p99Ms }) => `${server} p50 ${formatFigure(p50Ms)}, p99 ${formatFigure(p99Ms)} ms`);
+  const paid = latencies.length === 0 ? '' : ` (${latencies.join('; ')})`;
+  return `target ${target.number} ${outcome.toUpperCase()} — ${target.text}${figure}${paid}`;
 }

@@ -1,5 +1,6 @@
-import { privateBytes, processTree } from '../core/proc.ts';
+import { processTree } from '../core/proc.ts';
 import { emptyRun } from '../measure/empty-run.ts';
+import { leastPrivateBytes } from '../measure/memory.ts';
 import { withServer } from '../measure/with-server.ts';
 import { BENCH_NAMESPACE, figureTarget } from './feeds.ts';
 import type { Scenario } from './scenario.ts';
@@ -7,8 +8,6 @@ import type { Scenario } from './scenario.ts';
 /** What comes before the first reading: code is compiled and pools are filled by then. */
 const FIRST_MEMBERS = 2000;
 const MEMBERS = 10_000;
-const READINGS = 10;
-const READING_EVERY_MS = 500;
 
 export const idleMemory: Scenario = {
   name: 'idle-memory',
@@ -24,20 +23,10 @@ export const idleMemory: Scenario = {
       const group = { name: 'first', topic: `${BENCH_NAMESPACE}.big`, members: FIRST_MEMBERS, ratePerSecond: 1, burst: 1 };
       await stage.swarm(group, options).connect();
       const pids = processTree(stage.server.pids);
-      const before = await leastBytes(pids);
+      const before = await leastPrivateBytes(pids);
       await stage.swarm({ ...group, name: 'idle', members }, options).connect();
-      const after = await leastBytes(pids);
+      const after = await leastPrivateBytes(pids);
       return emptyRun(server.name, pair, { bytesPerConnection: (after - before) / members, privateMiB: after / 2 ** 20 });
     });
   },
 };
-
-/** The least of several readings: garbage of the handshakes is not a cost of idling. */
-async function leastBytes(pids: readonly number[]): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < READINGS; i++) {
-    await new Promise((resolve) => setTimeout(resolve, READING_EVERY_MS));
-    least = Math.min(least, privateBytes(pids));
-  }
-  return least;
-}

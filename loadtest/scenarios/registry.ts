@@ -3,16 +3,22 @@ import { growth } from './growth.ts';
 import { hubIntake } from './hub-intake.ts';
 import { idleMemory } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
+import { oneASecond } from './one-a-second.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
 import { sdkClient } from './sdk-client.ts';
 import { slowReaders } from './slow-readers.ts';
 import { WATCHLIST_SCENARIOS } from './watchlist.ts';
+import { watchlistStalled } from './watchlist-stalled.ts';
+import { watchlistSubscribe } from './watchlist-subscribe.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...ROOM_SCENARIOS,
   ...FLOOR_SCENARIOS,
   ...WATCHLIST_SCENARIOS,
+  watchlistStalled,
+  watchlistSubscribe,
+  oneASecond,
   growth,
   joinStorm,
   slowReaders,

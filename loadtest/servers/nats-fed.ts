@@ -34,19 +34,33 @@ export const uwsNats: ServerUnderTest = {
   missing: natsMissing,
   async start({ nodes }: StartSettings): Promise<RunningServer> {
     const nats = await startNatsFeed();
-    const processes = Array.from({ length: nodes }, (_, i) => new Child(`uws-nats ${i}`, childScript('uws-nats')));
+    let processes: Child[] = [];
+    let ports: number[] = [];
+    const startProcesses = async () => {
+      processes = Array.from({ length: nodes }, (_, i) => new Child(`uws-nats ${i}`, childScript('uws-nats')));
+      const listening = await Promise.all(processes.map((process) => process.call<Listening>('start', { natsUrl: nats.server.url })));
+      ports = listening.map(({ port }) => port);
+    };
+    const stopProcesses = () => Promise.all(processes.map((process) => process.stop()));
     const stop = async () => {
-      await Promise.all(processes.map((process) => process.stop()));
+      await stopProcesses();
       await nats.stop();
     };
-    const started = Promise.all(processes.map((process) => process.call<Listening>('start', { natsUrl: nats.server.url })));
-    const listening = await started.catch((error) => stop().then(() => Promise.reject(error)));
+    await startProcesses().catch((error) => stop().then(() => Promise.reject(error)));
     return {
       dialect: 'plain',
-      ports: listening.map(({ port }) => port),
-      pids: processes.map(({ pid }) => pid),
+      get ports() {
+        return ports;
+      },
+      get pids() {
+        return processes.map(({ pid }) => pid);
+      },
       selfFed: false,
       feed: nats.feed,
+      async restart() {
+        await stopProcesses();
+        await startProcesses();
+      },
       stop,
     };
   },

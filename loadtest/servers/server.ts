@@ -40,10 +40,19 @@ export interface RunningServer {
   feed(plan: FeedPlan): Promise<FeedResult>;
   /** Publishes as fast as it is taken, on no schedule. */
   flood?(flood: Flood): Promise<void>;
+  /** One of its own metrics, by its name in Prometheus' format: the sum over its labels. */
+  metric?(name: string): Promise<number>;
+  /** Ends the server's processes and starts others, which the same broker feeds; ports and pids are theirs from then on. */
+  restart?(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** What the peers' processes answer to `start`. */
 export interface Listening {
   readonly port: number;
+}
+
+/** Stentor's answer has the admin listener's too. */
+export interface NodeListening extends Listening {
+  readonly adminPort: number;
 }

@@ -8,12 +8,12 @@ import type { FeedPlan } from '../core/feed.ts';
 import { runFeed } from '../core/feeder.ts';
 import { serveCalls } from '../core/rpc.ts';
 import { PayloadMaker } from '../core/stamp.ts';
-import type { Listening } from './server.ts';
+import type { NodeListening } from './server.ts';
 
 /** A whole node from the built `dist/`, as `stentor serve` starts it; with the memory bus it can also be fed from inside. */
 let node: RunningNode;
 
-async function start({ root, flags }: { root: string; flags: Record<string, unknown> }): Promise<Listening> {
+async function start({ root, flags }: { root: string; flags: Record<string, unknown> }): Promise<NodeListening> {
   const load = (file: string) => import(pathToFileURL(join(root, 'dist', file)).href);
   const built = {
     loadConfig: (await load('config/load.js')).loadConfig as typeof loadConfig,
@@ -22,7 +22,7 @@ async function start({ root, flags }: { root: string; flags: Record<string, unkn
   };
   const { config } = built.loadConfig({ env: process.env, flags });
   node = await built.startNode(config, { log: built.createLogger(config.log) });
-  return { port: node.port };
+  return { port: node.port, adminPort: node.adminPort };
 }
 
 function publish(topic: string, payload: Buffer, key: string | null): void {

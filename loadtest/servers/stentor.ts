@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { childScript, ROOT } from '../build.ts';
+import { sumOfMetric } from '../core/prometheus.ts';
 import { Child } from '../core/rpc.ts';
 import type { DialectName } from '../swarm/dialects.ts';
 import { natsMissing, startNatsFeed } from './nats-fed.ts';
-import type { Listening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
+import type { NodeListening, RunningServer, ServerUnderTest, StartSettings } from './server.ts';
 
 interface Variant {
   readonly name: string;
@@ -43,16 +44,14 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
   };
 }
 
-async function startNode(
-  variant: Variant,
-  settings: StartSettings,
-  natsUrl: string,
-  index: number,
-): Promise<{ child: Child; port: number }> {
+interface Node extends NodeListening {
+  readonly child: Child;
+}
+
+async function startNode(variant: Variant, settings: StartSettings, natsUrl: string, index: number): Promise<Node> {
   const child = new Child(`${variant.name} ${index}`, childScript('stentor-node'));
   try {
-    const { port } = await child.call<Listening>('start', { root: ROOT, flags: flags(variant, settings, natsUrl) });
-    return { child, port };
+    return { child, ...(await child.call<NodeListening>('start', { root: ROOT, flags: flags(variant, settings, natsUrl) })) };
   } catch (error) {
     await child.stop();
     throw error;
@@ -61,40 +60,60 @@ async function startNode(
 
 async function startOnMemory(variant: Variant, settings: StartSettings): Promise<RunningServer> {
   if (settings.nodes !== 1) throw new Error(`${variant.name}: the memory bus is one node's`);
-  const { child, port } = await startNode(variant, settings, '', 0);
+  const node = await startNode(variant, settings, '', 0);
+  const { child } = node;
   return {
     dialect: dialectOf(variant),
-    ports: [port],
+    ports: [node.port],
     pids: [child.pid],
     selfFed: true,
     feed: (plan) => child.call('feed', plan),
     flood: (flood) => child.call('flood', flood),
+    metric: (name) => readMetric([node], name),
     stop: () => child.stop(),
   };
 }
 
 async function startOnNats(variant: Variant, settings: StartSettings): Promise<RunningServer> {
   const nats = await startNatsFeed();
-  const nodes: { child: Child; port: number }[] = [];
+  let nodes: Node[] = [];
+  const stopNodes = () => Promise.all(nodes.map(({ child }) => child.stop()));
+  const startNodes = async () => {
+    nodes = [];
+    for (let i = 0; i < settings.nodes; i++) nodes.push(await startNode(variant, settings, nats.server.url, i));
+  };
   const stop = async () => {
-    await Promise.all(nodes.map(({ child }) => child.stop()));
+    await stopNodes();
     await nats.stop();
   };
-  try {
-    for (let i = 0; i < settings.nodes; i++) nodes.push(await startNode(variant, settings, nats.server.url, i));
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  await startNodes().catch((error) => stop().then(() => Promise.reject(error)));
   return {
     dialect: dialectOf(variant),
-    ports: nodes.map(({ port }) => port),
-    pids: nodes.map(({ child }) => child.pid),
+    get ports() {
+      return nodes.map(({ port }) => port);
+    },
+    get pids() {
+      return nodes.map(({ child }) => child.pid);
+    },
     selfFed: false,
     feed: nats.feed,
     flood: nats.flood,
+    metric: (name) => readMetric(nodes, name),
+    async restart() {
+      await stopNodes();
+      await startNodes();
+    },
     stop,
   };
+}
+
+async function readMetric(nodes: readonly Node[], name: string): Promise<number> {
+  let sum = 0;
+  for (const { adminPort } of nodes) {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
+    sum += sumOfMetric(await answer.text(), name);
+  }
+  return sum;
 }
 
 function dialectOf({ json = false }: Variant): DialectName {

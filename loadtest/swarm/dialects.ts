@@ -4,8 +4,8 @@ import { clientFrame, OPCODE } from './frames.ts';
 /** What a frame without items asks of the client. */
 export type Reaction =
   | { readonly kind: 'none' }
-  /** So many subscriptions are confirmed. */
-  | { readonly kind: 'ready'; readonly topics: number }
+  /** So many subscriptions are confirmed, the topic's at this position where there is one. */
+  | { readonly kind: 'ready'; readonly topics: number; readonly at?: TopicPosition }
   | { readonly kind: 'reply'; readonly frames: readonly Buffer[] }
   | { readonly kind: 'lagged'; readonly skipped: number }
   | { readonly kind: 'refused'; readonly why: string };
@@ -14,7 +14,7 @@ export type Reaction =
 export interface Dialect {
   readonly path: string;
   readonly subprotocol?: string;
-  /** Sent as soon as the WebSocket is open. */
+  /** Sent as soon as the WebSocket is open, or later. */
   hello(subscription: Subscription, topics: readonly string[]): readonly Buffer[];
   control(payload: Buffer, subscription: Subscription): Reaction;
 }
@@ -22,6 +22,17 @@ export interface Dialect {
 export interface Subscription {
   readonly topic: string;
   readonly maxRateHz?: number;
+  /** Where to go on, by topic: what a client has that comes back. */
+  readonly positions?: Positions;
+}
+
+/** `{epoch, offset}` by topic, as the server said them. */
+export type Positions = ReadonlyMap<string, TopicPosition>;
+
+export interface TopicPosition {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly offset: number;
 }
 
 export type DialectName = 'stentor' | 'stentor-json' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
@@ -36,25 +47,79 @@ function text(message: string): Buffer {
 const stentor: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.msgpack',
-  hello: (subscription, topics) => [clientFrame(OPCODE.binary, pack(subscribes(subscription, topics)))],
+  hello(subscription, topics) {
+    const commands = subscribes(subscription, topics).map((command) => pack(command));
+    return inMessages(commands, msgpackArray).map((message) => clientFrame(OPCODE.binary, message));
+  },
   control: (payload) => stentorReaction(unpack(payload)),
 };
 
 const stentorJson: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.json',
-  hello: (subscription, topics) => [text(JSON.stringify(subscribes(subscription, topics)))],
+  hello(subscription, topics) {
+    const commands = subscribes(subscription, topics).map((command) => Buffer.from(JSON.stringify(command)));
+    return inMessages(commands, jsonArray).map((message) => clientFrame(OPCODE.text, message));
+  },
   control: (payload) => stentorReaction(JSON.parse(payload.toString())),
 };
 
-/** One command, or an array of them in one message. */
-function subscribes({ maxRateHz }: Subscription, topics: readonly string[]): object {
-  const commands = topics.map((topic, i) => ({ type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }) }));
-  return commands.length === 1 ? (commands[0] as object) : commands;
+/** What the server takes in one message unless it says otherwise (`connected.limits`). */
+const COMMANDS_MAX = 1000;
+const MESSAGE_BYTES_MAX = 65_536;
+/** Of an array: MessagePack's header, or JSON's brackets. */
+const ARRAY_BYTES = 3;
+
+function subscribes({ maxRateHz, positions }: Subscription, topics: readonly string[]): object[] {
+  return topics.map((topic, i) => {
+    const at = positions?.get(topic);
+    const since = at === undefined ? {} : { since: { epoch: at.epoch, offset: at.offset } };
+    return { type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }), ...since };
+  });
 }
 
-function stentorReaction(message: { type: string; code?: string; message?: string; skipped?: number }): Reaction {
-  if (message.type === 'subscribed') return READY;
+/** Commands in messages as large as the server takes, as the SDK sends them: one alone is a message, more are an array. */
+export function inMessages(commands: readonly Buffer[], arrayOf: (commands: readonly Buffer[]) => Buffer): Buffer[] {
+  const groups: Buffer[][] = [];
+  let bytes = 0;
+  for (const command of commands) {
+    const group = groups.at(-1);
+    // One more in JSON: the comma.
+    const more = command.length + 1;
+    if (group !== undefined && group.length < COMMANDS_MAX && bytes + more <= MESSAGE_BYTES_MAX) {
+      group.push(command);
+      bytes += more;
+    } else {
+      groups.push([command]);
+      bytes = ARRAY_BYTES + more;
+    }
+  }
+  return groups.map((group) => (group.length === 1 ? group[0]! : arrayOf(group)));
+}
+
+function msgpackArray(commands: readonly Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from([0xdc, commands.length >> 8, commands.length & 255]), ...commands]);
+}
+
+function jsonArray(commands: readonly Buffer[]): Buffer {
+  return Buffer.from(`[${commands.join(',')}]`);
+}
+
+interface StentorMessage {
+  readonly type: string;
+  readonly topic?: string;
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly code?: string;
+  readonly message?: string;
+  readonly skipped?: number;
+}
+
+function stentorReaction(message: StentorMessage): Reaction {
+  const { topic, epoch, offset } = message;
+  if (message.type === 'subscribed') {
+    return topic && epoch && offset !== undefined ? { kind: 'ready', topics: 1, at: { topic, epoch, offset } } : READY;
+  }
   if (message.type === 'error') return { kind: 'refused', why: `${message.code}: ${message.message}` };
   if (message.type === 'lagged') return { kind: 'lagged', skipped: message.skipped ?? 0 };
   return NONE;

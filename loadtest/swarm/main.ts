@@ -18,10 +18,24 @@ function running(): Swarm {
   return swarm;
 }
 
-async function connect(settings: SwarmSettings): Promise<ConnectReport> {
+function connect(settings: SwarmSettings): Promise<ConnectReport> {
+  const made = new Swarm(settings);
+  swarm = made;
+  return joined(made, () => made.connect());
+}
+
+/** The same connections again, to another port, each with the positions that it had; those before have been closed. */
+function reconnect({ port }: { port: number }): Promise<ConnectReport> {
+  const before = running();
+  before.destroy();
+  const made = new Swarm({ ...before.settings, port, later: false }, before.positions);
+  swarm = made;
+  return joined(made, () => made.connect());
+}
+
+async function joined(swarm: Swarm, join: () => Promise<void>): Promise<ConnectReport> {
   const startUs = nowUs();
-  swarm = new Swarm(settings);
-  await swarm.connect();
+  await join();
   const joins = [...swarm.joinUs].filter((us) => us > 0).sort((a, b) => a - b);
   const at = (share: number) => (joins[Math.min(joins.length - 1, Math.floor(joins.length * share))] ?? 0) / 1000;
   const joinMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
@@ -70,6 +84,8 @@ function report(behind: number): WindowReport {
 serveCalls(
   {
     connect,
+    subscribe: () => joined(running(), () => running().subscribe()),
+    reconnect,
     openWindow,
     closeWindow,
     pause: ({ first, count }: { first: number; count: number }) => running().pause(first, count),

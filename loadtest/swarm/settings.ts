@@ -13,6 +13,10 @@ export interface SwarmSettings {
   readonly keys: number;
   /** Each connection follows some of many topics, `<topic><number>`. */
   readonly watch?: Watchlist;
+  /** A topic that each connection follows besides; what comes of it is not counted. */
+  readonly alsoFollows?: string;
+  /** Connections are ready once they are open, and subscribe when they are told to. */
+  readonly later?: boolean;
   readonly payloadBytes: number;
   /** Connections being opened at once. */
   readonly inFlightMax: number;
@@ -23,7 +27,7 @@ export interface ConnectReport {
   readonly closed: number;
   readonly refusal: string;
   readonly elapsedMs: number;
-  /** From each connection's start to its confirmed subscription. */
+  /** From each connection's start, or from its subscribing where that comes later, to its confirmed subscriptions. */
   readonly joinMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 

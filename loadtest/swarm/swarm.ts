@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { nowUs } from '../core/clock.ts';
 import { ChunkMemo } from './chunk-memo.ts';
-import { DIALECTS, type Dialect } from './dialects.ts';
+import { DIALECTS, type Dialect, type Positions, type TopicPosition } from './dialects.ts';
 import { clientFrame, type FrameSink, OPCODE, walkFrames } from './frames.ts';
 import { readUpgradeAnswer, upgradeRequest } from './handshake.ts';
 import type { SwarmSettings } from './settings.ts';
@@ -14,7 +14,8 @@ const SCRATCH_BYTES = 4_194_304;
 /** Ephemeral ports for one destination run out at 28,000, and their search gets slow well before: Linux looks at even ones first. */
 const CONNECTIONS_PER_ADDRESS = 8000;
 
-const STATE = { idle: 0, upgrading: 1, open: 2, ready: 3, closed: 4 } as const;
+/** `waiting`: open, and to subscribe when it is told to. */
+const STATE = { idle: 0, upgrading: 1, waiting: 2, open: 3, ready: 4, closed: 5 } as const;
 
 /** Very many WebSocket clients on raw sockets in one process: one shared read buffer, no objects per message. */
 export class Swarm implements FrameSink {
@@ -26,8 +27,11 @@ export class Swarm implements FrameSink {
   closed = 0;
   /** What the server said it left out (`lagged`), summed, by connection. */
   readonly lagged: Float64Array;
-  /** From the start of each connection to its confirmed subscription. */
+  /** From the start of each connection, or of its subscribing, to its confirmed subscriptions. */
   readonly joinUs: Float64Array;
+  /** Where each topic stood when somebody last subscribed to it. */
+  readonly positions = new Map<string, TopicPosition>();
+  readonly #since: Positions | undefined;
   refusal = '';
   readonly #dialect: Dialect;
   readonly #sockets: net.Socket[] = [];
@@ -42,8 +46,10 @@ export class Swarm implements FrameSink {
   #onlyItems = true;
   #onSettled: () => void = () => {};
 
-  constructor(settings: SwarmSettings) {
+  /** @param since what the connections have already */
+  constructor(settings: SwarmSettings, since?: Positions) {
     this.settings = settings;
+    this.#since = since;
     this.#dialect = DIALECTS[settings.dialect];
     const { watch, count: connections } = settings;
     this.tally = watch === undefined ? new Tally({ ...settings, connections }) : new WatchTally({ ...settings, watch, connections });
@@ -53,17 +59,32 @@ export class Swarm implements FrameSink {
     this.joinUs = new Float64Array(settings.count);
   }
 
-  /** Opens every connection, `inFlightMax` at a time, and resolves when all are subscribed or closed. */
+  /** Opens every connection, `inFlightMax` at a time, and resolves when all are subscribed (where that comes later: open) or closed. */
   connect(): Promise<void> {
+    return this.#untilAllSettled((connection) => this.#open(connection));
+  }
+
+  /** Of connections that have been opened and wait for it. */
+  subscribe(): Promise<void> {
+    this.ready = 0;
+    return this.#untilAllSettled((connection) => {
+      if (this.#states[connection] !== STATE.waiting) return;
+      this.joinUs[connection] = -nowUs();
+      this.#hello(connection);
+    });
+  }
+
+  /** Begins with every connection, `inFlightMax` of them at a time, and resolves when all are ready or closed. */
+  #untilAllSettled(begin: (connection: number) => void): Promise<void> {
     const { count, inFlightMax } = this.settings;
     return new Promise((resolve) => {
-      let opened = 0;
-      const openMore = () => {
-        while (opened < count && opened - this.ready - this.closed < inFlightMax) this.#open(opened++);
+      let begun = 0;
+      const beginMore = () => {
+        while (begun < count && begun - this.ready - this.closed < inFlightMax) begin(begun++);
         if (this.ready + this.closed >= count) resolve();
       };
-      this.#onSettled = openMore;
-      openMore();
+      this.#onSettled = beginMore;
+      beginMore();
     });
   }
 
@@ -125,7 +146,7 @@ export class Swarm implements FrameSink {
   }
 
   #closed(connection: number): void {
-    if (this.#states[connection] === STATE.ready) this.ready--;
+    if (this.#states[connection] === STATE.ready || this.#states[connection] === STATE.waiting) this.ready--;
     this.#states[connection] = STATE.closed;
     this.closed++;
     this.#onSettled();
@@ -181,19 +202,40 @@ export class Swarm implements FrameSink {
       this.#sockets[connection]?.destroy();
       return;
     }
-    this.#states[connection] = STATE.open;
-    for (const frame of this.#dialect.hello(this.settings.subscription, this.#topicsOf(connection)))
-      this.#sockets[connection]?.write(frame);
+    if (this.settings.later) this.#isSettled(connection, STATE.waiting);
+    else this.#hello(connection);
     if (answer.restAt === length) return;
     const end = this.#walk(connection, this.#chunk, answer.restAt, length);
     if (end < length) this.#carries[connection] = Buffer.from(this.#chunk.subarray(end, length));
   }
 
+  #hello(connection: number): void {
+    this.#states[connection] = STATE.open;
+    const { subscription } = this.settings;
+    const whole = this.#since === undefined ? subscription : { ...subscription, positions: this.#since };
+    for (const frame of this.#dialect.hello(whole, this.#topicsOf(connection))) this.#sockets[connection]?.write(frame);
+  }
+
+  #isSettled(connection: number, state: number): void {
+    this.#states[connection] = state;
+    this.joinUs[connection] = nowUs() + this.joinUs[connection]!;
+    this.ready++;
+    this.#onSettled();
+  }
+
+  get #topicsEach(): number {
+    return (this.settings.watch?.perConnection ?? 1) + (this.settings.alsoFollows === undefined ? 0 : 1);
+  }
+
   #topicsOf(connection: number): string[] {
-    const { watch, subscription } = this.settings;
-    if (watch === undefined || !(this.tally instanceof WatchTally)) return [subscription.topic];
+    const { watch, subscription, alsoFollows } = this.settings;
+    const also = alsoFollows === undefined ? [] : [alsoFollows];
+    if (watch === undefined || !(this.tally instanceof WatchTally)) return [subscription.topic, ...also];
     const { map } = this.tally;
-    return Array.from({ length: watch.perConnection }, (_, place) => `${subscription.topic}${map.topicAt(connection, place)}`);
+    return [
+      ...Array.from({ length: watch.perConnection }, (_, place) => `${subscription.topic}${map.topicAt(connection, place)}`),
+      ...also,
+    ];
   }
 
   #react(connection: number, payload: Buffer): void {
@@ -203,12 +245,10 @@ export class Swarm implements FrameSink {
         return;
       case 'ready':
         if (this.#states[connection] !== STATE.open) return;
+        if (reaction.at !== undefined) this.positions.set(reaction.at.topic, reaction.at);
         this.#confirmed[connection] = this.#confirmed[connection]! + reaction.topics;
-        if (this.#confirmed[connection]! < (this.settings.watch?.perConnection ?? 1)) return;
-        this.#states[connection] = STATE.ready;
-        this.joinUs[connection] = nowUs() + this.joinUs[connection]!;
-        this.ready++;
-        return this.#onSettled();
+        if (this.#confirmed[connection]! < this.#topicsEach) return;
+        return this.#isSettled(connection, STATE.ready);
       case 'reply':
         for (const frame of reaction.frames) this.#sockets[connection]?.write(frame);
         return;

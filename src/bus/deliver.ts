@@ -6,13 +6,8 @@ export function deliver<T>(receive: (received: T) => void, received: T): void {
   try {
     receive(received);
   } catch (error) {
-    throwLater(error);
+    queueMicrotask(() => {
+      throw error;
+    });
   }
-}
-
-/** The same for whoever calls the receiver itself. */
-export function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

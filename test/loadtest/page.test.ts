@@ -24,6 +24,7 @@ describe('the page', () => {
       title: '<b>T</b>',
       describes: 'd',
       baseline: 'uws',
+      targets: [],
       servers: [],
       verdicts: [],
       missing: { ws: '</script>' },
@@ -53,7 +54,13 @@ describe('sharing members over processes', () => {
 
 describe('the command line', () => {
   it('runs five pairs by default, and each scenario with its own servers', () => {
-    expect(parseOptions([], 'out')).toMatchObject({ pairs: 5, servers: [], out: 'out', overrides: { countSends: false, quick: false } });
+    expect(parseOptions([], 'out')).toMatchObject({
+      pairs: 5,
+      servers: [],
+      out: 'out',
+      repeatBusy: false,
+      overrides: { countSends: false, quick: false },
+    });
   });
 
   it('takes scenarios, servers and sizes', () => {

@@ -13,10 +13,10 @@ afterEach(async () => {
 });
 
 /** A server with the plain dialect: `sub <topic>` is answered with `ok`. */
-async function plainServer(): Promise<{ port: number; publish(payload: Buffer): void; server: WebSocketServer }> {
+async function plainServer(answer = 'ok'): Promise<{ port: number; publish(payload: Buffer): void; server: WebSocketServer }> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
   await new Promise((resolve) => server.once('listening', resolve));
-  server.on('connection', (socket) => socket.on('message', () => socket.send('ok')));
+  server.on('connection', (socket) => socket.on('message', () => socket.send(answer)));
   ends.push(() => new Promise((resolve) => server.close(() => resolve())));
   const publish = (payload: Buffer) => {
     for (const socket of server.clients) socket.send(payload, { binary: false });
@@ -101,5 +101,57 @@ describe('a swarm', () => {
     swarm.resume(0, 2);
     await allArrived(swarm, 100);
     expect(swarm.tally.delivered).toBe(400);
+  });
+
+  it('opens first and subscribes later, where it is told so', async () => {
+    const { port, server } = await plainServer();
+    let asked = 0;
+    server.on('connection', (socket) => socket.on('message', () => asked++));
+    const swarm = swarmOf({ port, later: true });
+    await swarm.connect();
+    expect(swarm).toMatchObject({ ready: 20, closed: 0 });
+    expect(asked).toBe(0);
+    await swarm.subscribe();
+    expect(swarm).toMatchObject({ ready: 20, closed: 0 });
+    expect(asked).toBe(20);
+  });
+
+  it('comes back with the positions that it had', async () => {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+    await new Promise((resolve) => server.once('listening', resolve));
+    ends.push(() => new Promise((resolve) => server.close(() => resolve())));
+    const asked: { topic: string; since?: object }[] = [];
+    server.on('connection', (socket) =>
+      socket.on('message', (message) => {
+        for (const { id, topic, since } of JSON.parse(message.toString())) {
+          asked.push({ topic, since });
+          socket.send(JSON.stringify({ type: 'subscribed', id, topic, epoch: 'e1', offset: 7, items: [] }));
+        }
+      }),
+    );
+    const over = {
+      port: (server.address() as { port: number }).port,
+      count: 2,
+      dialect: 'stentor-json',
+      watch: { topics: 5, perConnection: 3 },
+    } as const;
+    const before = swarmOf(over);
+    await before.connect();
+    expect(asked.map(({ since }) => since)).toEqual(new Array(6).fill(undefined));
+    asked.length = 0;
+    const after = new Swarm(before.settings, before.positions);
+    ends.push(() => after.destroy());
+    await after.connect();
+    expect(asked.map(({ since }) => since)).toEqual(new Array(6).fill({ epoch: 'e1', offset: 7 }));
+  });
+
+  it('follows a topic beside its watchlist', async () => {
+    const { port, server } = await plainServer('ok4');
+    const asked: string[] = [];
+    server.on('connection', (socket) => socket.on('message', (message) => asked.push(message.toString())));
+    const swarm = swarmOf({ port, count: 1, watch: { topics: 5, perConnection: 3 }, alsoFollows: 'bench.fill' });
+    await swarm.connect();
+    expect(asked[0]?.split(' ')).toHaveLength(5);
+    expect(asked[0]).toMatch(/ bench\.fill$/);
   });
 });

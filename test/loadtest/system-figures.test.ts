@@ -1,13 +1,17 @@
 import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   cpuSeconds,
+  exactCpuSeconds,
   parseKilobytes,
   parseMachineCpuSeconds,
+  parseSchedstatCpuSeconds,
   parseStatCpuSeconds,
   privateBytes,
   processTree,
 } from '../../loadtest/core/proc.ts';
+import { sumOfMetric } from '../../loadtest/core/prometheus.ts';
 import { sumSkmemBytes } from '../../loadtest/core/ss.ts';
 import { parsePerf, parseStrace } from '../../loadtest/measure/send-counter.ts';
 
@@ -15,6 +19,10 @@ describe('figures of /proc', () => {
   it('reads CPU behind a command name with spaces and brackets', () => {
     const stat = `4242 (a (b) c) S 1 4242 4242 0 -1 4194304 100 0 0 0 250 150 0 0 20 0 11 0 100 1 1 18446744073709551615`;
     expect(parseStatCpuSeconds(stat)).toBe(4);
+  });
+
+  it('reads CPU to the nanosecond', () => {
+    expect(parseSchedstatCpuSeconds('1500000001 412841 3\n')).toBe(1.500000001);
   });
 
   it('reads a line of kilobytes, and nothing where it is not', () => {
@@ -34,6 +42,8 @@ describe('figures of /proc', () => {
       expect(tree).toContain(process.pid);
       expect(tree).toContain(child.pid);
       expect(cpuSeconds(tree)).toBeGreaterThan(0);
+      const mainThread = parseSchedstatCpuSeconds(readFileSync(`/proc/${child.pid}/schedstat`, 'utf8'));
+      expect(exactCpuSeconds([child.pid!])).toBeGreaterThan(mainThread);
       expect(privateBytes([child.pid!])).toBeGreaterThan(1_000_000);
     } finally {
       const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -71,5 +81,14 @@ describe('figures of tools', () => {
       '100.00    0.524690           5    100164        12 total',
     ].join('\n');
     expect(parseStrace(text)).toEqual({ sendto: 100_123, write: 41 });
+  });
+});
+
+describe("metrics in Prometheus' format", () => {
+  it('are summed over their labels, and not taken for others that begin alike', () => {
+    const text = '# TYPE lag gauge\nlag{worker="0"} 3\nlag{worker="1"} 4\nlag_total 100\nother 7\n';
+    expect(sumOfMetric(text, 'lag')).toBe(7);
+    expect(sumOfMetric(text, 'other')).toBe(7);
+    expect(sumOfMetric(text, 'nothing')).toBe(0);
   });
 });

@@ -11,7 +11,6 @@ import {
   type Publication,
   type PublishAck,
   type PublishRequest,
-  type TopicReceiver,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
@@ -87,11 +86,11 @@ export class MemoryBus implements Bus {
     return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery());
   }
 
-  listen(topic: Topic, receiver: TopicReceiver): Listener {
+  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);
     // A function of its own, so that the same receiver may listen twice and stop once.
-    const receive = (publication: Publication) => deliver((received) => receiver.onPublication(received), publication);
+    const receive = (publication: Publication) => deliver(onPublication, publication);
     listeners.add(receive);
     return {
       live: Promise.resolve(true),
