@@ -29,10 +29,10 @@ export interface Bus {
   /** The log of a durable namespace. @throws BusError `unknown_namespace` */
   log(namespace: string): Log;
   /**
-   * Delivers what is published from now on to a topic of an ephemeral namespace.
-   * @param onDenied the broker denies it to this node, or permits it again: only what changes after {@link Listener.live}
+   * Delivers what is published from now on to a topic of an ephemeral namespace. The receiver is an object, and no functions that would have to be made for
+   * each of very many topics.
    */
-  listen(topic: Topic, onPublication: (publication: Publication) => void, onDenied?: (denied: boolean) => void): Listener;
+  listen(topic: Topic, receiver: TopicReceiver): Listener;
   /**
    * Publishes to a topic of any namespace. Durable: resolves when the log has it. Ephemeral: when the broker has taken it.
    * The caller bounds how many wait at once.
@@ -107,6 +107,13 @@ export interface PublishAck {
   /** Where the publication is; of a duplicate, where the first one is. 0 for ephemeral namespaces. */
   readonly offset: number;
   readonly duplicate: boolean;
+}
+
+/** What is told of an ephemeral topic. */
+export interface TopicReceiver {
+  onPublication(publication: Publication): void;
+  /** The broker denies it to this node, or permits it again: only what changes after {@link Listener.live}. */
+  onDenied?(denied: boolean): void;
 }
 
 export interface Listener {

@@ -6,8 +6,13 @@ export function deliver<T>(receive: (received: T) => void, received: T): void {
   try {
     receive(received);
   } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    throwLater(error);
   }
+}
+
+/** The same for whoever calls the receiver itself. */
+export function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -1,10 +1,11 @@
-import { type Bus, BusError, type BusErrorCode, type Listener, type Publication } from '../bus/bus.ts';
+import { type Bus, BusError, type BusErrorCode, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { CacheBudget } from './cache-budget.ts';
+import { EphemeralFeed } from './ephemeral-feed.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
@@ -13,8 +14,6 @@ import { NamespaceFeed } from './namespace-feed.ts';
 
 /** Failures that are no news for each topic anew. */
 const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
-/** For clients: which subjects the broker has is none of their business. */
-const DENIED_REASON = 'the broker does not let this node have the topic: what is published meanwhile is lost';
 
 /**
  * Which topics this node is interested in, and what feeds them: one follower for a durable namespace, one listener for an ephemeral topic.
@@ -26,12 +25,16 @@ export class TopicRegistry {
   readonly #logger: Logger;
   readonly #metrics: HubMetrics;
   readonly #topics = new Map<Topic, HubTopic>();
-  readonly #listeners = new Map<Topic, Listener>();
+  /** Of ephemeral topics. */
+  readonly #topicFeeds = new Map<Topic, EphemeralFeed>();
+  /** Of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
   readonly #lingers = new Map<Topic, NodeJS.Timeout>();
   readonly #caches: CacheBudget;
   readonly #room: LinkRoom;
+  // Made once, and not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
+  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish(topic, publication);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -120,7 +123,7 @@ export class TopicRegistry {
 
   async stop(): Promise<void> {
     for (const timer of this.#lingers.values()) clearTimeout(timer);
-    for (const listener of this.#listeners.values()) listener.stop();
+    for (const feed of this.#topicFeeds.values()) feed.stop();
     this.#room.stop();
     await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
     this.#topics.clear();
@@ -132,14 +135,10 @@ export class TopicRegistry {
   }
 
   #openEphemeral(topic: HubTopic): void {
-    const listener = this.#bus.listen(
-      topic.topic,
-      (publication) => this.#publish(topic, publication),
-      (denied) => topic.setAway(denied ? DENIED_REASON : null),
-    );
-    this.#listeners.set(topic.topic, listener);
+    const feed = new EphemeralFeed(topic, this.#bus, this.#receive);
+    this.#topicFeeds.set(topic.topic, feed);
     // Whoever is told `subscribed` misses nothing that is published after it.
-    void listener.live.then((live) => {
+    void feed.live.then((live) => {
       if (this.#topics.get(topic.topic) !== topic) return;
       if (live) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
       else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node listening to ${topic.topic}`));
@@ -203,8 +202,8 @@ export class TopicRegistry {
     this.#lingers.delete(name);
     this.#topics.delete(name);
     this.#metrics.topics.set(this.#topics.size);
-    this.#listeners.get(name)?.stop();
-    this.#listeners.delete(name);
+    this.#topicFeeds.get(name)?.stop();
+    this.#topicFeeds.delete(name);
     if (topic.cache !== undefined) this.#caches.remove(topic.cache);
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;

@@ -151,7 +151,7 @@ describe('what producers publish straight into NATS', () => {
   it('arrives with its payload when its headers are broken', async () => {
     const bus = await start();
     const inbox = new Inbox();
-    await bus.listen(LIVE, inbox.receive).live;
+    await bus.listen(LIVE, inbox).live;
     // The server does not look into headers; the client library throws when asked for these.
     await rawPublish(server.port, 'feed.user.ana', 'NATS/1.0\r\nbad name\x00: x\r\n\r\n', 'payload');
     await rawPublish(server.port, 'feed.user.ana', 'NATS/1.0\r\nStentor-Connection: %E0%A4%A\r\nContent-Type\r\n\r\n', 'again');
@@ -167,7 +167,7 @@ describe('a listener', () => {
     const bus = await start();
     const inbox = new Inbox();
     for (let n = 0; n < 200; n++) {
-      const { live } = bus.listen(parseTopic(`user.live-${n}`), inbox.receive);
+      const { live } = bus.listen(parseTopic(`user.live-${n}`), inbox);
       await live;
       producer.publish(`feed.user.live-${n}`, String(n));
     }
@@ -181,7 +181,7 @@ describe('a listener', () => {
       const bus = await start({}, own.url);
       await own.kill9();
       await connectedBecomes(bus, false);
-      await bus.listen(LIVE, () => undefined).live;
+      await bus.listen(LIVE, { onPublication: () => undefined }).live;
     } finally {
       for (const bus of buses.splice(0)) await bus.stop();
       await own.stop();

@@ -170,7 +170,7 @@ describe('a Stentor-Key header', () => {
     const named = await start();
     const inbox = new Inbox();
     await bus.log(named('scores')).follow(0, inbox.receive, inbox.fail);
-    await bus.listen(parseTopic(named('live.a')), inbox.receive).live;
+    await bus.listen(parseTopic(named('live.a')), inbox).live;
     producer.publish(named('feed.scores.a'), 'keyed', withKey('a'));
     producer.publish(named('feed.live.a.b'), 'wrong', withKey('c'));
     producer.publish(named('feed.live.a.b'), 'right', withKey('b'));

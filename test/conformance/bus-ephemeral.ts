@@ -9,7 +9,7 @@ export function describeEphemeral(stage: BusStage): void {
       const to = topicOf(stage.ephemeral, 'a');
       await stage.publish(to, 'before');
       const inbox = new Inbox();
-      stage.bus.listen(to, inbox.receive);
+      stage.bus.listen(to, inbox);
       const acks = await Promise.all(Array.from({ length: 1000 }, (_, i) => stage.publish(to, String(i))));
       await stage.publish(topicOf(stage.ephemeral, 'b'), 'other');
       await inbox.count(1000);
@@ -22,7 +22,7 @@ export function describeEphemeral(stage: BusStage): void {
       await stage.start();
       const to = topicOf(stage.ephemeral, 'a');
       const inbox = new Inbox();
-      stage.bus.listen(to, inbox.receive);
+      stage.bus.listen(to, inbox);
       await stage.publish(to, 'x', { payloadKind: 'msgpack', origin: { user: 'ana', connectionId: 'c1' } });
       await inbox.count(1);
       expect(inbox.publications[0]).toMatchObject({ payloadKind: 'msgpack', origin: { user: 'ana', connectionId: 'c1' } });
@@ -32,8 +32,8 @@ export function describeEphemeral(stage: BusStage): void {
       await stage.start();
       const to = topicOf(stage.ephemeral, 'a');
       const [one, two] = [new Inbox(), new Inbox()];
-      const listener = stage.bus.listen(to, one.receive);
-      stage.bus.listen(to, two.receive);
+      const listener = stage.bus.listen(to, one);
+      stage.bus.listen(to, two);
       await stage.publish(to, '1');
       await Promise.all([one.count(1), two.count(1)]);
       listener.stop();
@@ -47,7 +47,7 @@ export function describeEphemeral(stage: BusStage): void {
       await stage.start();
       const namespace = stage.ephemeralKeyed;
       const inbox = new Inbox();
-      stage.bus.listen(topicOf(namespace, 'a'), inbox.receive);
+      stage.bus.listen(topicOf(namespace, 'a'), inbox);
       await stage.publishKey(topicOf(namespace, 'a'), 'k1', '1');
       await stage.publishKey(topicOf(namespace, 'a', 'k1'), 'k2', 'other');
       await stage.publishKey(topicOf(namespace, 'a'), 'k2', '2');

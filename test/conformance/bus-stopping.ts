@@ -14,7 +14,7 @@ export function describeStopping(stage: BusStage): void {
       await stage.start();
       const inbox = new Inbox();
       await stage.bus.log(stage.plain).follow(0, inbox.receive, inbox.fail);
-      stage.bus.listen(topicOf(stage.ephemeral, 'a'), inbox.receive);
+      stage.bus.listen(topicOf(stage.ephemeral, 'a'), inbox);
       const changes: boolean[] = [];
       stage.bus.onConnectedChange((connected) => changes.push(connected));
       expect(stage.bus.connected).toBe(true);

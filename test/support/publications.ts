@@ -13,6 +13,10 @@ export class Inbox {
     this.#changed();
   };
 
+  onPublication(publication: Publication): void {
+    this.receive(publication);
+  }
+
   readonly fail = (error: Error): void => {
     this.errors.push(error);
     this.#changed();

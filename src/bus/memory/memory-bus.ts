@@ -11,6 +11,7 @@ import {
   type Publication,
   type PublishAck,
   type PublishRequest,
+  type TopicReceiver,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
@@ -86,11 +87,11 @@ export class MemoryBus implements Bus {
     return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery());
   }
 
-  listen(topic: Topic, onPublication: (publication: Publication) => void): Listener {
+  listen(topic: Topic, receiver: TopicReceiver): Listener {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);
     // A function of its own, so that the same receiver may listen twice and stop once.
-    const receive = (publication: Publication) => deliver(onPublication, publication);
+    const receive = (publication: Publication) => deliver((received) => receiver.onPublication(received), publication);
     listeners.add(receive);
     return {
       live: Promise.resolve(true),

@@ -1,4 +1,3 @@
-import type { Msg } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { isTopic, namespaceOf, type Topic } from '../../protocol/topic.ts';
@@ -10,9 +9,9 @@ import {
   type FaultCount,
   type Listener,
   type Log,
-  type Publication,
   type PublishAck,
   type PublishRequest,
+  type TopicReceiver,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
@@ -27,11 +26,12 @@ import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
 import { flush, within } from './flush.ts';
 import { headersOf } from './headers.ts';
-import { LastingSubscription } from './lasting-subscription.ts';
+import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
 import { Streams } from './streams.ts';
+import { TopicEvents } from './topic-events.ts';
 import type { TroubleLog } from './trouble-log.ts';
 
 /** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
@@ -96,7 +96,7 @@ export class NatsBus implements Bus {
         checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
         subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
-      this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, onMessage));
+      this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, { onMessage }));
       // Whoever publishes to the wrong subject once the node is there is counted.
       await flush(connection);
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
@@ -128,14 +128,9 @@ export class NatsBus implements Bus {
     return log;
   }
 
-  listen(topic: Topic, onPublication: (publication: Publication) => void, onDenied?: (denied: boolean) => void): Listener {
+  listen(topic: Topic, receiver: TopicReceiver): Listener {
     const { keyed } = this.#namespace(topic);
-    const reader = this.#ephemeral.reader(topic);
-    const onMessage = (message: Msg) => {
-      const publication = reader?.fromCore(message, this.#nowMs());
-      if (publication !== undefined) onPublication(publication);
-    };
-    return this.#subscribe(topicFilter(topic, keyed), onMessage, onDenied);
+    return this.#subscribe(topicFilter(topic, keyed), new TopicEvents(receiver, this.#ephemeral.reader(topic), this.#nowMs));
   }
 
   async publish(given: PublishRequest): Promise<PublishAck> {
@@ -159,7 +154,7 @@ export class NatsBus implements Bus {
   }
 
   onAnnouncement(listener: (data: Uint8Array) => void): () => void {
-    const subscription = this.#subscribe(NODES_SUBJECT, ({ data }) => listener(data));
+    const subscription = this.#subscribe(NODES_SUBJECT, { onMessage: ({ data }) => listener(data) });
     return () => subscription.stop();
   }
 
@@ -205,17 +200,9 @@ export class NatsBus implements Bus {
     return logs;
   }
 
-  #subscribe(subject: string, onMessage: (message: Msg) => void, onDenied?: (denied: boolean) => void): Listener {
+  #subscribe(subject: string, events: SubscriptionEvents): Listener {
     const { connection, troubles } = this.#running();
-    return new LastingSubscription({
-      connection,
-      subject,
-      onMessage,
-      onDenied: (denied) => {
-        if (!denied) troubles.permitted(subject);
-        onDenied?.(denied);
-      },
-    });
+    return new LastingSubscription(connection, subject, events, troubles);
   }
 
   #namespace(topic: Topic): NamespaceOptions {
