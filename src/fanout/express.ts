@@ -40,14 +40,22 @@ export class Express {
       return variant.isExpress;
     });
     if (waiting.length > 1) waiting.sort((a, b) => a.feed.members - b.feed.members);
-    let served = 0;
-    for (const variant of waiting) {
-      if (variant.feed.members > this.#sends) break;
-      this.#sends -= Math.max(1, variant.feed.members);
-      this.#serve(variant, nowMs, tick);
-      served++;
+    const served = this.#affordable(waiting);
+    this.#flusher.beginVisit(served.flatMap(({ shards }) => shards));
+    for (const variant of served) this.#serve(variant, nowMs, tick);
+    this.#flusher.endVisit();
+    this.#waiting = waiting.slice(served.length);
+  }
+
+  /** The first of them, as far as the budget goes; they are paid for. */
+  #affordable(waiting: readonly Variant[]): readonly Variant[] {
+    let count = 0;
+    for (const { feed } of waiting) {
+      if (feed.members > this.#sends) break;
+      this.#sends -= Math.max(1, feed.members);
+      count++;
     }
-    this.#waiting = served === 0 ? waiting : waiting.slice(served);
+    return waiting.slice(0, count);
   }
 
   #serve(variant: Variant, nowMs: number, tick: number): void {

@@ -4,11 +4,14 @@ import type { FanoutItem } from './item.ts';
 import type { Sent, Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
-/** Where frames go: the worker's native publish. */
+/** Where frames go: the worker's sockets. */
 export interface FanoutSink {
-  publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void;
+  /** What is published until {@link endVisit} goes to each socket in one write. */
+  beginVisit(how: VisitKind): void;
+  endVisit(): void;
+  publish(shard: Shard, frame: Uint8Array, binary: boolean): void;
   /** To all members but one connection, which wants no echo. */
-  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void;
+  publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void;
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
   /** Told after a shard's frames what each member was sent, for metrics. Called for every shard: it must be cheap. */
   flushed(shard: Shard, sent: Sent): void;
@@ -17,6 +20,12 @@ export interface FanoutSink {
   /** Told before a shard's frames: `skipped` items are gone from the ring that its members have not had. */
   skipped(shard: Shard, skipped: number): void;
 }
+
+/**
+ * How the sockets of a visit are written to. `native`: all its shards have native topics; each frame is handed to uWS once for all members of a shard, and
+ * uWS joins what a socket gets. `direct`: frames gather for each socket, which is written to once. Never both in a visit: each would make a write.
+ */
+export type VisitKind = 'native' | 'direct';
 
 /** Frames for a shard's members. */
 interface Part {
@@ -79,6 +88,14 @@ export class Flusher {
     return this.#give(shard, flush, tick);
   }
 
+  beginVisit(shards: readonly Shard[]): void {
+    this.#sink.beginVisit(shards.every(({ nativeTopic }) => nativeTopic !== undefined) ? 'native' : 'direct');
+  }
+
+  endVisit(): void {
+    this.#sink.endVisit();
+  }
+
   /** Nobody else is given what was made for the variant last. */
   finish(variant: Variant): void {
     if (variant.made !== undefined) this.#sink.done(variant.made);
@@ -96,12 +113,12 @@ export class Flusher {
     return items;
   }
 
-  #publish({ nativeTopic }: Shard, { frames, except, own = [] }: Part, binary: boolean): void {
+  #publish(shard: Shard, { frames, except, own = [] }: Part, binary: boolean): void {
     if (except === undefined) {
-      for (const frame of frames) this.#sink.publish(nativeTopic, frame, binary);
+      for (const frame of frames) this.#sink.publish(shard, frame, binary);
       return;
     }
-    for (const frame of frames) this.#sink.publishExcept(nativeTopic, frame, binary, except);
+    for (const frame of frames) this.#sink.publishExcept(shard, frame, binary, except);
     for (const frame of own) this.#sink.sendTo(except, frame, binary);
   }
 

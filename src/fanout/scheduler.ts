@@ -123,6 +123,7 @@ export class Scheduler {
     const { due } = agenda;
     let members = 0;
     let work = 0;
+    this.#flusher.beginVisit(due);
     for (; agenda.visited < due.length && work < budget; agenda.visited++) {
       const shard = due[agenda.visited] as (typeof due)[number];
       if (shard.members === 0) continue;
@@ -138,6 +139,7 @@ export class Scheduler {
       pass.deliveries += items * shard.members;
       work += SENDS_PER_PUBLISH + (this.#flusher.made - madeBefore) * SENDS_PER_FRAME;
     }
+    this.#flusher.endVisit();
     const sends = Math.min(group.connections, members);
     pass.sends += sends;
     if (agenda.visited === due.length) {

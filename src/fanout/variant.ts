@@ -34,7 +34,7 @@ export class Variant {
   cut = 0;
   /** What the pass's last flush made, for the shards at the same cursor behind it. */
   made: Flush | undefined;
-  #nextShardNumber = 0;
+  #nextNativeTopic = 0;
   readonly #nativePrefix: string;
 
   constructor(feed: TopicFeed, options: VariantOptions, nativePrefix: string) {
@@ -46,6 +46,11 @@ export class Variant {
   get timing(): Timing {
     const { rateHz } = this.options;
     return rateHz === undefined ? { intervalMs: this.feed.flushIntervalMs, gathers: true } : { intervalMs: 1000 / rateHz, gathers: false };
+  }
+
+  /** A name for a shard's native topic that no other has in this worker. */
+  newNativeTopic(): string {
+    return `${this.#nativePrefix}.${this.#nextNativeTopic++}`;
   }
 
   /** Some shard has not been given everything. */
@@ -98,7 +103,7 @@ export class Variant {
   #addShard(group: Group): Shard {
     const { ring } = this.feed;
     if (this.shards.some((other) => other.group === group)) this.extraShards++;
-    const shard = new Shard(this, group, `${this.#nativePrefix}.${this.#nextShardNumber++}`, ring.next, ring.headOffset);
+    const shard = new Shard(this, group, ring.next, ring.headOffset);
     this.shards.push(shard);
     // It stands at the head, but what comes before the next pass is for it too.
     if (this.isListed) this.lane?.enlist(shard);

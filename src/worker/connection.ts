@@ -61,6 +61,9 @@ export interface SendLimits {
   readonly sendBufferLimitBytes: number;
 }
 
+/** What uWS answers for a message that a full socket was not given. */
+const DROPPED = 2;
+
 /** What uWS keeps with a socket. It copies the fields of what it is given into an object of its own, so the connection itself is one field. */
 export interface SocketData {
   readonly connection: Connection;
@@ -118,6 +121,8 @@ export class Connection {
   #gathered: Uint8Array[] | undefined;
   #gatheredBytes = 0;
   #outbox: AnswerOutbox | undefined;
+  /** What the fan-out's visit that is under way has for it. */
+  #frames: Uint8Array[] | undefined;
   #roomWaiters: (() => void)[] = [];
   #socket: Socket<SocketData> | undefined;
 
@@ -223,6 +228,30 @@ export class Connection {
     this.#socket?.cork(() => {
       for (const bytes of gathered) this.#sendNow(bytes);
     });
+  }
+
+  /** @returns is it the first of the visit? {@link sendFrames} ends it */
+  addFrame(frame: Uint8Array): boolean {
+    if (this.#frames !== undefined) {
+      this.#frames.push(frame);
+      return false;
+    }
+    this.#frames = [frame];
+    return true;
+  }
+
+  /** In one write. What a full socket does not take uWS reports as dropped. */
+  sendFrames(): void {
+    const frames = this.#frames;
+    const socket = this.#socket;
+    this.#frames = undefined;
+    if (frames === undefined || socket === undefined) return;
+    const { binary } = this.codec;
+    const sendAll = () => {
+      for (const frame of frames) if (socket.send(frame, binary) === DROPPED) return;
+    };
+    if (frames.length === 1) sendAll();
+    else socket.cork(sendAll);
   }
 
   /** The socket has room again. */

@@ -9,7 +9,7 @@ import type { Connection, Lagging, Member } from './connection.ts';
 import type { BeginningFrames } from './first-part.ts';
 import { FIRST_PART_BYTES } from './first-part.ts';
 import { LoopShare } from './loop-share.ts';
-import type { MembershipOptions, Memberships } from './memberships.ts';
+import { type MembershipOptions, type Memberships, membersOf } from './memberships.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -128,7 +128,7 @@ export class Laggards {
   startOver(feed: TopicFeed, reason: string): void {
     for (const { shards } of [...feed.variants.values()]) {
       for (const shard of [...shards]) {
-        for (const connection of this.#options.memberships.membersOf(shard)) {
+        for (const connection of membersOf(shard)) {
           const member = connection.subscriptions.get(feed.topic);
           if (member?.kind !== 'member') continue;
           this.#options.memberships.leave(connection, member);

@@ -1,5 +1,5 @@
 import { type Group, Groups } from '../fanout/group.ts';
-import type { Position, Shard } from '../fanout/shard.ts';
+import { NATIVE_MEMBERS_MIN, type Position, type Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../fanout/variant.ts';
 import type { Connection, Member } from './connection.ts';
@@ -10,16 +10,26 @@ export interface MembershipOptions {
   readonly echo: boolean;
 }
 
+/** The shard's members, as they are now. The fan-out keeps them, and knows of a connection no more than its id. */
+export function membersOf(shard: Shard): readonly Connection[] {
+  return shard.recipients as readonly Connection[];
+}
+
 /** Who is in which group and shard: keeps the fan-out's counts and uWS's native topics the same. */
 export class Memberships {
   readonly #groups: Groups;
-  readonly #membersOf = new WeakMap<Shard, Set<Connection>>();
   /** Connections that want no echo, by id: the fan-out names them so. */
   readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
 
-  /** @param groupConnectionsMax connections of one group */
-  constructor(groupConnectionsMax: number) {
+  readonly #nativeMembersMin: number;
+
+  /**
+   * @param groupConnectionsMax connections of one group
+   * @param nativeMembersMin a shard with fewer members has no native topic
+   */
+  constructor(groupConnectionsMax: number, nativeMembersMin = NATIVE_MEMBERS_MIN) {
     this.#groups = new Groups(groupConnectionsMax);
+    this.#nativeMembersMin = nativeMembersMin;
   }
 
   /**
@@ -30,7 +40,7 @@ export class Memberships {
     const { variant, shard } = feed.join(options.variant, this.#groupOf(connection, options), minCursor);
     const member: Member = { kind: 'member', feed, options, variant, shard };
     connection.subscriptions.set(feed.topic, member);
-    this.#add(connection, shard);
+    shard.addRecipient(connection);
     if (!options.echo) {
       feed.withoutEcho.set(connection.id, shard);
       const known = this.#withoutEcho.get(connection.id);
@@ -59,7 +69,17 @@ export class Memberships {
 
   /** From here on native publish reaches the connection: after whatever it must have before. */
   listen(connection: Connection, { shard }: Member): void {
-    connection.socket?.subscribe(shard.nativeTopic);
+    if (shard.nativeTopic !== undefined) connection.socket?.subscribe(shard.nativeTopic);
+    else if (shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
+  }
+
+  /** For as long as it has members. */
+  #makeNative(shard: Shard): string {
+    if (shard.nativeTopic !== undefined) return shard.nativeTopic;
+    const nativeTopic = shard.variant.newNativeTopic();
+    shard.nativeTopic = nativeTopic;
+    for (const { socket } of membersOf(shard)) socket?.subscribe(nativeTopic);
+    return nativeTopic;
   }
 
   /**
@@ -80,9 +100,9 @@ export class Memberships {
   }
 
   leave(connection: Connection, { feed, variant, shard, options }: Member): void {
-    connection.socket?.unsubscribe(shard.nativeTopic);
+    if (shard.nativeTopic !== undefined) connection.socket?.unsubscribe(shard.nativeTopic);
     feed.leave(variant, shard);
-    this.#membersOf.get(shard)?.delete(connection);
+    shard.removeRecipient(connection);
     if (!options.echo) this.#endWithoutEcho(connection, feed);
   }
 
@@ -90,11 +110,6 @@ export class Memberships {
     feed.withoutEcho.delete(connection.id);
     const known = this.#withoutEcho.get(connection.id);
     if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
-  }
-
-  /** As they are now. */
-  membersOf(shard: Shard): Connection[] {
-    return [...(this.#membersOf.get(shard) ?? [])];
   }
 
   /** A connection that is in some topic without echo. */
@@ -113,23 +128,18 @@ export class Memberships {
   }
 
   #move(feed: TopicFeed, variant: Variant, from: Shard, into: Shard): void {
-    for (const connection of this.#membersOf.get(from) ?? []) {
+    // Who listens natively is queued something natively, perhaps, and loses it when it leaves its last native topic.
+    if (from.nativeTopic !== undefined) this.#makeNative(into);
+    for (const connection of membersOf(from)) {
       const member = connection.subscriptions.get(feed.topic);
       if (member?.kind !== 'member') continue;
       // In this order: uWS forgets what is queued for a socket that leaves its last native topic.
-      connection.socket?.subscribe(into.nativeTopic);
-      connection.socket?.unsubscribe(from.nativeTopic);
+      if (into.nativeTopic !== undefined) connection.socket?.subscribe(into.nativeTopic);
+      if (from.nativeTopic !== undefined) connection.socket?.unsubscribe(from.nativeTopic);
       variant.move(from, into);
       member.shard = into;
-      this.#add(connection, into);
+      into.addRecipient(connection);
       if (!member.options.echo) feed.withoutEcho.set(connection.id, into);
     }
-    this.#membersOf.delete(from);
-  }
-
-  #add(connection: Connection, shard: Shard): void {
-    const members = this.#membersOf.get(shard);
-    if (members === undefined) this.#membersOf.set(shard, new Set([connection]));
-    else members.add(connection);
   }
 }

@@ -28,8 +28,8 @@ import { Intake } from './intake.ts';
 import { Laggards } from './laggards.ts';
 import { Listener } from './listener.ts';
 import { Memberships } from './memberships.ts';
-import { NativePublisher } from './native-publisher.ts';
 import { PastReader } from './past-reader.ts';
+import { Publisher } from './publisher.ts';
 import { Publishes } from './publishes.ts';
 import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -82,7 +82,7 @@ export class Worker {
   readonly #answers = new AnswerOutbox();
   readonly #dispatcher: Dispatcher;
   readonly #refusals: RefusalLog;
-  readonly #publisher: NativePublisher;
+  readonly #publisher: Publisher;
   readonly #pump: FanoutPump;
   readonly #inbox: Inbox;
   readonly #heartbeat: Heartbeat<Connection>;
@@ -158,7 +158,7 @@ export class Worker {
     });
     this.#busWatch = new BusWatch(this.#connections, config);
     if (!welcome.busConnected) this.#busWatch.changed(false);
-    this.#publisher = new NativePublisher(this.#app, this.#memberships, this.#metrics);
+    this.#publisher = new Publisher(this.#app, this.#memberships, this.#metrics);
     this.#pump = new FanoutPump(config.fanout, this.#publisher, {
       beforeTurn: () => {
         this.#answers.flush();

@@ -12,6 +12,8 @@ function setUp() {
   const served: string[] = [];
   const nothing = () => undefined;
   const sink = {
+    beginVisit: nothing,
+    endVisit: nothing,
     publish: nothing,
     publishExcept: nothing,
     sendTo: nothing,

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { FanoutSink } from '../../src/fanout/flush.ts';
-import { Groups } from '../../src/fanout/group.ts';
+import type { FanoutSink, VisitKind } from '../../src/fanout/flush.ts';
+import { type Group, Groups } from '../../src/fanout/group.ts';
 import { Scheduler } from '../../src/fanout/scheduler.ts';
+import type { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source } from '../support/fanout.ts';
 import { decodeBatch } from '../support/fanout-world.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 interface Sent {
-  readonly nativeTopic: string;
+  readonly shard: Shard;
   readonly frame: Uint8Array;
   readonly binary: boolean;
 }
@@ -16,9 +17,12 @@ interface Sent {
 /** A scheduler whose sink remembers. */
 function setUp(options: { restMaxMs?: number } = {}) {
   const sent: Sent[] = [];
+  const visits: VisitKind[] = [];
   const flushes: { items: number; oldestPublishedAtMs: number }[] = [];
   const sink: FanoutSink = {
-    publish: (nativeTopic, frame, binary) => void sent.push({ nativeTopic, frame, binary }),
+    beginVisit: (kind) => void visits.push(kind),
+    endVisit: () => undefined,
+    publish: (shard, frame, binary) => void sent.push({ shard, frame, binary }),
     publishExcept: () => {
       throw new Error('nobody here is without echo');
     },
@@ -30,7 +34,7 @@ function setUp(options: { restMaxMs?: number } = {}) {
     done: ({ sent: { items }, oldestPublishedAtMs }) => void flushes.push({ items, oldestPublishedAtMs }),
   };
   const scheduler = new Scheduler({ frameBytesMax: 15_360, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs: 0, ...options }, sink);
-  return { scheduler, sent, flushes };
+  return { scheduler, sent, flushes, visits };
 }
 
 let nextOffset = 1;
@@ -38,20 +42,31 @@ function publish(topicFeed: TopicFeed, more: Parameters<typeof source>[1] = {}):
   topicFeed.push(source(nextOffset++, more), topicFeed.ring.headOffset);
 }
 
-/** The number of the group whose native topic this is. */
-function groupOfNative(feeds: readonly TopicFeed[], nativeTopic: string): string {
-  for (const { variants } of feeds) {
-    for (const { shards } of variants.values()) {
-      const shard = shards.find((one) => one.nativeTopic === nativeTopic);
-      if (shard !== undefined) return String(shard.group.number);
-    }
-  }
-  throw new Error('no such native topic');
-}
-
 const topicsOf = (sent: readonly Sent[]) => sent.map(({ frame, binary }) => decodeBatch(frame, binary).topic);
 
 describe('Scheduler', () => {
+  it('visits natively only where every shard that is due has a native topic', () => {
+    const { scheduler, visits } = setUp();
+    const group = groupOf();
+    const [a, b] = [feed({ topic: 'scores.a' }), feed({ topic: 'scores.b' })];
+    for (const each of [a, b]) for (let i = 0; i < 200; i++) each.join(MSGPACK, group);
+    const publishBoth = (turn: number) => {
+      visits.length = 0;
+      for (const each of [a, b]) {
+        publish(each);
+        scheduler.wake(each, turn);
+      }
+      scheduler.turn(turn, turn);
+      return visits[0];
+    };
+    const shards = [a, b].map(({ variants }) => [...variants.values()][0]!.shards[0]!);
+    expect(publishBoth(100)).toBe('direct');
+    shards[0]!.nativeTopic = 'n1';
+    expect(publishBoth(200)).toBe('direct');
+    shards[1]!.nativeTopic = 'n2';
+    expect(publishBoth(300)).toBe('native');
+  });
+
   it('sends an idle publication in the turn in which it came', () => {
     const { scheduler, sent, flushes } = setUp();
     const topicFeed = feed();
@@ -80,7 +95,7 @@ describe('Scheduler', () => {
     publish(topicFeed);
     scheduler.wake(topicFeed, 0);
     scheduler.turn(0, 0);
-    expect(new Set(sent.map(({ nativeTopic }) => nativeTopic)).size).toBe(4);
+    expect(new Set(sent.map(({ shard }) => shard)).size).toBe(4);
     expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1);
   });
 
@@ -258,13 +273,14 @@ describe('Scheduler', () => {
       publish(each);
       scheduler.wake(each, 0);
     }
-    const turnsOf = new Map<string, Set<number>>();
+    const turnsOf = new Map<Group, Set<number>>();
     let turn = 0;
     for (let more = true; more; turn++) {
       sent.length = 0;
       more = scheduler.turn(turn * 7, turn).more;
-      for (const { nativeTopic } of sent) {
-        const group = groupOfNative(feeds, nativeTopic);
+      for (const {
+        shard: { group },
+      } of sent) {
         turnsOf.set(group, (turnsOf.get(group) ?? new Set()).add(turn));
       }
     }
@@ -322,7 +338,7 @@ describe('Scheduler', () => {
     publish(topicFeed);
     scheduler.wake(topicFeed, 2);
     scheduler.turn(nextDueAtMs!, 2);
-    const theirs = sent.filter(({ nativeTopic }) => nativeTopic === shard.nativeTopic);
+    const theirs = sent.filter((one) => one.shard === shard);
     expect(theirs.map(({ frame }) => decodeBatch(frame, true).items.length)).toEqual([1]);
   });
 

@@ -17,8 +17,8 @@ import { HubClient } from '../../src/worker/hub-client.ts';
 import { Inbox } from '../../src/worker/inbox.ts';
 import { Laggards } from '../../src/worker/laggards.ts';
 import { Memberships } from '../../src/worker/memberships.ts';
-import { NativePublisher } from '../../src/worker/native-publisher.ts';
 import { PastReader } from '../../src/worker/past-reader.ts';
+import { Publisher } from '../../src/worker/publisher.ts';
 import { Subscriber } from '../../src/worker/subscriber.ts';
 import { TopicTable } from '../../src/worker/topic-table.ts';
 import type { Socket, UwsApp } from '../../src/worker/uws.ts';
@@ -45,6 +45,9 @@ const SETTINGS = {
  * do its work. The longest pause between two tries of the product, 5 s, is some 400 rounds.
  */
 const SETTLE_ROUNDS_MAX = 3000;
+
+/** So few that visits of both kinds come. */
+const NATIVE_MEMBERS_MIN = 2;
 
 export interface WorldOptions {
   readonly clients: number;
@@ -108,7 +111,7 @@ export class DurableWorld {
   readonly #topics: TopicTable;
   readonly #hubClient: HubClient;
   readonly #subscriber: Subscriber;
-  readonly #publisher: NativePublisher;
+  readonly #publisher: Publisher;
   readonly #inbox: Inbox;
   readonly #pump: FanoutPump;
   readonly #laggards: Laggards;
@@ -142,7 +145,7 @@ export class DurableWorld {
     const { hubEnd, workerEnd } = createInProcessLink();
     this.#hubClient = new HubClient(workerEnd, this.#config);
     this.#topics = new TopicTable(this.#config, workerEnd);
-    const memberships = new Memberships(this.#config.fanout.groupConnectionsMax);
+    const memberships = new Memberships(this.#config.fanout.groupConnectionsMax, NATIVE_MEMBERS_MIN);
     const metrics = new WorkerMetrics(0);
     const common = { config: this.#config, topics: this.#topics, memberships, metrics };
     const onBug = (error: Error) => {
@@ -153,7 +156,7 @@ export class DurableWorld {
     this.#laggards = new Laggards({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
     this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
-    this.#publisher = new NativePublisher(app as unknown as UwsApp, memberships, metrics);
+    this.#publisher = new Publisher(app as unknown as UwsApp, memberships, metrics);
     this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, {
       beforeTurn: () => this.#laggards.leaveMarked(),
       afterTurn: () => metrics.turnEnded(),

@@ -1,7 +1,7 @@
 import { inflateRawSync } from 'node:zlib';
 import { Compile } from 'typebox/compile';
 import { expect } from 'vitest';
-import type { FanoutSink } from '../../src/fanout/flush.ts';
+import type { FanoutSink, VisitKind } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { firstPartOf, fromStateOf, goingOn } from '../../src/fanout/recovery.ts';
 import { Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
@@ -205,13 +205,19 @@ export function decodeBatch(frame: Uint8Array, binary: boolean): Batch {
   return batch;
 }
 
+/** So few that visits of both kinds come. */
+const NATIVE_MEMBERS_MIN = 2;
+
 /** Topics and clients around a real scheduler, with a model of what every client must get. Native topics are sets of members. */
 export class World implements FanoutSink {
   readonly topics: WorldTopic[];
   readonly members: WorldMember[] = [];
   readonly scheduler: Scheduler;
   readonly #options: SchedulerOptions;
-  readonly #listeners = new Map<string, Set<WorldMember>>();
+  readonly #listeners = new Map<Shard, Set<WorldMember>>();
+  #visit: VisitKind | undefined;
+  /** What a direct visit has for each member. */
+  readonly #gathered = new Map<WorldMember, (() => void)[]>();
   readonly #crowds: { readonly topic: WorldTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
   readonly #groups: Groups;
   nowMs = 1000;
@@ -228,18 +234,44 @@ export class World implements FanoutSink {
     });
   }
 
-  publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void {
-    for (const member of this.#listeners.get(nativeTopic) ?? []) member.receive(frame, binary, this.#options.frameBytesMax);
+  beginVisit(kind: VisitKind): void {
+    expect(this.#visit).toBeUndefined();
+    this.#visit = kind;
   }
 
-  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void {
-    for (const member of this.#listeners.get(nativeTopic) ?? []) {
-      if (member.id !== connectionId) member.receive(frame, binary, this.#options.frameBytesMax);
-    }
+  endVisit(): void {
+    for (const receives of this.#gathered.values()) for (const receive of receives) receive();
+    this.#gathered.clear();
+    this.#visit = undefined;
+  }
+
+  publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
+    for (const member of this.#listenersOf(shard)) this.#hand(member, frame, binary);
+  }
+
+  publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
+    for (const member of this.#listenersOf(shard)) if (member.id !== connectionId) this.#hand(member, frame, binary);
   }
 
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void {
-    this.members.find(({ id }) => id === connectionId)?.receive(frame, binary, this.#options.frameBytesMax);
+    const member = this.members.find(({ id }) => id === connectionId);
+    if (member !== undefined) this.#hand(member, frame, binary);
+  }
+
+  #listenersOf(shard: Shard): Iterable<WorldMember> {
+    if (this.#visit === 'native' && shard.nativeTopic === undefined) throw new Error('a native visit of a shard without a native topic');
+    return this.#listeners.get(shard) ?? [];
+  }
+
+  #hand(member: WorldMember, frame: Uint8Array, binary: boolean): void {
+    if (this.#visit === 'direct') this.#gather(member, () => member.receive(frame, binary, this.#options.frameBytesMax));
+    else member.receive(frame, binary, this.#options.frameBytesMax);
+  }
+
+  #gather(member: WorldMember, receive: () => void): void {
+    const receives = this.#gathered.get(member);
+    if (receives === undefined) this.#gathered.set(member, [receive]);
+    else receives.push(receive);
   }
 
   flushed(): void {}
@@ -247,9 +279,13 @@ export class World implements FanoutSink {
   done(): void {}
 
   skipped(shard: Shard, skipped: number): void {
-    for (const member of this.#listeners.get(shard.nativeTopic) ?? []) {
-      member.told += skipped;
-      member.everSkipped = true;
+    for (const member of this.#listeners.get(shard) ?? []) {
+      const tell = () => {
+        member.told += skipped;
+        member.everSkipped = true;
+      };
+      if (this.#visit === 'direct') this.#gather(member, tell);
+      else tell();
     }
   }
 
@@ -322,7 +358,7 @@ export class World implements FanoutSink {
     for (const { feed: topicFeed } of this.topics) {
       for (const variant of topicFeed.variants.values()) {
         for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) {
-          for (const member of [...(this.#listeners.get(pair.from.nativeTopic) ?? [])]) {
+          for (const member of [...(this.#listeners.get(pair.from) ?? [])]) {
             this.#unlisten(member);
             variant.move(pair.from, pair.into);
             member.shard = pair.into;
@@ -382,25 +418,28 @@ export class World implements FanoutSink {
   /** Counts, native topics and variants agree with who is there. */
   checkPlaces(): void {
     let shards = 0;
-    const natives = new Set<string>();
+    const seen = new Set<Shard>();
+    const natives: string[] = [];
     for (const { feed: topicFeed } of this.topics) {
       let total = 0;
       for (const variant of topicFeed.variants.values()) {
         expect(variant.shards.length).toBeGreaterThan(0);
         for (const shard of variant.shards) {
-          const there = (this.#listeners.get(shard.nativeTopic)?.size ?? 0) + this.#crowdIn(shard);
+          const there = (this.#listeners.get(shard)?.size ?? 0) + this.#crowdIn(shard);
           // No `expect` for each of hundreds of shards: it costs more than all else here.
           if (shard.members !== there || there === 0) throw new Error(`${shard.members} counted, ${there} there`);
           total += there;
           shards++;
-          natives.add(shard.nativeTopic);
+          seen.add(shard);
+          if (shard.nativeTopic !== undefined) natives.push(shard.nativeTopic);
           expect(shard.group.form).toMatchObject({ encoding: variant.options.encoding, deflate: variant.options.deflate });
         }
       }
       expect(topicFeed.members).toBe(total);
     }
-    expect(natives.size).toBe(shards);
-    for (const nativeTopic of this.#listeners.keys()) expect(natives.has(nativeTopic)).toBe(true);
+    expect(seen.size).toBe(shards);
+    expect(new Set(natives).size).toBe(natives.length);
+    for (const shard of this.#listeners.keys()) expect(seen.has(shard)).toBe(true);
   }
 
   #takeSnapshot(member: WorldMember): void {
@@ -444,16 +483,17 @@ export class World implements FanoutSink {
   }
 
   #listen(member: WorldMember): void {
-    const { nativeTopic } = member.shard;
-    const members = this.#listeners.get(nativeTopic);
-    if (members === undefined) this.#listeners.set(nativeTopic, new Set([member]));
-    else members.add(member);
+    const { shard } = member;
+    const members = this.#listeners.get(shard) ?? new Set();
+    this.#listeners.set(shard, members);
+    members.add(member);
+    if (shard.nativeTopic === undefined && members.size >= NATIVE_MEMBERS_MIN) shard.nativeTopic = shard.variant.newNativeTopic();
   }
 
   #unlisten(member: WorldMember): void {
-    const members = this.#listeners.get(member.shard.nativeTopic);
+    const members = this.#listeners.get(member.shard);
     members?.delete(member);
-    if (members?.size === 0) this.#listeners.delete(member.shard.nativeTopic);
+    if (members?.size === 0) this.#listeners.delete(member.shard);
   }
 }
 

@@ -18,10 +18,19 @@ export class SimSocket {
     this.#options = options;
   }
 
-  send(frame: Uint8Array): void {
-    if (this.#options.backpressureBytesMax === null) return this.#options.deliver(frame);
+  /** As uWebSockets: what a full socket is sent is dropped, and reported. @returns 2: dropped; 1: all is well */
+  send(frame: Uint8Array): number {
+    if (this.#options.backpressureBytesMax === null) {
+      this.#options.deliver(frame);
+      return 1;
+    }
+    if (this.#bufferedBytes > this.#options.backpressureBytesMax) {
+      this.#options.onDropped();
+      return 2;
+    }
     this.#queue.push(frame);
     this.#bufferedBytes += frame.length;
+    return 1;
   }
 
   getBufferedAmount(): number {
@@ -46,8 +55,7 @@ export class SimSocket {
 
   /** What native publish does with a frame of a topic that it is subscribed to. */
   published(frame: Uint8Array): void {
-    if (this.#bufferedBytes > (this.#options.backpressureBytesMax ?? Number.POSITIVE_INFINITY)) this.#options.onDropped();
-    else this.send(frame);
+    this.send(frame);
   }
 
   /** The peer reads so many bytes; of the last frame all. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Member } from '../../src/worker/connection.ts';
 import { Memberships } from '../../src/worker/memberships.ts';
 import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout.ts';
 import { StubConnection } from '../support/stub-connection.ts';
 
-const GROUP_CONNECTIONS_MAX = 10;
+const GROUP_CONNECTIONS_MAX = 100;
 
 function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = true, minCursor = 0 } = {}): StubConnection {
   const stub = new StubConnection(id);
@@ -15,12 +16,28 @@ function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = t
 
 const memberOf = ({ connection }: StubConnection, made: TopicFeed) => connection.subscriptions.get(made.topic) as Member;
 
-describe('members of shards that are joined', () => {
-  /** One group's two shards: `e`, who may want no echo, had more than the others when it came. Now all have everything; `e`'s was flushed in turn 7. */
-  function twoShards(echo: boolean) {
+describe('a shard', () => {
+  it('has a native topic from its 16th member on, in which all of them listen, until its last has gone', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
-    const [c] = ['c', 'd'].map((id) => enter(memberships, made, id));
+    const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
+    const { shard } = memberOf(stubs[0]!, made);
+    expect([shard.nativeTopic, stubs.some(({ steps }) => steps.length > 0)]).toEqual([undefined, false]);
+    stubs.push(enter(memberships, made, 'last'));
+    expect(shard.nativeTopic).toBeDefined();
+    for (const stub of stubs) expect(stub.steps).toEqual([`+${shard.nativeTopic}`]);
+    for (const stub of stubs.slice(2)) memberships.leave(stub.connection, memberOf(stub, made));
+    expect(stubs.map(({ listensTo }) => listensTo.size)).toEqual([1, 1, ...stubs.slice(2).map(() => 0)]);
+    expect(shard.recipients).toEqual(stubs.slice(0, 2).map(({ connection }) => connection));
+  });
+});
+
+describe('members of shards that are joined', () => {
+  /** One group's two shards: `e`, who may want no echo, had more than the others when it came. Now all have everything; `e`'s was flushed in turn 7. */
+  function twoShards(echo: boolean, others = 2) {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const [c] = Array.from({ length: others }, (_, index) => enter(memberships, made, `c${index}`));
     made.push(source(1), 0);
     const e = enter(memberships, made, 'e', { echo, minCursor: 1 });
     made.push(source(2), 1);
@@ -30,19 +47,41 @@ describe('members of shards that are joined', () => {
   }
 
   it('move to the other shard, listen there, and are counted there', () => {
-    const { memberships, made, c, e } = twoShards(true);
+    const { memberships, made, c, e } = twoShards(true, NATIVE_MEMBERS_MIN);
     const into = memberOf(c, made).shard;
-    const left = memberOf(e, made).shard;
-    expect(left).not.toBe(into);
+    expect(memberOf(e, made).shard).not.toBe(into);
     memberships.merge([made]);
     expect(memberOf(e, made).shard).toBe(into);
     expect([...e.listensTo]).toEqual([into.nativeTopic]);
-    // The new one first: uWS forgets what is queued for a socket that leaves its last native topic.
-    expect(e.steps.slice(-2)).toEqual([`+${into.nativeTopic}`, `-${left.nativeTopic}`]);
     expect(memberOf(e, made).variant.shards).toEqual([into]);
-    expect(into.members).toBe(3);
+    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN + 1, true]);
     memberships.leave(e.connection, memberOf(e, made));
-    expect(into.members).toBe(2);
+    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN, false]);
+    expect(e.listensTo.size).toBe(0);
+  });
+
+  it('listen in the new native topic before they leave the old one: uWS forgets what is queued for a socket that leaves its last', () => {
+    const { memberships, made, c, e } = twoShards(true);
+    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
+    for (let i = 0; i < NATIVE_MEMBERS_MIN; i++) enter(memberships, made, `more${i}`, { minCursor: 0 });
+    // The larger of the two stays.
+    left.nativeTopic = 'left';
+    const natives = (): (string | undefined)[] => [into.nativeTopic, left.nativeTopic];
+    expect(natives()).toEqual([expect.any(String), 'left']);
+    e.steps.length = 0;
+    memberships.merge([made]);
+    expect(e.steps).toEqual([`+${into.nativeTopic}`, '-left']);
+  });
+
+  it('become a native topic with the shard that they leave, when that was one', () => {
+    const { memberships, made, c, e } = twoShards(true);
+    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
+    left.nativeTopic = 'left';
+    memberships.merge([made]);
+    expect(memberOf(e, made).shard).toBe(into);
+    expect(into.nativeTopic).toBeDefined();
+    for (const stub of [c, e]) expect([...stub.listensTo]).toEqual([into.nativeTopic]);
+    expect(e.steps.at(-1)).toBe('-left');
   });
 
   it('go on getting nothing of what they publish, where they want no echo', () => {
@@ -72,7 +111,7 @@ describe('a member that changes its place in a topic', () => {
     const { shard } = memberOf(stub, made);
     expect(made.withoutEcho.get('a')).toBe(shard);
     expect(memberships.findWithoutEcho('a')).toBe(stub.connection);
-    expect([...stub.listensTo]).toEqual([shard.nativeTopic]);
+    expect(shard.recipients).toEqual([stub.connection]);
     expect(made.members).toBe(1);
     memberships.leave(stub.connection, memberOf(stub, made));
     expect(made.withoutEcho.size).toBe(0);

@@ -1,24 +1,27 @@
-import type { FanoutSink, Flush } from '../fanout/flush.ts';
+import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import type { Connection } from './connection.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { beginningFrames } from './first-part.ts';
-import type { Memberships } from './memberships.ts';
+import { type Memberships, membersOf } from './memberships.ts';
 import type { UwsApp } from './uws.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 
-/** Hands frames to uWS's native publish, one call for a whole shard. */
-export class NativePublisher implements FanoutSink {
+/** Hands frames to sockets: by uWS's native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
+export class Publisher implements FanoutSink {
   readonly #app: UwsApp;
   readonly #metrics: WorkerMetrics;
-
   readonly #memberships: Memberships;
+  #visit: VisitKind = 'native';
+  /** Those that the visit under way has something for. */
+  #receivers: Connection[] = [];
 
   constructor(app: UwsApp, memberships: Memberships, metrics: WorkerMetrics) {
     this.#app = app;
@@ -26,27 +29,49 @@ export class NativePublisher implements FanoutSink {
     this.#metrics = metrics;
   }
 
-  publish(nativeTopic: string, frame: Uint8Array, binary: boolean): void {
-    this.#app.publish(nativeTopic, frame, binary);
+  beginVisit(kind: VisitKind): void {
+    this.#visit = kind;
   }
 
-  publishExcept(nativeTopic: string, frame: Uint8Array, binary: boolean, connectionId: string): void {
+  endVisit(): void {
+    for (const connection of this.#receivers) connection.sendFrames();
+    this.#receivers = [];
+  }
+
+  publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
+    if (this.#visit === 'native') this.#app.publish(shard.nativeTopic as string, frame, binary);
+    else for (const connection of membersOf(shard)) this.#gather(connection, frame);
+  }
+
+  publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
+    if (this.#visit === 'direct') {
+      for (const connection of membersOf(shard)) if (connection.id !== connectionId) this.#gather(connection, frame);
+      return;
+    }
     // A socket's own publish reaches all but itself.
     const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
-    if (sender === undefined) this.#app.publish(nativeTopic, frame, binary);
-    else sender.publish(nativeTopic, frame, binary);
+    if (sender === undefined) this.publish(shard, frame, binary);
+    else sender.publish(shard.nativeTopic as string, frame, binary);
   }
 
   sendTo(connectionId: string, frame: Uint8Array): void {
-    this.#memberships.findWithoutEcho(connectionId)?.sendEncoded(frame);
+    const connection = this.#memberships.findWithoutEcho(connectionId);
+    if (connection === undefined) return;
+    if (this.#visit === 'native') connection.sendEncoded(frame);
+    else this.#gather(connection, frame);
+  }
+
+  #gather(connection: Connection, frame: Uint8Array): void {
+    if (connection.addFrame(frame)) this.#receivers.push(connection);
   }
 
   /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
-  skipped({ variant, nativeTopic }: Shard, skipped: number): void {
+  skipped(shard: Shard, skipped: number): void {
+    const { variant } = shard;
     const { topic, namespace } = variant.feed;
     const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
-    const binary = variant.options.encoding === 'msgpack';
-    this.#app.publish(nativeTopic, binary ? packMsgpack(message) : stringifyJson(message), binary);
+    const { encoding } = variant.options;
+    this.publish(shard, encoded(message, encoding), encoding === 'msgpack');
   }
 
   /**
@@ -68,7 +93,7 @@ export class NativePublisher implements FanoutSink {
       for (const shard of shards) {
         // Before it leaves: what a socket drops of a large frame is reported while it is published.
         shard.toldToStartOver(tick);
-        this.#app.publish(shard.nativeTopic, frame, options.encoding === 'msgpack');
+        this.#tell(shard, frame, options.encoding === 'msgpack');
       }
     }
     return true;
@@ -78,10 +103,15 @@ export class NativePublisher implements FanoutSink {
   status(feed: TopicFeed): void {
     const message = feedStatusOf(feed);
     for (const { options, shards } of feed.variants.values()) {
-      const binary = options.encoding === 'msgpack';
-      const frame = binary ? packMsgpack(message) : stringifyJson(message);
-      for (const shard of shards) this.#app.publish(shard.nativeTopic, frame, binary);
+      const frame = encoded(message, options.encoding);
+      for (const shard of shards) this.#tell(shard, frame, options.encoding === 'msgpack');
     }
+  }
+
+  /** Outside visits. */
+  #tell(shard: Shard, frame: Uint8Array, binary: boolean): void {
+    if (shard.nativeTopic !== undefined) this.#app.publish(shard.nativeTopic, frame, binary);
+    else for (const { socket } of membersOf(shard)) socket?.send(frame, binary);
   }
 
   flushed({ members }: Shard, sent: Sent): void {
@@ -92,4 +122,8 @@ export class NativePublisher implements FanoutSink {
     this.#metrics.batchItems.observe(sent.items);
     this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
   }
+}
+
+function encoded(message: Readonly<Record<string, unknown>>, encoding: Encoding): Uint8Array {
+  return encoding === 'msgpack' ? packMsgpack(message) : Buffer.from(stringifyJson(message));
 }
