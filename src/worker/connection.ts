@@ -247,11 +247,11 @@ export class Connection {
     this.#frames = undefined;
     if (frames === undefined || socket === undefined) return;
     const { binary } = this.codec;
-    const sendAll = () => {
-      for (const frame of frames) if (socket.send(frame, binary) === DROPPED) return;
-    };
-    if (frames.length === 1) sendAll();
-    else socket.cork(sendAll);
+    if (frames.length === 1) socket.send(frames[0] as Uint8Array, binary);
+    else
+      socket.cork(() => {
+        for (const frame of frames) if (socket.send(frame, binary) === DROPPED) return;
+      });
   }
 
   /** The socket has room again. */

@@ -22,6 +22,8 @@ export class Memberships {
   readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
 
   readonly #nativeMembersMin: number;
+  /** Where some group has more than one shard, or had a moment ago. */
+  readonly #split = new Set<Variant>();
 
   /**
    * @param groupConnectionsMax connections of one group
@@ -41,6 +43,7 @@ export class Memberships {
     const member: Member = { kind: 'member', feed, options, variant, shard };
     connection.subscriptions.set(feed.topic, member);
     shard.addRecipient(connection);
+    if (variant.extraShards > 0) this.#split.add(variant);
     if (!options.echo) {
       feed.withoutEcho.set(connection.id, shard);
       const known = this.#withoutEcho.get(connection.id);
@@ -118,16 +121,15 @@ export class Memberships {
   }
 
   /** Joins a group's second shard of a topic with its first, as soon as they stand at the same place. */
-  merge(feeds: Iterable<TopicFeed>): void {
-    for (const feed of feeds) {
-      for (const variant of feed.variants.values()) {
-        for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable())
-          this.#move(feed, variant, pair.from, pair.into);
-      }
+  merge(): void {
+    for (const variant of this.#split) {
+      for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) this.#move(variant, pair.from, pair.into);
+      if (variant.extraShards === 0) this.#split.delete(variant);
     }
   }
 
-  #move(feed: TopicFeed, variant: Variant, from: Shard, into: Shard): void {
+  #move(variant: Variant, from: Shard, into: Shard): void {
+    const { feed } = variant;
     // Who listens natively is queued something natively, perhaps, and loses it when it leaves its last native topic.
     if (from.nativeTopic !== undefined) this.#makeNative(into);
     for (const connection of membersOf(from)) {

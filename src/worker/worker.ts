@@ -423,7 +423,7 @@ export class Worker {
     this.#gate.tick();
     this.#laggards.check(nowMs);
     this.#pasts.forgetOld(nowMs);
-    this.#memberships.merge(this.#topics.feeds());
+    this.#memberships.merge();
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.greeted) connection.end('unauthorized');
   }

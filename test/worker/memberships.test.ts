@@ -50,7 +50,7 @@ describe('members of shards that are joined', () => {
     const { memberships, made, c, e } = twoShards(true, NATIVE_MEMBERS_MIN);
     const into = memberOf(c, made).shard;
     expect(memberOf(e, made).shard).not.toBe(into);
-    memberships.merge([made]);
+    memberships.merge();
     expect(memberOf(e, made).shard).toBe(into);
     expect([...e.listensTo]).toEqual([into.nativeTopic]);
     expect(memberOf(e, made).variant.shards).toEqual([into]);
@@ -69,7 +69,7 @@ describe('members of shards that are joined', () => {
     const natives = (): (string | undefined)[] => [into.nativeTopic, left.nativeTopic];
     expect(natives()).toEqual([expect.any(String), 'left']);
     e.steps.length = 0;
-    memberships.merge([made]);
+    memberships.merge();
     expect(e.steps).toEqual([`+${into.nativeTopic}`, '-left']);
   });
 
@@ -77,7 +77,7 @@ describe('members of shards that are joined', () => {
     const { memberships, made, c, e } = twoShards(true);
     const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
     left.nativeTopic = 'left';
-    memberships.merge([made]);
+    memberships.merge();
     expect(memberOf(e, made).shard).toBe(into);
     expect(into.nativeTopic).toBeDefined();
     for (const stub of [c, e]) expect([...stub.listensTo]).toEqual([into.nativeTopic]);
@@ -86,13 +86,13 @@ describe('members of shards that are joined', () => {
 
   it('go on getting nothing of what they publish, where they want no echo', () => {
     const { memberships, made, e } = twoShards(false);
-    memberships.merge([made]);
+    memberships.merge();
     expect(made.withoutEcho.get('e')).toBe(memberOf(e, made).shard);
   });
 
   it('keep what a drop in the same loop turn means to them', () => {
     const { memberships, made, e } = twoShards(true);
-    memberships.merge([made]);
+    memberships.merge();
     expect(memberOf(e, made).shard.positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
   });
 });
