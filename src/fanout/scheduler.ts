@@ -58,7 +58,7 @@ export class Scheduler {
 
   /** The feed has new items: its variants want a pass. */
   wake(feed: TopicFeed, nowMs: number): void {
-    for (const variant of feed.variants.values()) {
+    for (const variant of feed.variants) {
       variant.lane ??= this.#laneOf(variant.timing);
       if (!variant.isListed) variant.lane.list(variant, nowMs);
       if (variant.lane.timing.intervalMs === 0) this.#express.want(variant);

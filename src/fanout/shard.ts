@@ -64,8 +64,8 @@ export class Shard {
   }
 
   addRecipient(recipient: Recipient): void {
-    // A copy, which is as long as it must be: an array that grows by itself takes 17 places at once, and most shards have one or two members.
-    if (!this.recipients.includes(recipient)) this.recipients = [...this.recipients, recipient];
+    // As long as it must be: an array that grows by push, or is spread into, takes 17 places at once, and most shards have one or two members.
+    if (!this.recipients.includes(recipient)) this.recipients = this.recipients.concat(recipient);
   }
 
   removeRecipient(recipient: Recipient): void {

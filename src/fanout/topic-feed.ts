@@ -7,7 +7,7 @@ import { LatestItem } from './latest-item.ts';
 import { Ring, type RingBounds } from './ring.ts';
 import type { RingBudget } from './ring-budget.ts';
 import type { Position, Shard } from './shard.ts';
-import { Variant, type VariantOptions, variantName } from './variant.ts';
+import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
 export interface TopicFeedOptions {
   readonly topic: Topic;
@@ -36,12 +36,15 @@ export interface FeedState {
   readonly items: readonly ItemSource[];
 }
 
+const NOBODY: ReadonlyMap<string, Shard> = new Map();
+
 /** One topic in one worker: its recent items, its state, and who gets which variant of it. Pure: no sockets, no clock. */
 export class TopicFeed {
   readonly topic: Topic;
   readonly number: number;
   readonly namespace: NamespaceOptions;
-  readonly variants = new Map<string, Variant>();
+  /** In no order, and few: of very many topics each has one, so a list takes less than a map. */
+  variants: readonly Variant[] = [];
   epoch = '';
   before: FeedState['before'];
   /** Why nothing of the topic comes now, for members; null: it is live. */
@@ -53,8 +56,7 @@ export class TopicFeed {
   laggards = 0;
   /** Connections on their way in: their history is still being read, say. The feed stays for them too. */
   joining = 0;
-  /** Members with `echo: false`, by connection: what each published is left out for it alone. */
-  readonly withoutEcho = new Map<string, Shard>();
+  #withoutEcho: Map<string, Shard> | undefined;
   ring: Ring;
   latest: Latest;
   readonly #bounds: FeedBounds;
@@ -79,6 +81,11 @@ export class TopicFeed {
     return this.members === 0 && this.laggards === 0 && this.joining === 0;
   }
 
+  /** Members with `echo: false`, by connection: what each published is left out for it alone. */
+  get withoutEcho(): ReadonlyMap<string, Shard> {
+    return this.#withoutEcho ?? NOBODY;
+  }
+
   get head(): Position {
     return { sequence: this.ring.next, offset: this.ring.headOffset };
   }
@@ -91,7 +98,7 @@ export class TopicFeed {
     const { ring } = this;
     if (ring.next < this.#notCrowdedBefore) return false;
     let cursor = ring.next;
-    for (const { options, shards } of this.variants.values()) {
+    for (const { options, shards } of this.variants) {
       if (options.rateHz === undefined) for (const shard of shards) cursor = Math.min(cursor, shard.cursor);
     }
     const halfFrom = cursor + ring.capacity / 2;
@@ -110,7 +117,7 @@ export class TopicFeed {
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
-    for (const variant of this.variants.values()) {
+    for (const variant of this.variants) {
       variant.cut = 0;
       variant.made = undefined;
       for (const shard of variant.shards) shard.reset(0, state.offset);
@@ -135,11 +142,10 @@ export class TopicFeed {
    * @param minCursor ring sequence up to which the member has everything already
    */
   join(options: VariantOptions, group: Group, minCursor = 0): { variant: Variant; shard: Shard } {
-    const name = variantName(options);
-    let variant = this.variants.get(name);
+    let variant = this.#variantOf(options);
     if (variant === undefined) {
-      variant = new Variant(this, options, `${this.number.toString(36)}${name}`);
-      this.variants.set(name, variant);
+      variant = new Variant(this, options);
+      this.variants = this.variants.concat(variant);
     }
     this.members++;
     return { variant, shard: variant.join(group, minCursor) };
@@ -148,13 +154,27 @@ export class TopicFeed {
   leave(variant: Variant, shard: Shard): void {
     this.members--;
     variant.leave(shard);
-    if (variant.shards.length === 0) this.variants.delete(variantName(variant.options));
+    if (variant.shards.length === 0) this.variants = this.variants.filter((other) => other !== variant);
+  }
+
+  setWithoutEcho(connectionId: string, shard: Shard): void {
+    this.#withoutEcho ??= new Map();
+    this.#withoutEcho.set(connectionId, shard);
+  }
+
+  endWithoutEcho(connectionId: string): void {
+    this.#withoutEcho?.delete(connectionId);
+    if (this.#withoutEcho?.size === 0) this.#withoutEcho = undefined;
   }
 
   /** Where a member would stand that {@link join}s now: it gets what comes after that. */
   placeOf(options: VariantOptions, group: Group, minCursor = 0): Position {
-    const shard = this.variants.get(variantName(options))?.shardOf(group, minCursor);
+    const shard = this.#variantOf(options)?.shardOf(group, minCursor);
     return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };
+  }
+
+  #variantOf(options: VariantOptions): Variant | undefined {
+    return this.variants.find((variant) => isSameForm(variant.options, options));
   }
 
   #newRing({ offset }: FeedState): Ring {

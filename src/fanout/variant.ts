@@ -14,6 +14,10 @@ export function variantName({ encoding, deflate, rateHz }: VariantOptions): stri
   return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${rateHz ?? ''}`;
 }
 
+export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
+  return a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz;
+}
+
 /**
  * One form of a topic's stream, and the shards of those who get it: one for each group with members, and now and then a second one for a group, whose
  * members were further than the first. What the scheduler remembers of it is here too.
@@ -21,7 +25,7 @@ export function variantName({ encoding, deflate, rateHz }: VariantOptions): stri
 export class Variant {
   readonly feed: TopicFeed;
   readonly options: VariantOptions;
-  readonly shards: Shard[] = [];
+  shards: readonly Shard[] = [];
   /** Shards that are the second, or third, of their group. */
   extraShards = 0;
   lane: Lane | undefined;
@@ -35,12 +39,10 @@ export class Variant {
   /** What the pass's last flush made, for the shards at the same cursor behind it. */
   made: Flush | undefined;
   #nextNativeTopic = 0;
-  readonly #nativePrefix: string;
 
-  constructor(feed: TopicFeed, options: VariantOptions, nativePrefix: string) {
+  constructor(feed: TopicFeed, options: VariantOptions) {
     this.feed = feed;
     this.options = options;
-    this.#nativePrefix = nativePrefix;
   }
 
   get timing(): Timing {
@@ -50,7 +52,7 @@ export class Variant {
 
   /** A name for a shard's native topic that no other has in this worker. */
   newNativeTopic(): string {
-    return `${this.#nativePrefix}.${this.#nextNativeTopic++}`;
+    return `${this.feed.number.toString(36)}${variantName(this.options)}.${this.#nextNativeTopic++}`;
   }
 
   /** Some shard has not been given everything. */
@@ -104,16 +106,15 @@ export class Variant {
     const { ring } = this.feed;
     if (this.shards.some((other) => other.group === group)) this.extraShards++;
     const shard = new Shard(this, group, ring.next, ring.headOffset);
-    this.shards.push(shard);
+    // As long as it must be: an array that grows by push takes 17 places at once.
+    this.shards = this.shards.concat(shard);
     // It stands at the head, but what comes before the next pass is for it too.
     if (this.isListed) this.lane?.enlist(shard);
     return shard;
   }
 
   #removeShard(shard: Shard): void {
-    const index = this.shards.indexOf(shard);
-    const last = this.shards.pop() as Shard;
-    if (last !== shard) this.shards[index] = last;
+    this.shards = this.shards.filter((other) => other !== shard);
     if (this.shards.some((other) => other.group === shard.group)) this.extraShards--;
   }
 }

@@ -56,7 +56,7 @@ export class HubTopic implements Metered {
   readonly cache: TopicCache | undefined;
   readonly #keysMax: number;
   /** A list, and what is below undefined or shared where it can be: there may be very many topics, and few workers. */
-  readonly #interests: Interest[] = [];
+  #interests: readonly Interest[] = [];
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
   /** The state of a topic without keys. */
   #last: LinkItem | undefined;
@@ -107,7 +107,8 @@ export class HubTopic implements Metered {
   addWorker(worker: HubEnd): void {
     this.removeWorker(worker);
     const interest = { worker, told: NOTHING };
-    this.#interests.push(interest);
+    // As long as it must be: an array that grows by push takes 17 places at once.
+    this.#interests = this.#interests.concat(interest);
     if (this.isOpen) this.#tellWhenRoom(interest);
   }
 
@@ -134,8 +135,7 @@ export class HubTopic implements Metered {
   }
 
   removeWorker(worker: HubEnd): void {
-    const index = this.#interests.findIndex((interest) => interest.worker === worker);
-    if (index >= 0) this.#interests.splice(index, 1);
+    this.#interests = this.#interests.filter((interest) => interest.worker !== worker);
   }
 
   /** Holds publications from here on, and voids what was held. @returns what the {@link open} that ends this must know */
@@ -169,7 +169,8 @@ export class HubTopic implements Metered {
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
-    for (const { worker } of this.#interests.splice(0)) worker.send(message);
+    for (const { worker } of this.#interests) worker.send(message);
+    this.#interests = [];
   }
 
   /** Did more arrive during the opening than may wait? Then the state that was read is too old to open with: read it again. */

@@ -126,7 +126,7 @@ export class Laggards {
 
   /** The topic's history is not what it was: its members are given the state, each as its socket takes it. */
   startOver(feed: TopicFeed, reason: string): void {
-    for (const { shards } of [...feed.variants.values()]) {
+    for (const { shards } of feed.variants) {
       for (const shard of [...shards]) {
         for (const connection of membersOf(shard)) {
           const member = connection.subscriptions.get(feed.topic);

@@ -45,7 +45,7 @@ export class Memberships {
     shard.addRecipient(connection);
     if (variant.extraShards > 0) this.#split.add(variant);
     if (!options.echo) {
-      feed.withoutEcho.set(connection.id, shard);
+      feed.setWithoutEcho(connection.id, shard);
       const known = this.#withoutEcho.get(connection.id);
       if (known === undefined) this.#withoutEcho.set(connection.id, { connection, topics: 1 });
       else known.topics++;
@@ -99,7 +99,7 @@ export class Memberships {
       feed.leave(old.variant, shard);
       if (!old.options.echo) this.#endWithoutEcho(connection, feed);
     }
-    if (!options.echo) feed.withoutEcho.set(connection.id, member.shard);
+    if (!options.echo) feed.setWithoutEcho(connection.id, member.shard);
   }
 
   leave(connection: Connection, { feed, variant, shard, options }: Member): void {
@@ -110,7 +110,7 @@ export class Memberships {
   }
 
   #endWithoutEcho(connection: Connection, feed: TopicFeed): void {
-    feed.withoutEcho.delete(connection.id);
+    feed.endWithoutEcho(connection.id);
     const known = this.#withoutEcho.get(connection.id);
     if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
   }
@@ -141,7 +141,7 @@ export class Memberships {
       variant.move(from, into);
       member.shard = into;
       into.addRecipient(connection);
-      if (!member.options.echo) feed.withoutEcho.set(connection.id, into);
+      if (!member.options.echo) feed.setWithoutEcho(connection.id, into);
     }
   }
 }

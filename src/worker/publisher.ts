@@ -88,7 +88,7 @@ export class Publisher implements FanoutSink {
       if (rest !== undefined) return false;
       frames.set(encoding, first);
     }
-    for (const { options, shards } of feed.variants.values()) {
+    for (const { options, shards } of feed.variants) {
       const frame = frames.get(options.encoding) as Uint8Array;
       for (const shard of shards) {
         // Before it leaves: what a socket drops of a large frame is reported while it is published.
@@ -102,7 +102,7 @@ export class Publisher implements FanoutSink {
   /** Every member is told whether the topic is live. Laggards are not reached by native publish. */
   status(feed: TopicFeed): void {
     const message = feedStatusOf(feed);
-    for (const { options, shards } of feed.variants.values()) {
+    for (const { options, shards } of feed.variants) {
       const frame = encoded(message, options.encoding);
       for (const shard of shards) this.#tell(shard, frame, options.encoding === 'msgpack');
     }

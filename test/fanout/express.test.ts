@@ -27,7 +27,7 @@ function setUp() {
 function topicOf(name: string, members: number): { topicFeed: TopicFeed; variant: Variant } {
   const topicFeed = feed({ topic: `scores.${name}` });
   joinMany(topicFeed, members);
-  return { topicFeed, variant: [...topicFeed.variants.values()][0] as Variant };
+  return { topicFeed, variant: topicFeed.variants[0] as Variant };
 }
 
 let nextOffset = 1;

@@ -59,7 +59,7 @@ describe('Scheduler', () => {
       scheduler.turn(turn, turn);
       return visits[0];
     };
-    const shards = [a, b].map(({ variants }) => [...variants.values()][0]!.shards[0]!);
+    const shards = [a, b].map(({ variants }) => variants[0]!.shards[0]!);
     expect(publishBoth(100)).toBe('direct');
     shards[0]!.nativeTopic = 'n1';
     expect(publishBoth(200)).toBe('direct');

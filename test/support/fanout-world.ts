@@ -319,14 +319,14 @@ export class World implements FanoutSink {
     this.members.push(member);
     if (mode === 'snapshot') this.#takeSnapshot(member);
     if (sinceOffset !== undefined && topic.durable) this.#takeMissed(member, sinceOffset);
-    if (!echo) topicFeed.withoutEcho.set(member.id, shard);
+    if (!echo) topicFeed.setWithoutEcho(member.id, shard);
     this.#listen(member);
   }
 
   leave(member: WorldMember): void {
     this.members.splice(this.members.indexOf(member), 1);
     this.#unlisten(member);
-    member.topic.feed.withoutEcho.delete(member.id);
+    member.topic.feed.endWithoutEcho(member.id);
     member.topic.feed.leave(member.variant, member.shard);
     if (!member.isBeside) this.#groups.leave(member.group);
   }
@@ -356,13 +356,13 @@ export class World implements FanoutSink {
 
   merge(): void {
     for (const { feed: topicFeed } of this.topics) {
-      for (const variant of topicFeed.variants.values()) {
+      for (const variant of topicFeed.variants) {
         for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) {
           for (const member of [...(this.#listeners.get(pair.from) ?? [])]) {
             this.#unlisten(member);
             variant.move(pair.from, pair.into);
             member.shard = pair.into;
-            if (!member.echo) topicFeed.withoutEcho.set(member.id, pair.into);
+            if (!member.echo) topicFeed.setWithoutEcho(member.id, pair.into);
             this.#listen(member);
           }
           this.#moveCrowd(variant, pair.from, pair.into);
@@ -422,7 +422,7 @@ export class World implements FanoutSink {
     const natives: string[] = [];
     for (const { feed: topicFeed } of this.topics) {
       let total = 0;
-      for (const variant of topicFeed.variants.values()) {
+      for (const variant of topicFeed.variants) {
         expect(variant.shards.length).toBeGreaterThan(0);
         for (const shard of variant.shards) {
           const there = (this.#listeners.get(shard)?.size ?? 0) + this.#crowdIn(shard);

@@ -50,7 +50,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
   /** What is pushed is flushed to the native topic in this loop turn. */
   function flush(made: TopicFeed, ...offsets: number[]): void {
     for (const offset of offsets) made.push(source(offset), offset - 1);
-    for (const variant of made.variants.values()) {
+    for (const variant of made.variants) {
       for (const shard of variant.shards) shard.advance(made.ring.next, made.ring.headOffset, clock.tick);
     }
   }
