@@ -62,7 +62,7 @@ export class Express {
     const { next } = variant.feed.ring;
     variant.isExpress = false;
     this.#flusher.finish(variant);
-    for (const shard of variant.shards) if (shard.cursor < next) this.#flusher.flush(shard, next, nowMs, tick);
+    for (const shard of variant.shards) if (shard.cursor < next) this.#flusher.flush(shard, nowMs, tick);
     this.#flusher.finish(variant);
   }
 }

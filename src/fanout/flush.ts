@@ -67,21 +67,18 @@ export class Flusher {
   }
 
   /**
-   * Gives the shard everything from its cursor up to `cut`. Where frames for that are not at hand any more, up to the ring's head if it must be: the ring may
-   * have given up what lies before the cut, and the state of a rate class is the state as of the head.
+   * Gives the shard everything from its cursor up to the ring's head.
    *
    * @param tick the loop turn
    * @returns publications that each member was given or told of
    */
-  flush(shard: Shard, cut: number, nowMs: number, tick: number): number {
+  flush(shard: Shard, nowMs: number, tick: number): number {
     const { variant } = shard;
     const { made } = variant;
     const { ring, withoutEcho } = variant.feed;
-    if (withoutEcho.size === 0 && made?.from === shard.cursor && made.to === cut) return this.#give(shard, made, tick);
-    const conflates = variant.options.rateHz !== undefined;
-    const to = cut > ring.first && !conflates ? cut : ring.next;
+    if (withoutEcho.size === 0 && made?.from === shard.cursor && made.to === ring.next) return this.#give(shard, made, tick);
     this.finish(variant);
-    const flush = this.#flushOf(shard, to, nowMs);
+    const flush = this.#flushOf(shard, nowMs);
     // What is made for members that want no echo is for one shard only.
     if (withoutEcho.size > 0) this.#sink.done(flush);
     else variant.made = flush;
@@ -122,16 +119,16 @@ export class Flusher {
     for (const frame of own) this.#sink.sendTo(except, frame, binary);
   }
 
-  #flushOf(shard: Shard, to: number, nowMs: number): Flush {
+  #flushOf(shard: Shard, nowMs: number): Flush {
     const { cursor, variant } = shard;
     const { ring, withoutEcho } = variant.feed;
-    const { items, stretch } = stretchOf(shard, to);
+    const { items, stretch } = stretchOf(shard);
     const parts =
       withoutEcho.size === 0 ? [{ frames: this.#frames(variant, stretch, nowMs) }] : this.#partsByEcho(shard, items, stretch, nowMs);
     return {
       from: cursor,
-      to,
-      offset: to === ring.next ? ring.headOffset : ring.at(to - 1).offset,
+      to: ring.next,
+      offset: ring.headOffset,
       parts,
       sent: sentOf(parts, items.length),
       // To a rate class that is nothing: it is owed the latest of each key.
@@ -170,13 +167,13 @@ function sentOf(parts: readonly Part[], items: number): Sent {
  * What the shard has not had. Every item, and then `prev` is the first one's own, so that a hole in the ring shows; or, in a rate class, the latest of
  * every key that changed: such a batch covers the stretch whole, so `prev` is where the shard stood.
  */
-function stretchOf(shard: Shard, to: number): { items: readonly FanoutItem[]; stretch: Stretch } {
+function stretchOf(shard: Shard): { items: readonly FanoutItem[]; stretch: Stretch } {
   const { feed, options } = shard.variant;
   const { ring, latest } = feed;
   if (options.rateHz === undefined) {
-    const items = ring.slice(shard.cursor, to);
+    const items = ring.slice(shard.cursor, ring.next);
     return { items, stretch: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
   }
-  const items = latest.between(shard.cursor, to);
-  return { items, stretch: { items, prev: shard.offset, conflated: to - shard.cursor - items.length } };
+  const items = latest.between(shard.cursor, ring.next);
+  return { items, stretch: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
 }

@@ -16,8 +16,6 @@ const SPREAD_SHARE = 0.5;
 
 /** One round over all groups that have something pending in a lane. */
 export interface Pass {
-  /** Distinguishes it from every other pass of every lane. */
-  readonly number: number;
   readonly startedAtMs: number;
   readonly variants: readonly Variant[];
   readonly groups: readonly Group[];
@@ -76,10 +74,10 @@ export class Lane {
     pending.push(shard);
   }
 
-  startPass(number: number, nowMs: number): void {
+  startPass(nowMs: number): void {
     for (const variant of this.#variants) variant.isListed = false;
     for (const group of this.#groups) group.agenda(this.number).startPass();
-    this.pass = { number, startedAtMs: nowMs, variants: this.#variants, groups: this.#groups, visited: 0, sends: 0, deliveries: 0 };
+    this.pass = { startedAtMs: nowMs, variants: this.#variants, groups: this.#groups, visited: 0, sends: 0, deliveries: 0 };
     this.#lastStartAtMs = nowMs;
     this.#variants = [];
     this.#groups = [];

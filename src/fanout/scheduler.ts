@@ -28,10 +28,10 @@ const SENDS_PER_PUBLISH = 0.05;
 /**
  * Hands frames to native publish so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
  *
- * A pass takes everything that is pending and visits the groups of connections in turn. All that is pending for a group, of whatever topics, is
- * published in one loop turn, and uWS joins it into one `send()` a socket. Each loop turn visits groups until about a quantum of sends is queued; what
- * arrives meanwhile waits for the next pass, so under load batches grow by themselves exactly when they are needed. While a pass or a rest lasts, small
- * topics leave beside it, by the express. So an idle publication leaves in its own turn.
+ * A pass visits the groups of connections that have something pending, in turn. All that is pending for a group, of whatever topics, is sent in one loop
+ * turn, by one `send()` a socket. Each loop turn visits groups until about a quantum of sends is queued. A group that has had its visit waits for the next
+ * pass, so under load batches grow by themselves exactly when they are needed. While a pass or a rest lasts, small topics leave beside it, by the express.
+ * So an idle publication leaves in its own turn.
  *
  * One per worker; no sockets, no clock.
  */
@@ -42,7 +42,6 @@ export class Scheduler {
   readonly #express: Express;
   readonly #lanes: Lane[] = [];
   readonly #memberCost = new MemberCost();
-  #nextPass = 0;
   #fullTurn: { readonly atMs: number; readonly sends: number } | undefined;
 
   constructor(options: SchedulerOptions, sink: FanoutSink) {
@@ -68,7 +67,7 @@ export class Scheduler {
   /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
   turn(nowMs: number, tick: number): TurnResult {
     this.#learn(nowMs);
-    for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) lane.startPass(this.#nextPass++, nowMs);
+    for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) lane.startPass(nowMs);
     const quantum = this.#quantum.members;
     let sends = 0;
     for (let progress = true; progress && sends < quantum; ) {
@@ -128,13 +127,9 @@ export class Scheduler {
       const shard = due[agenda.visited] as (typeof due)[number];
       if (shard.members === 0) continue;
       const { variant } = shard;
-      if (variant.passNumber !== pass.number) {
-        variant.passNumber = pass.number;
-        variant.cut = variant.feed.ring.next;
-      }
-      if (shard.cursor >= variant.cut) continue;
+      if (shard.cursor >= variant.feed.ring.next) continue;
       const madeBefore = this.#flusher.made;
-      const items = this.#flusher.flush(shard, variant.cut, nowMs, tick);
+      const items = this.#flusher.flush(shard, nowMs, tick);
       members += shard.members;
       pass.deliveries += items * shard.members;
       work += SENDS_PER_PUBLISH + (this.#flusher.made - madeBefore) * SENDS_PER_FRAME;

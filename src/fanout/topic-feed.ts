@@ -118,7 +118,6 @@ export class TopicFeed {
     this.latest = this.#newLatest(state);
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants) {
-      variant.cut = 0;
       variant.made = undefined;
       for (const shard of variant.shards) shard.reset(0, state.offset);
     }

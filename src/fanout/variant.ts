@@ -33,10 +33,7 @@ export class Variant {
   isListed = false;
   /** Waits for the express, beside the passes. */
   isExpress = false;
-  /** The pass that visited it last, and the ring sequence up to which that pass sends: the same for every group, so that frames are made once. */
-  passNumber = -1;
-  cut = 0;
-  /** What the pass's last flush made, for the shards at the same cursor behind it. */
+  /** What was last made for one of its shards, for others at the same place. */
   made: Flush | undefined;
   #nextNativeTopic = 0;
 

@@ -31,15 +31,17 @@ describe('Quantum', () => {
 
 describe('the rest after a pass', () => {
   it('is none where there was nothing to join', () => {
-    for (const items of [0, 1, 1.5]) expect(restAfterPassMs(10, items, 50)).toBe(0);
+    for (const items of [0, 0.5, 1]) expect(restAfterPassMs(10, items, 50)).toBe(0);
   });
 
-  it('grows with what was joined, to three times the work, and no further than its bound', () => {
-    expect(restAfterPassMs(10, 2, 100)).toBe(10);
-    expect(restAfterPassMs(10, 3, 100)).toBe(30);
-    expect(restAfterPassMs(10, 8, 100)).toBe(30);
-    expect(restAfterPassMs(10, 1000, 100)).toBe(30);
-    expect(restAfterPassMs(10, 1000, 20)).toBe(20);
+  it('grows with what was joined: to six times the work, to 20 ms and a little more for each item, and to its bound', () => {
+    expect(restAfterPassMs(1, 1.5, 100)).toBe(1.5);
+    expect(restAfterPassMs(1, 3, 100)).toBe(6);
+    expect(restAfterPassMs(1, 1000, 100)).toBe(6);
+    expect(restAfterPassMs(10, 4, 100)).toBe(23);
+    expect(restAfterPassMs(10, 40, 100)).toBe(50);
+    expect(restAfterPassMs(10, 1000, 65)).toBe(60);
+    expect(restAfterPassMs(100, 1000, 65)).toBe(65);
     expect(restAfterPassMs(10, 1000, 0)).toBe(0);
   });
 });
