@@ -11,9 +11,9 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src src
 RUN npm run -s build && npm prune --omit=dev --ignore-scripts
-RUN node src/ops/prune-image.mjs
+RUN node src/packages/prune-image.mjs
 # What is left, as CycloneDX: for whoever must know which packages an image has.
-RUN npm sbom --package-lock-only --sbom-format=cyclonedx | node src/ops/image-sbom.mjs > sbom.cdx.json
+RUN npm sbom --package-lock-only --sbom-format=cyclonedx | node src/packages/image-sbom.mjs > sbom.cdx.json
 
 # Without npm, yarn and headers: a server has no use for them.
 FROM ${RUNTIME_IMAGE}
@@ -26,7 +26,7 @@ COPY --from=build /app/dist dist
 # Fails the build, not the first start, when Node or uWebSockets.js does not load in this image.
 RUN ["node", "--input-type=module", "-e", "const { loadUws } = await import('/app/dist/worker/uws.js'); console.log((await loadUws()).source)"]
 
-# What it was built from; given by whoever builds (src/ops/README.md). Behind all that takes long, since they change each time.
+# What it was built from; given by whoever builds (src/OPERATING.md). Behind all that takes long, since they change each time.
 ARG VERSION=""
 ARG REVISION=""
 ARG SOURCE=""

@@ -3,6 +3,6 @@ export { type Bus, BusError, type BusErrorCode, type Publication, type PublishAc
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
-export { createLogger, type Logger } from './ops/log.ts';
 export { decodeKey, encodeKey } from './protocol/key-token.ts';
 export { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from './protocol/topic.ts';
+export { createLogger, type Logger } from './telemetry/log.ts';

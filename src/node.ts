@@ -8,15 +8,15 @@ import { createBus } from './bus/create-bus.ts';
 import type { Config } from './config/schema.ts';
 import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
 import { readDemoPages } from './demo/pages.ts';
+import { AdminServer } from './http/admin.ts';
 import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { createInProcessLink } from './link/in-process.ts';
-import { AdminServer } from './ops/admin.ts';
-import type { Logger } from './ops/log.ts';
-import { registerNodeMetrics, registerProcessMetrics } from './ops/process-metrics.ts';
-import { packageVersion } from './ops/version.ts';
+import type { Logger } from './telemetry/log.ts';
+import { registerNodeMetrics, registerProcessMetrics } from './telemetry/process-metrics.ts';
+import { packageVersion } from './telemetry/version.ts';
 import { Worker } from './worker/worker.ts';
 
 export interface NodeOptions {

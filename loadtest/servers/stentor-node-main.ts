@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { loadConfig } from '../../src/config/load.ts';
 import type { RunningNode, startNode } from '../../src/node.ts';
-import type { createLogger } from '../../src/ops/log.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
+import type { createLogger } from '../../src/telemetry/log.ts';
 import type { FeedPlan } from '../core/feed.ts';
 import { runFeed } from '../core/feeder.ts';
 import { serveCalls } from '../core/rpc.ts';
@@ -18,7 +18,7 @@ async function start({ root, flags }: { root: string; flags: Record<string, unkn
   const built = {
     loadConfig: (await load('config/load.js')).loadConfig as typeof loadConfig,
     startNode: (await load('node.js')).startNode as typeof startNode,
-    createLogger: (await load('ops/log.js')).createLogger as typeof createLogger,
+    createLogger: (await load('telemetry/log.js')).createLogger as typeof createLogger,
   };
   const { config } = built.loadConfig({ env: process.env, flags });
   node = await built.startNode(config, { log: built.createLogger(config.log) });

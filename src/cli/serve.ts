@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
 import type { RunningNode } from '../node.ts';
-import { createLogger, type Logger } from '../ops/log.ts';
+import { createLogger, type Logger } from '../telemetry/log.ts';
 import { demoInvitation, demoSettings } from './demo.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { print } from './output.ts';

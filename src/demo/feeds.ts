@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '../bus/bus.ts';
-import type { Logger } from '../ops/log.ts';
 import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { matchEvents } from './match.ts';
 import { type NumberedEvent, numbers } from './numbers.ts';
 import { pace } from './pace.ts';

@@ -1,5 +1,5 @@
 import type { WorkerTotals } from '../link/messages.ts';
-import type { Count, LaggingFigures, NodeAnswer } from '../ops/admin-answers.ts';
+import type { Count, LaggingFigures, NodeFigures } from './report-types.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 
 /** What the hub counts itself. */
@@ -10,8 +10,6 @@ export interface HubTotals {
   /** By reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
-
-export type NodeFigures = Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>;
 
 /** The workers' reports and the hub's own counts, as one node's. */
 export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, publicationsIn, skipped }: HubTotals): NodeFigures {

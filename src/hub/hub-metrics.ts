@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Bus, BusCounters, FaultCount } from '../bus/bus.ts';
-import type { Logger } from '../ops/log.ts';
-import { sumBy } from '../ops/sum-by.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { sumBy } from '../telemetry/sum-by.ts';
 import type { HubTotals } from './figures.ts';
 
 /** How the hub follows one namespace's log. */

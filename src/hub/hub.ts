@@ -3,12 +3,12 @@ import type { Bus } from '../bus/bus.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { Page, ToHub, WorkerFacts } from '../link/messages.ts';
-import type { TopicSort, TopicsAnswer } from '../ops/admin-answers.ts';
-import type { Logger } from '../ops/log.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { type NodeFigures, nodeFigures } from './figures.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
 import { Overview } from './overview.ts';
+import type { NodeFigures, TopicSort, TopicsOverview } from './report-types.ts';
 import { type Draft, type Produced, RequestHandler } from './requests.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { WorkerReports } from './worker-reports.ts';
@@ -96,7 +96,7 @@ export class Hub {
     return nodeFigures(answers, { topics: this.#topics.size, ...totals });
   }
 
-  topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
+  topics(sort: TopicSort, limit: number): Promise<TopicsOverview> {
     return this.#overview.topics(sort, limit);
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusError, type Follower, type Log, type LogState, type Publication } from '../bus/bus.ts';
-import type { Logger } from '../ops/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { PositionWaiters } from './position-waiters.ts';
 import { SharedCall } from './shared-call.ts';
 import { type FollowerSample, judgeFollower } from './watchdog.ts';

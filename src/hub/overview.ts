@@ -1,7 +1,7 @@
 import type { TopicsWanted } from '../link/messages.ts';
-import { TOPICS_MAX, type TopicFigures, type TopicSort, type TopicsAnswer } from '../ops/admin-answers.ts';
-import { top } from '../ops/top.ts';
 import type { Topic } from '../protocol/topic.ts';
+import { top } from '../telemetry/top.ts';
+import { TOPICS_MAX, type TopicFigures, type TopicSort, type TopicsOverview } from './report-types.ts';
 import { TopicRates } from './topic-rates.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 import type { WorkerReports } from './worker-reports.ts';
@@ -27,7 +27,7 @@ export class Overview {
    * The greatest `limit` topics. Their figures are exact. So is the choice by rate; that by members is from each worker's {@link TOPICS_MAX}
    * greatest, and the kernel spreads a topic's members over all workers.
    */
-  async topics(sort: TopicSort, limit: number): Promise<TopicsAnswer> {
+  async topics(sort: TopicSort, limit: number): Promise<TopicsOverview> {
     await this.#rates.refresh();
     const names = sort === 'rate' ? this.#fastest(limit) : await this.#largest(limit);
     const { members, silent } = await this.#members({ named: names });

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
-import { isSilent, type NodeSummary } from '../ops/admin-answers.ts';
-import type { Logger } from '../ops/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
+import { isSilent, type NodeSummary } from './report-types.ts';
 
 /** Silent for so long, a node is forgotten. */
 const FORGET_MS = 60_000;

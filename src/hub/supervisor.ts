@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.ts';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { SocketLink } from '../link/socket.ts';
-import type { Logger } from '../ops/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { Hub } from './hub.ts';
 
 const RESTART_BACKOFF_MAX_MS = 30_000;

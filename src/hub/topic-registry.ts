@@ -1,9 +1,9 @@
 import { type Bus, BusError, type BusErrorCode, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { CacheBudget } from './cache-budget.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';

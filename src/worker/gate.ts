@@ -1,4 +1,4 @@
-import type { Logger } from '../ops/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** Of all handshakes that one address may have open: whoever holds all of its own leaves the others' to them. */

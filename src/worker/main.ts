@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { SocketLink } from '../link/socket.ts';
-import { createLogger } from '../ops/log.ts';
-import { registerProcessMetrics } from '../ops/process-metrics.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { Worker } from './worker.ts';
 
 /**

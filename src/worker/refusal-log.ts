@@ -1,6 +1,6 @@
-import type { Logger } from '../ops/log.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { Connection } from './connection.ts';
 
 /** What a client wanted, as far as it is worth a line: kept while a command is in flight, so no more of it. */

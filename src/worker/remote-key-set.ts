@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
-import type { Logger } from '../ops/log.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { readKeySet, type VerificationKey } from './verification-key.ts';
 
 const FETCH_TIMEOUT_MS = 5000;

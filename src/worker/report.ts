@@ -1,6 +1,6 @@
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
-import { top } from '../ops/top.ts';
+import { top } from '../telemetry/top.ts';
 import type { Connection } from './connection.ts';
 import type { TopicTable } from './topic-table.ts';
 

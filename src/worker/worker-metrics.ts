@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Sent } from '../fanout/shard.ts';
 import type { WorkerTotals } from '../link/messages.ts';
-import { sumBy } from '../ops/sum-by.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+import { sumBy } from '../telemetry/sum-by.ts';
 
 /** Ours, and what WebSocket stacks send. Clients may send any code: each would be a time series for good. */
 const COUNTED_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE_CODES)]);

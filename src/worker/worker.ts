@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker } from '../link/messages.ts';
-import type { Logger } from '../ops/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { AnswerOutbox } from './answer-outbox.ts';
 import { Authenticator } from './authenticator.ts';
 import { BusWatch } from './bus-watch.ts';

@@ -5,7 +5,7 @@ import { startDemoFeeds } from '../../src/demo/feeds.ts';
 import { type MatchEvent, matchEvents } from '../../src/demo/match.ts';
 import { pick, seededRandom } from '../../src/demo/random.ts';
 import { COMPANIES, ticks } from '../../src/demo/ticker.ts';
-import { createLogger } from '../../src/ops/log.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 
 function take<T>(count: number, from: Generator<T, never>): T[] {
   return Array.from({ length: count }, () => from.next().value);

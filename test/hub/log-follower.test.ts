@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { BusError, type Follower, type Log } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { LogFollower } from '../../src/hub/log-follower.ts';
-import { createLogger } from '../../src/ops/log.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { until } from '../support/until.ts';
 
 const running: LogFollower[] = [];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from '../../src/hub/announcement.ts';
 import { Roster, type RosterOptions } from '../../src/hub/roster.ts';
-import { createLogger } from '../../src/ops/log.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 
 const STATUS: NodeStatus = {
   instance: 'i-self',

@@ -22,8 +22,8 @@ export function contentCases(packed: Packages): void {
           'dist/index.d.ts',
           'dist/cli/main.js',
           'dist/worker/main.js',
-          'dist/ops/page/index.html',
-          'src/ops/README.md',
+          'dist/http/page/index.html',
+          'src/OPERATING.md',
         ],
         client: ['dist/client/index.js', 'dist/client/index.d.ts', 'stentor.min.js', 'stentor.min.js.map', 'MIGRATION.md', 'PROTOCOL.md'],
       };

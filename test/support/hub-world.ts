@@ -5,8 +5,8 @@ import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { WorkerEnd } from '../../src/link/link.ts';
 import type { ToHub, ToWorker } from '../../src/link/messages.ts';
-import { createLogger } from '../../src/ops/log.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { turns } from './durable-world.ts';
 import { SimLog } from './sim-log.ts';
 

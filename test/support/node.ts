@@ -1,8 +1,8 @@
 import type { PublishAck, PublishRequest } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningNode, startNode } from '../../src/node.ts';
-import { createLogger } from '../../src/ops/log.ts';
 import { parseKey, parseTopic } from '../../src/protocol/topic.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { readMetric } from './metrics.ts';
 import { TestClient, type TestClientOptions } from './test-client.ts';
 import { HS256_KEYS } from './tokens.ts';

@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { byId } from '../../ops/page/dom.ts';
+import { byId } from '../../http/page/dom.ts';
 import type { PriceHistory } from './price-history.ts';
 
 const WINDOW_SECONDS = 30;

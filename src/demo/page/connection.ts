@@ -1,6 +1,6 @@
 import { type Client, type ConnectionState, createClient, type WebSocketConstructor } from '../../client/index.ts';
-import { byId, fillPairs, setText } from '../../ops/page/dom.ts';
-import { formatDuration } from '../../ops/page/format.ts';
+import { byId, fillPairs, setText } from '../../http/page/dom.ts';
+import { formatDuration } from '../../http/page/format.ts';
 
 /** What a browser says of a connection that ended without a word. */
 const CUT_CODE = 1006;

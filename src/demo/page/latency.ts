@@ -1,5 +1,5 @@
 import type { LatencySummary, Stats } from '../../client/index.ts';
-import { byId, fillPairs } from '../../ops/page/dom.ts';
+import { byId, fillPairs } from '../../http/page/dom.ts';
 import { foldBuckets } from './fold-buckets.ts';
 
 /** Upper bounds of the bars, in ms; the last one takes all above. */

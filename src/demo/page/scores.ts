@@ -1,5 +1,5 @@
 import type { Client } from '../../client/index.ts';
-import { byId, setText } from '../../ops/page/dom.ts';
+import { byId, setText } from '../../http/page/dom.ts';
 import type { MatchEvent } from '../match.ts';
 import { SCORES_TOPIC } from '../topics.ts';
 

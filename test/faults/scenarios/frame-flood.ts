@@ -40,7 +40,7 @@ export const frameFlood: Scenario = {
     }
     const hidden = () => flooder.frames({ port: node.port, frames: 'emptyFragments', seconds: secondsLong, again: false });
     await besieged.during('emptyFragments', hidden, { judged: false });
-    stage.note('empty fragments are hidden by uWebSockets: a proxy bounds them (src/ops/README.md, Floods)');
+    stage.note('empty fragments are hidden by uWebSockets: a proxy bounds them (src/OPERATING.md, Floods)');
     await besieged.end();
   },
 };

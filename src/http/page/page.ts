@@ -1,4 +1,5 @@
-import type { NodeAnswer, NodesAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+import type { TopicSort } from '../../hub/report-types.ts';
+import type { NodeAnswer, NodesAnswer, TopicsAnswer } from '../admin-answers.ts';
 import { Api, Refused } from './api.ts';
 import { byId, setText } from './dom.ts';
 import { watchPublishBox } from './publish-box.ts';

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLogger, type Logger, type LogOptions } from '../../src/ops/log.ts';
+import { createLogger, type Logger, type LogOptions } from '../../src/telemetry/log.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl';
 

@@ -19,8 +19,8 @@ describe('the metrics of a running node', () => {
   });
   afterAll(() => node.kill());
 
-  it('are those of the table in src/ops/README.md, each with its type', () => {
-    const rows = read('src/ops/README.md').matchAll(/^\| `((?:stentor|process|nodejs)_\w+)` \| (\w+) \|/gm);
+  it('are those of the table in src/OPERATING.md, each with its type', () => {
+    const rows = read('src/OPERATING.md').matchAll(/^\| `((?:stentor|process|nodejs)_\w+)` \| (\w+) \|/gm);
     const documented = Array.from(rows, ([, name, type]) => `${name} ${type}`);
     const running = Array.from(exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => `${name} ${type}`);
     expect(documented.toSorted()).toEqual(running.toSorted());
@@ -46,7 +46,7 @@ describe('the metrics of a running node', () => {
 });
 
 describe('the operating guide', () => {
-  const guide = read('src/ops/README.md');
+  const guide = read('src/OPERATING.md');
 
   it('has a line for every error code, close code and alert', () => {
     const errors = [...read('src/protocol/errors.ts').matchAll(/^ {2}(\w+): \{/gm)].map(([, code]) => `| \`${code}\` |`);

@@ -1,19 +1,7 @@
-/** What the admin API answers: the contract between the node, the operator's page and whoever else asks. */
+/** What the hub reports of its node, of its topics and of the nodes that share its bus. Types and bounds only: the admin API's answers and the operator's page are made of them. */
 
-/** `GET /api/node`. */
-export interface NodeAnswer {
-  readonly nodeId: string;
-  readonly version: string;
-  /** Node.js'. */
-  readonly nodeVersion: string;
-  readonly uptimeMs: number;
-  /** Where clients connect to. */
-  readonly port: number;
-  readonly bus: { readonly kind: string; readonly connected: boolean };
-  /** Why the node is not ready; null: it is. */
-  readonly notReady: string | null;
-  /** A token is configured, so that whoever gives it may publish. */
-  readonly publishing: boolean;
+/** What a node says of its workers and connections. */
+export interface NodeFigures {
   /** Topics open on this node. */
   readonly topics: number;
   /** In the order of their indexes. */
@@ -33,11 +21,6 @@ export interface NodeTotals {
   readonly deliveries: number;
   readonly sentBytes: number;
   readonly messagesIn: number;
-}
-
-/** `GET /api/nodes`: the node that answers first, then the others that share its bus, by name. */
-export interface NodesAnswer {
-  readonly nodes: readonly NodeSummary[];
 }
 
 /** A node as it last said it was. */
@@ -116,8 +99,8 @@ export interface LaggingFigures {
 
 export type TopicSort = 'members' | 'rate';
 
-/** `GET /api/topics?sort=members|rate&limit=50`. */
-export interface TopicsAnswer {
+/** The topics with the most members, or with the highest rate. */
+export interface TopicsOverview {
   readonly sort: TopicSort;
   /** Open on this node; the list has the greatest of them. */
   readonly total: number;
@@ -135,20 +118,5 @@ export interface TopicFigures {
   readonly publicationsPerSecond: number;
 }
 
-/** `POST /api/publish` with `{topic, key?, data}`. */
-export interface PublishAnswer {
-  /** Empty, and the offset 0, in ephemeral namespaces. */
-  readonly epoch: string;
-  readonly offset: number;
-  readonly duplicate: boolean;
-}
-
-/** Every refusal, with its HTTP status. */
-export interface RefusalAnswer {
-  readonly code: string;
-  readonly message: string;
-}
-
-export const TOPICS_DEFAULT = 50;
-/** A worker names so many of its greatest topics, too. */
+/** Topics of an overview at most; a worker names so many of its greatest topics, too. */
 export const TOPICS_MAX = 500;

@@ -17,7 +17,7 @@ const HEADERS = {
 };
 
 /** `npm run build` makes the page; from src, too, it is the built one that is served. */
-const BUILT = new URL('../../dist/ops/page/', import.meta.url);
+const BUILT = new URL('../../dist/http/page/', import.meta.url);
 
 /** The operator's page by path. It says nothing of the node: what it shows, it asks the API for. Without a build there is none, and the node runs. */
 export async function readPage(): Promise<ReadonlyMap<string, Answer>> {

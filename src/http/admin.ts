@@ -2,11 +2,11 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import type { Logger } from '../telemetry/log.ts';
 import { AdminApi, type ApiSources } from './admin-api.ts';
 import { readPage } from './admin-page.ts';
 import { type Answer, jsonAnswer, refusal, textAnswer } from './answer.ts';
 import { isLocalName } from './local-name.ts';
-import type { Logger } from './log.ts';
 
 /** What the admin listener shows; it decides nothing. */
 export interface AdminSources extends ApiSources {

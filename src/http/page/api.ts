@@ -1,4 +1,5 @@
-import type { NodeAnswer, NodesAnswer, PublishAnswer, RefusalAnswer, TopicSort, TopicsAnswer } from '../admin-answers.ts';
+import type { TopicSort } from '../../hub/report-types.ts';
+import type { NodeAnswer, NodesAnswer, PublishAnswer, RefusalAnswer, TopicsAnswer } from '../admin-answers.ts';
 
 /** Longer than the node waits for a worker that is very busy, twice. */
 const TIMEOUT_MS = 10_000;

@@ -1,23 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { type NodeFigures, TOPICS_MAX, type TopicSort } from '../hub/report-types.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
-import {
-  type NodeAnswer,
-  type NodesAnswer,
-  type PublishAnswer,
-  TOPICS_DEFAULT,
-  TOPICS_MAX,
-  type TopicSort,
-  type TopicsAnswer,
-} from './admin-answers.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { packageVersion } from '../telemetry/version.ts';
+import { type NodeAnswer, type NodesAnswer, type PublishAnswer, TOPICS_DEFAULT, type TopicsAnswer } from './admin-answers.ts';
 import { type Answer, jsonAnswer, refusal } from './answer.ts';
-import type { Logger } from './log.ts';
 import { readBody } from './read-body.ts';
-import { packageVersion } from './version.ts';
 
 /** Where the API's answers come from. */
 export interface ApiSources {
@@ -29,7 +22,7 @@ export interface ApiSources {
   bus(): NodeAnswer['bus'];
   /** Why the node is not ready; undefined: it is. */
   notReady(): string | undefined;
-  figures(): Promise<Pick<NodeAnswer, 'workers' | 'workersSilent' | 'lagging' | 'topics' | 'totals' | 'errors'>>;
+  figures(): Promise<NodeFigures>;
   nodes(): Promise<NodesAnswer['nodes']>;
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
   /** @param draft its data is one MessagePack value */

@@ -1,4 +1,5 @@
-import type { NodeAnswer, NodeErrors, NodeTotals } from '../admin-answers.ts';
+import type { NodeErrors, NodeTotals } from '../../hub/report-types.ts';
+import type { NodeAnswer } from '../admin-answers.ts';
 
 /** One look at the node. */
 export interface Look {

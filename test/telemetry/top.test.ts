@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { top } from '../../src/ops/top.ts';
+import { top } from '../../src/telemetry/top.ts';
 
 it('chooses what a full sort would, ties by who came first', () => {
   fc.assert(

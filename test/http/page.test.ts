@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeAnswer, NodeErrors, NodeTotals } from '../../src/ops/admin-answers.ts';
-import { formatBytes, formatDuration, formatNumber } from '../../src/ops/page/format.ts';
-import { errorLines, ratesBetween } from '../../src/ops/page/rates.ts';
+import type { NodeAnswer } from '../../src/http/admin-answers.ts';
+import { formatBytes, formatDuration, formatNumber } from '../../src/http/page/format.ts';
+import { errorLines, ratesBetween } from '../../src/http/page/rates.ts';
+import type { NodeErrors, NodeTotals } from '../../src/hub/report-types.ts';
 
 describe('figures on the page', () => {
   it('have thousands separated, and one decimal place below ten', () => {
