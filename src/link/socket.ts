@@ -1,7 +1,9 @@
-import type { Socket } from 'node:net';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Link } from './link.ts';
 import type { ToHub, ToWorker } from './messages.ts';
 import { encodeRecord, RecordReader } from './wire.ts';
+
+const READ_BYTES = 65_536;
 
 /**
  * A link over a unix socket. The two ends are a socket pair made when the worker is spawned, so there is no path to guess, own or clean up.
@@ -21,11 +23,36 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   readonly #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
 
-  /** @param batchMs shortest time between two writes; 0: one a loop turn */
-  constructor(socket: Socket, batchMs = 0) {
-    this.#socket = socket;
+  /**
+   * @param socket an open one; or a descriptor, which is read without a stream between: a stream takes a new buffer of 64 KiB for each read, and its events
+   * @param batchMs shortest time between two writes; 0: one a loop turn
+   */
+  constructor(socket: Socket | number, batchMs = 0) {
     this.#batchMs = batchMs;
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    if (typeof socket === 'number') this.#socket = this.#open(socket);
+    else {
+      this.#socket = socket;
+      socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    }
+    this.#watch();
+  }
+
+  #open(fd: number): Socket {
+    const onread: OnReadOpts = {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      // A copy: messages are views, and may wait.
+      callback: (length: number, buffer: Uint8Array) => {
+        this.#receive(Buffer.from(buffer.subarray(0, length)));
+        return true;
+      },
+    };
+    // Node takes it here too, and its types do not say so.
+    const options: SocketConstructorOpts & { readonly onread: OnReadOpts } = { fd, readable: true, writable: true, onread };
+    return new Socket(options);
+  }
+
+  #watch(): void {
+    const socket = this.#socket;
     socket.on('error', (error) => this.#closeBecause(error.message));
     socket.on('close', () => this.#closeBecause('the other end is gone'));
   }

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { SocketLink } from '../link/socket.ts';
 import { createLogger } from '../telemetry/log.ts';
@@ -11,7 +10,7 @@ import { Worker } from './worker.ts';
  */
 const LINK_DESCRIPTOR = 3;
 
-const link = new SocketLink<ToHub, ToWorker>(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable: true }));
+const link = new SocketLink<ToHub, ToWorker>(LINK_DESCRIPTOR);
 let worker: Promise<Worker> | undefined;
 /** Set once it runs: from then on messages go straight to it. */
 let running: Worker | undefined;
