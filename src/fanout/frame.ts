@@ -1,12 +1,13 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { type KeptBytes, putBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 
 /** Something that stands in a batch's `items`, encoded already. */
 export interface EncodedItem {
   readonly offset: number;
-  encoded(encoding: Encoding): Uint8Array;
+  encoded(encoding: Encoding): KeptBytes;
 }
 
 /** What a `batch` message says beside its items. */
@@ -67,7 +68,7 @@ function jsonBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   for (const [index, item] of items.entries()) {
     if (index > 0) frame[at++] = COMMA;
     const encoded = item.encoded('json');
-    frame.set(encoded, at);
+    putBytes(encoded, frame, at);
     at += encoded.length;
   }
   frame.set(CLOSING, at);
@@ -106,7 +107,7 @@ export function batchHeadBytes(head: { readonly topic: string; readonly epoch: s
 export function encodeWithItems(encoding: Encoding, message: Readonly<Record<string, unknown>>, items: readonly EncodedItem[]): Uint8Array {
   if (encoding === 'json') {
     const head = stringifyJson(message).slice(0, -1);
-    return Buffer.from(`${head},"items":[${items.map((item) => Buffer.from(item.encoded('json')).toString()).join(',')}]}`);
+    return Buffer.from(`${head},"items":[${items.map((item) => toBuffer(item.encoded('json')).toString()).join(',')}]}`);
   }
   const fields = Object.entries(message).filter(([, value]) => value !== undefined);
   writer.reset();

@@ -1,3 +1,5 @@
+import { type KeptBytes, keepBytes, putBytes } from './kept-bytes.ts';
+
 const KEPT_BYTES_MAX = 2_097_152;
 
 /**
@@ -26,7 +28,16 @@ export class MsgpackWriter {
 
   /** The bytes written so far, in memory of their own. */
   copy(): Uint8Array {
-    return Buffer.from(this.#buffer.subarray(0, this.#length));
+    return Buffer.from(this.#written);
+  }
+
+  /** The same, for whoever keeps them for long. */
+  keep(): KeptBytes {
+    return keepBytes(this.#written);
+  }
+
+  get #written(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
   }
 
   nil(): void {
@@ -84,8 +95,8 @@ export class MsgpackWriter {
   }
 
   /** A value, or several, encoded already. */
-  raw(bytes: Uint8Array): void {
-    this.#room(bytes.length).set(bytes, this.#length);
+  raw(bytes: KeptBytes): void {
+    putBytes(bytes, this.#room(bytes.length), this.#length);
     this.#length += bytes.length;
   }
 

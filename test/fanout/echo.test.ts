@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Stretch } from '../../src/fanout/batch.ts';
 import { splitByEcho } from '../../src/fanout/echo.ts';
+import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { item } from '../support/fanout.ts';
 
 const by = (offset: number, connectionId?: string) => item(offset, connectionId === undefined ? {} : { user: connectionId, connectionId });
@@ -40,9 +41,9 @@ describe('a stretch into which members without echo have published', () => {
     const items = [by(11, 'a'), by(12), by(13, 'a')];
     const [run] = splitByEcho(items, { items, prev: 10, conflated: 2 }, () => true);
     expect(run?.own).toMatchObject({ prev: 10, conflated: 2 });
-    expect(run?.own?.items.map((each) => Buffer.from(each.encoded('json')).toString())).toEqual([
+    expect(run?.own?.items.map((each) => toBuffer(each.encoded('json')).toString())).toEqual([
       '[11]',
-      Buffer.from(items[1]!.encoded('json')).toString(),
+      toBuffer(items[1]!.encoded('json')).toString(),
       '[13]',
     ]);
   });

@@ -6,6 +6,7 @@ import { buildFrames } from '../../src/fanout/batch.ts';
 import { DEFLATE_MIN_BYTES, deflateFrame } from '../../src/fanout/deflate.ts';
 import { batchHeadBytes, encodeBatch, encodeWithItems } from '../../src/fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
+import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { MsgpackWriter } from '../../src/fanout/msgpack-writer.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
@@ -123,7 +124,7 @@ describe('FanoutItem', () => {
     const data = Buffer.from('92cb3ff0000000000000d90161', 'hex');
     const read = Buffer.concat([Buffer.alloc(1_000_000), data]);
     const one = new FanoutItem({ offset: 1, key: null, data: read.subarray(1_000_000), publishedAtMs: 0 }, 0);
-    const encoded = Buffer.from(one.encoded('msgpack'));
+    const encoded = toBuffer(one.encoded('msgpack'));
     expect(encoded.toString('hex')).toBe(`9301c0${data.toString('hex')}`);
     expect(encoded.buffer.byteLength).toBeLessThan(100_000);
   });
@@ -138,7 +139,7 @@ describe('FanoutItem', () => {
 
   it('says in JSON what JSON cannot hold as text', () => {
     const one = item(1, { value: { bytes: Buffer.from('hi'), large: 2n ** 60n, at: new Date(0), nothing: Number.NaN } });
-    expect(JSON.parse(Buffer.from(one.encoded('json')).toString())).toEqual([
+    expect(JSON.parse(toBuffer(one.encoded('json')).toString())).toEqual([
       1,
       null,
       { bytes: 'aGk=', large: '1152921504606846976', at: '1970-01-01T00:00:00.000Z', nothing: null },

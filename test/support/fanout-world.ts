@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { expect } from 'vitest';
 import type { FanoutSink, VisitKind } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
+import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { firstPartOf, fromStateOf, goingOn } from '../../src/fanout/recovery.ts';
 import { Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
@@ -446,7 +447,7 @@ export class World implements FanoutSink {
     const { feed: topicFeed, log, base } = member.topic;
     const { cursor: sequence, offset } = member.shard;
     for (const item of firstPartOf(topicFeed, fromStateOf(topicFeed), { sequence, offset }, Number.POSITIVE_INFINITY).items) {
-      const value = dataOf(item.encoded('msgpack'));
+      const value = dataOf(toBuffer(item.encoded('msgpack')));
       const latest = log.findLast(({ key }) => key === item.key);
       expect(value).toEqual(latest?.value ?? base.get(item.key));
       expect(item.offset).toBeLessThanOrEqual(member.shard.offset);
