@@ -1,11 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { note, print } from './output.ts';
 
 interface ConfigCommandOptions extends ConfigOptions {
   readonly reference?: true;
-  readonly write?: string;
 }
 
 export function configCommand(): Command {
@@ -13,8 +11,7 @@ export function configCommand(): Command {
     .description(
       'print the effective configuration as YAML, secrets redacted; or check one: exit code 2 and every reason when it cannot be used',
     )
-    .option('--reference', 'print the table of all settings instead, in Markdown')
-    .option('--write <file>', 'with --reference: put the table between its markers in this file');
+    .option('--reference', 'print the page of all settings instead, in Markdown');
   return addConfigOptions(command)
     .action(runConfig)
     .addHelpText(
@@ -30,7 +27,7 @@ Examples:
 }
 
 async function runConfig(options: ConfigCommandOptions): Promise<void> {
-  if (options.reference) return printReference(options.write);
+  if (options.reference) return printReference();
   const [{ config, warnings }, { redactConfig }, { stringify }] = await Promise.all([
     loadFromOptions(options),
     import('../config/redact.ts'),
@@ -40,8 +37,7 @@ async function runConfig(options: ConfigCommandOptions): Promise<void> {
   print(stringify(redactConfig(config)).trimEnd());
 }
 
-async function printReference(file: string | undefined): Promise<void> {
-  const { configReference, withReference } = await import('../config/reference.ts');
-  if (file === undefined) print(configReference().trimEnd());
-  else writeFileSync(file, withReference(readFileSync(file, 'utf8')));
+async function printReference(): Promise<void> {
+  const { configReference } = await import('../config/reference.ts');
+  print(configReference().trimEnd());
 }

@@ -3,25 +3,58 @@ import { describeType } from './describe.ts';
 import { DEFAULT_NAMESPACES } from './schema.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 
-export const REFERENCE_START = '<!-- config-reference:start -->';
-export const REFERENCE_END = '<!-- config-reference:end -->';
+export const COMMON_START = '<!-- common-settings:start -->';
+export const COMMON_END = '<!-- common-settings:end -->';
 
-const INTRODUCTION = `Defaults, then the YAML or JSON file that \`--config\` or \`STENTOR_CONFIG\` names, then \`STENTOR_*\` variables, then flags (\`--set path=value\`
-for any path): the last one wins. Lists in variables are comma-separated or JSON; maps and lists of maps are JSON or YAML. \`<name>\` is a
-namespace's name, written exactly as it is, between double underscores: \`STENTOR_NAMESPACES__scores__DURABLE\`.
-Paths of files in a config file are relative to that file's folder, in variables and flags to the working directory.
-Unknown names, values out of bounds and settings that contradict each other stop the start, with the path, the value and what was expected.`;
+/** What nearly every installation sets: the README's table. */
+const COMMON = [
+  'host',
+  'port',
+  'workers',
+  'allowedOrigins',
+  'admin.token',
+  'nats.url',
+  'nats.credsFile',
+  'nats.streamReplicas',
+  'auth.keys',
+  'auth.jwksUrl',
+  'namespaces.<name>.durable',
+  'namespaces.<name>.keyed',
+  'namespaces.<name>.public',
+  'namespaces.<name>.clientPublish',
+  'namespaces.<name>.slowConsumer',
+];
 
-/** The table of every setting, in Markdown, as the README carries it. */
+const INTRODUCTION = `# Settings
+
+<!-- Written by \`npm run docs\` from schema.ts: change the schema, not this page. -->
+
+Every setting of a Stentor node. \`stentor config --reference\` prints this page, and \`stentor config\` prints the settings in effect.
+For a complete config file, see [a node with tokens](README.md).
+
+A setting can come from four places. The later one wins:
+
+1. the default
+2. the YAML or JSON file named by \`--config\` or \`STENTOR_CONFIG\`
+3. the \`STENTOR_*\` environment variable
+4. the flag \`--set path=value\`
+
+- In a variable, write a list with commas or as JSON, and a map or a list of maps as JSON or YAML.
+- \`<name>\` is the name of a namespace, written exactly as it is. In a variable it stands between double underscores: \`STENTOR_NAMESPACES__scores__DURABLE\`.
+- A file path in a config file is relative to the folder of that file. In a variable or flag it is relative to the working directory.
+- The node does not start with an unknown name, a value out of bounds, or settings that contradict each other. The error names the path, the value and what was expected.`;
+
+/** The page of every setting, in Markdown: `src/config/REFERENCE.md`. */
 export function configReference(): string {
-  const rows = SETTINGS.map(row);
   return `${INTRODUCTION}
 
 | path | variable | type | default | what |
 | --- | --- | --- | --- | --- |
-${rows.join('\n')}
+${SETTINGS.map((setting) => row([code(setting.path), code(setting.envName), describeType(setting.shape), defaultOf(setting), whatOf(setting)])).join('\n')}
 
-The built-in namespaces, which any \`namespaces\` of a config file or \`STENTOR_NAMESPACES\` replace; a variable or flag for one option changes them:
+## Built-in namespaces
+
+Setting \`namespaces\` in a config file or \`STENTOR_NAMESPACES\` replaces all of them. A variable or flag for one option changes only that option.
 
 \`\`\`yaml
 ${stringify({ namespaces: DEFAULT_NAMESPACES }, { flowCollectionPadding: false, collectionStyle: 'any' }).trimEnd()}
@@ -29,23 +62,35 @@ ${stringify({ namespaces: DEFAULT_NAMESPACES }, { flowCollectionPadding: false, 
 `;
 }
 
-/** A text with what lies between its two markers replaced by the reference. @throws Error where a marker is missing */
-export function withReference(text: string): string {
-  const start = text.indexOf(REFERENCE_START);
-  const end = text.indexOf(REFERENCE_END);
-  if (start === -1 || end < start) throw new Error(`no ${REFERENCE_START} … ${REFERENCE_END} in the text`);
-  return `${text.slice(0, start)}${REFERENCE_START}\n\n${configReference()}\n${text.slice(end)}`;
+/** A text with what lies between its two markers replaced by the table of common settings. @throws Error where a marker is missing */
+export function withCommonSettings(text: string): string {
+  const start = text.indexOf(COMMON_START);
+  const end = text.indexOf(COMMON_END);
+  if (start === -1 || end < start) throw new Error(`no ${COMMON_START} … ${COMMON_END} in the text`);
+  const rows = COMMON.map((path) => {
+    const setting = SETTINGS.find((each) => each.path === path);
+    if (setting === undefined) throw new Error(`no such setting: ${path}`);
+    return row([code(path), defaultOf(setting), whatOf(setting)]);
+  });
+  return `${text.slice(0, start)}${COMMON_START}\n\n| setting | default | what |\n| --- | --- | --- |\n${rows.join('\n')}\n\n${text.slice(end)}`;
 }
 
-function row({ path, envName, shape }: Setting): string {
-  const cells = [`\`${path}\``, `\`${envName}\``, describeType(shape), defaultOf({ path, shape }), shape.description ?? ''];
+function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function defaultOf({ path, shape }: Pick<Setting, 'path' | 'shape'>): string {
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function whatOf({ shape }: Setting): string {
+  return shape.description ?? '';
+}
+
+function defaultOf({ path, shape }: Setting): string {
   if (path === 'namespaces') return 'below';
   if (shape.default === undefined) return 'none';
   if (shape.default === '') return 'empty';
-  if (Array.isArray(shape.default)) return shape.default.length === 0 ? 'empty' : `\`${shape.default.join(',')}\``;
-  return `\`${shape.default}\``;
+  if (Array.isArray(shape.default)) return shape.default.length === 0 ? 'empty' : code(shape.default.join(','));
+  return code(String(shape.default));
 }

@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox';
 import { NatsSchema } from './schema-nats.ts';
 
 /**
- * The whole configuration, once: types, defaults, bounds and descriptions. `stentor config --reference`, the README's table,
- * `--help` and the Helm chart's schema are all made from here. Names carry their units. `secret: true` keeps a value out of everything that is printed;
+ * The whole configuration, once: types, defaults, bounds and descriptions. `stentor config --reference`, REFERENCE.md,
+ * the README's table, `--help` and the Helm chart's schema are all made from here. Names carry their units. `secret: true` keeps a value out of everything that is printed;
  * `filePath: true` makes a path in a config file relative to that file's folder.
  */
 

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { configReference, withReference } from '../../src/config/reference.ts';
+import { configReference, withCommonSettings } from '../../src/config/reference.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 
-const README = new URL('../../README.md', import.meta.url);
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('configReference', () => {
-  it('is what the README carries (npm run stentor -- config --reference --write README.md brings it up to date)', () => {
-    const readme = readFileSync(README, 'utf8');
-    expect(readme).toBe(withReference(readme));
+  it('is the page src/config/REFERENCE.md (npm run docs brings it up to date)', () => {
+    expect(read('src/config/REFERENCE.md')).toBe(configReference());
   });
 
   it('has one row a setting, with its variable, bounds, default and description', () => {
@@ -19,8 +18,16 @@ describe('configReference', () => {
     expect(rows).toContain('| `port` | `STENTOR_PORT` | integer 0–65535 | `8080` | port for WebSocket clients; 0: any free one |');
     expect(rows.find((row) => row.startsWith('| `namespaces.<name>.slowConsumer`'))).toContain('replay \\| conflate \\| skip \\| close');
   });
+});
+
+describe('withCommonSettings', () => {
+  it('makes the table of the README (npm run docs brings it up to date)', () => {
+    const readme = read('README.md');
+    expect(readme).toBe(withCommonSettings(readme));
+    expect(readme).toMatch(/^\| `nats\.url` \| empty \| .*memory bus/m);
+  });
 
   it('refuses a text without its markers', () => {
-    expect(() => withReference('# nothing')).toThrow('config-reference:start');
+    expect(() => withCommonSettings('# nothing')).toThrow('common-settings:start');
   });
 });
