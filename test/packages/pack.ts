@@ -9,7 +9,10 @@ export const SERVER = '@stentor-broadcast/server';
 export const CLIENT = '@stentor-broadcast/client';
 
 /** What the build may use; whatever else it needs would be missing in somebody's clone, or in the image. */
-const CLONED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'helm', 'package.json', 'src', 'tsconfig.build.json', 'tsconfig.json'];
+const CLONED = [
+  ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'],
+  ...['helm', 'package.json', 'src', 'tsconfig.build.json', 'tsconfig.json'],
+];
 
 const exec = promisify(execFile);
 

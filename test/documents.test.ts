@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, posix, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { mapLinks } from '../src/packages/docs.mjs';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const withoutCode = (text: string) => text.replace(/^```[^\n]*\n[\s\S]*?^```$/gm, '');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+const documents = tracked.split('\n').filter((file) => file.endsWith('.md') && existsSync(join(ROOT, file)));
+
+/** What GitHub makes of a heading: its anchor. */
+function anchorOf(heading: string): string {
+  const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}_ -]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+function anchorsOf(file: string): Set<string> {
+  return new Set(Array.from(withoutCode(read(file)).matchAll(/^#+ (.+)$/gm), ([, heading]) => anchorOf(heading as string)));
+}
+
+describe('the documents', () => {
+  it('link only to files and sections that exist', () => {
+    const dead: string[] = [];
+    for (const document of documents) {
+      mapLinks(read(document), (link) => {
+        const [path = '', anchor] = link.split('#');
+        if (/^[a-z]+:/.test(path)) return link;
+        const target = path === '' ? document : posix.join(posix.dirname(document), path);
+        if (!existsSync(join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).has(anchor))) dead.push(`${document}: ${link}`);
+        return link;
+      });
+    }
+    expect(documents).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'src/README.md']));
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  it('is short: 150 lines at most', () => {
+    expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150);
+  });
+
+  it('shows the two commands on its first screen', () => {
+    const screen = read('README.md').split('\n').slice(0, 30).join('\n');
+    expect(screen).toContain('npm ci && npm start');
+    expect(screen).toContain('npm ci && npm test');
+  });
+
+  it('links to every page of src, directly or through one that it links to', () => {
+    const reached = new Set(['README.md']);
+    for (const document of reached) {
+      mapLinks(read(document), (link) => {
+        const target = posix.join(posix.dirname(document), link.split('#')[0] as string);
+        if (documents.includes(target)) reached.add(target);
+        return link;
+      });
+    }
+    expect(documents.filter((document) => document.startsWith('src/') && !reached.has(document))).toEqual([]);
+  });
+});
+
+describe('src/README.md', () => {
+  const page = read('src/README.md');
+
+  it('says of every folder of src, and of no other, what is in it', () => {
+    const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const listed = Array.from(page.matchAll(/^\| (?:\[`(\w+)\/`\]|`(\w+)\/`)/gm), ([, linked, plain]) => linked ?? plain);
+    expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).toSorted());
+  });
+
+  it('names only files that exist', () => {
+    const named = Array.from(page.matchAll(/`((?:\w[\w-]*\/)+(?:[\w-]+\.\w+)?|[\w-]+\.ts)`/g), ([, path]) => path as string);
+    expect(named.length).toBeGreaterThan(60);
+    expect(named.filter((path) => !existsSync(join(ROOT, 'src', path)) && !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
