@@ -1,4 +1,5 @@
 import { exactCpuSeconds, processTree } from '../core/proc.ts';
+import { spread } from '../core/stats.ts';
 import type { RunResult, WindowSpec } from '../measure/types.ts';
 import { measureWindow } from '../measure/window.ts';
 import { type Stage, withServer } from '../measure/with-server.ts';
@@ -7,9 +8,11 @@ import type { Overrides, Scenario } from './scenario.ts';
 
 const RATE = 1;
 const SECONDS = 20;
-/** A process that has just started compiles, and collects garbage of its start, 5 to 10 s later: a tenth of a second of CPU. */
+/** A process that has just started collects the garbage of its start 5 to 10 s later: a tenth of a second of CPU. */
 const SETTLE_MS = 12_000;
 const WARMUP_MS = 3000;
+/** Long against what a node does now and then: every 2 s it tells the others of itself. */
+const SLICE_MS = 4000;
 
 const ON_NATS = ['stentor-nats-ephemeral', 'uws-nats'];
 const ON_MEMORY = ['stentor', 'uws'];
@@ -18,8 +21,8 @@ export const oneASecond: Scenario = {
   name: 'one-a-second',
   title: 'An idle node, and one publication a second to one member',
   describes:
-    'CPU of the whole node, from the scheduler, over a window in which nothing happens, then over one with a publication a second. "added" is the second less the ' +
-    'first: what the publication itself costs. On the memory bus, and with bare uWS beside it, the measured process feeds itself.',
+    'CPU of the whole node, from the scheduler: with a member and nothing to deliver, before and after a window with a publication a second. "added" is that ' +
+    "window's less the idle ones': what the publication itself costs. Medians of slices of 4 s. On the memory bus, and with bare uWS beside it, the measured process feeds itself.",
   servers: [...ON_NATS, ...ON_MEMORY],
   baseline: 'uws-nats',
   targets: [ON_NATS, ON_MEMORY].flatMap((servers) => [
@@ -55,25 +58,33 @@ async function measure(stage: Stage, spec: WindowSpec): Promise<Omit<RunResult, 
   const swarm = stage.swarm(group!, { ...spec, keys: 0 });
   const window = { server: stage.server, swarms: [swarm], sequences: new Map<string, number>() };
   const pids = processTree(stage.server.pids);
-  await wait(SETTLE_MS);
-  const idle = await cpuShareOf(pids, () => wait(spec.durationMs));
   await swarm.connect();
   await measureWindow(window, { ...spec, durationMs: WARMUP_MS });
-  let measured: Awaited<ReturnType<typeof measureWindow>> | undefined;
-  const busy = await cpuShareOf(pids, async () => {
-    [measured] = await Promise.all([measureWindow(window, spec), wait(spec.durationMs)]);
-  });
+  await wait(SETTLE_MS);
+  const before = await cpuShares(pids, spec.durationMs / 2);
+  const [measured, fed] = await Promise.all([measureWindow(window, spec), cpuShares(pids, spec.durationMs)]);
+  const after = await cpuShares(pids, spec.durationMs / 2);
+  const idleShare = spread([...before, ...after]).median;
+  const fedShare = spread(fed).median;
   const msEach = (share: number) => (share * 1000) / group!.ratePerSecond;
-  const extra = { idleCpuPercent: idle * 100, cpuMsPerPublication: msEach(busy), addedCpuMsPerPublication: msEach(busy - idle) };
+  const extra = {
+    idleCpuPercent: idleShare * 100,
+    cpuMsPerPublication: msEach(fedShare),
+    addedCpuMsPerPublication: msEach(fedShare - idleShare),
+  };
   // Its clock ticks in hundredths of a second: too coarse here.
-  return { ...measured!, cpuPerDeliveryUs: undefined, extra };
+  return { ...measured, cpuPerDeliveryUs: undefined, extra };
 }
 
-/** Of one core, on average while the work is done. */
-async function cpuShareOf(pids: readonly number[], work: () => Promise<unknown>): Promise<number> {
-  const [before, startMs] = [exactCpuSeconds(pids), performance.now()];
-  await work();
-  return (exactCpuSeconds(pids) - before) / ((performance.now() - startMs) / 1000);
+/** Of one core, in each slice of so long: a collection of garbage in one of them, a tenth of a second, is more than all else together. */
+async function cpuShares(pids: readonly number[], durationMs: number): Promise<number[]> {
+  const shares: number[] = [];
+  for (let i = 0; i < Math.max(1, Math.floor(durationMs / SLICE_MS)); i++) {
+    const [before, startMs] = [exactCpuSeconds(pids), performance.now()];
+    await wait(SLICE_MS);
+    shares.push((exactCpuSeconds(pids) - before) / ((performance.now() - startMs) / 1000));
+  }
+  return shares;
 }
 
 function wait(ms: number): Promise<void> {
