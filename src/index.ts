@@ -1,8 +1,10 @@
 /** `@stentor-broadcast/server`: what a program that embeds the server imports. */
-export { type Bus, BusError, type BusErrorCode, type Publication, type PublishAck, type PublishRequest } from './bus/bus.ts';
+export type { PublishAck } from './bus/bus.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
+export type { ProgramPublication } from './hub/program-publication.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
+export { type ErrorCode, ProtocolError } from './protocol/errors.ts';
 export { decodeKey, encodeKey } from './protocol/key-token.ts';
 export { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from './protocol/topic.ts';
 export { createLogger, type Logger } from './telemetry/log.ts';

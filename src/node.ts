@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
-import type { Bus } from './bus/bus.ts';
+import type { PublishAck } from './bus/bus.ts';
 import { createBus } from './bus/create-bus.ts';
 import type { Config } from './config/schema.ts';
 import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
@@ -11,6 +11,7 @@ import { readDemoPages } from './demo/pages.ts';
 import { AdminServer } from './http/admin.ts';
 import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
+import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Roster } from './hub/roster.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { createInProcessLink } from './link/in-process.ts';
@@ -31,10 +32,15 @@ export interface RunningNode {
   readonly port: number;
   readonly adminPort: number;
   readonly nodeId: string;
-  /** The node's bus: a program that embeds Stentor publishes here. */
-  readonly bus: Bus;
   /** Process ids of the workers; empty with `workers: 0`. */
   readonly workerPids: readonly number[];
+  /**
+   * Publishes, by the same rules as clients and the admin API, but to every namespace. Resolves when the log has it, or, in ephemeral namespaces, when the
+   * bus has taken it. `limits.publishesInFlightMax` of a node wait at once.
+   * @throws ProtocolError (by rejection) `bad_topic`, `bad_key`, `unknown_namespace`, `key_required`, `key_not_allowed`, `bad_payload`, `message_too_big`,
+   *   `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again
+   */
+  publish(publication: ProgramPublication): Promise<PublishAck>;
   /** Drains: no new connections, a goodbye to those there are, then everything ends. Resolves when all has ended. */
   stop(reason?: string): Promise<void>;
 }
@@ -51,7 +57,12 @@ interface Workers {
  *
  * @throws an Error with a `code`: `bus_unreachable`, `permission_denied`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
  */
-export async function startNode(config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
+export function startNode(config: Config, options: NodeOptions): Promise<RunningNode> {
+  return startNodeOn(createBus, config, options);
+}
+
+/** {@link startNode} on a bus that the caller makes, and so can reach: tests and benchmarks are producers on it. The node starts it and stops it. */
+export async function startNodeOn(makeBus: typeof createBus, config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
   const logger = log.child({ nodeId });
   const registry = new Registry();
@@ -63,7 +74,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
   };
   let draining = false;
   try {
-    const bus = await createBus(config, { onNotice: ({ level, message }) => logger[level](message) });
+    const bus = await makeBus(config, { onNotice: ({ level, message }) => logger[level](message) });
     started.push(() => bus.stop());
     await bus.start();
 
@@ -114,7 +125,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
         figures: () => hub.figures(),
         nodes: () => roster.nodes(),
         topics: (sort, limit) => hub.topics(sort, limit),
-        publish: (draft) => hub.produce(draft),
+        publish: (draft) => hub.publish(draft),
       },
       logger,
     );
@@ -132,7 +143,7 @@ export async function startNode(config: Config, { log, demo = false }: NodeOptio
       port,
       adminPort: admin.port,
       nodeId,
-      bus,
+      publish: async (publication) => hub.publish(toDraft(publication), publication.idempotencyKey),
       get workerPids() {
         return workers?.pids ?? [];
       },

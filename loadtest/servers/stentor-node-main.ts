@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Bus } from '../../src/bus/bus.ts';
+import type { createBus } from '../../src/bus/create-bus.ts';
 import type { loadConfig } from '../../src/config/load.ts';
-import type { RunningNode, startNode } from '../../src/node.ts';
+import type { RunningNode, startNodeOn } from '../../src/node.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import type { createLogger } from '../../src/telemetry/log.ts';
 import type { FeedPlan } from '../core/feed.ts';
@@ -12,21 +14,27 @@ import type { NodeListening } from './server.ts';
 
 /** A whole node from the built `dist/`, as `stentor serve` starts it; with the memory bus it can also be fed from inside. */
 let node: RunningNode;
+let bus: Bus;
 
 async function start({ root, flags }: { root: string; flags: Record<string, unknown> }): Promise<NodeListening> {
   const load = (file: string) => import(pathToFileURL(join(root, 'dist', file)).href);
   const built = {
     loadConfig: (await load('config/load.js')).loadConfig as typeof loadConfig,
-    startNode: (await load('node.js')).startNode as typeof startNode,
+    createBus: (await load('bus/create-bus.js')).createBus as typeof createBus,
+    startNodeOn: (await load('node.js')).startNodeOn as typeof startNodeOn,
     createLogger: (await load('telemetry/log.js')).createLogger as typeof createLogger,
   };
   const { config } = built.loadConfig({ env: process.env, flags });
-  node = await built.startNode(config, { log: built.createLogger(config.log) });
+  const makeBus: typeof createBus = async (...args) => {
+    bus = await built.createBus(...args);
+    return bus;
+  };
+  node = await built.startNodeOn(makeBus, config, { log: built.createLogger(config.log) });
   return { port: node.port, adminPort: node.adminPort };
 }
 
 function publish(topic: string, payload: Buffer, key: string | null): void {
-  node.bus.publish({ topic: topic as Topic, key: key as never, payload, payloadKind: 'json' }).catch((error: unknown) => {
+  bus.publish({ topic: topic as Topic, key: key as never, payload, payloadKind: 'json' }).catch((error: unknown) => {
     process.stderr.write(`publish failed: ${String(error)}\n`);
   });
 }
@@ -36,7 +44,7 @@ async function flood({ topic, count, payloadBytes }: { topic: string; count: num
   const payload = new PayloadMaker(payloadBytes).make(0, 0, 0);
   const request = { topic: topic as Topic, key: null, payload, payloadKind: 'json' as const };
   for (let sent = 0; sent < count; sent += 1000) {
-    await Promise.all(Array.from({ length: 1000 }, () => node.bus.publish(request)));
+    await Promise.all(Array.from({ length: 1000 }, () => bus.publish(request)));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

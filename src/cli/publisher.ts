@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PublishAck } from '../bus/bus.ts';
 import type { NatsProducer } from '../bus/nats/nats-producer.ts';
-import { depthProblem, namespaceOptions } from '../config/namespaces.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import { keyProblem, sizeProblem, topicProblem } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
 import { CliError } from './errors.ts';
@@ -88,13 +89,8 @@ function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes:
   const namespace = namespaceOf(topic);
   const options = namespaceOptions(config, namespace);
   if (options === undefined) throw unknownNamespace(config, namespace);
-  const problem = depthProblem(topic, options);
-  if (problem !== undefined) throw new CliError('bad_topic', problem);
-  if (options.keyed && key === null) throw new CliError('key_required', `${namespace} is keyed: a publication needs a key`);
-  if (!options.keyed && key !== null) throw new CliError('key_not_allowed', `${namespace} is not keyed: a publication takes no key`);
-  if (payloadBytes > options.maxPayloadBytes) {
-    throw new CliError('message_too_big', `${payloadBytes} bytes; ${namespace} takes ${options.maxPayloadBytes} at most`);
-  }
+  const problem = topicProblem(topic, options) ?? keyProblem(topic, key !== null, options) ?? sizeProblem(payloadBytes, options);
+  if (problem !== undefined) throw new CliError(problem.code, problem.message);
 }
 
 function unknownNamespace({ namespaces }: Config, namespace: string): CliError {

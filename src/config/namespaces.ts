@@ -7,10 +7,3 @@ import type { Config, NamespaceOptions } from './schema.ts';
 export function namespaceOptions(config: Pick<Config, 'namespaces'>, name: string): NamespaceOptions | undefined {
   return Object.hasOwn(config.namespaces, name) ? config.namespaces[name] : undefined;
 }
-
-/** Why a topic cannot be one of its namespace; undefined: it can. */
-export function depthProblem(topic: string, { topicTokens }: Pick<NamespaceOptions, 'topicTokens'>): string | undefined {
-  const tokens = topic.split('.').length;
-  if (topicTokens === 0 || tokens === topicTokens) return undefined;
-  return `${topic} has ${tokens} ${tokens === 1 ? 'token' : 'tokens'}; topics of this namespace have ${topicTokens}`;
-}

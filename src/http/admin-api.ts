@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Draft } from '../hub/publisher.ts';
 import { type NodeFigures, TOPICS_MAX, type TopicSort } from '../hub/report-types.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { parseJson } from '../protocol/json-codec.ts';
@@ -25,13 +26,9 @@ export interface ApiSources {
   figures(): Promise<NodeFigures>;
   nodes(): Promise<NodesAnswer['nodes']>;
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
-  /** @param draft its data is one MessagePack value */
-  publish(draft: { readonly topic: Topic; readonly key: Key | null; readonly data: Uint8Array }): Promise<PublishOutcome>;
+  /** @throws ProtocolError */
+  publish(draft: Draft): Promise<PublishAnswer>;
 }
-
-export type PublishOutcome =
-  | ({ readonly kind: 'published' } & PublishAnswer)
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
 /** A publish's JSON beside its data: names, a topic, a key; and room for an escape here and there. */
 const ENVELOPE_BYTES_MAX = 4096;
@@ -92,13 +89,11 @@ export class AdminApi {
     if (bytes === undefined) return { ...refusal(413, 'message_too_big', `more than ${bytesMax} bytes`), ...CLOSE };
     try {
       const { topic, key, data } = parsePublish(bytes);
-      const outcome = await this.#sources.publish({ topic, key, data: packMsgpack(data) });
-      if (outcome.kind === 'refused') return refusal(STATUS[outcome.code] ?? 400, outcome.code, outcome.message);
-      const { epoch, offset, duplicate } = outcome;
+      const { epoch, offset, duplicate } = await this.#sources.publish({ topic, key, data: packMsgpack(data) });
       this.#logger.info({ topic, key, offset, bytes: bytes.length }, 'the operator published');
       return jsonAnswer(200, { epoch, offset, duplicate } satisfies PublishAnswer);
     } catch (error) {
-      if (error instanceof ProtocolError) return refusal(400, error.code, error.message);
+      if (error instanceof ProtocolError) return refusal(STATUS[error.code] ?? 400, error.code, error.message);
       throw error;
     }
   }

@@ -1,15 +1,18 @@
 import type { Registry } from 'prom-client';
-import type { Bus } from '../bus/bus.ts';
+import type { Bus, PublishAck } from '../bus/bus.ts';
+import { messageId } from '../bus/message-id.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { Page, ToHub, WorkerFacts } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { toProtocolError } from './failure.ts';
 import { nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
 import { Overview } from './overview.ts';
+import { type Draft, Publisher } from './publisher.ts';
 import type { NodeFigures, TopicSort, TopicsOverview } from './report-types.ts';
-import { type Draft, type Produced, RequestHandler } from './requests.ts';
+import { RequestHandler } from './requests.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { WorkerReports } from './worker-reports.ts';
 
@@ -37,6 +40,7 @@ export class Hub {
   readonly metrics: HubMetrics;
   readonly #options: HubOptions;
   readonly #topics: TopicRegistry;
+  readonly #publisher: Publisher;
   readonly #requests: RequestHandler;
   readonly #workers = new Set<HubEnd>();
   readonly #listening = new Set<HubEnd>();
@@ -51,7 +55,8 @@ export class Hub {
     this.#options = options;
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
-    this.#requests = new RequestHandler(config, bus, this.#topics, this.metrics, logger);
+    this.#publisher = new Publisher(config, bus, this.metrics);
+    this.#requests = new RequestHandler(config, bus, this.#topics, this.#publisher, this.metrics, logger);
     this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.watchReads(() => this.#requests.readBytes, options.registry);
@@ -100,9 +105,18 @@ export class Hub {
     return this.#overview.topics(sort, limit);
   }
 
-  /** Publishes for the operator. */
-  produce(draft: Draft): Promise<Produced> {
-    return this.#requests.produce(draft);
+  /**
+   * Publishes for whoever runs the node: the operator, or the program that embeds it. Without an origin, as a producer's.
+   * @throws ProtocolError; where the bus has failed, with its error as the cause
+   */
+  async publish(draft: Draft, idempotencyKey?: string): Promise<PublishAck> {
+    // No client's user is empty.
+    const extras = idempotencyKey === undefined ? {} : { messageId: messageId(draft.topic, '', idempotencyKey) };
+    try {
+      return await this.#publisher.publish(draft, extras);
+    } catch (error) {
+      throw toProtocolError(error as Error);
+    }
   }
 
   drain(): void {

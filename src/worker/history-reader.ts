@@ -5,8 +5,8 @@ import { FanoutItem } from '../fanout/item.ts';
 import type { HistoryAnswer } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
+import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { namespaceOf, parseTopic, type Topic } from '../protocol/topic.ts';
-import { assertDepth } from './assert-depth.ts';
 import type { Connection } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
@@ -135,9 +135,7 @@ export class HistoryReader {
   }
 
   #namespaceFor({ identity }: Connection, topic: Topic): NamespaceOptions {
-    const namespace = namespaceOptions(this.#options.config, namespaceOf(topic));
-    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
-    assertDepth(topic, namespace);
+    const namespace = assertTopicFits(topic, namespaceOptions(this.#options.config, namespaceOf(topic)));
     if (!namespace.public && !permits(identity.subscribe, topic)) {
       throw new ProtocolError(identity.user === null ? 'unauthorized' : 'forbidden', `the token does not permit reading ${topic}`);
     }

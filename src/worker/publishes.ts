@@ -3,8 +3,8 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { assertKeyFits, assertTopicFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
-import { assertDepth } from './assert-depth.ts';
 import type { Connection } from './connection.ts';
 import type { HubClient } from './hub-client.ts';
 import { permits } from './identity.ts';
@@ -50,15 +50,12 @@ export class Publishes {
   }
 
   #assertMayPublish(connection: Connection, topic: Topic, key: string | undefined): Key | null {
-    const namespace = this.#namespace(topic);
-    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
-    assertDepth(topic, namespace);
+    const namespace = assertTopicFits(topic, this.#namespace(topic));
     if (!namespace.clientPublish) throw new ProtocolError('forbidden', `clients do not publish to ${topic}`);
     if (connection.identity.user === null) throw new ProtocolError('unauthorized', 'publishing needs a token');
     if (!permits(connection.identity.publish, topic))
       throw new ProtocolError('forbidden', `the token does not permit publishing to ${topic}`);
-    if (namespace.keyed && key === undefined) throw new ProtocolError('key_required', `${topic} is keyed`);
-    if (!namespace.keyed && key !== undefined) throw new ProtocolError('key_not_allowed', `${topic} is not keyed`);
+    assertKeyFits(topic, key !== undefined, namespace);
     return key === undefined ? null : parseKey(key);
   }
 

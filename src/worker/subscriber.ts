@@ -7,8 +7,8 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
+import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
-import { assertDepth } from './assert-depth.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
@@ -117,9 +117,7 @@ export class Subscriber {
   }
 
   #assertMay(connection: Connection, topic: Topic): void {
-    const namespace = this.#topics.namespace(topic);
-    if (namespace === undefined) throw new ProtocolError('unknown_namespace', `no namespace is configured for ${topic}`);
-    assertDepth(topic, namespace);
+    assertTopicFits(topic, this.#topics.namespace(topic));
     if (this.#may(connection, topic)) return;
     if (connection.identity.user === null) throw new ProtocolError('unauthorized', `${topic} needs a token`);
     throw new ProtocolError('forbidden', `the token does not permit subscribing to ${topic}`);

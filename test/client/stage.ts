@@ -105,7 +105,7 @@ export class Stage {
     },
     publish: async (topic, data, key) => this.#node.publish(topic, data, key === undefined ? {} : { key }),
     log: async (topic) => {
-      const log = this.#node.running.bus.log(topic.split('.')[0] as string);
+      const log = this.#node.bus.log(topic.split('.')[0] as string);
       const publications = await log.readLast(parseTopic(topic), 100_000);
       return publications.map(({ offset, payload }) => [offset, JSON.parse(Buffer.from(payload).toString())]);
     },
@@ -118,7 +118,7 @@ export class Stage {
     connections: () => ({ accepted: this.proxy.accepted, open: this.proxy.open }),
     token: (options) => tokenOf(options),
     serve: (method, answerAfterMs) => {
-      const bus = this.#node.running.bus as MemoryBus;
+      const bus = this.#node.bus as MemoryBus;
       this.#stopServing.push(bus.serve(method, (data) => new Promise((resolve) => setTimeout(() => resolve(data), answerAfterMs))));
     },
     restart: async () => {

@@ -315,7 +315,7 @@ describe('limits of the node', () => {
 describe('call', () => {
   it('is answered by whoever serves the method, and fails with timeout when that takes too long', async () => {
     const node = await start();
-    const bus = node.running.bus as MemoryBus;
+    const bus = node.bus as MemoryBus;
     bus.serve('math.double', (data) => Buffer.from(JSON.stringify(JSON.parse(Buffer.from(data).toString()) * 2)));
     bus.serve('math.slow', () => new Promise(() => undefined));
     bus.serve('math.broken', () => Buffer.from('{'));

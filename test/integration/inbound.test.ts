@@ -135,7 +135,7 @@ describe('bytes a second from one connection', () => {
 describe('calls in flight', () => {
   async function withSilentService(settings: Record<string, unknown>) {
     const node = await start(settings);
-    const bus = node.running.bus as MemoryBus;
+    const bus = node.bus as MemoryBus;
     const answer: ((data: Uint8Array) => void)[] = [];
     bus.serve('slow', () => new Promise<Uint8Array>((resolve) => answer.push(resolve)));
     bus.serve('echo', (data) => data);
@@ -187,7 +187,7 @@ describe('commands that are not answered yet', () => {
       'limits.commandBytesPerConnectionMax': 100_000,
       'limits.commandBytesInFlightMax': 150_000,
     });
-    (node.running.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
+    (node.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
     const call = (client: TestClient, bytes: number) =>
       client.ask({ type: 'call', method: 'slow', data: 'x'.repeat(bytes), timeoutMs: 60_000 });
     const many = await connected(node);
@@ -211,7 +211,7 @@ describe('commands that are not answered yet', () => {
 
   it('are given back when they fail, and when their connection ends', async () => {
     const node = await start({ 'limits.callTimeoutMaxMs': 100 });
-    (node.running.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
+    (node.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
     const client = await connected(node);
     for (let i = 0; i < 10; i++) client.send({ type: 'call', id: i, method: 'slow', data: 'x'.repeat(1000) });
     for (let i = 10; i < 20; i++) client.send({ type: 'publish', id: i, topic: 'nowhere.a', data: 'x'.repeat(1000) });

@@ -35,7 +35,7 @@ async function stop(node: TestNode): Promise<void> {
   await node.stop();
 }
 
-const connected = (node: TestNode) => until('the bus to be connected', () => node.running.bus.connected);
+const connected = (node: TestNode) => until('the bus to be connected', () => node.bus.connected);
 
 async function follow(client: TestClient, ...topics: string[]): Promise<void> {
   for (const topic of topics) {

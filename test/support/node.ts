@@ -1,6 +1,7 @@
-import type { PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import type { Bus, PublishAck, PublishRequest } from '../../src/bus/bus.ts';
+import { createBus } from '../../src/bus/create-bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { type RunningNode, startNode } from '../../src/node.ts';
+import { type RunningNode, startNodeOn } from '../../src/node.ts';
 import { parseKey, parseTopic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { readMetric } from './metrics.ts';
@@ -21,12 +22,15 @@ export interface Publish {
 /** A node in this process, its clients and its log. Its memory bus is the producer. */
 export class TestNode {
   readonly running: RunningNode;
+  /** The node's own. */
+  readonly bus: Bus;
   /** Lines of its log. */
   readonly log: string[];
   readonly #clients: TestClient[] = [];
 
-  private constructor(running: RunningNode, log: string[]) {
+  private constructor(running: RunningNode, bus: Bus, log: string[]) {
     this.running = running;
+    this.bus = bus;
     this.log = log;
   }
 
@@ -34,7 +38,13 @@ export class TestNode {
     const { config } = loadConfig({ env: {}, flags: testSettings(settings) });
     const log: string[] = [];
     const logger = createLogger(config.log, { write: (line) => void log.push(line) });
-    return new TestNode(await startNode(config, { log: logger, demo }), log);
+    let bus: Bus | undefined;
+    const makeBus: typeof createBus = async (...args) => {
+      bus = await createBus(...args);
+      return bus;
+    };
+    const running = await startNodeOn(makeBus, config, { log: logger, demo });
+    return new TestNode(running, bus as Bus, log);
   }
 
   get url(): string {
@@ -52,7 +62,7 @@ export class TestNode {
   publish(topic: string, data: unknown, { key, kind = 'json' }: Publish = {}): Promise<PublishAck> {
     const payload = data instanceof Uint8Array ? data : Buffer.from(JSON.stringify(data));
     const parsedKey = key === undefined ? null : parseKey(key);
-    return this.running.bus.publish({ topic: parseTopic(topic), key: parsedKey, payload, payloadKind: kind });
+    return this.bus.publish({ topic: parseTopic(topic), key: parsedKey, payload, payloadKind: kind });
   }
 
   admin(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {

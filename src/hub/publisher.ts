@@ -1,0 +1,58 @@
+import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
+import type { Config } from '../config/schema.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { assertKeyFits, assertSizeFits, assertTopicFits } from '../protocol/publish-rules.ts';
+import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
+import { codeOf } from './failure.ts';
+import type { HubMetrics } from './hub-metrics.ts';
+import { msgpackToPayload } from './payload.ts';
+
+/** What is to be published. */
+export interface Draft {
+  readonly topic: Topic;
+  readonly key: Key | null;
+  /** One MessagePack value. */
+  readonly data: Uint8Array;
+}
+
+/** Where every publication of this node passes, whichever door it came through: checks it, bounds how many wait for the log, and hands it to the bus. */
+export class Publisher {
+  readonly #config: Config;
+  readonly #bus: Pick<Bus, 'publish'>;
+  readonly #metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>;
+  #inFlight = 0;
+
+  constructor(config: Config, bus: Pick<Bus, 'publish'>, metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>) {
+    this.#config = config;
+    this.#bus = bus;
+    this.#metrics = metrics;
+  }
+
+  /**
+   * @throws ProtocolError `unknown_namespace`, `bad_topic`, `key_required`, `key_not_allowed`, `busy`, `bad_payload`, `message_too_big`
+   * @throws BusError
+   */
+  async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
+    const { topic, key } = draft;
+    const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
+    assertKeyFits(topic, key !== null, namespace);
+    if (this.#inFlight >= this.#config.limits.publishesInFlightMax) throw new ProtocolError('busy', 'too many publishes wait for the log');
+    this.#metrics.publishesInFlight.set(++this.#inFlight);
+    const answered = this.#metrics.publishAck.startTimer();
+    try {
+      const payloadKind = namespace.payload;
+      const payload = msgpackToPayload(draft.data, payloadKind);
+      if (payload === undefined) throw new ProtocolError('bad_payload', `${topic} takes ${payloadKind}`);
+      assertSizeFits(payload.length, namespace);
+      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, ...extras });
+      answered({ outcome: 'stored' });
+      return ack;
+    } catch (error) {
+      answered({ outcome: codeOf(error as Error) });
+      throw error;
+    } finally {
+      this.#metrics.publishesInFlight.set(--this.#inFlight);
+    }
+  }
+}
