@@ -9,15 +9,15 @@ interface ConfigCommandOptions extends ConfigOptions {
 export function configCommand(): Command {
   const command = new Command('config')
     .description(
-      'print the effective configuration as YAML, secrets redacted; or check one: exit code 2 and every reason when it cannot be used',
+      'print the effective configuration as YAML, without secrets. An invalid configuration ends with exit code 2 and the list of all problems',
     )
-    .option('--reference', 'print the page of all settings instead, in Markdown');
+    .option('--reference', 'print the reference of all settings instead, in Markdown');
   return addConfigOptions(command)
     .action(runConfig)
     .addHelpText(
       'after',
       `
-Defaults, then the file, then STENTOR_* variables, then flags: the last one wins.
+Order: defaults, the file, STENTOR_* variables, flags. The later one wins.
 
 Examples:
   $ stentor config

@@ -13,14 +13,14 @@ const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
 
 export function healthCommand(): Command {
   const command = new Command('health')
-    .description('ask the node on this machine whether it is alive: exit code 0 or 1, for a container’s health check')
-    .option('--ready', 'ask whether it takes clients instead');
+    .description('check whether the node on this machine is alive, for a container’s health check. Exit code 0 (yes) or 1 (no)')
+    .option('--ready', 'check whether the node accepts clients instead');
   return addConfigOptions(command)
     .action(runHealth)
     .addHelpText(
       'after',
       `
-Asks at admin.host and admin.port of its own configuration, so give it the same file, variables and --set as the node.
+It asks at admin.host and admin.port of its own configuration: use the same file, variables and --set as for the node.
 
 Examples:
   $ stentor health

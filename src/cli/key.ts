@@ -5,14 +5,14 @@ import { print } from './output.ts';
 
 export function keyCommand(): Command {
   return new Command('key')
-    .description('print a key as the last token of its NATS subject, or the other way round')
-    .argument('<text>', 'as in BTC/USDT')
+    .description('encode a key as the last token of its NATS subject, or decode it')
+    .argument('<text>', 'for example BTC/USDT')
     .option('-d, --decode', 'the text is a token; print its key')
     .action(runKey)
     .addHelpText(
       'after',
       `
-Each byte of the key's UTF-8 that is not one of A-Z a-z 0-9 _ - is written as = and two hexadecimal digits, capitals.
+Each byte of the key's UTF-8 that is not one of A-Z a-z 0-9 _ - is written as = and two hexadecimal digits in capitals.
 
 Examples:
   $ stentor key BTC/USDT                    BTC=2FUSDT

@@ -7,7 +7,7 @@ import { usageError } from './errors.ts';
 export const DEFAULT_URL = 'ws://localhost:8080/ws';
 
 /** Of `--create`, where a command publishes. */
-export const CREATE_TEXT = "over NATS: make the namespace's stream, as the config has it, if there is none";
+export const CREATE_TEXT = 'over NATS: create the stream of the namespace, as configured, if it is missing';
 
 export interface ConfigOptions {
   readonly config?: string;
@@ -24,8 +24,8 @@ export interface NodeOptions {
 /** Options that decide the configuration. */
 export function addConfigOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'YAML or JSON config file (default: what STENTOR_CONFIG names)')
-    .option('--set <path=value>', 'set any config path, as in --set nats.streamReplicas=3; repeatable', (text, all: string[] = []) => [
+    .option('-c, --config <file>', 'YAML or JSON config file (default: the file in STENTOR_CONFIG)')
+    .option('--set <path=value>', 'set any setting, for example --set nats.streamReplicas=3; repeatable', (text, all: string[] = []) => [
       ...all,
       text,
     ])

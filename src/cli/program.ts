@@ -29,11 +29,11 @@ export function createProgram(): Command {
       'after',
       `
 Start here:
-  $ stentor serve --demo                     a node with made-up feeds and a page, nothing else needed
-  $ stentor subscribe scores.demo            see one of them
+  $ stentor serve --demo                     a node with demo feeds and a demo page; needs nothing else
+  $ stentor subscribe scores.demo            print one of the demo feeds
   $ stentor config --reference               every setting
 
-Exit codes: 0 done, 1 failed, 2 asked wrongly or bad configuration.`,
+Exit codes: 0 success, 1 failure, 2 wrong usage or invalid configuration.`,
     );
   for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(try --help)');
   return program;

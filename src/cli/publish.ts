@@ -22,18 +22,18 @@ interface PublishOptions extends ConfigOptions, NodeOptions {
 
 export function publishCommand(): Command {
   const command = new Command('publish')
-    .description('publish one JSON value, and print the ack')
-    .argument('<topic>', 'as in scores.epl.match-42')
-    .argument('[json]', 'the value; default: read from stdin')
-    .option('-k, --key <key>', 'what the publication is about, in keyed namespaces: any text, as in BRK.B')
+    .description('publish one JSON value and print the acknowledgement')
+    .argument('<topic>', 'for example scores.epl.match-42')
+    .argument('[json]', 'the value (default: read from stdin)')
+    .option('-k, --key <key>', 'the key, in keyed namespaces: any text, for example BRK.B')
     .option('--create', CREATE_TEXT);
   return addNodeOptions(addConfigOptions(command))
     .action(runPublish)
     .addHelpText(
       'after',
       `
-Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket.
-A --url sends it to that node in any case. Over NATS the namespace's stream must be there: a node makes it, or --create does.
+Publishes directly to NATS if nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), otherwise to a running node over WebSocket.
+With --url it always publishes to that node. Over NATS the stream of the namespace must exist: a node creates it, or --create does.
 
 Examples:
   $ stentor publish chat.lobby '{"text":"hi"}' --token "$TOKEN"

@@ -36,24 +36,27 @@ interface ReplayOptions extends ConfigOptions, NodeOptions {
 
 export function replayCommand(): Command {
   const command = new Command('replay')
-    .description('publish the records of a file with its own timing')
-    .argument('<file>', 'CSV with a header line, or one JSON value a line')
-    .requiredOption('-t, --topic <topic>', 'where to')
-    .option('--time-field <name>', 'field with the time: milliseconds, ISO 8601, or YYYYMMDD HHMMSSmmm; UTC where it names no zone')
-    .option('--speed <factor>', 'times faster than life, or max: as fast as acks come; default: 1 with --time-field, else max')
+    .description('publish the records of a file, with their original timing')
+    .argument('<file>', 'CSV with a header line, or one JSON value per line')
+    .requiredOption('-t, --topic <topic>', 'topic to publish to')
+    .option('--time-field <name>', 'name of the field with the time: milliseconds, ISO 8601, or YYYYMMDD HHMMSSmmm; UTC if it has no zone')
+    .option(
+      '--speed <factor>',
+      'factor of the original speed, or max: as fast as acknowledgements arrive (default: 1 with --time-field, else max)',
+    )
     .option('-k, --key <key>', 'key of every publication, in keyed namespaces')
-    .option('--key-field <name>', 'field with the key of each')
-    .addOption(new Option('--format <format>', 'default: by the file name').choices(['csv', 'ndjson']))
+    .option('--key-field <name>', 'name of the field with the key of each record')
+    .addOption(new Option('--format <format>', 'format of the file (default: by its name)').choices(['csv', 'ndjson']))
     .option('--create', CREATE_TEXT)
-    .option('--strict', 'stop at the first bad line; default: report it and go on');
+    .option('--strict', 'stop at the first invalid line (default: report it and continue)');
   return addNodeOptions(addConfigOptions(command))
     .action(runReplay)
     .addHelpText(
       'after',
       `
-Goes straight to NATS where nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), else to a running node over WebSocket,
-one at a time and below the node's limit of messages a second. A --url sends to that node in any case. Over NATS the namespace's stream must be there: a node makes it, or --create does.
-Numbers in CSV become numbers, unless they are quoted.
+Publishes directly to NATS if nats.url is set (--nats-url, STENTOR_NATS_URL or the config file), otherwise to a running node over WebSocket,
+one at a time and below the node's limit of messages per second. With --url it always publishes to that node. Over NATS the stream of the namespace must exist: a node creates it, or --create does.
+Unquoted numbers in CSV become JSON numbers.
 
 Examples:
   $ stentor replay match.ndjson --topic scores.match --time-field atMs --speed 60 --nats-url nats://localhost:4222

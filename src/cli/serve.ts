@@ -19,17 +19,17 @@ interface ServeOptions extends ConfigOptions {
 
 export function serveCommand(): Command {
   const command = new Command('serve')
-    .description('run a node: NATS in (or the embedded memory bus), WebSocket out')
+    .description('run a node: it reads from NATS (or the embedded memory bus) and serves WebSocket clients')
     .option('-p, --port <port>', 'same as --set port=<port>')
     .option('--admin-port <port>', 'same as --set admin.port=<port>')
     .option('-w, --workers <count>', 'same as --set workers=<count>')
-    .option('--demo', 'also publish made-up feeds, serve a page that shows them, and say what to try');
+    .option('--demo', 'also publish demo feeds, serve the demo page, and print commands to try');
   return addConfigOptions(command)
     .action(runServe)
     .addHelpText(
       'after',
       `
-Every setting: stentor config --reference. SIGTERM or SIGINT drains the node and ends it with exit code 0; a second one ends it at once.
+Every setting: stentor config --reference. SIGTERM or SIGINT drains the node; it then exits with code 0. A second signal ends it at once.
 
 Examples:
   $ stentor serve --demo

@@ -5,15 +5,15 @@ import { note, print } from './output.ts';
 
 export function setupCommand(): Command {
   const command = new Command('setup').description(
-    'make the streams and the bucket in NATS that the durable namespaces need, where they are missing, and check those that are there',
+    'create the missing NATS streams and buckets of the durable namespaces, and check the existing ones',
   );
   return addConfigOptions(command)
     .action(runSetup)
     .addHelpText(
       'after',
       `
-For a NATS user that may make streams, so that nodes (with nats.manageStreams: false) need not. Changes nothing that is there.
-That user’s inboxes may differ from a node’s: --set nats.inboxPrefix=_INBOX_setup.
+Run it as a NATS user that may create streams. The nodes (with nats.manageStreams: false) then do not need that permission. It changes no existing stream.
+If the inbox prefix of that user differs from that of the nodes, set it: --set nats.inboxPrefix=_INBOX_setup.
 
 Examples:
   $ stentor setup --config stentor.yaml --set nats.credsFile=setup.creds --set nats.inboxPrefix=_INBOX_setup`,

@@ -17,19 +17,19 @@ interface SubscribeOptions extends NodeOptions {
 
 export function subscribeCommand(): Command {
   const command = new Command('subscribe')
-    .description('print what comes on topics of a running node')
-    .argument('<topic...>', 'as in scores.epl.match-42')
-    .option('--json', 'one line of JSON an item')
-    .option('--since <epoch:offset>', 'begin with everything after this position (one topic)')
-    .option('--snapshot', 'begin with the latest item of every key')
-    .option('--max-rate-hz <rate>', 'at most so many updates a second, the latest of every key')
-    .option('-n, --count <n>', 'end after so many items');
+    .description('subscribe to topics of a running node and print the items')
+    .argument('<topic...>', 'for example scores.epl.match-42')
+    .option('--json', 'print each item as one line of JSON')
+    .option('--since <epoch:offset>', 'start with everything after this position (only with one topic)')
+    .option('--snapshot', 'start with the latest item of every key')
+    .option('--max-rate-hz <rate>', 'maximum updates per second, each with the latest item of every key')
+    .option('-n, --count <n>', 'exit after this number of items');
   return addNodeOptions(command)
     .action(runSubscribe)
     .addHelpText(
       'after',
       `
-Items go to stdout, everything else to stderr. Ends with exit code 1 when the connection does: this command does not reconnect.
+Items go to stdout, everything else to stderr. This command does not reconnect: when the connection ends, it exits with code 1.
 
 Examples:
   $ stentor subscribe scores.demo

@@ -26,24 +26,24 @@ export interface TokenOptions extends ConfigOptions {
 
 export function tokenCommand(): Command {
   const command = new Command('token')
-    .description('make a token for development: who it is for, what it permits, until when')
-    .option('--secret <secret>', `HS256 secret, ${SECRET_CHARACTERS_MIN} characters at least; default: the first HS256 key of the config`)
+    .description('create a token for development')
+    .option('--secret <secret>', `HS256 secret, ${SECRET_CHARACTERS_MIN} characters at least (default: the first HS256 key of the config)`)
     .option('--key-file <file>', 'private key in PEM (PKCS#8), for RS256, ES256 and EdDSA')
-    .addOption(new Option('--alg <alg>', 'algorithm; default: what the key is for').choices(['HS256', 'RS256', 'ES256', 'EdDSA']))
-    .option('--kid <id>', 'key id to name in the header')
+    .addOption(new Option('--alg <alg>', 'algorithm (default: the algorithm of the key)').choices(['HS256', 'RS256', 'ES256', 'EdDSA']))
+    .option('--kid <id>', 'key id (`kid`) for the header')
     .option('--sub <user>', 'the user', 'dev')
-    .option('--expires <duration>', 'how long it holds: 30m, 1h, 7d', '1h')
+    .option('--expires <duration>', 'how long the token is valid: 30m, 1h, 7d', '1h')
     .option('--subscribe <pattern...>', 'topics it may subscribe to')
     .option('--publish <pattern...>', 'topics it may publish to')
     .option('--call <pattern...>', 'methods it may call')
-    .option('--issuer <iss>', 'issuer; default: auth.issuer of the config')
-    .option('--audience <aud>', 'audience; default: auth.audience of the config');
+    .option('--issuer <iss>', 'issuer (default: auth.issuer of the config)')
+    .option('--audience <aud>', 'audience (default: auth.audience of the config)');
   return addConfigOptions(command)
     .action(async (options: TokenOptions) => print(await tokenFor(options)))
     .addHelpText(
       'after',
       `
-Patterns are topics in which * stands for one token and > for all that follow.
+In a pattern, * is one token, and > at the end is one or more.
 
 Examples:
   $ stentor token --config stentor.yaml --sub alice --subscribe 'scores.>' --publish 'chat.*'

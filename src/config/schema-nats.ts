@@ -8,11 +8,11 @@ export const NatsSchema = Type.Object(
     url: Type.String({
       default: '',
       description:
-        'one or more NATS servers, comma-separated; `tls://` before any of them turns TLS on for all. Empty: the embedded memory bus (one node only)',
+        'one or more NATS servers, separated by commas. `tls://` before any of them turns on TLS for all. Empty: the embedded memory bus (one node only)',
     }),
     credsFile: Type.String({
       default: '',
-      description: 'path of a NATS .creds file. This and the other files of `nats` are read anew for every attempt to connect',
+      description: 'path of a NATS .creds file. All files of `nats` are read again for every connection attempt',
       filePath: true,
     }),
     nkeySeedFile: Type.String({ default: '', description: 'path of a file with an nkey seed (`SU…`)', filePath: true }),
@@ -25,104 +25,105 @@ export const NatsSchema = Type.Object(
     tlsCaFile: Type.String({
       default: '',
       description:
-        'CA that signed the servers’ certificates; default: those that Node trusts. Any tls setting turns TLS on, for all servers',
+        'path of the CA certificate of the NATS servers. Empty: the CAs that Node trusts. Any tls setting turns on TLS for all servers',
       filePath: true,
     }),
-    tlsCertFile: Type.String({ default: '', description: 'client certificate', filePath: true }),
-    tlsKeyFile: Type.String({ default: '', description: 'client key', filePath: true }),
+    tlsCertFile: Type.String({ default: '', description: 'path of the client certificate', filePath: true }),
+    tlsKeyFile: Type.String({ default: '', description: 'path of the client key', filePath: true }),
     tlsHandshakeFirst: Type.Boolean({
       default: false,
-      description: 'TLS begins before the server says a word, for servers (2.10 or newer) with `handshake_first`',
+      description: 'start TLS before the server sends anything, for servers with `handshake_first` (2.10 or newer)',
     }),
     jetstreamDomain: Type.String({
       default: '',
       description:
-        'the JetStream domain that streams and the bucket are in, where it is not that of the servers connected to: a hub’s, seen from a leaf node',
+        'JetStream domain of the streams and buckets, if it is not the domain of the connected servers. For example the domain of the hub, seen from a leaf node',
     }),
     jetstreamApiPrefix: Type.String({
       default: '',
       description:
-        'prefix of the JetStream API, where another account exports it under one; empty: `$JS.API`, or what jetstreamDomain makes of it',
+        'prefix of the JetStream API, if another account exports it under a prefix. Empty: `$JS.API`, or the prefix of nats.jetstreamDomain',
     }),
     inboxPrefix: Type.String({
       default: '',
-      description: 'prefix of the subjects on which answers come, for users that may subscribe to no others; empty: `_INBOX`',
+      description: 'prefix of the reply subjects, for NATS users that may subscribe to no others. Empty: `_INBOX`',
     }),
     streamReplicas: Type.Integer({
       minimum: 1,
       maximum: 5,
       default: 1,
-      description: 'replicas of the streams that are created; use 3 in production',
+      description: 'replicas of the streams that the node creates. Use 3 in production',
     }),
     manageStreams: Type.Boolean({
       default: true,
       description:
-        'create missing streams, and the bucket `stentor-lives`; false: they must exist. The bucket `stentor-epochs`, which is in NATS’ memory, is made in any case',
+        'true: create missing streams and the bucket `stentor-lives`. false: they must exist. The bucket `stentor-epochs`, in the memory of NATS, is always created',
     }),
     epochStorage: Type.Union([Type.Literal('memory'), Type.Literal('file')], {
       default: 'file',
       description:
-        'where NATS keeps which life of its log each namespace is in while all nodes and all of NATS are down. `file`: in the bucket `stentor-lives`; clients go on afterwards, but for those that had more than the last checkpoint saw. `memory`: nowhere; all clients start over',
+        'where the epoch of each log is stored during a full outage of all nodes and NATS. `file`: in the bucket `stentor-lives`; epochs survive restarts, and clients resume unless they are ahead of the last checkpoint. `memory`: after a full outage, clients must resync',
     }),
     checkpointIntervalMs: Type.Integer({
       minimum: 100,
       maximum: 600_000,
       default: 5000,
-      description: 'how often a node that follows a log stores how far, so that a later one can tell a log that was rolled back',
+      description: 'time between two checkpoints of a followed log. A later node uses them to detect a rollback of the log',
     }),
     connectTimeoutMs: Type.Integer({
       minimum: 100,
       maximum: 120_000,
       default: 10_000,
-      description: 'how long the first connection may take before the node gives up',
+      description: 'maximum time until the first connection to NATS. After that, the node exits with `bus_unreachable`',
     }),
     awayGraceMs: Type.Integer({
       minimum: 0,
       maximum: 60_000,
       default: 500,
-      description: 'how long NATS may be away before clients are told so with `feed`; noticing takes up to 3 s more',
+      description: 'how long NATS may be away before clients are told with `feed`. Detecting it takes up to 3 s more',
     }),
     whenAway: Type.Union([Type.Literal('stay'), Type.Literal('close')], {
       default: 'stay',
-      description: 'what happens to connections then: `close` says `closing` and closes them with 4104, and refuses new ones with 503',
+      description:
+        'what happens to connections when NATS is away. `stay`: they stay open. `close`: they get `closing` and are closed with 4104, and new ones are refused with 503',
     }),
     requestTimeoutMs: Type.Integer({
       minimum: 100,
       maximum: 60_000,
       default: 5000,
-      description: 'how long a request to NATS may take',
+      description: 'maximum time for a request to NATS',
     }),
     publishBudgetMs: Type.Integer({
       minimum: 100,
       maximum: 60_000,
       default: 60_000,
-      description: 'how long an unanswered durable publish is sent again before its outcome counts as unknown',
+      description: 'how long an unanswered durable publish is retried. Its outcome is then unknown',
     }),
     subjectCheckIntervalMs: Type.Integer({
       minimum: 0,
       maximum: 3_600_000,
       default: 10_000,
       description:
-        'how often the subjects of a stream that nobody on this node follows are looked through for those that are no topic, to log and count them; only when something was published. 0: never',
+        'time between two searches for wrong subjects in a stream without a local follower, to log and count them. It searches only if something was published. 0: never',
     }),
     subjectCheckMax: Type.Integer({
       minimum: 1,
       maximum: 100_000,
       default: 10_000,
       description:
-        'subjects of a stream that are looked through, at about 1.5 µs of CPU each; in one with more, only those of a wrong depth are found while nobody follows it',
+        'maximum subjects of a stream for this search; each takes about 1.5 µs of CPU. In a larger stream it finds only subjects with a wrong number of tokens',
     }),
     readsInFlightMax: Type.Integer({
       minimum: 1,
       maximum: 1000,
       default: 32,
-      description: 'reads of the log (recovery, history, snapshots) that a node makes at once',
+      description: 'maximum simultaneous log reads of a node (recovery, history, snapshots)',
     }),
     readsWaitingMax: Type.Integer({
       minimum: 0,
       maximum: 1_000_000,
       default: 10_000,
-      description: 'reads that wait for their turn; more get `busy`',
+      description: 'maximum waiting log reads. More get `busy`',
     }),
   },
   { ...closed, default: {} },

@@ -22,15 +22,19 @@ const History = Type.Object(
       minimum: 1000,
       maximum: 366 * ONE_DAY_MS,
       default: ONE_DAY_MS,
-      description: 'how long a publication is kept',
+      description: 'how long publications are kept',
     }),
-    maxBytes: Type.Integer({ minimum: 65_536, default: 268_435_456, description: 'bytes kept for the whole namespace; the oldest go' }),
+    maxBytes: Type.Integer({
+      minimum: 65_536,
+      default: 268_435_456,
+      description: 'bytes kept for the whole namespace; the oldest publications are removed',
+    }),
     clientItemsMax: Type.Integer({
       minimum: 0,
       maximum: 10_000,
       default: 10_000,
       description:
-        'publications that one `history` request of a client may bring; a request for more gets so many. 0: clients may not read the history (`unsupported`)',
+        'maximum publications in the answer to one `history` request of a client. 0: clients may not read the history (`unsupported`)',
     }),
   },
   { ...closed, default: {} },
@@ -40,47 +44,49 @@ export const NamespaceSchema = Type.Object(
   {
     durable: Type.Boolean({
       default: true,
-      description: 'kept in a log: ordered, no gap, no duplicate, history, recovery; false: at most once',
+      description: 'true: kept in a log, with order, no gaps, no duplicates, history and recovery. false: delivered at most once, not kept',
     }),
     keyed: Type.Boolean({
       default: false,
-      description: "a publication is about a key, the last token of its NATS subject; the latest per key is the topic's state",
+      description:
+        'every publication has a key, the last token of its NATS subject. The latest publication of each key is the state of the topic',
     }),
     topicTokens: Type.Integer({
       minimum: 0,
       maximum: 8,
       default: 0,
       description:
-        'tokens of every topic, the namespace included: `ticks.fx` has 2. A subject with more or fewer is refused, logged and counted, so that a forgotten key, or one with a dot, shows. 0: any number',
+        'number of tokens in every topic of the namespace, the namespace included: `ticks.fx` has 2. A subject with another number is refused, logged and counted; this finds a missing key, and a key with a dot. 0: any number',
     }),
     public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
-    clientPublish: Type.Boolean({ default: false, description: 'clients whose token permits it may publish' }),
+    clientPublish: Type.Boolean({ default: false, description: 'clients may publish if their token permits it' }),
     payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('bytes')], {
       default: 'json',
-      description: 'what producers put into NATS messages; a Content-Type header overrides it per message',
+      description: 'format of the payload in NATS messages. A Content-Type header overrides it for its message',
     }),
     history: History,
     mirror: Type.String({
       default: '',
       description:
-        'a stream that mirrors `stentor-<name>`, and that this node follows and reads in its place; it publishes to the origin. Only with NATS',
+        'name of a stream that mirrors `stentor-<name>`. This node reads the mirror instead, and publishes to the origin. Only with NATS',
     }),
-    mirrorDomain: Type.String({ default: '', description: 'the JetStream domain of the mirror; empty: that of the origin' }),
+    mirrorDomain: Type.String({ default: '', description: 'JetStream domain of the mirror. Empty: the domain of the origin' }),
     slowConsumer: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')], {
       default: 'replay',
-      description: 'what a connection that fell behind gets when it drains',
+      description:
+        'what a slow consumer gets when its socket has drained. `replay`: everything it missed; `conflate`: the latest publication of each key; `skip`: nothing, and it is told; `close`: it is closed with 4103',
     }),
     flushIntervalMs: Type.Integer({
       minimum: 0,
       maximum: 10_000,
       default: 0,
-      description: 'batch for so long even when idle; 0: a publication leaves at once',
+      description: 'time for which publications are batched, even when the node is idle. 0: a publication is sent at once',
     }),
     maxPayloadBytes: Type.Integer({
       minimum: 1,
       maximum: 1_048_576,
       default: 65_536,
-      description: 'a larger publication is refused (from a client) or counted and skipped (from a producer)',
+      description: 'largest payload of a publication. A larger one is refused (from a client), or skipped and counted (from a producer)',
     }),
   },
   closed,
@@ -96,47 +102,51 @@ export const DEFAULT_NAMESPACES = {
 
 const AuthKey = Type.Object(
   {
-    kid: Type.Optional(Type.String({ description: 'key id; a token that names another is not checked with this key' })),
+    kid: Type.Optional(Type.String({ description: 'key id. A token with another `kid` is not checked with this key' })),
     alg: Type.Union([Type.Literal('HS256'), Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')], {
-      description: 'the only algorithm this key is used with',
+      description: 'the algorithm of this key; it is used with no other',
     }),
-    secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, 32 characters at least', secret: true })),
-    publicKeyPem: Type.Optional(Type.String({ description: 'SPKI PEM text' })),
-    publicKeyFile: Type.Optional(Type.String({ description: 'path of an SPKI PEM file', filePath: true })),
+    secret: Type.Optional(Type.String({ minLength: 32, description: 'HS256 secret, at least 32 characters', secret: true })),
+    publicKeyPem: Type.Optional(Type.String({ description: 'public key, as SPKI PEM text' })),
+    publicKeyFile: Type.Optional(Type.String({ description: 'path of a file with the public key, as SPKI PEM', filePath: true })),
   },
   closed,
 );
 
 export const ConfigSchema = Type.Object(
   {
-    host: Type.String({ default: '0.0.0.0', description: 'address that WebSocket clients connect to' }),
+    host: Type.String({ default: '0.0.0.0', description: 'address to listen on for WebSocket clients' }),
     port: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'port for WebSocket clients; 0: any free one' }),
     path: Type.String({ pattern: '^/', default: '/ws', description: 'path of the WebSocket endpoint' }),
     nodeId: Type.String({
       maxLength: 64,
       pattern: '^[A-Za-z0-9_-]*$',
       default: '',
-      description: 'name of this node in logs, metrics and `connected`; empty: made at start',
+      description: 'name of this node in logs, metrics and `connected`. Empty: a random name',
     }),
     workers: Type.Integer({
       minimum: 0,
       maximum: 256,
       default: 1,
-      description: 'worker processes sharing the port; 0: hub and worker in one process',
+      description: 'number of worker processes, which share the port. 0: hub and worker in one process',
     }),
     allowedOrigins: Type.Array(Type.String(), {
       maxItems: 256,
       default: [],
-      description: 'Origin headers let in, matched exactly; empty: all. Requests without one are not from a browser and pass',
+      description:
+        'values of the Origin header that are accepted, matched exactly. Empty: all. Requests without the header do not come from a browser, and are accepted',
     }),
 
     admin: Type.Object(
       {
-        host: Type.String({ default: '127.0.0.1', description: 'address of health, metrics and the admin API' }),
-        port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'its port; 0: any free one' }),
+        host: Type.String({
+          default: '127.0.0.1',
+          description: 'address to listen on for health checks, metrics, the admin API and the operator’s page',
+        }),
+        port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'port for the same; 0: any free one' }),
         token: Type.String({
           default: '',
-          description: 'bearer token of the admin API and /metrics; required when admin.host is not loopback',
+          description: 'bearer token for the admin API and /metrics. Required if admin.host is not loopback',
           secret: true,
         }),
       },
@@ -150,61 +160,78 @@ export const ConfigSchema = Type.Object(
         keys: Type.Array(AuthKey, {
           maxItems: 32,
           default: [],
-          description: 'keys that tokens are checked with: `alg`, and `secret` (HS256) or `publicKeyPem` or `publicKeyFile`, and `kid`',
+          description:
+            'keys that tokens are verified with. Each has `alg`; `secret` (HS256), `publicKeyPem` or `publicKeyFile`; and optionally `kid`',
         }),
-        jwksUrl: Type.String({ default: '', description: 'URL of a JSON Web Key Set' }),
+        jwksUrl: Type.String({ default: '', description: 'URL of a JSON Web Key Set with the keys that tokens are verified with' }),
         jwksCooldownMs: Type.Integer({
           minimum: 1000,
           maximum: 600_000,
           default: 30_000,
-          description: 'pause between fetches that tokens of unknown keys may cause, and the longest between attempts while they fail',
+          description:
+            'minimum time between two fetches caused by tokens with an unknown key, and maximum time between two attempts while fetching fails',
         }),
         jwksMaxAgeMs: Type.Integer({
           minimum: 1000,
           maximum: ONE_DAY_MS,
           default: 600_000,
-          description: 'the keys of auth.jwksUrl are fetched anew after so long: so long a key that was taken out of the set still passes',
+          description:
+            'time after which the keys of auth.jwksUrl are fetched again. A key that was removed from the set is accepted until then',
         }),
         jwksKeepMs: Type.Integer({
           minimum: 1000,
           maximum: 30 * ONE_DAY_MS,
           default: ONE_DAY_MS,
           description:
-            'while auth.jwksUrl cannot be fetched, its last keys are used for so long since they were fetched; then its tokens are `unavailable`',
+            'maximum age of the last fetched keys while auth.jwksUrl cannot be fetched. After that, tokens that need them get `unavailable`',
         }),
         jwksKeysMax: Type.Integer({
           minimum: 1,
           maximum: 1000,
           default: 32,
-          description: 'keys of auth.jwksUrl for jwksAlgorithms; a set with more, or with none, counts as one that cannot be fetched',
+          description:
+            'maximum number of keys in the set for auth.jwksAlgorithms. A set with more keys, or with none, is treated as a failed fetch',
         }),
         jwksAlgorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), {
           maxItems: 3,
           default: ['RS256', 'ES256', 'EdDSA'],
-          description: 'algorithms that JWKS keys may be used with',
+          description: 'algorithms accepted with the keys of auth.jwksUrl',
         }),
-        issuer: Type.String({ default: '', description: 'required `iss`; empty: not checked' }),
-        audience: Type.String({ default: '', description: 'required `aud`; empty: not checked' }),
-        clockToleranceMs: Type.Integer({ minimum: 0, maximum: 300_000, default: 5000, description: 'how far clocks may differ' }),
-        allowQueryToken: Type.Boolean({ default: false, description: 'also take the token from ?token=; it ends up in proxies’ logs' }),
+        issuer: Type.String({ default: '', description: 'required value of `iss`. Empty: not checked' }),
+        audience: Type.String({ default: '', description: 'required value of `aud`. Empty: not checked' }),
+        clockToleranceMs: Type.Integer({
+          minimum: 0,
+          maximum: 300_000,
+          default: 5000,
+          description: 'accepted clock difference when `exp` and `nbf` are checked',
+        }),
+        allowQueryToken: Type.Boolean({
+          default: false,
+          description: 'also accept the token as ?token=. It then appears in the logs of proxies',
+        }),
       },
       { ...closed, default: {} },
     ),
 
     heartbeat: Type.Object(
       {
-        pingIntervalMs: Type.Integer({ minimum: 100, maximum: 600_000, default: 25_000, description: 'ping a connection this often' }),
+        pingIntervalMs: Type.Integer({
+          minimum: 100,
+          maximum: 600_000,
+          default: 25_000,
+          description: 'time between two pings to a connection',
+        }),
         pongTimeoutMs: Type.Integer({
           minimum: 50,
           maximum: 60_000,
           default: 5000,
-          description: 'time for the pong; two misses in a row close the connection',
+          description: 'maximum time until the pong. Two missed pongs in a row close the connection',
         }),
         connectTimeoutMs: Type.Integer({
           minimum: 100,
           maximum: 60_000,
           default: 5000,
-          description: 'time for the first message where a connect is needed',
+          description: 'maximum time until `connect`, for a connection that needs it',
         }),
       },
       { ...closed, default: {} },
@@ -216,240 +243,259 @@ export const ConfigSchema = Type.Object(
           minimum: 1,
           maximum: 5_000_000,
           default: 200_000,
-          description: 'connections a worker takes; more are refused with 503. Lowered at start to what the descriptor limit allows',
+          description:
+            'maximum connections of a worker. More are refused with 503. Lowered at start to what the file descriptor limit allows',
         }),
         connectsPerSecondMax: Type.Integer({
           minimum: 0,
           maximum: 1_000_000,
           default: 0,
           description:
-            'connections a worker takes a second, and a second’s worth more at once, so that a new node fills slowly and a storm of reconnects leaves time for who is there; more are refused with 503. 0: as many as come',
+            'maximum new connections per second and worker, with a burst of the same number. More are refused with 503. A new node then fills slowly, and a reconnect storm does not delay connected clients. 0: no limit',
         }),
         connectsWaitingMax: Type.Integer({
           minimum: 1,
           maximum: 65_536,
           default: 4096,
           description:
-            'connections that may wait for a worker to accept them, rounded up to a multiple of 512; the kernel drops more, and their clients try again after 1 s, then 2. Other systems than Linux: 512',
+            'length of the listen queue of a worker, rounded up to a multiple of 512. The kernel drops more connections, and their clients retry after 1 s, then 2 s. 512 on systems other than Linux',
         }),
         handshakesMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 8192,
           description:
-            'connections of a worker that have not made their upgrade request yet, three quarters of them at most from one address (IPv6: /64). At the bound the worker stops listening until some have ended, which takes 12 s at most. Lowered at start to a quarter of what the descriptor limit allows',
+            'maximum connections of a worker that have not finished their upgrade request. At most three quarters may come from one address (IPv6: /64). At the limit the worker stops listening until some have ended, at most 12 s. Lowered at start to a quarter of what the file descriptor limit allows',
         }),
         handshakeGraceMs: Type.Integer({
           minimum: 1,
           maximum: 12_000,
           default: 1000,
-          description:
-            'a connection that has waited for so long with its request may be cut when its place is wanted, where it can be told',
+          description: 'age at which a connection without a finished request may be cut, when limits.handshakesMax is reached',
         }),
         headerBytesMax: Type.Integer({
           minimum: 4096,
           maximum: 262_144,
           default: 24_576,
           description:
-            'headers of one HTTP request: a token of 16 KiB, the most that the protocol permits, and 8 KiB for a site’s cookies and what proxies add. More is refused with 431. With `workers: 0` the first node of a process decides',
+            'maximum size of the headers of one HTTP request. The default fits a token of 16 KiB, the protocol’s maximum, and 8 KiB of cookies and proxy headers. Larger ones are refused with 431. With `workers: 0`, the first node of a process decides',
         }),
         messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
         messagesPerSecondMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 100,
-          description: 'messages a second from one connection; a burst of as many again',
+          description: 'messages per second from one connection, with a burst of the same number. More get `rate_limited`',
         }),
         commandsPerMessageMax: Type.Integer({
           minimum: 1,
           maximum: 10_000,
           default: 1000,
-          description: 'commands that one message may hold as an array',
+          description: 'maximum commands in one message (an array)',
         }),
         commandsPerSecondMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 1000,
           description:
-            'commands a second from one connection that come in arrays, which limits.messagesPerSecondMax counts as one message each; a burst of as many again. More get `rate_limited`, and two seconds’ worth of them close the connection with 4009',
+            'commands per second from one connection that come in arrays, with a burst of the same number. limits.messagesPerSecondMax counts an array as one message. More get `rate_limited`; refused commands worth two seconds close the connection with 4009',
         }),
         framesPerSecondMax: Type.Integer({
           minimum: 2,
           maximum: 10_000_000,
           default: 1000,
           description:
-            'frames a second from one connection, pings and pongs included, and never less than twice limits.messagesPerSecondMax; a burst of as many again. More closes the connection with 4009',
+            'frames per second from one connection, pings and pongs included, with a burst of the same number. Raised to twice limits.messagesPerSecondMax if it is lower. More closes the connection with 4009',
         }),
         bytesPerSecondMax: Type.Integer({
           minimum: 4096,
           maximum: 4_294_967_296,
           default: 524_288,
           description:
-            'bytes a second from one connection; a burst of as many again. What comes above that is refused with `rate_limited`, and two seconds’ worth of it close the connection with 4009',
+            'bytes per second from one connection, with a burst of the same number. More get `rate_limited`; refused bytes worth two seconds close the connection with 4009',
         }),
         errorsPerMinuteMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 60,
           description:
-            "a client's own mistakes a minute before its connection is closed with 4009; what the server's limits refuse does not count",
+            'client errors per minute before the connection is closed with 4009. Commands refused by a limit of the server do not count',
         }),
         topicsPerConnectionMax: Type.Integer({
           minimum: 1,
           maximum: 10_000,
           default: 1000,
-          description: 'topics one connection may subscribe to',
+          description: 'maximum topics that one connection subscribes to',
         }),
         lagThresholdBytes: Type.Integer({
           minimum: 4096,
           maximum: 16_777_216,
           default: 65_536,
           description:
-            "bytes waiting for one socket before the connection counts as lagging: it leaves the fast path, and is caught up by the namespace's slowConsumer policy when it drains",
+            'bytes waiting for one socket at which the connection becomes a slow consumer. It leaves the fast path. When the socket has drained, it is caught up by the slowConsumer policy of the namespace',
         }),
         sendBufferLimitBytes: Type.Integer({
           minimum: 65_536,
           maximum: 268_435_456,
           default: 1_048_576,
-          description: 'bytes waiting for one socket before it is closed with 4103',
+          description: 'bytes waiting for one socket at which it is closed with 4103',
         }),
         slowTimeoutMs: Type.Integer({
           minimum: 100,
           maximum: 3_600_000,
           default: 60_000,
-          description: 'how long a connection may lag before it is closed with 4103',
+          description: 'time after which a connection that is still a slow consumer is closed with 4103',
         }),
         publishesInFlightMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 10_000,
-          description: 'client publishes waiting for the log, for the whole node; more get `busy`',
+          description: 'maximum client publishes that wait for the log, for the whole node. More get `busy`',
         }),
-        publishesPerConnectionMax: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'the same for one connection' }),
+        publishesPerConnectionMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 64,
+          description: 'maximum client publishes of one connection that wait for the log. More get `busy`',
+        }),
         callsInFlightMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 1000,
-          description: 'calls waiting for whoever serves them, for the whole node; more get `busy`',
+          description: 'maximum calls that wait for their result, for the whole node. More get `busy`',
         }),
-        callsPerConnectionMax: Type.Integer({ minimum: 1, maximum: 10_000, default: 32, description: 'the same for one connection' }),
+        callsPerConnectionMax: Type.Integer({
+          minimum: 1,
+          maximum: 10_000,
+          default: 32,
+          description: 'maximum calls of one connection that wait for their result. More get `busy`',
+        }),
         callTimeoutMaxMs: Type.Integer({
           minimum: 1,
           maximum: 60_000,
           default: 60_000,
-          description: 'longest time that a call may wait; a greater `timeoutMs` counts as this',
+          description: 'maximum time for a call. A larger `timeoutMs` is lowered to this',
         }),
         callAnswerBytesMax: Type.Integer({
           minimum: 1,
           maximum: 67_108_864,
           default: 262_144,
           description:
-            'largest answer to a call, and never more than limits.sendBufferLimitBytes; a larger one is dropped, and the call fails with `internal`',
+            'maximum size of the result of a call; limits.sendBufferLimitBytes limits it too. A larger result is dropped, and the call fails with `internal`',
         }),
         commandsPerConnectionMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 2048,
-          description: 'commands of one connection, of any type, that are not answered yet; more get `busy`',
+          description: 'maximum unanswered commands of one connection, of any type. More get `busy`',
         }),
         commandBytesPerConnectionMax: Type.Integer({
           minimum: 256,
           maximum: 1_073_741_824,
           default: 1_048_576,
-          description: 'their bytes',
+          description: 'maximum bytes of unanswered commands of one connection. More get `busy`',
         }),
         commandBytesInFlightMax: Type.Integer({
           minimum: 65_536,
           maximum: 68_719_476_736,
           default: 67_108_864,
-          description: 'the same for all connections of the node; each worker has its share',
+          description: 'the same for all connections of the node. Each worker has an equal share',
         }),
         unreadBytesPerConnectionMax: Type.Integer({
           minimum: 4096,
           maximum: 1_073_741_824,
           default: 1_048_576,
           description:
-            'bytes of messages of one connection, and 128 for each, that wait because the worker has more to read than it has time for; more closes the connection with 4102',
+            'maximum bytes of unread messages of one connection, plus 128 for each message. Messages wait while the worker is overloaded. More closes the connection with 4102',
         }),
         topicsPerNodeMax: Type.Integer({
           minimum: 1,
           maximum: 10_000_000,
           default: 100_000,
-          description: 'topics open on a node at once; more get `busy`',
+          description: 'maximum open topics of a node. More get `busy`',
         }),
         keysPerTopicMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 10_000,
-          description: 'keys whose latest item is kept for snapshots; past it the least recently changed goes',
+          description: 'maximum keys per topic whose latest item is kept for snapshots. The least recently changed key is removed first',
         }),
         ringItemsMax: Type.Integer({
           minimum: 16,
           maximum: 1_000_000,
           default: 4096,
-          description: 'recent items a worker keeps per topic for recovery',
+          description: 'maximum recent items that a worker keeps per topic for recovery',
         }),
-        ringBytesMax: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 4_194_304, description: 'their bytes, per topic' }),
+        ringBytesMax: Type.Integer({
+          minimum: 65_536,
+          maximum: 1_073_741_824,
+          default: 4_194_304,
+          description: 'maximum bytes of these items, per topic',
+        }),
         recoveryItemsMax: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 20_000,
-          description: 'publications that one `subscribe` with `since` brings back; who has missed more gets the topic’s state instead',
+          description:
+            'maximum publications that one `subscribe` with `since` recovers. A client that missed more gets the state of the topic instead',
         }),
         recoveryBytesMax: Type.Integer({
           minimum: 65_536,
           maximum: 268_435_456,
           default: 4_194_304,
-          description: 'their bytes',
+          description: 'maximum bytes of these publications',
         }),
         recoveryCacheBytesMax: Type.Integer({
           minimum: 0,
           maximum: 68_719_476_736,
           default: 67_108_864,
-          description: 'bytes of such publications that a worker keeps for a few seconds, for others who come back to the same topics',
+          description:
+            'maximum bytes of recovered publications that a worker caches for a few seconds, for other clients that return to the same topics',
         }),
         historyBytesMax: Type.Integer({
           minimum: 65_536,
           maximum: 268_435_456,
           default: 4_194_304,
-          description: 'bytes of publications that one `history` request of a client brings; its answer then says that there is more',
+          description:
+            'maximum bytes of publications in the answer to one `history` request of a client. An answer that reaches it has `more: true`',
         }),
         historyPageBytesMax: Type.Integer({
           minimum: 1024,
           maximum: 4_194_304,
           default: 65_536,
-          description: 'bytes of them that are asked for at once, when the client’s socket has room; one publication in any case',
+          description:
+            'bytes that are read at once for such an answer, while the client’s socket has room. At least one publication is read',
         }),
         historiesPerConnectionMax: Type.Integer({
           minimum: 1,
           maximum: 10_000,
           default: 128,
-          description: '`history` requests of one connection that are not answered yet, one of them under way; more get `busy`',
+          description: 'maximum unanswered `history` requests of one connection, which are answered one after the other. More get `busy`',
         }),
         answerBytesPerWorkerMax: Type.Integer({
           minimum: 65_536,
           maximum: 4_294_967_296,
           default: 33_554_432,
           description:
-            'bytes that answers to one worker (history, recovery) may bring at once; a question takes what its answer may have, and waits until that fits',
+            'maximum bytes of simultaneous answers (history, recovery) to one worker. A request reserves the maximum size of its answer, and waits until that is free',
         }),
         answerBytesPerNodeMax: Type.Integer({
           minimum: 65_536,
           maximum: 68_719_476_736,
           default: 67_108_864,
-          description: 'bytes that reads of the log for such answers may bring at once, for the whole node',
+          description: 'maximum bytes of simultaneous log reads for such answers, for the whole node',
         }),
         answersWaitingMax: Type.Integer({
           minimum: 0,
           maximum: 1_000_000,
           default: 10_000,
-          description: 'such questions of a worker, and such reads of a node, that wait for their bytes; more get `busy`',
+          description: 'maximum waiting requests of a worker, and maximum waiting log reads of a node. More get `busy`',
         }),
         linkQueueBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 4_294_967_296,
           default: 268_435_456,
-          description: 'bytes waiting for one worker before the hub restarts it: it no longer takes anything',
+          description: 'bytes waiting for one worker at which the hub restarts it as unresponsive',
         }),
       },
       { ...closed, default: {} },
@@ -462,40 +508,46 @@ export const ConfigSchema = Type.Object(
           maximum: 5000,
           default: 500,
           description:
-            'connections of one group: everything that is pending for a group, of whatever topics, leaves in one loop turn, in one send a socket. Larger groups cost less where connections follow many topics, and make longer turns',
+            'connections in one group. Everything that waits for a group, of all its topics, is sent in one loop turn, with one send per socket. Larger groups cost less CPU if connections follow many topics, but make loop turns longer',
         }),
         frameBytesMax: Type.Integer({
           minimum: 1024,
           maximum: 16_383,
           default: 15_360,
-          description: 'largest joined frame; at 16 KiB uWS leaves its batched path. A single larger item has a frame of its own',
+          description:
+            'maximum size of a frame that joins several items. uWebSockets does not batch frames of 16 KiB or more. A larger item has its own frame',
         }),
         loopGapMinMs: Type.Number({
           minimum: 0.1,
           maximum: 1000,
           default: 5,
-          description: 'shorter loop turns: more members are flushed a turn',
+          description: 'lower bound of the target duration of a loop turn. After a shorter turn, more members are flushed per turn',
         }),
-        loopGapMaxMs: Type.Number({ minimum: 0.2, maximum: 1000, default: 10, description: 'longer loop turns: fewer are' }),
+        loopGapMaxMs: Type.Number({
+          minimum: 0.2,
+          maximum: 1000,
+          default: 10,
+          description: 'upper bound of the target duration of a loop turn. After a longer turn, fewer members are flushed per turn',
+        }),
         restMaxMs: Type.Number({
           minimum: 0,
           maximum: 1000,
           default: 65,
           description:
-            'longest rest of a topic after a round that joined several publications, so that the next joins more; slower feeds are never delayed. 0: none',
+            'maximum pacing delay after a batched flush. The next flush then joins more publications. Slower feeds are never delayed. 0: no delay',
         }),
         holdMaxMs: Type.Number({
           minimum: 0,
           maximum: 60_000,
           default: 2000,
           description:
-            'publications that come faster than members can be given them, as when a node catches up after NATS was away, wait so long in one go, and all that comes behind them; then they push older ones out of the ring, and members repair the gap from the log. Topics whose ring has less than limits.lagThresholdBytes in it never wait. 0: none does',
+            'maximum time that publications, and everything behind them, wait in a worker when they arrive faster than members can be served, for example after NATS was away. After that they overrun the ring, and members repair the gap from the log. Topics with less than limits.lagThresholdBytes in their ring never wait. 0: no wait',
         }),
         workerRingBytesMax: Type.Integer({
           minimum: 1_048_576,
           maximum: 68_719_476_736,
           default: 268_435_456,
-          description: 'bytes of recent items a worker keeps for all topics; the oldest go',
+          description: 'maximum bytes of recent items that a worker keeps for all topics. The oldest are removed first',
         }),
       },
       { ...closed, default: {} },
@@ -508,80 +560,81 @@ export const ConfigSchema = Type.Object(
           maximum: 100,
           default: 4,
           description:
-            'publications that come faster than this wait for each other on their way to a worker; what comes after a pause never waits. 0: one write a loop turn',
+            'time for which publications for a worker are collected into one write. The first publication after a pause never waits. 0: one write per loop turn',
         }),
         topicLingerMs: Type.Integer({
           minimum: 0,
           maximum: 600_000,
           default: 10_000,
-          description: 'how long a topic stays open after its last local subscriber',
+          description: 'how long a topic stays open after its last subscriber on the node has left',
         }),
         watchdogIntervalMs: Type.Integer({
           minimum: 10,
           maximum: 60_000,
           default: 1500,
-          description: 'how often the follower of a log is compared with its end; one that got nothing in between is restarted',
+          description:
+            'time between two checks of a log follower against the end of the log. A follower that is behind and received nothing in between is restarted',
         }),
         retryPauseMs: Type.Integer({
           minimum: 1,
           maximum: 60_000,
           default: 250,
-          description: 'first pause before a log that cannot be followed or read is tried again; doubles up to 5 s',
+          description: 'first pause before following or reading a log is retried. It doubles up to 5 s',
         }),
         cacheItemsPerTopicMax: Type.Integer({
           minimum: 0,
           maximum: 1_000_000,
           default: 4096,
-          description: 'recent publications the hub keeps per durable topic without keys, for workers that do not have them; 0: none',
+          description:
+            'maximum recent publications that the hub caches per durable topic without keys, for workers that do not have them. 0: no cache',
         }),
         cacheBytesPerTopicMax: Type.Integer({
           minimum: 0,
           maximum: 1_073_741_824,
           default: 4_194_304,
-          description: 'their bytes, per topic',
+          description: 'maximum bytes of this cache, per topic',
         }),
         cacheBytesMax: Type.Integer({
           minimum: 0,
           maximum: 68_719_476_736,
           default: 134_217_728,
-          description: 'their bytes, for all topics; the oldest of each go in turn',
+          description: 'maximum bytes of this cache, for all topics. The oldest publications of each topic are removed in turn',
         }),
         readCacheBytesMax: Type.Integer({
           minimum: 0,
           maximum: 68_719_476_736,
           default: 33_554_432,
-          description:
-            'bytes of what was read of the log for history that the hub keeps for a few seconds, for the next pages of the answer',
+          description: 'maximum bytes of log reads for history that the hub caches for a few seconds, for the next pages of an answer',
         }),
         announceIntervalMs: Type.Integer({
           minimum: 0,
           maximum: 60_000,
           default: 2000,
-          description: 'how often the node tells the others that share its NATS how it is, for the operator’s page of each. 0: never',
+          description: 'time between two status announcements to the other nodes on the same NATS, for their operator’s pages. 0: never',
         }),
         nodesMax: Type.Integer({
           minimum: 0,
           maximum: 100_000,
           default: 1000,
-          description: 'other nodes that it remembers; more are not shown',
+          description: 'maximum other nodes that a node remembers. More are not shown',
         }),
         workerRestartBackoffMs: Type.Integer({
           minimum: 10,
           maximum: 60_000,
           default: 100,
-          description: 'first pause before a crashed worker is started again; doubles up to 30 s',
+          description: 'first pause before a crashed worker is restarted. It doubles up to 30 s',
         }),
         drainTimeoutMs: Type.Integer({
           minimum: 0,
           maximum: 600_000,
           default: 20_000,
-          description: 'how long a drain may take before what is left is cut',
+          description: 'maximum time of a drain. The remaining connections are then cut',
         }),
         drainConnectionsPerSecond: Type.Integer({
           minimum: 1,
           maximum: 1_000_000,
           default: 1000,
-          description: 'closes a second, per worker, while draining',
+          description: 'connections closed per second and worker during a drain',
         }),
       },
       { ...closed, default: {} },
@@ -599,12 +652,12 @@ export const ConfigSchema = Type.Object(
           minimum: 16,
           maximum: 10_000_000,
           default: 100_000,
-          description: 'ids remembered at most, per namespace',
+          description: 'maximum message ids remembered, per namespace',
         }),
         maxBytes: Type.Integer({
           minimum: 65_536,
           default: 268_435_456,
-          description: 'bytes of history for all namespaces together; the oldest go',
+          description: 'maximum bytes of history in the memory bus, for all namespaces. The oldest publications are removed first',
         }),
       },
       { ...closed, default: {} },
@@ -622,16 +675,16 @@ export const ConfigSchema = Type.Object(
             Type.Literal('fatal'),
             Type.Literal('silent'),
           ],
-          { default: 'info', description: 'least level written' },
+          { default: 'info', description: 'lowest level that is logged' },
         ),
-        pretty: Type.Boolean({ default: false, description: 'for people instead of machines' }),
+        pretty: Type.Boolean({ default: false, description: 'true: text for people. false: lines of JSON' }),
       },
       { ...closed, default: {} },
     ),
 
     namespaces: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), NamespaceSchema, {
       default: DEFAULT_NAMESPACES,
-      description: 'options by namespace; naming any replaces the built-in ones',
+      description: 'options of each namespace. Setting it replaces all built-in namespaces',
     }),
   },
   closed,
