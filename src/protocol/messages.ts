@@ -10,9 +10,9 @@ const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, descript
 const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
-const Epoch = Type.String({ maxLength: 64, description: "names this life of the topic's log; empty: ephemeral" });
+const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
-const TimeMs = Type.Number({ description: 'milliseconds since 1970, the clock of whoever sent it' });
+const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
 
 export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
 /** What a client resumes from: a life of a log and a place in it. */
@@ -20,9 +20,9 @@ export type Position = Static<typeof Position>;
 
 /** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` is a place covered with nothing to deliver (an echo left out). */
 export const ItemMeta = Type.Object({
-  publishedAtMs: Type.Optional(Type.Number({ description: 'when the log took it, milliseconds since 1970' })),
-  origin: Type.Optional(Type.String({ description: 'the user that published it, when a client did' })),
-  removed: Type.Optional(Type.Literal(true, { description: 'the key is gone; `data` is nil' })),
+  publishedAtMs: Type.Optional(Type.Number({ description: 'when the log stored it, milliseconds since 1970' })),
+  origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
+  removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is nil' })),
 });
 export const Item = Type.Union(
   [
@@ -47,16 +47,16 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('subscribe'),
     id: Id,
     topic: TopicText,
-    since: Type.Optional({ ...Position, description: 'resume: what came after this position first' } as typeof Position),
+    since: Type.Optional({ ...Position, description: 'resume: start with everything after this position' } as typeof Position),
     snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
     maxRateHz: Type.Optional(
       Type.Number({
         exclusiveMinimum: 0,
         maximum: 1000,
-        description: 'at most so many batches a second, with the latest item of every key that changed; rounded down to a rate class',
+        description: 'maximum batches per second, each with the latest item of every key that changed; rounded down to a rate class',
       }),
     ),
-    echo: Type.Optional(Type.Boolean({ description: 'false: not what this connection itself published' })),
+    echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
   publish: Type.Object({
@@ -64,14 +64,18 @@ export const CLIENT_MESSAGES = {
     id: Type.Optional(Id),
     topic: TopicText,
     key: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 128, description: 'in keyed topics, and only there: 128 bytes at most, see the key grammar' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'required in keyed topics, and allowed only there; at most 128 bytes, see the key grammar',
+      }),
     ),
-    data: Type.Unknown({ description: 'the publication; 60 levels of nesting at most' }),
+    data: Type.Unknown({ description: 'the publication; at most 60 levels of nesting' }),
     idempotencyKey: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: 128,
-        description: 'sent again with the same key and topic by the same user, it is stored once',
+        description: 'a publish repeated with the same idempotency key and topic by the same user is stored once',
       }),
     ),
   }),
@@ -81,7 +85,7 @@ export const CLIENT_MESSAGES = {
     method: Type.String({
       minLength: 1,
       maxLength: 200,
-      description: 'answered by whoever serves NATS subject `rpc.<method>`; same grammar as a topic',
+      description: 'answered by the service at the NATS subject `rpc.<method>`; same grammar as a topic',
     }),
     data: Type.Optional(Type.Unknown({ description: 'absent: nil' })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000, description: 'default 5000' })),
@@ -91,25 +95,29 @@ export const CLIENT_MESSAGES = {
     id: Id,
     topic: TopicText,
     since: Type.Optional({ ...Position, description: 'what follows this position, oldest first' } as typeof Position),
-    last: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: the last so many, oldest first' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'items in the answer; default 100' })),
+    last: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: this number of last publications, oldest first' }),
+    ),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
   }),
   presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
   refresh: Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token }),
-  ping: Type.Object({ type: Type.Literal('ping'), t: Type.Optional(Type.Number({ description: 'returned as it came' })) }),
+  ping: Type.Object({ type: Type.Literal('ping'), t: Type.Optional(Type.Number({ description: 'returned unchanged' })) }),
 } as const satisfies Record<string, TSchema>;
 
 export const SERVER_MESSAGES = {
   connected: Type.Object({
     type: Type.Literal('connected'),
-    id: Type.Optional({ ...Id, description: 'of the `connect` it answers; absent when the token came with the upgrade' } as typeof Id),
+    id: Type.Optional({ ...Id, description: 'id of the `connect` it answers; absent if the token came with the upgrade' } as typeof Id),
     connectionId: Type.String({ description: 'unique over nodes and restarts' }),
     user: Type.Union([Type.String(), Type.Null()], { description: 'null: anonymous' }),
     nodeId: Type.String(),
     serverTimeMs: TimeMs,
-    expiresAtMs: Type.Optional(Type.Number({ description: 'when the token ends: `refresh` before, or be closed with 4201' })),
+    expiresAtMs: Type.Optional(
+      Type.Number({ description: 'when the token expires: `refresh` before that, or the connection is closed with 4201' }),
+    ),
     pingIntervalMs: Type.Integer({
-      description: 'how often the server pings; nothing at all for twice as long means that the connection is lost',
+      description: 'time between two pings of the server. If nothing arrives for twice this time, the connection is lost',
     }),
     limits: Type.Object(
       {
@@ -118,9 +126,9 @@ export const SERVER_MESSAGES = {
         messagesPerSecondMax: Type.Integer(),
         bytesPerSecondMax: Type.Optional(Type.Integer()),
         commandsPerSecondMax: Type.Optional(Type.Integer()),
-        commandsMax: Type.Optional(Type.Integer({ description: 'commands that one message may hold as an array' })),
+        commandsMax: Type.Optional(Type.Integer({ description: 'maximum commands in one message (an array)' })),
       },
-      { description: 'what this connection may send and hold' },
+      { description: 'limits of this connection' },
     ),
   }),
   subscribed: Type.Object({
@@ -128,30 +136,33 @@ export const SERVER_MESSAGES = {
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the position from here on: the next batch goes on after it'),
+    offset: offset('the new position: the next batch continues after it'),
     recovered: Type.Boolean({
-      description: 'true: `items` is everything after the position asked for (or held, for a changed subscription) up to `offset`',
+      description:
+        'true: `items` is everything after the requested position (or after the current one, for a changed subscription) up to `offset`',
     }),
-    items: { ...Items, description: 'what was missed, the state, or nothing: see Recovery' } as typeof Items,
+    items: { ...Items, description: 'what was missed, the state, or nothing: see Subscribing' } as typeof Items,
     rateHz: Type.Optional(Type.Number({ description: 'the granted rate class' })),
-    upTo: Type.Optional(offset('there is more of what was missed, or of the state, up to here: it follows in batches')),
+    upTo: Type.Optional(offset('the rest of what was missed, or of the state, up to here follows in batches')),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
   batch: Type.Object({
     type: Type.Literal('batch'),
     topic: TopicText,
     epoch: Epoch,
-    prev: offset("the topic's offset just before the stretch that the batch covers"),
+    prev: offset("the topic's offset just before the range that the batch covers"),
     sentAtMs: TimeMs,
-    conflated: Type.Optional(Type.Integer({ minimum: 1, description: 'publications of the stretch left out for later ones of their key' })),
+    conflated: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'publications of the range that were left out for later ones of their key' }),
+    ),
     items: Items,
   }),
   published: Type.Object({
     type: Type.Literal('published'),
     id: Id,
     epoch: Type.Optional(Epoch),
-    offset: Type.Optional(offset('where it is stored; of a duplicate, where the first one is. Absent in ephemeral topics')),
-    duplicate: Type.Boolean({ description: 'true: the idempotency key had been used; nothing was stored now' }),
+    offset: Type.Optional(offset('where it is stored; for a duplicate, where the first one is. Absent in ephemeral topics')),
+    duplicate: Type.Boolean({ description: 'true: the idempotency key was used before, and nothing was stored now' }),
   }),
   result: Type.Object({ type: Type.Literal('result'), id: Id, data: Type.Unknown() }),
   history: Type.Object({
@@ -159,13 +170,12 @@ export const SERVER_MESSAGES = {
     id: Id,
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the answer covers the topic up to here; ask on from here'),
+    offset: offset('the answer covers the topic up to here; continue from here'),
     complete: Type.Boolean({
-      description:
-        'true: of what lies between the position asked for and `offset` nothing is missing (of a keyed topic: nothing but superseded items)',
+      description: 'true: nothing is missing between the requested position and `offset` (in a keyed topic: only superseded items)',
     }),
     more: Type.Boolean({
-      description: 'true: there is more after `offset`, in the next part of this answer or behind the limit that cut it',
+      description: 'true: there is more after `offset`, in the next part of this answer or beyond a limit',
     }),
     continues: Type.Optional(Type.Literal(true, { description: 'another part of this answer follows, with the same id' })),
     items: Items,
@@ -182,53 +192,56 @@ export const SERVER_MESSAGES = {
   refreshed: Type.Object({
     type: Type.Literal('refreshed'),
     id: Id,
-    expiresAtMs: Type.Optional(Type.Number({ description: 'when the new token ends' })),
+    expiresAtMs: Type.Optional(Type.Number({ description: 'when the new token expires' })),
   }),
-  pong: Type.Object({ type: Type.Literal('pong'), t: Type.Optional(Type.Number({ description: 'as it came' })), serverTimeMs: TimeMs }),
+  pong: Type.Object({ type: Type.Literal('pong'), t: Type.Optional(Type.Number({ description: 'unchanged' })), serverTimeMs: TimeMs }),
   lagged: Type.Object({
     type: Type.Literal('lagged'),
     topic: TopicText,
     policy: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')]),
-    skipped: Type.Integer({ minimum: 0, description: 'publications left out for this client, for later ones of their key or altogether' }),
-    offset: Type.Optional(offset('with policy skip: where the stream goes on; what lies between is not coming')),
+    skipped: Type.Integer({
+      minimum: 0,
+      description: 'publications left out for this client: superseded by later ones of their key, or skipped',
+    }),
+    offset: Type.Optional(offset('with policy `skip`: where the stream continues; what lies between does not come')),
   }),
   resync: Type.Object({
     type: Type.Literal('resync'),
     topic: TopicText,
     epoch: Epoch,
-    offset: offset('the position from here on: the next batch goes on after it'),
-    upTo: Type.Optional(offset('there is more of the state, up to here: it follows in batches')),
-    reason: Type.String({ description: 'for people' }),
-    items: { ...Items, description: "the topic's state: the latest item of every key" } as typeof Items,
+    offset: offset('the new position: the next batch continues after it'),
+    upTo: Type.Optional(offset('the rest of the state up to here follows in batches')),
+    reason: Type.String({ description: 'text for people' }),
+    items: { ...Items, description: 'the state of the topic: the latest item of every key' } as typeof Items,
   }),
   feed: Type.Object({
     type: Type.Literal('feed'),
-    live: Type.Boolean({ description: 'false: nothing new comes until `live: true` is told' }),
+    live: Type.Boolean({ description: 'false: nothing new arrives until `live: true`' }),
     topic: Type.Optional({
       ...TopicText,
-      description: 'only this topic, whose subscription stays; absent: all that the node has from its broker',
+      description: 'only this topic, whose subscription stays; absent: all topics',
     } as typeof TopicText),
-    reason: Type.Optional(Type.String({ description: 'with `live: false`; for people' })),
+    reason: Type.Optional(Type.String({ description: 'with `live: false`: text for people' })),
   }),
   error: Type.Object({
     type: Type.Literal('error'),
     id: Type.Optional({
       ...Id,
-      description: 'of the command that failed; absent when it had none, or none that could be read',
+      description: 'id of the failed command; absent if it had none, or none that could be read',
     } as typeof Id),
     code: Type.String({ description: 'see Errors' }),
-    message: Type.String({ description: 'for people' }),
+    message: Type.String({ description: 'text for people' }),
     retryable: Type.Boolean({ description: 'the same command may succeed later' }),
-    retryAfterMs: Type.Optional(Type.Integer({ minimum: 0, description: 'not before so long' })),
-    topic: Type.Optional({ ...TopicText, description: 'without an id: the subscription to this topic has ended' } as typeof TopicText),
+    retryAfterMs: Type.Optional(Type.Integer({ minimum: 0, description: 'time to wait before a retry' })),
+    topic: Type.Optional({ ...TopicText, description: 'without `id`: the subscription to this topic has ended' } as typeof TopicText),
   }),
   closing: Type.Object({
     type: Type.Literal('closing'),
     code: Type.Integer({ description: 'the close code that follows' }),
-    reason: Type.String({ description: 'for people' }),
+    reason: Type.String({ description: 'text for people' }),
     reconnectAfterMs: Type.Object(
       { min: Type.Integer({ minimum: 0 }), max: Type.Integer({ minimum: 0 }) },
-      { description: 'reconnect at a random moment inside this window' },
+      { description: 'reconnect at a random moment in this window' },
     ),
   }),
 } as const satisfies Record<string, TSchema>;

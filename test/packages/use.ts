@@ -87,6 +87,16 @@ export function useCases(packed: Packages, place: PackingPlace): void {
       expect((await run(process.execPath, [outfile, url, token], place.project('elsewhere'))).trim()).toBe('hello');
     });
 
+    it('start a node inside a program, as the page of the packages shows', async () => {
+      const page = readFileSync(join(packed.server.folder, 'src/packages/README.md'), 'utf8');
+      const [, example = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+      const flags = "host: '127.0.0.1', port: 0, 'admin.port': 0, 'log.level': 'silent'";
+      expect(example).toContain('port: 8080');
+      const file = join(place.folder, 'node', 'embed.mjs');
+      writeFileSync(file, `${example.replace('port: 8080', flags)}\nconsole.log(node.port > 0);\nawait node.stop();\n`);
+      expect((await run(process.execPath, [file], place.folder)).trim()).toBe('true');
+    });
+
     describe.runIf(chromium !== undefined)('in Chromium', () => {
       /** What a page in this folder says in the end. */
       async function titleOf(folder: string): Promise<string> {
