@@ -560,7 +560,7 @@ export const ConfigSchema = Type.Object(
           maximum: 100,
           default: 4,
           description:
-            'time for which publications for a worker are collected into one write. The first publication after a pause never waits. 0: one write per loop turn',
+            'time for which publications for a worker are collected into one write while they come fast: about 800 per second or more. Slower ones never wait. 0: one write per loop turn',
         }),
         topicLingerMs: Type.Integer({
           minimum: 0,

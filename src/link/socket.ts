@@ -2,33 +2,31 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Link } from './link.ts';
 import type { ToHub, ToWorker } from './messages.ts';
 import { encodeRecord, RecordReader } from './wire.ts';
+import { WritePace } from './write-pace.ts';
 
 const READ_BYTES = 65_536;
 
 /**
  * A link over a unix socket. The two ends are a socket pair made when the worker is spawned, so there is no path to guess, own or clean up.
  *
- * Records of one loop turn leave in one write. Messages that come one a turn, but faster than every `batchMs`, wait for each other: a write costs
- * 36 µs here, and its reading as much again, which at 1,000 publications a second is a quarter of what 2,000 members cost. What comes after a
- * pause leaves at once.
+ * Records of one loop turn leave in one write; while they come fast, those of several turns do, see {@link WritePace}.
  */
 export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> implements Link<Out, In> {
   readonly #socket: Socket;
   readonly #reader = new RecordReader<In>();
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
-  #flushedAtMs = Number.NEGATIVE_INFINITY;
-  readonly #batchMs: number;
+  readonly #pace: WritePace;
   #listener: ((messages: readonly In[]) => void) | undefined;
   readonly #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
 
   /**
    * @param socket an open one; or a descriptor, which is read without a stream between: a stream takes a new buffer of 64 KiB for each read, and its events
-   * @param batchMs shortest time between two writes; 0: one a loop turn
+   * @param batchMs time between two writes while messages come fast; 0: one a loop turn
    */
   constructor(socket: Socket | number, batchMs = 0) {
-    this.#batchMs = batchMs;
+    this.#pace = new WritePace(batchMs);
     if (typeof socket === 'number') this.#socket = this.#open(socket);
     else {
       this.#socket = socket;
@@ -92,8 +90,8 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   }
 
   #flushSoon(): void {
-    const waitMs = this.#flushedAtMs + this.#batchMs - performance.now();
-    if (waitMs <= 0) setImmediate(() => this.#flush());
+    const waitMs = this.#pace.waitMs(performance.now());
+    if (waitMs === 0) setImmediate(() => this.#flush());
     else setTimeout(() => this.#flush(), waitMs);
   }
 
@@ -102,7 +100,7 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
     if (records.length === 0 || this.#closed) return;
     this.#outbox = [];
     this.#outboxBytes = 0;
-    this.#flushedAtMs = performance.now();
+    this.#pace.wrote(performance.now(), records.length);
     const [first] = records;
     this.#socket.write(records.length === 1 && first !== undefined ? first : Buffer.concat(records));
   }

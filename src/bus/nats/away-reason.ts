@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ConnectionOptions, connect } from '@nats-io/transport-node';
+import type { ConnectionOptions } from '@nats-io/transport-node';
+import { connectDirectly } from './direct-transport.ts';
 
 /** What is back sooner needs no reason. */
 const FIRST_PAUSE_MS = 1000;
@@ -23,7 +24,7 @@ export async function askWhyAway(options: ConnectionOptions, onReason: (reason: 
     await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
     try {
-      const connection = await connect({ ...options, reconnect: false });
+      const connection = await connectDirectly({ ...options, reconnect: false });
       await connection.close();
     } catch (error) {
       if (!signal.aborted) onReason(reasonOf(error));

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AuthorizationError,
   type ConnectionOptions,
-  connect,
   createInbox,
   type NatsConnection,
   PermissionViolationError,
@@ -10,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { BusError } from '../bus.ts';
 import { askWhyAway, reasonOf } from './away-reason.ts';
+import { connectDirectly, readDirectly } from './direct-transport.ts';
 import { DEFAULT_NAMES, type NatsNames } from './names.ts';
 import type { Denied } from './permissions.ts';
 
@@ -125,8 +125,10 @@ export class Connection {
     for await (const status of this.nc.status()) {
       const { type } = status;
       if (type === 'disconnect' || type === 'close') this.#setConnected(false);
-      else if (type === 'reconnect') this.#setConnected(true);
-      else if (type === 'error') this.#failed(status.error);
+      else if (type === 'reconnect') {
+        readDirectly(this.nc);
+        this.#setConnected(true);
+      } else if (type === 'error') this.#failed(status.error);
     }
     this.#setConnected(false);
   }
@@ -168,7 +170,7 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
   for (;;) {
     const leftMs = deadlineMs - performance.now();
     try {
-      return await within(leftMs, connect({ ...options, timeout: ATTEMPT_TIMEOUT_MS }));
+      return await within(leftMs, connectDirectly({ ...options, timeout: ATTEMPT_TIMEOUT_MS }));
     } catch (cause) {
       const reason = reasonOf(cause);
       if (cause instanceof AuthorizationError) {
