@@ -9,12 +9,11 @@ COPY package.json package-lock.json ./
 # No package of ours needs its install script, and one that begins to should be noticed.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json LICENSE ./
-COPY build build
 COPY src src
 RUN npm run -s build && npm prune --omit=dev --ignore-scripts
-RUN node build/prune-image.mjs
+RUN node src/packages/prune-image.mjs
 # What is left, as CycloneDX: for whoever must know which packages an image has.
-RUN npm sbom --package-lock-only --sbom-format=cyclonedx | node build/image-sbom.mjs > sbom.cdx.json
+RUN npm sbom --package-lock-only --sbom-format=cyclonedx | node src/packages/image-sbom.mjs > sbom.cdx.json
 
 # Without npm, yarn and headers: a server has no use for them.
 FROM ${RUNTIME_IMAGE}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
-import { bundleClient } from '../../build/bundle-client.mjs';
+import { bundleClient } from '../../src/packages/bundle-client.mjs';
 
 it('weighs 16 KB gzipped at most, without the MessagePack library', async () => {
   const { code, gzippedBytes } = await bundleClient(['msgpackr/*']);

@@ -5,7 +5,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { describe, expect, it } from 'vitest';
-import { mapLinks } from '../../build/docs.mjs';
+import { mapLinks } from '../../src/packages/docs.mjs';
 import { CLIENT, type Packages, type Packed, ROOT, SERVER } from './pack.ts';
 
 const text = ({ folder }: Packed, file: string) => readFileSync(join(folder, file), 'utf8');

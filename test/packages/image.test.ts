@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const SCRIPT = join(ROOT, 'build/image-sbom.mjs');
+const SCRIPT = join(ROOT, 'src/packages/image-sbom.mjs');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 interface Sbom {

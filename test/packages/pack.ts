@@ -11,7 +11,7 @@ export const CLIENT = '@stentor-broadcast/client';
 /** What the build may use; whatever else it needs would be missing in somebody's clone, or in the image. */
 const CLONED = [
   ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'],
-  ...['build', 'helm', 'package.json', 'src', 'tsconfig.build.json', 'tsconfig.json'],
+  ...['helm', 'package.json', 'src', 'tsconfig.build.json', 'tsconfig.json'],
 ];
 
 const exec = promisify(execFile);

@@ -88,7 +88,7 @@ export function useCases(packed: Packages, place: PackingPlace): void {
     });
 
     it('start a node inside a program, as the page of the packages shows', async () => {
-      const page = readFileSync(join(packed.server.folder, 'src/PACKAGES.md'), 'utf8');
+      const page = readFileSync(join(packed.server.folder, 'src/packages/README.md'), 'utf8');
       const [, example = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
       const flags = "host: '127.0.0.1', port: 0, 'admin.port': 0, 'log.level': 'silent'";
       expect(example).toContain('port: 8080');

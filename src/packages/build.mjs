@@ -10,7 +10,7 @@ import { bundledLicenses } from './licenses.mjs';
  * What `npm run build` does after the compiler: bundles the worker and the pages, and makes the SDK's package. The root is the server's package,
  * `dist/packages/client` the client's: `npm pack && npm pack ./dist/packages/client` makes both tarballs.
  */
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 process.chdir(ROOT);
 
 rewriteDeclarations(join(ROOT, 'dist'));

@@ -11,7 +11,7 @@ import { build } from 'esbuild';
  */
 export async function bundleClient(leftOut = []) {
   const { outputFiles, metafile } = await build({
-    entryPoints: [fileURLToPath(new URL('../src/client/index.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../client/index.ts', import.meta.url))],
     bundle: true,
     minify: true,
     format: 'esm',
@@ -21,7 +21,7 @@ export async function bundleClient(leftOut = []) {
     external: ['ws', ...leftOut],
     sourcemap: 'linked',
     metafile: true,
-    outfile: fileURLToPath(new URL('../stentor.min.js', import.meta.url)),
+    outfile: fileURLToPath(new URL('../../stentor.min.js', import.meta.url)),
     write: false,
     legalComments: 'none',
     logLevel: 'warning',
