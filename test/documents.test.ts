@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +6,17 @@ import { mapLinks } from '../src/packages/docs.mjs';
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const withoutCode = (text: string) => text.replace(/^```[^\n]*\n[\s\S]*?^```$/gm, '');
-const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
-const documents = tracked.split('\n').filter((file) => file.endsWith('.md') && existsSync(join(ROOT, file)));
+const OTHERS = /^(?:\.|node_modules|dist|coverage|results)/;
+const documents = markdownIn('');
+
+/** Paths of all documents below a folder, from the root; not those of packages and builds. */
+function markdownIn(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return OTHERS.test(entry.name) ? [] : markdownIn(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
 
 /** What GitHub makes of a heading: its anchor. */
 function anchorOf(heading: string): string {
