@@ -7,9 +7,9 @@ const GAP_MAX_MS = 16;
 const WEIGHT = 1 / 8;
 
 /**
- * When what waits to be written is written. A write, with waking the other end for it, costs some 70 µs here. So messages that come fast wait for each other:
- * at 1,000 a second, four in a write cost two thirds of one in each. At 250 a second nothing would be joined, and the wait itself costs a wake-up: they
- * leave at once.
+ * When what waits to be written is written. A write, with waking the other end for it, costs some 45 µs here. So messages that come fast wait for each other:
+ * at 1,000 a second the node spends three quarters on a publication with four in a write of what it spends with one in each. At 250 a second nothing would be
+ * joined, and the wait itself costs a wake-up: they leave at once.
  */
 export class WritePace {
   readonly #batchMs: number;
