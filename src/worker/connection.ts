@@ -180,7 +180,8 @@ export class Connection {
   }
 
   sendEncoded(bytes: Uint8Array): void {
-    if (this.#gathering > 0 && this.#socket !== undefined) this.#gather(bytes);
+    // Behind what gathers, also when the last command has been answered: what comes later must not overtake it.
+    if ((this.#gathering > 0 || this.#gathered !== undefined) && this.#socket !== undefined) this.#gather(bytes);
     else this.#sendNow(bytes);
   }
 

@@ -210,6 +210,38 @@ describe('arrays of commands', () => {
     await feeding;
   });
 
+  it('bring back topics with more missed than fits one part: each answer before its batches, and those in order', async () => {
+    const node = await start();
+    const topics = range(10).map((i) => `feed.t${i}`);
+    const before = await node.connect({ encoding: 'json' });
+    const positions: { readonly epoch: string; readonly offset: number }[] = [];
+    for (const topic of topics) {
+      const { epoch, offset } = await before.subscribe(topic);
+      positions.push({ epoch, offset });
+    }
+    for (let n = 0; n < 150; n++) await Promise.all(topics.map((topic) => node.publish(topic, { n, pad: 'x'.repeat(200) })));
+    const client = await node.connect({ encoding: 'json' });
+    client.send(topics.map((topic, id) => ({ type: 'subscribe', id, topic, since: positions[id] })));
+    const items = new Map(topics.map((topic) => [topic, 0]));
+    await client.until('everything that was missed', () => {
+      for (const topic of topics) items.set(topic, 0);
+      for (const message of client.messages) {
+        if (message.type !== 'batch' && message.type !== 'subscribed') continue;
+        items.set(message.topic, (items.get(message.topic) ?? 0) + (message.items ?? []).length);
+      }
+      return [...items.values()].every((count) => count >= 150);
+    });
+    for (const topic of topics) {
+      let at: number | undefined;
+      for (const message of client.messages) {
+        if (message.type === 'subscribed' && message.topic === topic) at = message.offset;
+        if (message.type !== 'batch' || message.topic !== topic) continue;
+        expect([topic, message.prev]).toEqual([topic, at]);
+        at = message.items.at(-1)?.[0];
+      }
+    }
+  });
+
   it('end with their connection', async () => {
     const node = await start();
     const client = await node.connect({ encoding: 'json' });

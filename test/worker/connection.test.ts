@@ -33,6 +33,19 @@ describe('a connection', () => {
     expect(stub.endedWith).toBe(4103);
   });
 
+  it('sends nothing past answers that gather, also when the last of their commands has been answered', () => {
+    const stub = new StubConnection();
+    const outbox = new AnswerOutbox();
+    stub.connection.expectAnswers(1, outbox);
+    stub.connection.send(answer('one'));
+    stub.connection.answered();
+    stub.connection.send(answer('two'));
+    expect(stub.sent).toEqual([]);
+    outbox.flush();
+    stub.connection.send(answer('three'));
+    expect(topicsOf(stub)).toEqual(['one', 'two', 'three']);
+  });
+
   it('lets nobody wait for room for ever: closing ends the wait', async () => {
     const stub = new StubConnection();
     stub.bufferedBytes = 5000;
