@@ -154,7 +154,7 @@ export class Subscriber {
     const { since, snapshot } = message;
     const options = membershipOptions(connection, message);
     const beginning = since !== undefined ? goingOn(feed, since, past) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
-    const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : 0;
+    const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (past === undefined ? 'worker' : 'hub') : 'none');
     const { first, rest } = this.#beginning(connection, feed, message, { options, beginning, minCursor, past });
     if (!this.#answer(connection, feed, first)) return;
@@ -240,6 +240,14 @@ export class Subscriber {
     this.#memberships.leave(connection, subscription);
     this.#topics.releaseIfUnused(subscription.feed);
   }
+}
+
+/**
+ * Where a new member's stream begins. What waits in a shard was published before it came. In a durable topic that does no harm: it is told where its stream
+ * begins. In an ephemeral one nothing tells it, and it may have had that already, by the subscription before this one.
+ */
+function startOf({ namespace, ring }: TopicFeed): number {
+  return namespace.durable ? 0 : ring.next;
 }
 
 /** The same, with its position in the topic's present life, where it holds there. */

@@ -57,6 +57,9 @@ function startTicks(node: TestNode, topic: string, keys: number) {
 
 const dataOf = ({ items }: ServerMessage<'subscribed' | 'history' | 'batch'>) => items.map(([, , data]) => data);
 
+const valuesOf = ({ messages }: TestClient) =>
+  messages.flatMap((message) => (message.type === 'batch' ? message.items.map(([, , value]) => value) : []));
+
 describe('subscribe', () => {
   it('starts with what comes next, and says where the topic stands', async () => {
     const node = await start();
@@ -106,6 +109,24 @@ describe('subscribe', () => {
     await node.publish('live.a', 1);
     expect(await client.next('batch')).toMatchObject({ prev: 0, items: [[0, null, 1]] });
     expect(await client.subscribe('live.b', { since: { epoch: '', offset: 0 } })).toMatchObject({ recovered: false, items: [] });
+  });
+
+  it('to an ephemeral topic begins now, also where a rate class still owes others what came before', async () => {
+    const node = await start();
+    const other = await node.connect();
+    await other.subscribe('live.a', { maxRateHz: 1 });
+    const client = await node.connect();
+    await client.subscribe('live.a');
+    // The first leaves at once; the second waits for the rate class's next second.
+    for (const n of [0, 1]) {
+      await node.publish('live.a', n);
+      await client.until(`item ${n}`, () => valuesOf(client).includes(n));
+    }
+    await client.get('unsubscribed', { type: 'unsubscribe', topic: 'live.a' });
+    await client.subscribe('live.a', { maxRateHz: 1 });
+    await other.until('item 1', () => valuesOf(other).includes(1));
+    await client.settle();
+    expect(valuesOf(client)).toEqual([0, 1]);
   });
 
   it('ends with unsubscribe', async () => {
