@@ -26,7 +26,7 @@ const SENDS_PER_FRAME = 0.3;
 const SENDS_PER_PUBLISH = 0.05;
 
 /**
- * Hands frames to native publish so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
+ * Decides when frames leave, so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
  *
  * A pass visits the groups of connections that have something pending, in turn. All that is pending for a group, of whatever topics, is sent in one loop
  * turn, by one `send()` a socket. Each loop turn visits groups until about a quantum of sends is queued. A group that has had its visit waits for the next

@@ -1,8 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Encoding } from '../protocol/codec.ts';
-import { jsonCodec } from '../protocol/json-codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import { msgpackCodec } from '../protocol/msgpack-codec.ts';
 import type { Connection } from './connection.ts';
 import { sayGoodbye } from './drain.ts';
 
@@ -86,5 +85,5 @@ export class BusWatch {
 }
 
 function encoded(message: ServerMessage<'feed'>): Record<Encoding, Uint8Array> {
-  return { json: jsonCodec.encode(message), msgpack: msgpackCodec.encode(message) };
+  return { json: CODECS.json.encode(message), msgpack: CODECS.msgpack.encode(message) };
 }

@@ -77,12 +77,11 @@ export class Memberships {
   }
 
   /** For as long as it has members. */
-  #makeNative(shard: Shard): string {
-    if (shard.nativeTopic !== undefined) return shard.nativeTopic;
+  #makeNative(shard: Shard): void {
+    if (shard.nativeTopic !== undefined) return;
     const nativeTopic = shard.variant.newNativeTopic();
     shard.nativeTopic = nativeTopic;
     for (const { socket } of membersOf(shard)) socket?.subscribe(nativeTopic);
-    return nativeTopic;
   }
 
   /**

@@ -3,8 +3,7 @@ import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
-import { stringifyJson } from '../protocol/json-writer.ts';
-import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
 import type { Connection } from './connection.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { beginningFrames } from './first-part.ts';
@@ -70,8 +69,8 @@ export class Publisher implements FanoutSink {
     const { variant } = shard;
     const { topic, namespace } = variant.feed;
     const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
-    const { encoding } = variant.options;
-    this.publish(shard, encoded(message, encoding), encoding === 'msgpack');
+    const codec = CODECS[variant.options.encoding];
+    this.publish(shard, codec.encode(message), codec.binary);
   }
 
   /**
@@ -103,8 +102,9 @@ export class Publisher implements FanoutSink {
   status(feed: TopicFeed): void {
     const message = feedStatusOf(feed);
     for (const { options, shards } of feed.variants) {
-      const frame = encoded(message, options.encoding);
-      for (const shard of shards) this.#tell(shard, frame, options.encoding === 'msgpack');
+      const codec = CODECS[options.encoding];
+      const frame = codec.encode(message);
+      for (const shard of shards) this.#tell(shard, frame, codec.binary);
     }
   }
 
@@ -122,8 +122,4 @@ export class Publisher implements FanoutSink {
     this.#metrics.batchItems.observe(sent.items);
     this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
   }
-}
-
-function encoded(message: Readonly<Record<string, unknown>>, encoding: Encoding): Uint8Array {
-  return encoding === 'msgpack' ? packMsgpack(message) : Buffer.from(stringifyJson(message));
 }

@@ -1,7 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
-import { jsonCodec } from '../protocol/json-codec.ts';
-import { msgpackCodec } from '../protocol/msgpack-codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
 import type { Authenticator } from './authenticator.ts';
 import { Connection, type SocketData } from './connection.ts';
 import type { Gate } from './gate.ts';
@@ -21,7 +20,6 @@ export interface UpgraderOptions {
   readonly nextConnectionId: () => string;
 }
 
-const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: jsonCodec };
 const BEARER_ENTRY = 'bearer.';
 /** A worker that is full or going away stays so for a while; one that is asked too fast is not. */
 const RETRY_AFTER_SECONDS = 5;
@@ -41,7 +39,7 @@ export interface Handshake {
 /** Which encoding the client gets, and which subprotocol the answer names. None asked for: JSON. */
 export function chooseProtocol(offered: readonly string[]): { codec: Codec; subprotocol: string } | undefined {
   const ours = offered.filter((entry) => !entry.startsWith(BEARER_ENTRY));
-  if (ours.length === 0) return { codec: jsonCodec, subprotocol: '' };
+  if (ours.length === 0) return { codec: CODECS.json, subprotocol: '' };
   for (const entry of ours) {
     for (const [encoding, subprotocol] of Object.entries(SUBPROTOCOLS) as [Encoding, string][]) {
       if (entry === subprotocol) return { codec: CODECS[encoding], subprotocol };
