@@ -24,7 +24,7 @@ COPY --from=build /app/package.json /app/sbom.cdx.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 # Fails the build, not the first start, when Node or uWebSockets.js does not load in this image.
-RUN ["node", "--input-type=module", "-e", "const { loadUws } = await import('/app/dist/worker/uws.js'); console.log((await loadUws()).source)"]
+RUN ["node", "--input-type=module", "-e", "const { loadUws } = await import('/app/dist/transport/uws.js'); console.log((await loadUws()).source)"]
 
 # What it was built from; given by whoever builds (src/OPERATING.md). Behind all that takes long, since they change each time.
 ARG VERSION=""

@@ -1,4 +1,4 @@
-import { loadUws, type Socket, type UwsApp } from '../../src/worker/uws.ts';
+import { loadUws, type Socket, type UwsApp } from '../../src/transport/uws.ts';
 
 /** The default, 64 KiB, would drop messages of a slow reader; a run whose deliveries are not complete does not count. */
 const MAX_BACKPRESSURE_BYTES = 268_435_456;

@@ -53,7 +53,7 @@ export class TopicFeed {
   life = 0;
   members = 0;
   /** Connections that have left the fast path for a while: the feed stays for them. */
-  laggards = 0;
+  lagging = 0;
   /** Connections on their way in: their history is still being read, say. The feed stays for them too. */
   joining = 0;
   #withoutEcho: Map<string, Shard> | undefined;
@@ -78,7 +78,7 @@ export class TopicFeed {
   }
 
   get isUnused(): boolean {
-    return this.members === 0 && this.laggards === 0 && this.joining === 0;
+    return this.members === 0 && this.lagging === 0 && this.joining === 0;
   }
 
   /** Members with `echo: false`, by connection: what each published is left out for it alone. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from '../session/connection.ts';
 import { sayGoodbye } from './drain.ts';
 
 /** Connections told in one loop turn: about 2 ms of sends. */

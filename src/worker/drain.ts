@@ -1,5 +1,5 @@
 import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/close-codes.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from '../session/connection.ts';
 
 const STEP_MS = 50;
 /** How long clients that are told to leave may take to come back: spreads them over the other nodes. */

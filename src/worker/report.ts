@@ -1,8 +1,8 @@
+import type { TopicTable } from '../delivery/topic-table.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
+import type { Connection } from '../session/connection.ts';
 import { top } from '../telemetry/top.ts';
-import type { Connection } from './connection.ts';
-import type { TopicTable } from './topic-table.ts';
 
 /** A report names so many lagging connections at most. */
 export const LAGGING_SHOWN_MAX = 50;
@@ -11,7 +11,7 @@ export const LAGGING_SHOWN_MAX = 50;
 export function describeTopics(table: TopicTable, wanted: TopicsWanted | undefined): TopicReport[] {
   if (wanted === undefined) return [];
   const feeds = 'top' in wanted ? top(table.feeds(), wanted.top, membersOf) : wanted.named.flatMap((topic) => table.get(topic) ?? []);
-  return feeds.map((feed) => ({ topic: feed.topic, members: membersOf(feed), lagging: feed.laggards }));
+  return feeds.map((feed) => ({ topic: feed.topic, members: membersOf(feed), lagging: feed.lagging }));
 }
 
 /** @param longestFirst lagging connections, in the order in which they fell behind */
@@ -33,5 +33,5 @@ export function describeLagging(longestFirst: Iterable<Connection>, nowMs: numbe
 
 /** One that lags has left the members that are counted for the fan-out. */
 function membersOf(feed: TopicFeed): number {
-  return feed.members + feed.laggards;
+  return feed.members + feed.lagging;
 }

@@ -1,14 +1,14 @@
+import type { HubClient } from '../delivery/hub-client.ts';
+import type { SlowConsumers } from '../delivery/slow-consumers.ts';
+import type { TopicTable } from '../delivery/topic-table.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
-import type { Authenticator } from './authenticator.ts';
-import type { Connection } from './connection.ts';
-import type { Gate } from './gate.ts';
-import type { HubClient } from './hub-client.ts';
-import type { InFlight } from './in-flight.ts';
-import type { Laggards } from './laggards.ts';
-import type { ReadTurns } from './read-turns.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import type { Connection } from '../session/connection.ts';
+import type { InFlight } from '../session/in-flight.ts';
+import type { ReadTurns } from '../session/read-turns.ts';
+import type { Gate } from '../transport/gate.ts';
 import { describeLagging, describeTopics } from './report.ts';
-import type { TopicTable } from './topic-table.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface ReporterOptions {
@@ -17,7 +17,7 @@ export interface ReporterOptions {
   readonly connections: ReadonlySet<Connection>;
   readonly connectionsMax: number;
   readonly topics: TopicTable;
-  readonly laggards: Laggards;
+  readonly slowConsumers: SlowConsumers;
   readonly hub: HubClient;
   readonly authenticator: Authenticator;
   readonly inFlight: InFlight;
@@ -35,10 +35,10 @@ export class Reporter {
   }
 
   async sendMetrics(requestId: number): Promise<void> {
-    const { metrics, laggards, hub, authenticator, inFlight, turns, gate, link } = this.#options;
+    const { metrics, slowConsumers, hub, authenticator, inFlight, turns, gate, link } = this.#options;
     metrics.subscriptions.set(this.#countSubscriptions());
-    metrics.lagging.set(laggards.count);
-    metrics.starting.set(laggards.startingCount);
+    metrics.lagging.set(slowConsumers.count);
+    metrics.starting.set(slowConsumers.startingCount);
     metrics.answerBytes.set(hub.answers.bytes);
     metrics.answersWaiting.set(hub.answers.waiting);
     metrics.jwksAgeSeconds.set(authenticator.keySetAgeMs / 1000);
@@ -50,15 +50,15 @@ export class Reporter {
   }
 
   async sendReport({ requestId, topics: wanted }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
-    const { index, connections, connectionsMax, laggards, topics, metrics, link } = this.#options;
+    const { index, connections, connectionsMax, slowConsumers, topics, metrics, link } = this.#options;
     const report = {
       index,
       pid: process.pid,
       connections: connections.size,
       connectionsMax,
       subscriptions: this.#countSubscriptions(),
-      lagging: laggards.count,
-      longestLagging: describeLagging(laggards.connections(), Date.now()),
+      lagging: slowConsumers.count,
+      longestLagging: describeLagging(slowConsumers.connections(), Date.now()),
       topics: describeTopics(topics, wanted),
       totals: await metrics.totals(),
     };
@@ -67,7 +67,7 @@ export class Reporter {
 
   #countSubscriptions(): number {
     let subscriptions = 0;
-    for (const feed of this.#options.topics.feeds()) subscriptions += feed.members + feed.laggards;
+    for (const feed of this.#options.topics.feeds()) subscriptions += feed.members + feed.lagging;
     return subscriptions;
   }
 }

@@ -1,43 +1,43 @@
 import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
+import { CatchingUp } from '../delivery/catching-up.ts';
+import { FanoutPump } from '../delivery/fanout-pump.ts';
+import { feedStatusOf } from '../delivery/feed-status.ts';
+import { HubClient } from '../delivery/hub-client.ts';
+import { HubQueue } from '../delivery/hub-queue.ts';
+import { Memberships } from '../delivery/memberships.ts';
+import { PastReader } from '../delivery/past-reader.ts';
+import { SlowConsumers } from '../delivery/slow-consumers.ts';
+import { TopicTable } from '../delivery/topic-table.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { Page, ToWorker } from '../link/messages.ts';
+import { AnswerOutbox } from '../session/answer-outbox.ts';
+import { Authenticator } from '../session/authenticator.ts';
+import { Calls } from '../session/calls.ts';
+import type { Connection, SocketData } from '../session/connection.ts';
+import { Dispatcher } from '../session/dispatcher.ts';
+import { ExpiryIndex } from '../session/expiry.ts';
+import { Heartbeat } from '../session/heartbeat.ts';
+import { HistoryReader } from '../session/history-reader.ts';
+import { InFlight } from '../session/in-flight.ts';
+import { InboundLimits } from '../session/inbound-limits.ts';
+import { Intake } from '../session/intake.ts';
+import { Publishes } from '../session/publishes.ts';
+import { ReadTurns } from '../session/read-turns.ts';
+import { RefusalLog } from '../session/refusal-log.ts';
+import { Subscriber } from '../session/subscriber.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { AnswerOutbox } from './answer-outbox.ts';
-import { Authenticator } from './authenticator.ts';
+import { connectionsAllowed, descriptorLimit, descriptorsOpen } from '../transport/descriptors.ts';
+import { Gate } from '../transport/gate.ts';
+import { routeHttp } from '../transport/http-routes.ts';
+import { Listener } from '../transport/listener.ts';
+import { Publisher } from '../transport/publisher.ts';
+import { Upgrader } from '../transport/upgrade.ts';
+import { loadUws, type Socket, type Uws, type UwsApp } from '../transport/uws.ts';
 import { BusWatch } from './bus-watch.ts';
-import { Calls } from './calls.ts';
-import { CatchingUp } from './catching-up.ts';
-import type { Connection, SocketData } from './connection.ts';
-import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
-import { Dispatcher } from './dispatcher.ts';
 import { sayGoodbye } from './drain.ts';
-import { ExpiryIndex } from './expiry.ts';
-import { FanoutPump } from './fanout-pump.ts';
-import { feedStatusOf } from './feed-status.ts';
-import { Gate } from './gate.ts';
-import { Heartbeat } from './heartbeat.ts';
-import { HistoryReader } from './history-reader.ts';
-import { routeHttp } from './http-routes.ts';
-import { HubClient } from './hub-client.ts';
-import { InFlight } from './in-flight.ts';
-import { InboundLimits } from './inbound-limits.ts';
-import { Inbox } from './inbox.ts';
-import { Intake } from './intake.ts';
-import { Laggards } from './laggards.ts';
-import { Listener } from './listener.ts';
-import { Memberships } from './memberships.ts';
-import { PastReader } from './past-reader.ts';
-import { Publisher } from './publisher.ts';
-import { Publishes } from './publishes.ts';
-import { ReadTurns } from './read-turns.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { Reporter } from './reporter.ts';
-import { Subscriber } from './subscriber.ts';
-import { TopicTable } from './topic-table.ts';
-import { Upgrader } from './upgrade.ts';
-import { loadUws, type Socket, type Uws, type UwsApp } from './uws.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
 type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
@@ -75,7 +75,7 @@ export class Worker {
   readonly #topics: TopicTable;
   readonly #hub: HubClient;
   readonly #memberships: Memberships;
-  readonly #laggards: Laggards;
+  readonly #slowConsumers: SlowConsumers;
   readonly #pasts: PastReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
@@ -84,7 +84,7 @@ export class Worker {
   readonly #refusals: RefusalLog;
   readonly #publisher: Publisher;
   readonly #pump: FanoutPump;
-  readonly #inbox: Inbox;
+  readonly #hubQueue: HubQueue;
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #turns: ReadTurns<Connection>;
   readonly #intake: Intake;
@@ -118,7 +118,7 @@ export class Worker {
     this.#hub = new HubClient(link, config);
     this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
-    this.#laggards = new Laggards({
+    this.#slowConsumers = new SlowConsumers({
       config,
       topics: this.#topics,
       memberships: this.#memberships,
@@ -131,7 +131,7 @@ export class Worker {
       config,
       topics: this.#topics,
       memberships: this.#memberships,
-      laggards: this.#laggards,
+      slowConsumers: this.#slowConsumers,
       pasts: this.#pasts,
       metrics: this.#metrics,
     });
@@ -148,8 +148,8 @@ export class Worker {
       histories: new HistoryReader({
         config,
         hub: this.#hub,
-        whenRoom: (connection) => this.#laggards.whenRoom(connection),
-        whenTurn: (connection, bytes) => this.#laggards.whenTurn(connection, bytes),
+        whenRoom: (connection) => this.#slowConsumers.whenRoom(connection),
+        whenTurn: (connection, bytes) => this.#slowConsumers.whenTurn(connection, bytes),
       }),
       metrics: this.#metrics,
       refusals: this.#refusals,
@@ -162,11 +162,11 @@ export class Worker {
     this.#pump = new FanoutPump(config.fanout, this.#publisher, {
       beforeTurn: () => {
         this.#answers.flush();
-        this.#laggards.leaveMarked();
+        this.#slowConsumers.leaveMarked();
       },
       afterTurn: () => this.#metrics.turnEnded(),
     });
-    this.#inbox = new Inbox({
+    this.#hubQueue = new HubQueue({
       link,
       holdMaxMs: config.fanout.holdMaxMs,
       holdFromBytes: config.limits.lagThresholdBytes,
@@ -212,7 +212,7 @@ export class Worker {
       connections: this.#connections,
       connectionsMax: this.#connectionsMax,
       topics: this.#topics,
-      laggards: this.#laggards,
+      slowConsumers: this.#slowConsumers,
       hub: this.#hub,
       authenticator,
       inFlight,
@@ -241,7 +241,7 @@ export class Worker {
 
   /** Told of every message but `welcome`. */
   receive(messages: readonly ToWorker[]): void {
-    this.#inbox.receive(messages);
+    this.#hubQueue.receive(messages);
   }
 
   /** The hub is gone, or wants this worker to end: no new connections, a goodbye to those there are. */
@@ -262,7 +262,7 @@ export class Worker {
     for (const timer of this.#timers) clearInterval(timer);
     this.#authenticator.stop();
     this.#busWatch.stop();
-    this.#inbox.stop();
+    this.#hubQueue.stop();
     this.#pump.stop();
     this.#app.close();
   }
@@ -313,12 +313,12 @@ export class Worker {
       message: (socket, message, isBinary) => this.#intake.message(socket.getUserData().connection, message, isBinary),
       pong: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
       ping: (socket, payload) => this.#intake.controlFrame(socket.getUserData().connection, payload),
-      dropped: (socket) => this.#laggards.dropped(socket.getUserData().connection),
+      dropped: (socket) => this.#slowConsumers.dropped(socket.getUserData().connection),
       drain: (socket) => {
         const { connection } = socket.getUserData();
         // The peer takes what it is sent: it is there, even when its pong waits behind all that it has still to read.
         this.#heartbeat.heard(connection);
-        this.#laggards.drained(connection);
+        this.#slowConsumers.drained(connection);
       },
       close: (socket, code, reason) => {
         const { connection } = socket.getUserData();
@@ -374,7 +374,7 @@ export class Worker {
     feed.reset(message);
     const { frameBytesMax } = this.#config.fanout;
     const told = this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
-    if (!told) this.#laggards.startOver(feed, message.reason);
+    if (!told) this.#slowConsumers.startOver(feed, message.reason);
   }
 
   #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
@@ -383,7 +383,7 @@ export class Worker {
     this.#answers.flush();
     feed.awayReason = awayReason;
     this.#publisher.status(feed);
-    this.#laggards.tell(feed, feedStatusOf(feed));
+    this.#slowConsumers.tell(feed, feedStatusOf(feed));
   }
 
   #opened(socket: Socket<SocketData>): void {
@@ -421,7 +421,7 @@ export class Worker {
   #everySecond(): void {
     const nowMs = Date.now();
     this.#gate.tick();
-    this.#laggards.check(nowMs);
+    this.#slowConsumers.check(nowMs);
     this.#pasts.forgetOld(nowMs);
     this.#memberships.merge();
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');

@@ -5,8 +5,8 @@ import { Histogram } from '../../src/client/histogram.ts';
 import { Liveness } from '../../src/client/liveness.ts';
 import { Pacer } from '../../src/client/pacer.ts';
 import { refreshDelayMs } from '../../src/client/token-refresher.ts';
-import { InboundLimits } from '../../src/worker/inbound-limits.ts';
-import { takeToken } from '../../src/worker/rate-limit.ts';
+import { InboundLimits } from '../../src/session/inbound-limits.ts';
+import { takeToken } from '../../src/session/rate-limit.ts';
 
 describe('the clock estimate', () => {
   it('trusts the sample with the shortest round trip, since its error is half of that at most', () => {

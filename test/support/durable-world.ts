@@ -2,6 +2,14 @@ import { Registry } from 'prom-client';
 import type { Bus } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { CatchingUp } from '../../src/delivery/catching-up.ts';
+import { FanoutPump } from '../../src/delivery/fanout-pump.ts';
+import { HubClient } from '../../src/delivery/hub-client.ts';
+import { HubQueue } from '../../src/delivery/hub-queue.ts';
+import { Memberships } from '../../src/delivery/memberships.ts';
+import { PastReader } from '../../src/delivery/past-reader.ts';
+import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
+import { TopicTable } from '../../src/delivery/topic-table.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
@@ -9,19 +17,11 @@ import { ProtocolError } from '../../src/protocol/errors.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import { Connection } from '../../src/session/connection.ts';
+import { Subscriber } from '../../src/session/subscriber.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { CatchingUp } from '../../src/worker/catching-up.ts';
-import { Connection } from '../../src/worker/connection.ts';
-import { FanoutPump } from '../../src/worker/fanout-pump.ts';
-import { HubClient } from '../../src/worker/hub-client.ts';
-import { Inbox } from '../../src/worker/inbox.ts';
-import { Laggards } from '../../src/worker/laggards.ts';
-import { Memberships } from '../../src/worker/memberships.ts';
-import { PastReader } from '../../src/worker/past-reader.ts';
-import { Publisher } from '../../src/worker/publisher.ts';
-import { Subscriber } from '../../src/worker/subscriber.ts';
-import { TopicTable } from '../../src/worker/topic-table.ts';
-import type { Socket, UwsApp } from '../../src/worker/uws.ts';
+import { Publisher } from '../../src/transport/publisher.ts';
+import type { Socket, UwsApp } from '../../src/transport/uws.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { SimLog } from './sim-log.ts';
 import { SimSocket } from './sim-socket.ts';
@@ -112,9 +112,9 @@ export class DurableWorld {
   readonly #hubClient: HubClient;
   readonly #subscriber: Subscriber;
   readonly #publisher: Publisher;
-  readonly #inbox: Inbox;
+  readonly #hubQueue: HubQueue;
   readonly #pump: FanoutPump;
-  readonly #laggards: Laggards;
+  readonly #slowConsumers: SlowConsumers;
   readonly #native = new Map<string, Set<SimSocket>>();
   readonly #config: Config;
   readonly #subscribing = new Set<Promise<unknown>>();
@@ -153,15 +153,15 @@ export class DurableWorld {
     };
     const pasts = new PastReader(this.#hubClient, 1_000_000);
     const catchingUp = new CatchingUp({ ...common, hub: this.#hubClient, pasts });
-    this.#laggards = new Laggards({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
-    this.#subscriber = new Subscriber({ ...common, laggards: this.#laggards, pasts });
+    this.#slowConsumers = new SlowConsumers({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
+    this.#subscriber = new Subscriber({ ...common, slowConsumers: this.#slowConsumers, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new Publisher(app as unknown as UwsApp, memberships, metrics);
     this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, {
-      beforeTurn: () => this.#laggards.leaveMarked(),
+      beforeTurn: () => this.#slowConsumers.leaveMarked(),
       afterTurn: () => metrics.turnEnded(),
     });
-    this.#inbox = new Inbox({
+    this.#hubQueue = new HubQueue({
       link: workerEnd,
       holdMaxMs: this.#config.fanout.holdMaxMs,
       holdFromBytes: 0,
@@ -170,7 +170,7 @@ export class DurableWorld {
       wake: (feeds) => this.#pump.wake(feeds),
       onHold: () => undefined,
     });
-    workerEnd.onMessages((messages) => this.#inbox.receive(messages));
+    workerEnd.onMessages((messages) => this.#hubQueue.receive(messages));
     this.#hub.attach(hubEnd, 0, 0, {
       onPrepared: () => undefined,
       onListening: () => undefined,
@@ -241,7 +241,7 @@ export class DurableWorld {
       for (const client of this.clients) for (const topic of client.trackers.keys()) this.#resubscribe(client, topic);
       for (const client of this.clients) this.read(client, 10_000);
       // As once a second: one that could not be caught up, for want of the log, is tried again.
-      this.#laggards.check(Date.now());
+      this.#slowConsumers.check(Date.now());
       await turns(20);
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
@@ -252,7 +252,7 @@ export class DurableWorld {
 
   async stop(): Promise<void> {
     for (const client of this.clients) this.cut(client);
-    this.#inbox.stop();
+    this.#hubQueue.stop();
     this.#pump.stop();
     for (const log of [this.plain, this.keyed]) await log.stop();
     await this.#hub.stop();
@@ -291,8 +291,8 @@ export class DurableWorld {
       deliver: (frame) => {
         if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
       },
-      onDropped: () => this.#laggards.dropped(connection),
-      onDrain: () => this.#laggards.drained(connection),
+      onDropped: () => this.#slowConsumers.dropped(connection),
+      onDrain: () => this.#slowConsumers.drained(connection),
       onSubscribed: (topic, subscribed) => {
         const members = this.#native.get(topic) ?? new Set();
         this.#native.set(topic, members);
@@ -322,7 +322,7 @@ export class DurableWorld {
         feed.reset(message);
         const { frameBytesMax } = this.#config.fanout;
         if (!this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick })) {
-          this.#laggards.startOver(feed, message.reason);
+          this.#slowConsumers.startOver(feed, message.reason);
         }
         return;
       }

@@ -1,7 +1,7 @@
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
-import { Connection, type SendLimits } from '../../src/worker/connection.ts';
-import type { Socket } from '../../src/worker/uws.ts';
+import { Connection, type SendLimits } from '../../src/session/connection.ts';
+import type { Socket } from '../../src/transport/uws.ts';
 
 const SEND_LIMITS: SendLimits = { lagThresholdBytes: 1000, sendBufferLimitBytes: 10_000 };
 

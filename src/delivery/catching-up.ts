@@ -1,0 +1,194 @@
+import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
+import { buildFrames } from '../fanout/batch.ts';
+import { type CatchUpStretch, nextCatchUpStep } from '../fanout/catch-up.ts';
+import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
+import type { EncodedItem } from '../fanout/frame.ts';
+import { FanoutItem, type ItemSource } from '../fanout/item.ts';
+import { fromStateOf } from '../fanout/recovery.ts';
+import type { Connection, Lagging } from '../session/connection.ts';
+import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import { type BeginningFrames, beginningFrames } from './first-part.ts';
+import type { HubClient } from './hub-client.ts';
+import type { Memberships } from './memberships.ts';
+import type { PastReader } from './past-reader.ts';
+
+export interface CatchingUpOptions {
+  readonly config: Config;
+  readonly memberships: Memberships;
+  readonly hub: HubClient;
+  readonly pasts: PastReader;
+  readonly metrics: WorkerMetrics;
+}
+
+/** Publications read from the log at once for one member. */
+const READ_ITEMS_MIN = 16;
+const READ_ITEMS_MAX = 500;
+
+/** Brings one topic of one connection forward by a step, as its position, its start and its namespace's policy say. */
+export class CatchingUp {
+  readonly #options: CatchingUpOptions;
+  /** Of a part: one frame of the usual size, which a socket that has room takes before it counts as full. */
+  readonly partBytesMax: number;
+
+  constructor(options: CatchingUpOptions) {
+    this.#options = options;
+    const { limits, fanout } = options.config;
+    this.partBytesMax = Math.min(Math.floor(limits.lagThresholdBytes / 4), fanout.frameBytesMax);
+  }
+
+  /** @returns true when the topic needs no more. @throws ProtocolError when the hub cannot be asked now */
+  async step(connection: Connection, lagging: Lagging): Promise<boolean> {
+    const { feed } = lagging;
+    if (lagging.life !== feed.life) return this.#startOver(connection, lagging, lagging.resyncReason ?? 'the history is not what it was');
+    const { position, start, partBytes } = lagging;
+    const past = position.sequence < feed.ring.first ? this.#options.pasts.kept(feed, position.offset) : undefined;
+    const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), past }, partBytes);
+    lagging.partBytes = Math.min(2 * partBytes, this.partBytesMax);
+    switch (step.kind) {
+      case 'caughtUp':
+        return this.#join(connection, lagging);
+      case 'close':
+        this.#options.metrics.closedSlow.inc();
+        connection.end('tooSlow');
+        return true;
+      case 'skipped':
+        this.#count(lagging, step.skipped);
+        lagging.position = step.position;
+        return false;
+      case 'stretch':
+        this.#send(connection, lagging, step.stretch);
+        this.#count(lagging, step.skipped);
+        lagging.position = step.position;
+        return false;
+      case 'evicted':
+        return this.#replayFromLog(connection, lagging);
+    }
+  }
+
+  /** What a client that has only just come is not given is not missed by it, unless its line is too slow for the stream. */
+  #count(lagging: Lagging, skipped: number): void {
+    if (lagging.start === undefined || lagging.waited) lagging.skipped += skipped;
+  }
+
+  async #replayFromLog(connection: Connection, lagging: Lagging): Promise<boolean> {
+    const { feed, position } = lagging;
+    if (!feed.namespace.durable) {
+      this.#count(lagging, feed.ring.first - position.sequence);
+      lagging.position = { sequence: feed.ring.first, offset: feed.ring.baseOffset };
+      return false;
+    }
+    const { epoch, life } = feed;
+    const answer = await this.#options.hub.read({
+      topic: feed.topic,
+      epoch,
+      after: position.offset,
+      limit: this.#readItems(lagging),
+      bytesMax: this.partBytesMax,
+    });
+    if (connection.socket === undefined || connection.subscriptions.get(feed.topic) !== lagging) return true;
+    // Reset meanwhile: the next step starts over.
+    if (feed.life !== life) return false;
+    if (!answer.complete) return this.#startOver(connection, lagging, 'what was missed is no longer in the log');
+    const items = this.#thatFit(answer.items);
+    this.#send(connection, lagging, { items, prev: position.offset, conflated: 0 });
+    const last = items.at(-1)?.offset ?? position.offset;
+    // Where this ends lies in the ring, or is read on from.
+    const covered = items.length === answer.items.length ? answer.offset : last;
+    const sequence = covered > feed.ring.headOffset ? feed.ring.next : feed.ring.sequenceAfter(covered);
+    lagging.position = { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset: last };
+    return false;
+  }
+
+  /** About as many publications as the socket has room for, by the size of the topic's recent ones. */
+  #readItems({ feed: { ring } }: Lagging): number {
+    const bytesEach = ring.bytes / Math.max(1, ring.next - ring.first);
+    return Math.min(READ_ITEMS_MAX, Math.max(READ_ITEMS_MIN, Math.ceil((4 * this.partBytesMax) / Math.max(1, bytesEach))));
+  }
+
+  /** One in any case. */
+  #thatFit(sources: readonly ItemSource[]): FanoutItem[] {
+    const items: FanoutItem[] = [];
+    let bytes = 0;
+    for (const source of sources) {
+      const item = new FanoutItem(source, 0);
+      bytes += item.wireBytes;
+      if (items.length > 0 && bytes > this.partBytesMax) break;
+      items.push(item);
+    }
+    return items;
+  }
+
+  #send(connection: Connection, lagging: Lagging, { items, ...stretch }: CatchUpStretch): void {
+    // What a stream starts with is the topic's, whoever published it.
+    const leavesOwnOut = !lagging.options.echo && !isStarting(lagging);
+    this.#sendBatch(connection, lagging, leavesOwnOut ? withoutOwn(items, connection.id) : items, stretch);
+  }
+
+  #sendBatch(
+    connection: Connection,
+    { feed, options }: Lagging,
+    items: readonly EncodedItem[],
+    stretch: { readonly prev: number; readonly conflated: number },
+  ): void {
+    const { frameBytesMax } = this.#options.config.fanout;
+    const frames = buildFrames(feed, options.variant, { ...stretch, items }, Date.now(), frameBytesMax);
+    let bytes = 0;
+    for (const frame of frames) {
+      bytes += frame.length;
+      connection.sendEncoded(frame);
+    }
+    this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
+  }
+
+  /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */
+  #startOver(connection: Connection, lagging: Lagging, reason: string): boolean {
+    const { feed } = lagging;
+    const frames = this.#beginning(connection, lagging, reason);
+    connection.sendEncoded(frames.first);
+    const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
+    Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0 } satisfies Partial<Lagging>);
+    return false;
+  }
+
+  #beginning({ codec }: Connection, { feed }: Lagging, reason: string): BeginningFrames {
+    const message = { type: 'resync', topic: feed.topic, epoch: feed.epoch, reason };
+    const { frameBytesMax } = this.#options.config.fanout;
+    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, encoding: codec.encoding, frameBytesMax });
+  }
+
+  #join(connection: Connection, lagging: Lagging): boolean {
+    const { feed, options, position, skipped } = lagging;
+    const { memberships, metrics } = this.#options;
+    if (skipped > 0) {
+      const policy = policyOf(lagging);
+      metrics.skipped.inc(skipped);
+      connection.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
+    }
+    const { offset } = feed.head;
+    // The stream's next batch goes on from the head, where the last item of the state need not be.
+    if (position.offset < offset) this.#sendBatch(connection, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
+    // That may have been one message too many for the connection.
+    if (connection.socket === undefined) return true;
+    feed.lagging--;
+    memberships.listen(connection, memberships.enter(connection, feed, options, position.sequence));
+    return true;
+  }
+}
+
+function isStarting({ start, position }: Lagging): boolean {
+  return start !== undefined && position.sequence < start.until.sequence;
+}
+
+/**
+ * A rate class has always left items out: only the latest of each key is owed. And a client that has just come is not slow because of what was published
+ * while it was given the state: it gets that too, unless its socket had to be waited for.
+ */
+export function policyOf({ feed, options, start, waited }: Lagging): SlowConsumerPolicy {
+  const { slowConsumer, keyed } = feed.namespace;
+  if (options.variant.rateHz !== undefined) return 'conflate';
+  if (start === undefined) return slowConsumer;
+  if (!waited) return 'replay';
+  if (slowConsumer === 'conflate' || slowConsumer === 'replay') return slowConsumer;
+  // It has not fallen behind: it is on a slow line, and what it was given to start with was much.
+  return keyed ? 'conflate' : 'replay';
+}

@@ -1,0 +1,109 @@
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { WorkerEnd } from '../link/link.ts';
+import type { PublicationMessage, ToWorker } from '../link/messages.ts';
+
+export interface HubQueueOptions {
+  readonly link: Pick<WorkerEnd, 'pause' | 'resume'>;
+  /** Longest wait in one go; 0: none. */
+  readonly holdMaxMs: number;
+  /** A topic whose ring has less in it never makes others wait. */
+  readonly holdFromBytes: number;
+  /** @returns where it went */
+  readonly publish: (message: PublicationMessage) => TopicFeed | undefined;
+  readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
+  /** These feeds have new items. */
+  readonly wake: (feeds: Iterable<TopicFeed>) => void;
+  readonly onHold: () => void;
+}
+
+const LOOK_EVERY_MS = 1;
+/** Of the time that passes, what may be waited again: in a feed that is always too fast, others wait a tenth of the time at most. */
+const REFILL = 0.1;
+
+/**
+ * What comes from the hub, in order. A node that was cut off from NATS gets all that it missed in one go: faster than members can be given it, so that it
+ * would push out of the ring what they have not had, and each of them would have to ask for history. Then what comes next waits, here and at the
+ * hub, until half the ring is free again. (Measured with 9,000 publications missed by 1,000 members: all live again after 2.2 s instead of 7.4.)
+ * For a bounded time: where a feed stays too fast, the ring overruns as it always did, and its members repair the gap.
+ */
+export class HubQueue {
+  readonly #options: HubQueueOptions;
+  #held: readonly ToWorker[] = [];
+  #crowded: TopicFeed | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #budgetMs: number;
+  #budgetAtMs = performance.now();
+
+  constructor(options: HubQueueOptions) {
+    this.#options = options;
+    this.#budgetMs = options.holdMaxMs;
+  }
+
+  receive(messages: readonly ToWorker[]): void {
+    // A paused link brings no more than what it had read already.
+    if (this.#timer === undefined) this.#take(messages);
+    else this.#held = [...this.#held, ...messages];
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #take(messages: readonly ToWorker[]): void {
+    const { publish, other, wake } = this.#options;
+    const touched = new Set<TopicFeed>();
+    let crowded: TopicFeed | undefined;
+    let at = 0;
+    for (; at < messages.length && crowded === undefined; at++) {
+      const message = messages[at] as ToWorker;
+      if (message.kind !== 'publication') {
+        other(message);
+        continue;
+      }
+      const feed = publish(message);
+      if (feed === undefined) continue;
+      touched.add(feed);
+      if (feed.isCrowded && this.#mayHold(feed)) crowded = feed;
+    }
+    if (touched.size > 0) wake(touched);
+    if (crowded !== undefined) this.#hold(crowded, messages.slice(at));
+  }
+
+  /** Half of a short ring is a handful of publications: waiting for each handful would be slower than any feed. */
+  #mayHold({ ring }: TopicFeed): boolean {
+    return ring.bytes >= this.#options.holdFromBytes && this.#budget() > 0;
+  }
+
+  #hold(crowded: TopicFeed, rest: readonly ToWorker[]): void {
+    this.#crowded = crowded;
+    this.#held = rest;
+    this.#options.link.pause();
+    this.#options.onHold();
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    const sinceMs = performance.now();
+    this.#timer = setTimeout(() => {
+      this.#budgetMs = this.#budget() - (performance.now() - sinceMs);
+      if (this.#crowded?.isCrowded && this.#budgetMs > 0) return this.#lookSoon();
+      this.#goOn();
+    }, LOOK_EVERY_MS);
+  }
+
+  #goOn(): void {
+    const held = this.#held;
+    this.#timer = undefined;
+    this.#crowded = undefined;
+    this.#held = [];
+    this.#take(held);
+    if (this.#timer === undefined) this.#options.link.resume();
+  }
+
+  #budget(): number {
+    const nowMs = performance.now();
+    this.#budgetMs = Math.min(this.#options.holdMaxMs, this.#budgetMs + (nowMs - this.#budgetAtMs) * REFILL);
+    this.#budgetAtMs = nowMs;
+    return this.#budgetMs;
+  }
+}

@@ -1,0 +1,146 @@
+import { type Group, Groups } from '../fanout/group.ts';
+import { NATIVE_MEMBERS_MIN, type Position, type Shard } from '../fanout/shard.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Variant, VariantOptions } from '../fanout/variant.ts';
+import type { Connection, Member } from '../session/connection.ts';
+
+export interface MembershipOptions {
+  readonly variant: VariantOptions;
+  /** False: the connection wants nothing of what it publishes itself. */
+  readonly echo: boolean;
+}
+
+/** The shard's members, as they are now. The fan-out keeps them, and knows of a connection no more than its id. */
+export function membersOf(shard: Shard): readonly Connection[] {
+  return shard.recipients as readonly Connection[];
+}
+
+/** Who is in which group and shard: keeps the fan-out's counts and uWS's native topics the same. */
+export class Memberships {
+  readonly #groups: Groups;
+  /** Connections that want no echo, by id: the fan-out names them so. */
+  readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
+
+  readonly #nativeMembersMin: number;
+  /** Where some group has more than one shard, or had a moment ago. */
+  readonly #split = new Set<Variant>();
+
+  /**
+   * @param groupConnectionsMax connections of one group
+   * @param nativeMembersMin a shard with fewer members has no native topic
+   */
+  constructor(groupConnectionsMax: number, nativeMembersMin = NATIVE_MEMBERS_MIN) {
+    this.#groups = new Groups(groupConnectionsMax);
+    this.#nativeMembersMin = nativeMembersMin;
+  }
+
+  /**
+   * Takes the connection into the variant. It gets what comes after the shard's offset, once {@link listen} has been called.
+   * @param minCursor ring sequence up to which it has everything
+   */
+  enter(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
+    const { variant, shard } = feed.join(options.variant, this.#groupOf(connection, options), minCursor);
+    const member: Member = { kind: 'member', feed, options, variant, shard };
+    connection.subscriptions.set(feed.topic, member);
+    shard.addRecipient(connection);
+    if (variant.extraShards > 0) this.#split.add(variant);
+    if (!options.echo) {
+      feed.setWithoutEcho(connection.id, shard);
+      const known = this.#withoutEcho.get(connection.id);
+      if (known === undefined) this.#withoutEcho.set(connection.id, { connection, topics: 1 });
+      else known.topics++;
+    }
+    return member;
+  }
+
+  /** Where the connection would stand if it entered now: it gets what comes after that. */
+  placeOf(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Position {
+    return feed.placeOf(options.variant, this.#groupOf(connection, options), minCursor);
+  }
+
+  /** The connection has closed. */
+  gone(connection: Connection): void {
+    if (connection.group !== undefined) this.#groups.leave(connection.group);
+    connection.group = undefined;
+  }
+
+  /** A connection stays in its group for life: its encoding, and whether it takes compressed frames, are settled before its first topic. */
+  #groupOf(connection: Connection, { variant }: MembershipOptions): Group {
+    connection.group ??= this.#groups.enter(variant);
+    return connection.group;
+  }
+
+  /** From here on native publish reaches the connection: after whatever it must have before. */
+  listen(connection: Connection, { shard }: Member): void {
+    if (shard.nativeTopic !== undefined) connection.socket?.subscribe(shard.nativeTopic);
+    else if (shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
+  }
+
+  /** For as long as it has members. */
+  #makeNative(shard: Shard): void {
+    if (shard.nativeTopic !== undefined) return;
+    const nativeTopic = shard.variant.newNativeTopic();
+    shard.nativeTopic = nativeTopic;
+    for (const { socket } of membersOf(shard)) socket?.subscribe(nativeTopic);
+  }
+
+  /**
+   * Changes a connection's place within its topic. It listens in the new one before it leaves the old: uWS forgets what is queued for a socket
+   * that leaves its last native topic.
+   * @param between gives the connection what lies between the two, and calls {@link listen}
+   */
+  change(connection: Connection, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
+    const { feed, shard } = old;
+    const member = this.enter(connection, feed, options, shard.cursor);
+    between(member);
+    if (member.shard !== shard) this.leave(connection, old);
+    else {
+      feed.leave(old.variant, shard);
+      if (!old.options.echo) this.#endWithoutEcho(connection, feed);
+    }
+    if (!options.echo) feed.setWithoutEcho(connection.id, member.shard);
+  }
+
+  leave(connection: Connection, { feed, variant, shard, options }: Member): void {
+    if (shard.nativeTopic !== undefined) connection.socket?.unsubscribe(shard.nativeTopic);
+    feed.leave(variant, shard);
+    shard.removeRecipient(connection);
+    if (!options.echo) this.#endWithoutEcho(connection, feed);
+  }
+
+  #endWithoutEcho(connection: Connection, feed: TopicFeed): void {
+    feed.endWithoutEcho(connection.id);
+    const known = this.#withoutEcho.get(connection.id);
+    if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
+  }
+
+  /** A connection that is in some topic without echo. */
+  findWithoutEcho(connectionId: string): Connection | undefined {
+    return this.#withoutEcho.get(connectionId)?.connection;
+  }
+
+  /** Joins a group's second shard of a topic with its first, as soon as they stand at the same place. */
+  merge(): void {
+    for (const variant of this.#split) {
+      for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) this.#move(variant, pair.from, pair.into);
+      if (variant.extraShards === 0) this.#split.delete(variant);
+    }
+  }
+
+  #move(variant: Variant, from: Shard, into: Shard): void {
+    const { feed } = variant;
+    // Who listens natively is queued something natively, perhaps, and loses it when it leaves its last native topic.
+    if (from.nativeTopic !== undefined) this.#makeNative(into);
+    for (const connection of membersOf(from)) {
+      const member = connection.subscriptions.get(feed.topic);
+      if (member?.kind !== 'member') continue;
+      // In this order: uWS forgets what is queued for a socket that leaves its last native topic.
+      if (into.nativeTopic !== undefined) connection.socket?.subscribe(into.nativeTopic);
+      if (from.nativeTopic !== undefined) connection.socket?.unsubscribe(from.nativeTopic);
+      variant.move(from, into);
+      member.shard = into;
+      into.addRecipient(connection);
+      if (!member.options.echo) feed.setWithoutEcho(connection.id, into);
+    }
+  }
+}

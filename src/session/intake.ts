@@ -1,0 +1,51 @@
+import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import type { Connection } from './connection.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { InboundLimits, InboundVerdict } from './inbound-limits.ts';
+import type { ReadTurns } from './read-turns.ts';
+
+export interface IntakeOptions {
+  readonly limits: InboundLimits;
+  readonly heartbeat: Heartbeat<Connection>;
+  readonly turns: ReadTurns<Connection>;
+  readonly metrics: WorkerMetrics;
+}
+
+/** Every frame that clients send, as uWebSockets hands it over: counted, held against the limits, and messages passed on. */
+export class Intake {
+  readonly #options: IntakeOptions;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
+    const { limits, turns, metrics } = this.#options;
+    metrics.bytesIn(message.byteLength);
+    const verdict = this.#heard(connection, message.byteLength);
+    if (verdict === 'flood') return;
+    // Text on a MessagePack connection: this client does not speak what it asked for. JSON in a binary frame is read as in a text frame.
+    if (!isBinary && connection.codec.binary) return connection.end('malformedMessage');
+    // uWS takes its buffer back when this handler returns, and a command may go on after that.
+    const bytes = new Uint8Array(message.slice(0));
+    turns.take(connection, { bytes, bytesWaitMs: verdict === 'ok' ? 0 : limits.retryAfterMs(connection), atMs: Date.now() });
+  }
+
+  /** A ping or a pong. */
+  controlFrame(connection: Connection, payload: ArrayBuffer): void {
+    this.#options.metrics.controlFramesIn.inc();
+    this.#heard(connection, payload.byteLength);
+  }
+
+  /** A frame of any kind shows that the peer is there, and counts. */
+  #heard(connection: Connection, payloadBytes: number): InboundVerdict {
+    const { heartbeat, limits, metrics } = this.#options;
+    heartbeat.heard(connection);
+    const verdict = limits.take(connection, payloadBytes, Date.now());
+    if (verdict === 'flood') {
+      metrics.floods.inc();
+      connection.end('tooManyErrors', 'more frames or bytes than allowed');
+    }
+    return verdict;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Page } from '../link/messages.ts';
+import type { RefusalLog } from '../session/refusal-log.ts';
+import type { Gate } from './gate.ts';
+import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
+
+export interface HttpRoutes {
+  /** Of the WebSocket endpoint. */
+  readonly path: string;
+  readonly pages: readonly Page[];
+  readonly gate: Gate;
+  readonly refusals: RefusalLog;
+}
+
+/** What is no upgrade. Every answer ends its connection: one that is kept alive would hold its descriptor as long as it likes. */
+export function routeHttp(app: UwsApp, { path, pages, gate, refusals }: HttpRoutes): void {
+  const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
+    gate.requested(res);
+    refusals.request(status, text, { path: req.getUrl() });
+    res.writeStatus(status).end(text, true);
+  };
+  for (const page of pages) {
+    app.get(page.path, (res) => {
+      gate.requested(res);
+      res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body, true);
+    });
+  }
+  app.get(path, (res, req) => answer(res, req, '426 Upgrade Required', 'this is a WebSocket endpoint'));
+  app.any('/*', (res, req) => answer(res, req, '404 Not Found', 'not found'));
+}

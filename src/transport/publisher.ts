@@ -1,0 +1,125 @@
+import { feedStatusOf } from '../delivery/feed-status.ts';
+import { beginningFrames } from '../delivery/first-part.ts';
+import { type Memberships, membersOf } from '../delivery/memberships.ts';
+import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
+import { fromStateOf } from '../fanout/recovery.ts';
+import type { Sent, Shard } from '../fanout/shard.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Encoding } from '../protocol/codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { Connection } from '../session/connection.ts';
+import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import type { UwsApp } from './uws.ts';
+
+const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
+
+/** Hands frames to sockets: by uWS's native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
+export class Publisher implements FanoutSink {
+  readonly #app: UwsApp;
+  readonly #metrics: WorkerMetrics;
+  readonly #memberships: Memberships;
+  #visit: VisitKind = 'native';
+  /** Those that the visit under way has something for. */
+  #receivers: Connection[] = [];
+
+  constructor(app: UwsApp, memberships: Memberships, metrics: WorkerMetrics) {
+    this.#app = app;
+    this.#memberships = memberships;
+    this.#metrics = metrics;
+  }
+
+  beginVisit(kind: VisitKind): void {
+    this.#visit = kind;
+  }
+
+  endVisit(): void {
+    for (const connection of this.#receivers) connection.sendFrames();
+    this.#receivers = [];
+  }
+
+  publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
+    if (this.#visit === 'native') this.#app.publish(shard.nativeTopic as string, frame, binary);
+    else for (const connection of membersOf(shard)) this.#gather(connection, frame);
+  }
+
+  publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
+    if (this.#visit === 'direct') {
+      for (const connection of membersOf(shard)) if (connection.id !== connectionId) this.#gather(connection, frame);
+      return;
+    }
+    // A socket's own publish reaches all but itself.
+    const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
+    if (sender === undefined) this.publish(shard, frame, binary);
+    else sender.publish(shard.nativeTopic as string, frame, binary);
+  }
+
+  sendTo(connectionId: string, frame: Uint8Array): void {
+    const connection = this.#memberships.findWithoutEcho(connectionId);
+    if (connection === undefined) return;
+    if (this.#visit === 'native') connection.sendEncoded(frame);
+    else this.#gather(connection, frame);
+  }
+
+  #gather(connection: Connection, frame: Uint8Array): void {
+    if (connection.addFrame(frame)) this.#receivers.push(connection);
+  }
+
+  /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
+  skipped(shard: Shard, skipped: number): void {
+    const { variant } = shard;
+    const { topic, namespace } = variant.feed;
+    const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
+    const codec = CODECS[variant.options.encoding];
+    this.publish(shard, codec.encode(message), codec.binary);
+  }
+
+  /**
+   * The topic's history is not what it was: every member gets its state, and goes on from there.
+   * @returns false where that does not fit one frame, and nobody has been told
+   */
+  resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
+    const { topic, epoch, head } = feed;
+    const message = { type: 'resync', topic, epoch, reason };
+    const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
+    const frames = new Map<Encoding, Uint8Array>();
+    for (const encoding of ENCODINGS) {
+      const { first, rest } = beginningFrames(feed, { ...options, encoding });
+      if (rest !== undefined) return false;
+      frames.set(encoding, first);
+    }
+    for (const { options, shards } of feed.variants) {
+      const frame = frames.get(options.encoding) as Uint8Array;
+      for (const shard of shards) {
+        // Before it leaves: what a socket drops of a large frame is reported while it is published.
+        shard.toldToStartOver(tick);
+        this.#tell(shard, frame, options.encoding === 'msgpack');
+      }
+    }
+    return true;
+  }
+
+  /** Every member is told whether the topic is live. SlowConsumers are not reached by native publish. */
+  status(feed: TopicFeed): void {
+    const message = feedStatusOf(feed);
+    for (const { options, shards } of feed.variants) {
+      const codec = CODECS[options.encoding];
+      const frame = codec.encode(message);
+      for (const shard of shards) this.#tell(shard, frame, codec.binary);
+    }
+  }
+
+  /** Outside visits. */
+  #tell(shard: Shard, frame: Uint8Array, binary: boolean): void {
+    if (shard.nativeTopic !== undefined) this.#app.publish(shard.nativeTopic, frame, binary);
+    else for (const { socket } of membersOf(shard)) socket?.send(frame, binary);
+  }
+
+  flushed({ members }: Shard, sent: Sent): void {
+    this.#metrics.flushed(members, sent);
+  }
+
+  done({ sent, oldestPublishedAtMs }: Flush): void {
+    this.#metrics.batchItems.observe(sent.items);
+    this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
+  }
+}

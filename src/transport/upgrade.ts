@@ -1,0 +1,128 @@
+import type { Config } from '../config/schema.ts';
+import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { Authenticator } from '../session/authenticator.ts';
+import { Connection, type SocketData } from '../session/connection.ts';
+import { type Bucket, takeToken } from '../session/rate-limit.ts';
+import type { RefusalLog } from '../session/refusal-log.ts';
+import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import type { Gate } from './gate.ts';
+import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
+
+export interface UpgraderOptions {
+  readonly config: Config;
+  readonly authenticator: Authenticator;
+  readonly metrics: WorkerMetrics;
+  readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
+  readonly refusals: RefusalLog;
+  /** Undefined: take it; else why it is refused with 503. */
+  readonly refusal: () => string | undefined;
+  readonly nextConnectionId: () => string;
+}
+
+const BEARER_ENTRY = 'bearer.';
+/** A worker that is full or going away stays so for a while; one that is asked too fast is not. */
+const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_TOO_FAST_SECONDS = 1;
+const UNAVAILABLE = '503 Service Unavailable';
+const TOO_FAST = 'more connects a second than limits.connectsPerSecondMax';
+
+/** What an upgrade request says. */
+export interface Handshake {
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly extensions: string;
+  readonly origin: string;
+  readonly token: string | undefined;
+}
+
+/** Which encoding the client gets, and which subprotocol the answer names. None asked for: JSON. */
+export function chooseProtocol(offered: readonly string[]): { codec: Codec; subprotocol: string } | undefined {
+  const ours = offered.filter((entry) => !entry.startsWith(BEARER_ENTRY));
+  if (ours.length === 0) return { codec: CODECS.json, subprotocol: '' };
+  for (const entry of ours) {
+    for (const [encoding, subprotocol] of Object.entries(SUBPROTOCOLS) as [Encoding, string][]) {
+      if (entry === subprotocol) return { codec: CODECS[encoding], subprotocol };
+    }
+  }
+  return undefined;
+}
+
+/** Header, then subprotocol entry (browsers cannot set headers), then, only if allowed, the query. */
+export function findToken(authorization: string, protocols: readonly string[], queryToken: string | undefined): string | undefined {
+  // A header without a token in it is one that does not hold, not an anonymous client.
+  if (/^bearer(?: |$)/i.test(authorization)) return authorization.slice(7).trim();
+  const entry = protocols.find((protocol) => protocol.startsWith(BEARER_ENTRY));
+  if (entry !== undefined) return entry.slice(BEARER_ENTRY.length);
+  return queryToken === undefined || queryToken === '' ? undefined : queryToken;
+}
+
+/** Every entry, in order. The header may come in several lines (RFC 6455, 11.3.4), of which `getHeader` gives the first. */
+export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
+  const entries: string[] = [];
+  req.forEach((name, value) => {
+    if (name === 'sec-websocket-protocol') entries.push(...value.split(','));
+  });
+  return entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
+/** Turns HTTP requests into connections, or refuses them with an HTTP status. */
+export class Upgrader {
+  readonly #options: UpgraderOptions;
+  readonly #connects: Bucket;
+
+  constructor(options: UpgraderOptions) {
+    this.#options = options;
+    this.#connects = { rateTokens: options.config.limits.connectsPerSecondMax, rateAtMs: performance.now() };
+  }
+
+  /**
+   * Decides at once: what can be told from a token without its signature is refused here, the rest is checked on the open connection. Upgrading later,
+   * after an await, closes one connection in ten right after its `open` with uWebSockets up to 20.57 (uNetworking/uWebSockets#1929; measured: 9 of
+   * 40 processes lost some).
+   */
+  readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
+    this.#options.gate.requested(res);
+    const { key, protocols, extensions, origin, token } = this.#read(req);
+    const { config, refusal, authenticator, nextConnectionId } = this.#options;
+    const refused = refusal();
+    if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
+    if (config.allowedOrigins.length > 0 && origin !== '' && !config.allowedOrigins.includes(origin))
+      return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
+    const chosen = chooseProtocol(protocols);
+    if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
+    const flaw = token === undefined ? undefined : authenticator.flawOf(token);
+    if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
+    // Last: what is refused anyway takes nobody's place.
+    if (this.#isTooFast()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
+    const connection = new Connection(nextConnectionId(), chosen.codec, config.limits);
+    res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
+    this.#options.gate.upgraded();
+  };
+
+  #isTooFast(): boolean {
+    const { connectsPerSecondMax } = this.#options.config.limits;
+    return connectsPerSecondMax > 0 && takeToken(this.#connects, connectsPerSecondMax, performance.now()) > 0;
+  }
+
+  #read(req: HttpRequest): Handshake {
+    const protocols = offeredProtocols(req);
+    const queryToken = this.#options.config.auth.allowQueryToken ? req.getQuery('token') : undefined;
+    return {
+      key: req.getHeader('sec-websocket-key'),
+      protocols,
+      extensions: req.getHeader('sec-websocket-extensions'),
+      origin: req.getHeader('origin'),
+      token: findToken(req.getHeader('authorization'), protocols, queryToken),
+    };
+  }
+
+  #refuse(res: HttpResponse, status: string, why: string, more: { readonly origin?: string } = {}): void {
+    this.#options.metrics.refused(status);
+    this.#options.refusals.request(status, why, more);
+    res.writeStatus(status);
+    if (status === UNAVAILABLE)
+      res.writeHeader('Retry-After', String(why === TOO_FAST ? RETRY_AFTER_TOO_FAST_SECONDS : RETRY_AFTER_SECONDS));
+    res.end(status, true);
+  }
+}

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { Memberships } from '../../src/delivery/memberships.ts';
+import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import type { Member } from '../../src/session/connection.ts';
+import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout.ts';
+import { StubConnection } from '../support/stub-connection.ts';
+
+const GROUP_CONNECTIONS_MAX = 100;
+
+function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = true, minCursor = 0 } = {}): StubConnection {
+  const stub = new StubConnection(id);
+  memberships.listen(stub.connection, memberships.enter(stub.connection, made, { variant: MSGPACK, echo }, minCursor));
+  return stub;
+}
+
+const memberOf = ({ connection }: StubConnection, made: TopicFeed) => connection.subscriptions.get(made.topic) as Member;
+
+describe('a shard', () => {
+  it('has a native topic from its 16th member on, in which all of them listen, until its last has gone', () => {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
+    const { shard } = memberOf(stubs[0]!, made);
+    expect([shard.nativeTopic, stubs.some(({ steps }) => steps.length > 0)]).toEqual([undefined, false]);
+    stubs.push(enter(memberships, made, 'last'));
+    expect(shard.nativeTopic).toBeDefined();
+    for (const stub of stubs) expect(stub.steps).toEqual([`+${shard.nativeTopic}`]);
+    for (const stub of stubs.slice(2)) memberships.leave(stub.connection, memberOf(stub, made));
+    expect(stubs.map(({ listensTo }) => listensTo.size)).toEqual([1, 1, ...stubs.slice(2).map(() => 0)]);
+    expect(shard.recipients).toEqual(stubs.slice(0, 2).map(({ connection }) => connection));
+  });
+});
+
+describe('members of shards that are joined', () => {
+  /** One group's two shards: `e`, who may want no echo, had more than the others when it came. Now all have everything; `e`'s was flushed in turn 7. */
+  function twoShards(echo: boolean, others = 2) {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const [c] = Array.from({ length: others }, (_, index) => enter(memberships, made, `c${index}`));
+    made.push(source(1), 0);
+    const e = enter(memberships, made, 'e', { echo, minCursor: 1 });
+    made.push(source(2), 1);
+    memberOf(c!, made).shard.advance(2, 2, 6);
+    memberOf(e, made).shard.advance(2, 2, 7);
+    return { memberships, made, c: c!, e };
+  }
+
+  it('move to the other shard, listen there, and are counted there', () => {
+    const { memberships, made, c, e } = twoShards(true, NATIVE_MEMBERS_MIN);
+    const into = memberOf(c, made).shard;
+    expect(memberOf(e, made).shard).not.toBe(into);
+    memberships.merge();
+    expect(memberOf(e, made).shard).toBe(into);
+    expect([...e.listensTo]).toEqual([into.nativeTopic]);
+    expect(memberOf(e, made).variant.shards).toEqual([into]);
+    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN + 1, true]);
+    memberships.leave(e.connection, memberOf(e, made));
+    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN, false]);
+    expect(e.listensTo.size).toBe(0);
+  });
+
+  it('listen in the new native topic before they leave the old one: uWS forgets what is queued for a socket that leaves its last', () => {
+    const { memberships, made, c, e } = twoShards(true);
+    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
+    for (let i = 0; i < NATIVE_MEMBERS_MIN; i++) enter(memberships, made, `more${i}`, { minCursor: 0 });
+    // The larger of the two stays.
+    left.nativeTopic = 'left';
+    const natives = (): (string | undefined)[] => [into.nativeTopic, left.nativeTopic];
+    expect(natives()).toEqual([expect.any(String), 'left']);
+    e.steps.length = 0;
+    memberships.merge();
+    expect(e.steps).toEqual([`+${into.nativeTopic}`, '-left']);
+  });
+
+  it('become a native topic with the shard that they leave, when that was one', () => {
+    const { memberships, made, c, e } = twoShards(true);
+    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
+    left.nativeTopic = 'left';
+    memberships.merge();
+    expect(memberOf(e, made).shard).toBe(into);
+    expect(into.nativeTopic).toBeDefined();
+    for (const stub of [c, e]) expect([...stub.listensTo]).toEqual([into.nativeTopic]);
+    expect(e.steps.at(-1)).toBe('-left');
+  });
+
+  it('go on getting nothing of what they publish, where they want no echo', () => {
+    const { memberships, made, e } = twoShards(false);
+    memberships.merge();
+    expect(made.withoutEcho.get('e')).toBe(memberOf(e, made).shard);
+  });
+
+  it('keep what a drop in the same loop turn means to them', () => {
+    const { memberships, made, e } = twoShards(true);
+    memberships.merge();
+    expect(memberOf(e, made).shard.positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
+  });
+});
+
+describe('a member that changes its place in a topic', () => {
+  it.each([
+    ['the same form', MSGPACK],
+    ['another form', JSON_VARIANT],
+  ])('without echo goes on without it, in %s', (_, variant) => {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const stub = enter(memberships, made, 'a', { echo: false });
+    memberships.change(stub.connection, memberOf(stub, made), { variant, echo: false }, (member) =>
+      memberships.listen(stub.connection, member),
+    );
+    const { shard } = memberOf(stub, made);
+    expect(made.withoutEcho.get('a')).toBe(shard);
+    expect(memberships.findWithoutEcho('a')).toBe(stub.connection);
+    expect(shard.recipients).toEqual([stub.connection]);
+    expect(made.members).toBe(1);
+    memberships.leave(stub.connection, memberOf(stub, made));
+    expect(made.withoutEcho.size).toBe(0);
+    expect(memberships.findWithoutEcho('a')).toBeUndefined();
+  });
+
+  it('gets echo again when it asks for it', () => {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const stub = enter(memberships, made, 'a', { echo: false });
+    memberships.change(stub.connection, memberOf(stub, made), { variant: MSGPACK, echo: true }, () => undefined);
+    expect(made.withoutEcho.size).toBe(0);
+    expect(memberships.findWithoutEcho('a')).toBeUndefined();
+  });
+});

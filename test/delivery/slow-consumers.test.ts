@@ -1,0 +1,196 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import type { SlowConsumerPolicy } from '../../src/config/schema.ts';
+import { CatchingUp } from '../../src/delivery/catching-up.ts';
+import type { HubClient } from '../../src/delivery/hub-client.ts';
+import { Memberships } from '../../src/delivery/memberships.ts';
+import { PastReader } from '../../src/delivery/past-reader.ts';
+import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
+import { TopicTable } from '../../src/delivery/topic-table.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import { createInProcessLink } from '../../src/link/in-process.ts';
+import type { HistoryAnswer } from '../../src/link/messages.ts';
+import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
+import { EPOCH, feed, JSON_VARIANT, source } from '../support/fanout.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
+import { StubConnection } from '../support/stub-connection.ts';
+
+const FULL_BYTES = 5000;
+
+/** One connection in some topics; `answer` is the log's, when a ring no longer has what comes next. */
+function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new Error('the log is not asked here'))) {
+  const { config } = loadConfig({ env: {}, flags: {} });
+  const memberships = new Memberships(250);
+  const bugs: Error[] = [];
+  const clock = { tick: 1 };
+  const metrics = new WorkerMetrics(0);
+  const hub = { read: answer } as unknown as HubClient;
+  const slowConsumers = new SlowConsumers({
+    config,
+    topics: new TopicTable(config, createInProcessLink().workerEnd),
+    memberships,
+    catchingUp: new CatchingUp({ config, memberships, hub, pasts: new PastReader(hub, 0), metrics }),
+    metrics,
+    tick: () => clock.tick,
+    onBug: (error) => bugs.push(error),
+  });
+  const stub = new StubConnection();
+
+  function join(topic: string, slowConsumer: SlowConsumerPolicy = 'replay', options: Partial<Parameters<typeof namespaceOptions>[0]> = {}) {
+    const made = feed({
+      topic,
+      namespace: namespaceOptions({ slowConsumer, ...options }),
+      ringBounds: { itemsMax: 4, bytesMax: 1_000_000 },
+    });
+    memberships.listen(stub.connection, memberships.enter(stub.connection, made, { variant: JSON_VARIANT, echo: true }, 0));
+    return made;
+  }
+
+  /** What is pushed is flushed to the native topic in this loop turn. */
+  function flush(made: TopicFeed, ...offsets: number[]): void {
+    for (const offset of offsets) made.push(source(offset), offset - 1);
+    for (const variant of made.variants) {
+      for (const shard of variant.shards) shard.advance(made.ring.next, made.ring.headOffset, clock.tick);
+    }
+  }
+
+  /** The socket is full, and uWS has dropped what was flushed in this turn. */
+  function drop(): void {
+    stub.bufferedBytes = FULL_BYTES;
+    slowConsumers.dropped(stub.connection);
+    slowConsumers.leaveMarked();
+  }
+
+  async function drain(): Promise<void> {
+    stub.bufferedBytes = 0;
+    slowConsumers.drained(stub.connection);
+    for (let turns = 0; turns < 5; turns++) await turn();
+    expect(bugs).toEqual([]);
+  }
+
+  return { slowConsumers, stub, clock, join, flush, drop, drain };
+}
+
+const batchesOf = (stub: StubConnection) => stub.ofType('batch').map(({ prev, items }) => [prev, items.map(([offset]) => offset)]);
+
+describe('a connection whose socket dropped something', () => {
+  it('is given all of that turn again when it has drained, and rejoins', async () => {
+    const { stub, join, flush, drop, drain } = setUp();
+    const made = join('scores.a');
+    flush(made, 1, 2);
+    drop();
+    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'lagging' }]);
+    made.push(source(3), 2);
+    await drain();
+    expect(batchesOf(stub)).toEqual([[0, [1, 2, 3]]]);
+    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
+    expect(stub.connection.lag).toBeUndefined();
+  });
+
+  it('loses nothing when it is told of a second drop before it has left', async () => {
+    const { slowConsumers, stub, clock, join, flush, drain } = setUp();
+    const made = join('scores.a');
+    flush(made, 1);
+    slowConsumers.dropped(stub.connection);
+    clock.tick++;
+    flush(made, 2);
+    slowConsumers.dropped(stub.connection);
+    slowConsumers.leaveMarked();
+    await drain();
+    expect(batchesOf(stub)).toEqual([[0, [1, 2]]]);
+  });
+
+  it('is caught up in all its topics, also in what comes while one of them is read from the log', async () => {
+    let answerLog: (answer: HistoryAnswer) => void = () => {};
+    const fromLog = new Promise<HistoryAnswer>((resolve) => {
+      answerLog = resolve;
+    });
+    const { slowConsumers, stub, join, flush, drop, drain } = setUp(() => fromLog);
+    const [quick, slow] = [join('scores.quick'), join('scores.slow')];
+    flush(quick, 1);
+    flush(slow, 1);
+    drop();
+    for (let offset = 2; offset <= 8; offset++) slow.push(source(offset), offset - 1);
+    await drain();
+    quick.push(source(2), 1);
+    expect(slowConsumers.count).toBe(1);
+    answerLog({ epoch: EPOCH, offset: 8, complete: true, more: false, items: [1, 2, 3, 4, 5, 6, 7, 8].map((offset) => source(offset)) });
+    await drain();
+    const offsetsOf = (made: TopicFeed) =>
+      stub.ofType('batch').flatMap(({ topic, items }) => (topic === made.topic ? items.map(([offset]) => offset) : []));
+    expect(offsetsOf(quick)).toEqual([1, 2]);
+    expect(offsetsOf(slow)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(stub.connection.lag).toBeUndefined();
+    expect(slowConsumers.count).toBe(0);
+  });
+
+  it('is given nothing of the log that came for a subscription which has ended meanwhile', async () => {
+    let answerLog: (answer: HistoryAnswer) => void = () => {};
+    const { slowConsumers, stub, join, flush, drop, drain } = setUp(
+      () =>
+        new Promise((resolve) => {
+          answerLog = resolve;
+        }),
+    );
+    const made = join('scores.a');
+    flush(made, 1);
+    drop();
+    for (let offset = 2; offset <= 8; offset++) made.push(source(offset), offset - 1);
+    await drain();
+    const lagging = stub.connection.subscriptions.get(made.topic);
+    if (lagging?.kind !== 'lagging') throw new Error('it should lag');
+    stub.connection.subscriptions.delete(made.topic);
+    slowConsumers.forget(stub.connection, lagging);
+    answerLog({ epoch: EPOCH, offset: 8, complete: true, more: false, items: [source(1)] });
+    await drain();
+    expect(stub.sent).toEqual([]);
+    expect(made.members).toBe(0);
+    expect(made.lagging).toBe(0);
+  });
+});
+
+describe('a history that is replaced while a connection lags', () => {
+  it('starts it over: its place in the old ring means nothing in the new one', async () => {
+    const { stub, join, flush, drop, drain } = setUp();
+    const made = join('scores.a');
+    flush(made, 1, 2, 3);
+    drop();
+    // The new log has as much in its ring as the old one had: only the life tells them apart.
+    made.reset({ epoch: 'e2', offset: 0, completeFrom: 0, items: [] });
+    for (let offset = 1; offset <= 3; offset++) made.push(source(offset, { value: `new ${offset}` }), offset - 1);
+    await drain();
+    expect(stub.ofType('resync')).toMatchObject([{ epoch: 'e2', offset: 3, items: [[3, null, 'new 3']] }]);
+    expect(stub.ofType('batch')).toEqual([]);
+    // It is told once, and goes on in the new life.
+    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
+    expect(stub.connection.lag).toBeUndefined();
+  });
+
+  it('tells it nothing of what it was not given of the old one', async () => {
+    const { stub, join, flush, drop, drain } = setUp();
+    const made = join('scores.a', 'skip');
+    flush(made, 1, 2);
+    drop();
+    const lagging = stub.connection.subscriptions.get(made.topic);
+    if (lagging?.kind !== 'lagging') throw new Error('it should lag');
+    lagging.skipped = 7;
+    made.reset({ epoch: 'e2', offset: 10, completeFrom: 10, items: [] });
+    await drain();
+    expect(stub.ofType('resync')).toHaveLength(1);
+    expect(stub.ofType('lagged')).toEqual([]);
+  });
+});
+
+describe('a connection that lags in an ephemeral topic', () => {
+  it('is told how many are gone for good, with the policy that gives it everything else', async () => {
+    const { stub, join, flush, drop, drain } = setUp();
+    const made = join('live.a', 'replay', { durable: false });
+    flush(made, 0);
+    drop();
+    for (let n = 0; n < 6; n++) made.push(source(0, { value: n }), 0);
+    await drain();
+    expect(stub.ofType('lagged')).toMatchObject([{ policy: 'replay', skipped: 3 }]);
+    expect(stub.ofType('batch').flatMap(({ items }) => items.map(([, , data]) => data))).toEqual([2, 3, 4, 5]);
+  });
+});

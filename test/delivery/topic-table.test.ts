@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { TopicTable } from '../../src/delivery/topic-table.ts';
+import { createInProcessLink } from '../../src/link/in-process.ts';
+import { PublicationMessage, type ToHub } from '../../src/link/messages.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
+import { source } from '../support/fanout.ts';
+
+const WORKER_RING_BYTES = 1_048_576;
+
+function setUp() {
+  const { config } = loadConfig({
+    env: {},
+    flags: { 'fanout.workerRingBytesMax': WORKER_RING_BYTES, 'limits.ringBytesMax': WORKER_RING_BYTES },
+  });
+  const { hubEnd, workerEnd } = createInProcessLink();
+  const toHub: ToHub[] = [];
+  hubEnd.onMessages((messages) => toHub.push(...messages));
+  return { table: new TopicTable(config, workerEnd), toHub };
+}
+
+const topicOf = (number: number) => `scores.t${number}` as Topic;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function open(table: TopicTable, topicNumber: number): void {
+  table.opened({ kind: 'opened', topic: topicOf(topicNumber), topicNumber, epoch: 'e', offset: 0, completeFrom: 0, items: [] });
+}
+
+function publish(table: TopicTable, topicNumber: number, offset: number): void {
+  table.published(new PublicationMessage(topicNumber, offset - 1, source(offset, { value: 'x'.repeat(10_000) })));
+}
+
+const ringBytes = (table: TopicTable) => [...table.feeds()].reduce((sum, feed) => sum + feed.ring.bytes, 0);
+
+describe('TopicTable', () => {
+  it('asks the hub once for a topic, however many want it, and tells all of them', async () => {
+    const { table, toHub } = setUp();
+    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    await turn();
+    expect(toHub).toEqual([{ kind: 'open', topic: topicOf(1) }]);
+    open(table, 1);
+    const [first, second] = await Promise.all(waiting);
+    expect(first).toBe(second);
+    expect(await table.hold(topicOf(1))).toBe(first);
+  });
+
+  it('keeps the topic that it has when it is told again that it is open', async () => {
+    const { table } = setUp();
+    const waiting = table.hold(topicOf(1));
+    open(table, 1);
+    const feed = await waiting;
+    publish(table, 1, 1);
+    open(table, 1);
+    expect(table.get(topicOf(1))).toBe(feed);
+    expect(feed.ring.headOffset).toBe(1);
+  });
+
+  it('keeps a topic for those who are on their way in when the last of the others leaves', async () => {
+    const { table } = setUp();
+    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    open(table, 1);
+    const [first, second] = await Promise.all(waiting);
+    table.release(first!);
+    expect(table.get(topicOf(1))).toBe(second);
+    table.release(second!);
+    expect(table.get(topicOf(1))).toBeUndefined();
+  });
+
+  it('tells all of them when it cannot be opened', async () => {
+    const { table } = setUp();
+    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    table.openFailed({ kind: 'openFailed', topic: topicOf(1), code: 'busy', message: 'full' });
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'busy', message: 'full' });
+  });
+
+  it('closes a topic when nobody wants it any more, and drops what comes for it after that', async () => {
+    const { table, toHub } = setUp();
+    const waiting = table.hold(topicOf(1));
+    open(table, 1);
+    table.release(await waiting);
+    await turn();
+    expect(toHub.at(-1)).toEqual({ kind: 'close', topic: topicOf(1) });
+    expect(table.size).toBe(0);
+    expect(table.published(new PublicationMessage(1, 0, source(1)))).toBeUndefined();
+  });
+
+  it('holds no more bytes of recent items for all topics together than fanout.workerRingBytesMax', () => {
+    const { table } = setUp();
+    for (let number = 1; number <= 10; number++) open(table, number);
+    for (let offset = 1; offset <= 30; offset++) for (let number = 1; number <= 10; number++) publish(table, number, offset);
+    // 3 MB came, none of it past a bound of its own topic.
+    expect(ringBytes(table)).toBeLessThanOrEqual(WORKER_RING_BYTES);
+    expect(ringBytes(table)).toBeGreaterThan(WORKER_RING_BYTES - 12_000);
+    for (const feed of table.feeds()) expect(feed.ring.next - feed.ring.first).toBeGreaterThanOrEqual(10);
+  });
+
+  it('gives the bytes of a closed topic to the others', async () => {
+    const { table } = setUp();
+    const waiting = table.hold(topicOf(1));
+    open(table, 1);
+    open(table, 2);
+    for (let offset = 1; offset <= 200; offset++) publish(table, 1, offset);
+    publish(table, 2, 1);
+    table.release(await waiting);
+    for (let offset = 2; offset <= 100; offset++) publish(table, 2, offset);
+    expect(table.get(topicOf(2))?.ring.first).toBe(0);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { ERROR_KINDS, type ErrorCode } from '../../src/protocol/errors.ts';
+import { isErrorTooMany } from '../../src/session/error-budget.ts';
+
+/** By code: is it the client's own mistake? Written out, so that a new code is a decision. */
+const COUNTS: Record<ErrorCode, boolean> = {
+  bad_message: true,
+  unknown_type: true,
+  message_too_big: true,
+  bad_topic: true,
+  bad_key: true,
+  unknown_namespace: true,
+  key_required: true,
+  key_not_allowed: true,
+  bad_payload: true,
+  unauthorized: true,
+  token_expired: true,
+  forbidden: true,
+  already_connected: true,
+  unsupported: true,
+  not_subscribed: false,
+  too_many_topics: false,
+  rate_limited: false,
+  busy: false,
+  unavailable: false,
+  outcome_unknown: false,
+  timeout: false,
+  no_responders: false,
+  internal: false,
+};
+
+const fresh = () => ({ errors: 0, errorsSinceMs: 0 });
+
+describe('the bound on errors a minute', () => {
+  it.each(Object.keys(ERROR_KINDS) as ErrorCode[])('decides by the code whether a refusal counts: %s', (code) => {
+    const count = fresh();
+    const outcomes = Array.from({ length: 100 }, () => isErrorTooMany(count, code, 60, 1000));
+    expect(outcomes.indexOf(true)).toBe(COUNTS[code] ? 60 : -1);
+  });
+
+  it('never counts what may be retried: the client is told to send it again', () => {
+    for (const { retryable, countsTowardsClose } of Object.values(ERROR_KINDS)) expect(retryable && countsTowardsClose).toBe(false);
+  });
+
+  it('begins anew after a minute', () => {
+    const count = fresh();
+    for (let i = 0; i < 5; i++) expect(isErrorTooMany(count, 'bad_topic', 5, 70_000)).toBe(false);
+    expect(isErrorTooMany(count, 'bad_topic', 5, 130_000)).toBe(true);
+    expect(isErrorTooMany(count, 'bad_topic', 5, 190_001)).toBe(false);
+  });
+});

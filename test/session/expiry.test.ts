@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ExpiryIndex } from '../../src/session/expiry.ts';
+
+describe('ExpiryIndex', () => {
+  it('finds what has expired, in the second after, and only once', () => {
+    const index = new ExpiryIndex<string>(10_000);
+    index.set('a', 12_000);
+    index.set('b', 12_001);
+    expect(index.takeExpired(11_999)).toEqual([]);
+    expect(index.takeExpired(12_000)).toEqual(['a']);
+    expect(index.takeExpired(12_999)).toEqual([]);
+    expect(index.takeExpired(13_000)).toEqual(['b']);
+    expect(index.takeExpired(99_000)).toEqual([]);
+    expect(index.size).toBe(0);
+  });
+
+  it('goes by what was set last', () => {
+    const index = new ExpiryIndex<string>(0);
+    index.set('a', 2000);
+    index.set('a', 9000);
+    expect(index.size).toBe(1);
+    expect(index.takeExpired(5000)).toEqual([]);
+    expect(index.takeExpired(9000)).toEqual(['a']);
+  });
+
+  it('forgets what was removed', () => {
+    const index = new ExpiryIndex<string>(0);
+    index.set('a', 2000);
+    index.remove('a');
+    index.remove('never there');
+    expect(index.takeExpired(5000)).toEqual([]);
+    expect(index.size).toBe(0);
+  });
+
+  it('finds in the next second what had expired when it was set', () => {
+    const index = new ExpiryIndex<string>(10_000);
+    index.set('long ago', 3);
+    expect(index.takeExpired(10_500)).toEqual([]);
+    expect(index.takeExpired(11_000)).toEqual(['long ago']);
+  });
+
+  it('walks over a clock that jumps years ahead, and finds all', () => {
+    const index = new ExpiryIndex<number>(0);
+    for (let i = 0; i < 10; i++) index.set(i, 1000 * (i + 1));
+    expect(index.takeExpired(1e15)).toHaveLength(10);
+  });
+
+  it('is no later than it must be after a clock that was ahead for a while', () => {
+    const index = new ExpiryIndex<string>(1_000_000);
+    index.takeExpired(9_000_000);
+    index.takeExpired(1_001_000);
+    index.set('a', 1_005_000);
+    expect(index.takeExpired(1_004_000)).toEqual([]);
+    expect(index.takeExpired(1_005_000)).toEqual(['a']);
+  });
+
+  it('agrees with a plain list, whatever is set, removed and taken, while time goes on', () => {
+    const step = fc.oneof(
+      fc.record({ set: fc.nat(9), inMs: fc.integer({ min: -3000, max: 20_000 }) }),
+      fc.record({ remove: fc.nat(9) }),
+      fc.record({ advanceMs: fc.nat(5000) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        let nowMs = 50_000;
+        let takenMs = nowMs;
+        const index = new ExpiryIndex<number>(nowMs);
+        const model = new Map<number, number>();
+        for (const one of steps) {
+          if ('set' in one) {
+            index.set(one.set, nowMs + one.inMs);
+            model.set(one.set, Math.max(Math.ceil((nowMs + one.inMs) / 1000), Math.floor(takenMs / 1000) + 1) * 1000);
+          } else if ('remove' in one) {
+            index.remove(one.remove);
+            model.delete(one.remove);
+          } else {
+            nowMs += one.advanceMs;
+            takenMs = nowMs;
+            const expired = [...model].flatMap(([value, atMs]) => (atMs <= nowMs ? [value] : []));
+            for (const value of expired) model.delete(value);
+            expect(index.takeExpired(nowMs).sort()).toEqual(expired.sort());
+          }
+          expect(index.size).toBe(model.size);
+        }
+      }),
+    );
+  });
+});
