@@ -11,8 +11,8 @@ import { readDemoPages } from './demo/pages.ts';
 import { AdminServer } from './http/admin.ts';
 import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
+import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
-import { Roster } from './hub/roster.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { createInProcessLink } from './link/in-process.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -90,7 +90,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     };
     const version = packageVersion();
     const instance = randomBytes(12).toString('base64url');
-    const roster = new Roster({
+    const nodeRegistry = new NodeRegistry({
       bus,
       logger,
       intervalMs: config.hub.announceIntervalMs,
@@ -106,8 +106,8 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         announceIntervalMs: config.hub.announceIntervalMs,
       }),
     });
-    started.push(() => roster.stop());
-    hub.metrics.watchNodes(() => roster.size, registry);
+    started.push(() => nodeRegistry.stop());
+    hub.metrics.watchNodes(() => nodeRegistry.size, registry);
 
     // Before the workers, so that it stops after them: whoever routes to the node asks for its health while it drains.
     const admin = await AdminServer.start(
@@ -123,7 +123,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         workerMetrics: () => hub.workerMetrics(),
         bus: () => ({ kind: bus.kind, connected: bus.connected }),
         figures: () => hub.figures(),
-        nodes: () => roster.nodes(),
+        nodes: () => nodeRegistry.nodes(),
         topics: (sort, limit) => hub.topics(sort, limit),
         publish: (draft) => hub.publish(draft),
       },

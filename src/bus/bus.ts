@@ -163,7 +163,7 @@ export interface Predecessor {
 export interface LogState {
   /** Names this life of the log. */
   readonly epoch: string;
-  /** Lives whose positions hold in this one too, up to a point. Absent: none. */
+  /** Lives whose positions are valid in this one too, up to a point. Absent: none. */
   readonly before?: readonly Predecessor[];
   /** Offset of the oldest publication still there; lastOffset + 1 when there is none. */
   readonly firstOffset: number;

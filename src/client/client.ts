@@ -4,10 +4,10 @@ import { assertFields, assertTopic, unexpected } from './check.ts';
 import type { CallOptions, ClientEvents } from './client-types.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
+import { Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { CommandError, disconnectedError, type StentorError } from './errors.ts';
 import { type History, toItems } from './item.ts';
-import { Link } from './link.ts';
 import { Meter } from './meter.ts';
 import { type ClientOptions, readOptions, type Settings } from './options.ts';
 import { handled, warn } from './platform.ts';
@@ -30,7 +30,7 @@ export class Client {
   readonly #settings: Settings;
   readonly #events = new Emitter<ClientEvents>();
   readonly #meter: Meter;
-  readonly #link: Link;
+  readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #publisher: Publisher;
   readonly #refresher: TokenRefresher;
@@ -43,7 +43,7 @@ export class Client {
     this.#settings = settings;
     this.#meter = new Meter(settings.statsIntervalMs, () => this.#events.emit('stats', this.#stats(true)));
     const { counters } = this.#meter;
-    this.#link = new Link(settings, counters, {
+    this.#connection = new Connection(settings, counters, {
       stateChanged: (state) => this.#stateChanged(state),
       connected: (message) => this.#connected(message),
       disconnected: () => this.#disconnected(),
@@ -53,24 +53,24 @@ export class Client {
       message: (message) => this.#message(message),
     });
     const nextId = () => ++this.#lastId;
-    this.#requests = new Requests(this.#link, settings.requestsMax, nextId);
-    this.#publisher = new Publisher(this.#link, settings.publish, counters, nextId);
+    this.#requests = new Requests(this.#connection, settings.requestsMax, nextId);
+    this.#publisher = new Publisher(this.#connection, settings.publish, counters, nextId);
     this.#refresher = new TokenRefresher({
       token: settings.token,
       refresh: (token) => this.#requests.ask({ type: 'refresh', token }, { timeoutMs: settings.requestTimeoutMs }),
-      serverNowMs: () => nowMs() + (this.#link.clock.offsetMs ?? 0),
+      serverNowMs: () => nowMs() + (this.#connection.clock.offsetMs ?? 0),
       onError: (error) => this.#reportError(error),
     });
-    const link = this.#link;
+    const connection = this.#connection;
     this.#topics = new Topics({
       get isConnected() {
-        return link.isConnected;
+        return connection.isConnected;
       },
       get feed() {
-        return link.feed;
+        return connection.feed;
       },
       get topicsMax() {
-        return link.topicsMax;
+        return connection.topicsMax;
       },
       stateKeysMax: settings.stateKeysMax,
       counters,
@@ -80,18 +80,18 @@ export class Client {
       ask: (request, askOptions) => this.#requests.ask(request, askOptions),
       publish: (topic, data, publishOptions) => this.publish(topic, data, publishOptions),
       history: (topic, historyOptions) => this.history(topic, historyOptions),
-      observeLatency: (sentAtMs, items) => this.#meter.observeLatency(sentAtMs, items, link.clock),
+      observeLatency: (sentAtMs, items) => this.#meter.observeLatency(sentAtMs, items, connection.clock),
       reportError: (error) => this.#reportError(error),
     });
   }
 
   get state(): ConnectionState {
-    return this.#link.state;
+    return this.#connection.state;
   }
 
   /** Does the connection's server have its broker? While it has not, `live` is false: subscriptions stay, and nothing comes. As of the last connection. */
   get feed(): Feed {
-    return this.#link.feed;
+    return this.#connection.feed;
   }
 
   /** @returns how to stop listening @throws InvalidError for a listener that is no function */
@@ -122,7 +122,7 @@ export class Client {
    * @returns resolves when connected; rejects with a DisconnectedError when nothing more is tried
    */
   connect(): Promise<void> {
-    if (this.state.status === 'disconnected') this.#link.start();
+    if (this.state.status === 'disconnected') this.#connection.start();
     const connected = new Promise<void>((resolve, reject) => {
       const check = (state: ConnectionState): boolean => {
         if (state.status === 'connected') resolve();
@@ -179,7 +179,7 @@ export class Client {
     assertTopic(topic);
     // Encoded in any case: that a value cannot be sent does not depend on the connection.
     const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key });
-    const sent = this.#link.isConnected && this.#link.sendVolatile(frame);
+    const sent = this.#connection.isConnected && this.#connection.sendVolatile(frame);
     if (sent) this.#meter.counters.volatileSent++;
     else this.#meter.counters.volatileDropped++;
     return sent;
@@ -219,7 +219,7 @@ export class Client {
   /** Ends everything: subscriptions, iterations, timers; what waits is rejected. Resolves when the server has been told, or after a second. */
   async close(): Promise<void> {
     this.#topics.close();
-    await this.#link.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
+    await this.#connection.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
   }
 
   #ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
@@ -233,7 +233,7 @@ export class Client {
   }
 
   #stats(recent: boolean): Stats {
-    return this.#meter.stats(this.#link.clock, this.#publisher.waiting, recent);
+    return this.#meter.stats(this.#connection.clock, this.#publisher.waiting, recent);
   }
 
   #runMeter(): void {
@@ -298,10 +298,10 @@ export class Client {
     const { id, topic, code } = message;
     const error = new CommandError(message);
     const { retryAfterMs } = error;
-    if (code === 'rate_limited') this.#link.pause(retryAfterMs ?? 1000);
+    if (code === 'rate_limited') this.#connection.pause(retryAfterMs ?? 1000);
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
     if (topic !== undefined && this.#topics.fail(topic, error)) return;
-    if (retryAfterMs !== undefined) this.#link.retryAfter(retryAfterMs);
+    if (retryAfterMs !== undefined) this.#connection.retryAfter(retryAfterMs);
     // Refused without its id: whatever is unanswered may be what was refused.
     if (code === 'rate_limited') this.#publisher.unanswered(retryAfterMs ?? 1000);
     // An answer to what nobody waits for any more is no news.

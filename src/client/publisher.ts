@@ -4,7 +4,7 @@ import { encodeMessage } from './codec.ts';
 import { CommandError, DisconnectedError, DroppedError, OutcomeUnknownError, QueueFullError, TimeoutError } from './errors.ts';
 import { randomHex } from './platform.ts';
 import { type Expired, PublishQueue, type PublishQueueOptions, type QueuedPublish } from './publish-queue.ts';
-import { type RequestLink, tooBig } from './requests.ts';
+import { type RequestConnection, tooBig } from './requests.ts';
 import type { Counters } from './stats.ts';
 import { Timer } from './timer.ts';
 
@@ -38,17 +38,17 @@ const RETRY_PAUSE_MS = 250;
 /** Refusals that say that nothing was stored; with any other it may have been. */
 const SURELY_NOT_STORED: readonly string[] = ['busy', 'rate_limited'];
 
-/** Publishes with answers: made real with the link, a timer and promises; {@link PublishQueue} decides. */
+/** Publishes with answers: made real with the connection, a timer and promises; {@link PublishQueue} decides. */
 export class Publisher {
-  readonly #link: RequestLink;
+  readonly #connection: RequestConnection;
   readonly #counters: Counters;
   readonly #nextId: () => number;
   readonly #queue: PublishQueue<Waiting>;
   readonly #timer = new Timer(() => this.#pump());
   readonly #keyPrefix = randomHex(12);
 
-  constructor(link: RequestLink, options: PublishQueueOptions, counters: Counters, nextId: () => number) {
-    this.#link = link;
+  constructor(connection: RequestConnection, options: PublishQueueOptions, counters: Counters, nextId: () => number) {
+    this.#connection = connection;
     this.#counters = counters;
     this.#nextId = nextId;
     this.#queue = new PublishQueue(options);
@@ -116,7 +116,7 @@ export class Publisher {
 
   #pump(): void {
     for (const expired of this.#queue.takeExpired(nowMs())) expired.publish.reject(expiredError(expired));
-    if (this.#link.isConnected) {
+    if (this.#connection.isConnected) {
       // Again while there is any: one that is too big leaves its place to the next.
       for (let due = this.#queue.takeDue(nowMs()); due.length > 0; due = this.#queue.takeDue(nowMs())) {
         for (const publish of due) this.#send(publish);
@@ -128,10 +128,10 @@ export class Publisher {
   }
 
   #send({ id, frame }: Waiting): void {
-    const bytesMax = this.#link.messageBytesMax;
+    const bytesMax = this.#connection.messageBytesMax;
     // The server would close the connection for it, for good.
     if (frame.length > bytesMax) this.#queue.settle(id)?.reject(tooBig(frame.length, bytesMax));
-    else this.#link.send(frame);
+    else this.#connection.send(frame);
   }
 }
 

@@ -38,7 +38,7 @@ export interface AskOptions<A = unknown> {
   readonly onPart?: ((part: ServerMessage<'history'>) => void) | undefined;
 }
 
-export interface RequestLink {
+export interface RequestConnection {
   readonly isConnected: boolean;
   readonly messageBytesMax: number;
   /** When the last byte came, by {@link nowMs}; 0: none yet. */
@@ -60,13 +60,13 @@ interface Pending {
 
 /** Commands that wait for their answers. Those asked while there is no connection wait for the next one. */
 export class Requests {
-  readonly #link: RequestLink;
+  readonly #connection: RequestConnection;
   readonly #requestsMax: number;
   readonly #nextId: () => number;
   readonly #pending = new Map<number, Pending>();
 
-  constructor(link: RequestLink, requestsMax: number, nextId: () => number) {
-    this.#link = link;
+  constructor(connection: RequestConnection, requestsMax: number, nextId: () => number) {
+    this.#connection = connection;
     this.#requestsMax = requestsMax;
     this.#nextId = nextId;
   }
@@ -93,7 +93,7 @@ export class Requests {
       };
       const pending: Pending = { frame, resend, sent: false, parts: [], onPart, settle, resolve: take, reject };
       this.#pending.set(id, pending);
-      if (this.#link.isConnected) this.#send(id, pending);
+      if (this.#connection.isConnected) this.#send(id, pending);
     });
     // Whoever does not look at the outcome does not want to be told by a crash.
     answer.catch(() => {});
@@ -141,7 +141,7 @@ export class Requests {
     const askedAtMs = nowMs();
     const timer = new Timer(() => {
       // Looked at when it is due, so that a byte that comes costs nothing.
-      const leftMs = timeoutFrom === 'question' ? 0 : Math.max(askedAtMs, this.#link.heardAtMs) + timeoutMs - nowMs();
+      const leftMs = timeoutFrom === 'question' ? 0 : Math.max(askedAtMs, this.#connection.heardAtMs) + timeoutMs - nowMs();
       if (leftMs > 0) timer.set(leftMs);
       else onTimeout();
     });
@@ -151,9 +151,10 @@ export class Requests {
 
   #send(id: number, pending: Pending): void {
     // The server would close the connection for it, for good.
-    if (pending.frame.length > this.#link.messageBytesMax) return this.#fail(id, tooBig(pending.frame.length, this.#link.messageBytesMax));
+    if (pending.frame.length > this.#connection.messageBytesMax)
+      return this.#fail(id, tooBig(pending.frame.length, this.#connection.messageBytesMax));
     pending.sent = true;
-    this.#link.send(pending.frame);
+    this.#connection.send(pending.frame);
   }
 
   #fail(id: number, error: unknown): void {

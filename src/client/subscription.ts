@@ -33,7 +33,7 @@ export class Subscription<T = unknown> {
   readonly #tracker: PositionTracker;
   /** Only a stream that begins with the state knows it whole. */
   readonly #state: TopicState<T> | undefined;
-  readonly #retryTimer = new Timer(() => this.connected());
+  readonly #retryTimer = new Timer(() => this.resubscribe());
   #position: Position | undefined;
   #ended = false;
   /** Topics that share it. */
@@ -99,7 +99,7 @@ export class Subscription<T = unknown> {
   }
 
   /** There is a connection: ask for what comes, and for what was missed. */
-  connected(): void {
+  resubscribe(): void {
     const { isConnected, requestTimeoutMs: timeoutMs } = this.#host;
     if (this.#ended || !isConnected) return;
     this.#retryTimer.clear();
@@ -193,7 +193,7 @@ export class Subscription<T = unknown> {
   #apply({ deliveries, next, duplicates }: Step): void {
     this.#host.counters.duplicates += duplicates;
     // Before the callbacks: they may end the subscription, and then nobody wants the answer.
-    if (next === 'resubscribe') this.connected();
+    if (next === 'resubscribe') this.resubscribe();
     if (next === 'askHistory') this.#askHistory();
     for (const delivery of deliveries) if (!this.#ended) this.#deliver(delivery);
     if (!this.#ended) this.#tellBegun();

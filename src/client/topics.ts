@@ -31,7 +31,7 @@ export class Topics {
   connected(): void {
     const { topicsMax } = this.#host;
     for (const [at, subscription] of [...this.#active.values()].entries()) {
-      if (at < topicsMax) subscription.connected();
+      if (at < topicsMax) subscription.resubscribe();
       else subscription.fail(tooMany(subscription.name, topicsMax));
     }
   }
@@ -76,7 +76,7 @@ export class Topics {
     if (isConnected && this.#active.size >= topicsMax) failSoon(subscription, tooMany(name, topicsMax));
     else {
       this.#active.set(name, subscription);
-      subscription.connected();
+      subscription.resubscribe();
     }
     return subscription;
   }

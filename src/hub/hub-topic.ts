@@ -41,8 +41,8 @@ const NO_LIVES: readonly PastLife[] = [];
 /**
  * A topic that somebody on this node is interested in: its `prev` chain, its state, and the workers that want it.
  *
- * Opening: publications are held from the moment the topic is registered; then its state is read from the log. Whatever the follower had delivered
- * before registration was in the log before the read, so the read has it; what is held with an offset at or below the state's is in it already.
+ * Opening: publications are buffered from the moment the topic is registered; then its state is read from the log. Whatever the follower had delivered
+ * before registration was in the log before the read, so the read has it; what is buffered with an offset at or below the state's is in it already.
  * From there the chain is its own. When the log breaks the same happens again, and an answer that was asked for before that counts for nothing.
  */
 export class HubTopic implements Metered {
@@ -64,7 +64,7 @@ export class HubTopic implements Metered {
   #latest: Map<Key | null, LinkItem> | undefined;
   #completeFrom = 0;
   #knownFrom = 0;
-  #held: LinkItem[] | undefined = [];
+  #buffered: LinkItem[] | undefined = [];
   #overflowed = false;
   #life = 0;
   #epoch = '';
@@ -83,7 +83,7 @@ export class HubTopic implements Metered {
   }
 
   get isOpen(): boolean {
-    return this.#held === undefined;
+    return this.#buffered === undefined;
   }
 
   get epoch(): string {
@@ -138,21 +138,21 @@ export class HubTopic implements Metered {
     this.#interests = this.#interests.filter((interest) => interest.worker !== worker);
   }
 
-  /** Holds publications from here on, and voids what was held. @returns what the {@link open} that ends this must know */
-  hold(): number {
-    this.#held = [];
+  /** Buffers publications from here on, and drops what was buffered before. @returns what the {@link open} that ends this must know */
+  startBuffering(): number {
+    this.#buffered = [];
     this.#overflowed = false;
     return ++this.#life;
   }
 
-  isHolding(life: number): boolean {
-    return this.#held !== undefined && this.#life === life;
+  isBuffering(life: number): boolean {
+    return this.#buffered !== undefined && this.#life === life;
   }
 
-  /** Takes the state that was read and lets what was held follow it. With a reason, clients are told to resync. */
+  /** Takes the state that was read and lets what was buffered follow it. With a reason, clients are told to resync. */
   open(state: OpenState, resyncReason?: string): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
+    const buffered = this.#buffered ?? [];
+    this.#buffered = undefined;
     this.#epoch = state.epoch;
     this.#before = state.before ?? NO_LIVES;
     this.#offset = state.offset;
@@ -165,7 +165,7 @@ export class HubTopic implements Metered {
       if (interest.told.kind === 'state') interest.told = resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason };
       this.#tellWhenRoom(interest);
     }
-    for (const item of held) this.publish(item);
+    for (const item of buffered) this.publish(item);
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
@@ -181,12 +181,12 @@ export class HubTopic implements Metered {
   }
 
   publish(item: LinkItem): void {
-    if (this.#held !== undefined) {
-      if (this.#held.length >= OPENING_BUFFER_MAX) {
-        this.#held = [];
+    if (this.#buffered !== undefined) {
+      if (this.#buffered.length >= OPENING_BUFFER_MAX) {
+        this.#buffered = [];
         this.#overflowed = true;
       }
-      this.#held.push(item);
+      this.#buffered.push(item);
       return;
     }
     if (this.durable) {

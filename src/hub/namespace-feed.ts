@@ -64,7 +64,7 @@ export class NamespaceFeed {
       {
         onPublication: (publication) => onPublication(publication, this.#topics.get(publication.topic)),
         onBroken: () => {
-          for (const topic of this.#topics.values()) topic.hold();
+          for (const topic of this.#topics.values()) topic.startBuffering();
         },
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
@@ -108,20 +108,20 @@ export class NamespaceFeed {
   /** Opens a topic that nobody has yet, in its turn; not when nobody wants it any more by then. @throws BusError */
   open(topic: HubTopic): Promise<void> {
     this.#topics.set(topic.topic, topic);
-    const life = topic.hold();
+    const life = topic.startBuffering();
     return this.#openings.run(() => this.#openInTurn(topic, life));
   }
 
   async #openInTurn(topic: HubTopic, life: number): Promise<void> {
     if (topic.workerCount === 0) return this.#options.onUnwanted(topic);
-    if (!topic.isHolding(life)) return;
+    if (!topic.isBuffering(life)) return;
     for (let attempt = 1; ; attempt++) {
       await this.ready();
       try {
         return await this.#openWith(topic, life);
       } catch (error) {
         // When the log broke meanwhile, all topics start over.
-        if (!topic.isHolding(life)) return;
+        if (!topic.isBuffering(life)) return;
         if (attempt === OPEN_ATTEMPTS_MAX) throw error;
         await sleep(this.#options.config.hub.retryPauseMs);
       }
@@ -154,7 +154,7 @@ export class NamespaceFeed {
         keysMax: this.#options.config.limits.keysPerTopicMax,
       };
       const state = await readTopicState(topic.topic, sources);
-      if (!topic.isHolding(life) || this.#topics.get(topic.topic) !== topic) return;
+      if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
       if (!topic.takeOverflow()) return topic.open(state, resyncReason);
       this.#options.logger.warn(
         { topic: topic.topic },
@@ -165,9 +165,9 @@ export class NamespaceFeed {
 
   /** Clients have these topics already, so they are not given up: whoever cannot be told now is told later. */
   async #resyncAll(reason: string): Promise<void> {
-    const holding = [...this.#topics.values()].map((topic) => ({ topic, life: topic.hold() }));
-    await inTurns(holding, RESYNCS_MAX, async ({ topic, life }) => {
-      for (let attempt = 0; topic.isHolding(life) && this.#topics.get(topic.topic) === topic; attempt++) {
+    const buffering = [...this.#topics.values()].map((topic) => ({ topic, life: topic.startBuffering() }));
+    await inTurns(buffering, RESYNCS_MAX, async ({ topic, life }) => {
+      for (let attempt = 0; topic.isBuffering(life) && this.#topics.get(topic.topic) === topic; attempt++) {
         try {
           await this.ready();
           await this.#openWith(topic, life, reason);

@@ -37,7 +37,7 @@ export interface PastLife {
 /** What a worker needs to serve a topic that has just been opened, or whose history is not what it was. */
 export interface TopicState {
   readonly epoch: string;
-  /** Lives whose positions hold in this one too. */
+  /** Lives whose positions are valid in this one too. */
   readonly before?: readonly PastLife[];
   /** The topic's offset as of this message: the next publication's `prev`. 0 for ephemeral topics. */
   readonly offset: number;

@@ -7,7 +7,7 @@ const entry = (id: string, created = CREATED): EpochEntry => ({ created, generat
 /** A node that follows the log, and finds what it goes by. */
 const USUAL: EpochQuestion = {
   stored: entry('a'),
-  held: entry('a'),
+  current: entry('a'),
   created: CREATED,
   isEmpty: false,
   own: 'same',
@@ -21,7 +21,7 @@ const decide = (change: Partial<EpochQuestion>) => decideEpoch({ ...USUAL, ...ch
 describe('the life of a log', () => {
   it('is what is stored, unless something speaks against it', () => {
     expect(decide({})).toBe('take');
-    expect(decide({ held: undefined, own: 'none', vouches: false, checkpoint: 'none' })).toBe('take');
+    expect(decide({ current: undefined, own: 'none', vouches: false, checkpoint: 'none' })).toBe('take');
     expect(decide({ own: 'gone', checkpoint: 'gone' })).toBe('take');
   });
 
@@ -51,13 +51,13 @@ describe('the life of a log', () => {
     expect(decide({ stored: undefined })).toBe('restore');
     expect(decide({ stored: undefined, vouches: false })).toBe('await_voucher');
     expect(decide({ stored: undefined, own: 'gone' })).toBe('await_voucher');
-    expect(decide({ stored: undefined, held: undefined, own: 'none', vouches: false })).toBe('await_voucher');
+    expect(decide({ stored: undefined, current: undefined, own: 'none', vouches: false })).toBe('await_voucher');
     expect(decide({ stored: undefined, vouches: false, absentMs: 60_000 })).toBe('renew');
   });
 
   it('begins at once where the log is empty and nobody has seen more', () => {
     const empty = { stored: undefined, isEmpty: true, own: 'none', vouches: false } as const;
-    expect(decide({ ...empty, held: undefined })).toBe('renew');
+    expect(decide({ ...empty, current: undefined })).toBe('renew');
     expect(decide(empty)).toBe('restore');
   });
 

@@ -118,7 +118,7 @@ describe('a topic is live', () => {
     } as unknown as TopicHost;
     subscription = new Subscription('a.b', {}, host);
     subscription.events.on('live', ({ live }) => lives.push(live));
-    subscription.connected();
+    subscription.resubscribe();
   });
 
   const begin = () => subscription.receive({ type: 'batch', topic: 'a.b', epoch: 'e1', prev: 5, sentAtMs: 0, items: [[7]] });
@@ -155,7 +155,7 @@ describe('a topic is live', () => {
     subscription.disconnected();
     expect(subscription.liveness.live).toBe(false);
     isConnected = true;
-    subscription.connected();
+    subscription.resubscribe();
     begin();
     expect(subscription.liveness.live).toBe(true);
   });

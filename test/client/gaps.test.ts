@@ -90,7 +90,7 @@ describe('a gap whose history is refused', () => {
     });
     const { host, asked } = hostWith(() => subscribed, refusal);
     const subscription = new Subscription('open.a', { since: { epoch: 'e1', offset: 5 } }, host);
-    subscription.connected();
+    subscription.resubscribe();
     subscription.receive(batch);
     // The refusal's turn, and nothing behind it.
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();

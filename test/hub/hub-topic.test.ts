@@ -170,7 +170,7 @@ describe('HubTopic, when its log is not what it was', () => {
     const { topic, worker } = topicOf();
     topic.open(state(100));
     topic.publish(item(101));
-    topic.hold();
+    topic.startBuffering();
     expect(topic.isOpen).toBe(false);
     topic.publish(item(6));
     topic.publish(item(8));
@@ -185,7 +185,7 @@ describe('HubTopic, when its log is not what it was', () => {
   it('lets go of what it held from the old log, also while it was being opened', () => {
     const { topic, worker } = topicOf();
     topic.publish(item(500));
-    topic.hold();
+    topic.startBuffering();
     topic.publish(item(3));
     topic.open(state(2, [item(2)], 'e2'), 'the history is not what it was');
     expect(worker.chain).toEqual([[2, 3]]);
@@ -194,7 +194,7 @@ describe('HubTopic, when its log is not what it was', () => {
   it('tells a worker that had not been told before what it is, and not to resync', () => {
     const { topic, worker } = topicOf();
     topic.open(state(1));
-    topic.hold();
+    topic.startBuffering();
     const late = new Worker();
     topic.addWorker(late);
     topic.open(state(2, [], 'e2'), 'the history is not what it was');
@@ -204,9 +204,9 @@ describe('HubTopic, when its log is not what it was', () => {
 
   it('knows an answer that was asked for before', () => {
     const { topic } = topicOf();
-    const [first, second] = [topic.hold(), topic.hold()];
-    expect([topic.isHolding(first), topic.isHolding(second)]).toEqual([false, true]);
+    const [first, second] = [topic.startBuffering(), topic.startBuffering()];
+    expect([topic.isBuffering(first), topic.isBuffering(second)]).toEqual([false, true]);
     topic.open(state(1));
-    expect(topic.isHolding(second)).toBe(false);
+    expect(topic.isBuffering(second)).toBe(false);
   });
 });

@@ -79,9 +79,9 @@ describe('states on a link that has much to take', () => {
     topic.addWorker(link);
     topic.open(state(5));
     link.queuedBytes = 1000;
-    topic.hold();
+    topic.startBuffering();
     topic.open(state(3, 'e2'), 'rolled back');
-    topic.hold();
+    topic.startBuffering();
     topic.open(state(4, 'e3'), 'once more');
     topic.publish(item(5));
     link.queuedBytes = 0;

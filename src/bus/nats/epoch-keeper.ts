@@ -51,14 +51,14 @@ export interface EpochSources {
 /** Knows which life of one log this is, and says so to the other nodes: {@link decideEpoch} decides, this asks and writes. */
 export class EpochKeeper {
   readonly #sources: EpochSources;
-  #held: EpochEntry | undefined;
-  /** What was seen of the life that `held` names: the furthest end, and the last publication delivered. */
+  #current: EpochEntry | undefined;
+  /** What was seen of the life that `current` names: the furthest end, and the last publication delivered. */
   #end = 0;
   #seen: Anchor | undefined;
   /** Followers that follow what was seen before them: while one is live, the log is the one that it was. */
   #witnesses = new WeakSet<object>();
   #knownFrom = 0;
-  /** A follower has proven that the log is not the one that `held` names. */
+  /** A follower has proven that the log is not the one that `current` names. */
   #voided = false;
   #confirming: Promise<void> | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -70,12 +70,12 @@ export class EpochKeeper {
 
   /** As of the last {@link confirm}. */
   get epoch(): string {
-    return this.#held === undefined ? '' : epochOf(this.#held);
+    return this.#current === undefined ? '' : epochOf(this.#current);
   }
 
-  /** Lives whose positions hold in this one too. */
+  /** Lives whose positions are valid in this one too. */
   get before(): readonly Predecessor[] {
-    return this.#held?.before ?? [];
+    return this.#current?.before ?? [];
   }
 
   /** Whether positions before this offset are of this history, nobody can tell. 0: all are. */
@@ -84,11 +84,11 @@ export class EpochKeeper {
   }
 
   get begunAtMs(): number {
-    return this.#held?.begunAtMs ?? Number.POSITIVE_INFINITY;
+    return this.#current?.begunAtMs ?? Number.POSITIVE_INFINITY;
   }
 
   get created(): string {
-    return this.#held?.created ?? '';
+    return this.#current?.created ?? '';
   }
 
   /** A follower of this epoch has ended: what it saw stays evidence. */
@@ -128,7 +128,7 @@ export class EpochKeeper {
     const checkpoint = this.#anchor(following);
     if (checkpoint === undefined || this.#voided) return;
     const stored = await store.get(namespace);
-    if (stored === undefined || stored.entry.id !== this.#held?.id) return this.doubt();
+    if (stored === undefined || stored.entry.id !== this.#current?.id) return this.doubt();
     const entry = { ...stored.entry, checkpoint };
     if ((stored.entry.checkpoint?.offset ?? 0) < checkpoint.offset) await store.put(namespace, entry, stored.revision);
     await this.#keep(entry);
@@ -149,7 +149,7 @@ export class EpochKeeper {
     const startMs = clock.nowMs();
     for (let denials = 0; ; ) {
       const doubts = this.#doubts;
-      const held = this.#held?.id;
+      const current = this.#current?.id;
       // Before the log is asked, so that a log that was asked too early does not look too short.
       const following = this.#sources.following();
       const stored = await store.get(namespace);
@@ -163,7 +163,7 @@ export class EpochKeeper {
       }
       const answer = decideEpoch({
         stored: stored?.entry,
-        held: this.#held,
+        current: this.#current,
         created: info.created,
         isEmpty: lastOffset === 0,
         own,
@@ -177,7 +177,7 @@ export class EpochKeeper {
         await clock.sleep(DOUBT_PAUSE_MS);
       } else if (answer === 'await_voucher') await clock.sleep(VOUCHER_PAUSE_MS);
       else if (await this.#settle(answer, stored, info, own)) {
-        if (answer === 'take' && own === 'gone' && held === this.#held?.id) this.#forgetBefore(end);
+        if (answer === 'take' && own === 'gone' && current === this.#current?.id) this.#forgetBefore(end);
         if (following?.live && following.epoch === this.epoch) this.#witnesses.add(following.follower);
         this.#end = Math.max(this.#end, lastOffset);
         if (doubts === this.#doubts) this.#confirmedAtMs = clock.nowMs();
@@ -203,7 +203,7 @@ export class EpochKeeper {
     return following?.live === true && !following.ofMirror && following.epoch === this.epoch && this.#witnesses.has(following.follower);
   }
 
-  /** The last publication that was seen of the life that is held. What a follower sees that may have begun in another life is none. */
+  /** The last publication that was seen of the life that this node goes by. What a follower sees that may have begun in another life is none. */
   #anchor(following: Following | undefined): Anchor | undefined {
     if (following?.epoch !== this.epoch || !this.#witnesses.has(following.follower)) return this.#seen;
     return following.anchor ?? this.#seen;
@@ -224,10 +224,10 @@ export class EpochKeeper {
   async #settle(answer: 'take' | 'restore' | 'renew', stored: StoredEpoch | undefined, info: StreamInfo, own: Evidence): Promise<boolean> {
     const { namespace, store, onNotice } = this.#sources;
     if (answer === 'take') {
-      this.#hold(stored?.entry as EpochEntry);
+      this.#follow(stored?.entry as EpochEntry);
       return true;
     }
-    const entry = answer === 'restore' ? (this.#held as EpochEntry) : await this.#newLife(stored, info, own);
+    const entry = answer === 'restore' ? (this.#current as EpochEntry) : await this.#newLife(stored, info, own);
     if (stored === undefined) await store.ensure();
     if (!(await store.put(namespace, entry, stored?.revision))) return false;
     await this.#keep(entry);
@@ -236,7 +236,7 @@ export class EpochKeeper {
     else if (last !== undefined)
       onNotice('info', `the log of ${namespace} goes on after offset ${last.upTo}, the last that is known to be kept`);
     else onNotice(entry.generation === 1 ? 'info' : 'warn', `the log of ${namespace} begins life ${entry.generation}`);
-    this.#hold(entry);
+    this.#follow(entry);
     return true;
   }
 
@@ -249,7 +249,7 @@ export class EpochKeeper {
     const before = predecessorsOf(last, info.created, evidence);
     return {
       created: info.created,
-      generation: Math.max(stored?.entry.generation ?? 0, this.#held?.generation ?? 0, last?.generation ?? 0) + 1,
+      generation: Math.max(stored?.entry.generation ?? 0, this.#current?.generation ?? 0, last?.generation ?? 0) + 1,
       id: randomBytes(12).toString('base64url'),
       begunAtMs: Date.now(),
       // Where the next life begins, should this one see nothing more.
@@ -258,14 +258,14 @@ export class EpochKeeper {
     };
   }
 
-  #hold(entry: EpochEntry): void {
-    if (entry.id !== this.#held?.id || entry.created !== this.#held.created) {
+  #follow(entry: EpochEntry): void {
+    if (entry.id !== this.#current?.id || entry.created !== this.#current.created) {
       this.#end = 0;
       this.#seen = undefined;
       this.#knownFrom = 0;
       this.#witnesses = new WeakSet();
       this.#voided = false;
     }
-    this.#held = entry;
+    this.#current = entry;
   }
 }

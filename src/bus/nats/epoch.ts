@@ -67,11 +67,11 @@ export function compareWith(anchor: Anchor, { lastOffset, lastTimestampNs }: Log
 export interface EpochQuestion {
   readonly stored: EpochEntry | undefined;
   /** What this node went by so far. */
-  readonly held: EpochEntry | undefined;
+  readonly current: EpochEntry | undefined;
   /** The stream's, now. */
   readonly created: string;
   readonly isEmpty: boolean;
-  /** What this node saw of the log while it went by `held`. */
+  /** What this node saw of the log while it went by `current`. */
   readonly own: Evidence;
   /** This node follows the log without a break, so what it has seen is all that there was. */
   readonly vouches: boolean;
@@ -102,21 +102,21 @@ export const VOUCHER_GRACE_MS = 2000;
 
 /** Which life of the log is this? Whoever is not sure that it is the one that clients know says that it is a new one. */
 export function decideEpoch(question: EpochQuestion): EpochAnswer {
-  const { stored, held, own, checkpoint, denials } = question;
+  const { stored, current, own, checkpoint, denials } = question;
   if (stored === undefined) return decideUnnamed(question);
   if (stored.created !== question.created) return 'renew';
   // Another node has seen to it, and what this one saw was of the life before.
-  const mine = held?.id === stored.id ? own : 'none';
+  const mine = current?.id === stored.id ? own : 'none';
   if (mine === 'different' || checkpoint === 'different') return 'renew';
   if (mine === 'shorter' || checkpoint === 'shorter') return denials < DENIALS_MIN ? 'doubt' : 'renew';
   return 'take';
 }
 
 /** Nothing is stored: the bucket is new, or went with the server that had it. */
-function decideUnnamed({ held, created, isEmpty, own, vouches, denials, absentMs }: EpochQuestion): EpochAnswer {
-  if (own === 'different' || (held !== undefined && held.created !== created)) return 'renew';
+function decideUnnamed({ current, created, isEmpty, own, vouches, denials, absentMs }: EpochQuestion): EpochAnswer {
+  if (own === 'different' || (current !== undefined && current.created !== created)) return 'renew';
   if (own === 'shorter') return denials < DENIALS_MIN ? 'doubt' : 'renew';
-  if (held !== undefined && own === 'same' && vouches) return 'restore';
-  if (isEmpty && own === 'none') return held === undefined ? 'renew' : 'restore';
+  if (current !== undefined && own === 'same' && vouches) return 'restore';
+  if (isEmpty && own === 'none') return current === undefined ? 'renew' : 'restore';
   return absentMs < VOUCHER_GRACE_MS ? 'await_voucher' : 'renew';
 }

@@ -4,17 +4,17 @@ import type { NatsNames } from './names.ts';
 import { OnceEach } from './once-each.ts';
 import { type Denied, describeDenied, neededFor } from './permissions.ts';
 
-/** A connection that holds for so long was not one that is refused again at once. */
-const HELD_MS = 10_000;
+/** A connection that lasts this long counts as stable: NATS did not refuse it again at once. */
+const STABLE_MS = 10_000;
 
-/** Tells an operator what NATS refuses, each thing once: why the node is not taken (back), until a connection has held; and what it may not do. */
+/** Tells an operator what NATS refuses, each thing once: why the node is not taken (back), until a connection is stable; and what it may not do. */
 export class TroubleLog implements ConnectionEvents {
   readonly #servers: string;
   readonly #names: NatsNames;
   readonly #onNotice: (level: BusNotice['level'], message: string) => void;
   readonly #refusals = new OnceEach();
   readonly #denials = new OnceEach();
-  #held: NodeJS.Timeout | undefined;
+  #stable: NodeJS.Timeout | undefined;
 
   constructor(servers: string, names: NatsNames, onNotice: (level: BusNotice['level'], message: string) => void) {
     this.#servers = servers;
@@ -40,12 +40,12 @@ export class TroubleLog implements ConnectionEvents {
   }
 
   changed(connected: boolean): void {
-    clearTimeout(this.#held);
+    clearTimeout(this.#stable);
     this.#denials.clear();
-    if (connected) this.#held = setTimeout(() => this.#refusals.clear(), HELD_MS).unref();
+    if (connected) this.#stable = setTimeout(() => this.#refusals.clear(), STABLE_MS).unref();
   }
 
   stop(): void {
-    clearTimeout(this.#held);
+    clearTimeout(this.#stable);
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from '../../src/hub/announcement.ts';
-import { Roster, type RosterOptions } from '../../src/hub/roster.ts';
+import { NodeRegistry, type NodeRegistryOptions } from '../../src/hub/node-registry.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 
 const STATUS: NodeStatus = {
@@ -38,10 +38,10 @@ class Air {
   }
 }
 
-describe('Roster', () => {
+describe('The node registry', () => {
   let air: Air;
   let log: string[];
-  const rosters: Roster[] = [];
+  const registries: NodeRegistry[] = [];
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
@@ -49,25 +49,25 @@ describe('Roster', () => {
     log = [];
   });
   afterEach(async () => {
-    for (const roster of rosters.splice(0)) await roster.stop();
+    for (const registryOf of registries.splice(0)) await registryOf.stop();
     vi.useRealTimers();
   });
 
-  function roster(own: Partial<NodeStatus> | (() => NodeStatus) = {}, more: Partial<RosterOptions> = {}): Roster {
+  function registryOf(own: Partial<NodeStatus> | (() => NodeStatus) = {}, more: Partial<NodeRegistryOptions> = {}): NodeRegistry {
     const status = typeof own === 'function' ? own : () => ({ ...STATUS, ...own });
     const logger = createLogger({ level: 'debug', format: 'json' } as never, { write: (line) => void log.push(line) });
-    const made = new Roster({ bus: air, logger, intervalMs: 2000, nodesMax: 5, status: async () => status(), ...more });
-    rosters.push(made);
+    const made = new NodeRegistry({ bus: air, logger, intervalMs: 2000, nodesMax: 5, status: async () => status(), ...more });
+    registries.push(made);
     return made;
   }
 
   const other = (name: string, more: Partial<NodeStatus> = {}) =>
     air.announce(encodeAnnouncement({ ...STATUS, instance: `i-${name}`, nodeId: name, ...more }));
-  const names = async (of: Roster) => (await of.nodes()).map(({ nodeId }) => nodeId);
+  const names = async (of: NodeRegistry) => (await of.nodes()).map(({ nodeId }) => nodeId);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
   it('knows this node first, then the others by name, and counts them', async () => {
-    const own = roster();
+    const own = registryOf();
     other('b');
     other('a', { notReady: 'draining', connections: 7 });
     expect(await names(own)).toEqual(['self', 'a', 'b']);
@@ -79,7 +79,7 @@ describe('Roster', () => {
   });
 
   it('tells the others at the start, then every interval, and says goodbye', async () => {
-    const [one, two] = [roster(), roster({ instance: 'i-two', nodeId: 'two' })];
+    const [one, two] = [registryOf(), registryOf({ instance: 'i-two', nodeId: 'two' })];
     await turn();
     expect(await names(one)).toEqual(['self', 'two']);
     expect(await names(two)).toEqual(['two', 'self']);
@@ -95,7 +95,7 @@ describe('Roster', () => {
   });
 
   it('says nothing where it is told so, and hears the others all the same', async () => {
-    const own = roster({}, { intervalMs: 0 });
+    const own = registryOf({}, { intervalMs: 0 });
     other('a');
     await own.stop();
     expect(air.sent).toHaveLength(1);
@@ -103,7 +103,7 @@ describe('Roster', () => {
   });
 
   it('has rates from one announcement to the next, and none where a worker began again', async () => {
-    const own = roster();
+    const own = registryOf();
     const rates = async () => {
       const [, a] = await own.nodes();
       return [a?.publicationsPerSecond, a?.deliveriesPerSecond];
@@ -119,7 +119,7 @@ describe('Roster', () => {
   });
 
   it('shows a silent one as such, does not count it, and forgets it after a minute', async () => {
-    const own = roster();
+    const own = registryOf();
     other('a');
     vi.advanceTimersByTime(7000);
     expect((await own.nodes())[1]).toMatchObject({ nodeId: 'a', heardMsAgo: 7000 });
@@ -129,7 +129,7 @@ describe('Roster', () => {
   });
 
   it('remembers so many others and no more, until one is gone', async () => {
-    const own = roster({}, { nodesMax: 2 });
+    const own = registryOf({}, { nodesMax: 2 });
     for (const name of ['a', 'b', 'c']) other(name);
     expect(await names(own)).toEqual(['self', 'a', 'b']);
     air.announce(encodeAnnouncement({ instance: 'i-a', leaving: true }));
@@ -138,7 +138,7 @@ describe('Roster', () => {
   });
 
   it('warns of a namesake that stays, once; not of the one whose place it takes', async () => {
-    roster();
+    registryOf();
     await turn();
     other('self', { instance: 'i-before' });
     expect(log).toEqual([]);
@@ -155,7 +155,7 @@ describe('Roster', () => {
       asked++;
       return answer;
     };
-    const own = roster({}, { status });
+    const own = registryOf({}, { status });
     await turn();
     expect(asked).toBe(1);
     let resolve: (status: NodeStatus) => void = () => undefined;
@@ -172,7 +172,7 @@ describe('Roster', () => {
   });
 
   it('takes no notice of what is no announcement', async () => {
-    const own = roster();
+    const own = registryOf();
     const bytes = fc.uint8Array({ maxLength: 200 });
     fc.assert(
       fc.property(bytes, (data) => {

@@ -15,10 +15,10 @@ import { Timer } from './timer.ts';
 import { onWake } from './wake.ts';
 import { findWebSocket, type WebSocketConstructor } from './websocket.ts';
 
-export interface LinkEvents {
+export interface ConnectionEvents {
   stateChanged(state: ConnectionState): void;
   connected(message: ServerMessage<'connected'>): void;
-  /** A connection that was there is gone; another is on its way, unless {@link LinkEvents.stopped} follows. */
+  /** A connection that was there is gone; another is on its way, unless {@link ConnectionEvents.stopped} follows. */
   disconnected(): void;
   /** Nothing is tried any more. */
   stopped(reason: Reason): void;
@@ -33,14 +33,14 @@ export interface LinkEvents {
 const CONNECT_ID = 0;
 
 /** Keeps one connection to one of the URLs, or tries to: the machine's decisions made real with sockets and timers. */
-export class Link {
+export class Connection {
   readonly clock = new ClockEstimate();
   /** When the last byte came; 0: none yet. */
   heardAtMs = 0;
   /** What the connection's server last said of its broker. */
   feed: Feed = LIVE;
   readonly #settings: Settings;
-  readonly #events: LinkEvents;
+  readonly #events: ConnectionEvents;
   readonly #counters: Counters;
   readonly #machine: ConnectionMachine;
   readonly #attemptTimer = new Timer(() => this.#next(this.#machine.due()));
@@ -57,7 +57,7 @@ export class Link {
   #endWake: (() => void) | undefined;
   #announced: ConnectionState | undefined;
 
-  constructor(settings: Settings, counters: Counters, events: LinkEvents) {
+  constructor(settings: Settings, counters: Counters, events: ConnectionEvents) {
     this.#settings = settings;
     this.#counters = counters;
     this.#events = events;

@@ -6,7 +6,7 @@ import { isSilent, type NodeSummary } from './report-types.ts';
 /** Silent for so long, a node is forgotten. */
 const FORGET_MS = 60_000;
 
-export interface RosterOptions {
+export interface NodeRegistryOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement'>;
   readonly logger: Logger;
   /** 0: this node says nothing. */
@@ -29,8 +29,8 @@ interface Heard extends Look {
 }
 
 /** Which nodes share the bus, and how they are: each says so now and then. For people; nothing is decided by it. */
-export class Roster {
-  readonly #options: RosterOptions;
+export class NodeRegistry {
+  readonly #options: NodeRegistryOptions;
   readonly #nowMs: () => number;
   /** By instance. */
   readonly #heard = new Map<string, Heard>();
@@ -41,7 +41,7 @@ export class Roster {
   #warnedOfNamesake = false;
   #stopped = false;
 
-  constructor(options: RosterOptions) {
+  constructor(options: NodeRegistryOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#stopListening = options.bus.onAnnouncement((data) => this.#receive(data));
