@@ -18,8 +18,13 @@ export interface PublishProblem {
   readonly message: string;
 }
 
+/** Why nothing can be published to a topic, and so nothing can be had of it. */
+export interface TopicProblem extends PublishProblem {
+  readonly code: Extract<PublishProblem['code'], 'unknown_namespace' | 'bad_topic'>;
+}
+
 /** @param namespace undefined: none of the topic's name is configured */
-export function topicProblem(topic: Topic, namespace: Pick<PublishRules, 'topicTokens'> | undefined): PublishProblem | undefined {
+export function topicProblem(topic: string, namespace: Pick<PublishRules, 'topicTokens'> | undefined): TopicProblem | undefined {
   if (namespace === undefined) return { code: 'unknown_namespace', message: `no namespace is configured for ${topic}` };
   const problem = depthProblem(topic, namespace);
   return problem === undefined ? undefined : { code: 'bad_topic', message: problem };
@@ -62,7 +67,7 @@ function refuse(problem: PublishProblem | undefined): void {
   if (problem !== undefined) throw new ProtocolError(problem.code, problem.message);
 }
 
-function depthProblem(topic: Topic, { topicTokens }: Pick<PublishRules, 'topicTokens'>): string | undefined {
+function depthProblem(topic: string, { topicTokens }: Pick<PublishRules, 'topicTokens'>): string | undefined {
   if (topicTokens === 0) return undefined;
   const tokens = topic.split('.').length;
   if (tokens === topicTokens) return undefined;

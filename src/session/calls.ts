@@ -4,8 +4,8 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { parseTopic } from '../protocol/topic.ts';
+import { assertMay } from './access.ts';
 import type { Connection } from './connection.ts';
-import { permits } from './identity.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 
@@ -28,9 +28,7 @@ export class Calls {
   call(connection: Connection, { id, method: name, data = null, timeoutMs = CALL_TIMEOUT_MS }: ClientMessage<'call'>): Promise<void> {
     const method = parseTopic(name);
     const { identity } = connection;
-    if (!permits(identity.call, method)) {
-      throw new ProtocolError(identity.user === null ? 'unauthorized' : 'forbidden', `the token does not permit calling ${method}`);
-    }
+    assertMay(identity, 'call', undefined, method);
     const { callsPerConnectionMax, callTimeoutMaxMs } = this.#limits;
     if (connection.callsInFlight >= callsPerConnectionMax) {
       throw new ProtocolError('busy', `${callsPerConnectionMax} calls of this connection wait for their answers`);

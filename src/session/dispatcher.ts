@@ -3,6 +3,7 @@ import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { CommandArray, MessageError, type ParsedCommand, parseClientFrame } from '../protocol/parse.ts';
 import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import { assertAllowed, decideRefresh, mayBeAnonymous } from './access.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Calls } from './calls.ts';
@@ -51,7 +52,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#anonymousAllowed = Object.values(options.config.namespaces).some((namespace) => namespace.public);
+    this.#anonymousAllowed = mayBeAnonymous(options.config.namespaces);
   }
 
   get anonymousAllowed(): boolean {
@@ -303,9 +304,7 @@ export class Dispatcher {
 
   async #refresh(connection: Connection, message: ClientMessage<'refresh'>): Promise<void> {
     const identity = await this.#options.authenticator.verify(message.token);
-    if (connection.identity.user !== null && identity.user !== connection.identity.user) {
-      throw new ProtocolError('forbidden', 'a refreshed token must be of the same user');
-    }
+    assertAllowed(decideRefresh(connection.identity, identity));
     connection.identity = identity;
     this.#options.onIdentity(connection);
     for (const topic of this.#options.subscriber.endForbidden(connection)) {

@@ -6,10 +6,9 @@ import { FanoutItem } from '../fanout/item.ts';
 import type { HistoryAnswer } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
-import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { namespaceOf, parseTopic, type Topic } from '../protocol/topic.ts';
+import { assertMay } from './access.ts';
 import type { Connection } from './connection.ts';
-import { permits } from './identity.ts';
 
 type Question = ClientMessage<'history'>;
 
@@ -135,12 +134,6 @@ export class HistoryReader {
   }
 
   #namespaceFor({ identity }: Connection, topic: Topic): NamespaceOptions {
-    const namespace = assertTopicFits(topic, namespaceOptions(this.#options.config, namespaceOf(topic)));
-    if (!namespace.public && !permits(identity.subscribe, topic)) {
-      throw new ProtocolError(identity.user === null ? 'unauthorized' : 'forbidden', `the token does not permit reading ${topic}`);
-    }
-    if (!namespace.durable) throw new ProtocolError('unsupported', `${topic} has no history`);
-    if (namespace.history.clientItemsMax === 0) throw new ProtocolError('unsupported', `clients may not read the history of ${topic}`);
-    return namespace;
+    return assertMay(identity, 'history', namespaceOptions(this.#options.config, namespaceOf(topic)), topic);
   }
 }

@@ -1,5 +1,3 @@
-import { matchesPattern } from '../protocol/topic.ts';
-
 /** Who a connection is and what its token permits. Patterns use NATS wildcards: `scores.>`, `ticks.*`. */
 export interface Identity {
   /** The token's `sub`; null for anonymous connections. */
@@ -12,7 +10,3 @@ export interface Identity {
 }
 
 export const ANONYMOUS: Identity = { user: null, subscribe: [], publish: [], call: [], expiresAtMs: undefined };
-
-export function permits(patterns: readonly string[], subject: string): boolean {
-  return patterns.some((pattern) => matchesPattern(pattern, subject));
-}

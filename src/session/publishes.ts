@@ -4,10 +4,10 @@ import type { HubClient } from '../delivery/hub-client.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
-import { assertKeyFits, assertTopicFits } from '../protocol/publish-rules.ts';
+import { assertKeyFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
+import { assertMay } from './access.ts';
 import type { Connection } from './connection.ts';
-import { permits } from './identity.ts';
 
 export interface PublishesOptions {
   readonly config: Config;
@@ -50,11 +50,7 @@ export class Publishes {
   }
 
   #assertMayPublish(connection: Connection, topic: Topic, key: string | undefined): Key | null {
-    const namespace = assertTopicFits(topic, this.#namespace(topic));
-    if (!namespace.clientPublish) throw new ProtocolError('forbidden', `clients do not publish to ${topic}`);
-    if (connection.identity.user === null) throw new ProtocolError('unauthorized', 'publishing needs a token');
-    if (!permits(connection.identity.publish, topic))
-      throw new ProtocolError('forbidden', `the token does not permit publishing to ${topic}`);
+    const namespace = assertMay(connection.identity, 'publish', this.#namespace(topic), topic);
     assertKeyFits(topic, key !== undefined, namespace);
     return key === undefined ? null : parseKey(key);
   }

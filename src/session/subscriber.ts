@@ -13,11 +13,10 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
-import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
 import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import { assertMay, decide } from './access.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
-import { permits } from './identity.ts';
 
 type Subscribe = ClientMessage<'subscribe'>;
 
@@ -62,7 +61,7 @@ export class Subscriber {
    */
   async subscribe(connection: Connection, message: Subscribe): Promise<void> {
     const topic = this.#topics.nameOf(parseTopic(message.topic));
-    this.#assertMay(connection, topic);
+    assertMay(connection.identity, 'subscribe', this.#topics.namespace(topic), topic);
     const current = connection.subscriptions.get(topic);
     if (current?.kind === 'member' && message.since === undefined) return this.#change(connection, current, message);
     if (current?.kind === 'lagging' && message.since === undefined && message.snapshot !== true) {
@@ -108,23 +107,14 @@ export class Subscriber {
 
   /** A refreshed token may permit less: what it does not permit any more ends. @returns the topics that ended */
   endForbidden(connection: Connection): Topic[] {
-    const ended = [...connection.subscriptions.keys()].filter((topic) => !this.#may(connection, topic));
+    const ended = [...connection.subscriptions.keys()].filter(
+      (topic) => !decide(connection.identity, 'subscribe', this.#topics.namespace(topic), topic).allowed,
+    );
     for (const topic of ended) {
       this.#removeMember(connection, topic);
       connection.subscriptions.delete(topic);
     }
     return ended;
-  }
-
-  #assertMay(connection: Connection, topic: Topic): void {
-    assertTopicFits(topic, this.#topics.namespace(topic));
-    if (this.#may(connection, topic)) return;
-    if (connection.identity.user === null) throw new ProtocolError('unauthorized', `${topic} needs a token`);
-    throw new ProtocolError('forbidden', `the token does not permit subscribing to ${topic}`);
-  }
-
-  #may(connection: Connection, topic: Topic): boolean {
-    return this.#topics.namespace(topic)?.public === true || permits(connection.identity.subscribe, topic);
   }
 
   /**

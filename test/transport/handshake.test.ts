@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ANONYMOUS, permits } from '../../src/session/identity.ts';
 import { chooseProtocol, findToken } from '../../src/transport/upgrade.ts';
 
 describe('chooseProtocol', () => {
@@ -56,17 +55,5 @@ describe('findToken', () => {
   it('is a token, though an empty one, where one was announced: it is refused, not taken for anonymous', () => {
     expect(findToken('Bearer ', [], undefined)).toBe('');
     expect(findToken('', ['bearer.'], undefined)).toBe('');
-  });
-});
-
-describe('permits', () => {
-  it('is what any of the patterns covers', () => {
-    expect(permits(['scores.>', 'user.42'], 'user.42')).toBe(true);
-    expect(permits(['scores.>', 'user.42'], 'user.43')).toBe(false);
-    expect(permits([], 'scores.a')).toBe(false);
-  });
-
-  it('is nothing for who has no token', () => {
-    for (const patterns of [ANONYMOUS.subscribe, ANONYMOUS.publish, ANONYMOUS.call]) expect(permits(patterns, 'scores.a')).toBe(false);
   });
 });

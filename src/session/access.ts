@@ -1,0 +1,110 @@
+import type { NamespaceOptions } from '../config/schema.ts';
+import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
+import { topicProblem } from '../protocol/publish-rules.ts';
+import { matchesPattern } from '../protocol/topic.ts';
+import type { Identity } from './identity.ts';
+
+/** What a client may want to do with a topic. The topic of a `call` is the name of the method. */
+export type Action = 'subscribe' | 'publish' | 'history' | 'call';
+
+/** Options of a namespace that access depends on. */
+export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'topicTokens'> & {
+  readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
+};
+
+export interface Denial {
+  readonly allowed: false;
+  readonly code: Extract<ErrorCode, 'unknown_namespace' | 'bad_topic' | 'unauthorized' | 'forbidden' | 'unsupported'>;
+  readonly reason: string;
+}
+
+export type Decision = { readonly allowed: true } | Denial;
+
+const ALLOWED: Decision = { allowed: true };
+
+type TopicRule = (identity: Identity, namespace: AccessOptions, topic: string) => Decision;
+
+/** The rules of actions on a topic of a configured namespace. A new action is one more entry. */
+const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
+  subscribe(identity, namespace, topic) {
+    if (namespace.public || permits(identity.subscribe, topic)) return ALLOWED;
+    if (identity.user === null) return deny('unauthorized', `${topic} needs a token`);
+    return deny('forbidden', `the token does not permit subscribing to ${topic}`);
+  },
+
+  publish(identity, namespace, topic) {
+    if (!namespace.clientPublish) return deny('forbidden', `clients do not publish to ${topic}`);
+    if (identity.user === null) return deny('unauthorized', 'publishing needs a token');
+    return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
+  },
+
+  /** Who may subscribe may read the history, where the namespace has one for clients. */
+  history(identity, namespace, topic) {
+    if (!namespace.public && !permits(identity.subscribe, topic)) {
+      return deny(withoutPermission(identity), `the token does not permit reading ${topic}`);
+    }
+    if (!namespace.durable) return deny('unsupported', `${topic} has no history`);
+    if (namespace.history.clientItemsMax === 0) return deny('unsupported', `clients may not read the history of ${topic}`);
+    return ALLOWED;
+  },
+};
+
+/**
+ * May this identity do this? The one place that decides it, for every door that clients come through. Limits, and whether a publication has a key, are
+ * decided elsewhere.
+ *
+ * @param namespace of the topic; undefined: none is configured. Methods (`call`) have none.
+ * @param topic well-formed: it has passed `parseTopic`
+ */
+export function decide(identity: Identity, action: Action, namespace: AccessOptions | undefined, topic: string): Decision {
+  if (action === 'call') {
+    return permits(identity.call, topic) ? ALLOWED : deny(withoutPermission(identity), `the token does not permit calling ${topic}`);
+  }
+  const problem = topicProblem(topic, namespace);
+  if (problem !== undefined) return deny(problem.code, problem.message);
+  return TOPIC_RULES[action](identity, namespace as AccessOptions, topic);
+}
+
+/**
+ * The same for whoever answers refusals by throwing.
+ *
+ * @returns the namespace
+ * @throws ProtocolError with the code of the {@link Denial}
+ */
+export function assertMay<N extends AccessOptions | undefined>(
+  identity: Identity,
+  action: Action,
+  namespace: N,
+  topic: string,
+): NonNullable<N> {
+  assertAllowed(decide(identity, action, namespace, topic));
+  return namespace as NonNullable<N>;
+}
+
+/** @throws ProtocolError */
+export function assertAllowed(decision: Decision): void {
+  if (!decision.allowed) throw new ProtocolError(decision.code, decision.reason);
+}
+
+/** A token that replaces another belongs to the same user. An anonymous client may become somebody. */
+export function decideRefresh(current: Identity, next: Identity): Decision {
+  return current.user === null || current.user === next.user ? ALLOWED : deny('forbidden', 'a refreshed token must be of the same user');
+}
+
+/** Clients without a token may stay connected where there is something for them: a public namespace. */
+export function mayBeAnonymous(namespaces: Readonly<Record<string, Pick<NamespaceOptions, 'public'>>>): boolean {
+  return Object.values(namespaces).some((namespace) => namespace.public);
+}
+
+/** Does one of the patterns cover it? */
+export function permits(patterns: readonly string[], topic: string): boolean {
+  return patterns.some((pattern) => matchesPattern(pattern, topic));
+}
+
+function withoutPermission({ user }: Identity): 'unauthorized' | 'forbidden' {
+  return user === null ? 'unauthorized' : 'forbidden';
+}
+
+function deny(code: Denial['code'], reason: string): Denial {
+  return { allowed: false, code, reason };
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type AccessOptions,
+  type Action,
+  assertAllowed,
+  assertMay,
+  decide,
+  decideRefresh,
+  mayBeAnonymous,
+  permits,
+} from '../../src/session/access.ts';
+import { ANONYMOUS, type Identity } from '../../src/session/identity.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
+
+const OPEN: AccessOptions = { ...namespaceOptions({ public: true, clientPublish: true, durable: true }), history: { clientItemsMax: 10 } };
+const ALICE: Identity = { user: 'alice', subscribe: ['scores.>'], publish: ['scores.*'], call: ['trade.quote'], expiresAtMs: 1 };
+const PERMITTED_NOTHING: Identity = { ...ANONYMOUS, user: 'bob' };
+
+/** `allow`, or the code of the refusal. */
+function verdict(identity: Identity, action: Action, more: Partial<AccessOptions> | undefined, topic = 'scores.a'): string {
+  const decision = decide(identity, action, more && { ...OPEN, ...more }, topic);
+  return decision.allowed ? 'allow' : decision.code;
+}
+
+describe('decide', () => {
+  it.each<[Action, string, string, string]>([
+    // action, with the permission, without it, anonymous
+    ['subscribe', 'allow', 'forbidden', 'unauthorized'],
+    ['history', 'allow', 'forbidden', 'unauthorized'],
+    ['publish', 'allow', 'forbidden', 'unauthorized'],
+  ])('goes by the permissions of the token in a namespace that is not public: %s', (action, permitted, notPermitted, anonymous) => {
+    expect(verdict(ALICE, action, { public: false })).toBe(permitted);
+    expect(verdict(ALICE, action, { public: false }, 'chat.a')).toBe(notPermitted);
+    expect(verdict(PERMITTED_NOTHING, action, { public: false })).toBe(notPermitted);
+    expect(verdict(ANONYMOUS, action, { public: false })).toBe(anonymous);
+  });
+
+  it.each<[Action, string]>([
+    ['subscribe', 'allow'],
+    ['history', 'allow'],
+    ['publish', 'unauthorized'],
+  ])('lets anonymous clients read, and not write, in a public namespace: %s', (action, expected) => {
+    expect(verdict(ANONYMOUS, action, { public: true })).toBe(expected);
+  });
+
+  it('refuses every publish where clients do not publish, whatever the token permits', () => {
+    expect(verdict(ALICE, 'publish', { clientPublish: false })).toBe('forbidden');
+    expect(verdict(ANONYMOUS, 'publish', { clientPublish: false })).toBe('forbidden');
+  });
+
+  it('offers no history of an ephemeral namespace, nor where clients may read none of it', () => {
+    expect(verdict(ALICE, 'history', { durable: false })).toBe('unsupported');
+    expect(verdict(ALICE, 'history', { history: { clientItemsMax: 0 } })).toBe('unsupported');
+    expect(verdict(ALICE, 'history', { history: { clientItemsMax: 1 } })).toBe('allow');
+  });
+
+  it('tells nothing of the history to who may not read the topic', () => {
+    expect(verdict(PERMITTED_NOTHING, 'history', { public: false, durable: false })).toBe('forbidden');
+  });
+
+  it.each<Action>(['subscribe', 'publish', 'history'])('refuses topics that cannot exist before it asks who wants them: %s', (action) => {
+    expect(verdict(ANONYMOUS, action, undefined)).toBe('unknown_namespace');
+    expect(verdict(ALICE, action, { topicTokens: 3 })).toBe('bad_topic');
+    expect(verdict(ALICE, action, { topicTokens: 2 })).toBe('allow');
+  });
+
+  it('goes by the permissions of the token for a call, which has no namespace', () => {
+    expect(verdict(ALICE, 'call', undefined, 'trade.quote')).toBe('allow');
+    expect(verdict(ALICE, 'call', undefined, 'trade.buy')).toBe('forbidden');
+    expect(verdict(PERMITTED_NOTHING, 'call', undefined, 'trade.quote')).toBe('forbidden');
+    expect(verdict(ANONYMOUS, 'call', undefined, 'trade.quote')).toBe('unauthorized');
+  });
+
+  it('says which topic is refused', () => {
+    expect(decide(PERMITTED_NOTHING, 'subscribe', { ...OPEN, public: false }, 'scores.a')).toEqual({
+      allowed: false,
+      code: 'forbidden',
+      reason: 'the token does not permit subscribing to scores.a',
+    });
+  });
+});
+
+describe('assertMay', () => {
+  it('gives the namespace back', () => {
+    expect(assertMay(ALICE, 'subscribe', OPEN, 'scores.a')).toBe(OPEN);
+  });
+
+  it('throws what the client is to be told', () => {
+    const refused = () => assertMay(ANONYMOUS, 'call', undefined, 'trade.quote');
+    expect(refused).toThrow(expect.objectContaining({ name: 'ProtocolError', code: 'unauthorized' }));
+  });
+});
+
+describe('decideRefresh', () => {
+  it('wants a token of the same user, unless there was none', () => {
+    expect(decideRefresh(ALICE, { ...ALICE, expiresAtMs: 2 }).allowed).toBe(true);
+    expect(decideRefresh(ANONYMOUS, ALICE).allowed).toBe(true);
+    expect(() => assertAllowed(decideRefresh(ALICE, PERMITTED_NOTHING))).toThrow(expect.objectContaining({ code: 'forbidden' }));
+  });
+});
+
+describe('mayBeAnonymous', () => {
+  it('is so where some namespace is public', () => {
+    expect(mayBeAnonymous({ a: { public: false }, b: { public: true } })).toBe(true);
+    expect(mayBeAnonymous({ a: { public: false } })).toBe(false);
+    expect(mayBeAnonymous({})).toBe(false);
+  });
+});
+
+describe('permits', () => {
+  it('is what any of the patterns covers', () => {
+    expect(permits(['scores.>', 'user.42'], 'user.42')).toBe(true);
+    expect(permits(['scores.>', 'user.42'], 'user.43')).toBe(false);
+    expect(permits([], 'scores.a')).toBe(false);
+  });
+
+  it('is nothing for who has no token', () => {
+    for (const patterns of [ANONYMOUS.subscribe, ANONYMOUS.publish, ANONYMOUS.call]) expect(permits(patterns, 'scores.a')).toBe(false);
+  });
+});
