@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Stage } from '../client/stage.ts';
+import { CaseServer } from '../client/case-server.ts';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -86,25 +86,25 @@ async function bundlePage(framework: string, url: string, topic: string): Promis
 const chromium = chromiumPath();
 
 describe.runIf(chromium !== undefined)('the guide’s examples for frameworks', () => {
-  let stage: Stage;
+  let server: CaseServer;
   let browser: Browser;
   let script = '';
 
   beforeAll(async () => {
-    stage = await Stage.start(() => script);
+    server = await CaseServer.start(() => script);
     browser = await launchChromium(chromium as string);
   });
   afterAll(async () => {
     await browser?.close();
-    await stage?.stop();
+    await server?.stop();
   });
 
   it.each(['react', 'vue'])(
     '%s: components share a subscription, a late one begins with the state, and the last to go unsubscribes',
     async (framework) => {
       const topic = `keyed.${framework}`;
-      script = await bundlePage(framework, `ws://127.0.0.1:${stage.proxy.port}/ws`, topic);
-      await stage.run('publish', topic, { n: 1 }, 'a');
+      script = await bundlePage(framework, `ws://127.0.0.1:${server.proxy.port}/ws`, topic);
+      await server.run('publish', topic, { n: 1 }, 'a');
       const page: Page = await browser.newPage();
       const complaints: string[] = [];
       page.on('pageerror', (error) => complaints.push(String(error)));
@@ -113,24 +113,24 @@ describe.runIf(chromium !== undefined)('the guide’s examples for frameworks', 
         if (message.type() === 'error' && !message.text().startsWith('WebSocket connection')) complaints.push(message.text());
       });
       const shows = (id: string, text: string) => page.locator(`#${id}[data-live=true]`, { hasText: new RegExp(`^${text}$`) }).waitFor();
-      await page.goto(stage.url);
+      await page.goto(server.url);
       await shows('first', 'a=1');
-      await stage.run('publish', topic, { n: 2 }, 'b');
+      await server.run('publish', topic, { n: 2 }, 'b');
       await shows('first', 'a=1 b=2');
       await page.click('#toggle-late');
       await shows('late', 'a=1 b=2');
-      await stage.run('publish', topic, null, 'a');
-      await stage.run('publish', topic, { n: 3 }, 'b');
+      await server.run('publish', topic, null, 'a');
+      await server.run('publish', topic, { n: 3 }, 'b');
       await Promise.all([shows('first', 'b=3'), shows('late', 'b=3')]);
       // Stale while there is no connection, and live again after it.
-      await stage.run('proxy', { refusing: true });
-      await stage.run('cut');
+      await server.run('proxy', { refusing: true });
+      await server.run('cut');
       await page.locator('#first[data-live=false]').waitFor();
-      await stage.run('publish', topic, { n: 4 }, 'c');
-      await stage.run('proxy', { refusing: false });
+      await server.run('publish', topic, { n: 4 }, 'c');
+      await server.run('proxy', { refusing: false });
       await Promise.all([shows('first', 'b=3 c=4'), shows('late', 'b=3 c=4')]);
       await page.click('#toggle-first');
-      await stage.run('publish', topic, { n: 5 }, 'c');
+      await server.run('publish', topic, { n: 5 }, 'c');
       await shows('late', 'b=3 c=5');
       await page.click('#toggle-late');
       await page.waitForFunction(

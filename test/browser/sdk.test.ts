@@ -1,11 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleCases } from '../client/bundle-cases.ts';
+import { CaseServer } from '../client/case-server.ts';
 import { BROWSER } from '../client/cases/browser.ts';
 import { CASES } from '../client/cases/index.ts';
 import type { Order, Outcome } from '../client/cases/main.ts';
 import { cutsElsewhere } from '../client/cuts.ts';
-import { Stage } from '../client/stage.ts';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
 
 /** In the page. */
@@ -14,23 +14,23 @@ declare const runByName: (name: string, order: Order) => Promise<Outcome>;
 const chromium = chromiumPath();
 
 describe.runIf(chromium !== undefined)('the SDK, in a browser, on a page whose policy allows neither inline scripts nor eval', () => {
-  let stage: Stage;
+  let server: CaseServer;
   let browser: Browser;
   let page: Page;
   const complaints: string[] = [];
 
   beforeAll(async () => {
     const script = await bundleCases('browser');
-    stage = await Stage.start(() => script);
+    server = await CaseServer.start(() => script);
     browser = await launchChromium(chromium as string);
     page = await browser.newPage();
     page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.goto(stage.url);
+    await page.goto(server.url);
     await page.waitForFunction(() => 'runByName' in globalThis);
   });
   afterAll(async () => {
     await browser?.close();
-    await stage?.stop();
+    await server?.stop();
   });
 
   const cuts = cutsElsewhere();
@@ -38,7 +38,7 @@ describe.runIf(chromium !== undefined)('the SDK, in a browser, on a page whose p
     it(
       name,
       async () => {
-        const order = { stageUrl: stage.url, url: `ws://127.0.0.1:${stage.proxy.port}/ws`, cuts };
+        const order = { serverUrl: server.url, url: `ws://127.0.0.1:${server.proxy.port}/ws`, cuts };
         const { error } = await page.evaluate(([one, given]) => runByName(one, given), [name, order] as const);
         expect(error).toBeUndefined();
         expect(complaints).toEqual([]);

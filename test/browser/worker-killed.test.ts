@@ -12,7 +12,7 @@ describe.runIf(chromium !== undefined)('the demo page of a node whose worker is 
 
   beforeAll(async () => {
     browser = await launchChromium(chromium as string);
-    node = NodeProcess.launch({ workers: 1, 'log.pretty': false }, ['--demo']);
+    node = NodeProcess.launch({ workers: 1, 'log.pretty': false }, { args: ['--demo'] });
     await node.untilStarted(1);
   });
   afterAll(async () => {

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { CaseServer } from './case-server.ts';
 import { CASES, runCase } from './cases/index.ts';
 import { cutsWanted } from './cuts.ts';
-import { Stage } from './stage.ts';
 
 describe('the SDK, in this Node', () => {
-  let stage: Stage;
+  let server: CaseServer;
   beforeAll(async () => {
-    stage = await Stage.start();
+    server = await CaseServer.start();
   });
-  afterAll(() => stage.stop());
+  afterAll(() => server.stop());
 
   const cuts = cutsWanted();
   for (const one of CASES) {
     it(
       one.name,
       async () => {
-        await runCase(one, { url: `ws://127.0.0.1:${stage.proxy.port}/ws`, cuts, run: stage.run.bind(stage) });
+        await runCase(one, { url: `ws://127.0.0.1:${server.proxy.port}/ws`, cuts, run: server.run.bind(server) });
       },
       60_000 + cuts * 500,
     );

@@ -7,7 +7,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
-import { Ear } from './cases/kit.ts';
+import { TopicRecorder } from './cases/case-context.ts';
 
 describe('while the node has lost NATS', () => {
   let nats: NatsServer;
@@ -41,16 +41,16 @@ describe('while the node has lost NATS', () => {
     const feeds: Feed[] = [];
     client.on('feed', (feed) => feeds.push(feed));
     const lives: Liveness[] = [];
-    const ear = new Ear(client, 'scores.a', { onLive: (liveness) => lives.push(liveness) });
-    await until('the stream', () => ear.topic.isLive);
+    const recorder = new TopicRecorder(client, 'scores.a', { onLive: (liveness) => lives.push(liveness) });
+    await until('the stream', () => recorder.topic.isLive);
     await node.publish('scores.a', { n: 1 });
-    await ear.reaches(1);
+    await recorder.reaches(1);
     expect([client.feed, lives]).toEqual([{ live: true }, [{ live: true, reason: undefined }]]);
 
     await nats.kill9();
     await until('the feed to be away', () => !client.feed.live);
     expect(feeds).toEqual([{ live: false, reason: expect.stringContaining('broker') }]);
-    expect([ear.topic.isLive, ear.topic.isActive, client.state.status]).toEqual([false, true, 'connected']);
+    expect([recorder.topic.isLive, recorder.topic.isActive, client.state.status]).toEqual([false, true, 'connected']);
     expect(lives.at(-1)).toEqual({ live: false, reason: feeds[0]?.reason });
 
     // Told before `connected`, on a connection that begins while the broker is away.
@@ -61,15 +61,15 @@ describe('while the node has lost NATS', () => {
       'both to be back',
       () => client.stats().disconnects === 1 && late.stats().disconnects === 1 && client.state.status === 'connected',
     );
-    await until('the stream to have begun again', () => ear.subscribed === 2);
-    expect([client.feed.live, ear.topic.isLive]).toEqual([false, false]);
+    await until('the stream to have begun again', () => recorder.subscribed === 2);
+    expect([client.feed.live, recorder.topic.isLive]).toEqual([false, false]);
 
     const waiting = node.publish('scores.a', { n: 2 });
     await nats.restart();
     await waiting;
-    await until('the feed to be live', () => client.feed.live && late.feed.live && ear.topic.isLive);
-    await ear.reaches(2);
-    expect(ear.numbers).toEqual([1, 2]);
+    await until('the feed to be live', () => client.feed.live && late.feed.live && recorder.topic.isLive);
+    await recorder.reaches(2);
+    expect(recorder.numbers).toEqual([1, 2]);
     expect(feeds.map(({ live }) => live)).toEqual([false, true]);
     expect(lives.at(-1)).toEqual({ live: true, reason: undefined });
   });

@@ -7,7 +7,7 @@ import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { FrameProxy } from '../support/frame-proxy.ts';
 import { TestNode } from '../support/node.ts';
 import { until } from '../support/until.ts';
-import { Ear } from './cases/kit.ts';
+import { TopicRecorder } from './cases/case-context.ts';
 
 describe('a batch that was lost on the way', () => {
   let node: TestNode;
@@ -27,19 +27,19 @@ describe('a batch that was lost on the way', () => {
     proxy = await FrameProxy.start(node.url);
     client = new Client({ url: proxy.url });
     await client.connect();
-    const ear = new Ear(client, 'open.a');
-    await until('the subscription', () => ear.subscribed === 1);
+    const recorder = new TopicRecorder(client, 'open.a');
+    await until('the subscription', () => recorder.subscribed === 1);
     let lost = 0;
     proxy.fault = { kind: 'lost', isLost: (message) => message.type === 'batch' && lost++ === 0 };
     await node.publish('open.a', { n: 1 });
     await until('the loss', () => lost === 1);
     await node.publish('open.a', { n: 2 });
-    await ear.reaches(2);
+    await recorder.reaches(2);
     await node.publish('open.a', { n: 3 });
-    await ear.reaches(3);
-    expect(ear.numbers).toEqual([1, 2, 3]);
-    expect({ gaps: client.stats().gaps, subscribed: ear.subscribed }).toEqual(expected);
-    expect([ear.resyncs, client.stats().disconnects]).toEqual([[], 0]);
+    await recorder.reaches(3);
+    expect(recorder.numbers).toEqual([1, 2, 3]);
+    expect({ gaps: client.stats().gaps, subscribed: recorder.subscribed }).toEqual(expected);
+    expect([recorder.resyncs, client.stats().disconnects]).toEqual([[], 0]);
   });
 });
 

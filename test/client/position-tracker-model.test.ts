@@ -30,7 +30,7 @@ interface Message {
 }
 
 /** A server with one log, and a stream to one client that loses, doubles and turns round what it carries. */
-class World {
+class Model {
   readonly promise = new PromiseModel();
   readonly tracker: PositionTracker;
   #log: number[] = [];
@@ -171,60 +171,60 @@ function toItems(offsets: readonly number[]): Item[] {
   return offsets.map((offset) => [offset, null, null]);
 }
 
-type Action = (world: World) => void;
+type Action = (model: Model) => void;
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.nat(3).map(
       (gap): Action =>
-        (world) =>
-          world.publish(gap),
+        (model) =>
+          model.publish(gap),
     ),
   },
   {
     weight: 6,
     arbitrary: fc.boolean().map(
       (lost): Action =>
-        (world) =>
-          world.flush(lost),
+        (model) =>
+          model.flush(lost),
     ),
   },
   {
     weight: 8,
     arbitrary: fc.nat(5).map(
       (index): Action =>
-        (world) =>
-          world.receive(index),
+        (model) =>
+          model.receive(index),
     ),
   },
   {
     weight: 2,
     arbitrary: fc.nat(5).map(
       (index): Action =>
-        (world) =>
-          world.doubles(index),
+        (model) =>
+          model.doubles(index),
     ),
   },
-  { weight: 1, arbitrary: fc.constant<Action>((world) => world.cut()) },
-  { weight: 2, arbitrary: fc.constant<Action>((world) => world.reconnect()) },
+  { weight: 1, arbitrary: fc.constant<Action>((model) => model.cut()) },
+  { weight: 2, arbitrary: fc.constant<Action>((model) => model.reconnect()) },
   {
     weight: 1,
     arbitrary: fc.nat(8).map(
       (count): Action =>
-        (world) =>
-          world.trim(count),
+        (model) =>
+          model.trim(count),
     ),
   },
-  { weight: 1, arbitrary: fc.constant<Action>((world) => world.rollBack()) },
+  { weight: 1, arbitrary: fc.constant<Action>((model) => model.rollBack()) },
 );
 
 it('gives the callback the log, whole and in order, or says that it starts over, whatever the stream loses, doubles and turns round', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 80, size: 'max' }), fc.integer({ min: 1, max: 12 }), (actions, holdItemsMax) => {
-      const world = new World(holdItemsMax);
-      for (const act of actions) act(world);
-      world.settle();
+      const model = new Model(holdItemsMax);
+      for (const act of actions) act(model);
+      model.settle();
     }),
     { numRuns: 3000 },
   );

@@ -5,10 +5,10 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { node22Binary } from '../support/node22.ts';
 import { bundleCases } from './bundle-cases.ts';
+import { CaseServer } from './case-server.ts';
 import { CASES } from './cases/index.ts';
 import type { Order, Outcome } from './cases/main.ts';
 import { cutsElsewhere } from './cuts.ts';
-import { Stage } from './stage.ts';
 
 /** Inside the project, so that packages are found. */
 const FOLDER = resolve(import.meta.dirname, `../../.cache/client-test-${process.pid}`);
@@ -38,23 +38,23 @@ async function run(binary: string, args: readonly string[]): Promise<Ended> {
   return { code, stdout, stderr };
 }
 
-let stage: Stage;
+let server: CaseServer;
 beforeAll(async () => {
-  stage = await Stage.start();
+  server = await CaseServer.start();
   mkdirSync(FOLDER, { recursive: true });
 });
 afterAll(async () => {
   // One that did not end by itself has failed its test already.
   for (const child of children) child.kill('SIGKILL');
   rmSync(FOLDER, { recursive: true, force: true });
-  await stage.stop();
+  await server.stop();
 });
 
 describe('a process', () => {
   /** Ends by itself, or this test runs out of time. */
   async function ends(name: string, script: string): Promise<Ended> {
     const file = resolve(FOLDER, `${name}.mts`);
-    const head = `import { createClient } from ${JSON.stringify(CLIENT)};\nconst url = 'ws://127.0.0.1:${stage.proxy.port}/ws';\n`;
+    const head = `import { createClient } from ${JSON.stringify(CLIENT)};\nconst url = 'ws://127.0.0.1:${server.proxy.port}/ws';\n`;
     writeFileSync(file, head + script);
     return await run(process.execPath, ['--import', 'tsx', file]);
   }
@@ -89,12 +89,12 @@ describe('a process', () => {
       `
       const client = createClient({ url });
       await client.connect();
-      await fetch('${stage.url}/proxy', { method: 'POST', body: '[{"stalled":true}]' });
+      await fetch('${server.url}/proxy', { method: 'POST', body: '[{"stalled":true}]' });
       await client.close();
       console.log('closed');
     `,
     );
-    await stage.run('reset');
+    await server.run('reset');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'closed\n' });
   });
 
@@ -135,7 +135,7 @@ describe('the SDK, in Node 22', () => {
     async (_, platformSocket) => {
       const file = resolve(FOLDER, 'cases.mjs');
       writeFileSync(file, await bundleCases('node'));
-      const order: Order = { stageUrl: stage.url, url: `ws://127.0.0.1:${stage.proxy.port}/ws`, cuts, platformSocket };
+      const order: Order = { serverUrl: server.url, url: `ws://127.0.0.1:${server.proxy.port}/ws`, cuts, platformSocket };
       const { code, stdout, stderr } = await run(node22Binary(), [file, JSON.stringify(order)]);
       const outcomes = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Outcome]));
       expect(outcomes.filter(({ error }) => error !== undefined)).toEqual([]);

@@ -3,7 +3,7 @@ import { Client, type ClientOptions } from '../../src/client/index.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
-import { Ear } from './cases/kit.ts';
+import { TopicRecorder } from './cases/case-context.ts';
 
 const KEYS = 1000;
 const PAD = 'x'.repeat(300);
@@ -40,33 +40,33 @@ const subscribes = () => node.metric('stentor_messages_in_total', { type: 'subsc
 it('delivers a state that takes six times as long as a request may, and asks for it once', async () => {
   await fill('keyed.a', true);
   proxy.downBytesPerSecond = BYTES_PER_SECOND;
-  const ear = new Ear(start(), 'keyed.a', { snapshot: true });
+  const recorder = new TopicRecorder(start(), 'keyed.a', { snapshot: true });
   void client.connect();
-  await until('the first part', () => ear.items.length > 0);
+  await until('the first part', () => recorder.items.length > 0);
   // Told when all of it is there, not with the first part.
-  expect(ear.subscribed).toBe(0);
-  const late = new Ear(client, 'keyed.a', { snapshot: true });
-  await until('all of the state', () => ear.subscribed === 1 && late.subscribed === 1);
-  expect(ear.numbers).toEqual(Array.from({ length: KEYS }, (_, n) => n + 1));
-  expect(late.numbers).toEqual(ear.numbers);
-  expect(new Set([...ear.items, ...late.items].map(({ source }) => source))).toEqual(new Set(['snapshot']));
+  expect(recorder.subscribed).toBe(0);
+  const late = new TopicRecorder(client, 'keyed.a', { snapshot: true });
+  await until('all of the state', () => recorder.subscribed === 1 && late.subscribed === 1);
+  expect(recorder.numbers).toEqual(Array.from({ length: KEYS }, (_, n) => n + 1));
+  expect(late.numbers).toEqual(recorder.numbers);
+  expect(new Set([...recorder.items, ...late.items].map(({ source }) => source))).toEqual(new Set(['snapshot']));
   expect([client.stats().disconnects, await subscribes()]).toEqual([0, 1]);
   proxy.reset();
   await node.publish('keyed.a', { n: KEYS + 1 }, { key: 'k1' });
-  await ear.reaches(KEYS + 1);
-  expect(ear.items.at(-1)?.source).toBe('live');
+  await recorder.reaches(KEYS + 1);
+  expect(recorder.items.at(-1)?.source).toBe('live');
 });
 
 it('goes on with a state where it was when the line breaks in the middle of it', async () => {
   await fill('keyed.b', true);
   proxy.downBytesPerSecond = BYTES_PER_SECOND * 4;
-  const ear = new Ear(start({ backoff: { baseMs: 2, maxMs: 50, jitterMs: 5 } }), 'keyed.b', { snapshot: true });
+  const recorder = new TopicRecorder(start({ backoff: { baseMs: 2, maxMs: 50, jitterMs: 5 } }), 'keyed.b', { snapshot: true });
   void client.connect();
-  await until('some parts', () => ear.items.length > KEYS / 4);
+  await until('some parts', () => recorder.items.length > KEYS / 4);
   proxy.cut();
-  await until('all of the state', () => ear.subscribed === 1);
-  expect(ear.numbers).toEqual(Array.from({ length: KEYS }, (_, n) => n + 1));
-  expect([ear.resyncs, client.stats().disconnects, await subscribes()]).toEqual([[], 1, 2]);
+  await until('all of the state', () => recorder.subscribed === 1);
+  expect(recorder.numbers).toEqual(Array.from({ length: KEYS }, (_, n) => n + 1));
+  expect([recorder.resyncs, client.stats().disconnects, await subscribes()]).toEqual([[], 1, 2]);
 });
 
 it('gives a long history as one answer, however long its parts take', async () => {

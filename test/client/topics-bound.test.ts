@@ -3,7 +3,7 @@ import { Client, type ClientOptions } from '../../src/client/index.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
-import { Ear } from './cases/kit.ts';
+import { TopicRecorder } from './cases/case-context.ts';
 
 const NAMESPACES = { open: { public: true, clientPublish: true }, closed: {} };
 const FAST = { baseMs: 2, maxMs: 50, jitterMs: 5, stableAfterMs: 0 };
@@ -27,7 +27,7 @@ afterEach(async () => {
   await node.stop();
 });
 
-const codes = ({ errors }: Ear) => errors.map(({ code }) => code);
+const codes = ({ errors }: TopicRecorder) => errors.map(({ code }) => code);
 
 describe('more topics than the server takes', () => {
   const TOPICS = 1000;
@@ -37,20 +37,20 @@ describe('more topics than the server takes', () => {
     await start({ 'limits.topicsPerConnectionMax': MAX });
     const one = client();
     if (when === 'after') await one.connect();
-    const ears = Array.from({ length: TOPICS }, (_, n) => new Ear(one, `open.t${n}`));
+    const recorders = Array.from({ length: TOPICS }, (_, n) => new TopicRecorder(one, `open.t${n}`));
     await one.connect();
-    const [good, rest] = [ears.slice(0, MAX), ears.slice(MAX)];
+    const [good, rest] = [recorders.slice(0, MAX), recorders.slice(MAX)];
     await until(
       'the good ones to be subscribed, the rest to be told',
-      () => good.every((ear) => ear.subscribed === 1) && rest.every((ear) => ear.errors.length === 1),
+      () => good.every((recorder) => recorder.subscribed === 1) && rest.every((recorder) => recorder.errors.length === 1),
     );
     expect(new Set(rest.flatMap(codes))).toEqual(new Set(['too_many_topics']));
     expect(rest.some(({ topic }) => topic.isActive)).toBe(false);
     for (let round = 1; round <= 3; round++) {
       proxy.cut();
-      await until('all of the good ones to be back', () => good.every((ear) => ear.subscribed === 1 + round));
+      await until('all of the good ones to be back', () => good.every((recorder) => recorder.subscribed === 1 + round));
       for (const { topic } of good) await node.publish(topic.name, { n: round });
-      await until('all of the good ones to hear', () => good.every((ear) => ear.items.length === round));
+      await until('all of the good ones to hear', () => good.every((recorder) => recorder.items.length === round));
     }
     expect([good.flatMap(codes), one.state.status]).toEqual([[], 'connected']);
     // Refused by the client itself: the server has never been asked.
@@ -61,13 +61,13 @@ describe('more topics than the server takes', () => {
     await start({ 'limits.topicsPerConnectionMax': 2 });
     const one = client();
     await one.connect();
-    const [first] = ['open.a', 'open.b'].map((name) => new Ear(one, name));
+    const [first] = ['open.a', 'open.b'].map((name) => new TopicRecorder(one, name));
     await expect(one.topic('open.c').items().next()).rejects.toMatchObject({ code: 'too_many_topics', retryable: false });
     first?.stop();
-    const third = new Ear(one, 'open.c');
+    const third = new TopicRecorder(one, 'open.c');
     await until('the third to be subscribed', () => third.subscribed === 1);
     // Listening twice to one topic is one subscription.
-    const again = new Ear(one, 'open.c');
+    const again = new TopicRecorder(one, 'open.c');
     await until('the same topic again', () => again.topic.isActive);
     expect([codes(third), codes(again)]).toEqual([[], []]);
   });
@@ -78,21 +78,21 @@ describe('a connection that the server ends for good', () => {
     await start({ 'limits.errorsPerMinuteMax': 3 });
     const one = client();
     await one.connect();
-    const ears = ['open.a', 'open.b', 'open.c'].map((name) => new Ear(one, name));
-    await until('all to be subscribed', () => ears.every(({ subscribed }) => subscribed === 1));
-    const looping = ears.map(({ topic }) => topic.items().next());
+    const recorders = ['open.a', 'open.b', 'open.c'].map((name) => new TopicRecorder(one, name));
+    await until('all to be subscribed', () => recorders.every(({ subscribed }) => subscribed === 1));
+    const looping = recorders.map(({ topic }) => topic.items().next());
     const ends = Promise.allSettled(looping);
     // An anonymous client's calls are mistakes: more than three end the connection with 4009.
     const calls = Promise.allSettled(Array.from({ length: 10 }, () => one.call('nobody')));
     await until('the end', () => one.state.status === 'disconnected');
     expect(one.state).toMatchObject({ reason: { code: 4009 } });
-    expect(ears.map(codes)).toEqual([['disconnected'], ['disconnected'], ['disconnected']]);
-    expect(ears.some(({ topic }) => topic.isActive || topic.isLive)).toBe(false);
+    expect(recorders.map(codes)).toEqual([['disconnected'], ['disconnected'], ['disconnected']]);
+    expect(recorders.some(({ topic }) => topic.isActive || topic.isLive)).toBe(false);
     for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'disconnected' } });
     for (const call of await calls) expect(call.status).toBe('rejected');
 
     await one.connect();
-    const again = new Ear(one, 'open.a');
+    const again = new TopicRecorder(one, 'open.a');
     await until('a new subscription', () => again.subscribed === 1);
     await node.publish('open.a', { n: 1 });
     await again.reaches(1);
@@ -102,10 +102,10 @@ describe('a connection that the server ends for good', () => {
     await start({});
     const one = client();
     await one.connect();
-    const ear = new Ear(one, 'open.a');
-    await until('the subscription', () => ear.subscribed === 1);
-    const next = ear.topic.items().next();
+    const recorder = new TopicRecorder(one, 'open.a');
+    await until('the subscription', () => recorder.subscribed === 1);
+    const next = recorder.topic.items().next();
     await one.close();
-    expect([codes(ear), await next]).toEqual([[], { done: true, value: undefined }]);
+    expect([codes(recorder), await next]).toEqual([[], { done: true, value: undefined }]);
   });
 });

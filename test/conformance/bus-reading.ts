@@ -1,41 +1,41 @@
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../support/publications.ts';
-import { type BusStage, topicOf } from './bus-stage.ts';
+import { type BusFixture, topicOf } from './bus-fixture.ts';
 
-export function describeReading(stage: BusStage): void {
+export function describeReading(fixture: BusFixture): void {
   describe('reading', () => {
     it('knows a topic’s last offset, and no other topic’s', async () => {
-      await stage.start();
-      const log = stage.bus.log(stage.plain);
-      expect(await log.lastOffset(topicOf(stage.plain, 'a'))).toBe(0);
-      const a = await stage.publish(topicOf(stage.plain, 'a'), '1');
-      const ab = await stage.publish(topicOf(stage.plain, 'a', 'b'), '2');
-      expect(await log.lastOffset(topicOf(stage.plain, 'a'))).toBe(a.offset);
-      expect(await log.lastOffset(topicOf(stage.plain, 'a', 'b'))).toBe(ab.offset);
-      expect(await log.lastOffset(topicOf(stage.plain))).toBe(0);
+      await fixture.start();
+      const log = fixture.bus.log(fixture.plain);
+      expect(await log.lastOffset(topicOf(fixture.plain, 'a'))).toBe(0);
+      const a = await fixture.publish(topicOf(fixture.plain, 'a'), '1');
+      const ab = await fixture.publish(topicOf(fixture.plain, 'a', 'b'), '2');
+      expect(await log.lastOffset(topicOf(fixture.plain, 'a'))).toBe(a.offset);
+      expect(await log.lastOffset(topicOf(fixture.plain, 'a', 'b'))).toBe(ab.offset);
+      expect(await log.lastOffset(topicOf(fixture.plain))).toBe(0);
     });
 
     it('knows the last offset of a keyed topic over all its keys', async () => {
-      await stage.start();
-      await stage.publishKey(topicOf(stage.keyed, 'a'), 'k1', '1');
-      const { offset } = await stage.publishKey(topicOf(stage.keyed, 'a'), 'k2', '2');
-      await stage.publishKey(topicOf(stage.keyed, 'a', 'k2'), 'k3', 'of another topic');
-      await stage.publishKey(topicOf(stage.keyed), 'a', 'and another');
-      expect(await stage.bus.log(stage.keyed).lastOffset(topicOf(stage.keyed, 'a'))).toBe(offset);
-      expect((await stage.bus.log(stage.keyed).snapshot(topicOf(stage.keyed, 'a'))).map(textOf)).toEqual(['1', '2']);
+      await fixture.start();
+      await fixture.publishKey(topicOf(fixture.keyed, 'a'), 'k1', '1');
+      const { offset } = await fixture.publishKey(topicOf(fixture.keyed, 'a'), 'k2', '2');
+      await fixture.publishKey(topicOf(fixture.keyed, 'a', 'k2'), 'k3', 'of another topic');
+      await fixture.publishKey(topicOf(fixture.keyed), 'a', 'and another');
+      expect(await fixture.bus.log(fixture.keyed).lastOffset(topicOf(fixture.keyed, 'a'))).toBe(offset);
+      expect((await fixture.bus.log(fixture.keyed).snapshot(topicOf(fixture.keyed, 'a'))).map(textOf)).toEqual(['1', '2']);
     });
 
     it('reads a range of one topic, oldest first', async () => {
-      await stage.start();
+      await fixture.start();
       const offsets: number[] = [];
       for (let i = 0; i < 10; i++) {
-        offsets.push((await stage.publish(topicOf(stage.plain, 'a'), `a${i}`)).offset);
-        await stage.publish(topicOf(stage.plain, 'b'), `b${i}`);
+        offsets.push((await fixture.publish(topicOf(fixture.plain, 'a'), `a${i}`)).offset);
+        await fixture.publish(topicOf(fixture.plain, 'b'), `b${i}`);
       }
-      const log = stage.bus.log(stage.plain);
+      const log = fixture.bus.log(fixture.plain);
       const read = async (after: number, upTo: number | undefined, limit: number) => {
         const range = upTo === undefined ? { after, limit } : { after, upTo, limit };
-        const { publications, anchored, more } = await log.read(topicOf(stage.plain, 'a'), range);
+        const { publications, anchored, more } = await log.read(topicOf(fixture.plain, 'a'), range);
         return { texts: publications.map(textOf), anchored, more };
       };
       expect(await read(offsets[6]!, undefined, 100)).toEqual({ texts: ['a7', 'a8', 'a9'], anchored: true, more: false });
@@ -51,22 +51,22 @@ export function describeReading(stage: BusStage): void {
     });
 
     it('reads a topic that has nothing', async () => {
-      await stage.start();
-      expect(await stage.bus.log(stage.plain).read(topicOf(stage.plain, 'a'), { after: 0, limit: 10 })).toEqual({
+      await fixture.start();
+      expect(await fixture.bus.log(fixture.plain).read(topicOf(fixture.plain, 'a'), { after: 0, limit: 10 })).toEqual({
         publications: [],
         anchored: true,
         provenAfter: 0,
         more: false,
       });
-      expect(await stage.bus.log(stage.plain).readLast(topicOf(stage.plain, 'a'), 10)).toEqual([]);
-      expect(await stage.bus.log(stage.plain).snapshot(topicOf(stage.plain, 'a'))).toEqual([]);
+      expect(await fixture.bus.log(fixture.plain).readLast(topicOf(fixture.plain, 'a'), 10)).toEqual([]);
+      expect(await fixture.bus.log(fixture.plain).snapshot(topicOf(fixture.plain, 'a'))).toEqual([]);
     });
 
     it('reads so many bytes, one publication in any case, and the newest so many', async () => {
-      await stage.start();
-      const to = topicOf(stage.plain, 'a');
-      for (let i = 0; i < 6; i++) await stage.publish(to, `${i}`.repeat(100));
-      const log = stage.bus.log(stage.plain);
+      await fixture.start();
+      const to = topicOf(fixture.plain, 'a');
+      for (let i = 0; i < 6; i++) await fixture.publish(to, `${i}`.repeat(100));
+      const log = fixture.bus.log(fixture.plain);
       const read = await log.read(to, { after: 0, limit: 100, bytesMax: 350 });
       expect(read.publications.map((publication) => textOf(publication)[0])).toEqual(['0', '1', '2']);
       expect(read.more).toBe(true);
@@ -76,21 +76,21 @@ export function describeReading(stage: BusStage): void {
     });
 
     it('proves a range from its first publication where its start has been removed', async () => {
-      await stage.start({ maxCount: 5 });
-      const to = topicOf(stage.plain, 'a');
-      await stage.publish(topicOf(stage.plain, 'other'), 'stays for ever');
-      const offsets = await stage.publishMany(to, 20);
-      const { anchored, provenAfter } = await stage.bus.log(stage.plain).read(to, { after: offsets[3]!, limit: 100 });
+      await fixture.start({ maxCount: 5 });
+      const to = topicOf(fixture.plain, 'a');
+      await fixture.publish(topicOf(fixture.plain, 'other'), 'stays for ever');
+      const offsets = await fixture.publishMany(to, 20);
+      const { anchored, provenAfter } = await fixture.bus.log(fixture.plain).read(to, { after: offsets[3]!, limit: 100 });
       expect({ anchored, provenAfter }).toEqual({ anchored: false, provenAfter: offsets[15] });
     });
 
     it('says that a range is anchored only while nothing after its start has been removed', async () => {
-      await stage.start({ maxCount: 5 });
-      const to = topicOf(stage.plain, 'a');
+      await fixture.start({ maxCount: 5 });
+      const to = topicOf(fixture.plain, 'a');
       // Another topic's first publication stays for ever, so the log's first offset tells nothing about this topic.
-      await stage.publish(topicOf(stage.plain, 'other'), 'stays');
-      const offsets = await stage.publishMany(to, 12);
-      const read = (after: number) => stage.bus.log(stage.plain).read(to, { after, limit: 100 });
+      await fixture.publish(topicOf(fixture.plain, 'other'), 'stays');
+      const offsets = await fixture.publishMany(to, 12);
+      const read = (after: number) => fixture.bus.log(fixture.plain).read(to, { after, limit: 100 });
       // 7 to 11 are left.
       for (const [index, anchored] of [
         [11, true],
@@ -107,38 +107,38 @@ export function describeReading(stage: BusStage): void {
     });
 
     it('does not call a range of a keyed topic anchored when publications of a key have been removed', async () => {
-      await stage.start({ maxCount: 2 });
-      const to = topicOf(stage.keyed, 'a');
-      const { offset } = await stage.publishKey(to, 'quiet', 'q');
-      for (let i = 0; i < 5; i++) await stage.publishKey(to, 'busy', String(i));
-      const { publications, anchored } = await stage.bus.log(stage.keyed).read(to, { after: offset, limit: 100 });
+      await fixture.start({ maxCount: 2 });
+      const to = topicOf(fixture.keyed, 'a');
+      const { offset } = await fixture.publishKey(to, 'quiet', 'q');
+      for (let i = 0; i < 5; i++) await fixture.publishKey(to, 'busy', String(i));
+      const { publications, anchored } = await fixture.bus.log(fixture.keyed).read(to, { after: offset, limit: 100 });
       expect(publications.map(textOf)).toEqual(['3', '4']);
       expect(anchored).toBe(false);
     });
 
     it('reads the last publications of a topic, however thinly it is spread', async () => {
-      await stage.start();
-      const log = stage.bus.log(stage.plain);
+      await fixture.start();
+      const log = fixture.bus.log(fixture.plain);
       for (let i = 0; i < 30; i++) {
-        await stage.publish(topicOf(stage.plain, 'rare'), `r${i}`);
-        await stage.publishMany(topicOf(stage.plain, 'busy'), i < 15 ? 3 : 60, `${i}-`);
+        await fixture.publish(topicOf(fixture.plain, 'rare'), `r${i}`);
+        await fixture.publishMany(topicOf(fixture.plain, 'busy'), i < 15 ? 3 : 60, `${i}-`);
       }
-      const rare = async (count: number) => (await log.readLast(topicOf(stage.plain, 'rare'), count)).map(textOf);
+      const rare = async (count: number) => (await log.readLast(topicOf(fixture.plain, 'rare'), count)).map(textOf);
       expect(await rare(1)).toEqual(['r29']);
       expect(await rare(4)).toEqual(['r26', 'r27', 'r28', 'r29']);
       expect(await rare(1000)).toEqual(Array.from({ length: 30 }, (_, i) => `r${i}`));
-      expect((await log.readLast(topicOf(stage.plain, 'busy'), 5)).map(textOf)).toEqual(['29-55', '29-56', '29-57', '29-58', '29-59']);
+      expect((await log.readLast(topicOf(fixture.plain, 'busy'), 5)).map(textOf)).toEqual(['29-55', '29-56', '29-57', '29-58', '29-59']);
     });
 
     it('takes a snapshot: the latest publication of every key, oldest first, above an offset', async () => {
-      await stage.start();
-      const to = topicOf(stage.keyed, 'nasdaq');
-      await stage.publishKey(to, 'AAPL', 'a1');
-      await stage.publishKey(to, 'MSFT', 'm1');
-      const { offset } = await stage.publishKey(to, 'AAPL', 'a2');
-      await stage.publishKey(to, 'TSLA', 't1');
-      await stage.publishKey(topicOf(stage.keyed, 'nyse'), 'IBM', 'i1');
-      const log = stage.bus.log(stage.keyed);
+      await fixture.start();
+      const to = topicOf(fixture.keyed, 'nasdaq');
+      await fixture.publishKey(to, 'AAPL', 'a1');
+      await fixture.publishKey(to, 'MSFT', 'm1');
+      const { offset } = await fixture.publishKey(to, 'AAPL', 'a2');
+      await fixture.publishKey(to, 'TSLA', 't1');
+      await fixture.publishKey(topicOf(fixture.keyed, 'nyse'), 'IBM', 'i1');
+      const log = fixture.bus.log(fixture.keyed);
       const snapshot = await log.snapshot(to);
       expect(snapshot.map(textOf)).toEqual(['m1', 'a2', 't1']);
       expect(snapshot.map(({ key }) => key)).toEqual(['MSFT', 'AAPL', 'TSLA']);
@@ -147,26 +147,26 @@ export function describeReading(stage: BusStage): void {
     });
 
     it('takes a snapshot of a topic without keys: its last publication', async () => {
-      await stage.start();
-      const offsets = await stage.publishMany(topicOf(stage.plain, 'a'), 3);
-      const log = stage.bus.log(stage.plain);
-      expect((await log.snapshot(topicOf(stage.plain, 'a'))).map(textOf)).toEqual(['2']);
-      expect(await log.snapshot(topicOf(stage.plain, 'a'), offsets[2]!)).toEqual([]);
+      await fixture.start();
+      const offsets = await fixture.publishMany(topicOf(fixture.plain, 'a'), 3);
+      const log = fixture.bus.log(fixture.plain);
+      expect((await log.snapshot(topicOf(fixture.plain, 'a'))).map(textOf)).toEqual(['2']);
+      expect(await log.snapshot(topicOf(fixture.plain, 'a'), offsets[2]!)).toEqual([]);
     });
 
     it('takes a snapshot of thousands of keys', async () => {
-      await stage.start();
-      const to = topicOf(stage.keyed, 'all');
-      await Promise.all(Array.from({ length: 3000 }, (_, i) => stage.publishKey(to, `k${i % 1500}`, String(i))));
-      const snapshot = await stage.bus.log(stage.keyed).snapshot(to);
+      await fixture.start();
+      const to = topicOf(fixture.keyed, 'all');
+      await Promise.all(Array.from({ length: 3000 }, (_, i) => fixture.publishKey(to, `k${i % 1500}`, String(i))));
+      const snapshot = await fixture.bus.log(fixture.keyed).snapshot(to);
       expect(snapshot.map(textOf)).toEqual(Array.from({ length: 1500 }, (_, i) => String(i + 1500)));
     });
 
     it('answers hundreds of reads at once', async () => {
-      await stage.start();
-      const topics = Array.from({ length: 200 }, (_, i) => topicOf(stage.plain, `t${i}`));
-      await Promise.all(topics.map((each) => stage.publish(each, each)));
-      const results = await Promise.all(topics.map((each) => stage.bus.log(stage.plain).read(each, { after: 0, limit: 10 })));
+      await fixture.start();
+      const topics = Array.from({ length: 200 }, (_, i) => topicOf(fixture.plain, `t${i}`));
+      await Promise.all(topics.map((each) => fixture.publish(each, each)));
+      const results = await Promise.all(topics.map((each) => fixture.bus.log(fixture.plain).read(each, { after: 0, limit: 10 })));
       expect(results.map(({ publications }) => publications.map(textOf))).toEqual(topics.map((each) => [each]));
     });
   });

@@ -3,7 +3,7 @@ import { beginningFrames } from '../../src/delivery/first-part.ts';
 import { goingOn } from '../../src/fanout/recovery.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
-import { EPOCH, feed, source } from '../support/fanout.ts';
+import { EPOCH, feed, source } from '../support/fanout-fixtures.ts';
 
 const FRAME_BYTES_MAX = 4000;
 

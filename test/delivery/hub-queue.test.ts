@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
-import { feed as feedOf, groupOf, MSGPACK, source } from '../support/fanout.ts';
+import { feed as feedOf, groupOf, MSGPACK, source } from '../support/fanout-fixtures.ts';
 
 const publication = (offset: number) => new PublicationMessage(1, offset - 1, source(offset) as LinkItem);
 const publications = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => publication(from + i));
@@ -121,22 +121,22 @@ describe('HubQueue', () => {
     });
     fc.assert(
       fc.property(steps, fc.integer({ min: 4, max: 64 }), (all, itemsMax) => {
-        const world = setUp({ itemsMax, holdMaxMs: 1_000_000 });
+        const parts = setUp({ itemsMax, holdMaxMs: 1_000_000 });
         let published = 0;
         for (const step of all) {
-          if (typeof step !== 'number') world.flush(step.flush);
-          else if (!world.link.paused) {
-            world.queue.receive(publications(published + 1, published + step));
+          if (typeof step !== 'number') parts.flush(step.flush);
+          else if (!parts.link.paused) {
+            parts.queue.receive(publications(published + 1, published + step));
             published += step;
           }
           vi.advanceTimersByTime(2);
         }
-        for (let left = 0; world.link.paused && left < 2000; left++) {
-          world.flush();
+        for (let left = 0; parts.link.paused && left < 2000; left++) {
+          parts.flush();
           vi.advanceTimersByTime(2);
         }
-        expect(world.log.filter((entry) => typeof entry === 'number')).toEqual(Array.from({ length: published }, (_, i) => i + 1));
-        expect(world.lost).toBe(0);
+        expect(parts.log.filter((entry) => typeof entry === 'number')).toEqual(Array.from({ length: published }, (_, i) => i + 1));
+        expect(parts.lost).toBe(0);
       }),
     );
   });

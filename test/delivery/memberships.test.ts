@@ -3,7 +3,7 @@ import { Memberships } from '../../src/delivery/memberships.ts';
 import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Member } from '../../src/session/connection.ts';
-import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout.ts';
+import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout-fixtures.ts';
 import { StubConnection } from '../support/stub-connection.ts';
 
 const GROUP_CONNECTIONS_MAX = 100;

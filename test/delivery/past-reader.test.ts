@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HubClient } from '../../src/delivery/hub-client.ts';
 import { PastReader } from '../../src/delivery/past-reader.ts';
-import { EPOCH, feed, key, source } from '../support/fanout.ts';
+import { EPOCH, feed, key, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 interface Setting {

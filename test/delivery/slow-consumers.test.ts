@@ -12,7 +12,7 @@ import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
-import { EPOCH, feed, JSON_VARIANT, source } from '../support/fanout.ts';
+import { EPOCH, feed, JSON_VARIANT, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 import { StubConnection } from '../support/stub-connection.ts';
 

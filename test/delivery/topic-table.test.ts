@@ -4,7 +4,7 @@ import { TopicTable } from '../../src/delivery/topic-table.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { PublicationMessage, type ToHub } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
-import { source } from '../support/fanout.ts';
+import { source } from '../support/fanout-fixtures.ts';
 
 const WORKER_RING_BYTES = 1_048_576;
 

@@ -5,7 +5,7 @@ import { nextCatchUpStep } from '../../src/fanout/catch-up.ts';
 import type { FanoutItem } from '../../src/fanout/item.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { feed, source } from '../support/fanout.ts';
+import { feed, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'] as Key[];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Stretch } from '../../src/fanout/batch.ts';
 import { splitByEcho } from '../../src/fanout/echo.ts';
 import { toBuffer } from '../../src/fanout/kept-bytes.ts';
-import { item } from '../support/fanout.ts';
+import { item } from '../support/fanout-fixtures.ts';
 
 const by = (offset: number, connectionId?: string) => item(offset, connectionId === undefined ? {} : { user: connectionId, connectionId });
 const offsets = ({ items }: Stretch) => items.map(({ offset }) => offset);

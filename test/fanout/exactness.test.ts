@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RingBudget } from '../../src/fanout/ring-budget.ts';
 import type { VariantOptions } from '../../src/fanout/variant.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { type JoinMode, World } from '../support/fanout-world.ts';
+import { FanoutModel, type JoinMode } from '../support/fanout-model.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 const FRAME_BYTES_MAX = 1024;
@@ -68,43 +68,52 @@ const setting = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
 
-function worldOf({ groupConnectionsMax, itemsMax, workerBytesMax, flushIntervalMs, restMaxMs, durable, keyed, crowd }: Setting): World {
+function modelOf({
+  groupConnectionsMax,
+  itemsMax,
+  workerBytesMax,
+  flushIntervalMs,
+  restMaxMs,
+  durable,
+  keyed,
+  crowd,
+}: Setting): FanoutModel {
   const ringBudget = new RingBudget(workerBytesMax);
   const common = { ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
   const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
-  const world = new World(scheduling, groupConnectionsMax, [
+  const model = new FanoutModel(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ keyed: true }) },
     { ...common, namespace: namespaceOptions({ durable, keyed, flushIntervalMs }) },
   ]);
-  for (const topic of world.topics) world.crowd(topic, variants[0]!, crowd);
-  return world;
+  for (const topic of model.topics) model.crowd(topic, variants[0]!, crowd);
+  return model;
 }
 
-function run(world: World, operation: Operation, echoes: boolean): void {
-  const topic = 'topic' in operation ? world.topics[operation.topic]! : world.topics[0]!;
+function run(model: FanoutModel, operation: Operation, echoes: boolean): void {
+  const topic = 'topic' in operation ? model.topics[operation.topic]! : model.topics[0]!;
   switch (operation.kind) {
     case 'publish':
       for (let i = 0; i < operation.times; i++) {
         const { by, ...publication } = operation;
-        const author = by === undefined ? undefined : world.members[(by + i) % world.members.length]?.id;
-        world.feedPublication(topic, { ...publication, ...(author !== undefined && { by: author }) });
+        const author = by === undefined ? undefined : model.members[(by + i) % model.members.length]?.id;
+        model.feedPublication(topic, { ...publication, ...(author !== undefined && { by: author }) });
       }
       return;
     case 'join': {
       const { variant, mode, echo, beside } = operation;
-      const other = beside === undefined ? undefined : world.members[beside % Math.max(1, world.members.length)];
-      return world.join(topic, variant, mode, echo || echoes, other);
+      const other = beside === undefined ? undefined : model.members[beside % Math.max(1, model.members.length)];
+      return model.join(topic, variant, mode, echo || echoes, other);
     }
     case 'leave':
-      if (world.members.length > 0) world.leave(world.members[operation.member % world.members.length]!);
+      if (model.members.length > 0) model.leave(model.members[operation.member % model.members.length]!);
       return;
     case 'turn':
-      world.turn(operation.advanceMs);
+      model.turn(operation.advanceMs);
       return;
     case 'merge':
-      return world.merge();
+      return model.merge();
     case 'reset':
-      return world.reset(topic, operation.keys);
+      return model.reset(topic, operation.keys);
   }
 }
 
@@ -114,21 +123,21 @@ describe('the fan-out, whatever is published, joined, left, merged, reset and fl
     let skipped = 0;
     fc.assert(
       fc.property(setting, fc.array(operation, { minLength: 10, maxLength: 120 }), (chosen, operations) => {
-        const world = worldOf(chosen);
+        const model = modelOf(chosen);
         for (const one of operations) {
-          run(world, one, chosen.echoes);
-          if (one.kind !== 'publish' && one.kind !== 'turn') world.checkPlaces();
+          run(model, one, chosen.echoes);
+          if (one.kind !== 'publish' && one.kind !== 'turn') model.checkPlaces();
         }
-        world.settle();
-        for (const member of world.members) {
+        model.settle();
+        for (const member of model.members) {
           member.checkComplete();
           received += member.received;
           if (member.everSkipped) skipped++;
         }
         // Nobody is left, nothing is left.
-        world.endCrowds();
-        for (const member of [...world.members]) world.leave(member);
-        for (const { feed } of world.topics) expect(feed).toMatchObject({ members: 0, variants: [], withoutEcho: new Map() });
+        model.endCrowds();
+        for (const member of [...model.members]) model.leave(member);
+        for (const { feed } of model.topics) expect(feed).toMatchObject({ members: 0, variants: [], withoutEcho: new Map() });
       }),
       { numRuns: 400 },
     );

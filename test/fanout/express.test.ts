@@ -3,7 +3,7 @@ import { Express } from '../../src/fanout/express.ts';
 import { Flusher } from '../../src/fanout/flush.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant } from '../../src/fanout/variant.ts';
-import { feed, joinMany, source } from '../support/fanout.ts';
+import { feed, joinMany, source } from '../support/fanout-fixtures.ts';
 
 const SEND_MS = 0.008;
 

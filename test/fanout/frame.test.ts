@@ -14,8 +14,8 @@ import { SERVER_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec, packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../../src/protocol/msgpack-scan.ts';
 import { jsonData } from '../support/arbitrary.ts';
-import { item } from '../support/fanout.ts';
-import { decodeBatch } from '../support/fanout-world.ts';
+import { item } from '../support/fanout-fixtures.ts';
+import { decodeBatch } from '../support/fanout-model.ts';
 import { anyKey } from '../support/keys.ts';
 
 const CODECS: Codec[] = [msgpackCodec, jsonCodec];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LatestByKey } from '../../src/fanout/latest.ts';
 import { LatestItem } from '../../src/fanout/latest-item.ts';
-import { item } from '../support/fanout.ts';
+import { item } from '../support/fanout-fixtures.ts';
 
 describe('LatestItem', () => {
   it('answers as the state of a keyed topic would that has a single key', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FanoutItem } from '../../src/fanout/item.ts';
 import { LatestByKey } from '../../src/fanout/latest.ts';
-import { item, key } from '../support/fanout.ts';
+import { item, key } from '../support/fanout-fixtures.ts';
 
 const offsets = (items: readonly FanoutItem[]) => items.map(({ offset }) => offset);
 

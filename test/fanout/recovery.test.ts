@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Past } from '../../src/fanout/catch-up.ts';
 import { cursorOf, firstPartOf, goingOn, inPresentLife, isAtHand, type Since } from '../../src/fanout/recovery.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
-import { EPOCH, feed, item, key, source } from '../support/fanout.ts';
+import { EPOCH, feed, item, key, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 /** Offsets 1 to `head`, of which the ring holds the last four. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ring } from '../../src/fanout/ring.ts';
 import { RingBudget } from '../../src/fanout/ring-budget.ts';
-import { item } from '../support/fanout.ts';
+import { item } from '../support/fanout-fixtures.ts';
 
 const ring = (bounds: { itemsMax?: number; bytesMax?: number } = {}, baseOffset = 0) =>
   new Ring({ itemsMax: 1000, bytesMax: 1_000_000, ...bounds }, baseOffset, new RingBudget(1_000_000_000));

@@ -4,8 +4,8 @@ import { type Group, Groups } from '../../src/fanout/group.ts';
 import { Scheduler } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
-import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source } from '../support/fanout.ts';
-import { decodeBatch } from '../support/fanout-world.ts';
+import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { decodeBatch } from '../support/fanout-model.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 interface Sent {

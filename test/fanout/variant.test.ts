@@ -4,7 +4,7 @@ import { rateClassFor } from '../../src/fanout/rate-class.ts';
 import { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type Variant, variantName } from '../../src/fanout/variant.ts';
-import { feed, groupOf, JSON_VARIANT, joinMany, MSGPACK, source } from '../support/fanout.ts';
+import { feed, groupOf, JSON_VARIANT, joinMany, MSGPACK, source } from '../support/fanout-fixtures.ts';
 
 function variantOf(topicFeed: TopicFeed): Variant {
   return topicFeed.variants[0] as Variant;

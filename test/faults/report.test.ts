@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { tableOf } from './report.ts';
-import type { Run } from './run-scenario.ts';
+import type { RunResult } from './run-scenario.ts';
 
 const NO_FIGURES = { lost: 0, duplicates: 0, reordered: 0, gaps: 0, foreign: 0, storedTwice: 0 };
 
-function run(more: Partial<Run>): Run {
+function run(more: Partial<RunResult>): RunResult {
   const size = { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false };
   return { number: 1, title: 'a node killed', size, elapsedMs: 1, figures: NO_FIGURES, limits: {}, failures: [], notes: [], ...more };
 }
 
-function rowOf(...runs: readonly Run[]): Record<string, string> {
+function rowOf(...runs: readonly RunResult[]): Record<string, string> {
   const [head = [], , row = []] = tableOf(runs)
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()));

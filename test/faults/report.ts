@@ -1,4 +1,4 @@
-import type { Run } from './run-scenario.ts';
+import type { RunResult } from './run-scenario.ts';
 
 /** In every line, in this order; other figures follow by name. */
 const COLUMNS = ['lost', 'duplicates', 'reordered', 'gaps', 'foreign', 'storedTwice', 'dropped', 'held', 'historyAsked'] as const;
@@ -19,7 +19,7 @@ const SHOWN_WHEN_NOT_ZERO = [
 ];
 
 /** One line a scenario, the worst of its runs, as a Markdown table; then why what failed did. */
-export function tableOf(runs: readonly Run[]): string {
+export function tableOf(runs: readonly RunResult[]): string {
   const numbers = [...new Set(runs.map(({ number }) => number))];
   const rows = numbers.map((number) => rowOf(runs.filter((run) => run.number === number)));
   const head = ['#', 'scenario', 'runs', ...COLUMNS, 'worst figures', 'size', 'verdict'];
@@ -34,7 +34,7 @@ export function tableOf(runs: readonly Run[]): string {
 }
 
 /** Of each figure the greatest, which is the worst. */
-export function worstOf(runs: readonly Run[]): Record<string, number> {
+export function worstOf(runs: readonly RunResult[]): Record<string, number> {
   const worst: Record<string, number> = {};
   for (const { figures } of runs) {
     for (const [name, value] of Object.entries(figures)) worst[name] = Math.max(worst[name] ?? 0, value);
@@ -42,9 +42,9 @@ export function worstOf(runs: readonly Run[]): Record<string, number> {
   return worst;
 }
 
-function rowOf(runs: readonly Run[]): string[] {
+function rowOf(runs: readonly RunResult[]): string[] {
   const worst = worstOf(runs);
-  const [first] = runs as [Run];
+  const [first] = runs as [RunResult];
   const limits = Object.assign({}, ...runs.map((run) => run.limits)) as Record<string, number>;
   const rest = Object.entries(worst)
     .filter(([name, value]) => !(COLUMNS as readonly string[]).includes(name) && (value > 0 || !SHOWN_WHEN_NOT_ZERO.includes(name)))

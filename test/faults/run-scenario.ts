@@ -3,13 +3,13 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { FrameFault } from '../support/frame-proxy.ts';
 import { RESULTS } from './build.ts';
+import { FaultRun } from './fault-run.ts';
 import type { Outcome, Scenario, Size } from './scenario.ts';
-import { Stage } from './stage.ts';
 import { monoMs } from './time.ts';
 
 const LOG_LINES = 300;
 
-export interface Run extends Outcome {
+export interface RunResult extends Outcome {
   readonly number: number;
   readonly title: string;
   readonly size: Size;
@@ -20,10 +20,10 @@ export interface Run extends Outcome {
  * One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file.
  * @param harm what is done to every frame for the swarm, all the time: such a run must fail
  */
-export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void, harm?: FrameFault): Promise<Run> {
+export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void, harm?: FrameFault): Promise<RunResult> {
   const { number, title, timeoutMs } = scenario;
   const said: string[] = [];
-  const stage = new Stage(
+  const run = new FaultRun(
     (line) => {
       said.push(`${Math.round(monoMs())} ${line}`);
       log(line);
@@ -32,32 +32,32 @@ export async function runScenario(scenario: Scenario, size: Size, log: (line: st
     harm,
   );
   // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
-  stage.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
+  run.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
   try {
     const tooLong = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`took longer than ${timeoutMs} ms`)), timeoutMs);
     });
-    const running = scenario.run(stage, size);
+    const running = scenario.execute(run, size);
     // After a cut it fails once more, when its processes end: that is known.
     running.catch(() => undefined);
     await Promise.race([running, tooLong]);
   } catch (error) {
-    stage.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    run.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
     clearTimeout(timer);
-    await stage.end();
+    await run.end();
   }
-  const { outcome } = stage;
-  if (outcome.failures.length > 0) keepLogs(number, stage, [...said, ...outcome.failures, ...outcome.notes], log);
+  const { outcome } = run;
+  if (outcome.failures.length > 0) keepLogs(number, run, [...said, ...outcome.failures, ...outcome.notes], log);
   return { number, title, size, elapsedMs: Math.round(performance.now() - startMs), ...outcome };
 }
 
-function keepLogs(number: number, stage: Stage, said: readonly string[], log: (line: string) => void): void {
+function keepLogs(number: number, run: FaultRun, said: readonly string[], log: (line: string) => void): void {
   mkdirSync(RESULTS, { recursive: true });
   const file = join(RESULTS, `${number}-failed-${new Date().toISOString().replaceAll(':', '-')}.log`);
-  const logs = stage.nodes.map((node) => `--- ${node.name}\n${node.lastLines(LOG_LINES)}`);
+  const logs = run.nodes.map((node) => `--- ${node.name}\n${node.lastLines(LOG_LINES)}`);
   writeFileSync(file, [...said, ...logs].join('\n'));
   log(`logs in ${file}`);
 }

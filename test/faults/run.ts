@@ -6,14 +6,14 @@ import { buildChildren, prepareNodes, RESULTS, ROOT } from './build.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { hasOwnNetworks } from './own-network.ts';
 import { quickSize } from './quick-size.ts';
-import { whenQuiet } from './quiet.ts';
 import { SCENARIOS } from './registry.ts';
 import { tableOf } from './report.ts';
-import { type Run, runScenario } from './run-scenario.ts';
+import { type RunResult, runScenario } from './run-scenario.ts';
 import type { Scenario, Size } from './scenario.ts';
+import { whenQuiet } from './wait-for-quiet.ts';
 
 const options = readOptions(process.argv.slice(2));
-const runs: Run[] = [];
+const runs: RunResult[] = [];
 if (options === undefined) {
   console.log(HELP);
 } else {
@@ -54,7 +54,7 @@ async function runAll(chosen: Options, onRun: () => void): Promise<void> {
   }
 }
 
-async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<Run> {
+async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<RunResult> {
   if (scenario.ownNetwork === true && chosen.child === undefined && hasOwnNetworks()) return runInOwnNetwork(scenario, size, chosen);
   return runScenario(scenario, size, (line) => {
     if (chosen.verbose) console.error(`  ${line}`);
@@ -62,7 +62,7 @@ async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<
 }
 
 /** The same program, this scenario alone, in a network namespace that ends with it. */
-function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
+function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): RunResult {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-faults-'));
   const file = join(folder, 'runs.json');
   try {
@@ -73,7 +73,7 @@ function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): Run {
     const command = [process.execPath, '--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...args, ...flags];
     const env = { ...process.env, STENTOR_FAULTS_OWN_NETWORK: '1' };
     spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
-    return (JSON.parse(readFileSync(file, 'utf8')) as Run[])[0]!;
+    return (JSON.parse(readFileSync(file, 'utf8')) as RunResult[])[0]!;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

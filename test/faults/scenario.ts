@@ -1,4 +1,4 @@
-import type { Stage } from './stage.ts';
+import type { FaultRun } from './fault-run.ts';
 
 export interface Size {
   readonly clients: number;
@@ -31,5 +31,5 @@ export interface Scenario {
   readonly timeoutMs: number;
   /** Runs again by itself in a network namespace of its own, where root allows one. */
   readonly ownNetwork?: boolean;
-  run(stage: Stage, size: Size): Promise<void>;
+  execute(run: FaultRun, size: Size): Promise<void>;
 }

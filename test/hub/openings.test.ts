@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
-import { HubWorld } from '../support/hub-world.ts';
+import { TestHub } from '../support/test-hub.ts';
 
 const OPENINGS_MAX = 256;
-const worlds: HubWorld[] = [];
+const hubs: TestHub[] = [];
 afterEach(async () => {
-  for (const world of worlds.splice(0)) await world.stop();
+  for (const hub of hubs.splice(0)) await hub.stop();
 });
 
 interface Reads {
@@ -15,13 +15,13 @@ interface Reads {
 }
 
 /** A hub, and which topics' states it reads. */
-function start(settings: Readonly<Record<string, unknown>> = {}): { world: HubWorld; reads: Reads } {
-  const world = new HubWorld(settings);
-  worlds.push(world);
+function start(settings: Readonly<Record<string, unknown>> = {}): { hub: TestHub; reads: Reads } {
+  const hub = new TestHub(settings);
+  hubs.push(hub);
   const reads: Reads = { topics: [], atOnceMax: 0 };
   let now = 0;
-  const snapshot = world.plain.snapshot.bind(world.plain);
-  world.plain.snapshot = async (topic, after) => {
+  const snapshot = hub.plain.snapshot.bind(hub.plain);
+  hub.plain.snapshot = async (topic, after) => {
     reads.topics.push(topic);
     reads.atOnceMax = Math.max(reads.atOnceMax, ++now);
     try {
@@ -30,41 +30,41 @@ function start(settings: Readonly<Record<string, unknown>> = {}): { world: HubWo
       now--;
     }
   };
-  return { world, reads };
+  return { hub, reads };
 }
 
 const names = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `plain.t${from + i}` as Topic);
-const toldOf = (world: HubWorld, kind: ToWorker['kind']) => world.told.filter((message) => message.kind === kind);
+const toldOf = (hub: TestHub, kind: ToWorker['kind']) => hub.told.filter((message) => message.kind === kind);
 
 describe('topics that are asked for all at once', () => {
   it('are all opened, so many at a time', async () => {
-    const { world, reads } = start();
-    for (const topic of names(1000)) world.send({ kind: 'open', topic });
-    await world.until(() => toldOf(world, 'opened').length === 1000);
+    const { hub, reads } = start();
+    for (const topic of names(1000)) hub.send({ kind: 'open', topic });
+    await hub.until(() => toldOf(hub, 'opened').length === 1000);
     expect(reads.atOnceMax).toBeLessThanOrEqual(OPENINGS_MAX);
     expect(new Set(reads.topics).size).toBe(1000);
   });
 
   it('are not read when nobody wants them any more at their turn, and are when somebody does again', async () => {
-    const { world, reads } = start({ 'hub.topicLingerMs': 600_000 });
+    const { hub, reads } = start({ 'hub.topicLingerMs': 600_000 });
     const all = names(1000);
-    for (const topic of all) world.send({ kind: 'open', topic });
-    for (const topic of all.slice(300, 900)) world.send({ kind: 'close', topic });
-    await world.until(() => toldOf(world, 'opened').length === 400);
+    for (const topic of all) hub.send({ kind: 'open', topic });
+    for (const topic of all.slice(300, 900)) hub.send({ kind: 'close', topic });
+    await hub.until(() => toldOf(hub, 'opened').length === 400);
     expect(reads.topics).not.toContain('plain.t500');
     expect(reads.topics.length).toBe(400);
-    await world.open('plain.t500');
+    await hub.open('plain.t500');
     expect(reads.topics).toContain('plain.t500');
   });
 
   it('get `busy` at one more than may wait, at once, and can be had later', async () => {
-    const { world } = start({ 'nats.readsWaitingMax': 10 });
-    for (const topic of names(OPENINGS_MAX + 12)) world.send({ kind: 'open', topic });
-    await world.until(() => toldOf(world, 'opened').length === OPENINGS_MAX + 10);
-    const refused = toldOf(world, 'openFailed');
+    const { hub } = start({ 'nats.readsWaitingMax': 10 });
+    for (const topic of names(OPENINGS_MAX + 12)) hub.send({ kind: 'open', topic });
+    await hub.until(() => toldOf(hub, 'opened').length === OPENINGS_MAX + 10);
+    const refused = toldOf(hub, 'openFailed');
     expect(refused).toMatchObject([{ code: 'busy' }, { code: 'busy' }]);
     const topic = (refused[0] as { topic: string }).topic;
-    world.told.length = 0;
-    expect(await world.open(topic)).toMatchObject({ kind: 'opened' });
+    hub.told.length = 0;
+    expect(await hub.open(topic)).toMatchObject({ kind: 'opened' });
   });
 });

@@ -11,7 +11,7 @@ const NAMESPACES = { scores: { public: true }, chat: { clientPublish: true } };
 const nodes: NodeProcess[] = [];
 
 async function start(settings: Record<string, unknown> = {}, args: readonly string[] = []): Promise<NodeProcess> {
-  const node = NodeProcess.launch({ namespaces: NAMESPACES, ...settings }, args);
+  const node = NodeProcess.launch({ namespaces: NAMESPACES, ...settings }, { args });
   nodes.push(node);
   await node.untilStarted(Number(settings.workers ?? 2));
   return node;

@@ -5,7 +5,7 @@ import type { Topic } from '../../src/protocol/topic.ts';
 const [A, B] = ['scores.a', 'scores.b'] as Topic[] as [Topic, Topic];
 
 /** Reads that a test answers by hand. */
-function stage() {
+function setUp() {
   const asked: { topic: Topic; after: number; answer: (text: string) => void; fail: (error: Error) => void }[] = [];
   const reads = new SharedReads<string>(
     (topic, after) =>
@@ -19,7 +19,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('reads that many ask for at once', () => {
   it('are one, from the smallest position, for all who ask in one turn', async () => {
-    const { reads, asked } = stage();
+    const { reads, asked } = setUp();
     const answers = Promise.all([30, 10, 20].map((after) => reads.ask(A, after)));
     await turn();
     expect(asked).toMatchObject([{ topic: A, after: 10 }]);
@@ -28,7 +28,7 @@ describe('reads that many ask for at once', () => {
   });
 
   it('are joined while they are under way by who asks for no more, and others wait together for the next', async () => {
-    const { reads, asked } = stage();
+    const { reads, asked } = setUp();
     const first = reads.ask(A, 10);
     await turn();
     const joined = reads.ask(A, 15);
@@ -46,7 +46,7 @@ describe('reads that many ask for at once', () => {
   });
 
   it('are apart for other topics, and begin anew when they are over', async () => {
-    const { reads, asked } = stage();
+    const { reads, asked } = setUp();
     const answers = [reads.ask(A, 1), reads.ask(B, 1)];
     await turn();
     expect(asked.map(({ topic }) => topic)).toEqual([A, B]);
@@ -59,7 +59,7 @@ describe('reads that many ask for at once', () => {
   });
 
   it('fail for all who asked, and not for those who wait for the next', async () => {
-    const { reads, asked } = stage();
+    const { reads, asked } = setUp();
     const failing = [reads.ask(A, 10), reads.ask(A, 11)].map((answer) => answer.catch((error: Error) => error.message));
     await turn();
     const next = reads.ask(A, 1);

@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 
 const HOUR_MS = 3_600_000;
 
-interface Stage {
+interface SetUp {
   readonly server: KeySetServer;
   readonly log: string[];
   readonly fetched: ('ok' | 'failed')[];
@@ -35,7 +35,7 @@ async function serve(...keys: readonly JWK[]): Promise<KeySetServer> {
 }
 
 /** @param auth over the defaults; ages and pauses may be shorter here than a configuration may set them */
-async function stage(server: KeySetServer, auth: Record<string, unknown> = {}): Promise<Stage> {
+async function setUp(server: KeySetServer, auth: Record<string, unknown> = {}): Promise<SetUp> {
   const { config } = loadConfig({ env: {}, flags: { 'auth.jwksUrl': server.url } });
   const log: string[] = [];
   const fetched: ('ok' | 'failed')[] = [];
@@ -64,14 +64,14 @@ const without = ({ jwk }: SigningPair, ...names: string[]): JWK =>
 describe('a key set with keys that are alike', () => {
   it('tries each key of one kid', async () => {
     const [a, b, stranger] = await Promise.all(['k', 'k', 'k'].map((kid) => signingPair('ES256', kid)));
-    const { verdict } = await stage(await serve(a!.jwk, b!.jwk));
+    const { verdict } = await setUp(await serve(a!.jwk, b!.jwk));
     for (const pair of [a!, b!]) expect(await verdict(pair.token())).toBe('alice');
     expect(await verdict(stranger!.token())).toBe('unauthorized');
   });
 
   it.each(['RS256', 'ES256', 'EdDSA'])('tries each key without a kid, whatever the token names (%s)', async (alg) => {
     const [a, b, stranger] = await Promise.all([signingPair(alg), signingPair(alg), signingPair(alg)]);
-    const { verdict } = await stage(await serve(a.jwk, b.jwk));
+    const { verdict } = await setUp(await serve(a.jwk, b.jwk));
     for (const pair of [a, b]) {
       expect(await verdict(pair.token())).toBe('alice');
       expect(await verdict(pair.token({}, { kid: 'whatever' }))).toBe('alice');
@@ -81,14 +81,14 @@ describe('a key set with keys that are alike', () => {
 
   it('tries every key for a token that names none, and only the named for one that does', async () => {
     const [a, b] = await Promise.all([signingPair('ES256', 'a'), signingPair('ES256', 'b')]);
-    const { verdict } = await stage(await serve(a.jwk, b.jwk));
+    const { verdict } = await setUp(await serve(a.jwk, b.jwk));
     expect(await verdict(b.token({}, {}))).toBe('alice');
     expect(await verdict(b.token({}, { kid: 'a' }))).toBe('unauthorized');
   });
 
   it('says what is wrong with a token that one of them has signed, whichever it is', async () => {
     const [a, b] = await Promise.all([signingPair('ES256'), signingPair('ES256')]);
-    const { verdict } = await stage(await serve(a.jwk, b.jwk), { audience: 'stentor' });
+    const { verdict } = await setUp(await serve(a.jwk, b.jwk), { audience: 'stentor' });
     for (const pair of [a, b]) {
       expect(await verdict(pair.token({ aud: 'stentor', exp: Date.now() / 1000 - 60 }))).toBe('token_expired');
       expect(await verdict(pair.token({ aud: 'other' }))).toBe('unauthorized');
@@ -98,7 +98,7 @@ describe('a key set with keys that are alike', () => {
 
   it('goes beside static keys of the same kid', async () => {
     const pair = await signingPair('EdDSA', 'k');
-    const { verdict } = await stage(await serve(pair.jwk), { keys: [{ alg: 'HS256', kid: 'k', secret: SECRET }] });
+    const { verdict } = await setUp(await serve(pair.jwk), { keys: [{ alg: 'HS256', kid: 'k', secret: SECRET }] });
     expect(await verdict(pair.token())).toBe('alice');
     expect(await verdict(sign({ sub: 'bob', exp: Date.now() / 1000 + 60 }, secretKey(), { kid: 'k' }))).toBe('bob');
   });
@@ -107,7 +107,7 @@ describe('a key set with keys that are alike', () => {
 describe('a key of a key set', () => {
   it('is used with its own algorithm only', async () => {
     const [rsa, ec] = await Promise.all([signingPair('RS256', 'k'), signingPair('ES256', 'k')]);
-    const { verdict, authenticator } = await stage(await serve(rsa.jwk, ec.jwk), { jwksAlgorithms: ['ES256'] });
+    const { verdict, authenticator } = await setUp(await serve(rsa.jwk, ec.jwk), { jwksAlgorithms: ['ES256'] });
     expect(await verdict(ec.token())).toBe('alice');
     expect(await verdict(rsa.token())).toBe('unauthorized');
     expect(authenticator.flawOf(await rsa.token())).toContain('no key fits');
@@ -117,7 +117,7 @@ describe('a key of a key set', () => {
 
   it('that is public is no secret: a token made with it as an HMAC secret is refused', async () => {
     const rsa = await signingPair('RS256', 'k');
-    const { verdict } = await stage(await serve(rsa.jwk, { kty: 'oct', kid: 'k', k: Buffer.from(SECRET).toString('base64url') }));
+    const { verdict } = await setUp(await serve(rsa.jwk, { kty: 'oct', kid: 'k', k: Buffer.from(SECRET).toString('base64url') }));
     const claims = { sub: 'root', exp: Date.now() / 1000 + 60 };
     for (const secret of [SECRET, rsa.jwk.n as string, JSON.stringify(rsa.jwk)]) {
       expect(await verdict(sign(claims, secretKey(secret), { kid: 'k' }))).toBe('unauthorized');
@@ -129,11 +129,11 @@ describe('a key of a key set', () => {
     const bare = without(pair, 'alg', 'use');
     const others = [{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES384' }, { alg: 'ECDH-ES' }, { crv: 'P-384' }, { kty: 'RSA' }];
     for (const other of others) {
-      const { verdict } = await stage(await serve({ ...bare, ...other } as JWK, stranger.jwk));
+      const { verdict } = await setUp(await serve({ ...bare, ...other } as JWK, stranger.jwk));
       expect(await verdict(pair.token()), JSON.stringify(other)).toBe('unauthorized');
     }
     for (const same of [{}, { use: 'sig' }, { key_ops: ['verify'] }, { alg: 'ES256' }]) {
-      const { verdict } = await stage(await serve({ ...bare, ...same } as JWK));
+      const { verdict } = await setUp(await serve({ ...bare, ...same } as JWK));
       expect(await verdict(pair.token()), JSON.stringify(same)).toBe('alice');
     }
   });
@@ -151,7 +151,7 @@ describe('a key of a key set', () => {
       { kty: 'RSA', n: '!', e: 5 },
       { kty: 'EC', crv: 'P-256', x: 'a', y: 'b' },
     ];
-    const { verdict } = await stage(await serve(...(strange as JWK[]), { ...short, kid: 'k' }, { ...whole, kid: 'k' }, pair.jwk));
+    const { verdict } = await setUp(await serve(...(strange as JWK[]), { ...short, kid: 'k' }, { ...whole, kid: 'k' }, pair.jwk));
     expect(await verdict(pair.token())).toBe('alice');
   });
 });
@@ -159,7 +159,7 @@ describe('a key of a key set', () => {
 describe('a key set that rotates', () => {
   it('is fetched once for all that ask for a new kid, and once a cooldown at most', async () => {
     const [old, fresh, unknown] = await Promise.all(['old', 'fresh', 'unknown'].map((kid) => signingPair('ES256', kid)));
-    const { server, verdict, clock } = await stage(await serve(old!.jwk), { jwksCooldownMs: 30_000 });
+    const { server, verdict, clock } = await setUp(await serve(old!.jwk), { jwksCooldownMs: 30_000 });
     expect(await verdict(old!.token())).toBe('alice');
     server.keys = [old!.jwk, fresh!.jwk];
     const flood = () => Promise.all(Array.from({ length: 50 }, () => verdict(unknown!.token())));
@@ -176,7 +176,7 @@ describe('a key set that rotates', () => {
 
   it('is found by those who ask at once', async () => {
     const [old, fresh] = await Promise.all([signingPair('ES256', 'old'), signingPair('ES256', 'fresh')]);
-    const { server, verdict, clock } = await stage(await serve(old.jwk));
+    const { server, verdict, clock } = await setUp(await serve(old.jwk));
     expect(await verdict(old.token())).toBe('alice');
     server.keys = [fresh.jwk];
     clock.nowMs += HOUR_MS;
@@ -186,7 +186,7 @@ describe('a key set that rotates', () => {
 
   it('without kids is asked again when no known key has signed a token', async () => {
     const [old, fresh] = await Promise.all([signingPair('EdDSA'), signingPair('EdDSA')]);
-    const { server, verdict, clock } = await stage(await serve(old.jwk));
+    const { server, verdict, clock } = await setUp(await serve(old.jwk));
     expect(await verdict(old.token())).toBe('alice');
     server.keys = [fresh.jwk];
     clock.nowMs += HOUR_MS;
@@ -196,7 +196,7 @@ describe('a key set that rotates', () => {
 
   it('is fetched anew when its keys have reached their age: a key that was taken out stops passing', async () => {
     const [old, fresh] = await Promise.all([signingPair('ES256', 'old'), signingPair('ES256', 'fresh')]);
-    const { server, verdict, fetched } = await stage(await serve(old.jwk), { jwksMaxAgeMs: 20 });
+    const { server, verdict, fetched } = await setUp(await serve(old.jwk), { jwksMaxAgeMs: 20 });
     expect(await verdict(old.token())).toBe('alice');
     server.keys = [fresh.jwk];
     const before = fetched.length;
@@ -209,7 +209,7 @@ describe('a key set that rotates', () => {
 describe('a key set that cannot be fetched', () => {
   it('leaves the last good keys in use, says how old they are, and says it once', async () => {
     const pair = await signingPair('ES256', 'k');
-    const { server, verdict, fetched, clock, log, authenticator } = await stage(await serve(pair.jwk), {
+    const { server, verdict, fetched, clock, log, authenticator } = await setUp(await serve(pair.jwk), {
       jwksMaxAgeMs: 20,
       jwksCooldownMs: 5,
       jwksKeepMs: 24 * HOUR_MS,
@@ -253,7 +253,7 @@ describe('a key set that cannot be fetched', () => {
   it('is not asked by tokens: only its retries ask', async () => {
     const server = await serve();
     server.answer = (response) => void response.writeHead(503).end();
-    const { verdict, authenticator } = await stage(server);
+    const { verdict, authenticator } = await setUp(server);
     const startedMs = performance.now();
     const pair = await signingPair('ES256', 'k');
     const token = await pair.token();
@@ -265,7 +265,7 @@ describe('a key set that cannot be fetched', () => {
 
   it('holds nobody up whose key is known', async () => {
     const [pair, unknown] = await Promise.all([signingPair('ES256', 'k'), signingPair('ES256', 'unknown')]);
-    const { server, verdict, clock } = await stage(await serve(pair.jwk));
+    const { server, verdict, clock } = await setUp(await serve(pair.jwk));
     expect(await verdict(pair.token())).toBe('alice');
     const hanging: (() => void)[] = [];
     server.answer = (response) => void hanging.push(() => response.end(JSON.stringify({ keys: server.keys })));
@@ -289,7 +289,7 @@ describe('a key set that cannot be fetched', () => {
     const pair = await signingPair('ES256', 'k');
     const server = await serve(pair.jwk);
     server.answer = answer;
-    const { verdict } = await stage(server);
+    const { verdict } = await setUp(server);
     expect(await verdict(pair.token())).toBe('unavailable');
   });
 
@@ -297,7 +297,7 @@ describe('a key set that cannot be fetched', () => {
     const pairs = await Promise.all(['a', 'b', 'c'].map((kid) => signingPair('ES256', kid)));
     const [a, b, c] = pairs.map(({ jwk }) => jwk) as [JWK, JWK, JWK];
     const encryption = { ...(await signingPair('RS256', 'e')).jwk, use: 'enc' };
-    const { server, verdict, clock, log } = await stage(await serve(a, b, encryption), { jwksKeysMax: 2 });
+    const { server, verdict, clock, log } = await setUp(await serve(a, b, encryption), { jwksKeysMax: 2 });
     for (const pair of pairs.slice(0, 2)) expect(await verdict(pair.token())).toBe('alice');
     server.keys = [a, b, c];
     clock.nowMs += HOUR_MS;
@@ -308,7 +308,7 @@ describe('a key set that cannot be fetched', () => {
 
   it('because it is suddenly empty, or has no key that fits, leaves the last good ones in use', async () => {
     const [pair, unknown] = await Promise.all([signingPair('ES256', 'k'), signingPair('ES256', 'unknown')]);
-    const { server, verdict, clock, fetched } = await stage(await serve(pair.jwk));
+    const { server, verdict, clock, fetched } = await setUp(await serve(pair.jwk));
     expect(await verdict(pair.token())).toBe('alice');
     for (const keys of [[], [{ kty: 'oct', k: 'AAAA' }]]) {
       server.keys = keys;

@@ -13,7 +13,7 @@ interface Settings {
 }
 
 /** Each message takes a millisecond to read; a turn has two. */
-function world({ unreadBytesPerConnectionMax = 10_000, commandBytesInFlightMax = 100_000 }: Settings = {}) {
+function setUp({ unreadBytesPerConnectionMax = 10_000, commandBytesInFlightMax = 100_000 }: Settings = {}) {
   const read: string[] = [];
   let nowMs = 0;
   const inFlight = new InFlight({ commandsPerConnectionMax: 100, commandBytesPerConnectionMax: 100_000, commandBytesInFlightMax }, 1);
@@ -32,7 +32,7 @@ function world({ unreadBytesPerConnectionMax = 10_000, commandBytesInFlightMax =
 
 describe('what clients say', () => {
   it('is read at once while the turn has time, and else in later turns, one message of each connection after the other', async () => {
-    const { turns, read } = world();
+    const { turns, read } = setUp();
     const [a, b, c] = [new StubConnection(), new StubConnection(), new StubConnection()];
     for (const text of ['a1', 'a2', 'a3', 'a4', 'a5']) turns.take(a.connection, message(text));
     expect(read).toEqual(['a1', 'a2']);
@@ -51,7 +51,7 @@ describe('what clients say', () => {
   });
 
   it('counts while it waits, and no more once its connection has closed', async () => {
-    const { turns, inFlight, read } = world();
+    const { turns, inFlight, read } = setUp();
     const [a, b] = [new StubConnection(), new StubConnection()];
     for (const text of ['a1', 'a2', 'a3', 'a4']) turns.take(a.connection, message(text));
     turns.take(b.connection, message('b1'));
@@ -65,7 +65,7 @@ describe('what clients say', () => {
   });
 
   it('closes a connection at one byte more than may wait; one message waits in any case', () => {
-    const { turns } = world({ unreadBytesPerConnectionMax: 3 * OVERHEAD_BYTES + 30 });
+    const { turns } = setUp({ unreadBytesPerConnectionMax: 3 * OVERHEAD_BYTES + 30 });
     const [a, b] = [new StubConnection(), new StubConnection()];
     for (const text of ['a1', 'a2']) turns.take(a.connection, message(text));
     for (let i = 0; i < 3; i++) turns.take(a.connection, message('x'.repeat(10)));
@@ -77,7 +77,7 @@ describe('what clients say', () => {
   });
 
   it('is read out of turn, to be refused, where no more may wait for all connections; never before what came earlier', () => {
-    const { turns, read } = world({ commandBytesInFlightMax: OVERHEAD_BYTES + 2 });
+    const { turns, read } = setUp({ commandBytesInFlightMax: OVERHEAD_BYTES + 2 });
     const [a, b] = [new StubConnection(), new StubConnection()];
     for (const text of ['a1', 'a2', 'a3']) turns.take(a.connection, message(text));
     turns.take(b.connection, message('b1'));

@@ -50,7 +50,7 @@ class Accepted {
 const ALICE = [10, 0, 0, 1];
 const BOB = [10, 0, 0, 2];
 
-function world({ handshakesMax = 8, descriptorLimit = undefined as number | undefined, open = 20 } = {}) {
+function setUp({ handshakesMax = 8, descriptorLimit = undefined as number | undefined, open = 20 } = {}) {
   const state = { connections: 0, others: open, listening: true, refused: 0, unfinished: 0, warnings: 0, listens: true, nowMs: 0 };
   let made: Gate | undefined;
   const gate = new Gate({
@@ -84,7 +84,7 @@ const soon = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('handshakes', () => {
   it('of one address are bounded by three quarters, whether they end as WebSockets, are answered, or break off', () => {
-    const { gate, state, accept } = world();
+    const { gate, state, accept } = setUp();
     const [first, second, third] = Array.from({ length: 6 }, () => accept(ALICE)) as [Accepted, Accepted, Accepted];
     expect(accept(ALICE).closed).toBe(true);
     expect(accept(BOB).closed).toBe(false);
@@ -98,7 +98,7 @@ describe('handshakes', () => {
   });
 
   it('of all are bounded: the worker stops listening, and listens again when a quarter has ended', async () => {
-    const { state, accept } = world();
+    const { state, accept } = setUp();
     const waiting = [...Array.from({ length: 4 }, () => accept(ALICE)), ...Array.from({ length: 4 }, () => accept(BOB))];
     expect(state).toMatchObject({ listening: false, warnings: 1 });
     waiting[0]?.close();
@@ -110,7 +110,7 @@ describe('handshakes', () => {
   });
 
   it('that have waited for a second make room for newcomers, of their own address and of others', async () => {
-    const { gate, state, accept } = world();
+    const { gate, state, accept } = setUp();
     const late = Array.from({ length: 6 }, () => accept(ALICE));
     state.nowMs = 500;
     const early = accept(BOB);
@@ -137,7 +137,7 @@ describe('handshakes', () => {
   });
 
   it('are never cut once something was requested from their address: one of them is a WebSocket now, and it is not known which', () => {
-    const { gate, state, accept } = world();
+    const { gate, state, accept } = setUp();
     const mine = Array.from({ length: 6 }, () => accept(ALICE));
     const others = Array.from({ length: 2 }, () => accept(BOB));
     mine[3]?.upgrade();
@@ -149,7 +149,7 @@ describe('handshakes', () => {
   });
 
   it('are never cut once a request came whose address could not be told any more', () => {
-    const { gate, state, accept } = world();
+    const { gate, state, accept } = setUp();
     const all = [...Array.from({ length: 4 }, () => accept(ALICE)), ...Array.from({ length: 4 }, () => accept(BOB))];
     const [reset] = all as [Accepted];
     reset.address = new Uint8Array();
@@ -164,13 +164,13 @@ describe('handshakes', () => {
   });
 
   it('tell an IPv4 address in IPv6 from another, and take half of an IPv6 address for one subscriber', () => {
-    const { accept } = world();
+    const { accept } = setUp();
     const mapped = (last: number) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, last];
     for (let i = 0; i < 6; i++) accept(mapped(1));
     expect(accept(mapped(1)).closed).toBe(true);
     expect(accept(mapped(2)).closed).toBe(false);
 
-    const other = world();
+    const other = setUp();
     const v6 = (host: number) => [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, host];
     for (let i = 0; i < 6; i++) other.accept(v6(i));
     expect(other.accept(v6(100)).closed).toBe(true);
@@ -179,7 +179,7 @@ describe('handshakes', () => {
 
 describe('descriptors', () => {
   it('bound handshakes to a quarter of them', () => {
-    const { gate, state, accept } = world({ handshakesMax: 8192, descriptorLimit: 40, open: 3 });
+    const { gate, state, accept } = setUp({ handshakesMax: 8192, descriptorLimit: 40, open: 3 });
     for (let i = 0; i < 5; i++) accept(ALICE);
     for (let i = 0; i < 4; i++) accept(BOB);
     expect(state.listening).toBe(true);
@@ -189,7 +189,7 @@ describe('descriptors', () => {
   });
 
   it('are never used up: the worker stops listening while a few are left, whatever took the others', () => {
-    const { gate, state } = world({ descriptorLimit: 1000, open: 20 });
+    const { gate, state } = setUp({ descriptorLimit: 1000, open: 20 });
     state.connections = 900;
     gate.tick();
     expect(state.listening).toBe(true);
@@ -205,7 +205,7 @@ describe('descriptors', () => {
   });
 
   it('may be too few to listen again: then it is tried later', () => {
-    const { gate, state } = world({ descriptorLimit: 1000, open: 980 });
+    const { gate, state } = setUp({ descriptorLimit: 1000, open: 980 });
     gate.tick();
     state.others = 20;
     state.listens = false;

@@ -1,37 +1,37 @@
-import { type Case, codeOf, Ear, equal, holds, type Numbered, until } from './kit.ts';
+import { type Case, codeOf, equal, holds, type Numbered, TopicRecorder, until } from './case-context.ts';
 
 /** Topics' iteration, errors and history; calls; measures. */
 export const COMMANDS: readonly Case[] = [
   {
     name: 'gives items to a loop, through a cut, until it is left',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected();
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
       const numbers: number[] = [];
-      await kit.remote.run('publish', topic, { n: 1 });
+      await context.remote.run('publish', topic, { n: 1 });
       for await (const { data } of client.topic<Numbered>(topic, { snapshot: true })) {
         numbers.push(data.n);
-        if (data.n === 2) await kit.remote.run('cut');
+        if (data.n === 2) await context.remote.run('cut');
         if (data.n === 4) break;
-        await kit.remote.run('publish', topic, { n: data.n + 1 });
+        await context.remote.run('publish', topic, { n: data.n + 1 });
       }
       equal(numbers, [1, 2, 3, 4]);
       // Left, so it may be subscribed to anew.
-      await kit.listen(client, topic, {});
+      await context.listen(client, topic, {});
     },
   },
   {
     name: 'tells a loop in order what happened to the stream',
-    async run(kit) {
-      const topic = kit.topicName('short');
-      const client = await kit.connected();
-      await kit.remote.run('publish', topic, { n: 1 });
+    async run(context) {
+      const topic = context.topicName('short');
+      const client = await context.connected();
+      await context.remote.run('publish', topic, { n: 1 });
       const events = client.topic<Numbered>(topic, { snapshot: true }).events();
       await events.next();
-      await kit.remote.run('proxy', { refusing: true });
-      await kit.remote.run('cut');
-      for (let n = 2; n <= 80; n++) await kit.remote.run('publish', topic, { n });
-      await kit.remote.run('proxy', { refusing: false });
+      await context.remote.run('proxy', { refusing: true });
+      await context.remote.run('cut');
+      for (let n = 2; n <= 80; n++) await context.remote.run('publish', topic, { n });
+      await context.remote.run('proxy', { refusing: false });
       const kinds = [await events.next(), await events.next()].map(({ value }) => value.kind);
       equal(kinds, ['resync', 'item']);
       await events.return();
@@ -39,24 +39,24 @@ export const COMMANDS: readonly Case[] = [
   },
   {
     name: 'ends a loop with an error that reads too slowly, and nobody else’s',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected();
-      const ear = await kit.listen(client, topic);
-      const slow = ear.topic.items({ bufferMax: 2 });
-      const thinned = ear.topic.items({ bufferMax: 2, onFull: 'dropOldest' });
-      for (const n of [1, 2, 3, 4]) await kit.remote.run('publish', topic, { n });
-      await ear.reaches(4);
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
+      const recorder = await context.listen(client, topic);
+      const slow = recorder.topic.items({ bufferMax: 2 });
+      const thinned = recorder.topic.items({ bufferMax: 2, onFull: 'dropOldest' });
+      for (const n of [1, 2, 3, 4]) await context.remote.run('publish', topic, { n });
+      await recorder.reaches(4);
       equal([(await slow.next()).value?.data.n, (await slow.next()).value?.data.n, await codeOf(slow.next())], [1, 2, 'overflow']);
       equal([(await thinned.next()).value?.data.n, thinned.dropped], [3, 2]);
     },
   },
   {
     name: 'has one subscription a topic, for as long as somebody listens',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected();
-      const ear = await kit.listen(client, topic);
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
+      const recorder = await context.listen(client, topic);
       const second: number[] = [];
       const same = client.topic<Numbered>(topic);
       const stop = same.subscribe(({ data }) => second.push(data.n));
@@ -68,55 +68,58 @@ export const COMMANDS: readonly Case[] = [
       }
       equal(code, 'invalid');
       equal(client.topic(topic, {}).isActive, false, 'active before anybody listens');
-      await kit.remote.run('publish', topic, { n: 1 });
-      await ear.reaches(1);
-      ear.stop();
-      await kit.remote.run('publish', topic, { n: 2 });
+      await context.remote.run('publish', topic, { n: 1 });
+      await recorder.reaches(1);
+      recorder.stop();
+      await context.remote.run('publish', topic, { n: 2 });
       await until('the second listener to have both', () => second.length === 2);
       stop();
       stop();
       equal(same.isActive, false, 'active');
-      const later = await kit.listen(client, topic, { snapshot: true });
-      equal([later.numbers, ear.numbers], [[2], [1]]);
+      const later = await context.listen(client, topic, { snapshot: true });
+      equal([later.numbers, recorder.numbers], [[2], [1]]);
     },
   },
   {
     name: 'is told when a topic is not permitted, or not any more',
-    async run(kit) {
-      const topic = kit.topicName('closed');
-      const anonymous = await kit.connected();
-      const refused = new Ear(anonymous, topic);
+    async run(context) {
+      const topic = context.topicName('closed');
+      const anonymous = await context.connected();
+      const refused = new TopicRecorder(anonymous, topic);
       await until('the refusal', () => refused.errors.length === 1);
       equal([refused.errors[0]?.code, refused.topic.isActive], ['unauthorized', false]);
       equal(await codeOf(anonymous.topic(topic).items().next()), 'unauthorized');
 
       let subscribe = ['closed.>'];
-      const client = await kit.connected({ token: () => kit.remote.run('token', { expiresInMs: 2500, subscribe }) });
-      const ear = await kit.listen(client, topic);
-      const other = await kit.listen(client, kit.topicName());
+      const client = await context.connected({ token: () => context.remote.run('token', { expiresInMs: 2500, subscribe }) });
+      const recorder = await context.listen(client, topic);
+      const other = await context.listen(client, context.topicName());
       subscribe = [];
-      await until('the end of the subscription', () => ear.errors.length === 1);
-      equal([ear.errors[0]?.code, ear.topic.isActive, other.topic.isActive, client.state.status], ['forbidden', false, true, 'connected']);
+      await until('the end of the subscription', () => recorder.errors.length === 1);
+      equal(
+        [recorder.errors[0]?.code, recorder.topic.isActive, other.topic.isActive, client.state.status],
+        ['forbidden', false, true, 'connected'],
+      );
     },
   },
   {
     name: 'subscribes to what it is told to before there is a connection, and to more topics than fit one moment',
-    async run(kit) {
-      const client = kit.client();
-      const ears = Array.from({ length: 100 }, () => new Ear(client, kit.topicName()));
+    async run(context) {
+      const client = context.client();
+      const recorder = Array.from({ length: 100 }, () => new TopicRecorder(client, context.topicName()));
       await client.connect();
-      await until('all to be subscribed', () => ears.every(({ subscribed }) => subscribed === 1));
-      for (const [n, { topic }] of ears.entries()) await kit.remote.run('publish', topic.name, { n });
-      await until('each to have its own', () => ears.every(({ numbers }, n) => numbers[0] === n && numbers.length === 1));
+      await until('all to be subscribed', () => recorder.every(({ subscribed }) => subscribed === 1));
+      for (const [n, { topic }] of recorder.entries()) await context.remote.run('publish', topic.name, { n });
+      await until('each to have its own', () => recorder.every(({ numbers }, n) => numbers[0] === n && numbers.length === 1));
     },
   },
   {
     name: 'reads the log',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected();
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
       const acks = [];
-      for (const n of [1, 2, 3, 4]) acks.push(await kit.remote.run('publish', topic, { n }));
+      for (const n of [1, 2, 3, 4]) acks.push(await context.remote.run('publish', topic, { n }));
       const last = await client.history<Numbered>(topic, { last: 2 });
       equal(
         last.items.map(({ data }) => data.n),
@@ -127,17 +130,17 @@ export const COMMANDS: readonly Case[] = [
       equal([page.items.map(({ data }) => data.n), page.complete, page.more], [[2, 3], true, true]);
       const rest = await client.history<Numbered>(topic, { since: { epoch: page.epoch, offset: page.offset } });
       equal([rest.items.map(({ data }) => data.n), rest.complete, rest.more], [[4], true, false]);
-      equal(await codeOf(client.history(kit.topicName('user'))), 'unsupported');
+      equal(await codeOf(client.history(context.topicName('user'))), 'unsupported');
     },
   },
   {
     name: 'calls, and gives up a call in time, on demand, or with its connection',
-    async run(kit) {
+    async run(context) {
       const method = `m${Math.random().toString(36).slice(2)}`;
-      const client = await kit.connected({ token: () => kit.remote.run('token') });
+      const client = await context.connected({ token: () => context.remote.run('token') });
       equal(await codeOf(client.call(method)), 'no_responders');
-      await kit.remote.run('serve', method, 0);
-      await kit.remote.run('serve', `${method}-slow`, 2000);
+      await context.remote.run('serve', method, 0);
+      await context.remote.run('serve', `${method}-slow`, 2000);
       equal(await client.call(method, { n: 1 }), { n: 1 });
       equal(await codeOf(client.call(`${method}-slow`, 1, { timeoutMs: 50 })), 'timeout');
       const abort = new AbortController();
@@ -146,29 +149,29 @@ export const COMMANDS: readonly Case[] = [
       equal(await aborted, 'mine');
       equal(await codeOf(client.call(method, 1, { signal: abort.signal })), 'mine');
       const lost = codeOf(client.call(`${method}-slow`, 1));
-      await client.history(kit.topicName());
-      await kit.remote.run('cut');
+      await client.history(context.topicName());
+      await context.remote.run('cut');
       equal(await lost, 'connection_lost');
       equal(await client.call(method, 'asked while there is no connection'), 'asked while there is no connection');
     },
   },
   {
     name: 'measures',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected({ statsIntervalMs: 50 });
-      const ear = await kit.listen(client, topic);
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected({ statsIntervalMs: 50 });
+      const recorder = await context.listen(client, topic);
       let events = 0;
       let recent = 0;
       const stop = client.on('stats', ({ latency }) => {
         events++;
         recent += latency.count;
       });
-      await kit.remote.run('feed', { topic, ratePerSecond: 100 });
+      await context.remote.run('feed', { topic, ratePerSecond: 100 });
       await until('stats with latencies', () => events > 2 && recent > 20);
       stop();
-      const published = await kit.remote.run('stopFeed');
-      await ear.reaches(published);
+      const published = await context.remote.run('stopFeed');
+      await recorder.reaches(published);
       const { items, bytesIn, bytesOut, latency, clockOffsetMs, rttMs } = client.stats();
       equal([items, latency.count], [published, published], 'items, latencies');
       holds(bytesIn > published * 50 && bytesOut > 50, `bytes, got ${bytesIn} and ${bytesOut}`);

@@ -1,12 +1,12 @@
 import { UnauthorizedError } from '../../../src/client/index.ts';
-import { type Case, codeOf, equal, holds, statesOf, until, whole } from './kit.ts';
+import { type Case, codeOf, equal, holds, statesOf, until, whole } from './case-context.ts';
 
 /** The connection's states, its liveness, its token, its end. */
 export const CONNECTION: readonly Case[] = [
   {
     name: 'tells every change of its state, with the reason and the next attempt’s time',
-    async run(kit) {
-      const client = kit.client({ backoff: { baseMs: 100, maxMs: 200, jitterMs: 0 } });
+    async run(context) {
+      const client = context.client({ backoff: { baseMs: 100, maxMs: 200, jitterMs: 0 } });
       equal(client.state.status, 'disconnected');
       const states = statesOf(client);
       const iterated: string[] = [];
@@ -14,10 +14,10 @@ export const CONNECTION: readonly Case[] = [
         for await (const { status } of client.states()) iterated.push(status);
       })();
       await client.connect();
-      await kit.remote.run('proxy', { refusing: true });
-      await kit.remote.run('cut');
+      await context.remote.run('proxy', { refusing: true });
+      await context.remote.run('cut');
       await until('three failed attempts', () => states.some((state) => state.status === 'reconnecting' && state.attempt === 3));
-      await kit.remote.run('proxy', { refusing: false });
+      await context.remote.run('proxy', { refusing: false });
       await until('the connection to be back', () => client.state.status === 'connected');
       await client.close();
       await iterating;
@@ -35,13 +35,13 @@ export const CONNECTION: readonly Case[] = [
   },
   {
     name: 'notices a server that has gone silent, and loses nothing by it',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected();
-      const ear = await kit.listen(client, topic);
-      await kit.remote.run('feed', { topic, ratePerSecond: 100 });
-      await ear.count(10);
-      await kit.remote.run('proxy', { stalled: true });
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
+      const recorder = await context.listen(client, topic);
+      await context.remote.run('feed', { topic, ratePerSecond: 100 });
+      await recorder.count(10);
+      await context.remote.run('proxy', { stalled: true });
       const since = performance.now();
       await until('the silence to be noticed', () => client.state.status === 'reconnecting');
       const noticedMs = performance.now() - since;
@@ -52,52 +52,52 @@ export const CONNECTION: readonly Case[] = [
       );
       // One interval of 400 ms and two answers' time of 300 ms, and what a busy machine adds.
       holds(noticedMs < 4000, `it to be noticed within two missed pings, not after ${noticedMs} ms`);
-      await kit.remote.run('proxy', { stalled: false });
-      await ear.count(100);
-      const published = await kit.remote.run('stopFeed');
-      await ear.reaches(published);
-      whole(ear.numbers, published);
+      await context.remote.run('proxy', { stalled: false });
+      await recorder.count(100);
+      const published = await context.remote.run('stopFeed');
+      await recorder.reaches(published);
+      whole(recorder.numbers, published);
     },
   },
   {
     name: 'notices a connection that is half open',
-    async run(kit) {
-      const client = await kit.connected();
+    async run(context) {
+      const client = await context.connected();
       const states = statesOf(client);
-      await kit.remote.run('cut', 'half');
+      await context.remote.run('cut', 'half');
       await until('it to be back', () => states.some(({ status }) => status === 'reconnecting') && client.state.status === 'connected');
     },
   },
   {
     name: 'gives up an attempt that takes too long',
-    async run(kit) {
-      await kit.remote.run('proxy', { stalled: true });
-      const client = kit.client({ connectTimeoutMs: 200 });
+    async run(context) {
+      await context.remote.run('proxy', { stalled: true });
+      const client = context.client({ connectTimeoutMs: 200 });
       const connecting = client.connect();
       await until('a failed attempt', () => client.state.status === 'connecting' && client.state.attempt > 0);
-      await kit.remote.run('proxy', { stalled: false });
+      await context.remote.run('proxy', { stalled: false });
       await connecting;
     },
   },
   {
     name: 'tries its URLs in turn',
-    async run(kit) {
-      const dead = kit.remote.url.replace(/:\d+/, ':9');
-      const client = await kit.connected({ url: [dead, kit.remote.url] });
+    async run(context) {
+      const dead = context.remote.url.replace(/:\d+/, ':9');
+      const client = await context.connected({ url: [dead, context.remote.url] });
       const { state } = client;
-      holds(state.status === 'connected' && state.url === kit.remote.url, 'the second URL');
+      holds(state.status === 'connected' && state.url === context.remote.url, 'the second URL');
     },
   },
   {
     name: 'works with every packet in slices, and over a slow way',
-    async run(kit) {
-      await kit.remote.run('proxy', { sliceBytesMax: 3, delayMs: 30 });
-      const topic = kit.topicName();
-      const client = await kit.connected({ token: () => kit.remote.run('token') });
-      const ear = await kit.listen(client, topic);
+    async run(context) {
+      await context.remote.run('proxy', { sliceBytesMax: 3, delayMs: 30 });
+      const topic = context.topicName();
+      const client = await context.connected({ token: () => context.remote.run('token') });
+      const recorder = await context.listen(client, topic);
       for (let n = 1; n <= 20; n++) void client.publish(topic, { n, text: 'x'.repeat(500) });
-      await ear.reaches(20);
-      whole(ear.numbers, 20);
+      await recorder.reaches(20);
+      whole(recorder.numbers, 20);
       const { rttMs, clockOffsetMs, latency } = client.stats();
       holds(rttMs !== undefined && rttMs >= 58, `a round trip of 60 ms at least, not ${rttMs}`);
       holds(
@@ -109,37 +109,37 @@ export const CONNECTION: readonly Case[] = [
   },
   {
     name: 'refreshes its token before it expires, on the same connection, without a gap',
-    async run(kit) {
-      const topic = kit.topicName('closed');
+    async run(context) {
+      const topic = context.topicName('closed');
       let tokens = 0;
       const token = () => {
         tokens++;
-        return kit.remote.run('token', { expiresInMs: 3000 });
+        return context.remote.run('token', { expiresInMs: 3000 });
       };
-      const client = await kit.connected({ token });
+      const client = await context.connected({ token });
       const states = statesOf(client);
-      const ear = await kit.listen(client, topic);
-      await kit.remote.run('feed', { topic, ratePerSecond: 50 });
+      const recorder = await context.listen(client, topic);
+      await context.remote.run('feed', { topic, ratePerSecond: 50 });
       await until('the third token', () => tokens === 3);
-      await ear.count(ear.items.length + 20);
-      const published = await kit.remote.run('stopFeed');
-      await ear.reaches(published);
-      whole(ear.numbers, published);
+      await recorder.count(recorder.items.length + 20);
+      const published = await context.remote.run('stopFeed');
+      await recorder.reaches(published);
+      whole(recorder.numbers, published);
       equal(
         states.map(({ status }) => status),
         ['connected'],
         'states',
       );
-      equal([ear.subscribed, client.stats().disconnects], [1, 0]);
+      equal([recorder.subscribed, client.stats().disconnects], [1, 0]);
     },
   },
   {
     name: 'gets another token when the first has expired, and stops when there is none to be had',
-    async run(kit) {
-      const tokens = [await kit.remote.run('token', { expiresInMs: -10_000 }), await kit.remote.run('token')];
-      const client = await kit.connected({ token: () => tokens.shift() as string });
+    async run(context) {
+      const tokens = [await context.remote.run('token', { expiresInMs: -10_000 }), await context.remote.run('token')];
+      const client = await context.connected({ token: () => tokens.shift() as string });
       equal([client.state.status, tokens.length], ['connected', 0]);
-      const refused = kit.client({ token: () => Promise.reject(new UnauthorizedError('logged out')) });
+      const refused = context.client({ token: () => Promise.reject(new UnauthorizedError('logged out')) });
       equal(await codeOf(refused.connect()), 'disconnected');
       const { state } = refused;
       equal(state, { status: 'disconnected', reason: { code: 4001, text: 'cannot connect: logged out' } });
@@ -147,12 +147,12 @@ export const CONNECTION: readonly Case[] = [
   },
   {
     name: 'tries again when the token cannot be had for now',
-    async run(kit) {
+    async run(context) {
       let tries = 0;
-      const client = await kit.connected({
+      const client = await context.connected({
         token: async () => {
           if (++tries < 3) throw new Error('the token service is down');
-          return await kit.remote.run('token');
+          return await context.remote.run('token');
         },
       });
       equal([client.state.status, tries], ['connected', 3]);
@@ -160,10 +160,10 @@ export const CONNECTION: readonly Case[] = [
   },
   {
     name: 'stops when it is refused for good, fails what waits, and connects again when it is told to',
-    async run(kit) {
-      const topic = kit.topicName();
+    async run(context) {
+      const topic = context.topicName();
       let token = 'no.such.token';
-      const client = kit.client({ token: () => token });
+      const client = context.client({ token: () => token });
       const connecting = client.connect();
       const publishing = client.publish(topic, { n: 1 });
       const calling = client.call('echo');
@@ -171,19 +171,19 @@ export const CONNECTION: readonly Case[] = [
       const { state } = client;
       holds(state.status === 'disconnected' && state.reason.code === 4001, `code 4001, not ${JSON.stringify(state)}`);
       equal(await codeOf(client.publish(topic, { n: 1 })), 'disconnected');
-      const ear = kit.listen(client, topic);
-      token = await kit.remote.run('token');
+      const recorder = context.listen(client, topic);
+      token = await context.remote.run('token');
       await client.connect();
       await client.publish(topic, { n: 1 });
-      await ear;
+      await recorder;
     },
   },
   {
     name: 'ends with everything that waits when it is closed',
-    async run(kit) {
-      const topic = kit.topicName();
-      const client = await kit.connected({ token: () => kit.remote.run('token') });
-      await kit.remote.run('proxy', { swallowing: true });
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected({ token: () => context.remote.run('token') });
+      await context.remote.run('proxy', { swallowing: true });
       const items = client.topic(topic).items();
       const waiting = [client.publish(topic, 1), client.call('echo'), client.history(topic)].map(codeOf);
       const next = items.next();

@@ -1,6 +1,6 @@
+import { type Case, CaseContext, type Remote } from './case-context.ts';
 import { COMMANDS } from './commands.ts';
 import { CONNECTION } from './connection.ts';
-import { type Case, Kit, type Remote } from './kit.ts';
 import { PUBLISHING } from './publishing.ts';
 import { RECOVERY } from './recovery.ts';
 import { SHARING } from './sharing.ts';
@@ -9,10 +9,10 @@ import { SHARING } from './sharing.ts';
 export const CASES: readonly Case[] = [...RECOVERY, ...PUBLISHING, ...CONNECTION, ...COMMANDS, ...SHARING];
 
 export async function runCase({ run }: Case, remote: Remote): Promise<void> {
-  const kit = new Kit(remote);
+  const context = new CaseContext(remote);
   try {
-    await run(kit);
+    await run(context);
   } finally {
-    await kit.close();
+    await context.close();
   }
 }

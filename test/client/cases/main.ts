@@ -1,8 +1,8 @@
-import type { StageCommand, StageCommands } from '../stage.ts';
+import type { CaseServerCommand, CaseServerCommands } from '../case-server.ts';
+import type { Case, Remote } from './case-context.ts';
 import { runCase } from './index.ts';
-import type { Case, Remote } from './kit.ts';
 
-/** Runs the cases in a place that is not the stage's process: it speaks to the stage over HTTP. Bundled for another Node and for browsers. */
+/** Runs the cases in a place that is not the server's process: it speaks to the server over HTTP. Bundled for another Node and for browsers. */
 
 export interface Outcome {
   readonly name: string;
@@ -11,8 +11,8 @@ export interface Outcome {
 }
 
 export interface Order {
-  /** Of the stage. */
-  readonly stageUrl: string;
+  /** Of the server. */
+  readonly serverUrl: string;
   /** Of the proxy. */
   readonly url: string;
   readonly cuts: number;
@@ -21,12 +21,12 @@ export interface Order {
 }
 
 /** @param cases what there is to choose from */
-export async function runByName(cases: readonly Case[], name: string, { stageUrl, url, cuts, platformSocket }: Order): Promise<Outcome> {
+export async function runByName(cases: readonly Case[], name: string, { serverUrl, url, cuts, platformSocket }: Order): Promise<Outcome> {
   const one = cases.find((other) => other.name === name);
   if (one === undefined) throw new Error(`no case "${name}"`);
   const startedAtMs = performance.now();
   const { WebSocket } = platformSocket ? (globalThis as Pick<Remote, 'WebSocket'>) : {};
-  const remote: Remote = { url, cuts, WebSocket, run: (command, ...args) => ask(stageUrl, command, args) };
+  const remote: Remote = { url, cuts, WebSocket, run: (command, ...args) => ask(serverUrl, command, args) };
   let error: string | undefined;
   try {
     await runCase(one, remote);
@@ -36,12 +36,12 @@ export async function runByName(cases: readonly Case[], name: string, { stageUrl
   return { name, error, tookMs: Math.round(performance.now() - startedAtMs) };
 }
 
-async function ask<K extends StageCommand>(
-  stageUrl: string,
+async function ask<K extends CaseServerCommand>(
+  serverUrl: string,
   command: K,
-  args: Parameters<StageCommands[K]>,
-): Promise<ReturnType<StageCommands[K]>> {
-  const response = await fetch(`${stageUrl}/${command}`, { method: 'POST', body: JSON.stringify(args) });
+  args: Parameters<CaseServerCommands[K]>,
+): Promise<ReturnType<CaseServerCommands[K]>> {
+  const response = await fetch(`${serverUrl}/${command}`, { method: 'POST', body: JSON.stringify(args) });
   if (!response.ok) throw new Error(`${command}: ${await response.text()}`);
-  return (await response.json()) as ReturnType<StageCommands[K]>;
+  return (await response.json()) as ReturnType<CaseServerCommands[K]>;
 }

@@ -1,11 +1,11 @@
 import { jetstream } from '@nats-io/jetstream';
 import { WebSocket } from 'ws';
-import { Attacker } from '../attacker.ts';
+import { AttackProcess } from '../attack-process.ts';
+import { type FaultRun, NAMESPACE, topicsOf } from '../fault-run.ts';
+import { LatencyProbe } from '../latency-probe.ts';
 import { MemoryWatch } from '../memory-watch.ts';
-import type { NodeProcess } from '../node-process.ts';
-import { Probe } from '../probe.ts';
+import type { RestartableNode } from '../restartable-node.ts';
 import type { Scenario, Size } from '../scenario.ts';
-import { NAMESPACE, type Stage, topicsOf } from '../stage.ts';
 import { withNats } from '../store.ts';
 import { seconds } from '../time.ts';
 
@@ -60,13 +60,13 @@ export const answersFlood: Scenario = {
   pass: 'no worker is killed, nobody else notices; memory stays within the budgets',
   size: { clients: 500, ratePerSecond: 200, topics: 2, quick: false },
   timeoutMs: 300_000,
-  async run(stage, size) {
-    for (const workers of [1, 0]) await withWorkers(stage, size, workers);
+  async execute(run, size) {
+    for (const workers of [1, 0]) await withWorkers(run, size, workers);
   },
 };
 
-async function withWorkers(stage: Stage, size: Size, workers: number): Promise<void> {
-  const nats = await stage.nats();
+async function withWorkers(run: FaultRun, size: Size, workers: number): Promise<void> {
+  const nats = await run.nats();
   const urls = [nats.url];
   const topics = topicsOf(size.topics);
   const kept = { public: true, history: { maxCount: 100_000 } };
@@ -76,21 +76,21 @@ async function withWorkers(stage: Stage, size: Size, workers: number): Promise<v
     past: kept,
     state: { ...kept, keyed: true },
   };
-  const node = await stage.node(urls, { settings: { workers, namespaces, 'limits.messagesPerSecondMax': 1000 } });
+  const node = await run.node(urls, { settings: { workers, namespaces, 'limits.messagesPerSecondMax': 1000 } });
   await fill(urls);
   const epochs = new Map([['past', await epochOf(node, 'past.t0')]]);
-  const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+  const feed = await run.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
   // To this node alone: those of the round before have ended.
-  const swarm = await stage.swarm({ clients: size.clients, topics, ports: [node.port] });
-  const probe = new Probe(node.port, topics);
-  const attacker = new Attacker();
-  stage.onEnd(() => Promise.all([probe.stop(), attacker.stop()]));
+  const swarm = await run.swarm({ clients: size.clients, topics, ports: [node.port] });
+  const probe = new LatencyProbe(node.port, topics);
+  const attacker = new AttackProcess();
+  run.onEnd(() => Promise.all([probe.stop(), attacker.stop()]));
   await probe.start();
   feed.start();
   await seconds(size.quick ? 1 : 3);
   const name = (text: string) => `${text}${workers === 0 ? 'InProcess' : ''}`;
   const calmMs = probe.takeP99Ms().p99Ms;
-  stage.figure(name('calmP99Ms'), calmMs);
+  run.figure(name('calmP99Ms'), calmMs);
   for (const part of PARTS) {
     const memory = new MemoryWatch(() => [node.pid, ...node.workerPids]);
     const before = node.workerPids.join();
@@ -103,16 +103,16 @@ async function withWorkers(stage: Stage, size: Size, workers: number): Promise<v
     });
     memory.stop();
     const { p99Ms, count } = probe.takeP99Ms();
-    stage.say(JSON.stringify({ workers, part: part.name, p99Ms, count, ...memory.most, ...report }));
-    stage.limitMs(name(`${part.name}P99Ms`), p99Ms, Math.max(FEW_MS, CALM_TIMES_MAX * calmMs));
-    stage.limit(name(`${part.name}HubMb`), memory.most.first, MEMORY_MAX_MB);
-    if (workers > 0) stage.limit(name(`${part.name}WorkerMb`), memory.most.others, MEMORY_MAX_MB);
-    stage.expect(before === node.workerPids.join(), `${part.name}: the worker was killed`);
-    stage.figure(name('largestFrameBytes'), report.largestFrameBytes);
+    run.say(JSON.stringify({ workers, part: part.name, p99Ms, count, ...memory.most, ...report }));
+    run.limitMs(name(`${part.name}P99Ms`), p99Ms, Math.max(FEW_MS, CALM_TIMES_MAX * calmMs));
+    run.limit(name(`${part.name}HubMb`), memory.most.first, MEMORY_MAX_MB);
+    if (workers > 0) run.limit(name(`${part.name}WorkerMb`), memory.most.others, MEMORY_MAX_MB);
+    run.expect(before === node.workerPids.join(), `${part.name}: the worker was killed`);
+    run.figure(name('largestFrameBytes'), report.largestFrameBytes);
   }
-  stage.limit(name('probeEnds'), probe.ends, 0);
-  stage.limit(name('workersKilled'), await node.metric('stentor_worker_restarts_total'), 0);
-  await stage.judge({ urls, swarm, size, feed });
+  run.limit(name('probeEnds'), probe.ends, 0);
+  run.limit(name('workersKilled'), await node.metric('stentor_worker_restarts_total'), 0);
+  await run.judge({ urls, swarm, size, feed });
   probe.stop();
   await node.kill9();
 }
@@ -136,7 +136,7 @@ async function fill(urls: readonly string[]): Promise<void> {
 }
 
 /** What a client would have seen before. */
-async function epochOf(node: NodeProcess, topic: string): Promise<string> {
+async function epochOf(node: RestartableNode, topic: string): Promise<string> {
   const socket = new WebSocket(`ws://127.0.0.1:${node.port}/ws`, ['stentor.v1.json']);
   return new Promise((resolve, reject) => {
     socket.once('error', reject);

@@ -1,5 +1,5 @@
-import { Attacker } from '../attacker.ts';
-import { Besieged } from '../besieged.ts';
+import { AttackProcess } from '../attack-process.ts';
+import { AttackedNode } from '../attacked-node.ts';
 import type { Scenario } from '../scenario.ts';
 import { seconds } from '../time.ts';
 
@@ -37,12 +37,12 @@ export const arrayFlood: Scenario = {
   pass: 'memory stays within the bounds; nobody else notices; nothing of them stays counted',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 120_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
-    const besieged = await Besieged.start(stage, [nats.url], size.ratePerSecond);
-    const { node } = besieged;
-    const attacker = new Attacker();
-    stage.onEnd(() => attacker.stop());
+  async execute(run, size) {
+    const nats = await run.nats();
+    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond);
+    const { node } = attacked;
+    const attacker = new AttackProcess();
+    run.onEnd(() => attacker.stop());
     for (const { name, arrays } of PARTS) {
       const attack = () =>
         attacker.attack({
@@ -52,12 +52,12 @@ export const arrayFlood: Scenario = {
           seconds: size.quick ? 2 : 8,
           atOnce: CONNECTIONS,
         });
-      const { report } = await besieged.during(name, attack, { judged: true, p99MaxMs: P99_MAX_MS });
-      stage.figure(`${name}Connections`, report.connections);
-      for (const part of ['Worker', 'Hub']) stage.limit(`${name}${part}Mb`, stage.outcome.figures[`${name}${part}Mb`] ?? 0, MEMORY_MAX_MB);
+      const { report } = await attacked.during(name, attack, { judged: true, p99MaxMs: P99_MAX_MS });
+      run.figure(`${name}Connections`, report.connections);
+      for (const part of ['Worker', 'Hub']) run.limit(`${name}${part}Mb`, run.outcome.figures[`${name}${part}Mb`] ?? 0, MEMORY_MAX_MB);
       await seconds(2);
-      stage.limit(`${name}BytesLeft`, await node.metric('stentor_command_bytes_in_flight'), 0);
+      run.limit(`${name}BytesLeft`, await node.metric('stentor_command_bytes_in_flight'), 0);
     }
-    await besieged.end();
+    await attacked.end();
   },
 };

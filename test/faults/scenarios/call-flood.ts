@@ -1,5 +1,5 @@
 import { tokenOf } from '../../support/tokens.ts';
-import { Besieged } from '../besieged.ts';
+import { AttackedNode } from '../attacked-node.ts';
 import type { Scenario } from '../scenario.ts';
 import { withNats } from '../store.ts';
 import { seconds } from '../time.ts';
@@ -17,10 +17,10 @@ export const callFlood: Scenario = {
   pass: 'memory stays within the bounds; nobody else notices',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 120_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
-    const besieged = await Besieged.start(stage, [nats.url], size.ratePerSecond);
-    const { node, flooder } = besieged;
+  async execute(run, size) {
+    const nats = await run.nats();
+    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond);
+    const { node, flooder } = attacked;
     await withNats(nats.url, async (nc) => {
       // Somebody listens, so NATS says nothing.
       nc.subscribe('rpc.silent', { callback: () => undefined });
@@ -45,17 +45,16 @@ export const callFlood: Scenario = {
             callsPerSecond,
             seconds: size.quick ? 2 : 8,
           });
-        const { report } = await besieged.during(name, attack, { judged: data === 'text', p99MaxMs: P99_MAX_MS });
-        stage.figure(`${name}Sent`, report.calls);
-        stage.figure(
+        const { report } = await attacked.during(name, attack, { judged: data === 'text', p99MaxMs: P99_MAX_MS });
+        run.figure(`${name}Sent`, report.calls);
+        run.figure(
           `${name}Closed`,
           Object.values(report.closeCodes).reduce((sum, count) => sum + count, 0),
         );
-        for (const part of ['Worker', 'Hub'])
-          stage.limit(`${name}${part}Mb`, stage.outcome.figures[`${name}${part}Mb`] ?? 0, MEMORY_MAX_MB);
+        for (const part of ['Worker', 'Hub']) run.limit(`${name}${part}Mb`, run.outcome.figures[`${name}${part}Mb`] ?? 0, MEMORY_MAX_MB);
         await seconds(1);
       }
     });
-    await besieged.end();
+    await attacked.end();
   },
 };

@@ -1,7 +1,7 @@
 import { TestClient } from '../../support/test-client.ts';
+import { topicsOf } from '../fault-run.ts';
 import type { Scenario } from '../scenario.ts';
 import { skewedClock } from '../skewed-clock.ts';
-import { topicsOf } from '../stage.ts';
 import { seconds } from '../time.ts';
 
 const SKEW_MS = 300_000;
@@ -14,33 +14,33 @@ export const clockSkew: Scenario = {
   pass: 'ordering untouched',
   size: { clients: 1500, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 120_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
+  async execute(run, size) {
+    const nats = await run.nats();
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
     for (const skewMs of [SKEW_MS, -SKEW_MS, 0]) {
       const { env, how } = skewMs === 0 ? { env: {}, how: '' } : skewedClock(skewMs);
-      if (how !== '') stage.note(`clock moved by ${how}`);
-      const node = await stage.node(urls, { env });
+      if (how !== '') run.note(`clock moved by ${how}`);
+      const node = await run.node(urls, { env });
       const foundMs = (await serverTimeMs(node.port)) - Date.now();
-      stage.expect(Math.abs(foundMs - skewMs) < TOLERANCE_MS, `the clock of ${node.name} is off by ${foundMs} ms, ${skewMs} was wanted`);
+      run.expect(Math.abs(foundMs - skewMs) < TOLERANCE_MS, `the clock of ${node.name} is off by ${foundMs} ms, ${skewMs} was wanted`);
     }
-    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
-    const swarm = await stage.swarm({ clients: size.clients, topics });
-    const sdk = await stage.sdkClients(9, topics);
-    const clientFeed = await stage.clientFeed(topics, 20);
+    const feed = await run.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await run.swarm({ clients: size.clients, topics });
+    const sdk = await run.sdkClients(9, topics);
+    const clientFeed = await run.clientFeed(topics, 20);
     feed.start();
     await seconds(size.quick ? 1 : 4);
-    await stage.calm(swarm);
+    await run.calm(swarm);
     // Clients of a node whose clock is ahead go on at one whose clock is behind.
-    const [ahead, behind] = stage.nodes;
+    const [ahead, behind] = run.nodes;
     await ahead?.kill9();
     await seconds(size.quick ? 1 : 3);
     await ahead?.start();
     await behind?.kill9();
     await seconds(size.quick ? 1 : 3);
     await behind?.start();
-    await stage.judge({ urls, swarm, size, feed, clientFeed, sdk });
+    await run.judge({ urls, swarm, size, feed, clientFeed, sdk });
   },
 };
 

@@ -1,4 +1,4 @@
-import { Besieged } from '../besieged.ts';
+import { AttackedNode } from '../attacked-node.ts';
 import type { FrameFlood } from '../flood/settings.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -12,35 +12,35 @@ export const frameFlood: Scenario = {
   pass: 'closed with 4009; nobody else notices',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 240_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
-    const besieged = await Besieged.start(stage, [nats.url], size.ratePerSecond);
-    const { node, flooder } = besieged;
+  async execute(run, size) {
+    const nats = await run.nats();
+    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond);
+    const { node, flooder } = attacked;
     const secondsLong = size.quick ? 2 : 6;
     for (const frames of SEEN) {
-      const { report } = await besieged.during(frames, () =>
+      const { report } = await attacked.during(frames, () =>
         flooder.frames({ port: node.port, frames, seconds: secondsLong, again: false }),
       );
       // An empty text is no message: its own error may come first.
       const codes = frames === 'emptyTexts' ? ['4000', '4009'] : ['4009'];
-      stage.expect(codes.includes(Object.keys(report.closeCodes).join()), `${frames}: closed with ${JSON.stringify(report.closeCodes)}`);
+      run.expect(codes.includes(Object.keys(report.closeCodes).join()), `${frames}: closed with ${JSON.stringify(report.closeCodes)}`);
     }
-    const again = await besieged.during(
+    const again = await attacked.during(
       'pongsAgain',
       () => flooder.frames({ port: node.port, frames: 'pongs', seconds: secondsLong, again: true }),
       { judged: false },
     );
-    stage.figure('pongsAgainConnections', again.report.connections);
+    run.figure('pongsAgainConnections', again.report.connections);
     if (!size.quick) {
-      const { report } = await besieged.during('pongsToTheEnd', () =>
+      const { report } = await attacked.during('pongsToTheEnd', () =>
         flooder.frames({ port: node.port, frames: 'pongs', seconds: 25, again: false }),
       );
-      stage.expect(report.cutAfterMs > 0, 'who goes on sending after its close was never cut');
-      stage.limitMs('cutAfterMs', report.cutAfterMs, CUT_MAX_MS);
+      run.expect(report.cutAfterMs > 0, 'who goes on sending after its close was never cut');
+      run.limitMs('cutAfterMs', report.cutAfterMs, CUT_MAX_MS);
     }
     const hidden = () => flooder.frames({ port: node.port, frames: 'emptyFragments', seconds: secondsLong, again: false });
-    await besieged.during('emptyFragments', hidden, { judged: false });
-    stage.note('empty fragments are hidden by uWebSockets: a proxy bounds them (src/OPERATING.md, Floods)');
-    await besieged.end();
+    await attacked.during('emptyFragments', hidden, { judged: false });
+    run.note('empty fragments are hidden by uWebSockets: a proxy bounds them (src/OPERATING.md, Floods)');
+    await attacked.end();
   },
 };

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { rawUpgrade } from '../../support/raw-http.ts';
-import { Besieged } from '../besieged.ts';
+import { AttackedNode } from '../attacked-node.ts';
 import type { Scenario } from '../scenario.ts';
 import { monoMs, seconds } from '../time.ts';
 
@@ -17,10 +17,10 @@ export const halfOpen: Scenario = {
   pass: 'the worker does not spin; others are let in at once',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 240_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
-    const besieged = await Besieged.start(stage, [nats.url], size.ratePerSecond, { descriptors: DESCRIPTORS });
-    const { node, flooder } = besieged;
+  async execute(run, size) {
+    const nats = await run.nats();
+    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond, { descriptors: DESCRIPTORS });
+    const { node, flooder } = attacked;
     const attacks = [
       { name: 'silent', addresses: ['127.0.0.2'], trickleMs: 0 },
       { name: 'trickling', addresses: ['127.0.0.2'], trickleMs: 2000 },
@@ -29,22 +29,22 @@ export const halfOpen: Scenario = {
     for (const { name, addresses, trickleMs } of size.quick ? attacks.slice(0, 1) : attacks) {
       await flooder.startHalfOpen({ port: node.port, count: REQUESTS, addresses, trickleMs });
       await seconds(1);
-      const { cpuPercent, report } = await besieged.during(name, async () => {
+      const { cpuPercent, report } = await attacked.during(name, async () => {
         const othersMs = await newcomerMs(node.port, '127.0.0.9');
         const sameMs = name === 'manyAddresses' ? othersMs : await newcomerMs(node.port, '127.0.0.2');
         await seconds(size.quick ? 2 : 6);
         return { othersMs, sameMs, ...(await flooder.halfOpen()) };
       });
       await flooder.stopHalfOpen();
-      stage.figure(`${name}SameAddressInMs`, report.sameMs);
-      if (name === 'manyAddresses') stage.figure('manyAddressesInMs', report.othersMs);
-      else stage.limitMs(`${name}OthersInMs`, report.othersMs, OTHERS_IN_MAX_MS);
-      if (!size.quick) stage.limit(`${name}WorkerCpuPercent`, cpuPercent, CPU_MAX_PERCENT);
+      run.figure(`${name}SameAddressInMs`, report.sameMs);
+      if (name === 'manyAddresses') run.figure('manyAddressesInMs', report.othersMs);
+      else run.limitMs(`${name}OthersInMs`, report.othersMs, OTHERS_IN_MAX_MS);
+      if (!size.quick) run.limit(`${name}WorkerCpuPercent`, cpuPercent, CPU_MAX_PERCENT);
       await seconds(2);
       const afterMs = await newcomerMs(node.port, '127.0.0.2');
-      stage.limitMs(`${name}AfterMs`, afterMs, OTHERS_IN_MAX_MS);
+      run.limitMs(`${name}AfterMs`, afterMs, OTHERS_IN_MAX_MS);
     }
-    await besieged.end();
+    await attacked.end();
   },
 };
 

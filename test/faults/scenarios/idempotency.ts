@@ -1,9 +1,9 @@
 import type { PublishAck } from '../../../src/client/index.ts';
 import { Client } from '../../../src/client/index.ts';
 import { tokenOf } from '../../support/tokens.ts';
+import { type FaultRun, NAMESPACE, topicsOf } from '../fault-run.ts';
 import type { Acknowledged } from '../ledger.ts';
 import type { Scenario } from '../scenario.ts';
-import { NAMESPACE, type Stage, topicsOf } from '../stage.ts';
 import { seconds } from '../time.ts';
 
 const KEYS = 200;
@@ -15,15 +15,15 @@ export const sameKey: Scenario = {
   pass: 'stored once, the same offset answered',
   size: { clients: 300, ratePerSecond: 0, topics: 2, quick: false },
   timeoutMs: 180_000,
-  async run(stage, size) {
+  async execute(run, size) {
     // Quick: one server, killed and started again, stands for a leader.
-    const cluster = size.quick ? undefined : await stage.natsCluster();
-    const single = size.quick ? await stage.nats() : undefined;
+    const cluster = size.quick ? undefined : await run.natsCluster();
+    const single = size.quick ? await run.nats() : undefined;
     const urls = cluster?.urls ?? [single!.url];
     const topics = topicsOf(size.topics);
-    await stage.threeNodes(urls, { settings: { 'nats.streamReplicas': size.quick ? 1 : 3 } });
-    const swarm = await stage.swarm({ clients: size.clients, topics });
-    const clients = await publishers(stage);
+    await run.threeNodes(urls, { settings: { 'nats.streamReplicas': size.quick ? 1 : 3 } });
+    const swarm = await run.swarm({ clients: size.clients, topics });
+    const clients = await publishers(run);
     const keys = Array.from({ length: size.quick ? QUICK_KEYS : KEYS }, (_, i) => i);
     const acknowledged: Acknowledged[] = [];
     const publishAll = (from: number) =>
@@ -33,13 +33,13 @@ export const sameKey: Scenario = {
           const topic = topics[i % topics.length]!;
           const publish = (client: Client) => client.publish(topic, { id }, { idempotencyKey: `key-${id}` });
           const acks = await Promise.all(clients.map(publish));
-          judge(stage, id, acks);
+          judge(run, id, acks);
           for (const { offset = 0 } of acks) acknowledged.push({ topic, id, offset });
         }),
       );
 
     await publishAll(1);
-    await stage.calm(swarm);
+    await run.calm(swarm);
     // The same keys while the leader dies, and new ones.
     const leader = cluster === undefined ? single! : cluster.servers[await cluster.leaderOf(NAMESPACE)]!;
     const again = publishAll(1);
@@ -52,8 +52,8 @@ export const sameKey: Scenario = {
     await Promise.all([again, fresh]);
     await publishAll(10_001);
     if (cluster !== undefined) await leader.restart();
-    stage.figure('keys', keys.length * 2);
-    await judgeStored(stage, { urls, swarm, size }, acknowledged);
+    run.figure('keys', keys.length * 2);
+    await judgeStored(run, { urls, swarm, size }, acknowledged);
   },
 };
 
@@ -63,49 +63,53 @@ export const sameKeyElsewhere: Scenario = {
   pass: 'both stored and delivered',
   size: { clients: 300, ratePerSecond: 0, topics: 2, quick: false },
   timeoutMs: 60_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
+  async execute(run, size) {
+    const nats = await run.nats();
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
-    await stage.node(urls);
-    const swarm = await stage.swarm({ clients: size.clients, topics });
-    const [alice] = (await publishers(stage)) as [Client];
-    const [bob] = (await publishers(stage, 'bob')) as [Client];
+    await run.node(urls);
+    const swarm = await run.swarm({ clients: size.clients, topics });
+    const [alice] = (await publishers(run)) as [Client];
+    const [bob] = (await publishers(run, 'bob')) as [Client];
     const acknowledged: Acknowledged[] = [];
     const keys = Array.from({ length: size.quick ? QUICK_KEYS : KEYS }, (_, i) => i);
     let id = 0;
     const publish = async (client: Client, topic: string, key: number) => {
       const mine = ++id;
       const { offset = 0, duplicate } = await client.publish(topic, { id: mine }, { idempotencyKey: `key-${key}` });
-      stage.expect(!duplicate, `key-${key} on ${topic} was taken for a duplicate`);
+      run.expect(!duplicate, `key-${key} on ${topic} was taken for a duplicate`);
       acknowledged.push({ topic, id: mine, offset });
     };
     await Promise.all(keys.flatMap((key) => topics.flatMap((topic) => [publish(alice, topic, key), publish(bob, topic, key)])));
-    stage.figure('keys', keys.length);
-    await judgeStored(stage, { urls, swarm, size }, acknowledged);
-    await stage.calm(swarm);
+    run.figure('keys', keys.length);
+    await judgeStored(run, { urls, swarm, size }, acknowledged);
+    await run.calm(swarm);
   },
 };
 
 /** One client at each node, all the same user. */
-async function publishers(stage: Stage, sub = 'alice'): Promise<Client[]> {
+async function publishers(run: FaultRun, sub = 'alice'): Promise<Client[]> {
   const token = await tokenOf({ sub, expiresInMs: 600_000 });
-  const clients = stage.nodes.map(({ port }) => new Client({ url: `ws://127.0.0.1:${port}/ws`, token, publish: { inFlightMax: 50 } }));
+  const clients = run.nodes.map(({ port }) => new Client({ url: `ws://127.0.0.1:${port}/ws`, token, publish: { inFlightMax: 50 } }));
   for (const client of clients) {
     client.on('error', () => {});
-    stage.onEnd(() => client.close());
+    run.onEnd(() => client.close());
   }
   await Promise.all(clients.map((client) => client.connect()));
   return clients;
 }
 
-function judge(stage: Stage, id: number, acks: readonly PublishAck[]): void {
+function judge(run: FaultRun, id: number, acks: readonly PublishAck[]): void {
   const offsets = new Set(acks.map(({ offset }) => offset));
-  stage.expect(offsets.size === 1, `key ${id} was answered with the offsets ${[...offsets].join(', ')}`);
+  run.expect(offsets.size === 1, `key ${id} was answered with the offsets ${[...offsets].join(', ')}`);
   const first = acks.filter(({ duplicate }) => !duplicate).length;
-  stage.expect(first <= 1, `key ${id} was answered as new ${first} times`);
+  run.expect(first <= 1, `key ${id} was answered as new ${first} times`);
 }
 
-async function judgeStored(stage: Stage, cast: Parameters<Stage['judge']>[0], acknowledged: readonly Acknowledged[]): Promise<void> {
-  await stage.judge({ ...cast, published: acknowledged });
+async function judgeStored(
+  run: FaultRun,
+  participants: Parameters<FaultRun['judge']>[0],
+  acknowledged: readonly Acknowledged[],
+): Promise<void> {
+  await run.judge({ ...participants, published: acknowledged });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NAMESPACE, topicsOf } from '../fault-run.ts';
 import type { Scenario } from '../scenario.ts';
-import { NAMESPACE, topicsOf } from '../stage.ts';
 import { monoMs, seconds } from '../time.ts';
 
 const KILLS = 3;
@@ -12,35 +12,35 @@ export const leaderKilled: Scenario = {
   pass: '0 lost, 0 stored twice; publish stall < 10 s',
   size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 300_000,
-  async run(stage, size) {
-    const cluster = await stage.natsCluster();
+  async execute(run, size) {
+    const cluster = await run.natsCluster();
     const { urls } = cluster;
     const topics = topicsOf(size.topics);
-    await stage.threeNodes(urls, { settings: { 'nats.streamReplicas': 3 } });
-    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
-    const swarm = await stage.swarm({ clients: size.clients, topics });
-    const sdk = await stage.sdkClients(9, topics);
-    const clientFeed = await stage.clientFeed(topics, 20);
+    await run.threeNodes(urls, { settings: { 'nats.streamReplicas': 3 } });
+    const feed = await run.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await run.swarm({ clients: size.clients, topics });
+    const sdk = await run.sdkClients(9, topics);
+    const clientFeed = await run.clientFeed(topics, 20);
     feed.start();
     await seconds(4);
-    await stage.calm(swarm);
+    await run.calm(swarm);
     for (let kill = 1; kill <= KILLS; kill++) {
       const leader = await cluster.leaderOf(NAMESPACE);
       const server = cluster.servers[leader]!;
       const killedAtMs = monoMs();
       await server.kill9();
-      stage.say(`leader ${leader} killed`);
+      run.say(`leader ${leader} killed`);
       const { behind, atMs } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 60_000 });
-      stage.expect(behind === 0, `${behind} clients are not live 60 s after kill ${kill}`);
-      stage.figure('liveAgainMs', atMs - killedAtMs);
-      stage.say(`live again after ${Math.round(atMs - killedAtMs)} ms`);
+      run.expect(behind === 0, `${behind} clients are not live 60 s after kill ${kill}`);
+      run.figure('liveAgainMs', atMs - killedAtMs);
+      run.say(`live again after ${Math.round(atMs - killedAtMs)} ms`);
       await server.restart();
       while (!(await cluster.isWhole(NAMESPACE))) await sleep(200);
       await seconds(2);
     }
-    await stage.judge({ urls, swarm, size, feed, clientFeed, sdk });
-    stage.limitMs('publishStallMs', feed.longestStallMs, STALL_MAX_MS);
+    await run.judge({ urls, swarm, size, feed, clientFeed, sdk });
+    run.limitMs('publishStallMs', feed.longestStallMs, STALL_MAX_MS);
     const { disconnects } = await swarm.stats();
-    stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
+    run.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
   },
 };

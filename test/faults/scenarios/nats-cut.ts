@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeProcess } from '../node-process.ts';
+import { type FaultRun, topicsOf } from '../fault-run.ts';
 import { hasOwnNetworks } from '../own-network.ts';
-import { allLive, type Rig } from '../rig.ts';
+import type { RestartableNode } from '../restartable-node.ts';
 import type { Scenario } from '../scenario.ts';
-import { type Stage, topicsOf } from '../stage.ts';
+import { allLive, type ThreeNodes } from '../three-nodes.ts';
 import { monoMs, seconds } from '../time.ts';
 
 const NOTICED_MAX_MS = 5000;
@@ -19,36 +19,36 @@ export const natsCut: Scenario = {
   size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
   ownNetwork: true,
-  async run(stage, size) {
-    const nats = await stage.nats({ host: '0.0.0.0' });
+  async execute(run, size) {
+    const nats = await run.nats({ host: '0.0.0.0' });
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
-    const cutNode = await stage.node([`nats://${CUT_ADDRESS}:${nats.port}`]);
-    const nodes = [cutNode, await stage.node(urls), await stage.node(urls)] as const;
-    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
-    const swarm = await stage.swarm({ clients: size.clients, topics });
-    const sdk = await stage.sdkClients(9, topics);
-    const rig: Rig = { urls, nats, nodes, feed, swarm, sdk, topics, size };
+    const cutNode = await run.node([`nats://${CUT_ADDRESS}:${nats.port}`]);
+    const nodes = [cutNode, await run.node(urls), await run.node(urls)] as const;
+    const feed = await run.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await run.swarm({ clients: size.clients, topics });
+    const sdk = await run.sdkClients(9, topics);
+    const cluster: ThreeNodes = { urls, nats, nodes, feed, swarm, sdk, topics, size };
     feed.start();
     await seconds(3);
-    await stage.calm(swarm);
+    await run.calm(swarm);
 
     if (inOwnNetwork()) {
-      await away(stage, rig, 'cut', [cutNode], {
+      await away(run, cluster, 'cut', [cutNode], {
         begin: () => drop(nats.port),
         end: () => nft('delete', 'table', 'inet', 'faults'),
       });
     } else {
-      stage.note('no network namespace may be made here (root and nftables are needed): only SIGSTOP was tried');
+      run.note('no network namespace may be made here (root and nftables are needed): only SIGSTOP was tried');
     }
-    await away(stage, rig, 'stopped', nodes, {
+    await away(run, cluster, 'stopped', nodes, {
       begin: () => nats.signal('SIGSTOP'),
       end: () => nats.signal('SIGCONT'),
     });
     await seconds(2);
-    await stage.judge(rig);
+    await run.judge(cluster);
     const { disconnects } = await swarm.stats();
-    stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
+    run.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
   },
 };
 
@@ -58,30 +58,30 @@ interface Fault {
 }
 
 /** NATS is out of reach of these nodes for a while. */
-async function away(stage: Stage, rig: Rig, name: string, nodes: readonly NodeProcess[], fault: Fault): Promise<void> {
-  const { swarm, sdk, size } = rig;
+async function away(run: FaultRun, cluster: ThreeNodes, name: string, nodes: readonly RestartableNode[], fault: Fault): Promise<void> {
+  const { swarm, sdk, size } = cluster;
   await swarm.resetStats();
   const beganAtMs = monoMs();
   fault.begin();
-  stage.say(`${name}: begun`);
+  run.say(`${name}: begun`);
   for (const node of nodes) {
     while ((await node.ready()) !== 503 && monoMs() - beganAtMs < 3 * NOTICED_MAX_MS) await sleep(50);
-    stage.limitMs(`${name}NoticedMs`, monoMs() - beganAtMs, NOTICED_MAX_MS);
+    run.limitMs(`${name}NoticedMs`, monoMs() - beganAtMs, NOTICED_MAX_MS);
   }
   // Told within a moment of the node's own notice.
   await seconds(1);
   const { told } = await swarm.stats();
-  const expected = Math.floor((size.clients * nodes.length) / rig.nodes.length);
+  const expected = Math.floor((size.clients * nodes.length) / cluster.nodes.length);
   const toldCount = Object.values(told).reduce((sum, count) => sum + count, 0);
-  stage.expect(toldCount >= expected, `${name}: ${toldCount} of ${expected} clients were told: ${JSON.stringify(told)}`);
+  run.expect(toldCount >= expected, `${name}: ${toldCount} of ${expected} clients were told: ${JSON.stringify(told)}`);
   const sdkTold = sdk?.told.feedAway ?? 0;
-  stage.expect(sdkTold > 0, `${name}: no SDK client was told`);
+  run.expect(sdkTold > 0, `${name}: no SDK client was told`);
   await seconds(4);
   fault.end();
   const healedAtMs = monoMs();
-  stage.say(`${name}: healed`);
-  stage.limitMs(`${name}LiveAgainMs`, (await allLive(stage, rig)) - healedAtMs, LIVE_AGAIN_MAX_MS);
-  stage.say(`${name}: ${JSON.stringify(await swarm.stats())}`);
+  run.say(`${name}: healed`);
+  run.limitMs(`${name}LiveAgainMs`, (await allLive(run, cluster)) - healedAtMs, LIVE_AGAIN_MAX_MS);
+  run.say(`${name}: ${JSON.stringify(await swarm.stats())}`);
   for (const node of nodes) await node.untilReady();
 }
 

@@ -1,5 +1,5 @@
-import { allLive, threeNodeRig } from '../rig.ts';
 import type { Scenario } from '../scenario.ts';
+import { allLive, startThreeNodes } from '../three-nodes.ts';
 import { monoMs, seconds } from '../time.ts';
 
 const LIVE_AGAIN_MAX_MS = 3000;
@@ -10,18 +10,18 @@ export const natsKilled: Scenario = {
   pass: 'durable: 0 lost, 0 stored twice; nobody disconnected; live again < 3 s after its return',
   size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
-  async run(stage, size) {
-    const rig = await threeNodeRig(stage, size);
-    const clientFeed = await stage.clientFeed(rig.topics, 20);
-    await rig.nats.kill9();
-    stage.say('NATS killed');
+  async execute(run, size) {
+    const cluster = await startThreeNodes(run, size);
+    const clientFeed = await run.clientFeed(cluster.topics, 20);
+    await cluster.nats.kill9();
+    run.say('NATS killed');
     await seconds(size.quick ? 2 : 10);
-    await rig.nats.restart();
+    await cluster.nats.restart();
     const backAtMs = monoMs();
-    stage.limitMs('liveAgainMs', (await allLive(stage, rig)) - backAtMs, LIVE_AGAIN_MAX_MS);
+    run.limitMs('liveAgainMs', (await allLive(run, cluster)) - backAtMs, LIVE_AGAIN_MAX_MS);
     await seconds(size.quick ? 1 : 4);
-    await stage.judge({ ...rig, clientFeed });
-    const { disconnects } = await rig.swarm.stats();
-    stage.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
+    await run.judge({ ...cluster, clientFeed });
+    const { disconnects } = await cluster.swarm.stats();
+    run.none({ disconnected: Object.values(disconnects).reduce((sum, count) => sum + count, 0) });
   },
 };

@@ -1,6 +1,6 @@
 import { until } from '../../support/until.ts';
-import { allLive, threeNodeRig } from '../rig.ts';
 import type { Scenario } from '../scenario.ts';
+import { allLive, startThreeNodes } from '../three-nodes.ts';
 import { seconds } from '../time.ts';
 
 const RESUME_P99_MAX_MS = 5000;
@@ -13,30 +13,30 @@ export const nodeKilled: Scenario = {
   pass: '0 lost, 0 duplicate, 0 reordered; p99 resume < 5 s, and < 8 s when only the hub process dies (hubOnlyResumeP99Ms)',
   size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
-  async run(stage, size) {
-    const rig = await threeNodeRig(stage, size);
-    const [first, second] = rig.nodes;
+  async execute(run, size) {
+    const cluster = await startThreeNodes(run, size);
+    const [first, second] = cluster.nodes;
     await first.kill9();
-    stage.say('a node is killed');
+    run.say('a node is killed');
     await seconds(2);
-    await allLive(stage, rig);
-    const killed = await rig.swarm.stats();
-    stage.expect(killed.resumeMs.count > 0, 'nobody had to resume');
-    stage.limitMs('resumeP99Ms', killed.resumeMs.p99, RESUME_P99_MAX_MS);
+    await allLive(run, cluster);
+    const killed = await cluster.swarm.stats();
+    run.expect(killed.resumeMs.count > 0, 'nobody had to resume');
+    run.limitMs('resumeP99Ms', killed.resumeMs.p99, RESUME_P99_MAX_MS);
     await first.start();
-    await rig.swarm.resetStats();
+    await cluster.swarm.resetStats();
 
     const workers = second.workerPids;
     await second.killHub9();
-    stage.say('a hub is killed');
+    run.say('a hub is killed');
     await seconds(2);
-    await allLive(stage, rig);
-    const hubKilled = await rig.swarm.stats();
-    stage.limitMs('hubOnlyResumeP99Ms', hubKilled.resumeMs.p99, HUB_ONLY_RESUME_P99_MAX_MS);
+    await allLive(run, cluster);
+    const hubKilled = await cluster.swarm.stats();
+    run.limitMs('hubOnlyResumeP99Ms', hubKilled.resumeMs.p99, HUB_ONLY_RESUME_P99_MAX_MS);
     await until('the workers without a hub to end', () => workers.every((pid) => !isAlive(pid)));
     await second.start();
     await seconds(2);
-    await stage.judge(rig);
+    await run.judge(cluster);
   },
 };
 

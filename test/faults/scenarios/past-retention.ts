@@ -1,6 +1,6 @@
+import { type FaultRun, topicsOf } from '../fault-run.ts';
 import { lifeOf } from '../ledger.ts';
 import type { Scenario, Size } from '../scenario.ts';
-import { type Stage, topicsOf } from '../stage.ts';
 import { seconds } from '../time.ts';
 
 const KEPT_COUNT = 200;
@@ -18,14 +18,14 @@ export const pastRetention: Scenario = {
   pass: '`recovered: false` and a snapshot, never a part; within retention: everything',
   size: { clients: 600, ratePerSecond: 0, topics: 2, quick: false },
   timeoutMs: 120_000,
-  async run(stage, size) {
-    await byCount(stage, size);
-    await byAge(stage, size);
+  async execute(run, size) {
+    await byCount(run, size);
+    await byAge(run, size);
   },
 };
 
-async function byCount(stage: Stage, size: Size): Promise<void> {
-  const { swarm, feed, publish, restart, topics } = await play(stage, size, { maxCount: KEPT_COUNT });
+async function byCount(run: FaultRun, size: Size): Promise<void> {
+  const { swarm, feed, publish, restart, topics } = await play(run, size, { maxCount: KEPT_COUNT });
   await publish(50);
   await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
   // A node that has seen everything may have it in memory still; one that starts has the log alone.
@@ -37,21 +37,21 @@ async function byCount(stage: Stage, size: Size): Promise<void> {
       if (restarted) await restart();
       await swarm.comeBack();
       const { behind, examples } = await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
-      stage.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
+      run.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
       const { notRecovered } = await swarm.stats();
       // At exactly as many as are kept the client's own place is gone: the proof may succeed in another way, or not.
       const how = `${count} behind where ${KEPT_COUNT} are kept, node ${restarted ? 'restarted' : 'running'}`;
-      if (kept === 'all') stage.expect(notRecovered === 0, `${notRecovered} clients were refused what is there (${how})`);
+      if (kept === 'all') run.expect(notRecovered === 0, `${notRecovered} clients were refused what is there (${how})`);
       // A node that ran on may remember more than the log.
       if (kept === 'not' && restarted)
-        stage.expect(notRecovered === size.clients, `${notRecovered} of ${size.clients} clients were told (${how})`);
+        run.expect(notRecovered === size.clients, `${notRecovered} of ${size.clients} clients were told (${how})`);
     }
   }
-  await judge(stage, size, { swarm, feed, topics });
+  await judge(run, size, { swarm, feed, topics });
 }
 
-async function byAge(stage: Stage, size: Size): Promise<void> {
-  const { swarm, feed, publish, restart, topics } = await play(stage, size, { maxAgeMs: KEPT_MS });
+async function byAge(run: FaultRun, size: Size): Promise<void> {
+  const { swarm, feed, publish, restart, topics } = await play(run, size, { maxAgeMs: KEPT_MS });
   await publish(20);
   await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
   await swarm.leave();
@@ -60,20 +60,20 @@ async function byAge(stage: Stage, size: Size): Promise<void> {
   await publish(5);
   await swarm.comeBack();
   const { behind, examples } = await swarm.reach({ offsets: feed.lastOffsets, timeoutMs: 20_000 });
-  stage.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
+  run.expect(behind === 0, `${behind} clients are not back: ${examples.join(' ')}`);
   const { notRecovered } = await swarm.stats();
-  stage.expect(notRecovered === size.clients, `by age: ${notRecovered} of ${size.clients} clients were told`);
-  await judge(stage, size, { swarm, feed, topics });
+  run.expect(notRecovered === size.clients, `by age: ${notRecovered} of ${size.clients} clients were told`);
+  await judge(run, size, { swarm, feed, topics });
 }
 
-async function play(stage: Stage, size: Size, history: Readonly<Record<string, unknown>>) {
-  const nats = await stage.nats();
+async function play(run: FaultRun, size: Size, history: Readonly<Record<string, unknown>>) {
+  const nats = await run.nats();
   const urls = [nats.url];
   const topics = topicsOf(size.topics);
   // Rings that reach back less than the log, so that the log is what is asked; a burst overruns them, and clients repair that.
-  const node = await stage.node(urls, { history, settings: { 'limits.ringItemsMax': 16 } });
-  const feed = await stage.feed({ urls, topics, ratePerSecond: 1 });
-  const swarm = await stage.swarm({ clients: size.clients, topics, ports: [node.port] });
+  const node = await run.node(urls, { history, settings: { 'limits.ringItemsMax': 16 } });
+  const feed = await run.feed({ urls, topics, ratePerSecond: 1 });
+  const swarm = await run.swarm({ clients: size.clients, topics, ports: [node.port] });
   const publish = async (countPerTopic: number) => {
     await Promise.all(topics.flatMap((topic) => Array.from({ length: countPerTopic }, () => feed.publish(topic))));
   };
@@ -86,13 +86,13 @@ async function play(stage: Stage, size: Size, history: Readonly<Record<string, u
 
 /** By what was acknowledged: the store has forgotten most of it. */
 async function judge(
-  stage: Stage,
+  run: FaultRun,
   size: Size,
   { swarm, feed }: Pick<Awaited<ReturnType<typeof play>>, 'swarm' | 'feed' | 'topics'>,
 ): Promise<void> {
   const { epochs } = await swarm.stats();
-  stage.expect(epochs.length === 1, `clients have seen ${epochs.length} epochs`);
-  await stage.judgeClients(
+  run.expect(epochs.length === 1, `clients have seen ${epochs.length} epochs`);
+  await run.judgeClients(
     { urls: [], swarm, size, declarationsAllowed: true },
     [lifeOf(epochs[0] ?? '', feed.acknowledged)],
     feed.acknowledged,

@@ -1,8 +1,8 @@
 import { cpuSeconds, processTree } from '../../../loadtest/core/proc.ts';
 import { SECRET } from '../../support/tokens.ts';
+import { NAMESPACE, topicsOf } from '../fault-run.ts';
 import { ReadCounter } from '../read-counter.ts';
 import type { Scenario } from '../scenario.ts';
-import { NAMESPACE, topicsOf } from '../stage.ts';
 import { seconds } from '../time.ts';
 
 const ALL_BACK_MAX_MS = 5000;
@@ -15,40 +15,40 @@ export const reconnectStorm: Scenario = {
   // A score a second on each topic: at ten the deliveries alone are a core's work.
   size: { clients: 10_000, ratePerSecond: 20, topics: 20, quick: false },
   timeoutMs: 180_000,
-  async run(stage, size) {
-    const nats = await stage.nats();
+  async execute(run, size) {
+    const nats = await run.nats();
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
-    const node = await stage.node(urls, { settings: { workers: 2 } });
-    const feed = await stage.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
-    const swarm = await stage.swarm({ clients: size.clients, topics, tokenSecret: SECRET });
+    const node = await run.node(urls, { settings: { workers: 2 } });
+    const feed = await run.feed({ urls, topics, ratePerSecond: size.ratePerSecond });
+    const swarm = await run.swarm({ clients: size.clients, topics, tokenSecret: SECRET });
     feed.start();
     await seconds(3);
     const reads = await ReadCounter.start(nats.url, NAMESPACE);
-    stage.onEnd(() => reads.stop());
+    run.onEnd(() => reads.stop());
 
-    await stage.calm(swarm);
+    await run.calm(swarm);
     await node.kill9();
     await node.start();
     const before = cpuSecondsOf(node.pid, swarm.pid);
     const { behind, atMs } = await swarm.reach({ offsets: await feed.nextOnEachTopic(), timeoutMs: 60_000 });
     const after = cpuSecondsOf(node.pid, swarm.pid);
     // What the storm costs, however many others share the two cores.
-    stage.figure('stormNodeCpuMs', (after.node - before.node) * 1000);
-    stage.figure('stormSwarmCpuMs', (after.swarm - before.swarm) * 1000);
-    stage.expect(behind === 0, `${behind} clients are not back after 60 s`);
-    stage.limitMs('allBackMs', atMs - node.startedAtMs, ALL_BACK_MAX_MS);
+    run.figure('stormNodeCpuMs', (after.node - before.node) * 1000);
+    run.figure('stormSwarmCpuMs', (after.swarm - before.swarm) * 1000);
+    run.expect(behind === 0, `${behind} clients are not back after 60 s`);
+    run.limitMs('allBackMs', atMs - node.startedAtMs, ALL_BACK_MAX_MS);
     const { resumeMs, refusals } = await swarm.stats();
-    stage.figure('resumeP50Ms', resumeMs.p50);
-    stage.figure('resumeP99Ms', resumeMs.p99);
-    stage.figure('resumeMaxMs', resumeMs.max);
+    run.figure('resumeP50Ms', resumeMs.p50);
+    run.figure('resumeP99Ms', resumeMs.p99);
+    run.figure('resumeMaxMs', resumeMs.max);
     const refused = Object.entries(refusals).filter(([why]) => !why.includes('ECONNREFUSED'));
-    if (refused.length > 0) stage.note(`refused on the way: ${JSON.stringify(Object.fromEntries(refused))}`);
+    if (refused.length > 0) run.note(`refused on the way: ${JSON.stringify(Object.fromEntries(refused))}`);
     // As the node counts them; and the requests that the server heard, of which a read is one (where does the topic end?) or two (what is there?).
-    stage.limit('logReadsATopic', (await node.metric('stentor_log_reads_total')) / topics.length, READS_A_TOPIC_MAX);
-    stage.limit('logRequestsOfATopicMax', Math.max(0, ...topics.map((topic) => reads.of(topic))), 2 * READS_A_TOPIC_MAX);
+    run.limit('logReadsATopic', (await node.metric('stentor_log_reads_total')) / topics.length, READS_A_TOPIC_MAX);
+    run.limit('logRequestsOfATopicMax', Math.max(0, ...topics.map((topic) => reads.of(topic))), 2 * READS_A_TOPIC_MAX);
     await seconds(2);
-    await stage.judge({ urls, swarm, size, feed });
+    await run.judge({ urls, swarm, size, feed });
   },
 };
 

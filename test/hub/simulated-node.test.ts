@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../src/protocol/topic.ts';
-import { DurableWorld, type SimClient, turns } from '../support/durable-world.ts';
-import type { SimLog, Written } from '../support/sim-log.ts';
+import type { SimulatedLog, Written } from '../support/simulated-log.ts';
+import { type SimulatedClient, SimulatedNode, turns } from '../support/simulated-node.ts';
 
 const TOPICS = ['plain.a', 'plain.b', 'keyed.a', 'keyed.b'] as Topic[];
 const CLIENTS = 3;
-/** For a world that hangs, not for one on a busy machine. */
+/** For a node that hangs, not for one on a busy machine. */
 const HANG_TIMEOUT_MS = 1_800_000;
-/** A failure names its seed and path; a long run is `WORLD_RUNS=1000 WORLD_SEED=1 npx vitest run test/hub/durable-world.test.ts`. */
+/** A failure names its seed and path; a long run is `RUNS=1000 WORLD_SEED=1 npx vitest run test/hub/simulated-node.test.ts`. */
 const SEED = Number(process.env.WORLD_SEED ?? Date.now() % 2 ** 31);
 
 const topic = fc.constantFrom(...TOPICS);
@@ -44,38 +44,38 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-async function perform(world: DurableWorld, step: Step): Promise<void> {
+async function perform(node: SimulatedNode, step: Step): Promise<void> {
   switch (step.do) {
     case 'publish':
-      return world.publish(step.topic, step.key);
+      return node.publish(step.topic, step.key);
     case 'deliver':
-      return world.logOf(step.log).deliver(step.count, step.lost);
+      return node.logOf(step.log).deliver(step.count, step.lost);
     case 'subscribe':
-      return world.subscribe(world.clients[step.client]!, step.topic);
+      return node.subscribe(node.clients[step.client]!, step.topic);
     case 'unsubscribe':
-      return world.unsubscribe(world.clients[step.client]!, step.topic);
+      return node.unsubscribe(node.clients[step.client]!, step.topic);
     case 'cut':
-      return world.cut(world.clients[step.client]!);
+      return node.cut(node.clients[step.client]!);
     case 'comeBack':
-      for (const each of world.clients[step.client]!.trackers.keys()) world.subscribe(world.clients[step.client]!, each);
+      for (const each of node.clients[step.client]!.trackers.keys()) node.subscribe(node.clients[step.client]!, each);
       return;
     case 'turns':
       return turns(step.count);
     case 'expire':
-      return world.logOf(step.log).expire(step.count);
+      return node.logOf(step.log).expire(step.count);
     case 'restartConsumers':
-      return world.logOf(step.log).restartConsumers();
+      return node.logOf(step.log).restartConsumers();
     case 'cutOff':
-      return world.logOf(step.log).cutOff();
+      return node.logOf(step.log).cutOff();
     case 'reconnect':
-      return world.logOf(step.log).reconnect();
+      return node.logOf(step.log).reconnect();
     case 'short':
-      world.logOf(step.log).shortBy = step.count;
+      node.logOf(step.log).shortBy = step.count;
       return;
     case 'rollBack':
-      world.logOf(step.log).rollBack(step.count, step.bucketGone);
+      node.logOf(step.log).rollBack(step.count, step.bucketGone);
       // Others publish to it before this node sees it.
-      for (const each of step.grown) world.publish(each, 'k1');
+      for (const each of step.grown) node.publish(each, 'k1');
       return;
   }
 }
@@ -101,15 +101,15 @@ function keepsPromise(
   });
 }
 
-function check(world: DurableWorld, lives: (log: SimLog) => readonly Written[][]): void {
-  for (const each of world.clients) checkClient(world, each, lives);
+function check(node: SimulatedNode, lives: (log: SimulatedLog) => readonly Written[][]): void {
+  for (const each of node.clients) checkClient(node, each, lives);
 }
 
-function checkClient(world: DurableWorld, { trackers, runs }: SimClient, lives: (log: SimLog) => readonly Written[][]): void {
+function checkClient(node: SimulatedNode, { trackers, runs }: SimulatedClient, lives: (log: SimulatedLog) => readonly Written[][]): void {
   for (const [of, tracker] of trackers) {
     if (tracker.epoch === '') continue;
     const { from, uids } = runs.get(of)!;
-    const log = world.logOf(of.split('.')[0]!);
+    const log = node.logOf(of.split('.')[0]!);
     const kept = keepsPromise(lives(log), of, log.keyed, from, tracker.last, uids);
     expect({ of, from, last: tracker.last, uids, kept, gaps: tracker.gaps, duplicates: tracker.duplicates }).toMatchObject({
       kept: true,
@@ -128,21 +128,21 @@ describe('a hub and a worker, whatever happens below and above them,', () => {
           fc.array(step, { minLength: 40, maxLength: 120, size: 'max' }),
           fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
           async (steps, delays) => {
-            const world = new DurableWorld({ clients: CLIENTS, delays });
+            const node = new SimulatedNode({ clients: CLIENTS, delays });
             try {
               for (const each of steps) {
-                await perform(world, each);
-                check(world, (of) => of.lives);
+                await perform(node, each);
+                check(node, (of) => of.lives);
               }
-              await world.settle();
+              await node.settle();
               // In the end everybody is in the history that is.
-              check(world, (of) => [of.history]);
+              check(node, (of) => [of.history]);
             } finally {
-              await world.stop();
+              await node.stop();
             }
           },
         ),
-        { numRuns: Number(process.env.WORLD_RUNS ?? 100), seed: SEED, endOnFailure: true },
+        { numRuns: Number(process.env.RUNS ?? 100), seed: SEED, endOnFailure: true },
       );
     },
     HANG_TIMEOUT_MS,

@@ -1,10 +1,10 @@
 import { cpuSeconds } from '../../loadtest/core/proc.ts';
+import type { FaultRun, NodeSettings } from './fault-run.ts';
 import type { Feed } from './feed.ts';
-import { Flooder } from './flooder.ts';
+import { FloodProcess } from './flood-process.ts';
+import { LatencyProbe } from './latency-probe.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import type { NodeProcess } from './node-process.ts';
-import { Probe } from './probe.ts';
-import type { NodeSettings, Stage } from './stage.ts';
+import type { RestartableNode } from './restartable-node.ts';
 import { monoMs, seconds } from './time.ts';
 
 /** A member hardly waits longer than without the attack; attacker, node and NATS share two cores with whatever else runs. */
@@ -21,32 +21,32 @@ export interface Watched<T> {
 }
 
 /** A node with one worker, one member, a feed, and an attacker. What the member gets during an attack is held against what was published. */
-export class Besieged {
-  readonly node: NodeProcess;
-  readonly flooder = new Flooder();
-  readonly #stage: Stage;
+export class AttackedNode {
+  readonly node: RestartableNode;
+  readonly flooder = new FloodProcess();
+  readonly #run: FaultRun;
   readonly #feed: Feed;
-  readonly #probe: Probe;
+  readonly #probe: LatencyProbe;
   #calmP99Ms = 0;
 
-  private constructor(stage: Stage, node: NodeProcess, feed: Feed) {
-    this.#stage = stage;
+  private constructor(run: FaultRun, node: RestartableNode, feed: Feed) {
+    this.#run = run;
     this.node = node;
     this.#feed = feed;
-    this.#probe = new Probe(node.port, ['scores.t0']);
-    stage.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop()]));
+    this.#probe = new LatencyProbe(node.port, ['scores.t0']);
+    run.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop()]));
   }
 
-  static async start(stage: Stage, urls: readonly string[], ratePerSecond: number, settings: NodeSettings = {}): Promise<Besieged> {
-    const node = await stage.node(urls, settings);
-    const feed = await stage.feed({ urls, topics: ['scores.t0'], ratePerSecond });
-    const besieged = new Besieged(stage, node, feed);
-    await besieged.#probe.start();
+  static async start(run: FaultRun, urls: readonly string[], ratePerSecond: number, settings: NodeSettings = {}): Promise<AttackedNode> {
+    const node = await run.node(urls, settings);
+    const feed = await run.feed({ urls, topics: ['scores.t0'], ratePerSecond });
+    const attacked = new AttackedNode(run, node, feed);
+    await attacked.#probe.start();
     feed.start();
     await seconds(CALM_SECONDS);
-    besieged.#calmP99Ms = besieged.#probe.takeP99Ms().p99Ms;
-    stage.figure('calmP99Ms', besieged.#calmP99Ms);
-    return besieged;
+    attacked.#calmP99Ms = attacked.#probe.takeP99Ms().p99Ms;
+    run.figure('calmP99Ms', attacked.#calmP99Ms);
+    return attacked;
   }
 
   /** Judges the member's view unless told not to: then it is only shown. */
@@ -66,24 +66,24 @@ export class Besieged {
     memory.stop();
     const { p99Ms, count } = this.#probe.takeP99Ms();
     const missing = Math.max(0, published - count);
-    this.#stage.say(JSON.stringify({ name, p99Ms, published, count, cpuPercent, ...memory.most, ...report }));
-    this.#stage.figure(`${name}WorkerCpuPercent`, cpuPercent);
-    this.#stage.figure(`${name}WorkerMb`, memory.most.others);
-    this.#stage.figure(`${name}HubMb`, memory.most.first);
+    this.#run.say(JSON.stringify({ name, p99Ms, published, count, cpuPercent, ...memory.most, ...report }));
+    this.#run.figure(`${name}WorkerCpuPercent`, cpuPercent);
+    this.#run.figure(`${name}WorkerMb`, memory.most.others);
+    this.#run.figure(`${name}HubMb`, memory.most.first);
     if (judged) {
-      this.#stage.limitMs(`${name}P99Ms`, p99Ms, Math.max(p99MaxMs, CALM_TIMES_MAX * this.#calmP99Ms));
-      this.#stage.limit(`${name}Missing`, missing, 0);
-      this.#stage.expect(pids.join() === node.workerPids.join(), `${name}: a worker was killed`);
+      this.#run.limitMs(`${name}P99Ms`, p99Ms, Math.max(p99MaxMs, CALM_TIMES_MAX * this.#calmP99Ms));
+      this.#run.limit(`${name}Missing`, missing, 0);
+      this.#run.expect(pids.join() === node.workerPids.join(), `${name}: a worker was killed`);
     } else {
-      this.#stage.figure(`${name}P99Ms`, Math.min(p99Ms, 999_999));
-      this.#stage.figure(`${name}Missing`, missing);
+      this.#run.figure(`${name}P99Ms`, Math.min(p99Ms, 999_999));
+      this.#run.figure(`${name}Missing`, missing);
     }
     return { report, p99Ms, cpuPercent };
   }
 
   async end(): Promise<void> {
-    this.#stage.limit('probeEnds', this.#probe.ends, 0);
-    this.#stage.limit('workersKilled', await this.node.metric('stentor_worker_restarts_total'), 0);
+    this.#run.limit('probeEnds', this.#probe.ends, 0);
+    this.#run.limit('workersKilled', await this.node.metric('stentor_worker_restarts_total'), 0);
     this.#probe.stop();
     await this.#feed.stop();
   }

@@ -14,7 +14,7 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { type FeedSettings, feed, source } from './fanout.ts';
+import { type FeedSettings, feed, source } from './fanout-fixtures.ts';
 
 type Batch = ServerMessage<'batch'>;
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -28,7 +28,7 @@ interface Entry {
   readonly removed: boolean;
 }
 
-export interface WorldTopic {
+export interface ModelTopic {
   readonly feed: TopicFeed;
   readonly durable: boolean;
   log: Entry[];
@@ -42,9 +42,9 @@ export interface WorldTopic {
 export type JoinMode = 'plain' | 'snapshot' | { readonly back: number };
 
 /** One client: what it knows from the wire alone, and what the model says it must get next. */
-export class WorldMember {
+export class ModelMember {
   readonly id: string;
-  readonly topic: WorldTopic;
+  readonly topic: ModelTopic;
   readonly options: VariantOptions;
   readonly echo: boolean;
   readonly variant: Variant;
@@ -66,7 +66,7 @@ export class WorldMember {
   /** Left-out entries that the first frame of a stretch announced and that lie in the frames after it. */
   conflatedLeft = 0;
 
-  constructor(id: string, topic: WorldTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard, isBeside: boolean) {
+  constructor(id: string, topic: ModelTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard, isBeside: boolean) {
     this.id = id;
     this.topic = topic;
     this.options = options;
@@ -210,16 +210,16 @@ export function decodeBatch(frame: Uint8Array, binary: boolean): Batch {
 const NATIVE_MEMBERS_MIN = 2;
 
 /** Topics and clients around a real scheduler, with a model of what every client must get. Native topics are sets of members. */
-export class World implements FanoutSink {
-  readonly topics: WorldTopic[];
-  readonly members: WorldMember[] = [];
+export class FanoutModel implements FanoutSink {
+  readonly topics: ModelTopic[];
+  readonly members: ModelMember[] = [];
   readonly scheduler: Scheduler;
   readonly #options: SchedulerOptions;
-  readonly #listeners = new Map<Shard, Set<WorldMember>>();
+  readonly #listeners = new Map<Shard, Set<ModelMember>>();
   #visit: VisitKind | undefined;
   /** What a direct visit has for each member. */
-  readonly #gathered = new Map<WorldMember, (() => void)[]>();
-  readonly #crowds: { readonly topic: WorldTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
+  readonly #gathered = new Map<ModelMember, (() => void)[]>();
+  readonly #crowds: { readonly topic: ModelTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
   readonly #groups: Groups;
   nowMs = 1000;
   tick = 0;
@@ -259,17 +259,17 @@ export class World implements FanoutSink {
     if (member !== undefined) this.#hand(member, frame, binary);
   }
 
-  #listenersOf(shard: Shard): Iterable<WorldMember> {
+  #listenersOf(shard: Shard): Iterable<ModelMember> {
     if (this.#visit === 'native' && shard.nativeTopic === undefined) throw new Error('a native visit of a shard without a native topic');
     return this.#listeners.get(shard) ?? [];
   }
 
-  #hand(member: WorldMember, frame: Uint8Array, binary: boolean): void {
+  #hand(member: ModelMember, frame: Uint8Array, binary: boolean): void {
     if (this.#visit === 'direct') this.#gather(member, () => member.receive(frame, binary, this.#options.frameBytesMax));
     else member.receive(frame, binary, this.#options.frameBytesMax);
   }
 
-  #gather(member: WorldMember, receive: () => void): void {
+  #gather(member: ModelMember, receive: () => void): void {
     const receives = this.#gathered.get(member);
     if (receives === undefined) this.#gathered.set(member, [receive]);
     else receives.push(receive);
@@ -291,7 +291,7 @@ export class World implements FanoutSink {
   }
 
   /** Of a topic without keys the key does not count, and it cannot be removed. */
-  feedPublication(topic: WorldTopic, publication: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean }): void {
+  feedPublication(topic: ModelTopic, publication: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean }): void {
     const { feed: topicFeed, log, durable } = topic;
     const { gap, pad, by } = publication;
     const { keyed } = topicFeed.namespace;
@@ -307,7 +307,7 @@ export class World implements FanoutSink {
   }
 
   /** @param beside a member whose connection this is too, if it can be: of the same form, and not in this topic already */
-  join(topic: WorldTopic, options: VariantOptions, mode: JoinMode, echo: boolean, beside?: WorldMember): void {
+  join(topic: ModelTopic, options: VariantOptions, mode: JoinMode, echo: boolean, beside?: ModelMember): void {
     const { feed: topicFeed, log } = topic;
     const sinceOffset = typeof mode === 'object' ? (log[log.length - 1 - mode.back]?.offset ?? topic.baseOffset) : undefined;
     const minCursor = sinceOffset === undefined ? 0 : (topicFeed.ring.sequenceAfter(sinceOffset) ?? 0);
@@ -316,7 +316,7 @@ export class World implements FanoutSink {
       beside !== undefined && beside.topic !== topic && beside.options.encoding === encoding && beside.options.deflate === deflate;
     const group = isBeside ? beside.group : this.#groups.enter(options);
     const { variant, shard } = topicFeed.join(options, group, minCursor);
-    const member = new WorldMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard, isBeside);
+    const member = new ModelMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard, isBeside);
     this.members.push(member);
     if (mode === 'snapshot') this.#takeSnapshot(member);
     if (sinceOffset !== undefined && topic.durable) this.#takeMissed(member, sinceOffset);
@@ -324,7 +324,7 @@ export class World implements FanoutSink {
     this.#listen(member);
   }
 
-  leave(member: WorldMember): void {
+  leave(member: ModelMember): void {
     this.members.splice(this.members.indexOf(member), 1);
     this.#unlisten(member);
     member.topic.feed.endWithoutEcho(member.id);
@@ -333,7 +333,7 @@ export class World implements FanoutSink {
   }
 
   /** Members whom nobody watches, so that one turn does not reach all shards. */
-  crowd(topic: WorldTopic, options: VariantOptions, count: number): void {
+  crowd(topic: ModelTopic, options: VariantOptions, count: number): void {
     const members = new Map<Shard, number>();
     let variant: Variant | undefined;
     for (let i = 0; i < count; i++) {
@@ -387,7 +387,7 @@ export class World implements FanoutSink {
   }
 
   /** The log is not what it was: everybody goes on from a new one's state. */
-  reset(topic: WorldTopic, chosen: readonly (Key | null)[]): void {
+  reset(topic: ModelTopic, chosen: readonly (Key | null)[]): void {
     const keys = topic.feed.namespace.keyed ? chosen : chosen.slice(0, 1).map(() => null);
     const { feed: topicFeed } = topic;
     topic.life++;
@@ -443,7 +443,7 @@ export class World implements FanoutSink {
     for (const shard of this.#listeners.keys()) expect(seen.has(shard)).toBe(true);
   }
 
-  #takeSnapshot(member: WorldMember): void {
+  #takeSnapshot(member: ModelMember): void {
     const { feed: topicFeed, log, base } = member.topic;
     const { cursor: sequence, offset } = member.shard;
     for (const item of firstPartOf(topicFeed, fromStateOf(topicFeed), { sequence, offset }, Number.POSITIVE_INFINITY).items) {
@@ -456,7 +456,7 @@ export class World implements FanoutSink {
     member.stateFrom = -1;
   }
 
-  #takeMissed(member: WorldMember, sinceOffset: number): void {
+  #takeMissed(member: ModelMember, sinceOffset: number): void {
     const { feed: topicFeed, log } = member.topic;
     const beginning = goingOn(topicFeed, { epoch: topicFeed.epoch, offset: sinceOffset }, undefined);
     if (!beginning.recovered || beginning.start?.by === 'state') {
@@ -474,7 +474,7 @@ export class World implements FanoutSink {
     if (member.stateFrom === -1) member.stateFrom = log.length;
   }
 
-  #resync(member: WorldMember): void {
+  #resync(member: ModelMember): void {
     member.at = member.topic.baseOffset;
     member.next = 0;
     member.told = 0;
@@ -483,7 +483,7 @@ export class World implements FanoutSink {
     for (const [key, value] of member.topic.base) member.state.set(key, value);
   }
 
-  #listen(member: WorldMember): void {
+  #listen(member: ModelMember): void {
     const { shard } = member;
     const members = this.#listeners.get(shard) ?? new Set();
     this.#listeners.set(shard, members);
@@ -491,7 +491,7 @@ export class World implements FanoutSink {
     if (shard.nativeTopic === undefined && members.size >= NATIVE_MEMBERS_MIN) shard.nativeTopic = shard.variant.newNativeTopic();
   }
 
-  #unlisten(member: WorldMember): void {
+  #unlisten(member: ModelMember): void {
     const members = this.#listeners.get(member.shard);
     members?.delete(member);
     if (members?.size === 0) this.#listeners.delete(member.shard);

@@ -23,8 +23,8 @@ import { createLogger } from '../../src/telemetry/log.ts';
 import { Publisher } from '../../src/transport/publisher.ts';
 import type { Socket, UwsApp } from '../../src/transport/uws.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
-import { SimLog } from './sim-log.ts';
-import { SimSocket } from './sim-socket.ts';
+import { SimulatedLog } from './simulated-log.ts';
+import { SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
 const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
@@ -41,7 +41,7 @@ const SETTINGS = {
 };
 
 /**
- * A world that does not settle in so many rounds never will. Counted, not timed: a busy machine makes rounds longer, and each lets every timer that is due
+ * A node that does not settle in so many rounds never will. Counted, not timed: a busy machine makes rounds longer, and each lets every timer that is due
  * do its work. The longest pause between two tries of the product, 5 s, is some 400 rounds.
  */
 const SETTLE_ROUNDS_MAX = 3000;
@@ -49,13 +49,13 @@ const SETTLE_ROUNDS_MAX = 3000;
 /** So few that visits of both kinds come. */
 const NATIVE_MEMBERS_MIN = 2;
 
-export interface WorldOptions {
+export interface SimulatedNodeOptions {
   readonly clients: number;
   /** How many turns the log's answers take, one after the other, over and over. */
   readonly delays: readonly number[];
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly padBytes?: number;
-  /** Clients read what {@link DurableWorld.read} lets them. */
+  /** Clients read what {@link SimulatedNode.read} lets them. */
   readonly slow?: boolean;
 }
 
@@ -74,13 +74,13 @@ interface Run {
 }
 
 /** A client by the protocol's rules, which notes what reaches its application. */
-export class SimClient {
+export class SimulatedClient {
   readonly trackers = new Map<Topic, TopicTracker>();
   readonly runs = new Map<Topic, Run>();
   /** Ids of `subscribe` commands whose answers have still to come. */
   readonly awaiting = new Map<Topic, number>();
   connection: Connection | undefined;
-  socket: SimSocket | undefined;
+  socket: SimulatedSocket | undefined;
 
   receive(message: ServerMessage): void {
     if (!('topic' in message) || message.topic === undefined) return;
@@ -103,10 +103,10 @@ export class SimClient {
 }
 
 /** A hub and a worker, whole but for NATS below and uWebSockets above, with a few clients. */
-export class DurableWorld {
-  readonly plain: SimLog;
-  readonly keyed: SimLog;
-  readonly clients: SimClient[];
+export class SimulatedNode {
+  readonly plain: SimulatedLog;
+  readonly keyed: SimulatedLog;
+  readonly clients: SimulatedClient[];
   readonly #hub: Hub;
   readonly #topics: TopicTable;
   readonly #hubClient: HubClient;
@@ -115,7 +115,7 @@ export class DurableWorld {
   readonly #hubQueue: HubQueue;
   readonly #pump: FanoutPump;
   readonly #slowConsumers: SlowConsumers;
-  readonly #native = new Map<string, Set<SimSocket>>();
+  readonly #native = new Map<string, Set<SimulatedSocket>>();
   readonly #config: Config;
   readonly #subscribing = new Set<Promise<unknown>>();
   #nextConnection = 1;
@@ -123,15 +123,15 @@ export class DurableWorld {
 
   readonly #slow: boolean;
 
-  constructor({ clients, delays, settings, padBytes, slow = false }: WorldOptions) {
+  constructor({ clients, delays, settings, padBytes, slow = false }: SimulatedNodeOptions) {
     this.#slow = slow;
     let nextDelay = 0;
     const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
     this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS, ...settings } }).config;
     const pad = padBytes === undefined ? {} : { padBytes };
-    this.plain = new SimLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
-    this.keyed = new SimLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
-    this.clients = Array.from({ length: clients }, () => new SimClient());
+    this.plain = new SimulatedLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
+    this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
+    this.clients = Array.from({ length: clients }, () => new SimulatedClient());
     const logger = createLogger(this.#config.log);
     const bus = {
       kind: 'memory',
@@ -179,7 +179,7 @@ export class DurableWorld {
     });
   }
 
-  logOf(namespace: string): SimLog {
+  logOf(namespace: string): SimulatedLog {
     return namespace === 'keyed' ? this.keyed : this.plain;
   }
 
@@ -189,12 +189,12 @@ export class DurableWorld {
   }
 
   /** The client reads so many bytes of what waits for it. */
-  read(client: SimClient, bytes: number): void {
+  read(client: SimulatedClient, bytes: number): void {
     client.socket?.read(bytes);
   }
 
   /** Subscribes, or comes back with what it has. */
-  subscribe(client: SimClient, topic: Topic): void {
+  subscribe(client: SimulatedClient, topic: Topic): void {
     client.connection ??= this.#connect(client);
     const { connection } = client;
     const tracker = client.trackers.get(topic) ?? new TopicTracker(topic);
@@ -213,14 +213,14 @@ export class DurableWorld {
     this.#subscribing.add(done);
   }
 
-  unsubscribe(client: SimClient, topic: Topic): void {
+  unsubscribe(client: SimulatedClient, topic: Topic): void {
     if (client.connection?.subscriptions.has(topic)) this.#subscriber.unsubscribe(client.connection, { type: 'unsubscribe', id: 1, topic });
     client.trackers.delete(topic);
     client.runs.delete(topic);
   }
 
   /** The client's connection breaks; it keeps its positions. */
-  cut(client: SimClient): void {
+  cut(client: SimulatedClient): void {
     const { connection } = client;
     client.connection = undefined;
     if (connection === undefined) return;
@@ -246,7 +246,7 @@ export class DurableWorld {
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
       quiet = waits || !this.#isAtEnd() ? 0 : quiet + 1;
-      if (rounds > SETTLE_ROUNDS_MAX) throw new Error(`the world does not settle: ${this.#describe()}`);
+      if (rounds > SETTLE_ROUNDS_MAX) throw new Error(`the simulated node does not settle: ${this.#describe()}`);
     }
   }
 
@@ -266,11 +266,11 @@ export class DurableWorld {
     return JSON.stringify({ clients, logs: [this.plain, this.keyed].map((log) => log.describe()) });
   }
 
-  #resubscribe(client: SimClient, topic: Topic): void {
+  #resubscribe(client: SimulatedClient, topic: Topic): void {
     if (client.connection === undefined || !client.connection.subscriptions.has(topic)) this.subscribe(client, topic);
   }
 
-  #isMember(client: SimClient, topic: Topic): boolean {
+  #isMember(client: SimulatedClient, topic: Topic): boolean {
     return client.connection?.subscriptions.get(topic)?.kind === 'member';
   }
 
@@ -284,9 +284,9 @@ export class DurableWorld {
     );
   }
 
-  #connect(client: SimClient): Connection {
+  #connect(client: SimulatedClient): Connection {
     const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, this.#config.limits);
-    const socket = new SimSocket({
+    const socket = new SimulatedSocket({
       backpressureBytesMax: this.#slow ? this.#config.limits.lagThresholdBytes : null,
       deliver: (frame) => {
         if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
@@ -336,7 +336,7 @@ export class DurableWorld {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what SimLog has written
+// biome-ignore lint/suspicious/noExplicitAny: what SimulatedLog has written
 function uidOf(data: any): number {
   return typeof data === 'object' ? (data?.uid ?? 0) : data;
 }

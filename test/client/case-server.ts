@@ -11,7 +11,7 @@ import { type TokenOptions, tokenOf } from '../support/tokens.ts';
  * What the conformance cases ask of their surroundings, wherever they run: in this process, in another Node, in a browser. Arguments and results are JSON,
  * since they travel over HTTP.
  */
-export interface StageCommands {
+export interface CaseServerCommands {
   /** Publishes `{ n: 1 }`, `{ n: 2 }`, … at a rate, as a producer would; `pad` bytes of text with each, `keys` keys in turn. */
   feed(options: { topic: string; ratePerSecond: number; pad?: number; keys?: number }): void;
   /** @returns how many there were */
@@ -35,7 +35,7 @@ export interface StageCommands {
   reset(): void;
 }
 
-export type StageCommand = keyof StageCommands;
+export type CaseServerCommand = keyof CaseServerCommands;
 
 /** Far below the defaults, so that silence and expiry are seen soon. */
 const SETTINGS = {
@@ -57,8 +57,11 @@ const SETTINGS = {
   },
 };
 
-/** A node, a proxy in front of it, and a page that browsers run the cases on. */
-export class Stage {
+/**
+ * What the conformance cases run against: a node, a proxy in front of it, and an HTTP server that takes the cases' commands and serves the page on which
+ * browsers run them.
+ */
+export class CaseServer {
   readonly proxy: TestProxy;
   #node: TestNode;
   readonly #http: Server;
@@ -76,12 +79,12 @@ export class Stage {
   }
 
   /** @param script what the page runs */
-  static async start(script: () => string = () => ''): Promise<Stage> {
+  static async start(script: () => string = () => ''): Promise<CaseServer> {
     const node = await TestNode.start(SETTINGS);
     const proxy = await TestProxy.start(node.running.port);
     const http = createServer().listen(0, '127.0.0.1');
     await once(http, 'listening');
-    return new Stage(node, proxy, http, script);
+    return new CaseServer(node, proxy, http, script);
   }
 
   /** For HTTP: commands are POSTed to `/<command>` with their arguments; the page is at `/`. */
@@ -97,7 +100,7 @@ export class Stage {
     await this.#node.stop();
   }
 
-  readonly #commands: { [K in StageCommand]: (...args: Parameters<StageCommands[K]>) => unknown } = {
+  readonly #commands: { [K in CaseServerCommand]: (...args: Parameters<CaseServerCommands[K]>) => unknown } = {
     feed: (options) => this.#feed(options),
     stopFeed: () => {
       clearInterval(this.#feedTimer);
@@ -136,14 +139,14 @@ export class Stage {
   };
 
   /** A command from this process. */
-  async run<K extends StageCommand>(name: K, ...args: Parameters<StageCommands[K]>): Promise<ReturnType<StageCommands[K]>> {
+  async run<K extends CaseServerCommand>(name: K, ...args: Parameters<CaseServerCommands[K]>): Promise<ReturnType<CaseServerCommands[K]>> {
     const result = await this.#commands[name](...args);
     // As it would come over HTTP: as JSON, and after other events have had their turn.
     await sleep(0);
     return result === undefined ? (undefined as never) : JSON.parse(JSON.stringify(result));
   }
 
-  #feed({ topic, ratePerSecond, pad = 0, keys = 0 }: Parameters<StageCommands['feed']>[0]): void {
+  #feed({ topic, ratePerSecond, pad = 0, keys = 0 }: Parameters<CaseServerCommands['feed']>[0]): void {
     clearInterval(this.#feedTimer);
     this.#published = 0;
     const startedAtMs = performance.now();
@@ -159,7 +162,7 @@ export class Stage {
     }, 5);
   }
 
-  async #randomCuts({ count, liveMsMax, stallMs }: Parameters<StageCommands['randomCuts']>[0]): Promise<number> {
+  async #randomCuts({ count, liveMsMax, stallMs }: Parameters<CaseServerCommands['randomCuts']>[0]): Promise<number> {
     const { proxy } = this;
     let cuts = 0;
     while (cuts < count) {
@@ -214,7 +217,7 @@ export class Stage {
     try {
       let body = '';
       for await (const chunk of request.setEncoding('utf8')) body += chunk;
-      const name = path.slice(1) as StageCommand;
+      const name = path.slice(1) as CaseServerCommand;
       const result = await this.run(name, ...(JSON.parse(body) as never));
       response.setHeader('content-type', 'application/json').end(JSON.stringify(result ?? null));
     } catch (error) {

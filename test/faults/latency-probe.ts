@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import { monoMs } from './time.ts';
 
 /** One member that measures: how long its topics' publications took from their producer. It comes back when its connection ends, and counts that. */
-export class Probe {
+export class LatencyProbe {
   /** Connections that ended. */
   ends = 0;
   readonly #port: number;

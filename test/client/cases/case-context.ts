@@ -1,11 +1,11 @@
 import { Client, type ClientOptions, type ConnectionState, type Item, type Topic, type TopicOptions } from '../../../src/client/index.ts';
-import type { StageCommand, StageCommands } from '../stage.ts';
+import type { CaseServerCommand, CaseServerCommands } from '../case-server.ts';
 
 /** Nothing here is Node's or the browser's own: the cases run in both. */
 
 export interface Case {
   readonly name: string;
-  run(kit: Kit): Promise<void>;
+  run(context: CaseContext): Promise<void>;
 }
 
 export interface Remote {
@@ -15,7 +15,7 @@ export interface Remote {
   readonly cuts: number;
   /** Instead of the one that the SDK finds. */
   readonly WebSocket?: ClientOptions['WebSocket'] | undefined;
-  run<K extends StageCommand>(name: K, ...args: Parameters<StageCommands[K]>): Promise<ReturnType<StageCommands[K]>>;
+  run<K extends CaseServerCommand>(name: K, ...args: Parameters<CaseServerCommands[K]>): Promise<ReturnType<CaseServerCommands[K]>>;
 }
 
 const WAIT_MS = 30_000;
@@ -24,8 +24,8 @@ const FAST_BACKOFF = { baseMs: 2, maxMs: 200, jitterMs: 10, stableAfterMs: 0 };
 
 let nextTopic = 1;
 
-/** What a case works with; whatever it opens is closed when the case is over. */
-export class Kit {
+/** Opens clients for one case, and closes them when the case is over. */
+export class CaseContext {
   readonly remote: Remote;
   readonly #clients: Client[] = [];
 
@@ -58,10 +58,10 @@ export class Kit {
   }
 
   /** Subscribed when it resolves. */
-  async listen<T = Numbered>(client: Client, name: string, options: TopicOptions<T> = {}): Promise<Ear<T>> {
-    const ear = new Ear<T>(client, name, options);
-    await until(`${name} to be subscribed`, () => ear.subscribed > 0);
-    return ear;
+  async listen<T = Numbered>(client: Client, name: string, options: TopicOptions<T> = {}): Promise<TopicRecorder<T>> {
+    const recorder = new TopicRecorder<T>(client, name, options);
+    await until(`${name} to be subscribed`, () => recorder.subscribed > 0);
+    return recorder;
   }
 
   async close(): Promise<void> {
@@ -74,8 +74,8 @@ export interface Numbered {
   readonly n: number;
 }
 
-/** Keeps what a topic's callbacks are given. */
-export class Ear<T = Numbered> {
+/** Records what a topic's callbacks are given. */
+export class TopicRecorder<T = Numbered> {
   readonly topic: Topic<T>;
   readonly items: Item<T>[] = [];
   readonly resyncs: { readonly reason: string; readonly items: readonly Item<T>[]; readonly after: number }[] = [];
@@ -120,7 +120,7 @@ export class Ear<T = Numbered> {
   }
 }
 
-/** Keeps the states of a client. */
+/** Records the states of a client. */
 export function statesOf(client: Client): ConnectionState[] {
   const states: ConnectionState[] = [client.state];
   client.on('state', (state) => states.push(state));

@@ -2,8 +2,8 @@ import { Child } from '../../loadtest/core/rpc.ts';
 import { childScript } from './build.ts';
 import type { CallsReport, CallsSettings, FramesReport, FramesSettings, HalfOpenReport, HalfOpenSettings } from './flood/settings.ts';
 
-/** Somebody who sends too much, in a process of its own. */
-export class Flooder {
+/** A client that sends too much, in a process of its own. */
+export class FloodProcess {
   readonly #child = new Child('flooder', childScript('flood'));
 
   /** Resolves when the time is over. */

@@ -2,8 +2,8 @@ import { Child } from '../../loadtest/core/rpc.ts';
 import type { AttackReport, AttackSettings } from './attack/settings.ts';
 import { childScript } from './build.ts';
 
-/** Somebody who means harm, in a process of its own. */
-export class Attacker {
+/** A malicious client, in a process of its own. */
+export class AttackProcess {
   readonly #child = new Child('attacker', childScript('attack'));
 
   /** Resolves when the time is over. */

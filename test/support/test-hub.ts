@@ -7,8 +7,8 @@ import type { WorkerEnd } from '../../src/link/link.ts';
 import type { ToHub, ToWorker } from '../../src/link/messages.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { turns } from './durable-world.ts';
-import { SimLog } from './sim-log.ts';
+import { SimulatedLog } from './simulated-log.ts';
+import { turns } from './simulated-node.ts';
 
 const SETTINGS = {
   namespaces: { plain: { public: true }, keyed: { public: true, keyed: true } },
@@ -24,9 +24,9 @@ type Question = Asking extends infer A ? (A extends Asking ? Omit<A, 'requestId'
 type Answer = Extract<ToWorker, { kind: 'items' | 'recovery' | 'failed' }>;
 
 /** A hub on logs that the test has in hand, and the one worker that asks it: the test. */
-export class HubWorld {
-  readonly plain = new SimLog({ namespace: 'plain', keyed: false, countMax: KEPT_PER_KEY, delay: () => turns(1) });
-  readonly keyed = new SimLog({ namespace: 'keyed', keyed: true, countMax: 1, delay: () => turns(1) });
+export class TestHub {
+  readonly plain = new SimulatedLog({ namespace: 'plain', keyed: false, countMax: KEPT_PER_KEY, delay: () => turns(1) });
+  readonly keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 1, delay: () => turns(1) });
   readonly told: ToWorker[] = [];
   readonly #hub: Hub;
   readonly #worker: WorkerEnd;
@@ -50,7 +50,7 @@ export class HubWorld {
     this.#hub.attach(hubEnd, 0, 0, { onPrepared: ignore, onListening: ignore, onStartFailed: ignore, onDrained: ignore });
   }
 
-  logOf(namespace: string): SimLog {
+  logOf(namespace: string): SimulatedLog {
     return namespace === 'keyed' ? this.keyed : this.plain;
   }
 

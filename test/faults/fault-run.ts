@@ -7,7 +7,7 @@ import { Feed, type FeedOptions } from './feed.ts';
 import { fixedPort } from './fixed-port.ts';
 import { type Acknowledged, type Life, lifeOf, type Stored } from './ledger.ts';
 import { NatsCluster } from './nats-cluster.ts';
-import { NodeProcess } from './node-process.ts';
+import { RestartableNode } from './restartable-node.ts';
 import type { Outcome, Size } from './scenario.ts';
 import { ClientFeed, SdkClients } from './sdk-clients.ts';
 import { readStore } from './store.ts';
@@ -29,15 +29,15 @@ export interface NodeSettings {
   readonly descriptors?: number;
 }
 
-/** What a run starts, counts and ends. Whatever happens, {@link end} leaves no process behind. */
-export class Stage {
+/** One run of a scenario: starts servers and clients, collects figures, judges them, and ends all. Whatever happens, {@link end} leaves no process behind. */
+export class FaultRun {
   readonly #figures: Record<string, number> = {};
   readonly #limits: Record<string, number> = {};
   readonly #failures: string[] = [];
   readonly #notes: string[] = [];
   readonly #ends: (() => unknown)[] = [];
   readonly #log: (line: string) => void;
-  readonly nodes: NodeProcess[] = [];
+  readonly nodes: RestartableNode[] = [];
 
   readonly #judgesTime: boolean;
   readonly #harm: FrameFault | undefined;
@@ -115,10 +115,10 @@ export class Stage {
   }
 
   /** A node on these NATS servers. */
-  async node(urls: readonly string[], { settings = {}, history = {}, env = {}, descriptors }: NodeSettings = {}): Promise<NodeProcess> {
+  async node(urls: readonly string[], { settings = {}, history = {}, env = {}, descriptors }: NodeSettings = {}): Promise<RestartableNode> {
     const name = `n${this.nodes.length}`;
     const namespace = { durable: true, public: true, clientPublish: true, history: { maxCount: HISTORY_COUNT, ...history } };
-    const node = await NodeProcess.start({
+    const node = await RestartableNode.start({
       name,
       settings: { workers: 1, 'nats.url': urls.join(','), 'auth.keys': HS256_KEYS, namespaces: { [NAMESPACE]: namespace }, ...settings },
       env,
@@ -129,7 +129,7 @@ export class Stage {
     return node;
   }
 
-  async threeNodes(urls: readonly string[], options?: NodeSettings): Promise<[NodeProcess, NodeProcess, NodeProcess]> {
+  async threeNodes(urls: readonly string[], options?: NodeSettings): Promise<[RestartableNode, RestartableNode, RestartableNode]> {
     // One after the other: the first makes the stream, and two cores start three nodes no sooner together.
     return [await this.node(urls, options), await this.node(urls, options), await this.node(urls, options)];
   }
@@ -192,25 +192,25 @@ export class Stage {
   /**
    * The end of a run: producers stop, clients get what is left, and everything is held against the store.
    */
-  async judge(cast: Cast): Promise<void> {
-    const { feed, clientFeed, swarm, sdk, urls } = cast;
+  async judge(participants: Participants): Promise<void> {
+    const { feed, clientFeed, swarm, sdk, urls } = participants;
     await Promise.all([feed?.stop(), clientFeed?.stop()]);
     const stored = await readStore(urls, NAMESPACE);
-    const acknowledged = [...(feed?.acknowledged ?? []), ...(clientFeed?.acknowledged ?? []), ...(cast.published ?? [])];
+    const acknowledged = [...(feed?.acknowledged ?? []), ...(clientFeed?.acknowledged ?? []), ...(participants.published ?? [])];
     const { acknowledgedLost, storedTwice, wrongAcknowledgements } = checkStore(acknowledged, stored);
     this.none({ storedTwice, acknowledgedLost, wrongAcknowledgements });
-    this.#judgeFeeds(cast);
+    this.#judgeFeeds(participants);
     const stats = await swarm.stats();
     this.say(JSON.stringify(stats));
     if (stats.epochs.length !== 1) this.fail(`clients have seen the epochs ${stats.epochs.join(', ')}, where the log had one life`);
-    await this.judgeClients(cast, [lifeOf(stats.epochs[0] ?? '', stored)], stored);
+    await this.judgeClients(participants, [lifeOf(stats.epochs[0] ?? '', stored)], stored);
     this.figure('published', stored.length);
     await sdk?.close();
   }
 
   /** Holds what clients were given against these lives of the log. */
   async judgeClients(
-    { swarm, sdk, declarationsAllowed = false }: Cast,
+    { swarm, sdk, declarationsAllowed = false }: Participants,
     lives: readonly Life[],
     last: readonly Acknowledged[],
   ): Promise<void> {
@@ -248,7 +248,7 @@ export class Stage {
     return Number(new URL(proxy.url).port);
   }
 
-  #judgeFeeds({ feed, clientFeed, size }: Cast): void {
+  #judgeFeeds({ feed, clientFeed, size }: Participants): void {
     if (feed !== undefined) {
       this.expect(feed.unknown.length === 0, `${feed.unknown.length} publishes were given up`);
       if (feed.achievedRate < size.ratePerSecond * 0.95) {
@@ -264,7 +264,7 @@ export class Stage {
 }
 
 /** Who takes part in a run. */
-export interface Cast {
+export interface Participants {
   readonly urls: readonly string[];
   readonly swarm: SwarmProcess;
   readonly size: Size;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { DurableWorld, turns } from '../support/durable-world.ts';
+import { SimulatedNode, turns } from '../support/simulated-node.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const CLIENTS = 3;
@@ -40,28 +40,28 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-async function perform(world: DurableWorld, each: Step): Promise<void> {
+async function perform(node: SimulatedNode, each: Step): Promise<void> {
   switch (each.do) {
     case 'publish':
-      return world.publish(each.topic, each.key, each.removed);
+      return node.publish(each.topic, each.key, each.removed);
     case 'deliver':
-      for (const log of [world.plain, world.keyed]) log.deliver(each.count, false);
+      for (const log of [node.plain, node.keyed]) log.deliver(each.count, false);
       return;
     case 'subscribe':
-      return world.subscribe(world.clients[each.client]!, each.topic);
+      return node.subscribe(node.clients[each.client]!, each.topic);
     case 'unsubscribe':
-      return world.unsubscribe(world.clients[each.client]!, each.topic);
+      return node.unsubscribe(node.clients[each.client]!, each.topic);
     case 'cut':
-      return world.cut(world.clients[each.client]!);
+      return node.cut(node.clients[each.client]!);
     case 'comeBack':
-      for (const name of world.clients[each.client]!.trackers.keys()) world.subscribe(world.clients[each.client]!, name);
+      for (const name of node.clients[each.client]!.trackers.keys()) node.subscribe(node.clients[each.client]!, name);
       return;
     case 'read':
-      return world.read(world.clients[each.client]!, each.bytes);
+      return node.read(node.clients[each.client]!, each.bytes);
     case 'turns':
       return turns(each.count);
     case 'rollBack': {
-      const log = world.logOf(namespaceOf(each.topic));
+      const log = node.logOf(namespaceOf(each.topic));
       // What has been read of the log has been followed too: the follower then sees that it is not what it was.
       await turns(40);
       log.deliver(Number.POSITIVE_INFINITY, false);
@@ -73,9 +73,9 @@ async function perform(world: DurableWorld, each: Step): Promise<void> {
 }
 
 /** Of every key that there is, its last publication. */
-function stateOf(world: DurableWorld, of: Topic): Record<string, number> {
+function stateOf(node: SimulatedNode, of: Topic): Record<string, number> {
   const state: Record<string, number> = {};
-  for (const { publication, uid } of world.logOf(namespaceOf(of)).history) {
+  for (const { publication, uid } of node.logOf(namespaceOf(of)).history) {
     if (publication.topic !== of) continue;
     const key = publication.key ?? '';
     if (publication.payload.length === 0) delete state[key];
@@ -84,24 +84,24 @@ function stateOf(world: DurableWorld, of: Topic): Record<string, number> {
   return state;
 }
 
-function check(world: DurableWorld): void {
-  for (const { trackers } of world.clients) {
+function check(node: SimulatedNode): void {
+  for (const { trackers } of node.clients) {
     for (const [of, tracker] of trackers) {
       expect({ of, gaps: tracker.gaps }).toEqual({ of, gaps: 0 });
     }
   }
 }
 
-function checkWhole(world: DurableWorld): void {
-  for (const { trackers, runs } of world.clients) {
+function checkWhole(node: SimulatedNode): void {
+  for (const { trackers, runs } of node.clients) {
     for (const [of, { state, last }] of trackers) {
       const got = Object.fromEntries([...state].map(([key, data]) => [key ?? '', data.uid as number]));
       if (namespaceOf(of) === 'keyed') {
-        expect({ of, got }).toEqual({ of, got: stateOf(world, of) });
+        expect({ of, got }).toEqual({ of, got: stateOf(node, of) });
         continue;
       }
       const { from, uids } = runs.get(of)!;
-      const owed = world.plain.history.filter(({ publication: { topic: each, offset } }) => each === of && offset > from && offset <= last);
+      const owed = node.plain.history.filter(({ publication: { topic: each, offset } }) => each === of && offset > from && offset <= last);
       expect(uids).toEqual(owed.map(({ uid }) => uid));
     }
   }
@@ -114,23 +114,23 @@ describe('a hub and a worker whose clients read slowly, and are cut off midway,'
         fc.array(step, { minLength: 60, maxLength: 160, size: 'max' }),
         fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
         async (steps, delays) => {
-          const world = new DurableWorld({ clients: CLIENTS, delays, settings: SETTINGS, padBytes: PAD_BYTES, slow: true });
+          const node = new SimulatedNode({ clients: CLIENTS, delays, settings: SETTINGS, padBytes: PAD_BYTES, slow: true });
           try {
             // A state that is larger than a frame.
-            for (const key of KEYS) for (const each of TOPICS) world.publish(each, key);
+            for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
             for (const each of steps) {
-              await perform(world, each);
-              check(world);
+              await perform(node, each);
+              check(node);
             }
-            await world.settle();
-            check(world);
-            checkWhole(world);
+            await node.settle();
+            check(node);
+            checkWhole(node);
           } finally {
-            await world.stop();
+            await node.stop();
           }
         },
       ),
-      { numRuns: Number(process.env.WORLD_RUNS ?? 60), endOnFailure: true, timeout: 20_000 },
+      { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true, timeout: 20_000 },
     );
   });
 });

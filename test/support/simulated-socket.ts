@@ -1,4 +1,4 @@
-export interface SimSocketOptions {
+export interface SimulatedSocketOptions {
   /** Null: the peer reads everything at once. Else bytes that wait before native publish drops what it is to send. */
   readonly backpressureBytesMax: number | null;
   readonly deliver: (frame: Uint8Array) => void;
@@ -8,13 +8,13 @@ export interface SimSocketOptions {
 }
 
 /** A uWebSockets socket as far as a worker's parts use it, whose peer reads when it is told to. */
-export class SimSocket {
-  readonly #options: SimSocketOptions;
+export class SimulatedSocket {
+  readonly #options: SimulatedSocketOptions;
   #queue: Uint8Array[] = [];
   #bufferedBytes = 0;
   #ended = false;
 
-  constructor(options: SimSocketOptions) {
+  constructor(options: SimulatedSocketOptions) {
     this.#options = options;
   }
 

@@ -13,7 +13,7 @@ export interface Written {
   readonly timestampNs: number;
 }
 
-export interface SimLogOptions {
+export interface SimulatedLogOptions {
   readonly namespace: string;
   readonly keyed: boolean;
   /** Kept per topic, per key of a keyed one. */
@@ -28,7 +28,7 @@ export interface SimLogOptions {
  * A stream and its server as a test has them in hand: what is kept, what is under way, what is lost, put back or answered late. Followers go by the
  * real follower's core, epochs by the real keeper; what this replaces is NATS.
  */
-export class SimLog implements Log {
+export class SimulatedLog implements Log {
   readonly namespace: string;
   /** Every history that there ever was, the present one last; nothing is ever taken out of them. */
   readonly lives: Written[][] = [[]];
@@ -36,8 +36,8 @@ export class SimLog implements Log {
   connected = true;
   /** A new leader, which does not know the last so many yet. */
   shortBy = 0;
-  readonly #options: SimLogOptions;
-  readonly #followers = new Set<SimFollower>();
+  readonly #options: SimulatedLogOptions;
+  readonly #followers = new Set<SimulatedFollower>();
   readonly #keeper: EpochKeeper;
   #kept: Written[] = [];
   #bucket: StoredEpoch | undefined;
@@ -45,7 +45,7 @@ export class SimLog implements Log {
   #nextUid = 1;
   #nowMs = 0;
 
-  constructor(options: SimLogOptions) {
+  constructor(options: SimulatedLogOptions) {
     this.#options = options;
     this.namespace = options.namespace;
     this.#keeper = new EpochKeeper({
@@ -196,7 +196,7 @@ export class SimLog implements Log {
     onBroken: (error: Error) => void,
   ): Promise<Follower> {
     const { epoch } = this.#keeper;
-    const follower = new SimFollower(this, afterOffset, {
+    const follower = new SimulatedFollower(this, afterOffset, {
       epoch,
       onPublication,
       onBroken: (error) => {
@@ -299,7 +299,7 @@ export class SimLog implements Log {
   }
 }
 
-interface SimFollowerEvents {
+interface SimulatedFollowerEvents {
   readonly epoch: string;
   onPublication(publication: Publication): void;
   onBroken(error: BusError): void;
@@ -308,19 +308,19 @@ interface SimFollowerEvents {
 }
 
 /** A follower as the NATS bus has them, without NATS. */
-class SimFollower implements Follower {
+class SimulatedFollower implements Follower {
   live = false;
   interruptions = 0;
   failure: BusError | undefined;
-  readonly #log: SimLog;
+  readonly #log: SimulatedLog;
   readonly #core: FollowerCore;
-  readonly #events: SimFollowerEvents;
+  readonly #events: SimulatedFollowerEvents;
   #consumer: { next: number; seq: number } | undefined;
   #stopped = false;
   #begun = false;
   #waiters: ((live: boolean) => void)[] = [];
 
-  constructor(log: SimLog, afterOffset: number, events: SimFollowerEvents) {
+  constructor(log: SimulatedLog, afterOffset: number, events: SimulatedFollowerEvents) {
     this.#log = log;
     this.#core = new FollowerCore(afterOffset, log.keyed);
     this.#events = events;

@@ -11,8 +11,8 @@ export interface BusHarness {
 
 let nextNumber = 1;
 
-/** What every test plays on: a bus with a namespace of each kind, named as no test's before, since a log outlives a bus. */
-export class BusStage {
+/** A bus with a namespace of each kind. Every test gets new names, since a log outlives a bus. */
+export class BusFixture {
   plain = '';
   keyed = '';
   ephemeral = '';
@@ -27,7 +27,7 @@ export class BusStage {
   }
 
   get bus(): Bus {
-    if (this.#bus === undefined) throw new Error('start the stage first');
+    if (this.#bus === undefined) throw new Error('start the fixture first');
     return this.#bus;
   }
 
