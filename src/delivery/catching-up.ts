@@ -169,7 +169,7 @@ export class CatchingUp {
     if (position.offset < offset) this.#sendBatch(connection, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
     // That may have been one message too many for the connection.
     if (connection.socket === undefined) return true;
-    feed.lagging--;
+    feed.leaveLagging();
     memberships.listen(connection, memberships.enter(connection, feed, options, position.sequence));
     return true;
   }

@@ -191,7 +191,7 @@ export class SlowConsumers {
 
   /** The connection no longer subscribes to the topic. */
   forget(connection: Connection, subscription: Lagging): void {
-    subscription.feed.lagging--;
+    subscription.feed.leaveLagging();
     if (laggingIn(connection).every((other) => other === subscription)) this.#done(connection);
     this.#options.topics.releaseIfUnused(subscription.feed);
   }
@@ -223,7 +223,7 @@ export class SlowConsumers {
 
   #enter(connection: Connection, lagging: Lagging, fellBehind: boolean): void {
     const { feed } = lagging;
-    feed.lagging++;
+    feed.enterLagging();
     connection.subscriptions.set(feed.topic, lagging);
     connection.lag ??= { sinceMs: Date.now(), catchingUp: false, fellBehind };
     connection.lag.fellBehind ||= fellBehind;

@@ -61,7 +61,7 @@ export class TopicTable {
   hold(topic: Topic): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
-      feed.joining++;
+      feed.reserve();
       return Promise.resolve(feed);
     }
     return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ export class TopicTable {
     this.#byNumber.set(topicNumber, feed);
     const waiters = this.#waiters.get(topic) ?? [];
     this.#waiters.delete(topic);
-    feed.joining += waiters.length;
+    feed.reserve(waiters.length);
     for (const { resolve } of waiters) resolve(feed);
   }
 
@@ -104,7 +104,7 @@ export class TopicTable {
 
   /** Ends a {@link hold}: whoever held it has joined, or does not want to any more. */
   release(feed: TopicFeed): void {
-    feed.joining--;
+    feed.endReservation();
     this.releaseIfUnused(feed);
   }
 

@@ -4,7 +4,7 @@ import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
 import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
-import type { BudgetedRing } from './ring-budget.ts';
+import type { BudgetedItem, BudgetedRing } from './ring-budget.ts';
 
 /** What a publication is made of when it reaches the fan-out. `data` is one MessagePack value and is copied. */
 export interface ItemSource {
@@ -27,7 +27,7 @@ const writer = new MsgpackWriter(1024);
  * One publication, encoded as the protocol's `[offset, key, data, meta?]` once for all members: MessagePack when it is made,
  * JSON only when the first JSON member needs it.
  */
-export class FanoutItem {
+export class FanoutItem implements BudgetedItem {
   readonly offset: number;
   /** The topic's offset just before this item. */
   readonly prev: number;
@@ -35,12 +35,11 @@ export class FanoutItem {
   readonly publishedAtMs: number;
   /** Connection that published it, when a client did: `echo: false` looks for it. */
   readonly connectionId: string | undefined;
-  /** Its ring and its neighbours among the items of all rings, in the order in which they came; kept by the ring budget. */
+  /** These four are the ring budget's. */
   ring: BudgetedRing | undefined;
-  /** Its place in the order of arrival over all rings. */
   arrival = 0;
-  older: FanoutItem | undefined;
-  newer: FanoutItem | undefined;
+  older: BudgetedItem | undefined;
+  newer: BudgetedItem | undefined;
   readonly #user: string | undefined;
   readonly #removed: boolean;
   readonly #msgpack: KeptBytes;

@@ -1,9 +1,19 @@
-import type { FanoutItem } from './item.ts';
-
 /** A ring, as the budget sees it. */
 export interface BudgetedRing {
   /** @returns bytes freed; 0 when only the newest item is left, which stays whatever the bounds */
   evictOldest(): number;
+}
+
+/** An item, as the budget sees it. The budget keeps all but `bytes`: a place in its order costs no object. */
+export interface BudgetedItem {
+  readonly bytes: number;
+  /** The ring that it is in; undefined: it is not in the budget's order. */
+  ring: BudgetedRing | undefined;
+  /** Its place in the order of arrival over all rings. */
+  arrival: number;
+  /** Its neighbours in that order. */
+  older: BudgetedItem | undefined;
+  newer: BudgetedItem | undefined;
 }
 
 /**
@@ -14,8 +24,8 @@ export interface BudgetedRing {
 export class RingBudget {
   readonly #bytesMax: number;
   #bytes = 0;
-  #oldest: FanoutItem | undefined;
-  #newest: FanoutItem | undefined;
+  #oldest: BudgetedItem | undefined;
+  #newest: BudgetedItem | undefined;
   #arrivals = 0;
 
   constructor(bytesMax: number) {
@@ -27,7 +37,7 @@ export class RingBudget {
   }
 
   /** @param before the item that the ring had as its only one, which may stay no longer */
-  added(ring: BudgetedRing, item: FanoutItem, before: FanoutItem | undefined): void {
+  added(ring: BudgetedRing, item: BudgetedItem, before: BudgetedItem | undefined): void {
     if (before !== undefined && before.ring === undefined) this.#linkOldest(before, ring);
     this.#linkNewest(item, ring);
     this.#bytes += item.bytes;
@@ -38,12 +48,12 @@ export class RingBudget {
     }
   }
 
-  removed(item: FanoutItem): void {
+  removed(item: BudgetedItem): void {
     this.#bytes -= item.bytes;
     if (item.ring !== undefined) this.#unlink(item);
   }
 
-  #linkNewest(item: FanoutItem, ring: BudgetedRing): void {
+  #linkNewest(item: BudgetedItem, ring: BudgetedRing): void {
     item.ring = ring;
     item.arrival = ++this.#arrivals;
     item.older = this.#newest;
@@ -53,7 +63,7 @@ export class RingBudget {
   }
 
   /** Back to its place among the oldest. It was the oldest when it was taken out, so only others that came back may stand before it. */
-  #linkOldest(item: FanoutItem, ring: BudgetedRing): void {
+  #linkOldest(item: BudgetedItem, ring: BudgetedRing): void {
     let newer = this.#oldest;
     while (newer !== undefined && newer.arrival < item.arrival) newer = newer.newer;
     const older = newer === undefined ? this.#newest : newer.older;
@@ -66,7 +76,7 @@ export class RingBudget {
     else newer.older = item;
   }
 
-  #unlink(item: FanoutItem): void {
+  #unlink(item: BudgetedItem): void {
     const { older, newer } = item;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;

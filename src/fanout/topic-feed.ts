@@ -47,15 +47,12 @@ export class TopicFeed {
   variants: readonly Variant[] = [];
   epoch = '';
   before: FeedState['before'];
-  /** Why nothing of the topic comes now, for members; null: it is live. */
-  awayReason: string | null = null;
   /** Counts {@link reset}s: ring sequences mean something within one life only. */
   life = 0;
-  members = 0;
-  /** Connections that have left the fast path for a while: the feed stays for them. */
-  lagging = 0;
-  /** Connections on their way in: their history is still being read, say. The feed stays for them too. */
-  joining = 0;
+  #awayReason: string | null = null;
+  #members = 0;
+  #lagging = 0;
+  #joining = 0;
   #withoutEcho: Map<string, Shard> | undefined;
   ring: Ring;
   latest: Latest;
@@ -77,8 +74,23 @@ export class TopicFeed {
     return this.namespace.flushIntervalMs;
   }
 
+  /** Connections in the fast path. */
+  get members(): number {
+    return this.#members;
+  }
+
+  /** Connections that have left the fast path for a while. */
+  get lagging(): number {
+    return this.#lagging;
+  }
+
+  /** Why nothing of the topic comes now, for members; null: it is live. */
+  get awayReason(): string | null {
+    return this.#awayReason;
+  }
+
   get isUnused(): boolean {
-    return this.members === 0 && this.lagging === 0 && this.joining === 0;
+    return this.#members === 0 && this.#lagging === 0 && this.#joining === 0;
   }
 
   /** Members with `echo: false`, by connection: what each published is left out for it alone. */
@@ -146,14 +158,38 @@ export class TopicFeed {
       variant = new Variant(this, options);
       this.variants = this.variants.concat(variant);
     }
-    this.members++;
+    this.#members++;
     return { variant, shard: variant.join(group, minCursor) };
   }
 
   leave(variant: Variant, shard: Shard): void {
-    this.members--;
+    this.#members--;
     variant.leave(shard);
     if (variant.shards.length === 0) this.variants = this.variants.filter((other) => other !== variant);
+  }
+
+  /** So many connections are on their way in: their history is still being read, say. The feed stays for them. */
+  reserve(connections = 1): void {
+    this.#joining += connections;
+  }
+
+  /** One of them has come in, or has given up. */
+  endReservation(): void {
+    this.#joining--;
+  }
+
+  /** A connection is being caught up, or is given what its stream starts with: the feed stays for it. */
+  enterLagging(): void {
+    this.#lagging++;
+  }
+
+  leaveLagging(): void {
+    this.#lagging--;
+  }
+
+  /** @param awayReason null: it is live again */
+  setStatus(awayReason: string | null): void {
+    this.#awayReason = awayReason;
   }
 
   setWithoutEcho(connectionId: string, shard: Shard): void {

@@ -184,10 +184,10 @@ export class Subscriber {
     } else {
       // First, since what native publish has queued for the socket goes out before what is sent to it, and is forgotten when it leaves.
       if (this.#answer(connection, feed, first)) {
-        feed.joining++;
+        feed.reserve();
         this.#memberships.leave(connection, current);
         this.#slowConsumers.begin(connection, feed, options, rest);
-        feed.joining--;
+        feed.endReservation();
       }
     }
     // The reply may have closed the connection.

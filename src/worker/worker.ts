@@ -381,7 +381,7 @@ export class Worker {
     const feed = this.#topics.get(topic);
     if (feed === undefined) return;
     this.#answers.flush();
-    feed.awayReason = awayReason;
+    feed.setStatus(awayReason);
     this.#publisher.status(feed);
     this.#slowConsumers.tell(feed, feedStatusOf(feed));
   }
