@@ -39,13 +39,16 @@ export interface Bus {
    * @throws BusError `bus_closed`, `publish_timeout` (outcome unknown), `bus_unreachable`, `publish_refused`, `permission_denied` (surely not stored)
    */
   publish(request: PublishRequest): Promise<PublishAck>;
-  /** Tells every node on the bus, this one too; where it is not connected, nobody. Never throws. */
-  announce(data: Uint8Array): void;
-  /** Called with what nodes announce from now on; returns how to stop listening. */
-  onAnnouncement(listener: (data: Uint8Array) => void): () => void;
+  /** Tells every node that listens to the channel, this one too; where the bus is not connected, nobody. At most once. Never throws. */
+  announce(channel: Channel, data: Uint8Array): void;
+  /** Called with what nodes announce on the channel from now on; returns how to stop listening. */
+  onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void;
   /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }
+
+/** On which nodes tell each other something: `nodes`, `presence.all`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
+export type Channel = `${'nodes' | 'presence'}${'' | `.${string}`}`;
 
 /** What an operator may want to read in the log. */
 export interface BusNotice {

@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
+import type { Channel } from './bus.ts';
 
 /** The only place that knows how topics and keys lie in NATS subjects. In a keyed namespace the last token is always the key. */
 
@@ -41,8 +42,10 @@ export function streamSubjectsOf(namespace: string): string[] {
   return [`${FEED_PREFIX}${namespace}`, `${FEED_PREFIX}${namespace}.>`];
 }
 
-/** On which nodes tell each other how they are. */
-export const NODES_SUBJECT = 'stentor.nodes';
+/** On which nodes tell each other something. */
+export function channelSubjectOf(channel: Channel): string {
+  return `stentor.${channel}`;
+}
 
 export function rpcSubjectOf(method: string): string {
   return `rpc.${method}`;

@@ -44,7 +44,7 @@ export class NodeRegistry {
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#stopListening = options.bus.onAnnouncement((data) => this.#receive(data));
+    this.#stopListening = options.bus.onAnnouncement('nodes', (data) => this.#receive(data));
     if (options.intervalMs === 0) return;
     this.#timer = setInterval(() => this.#announce(), options.intervalMs);
     this.#announce();
@@ -76,7 +76,7 @@ export class NodeRegistry {
     await this.#announcing;
     if (this.#own === undefined) return;
     const { instance } = this.#own.status;
-    this.#options.bus.announce(encodeAnnouncement({ instance, leaving: true }));
+    this.#options.bus.announce('nodes', encodeAnnouncement({ instance, leaving: true }));
   }
 
   /** One at a time: a node that is very busy says less. */
@@ -92,7 +92,7 @@ export class NodeRegistry {
     const status = await this.#options.status();
     if (this.#stopped) return;
     this.#own = next(this.#own, status, this.#nowMs());
-    this.#options.bus.announce(encodeAnnouncement(status));
+    this.#options.bus.announce('nodes', encodeAnnouncement(status));
   }
 
   #receive(data: Uint8Array): void {

@@ -18,6 +18,7 @@ describe('what a NATS user lacks', () => {
     ['feed.scores', 'feed.scores'],
     ['rpc.orders.place', 'rpc.>'],
     ['stentor.nodes', 'stentor.nodes'],
+    ['stentor.presence.all', 'stentor.presence.>'],
   ])('%s: %s', (subject, needed) => {
     expect(neededFor({ operation: 'publish', subject }, DEFAULT_NAMES)).toBe(needed);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Channel } from '../../src/bus/bus.ts';
 import { until } from '../support/until.ts';
 import type { BusFixture } from './bus-fixture.ts';
 
@@ -7,21 +8,36 @@ export function describeAnnouncing(fixture: BusFixture): void {
     it('reach whoever listens, this node too, until it stops', async () => {
       await fixture.start();
       const heard: [string[], string[]] = [[], []];
-      const stops = heard.map((texts) => fixture.bus.onAnnouncement((data) => void texts.push(Buffer.from(data).toString())));
-      fixture.bus.announce(Buffer.from('1'));
+      const stops = heard.map((texts) => fixture.bus.onAnnouncement('nodes', (data) => void texts.push(Buffer.from(data).toString())));
+      fixture.bus.announce('nodes', Buffer.from('1'));
       await until('both to hear it', () => heard.every((texts) => texts.length === 1));
       stops[0]?.();
       stops[0]?.();
-      fixture.bus.announce(Buffer.from('2'));
+      fixture.bus.announce('nodes', Buffer.from('2'));
       await until('the other to hear it', () => heard[1].length === 2);
       expect(heard).toEqual([['1'], ['1', '2']]);
+    });
+
+    it('reach nobody who listens to another channel', async () => {
+      await fixture.start();
+      const heard: string[] = [];
+      const listen = (channel: Channel) =>
+        fixture.bus.onAnnouncement(channel, (data) => void heard.push(`${channel}: ${Buffer.from(data)}`));
+      const stops = [listen('presence.all'), listen('presence.a')];
+      fixture.bus.announce('nodes', Buffer.from('1'));
+      fixture.bus.announce('presence.b', Buffer.from('2'));
+      fixture.bus.announce('presence.a', Buffer.from('3'));
+      fixture.bus.announce('presence.all', Buffer.from('4'));
+      await until('the last to come', () => heard.length === 2);
+      expect(heard.sort()).toEqual(['presence.a: 3', 'presence.all: 4']);
+      for (const stop of stops) stop();
     });
 
     it('go nowhere after the end, and nobody minds', async () => {
       await fixture.start();
       const { bus } = fixture;
       await bus.stop();
-      expect(() => bus.announce(Buffer.from('1'))).not.toThrow();
+      expect(() => bus.announce('nodes', Buffer.from('1'))).not.toThrow();
     });
   });
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Channel } from '../../src/bus/bus.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from '../../src/hub/announcement.ts';
 import { NodeRegistry, type NodeRegistryOptions } from '../../src/hub/node-registry.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -27,12 +28,12 @@ class Air {
   readonly sent: Uint8Array[] = [];
   readonly #listeners = new Set<(data: Uint8Array) => void>();
 
-  announce(data: Uint8Array): void {
+  announce(_channel: Channel, data: Uint8Array): void {
     this.sent.push(data);
     for (const listener of [...this.#listeners]) listener(data);
   }
 
-  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
+  onAnnouncement(_channel: Channel, listener: (data: Uint8Array) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -62,7 +63,7 @@ describe('The node registry', () => {
   }
 
   const other = (name: string, more: Partial<NodeStatus> = {}) =>
-    air.announce(encodeAnnouncement({ ...STATUS, instance: `i-${name}`, nodeId: name, ...more }));
+    air.announce('nodes', encodeAnnouncement({ ...STATUS, instance: `i-${name}`, nodeId: name, ...more }));
   const names = async (of: NodeRegistry) => (await of.nodes()).map(({ nodeId }) => nodeId);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -132,7 +133,7 @@ describe('The node registry', () => {
     const own = registryOf({}, { nodesMax: 2 });
     for (const name of ['a', 'b', 'c']) other(name);
     expect(await names(own)).toEqual(['self', 'a', 'b']);
-    air.announce(encodeAnnouncement({ instance: 'i-a', leaving: true }));
+    air.announce('nodes', encodeAnnouncement({ instance: 'i-a', leaving: true }));
     for (const name of ['b', 'c']) other(name);
     expect(await names(own)).toEqual(['self', 'b', 'c']);
   });
@@ -177,12 +178,12 @@ describe('The node registry', () => {
     fc.assert(
       fc.property(bytes, (data) => {
         fc.pre(decodeAnnouncement(data) === undefined);
-        air.announce(data);
+        air.announce('nodes', data);
       }),
     );
     other('a', { connections: -1 });
     other('b', { host: 'x'.repeat(5000) });
-    air.announce(encodeAnnouncement({ ...STATUS, instance: 'i-c', topics: Number.NaN }));
+    air.announce('nodes', encodeAnnouncement({ ...STATUS, instance: 'i-c', topics: Number.NaN }));
     expect(await names(own)).toEqual(['self']);
   });
 });

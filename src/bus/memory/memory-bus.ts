@@ -6,6 +6,7 @@ import {
   type Bus,
   type BusCounters,
   BusError,
+  type Channel,
   type Listener,
   type Log,
   type Publication,
@@ -43,7 +44,7 @@ export class MemoryBus implements Bus {
   readonly #followers = new Set<MemoryFollower>();
   readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
   readonly #handlers = new Map<string, CallHandler>();
-  readonly #announcementListeners = new Set<(data: Uint8Array) => void>();
+  readonly #announcementListeners = new Map<Channel, Set<(data: Uint8Array) => void>>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   // Bounded by whoever publishes, as the contract says; it empties within the same loop turn.
   #pending: PendingPublish[] = [];
@@ -115,17 +116,21 @@ export class MemoryBus implements Bus {
     });
   }
 
-  announce(data: Uint8Array): void {
+  announce(channel: Channel, data: Uint8Array): void {
     const copy = data.slice();
     queueMicrotask(() => {
-      if (this.#running) for (const receive of [...this.#announcementListeners]) receive(copy);
+      if (this.#running) for (const receive of [...(this.#announcementListeners.get(channel) ?? [])]) receive(copy);
     });
   }
 
-  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
+  onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
     const receive = (data: Uint8Array) => deliver(listener, data);
-    this.#announcementListeners.add(receive);
-    return () => this.#announcementListeners.delete(receive);
+    const listeners = this.#announcementListeners.get(channel) ?? new Set();
+    this.#announcementListeners.set(channel, listeners.add(receive));
+    return () => {
+      listeners.delete(receive);
+      if (listeners.size === 0 && this.#announcementListeners.get(channel) === listeners) this.#announcementListeners.delete(channel);
+    };
   }
 
   /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would; returns how to stop. */

@@ -6,6 +6,7 @@ import {
   type BusCounters,
   BusError,
   type BusNotice,
+  type Channel,
   type FaultCount,
   type Listener,
   type Log,
@@ -17,7 +18,7 @@ import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
-import { NODES_SUBJECT, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
+import { channelSubjectOf, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
@@ -147,14 +148,14 @@ export class NatsBus implements Bus {
     return { epoch: '', offset: 0, duplicate: false };
   }
 
-  announce(data: Uint8Array): void {
+  announce(channel: Channel, data: Uint8Array): void {
     const { connection } = this.#started ?? {};
     // What is old when it arrives is worth nothing: it is not left to the client to keep.
-    if (connection?.connected) connection.nc.publish(NODES_SUBJECT, data);
+    if (connection?.connected) connection.nc.publish(channelSubjectOf(channel), data);
   }
 
-  onAnnouncement(listener: (data: Uint8Array) => void): () => void {
-    const subscription = this.#subscribe(NODES_SUBJECT, { onMessage: ({ data }) => listener(data) });
+  onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
+    const subscription = this.#subscribe(channelSubjectOf(channel), { onMessage: ({ data }) => listener(data) });
     return () => subscription.stop();
   }
 
