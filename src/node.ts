@@ -36,7 +36,7 @@ export interface RunningNode {
   readonly workerPids: readonly number[];
   /**
    * Publishes, by the same rules as clients and the admin API, but to every namespace. Resolves when the log has it, or, in ephemeral namespaces, when the
-   * bus has taken it. `limits.publishesInFlightMax` of a node wait at once.
+   * bus has taken it. `tuning.commands.publishesInFlightMax` of a node wait at once.
    * @throws ProtocolError (by rejection) `bad_topic`, `bad_key`, `unknown_namespace`, `key_required`, `key_not_allowed`, `bad_payload`, `message_too_big`,
    *   `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again
    */
@@ -93,8 +93,8 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     const nodeRegistry = new NodeRegistry({
       bus,
       logger,
-      intervalMs: config.hub.announceIntervalMs,
-      nodesMax: config.hub.nodesMax,
+      intervalMs: config.tuning.hub.announceIntervalMs,
+      nodesMax: config.tuning.hub.nodesMax,
       status: async () => ({
         instance,
         nodeId,
@@ -103,7 +103,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         uptimeMs: Math.round(process.uptime() * 1000),
         ...summarize(await hub.figures()),
         notReady: notReady() ?? null,
-        announceIntervalMs: config.hub.announceIntervalMs,
+        announceIntervalMs: config.tuning.hub.announceIntervalMs,
       }),
     });
     started.push(() => nodeRegistry.stop());

@@ -61,7 +61,7 @@ export class SubjectFaults {
   tooMany(namespace: string, subjects: number, subjectsMax: number): void {
     this.#onNotice(
       'info',
-      `${namespace} has ${subjects} subjects, more than nats.subjectCheckMax (${subjectsMax}): tokens outside the grammar are found only while it is followed`,
+      `${namespace} has ${subjects} subjects, more than tuning.nats.subjectCheckMax (${subjectsMax}): tokens outside the grammar are found only while it is followed`,
     );
   }
 }

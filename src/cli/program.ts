@@ -31,7 +31,7 @@ export function createProgram(): Command {
 Start here:
   $ stentor serve --demo                     a node with demo feeds and a demo page; needs nothing else
   $ stentor subscribe scores.demo            print one of the demo feeds
-  $ stentor config --reference               every setting
+  $ stentor config --reference               the settings
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or invalid configuration.`,
     );

@@ -29,7 +29,7 @@ export function serveCommand(): Command {
     .addHelpText(
       'after',
       `
-Every setting: stentor config --reference. SIGTERM or SIGINT drains the node; it then exits with code 0. A second signal ends it at once.
+The settings: stentor config --reference. SIGTERM or SIGINT drains the node; it then exits with code 0. A second signal ends it at once.
 
 Examples:
   $ stentor serve --demo

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { describeExpected } from './describe.ts';
+import { elsewhere } from './elsewhere.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
 import { isPlainObject, mapOf, type Shape } from './shape.ts';
@@ -43,7 +44,8 @@ function checkMap(map: NonNullable<ReturnType<typeof mapOf>>, value: Record<stri
 
 function unknownName(name: string, known: readonly string[], path: string): Problem {
   const near = nearest(name, known);
-  const hint = near === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${join(path, near)}?`;
+  const meant = elsewhere(join(path, name)) ?? (near === undefined ? undefined : join(path, near));
+  const hint = meant === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${meant}?`;
   return { path: join(path, name), expected: `no such setting${hint}` };
 }
 

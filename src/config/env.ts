@@ -1,8 +1,9 @@
+import { variableElsewhere } from './elsewhere.ts';
 import { isServiceLink } from './kubernetes.ts';
 import { type Assignment, assignmentOf, isTemplate, wholeBeforePart } from './layers.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
-import { ENV_PREFIX, NAME_PLACEHOLDER, SETTINGS, type Setting } from './settings.ts';
+import { ENV_PREFIX, NAME_PLACEHOLDER, SETTINGS, type Setting, WHERE_LISTED } from './settings.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -57,6 +58,6 @@ function settingOf(name: string): { setting: Setting; path: string } | undefined
 }
 
 function unknownName(name: string): string {
-  const near = nearest(name, [CONFIG_FILE_VARIABLE, ...SETTINGS.map((setting) => setting.envName)]);
-  return `no such setting${near === undefined ? '; `stentor config --reference` lists them' : `; did you mean ${near}?`}`;
+  const near = variableElsewhere(name) ?? nearest(name, [CONFIG_FILE_VARIABLE, ...SETTINGS.map((setting) => setting.envName)]);
+  return `no such setting${near === undefined ? `; ${WHERE_LISTED}` : `; did you mean ${near}?`}`;
 }

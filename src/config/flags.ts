@@ -1,7 +1,8 @@
+import { elsewhere } from './elsewhere.ts';
 import { type Assignment, assignmentOf, wholeBeforePart } from './layers.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
-import { SETTINGS, settingAt } from './settings.ts';
+import { SETTINGS, settingAt, WHERE_LISTED } from './settings.ts';
 
 /** @param flags values by path; those that are undefined are not set */
 export function readFlags(flags: Readonly<Record<string, unknown>>): {
@@ -20,9 +21,7 @@ export function readFlags(flags: Readonly<Record<string, unknown>>): {
 }
 
 function unknownPath(path: string): string {
-  const near = nearest(
-    path,
-    SETTINGS.map((setting) => setting.path),
-  );
-  return `no such setting${near === undefined ? '; `stentor config --reference` lists them' : `; did you mean ${near}?`}`;
+  const paths = SETTINGS.map((setting) => setting.path);
+  const near = elsewhere(path) ?? nearest(path, paths);
+  return `no such setting${near === undefined ? `; ${WHERE_LISTED}` : `; did you mean ${near}?`}`;
 }

@@ -1,5 +1,5 @@
 import { convertText } from './convert.ts';
-import { DEFAULT_NAMESPACES } from './schema.ts';
+import { DEFAULT_NAMESPACES } from './schema/namespaces.ts';
 import { NAME_PLACEHOLDER, type Setting } from './settings.ts';
 import { isPlainObject } from './shape.ts';
 

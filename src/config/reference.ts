@@ -1,20 +1,19 @@
 import { stringify } from 'yaml';
 import { describeType } from './describe.ts';
-import { DEFAULT_NAMESPACES } from './schema.ts';
-import { SETTINGS, type Setting } from './settings.ts';
+import { DEFAULT_NAMESPACES } from './schema/namespaces.ts';
+import { isTuning, SETTINGS, type Setting } from './settings.ts';
+import { CONFIG_SHAPE } from './shape.ts';
 
 export const COMMON_START = '<!-- common-settings:start -->';
 export const COMMON_END = '<!-- common-settings:end -->';
 
-/** What nearly every installation sets: the README's table. */
+/** The dozen that nearly every installation sets: the README's table. */
 const COMMON = [
-  'host',
   'port',
   'workers',
   'allowedOrigins',
   'admin.token',
   'nats.url',
-  'nats.credsFile',
   'nats.streamReplicas',
   'auth.keys',
   'auth.jwksUrl',
@@ -22,14 +21,14 @@ const COMMON = [
   'namespaces.<name>.keyed',
   'namespaces.<name>.public',
   'namespaces.<name>.clientPublish',
-  'namespaces.<name>.slowConsumer',
 ];
 
 const INTRODUCTION = `# Settings
 
 <!-- Written by \`npm run docs\` from schema.ts: change the schema, not this page. -->
 
-Every setting of a Stentor node. \`stentor config --reference\` prints this page, and \`stentor config\` prints the settings in effect.
+What an operator of a Stentor node decides. \`stentor config --reference\` prints this page, and \`stentor config\` prints the settings in effect.
+Finer bounds, pauses and batches are under \`tuning\`: [TUNING.md](TUNING.md). Their defaults fit nearly everybody.
 For a complete config file, see [a node with tokens](README.md).
 
 A setting can come from four places. The later one wins:
@@ -44,13 +43,11 @@ A setting can come from four places. The later one wins:
 - A file path in a config file is relative to the folder of that file. In a variable or flag it is relative to the working directory.
 - The node does not start with an unknown name, a value out of bounds, or settings that contradict each other. The error names the path, the value and what was expected.`;
 
-/** The page of every setting, in Markdown: `src/config/REFERENCE.md`. */
+/** The page of the settings that an operator decides on, in Markdown: `src/config/REFERENCE.md`. */
 export function configReference(): string {
   return `${INTRODUCTION}
 
-| path | variable | type | default | what |
-| --- | --- | --- | --- | --- |
-${SETTINGS.map((setting) => row([code(setting.path), code(setting.envName), describeType(setting.shape), defaultOf(setting), whatOf(setting)])).join('\n')}
+${table(SETTINGS.filter((setting) => !isTuning(setting)))}
 
 ## Built-in namespaces
 
@@ -60,6 +57,29 @@ Setting \`namespaces\` in a config file or \`STENTOR_NAMESPACES\` replaces all o
 ${stringify({ namespaces: DEFAULT_NAMESPACES }, { flowCollectionPadding: false, collectionStyle: 'any' }).trimEnd()}
 \`\`\`
 `;
+}
+
+const TUNING_INTRODUCTION = `# Tuning
+
+<!-- Written by \`npm run docs\` from schema/tuning.ts: change the schema, not this page. -->
+
+Bounds of caches and queues, pauses, batches and checks of a Stentor node. The defaults fit nearly everybody: change one when a metric or an error names it.
+\`stentor config --tuning\` prints this page. The other settings, and how all are set: [REFERENCE.md](REFERENCE.md).`;
+
+/** The page of everything under `tuning`, in Markdown: `src/config/TUNING.md`. */
+export function tuningReference(): string {
+  const sections = Object.entries(CONFIG_SHAPE.properties?.tuning?.properties ?? {}).map(([name, shape]) => {
+    const settings = SETTINGS.filter(({ path }) => path.startsWith(`tuning.${name}.`));
+    return `## tuning.${name}\n\n${shape.description}\n\n${table(settings)}\n`;
+  });
+  return `${TUNING_INTRODUCTION}\n\n${sections.join('\n')}`;
+}
+
+function table(settings: readonly Setting[]): string {
+  const rows = settings.map((setting) =>
+    row([code(setting.path), code(setting.envName), describeType(setting.shape), defaultOf(setting), whatOf(setting)]),
+  );
+  return `| path | variable | type | default | what |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
 
 /** A text with what lies between its two markers replaced by the table of common settings. @throws Error where a marker is missing */

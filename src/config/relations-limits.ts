@@ -2,12 +2,12 @@ import type { Problem } from './problem.ts';
 import type { Config, NamespaceOptions } from './schema.ts';
 
 /** A pong that may come after the next ping could not be told from that ping's. */
-export function pongComesBeforeNextPing({ heartbeat }: Config): Problem[] {
-  if (heartbeat.pongTimeoutMs < heartbeat.pingIntervalMs) return [];
+export function pongComesBeforeNextPing({ heartbeat, tuning }: Config): Problem[] {
+  if (tuning.connections.pongTimeoutMs < heartbeat.pingIntervalMs) return [];
   return [
     {
-      path: 'heartbeat.pongTimeoutMs',
-      value: heartbeat.pongTimeoutMs,
+      path: 'tuning.connections.pongTimeoutMs',
+      value: tuning.connections.pongTimeoutMs,
       expected: `expected less than heartbeat.pingIntervalMs (${heartbeat.pingIntervalMs})`,
     },
   ];
@@ -32,88 +32,95 @@ export function payloadsFit(config: Config): Problem[] {
   });
 }
 
-function boundsOf({ limits, memory, nats }: Config, options: NamespaceOptions): [path: string, bytes: number][] {
+function boundsOf({ limits, memory, nats, tuning }: Config, options: NamespaceOptions): [path: string, bytes: number][] {
   return [
     [options.clientPublish ? 'limits.messageBytesMax' : '', limits.messageBytesMax],
     ['limits.sendBufferLimitBytes', limits.sendBufferLimitBytes],
-    ['limits.ringBytesMax', limits.ringBytesMax],
+    ['tuning.recovery.ringBytesMax', tuning.recovery.ringBytesMax],
     [options.durable ? 'namespaces.<name>.history.maxBytes' : '', options.history.maxBytes],
     [options.durable && nats.url === '' ? 'memory.maxBytes' : '', memory.maxBytes],
   ];
 }
 
 /** A connection is caught up before it is given up. */
-export function lagComesBeforeClose({ limits }: Config): Problem[] {
-  if (limits.lagThresholdBytes <= limits.sendBufferLimitBytes) return [];
+export function lagComesBeforeClose({ limits, tuning }: Config): Problem[] {
+  if (tuning.fanout.lagThresholdBytes <= limits.sendBufferLimitBytes) return [];
   return [
     {
-      path: 'limits.lagThresholdBytes',
-      value: limits.lagThresholdBytes,
+      path: 'tuning.fanout.lagThresholdBytes',
+      value: tuning.fanout.lagThresholdBytes,
       expected: `expected limits.sendBufferLimitBytes (${limits.sendBufferLimitBytes}) at most`,
     },
   ];
 }
 
 /** A connection's part of a bound cannot be greater than the whole. */
-export function connectionBoundsNest({ limits }: Config): Problem[] {
+export function connectionBoundsNest({ tuning: { commands } }: Config): Problem[] {
+  const { publishesPerConnectionMax, publishesInFlightMax, callsPerConnectionMax, callsInFlightMax } = commands;
+  const path = 'tuning.commands';
   return [
-    ...atMost(limits, 'publishesPerConnectionMax', limits.publishesInFlightMax, 'limits.publishesInFlightMax'),
-    ...atMost(limits, 'callsPerConnectionMax', limits.callsInFlightMax, 'limits.callsInFlightMax'),
+    ...atMost(`${path}.publishesPerConnectionMax`, publishesPerConnectionMax, publishesInFlightMax, `${path}.publishesInFlightMax`),
+    ...atMost(`${path}.callsPerConnectionMax`, callsPerConnectionMax, callsInFlightMax, `${path}.callsInFlightMax`),
   ];
 }
 
 /** A message of the greatest size would be refused each time, however little else there is. */
-export function messagesFitTheirBounds({ limits, workers }: Config): Problem[] {
-  const shareBytes = Math.floor(limits.commandBytesInFlightMax / Math.max(1, workers));
+export function messagesFitTheirBounds({ limits, tuning, workers }: Config): Problem[] {
+  const { messageBytesMax } = limits;
+  const shareBytes = Math.floor(tuning.commands.commandBytesInFlightMax / Math.max(1, workers));
   return [
-    ...atMost(limits, 'messageBytesMax', limits.bytesPerSecondMax, 'limits.bytesPerSecondMax'),
-    ...atMost(limits, 'messageBytesMax', limits.commandBytesPerConnectionMax, 'limits.commandBytesPerConnectionMax'),
-    ...atMost(limits, 'messageBytesMax', shareBytes, "a worker's share of limits.commandBytesInFlightMax"),
+    ...atMost('limits.messageBytesMax', messageBytesMax, limits.bytesPerSecondMax, 'limits.bytesPerSecondMax'),
+    ...atMost(
+      'limits.messageBytesMax',
+      messageBytesMax,
+      tuning.commands.commandBytesPerConnectionMax,
+      'tuning.commands.commandBytesPerConnectionMax',
+    ),
+    ...atMost('limits.messageBytesMax', messageBytesMax, shareBytes, "a worker's share of tuning.commands.commandBytesInFlightMax"),
   ];
 }
 
-function atMost(limits: Config['limits'], name: keyof Config['limits'], max: number, what: string): Problem[] {
-  const value = limits[name];
-  return value <= max ? [] : [{ path: `limits.${name}`, value, expected: `expected ${max} at most, which is ${what}` }];
+function atMost(path: string, value: number, max: number, what: string): Problem[] {
+  return value <= max ? [] : [{ path, value, expected: `expected ${max} at most, which is ${what}` }];
 }
 
 /**
  * A budget smaller than one answer would be all of it for each in turn. And a worker is restarted when too much waits for it: that must not be what it
  * has asked for.
  */
-export function answersFitTheirBudgets({ limits }: Config): Problem[] {
-  const { historyPageBytesMax, recoveryBytesMax, answerBytesPerWorkerMax, answerBytesPerNodeMax, historyBytesMax, linkQueueBytesMax } =
-    limits;
+export function answersFitTheirBudgets({ tuning: { answers, recovery, hub } }: Config): Problem[] {
+  const { historyPageBytesMax, historyBytesMax, answerBytesPerWorkerMax, answerBytesPerNodeMax } = answers;
+  const { recoveryBytesMax } = recovery;
   const nested = [
-    ['historyPageBytesMax', historyPageBytesMax, 'historyBytesMax', historyBytesMax],
-    ['recoveryBytesMax', recoveryBytesMax, 'answerBytesPerWorkerMax', answerBytesPerWorkerMax],
-    ['recoveryBytesMax', recoveryBytesMax, 'answerBytesPerNodeMax', answerBytesPerNodeMax],
-    ['historyBytesMax', historyBytesMax, 'answerBytesPerNodeMax', answerBytesPerNodeMax],
-    ['answerBytesPerWorkerMax', answerBytesPerWorkerMax, 'linkQueueBytesMax / 2', linkQueueBytesMax / 2],
+    ['answers.historyPageBytesMax', historyPageBytesMax, 'answers.historyBytesMax', historyBytesMax],
+    ['recovery.recoveryBytesMax', recoveryBytesMax, 'answers.answerBytesPerWorkerMax', answerBytesPerWorkerMax],
+    ['recovery.recoveryBytesMax', recoveryBytesMax, 'answers.answerBytesPerNodeMax', answerBytesPerNodeMax],
+    ['answers.historyBytesMax', historyBytesMax, 'answers.answerBytesPerNodeMax', answerBytesPerNodeMax],
+    ['answers.answerBytesPerWorkerMax', answerBytesPerWorkerMax, 'hub.linkQueueBytesMax / 2', hub.linkQueueBytesMax / 2],
   ] as const;
   return nested
     .filter(([, bytes, , bytesMax]) => bytes > bytesMax)
     .map(([name, value, bound, bytesMax]) => ({
-      path: `limits.${name}`,
+      path: `tuning.${name}`,
       value,
-      expected: `expected limits.${bound} (${bytesMax}) at most`,
+      expected: `expected tuning.${bound} (${bytesMax}) at most`,
     }));
 }
 
-export function fanoutBoundsNest({ fanout, limits }: Config): Problem[] {
+export function fanoutBoundsNest({ tuning }: Config): Problem[] {
   const problems: Problem[] = [];
-  if (fanout.loopGapMinMs > fanout.loopGapMaxMs) {
+  if (tuning.fanout.loopGapMinMs > tuning.fanout.loopGapMaxMs) {
     problems.push({
-      path: 'fanout.loopGapMinMs',
-      value: fanout.loopGapMinMs,
-      expected: `expected fanout.loopGapMaxMs (${fanout.loopGapMaxMs}) at most`,
+      path: 'tuning.fanout.loopGapMinMs',
+      value: tuning.fanout.loopGapMinMs,
+      expected: `expected tuning.fanout.loopGapMaxMs (${tuning.fanout.loopGapMaxMs}) at most`,
     });
   }
-  if (limits.ringBytesMax > fanout.workerRingBytesMax) {
+  if (tuning.recovery.ringBytesMax > tuning.recovery.workerRingBytesMax) {
     problems.push({
-      path: 'limits.ringBytesMax',
-      value: limits.ringBytesMax,
-      expected: `expected fanout.workerRingBytesMax (${fanout.workerRingBytesMax}) at most`,
+      path: 'tuning.recovery.ringBytesMax',
+      value: tuning.recovery.ringBytesMax,
+      expected: `expected tuning.recovery.workerRingBytesMax (${tuning.recovery.workerRingBytesMax}) at most`,
     });
   }
   return problems;

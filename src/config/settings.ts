@@ -12,8 +12,16 @@ export interface Setting {
 export const NAME_PLACEHOLDER = '<name>';
 export const ENV_PREFIX = 'STENTOR_';
 
+/** Completes the error for an unknown name. */
+export const WHERE_LISTED = '`stentor config --reference` and `stentor config --tuning` list them';
+
 /** Every setting, in the schema's order. */
 export const SETTINGS: readonly Setting[] = settingsOf(CONFIG_SHAPE, []);
+
+/** Settings whose defaults fit nearly everybody: `tuning.*`. */
+export function isTuning({ path }: Setting): boolean {
+  return path.startsWith('tuning.');
+}
 
 const settingsByPath = new Map(SETTINGS.map((setting) => [setting.path, setting]));
 

@@ -32,8 +32,8 @@ export class CatchingUp {
 
   constructor(options: CatchingUpOptions) {
     this.#options = options;
-    const { limits, fanout } = options.config;
-    this.partBytesMax = Math.min(Math.floor(limits.lagThresholdBytes / 4), fanout.frameBytesMax);
+    const { lagThresholdBytes, frameBytesMax } = options.config.tuning.fanout;
+    this.partBytesMax = Math.min(Math.floor(lagThresholdBytes / 4), frameBytesMax);
   }
 
   /** @returns true when the topic needs no more. @throws ProtocolError when the hub cannot be asked now */
@@ -130,7 +130,7 @@ export class CatchingUp {
     items: readonly EncodedItem[],
     stretch: { readonly prev: number; readonly conflated: number },
   ): void {
-    const { frameBytesMax } = this.#options.config.fanout;
+    const { frameBytesMax } = this.#options.config.tuning.fanout;
     const frames = buildFrames(feed, options.variant, { ...stretch, items }, Date.now(), frameBytesMax);
     let bytes = 0;
     for (const frame of frames) {
@@ -152,7 +152,7 @@ export class CatchingUp {
 
   #beginning({ codec }: Connection, { feed }: Lagging, reason: string): BeginningFrames {
     const message = { type: 'resync', topic: feed.topic, epoch: feed.epoch, reason };
-    const { frameBytesMax } = this.#options.config.fanout;
+    const { frameBytesMax } = this.#options.config.tuning.fanout;
     return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, encoding: codec.encoding, frameBytesMax });
   }
 

@@ -36,7 +36,7 @@ export class HubClient {
   constructor(link: WorkerEnd, config: Config) {
     this.#link = link;
     this.#config = config;
-    this.#budget = new ByteBudget(config.limits.answerBytesPerWorkerMax, config.limits.answersWaitingMax);
+    this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerWorkerMax, config.tuning.answers.answersWaitingMax);
     link.onClose(() => this.#failAll());
   }
 
@@ -61,7 +61,7 @@ export class HubClient {
 
   /** @throws ProtocolError `busy` and what the hub says */
   recover(question: Question<'recover'>): Promise<Answer<'recovery'>> {
-    return this.#askMuch(this.#config.limits.recoveryBytesMax, { kind: 'recover', ...question });
+    return this.#askMuch(this.#config.tuning.recovery.recoveryBytesMax, { kind: 'recover', ...question });
   }
 
   call(question: Question<'call'>): Promise<Answer<'result'>> {
@@ -84,7 +84,7 @@ export class HubClient {
   async #askMuch<A extends AnyAnswer>(bytes: number, question: Omit<Asking, 'requestId'>): Promise<A> {
     const release = await this.#budget.take(bytes);
     if (release === undefined) {
-      const { answersWaitingMax } = this.#config.limits;
+      const { answersWaitingMax } = this.#config.tuning.answers;
       throw new ProtocolError('busy', `${answersWaitingMax} requests wait for their turn already`, { retryAfterMs: BUSY_RETRY_MS });
     }
     try {

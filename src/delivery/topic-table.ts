@@ -27,11 +27,11 @@ export class TopicTable {
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
     this.#link = link;
-    const { keysPerTopicMax, ringItemsMax, ringBytesMax } = config.limits;
+    const { keysPerTopicMax, ringItemsMax, ringBytesMax } = config.tuning.recovery;
     this.#bounds = {
       keysMax: keysPerTopicMax,
       ringBounds: { itemsMax: ringItemsMax, bytesMax: ringBytesMax },
-      ringBudget: new RingBudget(config.fanout.workerRingBytesMax),
+      ringBudget: new RingBudget(config.tuning.recovery.workerRingBytesMax),
     };
   }
 

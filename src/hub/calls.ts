@@ -11,20 +11,20 @@ type Call = Extract<ToHub, { kind: 'call' }>;
 
 /** Asks whoever serves a method, for clients of all workers: a bounded number at once, with answers of a bounded size. */
 export class Calls {
-  readonly #limits: Config['limits'];
+  readonly #config: Pick<Config, 'limits' | 'tuning'>;
   readonly #bus: Pick<Bus, 'call'>;
   readonly #metrics: Pick<HubMetrics, 'callsInFlight'>;
   #inFlight = 0;
 
-  constructor({ limits }: Pick<Config, 'limits'>, bus: Pick<Bus, 'call'>, metrics: Pick<HubMetrics, 'callsInFlight'>) {
-    this.#limits = limits;
+  constructor(config: Pick<Config, 'limits' | 'tuning'>, bus: Pick<Bus, 'call'>, metrics: Pick<HubMetrics, 'callsInFlight'>) {
+    this.#config = config;
     this.#bus = bus;
     this.#metrics = metrics;
   }
 
   /** @throws ProtocolError `busy`, `bad_payload`, `internal`, BusError */
   async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs }: Call): Promise<Uint8Array> {
-    const { callsInFlightMax } = this.#limits;
+    const { callsInFlightMax } = this.#config.tuning.commands;
     if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node wait for answers`);
     this.#metrics.callsInFlight.set(++this.#inFlight);
     try {
@@ -39,12 +39,13 @@ export class Calls {
 
   /** @returns one MessagePack value */
   #checked(worker: Pick<HubEnd, 'queuedBytes'>, method: string, bytes: Uint8Array): Uint8Array {
-    const { callAnswerBytesMax, sendBufferLimitBytes, linkQueueBytesMax } = this.#limits;
-    const bytesMax = Math.min(callAnswerBytesMax, sendBufferLimitBytes);
+    const { limits, tuning } = this.#config;
+    const bytesMax = Math.min(tuning.commands.callAnswerBytesMax, limits.sendBufferLimitBytes);
     if (bytes.length > bytesMax)
       throw new ProtocolError('internal', `the answer of ${method} has ${bytes.length} bytes, ${bytesMax} are allowed`);
     // The answers to many calls may come at once: a worker must not be restarted for what it has asked for.
-    if (worker.queuedBytes > linkQueueBytesMax / 2) throw new ProtocolError('busy', 'too many answers are on their way to the worker');
+    if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2)
+      throw new ProtocolError('busy', 'too many answers are on their way to the worker');
     const answer = payloadToMsgpack(bytes, 'json');
     if (answer.kind === 'malformed') throw new ProtocolError('internal', `the answer of ${method} is malformed: ${answer.reason}`);
     return answer.data;

@@ -45,8 +45,8 @@ export class History {
     this.#bus = bus;
     this.#registry = registry;
     this.#metrics = metrics;
-    this.#reads = new ReadCache(config.hub.readCacheBytesMax);
-    this.#budget = new ByteBudget(config.limits.answerBytesPerNodeMax, config.limits.answersWaitingMax);
+    this.#reads = new ReadCache(config.tuning.answers.readCacheBytesMax);
+    this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
   /** Bytes that reads of the log under way may bring, and that are kept of those that are over. */
@@ -71,7 +71,7 @@ export class History {
       if (!reached) return nothingOf(feed.epoch);
     }
     const held = this.#held(topic, after);
-    return held === undefined ? this.#recoveries.ask(topic, after) : newestOf(held, this.#config.limits.recoveryBytesMax);
+    return held === undefined ? this.#recoveries.ask(topic, after) : newestOf(held, this.#config.tuning.recovery.recoveryBytesMax);
   }
 
   /** @throws BusError, ProtocolError `busy` */
@@ -110,7 +110,7 @@ export class History {
     const open = this.#openTopic(topic);
     if (open?.cache === undefined || open.cache.size < count) return undefined;
     this.#metrics.cacheReads.inc({ outcome: 'hit' });
-    const items = newestWithin(open.cache.last(count), this.#config.limits.historyBytesMax);
+    const items = newestWithin(open.cache.last(count), this.#config.tuning.answers.historyBytesMax);
     return lastOf({ epoch: open.epoch, completeFrom: 0, offset: open.offset, items }, count);
   }
 
@@ -124,7 +124,7 @@ export class History {
     // Keys recover by state, and the hub's is the worker's.
     if (open.keyed) return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
-    const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.limits;
+    const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.tuning.recovery;
     const passed = open.offset;
     const from = Math.max(0, after - Math.max(MARGIN_MIN, passed - after));
     const read = await this.#read('recovery', bytesMax, () => log.read(topic, { after: from, limit, bytesMax }));
@@ -161,7 +161,10 @@ export class History {
     const log = this.#bus.log(namespaceOf(topic));
     if (this.#namespace(topic).keyed && upTo === undefined) {
       const { firstOffset } = await log.state();
-      const items = this.#items(topic, await this.#read('history', this.#config.limits.historyBytesMax, () => log.snapshot(topic, after)));
+      const items = this.#items(
+        topic,
+        await this.#read('history', this.#config.tuning.answers.historyBytesMax, () => log.snapshot(topic, after)),
+      );
       // Age and size remove the oldest of the whole log first: while it begins at or before the position, no key's latest item after it is gone.
       const completeFrom = firstOffset <= after + 1 ? after : undefined;
       return this.#keep(question, { epoch, completeFrom, offset: Math.max(items.at(-1)?.offset ?? 0, passed), items });
@@ -179,7 +182,7 @@ export class History {
   /** So much as one answer may have, the newest of it. */
   async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
     const log = this.#bus.log(namespaceOf(topic));
-    const { historyBytesMax } = this.#config.limits;
+    const { historyBytesMax } = this.#config.tuning.answers;
     const known = this.#reads.last(whatOf({ topic, upTo: 0 }), epoch, count, performance.now());
     const grown = known && (await this.#grown(topic, known));
     if (grown !== undefined) return lastOf(grown, count);
@@ -202,7 +205,7 @@ export class History {
     const range = { after: known.offset, upTo, limit: GROWTH_ITEMS_MAX, bytesMax: READ_AHEAD_BYTES };
     const { publications, anchored, more } = await this.#read('last', READ_AHEAD_BYTES, () => log.read(topic, range));
     if (!anchored || more) return undefined;
-    const items = newestWithin([...known.items, ...this.#items(topic, publications)], this.#config.limits.historyBytesMax);
+    const items = newestWithin([...known.items, ...this.#items(topic, publications)], this.#config.tuning.answers.historyBytesMax);
     return this.#reads.grow(whatOf({ topic, upTo }), known, { ...known, offset: upTo, items });
   }
 
@@ -215,7 +218,8 @@ export class History {
   /** One read of the log, as soon as what it may bring fits what all reads may bring at once. @throws ProtocolError `busy`, and what the read throws */
   async #read<T>(kind: string, bytesMax: number, read: () => Promise<T>): Promise<T> {
     const release = await this.#budget.take(bytesMax);
-    if (release === undefined) throw new ProtocolError('busy', `${this.#config.limits.answersWaitingMax} reads of the log wait already`);
+    if (release === undefined)
+      throw new ProtocolError('busy', `${this.#config.tuning.answers.answersWaitingMax} reads of the log wait already`);
     this.#metrics.logReads.inc({ kind });
     try {
       return await read();

@@ -51,15 +51,15 @@ export class NamespaceFeed {
     this.#options = options;
     this.name = name;
     this.log = log;
-    this.#openings = new Limiter(OPENINGS_MAX, config.nats.readsWaitingMax);
+    this.#openings = new Limiter(OPENINGS_MAX, config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
     this.#follower = new LogFollower(
       {
         log,
         logger,
-        watchdogIntervalMs: config.hub.watchdogIntervalMs,
-        readyTimeoutMs: Math.min(READY_TIMEOUT_MS, config.nats.requestTimeoutMs),
-        retryPauseMs: config.hub.retryPauseMs,
+        watchdogIntervalMs: config.tuning.hub.watchdogIntervalMs,
+        readyTimeoutMs: Math.min(READY_TIMEOUT_MS, config.tuning.nats.requestTimeoutMs),
+        retryPauseMs: config.tuning.hub.retryPauseMs,
       },
       {
         onPublication: (publication) => onPublication(publication, this.#topics.get(publication.topic)),
@@ -70,7 +70,7 @@ export class NamespaceFeed {
       },
     );
     // A follower that is about to go on is no news yet, as it is none to those who subscribe.
-    const judge = new AwayJudge(READY_TIMEOUT_MS + config.nats.awayGraceMs);
+    const judge = new AwayJudge(READY_TIMEOUT_MS + config.tuning.nats.awayGraceMs);
     this.#looks = setInterval(() => this.#look(judge), LOOK_EVERY_MS);
   }
 
@@ -123,7 +123,7 @@ export class NamespaceFeed {
         // When the log broke meanwhile, all topics start over.
         if (!topic.isBuffering(life)) return;
         if (attempt === OPEN_ATTEMPTS_MAX) throw error;
-        await sleep(this.#options.config.hub.retryPauseMs);
+        await sleep(this.#options.config.tuning.hub.retryPauseMs);
       }
     }
   }
@@ -151,7 +151,7 @@ export class NamespaceFeed {
         log: this.log,
         follower: this.#follower,
         namespace: this.#namespace,
-        keysMax: this.#options.config.limits.keysPerTopicMax,
+        keysMax: this.#options.config.tuning.recovery.keysPerTopicMax,
       };
       const state = await readTopicState(topic.topic, sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
@@ -174,7 +174,7 @@ export class NamespaceFeed {
           this.#options.onResync();
         } catch (error) {
           this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now, trying again');
-          await sleep(Math.min(this.#options.config.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
+          await sleep(Math.min(this.#options.config.tuning.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
         }
       }
     });

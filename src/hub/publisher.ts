@@ -37,7 +37,8 @@ export class Publisher {
     const { topic, key } = draft;
     const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
     assertKeyFits(topic, key !== null, namespace);
-    if (this.#inFlight >= this.#config.limits.publishesInFlightMax) throw new ProtocolError('busy', 'too many publishes wait for the log');
+    if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
+      throw new ProtocolError('busy', 'too many publishes wait for the log');
     this.#metrics.publishesInFlight.set(++this.#inFlight);
     const answered = this.#metrics.publishAck.startTimer();
     try {

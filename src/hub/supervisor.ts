@@ -149,7 +149,7 @@ export class Supervisor {
       return;
     }
     worker.child = child;
-    const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.hub.linkBatchMs);
+    const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.tuning.hub.linkBatchMs);
     worker.link = link;
     this.#hub.attach(link, worker.index, this.#port, {
       onPrepared: () => this.#doneWithPreparing(worker),
@@ -184,14 +184,14 @@ export class Supervisor {
     }
     this.#hub.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
-    const pauseMs = Math.min(this.#config.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
+    const pauseMs = Math.min(this.#config.tuning.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
     this.#logger.error({ worker: worker.index, ...how, pauseMs }, 'worker ended unasked; starting it again');
     worker.timer = setTimeout(() => this.#spawn(worker, () => undefined), pauseMs);
   }
 
   #endSlowWorkers(): void {
     for (const { link, child, index } of this.#workers) {
-      if (link === undefined || link.queuedBytes <= this.#config.limits.linkQueueBytesMax) continue;
+      if (link === undefined || link.queuedBytes <= this.#config.tuning.hub.linkQueueBytesMax) continue;
       this.#logger.error({ worker: index, queuedBytes: link.queuedBytes }, 'worker does not take what it is sent; restarting it');
       child?.kill('SIGKILL');
     }

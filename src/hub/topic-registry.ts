@@ -42,8 +42,8 @@ export class TopicRegistry {
     this.#bus = bus;
     this.#logger = logger;
     this.#metrics = metrics;
-    this.#room = new LinkRoom(config.limits.answerBytesPerWorkerMax);
-    const { cacheItemsPerTopicMax, cacheBytesPerTopicMax, cacheBytesMax } = config.hub;
+    this.#room = new LinkRoom(config.tuning.answers.answerBytesPerWorkerMax);
+    const { cacheItemsPerTopicMax, cacheBytesPerTopicMax, cacheBytesMax } = config.tuning.recovery;
     this.#caches = new CacheBudget({ itemsMax: cacheItemsPerTopicMax, bytesMax: cacheBytesPerTopicMax }, cacheBytesMax);
   }
 
@@ -93,7 +93,7 @@ export class TopicRegistry {
       number: this.#nextNumber++,
       durable,
       keyed,
-      keysMax: this.#config.limits.keysPerTopicMax,
+      keysMax: this.#config.tuning.recovery.keysPerTopicMax,
       cache: durable && !keyed ? this.#caches.create(0) : undefined,
       whenRoom: this.#whenRoom,
     });
@@ -111,7 +111,7 @@ export class TopicRegistry {
     if (topic.workerCount > 0 || this.#lingers.has(name)) return;
     this.#lingers.set(
       name,
-      setTimeout(() => this.#close(topic), this.#config.hub.topicLingerMs),
+      setTimeout(() => this.#close(topic), this.#config.tuning.hub.topicLingerMs),
     );
   }
 

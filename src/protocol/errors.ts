@@ -3,7 +3,7 @@ export interface ErrorKind {
   /** The same command may succeed later. */
   readonly retryable: boolean;
   /**
-   * The client's own mistake: more than `limits.errorsPerMinuteMax` of them a minute close its connection with 4009, for good. What the server's limits or
+   * The client's own mistake: more than `tuning.commands.errorsPerMinuteMax` of them a minute close its connection with 4009, for good. What the server's limits or
    * its surroundings cause is no mistake, and neither is an unsubscribe that overtakes its subscribe.
    */
   readonly countsTowardsClose: boolean;

@@ -16,11 +16,11 @@ export interface CallsOptions {
 
 /** Passes clients' calls on to whoever serves them. A bounded number of each connection wait for their answers; the hub bounds those of the node. */
 export class Calls {
-  readonly #limits: Config['limits'];
+  readonly #limits: Config['tuning']['commands'];
   readonly #hub: Pick<HubClient, 'call'>;
 
   constructor({ config, hub }: CallsOptions) {
-    this.#limits = config.limits;
+    this.#limits = config.tuning.commands;
     this.#hub = hub;
   }
 

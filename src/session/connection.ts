@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.ts';
 import type { MembershipOptions } from '../delivery/memberships.ts';
 import type { Start } from '../fanout/catch-up.ts';
 import type { Group } from '../fanout/group.ts';
@@ -59,6 +60,11 @@ export type Subscription = { readonly kind: 'pending' } | Member | Lagging;
 export interface SendLimits {
   readonly lagThresholdBytes: number;
   readonly sendBufferLimitBytes: number;
+}
+
+/** One object for all connections of a worker. */
+export function sendLimitsOf({ limits, tuning }: Pick<Config, 'limits' | 'tuning'>): SendLimits {
+  return { lagThresholdBytes: tuning.fanout.lagThresholdBytes, sendBufferLimitBytes: limits.sendBufferLimitBytes };
 }
 
 /** What uWS answers for a message that a full socket was not given. */

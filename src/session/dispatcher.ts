@@ -133,7 +133,7 @@ export class Dispatcher {
   ): Promise<void> | void {
     if (connection.socket === undefined) return;
     if (command instanceof MessageError) return this.#refuse(connection, { id: command.messageId }, command.code, command.message);
-    const { commandsPerSecondMax } = this.#options.config.limits;
+    const { commandsPerSecondMax } = this.#options.config.tuning.commands;
     this.#options.metrics.messageIn(command.type);
     const asked = askedBy(command);
     connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
@@ -159,7 +159,7 @@ export class Dispatcher {
   /** @returns undefined: the client has been told what is wrong */
   #parse(connection: Connection, bytes: Uint8Array): ClientMessage | CommandArray | undefined {
     try {
-      return parseClientFrame(connection.codec, bytes, this.#options.config.limits.commandsPerMessageMax);
+      return parseClientFrame(connection.codec, bytes, this.#options.config.tuning.commands.commandsPerMessageMax);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       // Whatever is in it, its frame was whole: the next message begins where it should.
@@ -294,8 +294,8 @@ export class Dispatcher {
         topicsMax: config.limits.topicsPerConnectionMax,
         messagesPerSecondMax: config.limits.messagesPerSecondMax,
         bytesPerSecondMax: config.limits.bytesPerSecondMax,
-        commandsPerSecondMax: config.limits.commandsPerSecondMax,
-        commandsMax: config.limits.commandsPerMessageMax,
+        commandsPerSecondMax: config.tuning.commands.commandsPerSecondMax,
+        commandsMax: config.tuning.commands.commandsPerMessageMax,
       },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),
@@ -326,6 +326,6 @@ export class Dispatcher {
     metrics.error(code);
     refusals.command(connection, asked, code, message, cause);
     connection.sendError(asked.id, code, message, retryAfterMs);
-    if (isErrorTooMany(connection, code, config.limits.errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
+    if (isErrorTooMany(connection, code, config.tuning.commands.errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
   }
 }

@@ -51,7 +51,7 @@ export class HistoryReader {
   async answer(connection: Connection, question: Question): Promise<void> {
     const topic = parseTopic(question.topic);
     const { clientItemsMax } = this.#namespaceFor(connection, topic).history;
-    const { historiesPerConnectionMax, historyBytesMax } = this.#options.config.limits;
+    const { historiesPerConnectionMax, historyBytesMax } = this.#options.config.tuning.answers;
     if (connection.historiesInFlight >= historiesPerConnectionMax) {
       throw new ProtocolError('busy', `${historiesPerConnectionMax} history requests of this connection wait`, {
         retryAfterMs: RETRY_AFTER_MS,
@@ -83,7 +83,7 @@ export class HistoryReader {
     // A refreshed token may permit less.
     this.#namespaceFor(connection, topic);
     const { epoch, after, itemsLeft, upTo } = progress;
-    const bytesMax = Math.min(this.#options.config.limits.historyPageBytesMax, progress.bytesLeft);
+    const bytesMax = Math.min(this.#options.config.tuning.answers.historyPageBytesMax, progress.bytesLeft);
     const page =
       question.since === undefined && upTo === undefined
         ? await hub.readLast({ topic, count: itemsLeft, bytesMax })
@@ -113,7 +113,7 @@ export class HistoryReader {
   async #send(connection: Connection, topic: Topic, { id, since }: Question, page: HistoryAnswer, isLast: boolean): Promise<void> {
     const { epoch, complete } = page;
     const { encoding } = connection.codec;
-    const { frameBytesMax } = this.#options.config.fanout;
+    const { frameBytesMax } = this.#options.config.tuning.fanout;
     const items = page.items.map((item) => new FanoutItem(item, 0));
     const headBytes = batchHeadBytes({ topic, epoch });
     let at = 0;

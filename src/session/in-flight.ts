@@ -6,7 +6,7 @@ export interface CommandsInFlight {
   commandBytesInFlight: number;
 }
 
-type Limits = Pick<Config['limits'], 'commandsPerConnectionMax' | 'commandBytesPerConnectionMax' | 'commandBytesInFlightMax'>;
+type Limits = Pick<Config['tuning']['commands'], 'commandsPerConnectionMax' | 'commandBytesPerConnectionMax' | 'commandBytesInFlightMax'>;
 
 /**
  * Bounds what clients have asked and the node keeps until it has answered: whatever waits for the log, for a responder, for a topic to be opened, for a

@@ -7,7 +7,7 @@ export interface Inbound {
   inboundAtMs: number;
 }
 
-type Limits = Pick<Config['limits'], 'framesPerSecondMax' | 'bytesPerSecondMax' | 'messagesPerSecondMax'>;
+type Limits = Pick<Config['limits'] & Config['tuning']['commands'], 'framesPerSecondMax' | 'bytesPerSecondMax' | 'messagesPerSecondMax'>;
 
 /** `tooManyBytes`: a message is refused unread. `flood`: the connection is closed. */
 export type InboundVerdict = 'ok' | 'tooManyBytes' | 'flood';

@@ -28,7 +28,7 @@ export class Publishes {
   publish(connection: Connection, { id, topic: name, key: keyText, data, idempotencyKey }: ClientMessage<'publish'>): Promise<void> {
     const topic = parseTopic(name);
     const key = this.#assertMayPublish(connection, topic, keyText);
-    const { publishesPerConnectionMax } = this.#config.limits;
+    const { publishesPerConnectionMax } = this.#config.tuning.commands;
     if (connection.publishesInFlight >= publishesPerConnectionMax) {
       throw new ProtocolError('busy', `${publishesPerConnectionMax} publishes of this connection wait for the log`);
     }

@@ -3,14 +3,17 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readKeySet, type VerificationKey } from './verification-key.ts';
 
+/** What the config says about tokens: what an operator decides, and `tuning.auth`. */
+export type AuthSettings = Config['auth'] & Config['tuning']['auth'];
+
 const FETCH_TIMEOUT_MS = 5000;
-/** First pause after a fetch that failed; doubles up to `auth.jwksCooldownMs`. */
+/** First pause after a fetch that failed; doubles up to `tuning.auth.jwksCooldownMs`. */
 const RETRY_PAUSE_MS = 1000;
 /** A key with a chain of certificates has some 8 KiB. */
 const BYTES_PER_KEY_MAX = 16_384;
 
 export interface RemoteKeySetOptions {
-  readonly auth: Config['auth'];
+  readonly auth: AuthSettings;
   readonly logger: Logger;
   /** Told of every fetch. */
   readonly onFetch?: (result: 'ok' | 'failed') => void;
@@ -20,7 +23,7 @@ export interface RemoteKeySetOptions {
 
 /**
  * The keys at `auth.jwksUrl`: fetched at start, anew every `auth.jwksMaxAgeMs`, and when a token asks for one that is not known, once a
- * `auth.jwksCooldownMs` at most. While the URL cannot be fetched the last good keys go on for `auth.jwksKeepMs`; then, as before the first fetch, every
+ * `tuning.auth.jwksCooldownMs` at most. While the URL cannot be fetched the last good keys go on for `auth.jwksKeepMs`; then, as before the first fetch, every
  * token is `unavailable`. A failing URL is asked by the retries alone, never by tokens: a storm of connects does not reach it.
  */
 export class RemoteKeySet {
@@ -154,7 +157,7 @@ async function fetchJson(url: string, bytesMax: number, stopping: AbortSignal): 
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
     // Leaving the loop cancels the rest.
-    if (bytes > bytesMax) throw new Error(`the answer has more than ${bytesMax} bytes: raise auth.jwksKeysMax`);
+    if (bytes > bytesMax) throw new Error(`the answer has more than ${bytesMax} bytes: raise tuning.auth.jwksKeysMax`);
     chunks.push(chunk);
   }
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));

@@ -162,7 +162,7 @@ export class Subscriber {
       until: this.#memberships.placeOf(connection, feed, options, minCursor),
       message,
       encoding: connection.codec.encoding,
-      frameBytesMax: this.#config.fanout.frameBytesMax,
+      frameBytesMax: this.#config.tuning.fanout.frameBytesMax,
       past,
     });
   }

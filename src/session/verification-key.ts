@@ -55,7 +55,7 @@ export async function readKeySet(
     const alg = algorithms.find((algorithm) => isUsable(jwk, algorithm));
     return alg === undefined ? [] : [{ jwk, alg }];
   });
-  if (fitting.length > keysMax) throw new Error(`the key set has ${fitting.length} keys, more than auth.jwksKeysMax (${keysMax})`);
+  if (fitting.length > keysMax) throw new Error(`the key set has ${fitting.length} keys, more than tuning.auth.jwksKeysMax (${keysMax})`);
   const imported = await Promise.all(fitting.map(({ jwk, alg }) => importPublic(jwk, alg)));
   const usable = imported.filter((key) => key !== undefined);
   // An empty set is a mistake more often than a wish to refuse everybody, for good.

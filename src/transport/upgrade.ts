@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Authenticator } from '../session/authenticator.ts';
-import { Connection, type SocketData } from '../session/connection.ts';
+import { Connection, type SendLimits, type SocketData, sendLimitsOf } from '../session/connection.ts';
 import { type Bucket, takeToken } from '../session/rate-limit.ts';
 import type { RefusalLog } from '../session/refusal-log.ts';
 import type { WorkerMetrics } from '../worker/worker-metrics.ts';
@@ -70,9 +70,11 @@ export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
 export class Upgrader {
   readonly #options: UpgraderOptions;
   readonly #connects: Bucket;
+  readonly #sendLimits: SendLimits;
 
   constructor(options: UpgraderOptions) {
     this.#options = options;
+    this.#sendLimits = sendLimitsOf(options.config);
     this.#connects = { rateTokens: options.config.limits.connectsPerSecondMax, rateAtMs: performance.now() };
   }
 
@@ -95,7 +97,7 @@ export class Upgrader {
     if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
     // Last: what is refused anyway takes nobody's place.
     if (this.#isTooFast()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
-    const connection = new Connection(nextConnectionId(), chosen.codec, config.limits);
+    const connection = new Connection(nextConnectionId(), chosen.codec, this.#sendLimits);
     res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
     this.#options.gate.upgraded();
   };

@@ -43,7 +43,7 @@ export class BusWatch {
   changed(connected: boolean): void {
     clearTimeout(this.#grace);
     this.#change++;
-    if (!connected) this.#grace = setTimeout(() => void this.#wentAway(), this.#config.nats.awayGraceMs);
+    if (!connected) this.#grace = setTimeout(() => void this.#wentAway(), this.#config.tuning.nats.awayGraceMs);
     else if (this.#away) {
       this.#away = false;
       void this.#tell(FRAMES.live);

@@ -30,12 +30,12 @@ export class WorkerMetrics {
   });
   readonly answerBytes = new Gauge({
     name: 'stentor_answer_bytes',
-    help: 'Bytes that answers of the hub under way may bring, of limits.answerBytesPerWorkerMax.',
+    help: 'Bytes that answers of the hub under way may bring, of tuning.answers.answerBytesPerWorkerMax.',
     registers: this.#registers,
   });
   readonly answersWaiting = new Gauge({
     name: 'stentor_answers_waiting',
-    help: 'Questions to the hub that wait until their answers fit, of limits.answersWaitingMax.',
+    help: 'Questions to the hub that wait until their answers fit, of tuning.answers.answersWaitingMax.',
     registers: this.#registers,
   });
   readonly #connectionsOpened = new Counter({

@@ -114,9 +114,9 @@ export class Worker {
     this.#metrics.connectionsMax.set(this.#connectionsMax);
     this.#connectionIdPrefix = `${nodeId}-${randomBytes(4).toString('hex')}-`;
     this.#topics = new TopicTable(config, link);
-    this.#memberships = new Memberships(config.fanout.groupConnectionsMax);
+    this.#memberships = new Memberships(config.tuning.fanout.groupConnectionsMax);
     this.#hub = new HubClient(link, config);
-    this.#pasts = new PastReader(this.#hub, config.limits.recoveryCacheBytesMax);
+    this.#pasts = new PastReader(this.#hub, config.tuning.recovery.recoveryCacheBytesMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
     this.#slowConsumers = new SlowConsumers({
       config,
@@ -135,7 +135,7 @@ export class Worker {
       pasts: this.#pasts,
       metrics: this.#metrics,
     });
-    const inFlight = new InFlight(config.limits, config.workers);
+    const inFlight = new InFlight(config.tuning.commands, config.workers);
     this.#dispatcher = new Dispatcher({
       config,
       nodeId,
@@ -159,7 +159,7 @@ export class Worker {
     this.#busWatch = new BusWatch(this.#connections, config);
     if (!welcome.busConnected) this.#busWatch.changed(false);
     this.#publisher = new Publisher(this.#app, this.#memberships, this.#metrics);
-    this.#pump = new FanoutPump(config.fanout, this.#publisher, {
+    this.#pump = new FanoutPump(config.tuning.fanout, this.#publisher, {
       beforeTurn: () => {
         this.#answers.flush();
         this.#slowConsumers.leaveMarked();
@@ -168,20 +168,20 @@ export class Worker {
     });
     this.#hubQueue = new HubQueue({
       link,
-      holdMaxMs: config.fanout.holdMaxMs,
-      holdFromBytes: config.limits.lagThresholdBytes,
+      holdMaxMs: config.tuning.fanout.holdMaxMs,
+      holdFromBytes: config.tuning.fanout.lagThresholdBytes,
       publish: (message) => this.#topics.published(message),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => this.#pump.wake(feeds),
       onHold: () => this.#metrics.holds.inc(),
     });
-    this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.heartbeat.pongTimeoutMs, {
+    this.#heartbeat = new Heartbeat(config.heartbeat.pingIntervalMs, config.tuning.connections.pongTimeoutMs, {
       ping: (connection) => connection.socket?.ping(),
       lost: (connection) => connection.socket?.close(),
     });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
-      unreadBytesPerConnectionMax: config.limits.unreadBytesPerConnectionMax,
+      unreadBytesPerConnectionMax: config.tuning.commands.unreadBytesPerConnectionMax,
       inFlight,
       read: (connection, message) => {
         this.#dispatcher.receive(connection, message).catch((error) => {
@@ -191,14 +191,14 @@ export class Worker {
       },
     });
     this.#intake = new Intake({
-      limits: new InboundLimits(config.limits),
+      limits: new InboundLimits({ ...config.limits, ...config.tuning.commands }),
       heartbeat: this.#heartbeat,
       turns: this.#turns,
       metrics,
     });
     this.#gate = new Gate({
-      handshakesMax: config.limits.handshakesMax,
-      handshakeGraceMs: config.limits.handshakeGraceMs,
+      handshakesMax: config.tuning.connections.handshakesMax,
+      handshakeGraceMs: config.tuning.connections.handshakeGraceMs,
       descriptorLimit: limit,
       descriptorsOpen,
       connections: () => this.#connections.size,
@@ -225,9 +225,9 @@ export class Worker {
 
   /** @throws UwsUnavailableError, or Error when a configured key cannot be read */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
-    const uws = await loadUws({ headerBytesMax: welcome.config.limits.headerBytesMax });
+    const uws = await loadUws({ headerBytesMax: welcome.config.tuning.connections.headerBytesMax });
     const metrics = new WorkerMetrics(welcome.workerIndex);
-    const { auth } = welcome.config;
+    const auth = { ...welcome.config.auth, ...welcome.config.tuning.auth };
     const authenticator = await Authenticator.create({ auth, logger, onFetch: (result) => metrics.jwksFetches.inc({ result }) });
     const worker = new Worker(welcome, link, { uws, authenticator, metrics }, logger);
     worker.#start();
@@ -279,9 +279,9 @@ export class Worker {
 
   #listen(): void {
     if (this.#draining) return;
-    const { host, limits } = this.#config;
+    const { host, tuning } = this.#config;
     const port = this.#port;
-    const opened = this.#listener.open({ host, port, waitingMax: limits.connectsWaitingMax });
+    const opened = this.#listener.open({ host, port, waitingMax: tuning.connections.connectsWaitingMax });
     if (opened === undefined) {
       this.#link.send({ kind: 'startFailed', code: 'listen_failed', message: `cannot listen on ${host}:${port}` });
       return this.stop();
@@ -303,7 +303,7 @@ export class Worker {
     this.#app.filter(this.#gate.filter);
     this.#app.ws<SocketData>(config.path, {
       maxPayloadLength: config.limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
-      maxBackpressure: config.limits.lagThresholdBytes,
+      maxBackpressure: config.tuning.fanout.lagThresholdBytes,
       // Liveness is the heartbeat's business: jittered, and shorter than uWS's steps where the config wants it. This is for sockets that we have ended and
       // whose peer neither ends nor stays silent: without it uWS would keep them, and we could not know of them.
       idleTimeout: idleTimeoutSeconds(config.heartbeat.pingIntervalMs),
@@ -372,7 +372,7 @@ export class Worker {
     if (feed === undefined) return;
     this.#answers.flush();
     feed.reset(message);
-    const { frameBytesMax } = this.#config.fanout;
+    const { frameBytesMax } = this.#config.tuning.fanout;
     const told = this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
     if (!told) this.#slowConsumers.startOver(feed, message.reason);
   }
@@ -398,7 +398,7 @@ export class Worker {
     if (token !== undefined) {
       this.#dispatcher.authenticate(connection, token);
     } else if (!this.#dispatcher.anonymousAllowed) {
-      this.#greetingExpiry.set(connection, Date.now() + this.#config.heartbeat.connectTimeoutMs);
+      this.#greetingExpiry.set(connection, Date.now() + this.#config.tuning.connections.connectTimeoutMs);
     }
   }
 

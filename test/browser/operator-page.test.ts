@@ -69,7 +69,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
   });
 
   it('lists topics that are open though the last member has left them, and counts no deliveries to members that lag', async () => {
-    await open({ 'limits.lagThresholdBytes': 4096 });
+    await open({ 'tuning.fanout.lagThresholdBytes': 4096 });
     const client = await node.connect();
     await client.subscribe('scores.left');
     await client.get('unsubscribed', { type: 'unsubscribe', topic: 'scores.left' });
@@ -96,7 +96,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     const nats = await startNatsServer();
     const others: (TestNode | NodeProcess)[] = [];
     try {
-      const settings = { 'nats.url': nats.url, 'hub.announceIntervalMs': 200 };
+      const settings = { 'nats.url': nats.url, 'tuning.hub.announceIntervalMs': 200 };
       const second = await TestNode.start({ ...settings, nodeId: 'second' });
       const killed = NodeProcess.launch({ ...settings, nodeId: 'to-be-killed', workers: 0 });
       others.push(second, killed);
@@ -156,7 +156,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
   });
 
   it('shows errors with their meaning, and lagging connections; a hostile user name stays text', async () => {
-    await open({ 'limits.lagThresholdBytes': 4096 });
+    await open({ 'tuning.fanout.lagThresholdBytes': 4096 });
     const hostile = '<img src=x onerror=alert(1)>';
     const slow = await node.connect({ encoding: 'json', token: await tokenOf({ sub: hostile }) });
     await slow.subscribe('scores.a');

@@ -41,7 +41,7 @@ describe('the memory bus', () => {
   });
 
   it('forgets message ids after the dedupe window', async () => {
-    const bus = await started({ 'memory.dedupeWindowMs': 1000 });
+    const bus = await started({ 'tuning.memory.dedupeWindowMs': 1000 });
     await publish(bus, '1', 'id');
     nowMs += 1000;
     expect((await publish(bus, '2', 'id')).duplicate).toBe(true);
@@ -50,7 +50,7 @@ describe('the memory bus', () => {
   });
 
   it('remembers so many message ids, the newest', async () => {
-    const bus = await started({ 'memory.dedupeIdsMax': 16 });
+    const bus = await started({ 'tuning.memory.dedupeIdsMax': 16 });
     for (let i = 0; i < 17; i++) await publish(bus, String(i), `id${i}`);
     expect((await publish(bus, 'x', 'id1')).duplicate).toBe(true);
     expect((await publish(bus, 'x', 'id0')).duplicate).toBe(false);

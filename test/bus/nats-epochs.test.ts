@@ -165,7 +165,7 @@ for (const binary of natsServerBinaries()) {
 
     it('after everything was down and the log was put back goes on from the one before no further than the copy', async () => {
       const server = await serve(binary);
-      const settings = { 'nats.checkpointIntervalMs': 100 };
+      const settings = { 'tuning.nats.checkpointIntervalMs': 100 };
       let node = await start(server, settings);
       let inbox = await follow(node);
       const kept = await publish(node, 'kept');
@@ -188,7 +188,7 @@ for (const binary of natsServerBinaries()) {
     });
 
     it('goes on from none where only the log was put back, and has grown since: the checkpoint tells', async () => {
-      const settings = { 'nats.checkpointIntervalMs': 100 };
+      const settings = { 'tuning.nats.checkpointIntervalMs': 100 };
       const server = await serve(binary);
       let node = await start(server, settings);
       await publish(node, 'kept');

@@ -62,7 +62,7 @@ describe('publishing through NATS', () => {
   it('does not know the outcome when the server took it and never answered within the budget', async () => {
     const own = await startNatsServer();
     try {
-      const bus = await start({ 'nats.publishBudgetMs': 300 }, own.url);
+      const bus = await start({ 'tuning.nats.publishBudgetMs': 300 }, own.url);
       own.signal('SIGSTOP');
       await expect(publish(bus, 'x')).rejects.toMatchObject({ code: 'publish_timeout' });
       own.signal('SIGCONT');
@@ -75,7 +75,7 @@ describe('publishing through NATS', () => {
   it('knows that nothing was stored when the server was away all the time; an ephemeral publish fails at once', async () => {
     const own = await startNatsServer();
     try {
-      const bus = await start({ 'nats.publishBudgetMs': 300 }, own.url);
+      const bus = await start({ 'tuning.nats.publishBudgetMs': 300 }, own.url);
       await own.kill9();
       await connectedBecomes(bus, false);
       await expect(publish(bus, 'x', LIVE)).rejects.toMatchObject({ code: 'bus_unreachable' });

@@ -38,7 +38,7 @@ async function start(settings: Readonly<Record<string, unknown>> = {}): Promise<
   const named = (text: string) => text.replaceAll(/ticks|scores|live|loose/g, (name) => `${name}${number}`);
   const namespaces = Object.fromEntries(Object.entries(NAMESPACES).map(([name, options]) => [named(name), options]));
   notices = [];
-  bus = await createBus(busConfig(server.url, { namespaces, 'nats.subjectCheckIntervalMs': 20, ...settings }), {
+  bus = await createBus(busConfig(server.url, { namespaces, 'tuning.nats.subjectCheckIntervalMs': 20, ...settings }), {
     onNotice: ({ message }) => void notices.push(message),
   });
   await bus.start();
@@ -128,8 +128,8 @@ describe('a producer’s wrong subject', () => {
     expect(notices.filter((notice) => notice.includes('only counted'))).toHaveLength(1);
   });
 
-  it('is found by its depth only in a stream with more subjects than nats.subjectCheckMax, which is said once', async () => {
-    const named = await start({ 'nats.subjectCheckMax': 2 });
+  it('is found by its depth only in a stream with more subjects than tuning.nats.subjectCheckMax, which is said once', async () => {
+    const named = await start({ 'tuning.nats.subjectCheckMax': 2 });
     for (const key of ['A', 'B', 'C/D', 'E.F']) producer.publish(named(`feed.ticks.fx.${key}`), '1');
     producer.publish(named('feed.scores.a/b'), '1');
     await until(

@@ -39,7 +39,7 @@ async function serve(config: string, options: NatsServerOptions = {}): Promise<N
 }
 
 async function start(url: string, settings: Record<string, unknown> = {}, notices: string[] = []): Promise<Bus> {
-  const config = busConfig(url, { namespaces: { live: { durable: false } }, 'nats.connectTimeoutMs': 5000, ...settings });
+  const config = busConfig(url, { namespaces: { live: { durable: false } }, 'tuning.nats.connectTimeoutMs': 5000, ...settings });
   const bus = await createBus(config, { onNotice: ({ message }) => void notices.push(message) });
   buses.push(bus);
   await bus.start();
@@ -47,7 +47,7 @@ async function start(url: string, settings: Record<string, unknown> = {}, notice
 }
 
 const failing = (url: string, settings: Record<string, unknown> = {}) =>
-  start(url, { 'nats.connectTimeoutMs': 1000, ...settings }).then(
+  start(url, { 'tuning.nats.connectTimeoutMs': 1000, ...settings }).then(
     () => undefined,
     (error: Error & { code?: string }) => error,
   );
@@ -111,7 +111,7 @@ describe('a tls file that cannot be used', () => {
     ['the key of another certificate', () => withKey(certs.server.key), /^nats\.tlsKeyFile: .* is not the key of nats\.tlsCertFile$/],
   ])('is named at once: %s', async (_, settings, message) => {
     const { port, heard } = await eavesdrop('');
-    const error = await failing(`tls://127.0.0.1:${port}`, { 'nats.connectTimeoutMs': 100_000, ...settings() });
+    const error = await failing(`tls://127.0.0.1:${port}`, { 'tuning.nats.connectTimeoutMs': 100_000, ...settings() });
     expect(error).toMatchObject({ code: 'bus_unreachable', message: expect.stringMatching(message) });
     expect(Buffer.concat(heard)).toHaveLength(0);
   });

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { makeToken } from '../../src/cli/make-token.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { type TokenOptions, tokenFor } from '../../src/cli/token.ts';
-import { configReference } from '../../src/config/reference.ts';
+import { configReference, tuningReference } from '../../src/config/reference.ts';
 import { tempFile } from '../config/helpers.ts';
 import { runCli } from './run-cli.ts';
 
@@ -41,8 +41,10 @@ describe('stentor config', () => {
     );
   });
 
-  it('prints the reference of all settings', async () => {
+  it('prints the reference of the settings, of those in tuning, or both', async () => {
     expect((await runCli(['config', '--reference'])).stdout).toBe(configReference());
+    expect((await runCli(['config', '--tuning'])).stdout).toBe(tuningReference());
+    expect((await runCli(['config', '--reference', '--tuning'])).stdout).toBe(`${configReference()}\n${tuningReference()}`);
   });
 });
 

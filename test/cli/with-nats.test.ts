@@ -117,7 +117,15 @@ describe('straight to NATS', () => {
 
   it('says in one line that NATS cannot be reached', async () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
-    const { code, stdout, stderr } = await runCli(['publish', 'scores.a', '1', '--nats-url', url, '--set', 'nats.connectTimeoutMs=500']);
+    const { code, stdout, stderr } = await runCli([
+      'publish',
+      'scores.a',
+      '1',
+      '--nats-url',
+      url,
+      '--set',
+      'tuning.nats.connectTimeoutMs=500',
+    ]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^stentor: bus_unreachable: .*\n$/);
   });

@@ -40,12 +40,12 @@ export type CaseServerCommand = keyof CaseServerCommands;
 /** Far below the defaults, so that silence and expiry are seen soon. */
 const SETTINGS = {
   'heartbeat.pingIntervalMs': 400,
-  'heartbeat.pongTimeoutMs': 300,
+  'tuning.connections.pongTimeoutMs': 300,
   'limits.messagesPerSecondMax': 2000,
   'limits.messageBytesMax': 65_536,
   // Small, so that what was missed is read from the log as well as from what is held of it.
-  'limits.ringItemsMax': Number(process.env.RING ?? 64),
-  'hub.cacheItemsPerTopicMax': 64,
+  'tuning.recovery.ringItemsMax': Number(process.env.RING ?? 64),
+  'tuning.recovery.cacheItemsPerTopicMax': 64,
   'auth.clockToleranceMs': 0,
   namespaces: {
     open: { public: true, clientPublish: true },

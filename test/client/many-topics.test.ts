@@ -76,7 +76,7 @@ describe('many topics on one connection', () => {
   });
 
   it('go one message each to a server that takes no arrays, and no faster than any server takes commands', async () => {
-    const client = await start({ 'limits.commandsPerMessageMax': 1, 'limits.messagesPerSecondMax': 10_000 });
+    const client = await start({ 'tuning.commands.commandsPerMessageMax': 1, 'limits.messagesPerSecondMax': 10_000 });
     let subscribed = 0;
     client.topics(NAMES.slice(0, 100), { onSubscribed: () => subscribed++ }).subscribe(() => {});
     await until('all topics to be subscribed', () => subscribed === 100);
@@ -84,7 +84,7 @@ describe('many topics on one connection', () => {
     await client.close();
     await proxy.stop();
     await node.stop();
-    const slow = await start({ 'limits.commandsPerSecondMax': 300 });
+    const slow = await start({ 'tuning.commands.commandsPerSecondMax': 300 });
     subscribed = 0;
     slow.topics(NAMES, { onSubscribed: () => subscribed++ }).subscribe(() => {});
     await until('all topics to be subscribed', () => subscribed === 1000);

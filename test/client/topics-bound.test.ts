@@ -75,7 +75,7 @@ describe('more topics than the server takes', () => {
 
 describe('a connection that the server ends for good', () => {
   it('ends every subscription, loop and call with an error, and begins anew when it is told to', async () => {
-    await start({ 'limits.errorsPerMinuteMax': 3 });
+    await start({ 'tuning.commands.errorsPerMinuteMax': 3 });
     const one = client();
     await one.connect();
     const recorders = ['open.a', 'open.b', 'open.c'].map((name) => new TopicRecorder(one, name));

@@ -8,7 +8,14 @@ const SECRET = 'a-secret-of-thirty-two-characters!';
 describe('loadConfig: precedence', () => {
   it('gives the defaults where nothing is set', () => {
     const { config } = loadConfig({ env: {} });
-    expect(config).toMatchObject({ port: 8080, path: '/ws', workers: 1, nats: { url: '', requestTimeoutMs: 5000 }, allowedOrigins: [] });
+    expect(config).toMatchObject({
+      port: 8080,
+      path: '/ws',
+      workers: 1,
+      nats: { url: '' },
+      tuning: { nats: { requestTimeoutMs: 5000 } },
+      allowedOrigins: [],
+    });
     expect(config.namespaces.scores).toMatchObject({
       durable: true,
       public: true,
@@ -50,7 +57,7 @@ describe('loadConfig: precedence', () => {
     expect(loadConfig({ file: tempFile('a.yaml', '# nothing\n'), env: {} }).config.port).toBe(8080);
     const { config } = loadConfig({ file: tempFile('b.yaml', 'port:\nnats:\nnamespaces:\n  news:\n'), env: {} });
     expect(config.port).toBe(8080);
-    expect(config.nats.requestTimeoutMs).toBe(5000);
+    expect(config.tuning.nats.requestTimeoutMs).toBe(5000);
     expect(config.namespaces.news).toMatchObject({ durable: true });
   });
 
@@ -150,8 +157,8 @@ describe('loadConfig: texts become what the schema asks for', () => {
 
 describe('loadConfig: refusals', () => {
   it('names the path, the value, where it was set and what was expected', () => {
-    expect(problemsOf(() => loadConfig({ env: { STENTOR_NATS_REQUEST_TIMEOUT_MS: 'soon' } }))).toEqual([
-      'nats.requestTimeoutMs = "soon" (STENTOR_NATS_REQUEST_TIMEOUT_MS): expected a whole number from 100 to 60000',
+    expect(problemsOf(() => loadConfig({ env: { STENTOR_TUNING_NATS_REQUEST_TIMEOUT_MS: 'soon' } }))).toEqual([
+      'tuning.nats.requestTimeoutMs = "soon" (STENTOR_TUNING_NATS_REQUEST_TIMEOUT_MS): expected a whole number from 100 to 60000',
     ]);
     const file = tempFile('stentor.yaml', 'port: 70000\n');
     expect(problemsOf(() => loadConfig({ file, env: {} }))).toEqual([`port = 70000 (${file}): expected a whole number from 0 to 65535`]);
@@ -184,6 +191,19 @@ describe('loadConfig: refusals', () => {
     ]);
   });
 
+  it('refuses a right name in the wrong place with the place where it is', () => {
+    const file = tempFile('stentor.yaml', 'limits: {ringItemsMax: 64}\nfanout: {restMaxMs: 1}\nheartbeat: {connectTimeoutMs: 1000}\n');
+    const env = { STENTOR_LIMITS_RING_ITEMS_MAX: '64', STENTOR_NATS_CONNECT_TIMEOUT_MS: '1000' };
+    expect(problemsOf(() => loadConfig({ file, env, flags: { 'nats.readsWaitingMax': 1 } }))).toEqual([
+      'STENTOR_LIMITS_RING_ITEMS_MAX: no such setting; did you mean STENTOR_TUNING_RECOVERY_RING_ITEMS_MAX?',
+      'STENTOR_NATS_CONNECT_TIMEOUT_MS: no such setting; did you mean STENTOR_TUNING_CONNECTIONS_CONNECT_TIMEOUT_MS or STENTOR_TUNING_NATS_CONNECT_TIMEOUT_MS?',
+      'nats.readsWaitingMax: no such setting; did you mean tuning.nats.readsWaitingMax?',
+      'fanout: no such setting; did you mean tuning.fanout?',
+      'heartbeat.connectTimeoutMs: no such setting; did you mean tuning.connections.connectTimeoutMs or tuning.nats.connectTimeoutMs?',
+      'limits.ringItemsMax: no such setting; did you mean tuning.recovery.ringItemsMax?',
+    ]);
+  });
+
   it('refuses a namespace with a name that is no token', () => {
     const [problem] = problemsOf(() => loadConfig({ env: { STENTOR_NAMESPACES: '{"a.b":{}}' } }));
     expect(problem).toContain('namespaces.a.b: expected a name matching');
@@ -191,7 +211,7 @@ describe('loadConfig: refusals', () => {
 
   it('refuses a value where a map belongs, and a map where a value belongs', () => {
     const file = tempFile('stentor.yaml', 'limits: 5\nport: {a: 1}\n');
-    expect(problemsOf(() => loadConfig({ file, env: { STENTOR_LIMITS_RING_ITEMS_MAX: '64' } }))).toEqual([
+    expect(problemsOf(() => loadConfig({ file, env: { STENTOR_TUNING_RECOVERY_RING_ITEMS_MAX: '64' } }))).toEqual([
       `port = a map (${file}): expected a whole number from 0 to 65535`,
       `limits = 5 (${file}): expected a map`,
     ]);

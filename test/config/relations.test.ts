@@ -157,7 +157,7 @@ describe('relations between settings', () => {
   });
 
   it('a pong is due before the next ping', () => {
-    expect(refusedAt({ 'heartbeat.pingIntervalMs': 5000 })).toBe('heartbeat.pongTimeoutMs');
+    expect(refusedAt({ 'heartbeat.pingIntervalMs': 5000 })).toBe('tuning.connections.pongTimeoutMs');
     expect(accepted({ 'heartbeat.pingIntervalMs': 5001 })).toBe(true);
   });
 
@@ -166,28 +166,30 @@ describe('relations between settings', () => {
   });
 
   it('what one connection may have in flight fits what all may', () => {
-    expect(refusedAt({ 'limits.callsInFlightMax': 31 })).toBe('limits.callsPerConnectionMax');
-    expect(accepted({ 'limits.callsInFlightMax': 32 })).toBe(true);
-    expect(refusedAt({ 'limits.publishesInFlightMax': 63 })).toBe('limits.publishesPerConnectionMax');
-    expect(accepted({ 'limits.publishesInFlightMax': 64 })).toBe(true);
+    expect(refusedAt({ 'tuning.commands.callsInFlightMax': 31 })).toBe('tuning.commands.callsPerConnectionMax');
+    expect(accepted({ 'tuning.commands.callsInFlightMax': 32 })).toBe(true);
+    expect(refusedAt({ 'tuning.commands.publishesInFlightMax': 63 })).toBe('tuning.commands.publishesPerConnectionMax');
+    expect(accepted({ 'tuning.commands.publishesInFlightMax': 64 })).toBe(true);
   });
 
   it.each([
     ['limits.bytesPerSecondMax', 65_536],
-    ['limits.commandBytesPerConnectionMax', 65_536],
-    ['limits.commandBytesInFlightMax', 4 * 65_536],
+    ['tuning.commands.commandBytesPerConnectionMax', 65_536],
+    ['tuning.commands.commandBytesInFlightMax', 4 * 65_536],
   ])('a message fits %s', (bound, bytes) => {
-    const small = { workers: 4, 'limits.commandBytesInFlightMax': 1_000_000 };
+    const small = { workers: 4, 'tuning.commands.commandBytesInFlightMax': 1_000_000 };
     expect(refusedAt({ ...small, [bound]: bytes - 1 })).toBe('limits.messageBytesMax');
     expect(accepted({ ...small, [bound]: bytes })).toBe(true);
   });
 
   it('answers fit their budgets, and those of a worker fit its link twice', () => {
-    expect(refusedAt({ 'limits.historyPageBytesMax': 200_000, 'limits.historyBytesMax': 100_000 })).toBe('limits.historyPageBytesMax');
-    expect(refusedAt({ 'limits.answerBytesPerWorkerMax': 1_048_576 })).toBe('limits.recoveryBytesMax');
-    expect(refusedAt({ 'limits.historyBytesMax': 100_000_000 })).toBe('limits.historyBytesMax');
-    expect(refusedAt({ 'limits.linkQueueBytesMax': 33_554_432 })).toBe('limits.answerBytesPerWorkerMax');
-    expect(accepted({ 'limits.linkQueueBytesMax': 67_108_864 })).toBe(true);
+    expect(refusedAt({ 'tuning.answers.historyPageBytesMax': 200_000, 'tuning.answers.historyBytesMax': 100_000 })).toBe(
+      'tuning.answers.historyPageBytesMax',
+    );
+    expect(refusedAt({ 'tuning.answers.answerBytesPerWorkerMax': 1_048_576 })).toBe('tuning.recovery.recoveryBytesMax');
+    expect(refusedAt({ 'tuning.answers.historyBytesMax': 100_000_000 })).toBe('tuning.answers.historyBytesMax');
+    expect(refusedAt({ 'tuning.hub.linkQueueBytesMax': 33_554_432 })).toBe('tuning.answers.answerBytesPerWorkerMax');
+    expect(accepted({ 'tuning.hub.linkQueueBytesMax': 67_108_864 })).toBe(true);
   });
 
   it('a payload fits a client’s message where clients publish', () => {
@@ -198,7 +200,7 @@ describe('relations between settings', () => {
 
   it.each([
     ['limits.sendBufferLimitBytes', 65_536],
-    ['limits.ringBytesMax', 65_536],
+    ['tuning.recovery.ringBytesMax', 65_536],
     ['namespaces.scores.history.maxBytes', 65_536],
     ['memory.maxBytes', 65_536],
   ])('a payload fits %s', (bound, bytes) => {
@@ -214,20 +216,20 @@ describe('relations between settings', () => {
   });
 
   it('a connection lags before it is too slow', () => {
-    expect(refusedAt({ 'limits.lagThresholdBytes': 1_048_577 })).toBe('limits.lagThresholdBytes');
-    expect(accepted({ 'limits.lagThresholdBytes': 1_048_576 })).toBe(true);
+    expect(refusedAt({ 'tuning.fanout.lagThresholdBytes': 1_048_577 })).toBe('tuning.fanout.lagThresholdBytes');
+    expect(accepted({ 'tuning.fanout.lagThresholdBytes': 1_048_576 })).toBe(true);
   });
 
   it('one connection does not get more publishes in flight than the node', () => {
-    expect(refusedAt({ 'limits.publishesInFlightMax': 63 })).toBe('limits.publishesPerConnectionMax');
-    expect(accepted({ 'limits.publishesInFlightMax': 64 })).toBe(true);
+    expect(refusedAt({ 'tuning.commands.publishesInFlightMax': 63 })).toBe('tuning.commands.publishesPerConnectionMax');
+    expect(accepted({ 'tuning.commands.publishesInFlightMax': 64 })).toBe(true);
   });
 
   it('the fan-out’s bounds nest', () => {
-    expect(refusedAt({ 'fanout.loopGapMinMs': 10.5 })).toBe('fanout.loopGapMinMs');
-    expect(accepted({ 'fanout.loopGapMinMs': 10 })).toBe(true);
-    expect(refusedAt({ 'fanout.workerRingBytesMax': 4_194_303 })).toBe('limits.ringBytesMax');
-    expect(accepted({ 'fanout.workerRingBytesMax': 4_194_304 })).toBe(true);
+    expect(refusedAt({ 'tuning.fanout.loopGapMinMs': 10.5 })).toBe('tuning.fanout.loopGapMinMs');
+    expect(accepted({ 'tuning.fanout.loopGapMinMs': 10 })).toBe(true);
+    expect(refusedAt({ 'tuning.recovery.workerRingBytesMax': 4_194_303 })).toBe('tuning.recovery.ringBytesMax');
+    expect(accepted({ 'tuning.recovery.workerRingBytesMax': 4_194_304 })).toBe(true);
   });
 });
 

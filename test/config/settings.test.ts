@@ -22,7 +22,7 @@ describe('settings', () => {
       'admin.port': 'STENTOR_ADMIN_PORT',
       'nats.url': 'STENTOR_NATS_URL',
       workers: 'STENTOR_WORKERS',
-      'nats.requestTimeoutMs': 'STENTOR_NATS_REQUEST_TIMEOUT_MS',
+      'tuning.nats.requestTimeoutMs': 'STENTOR_TUNING_NATS_REQUEST_TIMEOUT_MS',
       namespaces: 'STENTOR_NAMESPACES',
       'namespaces.<name>.history.maxCount': 'STENTOR_NAMESPACES__<name>__HISTORY_MAX_COUNT',
     });

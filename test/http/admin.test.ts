@@ -171,7 +171,7 @@ describe('what the node says of itself', () => {
   });
 
   it('names lagging connections, a bounded number of them', async () => {
-    node = await TestNode.start({ 'admin.token': TOKEN, 'limits.lagThresholdBytes': 4096, 'limits.slowTimeoutMs': 600_000 });
+    node = await TestNode.start({ 'admin.token': TOKEN, 'tuning.fanout.lagThresholdBytes': 4096, 'limits.slowTimeoutMs': 600_000 });
     const clients = await Promise.all(Array.from({ length: LAGGING_SHOWN_MAX + 1 }, () => node.connect()));
     for (const client of clients) {
       await client.subscribe('scores.a');

@@ -3,7 +3,7 @@ import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { TestHub } from '../support/test-hub.ts';
 
-const NO_CACHE = { 'hub.cacheItemsPerTopicMax': 0 };
+const NO_CACHE = { 'tuning.recovery.cacheItemsPerTopicMax': 0 };
 const hubs: TestHub[] = [];
 afterEach(async () => {
   for (const hub of hubs.splice(0)) await hub.stop();
@@ -65,7 +65,7 @@ describe('what the log is read for when clients come back', () => {
   });
 
   it('is the newest of it, for those who were away for less, where it is too much', async () => {
-    const hub = start({ ...NO_CACHE, 'limits.recoveryItemsMax': 5 });
+    const hub = start({ ...NO_CACHE, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
     const answer = await recovery(hub, 2);
@@ -74,7 +74,7 @@ describe('what the log is read for when clients come back', () => {
   });
 
   it('is nothing when the newest was going as it was read: some of it may have gone before', async () => {
-    const hub = start({ ...NO_CACHE, 'limits.recoveryItemsMax': 5 });
+    const hub = start({ ...NO_CACHE, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
     const readLast = hub.plain.readLast.bind(hub.plain);
@@ -116,7 +116,7 @@ describe('what the log is read for when clients come back', () => {
 
 describe('a topic that is opened', () => {
   it('knows every change only behind the keys that its state has no room for', async () => {
-    const hub = start({ 'limits.keysPerTopicMax': 3 });
+    const hub = start({ 'tuning.recovery.keysPerTopicMax': 3 });
     hub.publish(keyed, 8, 8);
     const opened = await hub.open(keyed);
     if (opened.kind !== 'opened') throw new Error(opened.kind);

@@ -46,7 +46,7 @@ describe('topics that are asked for all at once', () => {
   });
 
   it('are not read when nobody wants them any more at their turn, and are when somebody does again', async () => {
-    const { hub, reads } = start({ 'hub.topicLingerMs': 600_000 });
+    const { hub, reads } = start({ 'tuning.hub.topicLingerMs': 600_000 });
     const all = names(1000);
     for (const topic of all) hub.send({ kind: 'open', topic });
     for (const topic of all.slice(300, 900)) hub.send({ kind: 'close', topic });
@@ -58,7 +58,7 @@ describe('topics that are asked for all at once', () => {
   });
 
   it('get `busy` at one more than may wait, at once, and can be had later', async () => {
-    const { hub } = start({ 'nats.readsWaitingMax': 10 });
+    const { hub } = start({ 'tuning.nats.readsWaitingMax': 10 });
     for (const topic of names(OPENINGS_MAX + 12)) hub.send({ kind: 'open', topic });
     await hub.until(() => toldOf(hub, 'opened').length === OPENINGS_MAX + 10);
     const refused = toldOf(hub, 'openFailed');

@@ -45,7 +45,10 @@ describe('Publisher', () => {
   });
 
   it('is busy past publishesInFlightMax, until one is answered or has failed', async () => {
-    const { publisher, sent, inFlight } = publisherWith({ 'limits.publishesInFlightMax': 2, 'limits.publishesPerConnectionMax': 1 });
+    const { publisher, sent, inFlight } = publisherWith({
+      'tuning.commands.publishesInFlightMax': 2,
+      'tuning.commands.publishesPerConnectionMax': 1,
+    });
     const [first, second] = [publisher.publish(draft), publisher.publish(draft)];
     await expect(publisher.publish(draft)).rejects.toMatchObject({ code: 'busy' });
     expect(await inFlight()).toBe(2);
@@ -60,8 +63,8 @@ describe('Publisher', () => {
 
   it('gives back the place of what it refuses', async () => {
     const { publisher, inFlight } = publisherWith({
-      'limits.publishesInFlightMax': 1,
-      'limits.publishesPerConnectionMax': 1,
+      'tuning.commands.publishesInFlightMax': 1,
+      'tuning.commands.publishesPerConnectionMax': 1,
       namespaces: { plain: { maxPayloadBytes: 3 } },
     });
     for (let i = 0; i < 3; i++) await expect(publisher.publish(draft)).rejects.toMatchObject({ code: 'message_too_big' });

@@ -104,7 +104,11 @@ describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (en
 
 describe('arrays of commands', () => {
   it('count as one message each, and their commands apart', async () => {
-    const node = await start({ 'limits.messagesPerSecondMax': 1, 'limits.commandsPerSecondMax': 10, 'limits.errorsPerMinuteMax': 1 });
+    const node = await start({
+      'limits.messagesPerSecondMax': 1,
+      'tuning.commands.commandsPerSecondMax': 10,
+      'tuning.commands.errorsPerMinuteMax': 1,
+    });
     const client = await node.connect({ encoding: 'json' });
     client.send(subscribes(20));
     await answered(client, 20);
@@ -121,8 +125,8 @@ describe('arrays of commands', () => {
   });
 
   it.each([
-    ['commands', { 'limits.commandsPerSecondMax': 10 }],
-    ['messages', { 'limits.commandsPerSecondMax': 10, 'limits.messagesPerSecondMax': 1 }],
+    ['commands', { 'tuning.commands.commandsPerSecondMax': 10 }],
+    ['messages', { 'tuning.commands.commandsPerSecondMax': 10, 'limits.messagesPerSecondMax': 1 }],
   ])('are a flood when they go on after they were refused for two seconds: too many %s', async (_, settings) => {
     const node = await start(settings);
     const client = await node.connect({ encoding: 'json' });
@@ -136,7 +140,7 @@ describe('arrays of commands', () => {
   });
 
   it('are looked at no further when their connection has been closed for mistakes', async () => {
-    const node = await start({ 'limits.errorsPerMinuteMax': 60 });
+    const node = await start({ 'tuning.commands.errorsPerMinuteMax': 60 });
     const client = await node.connect({ encoding: 'json' });
     client.send(range(1000).map((id) => (id < 900 ? { type: 'subscribe', id } : { type: 'publish', id, topic: 'feed.a', data: 1 })));
     expect((await client.closed).code).toBe(4009);
@@ -146,7 +150,7 @@ describe('arrays of commands', () => {
   });
 
   it('wait their turn when they are more than the loop has time for, and close who has sent far more', async () => {
-    const node = await start({ 'limits.commandsPerSecondMax': 1_000_000, 'limits.unreadBytesPerConnectionMax': 4096 });
+    const node = await start({ 'tuning.commands.commandsPerSecondMax': 1_000_000, 'tuning.commands.unreadBytesPerConnectionMax': 4096 });
     const client = await node.connect({ encoding: 'json' });
     for (let i = 0; i < 20; i++) client.send(range(1000).map((id) => ({ type: 'unsubscribe', id, topic: 'feed.a' })));
     expect(await client.closed).toMatchObject({ code: 4102, reason: 'more commands than are read in turn' });
@@ -155,7 +159,10 @@ describe('arrays of commands', () => {
   });
 
   it('of many connections are all answered, in order for each, though they come faster than they are read', async () => {
-    const node = await start({ 'limits.commandsPerSecondMax': 1_000_000, 'limits.unreadBytesPerConnectionMax': 10_000_000 });
+    const node = await start({
+      'tuning.commands.commandsPerSecondMax': 1_000_000,
+      'tuning.commands.unreadBytesPerConnectionMax': 10_000_000,
+    });
     const clients = await Promise.all(range(10).map(() => node.connect({ encoding: 'msgpack' })));
     for (const round of range(10)) {
       for (const client of clients) {
@@ -173,7 +180,7 @@ describe('arrays of commands', () => {
   });
 
   it('are bounded in what waits for answers like commands that come alone', async () => {
-    const node = await start({ 'limits.commandsPerConnectionMax': 5 });
+    const node = await start({ 'tuning.commands.commandsPerConnectionMax': 5 });
     const client = await node.connect({ encoding: 'json' });
     client.send(subscribes(8));
     await answered(client, 8);
@@ -257,7 +264,7 @@ describe('arrays of commands', () => {
     ['history', range(600).map((id) => ({ type: 'history', id, topic: 'feed.a', last: 100 }))],
     ['since', range(600).map((id) => ({ type: 'subscribe', id, topic: `feed.t${id}`, since: { epoch: 'x', offset: 1 } }))],
   ])('leave nothing counted when their connection is cut while answers wait for it: %s', async (_, commands) => {
-    const node = await start({ 'limits.lagThresholdBytes': 4096 });
+    const node = await start({ 'tuning.fanout.lagThresholdBytes': 4096 });
     await node.publish('feed.a', { text: 'x'.repeat(10_000) });
     for (let round = 0; round < 3; round++) {
       const client = await node.connect({ encoding: 'json' });

@@ -35,7 +35,7 @@ describe('an anonymous client', () => {
 });
 
 describe('where no namespace is public', () => {
-  const settings = { namespaces: { closed: {} }, 'heartbeat.connectTimeoutMs': 300 };
+  const settings = { namespaces: { closed: {} }, 'tuning.connections.connectTimeoutMs': 300 };
 
   it('a client that says nothing is closed with 4001', async () => {
     const node = await start(settings);

@@ -150,7 +150,7 @@ describe('limits of one connection', () => {
   });
 
   it('busy past publishesPerConnectionMax', async () => {
-    const node = await start({ 'limits.publishesPerConnectionMax': 4 });
+    const node = await start({ 'tuning.commands.publishesPerConnectionMax': 4 });
     const client = await connected(node);
     const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => client.ask({ type: 'publish', topic: 'plain.a', data: n })));
     const busy = answers.filter((answer) => answer.type === 'error');
@@ -217,7 +217,7 @@ describe('limits of one connection', () => {
   });
 
   it('4009 when frames that cannot be decoded keep coming', async () => {
-    const node = await start({ 'limits.errorsPerMinuteMax': 5 });
+    const node = await start({ 'tuning.commands.errorsPerMinuteMax': 5 });
     const client = await connected(node, 'msgpack');
     for (let i = 0; i < 20; i++) client.sendBytes(Buffer.from([0xc1]));
     expect(await client.closed).toEqual({ code: 4009, reason: 'too many errors' });
@@ -248,7 +248,7 @@ describe('limits of one connection', () => {
   });
 
   it('4009 when a client’s own mistakes keep coming, with an error for each before', async () => {
-    const node = await start({ 'limits.errorsPerMinuteMax': 5 });
+    const node = await start({ 'tuning.commands.errorsPerMinuteMax': 5 });
     const client = await connected(node);
     for (let i = 0; i < 20; i++) client.send({ type: 'subscribe', id: i, topic: 'nowhere.a' });
     expect(await client.closed).toEqual({ code: 4009, reason: 'too many errors' });
@@ -257,9 +257,9 @@ describe('limits of one connection', () => {
 
   it('no close, however many refusals the server’s own limits and surroundings cause', async () => {
     const node = await start({
-      'limits.errorsPerMinuteMax': 5,
+      'tuning.commands.errorsPerMinuteMax': 5,
       'limits.topicsPerConnectionMax': 2,
-      'limits.publishesPerConnectionMax': 1,
+      'tuning.commands.publishesPerConnectionMax': 1,
       'limits.messagesPerSecondMax': 100,
     });
     const client = await connected(node);
@@ -284,7 +284,7 @@ describe('limits of one connection', () => {
 
 describe('limits of the node', () => {
   it('busy past publishesInFlightMax', async () => {
-    const node = await start({ 'limits.publishesInFlightMax': 4, 'limits.publishesPerConnectionMax': 4 });
+    const node = await start({ 'tuning.commands.publishesInFlightMax': 4, 'tuning.commands.publishesPerConnectionMax': 4 });
     const clients = await Promise.all(Array.from({ length: 4 }, () => connected(node)));
     const rounds = Array.from({ length: 10 }, () =>
       Promise.all(clients.flatMap((client) => [1, 2, 3].map((data) => client.ask({ type: 'publish', topic: 'plain.a', data })))),
@@ -300,7 +300,7 @@ describe('limits of the node', () => {
   });
 
   it('busy past topicsPerNodeMax, until a topic’s linger is over', async () => {
-    const node = await start({ 'limits.topicsPerNodeMax': 2, 'hub.topicLingerMs': 0 });
+    const node = await start({ 'limits.topicsPerNodeMax': 2, 'tuning.hub.topicLingerMs': 0 });
     const client = await connected(node);
     await client.subscribe('plain.a');
     await client.subscribe('short.b');

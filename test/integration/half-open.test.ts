@@ -38,7 +38,7 @@ const isListening = (node: TestNode) =>
 // Other systems have one loopback address only.
 describe.runIf(process.platform === 'linux')('half-open requests', () => {
   it('from one address leave room for others, and all together stop the worker from listening until some end', async () => {
-    const node = await start({ 'limits.handshakesMax': 8, 'limits.handshakeGraceMs': 12_000 });
+    const node = await start({ 'tuning.connections.handshakesMax': 8, 'tuning.connections.handshakeGraceMs': 12_000 });
     const [first, second] = await Promise.all(Array.from({ length: 6 }, () => halfOpen(node, '127.0.0.2')));
     await node.untilMetric('stentor_handshakes', (count) => count === 6);
     const seventh = await halfOpen(node, '127.0.0.2');
@@ -59,8 +59,8 @@ describe.runIf(process.platform === 'linux')('half-open requests', () => {
     expect(await node.metric('stentor_upgrades_unfinished_total')).toBeGreaterThanOrEqual(3);
   });
 
-  it('make room for newcomers once they have waited for limits.handshakeGraceMs', async () => {
-    const node = await start({ 'limits.handshakesMax': 8, 'limits.handshakeGraceMs': 1 });
+  it('make room for newcomers once they have waited for tuning.connections.handshakeGraceMs', async () => {
+    const node = await start({ 'tuning.connections.handshakesMax': 8, 'tuning.connections.handshakeGraceMs': 1 });
     const late = [];
     for (let i = 0; i < 6; i++) late.push(await halfOpen(node, '127.0.0.1'));
     await node.untilMetric('stentor_handshakes', (count) => count === 6);
@@ -99,7 +99,7 @@ describe.runIf(process.platform === 'linux')('a connection that was closed for b
   it('does not keep its descriptor for good, though its peer reads on and never ends it', async () => {
     const node = await start({
       'heartbeat.pingIntervalMs': 3000,
-      'heartbeat.pongTimeoutMs': 1000,
+      'tuning.connections.pongTimeoutMs': 1000,
       'limits.slowTimeoutMs': 200,
       namespaces: { plain: { public: true, maxPayloadBytes: 65_536 } },
     });

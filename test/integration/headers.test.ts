@@ -42,7 +42,7 @@ describe('the headers of an upgrade request', () => {
     expect(await byEntry.next('connected')).toMatchObject({ user: 'bob' });
   });
 
-  it('are taken up to limits.headerBytesMax, and refused with 431 above it', async () => {
+  it('are taken up to tuning.connections.headerBytesMax, and refused with 431 above it', async () => {
     expect(statusOf(await rawRequest(node.running.port, upgradeOfBytes(HEADER_BYTES_MAX - 100)))).toBe(101);
     expect(statusOf(await rawRequest(node.running.port, upgradeOfBytes(HEADER_BYTES_MAX + 100)))).toBe(431);
   });

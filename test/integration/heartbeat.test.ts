@@ -8,7 +8,7 @@ async function start(settings: Record<string, unknown> = {}): Promise<TestNode> 
   const node = await TestNode.start({
     namespaces: { open: { public: true, slowConsumer: 'skip' } },
     'heartbeat.pingIntervalMs': 300,
-    'heartbeat.pongTimeoutMs': 100,
+    'tuning.connections.pongTimeoutMs': 100,
     ...settings,
   });
   nodes.push(node);
@@ -45,7 +45,7 @@ describe('a peer that vanished', () => {
   });
 
   it('is not one that takes what it is sent, however late its pongs would be', async () => {
-    const node = await start({ 'heartbeat.pingIntervalMs': 800, 'heartbeat.pongTimeoutMs': 400 });
+    const node = await start({ 'heartbeat.pingIntervalMs': 800, 'tuning.connections.pongTimeoutMs': 400 });
     const slow = await node.connect();
     await slow.subscribe('open.a');
     // Its pongs wait behind all that it has still to read: as good as not there.
@@ -68,7 +68,7 @@ describe('a peer that vanished', () => {
 
 describe('pings', () => {
   it('of connections that opened together are spread over the interval', async () => {
-    const node = await start({ 'heartbeat.pingIntervalMs': 1000, 'heartbeat.pongTimeoutMs': 500 });
+    const node = await start({ 'heartbeat.pingIntervalMs': 1000, 'tuning.connections.pongTimeoutMs': 500 });
     const clients: TestClient[] = await Promise.all(Array.from({ length: 40 }, () => node.connect()));
     const firstPingAtMs = await Promise.all(
       clients.map(async (client) => {

@@ -120,7 +120,7 @@ describe('a large answer to history', () => {
   });
 
   it('ends with more to come after historyBytesMax; of the last so many it is the newest', async () => {
-    const node = await start({ 'limits.historyBytesMax': 65_536 });
+    const node = await start({ 'tuning.answers.historyBytesMax': 65_536 });
     await publish(node, 'scores.a', 300, 1000);
     const client = await node.connect({ encoding: 'msgpack' });
     const { epoch } = await client.subscribe('scores.b');
@@ -174,7 +174,7 @@ describe('history that clients ask for', () => {
   });
 
   it('waits in turn, and past historiesPerConnectionMax is busy', async () => {
-    const node = await start({ 'limits.historiesPerConnectionMax': 3 });
+    const node = await start({ 'tuning.answers.historiesPerConnectionMax': 3 });
     await publish(node, 'scores.a', 20_000, 1000);
     const client = await node.connect({ encoding: 'msgpack' });
     client.pause();
@@ -194,8 +194,12 @@ describe('history that clients ask for', () => {
   });
 
   it('waits for its share of the bytes that answers may bring, and is busy when too many do', async () => {
-    const small = { 'limits.recoveryBytesMax': 65_536, 'limits.historyBytesMax': 65_536, 'limits.answerBytesPerNodeMax': 65_536 };
-    const node = await start({ ...small, 'limits.answerBytesPerWorkerMax': 65_536, 'limits.answersWaitingMax': 2 });
+    const small = {
+      'tuning.recovery.recoveryBytesMax': 65_536,
+      'tuning.answers.historyBytesMax': 65_536,
+      'tuning.answers.answerBytesPerNodeMax': 65_536,
+    };
+    const node = await start({ ...small, 'tuning.answers.answerBytesPerWorkerMax': 65_536, 'tuning.answers.answersWaitingMax': 2 });
     await publish(node, 'scores.a', 500);
     const clients = await Promise.all(Array.from({ length: 6 }, () => node.connect({ encoding: 'msgpack' })));
     const outcomes = await Promise.all(

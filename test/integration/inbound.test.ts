@@ -54,7 +54,7 @@ describe('frames a second from one connection', () => {
     ['pings', (client: TestClient) => client.socket.ping()],
     ['pongs', (client: TestClient) => client.socket.pong()],
   ])('%s pass up to two seconds’ worth, and close with 4009 above that', async (_, send) => {
-    const node = await start({ 'limits.framesPerSecondMax': 300 });
+    const node = await start({ 'tuning.commands.framesPerSecondMax': 300 });
     const client = await node.connect();
     for (let i = 0; i < 590; i++) send(client);
     await client.settle();
@@ -68,7 +68,7 @@ describe('frames a second from one connection', () => {
   });
 
   it('messages are refused with rate_limited long before they close the connection', async () => {
-    const node = await start({ 'limits.framesPerSecondMax': 300, 'limits.messagesPerSecondMax': 10 });
+    const node = await start({ 'tuning.commands.framesPerSecondMax': 300, 'limits.messagesPerSecondMax': 10 });
     const client = await node.connect();
     for (let i = 0; i < 200; i++) client.send({ type: 'ping', t: i });
     await client.until('refusals', () => client.messages.filter((message) => message.type === 'error').length >= 170);
@@ -83,7 +83,7 @@ describe('frames a second from one connection', () => {
     ['empty texts', frames(TEXT, 10_000)],
   ])('a client that goes on sending %s after its close is cut, and others never notice', async (_, flood) => {
     // With frequent pings uWebSockets waits 4 s for the end of a socket that we have ended, and else 16 s.
-    const node = await start({ 'heartbeat.pingIntervalMs': 5000, 'heartbeat.pongTimeoutMs': 1000 });
+    const node = await start({ 'heartbeat.pingIntervalMs': 5000, 'tuning.connections.pongTimeoutMs': 1000 });
     const member = await node.connect();
     await member.subscribe('plain.a');
     const socket = await rawSocket(node);
@@ -143,7 +143,7 @@ describe('calls in flight', () => {
   }
 
   it('busy past callsPerConnectionMax, until one is answered', async () => {
-    const { node, answerOne } = await withSilentService({ 'limits.callsPerConnectionMax': 3 });
+    const { node, answerOne } = await withSilentService({ 'tuning.commands.callsPerConnectionMax': 3 });
     const client = await connected(node);
     const slow = Array.from({ length: 3 }, () => client.ask({ type: 'call', method: 'slow', timeoutMs: 60_000 }));
     expect(await client.ask({ type: 'call', method: 'echo', data: 1 })).toMatchObject({ code: 'busy', retryable: true });
@@ -155,7 +155,10 @@ describe('calls in flight', () => {
   });
 
   it('busy past callsInFlightMax, for whoever comes', async () => {
-    const { node, answerOne } = await withSilentService({ 'limits.callsPerConnectionMax': 2, 'limits.callsInFlightMax': 3 });
+    const { node, answerOne } = await withSilentService({
+      'tuning.commands.callsPerConnectionMax': 2,
+      'tuning.commands.callsInFlightMax': 3,
+    });
     const [first, second] = [await connected(node), await connected(node)];
     const slow = [first, first, second].map((client) => client.ask({ type: 'call', method: 'slow', timeoutMs: 60_000 }));
     await node.untilMetric('stentor_calls_in_flight', (count) => count === 3);
@@ -166,13 +169,13 @@ describe('calls in flight', () => {
   });
 
   it('timeout no later than callTimeoutMaxMs, whatever was asked for', async () => {
-    const { node } = await withSilentService({ 'limits.callTimeoutMaxMs': 50 });
+    const { node } = await withSilentService({ 'tuning.commands.callTimeoutMaxMs': 50 });
     const client = await connected(node);
     expect(await client.ask({ type: 'call', method: 'slow', timeoutMs: 60_000 })).toMatchObject({ code: 'timeout' });
   });
 
   it('an answer of callAnswerBytesMax comes, a larger one does not', async () => {
-    const { node } = await withSilentService({ 'limits.callAnswerBytesMax': 1002 });
+    const { node } = await withSilentService({ 'tuning.commands.callAnswerBytesMax': 1002 });
     const client = await connected(node);
     expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1000) })).toMatchObject({ type: 'result' });
     expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1001) })).toMatchObject({ code: 'internal' });
@@ -182,10 +185,10 @@ describe('calls in flight', () => {
 describe('commands that are not answered yet', () => {
   it('busy past their number, their bytes, and the bytes of all', async () => {
     const node = await start({
-      'limits.commandsPerConnectionMax': 4,
+      'tuning.commands.commandsPerConnectionMax': 4,
       'limits.messageBytesMax': 65_536,
-      'limits.commandBytesPerConnectionMax': 100_000,
-      'limits.commandBytesInFlightMax': 150_000,
+      'tuning.commands.commandBytesPerConnectionMax': 100_000,
+      'tuning.commands.commandBytesInFlightMax': 150_000,
     });
     (node.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
     const call = (client: TestClient, bytes: number) =>
@@ -210,7 +213,7 @@ describe('commands that are not answered yet', () => {
   });
 
   it('are given back when they fail, and when their connection ends', async () => {
-    const node = await start({ 'limits.callTimeoutMaxMs': 100 });
+    const node = await start({ 'tuning.commands.callTimeoutMaxMs': 100 });
     (node.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
     const client = await connected(node);
     for (let i = 0; i < 10; i++) client.send({ type: 'call', id: i, method: 'slow', data: 'x'.repeat(1000) });

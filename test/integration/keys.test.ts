@@ -80,7 +80,7 @@ describe('a producer’s wrong subjects', () => {
   let producer: NatsConnection;
   beforeAll(async () => {
     nats = await startNatsServer();
-    node = await TestNode.start({ namespaces: NAMESPACES, 'nats.url': nats.url, 'nats.subjectCheckIntervalMs': 20 });
+    node = await TestNode.start({ namespaces: NAMESPACES, 'nats.url': nats.url, 'tuning.nats.subjectCheckIntervalMs': 20 });
     producer = await connect({ servers: nats.url });
   });
   afterAll(async () => {

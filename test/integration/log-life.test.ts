@@ -112,7 +112,7 @@ describe('a log whose store is put back to an older copy', () => {
 
   it('while nobody subscribes: who comes back with a position gets the state', async () => {
     const server = await serve();
-    const node = await start(server, { 'hub.topicLingerMs': 0 });
+    const node = await start(server, { 'tuning.hub.topicLingerMs': 0 });
     await node.publish('scores.a', 'kept');
     const copy = await copyStore(server);
     await connected(node);

@@ -54,7 +54,7 @@ describe('metrics', () => {
   });
 
   it('count no delivery to a socket that stalls, and each publication once when it has caught up', async () => {
-    const node = await TestNode.start({ namespaces: { scores: { public: true } }, 'limits.lagThresholdBytes': 4096 });
+    const node = await TestNode.start({ namespaces: { scores: { public: true } }, 'tuning.fanout.lagThresholdBytes': 4096 });
     nodes.push(node);
     const [healthy, stalled] = [await node.connect({ encoding: 'msgpack' }), await node.connect({ encoding: 'msgpack' })];
     const trackers = [healthy, stalled].map((client) => client.track('scores.a'));

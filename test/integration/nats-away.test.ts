@@ -104,7 +104,7 @@ for (const binary of natsServerBinaries()) {
 describe('when NATS goes away', () => {
   it('for less than the grace, nobody is told', async () => {
     const server = await serve();
-    const node = await start(server, { 'nats.awayGraceMs': 60_000 });
+    const node = await start(server, { 'tuning.nats.awayGraceMs': 60_000 });
     const client = await node.connect();
     await client.subscribe('scores.a');
     await server.kill9();

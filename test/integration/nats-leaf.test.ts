@@ -90,7 +90,7 @@ describe.each(natsServerBinaries())('a node at a leaf node (%s)', (binary) => {
 
   it('that names no domain is told that JetStream does not answer', async () => {
     const { leaf } = await hubAndLeaf(binary, { jetstream: false });
-    const refused = await start(leaf, { 'nats.requestTimeoutMs': 1000 }).catch((error) => error);
+    const refused = await start(leaf, { 'tuning.nats.requestTimeoutMs': 1000 }).catch((error) => error);
     expect(refused).toMatchObject({ code: 'jetstream_unavailable' });
   });
 });

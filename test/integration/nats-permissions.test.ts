@@ -51,7 +51,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
       namespaces: NAMESPACES,
       'nats.url': server.url,
       'nats.manageStreams': false,
-      'nats.checkpointIntervalMs': 100,
+      'tuning.nats.checkpointIntervalMs': 100,
       ...roleSettings('NODE'),
       ...settings,
     });

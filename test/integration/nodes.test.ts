@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 const settingsOf = (nodeId: string, more: Record<string, unknown> = {}) => {
-  return { nodeId, namespaces: NAMESPACES, 'nats.url': server?.url ?? '', 'hub.announceIntervalMs': 50, ...more };
+  return { nodeId, namespaces: NAMESPACES, 'nats.url': server?.url ?? '', 'tuning.hub.announceIntervalMs': 50, ...more };
 };
 
 async function start(nodeId: string, more: Record<string, unknown> = {}): Promise<TestNode> {

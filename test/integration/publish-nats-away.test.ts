@@ -12,7 +12,7 @@ async function start(settings: Record<string, unknown> = {}): Promise<{ node: Te
   const node = await TestNode.start({
     namespaces: { chat: { public: true, clientPublish: true }, live: { public: true, clientPublish: true, durable: false } },
     'nats.url': nats.url,
-    'nats.requestTimeoutMs': 500,
+    'tuning.nats.requestTimeoutMs': 500,
     ...settings,
   });
   nodes.push(node);
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 describe('a publish while NATS does not answer', () => {
   it('fails with outcome_unknown when its budget is over, and the same idempotency key stores it once later', async () => {
-    const { node, nats } = await start({ 'nats.publishBudgetMs': 1500 });
+    const { node, nats } = await start({ 'tuning.nats.publishBudgetMs': 1500 });
     const client = await node.connect({ encoding: 'msgpack', token: await tokenOf() });
     const publish = () => client.ask({ type: 'publish', topic: 'chat.a', data: 1, idempotencyKey: 'k' });
     nats.signal('SIGSTOP');
@@ -63,9 +63,9 @@ describe('a publish while NATS does not answer', () => {
 
   it('past publishesInFlightMax is refused with busy: what waits for NATS is bounded', async () => {
     const { node, nats } = await start({
-      'limits.publishesInFlightMax': 8,
-      'limits.publishesPerConnectionMax': 8,
-      'nats.publishBudgetMs': 3000,
+      'tuning.commands.publishesInFlightMax': 8,
+      'tuning.commands.publishesPerConnectionMax': 8,
+      'tuning.nats.publishBudgetMs': 3000,
     });
     const clients = await Promise.all([1, 2].map(async () => node.connect({ encoding: 'json', token: await tokenOf() })));
     nats.signal('SIGSTOP');

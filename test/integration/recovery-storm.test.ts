@@ -115,7 +115,7 @@ describe('a storm of clients that come back to a topic after their node was rest
 
   it('does not lose a client that has missed more than is brought back at once: it gets the state, and others what they missed', async () => {
     const topic = newTopic('scores');
-    const settings = { 'limits.recoveryItemsMax': 100 };
+    const settings = { 'tuning.recovery.recoveryItemsMax': 100 };
     let node = await start(settings);
     const epoch = await epochOf(node, topic);
     const offsets = await publishMany(node, topic, 0, 1000);

@@ -13,7 +13,7 @@ const NAMESPACES = {
 
 const nodes: TestNode[] = [];
 async function start(settings: Record<string, unknown> = {}): Promise<TestNode> {
-  const node = await TestNode.start({ namespaces: NAMESPACES, 'hub.topicLingerMs': 0, ...settings });
+  const node = await TestNode.start({ namespaces: NAMESPACES, 'tuning.hub.topicLingerMs': 0, ...settings });
   nodes.push(node);
   return node;
 }
@@ -162,7 +162,7 @@ describe('since', () => {
     ['the log, where the ring is too short', { open: true, ring: 16 }],
     ['the log, where nobody was subscribed', { open: false, ring: 4096 }],
   ])('brings back everything after the position from %s', async (_, { open, ring }) => {
-    const node = await start({ 'limits.ringItemsMax': ring });
+    const node = await start({ 'tuning.recovery.ringItemsMax': ring });
     const epoch = await history(node, open);
     for (const [offset, first] of [
       [1, 2],
@@ -184,7 +184,7 @@ describe('since', () => {
   });
 
   it.each([4096, 16])('meets the stream while the feed runs, with a ring of %i', async (ring) => {
-    const node = await start({ 'limits.ringItemsMax': ring });
+    const node = await start({ 'tuning.recovery.ringItemsMax': ring });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('scores.a');
     let n = 0;
@@ -218,8 +218,11 @@ describe('since', () => {
   it.each([
     ['nobody holds the topic', { held: false }],
     ['somebody holds the topic, and its ring has the offset', { held: true }],
-    ['somebody holds the topic, and only the hub has the offset', { held: true, 'limits.ringItemsMax': 16 }],
-    ['somebody holds the topic, and only the log has it', { held: true, 'limits.ringItemsMax': 16, 'hub.cacheItemsPerTopicMax': 0 }],
+    ['somebody holds the topic, and only the hub has the offset', { held: true, 'tuning.recovery.ringItemsMax': 16 }],
+    [
+      'somebody holds the topic, and only the log has it',
+      { held: true, 'tuning.recovery.ringItemsMax': 16, 'tuning.recovery.cacheItemsPerTopicMax': 0 },
+    ],
   ])('of another epoch starts from the state, where %s', async (_, { held, ...settings }) => {
     const node = await start(settings);
     const keeper = await node.connect();
@@ -250,7 +253,7 @@ describe('since', () => {
   });
 
   it('from before what the log still has starts from the state, never with a part', async () => {
-    const node = await start({ 'limits.ringItemsMax': 16, 'hub.cacheItemsPerTopicMax': 0 });
+    const node = await start({ 'tuning.recovery.ringItemsMax': 16, 'tuning.recovery.cacheItemsPerTopicMax': 0 });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('brief.a');
     await publishMany(node, 'brief.a', 1, 100);
@@ -301,7 +304,7 @@ describe('since', () => {
   });
 
   it('of a keyed topic brings back the latest of every key that changed, and that some have gone', async () => {
-    const node = await start({ 'limits.ringItemsMax': 16 });
+    const node = await start({ 'tuning.recovery.ringItemsMax': 16 });
     const client = await node.connect();
     const { epoch } = await client.subscribe('ticks.other');
     for (let n = 1; n <= 100; n++) await node.publish('ticks.a', n, { key: `K${n % 5}` });
@@ -371,7 +374,7 @@ describe('a rate class', () => {
   });
 
   it('starts over from the state when it is changed after the ring has let go of what lies between', async () => {
-    const node = await start({ 'limits.ringItemsMax': 16 });
+    const node = await start({ 'tuning.recovery.ringItemsMax': 16 });
     const client = await node.connect();
     await client.subscribe('ticks.a', { maxRateHz: 0.5 });
     // The first batch of a rate class may leave at once; what comes after it waits for two seconds.

@@ -20,7 +20,7 @@ describe('a worker that cannot be started, since the machine has no process left
     const lines: { msg: string; err?: { code?: string } }[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const built = (await import(BUILT)) as { startNode: typeof startNode };
-    const { config } = loadConfig({ env: {}, flags: testSettings({ workers: 1, 'hub.workerRestartBackoffMs': 10 }) });
+    const { config } = loadConfig({ env: {}, flags: testSettings({ workers: 1, 'tuning.hub.workerRestartBackoffMs': 10 }) });
     const node = await built.startNode(config, { log });
     try {
       const [pid] = node.workerPids as [number];

@@ -97,7 +97,7 @@ describe('workers', () => {
   });
 
   it('lose nobody who connects while they are busy, up to connectsWaitingMax', async () => {
-    const node = await start({ workers: 1, 'limits.connectsWaitingMax': 2048 });
+    const node = await start({ workers: 1, 'tuning.connections.connectsWaitingMax': 2048 });
     const [busy] = node.workerPids as [number];
     process.kill(busy, 'SIGSTOP');
     // The kernel spreads them over four sockets at random: some queues would be full with 2,048.
@@ -154,7 +154,11 @@ describe('workers', () => {
   });
 
   it('that take nothing any more are started anew, and the others’ clients do not notice', async () => {
-    const bytes = { 'limits.linkQueueBytesMax': 1_048_576, 'limits.answerBytesPerWorkerMax': 524_288, 'limits.recoveryBytesMax': 524_288 };
+    const bytes = {
+      'tuning.hub.linkQueueBytesMax': 1_048_576,
+      'tuning.answers.answerBytesPerWorkerMax': 524_288,
+      'tuning.recovery.recoveryBytesMax': 524_288,
+    };
     const node = await start(bytes);
     const byWorker = await clientsByWorker(node, 20);
     const all = [...byWorker.values()].flat();

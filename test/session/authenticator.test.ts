@@ -41,7 +41,7 @@ async function setUp(server: KeySetServer, auth: Record<string, unknown> = {}): 
   const fetched: ('ok' | 'failed')[] = [];
   const clock = { nowMs: 1000 };
   const authenticator = await Authenticator.create({
-    auth: { ...config.auth, ...auth },
+    auth: { ...config.auth, ...config.tuning.auth, ...auth },
     logger: createLogger({ level: 'info', pretty: false }, { write: (line) => void log.push(JSON.parse(line).msg) }),
     onFetch: (result) => fetched.push(result),
     nowMs: () => clock.nowMs,
@@ -243,7 +243,7 @@ describe('a key set that cannot be fetched', () => {
     const { config } = loadConfig({ env: {}, flags: { 'auth.jwksUrl': `${server.url}?key=s3cret` } });
     const lines: string[] = [];
     const logger = createLogger({ level: 'info', pretty: false }, { write: (line) => void lines.push(line) });
-    const authenticator = await Authenticator.create({ auth: config.auth, logger });
+    const authenticator = await Authenticator.create({ auth: { ...config.auth, ...config.tuning.auth }, logger });
     ends.push(() => authenticator.stop());
     await until('a line', () => lines.length > 0);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ url: server.url, why: expect.stringContaining('ECONNREFUSED'), keysKnown: 0 });
@@ -293,7 +293,7 @@ describe('a key set that cannot be fetched', () => {
     expect(await verdict(pair.token())).toBe('unavailable');
   });
 
-  it('because it has more keys than auth.jwksKeysMax leaves the last good ones in use', async () => {
+  it('because it has more keys than tuning.auth.jwksKeysMax leaves the last good ones in use', async () => {
     const pairs = await Promise.all(['a', 'b', 'c'].map((kid) => signingPair('ES256', kid)));
     const [a, b, c] = pairs.map(({ jwk }) => jwk) as [JWK, JWK, JWK];
     const encryption = { ...(await signingPair('RS256', 'e')).jwk, use: 'enc' };
@@ -324,7 +324,10 @@ it('a static key may have comments and Windows line ends around it', async () =>
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const pem = `made in January\r\n${publicKey.export({ type: 'spki', format: 'pem' }).toString().replaceAll('\n', '\r\n')}`;
   const { config } = loadConfig({ env: {}, flags: { 'auth.keys': [{ alg: 'EdDSA', publicKeyPem: pem }] } });
-  const authenticator = await Authenticator.create({ auth: config.auth, logger: createLogger({ level: 'silent', pretty: false }) });
+  const authenticator = await Authenticator.create({
+    auth: { ...config.auth, ...config.tuning.auth },
+    logger: createLogger({ level: 'silent', pretty: false }),
+  });
   const token = await sign({ sub: 'bob', exp: Date.now() / 1000 + 60 }, privateKey, { alg: 'EdDSA' });
   expect((await authenticator.verify(token)).user).toBe('bob');
 });

@@ -17,7 +17,7 @@ import { ProtocolError } from '../../src/protocol/errors.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { Connection } from '../../src/session/connection.ts';
+import { Connection, sendLimitsOf } from '../../src/session/connection.ts';
 import { Subscriber } from '../../src/session/subscriber.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { Publisher } from '../../src/transport/publisher.ts';
@@ -30,13 +30,13 @@ import { TopicTracker } from './topic-tracker.ts';
 const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
 /** Small, so that every bound is met. */
 const SETTINGS = {
-  'limits.ringItemsMax': 16,
-  'limits.keysPerTopicMax': 2,
-  'limits.recoveryItemsMax': 12,
-  'hub.topicLingerMs': 0,
-  'hub.cacheItemsPerTopicMax': 20,
-  'hub.retryPauseMs': 1,
-  'hub.watchdogIntervalMs': 10,
+  'tuning.recovery.ringItemsMax': 16,
+  'tuning.recovery.keysPerTopicMax': 2,
+  'tuning.recovery.recoveryItemsMax': 12,
+  'tuning.hub.topicLingerMs': 0,
+  'tuning.recovery.cacheItemsPerTopicMax': 20,
+  'tuning.hub.retryPauseMs': 1,
+  'tuning.hub.watchdogIntervalMs': 10,
   'log.level': 'silent',
 };
 
@@ -145,7 +145,7 @@ export class SimulatedNode {
     const { hubEnd, workerEnd } = createInProcessLink();
     this.#hubClient = new HubClient(workerEnd, this.#config);
     this.#topics = new TopicTable(this.#config, workerEnd);
-    const memberships = new Memberships(this.#config.fanout.groupConnectionsMax, NATIVE_MEMBERS_MIN);
+    const memberships = new Memberships(this.#config.tuning.fanout.groupConnectionsMax, NATIVE_MEMBERS_MIN);
     const metrics = new WorkerMetrics(0);
     const common = { config: this.#config, topics: this.#topics, memberships, metrics };
     const onBug = (error: Error) => {
@@ -157,13 +157,13 @@ export class SimulatedNode {
     this.#subscriber = new Subscriber({ ...common, slowConsumers: this.#slowConsumers, pasts });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new Publisher(app as unknown as UwsApp, memberships, metrics);
-    this.#pump = new FanoutPump(this.#config.fanout, this.#publisher, {
+    this.#pump = new FanoutPump(this.#config.tuning.fanout, this.#publisher, {
       beforeTurn: () => this.#slowConsumers.leaveMarked(),
       afterTurn: () => metrics.turnEnded(),
     });
     this.#hubQueue = new HubQueue({
       link: workerEnd,
-      holdMaxMs: this.#config.fanout.holdMaxMs,
+      holdMaxMs: this.#config.tuning.fanout.holdMaxMs,
       holdFromBytes: 0,
       publish: (message) => this.#topics.published(message),
       other: (message) => this.#receive(message),
@@ -285,9 +285,9 @@ export class SimulatedNode {
   }
 
   #connect(client: SimulatedClient): Connection {
-    const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, this.#config.limits);
+    const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, sendLimitsOf(this.#config));
     const socket = new SimulatedSocket({
-      backpressureBytesMax: this.#slow ? this.#config.limits.lagThresholdBytes : null,
+      backpressureBytesMax: this.#slow ? this.#config.tuning.fanout.lagThresholdBytes : null,
       deliver: (frame) => {
         if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
       },
@@ -320,7 +320,7 @@ export class SimulatedNode {
         const feed = this.#topics.get(message.topic);
         if (feed === undefined) return;
         feed.reset(message);
-        const { frameBytesMax } = this.#config.fanout;
+        const { frameBytesMax } = this.#config.tuning.fanout;
         if (!this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick })) {
           this.#slowConsumers.startOver(feed, message.reason);
         }

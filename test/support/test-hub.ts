@@ -12,8 +12,8 @@ import { turns } from './simulated-node.ts';
 
 const SETTINGS = {
   namespaces: { plain: { public: true }, keyed: { public: true, keyed: true } },
-  'hub.topicLingerMs': 0,
-  'hub.retryPauseMs': 1,
+  'tuning.hub.topicLingerMs': 0,
+  'tuning.hub.retryPauseMs': 1,
   'log.level': 'silent',
 };
 const WAIT_MS = 10_000;

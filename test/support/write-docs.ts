@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { configReference, withCommonSettings } from '../../src/config/reference.ts';
+import { configReference, tuningReference, withCommonSettings } from '../../src/config/reference.ts';
 import { withProtocolReference } from '../../src/protocol/reference.ts';
 
 /** Brings generated documents, and generated parts of others, up to date: `npm run docs`. Tests keep them so. */
@@ -9,5 +9,6 @@ function rewrite(path: string, withGenerated: (text: string) => string): void {
 }
 
 writeFileSync(new URL('../../src/config/REFERENCE.md', import.meta.url), configReference());
+writeFileSync(new URL('../../src/config/TUNING.md', import.meta.url), tuningReference());
 rewrite('../../README.md', withCommonSettings);
 rewrite('../../src/protocol/PROTOCOL.md', withProtocolReference);

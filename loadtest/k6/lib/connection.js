@@ -3,7 +3,7 @@ import { decode, encode } from './msgpack.js';
 import { ENCODING, URL } from './settings.js';
 
 const BINARY = ENCODING === 'msgpack';
-/** Below limits.publishesPerConnectionMax, 64 by default. */
+/** Below tuning.commands.publishesPerConnectionMax, 64 by default. */
 const PUBLISHES_MAX = 50;
 
 /** One connection to Stentor, in either encoding. Answers and batches go to the handlers; commands that wait are matched by their id. */

@@ -15,11 +15,11 @@ export class MemoryStore {
   readonly #bytesMax: number;
   readonly #namespaces = new Map<string, { readonly store: NamespaceStore; readonly dedupe: DedupeWindow }>();
 
-  constructor({ namespaces, memory }: Config) {
+  constructor({ namespaces, memory, tuning }: Config) {
     this.#bytesMax = memory.maxBytes;
     for (const [name, options] of Object.entries(namespaces)) {
       if (!options.durable) continue;
-      const dedupe = new DedupeWindow(memory.dedupeWindowMs, memory.dedupeIdsMax);
+      const dedupe = new DedupeWindow(tuning.memory.dedupeWindowMs, tuning.memory.dedupeIdsMax);
       this.#namespaces.set(name, { store: new NamespaceStore(options), dedupe });
     }
   }

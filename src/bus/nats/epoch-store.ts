@@ -2,11 +2,11 @@ import { type JetStreamManagerOptions, jetstream, StorageType } from '@nats-io/j
 import { type KV, Kvm } from '@nats-io/kv';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Config } from '../../config/schema.ts';
 import { BusError } from '../bus.ts';
 import type { Connection } from './connection.ts';
 import type { EpochEntry } from './epoch.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
+import type { NatsSettings } from './settings.ts';
 
 /** In NATS' memory: an entry says that NATS has been up since it was written. */
 export const EPOCH_BUCKET = 'stentor-epochs';
@@ -37,11 +37,11 @@ export interface StoredEpoch {
 /** A bucket in which all nodes keep what they go by, one entry a namespace. */
 export class EpochStore {
   readonly #connection: Connection;
-  readonly #nats: Config['nats'];
+  readonly #nats: NatsSettings;
   readonly #bucket: EpochBucket;
   #kv: KV;
 
-  private constructor(connection: Connection, nats: Config['nats'], bucket: EpochBucket, kv: KV) {
+  private constructor(connection: Connection, nats: NatsSettings, bucket: EpochBucket, kv: KV) {
     this.#connection = connection;
     this.#nats = nats;
     this.#bucket = bucket;
@@ -49,7 +49,7 @@ export class EpochStore {
   }
 
   /** @throws BusError `jetstream_unavailable`, `stream_missing`, `bus_unreachable`, `permission_denied` */
-  static async open(connection: Connection, nats: Config['nats'], bucket: EpochBucket): Promise<EpochStore> {
+  static async open(connection: Connection, nats: NatsSettings, bucket: EpochBucket): Promise<EpochStore> {
     return new EpochStore(connection, nats, bucket, await openBucket(connection, nats, bucket));
   }
 
@@ -89,7 +89,7 @@ export class EpochStore {
   }
 }
 
-async function openBucket(connection: Connection, nats: Config['nats'], bucket: EpochBucket): Promise<KV> {
+async function openBucket(connection: Connection, nats: NatsSettings, bucket: EpochBucket): Promise<KV> {
   // Asking for the account's figures would take a permission more.
   const options: JetStreamManagerOptions = { timeout: nats.requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
   const kvm = new Kvm(jetstream(connection.nc, options));

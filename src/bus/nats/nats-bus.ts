@@ -31,6 +31,7 @@ import { LastingSubscription, type SubscriptionEvents } from './lasting-subscrip
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
+import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 import { TopicEvents } from './topic-events.ts';
 import type { TroubleLog } from './trouble-log.ts';
@@ -83,7 +84,8 @@ export class NatsBus implements Bus {
   }
 
   async start(): Promise<void> {
-    const { nats, nodeId } = this.#config;
+    const { nodeId } = this.#config;
+    const nats = natsSettings(this.#config);
     const name = nodeId === '' ? 'stentor' : `stentor ${nodeId}`;
     const { connection, troubles, servers, version } = await openConnection(nats, name, (level, message) => this.#notice(level, message));
     try {
@@ -175,7 +177,8 @@ export class NatsBus implements Bus {
   }
 
   async #openLogs(connection: Connection): Promise<Map<string, NatsLog>> {
-    const { nats, namespaces } = this.#config;
+    const { namespaces } = this.#config;
+    const nats = natsSettings(this.#config);
     const logs = new Map<string, NatsLog>();
     const durable = Object.entries(namespaces).filter(([, { durable }]) => durable);
     if (durable.length === 0) return logs;

@@ -1,5 +1,5 @@
 import type { StreamInfo } from '@nats-io/jetstream';
-import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import {
   type BusCounters,
@@ -24,6 +24,7 @@ import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { assertMirror } from './mirror.ts';
 import { PublicationReader } from './publication-reader.ts';
+import type { NatsSettings } from './settings.ts';
 import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
 import { SubjectCheck } from './subject-check.ts';
@@ -51,7 +52,7 @@ export class NatsLog implements Log {
   readonly #source: { readonly stream: string; readonly streams: Streams };
   #sourceCreated = '';
   readonly options: NamespaceOptions;
-  readonly #nats: Config['nats'];
+  readonly #nats: NatsSettings;
   readonly #context: NatsLogContext;
   readonly #publications: PublicationReader;
   readonly #subjects: SubjectCheck;
@@ -60,7 +61,7 @@ export class NatsLog implements Log {
   readonly #followers = new Map<NatsFollower, string>();
   readonly #epochs: EpochKeeper;
 
-  constructor(namespace: string, options: NamespaceOptions, nats: Config['nats'], context: NatsLogContext) {
+  constructor(namespace: string, options: NamespaceOptions, nats: NatsSettings, context: NatsLogContext) {
     const { connection, streams, mirrorStreams, epochs, lives, faults, nowMs, onNotice } = context;
     this.namespace = namespace;
     this.options = options;

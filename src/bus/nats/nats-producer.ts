@@ -11,6 +11,7 @@ import type { NatsNames } from './names.ts';
 import { openConnection } from './open-connection.ts';
 import { deniedIn, isInboxDenied } from './permissions.ts';
 import { Publisher } from './publisher.ts';
+import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 export interface ProducerOptions {
@@ -42,7 +43,7 @@ export class NatsProducer {
 
   /** @throws BusError `unknown_namespace`, `bus_unreachable`, `server_too_old`, `jetstream_unavailable`, `stream_missing`, `permission_denied` */
   static async open(config: Config, { namespace: name, createStream, onNotice }: ProducerOptions): Promise<NatsProducer> {
-    const { nats } = config;
+    const nats = natsSettings(config);
     const namespace = namespaceOptions(config, name);
     if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
     const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }), false);

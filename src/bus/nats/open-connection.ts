@@ -1,4 +1,3 @@
-import type { Config } from '../../config/schema.ts';
 import { BusError, type BusNotice } from '../bus.ts';
 import { connectionOptions } from './connect-options.ts';
 import { Connection, connectFirst } from './connection.ts';
@@ -6,6 +5,7 @@ import { namesOf } from './names.ts';
 import type { Denied } from './permissions.ts';
 import { checkServerVersion } from './server-version.ts';
 import { describeServers } from './servers.ts';
+import type { NatsSettings } from './settings.ts';
 import { tlsFileProblem } from './tls-files.ts';
 import { TroubleLog } from './trouble-log.ts';
 
@@ -26,7 +26,7 @@ export interface OpenedConnection {
  * @throws BusError `bus_unreachable`, `server_too_old`
  */
 export async function openConnection(
-  nats: Config['nats'],
+  nats: NatsSettings,
   name: string,
   onNotice: (level: BusNotice['level'], message: string) => void,
   tellDenials = true,

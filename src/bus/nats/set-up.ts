@@ -2,6 +2,7 @@ import type { Config } from '../../config/schema.ts';
 import { streamNameOf } from '../subjects.ts';
 import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { openConnection } from './open-connection.ts';
+import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 /**
@@ -12,7 +13,7 @@ import { Streams } from './streams.ts';
  * @throws BusError the same codes as a node's start
  */
 export async function setUpNats(config: Config, onWarning: (message: string) => void): Promise<string[]> {
-  const nats = { ...config.nats, manageStreams: true };
+  const nats = { ...natsSettings(config), manageStreams: true };
   const { connection } = await openConnection(nats, 'stentor setup', (_, message) => onWarning(message), false);
   try {
     const streams = await Streams.open(connection, nats);

@@ -1,10 +1,11 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
-import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import type { NamespaceOptions } from '../../config/schema.ts';
 import { BusError } from '../bus.ts';
 import { streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { failureOf, isStreamNotFound, unreachable } from './errors.ts';
 import { apiOf, DEFAULT_NAMES } from './names.ts';
+import type { NatsSettings } from './settings.ts';
 import { differenceOf, streamConfigOf } from './stream-config.ts';
 
 const STREAM_NAME_IN_USE = 10058;
@@ -14,14 +15,14 @@ const SUBJECTS_OVERLAP = 10065;
 /** The streams of durable namespaces: made where they are missing, checked where they are there, never changed. */
 export class Streams {
   readonly #connection: Connection;
-  readonly #nats: Config['nats'];
+  readonly #nats: NatsSettings;
 
   /** With the usual timeout. */
   readonly manager: JetStreamManager;
   /** Prefix of the JetStream API that they are reached by. */
   readonly api: string;
 
-  private constructor(connection: Connection, nats: Config['nats'], api: string, manager: JetStreamManager) {
+  private constructor(connection: Connection, nats: NatsSettings, api: string, manager: JetStreamManager) {
     this.api = api;
     this.#connection = connection;
     this.#nats = nats;
@@ -29,7 +30,7 @@ export class Streams {
   }
 
   /** @param domain another than the config's own */
-  static async open(connection: Connection, nats: Config['nats'], domain = ''): Promise<Streams> {
+  static async open(connection: Connection, nats: NatsSettings, domain = ''): Promise<Streams> {
     const api = domain === '' ? connection.names.api : apiOf(domain);
     return new Streams(connection, nats, api, await makeManager(connection, api, nats.requestTimeoutMs));
   }

@@ -1,6 +1,5 @@
 import Type from 'typebox';
-
-const closed = { additionalProperties: false } as const;
+import { closed } from './closed.ts';
 
 /** How the node reaches NATS, and what it expects there. */
 export const NatsSchema = Type.Object(
@@ -64,66 +63,10 @@ export const NatsSchema = Type.Object(
       description:
         'where the epoch of each log is stored during a full outage of all nodes and NATS. `file`: in the bucket `stentor-lives`; epochs survive restarts, and clients resume unless they are ahead of the last checkpoint. `memory`: after a full outage, clients must resync',
     }),
-    checkpointIntervalMs: Type.Integer({
-      minimum: 100,
-      maximum: 600_000,
-      default: 5000,
-      description: 'time between two checkpoints of a followed log. A later node uses them to detect a rollback of the log',
-    }),
-    connectTimeoutMs: Type.Integer({
-      minimum: 100,
-      maximum: 120_000,
-      default: 10_000,
-      description: 'maximum time until the first connection to NATS. After that, the node exits with `bus_unreachable`',
-    }),
-    awayGraceMs: Type.Integer({
-      minimum: 0,
-      maximum: 60_000,
-      default: 500,
-      description: 'how long NATS may be away before clients are told with `feed`. Detecting it takes up to 3 s more',
-    }),
     whenAway: Type.Union([Type.Literal('stay'), Type.Literal('close')], {
       default: 'stay',
       description:
         'what happens to connections when NATS is away. `stay`: they stay open. `close`: they get `closing` and are closed with 4104, and new ones are refused with 503',
-    }),
-    requestTimeoutMs: Type.Integer({
-      minimum: 100,
-      maximum: 60_000,
-      default: 5000,
-      description: 'maximum time for a request to NATS',
-    }),
-    publishBudgetMs: Type.Integer({
-      minimum: 100,
-      maximum: 60_000,
-      default: 60_000,
-      description: 'how long an unanswered durable publish is retried. Its outcome is then unknown',
-    }),
-    subjectCheckIntervalMs: Type.Integer({
-      minimum: 0,
-      maximum: 3_600_000,
-      default: 10_000,
-      description:
-        'time between two searches for wrong subjects in a stream without a local follower, to log and count them. It searches only if something was published. 0: never',
-    }),
-    subjectCheckMax: Type.Integer({
-      minimum: 1,
-      maximum: 100_000,
-      default: 10_000,
-      description:
-        'maximum subjects of a stream for this search; each takes about 1.5 µs of CPU. In a larger stream it finds only subjects with a wrong number of tokens',
-    }),
-    readsInFlightMax: Type.Integer({
-      minimum: 1,
-      maximum: 1000,
-      default: 32,
-      description: 'maximum simultaneous log reads of a node (recovery, history, snapshots)',
-    }),
-    readsWaitingMax: Type.Integer({
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 10_000,
-      description: 'maximum waiting log reads. More get `busy`',
     }),
   },
   { ...closed, default: {} },

@@ -1,0 +1,60 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+
+/** Bounds that an operator decides on; the finer ones are in `tuning`. */
+export const LimitsSchema = Type.Object(
+  {
+    connectionsPerWorkerMax: Type.Integer({
+      minimum: 1,
+      maximum: 5_000_000,
+      default: 200_000,
+      description: 'maximum connections of a worker. More are refused with 503. Lowered at start to what the file descriptor limit allows',
+    }),
+    connectsPerSecondMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 0,
+      description:
+        'maximum new connections per second and worker, with a burst of the same number. More are refused with 503. A new node then fills slowly, and a reconnect storm does not delay connected clients. 0: no limit',
+    }),
+    messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
+    messagesPerSecondMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 100,
+      description: 'messages per second from one connection, with a burst of the same number. More get `rate_limited`',
+    }),
+    bytesPerSecondMax: Type.Integer({
+      minimum: 4096,
+      maximum: 4_294_967_296,
+      default: 524_288,
+      description:
+        'bytes per second from one connection, with a burst of the same number. More get `rate_limited`; refused bytes worth two seconds close the connection with 4009',
+    }),
+    topicsPerConnectionMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 1000,
+      description: 'maximum topics that one connection subscribes to',
+    }),
+    sendBufferLimitBytes: Type.Integer({
+      minimum: 65_536,
+      maximum: 268_435_456,
+      default: 1_048_576,
+      description: 'bytes waiting for one socket at which it is closed with 4103',
+    }),
+    slowTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 3_600_000,
+      default: 60_000,
+      description: 'time after which a connection that is still a slow consumer is closed with 4103',
+    }),
+    topicsPerNodeMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 100_000,
+      description: 'maximum open topics of a node. More get `busy`',
+    }),
+  },
+  { ...closed, default: {} },
+);

@@ -1,0 +1,93 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+import { ONE_DAY_MS } from './units.ts';
+
+const History = Type.Object(
+  {
+    maxCount: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 10_000,
+      description: 'publications kept per topic (per key in a keyed namespace)',
+    }),
+    maxAgeMs: Type.Integer({
+      minimum: 1000,
+      maximum: 366 * ONE_DAY_MS,
+      default: ONE_DAY_MS,
+      description: 'how long publications are kept',
+    }),
+    maxBytes: Type.Integer({
+      minimum: 65_536,
+      default: 268_435_456,
+      description: 'bytes kept for the whole namespace; the oldest publications are removed',
+    }),
+    clientItemsMax: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 10_000,
+      description:
+        'maximum publications in the answer to one `history` request of a client. 0: clients may not read the history (`unsupported`)',
+    }),
+  },
+  { ...closed, default: {} },
+);
+
+export const NamespaceSchema = Type.Object(
+  {
+    durable: Type.Boolean({
+      default: true,
+      description: 'true: kept in a log, with order, no gaps, no duplicates, history and recovery. false: delivered at most once, not kept',
+    }),
+    keyed: Type.Boolean({
+      default: false,
+      description:
+        'every publication has a key, the last token of its NATS subject. The latest publication of each key is the state of the topic',
+    }),
+    topicTokens: Type.Integer({
+      minimum: 0,
+      maximum: 8,
+      default: 0,
+      description:
+        'number of tokens in every topic of the namespace, the namespace included: `ticks.fx` has 2. A subject with another number is refused, logged and counted; this finds a missing key, and a key with a dot. 0: any number',
+    }),
+    public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
+    clientPublish: Type.Boolean({ default: false, description: 'clients may publish if their token permits it' }),
+    payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('bytes')], {
+      default: 'json',
+      description: 'format of the payload in NATS messages. A Content-Type header overrides it for its message',
+    }),
+    history: History,
+    mirror: Type.String({
+      default: '',
+      description:
+        'name of a stream that mirrors `stentor-<name>`. This node reads the mirror instead, and publishes to the origin. Only with NATS',
+    }),
+    mirrorDomain: Type.String({ default: '', description: 'JetStream domain of the mirror. Empty: the domain of the origin' }),
+    slowConsumer: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')], {
+      default: 'replay',
+      description:
+        'what a slow consumer gets when its socket has drained. `replay`: everything it missed; `conflate`: the latest publication of each key; `skip`: nothing, and it is told; `close`: it is closed with 4103',
+    }),
+    flushIntervalMs: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 0,
+      description: 'time for which publications are batched, even when the node is idle. 0: a publication is sent at once',
+    }),
+    maxPayloadBytes: Type.Integer({
+      minimum: 1,
+      maximum: 1_048_576,
+      default: 65_536,
+      description: 'largest payload of a publication. A larger one is refused (from a client), or skipped and counted (from a producer)',
+    }),
+  },
+  closed,
+);
+
+/** What is there when the config names no namespaces. A config that names some replaces these. */
+export const DEFAULT_NAMESPACES = {
+  scores: { durable: true, public: true },
+  ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },
+  chat: { durable: true, clientPublish: true, history: { maxCount: 1000 } },
+  user: { durable: false },
+} as const;

@@ -1,0 +1,62 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+
+export const HubTuning = Type.Object(
+  {
+    linkBatchMs: Type.Number({
+      minimum: 0,
+      maximum: 100,
+      default: 4,
+      description:
+        'time for which publications for a worker are collected into one write while they come fast: about 800 per second or more. Slower ones never wait. 0: one write per loop turn',
+    }),
+    linkQueueBytesMax: Type.Integer({
+      minimum: 1_048_576,
+      maximum: 4_294_967_296,
+      default: 268_435_456,
+      description: 'bytes waiting for one worker at which the hub restarts it as unresponsive',
+    }),
+    topicLingerMs: Type.Integer({
+      minimum: 0,
+      maximum: 600_000,
+      default: 10_000,
+      description: 'how long a topic stays open after its last subscriber on the node has left',
+    }),
+    watchdogIntervalMs: Type.Integer({
+      minimum: 10,
+      maximum: 60_000,
+      default: 1500,
+      description:
+        'time between two checks of a log follower against the end of the log. A follower that is behind and received nothing in between is restarted',
+    }),
+    retryPauseMs: Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      default: 250,
+      description: 'first pause before following or reading a log is retried. It doubles up to 5 s',
+    }),
+    announceIntervalMs: Type.Integer({
+      minimum: 0,
+      maximum: 60_000,
+      default: 2000,
+      description: 'time between two status announcements to the other nodes on the same NATS, for their operator’s pages. 0: never',
+    }),
+    nodesMax: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 1000,
+      description: 'maximum other nodes that a node remembers. More are not shown',
+    }),
+    workerRestartBackoffMs: Type.Integer({
+      minimum: 10,
+      maximum: 60_000,
+      default: 100,
+      description: 'first pause before a crashed worker is restarted. It doubles up to 30 s',
+    }),
+  },
+  {
+    ...closed,
+    default: {},
+    description: 'The hub: its links to the workers, its followers of logs, and what it knows of other nodes.',
+  },
+);

@@ -1,0 +1,68 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+
+export const NatsTuning = Type.Object(
+  {
+    connectTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 120_000,
+      default: 10_000,
+      description: 'maximum time until the first connection to NATS. After that, the node exits with `bus_unreachable`',
+    }),
+    awayGraceMs: Type.Integer({
+      minimum: 0,
+      maximum: 60_000,
+      default: 500,
+      description: 'how long NATS may be away before clients are told with `feed`. Detecting it takes up to 3 s more',
+    }),
+    requestTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 5000,
+      description: 'maximum time for a request to NATS',
+    }),
+    publishBudgetMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 60_000,
+      description: 'how long an unanswered durable publish is retried. Its outcome is then unknown',
+    }),
+    checkpointIntervalMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 5000,
+      description: 'time between two checkpoints of a followed log. A later node uses them to detect a rollback of the log',
+    }),
+    subjectCheckIntervalMs: Type.Integer({
+      minimum: 0,
+      maximum: 3_600_000,
+      default: 10_000,
+      description:
+        'time between two searches for wrong subjects in a stream without a local follower, to log and count them. It searches only if something was published. 0: never',
+    }),
+    subjectCheckMax: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 10_000,
+      description:
+        'maximum subjects of a stream for this search; each takes about 1.5 µs of CPU. In a larger stream it finds only subjects with a wrong number of tokens',
+    }),
+    readsInFlightMax: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 32,
+      description: 'maximum simultaneous log reads of a node (recovery, history, snapshots)',
+    }),
+    readsWaitingMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 10_000,
+      description: 'maximum waiting log reads. More get `busy`',
+    }),
+  },
+  {
+    ...closed,
+    default: {},
+    description: 'Times and bounds of what a node asks of NATS.',
+  },
+);

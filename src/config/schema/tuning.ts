@@ -1,0 +1,27 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+import { AnswersTuning } from './tuning-answers.ts';
+import { AuthTuning } from './tuning-auth.ts';
+import { CommandsTuning } from './tuning-commands.ts';
+import { ConnectionsTuning } from './tuning-connections.ts';
+import { FanoutTuning } from './tuning-fanout.ts';
+import { HubTuning } from './tuning-hub.ts';
+import { MemoryTuning } from './tuning-memory.ts';
+import { NatsTuning } from './tuning-nats.ts';
+import { RecoveryTuning } from './tuning-recovery.ts';
+
+/** Bounds, pauses and batches whose defaults fit nearly everybody. They have a reference page of their own, TUNING.md. */
+export const TuningSchema = Type.Object(
+  {
+    connections: ConnectionsTuning,
+    commands: CommandsTuning,
+    fanout: FanoutTuning,
+    recovery: RecoveryTuning,
+    answers: AnswersTuning,
+    hub: HubTuning,
+    nats: NatsTuning,
+    auth: AuthTuning,
+    memory: MemoryTuning,
+  },
+  { ...closed, default: {} },
+);
