@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/seed-each-test.ts'],
     // Real servers and processes on two shared cores: generous, since a test waits for events and fails by assertion, not by clock.
     testTimeout: 60_000,
     hookTimeout: 120_000,

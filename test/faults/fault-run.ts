@@ -41,14 +41,17 @@ export class FaultRun {
 
   readonly #judgesTime: boolean;
   readonly #harm: FrameFault | undefined;
+  readonly #seed: number;
 
   /**
    * @param judgesTime false in `npm test`, where other tests share the cores: there a time says nothing, and is only noted
+   * @param seed of the run's random choices
    * @param harm what happens to every frame between nodes and swarm: for showing that a run notices
    */
-  constructor(log: (line: string) => void, judgesTime: boolean, harm?: FrameFault) {
+  constructor(log: (line: string) => void, judgesTime: boolean, seed: number, harm?: FrameFault) {
     this.#log = log;
     this.#judgesTime = judgesTime;
+    this.#seed = seed;
     this.#harm = harm;
   }
 
@@ -144,6 +147,7 @@ export class FaultRun {
     const { ports = this.nodes.map(({ port }) => port), ...rest } = settings;
     const swarm = await SwarmProcess.start({
       inFlightMax: 100,
+      seed: this.#seed,
       ...rest,
       ports: await Promise.all(ports.map((port) => this.#harmed(port))),
     });

@@ -8,7 +8,7 @@ const LAST = 32_000;
 const TRIES_MAX = 100;
 const taken = new Set<number>();
 
-/** A port on loopback that is free, and that no outgoing connection will take. */
+/** A port on loopback that is free, and that no outgoing connection will take. Not of the run's seed: two runs at once must not try the same ports. */
 export async function fixedPort(): Promise<number> {
   for (let i = 0; i < TRIES_MAX; i++) {
     const port = randomInt(FIRST, LAST);

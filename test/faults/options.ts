@@ -18,6 +18,7 @@ export interface Options {
 export const HELP = `npm run faults                    every scenario, once
 npm run faults -- 3               one of them; several: -- 1 2 13
 npm run faults -- --repeats 5     each so often; the table has the worst
+SEED=n npm run faults -- 3        with the random choices of the run that printed this seed
   --clients n --rate n --topics n   another size than the scenario's own; the table says so
   --wait-for-quiet n                before each run, wait up to n minutes until little else runs on the machine
   --quick                           the sizes that npm test uses

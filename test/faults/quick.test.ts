@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { FrameFault } from '../support/frame-proxy.ts';
+import { chosenSeed } from '../support/seed.ts';
 import { buildChildren, prepareNodes } from './build.ts';
 import { quickSize } from './quick-size.ts';
 import { SCENARIOS } from './registry.ts';
@@ -8,6 +9,7 @@ import { runScenario } from './run-scenario.ts';
 /** Those that are over soon; `npm run faults` runs all, at their full size. */
 const QUICK = [2, 3, 12, 13, 16, 17, 21, 22, 23, 24, 25];
 const TIMEOUT_MS = 120_000;
+const seed = chosenSeed();
 
 beforeAll(async () => {
   prepareNodes();
@@ -20,7 +22,7 @@ describe('through a fault, on real processes, clients keep what they are promise
       `${scenario.number}: ${scenario.title}`,
       async () => {
         const lines: string[] = [];
-        const { failures, notes, figures } = await runScenario(scenario, quickSize(scenario.size), (line) => void lines.push(line));
+        const { failures, notes, figures } = await runScenario(scenario, quickSize(scenario.size), seed, (line) => void lines.push(line));
         expect(failures, JSON.stringify({ figures, notes, lines }, undefined, 2)).toEqual([]);
       },
       TIMEOUT_MS,
@@ -37,7 +39,7 @@ describe('a run fails, although clients repair what reaches them, when the wire'
     it.each(SCENARIOS.filter(({ number }) => rows.includes(number)))(
       `${what}: $number: $title`,
       async (scenario) => {
-        const { failures, figures } = await runScenario(scenario, quickSize(scenario.size), () => {}, harm);
+        const { failures, figures } = await runScenario(scenario, quickSize(scenario.size), seed, () => {}, harm);
         expect(failures.join('\n'), JSON.stringify({ figures })).toMatch(why);
         // What applications were given does not show it. (A last frame that is lost has none behind it that would.)
         expect(figures).toMatchObject({ duplicates: 0, reordered: 0, gaps: 0, foreign: 0 });

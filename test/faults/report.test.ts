@@ -6,7 +6,18 @@ const NO_FIGURES = { lost: 0, duplicates: 0, reordered: 0, gaps: 0, foreign: 0, 
 
 function run(more: Partial<RunResult>): RunResult {
   const size = { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false };
-  return { number: 1, title: 'a node killed', size, elapsedMs: 1, figures: NO_FIGURES, limits: {}, failures: [], notes: [], ...more };
+  return {
+    number: 1,
+    title: 'a node killed',
+    size,
+    seed: 1,
+    elapsedMs: 1,
+    figures: NO_FIGURES,
+    limits: {},
+    failures: [],
+    notes: [],
+    ...more,
+  };
 }
 
 function rowOf(...runs: readonly RunResult[]): Record<string, string> {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { FrameFault } from '../support/frame-proxy.ts';
+import { seedMathRandom } from '../support/seed.ts';
 import { RESULTS } from './build.ts';
 import { FaultRun } from './fault-run.ts';
 import type { Outcome, Scenario, Size } from './scenario.ts';
@@ -13,14 +14,23 @@ export interface RunResult extends Outcome {
   readonly number: number;
   readonly title: string;
   readonly size: Size;
+  /** Of its random choices. */
+  readonly seed: number;
   readonly elapsedMs: number;
 }
 
 /**
  * One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file.
+ * @param seed of the random choices that are made here and by the swarm. What nodes and servers choose, and when what happens, is not of it
  * @param harm what is done to every frame for the swarm, all the time: such a run must fail
  */
-export async function runScenario(scenario: Scenario, size: Size, log: (line: string) => void, harm?: FrameFault): Promise<RunResult> {
+export async function runScenario(
+  scenario: Scenario,
+  size: Size,
+  seed: number,
+  log: (line: string) => void,
+  harm?: FrameFault,
+): Promise<RunResult> {
   const { number, title, timeoutMs } = scenario;
   const said: string[] = [];
   const run = new FaultRun(
@@ -29,8 +39,11 @@ export async function runScenario(scenario: Scenario, size: Size, log: (line: st
       log(line);
     },
     size.quick !== true,
+    seed,
     harm,
   );
+  run.say(`random choices: SEED=${seed} npm run faults -- ${number}`);
+  seedMathRandom(seed);
   // Of the last minute, this program's part included: figures of a crowded machine must not pass for those of a quiet one.
   run.figure('loadBeforePercent', ((loadavg()[0] ?? 0) / availableParallelism()) * 100);
   const startMs = performance.now();
@@ -51,7 +64,7 @@ export async function runScenario(scenario: Scenario, size: Size, log: (line: st
   }
   const { outcome } = run;
   if (outcome.failures.length > 0) keepLogs(number, run, [...said, ...outcome.failures, ...outcome.notes], log);
-  return { number, title, size, elapsedMs: Math.round(performance.now() - startMs), ...outcome };
+  return { number, title, size, seed, elapsedMs: Math.round(performance.now() - startMs), ...outcome };
 }
 
 function keepLogs(number: number, run: FaultRun, said: readonly string[], log: (line: string) => void): void {

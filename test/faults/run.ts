@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chosenSeed } from '../support/seed.ts';
 import { buildChildren, prepareNodes, RESULTS, ROOT } from './build.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { hasOwnNetworks } from './own-network.ts';
@@ -36,14 +37,16 @@ if (options === undefined) {
 async function runAll(chosen: Options, onRun: () => void): Promise<void> {
   const scenarios = SCENARIOS.filter(({ number }) => chosen.numbers.length === 0 || chosen.numbers.includes(number));
   const known = scenarios.map(({ number }) => number);
+  const firstSeed = chosenSeed();
   for (const number of chosen.numbers) if (!known.includes(number)) console.error(`there is no scenario ${number}`);
   // Round by round, so that a busy spell of the machine does not fall on one scenario alone.
   for (let repeat = 1; repeat <= chosen.repeats; repeat++) {
+    const seed = firstSeed + repeat - 1;
     for (const scenario of scenarios) {
       const size = sizeOf(scenario, chosen);
-      if (chosen.child === undefined) console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats})`);
+      if (chosen.child === undefined) console.error(`${scenario.number}: ${scenario.title} (${repeat} of ${chosen.repeats}, SEED=${seed})`);
       await whenQuiet(chosen.quietWaitMinutes);
-      const run = await runOne(scenario, size, chosen);
+      const run = await runOne(scenario, size, seed, chosen);
       if (chosen.child === undefined)
         console.error(
           `${scenario.number}: ${run.failures.length === 0 ? 'pass' : `FAIL: ${run.failures.join('; ')}`} (${Math.round(run.elapsedMs / 1000)} s)`,
@@ -54,15 +57,15 @@ async function runAll(chosen: Options, onRun: () => void): Promise<void> {
   }
 }
 
-async function runOne(scenario: Scenario, size: Size, chosen: Options): Promise<RunResult> {
-  if (scenario.ownNetwork === true && chosen.child === undefined && hasOwnNetworks()) return runInOwnNetwork(scenario, size, chosen);
-  return runScenario(scenario, size, (line) => {
+async function runOne(scenario: Scenario, size: Size, seed: number, chosen: Options): Promise<RunResult> {
+  if (scenario.ownNetwork === true && chosen.child === undefined && hasOwnNetworks()) return runInOwnNetwork(scenario, size, seed, chosen);
+  return runScenario(scenario, size, seed, (line) => {
     if (chosen.verbose) console.error(`  ${line}`);
   });
 }
 
 /** The same program, this scenario alone, in a network namespace that ends with it. */
-function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): RunResult {
+function runInOwnNetwork(scenario: Scenario, size: Size, seed: number, chosen: Options): RunResult {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-faults-'));
   const file = join(folder, 'runs.json');
   try {
@@ -71,7 +74,7 @@ function runInOwnNetwork(scenario: Scenario, size: Size, chosen: Options): RunRe
     const flags = [...(chosen.quick ? ['--quick'] : []), ...(chosen.verbose ? ['--verbose'] : [])];
     const script = 'ip link set lo up && exec "$@"';
     const command = [process.execPath, '--import', 'tsx', join(ROOT, 'test/faults/run.ts'), ...args, ...flags];
-    const env = { ...process.env, STENTOR_FAULTS_OWN_NETWORK: '1' };
+    const env = { ...process.env, STENTOR_FAULTS_OWN_NETWORK: '1', SEED: String(seed) };
     spawnSync('unshare', ['--net', 'sh', '-c', script, 'sh', ...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env });
     return (JSON.parse(readFileSync(file, 'utf8')) as RunResult[])[0]!;
   } finally {

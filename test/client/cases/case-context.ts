@@ -22,8 +22,6 @@ const WAIT_MS = 30_000;
 /** The rule is the same as by default, the figures are a test's. */
 const FAST_BACKOFF = { baseMs: 2, maxMs: 200, jitterMs: 10, stableAfterMs: 0 };
 
-let nextTopic = 1;
-
 /** Opens clients for one case, and closes them when the case is over. */
 export class CaseContext {
   readonly remote: Remote;
@@ -35,7 +33,12 @@ export class CaseContext {
 
   /** A topic that no other case uses. */
   topicName(namespace = 'open'): string {
-    return `${namespace}.t${nextTopic++}-${Math.random().toString(36).slice(2, 8)}`;
+    return `${namespace}.${this.unique('t')}`;
+  }
+
+  /** A name that no other case uses, in any process. */
+  unique(prefix: string): string {
+    return `${prefix}${crypto.randomUUID().slice(0, 13)}`;
   }
 
   client(options: Partial<ClientOptions> = {}): Client {

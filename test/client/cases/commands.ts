@@ -136,7 +136,7 @@ export const COMMANDS: readonly Case[] = [
   {
     name: 'calls, and gives up a call in time, on demand, or with its connection',
     async run(context) {
-      const method = `m${Math.random().toString(36).slice(2)}`;
+      const method = context.unique('m');
       const client = await context.connected({ token: () => context.remote.run('token') });
       equal(await codeOf(client.call(method)), 'no_responders');
       await context.remote.run('serve', method, 0);

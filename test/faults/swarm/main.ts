@@ -1,4 +1,5 @@
 import { serveCalls } from '../../../loadtest/core/rpc.ts';
+import { seedMathRandom } from '../../support/seed.ts';
 import type { CheckRequest, SilenceRequest, SwarmSettings, Target } from './settings.ts';
 import { Swarm } from './swarm.ts';
 
@@ -12,6 +13,7 @@ function running(): Swarm {
 serveCalls(
   {
     async connect(settings: SwarmSettings) {
+      seedMathRandom(settings.seed);
       swarm = new Swarm(settings);
       await swarm.connect();
     },

@@ -11,6 +11,8 @@ export interface SwarmSettings {
   readonly tokenSecret?: string;
   /** Connections being opened at once, at the beginning. */
   readonly inFlightMax: number;
+  /** Of its random choices: when clients reconnect, and ask again. */
+  readonly seed: number;
 }
 
 /** Positions to be reached, by topic; in any epoch, or in one that is none of these. */
