@@ -14,6 +14,7 @@ import { Hub } from './hub/hub.ts';
 import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Supervisor } from './hub/supervisor.ts';
+import { workerProcesses } from './hub/worker-process.ts';
 import { createInProcessLink } from './link/in-process.ts';
 import type { Logger } from './telemetry/log.ts';
 import { registerNodeMetrics, registerProcessMetrics } from './telemetry/process-metrics.ts';
@@ -167,7 +168,8 @@ async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise
   const count = process.platform === 'linux' ? config.workers : 1;
   if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const supervisor = new Supervisor(config, hub, logger, fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url)));
+  const entryFile = fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url));
+  const supervisor = new Supervisor(config, hub, logger, workerProcesses(entryFile, config.tuning.hub.linkBatchMs));
   const port = await supervisor.start(count, free);
   return {
     port,

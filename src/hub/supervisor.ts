@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.ts';
-import type { ToHub, ToWorker } from '../link/messages.ts';
-import { SocketLink } from '../link/socket.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Hub } from './hub.ts';
+import type { StartWorker, WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 const RESTART_BACKOFF_MAX_MS = 30_000;
 /** A worker that lived so long starts over with the shortest pause. */
@@ -13,16 +10,11 @@ const STABLE_AFTER_MS = 30_000;
 const QUEUE_CHECK_INTERVAL_MS = 1000;
 /** Those that are prepared do not wait longer for one that is not. */
 const PREPARE_TIMEOUT_MS = 10_000;
-/**
- * V8's young generation grows to 48 MiB on its own. A worker makes little garbage, and the memory is better spent on connections:
- * 10,000 idle ones took 2,930 B of user-space memory each without this, 1,150 B with it.
- */
-const WORKER_FLAGS = ['--max-semi-space-size=4'];
 
-interface WorkerProcess {
+/** One worker of the node, over all its processes. */
+interface WorkerSlot {
   readonly index: number;
-  child: ChildProcess | undefined;
-  link: SocketLink<ToWorker, ToHub> | undefined;
+  process: WorkerProcess | undefined;
   startedAtMs: number;
   crashes: number;
   timer: NodeJS.Timeout | undefined;
@@ -30,35 +22,34 @@ interface WorkerProcess {
 
 /**
  * Starts the worker processes, lets them listen together, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and
- * drains them at the end. The link is a socket pair on the child's descriptor 3, so when the hub dies its workers see the end of it.
+ * drains them at the end.
  */
 export class Supervisor {
   readonly #config: Config;
-  readonly #hub: Hub;
+  readonly #hub: Pick<Hub, 'attach' | 'drain' | 'metrics'>;
   readonly #logger: Logger;
   #started = false;
-  readonly #entryFile: string;
-  readonly #workers: WorkerProcess[] = [];
+  readonly #startWorker: StartWorker;
+  readonly #workers: WorkerSlot[] = [];
   readonly #queueCheck: NodeJS.Timeout;
   #port: number;
   #stopping = false;
   /** Those of the first start that are neither prepared nor have failed. Undefined: whoever is started listens as soon as it is prepared. */
-  #preparing: Set<WorkerProcess> | undefined;
+  #preparing: Set<WorkerSlot> | undefined;
   #onAllEnded: (() => void) | undefined;
 
-  /** @param entryFile the script that a worker process runs */
-  constructor(config: Config, hub: Hub, logger: Logger, entryFile: string) {
+  constructor(config: Config, hub: Pick<Hub, 'attach' | 'drain' | 'metrics'>, logger: Logger, startWorker: StartWorker) {
     this.#config = config;
     this.#hub = hub;
     this.#logger = logger;
-    this.#entryFile = entryFile;
+    this.#startWorker = startWorker;
     this.#port = config.port;
     this.#queueCheck = setInterval(() => this.#endSlowWorkers(), QUEUE_CHECK_INTERVAL_MS);
   }
 
   /** Worker process ids, for operators and tests. */
   get pids(): number[] {
-    return this.#workers.flatMap(({ child }) => (child?.pid === undefined ? [] : [child.pid]));
+    return this.#workers.flatMap(({ process }) => (process === undefined ? [] : [process.pid]));
   }
 
   /**
@@ -80,9 +71,9 @@ export class Supervisor {
     } catch (error) {
       this.#stopping = true;
       clearInterval(this.#queueCheck);
-      for (const { child, timer: restart } of workers) {
+      for (const { process, timer: restart } of workers) {
         clearTimeout(restart);
-        child?.kill('SIGKILL');
+        process?.kill();
       }
       throw error;
     } finally {
@@ -108,7 +99,7 @@ export class Supervisor {
   }
 
   /** Resolves when it listens. Told of its end too, however much later: one that has started is started again like any other. */
-  #startFirstTime(worker: WorkerProcess): Promise<void> {
+  #startFirstTime(worker: WorkerSlot): Promise<void> {
     const started = new Promise<void>((resolve, reject) => {
       this.#spawn(worker, (failure) => {
         this.#doneWithPreparing(worker);
@@ -121,63 +112,55 @@ export class Supervisor {
   }
 
   /** It is prepared, or has failed. */
-  #doneWithPreparing(worker: WorkerProcess): void {
+  #doneWithPreparing(worker: WorkerSlot): void {
     if (this.#preparing?.delete(worker) && this.#preparing.size === 0) this.#letListen();
   }
 
   /** Together: whoever listened before the others would get all clients of a storm, and the others none. */
   #letListen(): void {
     this.#preparing = undefined;
-    for (const { link } of this.#workers) link?.send({ kind: 'listen' });
+    for (const { process } of this.#workers) process?.link.send({ kind: 'listen' });
   }
 
-  #add(index: number): WorkerProcess {
-    const worker = { index, child: undefined, link: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
+  #add(index: number): WorkerSlot {
+    const worker = { index, process: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
     this.#workers.push(worker);
     return worker;
   }
 
-  #spawn(worker: WorkerProcess, onStarted: (failure?: Error) => void): void {
-    const child = spawn(process.execPath, [...process.execArgv, ...WORKER_FLAGS, this.#entryFile], {
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
-    });
+  #spawn(worker: WorkerSlot, onStarted: (failure?: Error) => void): void {
     worker.startedAtMs = Date.now();
-    child.on('error', (error) => onStarted(error));
-    if (child.pid === undefined) {
-      // Too many processes or descriptors, say: 'error' comes, 'exit' does not, and there may be no link.
-      child.once('error', (error) => this.#ended(worker, { err: error }));
-      return;
-    }
-    worker.child = child;
-    const link = new SocketLink<ToWorker, ToHub>(child.stdio[3] as Socket, this.#config.tuning.hub.linkBatchMs);
-    worker.link = link;
+    const process = this.#startWorker({
+      onEnded: (end) => {
+        process?.link.close();
+        worker.process = undefined;
+        onStarted('err' in end ? end.err : failedAtStart(`worker ended at its start (${end.signal ?? end.exitCode})`, 'worker_failed'));
+        this.#ended(worker, end);
+      },
+    });
+    worker.process = process;
+    if (process === undefined) return;
+    const { link, pid } = process;
     this.#hub.attach(link, worker.index, this.#port, {
       onPrepared: () => this.#doneWithPreparing(worker),
       onListening: (port, facts) => {
-        this.#logger.info({ worker: worker.index, pid: child.pid, port, ...facts }, 'worker listening');
+        this.#logger.info({ worker: worker.index, pid, port, ...facts }, 'worker listening');
         onStarted();
       },
       onStartFailed: ({ code, message }) => {
         // The first one's failure is what the start fails with.
         if (this.#started || worker.index > 0) this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
-        onStarted(Object.assign(new Error(message), { code }));
+        onStarted(failedAtStart(message, code));
         // It takes no clients: it is ended, and started again after a pause.
-        child.kill('SIGKILL');
+        process.kill();
       },
       // A worker lives as long as its link.
       onDrained: () => link.close(),
     });
     if (this.#preparing === undefined) link.send({ kind: 'listen' });
-    child.once('exit', (code, signal) => {
-      link.close();
-      worker.child = undefined;
-      worker.link = undefined;
-      onStarted(Object.assign(new Error(`worker ended at its start (${signal ?? code})`), { code: 'worker_failed' }));
-      this.#ended(worker, { exitCode: code, signal });
-    });
   }
 
-  #ended(worker: WorkerProcess, how: Readonly<Record<string, unknown>>): void {
+  #ended(worker: WorkerSlot, end: WorkerEnd): void {
     if (this.#stopping) {
       if (this.pids.length === 0) this.#onAllEnded?.();
       return;
@@ -185,20 +168,25 @@ export class Supervisor {
     this.#hub.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
     const pauseMs = Math.min(this.#config.tuning.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
-    this.#logger.error({ worker: worker.index, ...how, pauseMs }, 'worker ended unasked; starting it again');
+    this.#logger.error({ worker: worker.index, ...end, pauseMs }, 'worker ended unasked; starting it again');
     worker.timer = setTimeout(() => this.#spawn(worker, () => undefined), pauseMs);
   }
 
   #endSlowWorkers(): void {
-    for (const { link, child, index } of this.#workers) {
-      if (link === undefined || link.queuedBytes <= this.#config.tuning.hub.linkQueueBytesMax) continue;
-      this.#logger.error({ worker: index, queuedBytes: link.queuedBytes }, 'worker does not take what it is sent; restarting it');
-      child?.kill('SIGKILL');
+    for (const { process, index } of this.#workers) {
+      const queuedBytes = process?.link.queuedBytes ?? 0;
+      if (queuedBytes <= this.#config.tuning.hub.linkQueueBytesMax) continue;
+      this.#logger.error({ worker: index, queuedBytes }, 'worker does not take what it is sent; restarting it');
+      process?.kill();
     }
   }
 
   #killAll(): void {
     this.#logger.warn({ workers: this.pids.length }, 'drain took too long; ending the workers');
-    for (const { child } of this.#workers) child?.kill('SIGKILL');
+    for (const { process } of this.#workers) process?.kill();
   }
+}
+
+function failedAtStart(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
 }
