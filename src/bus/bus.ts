@@ -43,8 +43,8 @@ export interface Bus {
   announce(channel: Channel, data: Uint8Array): void;
   /** Called with what nodes announce on the channel from now on; returns how to stop listening. */
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void;
-  /** Asks whoever serves `method`. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
-  call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** Asks whoever serves the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
+  call(question: CallQuestion): Promise<CallAnswer>;
 }
 
 /** On which nodes tell each other something: `nodes`, `presence.all`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
@@ -91,6 +91,40 @@ export interface Origin {
   readonly user: string;
   /** Unique across nodes. */
   readonly connectionId: string;
+}
+
+/** Formats that services are asked in. */
+export type CallPayloadKind = Exclude<PayloadKind, 'bytes'>;
+
+export interface CallQuestion {
+  readonly method: string;
+  readonly payload: Uint8Array;
+  readonly payloadKind: CallPayloadKind;
+  readonly timeoutMs: number;
+  readonly caller: Caller;
+}
+
+/** Who asks, and through which node. */
+export interface Caller extends Origin {
+  readonly nodeId: string;
+}
+
+/** What the service answers: a result, or an error with a code and a text of its own. */
+export type CallAnswer =
+  | {
+      readonly kind: 'result';
+      readonly payload: Uint8Array;
+      /** From the answer's Content-Type; undefined: as the question. */
+      readonly payloadKind: PayloadKind | undefined;
+    }
+  | ServiceError;
+
+/** As the service says it: not bounded, not checked. */
+export interface ServiceError {
+  readonly kind: 'serviceError';
+  /** Empty: it has none. */
+  readonly code: string;
+  readonly text: string;
 }
 
 export interface PublishRequest {

@@ -295,7 +295,9 @@ export class Client {
   }
 
   #error(message: ServerMessage<'error'>): void {
-    const { id, topic, code } = message;
+    const { id, topic, code, service } = message;
+    // Whatever word a service uses, it is for whoever called.
+    if (service) return void this.#requests.answered(id as number, message);
     const error = new CommandError(message);
     const { retryAfterMs } = error;
     if (code === 'rate_limited') this.#connection.pause(retryAfterMs ?? 1000);

@@ -14,16 +14,16 @@ export abstract class StentorError extends Error {
   }
 }
 
-/** The server refused a command; `code` is the protocol's. */
+/** The server refused a command; `code` is the protocol's, or that of the service that a call went to. */
 export class CommandError extends StentorError {
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | (string & {});
   override readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 
   constructor({ code, message, retryable, retryAfterMs }: Pick<ServerMessage<'error'>, 'code' | 'message' | 'retryable' | 'retryAfterMs'>) {
     super(`${code}: ${message}`);
     this.name = 'CommandError';
-    this.code = code as ErrorCode;
+    this.code = code;
     this.retryable = retryable;
     // Timers are set by it.
     this.retryAfterMs = Number.isFinite(retryAfterMs) ? retryAfterMs : undefined;

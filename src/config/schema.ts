@@ -70,6 +70,17 @@ export const ConfigSchema = Type.Object(
 
     limits: LimitsSchema,
 
+    calls: Type.Object(
+      {
+        payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack')], {
+          default: 'json',
+          description:
+            'format in which services are asked (`rpc.<method>`), also named in the Content-Type header. An answer may have another one, with its Content-Type',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+
     hub: Type.Object(
       {
         drainTimeoutMs: Type.Integer({

@@ -8,8 +8,8 @@ import { namespaceOf, type Topic } from '../protocol/topic.ts';
 
 type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'recovery' | 'result'> = Extract<ToWorker, { kind: K }>;
-type AnyAnswer = Answer<'published'> | Answer<'items'> | Answer<'recovery'> | Answer<'result'>;
+type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError'> = Extract<ToWorker, { kind: K }>;
+type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError'>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -64,7 +64,7 @@ export class HubClient {
     return this.#askMuch(this.#config.tuning.recovery.recoveryBytesMax, { kind: 'recover', ...question });
   }
 
-  call(question: Question<'call'>): Promise<Answer<'result'>> {
+  call(question: Question<'call'>): Promise<Answer<'result' | 'serviceError'>> {
     return this.#ask({ kind: 'call', ...question });
   }
 

@@ -1,53 +1,84 @@
-import type { Bus } from '../bus/bus.ts';
+import type { Bus, CallAnswer, ServiceError } from '../bus/bus.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { ToHub } from '../link/messages.ts';
+import type { ToHub, ToWorker } from '../link/messages.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
 
 type Call = Extract<ToHub, { kind: 'call' }>;
+type Answer<M> = M extends { kind: 'result' | 'serviceError' } ? Omit<M, 'requestId'> : never;
+/** What the worker is told: one MessagePack value, or the service's own error. */
+type Outcome = Answer<ToWorker>;
+
+/** Characters of a service's code and text that clients are given. */
+const SERVICE_CODE_MAX = 64;
+const SERVICE_TEXT_MAX = 1024;
+
+export interface CallsOptions {
+  readonly config: Pick<Config, 'limits' | 'calls' | 'tuning'>;
+  readonly bus: Pick<Bus, 'call'>;
+  readonly nodeId: string;
+  readonly metrics: Pick<HubMetrics, 'callsInFlight'>;
+}
 
 /** Asks whoever serves a method, for clients of all workers: a bounded number at once, with answers of a bounded size. */
 export class Calls {
-  readonly #config: Pick<Config, 'limits' | 'tuning'>;
+  readonly #config: CallsOptions['config'];
+  readonly #payloadKind: Config['calls']['payload'];
   readonly #bus: Pick<Bus, 'call'>;
+  readonly #nodeId: string;
   readonly #metrics: Pick<HubMetrics, 'callsInFlight'>;
   #inFlight = 0;
 
-  constructor(config: Pick<Config, 'limits' | 'tuning'>, bus: Pick<Bus, 'call'>, metrics: Pick<HubMetrics, 'callsInFlight'>) {
+  constructor({ config, bus, nodeId, metrics }: CallsOptions) {
     this.#config = config;
+    this.#payloadKind = config.calls.payload;
     this.#bus = bus;
+    this.#nodeId = nodeId;
     this.#metrics = metrics;
   }
 
-  /** @throws ProtocolError `busy`, `bad_payload`, `internal`, BusError */
-  async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs }: Call): Promise<Uint8Array> {
+  /** @throws ProtocolError `busy`, `bad_payload`, `answer_too_large`, `bad_answer`, BusError */
+  async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs, user, connectionId }: Call): Promise<Outcome> {
     const { callsInFlightMax } = this.#config.tuning.commands;
     if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node wait for answers`);
     this.#metrics.callsInFlight.set(++this.#inFlight);
     try {
-      const question = msgpackToPayload(data, 'json');
-      if (question === undefined) throw new ProtocolError('bad_payload', `the data nests deeper than ${DATA_DEPTH_MAX} levels`);
-      const answer = await this.#bus.call(method, question, timeoutMs);
-      return this.#checked(worker, method, answer);
+      const payloadKind = this.#payloadKind;
+      const payload = msgpackToPayload(data, payloadKind);
+      if (payload === undefined) throw new ProtocolError('bad_payload', `the data nests deeper than ${DATA_DEPTH_MAX} levels`);
+      const caller = { user, connectionId, nodeId: this.#nodeId };
+      const answer = await this.#bus.call({ method, payload, payloadKind, timeoutMs, caller });
+      return answer.kind === 'serviceError' ? shortened(answer) : this.#checked(worker, method, answer);
     } finally {
       this.#metrics.callsInFlight.set(--this.#inFlight);
     }
   }
 
-  /** @returns one MessagePack value */
-  #checked(worker: Pick<HubEnd, 'queuedBytes'>, method: string, bytes: Uint8Array): Uint8Array {
+  #checked(
+    worker: Pick<HubEnd, 'queuedBytes'>,
+    method: string,
+    { payload, payloadKind }: Extract<CallAnswer, { kind: 'result' }>,
+  ): Outcome {
     const { limits, tuning } = this.#config;
     const bytesMax = Math.min(tuning.commands.callAnswerBytesMax, limits.sendBufferLimitBytes);
-    if (bytes.length > bytesMax)
-      throw new ProtocolError('internal', `the answer of ${method} has ${bytes.length} bytes, ${bytesMax} are allowed`);
+    if (payload.length > bytesMax)
+      throw new ProtocolError('answer_too_large', `the answer of ${method} has ${payload.length} bytes, ${bytesMax} are allowed`);
     // The answers to many calls may come at once: a worker must not be restarted for what it has asked for.
     if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2)
       throw new ProtocolError('busy', 'too many answers are on their way to the worker');
-    const answer = payloadToMsgpack(bytes, 'json');
-    if (answer.kind === 'malformed') throw new ProtocolError('internal', `the answer of ${method} is malformed: ${answer.reason}`);
-    return answer.data;
+    const answer = payloadToMsgpack(payload, payloadKind ?? this.#payloadKind);
+    if (answer.kind === 'malformed') throw new ProtocolError('bad_answer', `the answer of ${method} is malformed: ${answer.reason}`);
+    return { kind: 'result', data: answer.data };
   }
+}
+
+function shortened({ code, text }: ServiceError): Outcome {
+  return {
+    kind: 'serviceError',
+    code: code === '' ? 'service_error' : code.slice(0, SERVICE_CODE_MAX),
+    message: text === '' ? 'the service refused the call' : text.slice(0, SERVICE_TEXT_MAX),
+  };
 }

@@ -51,12 +51,20 @@ export class Hub {
   #busChange = 0;
 
   constructor(options: HubOptions) {
-    const { config, bus, logger } = options;
+    const { config, bus, nodeId, logger } = options;
     this.#options = options;
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
     this.#publisher = new Publisher(config, bus, this.metrics);
-    this.#requests = new RequestHandler(config, bus, this.#topics, this.#publisher, this.metrics, logger);
+    this.#requests = new RequestHandler({
+      config,
+      bus,
+      nodeId,
+      registry: this.#topics,
+      publisher: this.#publisher,
+      metrics: this.metrics,
+      logger,
+    });
     this.#overview = new Overview(this.#topics, this.#reports);
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.watchReads(() => this.#requests.readBytes, options.registry);

@@ -13,6 +13,16 @@ import type { TopicRegistry } from './topic-registry.ts';
 
 type Request<K extends ToHub['kind']> = Extract<ToHub, { kind: K }>;
 
+export interface RequestHandlerOptions {
+  readonly config: Config;
+  readonly bus: Bus;
+  readonly nodeId: string;
+  readonly registry: TopicRegistry;
+  readonly publisher: Publisher;
+  readonly metrics: HubMetrics;
+  readonly logger: Logger;
+}
+
 /** Answers what workers ask on behalf of their clients: publish, history, call. */
 export class RequestHandler {
   readonly #history: History;
@@ -20,8 +30,8 @@ export class RequestHandler {
   readonly #publisher: Publisher;
   readonly #logger: Logger;
 
-  constructor(config: Config, bus: Bus, registry: TopicRegistry, publisher: Publisher, metrics: HubMetrics, logger: Logger) {
-    this.#calls = new Calls(config, bus, metrics);
+  constructor({ config, bus, nodeId, registry, publisher, metrics, logger }: RequestHandlerOptions) {
+    this.#calls = new Calls({ config, bus, nodeId, metrics });
     this.#history = new History(config, bus, registry, metrics);
     this.#publisher = publisher;
     this.#logger = logger;
@@ -60,7 +70,7 @@ export class RequestHandler {
   async call(worker: HubEnd, request: Request<'call'>): Promise<void> {
     const { requestId } = request;
     try {
-      worker.send({ kind: 'result', requestId, data: await this.#calls.call(worker, request) });
+      worker.send({ requestId, ...(await this.#calls.call(worker, request)) });
     } catch (error) {
       this.#fail(worker, requestId, error as Error);
     }

@@ -67,6 +67,8 @@ export type ToWorker =
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
   | ({ readonly kind: 'recovery'; readonly requestId: number } & RecoveryAnswer)
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
+  /** A service refused a call, in its own words. */
+  | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
   /** Nothing of an open topic comes (with the reason, for clients), or it comes again (null). */
@@ -124,6 +126,7 @@ export type ToHub =
       readonly data: Uint8Array;
       readonly timeoutMs: number;
       readonly user: string;
+      readonly connectionId: string;
     }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }

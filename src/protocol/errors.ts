@@ -40,7 +40,27 @@ export const ERROR_KINDS = {
     meaning: 'The publish was not answered in time: it may or may not be stored. It can be repeated with the same idempotency key.',
   },
   timeout: { retryable: true, countsTowardsClose: false, meaning: 'No answer within the time allowed.' },
+  too_many_calls: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'Too many calls per second from this connection; other commands are not affected.',
+  },
   no_responders: { retryable: true, countsTowardsClose: false, meaning: 'No service answers this method now.' },
+  answer_too_large: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'The service answered with more than the node passes on. The call has been carried out.',
+  },
+  bad_answer: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'The answer of the service is invalid in its format. The call has been carried out.',
+  },
+  service_error: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'The service refused the call without a code of its own.',
+  },
   unsupported: { retryable: false, countsTowardsClose: true, meaning: 'This node or namespace does not offer the command or option.' },
   internal: { retryable: true, countsTowardsClose: false, meaning: 'Unexpected server error; it has been logged.' },
 } as const satisfies Record<string, ErrorKind>;

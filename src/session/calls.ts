@@ -6,6 +6,7 @@ import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { parseTopic } from '../protocol/topic.ts';
 import { assertMay } from './access.ts';
 import type { Connection } from './connection.ts';
+import { takeToken } from './rate-limit.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 
@@ -16,24 +17,37 @@ export interface CallsOptions {
 
 /** Passes clients' calls on to whoever serves them. A bounded number of each connection wait for their answers; the hub bounds those of the node. */
 export class Calls {
-  readonly #limits: Config['tuning']['commands'];
+  readonly #config: Config;
   readonly #hub: Pick<HubClient, 'call'>;
 
   constructor({ config, hub }: CallsOptions) {
-    this.#limits = config.tuning.commands;
+    this.#config = config;
     this.#hub = hub;
   }
 
-  /** @throws ProtocolError `bad_topic`, `unauthorized`, `forbidden`, `busy`, `no_responders`, `timeout`, `unavailable`, `internal` */
+  /** @throws ProtocolError: what PROTOCOL.md names for `call` */
   call(connection: Connection, { id, method: name, data = null, timeoutMs = CALL_TIMEOUT_MS }: ClientMessage<'call'>): Promise<void> {
     const method = parseTopic(name);
     const { identity } = connection;
     assertMay(identity, 'call', undefined, method);
-    const { callsPerConnectionMax, callTimeoutMaxMs } = this.#limits;
+    const { limits, tuning } = this.#config;
+    const { callsPerConnectionMax, callTimeoutMaxMs } = tuning.commands;
+    const { callsPerSecondMax } = limits;
     if (connection.callsInFlight >= callsPerConnectionMax) {
       throw new ProtocolError('busy', `${callsPerConnectionMax} calls of this connection wait for their answers`);
     }
-    const question = { method, data: packMsgpack(data), timeoutMs: Math.min(timeoutMs, callTimeoutMaxMs), user: identity.user ?? '' };
+    if (callsPerSecondMax > 0) {
+      connection.callBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
+      const retryAfterMs = takeToken(connection.callBucket, callsPerSecondMax, Date.now());
+      if (retryAfterMs > 0) throw new ProtocolError('too_many_calls', `${callsPerSecondMax} calls a second`, { retryAfterMs });
+    }
+    const question = {
+      method,
+      data: packMsgpack(data),
+      timeoutMs: Math.min(timeoutMs, callTimeoutMaxMs),
+      user: identity.user ?? '',
+      connectionId: connection.id,
+    };
     // Not async itself: until the answer comes only the packed bytes are kept, not the values that they were made from.
     return this.#ask(connection, id, question);
   }
@@ -41,8 +55,11 @@ export class Calls {
   async #ask(connection: Connection, id: number, question: Parameters<HubClient['call']>[0]): Promise<void> {
     connection.callsInFlight++;
     try {
-      const { data } = await this.#hub.call(question);
-      connection.send({ type: 'result', id, data: unpackMsgpack(data) });
+      const answer = await this.#hub.call(question);
+      if (answer.kind === 'result') return connection.send({ type: 'result', id, data: unpackMsgpack(answer.data) });
+      // An answer, and no failure of the command: it counts towards no limit of errors.
+      const { code, message } = answer;
+      connection.send({ type: 'error', id, code, message, retryable: false, service: true });
     } finally {
       connection.callsInFlight--;
     }

@@ -105,6 +105,8 @@ export class Connection {
   inboundAtMs = 0;
   /** Token bucket of commands that come in arrays; made with the first array. */
   commandBucket: Bucket | undefined;
+  /** Token bucket of calls; made with the first call. */
+  callBucket: Bucket | undefined;
   /** Messages that came when the loop had no time for them. */
   unread: Unread | undefined;
   errors = 0;

@@ -351,6 +351,7 @@ export class Worker {
       case 'items':
       case 'recovery':
       case 'result':
+      case 'serviceError':
       case 'failed':
         return this.#hub.answered(message);
       case 'metricsWanted':

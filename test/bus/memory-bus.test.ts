@@ -5,7 +5,8 @@ import { MemoryBus } from '../../src/bus/memory/memory-bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
 import { describeBus } from '../conformance/bus.ts';
-import { Inbox, textOf } from '../support/publications.ts';
+import { Inbox } from '../support/publications.ts';
+import { question } from '../support/question.ts';
 
 let nowMs = 1_700_000_000_000;
 
@@ -71,15 +72,15 @@ describe('the memory bus', () => {
   it('answers calls by the handler that serves the method, until it no longer does', async () => {
     const bus = await started();
     const stopServing = bus.serve('echo', (data) => Buffer.concat([data, Buffer.from('!')]));
-    expect(textOf({ payload: await bus.call('echo', Buffer.from('hello'), 1000) })).toBe('hello!');
+    expect(await bus.call(question('echo', 'hello'))).toMatchObject({ kind: 'result', payload: Buffer.from('hello!') });
     stopServing();
-    await expect(bus.call('echo', Buffer.from('hello'), 1000)).rejects.toMatchObject({ code: 'no_responders' });
+    await expect(bus.call(question('echo', 'hello'))).rejects.toMatchObject({ code: 'no_responders' });
   });
 
   it('gives up a call that is not answered in time', async () => {
     const bus = await started();
     bus.serve('never', () => new Promise(() => undefined));
-    await expect(bus.call('never', Buffer.from(''), 10)).rejects.toMatchObject({ code: 'call_timeout' });
+    await expect(bus.call(question('never', '', 10))).rejects.toMatchObject({ code: 'call_timeout' });
   });
 
   it('delivers in order to a receiver that comes while others publish, whatever the count limit', async () => {

@@ -5,6 +5,7 @@ import { createBus } from '../../src/bus/create-bus.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { Inbox, textOf } from '../support/publications.ts';
+import { question } from '../support/question.ts';
 import { connectedBecomes } from './connected.ts';
 import { busConfig } from './nats-config.ts';
 
@@ -82,7 +83,7 @@ describe('publishing through NATS', () => {
       await expect(publish(bus, 'x')).rejects.toMatchObject({ code: 'bus_unreachable' });
       await expect(bus.log('scores').state()).rejects.toMatchObject({ code: 'bus_unreachable' });
       await expect(bus.log('scores').read(TOPIC, { after: 0, limit: 1 })).rejects.toMatchObject({ code: 'bus_unreachable' });
-      await expect(bus.call('any', Buffer.from(''), 1000)).rejects.toMatchObject({ code: 'bus_unreachable' });
+      await expect(bus.call(question('any'))).rejects.toMatchObject({ code: 'bus_unreachable' });
     } finally {
       for (const bus of buses.splice(0)) await bus.stop();
       await own.stop();
@@ -195,8 +196,9 @@ describe('a call', () => {
     producer.subscribe('rpc.echo', { callback: (_, message) => void message.respond(Buffer.concat([message.data, Buffer.from('!')])) });
     producer.subscribe('rpc.silent', { callback: () => undefined });
     await producer.flush();
-    expect(Buffer.from(await bus.call('echo', Buffer.from('hi'), 1000)).toString()).toBe('hi!');
-    await expect(bus.call('silent', Buffer.from('hi'), 50)).rejects.toMatchObject({ code: 'call_timeout' });
+    const answer = await bus.call(question('echo', 'hi'));
+    expect(answer.kind === 'result' && Buffer.from(answer.payload).toString()).toBe('hi!');
+    await expect(bus.call(question('silent', 'hi', 50))).rejects.toMatchObject({ code: 'call_timeout' });
   });
 });
 

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Inbox } from '../support/publications.ts';
+import { question } from '../support/question.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
 export function describeStopping(fixture: BusFixture): void {
   describe('calls and stopping', () => {
     it('fail at once when nobody serves the method', async () => {
       await fixture.start();
-      await expect(fixture.bus.call('no.such', Buffer.from('1'), 5000)).rejects.toMatchObject({ code: 'no_responders' });
-      await expect(fixture.bus.call('no such > method', Buffer.from('1'), 5000)).rejects.toMatchObject({ code: 'no_responders' });
+      await expect(fixture.bus.call(question('no.such'))).rejects.toMatchObject({ code: 'no_responders' });
+      await expect(fixture.bus.call(question('no such > method'))).rejects.toMatchObject({ code: 'no_responders' });
     });
 
     it('ends followers and listeners, and refuses publishes', async () => {
@@ -24,7 +25,7 @@ export function describeStopping(fixture: BusFixture): void {
       expect(changes).toEqual([false]);
       await expect(fixture.publish(topicOf(fixture.plain, 'a'), '1')).rejects.toMatchObject({ code: 'bus_closed' });
       await expect(fixture.publish(topicOf(fixture.ephemeral, 'a'), '1')).rejects.toMatchObject({ code: 'bus_closed' });
-      await expect(fixture.bus.call('any', Buffer.from(''), 100)).rejects.toMatchObject({ code: 'bus_closed' });
+      await expect(fixture.bus.call(question('any', '', 100))).rejects.toMatchObject({ code: 'bus_closed' });
       expect(inbox.publications).toEqual([]);
       expect(inbox.errors).toEqual([]);
     });

@@ -323,7 +323,7 @@ describe('call', () => {
       const client = await connected(node, encoding);
       expect(await client.ask({ type: 'call', method: 'math.double', data: 21 })).toMatchObject({ type: 'result', data: 42 });
       expect(await client.ask({ type: 'call', method: 'math.slow', timeoutMs: 50 })).toMatchObject({ code: 'timeout', retryable: true });
-      expect(await client.ask({ type: 'call', method: 'math.broken' })).toMatchObject({ code: 'internal' });
+      expect(await client.ask({ type: 'call', method: 'math.broken' })).toMatchObject({ code: 'bad_answer', retryable: false });
     }
   });
 });

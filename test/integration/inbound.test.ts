@@ -178,7 +178,7 @@ describe('calls in flight', () => {
     const { node } = await withSilentService({ 'tuning.commands.callAnswerBytesMax': 1002 });
     const client = await connected(node);
     expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1000) })).toMatchObject({ type: 'result' });
-    expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1001) })).toMatchObject({ code: 'internal' });
+    expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1001) })).toMatchObject({ code: 'answer_too_large' });
   });
 });
 

@@ -189,7 +189,8 @@ describe('the socket link', () => {
     const data = Buffer.alloc(60, 0xc0);
     for (let i = 0; i < 50_000; i++) {
       link.send(new PublicationMessage(1, i, { offset: i + 1, key: null, data, publishedAtMs: i }) as never);
-      if (i === 25_000) link.send({ kind: 'call', requestId: 1, method: 'm', data: Buffer.alloc(20_000_000), timeoutMs: 1, user: '' });
+      if (i === 25_000)
+        link.send({ kind: 'call', requestId: 1, method: 'm', data: Buffer.alloc(20_000_000), timeoutMs: 1, user: '', connectionId: '' });
       if (i % 1000 === 0) await turn();
     }
     await inbox.until(50_001);
@@ -205,7 +206,7 @@ describe('the socket link', () => {
     const { link, child } = withChild(DEAF);
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     for (let i = 0; i < 100; i++) {
-      link.send({ kind: 'call', requestId: i, method: 'm', data: Buffer.alloc(100_000), timeoutMs: 1, user: '' });
+      link.send({ kind: 'call', requestId: i, method: 'm', data: Buffer.alloc(100_000), timeoutMs: 1, user: '', connectionId: '' });
       await turn();
     }
     // The kernel takes some of the 10 MB.

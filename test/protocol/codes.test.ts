@@ -57,7 +57,16 @@ describe('error kinds', () => {
 
   it('may be retried where time alone can change the outcome, and only there', () => {
     const retryable = Object.entries(ERROR_KINDS).flatMap(([code, kind]) => (kind.retryable ? [code] : []));
-    expect(retryable).toEqual(['rate_limited', 'busy', 'unavailable', 'outcome_unknown', 'timeout', 'no_responders', 'internal']);
+    expect(retryable).toEqual([
+      'rate_limited',
+      'busy',
+      'unavailable',
+      'outcome_unknown',
+      'timeout',
+      'too_many_calls',
+      'no_responders',
+      'internal',
+    ]);
   });
 
   it('make errors that keep their cause', () => {

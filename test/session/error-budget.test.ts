@@ -27,6 +27,10 @@ const COUNTS: Record<ErrorCode, boolean> = {
   timeout: false,
   no_responders: false,
   internal: false,
+  too_many_calls: false,
+  answer_too_large: false,
+  bad_answer: false,
+  service_error: false,
 };
 
 const fresh = () => ({ errors: 0, errorsSinceMs: 0 });

@@ -6,6 +6,8 @@ import {
   type Bus,
   type BusCounters,
   BusError,
+  type CallAnswer,
+  type CallQuestion,
   type Channel,
   type Listener,
   type Log,
@@ -28,7 +30,8 @@ interface PendingPublish {
   readonly reject: (error: Error) => void;
 }
 
-export type CallHandler = (data: Uint8Array) => Promise<Uint8Array> | Uint8Array;
+/** Answers with the bytes of a payload in the question's format, or with a whole answer. */
+export type CallHandler = (payload: Uint8Array, question: CallQuestion) => Promise<Uint8Array | CallAnswer> | Uint8Array | CallAnswer;
 
 /**
  * The bus of a single node with nothing else installed: the same promises as NATS, for as long as the process lives. A new process is a new
@@ -141,7 +144,8 @@ export class MemoryBus implements Bus {
     };
   }
 
-  async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  async call(question: CallQuestion): Promise<CallAnswer> {
+    const { method, payload, timeoutMs } = question;
     if (!this.#running) throw busClosed();
     const handler = this.#handlers.get(method);
     if (handler === undefined) throw new BusError('no_responders', `nobody serves ${method}`);
@@ -150,7 +154,9 @@ export class MemoryBus implements Bus {
       timer = setTimeout(() => reject(new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`)), timeoutMs);
     });
     try {
-      return payloadBytes(await Promise.race([Promise.resolve(data).then(handler), timeout]));
+      const asked = Promise.resolve().then(() => handler(payload, question));
+      const answer = await Promise.race([asked, timeout]);
+      return 'kind' in answer ? answer : { kind: 'result', payload: payloadBytes(answer), payloadKind: undefined };
     } finally {
       clearTimeout(timer);
     }

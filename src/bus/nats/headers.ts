@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
-import type { Origin, PublishRequest } from '../bus.ts';
+import type { CallQuestion, Origin, PublishRequest, ServiceError } from '../bus.ts';
 
 const CONTENT_TYPE = 'Content-Type';
 /**
@@ -8,8 +8,13 @@ const CONTENT_TYPE = 'Content-Type';
  */
 const USER = 'Stentor-User';
 const CONNECTION = 'Stentor-Connection';
+const NODE = 'Stentor-Node';
 /** The key as text. The subject has it too, as its token: what a producer says twice is checked. */
 const KEY = 'Stentor-Key';
+
+/** How a service says that it failed, by the convention of NATS services. */
+const SERVICE_ERROR_CODE = 'Nats-Service-Error-Code';
+const SERVICE_ERROR = 'Nats-Service-Error';
 
 const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
   json: 'application/json',
@@ -28,6 +33,36 @@ export function headersOf({ payloadKind, origin }: PublishRequest, namespace: Na
     all.set(CONNECTION, escaped(origin.connectionId));
   }
   return all;
+}
+
+/** What a service is told of a call beside its payload. */
+export function callHeadersOf({ payloadKind, caller }: CallQuestion): MsgHdrs {
+  const all = headers();
+  all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind]);
+  all.set(USER, escaped(caller.user));
+  all.set(CONNECTION, escaped(caller.connectionId));
+  all.set(NODE, escaped(caller.nodeId));
+  return all;
+}
+
+/** What an answer's headers say: the format of its payload, or that the service failed. */
+export function readAnswerHeaders(message: { readonly headers?: MsgHdrs }): {
+  readonly payloadKind: PayloadKind | undefined;
+  readonly serviceError: ServiceError | undefined;
+} {
+  let contentType = '';
+  let code: string | undefined;
+  let text: string | undefined;
+  for (const [name, [value = '']] of decoded(message) ?? []) {
+    if (isHeader(name, CONTENT_TYPE)) contentType = value;
+    else if (isHeader(name, SERVICE_ERROR_CODE)) code = value.trim();
+    else if (isHeader(name, SERVICE_ERROR)) text = value.trim();
+  }
+  const failed = code !== undefined || text !== undefined;
+  return {
+    payloadKind: payloadKindOf(contentType),
+    serviceError: failed ? { kind: 'serviceError', code: code ?? '', text: text ?? '' } : undefined,
+  };
 }
 
 export interface ReadHeaders {

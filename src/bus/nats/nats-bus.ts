@@ -6,6 +6,8 @@ import {
   type BusCounters,
   BusError,
   type BusNotice,
+  type CallAnswer,
+  type CallQuestion,
   type Channel,
   type FaultCount,
   type Listener,
@@ -26,7 +28,7 @@ import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
 import { flush, within } from './flush.ts';
-import { headersOf } from './headers.ts';
+import { callHeadersOf, headersOf, readAnswerHeaders } from './headers.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
@@ -161,13 +163,16 @@ export class NatsBus implements Bus {
     return () => subscription.stop();
   }
 
-  async call(method: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  async call(question: CallQuestion): Promise<CallAnswer> {
     const { connection } = this.#running();
+    const { method, payload, timeoutMs } = question;
     // The same grammar as a topic's, for the same reason: it is made into a subject.
     if (!isTopic(method)) throw new BusError('no_responders', 'nobody serves a method with such a name');
     try {
-      const answer = await connection.request(() => connection.nc.request(rpcSubjectOf(method), data, { timeout: timeoutMs }));
-      return answer.data;
+      const options = { timeout: timeoutMs, headers: callHeadersOf(question) };
+      const answer = await connection.request(() => connection.nc.request(rpcSubjectOf(method), payload, options));
+      const { payloadKind, serviceError } = readAnswerHeaders(answer);
+      return serviceError ?? { kind: 'result', payload: answer.data, payloadKind };
     } catch (cause) {
       const failure = failureOf(cause);
       if (failure === 'no_responders') throw new BusError('no_responders', `nobody serves ${method}`, { cause });

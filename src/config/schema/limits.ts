@@ -24,6 +24,13 @@ export const LimitsSchema = Type.Object(
       default: 100,
       description: 'messages per second from one connection, with a burst of the same number. More get `rate_limited`',
     }),
+    callsPerSecondMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 10,
+      description:
+        'calls per second from one connection, with a burst of the same number. More get `too_many_calls`. 0: only the limits of all messages',
+    }),
     bytesPerSecondMax: Type.Integer({
       minimum: 4096,
       maximum: 4_294_967_296,

@@ -90,7 +90,7 @@ export const CommandsTuning = Type.Object(
       maximum: 67_108_864,
       default: 262_144,
       description:
-        'maximum size of the result of a call; limits.sendBufferLimitBytes limits it too. A larger result is dropped, and the call fails with `internal`',
+        'maximum size of the result of a call; limits.sendBufferLimitBytes limits it too. A larger result is dropped, and the call fails with `answer_too_large`',
     }),
   },
   {
