@@ -7,7 +7,7 @@ const sections = paths.flatMap((path) => path.split('.').flatMap((_, i, names) =
 const places = [...new Set([...paths, ...sections])];
 
 /**
- * Where a setting or a section of this name is, if not here: `limits.ringItemsMax` → `tuning.recovery.ringItemsMax`. The name is written right, so the
+ * Where a setting or a section of this name is, if not here: `limits.keysPerTopicMax` → `tuning.recent.keysPerTopicMax`. The name is written right, so the
  * place is what is wrong.
  */
 export function elsewhere(path: string): string | undefined {

@@ -36,7 +36,7 @@ function boundsOf({ limits, memory, nats, tuning }: Config, options: NamespaceOp
   return [
     [options.clientPublish ? 'limits.messageBytesMax' : '', limits.messageBytesMax],
     ['limits.sendBufferLimitBytes', limits.sendBufferLimitBytes],
-    ['tuning.recovery.ringBytesMax', tuning.recovery.ringBytesMax],
+    ['tuning.recent.bytesPerTopicMax', tuning.recent.bytesPerTopicMax],
     [options.durable ? 'namespaces.<name>.history.maxBytes' : '', options.history.maxBytes],
     [options.durable && nats.url === '' ? 'memory.maxBytes' : '', memory.maxBytes],
   ];
@@ -116,11 +116,11 @@ export function fanoutBoundsNest({ tuning }: Config): Problem[] {
       expected: `expected tuning.fanout.loopGapMaxMs (${tuning.fanout.loopGapMaxMs}) at most`,
     });
   }
-  if (tuning.recovery.ringBytesMax > tuning.recovery.workerRingBytesMax) {
+  if (tuning.recent.bytesPerTopicMax > tuning.recent.bytesMax) {
     problems.push({
-      path: 'tuning.recovery.ringBytesMax',
-      value: tuning.recovery.ringBytesMax,
-      expected: `expected tuning.recovery.workerRingBytesMax (${tuning.recovery.workerRingBytesMax}) at most`,
+      path: 'tuning.recent.bytesPerTopicMax',
+      value: tuning.recent.bytesPerTopicMax,
+      expected: `expected tuning.recent.bytesMax (${tuning.recent.bytesMax}) at most`,
     });
   }
   return problems;

@@ -10,13 +10,13 @@ import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import type { HubClient } from './hub-client.ts';
 import type { Memberships } from './memberships.ts';
-import type { PastReader } from './past-reader.ts';
+import type { MissedReader } from './missed-reader.ts';
 
 export interface CatchingUpOptions {
   readonly config: Config;
   readonly memberships: Memberships;
   readonly hub: HubClient;
-  readonly pasts: PastReader;
+  readonly missedReader: MissedReader;
   readonly metrics: WorkerMetrics;
 }
 
@@ -41,8 +41,8 @@ export class CatchingUp {
     const { feed } = lagging;
     if (lagging.life !== feed.life) return this.#startOver(connection, lagging, lagging.resyncReason ?? 'the history is not what it was');
     const { position, start, partBytes } = lagging;
-    const past = position.sequence < feed.ring.first ? this.#options.pasts.kept(feed, position.offset) : undefined;
-    const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), past }, partBytes);
+    const missed = position.sequence < feed.ring.first ? this.#options.missedReader.kept(feed, position.offset) : undefined;
+    const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), missed }, partBytes);
     lagging.partBytes = Math.min(2 * partBytes, this.partBytesMax);
     switch (step.kind) {
       case 'caughtUp':

@@ -1,9 +1,9 @@
-import type { Past, Start } from '../fanout/catch-up.ts';
+import type { MissedItems, Start } from '../fanout/catch-up.ts';
 import { batchHeadBytes, encodeWithItems } from '../fanout/frame.ts';
 import { type Beginning, firstPartOf } from '../fanout/recovery.ts';
-import type { Position } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
+import type { Position } from '../recent/position.ts';
 
 /** Of the first part; each is twice as large as the one before. A line that breaks after 2 KB, again and again, still brings something each time. */
 export const FIRST_PART_BYTES = 1024;
@@ -16,7 +16,7 @@ export interface BeginningOptions {
   readonly message: Readonly<Record<string, unknown>>;
   readonly encoding: Encoding;
   readonly frameBytesMax: number;
-  readonly past?: Past | undefined;
+  readonly missed?: MissedItems | undefined;
 }
 
 /** The message that a stream begins with, and what is left to be given by catching up. */
@@ -31,9 +31,9 @@ export interface BeginningFrames {
  * message none of it would count until all of it has come, a client's time-out would be over before that, and a line that breaks would never get on.
  */
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
-  const { beginning, until, message, encoding, frameBytesMax, past } = options;
+  const { beginning, until, message, encoding, frameBytesMax, missed } = options;
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
-  const all = firstPartOf(feed, beginning, until, roomBytes, past);
+  const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
     const first = encodeWithItems(encoding, { ...message, offset: Math.max(until.offset, beginning.position.offset) }, all.items);
     // JSON is longer than the MessagePack that was counted.
@@ -41,7 +41,7 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   }
   // The rest reaches to the head, whatever is there by now.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
-  const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), past);
+  const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
   const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;
   return { first: encodeWithItems(encoding, { ...message, offset: position.offset, ...upTo }, items), rest: { position, start } };
 }

@@ -1,7 +1,8 @@
 import { type Group, Groups } from '../fanout/group.ts';
-import { NATIVE_MEMBERS_MIN, type Position, type Shard } from '../fanout/shard.ts';
+import { NATIVE_MEMBERS_MIN, type Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../fanout/variant.ts';
+import type { Position } from '../recent/position.ts';
 import type { Connection, Member } from '../session/connection.ts';
 
 export interface MembershipOptions {

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts';
-import type { Position } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Position } from '../recent/position.ts';
 import type { Connection, Lagging, Member } from '../session/connection.ts';
 import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import { type CatchingUp, policyOf } from './catching-up.ts';

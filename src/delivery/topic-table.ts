@@ -1,11 +1,12 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { RingBudget } from '../fanout/ring-budget.ts';
-import { type FeedBounds, TopicFeed } from '../fanout/topic-feed.ts';
+import { FANOUT_ITEM_FORM, type FanoutItem } from '../fanout/item.ts';
+import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { RecentBudget } from '../recent/budget.ts';
 
 interface Waiter {
   resolve(feed: TopicFeed): void;
@@ -19,7 +20,8 @@ interface Waiter {
 export class TopicTable {
   readonly #config: Config;
   readonly #link: WorkerEnd;
-  readonly #bounds: FeedBounds;
+  /** What the worker keeps of the recent past, for all topics. */
+  readonly recent: RecentBudget<FanoutItem>;
   readonly #feeds = new Map<Topic, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
   readonly #waiters = new Map<Topic, Waiter[]>();
@@ -27,12 +29,7 @@ export class TopicTable {
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
     this.#link = link;
-    const { keysPerTopicMax, ringItemsMax, ringBytesMax } = config.tuning.recovery;
-    this.#bounds = {
-      keysMax: keysPerTopicMax,
-      ringBounds: { itemsMax: ringItemsMax, bytesMax: ringBytesMax },
-      ringBudget: new RingBudget(config.tuning.recovery.workerRingBytesMax),
-    };
+    this.recent = new RecentBudget(FANOUT_ITEM_FORM, config.tuning.recent);
   }
 
   get size(): number {
@@ -80,7 +77,7 @@ export class TopicTable {
     const known = this.#feeds.get(topic);
     if (known !== undefined) return;
     const namespace = this.namespace(topic) as NamespaceOptions;
-    const feed = new TopicFeed({ topic, number: topicNumber, namespace, bounds: this.#bounds }, message);
+    const feed = new TopicFeed({ topic, number: topicNumber, namespace, recent: this.recent }, message);
     this.#feeds.set(topic, feed);
     this.#byNumber.set(topicNumber, feed);
     const waiters = this.#waiters.get(topic) ?? [];

@@ -1,8 +1,12 @@
 import type { SlowConsumerPolicy } from '../config/schema.ts';
+import { indexAfter, type Missed, provesFrom } from '../recent/missed.ts';
+import type { Position } from '../recent/position.ts';
 import type { Stretch } from './batch.ts';
 import type { FanoutItem } from './item.ts';
-import type { Position } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
+
+/** What the hub gave of a topic from before the ring. */
+export type MissedItems = Missed<FanoutItem>;
 
 export interface CatchUpStretch extends Stretch {
   readonly items: readonly FanoutItem[];
@@ -19,15 +23,6 @@ export type CatchUpStep =
   /** The ring no longer has what comes next: only the log does. */
   | { readonly kind: 'evicted' }
   | { readonly kind: 'close' };
-
-/** A topic's past from before the ring, as the hub gave it. */
-export interface Past {
-  readonly epoch: string;
-  /** Everything after this offset, up to `offset`, is in `items`; undefined: of another life. */
-  readonly completeFrom: number | undefined;
-  readonly offset: number;
-  readonly items: readonly FanoutItem[];
-}
 
 /**
  * What a new subscription is given before its stream: the topic's state as of `until`, or everything that was published up to there. From there on the
@@ -48,8 +43,8 @@ export interface Place {
   readonly position: Position;
   readonly policy: SlowConsumerPolicy;
   readonly start?: Start | undefined;
-  /** What the log had from before the ring, where somebody has just read it. */
-  readonly past?: Past | undefined;
+  /** Items from before the ring, where somebody has just read them. */
+  readonly missed?: MissedItems | undefined;
 }
 
 /**
@@ -58,11 +53,11 @@ export interface Place {
  *
  * @param bytesMax how much the socket should be given at once, in MessagePack; one item goes in any case
  */
-export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, past }: Place, bytesMax: number): CatchUpStep {
+export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, missed }: Place, bytesMax: number): CatchUpStep {
   const { head, latest } = feed;
   if (start !== undefined && position.sequence < start.until.sequence) {
     const { by, until, fresh } = start;
-    if (by === 'replay') return replay(feed, position, bytesMax, until, past);
+    if (by === 'replay') return replay(feed, position, bytesMax, until, missed);
     return fromState(feed, position, bytesMax, until, fresh);
   }
   const behind = head.sequence - position.sequence;
@@ -85,7 +80,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, past
       };
     }
     case 'replay':
-      return replay(feed, position, bytesMax, head, past);
+      return replay(feed, position, bytesMax, head, missed);
   }
 }
 
@@ -96,14 +91,16 @@ function fromState({ latest }: TopicFeed, position: Position, bytesMax: number, 
   return { kind: 'skipped', skipped: 0, position: { sequence: until.sequence, offset: position.offset } };
 }
 
-function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Position, past: Past | undefined): CatchUpStep {
-  const { ring, namespace, latest } = feed;
+function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Position, missed: MissedItems | undefined): CatchUpStep {
+  const { ring, holdings } = feed;
   if (position.sequence < ring.first) {
-    // Keys recover by state.
-    if (namespace.keyed && namespace.durable && position.offset >= latest.completeFrom) {
+    const { state } = holdings;
+    if (state !== undefined && position.offset >= state.completeFrom) {
       return fromState(feed, { sequence: -1, offset: position.offset }, bytesMax, until, false);
     }
-    return past === undefined || !reaches(feed, past, position) ? { kind: 'evicted' } : fromPast(feed, position, bytesMax, until, past);
+    return missed !== undefined && reaches(feed, missed, position)
+      ? fromMissed(feed, position, bytesMax, until, missed)
+      : { kind: 'evicted' };
   }
   const items: FanoutItem[] = [];
   let bytes = 0;
@@ -117,24 +114,24 @@ function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Po
 }
 
 /** Has it what comes after the position? */
-function reaches({ epoch }: TopicFeed, { epoch: pastEpoch, completeFrom, offset }: Past, position: Position): boolean {
-  return pastEpoch === epoch && completeFrom !== undefined && completeFrom <= position.offset && position.offset < offset;
+function reaches({ epoch }: TopicFeed, missed: MissedItems, { offset }: Position): boolean {
+  return provesFrom(missed, epoch, offset) && offset < missed.offset;
 }
 
-/** Not beyond `until`, although the past may reach further: what comes after that comes by the stream. */
-function fromPast({ ring }: TopicFeed, position: Position, bytesMax: number, until: Position, past: Past): CatchUpStep {
+/** Not beyond `until`, although what was missed may reach further: what comes after that comes by the stream. */
+function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, until: Position, missed: MissedItems): CatchUpStep {
   const items: FanoutItem[] = [];
   let bytes = 0;
-  let at = indexAfter(past.items, position.offset);
-  const end = indexAfter(past.items, until.offset);
+  let at = indexAfter(missed.items, position.offset);
+  const end = indexAfter(missed.items, until.offset);
   for (; at < end; at++) {
-    const item = past.items[at] as FanoutItem;
+    const item = missed.items[at] as FanoutItem;
     bytes += item.wireBytes;
     if (items.length > 0 && bytes > bytesMax) break;
     items.push(item);
   }
   // Behind its last item there is nothing up to where it was read.
-  const covered = at >= end ? Math.min(past.offset, until.offset) : (items.at(-1)?.offset ?? position.offset);
+  const covered = at >= end ? Math.min(missed.offset, until.offset) : (items.at(-1)?.offset ?? position.offset);
   const joined = covered > ring.headOffset ? ring.next : ring.sequenceAfter(covered);
   if (items.length === 0) {
     return joined === undefined
@@ -142,17 +139,6 @@ function fromPast({ ring }: TopicFeed, position: Position, bytesMax: number, unt
       : { kind: 'skipped', skipped: 0, position: { sequence: joined, offset: position.offset } };
   }
   return stretchOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
-}
-
-function indexAfter(items: readonly FanoutItem[], offset: number): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((items[middle] as FanoutItem).offset <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function stretchOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): CatchUpStep {

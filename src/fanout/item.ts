@@ -2,9 +2,9 @@ import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
+import type { ItemForm } from '../recent/item-form.ts';
 import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
-import type { BudgetedItem, BudgetedRing } from './ring-budget.ts';
 
 /** What a publication is made of when it reaches the fan-out. `data` is one MessagePack value and is copied. */
 export interface ItemSource {
@@ -27,7 +27,7 @@ const writer = new MsgpackWriter(1024);
  * One publication, encoded as the protocol's `[offset, key, data, meta?]` once for all members: MessagePack when it is made,
  * JSON only when the first JSON member needs it.
  */
-export class FanoutItem implements BudgetedItem {
+export class FanoutItem {
   readonly offset: number;
   /** The topic's offset just before this item. */
   readonly prev: number;
@@ -35,11 +35,6 @@ export class FanoutItem implements BudgetedItem {
   readonly publishedAtMs: number;
   /** Connection that published it, when a client did: `echo: false` looks for it. */
   readonly connectionId: string | undefined;
-  /** These four are the ring budget's. */
-  ring: BudgetedRing | undefined;
-  arrival = 0;
-  older: BudgetedItem | undefined;
-  newer: BudgetedItem | undefined;
   readonly #user: string | undefined;
   readonly #removed: boolean;
   readonly #msgpack: KeptBytes;
@@ -106,3 +101,10 @@ export class FanoutItem implements BudgetedItem {
     return `${head},${JSON.stringify(meta)}]`;
   }
 }
+
+/** How a worker's recent past measures its items. */
+export const FANOUT_ITEM_FORM: ItemForm<FanoutItem> = {
+  bytesOf: (item) => item.bytes,
+  wireBytesOf: (item) => item.wireBytes,
+  slotOf: (item) => item.key,
+};

@@ -1,13 +1,10 @@
-import { nextCatchUpStep, type Past, type Start } from './catch-up.ts';
+import type { Since } from '../recent/lives.ts';
+import { provesFrom } from '../recent/missed.ts';
+import type { Position } from '../recent/position.ts';
+import { whereIsAfter } from '../recent/where.ts';
+import { type MissedItems, nextCatchUpStep, type Start } from './catch-up.ts';
 import type { FanoutItem } from './item.ts';
-import type { Position } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
-
-/** What a client has: an offset in one life of the log. */
-export interface Since {
-  readonly epoch: string;
-  readonly offset: number;
-}
 
 /** How a subscription begins: what it is given before its stream, and from where. */
 export interface Beginning {
@@ -25,18 +22,6 @@ export interface FirstPart {
   readonly position: Position;
   /** There is nothing more before the stream. */
   readonly whole: boolean;
-}
-
-/** The position in the feed's present life. One of a life that this one goes on from is one of this, up to where both are the same. */
-export function inPresentLife({ epoch, before = [] }: Pick<TopicFeed, 'epoch' | 'before'>, since: Since): Since {
-  const past = before.find((life) => life.epoch === since.epoch);
-  return past !== undefined && since.offset <= past.upTo ? { epoch, offset: since.offset } : since;
-}
-
-/** Can the worker itself answer for everything since then? */
-export function isAtHand({ namespace, ring, latest }: TopicFeed, { offset }: Since): boolean {
-  if (offset > ring.headOffset) return false;
-  return ring.sequenceAfter(offset) !== undefined || (namespace.keyed && offset >= latest.completeFrom);
 }
 
 /** The ring sequence up to which a client has everything already: a shard that is not so far would repeat it. */
@@ -57,32 +42,35 @@ export const FROM_NOW_ON: Beginning = { recovered: false, position: { sequence: 
  * How a client goes on from `since`: with everything of the topic after it where that can be proven; of a keyed topic, where the ring does not reach
  * back, with the latest item of every key that changed. Else it begins anew, from the state.
  */
-export function goingOn(feed: TopicFeed, since: Since, past: Past | undefined): Beginning {
-  const { namespace, latest, ring, epoch, head } = feed;
+export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | undefined): Beginning {
+  const { namespace, epoch, head } = feed;
   const { offset } = since;
   if (!namespace.durable || since.epoch !== epoch) return fromStateOf(feed);
-  const sequence = ring.sequenceAfter(offset);
-  if (sequence !== undefined) return { recovered: true, position: { sequence, offset }, start: { by: 'replay', fresh: false } };
-  if (namespace.keyed && offset >= latest.completeFrom && offset <= head.offset) {
-    return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
+  const isProven = missed !== undefined && provesFrom(missed, epoch, offset);
+  const where = whereIsAfter(feed.holdings, offset);
+  switch (where.kind) {
+    case 'ring':
+      return { recovered: true, position: { sequence: where.sequence, offset }, start: { by: 'replay', fresh: false } };
+    case 'state':
+      return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
+    case 'ahead':
+      // Another node was faster: what this one has not passed yet comes by the stream. Missed items that end before the position prove nothing about it.
+      return isProven && missed.offset >= offset
+        ? { recovered: true, position: { sequence: head.sequence, offset }, start: undefined }
+        : fromStateOf(feed);
+    case 'evicted':
+      return isProven ? { recovered: true, position: { sequence: -1, offset }, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
   }
-  if (past?.completeFrom === undefined || past.epoch !== epoch || offset < past.completeFrom) return fromStateOf(feed);
-  if (offset > head.offset) {
-    // Another node was faster: what this one has not passed yet comes by the stream. A past that ends before the position says nothing about it.
-    if (past.offset < offset) return fromStateOf(feed);
-    return { recovered: true, position: { sequence: head.sequence, offset }, start: undefined };
-  }
-  return { recovered: true, position: { sequence: -1, offset }, start: { by: 'replay', fresh: false } };
 }
 
 /** What a subscription is given first, as much as fits. `whole` is false also where only the log has the rest. */
-export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Position, bytesMax: number, past?: Past): FirstPart {
+export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Position, bytesMax: number, missed?: MissedItems): FirstPart {
   const start = beginning.start && { ...beginning.start, until };
   const items: FanoutItem[] = [];
   let { position } = beginning;
   let bytesLeft = bytesMax;
   while (start !== undefined && position.sequence < until.sequence) {
-    const step = nextCatchUpStep(feed, { position, policy: 'replay', start, past }, bytesLeft);
+    const step = nextCatchUpStep(feed, { position, policy: 'replay', start, missed }, bytesLeft);
     if (step.kind === 'stretch') {
       for (const { wireBytes } of step.stretch.items) bytesLeft -= wireBytes;
       // A step has one item in any case.

@@ -1,3 +1,4 @@
+import type { Position } from '../recent/position.ts';
 import type { Group } from './group.ts';
 import type { Variant } from './variant.ts';
 
@@ -10,12 +11,6 @@ export const NATIVE_MEMBERS_MIN = 16;
 /** A connection, as far as the fan-out knows it. */
 export interface Recipient {
   readonly id: string;
-}
-
-/** A place in a topic's ring: the sequence of the next item, and the offset before it. */
-export interface Position {
-  readonly sequence: number;
-  readonly offset: number;
 }
 
 /** What each member of a shard was handed. */

@@ -1,12 +1,15 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { RecentBudget } from '../recent/budget.ts';
+import type { Latest } from '../recent/latest.ts';
+import type { PastLife } from '../recent/lives.ts';
+import type { Position } from '../recent/position.ts';
+import { Ring } from '../recent/ring.ts';
+import { latestFor } from '../recent/state.ts';
+import type { Holdings } from '../recent/where.ts';
 import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
-import { type Latest, LatestByKey } from './latest.ts';
-import { LatestItem } from './latest-item.ts';
-import { Ring, type RingBounds } from './ring.ts';
-import type { RingBudget } from './ring-budget.ts';
-import type { Position, Shard } from './shard.ts';
+import type { Shard } from './shard.ts';
 import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
 export interface TopicFeedOptions {
@@ -15,21 +18,14 @@ export interface TopicFeedOptions {
   readonly number: number;
   readonly namespace: NamespaceOptions;
   /** The same object for all of the worker's topics. */
-  readonly bounds: FeedBounds;
-}
-
-export interface FeedBounds {
-  readonly keysMax: number;
-  readonly ringBounds: RingBounds;
-  /** What all rings of the worker may hold together. */
-  readonly ringBudget: RingBudget;
+  readonly recent: RecentBudget<FanoutItem>;
 }
 
 /** What a topic is when it is opened, or after its history turned out not to be what it was. */
 export interface FeedState {
   readonly epoch: string;
   /** Lives whose positions hold in this one too, each up to an offset. Absent: none. */
-  readonly before?: readonly { readonly epoch: string; readonly upTo: number }[];
+  readonly before?: readonly PastLife[];
   readonly offset: number;
   /** `items` has the latest item of every key that changed after this offset. */
   readonly completeFrom: number;
@@ -54,17 +50,17 @@ export class TopicFeed {
   #lagging = 0;
   #joining = 0;
   #withoutEcho: Map<string, Shard> | undefined;
-  ring: Ring;
-  latest: Latest;
-  readonly #bounds: FeedBounds;
+  ring: Ring<FanoutItem>;
+  latest: Latest<FanoutItem>;
+  readonly #recent: RecentBudget<FanoutItem>;
   /** Ring sequence before which nobody need look whether it is crowded. */
   #notCrowdedBefore = 0;
 
-  constructor({ topic, number, namespace, bounds }: TopicFeedOptions, state: FeedState) {
+  constructor({ topic, number, namespace, recent }: TopicFeedOptions, state: FeedState) {
     this.topic = topic;
     this.number = number;
     this.namespace = namespace;
-    this.#bounds = bounds;
+    this.#recent = recent;
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state);
     this.reset(state);
@@ -96,6 +92,12 @@ export class TopicFeed {
   /** Members with `echo: false`, by connection: what each published is left out for it alone. */
   get withoutEcho(): ReadonlyMap<string, Shard> {
     return this.#withoutEcho ?? NOBODY;
+  }
+
+  /** What the worker itself can answer for. A topic without keys, or without a log, does not recover by its state. */
+  get holdings(): Holdings<FanoutItem> {
+    const { ring, latest, namespace } = this;
+    return { ring, state: namespace.keyed && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
   }
 
   get head(): Position {
@@ -212,11 +214,11 @@ export class TopicFeed {
     return this.variants.find((variant) => isSameForm(variant.options, options));
   }
 
-  #newRing({ offset }: FeedState): Ring {
-    return new Ring(this.#bounds.ringBounds, offset, this.#bounds.ringBudget);
+  #newRing({ offset }: FeedState): Ring<FanoutItem> {
+    return new Ring(this.#recent, offset);
   }
 
-  #newLatest({ completeFrom }: FeedState): Latest {
-    return this.namespace.keyed ? new LatestByKey(this.#bounds.keysMax, completeFrom) : new LatestItem(completeFrom);
+  #newLatest({ completeFrom }: FeedState): Latest<FanoutItem> {
+    return latestFor(this.namespace.keyed ? 'byKey' : 'item', this.#recent, completeFrom);
   }
 }

@@ -5,11 +5,12 @@ import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.t
 import { SharedReads } from '../link/shared-reads.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
+import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
-import { lastOf, newestOf, newestWithin, type PageQuestion, pageOf, whatOf } from './page.ts';
-import { ReadCache } from './read-cache.ts';
+import { type PageQuestion, pageOf, whatOf } from './page.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
@@ -36,7 +37,11 @@ export class History {
   readonly #recoveries = new SharedReads((topic, after) => this.#readForRecovery(topic, after));
   /** Reads under way, by what was asked. */
   readonly #pages = new Map<string, Promise<RecoveryAnswer>>();
-  readonly #reads: ReadCache;
+  /**
+   * What was read of the log, so that a large answer is not read again for each of its pages, nor the last publications of a quiet topic for everybody
+   * who asks. Of the last so many: how many were asked for.
+   */
+  readonly #reads: KeptReads<LinkItem, { readonly lastCount: number }>;
   /** What reads of the log may bring at once. */
   readonly #budget: ByteBudget;
 
@@ -45,7 +50,7 @@ export class History {
     this.#bus = bus;
     this.#registry = registry;
     this.#metrics = metrics;
-    this.#reads = new ReadCache(config.tuning.answers.readCacheBytesMax);
+    this.#reads = new KeptReads(registry.recent);
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
@@ -71,7 +76,9 @@ export class History {
       if (!reached) return nothingOf(feed.epoch);
     }
     const held = this.#held(topic, after);
-    return held === undefined ? this.#recoveries.ask(topic, after) : newestOf(held, this.#config.tuning.recovery.recoveryBytesMax);
+    return held === undefined
+      ? this.#recoveries.ask(topic, after)
+      : newestOf(held, this.#config.tuning.recovery.recoveryBytesMax, dataBytes);
   }
 
   /** @throws BusError, ProtocolError `busy` */
@@ -101,16 +108,17 @@ export class History {
   #held(topic: Topic, after: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
     if (open === undefined) return undefined;
-    const items = after >= open.offset ? [] : open.keyed ? open.changedAfter(after) : open.cache?.after(after);
+    const items = open.after(after);
     this.#metrics.cacheReads.inc({ outcome: items === undefined ? 'miss' : 'hit' });
     return items && { epoch: open.epoch, completeFrom: after, offset: Math.max(after, open.offset), items };
   }
 
   #lastHeld(topic: Topic, count: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
-    if (open?.cache === undefined || open.cache.size < count) return undefined;
+    const held = open?.last(count);
+    if (open === undefined || held === undefined) return undefined;
     this.#metrics.cacheReads.inc({ outcome: 'hit' });
-    const items = newestWithin(open.cache.last(count), this.#config.tuning.answers.historyBytesMax);
+    const items = newestWithin(held, this.#config.tuning.answers.historyBytesMax, dataBytes);
     return lastOf({ epoch: open.epoch, completeFrom: 0, offset: open.offset, items }, count);
   }
 
@@ -120,7 +128,7 @@ export class History {
     if (held !== undefined) return held;
     const open = this.#openTopic(topic);
     if (open === undefined) throw startingOver(topic);
-    const { epoch, cache } = open;
+    const { epoch } = open;
     // Keys recover by state, and the hub's is the worker's.
     if (open.keyed) return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
@@ -135,7 +143,7 @@ export class History {
     const completeFrom = Math.max(provenAfter ?? passed, open.knownFrom);
     const items = this.#items(topic, publications).filter(({ offset }) => offset > completeFrom);
     const upTo = Math.max(items.at(-1)?.offset ?? 0, passed);
-    cache?.prepend(items, completeFrom, upTo);
+    open.prepend(items, completeFrom, upTo);
     return { epoch, completeFrom, offset: upTo, items };
   }
 
@@ -151,8 +159,10 @@ export class History {
 
   /** The next page of what was read lately, unless more has come since. */
   #readAlready(what: string, { topic, epoch, after }: PageQuestion): RecoveryAnswer | undefined {
-    const read = this.#reads.after(what, epoch, after, performance.now());
-    return read !== undefined && read.offset >= (this.#openTopic(topic)?.offset ?? 0) ? read : undefined;
+    const read = this.#reads.get(what, epoch, performance.now())?.missed;
+    if (read === undefined || read.offset < (this.#openTopic(topic)?.offset ?? 0)) return undefined;
+    const { completeFrom = Number.POSITIVE_INFINITY, offset: upTo } = read;
+    return completeFrom < after && after < upTo ? read : undefined;
   }
 
   async #readPage(question: PageQuestion): Promise<RecoveryAnswer> {
@@ -183,8 +193,8 @@ export class History {
   async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
     const log = this.#bus.log(namespaceOf(topic));
     const { historyBytesMax } = this.#config.tuning.answers;
-    const known = this.#reads.last(whatOf({ topic, upTo: 0 }), epoch, count, performance.now());
-    const grown = known && (await this.#grown(topic, known));
+    const known = this.#reads.get(whatOf({ topic, upTo: 0 }), epoch, performance.now());
+    const grown = known && known.note.lastCount >= count ? await this.#grown(topic, known) : undefined;
     if (grown !== undefined) return lastOf(grown, count);
     const { lastOffset } = await log.state();
     const publications = await this.#read('last', historyBytesMax, () => log.readLast(topic, count, historyBytesMax));
@@ -197,7 +207,10 @@ export class History {
    * The last publications that were read a moment ago, with what has come since: of a live topic they would else be read whole for each publication.
    * Undefined: that cannot be told, or is much.
    */
-  async #grown(topic: Topic, known: RecoveryAnswer): Promise<RecoveryAnswer | undefined> {
+  async #grown(
+    topic: Topic,
+    { missed: known, note, atMs }: KeptRead<LinkItem, { readonly lastCount: number }>,
+  ): Promise<RecoveryAnswer | undefined> {
     const log = this.#bus.log(namespaceOf(topic));
     const upTo = await log.lastOffset(topic);
     if (upTo === known.offset) return known;
@@ -205,13 +218,18 @@ export class History {
     const range = { after: known.offset, upTo, limit: GROWTH_ITEMS_MAX, bytesMax: READ_AHEAD_BYTES };
     const { publications, anchored, more } = await this.#read('last', READ_AHEAD_BYTES, () => log.read(topic, range));
     if (!anchored || more) return undefined;
-    const items = newestWithin([...known.items, ...this.#items(topic, publications)], this.#config.tuning.answers.historyBytesMax);
-    return this.#reads.grow(whatOf({ topic, upTo }), known, { ...known, offset: upTo, items });
+    const all = [...known.items, ...this.#items(topic, publications)];
+    const items = newestWithin(all, this.#config.tuning.answers.historyBytesMax, dataBytes).slice(-note.lastCount);
+    const grown = { ...known, offset: upTo, items };
+    // It is kept no longer than what it grew from: some of that may go from the log. Somebody else may have read it anew meanwhile.
+    const what = whatOf({ topic, upTo });
+    if (this.#reads.get(what, known.epoch, atMs)?.missed === known) this.#reads.put(what, grown, note, atMs);
+    return grown;
   }
 
   /** For whoever asks on. */
-  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer, lastCount?: number): RecoveryAnswer {
-    this.#reads.put(whatOf(question), answer, performance.now(), lastCount);
+  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer, lastCount = 0): RecoveryAnswer {
+    if (answer.completeFrom !== undefined) this.#reads.put(whatOf(question), answer, { lastCount }, performance.now());
     return answer;
   }
 
@@ -258,9 +276,8 @@ export class History {
   }
 }
 
-/** For whoever asks for what this life of the log does not have. */
-function nothingOf(epoch: string): RecoveryAnswer {
-  return { epoch, completeFrom: undefined, offset: 0, items: [] };
+function dataBytes({ data }: LinkItem): number {
+  return data.length;
 }
 
 function startingOver(topic: Topic): BusError {

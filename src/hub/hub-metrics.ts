@@ -136,7 +136,7 @@ export class HubMetrics {
   watchReads(bytes: () => { readonly reading: number; readonly kept: number }, registry: Registry): void {
     new Gauge({
       name: 'stentor_log_read_bytes',
-      help: 'Bytes of reads of the log for clients, by state: reading (what those under way may bring, of tuning.answers.answerBytesPerNodeMax), kept (for the next pages of answers, of tuning.answers.readCacheBytesMax).',
+      help: 'Bytes of reads of the log for clients, by state: reading (what those under way may bring, of tuning.answers.answerBytesPerNodeMax), kept (for the next pages of answers, of a quarter of tuning.recent.bytesMax).',
       labelNames: ['state'],
       registers: [registry],
       collect() {

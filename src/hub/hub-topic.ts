@@ -1,7 +1,11 @@
 import type { HubEnd } from '../link/link.ts';
-import { type LinkItem, type PastLife, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
-import type { Key, Topic } from '../protocol/topic.ts';
-import type { TopicCache } from './topic-cache.ts';
+import { type LinkItem, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { RecentBudget } from '../recent/budget.ts';
+import type { Latest } from '../recent/latest.ts';
+import type { PastLife } from '../recent/lives.ts';
+import { Ring } from '../recent/ring.ts';
+import { latestFor } from '../recent/state.ts';
 import type { Metered } from './topic-rates.ts';
 
 /** Publications that may wait while a topic is being opened; past it they are let go and the topic's state is read again. */
@@ -17,9 +21,8 @@ export interface HubTopicOptions {
   readonly number: number;
   readonly durable: boolean;
   readonly keyed: boolean;
-  readonly keysMax: number;
-  /** Recent items, for topics whose history is their items: durable ones without keys. */
-  readonly cache: TopicCache | undefined;
+  /** The recent items of all topics of the hub. */
+  readonly recent: RecentBudget<LinkItem>;
   /** Calls back when the link has room for a whole state; default: at once. */
   readonly whenRoom?: (worker: HubEnd, tell: () => void) => void;
 }
@@ -53,16 +56,14 @@ export class HubTopic implements Metered {
   readonly number: number;
   readonly durable: boolean;
   readonly keyed: boolean;
-  readonly cache: TopicCache | undefined;
-  readonly #keysMax: number;
+  readonly #recent: RecentBudget<LinkItem>;
   /** A list, and what is below undefined or shared where it can be: there may be very many topics, and few workers. */
   #interests: readonly Interest[] = [];
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
-  /** The state of a topic without keys. */
-  #last: LinkItem | undefined;
-  /** Of a keyed one with a log, by key, in the order in which they last changed. */
-  #latest: Map<Key | null, LinkItem> | undefined;
-  #completeFrom = 0;
+  /** Of a durable topic without keys. A keyed one recovers by its state. */
+  #ring: Ring<LinkItem> | undefined;
+  /** Of a durable topic. */
+  #latest: Latest<LinkItem> | undefined;
   #knownFrom = 0;
   #buffered: LinkItem[] | undefined = [];
   #overflowed = false;
@@ -72,13 +73,12 @@ export class HubTopic implements Metered {
   #offset = 0;
   #awayReason: string | null = null;
 
-  constructor({ topic, number, durable, keyed, keysMax, cache, whenRoom = AT_ONCE }: HubTopicOptions) {
+  constructor({ topic, number, durable, keyed, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
     this.keyed = keyed;
-    this.cache = cache;
-    this.#keysMax = keysMax;
+    this.#recent = recent;
     this.#whenRoom = whenRoom;
   }
 
@@ -156,11 +156,8 @@ export class HubTopic implements Metered {
     this.#epoch = state.epoch;
     this.#before = state.before ?? NO_LIVES;
     this.#offset = state.offset;
-    this.#completeFrom = state.completeFrom;
     this.#knownFrom = state.knownFrom ?? 0;
-    if (this.durable && this.keyed) this.#latest = new Map(state.items.map((item) => [item.key, item]));
-    else this.#last = state.items.at(-1);
-    this.cache?.clear(state.offset);
+    if (this.durable) this.#keepPast(state);
     for (const interest of this.#interests) {
       if (interest.told.kind === 'state') interest.told = resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason };
       this.#tellWhenRoom(interest);
@@ -191,8 +188,8 @@ export class HubTopic implements Metered {
     }
     if (this.durable) {
       if (item.offset <= this.#offset) return;
-      this.#remember(item);
-      this.cache?.push(item);
+      this.#latest?.set(item, -1);
+      this.#ring?.push(item);
     }
     this.published++;
     const message = new PublicationMessage(this.number, this.#offset, item);
@@ -200,30 +197,35 @@ export class HubTopic implements Metered {
     this.#broadcast(message);
   }
 
-  /** Latest item of every key that changed after the offset, oldest first; undefined where a change may have been forgotten. */
-  changedAfter(offset: number): LinkItem[] | undefined {
-    if (!this.isOpen || offset < this.#completeFrom) return undefined;
-    return this.#items().filter((item) => item.offset > offset);
+  /**
+   * Everything that came after the offset: of a keyed topic the latest item of every key that changed. Undefined: some of it is not here.
+   * Only of a durable topic that is open.
+   */
+  after(offset: number): LinkItem[] | undefined {
+    if (offset >= this.#offset) return [];
+    return this.keyed ? this.#latest?.after(offset) : this.#ring?.after(offset);
   }
 
-  #items(): LinkItem[] {
-    if (this.#latest !== undefined) return [...this.#latest.values()];
-    return this.#last === undefined ? [] : [this.#last];
+  /** The last so many publications; undefined: some of them are not here. */
+  last(count: number): LinkItem[] | undefined {
+    return this.#ring === undefined || this.#ring.size < count ? undefined : this.#ring.last(count);
   }
 
-  #remember(item: LinkItem): void {
-    const latest = this.#latest;
-    if (latest === undefined) {
-      this.#last = item;
-      return;
-    }
-    latest.delete(item.key);
-    latest.set(item.key, item);
-    if (latest.size <= this.#keysMax) return;
-    const [oldest] = latest.values() as Iterable<LinkItem>;
-    if (oldest === undefined) return;
-    latest.delete(oldest.key);
-    this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
+  /** Takes what was read of the log: see {@link Ring.prepend}. */
+  prepend(items: readonly LinkItem[], after: number, upTo: number): void {
+    this.#ring?.prepend(items, after, upTo);
+  }
+
+  /** The topic is not used any more: the bytes that it holds are given back. */
+  close(): void {
+    this.#ring?.clear();
+  }
+
+  #keepPast({ offset, completeFrom, items }: OpenState): void {
+    this.#ring?.clear();
+    this.#ring = this.keyed ? undefined : new Ring(this.#recent, offset);
+    this.#latest = latestFor(this.keyed ? 'byKey' : 'item', this.#recent, completeFrom);
+    for (const item of items) this.#latest.set(item, -1);
   }
 
   #openedMessage(): Extract<ToWorker, { kind: 'opened' }> {
@@ -234,8 +236,8 @@ export class HubTopic implements Metered {
       epoch: this.#epoch,
       ...(this.#before.length > 0 && { before: this.#before }),
       offset: this.#offset,
-      completeFrom: this.#completeFrom,
-      items: this.#items(),
+      completeFrom: this.#latest?.completeFrom ?? 0,
+      items: this.#latest?.between(-1, Number.POSITIVE_INFINITY) ?? [],
     };
   }
 

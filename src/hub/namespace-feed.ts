@@ -151,7 +151,7 @@ export class NamespaceFeed {
         log: this.log,
         follower: this.#follower,
         namespace: this.#namespace,
-        keysMax: this.#options.config.tuning.recovery.keysPerTopicMax,
+        keysMax: this.#options.config.tuning.recent.keysPerTopicMax,
       };
       const state = await readTopicState(topic.topic, sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;

@@ -1,6 +1,6 @@
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { bytesOf } from './topic-cache.ts';
+import { bytesOf } from './recent-items.ts';
 
 export interface PageQuestion {
   readonly topic: Topic;
@@ -42,27 +42,4 @@ export function pageOf(
     more: isCut || more,
     items: page,
   };
-}
-
-/** The last so many: from just before the first of them. */
-export function lastOf(answer: RecoveryAnswer, count: number): RecoveryAnswer {
-  const items = answer.items.slice(-count);
-  return { ...answer, completeFrom: Math.max(0, (items[0]?.offset ?? answer.offset) - 1), items };
-}
-
-/** As much as a recovery may bring back: who has missed more gets the state instead. */
-export function newestOf(answer: RecoveryAnswer, bytesMax: number): RecoveryAnswer {
-  const items = newestWithin(answer.items, bytesMax);
-  const leftOut = answer.items[answer.items.length - items.length - 1];
-  return leftOut === undefined ? answer : { ...answer, completeFrom: leftOut.offset, items };
-}
-
-/** The newest of them that one answer may have. */
-export function newestWithin(items: readonly LinkItem[], bytesMax: number): readonly LinkItem[] {
-  let bytes = 0;
-  const from = items.findLastIndex(({ data }, at) => {
-    bytes += data.length;
-    return bytes > bytesMax && at < items.length - 1;
-  });
-  return items.slice(from + 1);
 }

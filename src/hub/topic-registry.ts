@@ -1,16 +1,18 @@
 import { type Bus, BusError, type BusErrorCode, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
+import type { LinkItem } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { CacheBudget } from './cache-budget.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { HubTopic } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
+import { LINK_ITEM_FORM } from './recent-items.ts';
 
 /** Failures that are no news for each topic anew. */
 const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
@@ -30,7 +32,8 @@ export class TopicRegistry {
   /** Of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
   readonly #lingers = new Map<Topic, NodeJS.Timeout>();
-  readonly #caches: CacheBudget;
+  /** What the hub keeps of the recent past, for all topics. */
+  readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
   // Made once, and not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
@@ -43,8 +46,7 @@ export class TopicRegistry {
     this.#logger = logger;
     this.#metrics = metrics;
     this.#room = new LinkRoom(config.tuning.answers.answerBytesPerWorkerMax);
-    const { cacheItemsPerTopicMax, cacheBytesPerTopicMax, cacheBytesMax } = config.tuning.recovery;
-    this.#caches = new CacheBudget({ itemsMax: cacheItemsPerTopicMax, bytesMax: cacheBytesPerTopicMax }, cacheBytesMax);
+    this.recent = new RecentBudget(LINK_ITEM_FORM, config.tuning.recent);
   }
 
   get size(): number {
@@ -93,8 +95,7 @@ export class TopicRegistry {
       number: this.#nextNumber++,
       durable,
       keyed,
-      keysMax: this.#config.tuning.recovery.keysPerTopicMax,
-      cache: durable && !keyed ? this.#caches.create(0) : undefined,
+      recent: this.recent,
       whenRoom: this.#whenRoom,
     });
     topic.addWorker(worker);
@@ -192,7 +193,6 @@ export class TopicRegistry {
       return;
     }
     topic.publish(result.item);
-    this.#caches.keep();
   }
 
   #close(topic: HubTopic): void {
@@ -204,7 +204,7 @@ export class TopicRegistry {
     this.#metrics.topics.set(this.#topics.size);
     this.#topicFeeds.get(name)?.stop();
     this.#topicFeeds.delete(name);
-    if (topic.cache !== undefined) this.#caches.remove(topic.cache);
+    topic.close();
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;
     feed.close(topic);

@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { PastLife } from '../recent/lives.ts';
+import type { Missed } from '../recent/missed.ts';
 
 /**
  * Everything that a hub and its workers say to each other. They know one another through these messages only.
@@ -26,12 +28,6 @@ export interface LinkItem {
   readonly connectionId?: string;
   /** The key is gone: an empty payload or JSON null in a keyed topic. */
   readonly removed?: true;
-}
-
-/** A life of the log that this one goes on from: up to the offset both are the same. */
-export interface PastLife {
-  readonly epoch: string;
-  readonly upTo: number;
 }
 
 /** What a worker needs to serve a topic that has just been opened, or whose history is not what it was. */
@@ -191,15 +187,7 @@ export interface HistoryAnswer {
 }
 
 /** What a topic was lately, for all who come back to it. */
-export interface RecoveryAnswer {
-  readonly epoch: string;
-  /** Everything after this offset, up to `offset`, is in `items`; undefined: of another life. */
-  readonly completeFrom: number | undefined;
-  readonly offset: number;
-  readonly items: readonly LinkItem[];
-  /** There is more in the log, behind the last of them. */
-  readonly more?: boolean;
-}
+export type RecoveryAnswer = Missed<LinkItem>;
 
 /** One publication on its way to workers. The same object goes to every worker, so its bytes are made once, when a socket needs them. */
 export class PublicationMessage {

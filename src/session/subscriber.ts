@@ -2,18 +2,19 @@ import type { Config } from '../config/schema.ts';
 import { feedStatusOf } from '../delivery/feed-status.ts';
 import { type BeginningFrames, beginningFrames } from '../delivery/first-part.ts';
 import type { MembershipOptions, Memberships } from '../delivery/memberships.ts';
-import type { PastReader } from '../delivery/past-reader.ts';
+import type { MissedReader } from '../delivery/missed-reader.ts';
 import type { SlowConsumers } from '../delivery/slow-consumers.ts';
 import type { TopicTable } from '../delivery/topic-table.ts';
-import type { Past } from '../fanout/catch-up.ts';
+import type { MissedItems } from '../fanout/catch-up.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
-import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn, inPresentLife } from '../fanout/recovery.ts';
+import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { parseTopic, type Topic } from '../protocol/topic.ts';
+import { inPresentLife } from '../recent/lives.ts';
 import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import { assertMay, decide } from './access.ts';
 import type { Connection, Lagging, Member, Subscription } from './connection.ts';
@@ -25,7 +26,7 @@ interface BeginningHow {
   readonly beginning: Beginning;
   /** Ring sequence up to which the client has everything. */
   readonly minCursor: number;
-  readonly past?: Past | undefined;
+  readonly missed?: MissedItems | undefined;
 }
 
 export interface SubscriberOptions {
@@ -33,7 +34,7 @@ export interface SubscriberOptions {
   readonly topics: TopicTable;
   readonly memberships: Memberships;
   readonly slowConsumers: SlowConsumers;
-  readonly pasts: PastReader;
+  readonly missedReader: MissedReader;
   readonly metrics: WorkerMetrics;
 }
 
@@ -43,15 +44,15 @@ export class Subscriber {
   readonly #topics: TopicTable;
   readonly #memberships: Memberships;
   readonly #slowConsumers: SlowConsumers;
-  readonly #pasts: PastReader;
+  readonly #missedReader: MissedReader;
   readonly #metrics: WorkerMetrics;
 
-  constructor({ config, topics, memberships, slowConsumers, pasts, metrics }: SubscriberOptions) {
+  constructor({ config, topics, memberships, slowConsumers, missedReader, metrics }: SubscriberOptions) {
     this.#config = config;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#slowConsumers = slowConsumers;
-    this.#pasts = pasts;
+    this.#missedReader = missedReader;
     this.#metrics = metrics;
   }
 
@@ -126,34 +127,34 @@ export class Subscriber {
     const { since } = message;
     await this.#slowConsumers.whenRoom(connection);
     if (!stillWanted()) return false;
-    const known = since && this.#pasts.known(feed, since);
+    const known = since && this.#missedReader.known(feed, since);
     if (since === undefined || known !== 'ask') {
       this.#join(connection, feed, message, known === 'ask' ? undefined : known);
       return true;
     }
     return connection.inTurn(async () => {
       await this.#slowConsumers.whenRoom(connection);
-      const past = stillWanted() ? await this.#pasts.read(feed, since) : undefined;
+      const missed = stillWanted() ? await this.#missedReader.read(feed, since) : undefined;
       if (!stillWanted()) return false;
-      this.#join(connection, feed, message, past);
+      this.#join(connection, feed, message, missed);
       return true;
     });
   }
 
-  #join(connection: Connection, feed: TopicFeed, message: Subscribe, past: Past | undefined): void {
+  #join(connection: Connection, feed: TopicFeed, message: Subscribe, missed: MissedItems | undefined): void {
     const { since, snapshot } = message;
     const options = membershipOptions(connection, message);
-    const beginning = since !== undefined ? goingOn(feed, since, past) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
+    const beginning = since !== undefined ? goingOn(feed, since, missed) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
     const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
-    if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (past === undefined ? 'worker' : 'hub') : 'none');
-    const { first, rest } = this.#beginning(connection, feed, message, { options, beginning, minCursor, past });
+    if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
+    const { first, rest } = this.#beginning(connection, feed, message, { options, beginning, minCursor, missed });
     if (!this.#answer(connection, feed, first)) return;
     if (rest !== undefined) return this.#slowConsumers.begin(connection, feed, options, rest);
     this.#memberships.listen(connection, this.#memberships.enter(connection, feed, options, minCursor));
   }
 
   #beginning(connection: Connection, feed: TopicFeed, { id }: Subscribe, how: BeginningHow): BeginningFrames {
-    const { beginning, options, minCursor, past } = how;
+    const { beginning, options, minCursor, missed } = how;
     const { rateHz } = options.variant;
     const { topic, epoch } = feed;
     const message = { type: 'subscribed', id, topic, epoch, recovered: beginning.recovered, ...(rateHz !== undefined && { rateHz }) };
@@ -163,7 +164,7 @@ export class Subscriber {
       message,
       encoding: connection.codec.encoding,
       frameBytesMax: this.#config.tuning.fanout.frameBytesMax,
-      past,
+      missed,
     });
   }
 

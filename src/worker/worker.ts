@@ -7,7 +7,7 @@ import { feedStatusOf } from '../delivery/feed-status.ts';
 import { HubClient } from '../delivery/hub-client.ts';
 import { HubQueue } from '../delivery/hub-queue.ts';
 import { Memberships } from '../delivery/memberships.ts';
-import { PastReader } from '../delivery/past-reader.ts';
+import { MissedReader } from '../delivery/missed-reader.ts';
 import { SlowConsumers } from '../delivery/slow-consumers.ts';
 import { TopicTable } from '../delivery/topic-table.ts';
 import type { WorkerEnd } from '../link/link.ts';
@@ -76,7 +76,7 @@ export class Worker {
   readonly #hub: HubClient;
   readonly #memberships: Memberships;
   readonly #slowConsumers: SlowConsumers;
-  readonly #pasts: PastReader;
+  readonly #missedReader: MissedReader;
   readonly #busWatch: BusWatch;
   readonly #subscriber: Subscriber;
   readonly #answers = new AnswerOutbox();
@@ -116,13 +116,19 @@ export class Worker {
     this.#topics = new TopicTable(config, link);
     this.#memberships = new Memberships(config.tuning.fanout.groupConnectionsMax);
     this.#hub = new HubClient(link, config);
-    this.#pasts = new PastReader(this.#hub, config.tuning.recovery.recoveryCacheBytesMax);
+    this.#missedReader = new MissedReader(this.#hub, this.#topics.recent);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
     this.#slowConsumers = new SlowConsumers({
       config,
       topics: this.#topics,
       memberships: this.#memberships,
-      catchingUp: new CatchingUp({ config, memberships: this.#memberships, hub: this.#hub, pasts: this.#pasts, metrics: this.#metrics }),
+      catchingUp: new CatchingUp({
+        config,
+        memberships: this.#memberships,
+        hub: this.#hub,
+        missedReader: this.#missedReader,
+        metrics: this.#metrics,
+      }),
       metrics: this.#metrics,
       tick: () => this.#pump.tick,
       onBug,
@@ -132,7 +138,7 @@ export class Worker {
       topics: this.#topics,
       memberships: this.#memberships,
       slowConsumers: this.#slowConsumers,
-      pasts: this.#pasts,
+      missedReader: this.#missedReader,
       metrics: this.#metrics,
     });
     const inFlight = new InFlight(config.tuning.commands, config.workers);
@@ -423,7 +429,7 @@ export class Worker {
     const nowMs = Date.now();
     this.#gate.tick();
     this.#slowConsumers.check(nowMs);
-    this.#pasts.forgetOld(nowMs);
+    this.#missedReader.forgetOld();
     this.#memberships.merge();
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#greetingExpiry.takeExpired(nowMs)) if (!connection.greeted) connection.end('unauthorized');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EpochEntry, epochOf } from '../../src/bus/nats/epoch.ts';
 import { predecessorsOf } from '../../src/bus/nats/lineage.ts';
-import { inPresentLife } from '../../src/fanout/recovery.ts';
+import { inPresentLife } from '../../src/recent/lives.ts';
 
 const CREATED = '2026-01-01T00:00:00Z';
 const entry = (more: Partial<EpochEntry> = {}): EpochEntry => ({ created: CREATED, generation: 1, id: 'a', ...more });

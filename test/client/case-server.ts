@@ -44,8 +44,7 @@ const SETTINGS = {
   'limits.messagesPerSecondMax': 2000,
   'limits.messageBytesMax': 65_536,
   // Small, so that what was missed is read from the log as well as from what is held of it.
-  'tuning.recovery.ringItemsMax': Number(process.env.RING ?? 64),
-  'tuning.recovery.cacheItemsPerTopicMax': 64,
+  'tuning.recent.itemsPerTopicMax': Number(process.env.RING ?? 64),
   'auth.clockToleranceMs': 0,
   namespaces: {
     open: { public: true, clientPublish: true },

@@ -192,15 +192,15 @@ describe('loadConfig: refusals', () => {
   });
 
   it('refuses a right name in the wrong place with the place where it is', () => {
-    const file = tempFile('stentor.yaml', 'limits: {ringItemsMax: 64}\nfanout: {restMaxMs: 1}\nheartbeat: {connectTimeoutMs: 1000}\n');
-    const env = { STENTOR_LIMITS_RING_ITEMS_MAX: '64', STENTOR_NATS_CONNECT_TIMEOUT_MS: '1000' };
+    const file = tempFile('stentor.yaml', 'limits: {keysPerTopicMax: 64}\nfanout: {restMaxMs: 1}\nheartbeat: {connectTimeoutMs: 1000}\n');
+    const env = { STENTOR_LIMITS_KEYS_PER_TOPIC_MAX: '64', STENTOR_NATS_CONNECT_TIMEOUT_MS: '1000' };
     expect(problemsOf(() => loadConfig({ file, env, flags: { 'nats.readsWaitingMax': 1 } }))).toEqual([
-      'STENTOR_LIMITS_RING_ITEMS_MAX: no such setting; did you mean STENTOR_TUNING_RECOVERY_RING_ITEMS_MAX?',
+      'STENTOR_LIMITS_KEYS_PER_TOPIC_MAX: no such setting; did you mean STENTOR_TUNING_RECENT_KEYS_PER_TOPIC_MAX?',
       'STENTOR_NATS_CONNECT_TIMEOUT_MS: no such setting; did you mean STENTOR_TUNING_CONNECTIONS_CONNECT_TIMEOUT_MS or STENTOR_TUNING_NATS_CONNECT_TIMEOUT_MS?',
       'nats.readsWaitingMax: no such setting; did you mean tuning.nats.readsWaitingMax?',
       'fanout: no such setting; did you mean tuning.fanout?',
       'heartbeat.connectTimeoutMs: no such setting; did you mean tuning.connections.connectTimeoutMs or tuning.nats.connectTimeoutMs?',
-      'limits.ringItemsMax: no such setting; did you mean tuning.recovery.ringItemsMax?',
+      'limits.keysPerTopicMax: no such setting; did you mean tuning.recent.keysPerTopicMax?',
     ]);
   });
 
@@ -211,7 +211,7 @@ describe('loadConfig: refusals', () => {
 
   it('refuses a value where a map belongs, and a map where a value belongs', () => {
     const file = tempFile('stentor.yaml', 'limits: 5\nport: {a: 1}\n');
-    expect(problemsOf(() => loadConfig({ file, env: { STENTOR_TUNING_RECOVERY_RING_ITEMS_MAX: '64' } }))).toEqual([
+    expect(problemsOf(() => loadConfig({ file, env: { STENTOR_TUNING_RECENT_KEYS_PER_TOPIC_MAX: '64' } }))).toEqual([
       `port = a map (${file}): expected a whole number from 0 to 65535`,
       `limits = 5 (${file}): expected a map`,
     ]);

@@ -200,7 +200,7 @@ describe('relations between settings', () => {
 
   it.each([
     ['limits.sendBufferLimitBytes', 65_536],
-    ['tuning.recovery.ringBytesMax', 65_536],
+    ['tuning.recent.bytesPerTopicMax', 65_536],
     ['namespaces.scores.history.maxBytes', 65_536],
     ['memory.maxBytes', 65_536],
   ])('a payload fits %s', (bound, bytes) => {
@@ -228,8 +228,8 @@ describe('relations between settings', () => {
   it('the fan-out’s bounds nest', () => {
     expect(refusedAt({ 'tuning.fanout.loopGapMinMs': 10.5 })).toBe('tuning.fanout.loopGapMinMs');
     expect(accepted({ 'tuning.fanout.loopGapMinMs': 10 })).toBe(true);
-    expect(refusedAt({ 'tuning.recovery.workerRingBytesMax': 4_194_303 })).toBe('tuning.recovery.ringBytesMax');
-    expect(accepted({ 'tuning.recovery.workerRingBytesMax': 4_194_304 })).toBe(true);
+    expect(refusedAt({ 'tuning.recent.bytesMax': 4_194_303 })).toBe('tuning.recent.bytesPerTopicMax');
+    expect(accepted({ 'tuning.recent.bytesMax': 4_194_304 })).toBe(true);
   });
 });
 

@@ -10,7 +10,7 @@ const question = (requestId: number): ToWorker => ({ kind: 'metricsWanted', requ
 
 /** A queue over one feed with one member; what it was given, in order. */
 function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0 } = {}) {
-  const feed = feedOf({ ringBounds: { itemsMax, bytesMax: 1_000_000 } });
+  const feed = feedOf({ limits: { itemsPerTopicMax: itemsMax } });
   const { shard } = feed.join(MSGPACK, groupOf());
   const log: (number | string)[] = [];
   const link = {

@@ -5,14 +5,14 @@ import type { SlowConsumerPolicy } from '../../src/config/schema.ts';
 import { CatchingUp } from '../../src/delivery/catching-up.ts';
 import type { HubClient } from '../../src/delivery/hub-client.ts';
 import { Memberships } from '../../src/delivery/memberships.ts';
-import { PastReader } from '../../src/delivery/past-reader.ts';
+import { MissedReader } from '../../src/delivery/missed-reader.ts';
 import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
-import { EPOCH, feed, JSON_VARIANT, source } from '../support/fanout-fixtures.ts';
+import { EPOCH, feed, JSON_VARIANT, recentOf, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 import { StubConnection } from '../support/stub-connection.ts';
 
@@ -30,7 +30,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
     config,
     topics: new TopicTable(config, createInProcessLink().workerEnd),
     memberships,
-    catchingUp: new CatchingUp({ config, memberships, hub, pasts: new PastReader(hub, 0), metrics }),
+    catchingUp: new CatchingUp({ config, memberships, hub, missedReader: new MissedReader(hub, recentOf()), metrics }),
     metrics,
     tick: () => clock.tick,
     onBug: (error) => bugs.push(error),
@@ -41,7 +41,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
     const made = feed({
       topic,
       namespace: namespaceOptions({ slowConsumer, ...options }),
-      ringBounds: { itemsMax: 4, bytesMax: 1_000_000 },
+      limits: { itemsPerTopicMax: 4 },
     });
     memberships.listen(stub.connection, memberships.enter(stub.connection, made, { variant: JSON_VARIANT, echo: true }, 0));
     return made;

@@ -11,7 +11,7 @@ const WORKER_RING_BYTES = 1_048_576;
 function setUp() {
   const { config } = loadConfig({
     env: {},
-    flags: { 'tuning.recovery.workerRingBytesMax': WORKER_RING_BYTES, 'tuning.recovery.ringBytesMax': WORKER_RING_BYTES },
+    flags: { 'tuning.recent.bytesMax': WORKER_RING_BYTES, 'tuning.recent.bytesPerTopicMax': WORKER_RING_BYTES },
   });
   const { hubEnd, workerEnd } = createInProcessLink();
   const toHub: ToHub[] = [];
@@ -84,7 +84,7 @@ describe('TopicTable', () => {
     expect(table.published(new PublicationMessage(1, 0, source(1)))).toBeUndefined();
   });
 
-  it('holds no more bytes of recent items for all topics together than tuning.recovery.workerRingBytesMax', () => {
+  it('holds no more bytes of recent items for all topics together than tuning.recent.bytesMax', () => {
     const { table } = setUp();
     for (let number = 1; number <= 10; number++) open(table, number);
     for (let offset = 1; offset <= 30; offset++) for (let number = 1; number <= 10; number++) publish(table, number, offset);

@@ -78,7 +78,7 @@ describe('catching up', () => {
   });
 
   it('by conflating needs no ring: the state is enough', () => {
-    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }), ringBounds: { itemsMax: 1, bytesMax: 1 } });
+    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 1, bytesPerTopicMax: 1 } });
     for (const name of ['a', 'b', 'a', 'c'] as Key[]) push(topicFeed, name);
     expect(topicFeed.ring.first).toBe(3);
     const { items, skipped } = catchUp(topicFeed, 'conflate', 100_000);
@@ -103,7 +103,7 @@ describe('catching up', () => {
   });
 
   it('says so when the ring no longer has what must be replayed', () => {
-    const topicFeed = feed({ ringBounds: { itemsMax: 3, bytesMax: 1_000_000 } });
+    const topicFeed = feed({ limits: { itemsPerTopicMax: 3 } });
     for (let i = 0; i < 5; i++) push(topicFeed, null);
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 1, offset: 2 }, policy: 'replay' }, 1000)).toEqual({ kind: 'evicted' });
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 2, offset: 4 }, policy: 'replay' }, 10_000)).toMatchObject({
@@ -113,7 +113,7 @@ describe('catching up', () => {
   });
 
   it('goes to the head when the state has lost the keys that changed', () => {
-    const topicFeed = feed({ keysMax: 1 });
+    const topicFeed = feed({ limits: { keysPerTopicMax: 1 } });
     push(topicFeed, 'a' as Key);
     push(topicFeed, 'b' as Key);
     const { end, items, skipped } = catchUp(topicFeed, 'conflate', 1000);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RingBudget } from '../../src/fanout/ring-budget.ts';
 import type { VariantOptions } from '../../src/fanout/variant.ts';
 import type { Key } from '../../src/protocol/topic.ts';
+import { recentOf } from '../support/fanout-fixtures.ts';
 import { FanoutModel, type JoinMode } from '../support/fanout-model.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
@@ -78,8 +78,7 @@ function modelOf({
   keyed,
   crowd,
 }: Setting): FanoutModel {
-  const ringBudget = new RingBudget(workerBytesMax);
-  const common = { ringBudget, keysMax: 100, ringBounds: { itemsMax, bytesMax: 1_000_000 } };
+  const common = { recent: recentOf({ bytesMax: workerBytesMax, itemsPerTopicMax: itemsMax }) };
   const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
   const model = new FanoutModel(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ keyed: true }) },

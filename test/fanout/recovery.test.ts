@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import type { Past } from '../../src/fanout/catch-up.ts';
-import { cursorOf, firstPartOf, goingOn, inPresentLife, isAtHand, type Since } from '../../src/fanout/recovery.ts';
+import type { MissedItems } from '../../src/fanout/catch-up.ts';
+import { cursorOf, firstPartOf, goingOn } from '../../src/fanout/recovery.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import { inPresentLife, type Since } from '../../src/recent/lives.ts';
+import { whereIsAfter } from '../../src/recent/where.ts';
 import { EPOCH, feed, item, key, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 /** Offsets 1 to `head`, of which the ring holds the last four. */
 function feedAt(head: number): TopicFeed {
-  const made = feed({ ringBounds: { itemsMax: 4, bytesMax: 1_000_000 } });
+  const made = feed({ limits: { itemsPerTopicMax: 4 } });
   for (let offset = 1; offset <= head; offset++) made.push(source(offset), offset - 1);
   return made;
 }
 
-const pastUpTo = (offset: number, more: Partial<Past> = {}): Past => ({
+const missedUpTo = (offset: number, more: Partial<MissedItems> = {}): MissedItems => ({
   epoch: EPOCH,
   completeFrom: 1,
   offset,
@@ -21,27 +23,29 @@ const pastUpTo = (offset: number, more: Partial<Past> = {}): Past => ({
 });
 
 /** What is given at once to a client that comes back, and whether that is all; undefined: it begins anew. */
-function partOf(made: TopicFeed, since: Since, past?: Past) {
-  const beginning = goingOn(made, since, past);
-  return beginning.recovered ? firstPartOf(made, beginning, made.head, 1_000_000, past) : undefined;
+function partOf(made: TopicFeed, since: Since, missed?: MissedItems) {
+  const beginning = goingOn(made, since, missed);
+  return beginning.recovered ? firstPartOf(made, beginning, made.head, 1_000_000, missed) : undefined;
 }
 
-const recover = (made: TopicFeed, since: Since, past?: Past) => partOf(made, since, past)?.items.map(({ offset }) => offset);
+const isAtHand = ({ holdings }: TopicFeed, offset: number) => ['ring', 'state'].includes(whereIsAfter(holdings, offset).kind);
 
-describe('a past that was read', () => {
+const recover = (made: TopicFeed, since: Since, missed?: MissedItems) => partOf(made, since, missed)?.items.map(({ offset }) => offset);
+
+describe('missed items that were read', () => {
   const since = { epoch: EPOCH, offset: 2 };
 
   it('joins on to a ring that holds what comes after it', () => {
     const made = feedAt(8);
     for (const upTo of [4, 6, 8]) {
-      expect(partOf(made, since, pastUpTo(upTo))?.whole).toBe(true);
-      expect(recover(made, since, pastUpTo(upTo))).toEqual([3, 4, 5, 6, 7, 8]);
+      expect(partOf(made, since, missedUpTo(upTo))?.whole).toBe(true);
+      expect(recover(made, since, missedUpTo(upTo))).toEqual([3, 4, 5, 6, 7, 8]);
     }
   });
 
   it('is given as far as it goes when the ring has gone on behind it: only the log has what lies between', () => {
     const made = feedAt(9);
-    expect(partOf(made, since, pastUpTo(4))).toMatchObject({
+    expect(partOf(made, since, missedUpTo(4))).toMatchObject({
       items: [{ offset: 3 }, { offset: 4 }],
       position: { offset: 4 },
       whole: false,
@@ -50,13 +54,13 @@ describe('a past that was read', () => {
 
   it('ends with nothing of the topic up to where it was read, and the ring goes on from there', () => {
     const made = feedAt(8);
-    expect(recover(made, since, { ...pastUpTo(3), offset: 4 })).toEqual([3, 5, 6, 7, 8]);
+    expect(recover(made, since, { ...missedUpTo(3), offset: 4 })).toEqual([3, 5, 6, 7, 8]);
   });
 
   it('from too late on brings nothing back', () => {
     const made = feedAt(9);
-    for (const past of [undefined, pastUpTo(4, { completeFrom: undefined }), pastUpTo(8, { completeFrom: 3 })])
-      expect(recover(made, since, past)).toBeUndefined();
+    for (const missed of [undefined, missedUpTo(4, { completeFrom: undefined }), missedUpTo(8, { completeFrom: 3 })])
+      expect(recover(made, since, missed)).toBeUndefined();
   });
 });
 
@@ -74,7 +78,7 @@ describe('the first part', () => {
 });
 
 describe('a position of another epoch', () => {
-  const recovered = (made: TopicFeed, offset: number, past?: Past) => recover(made, { epoch: 'another', offset }, past);
+  const recovered = (made: TopicFeed, offset: number, missed?: MissedItems) => recover(made, { epoch: 'another', offset }, missed);
 
   it.each([4, 6, 7, 8, 9])('is not recovered, although its offset %i is in the ring or at its head', (offset) => {
     const made = feedAt(8);
@@ -83,7 +87,7 @@ describe('a position of another epoch', () => {
   });
 
   it('is not recovered, although the state of a keyed topic reaches back to its offset', () => {
-    const made = feed({ namespace: namespaceOptions({ keyed: true }), ringBounds: { itemsMax: 2, bytesMax: 1_000_000 } });
+    const made = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 2 } });
     for (let offset = 1; offset <= 8; offset++) made.push(source(offset, { key: key(`K${offset % 2}`) }), offset - 1);
     expect(recover(made, { epoch: EPOCH, offset: 3 })).toHaveLength(2);
     expect(recovered(made, 3)).toBeUndefined();
@@ -91,8 +95,8 @@ describe('a position of another epoch', () => {
 
   it('is not recovered from a past that was read, of this epoch or of its own', () => {
     const made = feedAt(8);
-    expect(recovered(made, 2, pastUpTo(8))).toBeUndefined();
-    expect(recovered(made, 2, pastUpTo(8, { epoch: 'another' }))).toBeUndefined();
+    expect(recovered(made, 2, missedUpTo(8))).toBeUndefined();
+    expect(recovered(made, 2, missedUpTo(8, { epoch: 'another' }))).toBeUndefined();
   });
 });
 
@@ -100,14 +104,14 @@ describe('a past of another epoch', () => {
   it('is no part of the answer, however well its offsets fit', () => {
     const made = feedAt(8);
     const since = { epoch: EPOCH, offset: 2 };
-    expect(recover(made, since, pastUpTo(8))).toHaveLength(6);
-    expect(recover(made, since, pastUpTo(8, { epoch: 'another' }))).toBeUndefined();
+    expect(recover(made, since, missedUpTo(8))).toHaveLength(6);
+    expect(recover(made, since, missedUpTo(8, { epoch: 'another' }))).toBeUndefined();
   });
 });
 
 /** Keys K0 and K1 change in turn up to offset 8; only the last two changes are in the ring, and changes up to 3 are forgotten. */
 function keyedFeed(): TopicFeed {
-  const made = feed({ namespace: namespaceOptions({ keyed: true }), ringBounds: { itemsMax: 2, bytesMax: 1_000_000 }, keysMax: 2 });
+  const made = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 2, keysPerTopicMax: 2 } });
   for (const [offset, name] of [
     [1, 'old'],
     [3, 'older'],
@@ -125,14 +129,14 @@ function keyedFeed(): TopicFeed {
 describe('a position that a worker can answer for', () => {
   it('is one from which the ring goes on', () => {
     const made = feedAt(8);
-    for (const offset of [4, 7, 8]) expect(isAtHand(made, { epoch: EPOCH, offset }), `${offset}`).toBe(true);
-    expect(isAtHand(made, { epoch: EPOCH, offset: 3 })).toBe(false);
+    for (const offset of [4, 7, 8]) expect(isAtHand(made, offset), `${offset}`).toBe(true);
+    expect(isAtHand(made, 3)).toBe(false);
   });
 
   it('is, in a keyed topic, one from which the state knows every change', () => {
     const made = keyedFeed();
-    expect(isAtHand(made, { epoch: EPOCH, offset: 3 })).toBe(true);
-    expect(isAtHand(made, { epoch: EPOCH, offset: 2 })).toBe(false);
+    expect(isAtHand(made, 3)).toBe(true);
+    expect(isAtHand(made, 2)).toBe(false);
     expect(recover(made, { epoch: EPOCH, offset: 3 })).toEqual([7, 8]);
     expect(recover(made, { epoch: EPOCH, offset: 2 })).toBeUndefined();
   });
@@ -141,7 +145,7 @@ describe('a position that a worker can answer for', () => {
     ['unkeyed', feedAt(8)],
     ['keyed', keyedFeed()],
   ])('is none that lies ahead of what has come here: another node was faster (%s)', (_, made) => {
-    expect(isAtHand(made, { epoch: EPOCH, offset: 9 })).toBe(false);
+    expect(isAtHand(made, 9)).toBe(false);
   });
 });
 
@@ -156,8 +160,8 @@ describe('a position ahead of what has come here', () => {
   });
 
   it('is not recovered by a past that ends before it', () => {
-    expect(recover(feedAt(8), since, pastUpTo(6))).toBeUndefined();
-    expect(recover(feedAt(8), since, pastUpTo(9))).toBeUndefined();
+    expect(recover(feedAt(8), since, missedUpTo(6))).toBeUndefined();
+    expect(recover(feedAt(8), since, missedUpTo(9))).toBeUndefined();
   });
 
   it('is recovered, with nothing, when the log has it', () => {
@@ -168,9 +172,9 @@ describe('a position ahead of what has come here', () => {
 describe('what is recovered', () => {
   it.each([3, 5, 6, 8])('ends where the stream goes on, at %i, although more has been read: the rest comes with the next batch', (end) => {
     const made = feedAt(8);
-    const beginning = goingOn(made, { epoch: EPOCH, offset: 1 }, pastUpTo(8));
+    const beginning = goingOn(made, { epoch: EPOCH, offset: 1 }, missedUpTo(8));
     const until = { sequence: made.ring.sequenceAfter(end) ?? 0, offset: end };
-    const part = firstPartOf(made, beginning, until, 1_000_000, pastUpTo(8));
+    const part = firstPartOf(made, beginning, until, 1_000_000, missedUpTo(8));
     expect(part.items.map(({ offset }) => offset)).toEqual(Array.from({ length: end - 1 }, (_, index) => index + 2));
     expect(part.whole).toBe(true);
     // Where the ring reaches back so far, whoever goes on from here goes on in it.
@@ -179,8 +183,8 @@ describe('what is recovered', () => {
 
   it('is everything after the position, also at the first offset that the past covers', () => {
     const made = feedAt(8);
-    expect(recover(made, { epoch: EPOCH, offset: 1 }, pastUpTo(8))).toEqual([2, 3, 4, 5, 6, 7, 8]);
-    expect(recover(made, { epoch: EPOCH, offset: 0 }, pastUpTo(8))).toBeUndefined();
+    expect(recover(made, { epoch: EPOCH, offset: 1 }, missedUpTo(8))).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    expect(recover(made, { epoch: EPOCH, offset: 0 }, missedUpTo(8))).toBeUndefined();
   });
 });
 

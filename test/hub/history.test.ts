@@ -3,7 +3,8 @@ import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { TestHub } from '../support/test-hub.ts';
 
-const NO_CACHE = { 'tuning.recovery.cacheItemsPerTopicMax': 0 };
+/** So few that most of what is asked for must be read. */
+const SMALL = { 'tuning.recent.itemsPerTopicMax': 16 };
 const hubs: TestHub[] = [];
 afterEach(async () => {
   for (const hub of hubs.splice(0)) await hub.stop();
@@ -56,16 +57,16 @@ describe('a page of history', () => {
 
 describe('what the log is read for when clients come back', () => {
   it('proves no more than the log shows: where all of it is gone there is nothing before what this node has passed', async () => {
-    const hub = start(NO_CACHE);
-    hub.publish(plain, 10);
+    const hub = start(SMALL);
+    hub.publish(plain, 40);
     await hub.open(plain);
-    expect(await recovery(hub, 2)).toMatchObject({ completeFrom: 0, offset: 10 });
-    hub.plain.expire(10);
-    expect(await recovery(hub, 2)).toMatchObject({ completeFrom: 10, items: [] });
+    expect(await recovery(hub, 2)).toMatchObject({ completeFrom: 0, offset: 40 });
+    hub.plain.expire(40);
+    expect(await recovery(hub, 2)).toMatchObject({ completeFrom: 40, items: [] });
   });
 
   it('is the newest of it, for those who were away for less, where it is too much', async () => {
-    const hub = start({ ...NO_CACHE, 'tuning.recovery.recoveryItemsMax': 5 });
+    const hub = start({ ...SMALL, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
     const answer = await recovery(hub, 2);
@@ -74,7 +75,7 @@ describe('what the log is read for when clients come back', () => {
   });
 
   it('is nothing when the newest was going as it was read: some of it may have gone before', async () => {
-    const hub = start({ ...NO_CACHE, 'tuning.recovery.recoveryItemsMax': 5 });
+    const hub = start({ ...SMALL, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
     const readLast = hub.plain.readLast.bind(hub.plain);
@@ -116,7 +117,7 @@ describe('what the log is read for when clients come back', () => {
 
 describe('a topic that is opened', () => {
   it('knows every change only behind the keys that its state has no room for', async () => {
-    const hub = start({ 'tuning.recovery.keysPerTopicMax': 3 });
+    const hub = start({ 'tuning.recent.keysPerTopicMax': 3 });
     hub.publish(keyed, 8, 8);
     const opened = await hub.open(keyed);
     if (opened.kind !== 'opened') throw new Error(opened.kind);
@@ -147,7 +148,7 @@ describe('a topic that is opened', () => {
 
 describe('the last publications of a live topic', () => {
   it('are read whole once, and then only what has come since', async () => {
-    const hub = start(NO_CACHE);
+    const hub = start(SMALL);
     hub.publish(plain, 20);
     let wholeReads = 0;
     const readLast = hub.plain.readLast.bind(hub.plain);
@@ -176,7 +177,7 @@ describe('the last publications of a live topic', () => {
   });
 
   it('are read whole again when what had been read is gone from the log', async () => {
-    const hub = start(NO_CACHE);
+    const hub = start(SMALL);
     hub.publish(plain, 20);
     const question = { kind: 'readLast', topic: plain as never, count: 10, bytesMax: 1_000_000 } as const;
     await hub.ask(question);

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HubTopic, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
+import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
 import type { HubEnd } from '../../src/link/link.ts';
 import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
+import { RecentBudget } from '../../src/recent/budget.ts';
+import { type Limits, WIDE } from '../support/recent-fixtures.ts';
 
 /** A worker's link that remembers what it was sent. */
 class Worker implements HubEnd {
@@ -34,8 +37,9 @@ function item(offset: number, key: string | null = null): LinkItem {
   return { offset, key: key as Key | null, data: Buffer.of(offset & 0x7f), publishedAtMs: 1000 + offset };
 }
 
-function topicOf({ durable = true, keysMax = 100 } = {}) {
-  const topic = new HubTopic({ topic: TOPIC, number: 7, durable, keyed: true, keysMax, cache: undefined });
+function topicOf({ durable = true, keyed = true, limits = {} as Limits } = {}) {
+  const recent = new RecentBudget(LINK_ITEM_FORM, { ...WIDE, ...limits });
+  const topic = new HubTopic({ topic: TOPIC, number: 7, durable, keyed, recent });
   const worker = new Worker();
   topic.addWorker(worker);
   return { topic, worker };
@@ -120,16 +124,16 @@ describe('HubTopic, open', () => {
   });
 
   it('keeps the latest of each key, and at its bound lets the key go that has not changed for longest', () => {
-    const { topic } = topicOf({ keysMax: 3 });
+    const { topic } = topicOf({ limits: { keysPerTopicMax: 3 } });
     topic.open(state(3, [item(1, 'a'), item(2, 'b'), item(3, 'c')]));
     topic.publish(item(4, 'a'));
-    expect(topic.changedAfter(1)).toEqual([item(2, 'b'), item(3, 'c'), item(4, 'a')]);
+    expect(topic.after(1)).toEqual([item(2, 'b'), item(3, 'c'), item(4, 'a')]);
     topic.publish(item(5, 'd'));
     const late = new Worker();
     topic.addWorker(late);
     expect(late.sent[0]).toMatchObject({ completeFrom: 2, items: [item(3, 'c'), item(4, 'a'), item(5, 'd')] });
-    expect(topic.changedAfter(1)).toBeUndefined();
-    expect(topic.changedAfter(2)).toEqual([item(3, 'c'), item(4, 'a'), item(5, 'd')]);
+    expect(topic.after(1)).toBeUndefined();
+    expect(topic.after(2)).toEqual([item(3, 'c'), item(4, 'a'), item(5, 'd')]);
   });
 
   it('sends one message object to all workers, so that it is encoded once', () => {

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { HubTopic } from '../../src/hub/hub-topic.ts';
 import { LinkRoom } from '../../src/hub/link-room.ts';
+import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
 import type { HubEnd } from '../../src/link/link.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
+import { RecentBudget } from '../../src/recent/budget.ts';
+import { WIDE } from '../support/recent-fixtures.ts';
 import { until } from '../support/until.ts';
 
 /** A link that takes what the test lets it. */
@@ -27,8 +30,7 @@ const topicOf = (room: LinkRoom) =>
     number: 1,
     durable: true,
     keyed: false,
-    keysMax: 10,
-    cache: undefined,
+    recent: new RecentBudget(LINK_ITEM_FORM, WIDE),
     whenRoom: (link, tell) => room.whenRoom(link, tell),
   });
 const state = (offset: number, epoch = 'e1') => ({ epoch, offset, completeFrom: offset, items: [] });

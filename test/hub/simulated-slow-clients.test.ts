@@ -8,8 +8,8 @@ const CLIENTS = 3;
 const KEYS = Array.from({ length: 12 }, (_, index) => `k${index}`);
 /** A state of 12 keys has 4 KB, four frames; sockets count as full with 4 KB; the ring is shorter than the state is. */
 const SETTINGS = {
-  'tuning.recovery.ringItemsMax': 16,
-  'tuning.recovery.keysPerTopicMax': 100,
+  'tuning.recent.itemsPerTopicMax': 16,
+  'tuning.recent.keysPerTopicMax': 100,
   'tuning.recovery.recoveryItemsMax': 1000,
   'tuning.fanout.lagThresholdBytes': 4096,
   'tuning.answers.historyPageBytesMax': 1024,

@@ -80,7 +80,7 @@ describe('publications that come faster than members can be given them', () => {
     Promise.all(Array.from({ length: count }, (_, i) => node.publish('replay.a', { n: i + 1, padding: 'x'.repeat(500) })));
 
   it('wait, and push nothing out of the ring that somebody has not had', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 256 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 256 });
     const { fast, slow } = await pair(node, 'replay.a');
     await burst(node, 3000);
     for (const client of [fast, slow]) {
@@ -95,7 +95,7 @@ describe('publications that come faster than members can be given them', () => {
   });
 
   it('do not wait where holdMaxMs does not let them: members are told what they were not given, and see the gap', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 256, 'tuning.fanout.holdMaxMs': 0 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 256, 'tuning.fanout.holdMaxMs': 0 });
     const { fast } = await pair(node, 'replay.a');
     await burst(node, 3000);
     await fast.until('the last of them', () => fast.track('replay.a').last === 3000);
@@ -133,7 +133,7 @@ describe('a connection that does not keep up', () => {
   });
 
   it.each([2000, 40_000])('with policy replay gets everything it missed, from the log, in publications of %i bytes', async (bytes) => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 16 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const feed = new Feed(node, 'replay.a', bytes);
     const { fast, slow } = await pair(node, feed.topic);
     slow.pause();
@@ -150,7 +150,7 @@ describe('a connection that does not keep up', () => {
 
   it('with policy replay is told to resync when even the log has let go of what it missed', async () => {
     const node = await start({
-      'tuning.recovery.ringItemsMax': 16,
+      'tuning.recent.itemsPerTopicMax': 16,
       namespaces: { replay: { public: true, slowConsumer: 'replay', history: { maxCount: 50 } } },
     });
     const feed = new Feed(node, 'replay.a');
@@ -234,7 +234,7 @@ describe('a connection that does not keep up', () => {
   });
 
   it('on an ephemeral topic goes on from what the ring still has, and is told how many it did not get', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 64 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const feed = new Feed(node, 'live.a');
     const slow = await node.connect({ encoding: 'msgpack' });
     await slow.subscribe(feed.topic);
@@ -250,7 +250,7 @@ describe('a connection that does not keep up', () => {
   });
 
   it('on many ephemeral topics gets nothing twice, and is told of all that it did not get', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 64 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const topics = Array.from({ length: 40 }, (_, number) => `live.t${number}`);
     const slow = await node.connect({ encoding: 'msgpack' });
     for (const topic of topics) await slow.subscribe(topic);
@@ -391,7 +391,7 @@ describe('while a connection lags', () => {
 
 describe('connections that fall behind again and again, in several topics', () => {
   it('end with everything that each topic’s policy owes them', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 64 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const feeds = [new Feed(node, 'replay.a'), new Feed(node, 'conflate.b'), new Feed(node, 'chat.c', 500)];
     const slow = await Promise.all([1, 2, 3].map(() => node.connect({ encoding: 'msgpack' })));
     const fast = await node.connect({ encoding: 'msgpack' });

@@ -162,7 +162,7 @@ describe('since', () => {
     ['the log, where the ring is too short', { open: true, ring: 16 }],
     ['the log, where nobody was subscribed', { open: false, ring: 4096 }],
   ])('brings back everything after the position from %s', async (_, { open, ring }) => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': ring });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': ring });
     const epoch = await history(node, open);
     for (const [offset, first] of [
       [1, 2],
@@ -184,7 +184,7 @@ describe('since', () => {
   });
 
   it.each([4096, 16])('meets the stream while the feed runs, with a ring of %i', async (ring) => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': ring });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': ring });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('scores.a');
     let n = 0;
@@ -218,11 +218,7 @@ describe('since', () => {
   it.each([
     ['nobody holds the topic', { held: false }],
     ['somebody holds the topic, and its ring has the offset', { held: true }],
-    ['somebody holds the topic, and only the hub has the offset', { held: true, 'tuning.recovery.ringItemsMax': 16 }],
-    [
-      'somebody holds the topic, and only the log has it',
-      { held: true, 'tuning.recovery.ringItemsMax': 16, 'tuning.recovery.cacheItemsPerTopicMax': 0 },
-    ],
+    ['somebody holds the topic, and only the log has the offset', { held: true, 'tuning.recent.itemsPerTopicMax': 16 }],
   ])('of another epoch starts from the state, where %s', async (_, { held, ...settings }) => {
     const node = await start(settings);
     const keeper = await node.connect();
@@ -253,7 +249,7 @@ describe('since', () => {
   });
 
   it('from before what the log still has starts from the state, never with a part', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 16, 'tuning.recovery.cacheItemsPerTopicMax': 0 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('brief.a');
     await publishMany(node, 'brief.a', 1, 100);
@@ -304,7 +300,7 @@ describe('since', () => {
   });
 
   it('of a keyed topic brings back the latest of every key that changed, and that some have gone', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 16 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const client = await node.connect();
     const { epoch } = await client.subscribe('ticks.other');
     for (let n = 1; n <= 100; n++) await node.publish('ticks.a', n, { key: `K${n % 5}` });
@@ -374,7 +370,7 @@ describe('a rate class', () => {
   });
 
   it('starts over from the state when it is changed after the ring has let go of what lies between', async () => {
-    const node = await start({ 'tuning.recovery.ringItemsMax': 16 });
+    const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const client = await node.connect();
     await client.subscribe('ticks.a', { maxRateHz: 0.5 });
     // The first batch of a rate class may leave at once; what comes after it waits for two seconds.

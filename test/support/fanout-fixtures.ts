@@ -1,13 +1,14 @@
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
-import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
-import { RingBudget } from '../../src/fanout/ring-budget.ts';
+import { FANOUT_ITEM_FORM, FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
-import { type FeedBounds, TopicFeed } from '../../src/fanout/topic-feed.ts';
+import { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { type Key, parseTopic } from '../../src/protocol/topic.ts';
+import { RecentBudget } from '../../src/recent/budget.ts';
 import { namespaceOptions } from './namespace-options.ts';
+import { type Limits, WIDE } from './recent-fixtures.ts';
 
 export const EPOCH = 'e1';
 
@@ -47,21 +48,27 @@ export function joinMany(
 
 let nextNumber = 1;
 
-export interface FeedSettings extends Partial<FeedBounds> {
+export interface FeedSettings {
   readonly topic?: string;
   readonly namespace?: NamespaceOptions;
+  /** Default: a budget of its own, of these limits. */
+  readonly recent?: RecentBudget<FanoutItem>;
+  readonly limits?: Limits;
 }
 
-/** A feed at offset 0 with no items and bounds that no test meets by accident. */
-export function feed(more: FeedSettings = {}): TopicFeed {
-  const { topic = 'scores.a', namespace = namespaceOptions(), ...bounds } = more;
+export function recentOf(limits: Limits = {}): RecentBudget<FanoutItem> {
+  return new RecentBudget(FANOUT_ITEM_FORM, { ...WIDE, ...limits });
+}
+
+/** A feed at offset 0 with no items. */
+export function feed({
+  topic = 'scores.a',
+  namespace = namespaceOptions(),
+  limits,
+  recent = recentOf(limits),
+}: FeedSettings = {}): TopicFeed {
   return new TopicFeed(
-    {
-      topic: parseTopic(topic),
-      number: nextNumber++,
-      namespace,
-      bounds: { keysMax: 100, ringBounds: { itemsMax: 1000, bytesMax: 1_000_000 }, ringBudget: new RingBudget(1_000_000_000), ...bounds },
-    },
+    { topic: parseTopic(topic), number: nextNumber++, namespace, recent },
     { epoch: EPOCH, offset: 0, completeFrom: 0, items: [] },
   );
 }

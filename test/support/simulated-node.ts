@@ -7,7 +7,7 @@ import { FanoutPump } from '../../src/delivery/fanout-pump.ts';
 import { HubClient } from '../../src/delivery/hub-client.ts';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
 import { Memberships } from '../../src/delivery/memberships.ts';
-import { PastReader } from '../../src/delivery/past-reader.ts';
+import { MissedReader } from '../../src/delivery/missed-reader.ts';
 import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import { Hub } from '../../src/hub/hub.ts';
@@ -30,11 +30,10 @@ import { TopicTracker } from './topic-tracker.ts';
 const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
 /** Small, so that every bound is met. */
 const SETTINGS = {
-  'tuning.recovery.ringItemsMax': 16,
-  'tuning.recovery.keysPerTopicMax': 2,
+  'tuning.recent.itemsPerTopicMax': 16,
+  'tuning.recent.keysPerTopicMax': 2,
   'tuning.recovery.recoveryItemsMax': 12,
   'tuning.hub.topicLingerMs': 0,
-  'tuning.recovery.cacheItemsPerTopicMax': 20,
   'tuning.hub.retryPauseMs': 1,
   'tuning.hub.watchdogIntervalMs': 10,
   'log.level': 'silent',
@@ -151,10 +150,10 @@ export class SimulatedNode {
     const onBug = (error: Error) => {
       throw error;
     };
-    const pasts = new PastReader(this.#hubClient, 1_000_000);
-    const catchingUp = new CatchingUp({ ...common, hub: this.#hubClient, pasts });
+    const missedReader = new MissedReader(this.#hubClient, this.#topics.recent);
+    const catchingUp = new CatchingUp({ ...common, hub: this.#hubClient, missedReader });
     this.#slowConsumers = new SlowConsumers({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
-    this.#subscriber = new Subscriber({ ...common, slowConsumers: this.#slowConsumers, pasts });
+    this.#subscriber = new Subscriber({ ...common, slowConsumers: this.#slowConsumers, missedReader });
     const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
     this.#publisher = new Publisher(app as unknown as UwsApp, memberships, metrics);
     this.#pump = new FanoutPump(this.#config.tuning.fanout, this.#publisher, {

@@ -41,12 +41,6 @@ export const AnswersTuning = Type.Object(
       default: 10_000,
       description: 'maximum waiting requests of a worker, and maximum waiting log reads of a node. More get `busy`',
     }),
-    readCacheBytesMax: Type.Integer({
-      minimum: 0,
-      maximum: 68_719_476_736,
-      default: 33_554_432,
-      description: 'maximum bytes of log reads for history that the hub caches for a few seconds, for the next pages of an answer',
-    }),
   },
   {
     ...closed,

@@ -8,6 +8,7 @@ import { FanoutTuning } from './tuning-fanout.ts';
 import { HubTuning } from './tuning-hub.ts';
 import { MemoryTuning } from './tuning-memory.ts';
 import { NatsTuning } from './tuning-nats.ts';
+import { RecentTuning } from './tuning-recent.ts';
 import { RecoveryTuning } from './tuning-recovery.ts';
 
 /** Bounds, pauses and batches whose defaults fit nearly everybody. They have a reference page of their own, TUNING.md. */
@@ -16,6 +17,7 @@ export const TuningSchema = Type.Object(
     connections: ConnectionsTuning,
     commands: CommandsTuning,
     fanout: FanoutTuning,
+    recent: RecentTuning,
     recovery: RecoveryTuning,
     answers: AnswersTuning,
     hub: HubTuning,

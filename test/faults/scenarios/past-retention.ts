@@ -71,7 +71,7 @@ async function play(run: FaultRun, size: Size, history: Readonly<Record<string, 
   const urls = [nats.url];
   const topics = topicsOf(size.topics);
   // Rings that reach back less than the log, so that the log is what is asked; a burst overruns them, and clients repair that.
-  const node = await run.node(urls, { history, settings: { 'tuning.recovery.ringItemsMax': 16 } });
+  const node = await run.node(urls, { history, settings: { 'tuning.recent.itemsPerTopicMax': 16 } });
   const feed = await run.feed({ urls, topics, ratePerSecond: 1 });
   const swarm = await run.swarm({ clients: size.clients, topics, ports: [node.port] });
   const publish = async (countPerTopic: number) => {

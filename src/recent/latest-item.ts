@@ -1,30 +1,32 @@
-import type { FanoutItem } from './item.ts';
+import type { RecentItem } from './item-form.ts';
 import type { Latest, NextOptions } from './latest.ts';
-import type { Position } from './shard.ts';
+import type { Position } from './position.ts';
 
 /** The state of a topic without keys: its latest item. There may be very many such topics, so it is one object, whatever has been published. */
-export class LatestItem implements Latest {
+export class LatestItem<T extends RecentItem> implements Latest<T> {
   readonly completeFrom: number;
-  #item: FanoutItem | undefined;
+  #item: T | undefined;
   #sequence = -1;
 
   constructor(completeFrom: number) {
     this.completeFrom = completeFrom;
   }
 
-  set(item: FanoutItem, sequence: number): void {
+  set(item: T, sequence: number): void {
     this.#item = item;
     this.#sequence = sequence;
   }
 
-  between(from: number, to: number): FanoutItem[] {
+  between(from: number, to: number): T[] {
     return this.#item !== undefined && this.#sequence >= from && this.#sequence < to ? [this.#item] : [];
   }
 
-  next(
-    from: Position,
-    { until = Number.POSITIVE_INFINITY, withoutRemoved = false }: NextOptions,
-  ): { items: FanoutItem[]; position: Position } {
+  after(offset: number): T[] | undefined {
+    if (offset < this.completeFrom) return undefined;
+    return this.#item !== undefined && this.#item.offset > offset ? [this.#item] : [];
+  }
+
+  next(from: Position, { until = Number.POSITIVE_INFINITY, withoutRemoved = false }: NextOptions): { items: T[]; position: Position } {
     const item = this.#item;
     const sequence = this.#sequence;
     if (item === undefined || sequence >= until || (withoutRemoved && item.removed)) return { items: [], position: from };

@@ -1,0 +1,12 @@
+import type { LinkItem } from '../link/messages.ts';
+import type { ItemForm } from '../recent/item-form.ts';
+
+/** Objects around an item's bytes, about. */
+const ITEM_OVERHEAD_BYTES = 150;
+
+export function bytesOf({ data, key, user }: LinkItem): number {
+  return data.length + (key?.length ?? 0) + (user?.length ?? 0) + ITEM_OVERHEAD_BYTES;
+}
+
+/** How the hub's recent past measures its items. */
+export const LINK_ITEM_FORM: ItemForm<LinkItem> = { bytesOf, wireBytesOf: ({ data }) => data.length, slotOf: ({ key }) => key };

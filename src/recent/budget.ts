@@ -1,0 +1,117 @@
+import type { ItemForm, RecentItem } from './item-form.ts';
+import type { Ring } from './ring.ts';
+
+/** How much of the recent past a process keeps. The same settings count for the hub and for each worker. */
+export interface RecentBounds {
+  readonly itemsPerTopicMax: number;
+  readonly bytesPerTopicMax: number;
+  /** Of all topics together. */
+  readonly bytesMax: number;
+  /** Keys whose latest item is kept. */
+  readonly keysPerTopicMax: number;
+}
+
+/** With so few entries the queue is not worth tidying. */
+const TIDY_MIN = 64;
+
+/**
+ * The one policy for memory of the recent past. A topic keeps so many items and bytes; a process keeps so many bytes. Above that its oldest item is evicted
+ * first, whichever topic it is of, so that all topics can be recovered over about the same time. Only the newest item of each ring always stays.
+ *
+ * Items are not touched for this: the queue has an entry for each item, in the order of arrival, that names its ring only. The first entry of a ring stands
+ * for its oldest item. A ring that evicts by its own bounds leaves an entry too many, which is skipped when its turn comes. Every step is O(1), amortized.
+ */
+export class RecentBudget<T extends RecentItem> {
+  readonly form: ItemForm<T>;
+  readonly bounds: RecentBounds;
+  #bytes = 0;
+  /** Circular; its length is a power of two. */
+  #queue: (Ring<T> | undefined)[] = new Array(TIDY_MIN);
+  #head = 0;
+  #entries = 0;
+  /** Items in all rings. */
+  #items = 0;
+
+  constructor(form: ItemForm<T>, bounds: RecentBounds) {
+    this.form = form;
+    this.bounds = bounds;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The ring has so many items more, at either end. May evict from any ring. */
+  added(ring: Ring<T>, bytes: number, count = 1): void {
+    // Its only item lost its entry when its turn came, since the newest stays. Now it may go.
+    if (ring.queued < ring.size - count) this.#enqueueFirst(ring);
+    for (let left = count; left > 0; left--) this.#enqueue(ring);
+    this.#items += count;
+    this.count(bytes);
+  }
+
+  /** A ring has one item less, the oldest. */
+  removed(bytes: number): void {
+    this.#items--;
+    this.#bytes -= bytes;
+    if (this.#entries > 2 * this.#items + TIDY_MIN) this.#tidy();
+  }
+
+  /** Counts bytes that are kept outside of rings. May evict. */
+  count(bytes: number): void {
+    this.#bytes += bytes;
+    while (this.#bytes > this.bounds.bytesMax && this.#entries > 0) {
+      const ring = this.#dequeue();
+      // Else the entry was of an item that is gone.
+      if (ring.queued < ring.size) ring.evictOldest();
+    }
+  }
+
+  #enqueue(ring: Ring<T>): void {
+    this.#makeRoom();
+    this.#queue[(this.#head + this.#entries) & (this.#queue.length - 1)] = ring;
+    this.#entries++;
+    ring.queued++;
+  }
+
+  #enqueueFirst(ring: Ring<T>): void {
+    this.#makeRoom();
+    this.#head = (this.#head - 1) & (this.#queue.length - 1);
+    this.#queue[this.#head] = ring;
+    this.#entries++;
+    ring.queued++;
+  }
+
+  #dequeue(): Ring<T> {
+    const ring = this.#queue[this.#head] as Ring<T>;
+    this.#queue[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#queue.length - 1);
+    this.#entries--;
+    ring.queued--;
+    return ring;
+  }
+
+  #makeRoom(): void {
+    if (this.#entries === this.#queue.length) this.#rebuild(2 * this.#queue.length);
+  }
+
+  /** Leaves out the entries of items that are gone. */
+  #tidy(): void {
+    let length = TIDY_MIN;
+    while (length < this.#items + TIDY_MIN) length *= 2;
+    this.#rebuild(length);
+  }
+
+  #rebuild(length: number): void {
+    const queue = new Array<Ring<T> | undefined>(length);
+    let entries = 0;
+    for (let at = 0; at < this.#entries; at++) {
+      const ring = this.#queue[(this.#head + at) & (this.#queue.length - 1)] as Ring<T>;
+      if (ring.queued > ring.size) ring.queued--;
+      else queue[entries++] = ring;
+    }
+    this.#queue = queue;
+    this.#head = 0;
+    this.#entries = entries;
+  }
+}

@@ -1,0 +1,21 @@
+import type { RecentBudget } from './budget.ts';
+import type { RecentItem } from './item-form.ts';
+import type { Latest } from './latest.ts';
+import { LatestByKey } from './latest-by-key.ts';
+import { LatestItem } from './latest-item.ts';
+
+/** What the state of a topic is: its latest item, or the latest item of every key. */
+export type StateKind = 'item' | 'byKey';
+
+/**
+ * The one place where a kind of state gets its class.
+ * @param completeFrom whoever fills the state knows every change after this offset
+ */
+export function latestFor<T extends RecentItem>(kind: StateKind, { form, bounds }: RecentBudget<T>, completeFrom: number): Latest<T> {
+  switch (kind) {
+    case 'item':
+      return new LatestItem(completeFrom);
+    case 'byKey':
+      return new LatestByKey(form, bounds.keysPerTopicMax, completeFrom);
+  }
+}
