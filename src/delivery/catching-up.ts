@@ -5,19 +5,20 @@ import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
-import type { Connection, Lagging } from '../session/connection.ts';
-import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import type { HubClient } from './hub-client.ts';
 import type { Memberships } from './memberships.ts';
+import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
+import type { Receiver } from './receiver.ts';
+import type { Lagging } from './subscription.ts';
 
 export interface CatchingUpOptions {
   readonly config: Config;
   readonly memberships: Memberships;
   readonly hub: HubClient;
   readonly missedReader: MissedReader;
-  readonly metrics: WorkerMetrics;
+  readonly metrics: DeliveryMetrics;
 }
 
 /** Publications read from the log at once for one member. */
@@ -37,31 +38,31 @@ export class CatchingUp {
   }
 
   /** @returns true when the topic needs no more. @throws ProtocolError when the hub cannot be asked now */
-  async step(connection: Connection, lagging: Lagging): Promise<boolean> {
+  async step(receiver: Receiver, lagging: Lagging): Promise<boolean> {
     const { feed } = lagging;
-    if (lagging.life !== feed.life) return this.#startOver(connection, lagging, lagging.resyncReason ?? 'the history is not what it was');
+    if (lagging.life !== feed.life) return this.#startOver(receiver, lagging, lagging.resyncReason ?? 'the history is not what it was');
     const { position, start, partBytes } = lagging;
     const missed = position.sequence < feed.ring.first ? this.#options.missedReader.kept(feed, position.offset) : undefined;
     const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), missed }, partBytes);
     lagging.partBytes = Math.min(2 * partBytes, this.partBytesMax);
     switch (step.kind) {
       case 'caughtUp':
-        return this.#join(connection, lagging);
+        return this.#join(receiver, lagging);
       case 'close':
         this.#options.metrics.closedSlow.inc();
-        connection.end('tooSlow');
+        receiver.end('tooSlow');
         return true;
       case 'skipped':
         this.#count(lagging, step.skipped);
         lagging.position = step.position;
         return false;
       case 'stretch':
-        this.#send(connection, lagging, step.stretch);
+        this.#send(receiver, lagging, step.stretch);
         this.#count(lagging, step.skipped);
         lagging.position = step.position;
         return false;
       case 'evicted':
-        return this.#replayFromLog(connection, lagging);
+        return this.#replayFromLog(receiver, lagging);
     }
   }
 
@@ -70,7 +71,7 @@ export class CatchingUp {
     if (lagging.start === undefined || lagging.waited) lagging.skipped += skipped;
   }
 
-  async #replayFromLog(connection: Connection, lagging: Lagging): Promise<boolean> {
+  async #replayFromLog(receiver: Receiver, lagging: Lagging): Promise<boolean> {
     const { feed, position } = lagging;
     if (!feed.namespace.durable) {
       this.#count(lagging, feed.ring.first - position.sequence);
@@ -85,12 +86,12 @@ export class CatchingUp {
       limit: this.#readItems(lagging),
       bytesMax: this.partBytesMax,
     });
-    if (connection.socket === undefined || connection.subscriptions.get(feed.topic) !== lagging) return true;
+    if (!receiver.isOpen || receiver.subscriptions.get(feed.topic) !== lagging) return true;
     // Reset meanwhile: the next step starts over.
     if (feed.life !== life) return false;
-    if (!answer.complete) return this.#startOver(connection, lagging, 'what was missed is no longer in the log');
+    if (!answer.complete) return this.#startOver(receiver, lagging, 'what was missed is no longer in the log');
     const items = this.#thatFit(answer.items);
-    this.#send(connection, lagging, { items, prev: position.offset, conflated: 0 });
+    this.#send(receiver, lagging, { items, prev: position.offset, conflated: 0 });
     const last = items.at(-1)?.offset ?? position.offset;
     // Where this ends lies in the ring, or is read on from.
     const covered = items.length === answer.items.length ? answer.offset : last;
@@ -118,14 +119,14 @@ export class CatchingUp {
     return items;
   }
 
-  #send(connection: Connection, lagging: Lagging, { items, ...stretch }: CatchUpStretch): void {
+  #send(receiver: Receiver, lagging: Lagging, { items, ...stretch }: CatchUpStretch): void {
     // What a stream starts with is the topic's, whoever published it.
     const leavesOwnOut = !lagging.options.echo && !isStarting(lagging);
-    this.#sendBatch(connection, lagging, leavesOwnOut ? withoutOwn(items, connection.id) : items, stretch);
+    this.#sendBatch(receiver, lagging, leavesOwnOut ? withoutOwn(items, receiver.id) : items, stretch);
   }
 
   #sendBatch(
-    connection: Connection,
+    receiver: Receiver,
     { feed, options }: Lagging,
     items: readonly EncodedItem[],
     stretch: { readonly prev: number; readonly conflated: number },
@@ -135,42 +136,42 @@ export class CatchingUp {
     let bytes = 0;
     for (const frame of frames) {
       bytes += frame.length;
-      connection.sendEncoded(frame);
+      receiver.sendEncoded(frame);
     }
     this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
   }
 
   /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */
-  #startOver(connection: Connection, lagging: Lagging, reason: string): boolean {
+  #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
-    const frames = this.#beginning(connection, lagging, reason);
-    connection.sendEncoded(frames.first);
+    const frames = this.#beginning(receiver, lagging, reason);
+    receiver.sendEncoded(frames.first);
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
     Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0 } satisfies Partial<Lagging>);
     return false;
   }
 
-  #beginning({ codec }: Connection, { feed }: Lagging, reason: string): BeginningFrames {
+  #beginning({ codec }: Receiver, { feed }: Lagging, reason: string): BeginningFrames {
     const message = { type: 'resync', topic: feed.topic, epoch: feed.epoch, reason };
     const { frameBytesMax } = this.#options.config.tuning.fanout;
     return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, encoding: codec.encoding, frameBytesMax });
   }
 
-  #join(connection: Connection, lagging: Lagging): boolean {
+  #join(receiver: Receiver, lagging: Lagging): boolean {
     const { feed, options, position, skipped } = lagging;
     const { memberships, metrics } = this.#options;
     if (skipped > 0) {
       const policy = policyOf(lagging);
       metrics.skipped.inc(skipped);
-      connection.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
+      receiver.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
     }
     const { offset } = feed.head;
     // The stream's next batch goes on from the head, where the last item of the state need not be.
-    if (position.offset < offset) this.#sendBatch(connection, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
-    // That may have been one message too many for the connection.
-    if (connection.socket === undefined) return true;
+    if (position.offset < offset) this.#sendBatch(receiver, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
+    // That may have been one message too many for the receiver.
+    if (!receiver.isOpen) return true;
     feed.leaveLagging();
-    memberships.listen(connection, memberships.enter(connection, feed, options, position.sequence));
+    memberships.listen(receiver, memberships.enter(receiver, feed, options, position.sequence));
     return true;
   }
 }

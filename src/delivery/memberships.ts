@@ -1,26 +1,21 @@
 import { type Group, Groups } from '../fanout/group.ts';
 import { NATIVE_MEMBERS_MIN, type Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Variant, VariantOptions } from '../fanout/variant.ts';
+import type { Variant } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
-import type { Connection, Member } from '../session/connection.ts';
-
-export interface MembershipOptions {
-  readonly variant: VariantOptions;
-  /** False: the connection wants nothing of what it publishes itself. */
-  readonly echo: boolean;
-}
+import type { Receiver } from './receiver.ts';
+import type { Member, MembershipOptions } from './subscription.ts';
 
 /** The shard's members, as they are now. The fan-out keeps them, and knows of a connection no more than its id. */
-export function membersOf(shard: Shard): readonly Connection[] {
-  return shard.recipients as readonly Connection[];
+export function membersOf(shard: Shard): readonly Receiver[] {
+  return shard.recipients as readonly Receiver[];
 }
 
 /** Who is in which group and shard: keeps the fan-out's counts and uWS's native topics the same. */
 export class Memberships {
   readonly #groups: Groups;
   /** Connections that want no echo, by id: the fan-out names them so. */
-  readonly #withoutEcho = new Map<string, { readonly connection: Connection; topics: number }>();
+  readonly #withoutEcho = new Map<string, { readonly receiver: Receiver; topics: number }>();
 
   readonly #nativeMembersMin: number;
   /** Where some group has more than one shard, or had a moment ago. */
@@ -39,42 +34,42 @@ export class Memberships {
    * Takes the connection into the variant. It gets what comes after the shard's offset, once {@link listen} has been called.
    * @param minCursor ring sequence up to which it has everything
    */
-  enter(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
-    const { variant, shard } = feed.join(options.variant, this.#groupOf(connection, options), minCursor);
+  enter(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
+    const { variant, shard } = feed.join(options.variant, this.#groupOf(receiver, options), minCursor);
     const member: Member = { kind: 'member', feed, options, variant, shard };
-    connection.subscriptions.set(feed.topic, member);
-    shard.addRecipient(connection);
+    receiver.subscriptions.set(feed.topic, member);
+    shard.addRecipient(receiver);
     if (variant.extraShards > 0) this.#split.add(variant);
     if (!options.echo) {
-      feed.setWithoutEcho(connection.id, shard);
-      const known = this.#withoutEcho.get(connection.id);
-      if (known === undefined) this.#withoutEcho.set(connection.id, { connection, topics: 1 });
+      feed.setWithoutEcho(receiver.id, shard);
+      const known = this.#withoutEcho.get(receiver.id);
+      if (known === undefined) this.#withoutEcho.set(receiver.id, { receiver, topics: 1 });
       else known.topics++;
     }
     return member;
   }
 
   /** Where the connection would stand if it entered now: it gets what comes after that. */
-  placeOf(connection: Connection, feed: TopicFeed, options: MembershipOptions, minCursor: number): Position {
-    return feed.placeOf(options.variant, this.#groupOf(connection, options), minCursor);
+  placeOf(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Position {
+    return feed.placeOf(options.variant, this.#groupOf(receiver, options), minCursor);
   }
 
   /** The connection has closed. */
-  gone(connection: Connection): void {
-    if (connection.group !== undefined) this.#groups.leave(connection.group);
-    connection.group = undefined;
+  gone(receiver: Receiver): void {
+    if (receiver.group !== undefined) this.#groups.leave(receiver.group);
+    receiver.group = undefined;
   }
 
   /** A connection stays in its group for life: its encoding, and whether it takes compressed frames, are settled before its first topic. */
-  #groupOf(connection: Connection, { variant }: MembershipOptions): Group {
-    connection.group ??= this.#groups.enter(variant);
-    return connection.group;
+  #groupOf(receiver: Receiver, { variant }: MembershipOptions): Group {
+    receiver.group ??= this.#groups.enter(variant, receiver.socket.isNative);
+    return receiver.group;
   }
 
   /** From here on native publish reaches the connection: after whatever it must have before. */
-  listen(connection: Connection, { shard }: Member): void {
-    if (shard.nativeTopic !== undefined) connection.socket?.subscribe(shard.nativeTopic);
-    else if (shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
+  listen(receiver: Receiver, { shard }: Member): void {
+    if (shard.nativeTopic !== undefined) receiver.socket.join(shard.nativeTopic);
+    else if (shard.group.isNative && shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
   }
 
   /** For as long as it has members. */
@@ -82,7 +77,7 @@ export class Memberships {
     if (shard.nativeTopic !== undefined) return;
     const nativeTopic = shard.variant.newNativeTopic();
     shard.nativeTopic = nativeTopic;
-    for (const { socket } of membersOf(shard)) socket?.subscribe(nativeTopic);
+    for (const { socket } of membersOf(shard)) socket.join(nativeTopic);
   }
 
   /**
@@ -90,34 +85,34 @@ export class Memberships {
    * that leaves its last native topic.
    * @param between gives the connection what lies between the two, and calls {@link listen}
    */
-  change(connection: Connection, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
+  change(receiver: Receiver, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
     const { feed, shard } = old;
-    const member = this.enter(connection, feed, options, shard.cursor);
+    const member = this.enter(receiver, feed, options, shard.cursor);
     between(member);
-    if (member.shard !== shard) this.leave(connection, old);
+    if (member.shard !== shard) this.leave(receiver, old);
     else {
       feed.leave(old.variant, shard);
-      if (!old.options.echo) this.#endWithoutEcho(connection, feed);
+      if (!old.options.echo) this.#endWithoutEcho(receiver, feed);
     }
-    if (!options.echo) feed.setWithoutEcho(connection.id, member.shard);
+    if (!options.echo) feed.setWithoutEcho(receiver.id, member.shard);
   }
 
-  leave(connection: Connection, { feed, variant, shard, options }: Member): void {
-    if (shard.nativeTopic !== undefined) connection.socket?.unsubscribe(shard.nativeTopic);
+  leave(receiver: Receiver, { feed, variant, shard, options }: Member): void {
+    if (shard.nativeTopic !== undefined) receiver.socket.leave(shard.nativeTopic);
     feed.leave(variant, shard);
-    shard.removeRecipient(connection);
-    if (!options.echo) this.#endWithoutEcho(connection, feed);
+    shard.removeRecipient(receiver);
+    if (!options.echo) this.#endWithoutEcho(receiver, feed);
   }
 
-  #endWithoutEcho(connection: Connection, feed: TopicFeed): void {
-    feed.endWithoutEcho(connection.id);
-    const known = this.#withoutEcho.get(connection.id);
-    if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(connection.id);
+  #endWithoutEcho(receiver: Receiver, feed: TopicFeed): void {
+    feed.endWithoutEcho(receiver.id);
+    const known = this.#withoutEcho.get(receiver.id);
+    if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(receiver.id);
   }
 
   /** A connection that is in some topic without echo. */
-  findWithoutEcho(connectionId: string): Connection | undefined {
-    return this.#withoutEcho.get(connectionId)?.connection;
+  findWithoutEcho(connectionId: string): Receiver | undefined {
+    return this.#withoutEcho.get(connectionId)?.receiver;
   }
 
   /** Joins a group's second shard of a topic with its first, as soon as they stand at the same place. */
@@ -132,16 +127,16 @@ export class Memberships {
     const { feed } = variant;
     // Who listens natively is queued something natively, perhaps, and loses it when it leaves its last native topic.
     if (from.nativeTopic !== undefined) this.#makeNative(into);
-    for (const connection of membersOf(from)) {
-      const member = connection.subscriptions.get(feed.topic);
+    for (const receiver of membersOf(from)) {
+      const member = receiver.subscriptions.get(feed.topic);
       if (member?.kind !== 'member') continue;
       // In this order: uWS forgets what is queued for a socket that leaves its last native topic.
-      if (into.nativeTopic !== undefined) connection.socket?.subscribe(into.nativeTopic);
-      if (from.nativeTopic !== undefined) connection.socket?.unsubscribe(from.nativeTopic);
+      if (into.nativeTopic !== undefined) receiver.socket.join(into.nativeTopic);
+      if (from.nativeTopic !== undefined) receiver.socket.leave(from.nativeTopic);
       variant.move(from, into);
       member.shard = into;
-      into.addRecipient(connection);
-      if (!member.options.echo) feed.setWithoutEcho(connection.id, into);
+      into.addRecipient(receiver);
+      if (!member.options.echo) feed.setWithoutEcho(receiver.id, into);
     }
   }
 }

@@ -4,13 +4,14 @@ import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Position } from '../recent/position.ts';
-import type { Connection, Lagging, Member } from '../session/connection.ts';
-import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import { type CatchingUp, policyOf } from './catching-up.ts';
 import type { BeginningFrames } from './first-part.ts';
 import { FIRST_PART_BYTES } from './first-part.ts';
 import { LoopShare } from './loop-share.ts';
-import { type MembershipOptions, type Memberships, membersOf } from './memberships.ts';
+import { type Memberships, membersOf } from './memberships.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import type { Receiver } from './receiver.ts';
+import type { Lagging, Member, MembershipOptions } from './subscription.ts';
 import type { TopicTable } from './topic-table.ts';
 
 export interface SlowConsumersOptions {
@@ -18,7 +19,7 @@ export interface SlowConsumersOptions {
   readonly topics: TopicTable;
   readonly memberships: Memberships;
   readonly catchingUp: CatchingUp;
-  readonly metrics: WorkerMetrics;
+  readonly metrics: DeliveryMetrics;
   /** The loop turn's number, as the fan-out counts it. */
   readonly tick: () => number;
   readonly onBug: (error: Error) => void;
@@ -48,10 +49,10 @@ export class SlowConsumers {
   readonly #options: SlowConsumersOptions;
   readonly #share = new LoopShare(BYTES_PER_TURN);
   /** Seen in `dropped`, where nothing may be left or sent; they leave before the next round. */
-  readonly #marked = new Map<Connection, Map<Topic, Drop>>();
-  readonly #lagging = new Set<Connection>();
+  readonly #marked = new Map<Receiver, Map<Topic, Drop>>();
+  readonly #lagging = new Set<Receiver>();
   /** Those that something waits for: an answer that their sockets have no room for. */
-  readonly #full = new Map<Connection, { readonly sinceMs: number }>();
+  readonly #full = new Map<Receiver, { readonly sinceMs: number }>();
 
   constructor(options: SlowConsumersOptions) {
     this.#options = options;
@@ -67,25 +68,25 @@ export class SlowConsumers {
   /** Subscriptions that are being given what their streams start with. */
   get startingCount(): number {
     let count = 0;
-    for (const connection of this.#lagging) for (const { start } of laggingIn(connection)) if (start !== undefined) count++;
+    for (const receiver of this.#lagging) for (const { start } of laggingIn(receiver)) if (start !== undefined) count++;
     return count;
   }
 
   /** Connections that are being caught up, those that have got on least lately first. */
-  connections(): Iterable<Connection> {
+  receivers(): Iterable<Receiver> {
     return this.#lagging;
   }
 
   /**
-   * uWS dropped something for this connection. It says so once for a batch and nothing of the rest, so what was flushed in this loop turn counts as lost.
+   * uWS dropped something for this receiver. It says so once for a batch and nothing of the rest, so what was flushed in this loop turn counts as lost.
    * The positions are taken now: the next round may come before the connection has left.
    */
-  dropped(connection: Connection): void {
-    if (this.#marked.has(connection)) return;
+  dropped(receiver: Receiver): void {
+    if (this.#marked.has(receiver)) return;
     const { metrics } = this.#options;
     const tick = this.#options.tick();
     const drops = new Map<Topic, Drop>();
-    for (const [topic, subscription] of connection.subscriptions) {
+    for (const [topic, subscription] of receiver.subscriptions) {
       if (subscription.kind !== 'member') continue;
       const { shard } = subscription;
       drops.set(topic, {
@@ -95,7 +96,7 @@ export class SlowConsumers {
       });
       metrics.lost(shard.lostIn(tick));
     }
-    this.#marked.set(connection, drops);
+    this.#marked.set(receiver, drops);
     setImmediate(() => this.leaveMarked());
   }
 
@@ -103,85 +104,85 @@ export class SlowConsumers {
     if (this.#marked.size === 0) return;
     const marked = [...this.#marked];
     this.#marked.clear();
-    for (const [connection, drops] of marked) {
-      if (connection.socket === undefined) continue;
+    for (const [receiver, drops] of marked) {
+      if (!receiver.isOpen) continue;
       for (const [topic, drop] of drops) {
-        const member = connection.subscriptions.get(topic);
-        if (member?.kind === 'member') this.#fallBehind(connection, member, drop);
+        const member = receiver.subscriptions.get(topic);
+        if (member?.kind === 'member') this.#fallBehind(receiver, member, drop);
       }
     }
   }
 
   /** The connection has been sent how its stream begins; the rest follows as its socket takes it. */
-  begin(connection: Connection, feed: TopicFeed, options: MembershipOptions, rest: NonNullable<BeginningFrames['rest']>): void {
+  begin(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, rest: NonNullable<BeginningFrames['rest']>): void {
     // A line that is so bad that its socket is full at once.
-    const waited = !connection.hasRoom;
+    const waited = !receiver.hasRoom;
     this.#enter(
-      connection,
+      receiver,
       { ...laggingAt(feed, options, rest.position), start: rest.start, waited, partBytes: 2 * FIRST_PART_BYTES },
       false,
     );
-    this.#goOn(connection);
+    this.#goOn(receiver);
   }
 
   /** The topic's history is not what it was: its members are given the state, each as its socket takes it. */
   startOver(feed: TopicFeed, reason: string): void {
     for (const { shards } of feed.variants) {
       for (const shard of [...shards]) {
-        for (const connection of membersOf(shard)) {
-          const member = connection.subscriptions.get(feed.topic);
+        for (const receiver of membersOf(shard)) {
+          const member = receiver.subscriptions.get(feed.topic);
           if (member?.kind !== 'member') continue;
-          this.#options.memberships.leave(connection, member);
-          this.#enter(connection, { ...laggingAt(feed, member.options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
-          this.#goOn(connection);
+          this.#options.memberships.leave(receiver, member);
+          this.#enter(receiver, { ...laggingAt(feed, member.options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
+          this.#goOn(receiver);
         }
       }
     }
   }
 
   /** Resolves when the socket has room for something large, or has closed. One that makes no room in time is closed. */
-  async whenRoom(connection: Connection): Promise<void> {
-    while (!connection.hasRoom) {
+  async whenRoom(receiver: Receiver): Promise<void> {
+    while (!receiver.hasRoom) {
       const waiting = { sinceMs: Date.now() };
-      this.#full.set(connection, waiting);
-      await connection.whenRoom();
-      if (this.#full.get(connection) === waiting) this.#full.delete(connection);
+      this.#full.set(receiver, waiting);
+      await receiver.whenRoom();
+      if (this.#full.get(receiver) === waiting) this.#full.delete(receiver);
     }
   }
 
   /** The same, and so much may go in this loop turn beside what others catch up with. */
-  async whenTurn(connection: Connection, bytes: number): Promise<void> {
-    await this.whenRoom(connection);
+  async whenTurn(receiver: Receiver, bytes: number): Promise<void> {
+    await this.whenRoom(receiver);
     await this.#share.take(bytes);
-    await this.whenRoom(connection);
+    await this.whenRoom(receiver);
   }
 
   /** The socket took some of what waited for it. */
-  drained(connection: Connection): void {
+  drained(receiver: Receiver): void {
     // Before native publish sends anything more: it does as soon as there is less than the threshold.
-    connection.sendHeld();
-    this.#goOn(connection);
+    receiver.sendQueued();
+    this.#goOn(receiver);
   }
 
   /** Called once a second or so. */
   check(nowMs: number): void {
     const { slowTimeoutMs } = this.#options.config.limits;
-    const tooSlow = (connection: Connection) => {
+    const tooSlow = (receiver: Receiver) => {
       this.#options.metrics.closedSlow.inc();
-      connection.end('tooSlow');
+      receiver.end('tooSlow');
     };
-    for (const connection of this.#lagging) {
-      if (connection.lag !== undefined && nowMs - connection.lag.sinceMs > slowTimeoutMs) tooSlow(connection);
-      else this.drained(connection);
+    for (const receiver of this.#lagging) {
+      if (receiver.lag !== undefined && nowMs - receiver.lag.sinceMs > slowTimeoutMs) tooSlow(receiver);
+      else this.drained(receiver);
     }
-    for (const [connection, { sinceMs }] of this.#full) if (nowMs - sinceMs > slowTimeoutMs) tooSlow(connection);
+    for (const [receiver, { sinceMs }] of this.#full) if (nowMs - sinceMs > slowTimeoutMs) tooSlow(receiver);
   }
 
   /** The connection has closed, and holds no topics any more. */
-  gone(connection: Connection): void {
-    this.#marked.delete(connection);
-    this.#full.delete(connection);
-    this.#done(connection);
+  gone(receiver: Receiver): void {
+    this.#marked.delete(receiver);
+    this.#full.delete(receiver);
+    this.#done(receiver);
   }
 
   /** The connection asks for another form of the topic meanwhile: that is what it is caught up and goes on with. */
@@ -190,16 +191,16 @@ export class SlowConsumers {
   }
 
   /** The connection no longer subscribes to the topic. */
-  forget(connection: Connection, subscription: Lagging): void {
+  forget(receiver: Receiver, subscription: Lagging): void {
     subscription.feed.leaveLagging();
-    if (laggingIn(connection).every((other) => other === subscription)) this.#done(connection);
+    if (laggingIn(receiver).every((other) => other === subscription)) this.#done(receiver);
     this.#options.topics.releaseIfUnused(subscription.feed);
   }
 
   /** Tells those that are being caught up in this topic. */
   tell(feed: TopicFeed, message: ServerMessage): void {
-    for (const connection of this.#lagging) {
-      if (connection.subscriptions.get(feed.topic)?.kind === 'lagging') connection.send(message);
+    for (const receiver of this.#lagging) {
+      if (receiver.subscriptions.get(feed.topic)?.kind === 'lagging') receiver.send(message);
     }
   }
 
@@ -207,44 +208,44 @@ export class SlowConsumers {
    * What was given in the turn of the drop may have come or not. A durable topic gives it again, and the client leaves out what it has; so does one whose
    * policy is the latest state. Other ephemeral topics are at most once: there it counts as lost.
    */
-  #fallBehind(connection: Connection, member: Member, { has, given, startsOver }: Drop): void {
+  #fallBehind(receiver: Receiver, member: Member, { has, given, startsOver }: Drop): void {
     const { feed, options } = member;
     const lagging = laggingAt(feed, options, has);
     if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
       lagging.position = given;
       lagging.skipped = given.sequence - has.sequence;
     }
-    this.#options.memberships.leave(connection, member);
-    if (connection.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
+    this.#options.memberships.leave(receiver, member);
+    if (receiver.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
     if (startsOver) lagging.life = NO_LIFE;
     lagging.partBytes = this.#options.catchingUp.partBytesMax;
-    this.#enter(connection, lagging, true);
+    this.#enter(receiver, lagging, true);
   }
 
-  #enter(connection: Connection, lagging: Lagging, fellBehind: boolean): void {
+  #enter(receiver: Receiver, lagging: Lagging, fellBehind: boolean): void {
     const { feed } = lagging;
     feed.enterLagging();
-    connection.subscriptions.set(feed.topic, lagging);
-    connection.lag ??= { sinceMs: Date.now(), catchingUp: false, fellBehind };
-    connection.lag.fellBehind ||= fellBehind;
-    this.#lagging.add(connection);
+    receiver.subscriptions.set(feed.topic, lagging);
+    receiver.lag ??= { sinceMs: Date.now(), catchingUp: false, fellBehind };
+    receiver.lag.fellBehind ||= fellBehind;
+    this.#lagging.add(receiver);
   }
 
-  #done(connection: Connection): void {
-    connection.lag = undefined;
-    this.#lagging.delete(connection);
+  #done(receiver: Receiver): void {
+    receiver.lag = undefined;
+    this.#lagging.delete(receiver);
   }
 
-  #goOn(connection: Connection): void {
-    const { lag } = connection;
-    if (lag === undefined || lag.catchingUp || !connection.hasRoom) return;
+  #goOn(receiver: Receiver): void {
+    const { lag } = receiver;
+    if (lag === undefined || lag.catchingUp || !receiver.hasRoom) return;
     lag.catchingUp = true;
-    this.#catchUp(connection)
+    this.#catchUp(receiver)
       .catch((error) => {
         // The log, or the hub's budget, cannot be asked now; a second later perhaps.
         if (error instanceof ProtocolError && ERROR_KINDS[error.code].retryable) return;
         this.#options.onBug(error);
-        connection.end('serverError');
+        receiver.end('serverError');
       })
       .finally(() => {
         lag.catchingUp = false;
@@ -252,26 +253,26 @@ export class SlowConsumers {
   }
 
   /** A part of each topic in turn, so that a large one holds up no small one. */
-  async #catchUp(connection: Connection): Promise<void> {
-    for (let left = laggingIn(connection); left.length > 0; left = laggingIn(connection)) {
+  async #catchUp(receiver: Receiver): Promise<void> {
+    for (let left = laggingIn(receiver); left.length > 0; left = laggingIn(receiver)) {
       for (const lagging of left) {
-        if (!connection.hasRoom) return this.#waits(connection, left);
+        if (!receiver.hasRoom) return this.#waits(receiver, left);
         const turn = this.#share.take(lagging.partBytes);
         if (turn !== undefined) await turn;
-        if (connection.subscriptions.get(lagging.feed.topic) !== lagging) continue;
+        if (receiver.subscriptions.get(lagging.feed.topic) !== lagging) continue;
         const isStart = lagging.start !== undefined;
-        await this.#options.catchingUp.step(connection, lagging);
+        await this.#options.catchingUp.step(receiver, lagging);
         // What a new subscription starts with may take long; as long as it goes on the connection is not too slow.
-        if (isStart && connection.lag !== undefined) connection.lag.sinceMs = Date.now();
+        if (isStart && receiver.lag !== undefined) receiver.lag.sinceMs = Date.now();
       }
     }
-    if (connection.lag === undefined || connection.socket === undefined) return;
-    if (connection.lag.fellBehind) this.#options.metrics.rejoined.inc();
-    this.#done(connection);
+    if (receiver.lag === undefined || !receiver.isOpen) return;
+    if (receiver.lag.fellBehind) this.#options.metrics.rejoined.inc();
+    this.#done(receiver);
   }
 
-  #waits(connection: Connection, left: readonly Lagging[]): void {
-    if (connection.socket !== undefined) for (const lagging of left) lagging.waited = true;
+  #waits(receiver: Receiver, left: readonly Lagging[]): void {
+    if (receiver.isOpen) for (const lagging of left) lagging.waited = true;
   }
 }
 
@@ -290,6 +291,6 @@ function laggingAt(feed: TopicFeed, options: MembershipOptions, position: Positi
   };
 }
 
-function laggingIn(connection: Connection): Lagging[] {
-  return [...connection.subscriptions.values()].filter((subscription) => subscription.kind === 'lagging');
+function laggingIn(receiver: Receiver): Lagging[] {
+  return [...receiver.subscriptions.values()].filter((subscription) => subscription.kind === 'lagging');
 }

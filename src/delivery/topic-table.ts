@@ -55,7 +55,7 @@ export class TopicTable {
   }
 
   /** The topic's feed, opened if need be; it stays until {@link release}, whoever else leaves meanwhile. @throws ProtocolError */
-  hold(topic: Topic): Promise<TopicFeed> {
+  acquire(topic: Topic): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
       feed.reserve();
@@ -99,7 +99,7 @@ export class TopicTable {
     return feed;
   }
 
-  /** Ends a {@link hold}: whoever held it has joined, or does not want to any more. */
+  /** Ends an {@link acquire}: whoever asked has joined, or does not want to any more. */
   release(feed: TopicFeed): void {
     feed.endReservation();
     this.releaseIfUnused(feed);

@@ -31,12 +31,15 @@ export class Group {
   readonly form: GroupForm;
   /** Distinguishes it from every other group of the worker, also from those that have ended. */
   readonly number: number;
+  /** Its connections can listen in native topics. False: each frame is handed to each of them. */
+  readonly isNative: boolean;
   connections = 0;
   readonly #agendas: Agenda[] = [];
 
-  constructor(form: GroupForm, number: number) {
+  constructor(form: GroupForm, number: number, isNative = true) {
     this.form = form;
     this.number = number;
+    this.isNative = isNative;
   }
 
   agenda(laneNumber: number): Agenda {
@@ -60,12 +63,12 @@ export class Groups {
     this.#connectionsMax = connectionsMax;
   }
 
-  /** Counts a connection into a group of its form. */
-  enter(form: GroupForm): Group {
-    const withRoom = this.#ofForm(form);
+  /** Counts a connection into a group of its form, with others that listen in native topics, or with others that cannot. */
+  enter(form: GroupForm, isNative = true): Group {
+    const withRoom = this.#ofForm(form, isNative);
     let [group] = withRoom;
     if (group === undefined) {
-      group = new Group(form, this.#nextNumber++);
+      group = new Group(form, this.#nextNumber++, isNative);
       withRoom.add(group);
     }
     group.connections++;
@@ -76,13 +79,13 @@ export class Groups {
   /** The connection has closed, or has moved. A group ends with its last connection. */
   leave(group: Group): void {
     group.connections--;
-    const withRoom = this.#ofForm(group.form);
+    const withRoom = this.#ofForm(group.form, group.isNative);
     if (group.connections > 0) withRoom.add(group);
     else withRoom.delete(group);
   }
 
-  #ofForm({ encoding, deflate }: GroupForm): Set<Group> {
-    const name = `${encoding}${deflate ? ' deflate' : ''}`;
+  #ofForm({ encoding, deflate }: GroupForm, isNative: boolean): Set<Group> {
+    const name = `${encoding}${deflate ? ' deflate' : ''}${isNative ? '' : ' one by one'}`;
     let withRoom = this.#withRoom.get(name);
     if (withRoom === undefined) {
       withRoom = new Set();

@@ -1,17 +1,17 @@
-import type { WorkerMetrics } from '../worker/worker-metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { InboundLimits, InboundVerdict } from './inbound-limits.ts';
+import type { SessionMetrics } from './metrics.ts';
 import type { ReadTurns } from './read-turns.ts';
 
 export interface IntakeOptions {
   readonly limits: InboundLimits;
   readonly heartbeat: Heartbeat<Connection>;
   readonly turns: ReadTurns<Connection>;
-  readonly metrics: WorkerMetrics;
+  readonly metrics: Pick<SessionMetrics, 'bytesIn' | 'controlFramesIn' | 'floods'>;
 }
 
-/** Every frame that clients send, as uWebSockets hands it over: counted, held against the limits, and messages passed on. */
+/** Every frame that clients send, as the transport hands it over: counted, checked against the limits, and messages passed on. */
 export class Intake {
   readonly #options: IntakeOptions;
 
@@ -26,15 +26,15 @@ export class Intake {
     if (verdict === 'flood') return;
     // Text on a MessagePack connection: this client does not speak what it asked for. JSON in a binary frame is read as in a text frame.
     if (!isBinary && connection.codec.binary) return connection.end('malformedMessage');
-    // uWS takes its buffer back when this handler returns, and a command may go on after that.
+    // The transport takes its buffer back when this returns, and a command may go on after that.
     const bytes = new Uint8Array(message.slice(0));
     turns.take(connection, { bytes, bytesWaitMs: verdict === 'ok' ? 0 : limits.retryAfterMs(connection), atMs: Date.now() });
   }
 
   /** A ping or a pong. */
-  controlFrame(connection: Connection, payload: ArrayBuffer): void {
+  controlFrame(connection: Connection, payloadBytes: number): void {
     this.#options.metrics.controlFramesIn.inc();
-    this.#heard(connection, payload.byteLength);
+    this.#heard(connection, payloadBytes);
   }
 
   /** A frame of any kind shows that the peer is there, and counts. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { RequestRefusal } from '../transport/transport.ts';
 import type { Connection } from './connection.ts';
 
 /** What a client wanted, as far as it is worth a line: kept while a command is in flight, so no more of it. */
@@ -35,8 +36,8 @@ export class RefusalLog {
     this.#logger = logger;
   }
 
-  /** An HTTP request that became no connection. */
-  request(status: string, why: string, more: { readonly origin?: string; readonly path?: string } = {}): void {
+  /** A request that became no connection. */
+  request({ status, why, ...more }: RequestRefusal): void {
     if (!this.#logger.isLevelEnabled('debug')) return;
     const clipped = Object.entries(more).map(([name, text]) => [name, text.slice(0, TEXT_CHARS_MAX)]);
     this.#logger.debug({ status: Number.parseInt(status, 10), why, ...Object.fromEntries(clipped) }, 'connection refused');

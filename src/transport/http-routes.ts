@@ -1,6 +1,6 @@
 import type { Page } from '../link/messages.ts';
-import type { RefusalLog } from '../session/refusal-log.ts';
 import type { Gate } from './gate.ts';
+import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
 export interface HttpRoutes {
@@ -8,14 +8,14 @@ export interface HttpRoutes {
   readonly path: string;
   readonly pages: readonly Page[];
   readonly gate: Gate;
-  readonly refusals: RefusalLog;
+  readonly clients: Pick<ClientEvents<never>, 'refused'>;
 }
 
 /** What is no upgrade. Every answer ends its connection: one that is kept alive would hold its descriptor as long as it likes. */
-export function routeHttp(app: UwsApp, { path, pages, gate, refusals }: HttpRoutes): void {
+export function routeHttp(app: UwsApp, { path, pages, gate, clients }: HttpRoutes): void {
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);
-    refusals.request(status, text, { path: req.getUrl() });
+    clients.refused({ status, why: text, path: req.getUrl() });
     res.writeStatus(status).end(text, true);
   };
   for (const page of pages) {

@@ -1,23 +1,30 @@
 import type { Config } from '../config/schema.ts';
-import { type Codec, type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
-import { CODECS } from '../protocol/codecs.ts';
-import type { Authenticator } from '../session/authenticator.ts';
-import { Connection, type SendLimits, type SocketData, sendLimitsOf } from '../session/connection.ts';
-import { type Bucket, takeToken } from '../session/rate-limit.ts';
-import type { RefusalLog } from '../session/refusal-log.ts';
-import type { WorkerMetrics } from '../worker/worker-metrics.ts';
+import { type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { Gate } from './gate.ts';
+import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
+import type { UwsSocket } from './uws-socket.ts';
 
 export interface UpgraderOptions {
-  readonly config: Config;
-  readonly authenticator: Authenticator;
-  readonly metrics: WorkerMetrics;
+  readonly config: Pick<Config, 'allowedOrigins'> & { readonly auth: Pick<Config['auth'], 'allowQueryToken'> };
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
-  readonly refusals: RefusalLog;
-  /** Undefined: take it; else why it is refused with 503. */
-  readonly refusal: () => string | undefined;
-  readonly nextConnectionId: () => string;
+  readonly metrics: UpgradeMetrics;
+  readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'takeConnect' | 'refused'>;
+}
+
+export interface UpgradeMetrics {
+  /** @param status as in `401 Unauthorized` */
+  refused(status: string): void;
+}
+
+/** What uWebSockets keeps with a socket. It copies these fields into an object of its own. */
+export interface SocketData<Client> {
+  readonly encoding: Encoding;
+  /** As it came; undefined once the socket has opened. */
+  token: string | undefined;
+  /** Both are set when it has opened. */
+  socket: UwsSocket | undefined;
+  client: Client | undefined;
 }
 
 const BEARER_ENTRY = 'bearer.';
@@ -37,12 +44,12 @@ export interface Handshake {
 }
 
 /** Which encoding the client gets, and which subprotocol the answer names. None asked for: JSON. */
-export function chooseProtocol(offered: readonly string[]): { codec: Codec; subprotocol: string } | undefined {
+export function chooseProtocol(offered: readonly string[]): { encoding: Encoding; subprotocol: string } | undefined {
   const ours = offered.filter((entry) => !entry.startsWith(BEARER_ENTRY));
-  if (ours.length === 0) return { codec: CODECS.json, subprotocol: '' };
+  if (ours.length === 0) return { encoding: 'json', subprotocol: '' };
   for (const entry of ours) {
     for (const [encoding, subprotocol] of Object.entries(SUBPROTOCOLS) as [Encoding, string][]) {
-      if (entry === subprotocol) return { codec: CODECS[encoding], subprotocol };
+      if (entry === subprotocol) return { encoding, subprotocol };
     }
   }
   return undefined;
@@ -69,13 +76,9 @@ export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
 /** Turns HTTP requests into connections, or refuses them with an HTTP status. */
 export class Upgrader {
   readonly #options: UpgraderOptions;
-  readonly #connects: Bucket;
-  readonly #sendLimits: SendLimits;
 
   constructor(options: UpgraderOptions) {
     this.#options = options;
-    this.#sendLimits = sendLimitsOf(options.config);
-    this.#connects = { rateTokens: options.config.limits.connectsPerSecondMax, rateAtMs: performance.now() };
   }
 
   /**
@@ -86,26 +89,21 @@ export class Upgrader {
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     this.#options.gate.requested(res);
     const { key, protocols, extensions, origin, token } = this.#read(req);
-    const { config, refusal, authenticator, nextConnectionId } = this.#options;
-    const refused = refusal();
+    const { config, clients, gate } = this.#options;
+    const refused = clients.whyUnavailable();
     if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
     if (config.allowedOrigins.length > 0 && origin !== '' && !config.allowedOrigins.includes(origin))
       return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
     const chosen = chooseProtocol(protocols);
     if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
-    const flaw = token === undefined ? undefined : authenticator.flawOf(token);
+    const flaw = token === undefined ? undefined : clients.flawOf(token);
     if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
     // Last: what is refused anyway takes nobody's place.
-    if (this.#isTooFast()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
-    const connection = new Connection(nextConnectionId(), chosen.codec, this.#sendLimits);
-    res.upgrade<SocketData>({ connection, token }, key, chosen.subprotocol, extensions, context);
-    this.#options.gate.upgraded();
+    if (!clients.takeConnect()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
+    const data: SocketData<unknown> = { encoding: chosen.encoding, token, socket: undefined, client: undefined };
+    res.upgrade(data, key, chosen.subprotocol, extensions, context);
+    gate.upgraded();
   };
-
-  #isTooFast(): boolean {
-    const { connectsPerSecondMax } = this.#options.config.limits;
-    return connectsPerSecondMax > 0 && takeToken(this.#connects, connectsPerSecondMax, performance.now()) > 0;
-  }
 
   #read(req: HttpRequest): Handshake {
     const protocols = offeredProtocols(req);
@@ -121,7 +119,7 @@ export class Upgrader {
 
   #refuse(res: HttpResponse, status: string, why: string, more: { readonly origin?: string } = {}): void {
     this.#options.metrics.refused(status);
-    this.#options.refusals.request(status, why, more);
+    this.#options.clients.refused({ status, why, ...more });
     res.writeStatus(status);
     if (status === UNAVAILABLE)
       res.writeHeader('Retry-After', String(why === TOO_FAST ? RETRY_AFTER_TOO_FAST_SECONDS : RETRY_AFTER_SECONDS));

@@ -23,14 +23,14 @@ const FRAMES = { away: encoded(AWAY), live: encoded(LIVE) };
  * a node that has a bus. An absence shorter than the grace is told to nobody.
  */
 export class BusWatch {
-  readonly #connections: ReadonlySet<Connection>;
+  readonly #connections: Iterable<Connection>;
   readonly #config: Config;
   #grace: NodeJS.Timeout | undefined;
   #away = false;
   /** Counts changes: telling of one stops when the next has come. */
   #change = 0;
 
-  constructor(connections: ReadonlySet<Connection>, config: Config) {
+  constructor(connections: Iterable<Connection>, config: Config) {
     this.#connections = connections;
     this.#config = config;
   }
@@ -52,7 +52,7 @@ export class BusWatch {
 
   /** A connection has come. It takes the feed for live unless it is told otherwise. */
   opened(connection: Connection): void {
-    if (this.#away) connection.sendEncoded(FRAMES.away[connection.codec.encoding]);
+    if (this.#away) connection.receiver.sendEncoded(FRAMES.away[connection.codec.encoding]);
   }
 
   stop(): void {
@@ -73,7 +73,7 @@ export class BusWatch {
     const goOn = this.#untilNextChange();
     const waiting = [...this.#connections];
     for (let at = 0; at < waiting.length && goOn(); at += TOLD_PER_TURN) {
-      for (const connection of waiting.slice(at, at + TOLD_PER_TURN)) connection.sendEncoded(frames[connection.codec.encoding]);
+      for (const connection of waiting.slice(at, at + TOLD_PER_TURN)) connection.receiver.sendEncoded(frames[connection.codec.encoding]);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -16,7 +16,7 @@ export interface Goodbye {
  * Says goodbye to all connections at a pace, so that the nodes that take them are not overrun: `closing` with the window to come back in, then the close.
  * Resolves when every connection has been told.
  */
-export async function sayGoodbye(connections: ReadonlySet<Connection>, { reason, perSecond, goOn = () => true }: Goodbye): Promise<void> {
+export async function sayGoodbye(connections: Iterable<Connection>, { reason, perSecond, goOn = () => true }: Goodbye): Promise<void> {
   const perStep = Math.max(1, Math.ceil((perSecond * STEP_MS) / 1000));
   const waiting = [...connections];
   for (let at = 0; at < waiting.length && goOn(); at += perStep) {

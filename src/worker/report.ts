@@ -1,7 +1,7 @@
+import type { Receiver } from '../delivery/receiver.ts';
 import type { TopicTable } from '../delivery/topic-table.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
-import type { Connection } from '../session/connection.ts';
 import { top } from '../telemetry/top.ts';
 
 /** A report names so many lagging connections at most. */
@@ -14,18 +14,22 @@ export function describeTopics(table: TopicTable, wanted: TopicsWanted | undefin
   return feeds.map((feed) => ({ topic: feed.topic, members: membersOf(feed), lagging: feed.lagging }));
 }
 
-/** @param longestFirst lagging connections, in the order in which they fell behind */
-export function describeLagging(longestFirst: Iterable<Connection>, nowMs: number): LaggingReport[] {
+/** @param longestFirst slow consumers, in the order in which they fell behind */
+export function describeLagging(
+  longestFirst: Iterable<Receiver>,
+  userOf: (receiver: Receiver) => string | null,
+  nowMs: number,
+): LaggingReport[] {
   const reports: LaggingReport[] = [];
-  for (const connection of longestFirst) {
+  for (const receiver of longestFirst) {
     if (reports.length === LAGGING_SHOWN_MAX) break;
-    if (connection.lag === undefined) continue;
+    if (receiver.lag === undefined) continue;
     reports.push({
-      connectionId: connection.id,
-      user: connection.identity.user,
-      laggingMs: Math.max(0, nowMs - connection.lag.sinceMs),
-      bufferedBytes: connection.socket?.getBufferedAmount() ?? 0,
-      topics: [...connection.subscriptions.values()].filter(({ kind }) => kind === 'lagging').length,
+      connectionId: receiver.id,
+      user: userOf(receiver),
+      laggingMs: Math.max(0, nowMs - receiver.lag.sinceMs),
+      bufferedBytes: receiver.socket.bufferedBytes,
+      topics: [...receiver.subscriptions.values()].filter(({ kind }) => kind === 'lagging').length,
     });
   }
   return reports;

@@ -1,28 +1,20 @@
-import type { HubClient } from '../delivery/hub-client.ts';
-import type { SlowConsumers } from '../delivery/slow-consumers.ts';
-import type { TopicTable } from '../delivery/topic-table.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Authenticator } from '../session/authenticator.ts';
-import type { Connection } from '../session/connection.ts';
-import type { InFlight } from '../session/in-flight.ts';
-import type { ReadTurns } from '../session/read-turns.ts';
-import type { Gate } from '../transport/gate.ts';
+import type { Connections } from '../session/connections.ts';
+import type { WebSocketServer } from '../transport/server.ts';
 import { describeLagging, describeTopics } from './report.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface ReporterOptions {
   readonly index: number;
   readonly link: WorkerEnd;
-  readonly connections: ReadonlySet<Connection>;
+  readonly connections: Connections;
   readonly connectionsMax: number;
-  readonly topics: TopicTable;
-  readonly slowConsumers: SlowConsumers;
-  readonly hub: HubClient;
+  readonly delivery: Pick<Delivery, 'topics' | 'slowConsumers' | 'hub'>;
   readonly authenticator: Authenticator;
-  readonly inFlight: InFlight;
-  readonly turns: ReadTurns<Connection>;
-  readonly gate: Gate;
+  readonly server: Pick<WebSocketServer, 'handshakes'>;
   readonly metrics: WorkerMetrics;
 }
 
@@ -35,22 +27,25 @@ export class Reporter {
   }
 
   async sendMetrics(requestId: number): Promise<void> {
-    const { metrics, slowConsumers, hub, authenticator, inFlight, turns, gate, link } = this.#options;
+    const { metrics, delivery, authenticator, connections, server, link } = this.#options;
+    const { slowConsumers, hub } = delivery;
+    const { inFlight, unread } = connections.bytes;
     metrics.subscriptions.set(this.#countSubscriptions());
     metrics.lagging.set(slowConsumers.count);
     metrics.starting.set(slowConsumers.startingCount);
     metrics.answerBytes.set(hub.answers.bytes);
     metrics.answersWaiting.set(hub.answers.waiting);
     metrics.jwksAgeSeconds.set(authenticator.keySetAgeMs / 1000);
-    metrics.commandBytesInFlight.set(inFlight.bytes);
-    metrics.unreadBytes.set(turns.bytes);
-    metrics.handshakes.set(gate.handshakes);
-    metrics.acceptPaused.set(gate.isPaused ? 1 : 0);
+    metrics.commandBytesInFlight.set(inFlight);
+    metrics.unreadBytes.set(unread);
+    metrics.handshakes.set(server.handshakes.count);
+    metrics.acceptPaused.set(server.handshakes.isPaused ? 1 : 0);
     link.send({ kind: 'metrics', requestId, metrics: await metrics.registry.getMetricsAsJSON() });
   }
 
   async sendReport({ requestId, topics: wanted }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
-    const { index, connections, connectionsMax, slowConsumers, topics, metrics, link } = this.#options;
+    const { index, connections, connectionsMax, delivery, metrics, link } = this.#options;
+    const { slowConsumers, topics } = delivery;
     const report = {
       index,
       pid: process.pid,
@@ -58,7 +53,7 @@ export class Reporter {
       connectionsMax,
       subscriptions: this.#countSubscriptions(),
       lagging: slowConsumers.count,
-      longestLagging: describeLagging(slowConsumers.connections(), Date.now()),
+      longestLagging: describeLagging(slowConsumers.receivers(), (receiver) => connections.of(receiver)?.identity.user ?? null, Date.now()),
       topics: describeTopics(topics, wanted),
       totals: await metrics.totals(),
     };
@@ -67,7 +62,7 @@ export class Reporter {
 
   #countSubscriptions(): number {
     let subscriptions = 0;
-    for (const feed of this.#options.topics.feeds()) subscriptions += feed.members + feed.lagging;
+    for (const feed of this.#options.delivery.topics.feeds()) subscriptions += feed.members + feed.lagging;
     return subscriptions;
   }
 }

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { Memberships } from '../../src/delivery/memberships.ts';
+import type { Member } from '../../src/delivery/subscription.ts';
 import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
-import type { Member } from '../../src/session/connection.ts';
 import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout-fixtures.ts';
-import { StubConnection } from '../support/stub-connection.ts';
+import { StubReceiver } from '../support/stub-receiver.ts';
 
 const GROUP_CONNECTIONS_MAX = 100;
 
-function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = true, minCursor = 0 } = {}): StubConnection {
-  const stub = new StubConnection(id);
-  memberships.listen(stub.connection, memberships.enter(stub.connection, made, { variant: MSGPACK, echo }, minCursor));
+function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = true, minCursor = 0 } = {}): StubReceiver {
+  const stub = new StubReceiver(id);
+  memberships.listen(stub.receiver, memberships.enter(stub.receiver, made, { variant: MSGPACK, echo }, minCursor));
   return stub;
 }
 
-const memberOf = ({ connection }: StubConnection, made: TopicFeed) => connection.subscriptions.get(made.topic) as Member;
+const memberOf = ({ receiver }: StubReceiver, made: TopicFeed) => receiver.subscriptions.get(made.topic) as Member;
 
 describe('a shard', () => {
   it('has a native topic from its 16th member on, in which all of them listen, until its last has gone', () => {
@@ -22,13 +22,13 @@ describe('a shard', () => {
     const made = feed();
     const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
     const { shard } = memberOf(stubs[0]!, made);
-    expect([shard.nativeTopic, stubs.some(({ steps }) => steps.length > 0)]).toEqual([undefined, false]);
+    expect([shard.nativeTopic, stubs.some(({ socket }) => socket.steps.length > 0)]).toEqual([undefined, false]);
     stubs.push(enter(memberships, made, 'last'));
     expect(shard.nativeTopic).toBeDefined();
-    for (const stub of stubs) expect(stub.steps).toEqual([`+${shard.nativeTopic}`]);
-    for (const stub of stubs.slice(2)) memberships.leave(stub.connection, memberOf(stub, made));
-    expect(stubs.map(({ listensTo }) => listensTo.size)).toEqual([1, 1, ...stubs.slice(2).map(() => 0)]);
-    expect(shard.recipients).toEqual(stubs.slice(0, 2).map(({ connection }) => connection));
+    for (const stub of stubs) expect(stub.socket.steps).toEqual([`+${shard.nativeTopic}`]);
+    for (const stub of stubs.slice(2)) memberships.leave(stub.receiver, memberOf(stub, made));
+    expect(stubs.map(({ socket }) => socket.listensTo.size)).toEqual([1, 1, ...stubs.slice(2).map(() => 0)]);
+    expect(shard.recipients).toEqual(stubs.slice(0, 2).map(({ receiver }) => receiver));
   });
 });
 
@@ -52,12 +52,12 @@ describe('members of shards that are joined', () => {
     expect(memberOf(e, made).shard).not.toBe(into);
     memberships.merge();
     expect(memberOf(e, made).shard).toBe(into);
-    expect([...e.listensTo]).toEqual([into.nativeTopic]);
+    expect([...e.socket.listensTo]).toEqual([into.nativeTopic]);
     expect(memberOf(e, made).variant.shards).toEqual([into]);
-    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN + 1, true]);
-    memberships.leave(e.connection, memberOf(e, made));
-    expect([into.members, into.recipients.includes(e.connection)]).toEqual([NATIVE_MEMBERS_MIN, false]);
-    expect(e.listensTo.size).toBe(0);
+    expect([into.members, into.recipients.includes(e.receiver)]).toEqual([NATIVE_MEMBERS_MIN + 1, true]);
+    memberships.leave(e.receiver, memberOf(e, made));
+    expect([into.members, into.recipients.includes(e.receiver)]).toEqual([NATIVE_MEMBERS_MIN, false]);
+    expect(e.socket.listensTo.size).toBe(0);
   });
 
   it('listen in the new native topic before they leave the old one: uWS forgets what is queued for a socket that leaves its last', () => {
@@ -68,9 +68,9 @@ describe('members of shards that are joined', () => {
     left.nativeTopic = 'left';
     const natives = (): (string | undefined)[] => [into.nativeTopic, left.nativeTopic];
     expect(natives()).toEqual([expect.any(String), 'left']);
-    e.steps.length = 0;
+    e.socket.steps.length = 0;
     memberships.merge();
-    expect(e.steps).toEqual([`+${into.nativeTopic}`, '-left']);
+    expect(e.socket.steps).toEqual([`+${into.nativeTopic}`, '-left']);
   });
 
   it('become a native topic with the shard that they leave, when that was one', () => {
@@ -80,8 +80,8 @@ describe('members of shards that are joined', () => {
     memberships.merge();
     expect(memberOf(e, made).shard).toBe(into);
     expect(into.nativeTopic).toBeDefined();
-    for (const stub of [c, e]) expect([...stub.listensTo]).toEqual([into.nativeTopic]);
-    expect(e.steps.at(-1)).toBe('-left');
+    for (const stub of [c, e]) expect([...stub.socket.listensTo]).toEqual([into.nativeTopic]);
+    expect(e.socket.steps.at(-1)).toBe('-left');
   });
 
   it('go on getting nothing of what they publish, where they want no echo', () => {
@@ -105,15 +105,15 @@ describe('a member that changes its place in a topic', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a', { echo: false });
-    memberships.change(stub.connection, memberOf(stub, made), { variant, echo: false }, (member) =>
-      memberships.listen(stub.connection, member),
+    memberships.change(stub.receiver, memberOf(stub, made), { variant, echo: false }, (member) =>
+      memberships.listen(stub.receiver, member),
     );
     const { shard } = memberOf(stub, made);
     expect(made.withoutEcho.get('a')).toBe(shard);
-    expect(memberships.findWithoutEcho('a')).toBe(stub.connection);
-    expect(shard.recipients).toEqual([stub.connection]);
+    expect(memberships.findWithoutEcho('a')).toBe(stub.receiver);
+    expect(shard.recipients).toEqual([stub.receiver]);
     expect(made.members).toBe(1);
-    memberships.leave(stub.connection, memberOf(stub, made));
+    memberships.leave(stub.receiver, memberOf(stub, made));
     expect(made.withoutEcho.size).toBe(0);
     expect(memberships.findWithoutEcho('a')).toBeUndefined();
   });
@@ -122,7 +122,7 @@ describe('a member that changes its place in a topic', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a', { echo: false });
-    memberships.change(stub.connection, memberOf(stub, made), { variant: MSGPACK, echo: true }, () => undefined);
+    memberships.change(stub.receiver, memberOf(stub, made), { variant: MSGPACK, echo: true }, () => undefined);
     expect(made.withoutEcho.size).toBe(0);
     expect(memberships.findWithoutEcho('a')).toBeUndefined();
   });

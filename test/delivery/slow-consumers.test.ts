@@ -14,7 +14,7 @@ import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { EPOCH, feed, JSON_VARIANT, recentOf, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
-import { StubConnection } from '../support/stub-connection.ts';
+import { StubReceiver } from '../support/stub-receiver.ts';
 
 const FULL_BYTES = 5000;
 
@@ -35,7 +35,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
     tick: () => clock.tick,
     onBug: (error) => bugs.push(error),
   });
-  const stub = new StubConnection();
+  const stub = new StubReceiver();
 
   function join(topic: string, slowConsumer: SlowConsumerPolicy = 'replay', options: Partial<Parameters<typeof namespaceOptions>[0]> = {}) {
     const made = feed({
@@ -43,7 +43,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
       namespace: namespaceOptions({ slowConsumer, ...options }),
       limits: { itemsPerTopicMax: 4 },
     });
-    memberships.listen(stub.connection, memberships.enter(stub.connection, made, { variant: JSON_VARIANT, echo: true }, 0));
+    memberships.listen(stub.receiver, memberships.enter(stub.receiver, made, { variant: JSON_VARIANT, echo: true }, 0));
     return made;
   }
 
@@ -57,14 +57,14 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
 
   /** The socket is full, and uWS has dropped what was flushed in this turn. */
   function drop(): void {
-    stub.bufferedBytes = FULL_BYTES;
-    slowConsumers.dropped(stub.connection);
+    stub.socket.bufferedBytes = FULL_BYTES;
+    slowConsumers.dropped(stub.receiver);
     slowConsumers.leaveMarked();
   }
 
   async function drain(): Promise<void> {
-    stub.bufferedBytes = 0;
-    slowConsumers.drained(stub.connection);
+    stub.socket.bufferedBytes = 0;
+    slowConsumers.drained(stub.receiver);
     for (let turns = 0; turns < 5; turns++) await turn();
     expect(bugs).toEqual([]);
   }
@@ -72,7 +72,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
   return { slowConsumers, stub, clock, join, flush, drop, drain };
 }
 
-const batchesOf = (stub: StubConnection) => stub.ofType('batch').map(({ prev, items }) => [prev, items.map(([offset]) => offset)]);
+const batchesOf = (stub: StubReceiver) => stub.ofType('batch').map(({ prev, items }) => [prev, items.map(([offset]) => offset)]);
 
 describe('a connection whose socket dropped something', () => {
   it('is given all of that turn again when it has drained, and rejoins', async () => {
@@ -80,22 +80,22 @@ describe('a connection whose socket dropped something', () => {
     const made = join('scores.a');
     flush(made, 1, 2);
     drop();
-    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'lagging' }]);
+    expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'lagging' }]);
     made.push(source(3), 2);
     await drain();
     expect(batchesOf(stub)).toEqual([[0, [1, 2, 3]]]);
-    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
-    expect(stub.connection.lag).toBeUndefined();
+    expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
+    expect(stub.receiver.lag).toBeUndefined();
   });
 
   it('loses nothing when it is told of a second drop before it has left', async () => {
     const { slowConsumers, stub, clock, join, flush, drain } = setUp();
     const made = join('scores.a');
     flush(made, 1);
-    slowConsumers.dropped(stub.connection);
+    slowConsumers.dropped(stub.receiver);
     clock.tick++;
     flush(made, 2);
-    slowConsumers.dropped(stub.connection);
+    slowConsumers.dropped(stub.receiver);
     slowConsumers.leaveMarked();
     await drain();
     expect(batchesOf(stub)).toEqual([[0, [1, 2]]]);
@@ -121,7 +121,7 @@ describe('a connection whose socket dropped something', () => {
       stub.ofType('batch').flatMap(({ topic, items }) => (topic === made.topic ? items.map(([offset]) => offset) : []));
     expect(offsetsOf(quick)).toEqual([1, 2]);
     expect(offsetsOf(slow)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(stub.connection.lag).toBeUndefined();
+    expect(stub.receiver.lag).toBeUndefined();
     expect(slowConsumers.count).toBe(0);
   });
 
@@ -138,10 +138,10 @@ describe('a connection whose socket dropped something', () => {
     drop();
     for (let offset = 2; offset <= 8; offset++) made.push(source(offset), offset - 1);
     await drain();
-    const lagging = stub.connection.subscriptions.get(made.topic);
+    const lagging = stub.receiver.subscriptions.get(made.topic);
     if (lagging?.kind !== 'lagging') throw new Error('it should lag');
-    stub.connection.subscriptions.delete(made.topic);
-    slowConsumers.forget(stub.connection, lagging);
+    stub.receiver.subscriptions.delete(made.topic);
+    slowConsumers.forget(stub.receiver, lagging);
     answerLog({ epoch: EPOCH, offset: 8, complete: true, more: false, items: [source(1)] });
     await drain();
     expect(stub.sent).toEqual([]);
@@ -163,8 +163,8 @@ describe('a history that is replaced while a connection lags', () => {
     expect(stub.ofType('resync')).toMatchObject([{ epoch: 'e2', offset: 3, items: [[3, null, 'new 3']] }]);
     expect(stub.ofType('batch')).toEqual([]);
     // It is told once, and goes on in the new life.
-    expect([...stub.connection.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
-    expect(stub.connection.lag).toBeUndefined();
+    expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
+    expect(stub.receiver.lag).toBeUndefined();
   });
 
   it('tells it nothing of what it was not given of the old one', async () => {
@@ -172,7 +172,7 @@ describe('a history that is replaced while a connection lags', () => {
     const made = join('scores.a', 'skip');
     flush(made, 1, 2);
     drop();
-    const lagging = stub.connection.subscriptions.get(made.topic);
+    const lagging = stub.receiver.subscriptions.get(made.topic);
     if (lagging?.kind !== 'lagging') throw new Error('it should lag');
     lagging.skipped = 7;
     made.reset({ epoch: 'e2', offset: 10, completeFrom: 10, items: [] });

@@ -35,18 +35,18 @@ const ringBytes = (table: TopicTable) => [...table.feeds()].reduce((sum, feed) =
 describe('TopicTable', () => {
   it('asks the hub once for a topic, however many want it, and tells all of them', async () => {
     const { table, toHub } = setUp();
-    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     await turn();
     expect(toHub).toEqual([{ kind: 'open', topic: topicOf(1) }]);
     open(table, 1);
     const [first, second] = await Promise.all(waiting);
     expect(first).toBe(second);
-    expect(await table.hold(topicOf(1))).toBe(first);
+    expect(await table.acquire(topicOf(1))).toBe(first);
   });
 
   it('keeps the topic that it has when it is told again that it is open', async () => {
     const { table } = setUp();
-    const waiting = table.hold(topicOf(1));
+    const waiting = table.acquire(topicOf(1));
     open(table, 1);
     const feed = await waiting;
     publish(table, 1, 1);
@@ -57,7 +57,7 @@ describe('TopicTable', () => {
 
   it('keeps a topic for those who are on their way in when the last of the others leaves', async () => {
     const { table } = setUp();
-    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     open(table, 1);
     const [first, second] = await Promise.all(waiting);
     table.release(first!);
@@ -68,14 +68,14 @@ describe('TopicTable', () => {
 
   it('tells all of them when it cannot be opened', async () => {
     const { table } = setUp();
-    const waiting = [table.hold(topicOf(1)), table.hold(topicOf(1))];
+    const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     table.openFailed({ kind: 'openFailed', topic: topicOf(1), code: 'busy', message: 'full' });
     for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'busy', message: 'full' });
   });
 
   it('closes a topic when nobody wants it any more, and drops what comes for it after that', async () => {
     const { table, toHub } = setUp();
-    const waiting = table.hold(topicOf(1));
+    const waiting = table.acquire(topicOf(1));
     open(table, 1);
     table.release(await waiting);
     await turn();
@@ -96,7 +96,7 @@ describe('TopicTable', () => {
 
   it('gives the bytes of a closed topic to the others', async () => {
     const { table } = setUp();
-    const waiting = table.hold(topicOf(1));
+    const waiting = table.acquire(topicOf(1));
     open(table, 1);
     open(table, 2);
     for (let offset = 1; offset <= 200; offset++) publish(table, 1, offset);

@@ -21,7 +21,7 @@ async function join(client: SimulatedClient, topic: Topic): Promise<void> {
   node.subscribe(client, topic);
   await until('the client to be in', () => {
     node.logOf(topic.split('.')[0] as string).deliver(100, false);
-    return client.connection?.subscriptions.get(topic)?.kind === 'member';
+    return client.receiver?.subscriptions.get(topic)?.kind === 'member';
   });
 }
 

@@ -2,29 +2,17 @@ import { Registry } from 'prom-client';
 import type { Bus } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { CatchingUp } from '../../src/delivery/catching-up.ts';
-import { FanoutPump } from '../../src/delivery/fanout-pump.ts';
-import { HubClient } from '../../src/delivery/hub-client.ts';
-import { HubQueue } from '../../src/delivery/hub-queue.ts';
-import { Memberships } from '../../src/delivery/memberships.ts';
-import { MissedReader } from '../../src/delivery/missed-reader.ts';
-import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
-import { TopicTable } from '../../src/delivery/topic-table.ts';
+import { Delivery } from '../../src/delivery/delivery.ts';
+import type { Receiver } from '../../src/delivery/receiver.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import type { ToWorker } from '../../src/link/messages.ts';
 import { ProtocolError } from '../../src/protocol/errors.ts';
-import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { Connection, sendLimitsOf } from '../../src/session/connection.ts';
-import { Subscriber } from '../../src/session/subscriber.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { Publisher } from '../../src/transport/publisher.ts';
-import type { Socket, UwsApp } from '../../src/transport/uws.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { SimulatedLog } from './simulated-log.ts';
-import { SimulatedSocket } from './simulated-socket.ts';
+import { type SimulatedShards, SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
 const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
@@ -78,7 +66,7 @@ export class SimulatedClient {
   readonly runs = new Map<Topic, Run>();
   /** Ids of `subscribe` commands whose answers have still to come. */
   readonly awaiting = new Map<Topic, number>();
-  connection: Connection | undefined;
+  receiver: Receiver | undefined;
   socket: SimulatedSocket | undefined;
 
   receive(message: ServerMessage): void {
@@ -107,14 +95,8 @@ export class SimulatedNode {
   readonly keyed: SimulatedLog;
   readonly clients: SimulatedClient[];
   readonly #hub: Hub;
-  readonly #topics: TopicTable;
-  readonly #hubClient: HubClient;
-  readonly #subscriber: Subscriber;
-  readonly #publisher: Publisher;
-  readonly #hubQueue: HubQueue;
-  readonly #pump: FanoutPump;
-  readonly #slowConsumers: SlowConsumers;
-  readonly #native = new Map<string, Set<SimulatedSocket>>();
+  readonly #delivery: Delivery;
+  readonly #shards: SimulatedShards = new Map();
   readonly #config: Config;
   readonly #subscribing = new Set<Promise<unknown>>();
   #nextConnection = 1;
@@ -142,34 +124,21 @@ export class SimulatedNode {
     this.#hub = new Hub({ config: this.#config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
 
     const { hubEnd, workerEnd } = createInProcessLink();
-    this.#hubClient = new HubClient(workerEnd, this.#config);
-    this.#topics = new TopicTable(this.#config, workerEnd);
-    const memberships = new Memberships(this.#config.tuning.fanout.groupConnectionsMax, NATIVE_MEMBERS_MIN);
-    const metrics = new WorkerMetrics(0);
-    const common = { config: this.#config, topics: this.#topics, memberships, metrics };
-    const onBug = (error: Error) => {
-      throw error;
-    };
-    const missedReader = new MissedReader(this.#hubClient, this.#topics.recent);
-    const catchingUp = new CatchingUp({ ...common, hub: this.#hubClient, missedReader });
-    this.#slowConsumers = new SlowConsumers({ ...common, catchingUp, tick: () => this.#pump.tick, onBug });
-    this.#subscriber = new Subscriber({ ...common, slowConsumers: this.#slowConsumers, missedReader });
-    const app = { publish: (topic: string, frame: Uint8Array) => this.#publishNative(topic, frame) };
-    this.#publisher = new Publisher(app as unknown as UwsApp, memberships, metrics);
-    this.#pump = new FanoutPump(this.#config.tuning.fanout, this.#publisher, {
-      beforeTurn: () => this.#slowConsumers.leaveMarked(),
-      afterTurn: () => metrics.turnEnded(),
-    });
-    this.#hubQueue = new HubQueue({
+    this.#delivery = new Delivery({
+      config: this.#config,
       link: workerEnd,
-      holdMaxMs: this.#config.tuning.fanout.holdMaxMs,
+      publish: (shard, frame) => {
+        for (const socket of this.#shards.get(shard) ?? []) socket.send(frame);
+      },
+      metrics: new WorkerMetrics(0),
+      onWorkerMessage: () => undefined,
+      onBug: (error) => {
+        throw error;
+      },
+      nativeMembersMin: NATIVE_MEMBERS_MIN,
       holdFromBytes: 0,
-      publish: (message) => this.#topics.published(message),
-      other: (message) => this.#receive(message),
-      wake: (feeds) => this.#pump.wake(feeds),
-      onHold: () => undefined,
     });
-    workerEnd.onMessages((messages) => this.#hubQueue.receive(messages));
+    workerEnd.onMessages((messages) => this.#delivery.receive(messages));
     this.#hub.attach(hubEnd, 0, 0, {
       onPrepared: () => undefined,
       onListening: () => undefined,
@@ -194,16 +163,16 @@ export class SimulatedNode {
 
   /** Subscribes, or comes back with what it has. */
   subscribe(client: SimulatedClient, topic: Topic): void {
-    client.connection ??= this.#connect(client);
-    const { connection } = client;
+    client.receiver ??= this.#connect(client);
+    const { receiver } = client;
     const tracker = client.trackers.get(topic) ?? new TopicTracker(topic);
     const since = tracker.epoch === '' ? undefined : { epoch: tracker.epoch, offset: tracker.last };
     client.trackers.set(topic, tracker);
     client.runs.set(topic, client.runs.get(topic) ?? { from: 0, uids: [] });
     const id = this.#nextId++;
     client.awaiting.set(topic, id);
-    const done = this.#subscriber
-      .subscribe(connection, { type: 'subscribe', id, topic, snapshot: true, ...(since && { since }) })
+    const done = this.#delivery.subscriptions
+      .subscribe(receiver, topic, { id, snapshot: true, ...(since && { since }) })
       .catch((error) => {
         // A refusal is an answer; anything else is a bug, and ends the run.
         if (!(error instanceof ProtocolError)) throw error;
@@ -213,20 +182,14 @@ export class SimulatedNode {
   }
 
   unsubscribe(client: SimulatedClient, topic: Topic): void {
-    if (client.connection?.subscriptions.has(topic)) this.#subscriber.unsubscribe(client.connection, { type: 'unsubscribe', id: 1, topic });
+    if (client.receiver !== undefined) this.#delivery.subscriptions.end(client.receiver, topic);
     client.trackers.delete(topic);
     client.runs.delete(topic);
   }
 
   /** The client's connection breaks; it keeps its positions. */
   cut(client: SimulatedClient): void {
-    const { connection } = client;
-    client.connection = undefined;
-    if (connection === undefined) return;
-    client.socket?.drop();
-    client.socket = undefined;
-    connection.closed();
-    this.#subscriber.removeAll(connection);
+    client.socket?.cut();
   }
 
   /** Everything that can happen has happened: the log is there, and everybody is subscribed who wants to be. */
@@ -240,7 +203,7 @@ export class SimulatedNode {
       for (const client of this.clients) for (const topic of client.trackers.keys()) this.#resubscribe(client, topic);
       for (const client of this.clients) this.read(client, 10_000);
       // As once a second: one that could not be caught up, for want of the log, is tried again.
-      this.#slowConsumers.check(Date.now());
+      this.#delivery.everySecond(Date.now());
       await turns(20);
       await new Promise((resolve) => setTimeout(resolve, 12));
       const waits = this.clients.some((client) => [...client.trackers.keys()].some((topic) => !this.#isMember(client, topic)));
@@ -251,26 +214,25 @@ export class SimulatedNode {
 
   async stop(): Promise<void> {
     for (const client of this.clients) this.cut(client);
-    this.#hubQueue.stop();
-    this.#pump.stop();
+    this.#delivery.stop();
     for (const log of [this.plain, this.keyed]) await log.stop();
     await this.#hub.stop();
   }
 
   /** Where everybody is, and where they should be. */
   #describe(): string {
-    const clients = this.clients.map(({ trackers, connection }) =>
-      [...trackers].map(([topic, { epoch, last }]) => ({ topic, epoch, last, subscription: connection?.subscriptions.get(topic)?.kind })),
+    const clients = this.clients.map(({ trackers, receiver }) =>
+      [...trackers].map(([topic, { epoch, last }]) => ({ topic, epoch, last, subscription: receiver?.subscriptions.get(topic)?.kind })),
     );
     return JSON.stringify({ clients, logs: [this.plain, this.keyed].map((log) => log.describe()) });
   }
 
   #resubscribe(client: SimulatedClient, topic: Topic): void {
-    if (client.connection === undefined || !client.connection.subscriptions.has(topic)) this.subscribe(client, topic);
+    if (client.receiver === undefined || !client.receiver.subscriptions.has(topic)) this.subscribe(client, topic);
   }
 
   #isMember(client: SimulatedClient, topic: Topic): boolean {
-    return client.connection?.subscriptions.get(topic)?.kind === 'member';
+    return client.receiver?.subscriptions.get(topic)?.kind === 'member';
   }
 
   /** Does everybody have the last publication of what they want? */
@@ -283,55 +245,23 @@ export class SimulatedNode {
     );
   }
 
-  #connect(client: SimulatedClient): Connection {
-    const connection = new Connection(`c${this.#nextConnection++}`, jsonCodec, sendLimitsOf(this.#config));
-    const socket = new SimulatedSocket({
+  #connect(client: SimulatedClient): Receiver {
+    const socket = new SimulatedSocket(this.#shards, {
       backpressureBytesMax: this.#slow ? this.#config.tuning.fanout.lagThresholdBytes : null,
       deliver: (frame) => {
-        if (client.connection === connection) client.receive(JSON.parse(Buffer.from(frame).toString()));
+        if (client.receiver === receiver) client.receive(JSON.parse(Buffer.from(frame).toString()));
       },
-      onDropped: () => this.#slowConsumers.dropped(connection),
-      onDrain: () => this.#slowConsumers.drained(connection),
-      onSubscribed: (topic, subscribed) => {
-        const members = this.#native.get(topic) ?? new Set();
-        this.#native.set(topic, members);
-        if (subscribed) members.add(socket);
-        else members.delete(socket);
+      onDropped: () => this.#delivery.dropped(receiver),
+      onDrain: () => this.#delivery.drained(receiver),
+      onClosed: () => {
+        client.receiver = undefined;
+        client.socket = undefined;
+        this.#delivery.closed(receiver);
       },
     });
+    const receiver = this.#delivery.receiver(`c${this.#nextConnection++}`, 'json', socket);
     client.socket = socket;
-    connection.opened(socket as unknown as Socket<never>);
-    return connection;
-  }
-
-  #publishNative(topic: string, frame: Uint8Array): void {
-    for (const socket of this.#native.get(topic) ?? []) socket.published(frame);
-  }
-
-  /** As the worker does. */
-  #receive(message: Exclude<ToWorker, { kind: 'publication' }>): void {
-    switch (message.kind) {
-      case 'opened':
-        return this.#topics.opened(message);
-      case 'openFailed':
-        return this.#topics.openFailed(message);
-      case 'resync': {
-        const feed = this.#topics.get(message.topic);
-        if (feed === undefined) return;
-        feed.reset(message);
-        const { frameBytesMax } = this.#config.tuning.fanout;
-        if (!this.#publisher.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick })) {
-          this.#slowConsumers.startOver(feed, message.reason);
-        }
-        return;
-      }
-      case 'items':
-      case 'recovery':
-      case 'failed':
-        return this.#hubClient.answered(message);
-      default:
-        return;
-    }
+    return receiver;
   }
 }
 

@@ -4,7 +4,7 @@ import { chooseProtocol, findToken } from '../../src/transport/upgrade.ts';
 describe('chooseProtocol', () => {
   const chosen = (...offered: string[]) => {
     const protocol = chooseProtocol(offered);
-    return protocol && [protocol.codec.encoding, protocol.subprotocol];
+    return protocol && [protocol.encoding, protocol.subprotocol];
   };
 
   it('gives JSON to who asks for nothing, and names nothing in the answer', () => {

@@ -1,4 +1,7 @@
-import type { Connection } from './connection.ts';
+/** Whose answers gather for one write. */
+export interface Gatherer {
+  sendGathered(): void;
+}
 
 /**
  * Answers to arrays of commands, kept until the loop turn ends so that each connection's leave in one write: by itself, each message that is sent outside
@@ -6,12 +9,12 @@ import type { Connection } from './connection.ts';
  * overtake the `subscribed` that says where they stand.
  */
 export class AnswerOutbox {
-  readonly #waiting = new Set<Connection>();
+  readonly #waiting = new Set<Gatherer>();
   #armed: NodeJS.Immediate | undefined;
 
-  /** The connection has answers to send. */
-  add(connection: Connection): void {
-    this.#waiting.add(connection);
+  /** It has answers to send. */
+  add(gatherer: Gatherer): void {
+    this.#waiting.add(gatherer);
     this.#armed ??= setImmediate(() => this.flush());
   }
 
@@ -21,6 +24,6 @@ export class AnswerOutbox {
     this.#armed = undefined;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const connection of waiting) connection.sendGathered();
+    for (const gatherer of waiting) gatherer.sendGathered();
   }
 }

@@ -1,29 +1,29 @@
-import { feedStatusOf } from '../delivery/feed-status.ts';
-import { beginningFrames } from '../delivery/first-part.ts';
-import { type Memberships, membersOf } from '../delivery/memberships.ts';
 import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
-import type { Connection } from '../session/connection.ts';
-import type { WorkerMetrics } from '../worker/worker-metrics.ts';
-import type { UwsApp } from './uws.ts';
+import type { PublishToShard } from '../transport/transport.ts';
+import { feedStatusOf } from './feed-status.ts';
+import { beginningFrames } from './first-part.ts';
+import { type Memberships, membersOf } from './memberships.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import type { Receiver } from './receiver.ts';
 
 const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 
-/** Hands frames to sockets: by uWS's native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
-export class Publisher implements FanoutSink {
-  readonly #app: UwsApp;
-  readonly #metrics: WorkerMetrics;
+/** Hands frames to sockets: by native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
+export class FrameSink implements FanoutSink {
+  readonly #publishNatively: PublishToShard;
+  readonly #metrics: DeliveryMetrics;
   readonly #memberships: Memberships;
   #visit: VisitKind = 'native';
   /** Those that the visit under way has something for. */
-  #receivers: Connection[] = [];
+  #receivers: Receiver[] = [];
 
-  constructor(app: UwsApp, memberships: Memberships, metrics: WorkerMetrics) {
-    this.#app = app;
+  constructor(publishNatively: PublishToShard, memberships: Memberships, metrics: DeliveryMetrics) {
+    this.#publishNatively = publishNatively;
     this.#memberships = memberships;
     this.#metrics = metrics;
   }
@@ -33,35 +33,35 @@ export class Publisher implements FanoutSink {
   }
 
   endVisit(): void {
-    for (const connection of this.#receivers) connection.sendFrames();
+    for (const receiver of this.#receivers) receiver.sendFrames();
     this.#receivers = [];
   }
 
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
-    if (this.#visit === 'native') this.#app.publish(shard.nativeTopic as string, frame, binary);
-    else for (const connection of membersOf(shard)) this.#gather(connection, frame);
+    if (this.#visit === 'native') this.#publishNatively(shard.nativeTopic as string, frame, binary);
+    else for (const receiver of membersOf(shard)) this.#gather(receiver, frame);
   }
 
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
     if (this.#visit === 'direct') {
-      for (const connection of membersOf(shard)) if (connection.id !== connectionId) this.#gather(connection, frame);
+      for (const receiver of membersOf(shard)) if (receiver.id !== connectionId) this.#gather(receiver, frame);
       return;
     }
     // A socket's own publish reaches all but itself.
     const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
-    if (sender === undefined) this.publish(shard, frame, binary);
-    else sender.publish(shard.nativeTopic as string, frame, binary);
+    if (sender === undefined || !sender.isOpen) this.publish(shard, frame, binary);
+    else sender.publishToOthers(shard.nativeTopic as string, frame, binary);
   }
 
   sendTo(connectionId: string, frame: Uint8Array): void {
-    const connection = this.#memberships.findWithoutEcho(connectionId);
-    if (connection === undefined) return;
-    if (this.#visit === 'native') connection.sendEncoded(frame);
-    else this.#gather(connection, frame);
+    const receiver = this.#memberships.findWithoutEcho(connectionId);
+    if (receiver === undefined) return;
+    if (this.#visit === 'native') receiver.sendEncoded(frame);
+    else this.#gather(receiver, frame);
   }
 
-  #gather(connection: Connection, frame: Uint8Array): void {
-    if (connection.addFrame(frame)) this.#receivers.push(connection);
+  #gather(receiver: Receiver, frame: Uint8Array): void {
+    if (receiver.addFrame(frame)) this.#receivers.push(receiver);
   }
 
   /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
@@ -98,7 +98,7 @@ export class Publisher implements FanoutSink {
     return true;
   }
 
-  /** Every member is told whether the topic is live. SlowConsumers are not reached by native publish. */
+  /** Every member is told whether the topic is live. Slow consumers are not reached by native publish. */
   status(feed: TopicFeed): void {
     const message = feedStatusOf(feed);
     for (const { options, shards } of feed.variants) {
@@ -110,8 +110,8 @@ export class Publisher implements FanoutSink {
 
   /** Outside visits. */
   #tell(shard: Shard, frame: Uint8Array, binary: boolean): void {
-    if (shard.nativeTopic !== undefined) this.#app.publish(shard.nativeTopic, frame, binary);
-    else for (const { socket } of membersOf(shard)) socket?.send(frame, binary);
+    if (shard.nativeTopic !== undefined) this.#publishNatively(shard.nativeTopic, frame, binary);
+    else for (const { socket } of membersOf(shard)) socket.send(frame, binary);
   }
 
   flushed({ members }: Shard, sent: Sent): void {

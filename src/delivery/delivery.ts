@@ -1,0 +1,209 @@
+import type { Config } from '../config/schema.ts';
+import type { WorkerEnd } from '../link/link.ts';
+import type { ToWorker } from '../link/messages.ts';
+import type { Encoding } from '../protocol/codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { ClientSocket, PublishToShard } from '../transport/transport.ts';
+import { AnswerOutbox } from './answer-outbox.ts';
+import { CatchingUp } from './catching-up.ts';
+import { FanoutPump } from './fanout-pump.ts';
+import { feedStatusOf } from './feed-status.ts';
+import { FrameSink } from './frame-sink.ts';
+import { HubClient } from './hub-client.ts';
+import { HubQueue } from './hub-queue.ts';
+import { Memberships } from './memberships.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import { MissedReader } from './missed-reader.ts';
+import { Receiver, type ReceiverOptions } from './receiver.ts';
+import { SlowConsumers } from './slow-consumers.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TopicTable } from './topic-table.ts';
+
+/** What the hub says about topics, and its answers. */
+export type DeliveryMessage = Extract<
+  ToWorker,
+  {
+    kind:
+      | 'publication'
+      | 'opened'
+      | 'openFailed'
+      | 'resync'
+      | 'topicStatus'
+      | 'published'
+      | 'items'
+      | 'recovery'
+      | 'result'
+      | 'serviceError'
+      | 'failed';
+  }
+>;
+/** What it says to the worker. */
+export type WorkerMessage = Exclude<ToWorker, DeliveryMessage>;
+
+export interface DeliveryOptions {
+  readonly config: Config;
+  readonly link: WorkerEnd;
+  readonly publish: PublishToShard;
+  readonly metrics: DeliveryMetrics;
+  /** Told of what is not about topics, in its place among all that the hub says. */
+  readonly onWorkerMessage: (message: WorkerMessage) => void;
+  /** Something that is neither a client's fault nor the bus's. */
+  readonly onBug: (error: Error) => void;
+  /** Members from which on a shard is published to natively; for tests. */
+  readonly nativeMembersMin?: number;
+  /** Bytes that a topic must have in its ring before its publications wait for its members; for tests. */
+  readonly holdFromBytes?: number;
+}
+
+/** The topics of a worker and who gets them: from what the hub says to frames on sockets. */
+export class Delivery {
+  readonly topics: TopicTable;
+  readonly subscriptions: Subscriptions;
+  readonly slowConsumers: SlowConsumers;
+  /** Questions to the hub. */
+  readonly hub: HubClient;
+  readonly #config: Config;
+  readonly #memberships: Memberships;
+  readonly #missedReader: MissedReader;
+  readonly #sink: FrameSink;
+  readonly #pump: FanoutPump;
+  readonly #hubQueue: HubQueue;
+  readonly #outbox = new AnswerOutbox();
+  readonly #receiverOptions: ReceiverOptions;
+  readonly #onWorkerMessage: (message: WorkerMessage) => void;
+
+  constructor(options: DeliveryOptions) {
+    const { config, link, publish, metrics, onWorkerMessage, onBug, nativeMembersMin } = options;
+    const { limits, tuning } = config;
+    const { fanout } = tuning;
+    this.#config = config;
+    this.#onWorkerMessage = onWorkerMessage;
+    this.#receiverOptions = {
+      lagThresholdBytes: fanout.lagThresholdBytes,
+      sendBufferLimitBytes: limits.sendBufferLimitBytes,
+      outbox: this.#outbox,
+    };
+    this.topics = new TopicTable(config, link);
+    this.hub = new HubClient(link, config);
+    this.#memberships = new Memberships(fanout.groupConnectionsMax, nativeMembersMin);
+    this.#missedReader = new MissedReader(this.hub, this.topics.recent);
+    const { topics, hub } = this;
+    const memberships = this.#memberships;
+    const missedReader = this.#missedReader;
+    this.slowConsumers = new SlowConsumers({
+      config,
+      topics,
+      memberships,
+      catchingUp: new CatchingUp({ config, memberships, hub, missedReader, metrics }),
+      metrics,
+      tick: () => this.#pump.tick,
+      onBug,
+    });
+    const { slowConsumers } = this;
+    this.subscriptions = new Subscriptions({
+      frameBytesMax: fanout.frameBytesMax,
+      topics,
+      memberships,
+      slowConsumers,
+      missedReader,
+      metrics,
+    });
+    this.#sink = new FrameSink(publish, memberships, metrics);
+    this.#pump = new FanoutPump(fanout, this.#sink, {
+      beforeTurn: () => {
+        this.#outbox.flush();
+        slowConsumers.leaveMarked();
+      },
+      afterTurn: () => metrics.turnEnded(),
+    });
+    this.#hubQueue = new HubQueue({
+      link,
+      holdMaxMs: fanout.holdMaxMs,
+      holdFromBytes: options.holdFromBytes ?? fanout.lagThresholdBytes,
+      publish: (message) => topics.published(message),
+      other: (message) => this.#receiveOther(message),
+      wake: (feeds) => this.#pump.wake(feeds),
+      onHold: () => metrics.holds.inc(),
+    });
+  }
+
+  /** For a new connection. */
+  receiver(id: string, encoding: Encoding, socket: ClientSocket): Receiver {
+    return new Receiver(id, CODECS[encoding], socket, this.#receiverOptions);
+  }
+
+  /** What the hub says, in order; all but `welcome`. */
+  receive(messages: readonly ToWorker[]): void {
+    this.#hubQueue.receive(messages);
+  }
+
+  /** The connection's socket has dropped something. */
+  dropped(receiver: Receiver): void {
+    this.slowConsumers.dropped(receiver);
+  }
+
+  /** The connection's socket has taken some of what waited for it. */
+  drained(receiver: Receiver): void {
+    this.slowConsumers.drained(receiver);
+  }
+
+  /** The connection's socket has closed. */
+  closed(receiver: Receiver): void {
+    receiver.closed();
+    this.subscriptions.endAll(receiver);
+  }
+
+  /** Called once a second or so. */
+  everySecond(nowMs: number): void {
+    this.slowConsumers.check(nowMs);
+    this.#missedReader.forgetOld();
+    this.#memberships.merge();
+  }
+
+  stop(): void {
+    this.#hubQueue.stop();
+    this.#pump.stop();
+  }
+
+  #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
+    switch (message.kind) {
+      case 'opened':
+        return this.topics.opened(message);
+      case 'openFailed':
+        return this.topics.openFailed(message);
+      case 'resync':
+        return this.#resync(message);
+      case 'topicStatus':
+        return this.#topicStatus(message);
+      case 'published':
+      case 'items':
+      case 'recovery':
+      case 'result':
+      case 'serviceError':
+      case 'failed':
+        return this.hub.answered(message);
+      default:
+        return this.#onWorkerMessage(message);
+    }
+  }
+
+  #resync(message: Extract<ToWorker, { kind: 'resync' }>): void {
+    const feed = this.topics.get(message.topic);
+    // Given up meanwhile: whoever wants it next is told anew what it is.
+    if (feed === undefined) return;
+    this.#outbox.flush();
+    feed.reset(message);
+    const { frameBytesMax } = this.#config.tuning.fanout;
+    const told = this.#sink.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });
+    if (!told) this.slowConsumers.startOver(feed, message.reason);
+  }
+
+  #topicStatus({ topic, awayReason }: Extract<ToWorker, { kind: 'topicStatus' }>): void {
+    const feed = this.topics.get(topic);
+    if (feed === undefined) return;
+    this.#outbox.flush();
+    feed.setStatus(awayReason);
+    this.#sink.status(feed);
+    this.slowConsumers.tell(feed, feedStatusOf(feed));
+  }
+}

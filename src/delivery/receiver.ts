@@ -1,0 +1,195 @@
+import type { Group } from '../fanout/group.ts';
+import type { Recipient } from '../fanout/shard.ts';
+import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/close-codes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { ClientSocket } from '../transport/transport.ts';
+import type { AnswerOutbox } from './answer-outbox.ts';
+import type { Subscription } from './subscription.ts';
+
+/** While not all of a connection's topics are in the fast path. */
+export interface Lag {
+  /** Since then it has not got on: since it fell behind, or since it was last given a part of what a new subscription starts with. */
+  sinceMs: number;
+  catchingUp: boolean;
+  /** It has fallen behind; false: it has just come. */
+  fellBehind: boolean;
+}
+
+/** The same object for all receivers of a worker. */
+export interface ReceiverOptions {
+  readonly lagThresholdBytes: number;
+  readonly sendBufferLimitBytes: number;
+  readonly outbox: AnswerOutbox;
+}
+
+/** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
+export class Receiver implements Recipient {
+  readonly id: string;
+  readonly codec: Codec;
+  readonly socket: ClientSocket;
+  /** Does it take compressed frames? Settled before its first topic. */
+  deflate = false;
+  /** Set with its first topic. */
+  group: Group | undefined;
+  readonly subscriptions = new Map<Topic, Subscription>();
+  lag: Lag | undefined;
+  readonly #options: ReceiverOptions;
+  /** The large answer that the next one waits for: one at a time. */
+  #largeAnswer: Promise<unknown> | undefined;
+  /** Answers that wait for a full socket, which would drop them. Bounded by `sendBufferLimitBytes`. */
+  #queued: Uint8Array[] | undefined;
+  #queuedBytes = 0;
+  /** Commands of arrays that are not answered yet: while there are some, answers gather for each other. */
+  #gathering = 0;
+  /** Answers that leave together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
+  #gathered: Uint8Array[] | undefined;
+  #gatheredBytes = 0;
+  /** What the fan-out's visit that is under way has for it. */
+  #frames: Uint8Array[] | undefined;
+  #roomWaiters: (() => void)[] = [];
+
+  constructor(id: string, codec: Codec, socket: ClientSocket, options: ReceiverOptions) {
+    this.id = id;
+    this.codec = codec;
+    this.socket = socket;
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.socket.isOpen;
+  }
+
+  /** The socket has closed. Nothing waits for it any more: whoever asks for room from now on must go on, and end. */
+  closed(): void {
+    this.#queued = undefined;
+    this.#queuedBytes = 0;
+    this.#gathered = undefined;
+    this.#gatheredBytes = 0;
+    for (const resume of this.#roomWaiters.splice(0)) resume();
+  }
+
+  /** Runs what brings a large answer after those before it. As many wait as the connection may have subscriptions and history requests under way. */
+  inTurn<A>(work: () => Promise<A>): Promise<A> {
+    const before = this.#largeAnswer ?? Promise.resolve();
+    const done = before.then(work, work);
+    this.#largeAnswer = done;
+    const forget = () => {
+      if (this.#largeAnswer === done) this.#largeAnswer = undefined;
+    };
+    done.then(forget, forget);
+    return done;
+  }
+
+  /** Would something large be taken now, and before whatever native publish sends after it? */
+  get hasRoom(): boolean {
+    const waitingBytes = this.socket.bufferedBytes + this.#gatheredBytes;
+    return this.#queued === undefined && waitingBytes <= this.#options.lagThresholdBytes / 2;
+  }
+
+  /** Resolves when there is room, or the connection has closed. As many wait as the connection has subscriptions under way, and one large answer. */
+  whenRoom(): Promise<void> {
+    if (this.hasRoom) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  send(message: ServerMessage): void {
+    this.sendEncoded(this.codec.encode(message));
+  }
+
+  sendEncoded(bytes: Uint8Array): void {
+    // Behind what gathers, also when the last command has been answered: what comes later must not overtake it.
+    if ((this.#gathering > 0 || this.#gathered !== undefined) && this.isOpen) this.#gather(bytes);
+    else this.#sendNow(bytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    const { lagThresholdBytes, outbox } = this.#options;
+    if (this.#gathered === undefined) {
+      this.#gathered = [];
+      outbox.add(this);
+    }
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes > lagThresholdBytes / 2) this.sendGathered();
+  }
+
+  #sendNow(bytes: Uint8Array): void {
+    const { socket } = this;
+    if (!socket.isOpen) return;
+    const { lagThresholdBytes, sendBufferLimitBytes } = this.#options;
+    const { bufferedBytes } = socket;
+    if (this.#queued === undefined && bufferedBytes <= lagThresholdBytes) {
+      socket.send(bytes, this.codec.binary);
+      return;
+    }
+    this.#queued ??= [];
+    this.#queued.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
+  }
+
+  /** So many commands came in one message: until each is {@link answered}, what the connection is sent gathers and leaves once a turn. */
+  expectAnswers(commands: number): void {
+    this.#gathering += commands;
+  }
+
+  answered(): void {
+    this.#gathering--;
+  }
+
+  /** In one write. */
+  sendGathered(): void {
+    const gathered = this.#gathered;
+    this.#gathered = undefined;
+    this.#gatheredBytes = 0;
+    if (gathered === undefined) return;
+    this.socket.cork(() => {
+      for (const bytes of gathered) this.#sendNow(bytes);
+    });
+  }
+
+  /** @returns is it the first of the visit? {@link sendFrames} ends it */
+  addFrame(frame: Uint8Array): boolean {
+    if (this.#frames !== undefined) {
+      this.#frames.push(frame);
+      return false;
+    }
+    this.#frames = [frame];
+    return true;
+  }
+
+  /** In one write. What a full socket does not take it reports as dropped. */
+  sendFrames(): void {
+    const frames = this.#frames;
+    const { socket } = this;
+    this.#frames = undefined;
+    if (frames === undefined || !socket.isOpen) return;
+    const { binary } = this.codec;
+    if (frames.length === 1) socket.send(frames[0] as Uint8Array, binary);
+    else
+      socket.cork(() => {
+        for (const frame of frames) if (!socket.send(frame, binary)) return;
+      });
+  }
+
+  /** The socket has room again. */
+  sendQueued(): void {
+    const queued = this.#queued ?? [];
+    this.#queued = undefined;
+    this.#queuedBytes = 0;
+    for (const bytes of queued) this.#sendNow(bytes);
+    if (this.hasRoom) for (const resume of this.#roomWaiters.splice(0)) resume();
+  }
+
+  /**
+   * Closes the connection, and tells the peer why. What is done about a closed connection is done within this call.
+   *
+   * @param text says more than the reason's own
+   */
+  end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
+    this.sendGathered();
+    this.socket.end(CLOSE_CODES[reason], text);
+  }
+}

@@ -1,0 +1,251 @@
+import type { MissedItems } from '../fanout/catch-up.ts';
+import { encodeWithItems } from '../fanout/frame.ts';
+import { rateClassFor } from '../fanout/rate-class.ts';
+import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
+import { variantName } from '../fanout/variant.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { inPresentLife, type Since } from '../recent/lives.ts';
+import { feedStatusOf } from './feed-status.ts';
+import { type BeginningFrames, beginningFrames } from './first-part.ts';
+import type { Memberships } from './memberships.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import type { MissedReader } from './missed-reader.ts';
+import type { Receiver } from './receiver.ts';
+import type { SlowConsumers } from './slow-consumers.ts';
+import type { Lagging, Member, MembershipOptions, Subscription } from './subscription.ts';
+import type { TopicTable } from './topic-table.ts';
+
+/** What a `subscribe` asks for, beside its topic. */
+export interface Wish {
+  /** Of the answer. */
+  readonly id: number;
+  readonly since?: Since | undefined;
+  readonly snapshot?: boolean | undefined;
+  readonly maxRateHz?: number | undefined;
+  readonly echo?: boolean | undefined;
+}
+
+interface BeginningHow {
+  readonly options: MembershipOptions;
+  readonly beginning: Beginning;
+  /** Ring sequence up to which the client has everything. */
+  readonly minCursor: number;
+  readonly missed?: MissedItems | undefined;
+}
+
+export interface SubscriptionsOptions {
+  /** Of a frame. */
+  readonly frameBytesMax: number;
+  readonly topics: TopicTable;
+  readonly memberships: Memberships;
+  readonly slowConsumers: SlowConsumers;
+  readonly missedReader: MissedReader;
+  readonly metrics: DeliveryMetrics;
+}
+
+/** Takes connections into topics and out of them. Whether they may is not decided here. */
+export class Subscriptions {
+  readonly #frameBytesMax: number;
+  readonly #topics: TopicTable;
+  readonly #memberships: Memberships;
+  readonly #slowConsumers: SlowConsumers;
+  readonly #missedReader: MissedReader;
+  readonly #metrics: DeliveryMetrics;
+
+  constructor({ frameBytesMax, topics, memberships, slowConsumers, missedReader, metrics }: SubscriptionsOptions) {
+    this.#frameBytesMax = frameBytesMax;
+    this.#topics = topics;
+    this.#memberships = memberships;
+    this.#slowConsumers = slowConsumers;
+    this.#missedReader = missedReader;
+    this.#metrics = metrics;
+  }
+
+  /**
+   * Answers with `subscribed`, and what the stream begins with.
+   *
+   * @throws ProtocolError `not_subscribed` (the client has changed its mind meanwhile), `busy`, `unavailable`, and what the hub says of the topic
+   */
+  async subscribe(receiver: Receiver, name: Topic, wish: Wish): Promise<void> {
+    const topic = this.#topics.nameOf(name);
+    const current = receiver.subscriptions.get(topic);
+    if (current?.kind === 'member' && wish.since === undefined) return this.#change(receiver, current, wish);
+    if (current?.kind === 'lagging' && wish.since === undefined && wish.snapshot !== true) {
+      return this.#changeLagging(receiver, current, wish);
+    }
+    this.#leave(receiver, current);
+    const pending: Subscription = { kind: 'pending' };
+    receiver.subscriptions.set(topic, pending);
+    const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
+    let feed: TopicFeed | undefined;
+    try {
+      feed = await this.#topics.acquire(topic);
+      const answered = await this.#begin(receiver, feed, inLifeOf(feed, wish), stillWanted);
+      if (!answered)
+        throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
+    } catch (error) {
+      if (stillWanted()) receiver.subscriptions.delete(topic);
+      throw error;
+    } finally {
+      if (feed !== undefined) this.#topics.release(feed);
+    }
+  }
+
+  /** @returns false: there is no such subscription */
+  end(receiver: Receiver, topic: Topic): boolean {
+    const subscription = receiver.subscriptions.get(topic);
+    if (subscription === undefined) return false;
+    this.#leave(receiver, subscription);
+    receiver.subscriptions.delete(topic);
+    return true;
+  }
+
+  /** The connection is gone, and its socket has left its shards already. */
+  endAll(receiver: Receiver): void {
+    for (const subscription of receiver.subscriptions.values()) this.#leave(receiver, subscription);
+    receiver.subscriptions.clear();
+    this.#slowConsumers.gone(receiver);
+    this.#memberships.gone(receiver);
+  }
+
+  /**
+   * Joins as soon as the socket has room: what does not fit it would be queued, and the stream behind it is not. What only the hub knows is asked for then, for
+   * one topic of a connection after the other: it may be much.
+   * @returns false when the client has changed its mind
+   */
+  async #begin(receiver: Receiver, feed: TopicFeed, wish: Wish, stillWanted: () => boolean): Promise<boolean> {
+    const { since } = wish;
+    await this.#slowConsumers.whenRoom(receiver);
+    if (!stillWanted()) return false;
+    const known = since && this.#missedReader.known(feed, since);
+    if (since === undefined || known !== 'ask') {
+      this.#join(receiver, feed, wish, known === 'ask' ? undefined : known);
+      return true;
+    }
+    return receiver.inTurn(async () => {
+      await this.#slowConsumers.whenRoom(receiver);
+      const missed = stillWanted() ? await this.#missedReader.read(feed, since) : undefined;
+      if (!stillWanted()) return false;
+      this.#join(receiver, feed, wish, missed);
+      return true;
+    });
+  }
+
+  #join(receiver: Receiver, feed: TopicFeed, wish: Wish, missed: MissedItems | undefined): void {
+    const { since, snapshot } = wish;
+    const options = membershipOptions(receiver, wish);
+    const beginning = since !== undefined ? goingOn(feed, since, missed) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
+    const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
+    if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
+    const { first, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
+    if (!this.#answer(receiver, feed, first)) return;
+    if (rest !== undefined) return this.#slowConsumers.begin(receiver, feed, options, rest);
+    this.#memberships.listen(receiver, this.#memberships.enter(receiver, feed, options, minCursor));
+  }
+
+  #beginning(receiver: Receiver, feed: TopicFeed, { id }: Wish, how: BeginningHow): BeginningFrames {
+    const { beginning, options, minCursor, missed } = how;
+    const { rateHz } = options.variant;
+    const { topic, epoch } = feed;
+    const message = { type: 'subscribed', id, topic, epoch, recovered: beginning.recovered, ...(rateHz !== undefined && { rateHz }) };
+    return beginningFrames(feed, {
+      beginning,
+      until: this.#memberships.placeOf(receiver, feed, options, minCursor),
+      message,
+      encoding: receiver.codec.encoding,
+      frameBytesMax: this.#frameBytesMax,
+      missed,
+    });
+  }
+
+  /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
+  #change(receiver: Receiver, current: Member, wish: Wish): void {
+    const { feed, shard: left } = current;
+    const options = membershipOptions(receiver, wish);
+    // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
+    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
+    const position = { sequence: left.cursor, offset: left.offset };
+    const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
+    const { first, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor: left.cursor });
+    if (rest === undefined) {
+      this.#memberships.change(receiver, current, options, (member) => {
+        this.#answer(receiver, feed, first);
+        this.#memberships.listen(receiver, member);
+      });
+    } else {
+      // First, since what native publish has queued for the socket goes out before what is sent to it, and is forgotten when it leaves.
+      if (this.#answer(receiver, feed, first)) {
+        feed.reserve();
+        this.#memberships.leave(receiver, current);
+        this.#slowConsumers.begin(receiver, feed, options, rest);
+        feed.endReservation();
+      }
+    }
+    // The answer may have closed the connection.
+    this.#topics.releaseIfUnused(feed);
+  }
+
+  /** @returns false when that was one message too many for the connection */
+  #answer(receiver: Receiver, feed: TopicFeed, first: Uint8Array): boolean {
+    receiver.sendEncoded(first);
+    if (feed.awayReason !== null) receiver.send(feedStatusOf(feed));
+    return receiver.isOpen;
+  }
+
+  /** The same while it is being caught up: it goes on from what it has. */
+  #changeLagging(receiver: Receiver, current: Lagging, wish: Wish): void {
+    const options = membershipOptions(receiver, wish);
+    this.#slowConsumers.change(current, options);
+    const { topic, epoch } = current.feed;
+    const { rateHz } = options.variant;
+    const { position, start } = current;
+    const { offset } = position;
+    const more = start !== undefined && start.until.offset > offset;
+    const reply = {
+      type: 'subscribed',
+      id: wish.id,
+      topic,
+      epoch,
+      offset,
+      recovered: true,
+      ...(rateHz !== undefined && { rateHz }),
+      ...(more && { upTo: start.until.offset }),
+    };
+    this.#answer(receiver, current.feed, encodeWithItems(receiver.codec.encoding, reply, []));
+  }
+
+  #leave(receiver: Receiver, subscription: Subscription | undefined): void {
+    if (subscription === undefined || subscription.kind === 'pending') return;
+    if (subscription.kind === 'lagging') return this.#slowConsumers.forget(receiver, subscription);
+    this.#memberships.leave(receiver, subscription);
+    this.#topics.releaseIfUnused(subscription.feed);
+  }
+}
+
+/**
+ * Where a new member's stream begins. What waits in a shard was published before it came. In a durable topic that does no harm: it is told where its stream
+ * begins. In an ephemeral one nothing tells it, and it may have had that already, by the subscription before this one.
+ */
+function startOf({ namespace, ring }: TopicFeed): number {
+  return namespace.durable ? 0 : ring.next;
+}
+
+/** The same, with its position in the topic's present life, where it holds there. */
+function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
+  return wish.since === undefined ? wish : { ...wish, since: inPresentLife(feed, wish.since) };
+}
+
+/** By what is in them. Each subscription keeps its own, so equal ones are the same object; a few dozen can be told apart. */
+const knownOptions = new Map<string, MembershipOptions>();
+
+function membershipOptions({ codec, deflate }: Receiver, { maxRateHz, echo }: Wish): MembershipOptions {
+  const { encoding } = codec;
+  const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
+  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz };
+  const name = `${variantName(variant)} ${echo !== false}`;
+  const options = knownOptions.get(name) ?? { variant, echo: echo !== false };
+  knownOptions.set(name, options);
+  return options;
+}

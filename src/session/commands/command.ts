@@ -1,0 +1,30 @@
+import { namespaceOptions } from '../../config/namespaces.ts';
+import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import type { Delivery } from '../../delivery/delivery.ts';
+import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
+import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import type { Authentication } from '../authentication.ts';
+import type { Connection } from '../connection.ts';
+
+/** What commands work with. */
+export interface CommandContext {
+  readonly config: Config;
+  readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers'>;
+  readonly authentication: Authentication;
+}
+
+/**
+ * Does what one message of a client asks for, and answers it. The message has been checked against its schema and counted against the limits.
+ *
+ * @throws ProtocolError what the client is answered instead; also by rejecting
+ */
+export type Command<T extends ClientMessageType> = (
+  connection: Connection,
+  message: ClientMessage<T>,
+  context: CommandContext,
+) => Promise<void> | void;
+
+/** Of the topic; undefined: none is configured. */
+export function namespaceFor({ config }: Pick<CommandContext, 'config'>, topic: Topic): NamespaceOptions | undefined {
+  return namespaceOptions(config, namespaceOf(topic));
+}

@@ -1,0 +1,127 @@
+import { batchHeadBytes, encodeWithItems, itemsPerFrame } from '../../fanout/frame.ts';
+import { FanoutItem } from '../../fanout/item.ts';
+import type { HistoryAnswer } from '../../link/messages.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
+import { parseTopic, type Topic } from '../../protocol/topic.ts';
+import { assertMay } from '../access.ts';
+import type { Connection } from '../connection.ts';
+import { type Command, type CommandContext, namespaceFor } from './command.ts';
+
+type Question = ClientMessage<'history'>;
+
+const ITEMS_DEFAULT = 100;
+/** One that is told `busy` need not be back sooner. */
+const RETRY_AFTER_MS = 1000;
+
+/** One `history` command under way. */
+interface Reading {
+  readonly connection: Connection;
+  readonly context: CommandContext;
+  readonly question: Question;
+  readonly topic: Topic;
+  epoch: string;
+  /** Given up to here. */
+  after: number;
+  itemsLeft: number;
+  bytesLeft: number;
+  /** A `last`: what was the end when it was asked for. */
+  upTo: number | undefined;
+}
+
+/**
+ * `history`: answers in parts. A page is asked for when the socket has room, and goes out in frames of the usual size, each of which the client can go on
+ * from. So an answer costs a page, however large it is, and other answers pass between its parts. One page of a connection is under way at a time.
+ *
+ * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `busy`, `unavailable`
+ */
+export const history: Command<'history'> = async (connection, question, context) => {
+  const topic = parseTopic(question.topic);
+  const { clientItemsMax } = assertMay(connection.identity, 'history', namespaceFor(context, topic), topic).history;
+  const { historiesPerConnectionMax, historyBytesMax } = context.config.tuning.answers;
+  if (connection.historiesInFlight >= historiesPerConnectionMax) {
+    throw new ProtocolError('busy', `${historiesPerConnectionMax} history requests of this connection wait`, {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+  const wanted = question.since === undefined ? (question.last ?? question.limit) : question.limit;
+  const reading: Reading = {
+    connection,
+    context,
+    question,
+    topic,
+    epoch: question.since?.epoch ?? '',
+    after: question.since?.offset ?? 0,
+    itemsLeft: Math.min(wanted ?? ITEMS_DEFAULT, clientItemsMax),
+    bytesLeft: historyBytesMax,
+    upTo: undefined,
+  };
+  connection.historiesInFlight++;
+  try {
+    let goesOn = true;
+    // In turn page by page: a large answer holds up no small one.
+    while (goesOn) goesOn = await connection.receiver.inTurn(() => givePage(reading));
+  } finally {
+    connection.historiesInFlight--;
+  }
+};
+
+/** @returns whether there is more to be given */
+async function givePage(reading: Reading): Promise<boolean> {
+  const { connection, context, question, topic } = reading;
+  const { config, delivery } = context;
+  await delivery.slowConsumers.whenRoom(connection.receiver);
+  if (!connection.isOpen) return false;
+  // A refreshed token may permit less.
+  assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
+  const { epoch, after, itemsLeft, upTo } = reading;
+  const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
+  const page =
+    question.since === undefined && upTo === undefined
+      ? await delivery.hub.readLast({ topic, count: itemsLeft, bytesMax })
+      : await delivery.hub.read({ topic, epoch, after, limit: itemsLeft, bytesMax, ...(upTo !== undefined && { upTo }) });
+  const isLast = take(page, reading);
+  await sendPage(reading, page, isLast);
+  return !isLast;
+}
+
+/** @returns whether the answer ends with this page */
+function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswer, reading: Reading): boolean {
+  const { since } = reading.question;
+  const isFirst = reading.epoch === '';
+  if (since === undefined && isFirst) {
+    reading.epoch = epoch;
+    reading.upTo = lastOffset;
+  }
+  reading.after = offset;
+  reading.itemsLeft -= items.length;
+  reading.bytesLeft -= items.reduce((sum, { data }) => sum + data.length, 0);
+  const ended = since === undefined && offset >= (reading.upTo ?? 0);
+  return !more || !complete || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
+}
+
+/** The page in frames of the usual size, as the socket takes them. All of it counts for what was asked, part by part. */
+async function sendPage({ connection, context, question, topic }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
+  const { id, since } = question;
+  const { epoch, complete } = page;
+  const { receiver, codec } = connection;
+  const { encoding } = codec;
+  const { frameBytesMax } = context.config.tuning.fanout;
+  const items = page.items.map((item) => new FanoutItem(item, 0));
+  const headBytes = batchHeadBytes({ topic, epoch });
+  let at = 0;
+  do {
+    await context.delivery.slowConsumers.whenTurn(receiver, frameBytesMax);
+    if (!connection.isOpen) return;
+    const count = itemsPerFrame(encoding, items, at, headBytes, frameBytesMax);
+    const part = items.slice(at, at + count);
+    at += count;
+    const ends = at >= items.length;
+    const offset = ends ? page.offset : (part.at(-1)?.offset ?? page.offset);
+    const continues = !ends || !isLast;
+    // What was the last so many has nothing behind it.
+    const more = continues || (since !== undefined && page.more);
+    const reply = { type: 'history', id, topic, epoch, offset, complete, more, ...(continues && { continues }) };
+    receiver.sendEncoded(encodeWithItems(encoding, reply, part));
+  } while (at < items.length);
+}

@@ -1,0 +1,47 @@
+import type { HubClient } from '../../delivery/hub-client.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { packMsgpack } from '../../protocol/msgpack-codec.ts';
+import { assertKeyFits } from '../../protocol/publish-rules.ts';
+import { parseKey, parseTopic } from '../../protocol/topic.ts';
+import { assertMay } from '../access.ts';
+import type { Connection } from '../connection.ts';
+import { type Command, namespaceFor } from './command.ts';
+
+type Draft = Parameters<HubClient['publish']>[0];
+
+/**
+ * `publish`: passes the publication on to the log, and answers when it is stored. A bounded number of each connection wait for it; the hub bounds those
+ * of the node.
+ *
+ * @throws ProtocolError what PROTOCOL.md names for `publish`
+ */
+export const publish: Command<'publish'> = (connection, { id, topic: name, key: keyText, data, idempotencyKey }, context) => {
+  const { config, delivery } = context;
+  const topic = parseTopic(name);
+  const namespace = assertMay(connection.identity, 'publish', namespaceFor(context, topic), topic);
+  assertKeyFits(topic, keyText !== undefined, namespace);
+  const key = keyText === undefined ? null : parseKey(keyText);
+  const { publishesPerConnectionMax } = config.tuning.commands;
+  if (connection.publishesInFlight >= publishesPerConnectionMax) {
+    throw new ProtocolError('busy', `${publishesPerConnectionMax} publishes of this connection wait for the log`);
+  }
+  const user = connection.identity.user ?? '';
+  // Not async itself: until the answer comes only the packed bytes are kept, not the values that they were made from.
+  const draft = { topic, key, data: packMsgpack(data), idempotencyKey, user, connectionId: connection.id };
+  return store(connection, delivery.hub, { id, durable: namespace.durable }, draft);
+};
+
+async function store(
+  connection: Connection,
+  hub: Pick<HubClient, 'publish'>,
+  { id, durable }: { readonly id: number | undefined; readonly durable: boolean },
+  draft: Draft,
+): Promise<void> {
+  connection.publishesInFlight++;
+  try {
+    const { epoch, offset, duplicate } = await hub.publish(draft);
+    if (id !== undefined) connection.send({ type: 'published', id, duplicate, ...(durable && { epoch, offset }) });
+  } finally {
+    connection.publishesInFlight--;
+  }
+}

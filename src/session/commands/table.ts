@@ -1,0 +1,31 @@
+import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
+import type { Connection } from '../connection.ts';
+import { call } from './call.ts';
+import type { Command, CommandContext } from './command.ts';
+import { connect } from './connect.ts';
+import { history } from './history.ts';
+import { ping } from './ping.ts';
+import { presence } from './presence.ts';
+import { publish } from './publish.ts';
+import { refresh } from './refresh.ts';
+import { subscribe } from './subscribe.ts';
+import { unsubscribe } from './unsubscribe.ts';
+
+/** What a message of each type does. A new message type does not compile without its command. */
+export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
+  connect,
+  subscribe,
+  unsubscribe,
+  publish,
+  history,
+  call,
+  refresh,
+  presence,
+  ping,
+};
+
+/** @throws ProtocolError what the client is answered instead; also by rejecting */
+export function runCommand(connection: Connection, message: ClientMessage, context: CommandContext): Promise<void> | void {
+  const command = COMMANDS[message.type] as Command<ClientMessageType>;
+  return command(connection, message, context);
+}

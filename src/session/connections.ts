@@ -1,0 +1,186 @@
+import type { Config } from '../config/schema.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import type { Receiver } from '../delivery/receiver.ts';
+import type { Encoding } from '../protocol/codec.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { ClientEvents, ClientSocket, RequestRefusal } from '../transport/transport.ts';
+import { Authentication } from './authentication.ts';
+import type { Authenticator } from './authenticator.ts';
+import { Connection } from './connection.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { ExpiryIndex } from './expiry.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { InFlight } from './in-flight.ts';
+import { InboundLimits } from './inbound-limits.ts';
+import { Intake } from './intake.ts';
+import type { SessionMetrics } from './metrics.ts';
+import { type Bucket, takeToken } from './rate-limit.ts';
+import { ReadTurns } from './read-turns.ts';
+import { RefusalLog } from './refusal-log.ts';
+import { Refuser } from './refuser.ts';
+
+export interface ConnectionsOptions {
+  readonly config: Config;
+  readonly nodeId: string;
+  /** Of the ids of its connections: no other worker, past or present, has the same. */
+  readonly idPrefix: string;
+  readonly connectionsMax: number;
+  readonly delivery: Delivery;
+  readonly authenticator: Pick<Authenticator, 'verify' | 'flawOf'>;
+  readonly metrics: SessionMetrics;
+  readonly logger: Logger;
+  /** Why no clients are taken now; undefined: they are. */
+  readonly whyUnavailable: () => string | undefined;
+  /** A connection has come. */
+  readonly onOpened: (connection: Connection) => void;
+  readonly onBug: (error: Error) => void;
+}
+
+/** Of a loop turn, for what clients say: less than members notice. A full array of commands takes 5 to 15 ms, and is not divided. */
+const READ_TURN_MS = 4;
+
+/** The clients of a worker: from their arrival to their end. */
+export class Connections implements ClientEvents<Connection> {
+  readonly #options: ConnectionsOptions;
+  readonly #byReceiver = new Map<Receiver, Connection>();
+  readonly #connects: Bucket;
+  readonly #authentication: Authentication;
+  readonly #inFlight: InFlight;
+  readonly #turns: ReadTurns<Connection>;
+  readonly #intake: Intake;
+  readonly #heartbeat: Heartbeat<Connection>;
+  readonly #log: RefusalLog;
+  /** When tokens end, and until when `connect` must have come. */
+  readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
+  readonly #connectExpiry = new ExpiryIndex<Connection>(Date.now());
+  readonly #heartbeatTimer: NodeJS.Timeout;
+  #nextId = 1;
+
+  constructor(options: ConnectionsOptions) {
+    const { config, nodeId, delivery, authenticator, metrics, logger, onBug } = options;
+    const { heartbeat, tuning } = config;
+    const limits = { ...config.limits, ...tuning.commands };
+    this.#options = options;
+    this.#connects = { rateTokens: limits.connectsPerSecondMax, rateAtMs: performance.now() };
+    this.#log = new RefusalLog(logger);
+    const refuser = new Refuser({ errorsPerMinuteMax: limits.errorsPerMinuteMax, metrics, log: this.#log, onBug });
+    const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
+    this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, onIdentity });
+    this.#inFlight = new InFlight(tuning.commands, config.workers);
+    const context = { config, delivery, authentication: this.#authentication };
+    const dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
+    this.#turns = new ReadTurns({
+      turnMs: READ_TURN_MS,
+      unreadBytesPerConnectionMax: limits.unreadBytesPerConnectionMax,
+      inFlight: this.#inFlight,
+      read: (connection, message) => {
+        dispatcher.receive(connection, message).catch((error) => {
+          logger.error({ err: error }, 'a message could not be handled');
+          connection.end('serverError');
+        });
+      },
+    });
+    this.#heartbeat = new Heartbeat(heartbeat.pingIntervalMs, tuning.connections.pongTimeoutMs, {
+      ping: ({ receiver }) => receiver.socket.ping(),
+      lost: ({ receiver }) => receiver.socket.cut(),
+    });
+    this.#heartbeatTimer = setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval);
+    this.#intake = new Intake({ limits: new InboundLimits(limits), heartbeat: this.#heartbeat, turns: this.#turns, metrics });
+  }
+
+  get size(): number {
+    return this.#byReceiver.size;
+  }
+
+  /** Bytes of commands that are not answered yet, and of messages that wait until the loop has time for them. */
+  get bytes(): { readonly inFlight: number; readonly unread: number } {
+    return { inFlight: this.#inFlight.bytes, unread: this.#turns.bytes };
+  }
+
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#byReceiver.values();
+  }
+
+  of(receiver: Receiver): Connection | undefined {
+    return this.#byReceiver.get(receiver);
+  }
+
+  whyUnavailable(): string | undefined {
+    const { connectionsMax, whyUnavailable } = this.#options;
+    return whyUnavailable() ?? (this.size >= connectionsMax ? `${connectionsMax} connections are open` : undefined);
+  }
+
+  flawOf(token: string): string | undefined {
+    return this.#options.authenticator.flawOf(token);
+  }
+
+  takeConnect(): boolean {
+    const { connectsPerSecondMax } = this.#options.config.limits;
+    return connectsPerSecondMax === 0 || takeToken(this.#connects, connectsPerSecondMax, performance.now()) === 0;
+  }
+
+  refused(refusal: RequestRefusal): void {
+    this.#log.request(refusal);
+  }
+
+  accept(socket: ClientSocket, encoding: Encoding): Connection {
+    const { delivery, idPrefix } = this.#options;
+    return new Connection(delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket));
+  }
+
+  opened(connection: Connection, token: string | undefined): void {
+    const { config, metrics, onOpened } = this.#options;
+    this.#byReceiver.set(connection.receiver, connection);
+    this.#heartbeat.add(connection);
+    metrics.opened();
+    onOpened(connection);
+    if (token !== undefined) this.#authentication.checkUpgrade(connection, token);
+    else if (!this.#authentication.anonymousAllowed)
+      this.#connectExpiry.set(connection, Date.now() + config.tuning.connections.connectTimeoutMs);
+  }
+
+  message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
+    this.#intake.message(connection, message, isBinary);
+  }
+
+  controlFrame(connection: Connection, payloadBytes: number): void {
+    this.#intake.controlFrame(connection, payloadBytes);
+  }
+
+  dropped({ receiver }: Connection): void {
+    this.#options.delivery.dropped(receiver);
+  }
+
+  drained(connection: Connection): void {
+    // The peer takes what it is sent: it is there, even when its pong waits behind all that it has still to read.
+    this.#heartbeat.heard(connection);
+    this.#options.delivery.drained(connection.receiver);
+  }
+
+  closed(connection: Connection, code: number, reason: ArrayBuffer): void {
+    const { delivery, metrics } = this.#options;
+    this.#log.closed(connection, code, reason);
+    this.#turns.forget(connection);
+    this.#byReceiver.delete(connection.receiver);
+    this.#heartbeat.remove(connection);
+    this.#tokenExpiry.remove(connection);
+    this.#connectExpiry.remove(connection);
+    delivery.closed(connection.receiver);
+    metrics.closed(code);
+  }
+
+  /** Called once a second or so. */
+  everySecond(nowMs: number): void {
+    for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
+    for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');
+  }
+
+  stop(): void {
+    clearInterval(this.#heartbeatTimer);
+  }
+
+  #watchExpiry(connection: Connection): void {
+    const { expiresAtMs } = connection.identity;
+    if (expiresAtMs !== undefined && connection.isOpen) this.#tokenExpiry.set(connection, expiresAtMs);
+  }
+}

@@ -1,0 +1,18 @@
+import type { ErrorCode } from '../protocol/errors.ts';
+
+interface Count {
+  inc(): void;
+}
+
+/** What the room counts; the worker has the metrics. */
+export interface SessionMetrics {
+  readonly controlFramesIn: Count;
+  /** Connections closed because they sent more than allowed. */
+  readonly floods: Count;
+  opened(): void;
+  closed(code: number): void;
+  bytesIn(bytes: number): void;
+  messageIn(type: string): void;
+  /** An error was sent to a client. */
+  error(code: ErrorCode): void;
+}

@@ -1,0 +1,37 @@
+import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
+import type { Connection } from './connection.ts';
+import { isErrorTooMany } from './error-budget.ts';
+import type { SessionMetrics } from './metrics.ts';
+import type { Asked, RefusalLog } from './refusal-log.ts';
+
+export interface RefuserOptions {
+  readonly errorsPerMinuteMax: number;
+  readonly metrics: Pick<SessionMetrics, 'error'>;
+  readonly log: RefusalLog;
+  /** Something that is neither the client's fault nor the bus's. */
+  readonly onBug: (error: Error) => void;
+}
+
+/** Answers with `error`, counts and logs it. A connection that keeps making mistakes is closed. */
+export class Refuser {
+  readonly #options: RefuserOptions;
+
+  constructor(options: RefuserOptions) {
+    this.#options = options;
+  }
+
+  refuse(connection: Connection, asked: Asked, code: ErrorCode, message: string, retryAfterMs?: number, cause?: unknown): void {
+    const { metrics, log, errorsPerMinuteMax } = this.#options;
+    metrics.error(code);
+    log.command(connection, asked, code, message, cause);
+    connection.sendError(asked.id, code, message, retryAfterMs);
+    if (isErrorTooMany(connection, code, errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
+  }
+
+  /** @param error what a command threw: a ProtocolError is for the client, all else is a bug */
+  fail(connection: Connection, asked: Asked, error: Error): void {
+    if (error instanceof ProtocolError) return this.refuse(connection, asked, error.code, error.message, error.retryAfterMs, error.cause);
+    this.#options.onBug(error);
+    this.refuse(connection, asked, 'internal', 'something went wrong on the server');
+  }
+}

@@ -1,0 +1,129 @@
+import type { Config } from '../config/schema.ts';
+import type { Page } from '../link/messages.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
+import { Gate, type GateMetrics } from './gate.ts';
+import { routeHttp } from './http-routes.ts';
+import { Listener } from './listener.ts';
+import type { ClientEvents, PublishToShard } from './transport.ts';
+import { type SocketData, type UpgradeMetrics, Upgrader } from './upgrade.ts';
+import type { Socket, Uws, UwsApp } from './uws.ts';
+import { UwsSocket } from './uws-socket.ts';
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly uws: Uws;
+  readonly pages: readonly Page[];
+  readonly metrics: GateMetrics & UpgradeMetrics;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** uWebSockets' own limit lies above ours, so that a message a little too big gets its close code: uWebSockets closes without one. */
+const OVERSIZE_MARGIN_BYTES = 65_536;
+
+/** Three pings: a peer that answers them is never idle. uWebSockets takes 8 s and 960 s at most. */
+function idleTimeoutSeconds(pingIntervalMs: number): number {
+  return Math.min(960, Math.max(8, Math.ceil((3 * pingIntervalMs) / 1000)));
+}
+
+/** WebSockets by uWebSockets: where clients arrive, and native publish to those who have joined a shard. */
+export class WebSocketServer {
+  /** As configured, or as many as the descriptor limit allows. */
+  readonly connectionsMax: number;
+  readonly #options: ServerOptions;
+  readonly #app: UwsApp;
+  readonly #listener: Listener;
+  readonly #gate: Gate;
+  #connections = 0;
+
+  constructor(options: ServerOptions) {
+    const { config, uws, metrics, logger } = options;
+    const limit = descriptorLimit();
+    this.#options = options;
+    this.connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax, limit);
+    this.#app = uws.App();
+    this.#listener = new Listener(uws, this.#app);
+    this.#gate = new Gate({
+      handshakesMax: config.tuning.connections.handshakesMax,
+      handshakeGraceMs: config.tuning.connections.handshakeGraceMs,
+      descriptorLimit: limit,
+      descriptorsOpen,
+      connections: () => this.#connections,
+      listener: this.#listener,
+      metrics,
+      logger,
+    });
+  }
+
+  readonly publish: PublishToShard = (shard, frame, binary) => {
+    this.#app.publish(shard, frame, binary);
+  };
+
+  /** Connections that have been accepted and are not WebSockets yet; and whether no more are accepted for now. */
+  get handshakes(): { readonly count: number; readonly isPaused: boolean } {
+    return { count: this.#gate.handshakes, isPaused: this.#gate.isPaused };
+  }
+
+  /** To be called once, before {@link listen}. */
+  serve<Client>(clients: ClientEvents<Client>): void {
+    const { config, pages, metrics } = this.#options;
+    const { limits, tuning, path, heartbeat } = config;
+    const upgrader = new Upgrader({ config, metrics, gate: this.#gate, clients });
+    const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
+    this.#app.filter(this.#gate.filter);
+    this.#app.ws<SocketData<Client>>(path, {
+      maxPayloadLength: limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
+      maxBackpressure: tuning.fanout.lagThresholdBytes,
+      // Liveness is the heartbeat's business: jittered, and shorter than uWebSockets' steps where the config wants it. This is for sockets that we have
+      // ended and whose peer neither ends nor stays silent: without it uWebSockets would keep them, and we could not know of them.
+      idleTimeout: idleTimeoutSeconds(heartbeat.pingIntervalMs),
+      sendPingsAutomatically: false,
+      upgrade: upgrader.upgrade,
+      open: (ws) => {
+        const data = ws.getUserData();
+        const { token, encoding } = data;
+        const socket = new UwsSocket(ws);
+        const client = clients.accept(socket, encoding);
+        data.token = undefined;
+        data.socket = socket;
+        data.client = client;
+        this.#connections++;
+        clients.opened(client, token);
+      },
+      message: (ws, message, isBinary) => clients.message(clientOf(ws), message, isBinary),
+      pong: (ws, payload) => clients.controlFrame(clientOf(ws), payload.byteLength),
+      ping: (ws, payload) => clients.controlFrame(clientOf(ws), payload.byteLength),
+      dropped: (ws) => clients.dropped(clientOf(ws)),
+      drain: (ws) => clients.drained(clientOf(ws)),
+      close: (ws, code, reason) => {
+        const { socket, client } = ws.getUserData();
+        this.#connections--;
+        socket?.closed();
+        clients.closed(client as Client, code, reason);
+      },
+    });
+    routeHttp(this.#app, { path, pages, gate: this.#gate, clients });
+  }
+
+  /** @returns the port; undefined: it cannot be listened on */
+  listen(port: number): number | undefined {
+    const { host, tuning } = this.#options.config;
+    return this.#listener.open({ host, port, waitingMax: tuning.connections.connectsWaitingMax });
+  }
+
+  /** No new connections; those there are stay. */
+  stopListening(): void {
+    this.#listener.close();
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#gate.tick();
+  }
+
+  /** Cuts all connections. */
+  close(): void {
+    this.#listener.close();
+    this.#app.close();
+  }
+}
