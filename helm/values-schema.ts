@@ -14,7 +14,7 @@ const closed = { additionalProperties: false } as const;
 const Text = (description?: string) => Type.String(description === undefined ? {} : { description });
 const Texts = Type.Record(Type.String(), Type.String());
 const TextList = Type.Array(Type.String());
-/** Handed on to Kubernetes, which checks it. */
+/** Passed on to Kubernetes, which checks it. */
 const AnyObject = Type.Object({});
 const AnyObjects = Type.Array(AnyObject);
 const Count = (minimum: number, description?: string) => Type.Integer({ minimum, ...(description !== undefined && { description }) });
@@ -23,7 +23,7 @@ const part = (properties: Record<string, TSchema>) => Type.Partial(Type.Object(p
 const ChartValues = part({
   nameOverride: Text(),
   fullnameOverride: Text(),
-  /** Helm hands these to every chart. */
+  /** Helm passes these to every chart. */
   global: AnyObject,
   image: part({
     repository: Type.String({ minLength: 1 }),
@@ -101,7 +101,7 @@ const ChartValues = part({
   priorityClassName: Text(),
 });
 
-/** Stentor's variables by name, so that a misspelt one is refused here, and not by a node that does not start. */
+/** Stentor's variables by name, so that Helm refuses a misspelt one; otherwise a node would not start. */
 function variablesSchema(): TSchema {
   const names = SETTINGS.map(({ envName }) => envName);
   const plain = names.filter((name) => !name.includes(NAME_PLACEHOLDER));
@@ -115,7 +115,7 @@ function variablesSchema(): TSchema {
   };
 }
 
-/** Stentor's schema less what a ConfigMap must not hold, and with ports that a Service can name. */
+/** Stentor's schema without what a ConfigMap must not contain, and with ports that a Service can name. */
 function configSchema(): TSchema {
   const schema = withoutSecrets(CONFIG_SHAPE) as Mutable;
   for (const port of [schema.properties?.port, schema.properties?.admin?.properties?.port]) if (port !== undefined) port.minimum = 1;
@@ -125,7 +125,7 @@ function configSchema(): TSchema {
 
 type Mutable = { properties?: Record<string, Mutable>; minimum?: number; description?: string };
 
-/** A copy in plain JSON Schema. Nothing is required: what is left out has a default. */
+/** A copy in plain JSON Schema. Nothing is required, because every setting has a default. */
 function withoutSecrets(shape: Shape): unknown {
   const { secret: _, required: __, default: ___, filePath: ____, properties, patternProperties, items, ...rest } = shape;
   return {

@@ -16,16 +16,16 @@ const TOPICS = {
   numbers: parseTopic(NUMBERS_TOPIC),
 };
 
-/** About one event a second and twenty ticks; odd periods, so that the two rarely fall into one loop turn. */
+/** About one event and twenty ticks a second. The periods are odd numbers, so that the two rarely fall into the same loop turn. */
 const MATCH_PERIOD_MS = 997;
 const TICK_PERIOD_MS = 49;
 const FAST_TICKS_PER_SECOND = 1000;
 const NUMBERS_PER_SECOND = 50;
-/** Publications that wait for the log at once. Past it ticks are left out: a demo is not worth a backlog. */
+/** Maximum number of publications that wait for the log. Above it ticks are left out, because a demo does not need a backlog. */
 const WAITING_MAX = 64;
 
 export interface DemoFeedsOptions {
-  /** Is anybody on this node subscribed to the topic? The two fast feeds run only then. */
+  /** Whether anybody on this node is subscribed to the topic. The two fast feeds run only then. */
   readonly isWanted: (topic: Topic) => boolean;
   /** The same seed gives the same feeds. */
   readonly seed?: number;
@@ -36,8 +36,9 @@ export interface DemoFeeds {
 }
 
 /**
- * Publishes a made-up match and a made-up ticker until stopped; and while somebody is subscribed, the ticker a thousand times a second, and numbers that
- * count up. Every payload is JSON and carries `atMs`, the publisher's clock. Failures are logged, once until it works again, and the feeds go on.
+ * Publishes a fictional match and a fictional ticker until stopped. While somebody is subscribed, it also publishes the ticker a thousand times a second, and
+ * numbers that count up. Every payload is JSON and has `atMs`, the publisher's clock. The first failure is logged, and no other until publishing works again;
+ * the feeds continue.
  */
 export function startDemoFeeds(bus: Bus, log: Logger, { isWanted, seed = Date.now() }: DemoFeedsOptions): DemoFeeds {
   const random = seededRandom(seed);
@@ -59,7 +60,10 @@ export function startDemoFeeds(bus: Bus, log: Logger, { isWanted, seed = Date.no
   return { stop: () => stops.forEach((stop) => void stop()) };
 }
 
-/** One waits for the log at most, so that they are in it in their order; after a failure a new run begins, since nobody knows what of the old one is there. */
+/**
+ * At most one publish waits for the log, so that the numbers are stored in order. After a failure a new run begins, because it is unknown which numbers of the
+ * old run were stored.
+ */
 function publishNumbers(publisher: Publisher): () => void {
   const newRun = () => numbers(randomBytes(4).toString('hex'));
   let run: Generator<NumberedEvent, never> = newRun();
@@ -70,7 +74,7 @@ function publishNumbers(publisher: Publisher): () => void {
   return () => {
     owed++;
     if (owed === 1) void publishOwed();
-    // While the log does not answer, a second's worth waits: the rest is left out, and the count goes on where it is.
+    // // While the log does not answer, up to a second's worth waits. The rest is left out, and the count continues where it is.
     owed = Math.min(owed, NUMBERS_PER_SECOND);
   };
 }
@@ -92,7 +96,7 @@ class Publisher {
     this.#log = log;
   }
 
-  /** @returns whether it is in the log, as far as one knows; never rejects */
+  /** @returns whether it is known to be stored; never rejects */
   async publish(topic: Topic, key: Key | null, value: object): Promise<boolean> {
     if (this.#waiting >= WAITING_MAX) return false;
     this.#waiting++;

@@ -2,7 +2,7 @@ import { pick, type Random } from './random.ts';
 
 export type MatchEventType = 'kick-off' | 'chance' | 'goal' | 'corner' | 'foul' | 'card' | 'half-time' | 'full-time';
 
-/** One event of a match that nobody plays. */
+/** One event of a fictional match. */
 export interface MatchEvent {
   /** Counts matches since the feed began. */
   readonly match: number;
@@ -10,7 +10,7 @@ export interface MatchEvent {
   readonly away: string;
   readonly minute: number;
   readonly type: MatchEventType;
-  /** Absent where an event is about both. */
+  /** Absent if an event is about both teams. */
   readonly team?: string;
   readonly player?: string;
   readonly score: readonly [home: number, away: number];
@@ -21,7 +21,7 @@ const TEAMS = ['Harbour Town', 'Northbridge', 'Saltmarsh United', 'Old Quarry', 
 const PLAYERS = ['Abara', 'Brandt', 'Castell', 'Dvorak', 'Eklund', 'Fontaine', 'Gallo', 'Hayashi', 'Iqbal', 'Jonsson'] as const;
 const FULL_TIME_MINUTE = 90;
 const HALF_TIME_MINUTE = 45;
-/** Out of a hundred events in open play. A match has about 180 of them, so about three goals. */
+/** Weights, out of a hundred events in open play. A match has about 180 of them, so about three goals. */
 const CHANCES: readonly (readonly [type: MatchEventType, outOf100: number])[] = [
   ['goal', 2],
   ['card', 4],
@@ -30,7 +30,7 @@ const CHANCES: readonly (readonly [type: MatchEventType, outOf100: number])[] = 
   ['chance', 50],
 ];
 
-/** Made-up matches, one after the other, for ever. */
+/** Generates fictional matches, one after the other, without end. */
 export function* matchEvents(random: Random): Generator<MatchEvent, never> {
   for (let match = 1; ; match++) yield* oneMatch(random, match);
 }
@@ -46,7 +46,7 @@ function* oneMatch(random: Random, match: number): Generator<MatchEvent, void> {
     return { match, home, away, minute: Math.floor(minute), type, ...who, score: [...score], text };
   };
 
-  yield event(0, 'kick-off', `${home} v ${away} (a made-up match) has begun`);
+  yield event(0, 'kick-off', `${home} v ${away} (a fictional match) has begun`);
   let minute = 0;
   let secondHalf = false;
   while (true) {

@@ -1,11 +1,11 @@
-/** One publication of the feed that counts. */
+/** One publication of the counting feed. */
 export interface NumberedEvent {
-  /** Names one count from 1: a feed that starts over has another. */
+  /** Identifies one count from 1. A feed that starts over has another one. */
   readonly run: string;
   readonly n: number;
 }
 
-/** 1, 2, 3, for ever. */
+/** 1, 2, 3, without end. */
 export function* numbers(run: string): Generator<NumberedEvent, never> {
   for (let n = 1; ; n++) yield { run, n };
 }

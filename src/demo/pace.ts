@@ -1,13 +1,13 @@
 const PERIOD_MS = 10;
-/** A stall of up to a second is made up for, a few periods at a time: a feed that catches up in one go is none. */
+/** After a stall of up to a second, the missed calls are made up for, a few periods at a time. Catching up all at once would not look like a feed. */
 const STALL_MAX_MS = 1000;
 const PERIODS_AT_ONCE_MAX = 5;
 
 /**
- * Calls `publish` `perSecond` times a second while `isWanted`, a few at a time: a timer of its own for each of a thousand a second would cost more than the
+ * Calls `publish` `perSecond` times a second while `isWanted`, a few calls at a time: a timer for each of a thousand calls a second would cost more than the
  * publications.
  *
- * @returns how to stop
+ * @returns a function that stops it
  */
 export function pace(perSecond: number, isWanted: () => boolean, publish: () => void): () => void {
   const perPeriod = (perSecond * PERIOD_MS) / 1000;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** A file served over plain HTTP beside the WebSocket endpoint. */
+/** A file that is served over plain HTTP beside the WebSocket endpoint. */
 export interface DemoPage {
   readonly path: string;
   readonly contentType: string;
@@ -12,13 +12,13 @@ const FILES = [
   { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
 ] as const;
 
-/** `npm run build` makes the page; from src, too, it is the built one that is served. */
+/** `npm run build` creates the page. When the node runs from src, it serves the built page too. */
 const BUILT = new URL('../../dist/demo/page/', import.meta.url);
 
 /**
- * The demo page, made to connect to this node's WebSocket endpoint.
+ * The demo page, configured to connect to the WebSocket endpoint of this node.
  *
- * @throws Error with code `page_missing` where there is no build
+ * @throws Error with code `page_missing` if there is no build
  */
 export async function readDemoPages(endpointPath: string): Promise<DemoPage[]> {
   try {
@@ -33,7 +33,7 @@ export async function readDemoPages(endpointPath: string): Promise<DemoPage[]> {
   }
 }
 
-/** Only the page knows the host by which it was reached, and only the node the path. */
+/** The page knows only its host, and only the node knows the path. */
 function withEndpoint(html: string, path: string): string {
   const escaped = path.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
   return html.replace('<meta name="stentor-path" content="/ws" />', () => `<meta name="stentor-path" content="${escaped}" />`);

@@ -1,7 +1,7 @@
 /** Returns numbers in [0, 1). */
 export type Random = () => number;
 
-/** mulberry32: 32 bits of state are plenty for a feed that is made up; the same seed gives the same feed. */
+/** mulberry32. 32 bits of state are enough for a fictional feed. The same seed gives the same feed. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -12,7 +12,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** @param from one at least */
+/** @param from at least one element */
 export function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)] as T;
 }

@@ -1,13 +1,13 @@
 import { pick, type Random } from './random.ts';
 
-/** One price of a company that does not exist. */
+/** One price of a fictional company. */
 export interface Tick {
   readonly symbol: string;
   readonly name: string;
   readonly price: number;
   readonly bid: number;
   readonly ask: number;
-  /** Against the first price, in percent. */
+  /** Change from the first price, in percent. */
   readonly changePercent: number;
   readonly volume: number;
 }
@@ -23,14 +23,14 @@ export const COMPANIES = [
   { symbol: 'HERD', name: 'Herald Broadcasting', price: 152.4 },
 ] as const;
 
-/** Largest step of one tick in a second of one, as a share of the price: a walk of more steps takes smaller ones, and gets as far. */
+/** Largest step of one tick at one tick a second, as a share of the price. With more ticks a second the steps are smaller, so that the price moves as far. */
 const STEP = 0.009;
 const HALF_SPREAD = 0.0004;
-/** Prices stay within these multiples of where they began, so that the demo looks like a market after a week, too. */
+/** Prices stay within these multiples of their initial value, so that the demo still looks like a market after a week. */
 const FLOOR = 0.25;
 const CEILING = 4;
 
-/** A made-up random walk over {@link COMPANIES}, one tick at a time, for ever. */
+/** A random walk over {@link COMPANIES}, one tick at a time, without end. */
 export function* ticks(random: Random, perSecond: number): Generator<Tick, never> {
   const step = STEP / Math.sqrt(perSecond);
   const prices = new Map<string, number>(COMPANIES.map(({ symbol, price }) => [symbol, price]));

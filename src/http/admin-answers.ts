@@ -9,16 +9,16 @@ export interface NodeAnswer extends NodeFigures {
   /** Node.js'. */
   readonly nodeVersion: string;
   readonly uptimeMs: number;
-  /** Where clients connect to. */
+  /** The address that clients connect to. */
   readonly port: number;
   readonly bus: { readonly kind: string; readonly connected: boolean };
-  /** Why the node is not ready; null: it is. */
+  /** Why the node is not ready; null if it is ready. */
   readonly notReady: string | null;
-  /** A token is configured, so that whoever gives it may publish. */
+  /** Whether a token is configured: with it, publishing is permitted. */
   readonly publishing: boolean;
 }
 
-/** `GET /api/nodes`: the node that answers first, then the others that share its bus, by name. */
+/** `GET /api/nodes`: the answering node first, then the others that share its bus, sorted by name. */
 export interface NodesAnswer {
   readonly nodes: readonly NodeSummary[];
 }
@@ -28,13 +28,13 @@ export type TopicsAnswer = TopicsOverview;
 
 /** `POST /api/publish` with `{topic, key?, data}`. */
 export interface PublishAnswer {
-  /** Empty, and the offset 0, in ephemeral namespaces. */
+  /** Empty in ephemeral namespaces; the offset is then 0. */
   readonly epoch: string;
   readonly offset: number;
   readonly duplicate: boolean;
 }
 
-/** Every refusal, with its HTTP status. */
+/** Every error, with its HTTP status. */
 export interface RefusalAnswer {
   readonly code: string;
   readonly message: string;

@@ -13,15 +13,15 @@ import { type NodeAnswer, type NodesAnswer, type PublishAnswer, TOPICS_DEFAULT, 
 import { type Answer, jsonAnswer, refusal } from './answer.ts';
 import { readBody } from './read-body.ts';
 
-/** Where the API's answers come from. */
+/** The sources of the API's answers. */
 export interface ApiSources {
   readonly nodeId: string;
-  /** Where clients connect to. */
+  /** The address that clients connect to. */
   readonly port: number;
-  /** Largest payload that any namespace takes. */
+  /** Largest payload that any namespace permits. */
   readonly payloadBytesMax: number;
   bus(): NodeAnswer['bus'];
-  /** Why the node is not ready; undefined: it is. */
+  /** Why the node is not ready; undefined if it is ready. */
   notReady(): string | undefined;
   figures(): Promise<NodeFigures>;
   nodes(): Promise<NodesAnswer['nodes']>;
@@ -30,7 +30,7 @@ export interface ApiSources {
   publish(draft: Draft): Promise<PublishAnswer>;
 }
 
-/** A publish's JSON beside its data: names, a topic, a key; and room for an escape here and there. */
+/** Bytes of a publish request besides its data: field names, topic, key, and some escapes. */
 const ENVELOPE_BYTES_MAX = 4096;
 const publishBody = Compile(Type.Object({ topic: Type.String(), key: Type.Optional(Type.String()), data: Type.Unknown() }));
 
@@ -43,7 +43,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-/** The admin API's answers, for whoever has been let in. */
+/** Computes the answers of the admin API. Access has been checked before. */
 export class AdminApi {
   readonly #sources: ApiSources;
   readonly #logger: Logger;
@@ -90,7 +90,7 @@ export class AdminApi {
     try {
       const { topic, key, data } = parsePublish(bytes);
       const { epoch, offset, duplicate } = await this.#sources.publish({ topic, key, data: packMsgpack(data) });
-      this.#logger.info({ topic, key, offset, bytes: bytes.length }, 'the operator published');
+      this.#logger.info({ topic, key, offset, bytes: bytes.length }, 'published through the admin API');
       return jsonAnswer(200, { epoch, offset, duplicate } satisfies PublishAnswer);
     } catch (error) {
       if (error instanceof ProtocolError) return refusal(STATUS[error.code] ?? 400, error.code, error.message);
@@ -99,7 +99,7 @@ export class AdminApi {
   }
 }
 
-/** What has not been read of the body must not be taken for the next request. */
+/** Closes the connection, so that the unread rest of the body is not parsed as the next request. */
 const CLOSE = { headers: { 'Content-Type': 'application/json', Connection: 'close' } };
 
 /** @throws ProtocolError `bad_message`, `bad_topic`, `bad_key` */

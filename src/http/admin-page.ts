@@ -7,7 +7,7 @@ const FILES = [
   { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
 ] as const;
 
-/** The page runs its own script, asks its own server, and can be put into nobody's frame. */
+/** The page may run only its own script, connect only to its own server, and not be embedded in a frame. */
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -16,10 +16,12 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-/** `npm run build` makes the page; from src, too, it is the built one that is served. */
+/** `npm run build` creates the page. When the node runs from src, it serves the built page too. */
 const BUILT = new URL('../../dist/http/page/', import.meta.url);
 
-/** The operator's page by path. It says nothing of the node: what it shows, it asks the API for. Without a build there is none, and the node runs. */
+/**
+ * The files of the operator's page, by path. They contain no data: the page fetches it from the API. Without a build there is no page, and the node still runs.
+ */
 export async function readPage(): Promise<ReadonlyMap<string, Answer>> {
   const pages = await Promise.all(
     FILES.map(async ({ path, file, contentType }) => {

@@ -8,24 +8,24 @@ import { readPage } from './admin-page.ts';
 import { type Answer, jsonAnswer, refusal, textAnswer } from './answer.ts';
 import { isLocalName } from './local-name.ts';
 
-/** What the admin listener shows; it decides nothing. */
+/** What the admin listener serves. It makes no decisions. */
 export interface AdminSources extends ApiSources {
   /** The hub's own metrics. */
   readonly registry: Registry;
-  /** Workers' metrics, as prom-client's JSON. */
+  /** Metrics of the workers, as prom-client's JSON. */
   workerMetrics(): Promise<unknown[]>;
 }
 
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  /** Bearer token that everything but health and the page's own files needs; empty: none, and nothing but reading is allowed. */
+  /** Bearer token that everything requires, except health and the page's own files. Empty: no token is required, and only reading is permitted. */
   readonly token: string;
 }
 
 /**
- * The admin listener: health for the orchestrator, metrics for Prometheus, the JSON API and the operator's page on it. Loopback unless the config says
- * otherwise, and then with a token.
+ * The admin listener: health for the orchestrator, metrics for Prometheus, the JSON API, and the operator's page that uses it. It listens on loopback unless
+ * configured otherwise; then a token is required.
  */
 export class AdminServer {
   readonly #server: Server;
@@ -42,7 +42,7 @@ export class AdminServer {
       this.#answer(request)
         .catch((error): Answer => {
           logger.error({ err: error }, 'an admin request failed');
-          return textAnswer(500, 'something went wrong; it has been logged');
+          return textAnswer(500, 'internal error; see the log of the node');
         })
         .then((answer) => send(request, response, answer));
     });
@@ -83,7 +83,7 @@ export class AdminServer {
         return textAnswer(reason === undefined ? 200 : 503, reason ?? 'ready');
       }
       case '/metrics':
-        if (!this.#hasToken(request)) return textAnswer(401, 'a bearer token is needed');
+        if (!this.#hasToken(request)) return textAnswer(401, 'a bearer token is required');
         return textAnswer(200, await this.#metrics(), this.#sources.registry.contentType);
       case '/api/node':
         return this.#readable(request) ?? jsonAnswer(200, await this.#api.node(this.#options.token !== ''));
@@ -96,19 +96,19 @@ export class AdminServer {
     }
   }
 
-  /** Why the request may not read; undefined: it may. */
+  /** Why the request may not read; undefined if it may. */
   #readable(request: IncomingMessage): Answer | undefined {
-    if (!this.#hasToken(request)) return refusal(401, 'unauthorized', 'a bearer token is needed');
-    // Without a token a name of somebody else's that resolves to this address would let their page read ours.
+    if (!this.#hasToken(request)) return refusal(401, 'unauthorized', 'a bearer token is required');
+    // // Without a token, a foreign DNS name that resolves to this address would let a foreign web page read the API (DNS rebinding).
     if (this.#options.token === '' && !isLocalName(request.headers.host)) {
-      return refusal(403, 'forbidden', 'without admin.token this answers to localhost or an address only');
+      return refusal(403, 'forbidden', 'without admin.token, only localhost and IP addresses are accepted as Host');
     }
     return undefined;
   }
 
   async #publish(request: IncomingMessage): Promise<Answer> {
-    if (this.#options.token === '') return refusal(404, 'unsupported', 'publishing is off: admin.token is not set');
-    if (!this.#hasToken(request)) return refusal(403, 'forbidden', 'publishing needs the bearer token');
+    if (this.#options.token === '') return refusal(404, 'unsupported', 'publishing is disabled: admin.token is not set');
+    if (!this.#hasToken(request)) return refusal(403, 'forbidden', 'publishing requires the bearer token');
     return this.#api.publish(request);
   }
 

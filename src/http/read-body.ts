@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A request's body; undefined when it has more than `bytesMax`: the rest is not read. */
+/** Reads the body of a request. Returns undefined if it has more than `bytesMax`; the rest is then not read. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return undefined;
   const chunks: Buffer[] = [];

@@ -168,7 +168,7 @@ export class Supervisor {
     this.#hub.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
     const pauseMs = Math.min(this.#config.tuning.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
-    this.#logger.error({ worker: worker.index, ...end, pauseMs }, 'worker ended unasked; starting it again');
+    this.#logger.error({ worker: worker.index, ...end, pauseMs }, 'worker exited unexpectedly; restarting');
     worker.timer = setTimeout(() => this.#spawn(worker, () => undefined), pauseMs);
   }
 
@@ -176,7 +176,7 @@ export class Supervisor {
     for (const { process, index } of this.#workers) {
       const queuedBytes = process?.link.queuedBytes ?? 0;
       if (queuedBytes <= this.#config.tuning.hub.linkQueueBytesMax) continue;
-      this.#logger.error({ worker: index, queuedBytes }, 'worker does not take what it is sent; restarting it');
+      this.#logger.error({ worker: index, queuedBytes }, 'worker does not read its messages; restarting');
       process?.kill();
     }
   }

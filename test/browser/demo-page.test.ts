@@ -49,9 +49,9 @@ describe.runIf(chromium !== undefined)('the demo page', () => {
     await node.stop();
   });
 
-  it('shows scores, prices, latencies and its connection, says that they are made up, and asks nobody else for anything', async () => {
+  it('shows scores, prices, latencies and its connection, says that they are fictional, and sends no request to another server', async () => {
     await open();
-    expect(await text('body')).toMatch(/All feeds here are made up/);
+    expect(await text('body')).toMatch(/All data here is fictional/);
     await untilText('#score', /\d–\d .*′/);
     await untilText('#quotes', /BRWX.*\d\.\d\d/);
     await untilText('#latency-figures', /median\d/);
@@ -66,8 +66,8 @@ describe.runIf(chromium !== undefined)('the demo page', () => {
     await page.click('#cut');
     await untilText('#connection', /reason1006 .*cut/);
     await untilText('#connection', /next attemptin \d/);
-    await untilText('#recovery-text', /^Back after .*: [\d,]+ numbers brought back, none missing, none twice\.$/);
-    expect(await figure('#recovery-figures', 'brought back')).toBeGreaterThan(0);
+    await untilText('#recovery-text', /^Back after .*: [\d,]+ numbers recovered, none missing, none twice\.$/);
+    expect(await figure('#recovery-figures', 'recovered')).toBeGreaterThan(0);
     expect(await figure('#recovery-figures', 'missing')).toBe(0);
     expect(await figure('#recovery-figures', 'twice')).toBe(0);
     expect(await figure('#connection', 'connections lost')).toBe(1);

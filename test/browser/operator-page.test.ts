@@ -123,7 +123,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
   it('shows nothing without the token, and forgets it again', async () => {
     await open({ 'admin.token': TOKEN });
     await unlock('not-the-token');
-    await untilText('#problem', /not the admin token/);
+    await untilText('#problem', /admin token is wrong/);
     expect(await page.isVisible('#main')).toBe(false);
     await unlock();
     await untilText('#state', /^ready$/);
@@ -144,7 +144,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     await page.fill('#publish-topic', 'scores.a');
     await page.fill('#publish-data', '{"home": 1');
     await page.click('#publish button');
-    await untilText('#publish-outcome', /no JSON/);
+    await untilText('#publish-outcome', /not valid JSON/);
     await page.fill('#publish-data', '{"home": 1}');
     await page.click('#publish button');
     const batch = await client.next('batch');

@@ -67,8 +67,8 @@ describe('matchEvents', () => {
     }
   });
 
-  it('says that it is made up', () => {
-    expect(matches[0]?.[0]?.text).toContain('made-up match');
+  it('says that it is fictional', () => {
+    expect(matches[0]?.[0]?.text).toContain('fictional match');
   });
 });
 

@@ -26,7 +26,7 @@ describe('a worker that cannot be started, since the machine has no process left
       const [pid] = node.workerPids as [number];
       process.execPath = '/nonexistent/node';
       process.kill(pid, 'SIGKILL');
-      const failures = () => lines.filter(({ msg, err }) => msg.startsWith('worker ended unasked') && err?.code === 'ENOENT');
+      const failures = () => lines.filter(({ msg, err }) => msg.startsWith('worker exited unexpectedly') && err?.code === 'ENOENT');
       await until('two failed starts', () => failures().length >= 2);
       expect(node.workerPids).toEqual([]);
       process.execPath = NODE;

@@ -167,7 +167,7 @@ describe('workers', () => {
     const [stuck] = node.workerPids as [number];
     process.kill(stuck, 'SIGSTOP');
     const feed = startFeed(node, () => 'x'.repeat(60_000));
-    await node.untilLine('worker does not take what it is sent; restarting it', ({ worker }) => worker === 0);
+    await node.untilLine('worker does not read its messages; restarting', ({ worker }) => worker === 0);
     await node.untilLine('worker listening', ({ worker, pid }) => worker === 0 && pid !== stuck);
     const count = await feed.stop();
     for (const client of all.filter((each) => !gone.has(each))) {

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 44 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* 44 characters, and no dots: a pod's name adds 17, and is the node's id, which takes 64 characters of [A-Za-z0-9_-]. */}}
+{{/* 44 characters without dots: a pod's name adds 17. The pod's name is the node's id, which permits 64 characters of [A-Za-z0-9_-]. */}}
 {{- define "stentor.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := .Values.fullnameOverride | default (ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name)) -}}
@@ -53,7 +53,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ dig "path" "/ws" .Values.config }}
 {{- end -}}
 
-{{/* stentor.yaml: .Values.config, with what a pod needs where nothing else is said. */}}
+{{/* stentor.yaml: .Values.config, with defaults that a pod needs. */}}
 {{- define "stentor.config" -}}
 {{- $pod := dict "host" "0.0.0.0" "port" (include "stentor.port" . | int) "admin" (dict "host" "0.0.0.0" "port" (include "stentor.adminPort" . | int)) -}}
 {{- $nats := dict -}}
@@ -77,19 +77,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if kindIs "invalid" $given -}}
 {{ add $least 9 }}
 {{- else if lt (int $given) $least -}}
-{{- fail (printf "terminationGracePeriodSeconds is %d: a drain that may take %d s after %d s of preStop needs %d at least, or it is cut" (int $given) $drainSeconds (int .Values.preStopSeconds) $least) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d: a drain of up to %d s after %d s of preStop needs %d at least" (int $given) $drainSeconds (int .Values.preStopSeconds) $least) -}}
 {{- else -}}
 {{ int $given }}
 {{- end -}}
 {{- end -}}
 
-{{/* The pod of `helm test`: no label of a node's, or Services would send it clients. */}}
+{{/* The pod of `helm test`. It has no label of a node; otherwise Services would send it clients. */}}
 {{- define "stentor.testLabels" -}}
 app.kubernetes.io/name: {{ include "stentor.name" . }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* What existingSecret has, as YAML; empty where there is no cluster to ask (`helm template`, Argo CD). */}}
+{{/* The content of existingSecret, as YAML; empty if there is no cluster to ask (`helm template`, Argo CD). */}}
 {{- define "stentor.existingSecretData" -}}
 {{- with .Values.existingSecret -}}
 {{- with (lookup "v1" "Secret" $.Release.Namespace .) -}}
@@ -98,7 +98,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
-{{/* Where the nodes have NATS's URL from, in words; empty: nothing here says that they have one. */}}
+{{/* Says which value contains NATS's URL; empty if none does. */}}
 {{- define "stentor.natsUrlSource" -}}
 {{- $inEnv := false -}}
 {{- range .Values.extraEnv }}{{ if eq (get . "name") "STENTOR_NATS_URL" }}{{ $inEnv = true }}{{ end }}{{ end -}}
@@ -118,25 +118,25 @@ existingSecret
 STENTOR_ADMIN_TOKEN STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_AUTH_KEYS
 {{- end -}}
 
-{{/* What each setting allows, and together makes no sense. */}}
+{{/* Refuses values that are valid each, but not together. */}}
 {{- define "stentor.validate" -}}
 {{- $natsUrl := dig "nats" "url" "" .Values.config -}}
 {{- if or (contains "@" $natsUrl) (regexMatch "://[^/@,\\s\"']+@" (toYaml .Values.config)) -}}
-{{- fail "a URL in config has a user, a password or a token in it, and config becomes a ConfigMap: put the whole URL into a Secret (STENTOR_NATS_URL), or the login apart from it (STENTOR_NATS_USER and STENTOR_NATS_PASSWORD, STENTOR_NATS_TOKEN, natsCreds)" -}}
+{{- fail "a URL in config contains a user, a password or a token, and config becomes a ConfigMap: put the whole URL into a Secret (STENTOR_NATS_URL), or set the login separately (STENTOR_NATS_USER and STENTOR_NATS_PASSWORD, STENTOR_NATS_TOKEN, natsCreds)" -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
 {{- $name := get . "name" -}}
 {{- $value := get . "value" | default "" | toString -}}
 {{- $isSecret := has $name (splitList " " (include "stentor.secretVariables" $)) -}}
-{{- /* Public keys are none. */ -}}
+{{- /* Public keys are not secret. */ -}}
 {{- if eq $name "STENTOR_AUTH_KEYS" }}{{ $isSecret = contains "secret" $value }}{{ end -}}
 {{- $isLogin := and (hasPrefix "STENTOR_" $name) (or (regexMatch "://[^/@,\\s]+@" $value) (and (eq $name "STENTOR_NATS_URL") (contains "@" $value))) -}}
 {{- if and $value (or $isSecret $isLogin) -}}
-{{- fail (printf "the value of %s in extraEnv is a secret, and whoever may see the Deployment sees it: take it from a Secret (valueFrom.secretKeyRef), or put it into secretEnv" $name) -}}
+{{- fail (printf "the value of %s in extraEnv is a secret, which the Deployment would show: take it from a Secret (valueFrom.secretKeyRef), or put it into secretEnv" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.natsTls.clientCertificate (not .Values.natsTls.existingSecret) -}}
-{{- fail "natsTls.clientCertificate needs natsTls.existingSecret, which the certificate is in" -}}
+{{- fail "natsTls.clientCertificate needs natsTls.existingSecret with the certificate" -}}
 {{- end -}}
 {{- if and .Values.natsCreds.existingSecret (dig "nats" "credsFile" "" .Values.config) -}}
 {{- fail "set natsCreds or config.nats.credsFile, not both" -}}
@@ -146,7 +146,7 @@ STENTOR_ADMIN_TOKEN STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_AUTH_KEYS
 {{- end -}}
 {{- range $path, $host := dict "config.host" (dig "host" "" .Values.config) "config.admin.host" (dig "admin" "host" "" .Values.config) -}}
 {{- if or (hasPrefix "127." $host) (has $host (list "localhost" "::1")) -}}
-{{- fail (printf "%s is %s, which nothing outside of the container reaches, its probes neither: leave it out" $path $host) -}}
+{{- fail (printf "%s is %s, which neither clients nor probes can reach from outside the container: remove it" $path $host) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (has (toString .Values.maxSurge) (list "0" "0%")) (has (toString .Values.maxUnavailable) (list "0" "0%")) -}}
@@ -154,13 +154,13 @@ STENTOR_ADMIN_TOKEN STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_AUTH_KEYS
 {{- end -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- if and $several (not (include "stentor.natsUrlSource" .)) -}}
-{{- fail "more than one node needs NATS, or each would broadcast only what it was given itself: set config.nats.url, secretEnv.STENTOR_NATS_URL, or STENTOR_NATS_URL in extraEnv with a secretKeyRef to existingSecret, which the chart cannot always read" -}}
+{{- fail "more than one node needs NATS; otherwise each would broadcast only its own publications: set config.nats.url, secretEnv.STENTOR_NATS_URL, or STENTOR_NATS_URL in extraEnv with a secretKeyRef to existingSecret" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
 {{- fail "autoscaling.maxReplicas is below autoscaling.minReplicas" -}}
 {{- end -}}
 {{- if and .Values.existingSecret .Values.secretEnv -}}
-{{- fail "set existingSecret or secretEnv, not both: with existingSecret the chart makes no Secret" -}}
+{{- fail "set existingSecret or secretEnv, not both: with existingSecret the chart creates no Secret" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.enabled needs ingress.hosts" -}}

@@ -4,17 +4,17 @@ import type { PriceHistory } from './price-history.ts';
 
 const WINDOW_SECONDS = 30;
 const HEIGHT_PX = 240;
-/** For whoever wants little motion: a drawing now and then instead of one a frame. */
+/** For users who prefer reduced motion: draws at this interval instead of once per frame. */
 const CALM_FRAME_MS = 500;
 
 export interface Frames {
-  /** Drawn since the last question. */
+  /** Frames drawn since the last call. */
   readonly count: number;
-  /** The longest pause between two of them. */
+  /** The longest pause between two frames. */
   readonly longestMs: number;
 }
 
-/** Draws the last half minute of a price, once a frame, however many updates came in between. */
+/** Draws the last half minute of a price, at most once per frame, however many updates arrive in between. */
 export class PriceChart {
   readonly #plot: uPlot;
   readonly #history: () => PriceHistory;
@@ -24,7 +24,7 @@ export class PriceChart {
   #lastMs = 0;
   #drawnAtMs = 0;
 
-  /** @param nowMs the clock of the history's times */
+  /** @param nowMs the clock of the times in the history */
   constructor(history: () => PriceHistory, nowMs: () => number) {
     this.#history = history;
     this.#nowMs = nowMs;
@@ -51,7 +51,7 @@ export class PriceChart {
     requestAnimationFrame((atMs) => this.#frame(atMs));
   }
 
-  /** How smooth it has been since this was last asked. */
+  /** Frame statistics since the last call. */
   takeFrames(): Frames {
     const frames = { count: this.#count, longestMs: this.#longestMs };
     this.#count = 0;
@@ -70,7 +70,7 @@ export class PriceChart {
     requestAnimationFrame((nextMs) => this.#frame(nextMs));
   }
 
-  /** In pixels, as the plot wants them; one more on each side, since a steep line has all its length in the first. */
+  /** In pixels, as the plot needs them; one pixel wider on each side, because all of a steep line lies in its first pixel. */
   #gaps(plot: uPlot): [number, number][] {
     const place = (timeMs: number) => plot.valToPos((timeMs - this.#drawnAtMs) / 1000, 'x', true);
     return this.#history().breaks.map(([fromMs, toMs]) => [place(fromMs) - 1, place(toMs) + 1]);
@@ -84,7 +84,7 @@ export class PriceChart {
   }
 }
 
-/** A canvas knows no custom properties: an element's computed colour is one that it knows. */
+/** A canvas cannot resolve custom properties. So the computed colour of an element is read. */
 function resolveColour(place: HTMLElement, name: string): string {
   const probe = place.querySelector<HTMLElement>(`[data-colour="${name}"]`) ?? place.appendChild(document.createElement('span'));
   if (probe.dataset.colour === undefined) {

@@ -2,11 +2,11 @@ import { type Client, type ConnectionState, createClient, type WebSocketConstruc
 import { byId, fillPairs, setText } from '../../http/page/dom.ts';
 import { formatDuration } from '../../http/page/format.ts';
 
-/** What a browser says of a connection that ended without a word. */
+/** The code that a browser reports for a connection that ended without a close frame. */
 const CUT_CODE = 1006;
 const SHOW_EVERY_MS = 200;
 
-/** The page's one connection, and a way to cut it: for a while its sockets close, and new ones are not to be had. */
+/** The connection of the page, and a way to cut it: for a while its sockets are closed, and new ones fail. */
 export class Connection {
   readonly client: Client;
   #cutUntilMs = 0;
@@ -24,7 +24,7 @@ export class Connection {
     this.client = createClient({
       url: endpoint(),
       WebSocket: CuttableWebSocket as unknown as WebSocketConstructor,
-      // Somebody watches: what a fleet of clients would do to a server is not the question here.
+      // // A person watches this page. The load of many reconnecting clients on a server does not matter here.
       backoff: { maxMs: 2000 },
     });
   }
@@ -32,7 +32,7 @@ export class Connection {
   cut(ms: number): void {
     this.#cutUntilMs = performance.now() + ms;
     const socket = this.#socket;
-    // As if the network had gone: at once, without waiting for the other side's goodbye.
+    // // Simulates a network failure: close immediately, without waiting for the close frame of the server.
     socket?.onclose?.(new CloseEvent('close', { code: CUT_CODE, reason: 'cut by the button' }));
     socket?.close();
   }
@@ -45,7 +45,7 @@ function endpoint(): string {
 
 const TONES = { connected: 'good', connecting: 'warn', reconnecting: 'warn', disconnected: 'bad' } as const;
 
-/** Shows how the connection stands, and counts down to the next attempt. */
+/** Shows the state of the connection, and counts down to the next attempt. */
 export function showConnection(client: Client): void {
   let sinceMs = Date.now();
   const show = () => {
@@ -67,7 +67,7 @@ export function showConnection(client: Client): void {
   show();
 }
 
-/** The same lines in every state, so that the page does not jump. */
+/** Returns the same lines in every state, so that the page layout does not jump. */
 function describe(state: ConnectionState, sinceMs: number): [string, string][] {
   const reason = 'reason' in state && state.reason !== undefined ? `${state.reason.code} ${state.reason.text}` : 'none';
   const nextAtMs = 'nextAttemptAtMs' in state ? state.nextAttemptAtMs : undefined;

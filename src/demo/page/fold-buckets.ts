@@ -1,6 +1,7 @@
 /**
- * Adds fine buckets up into coarse ones: each goes where its upper bound does.
- * @param boundsMs rising; what is above the last one goes there too
+ * Merges fine buckets into coarse ones, by their upper bounds.
+ *
+ * @param boundsMs rising. What exceeds the last bound is counted in the last bucket.
  */
 export function foldBuckets(
   buckets: readonly { readonly upToMs: number; readonly count: number }[],

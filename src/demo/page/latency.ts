@@ -2,10 +2,10 @@ import type { LatencySummary, Stats } from '../../client/index.ts';
 import { byId, fillPairs } from '../../http/page/dom.ts';
 import { foldBuckets } from './fold-buckets.ts';
 
-/** Upper bounds of the bars, in ms; the last one takes all above. */
+/** Upper bounds of the bars, in ms. The last bar counts everything above. */
 const BARS_MS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, Number.POSITIVE_INFINITY];
 
-/** @returns what shows each second's statistics */
+/** @returns a function that shows the statistics of each second */
 export function makeLatency(): (stats: Stats) => void {
   const histogram = byId('histogram');
   const bars = BARS_MS.map((upToMs) => {
@@ -34,5 +34,5 @@ function shown({ count }: LatencySummary, ms: number): string {
 }
 
 function spoken(latency: LatencySummary): string {
-  return `Latency of the last second: half within ${shown(latency, latency.p50Ms)}, 99 of 100 within ${shown(latency, latency.p99Ms)}`;
+  return `Latency of the last second: 50% within ${shown(latency, latency.p50Ms)}, 99% within ${shown(latency, latency.p99Ms)}`;
 }

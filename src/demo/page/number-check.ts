@@ -1,22 +1,22 @@
 import type { NumberedEvent } from '../numbers.ts';
 
-/** Checks a feed that counts: counts what is missing, what came twice or too late, and whether a new count has begun. */
+/** Checks a counting feed: counts numbers that are missing, repeated or late, and detects a new count. */
 export class NumberCheck {
   received = 0;
   missing = 0;
-  /** Had before, or came after a later one. */
+  /** Received before, or received after a later one. */
   repeated = 0;
   #run: string | undefined;
   #last = 0;
 
-  /** The last number that came. */
+  /** The last number received. */
   get last(): number {
     return this.#last;
   }
 
   receive({ run, n }: NumberedEvent): void {
     this.received++;
-    // The count may be old when we come, and begins anew when the feed does.
+    // // The count may have begun long before this page, and begins again when the feed restarts.
     if (run !== this.#run) {
       this.#run = run;
       this.#last = n;
@@ -30,7 +30,7 @@ export class NumberCheck {
     this.#last = n;
   }
 
-  /** The stream starts over from the topic's state, and has said so: what lies between is not coming, and nobody claims that it is. */
+  /** The stream was reset to the topic's state, with a resync. The numbers in between will not come, and do not count as missing. */
   startOver(): void {
     this.#run = undefined;
   }

@@ -1,11 +1,11 @@
 const BREAKS_MAX = 100;
 
 /**
- * The prices of a stretch of time, oldest first: what a chart draws. Points lie in arrays of twice the room, so that the drawing gets views, never copies:
- * once in `pointsMax` points the newer half is moved to the front.
+ * The prices of an interval, oldest first, as a chart draws them. The arrays have twice the needed size, so that drawing uses views instead of copies: once
+ * every `pointsMax` points the newer half is moved to the front.
  */
 export class PriceHistory {
-  /** Stretches of which nothing is known, oldest first, BREAKS_MAX at most: a line through them would be a claim. */
+  /** Intervals without data, oldest first, at most BREAKS_MAX. The chart draws no line through them. */
   readonly breaks: (readonly [fromMs: number, toMs: number])[] = [];
   readonly #timesMs: Float64Array;
   readonly #prices: Float64Array;
@@ -13,14 +13,14 @@ export class PriceHistory {
   #length = 0;
   #broken = false;
 
-  /** @param pointsMax so many of the latest are kept */
+  /** @param pointsMax number of latest points to keep */
   constructor(pointsMax: number) {
     this.#pointsMax = pointsMax;
     this.#timesMs = new Float64Array(pointsMax * 2);
     this.#prices = new Float64Array(pointsMax * 2);
   }
 
-  /** A time before the last one's counts as the last one's: a chart's times must rise. */
+  /** A time before the last one counts as the last one, because the times of a chart must rise. */
   push(timeMs: number, price: number): void {
     if (this.#length === this.#timesMs.length) {
       this.#timesMs.copyWithin(0, this.#pointsMax);
@@ -37,12 +37,12 @@ export class PriceHistory {
     this.#length++;
   }
 
-  /** Whatever comes next does not follow from what was there before. */
+  /** Marks a break: the next point does not continue the previous ones. */
   break(): void {
     this.#broken = true;
   }
 
-  /** The last point before `sinceMs`, so that the line comes in from the edge, and all after it. */
+  /** The last point before `sinceMs`, so that the line starts at the edge, and all points after it. */
   since(sinceMs: number): [timesMs: Float64Array, prices: Float64Array] {
     const oldest = Math.max(0, this.#length - this.#pointsMax);
     const from = Math.max(oldest, this.#firstAt(sinceMs) - 1);

@@ -13,12 +13,12 @@ const SHOW_EVERY_MS = 200;
 
 type Numbered = NumberedEvent & { readonly atMs: number };
 
-/** The feed that counts, what a cut of the connection does to it, and what the recovery brings back. */
+/** Shows the counting feed, the effect of cutting the connection, and what the recovery delivers. */
 export function showRecovery(connection: Connection): void {
   const check = new NumberCheck();
   const seconds = new Seconds(SECONDS_SHOWN);
   const tally = { recovered: 0, resyncs: 0 };
-  const cut = new CutStory(connection.client);
+  const cut = new CutReport(connection.client);
   const onItem = ({ data, source }: Item<Numbered>) => {
     check.receive(data);
     if (source === 'recovered') {
@@ -41,24 +41,24 @@ export function showRecovery(connection: Connection): void {
     const { client } = connection;
     fillPairs(byId('recovery-figures'), [
       ['received', formatNumber(check.received)],
-      ['brought back', formatNumber(tally.recovered)],
+      ['recovered', formatNumber(tally.recovered)],
       ['missing', formatNumber(check.missing)],
       ['twice', formatNumber(check.repeated)],
     ]);
     byId('recovery-figures').dataset.whole = String(check.missing + check.repeated === 0);
     strip(seconds.until(Date.now() + (client.stats().clockOffsetMs ?? 0)));
-    setText(byId('recovery-text'), cut.text + (tally.resyncs === 0 ? '' : ` The log had to start over ${tally.resyncs} times.`));
+    setText(byId('recovery-text'), cut.text + (tally.resyncs === 0 ? '' : ` The log was reset ${tally.resyncs} times.`));
   };
   setInterval(show, SHOW_EVERY_MS);
   show();
 }
 
-/** Tells a cut, from the button to the last number brought back. */
-class CutStory {
+/** Describes a cut, from the button to the last recovered number. */
+class CutReport {
   text = '';
   readonly #client: Client;
   #since: { readonly atMs: number; readonly missing: number; readonly repeated: number } | undefined;
-  #brought = 0;
+  #recovered = 0;
 
   constructor(client: Client) {
     this.#client = client;
@@ -67,27 +67,27 @@ class CutStory {
   begin({ last, missing, repeated }: NumberCheck): void {
     if (this.#client.state.status !== 'connected') return;
     this.#since = { atMs: performance.now(), missing, repeated };
-    this.#brought = 0;
+    this.#recovered = 0;
     this.text = `Cut after number ${formatNumber(last)}.`;
   }
 
   recovered(): void {
-    this.#brought++;
+    this.#recovered++;
   }
 
-  /** What was missed comes with the answer to the subscription, before this is called. */
+  /** The missed numbers come with the answer to the subscription, before this is called. */
   subscribed(check: NumberCheck): void {
     if (this.#since === undefined) return;
     const { atMs, missing, repeated } = this.#since;
     const lost = check.missing - missing;
     const twice = check.repeated - repeated;
     const outcome = lost + twice === 0 ? 'none missing, none twice' : `${lost} missing, ${twice} twice`;
-    this.text = `Back after ${formatDuration(performance.now() - atMs)}: ${formatNumber(this.#brought)} numbers brought back, ${outcome}.`;
+    this.text = `Back after ${formatDuration(performance.now() - atMs)}: ${formatNumber(this.#recovered)} numbers recovered, ${outcome}.`;
     this.#since = undefined;
   }
 }
 
-/** @returns how to show other seconds */
+/** @returns a function that shows other seconds */
 function makeStrip(): (seconds: readonly { live: number; recovered: number }[]) => void {
   const strip = byId('strip');
   const columns = Array.from({ length: SECONDS_SHOWN }, () => {

@@ -5,12 +5,12 @@ import { SCORES_TOPIC } from '../topics.ts';
 
 const EVENTS_SHOWN = 8;
 
-/** The match: its score, and what happened last. */
+/** Shows the match: its score and its latest events. */
 export function showScores(client: Client): void {
   client.topic<Partial<MatchEvent>>(SCORES_TOPIC, { snapshot: true }).subscribe(({ data }) => showEvent(data));
 }
 
-/** Anybody who may publish to the topic may have put something else there, with a text at the best. */
+/** Anybody who may publish to the topic may have sent something else, so no field can be relied on. */
 function showEvent({ score, home, away, minute, type, text }: Partial<MatchEvent>): void {
   if (score !== undefined) setText(byId('score'), `${home} ${score[0]}–${score[1]} ${away}, ${minute}′`);
   const events = byId('events');
@@ -21,6 +21,6 @@ function showEvent({ score, home, away, minute, type, text }: Partial<MatchEvent
   if (type !== undefined) line.dataset.type = type;
   events.prepend(line);
   while (events.children.length > EVENTS_SHOWN) events.lastElementChild?.remove();
-  // Every event would be too much to listen to.
+  // // A screen reader that reads every event would be too much.
   if (type === 'goal') setText(byId('goal'), String(text ?? ''));
 }

@@ -3,12 +3,12 @@ export interface Second {
   recovered: number;
 }
 
-/** How many came of what was published in each of the last seconds, by how it came. */
+/** Counts what was received of each of the last seconds' publications, live and recovered. */
 export class Seconds {
   readonly #count: number;
   readonly #bySecond = new Map<number, Second>();
 
-  /** @param count of seconds kept */
+  /** @param count number of seconds to keep */
   constructor(count: number) {
     this.#count = count;
   }
@@ -24,7 +24,7 @@ export class Seconds {
     counts[how]++;
   }
 
-  /** Oldest first; the last one is that of `nowMs`. */
+  /** Oldest first. The last one is the second of `nowMs`. */
   until(nowMs: number): Second[] {
     const last = Math.floor(nowMs / 1000);
     return Array.from({ length: this.#count }, (_, at) => this.#bySecond.get(last - this.#count + 1 + at) ?? { live: 0, recovered: 0 });

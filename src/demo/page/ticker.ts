@@ -6,15 +6,15 @@ import { FAST_TICKS_TOPIC, TICKS_TOPIC } from '../topics.ts';
 import { PriceChart } from './chart.ts';
 import { PriceHistory } from './price-history.ts';
 
-/** Rates that a server grants, and none at the end: every update. */
+/** Rates that the server grants. The last one is no limit: every update. */
 const RATES_HZ = [0.5, 1, 2, 5, 10, 20, undefined] as const;
-/** A company's share of 1,000 a second for half a minute, with room to spare. */
+/** Enough for one company's share of 1,000 a second during half a minute. */
 const POINTS_MAX = 8192;
 const QUOTES_EVERY_MS = 250;
 
 type TimedTick = Tick & { readonly atMs: number };
 
-/** Prices of companies that do not exist: one as a chart, all in a table; how many come is the reader's choice. */
+/** Prices of fictional companies: one as a chart, all in a table. The user chooses the rate. */
 export class Ticker {
   readonly #client: Client;
   readonly #histories = new Map<string, PriceHistory>();
@@ -40,7 +40,7 @@ export class Ticker {
     this.#subscribe();
   }
 
-  /** Once a second. */
+  /** Called once a second. */
   showFigures({ conflated }: Stats): void {
     const nowMs = performance.now();
     const seconds = (nowMs - this.#before.atMs) / 1000;
@@ -55,7 +55,7 @@ export class Ticker {
     this.#before = { conflated, atMs: nowMs };
   }
 
-  /** As the controls say. Another rate is another subscription: the client may have one a topic. */
+  /** Subscribes as the controls say. Another rate needs another subscription, because a client has one per topic. */
   #subscribe(): void {
     this.#stop();
     this.#broken();
@@ -71,14 +71,14 @@ export class Ticker {
     this.#stop = this.#client.topic<TimedTick>(topic, options).subscribe((item) => this.#receive(item));
   }
 
-  /** What follows is another stream, or the same one after a pause: of what lies between, a keyed topic brings the latest prices back only. */
+  /** What follows is another stream, or the same one after a pause. For the time in between, a keyed topic delivers only the latest prices. */
   #broken(): void {
     for (const history of this.#histories.values()) history.break();
   }
 
   #receive({ data, source }: Item<TimedTick>): void {
     this.#latest.set(data.symbol, data);
-    // The state that a stream begins with may be old.
+    // // The initial state of a stream may be old.
     if (source === 'snapshot') return;
     this.#updates++;
     this.#history(data.symbol).push(data.atMs, data.price);

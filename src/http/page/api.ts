@@ -1,10 +1,10 @@
 import type { TopicSort } from '../../hub/report-types.ts';
 import type { NodeAnswer, NodesAnswer, PublishAnswer, RefusalAnswer, TopicsAnswer } from '../admin-answers.ts';
 
-/** Longer than the node waits for a worker that is very busy, twice. */
+/** More than twice as long as the node waits for a busy worker. */
 const TIMEOUT_MS = 10_000;
 
-/** The node answered, and said no. */
+/** The node answered with an error. */
 export class Refused extends Error {
   readonly status: number;
   readonly code: string;
@@ -16,9 +16,9 @@ export class Refused extends Error {
   }
 }
 
-/** Asks the admin API that this page came from. Paths are relative, so that it works behind a proxy's prefix. */
+/** Calls the admin API of the server that this page came from. Paths are relative, so that it works behind a proxy with a path prefix. */
 export class Api {
-  /** In memory only. */
+  /** Kept in memory only. */
   token = '';
 
   node(): Promise<NodeAnswer> {
@@ -33,7 +33,7 @@ export class Api {
     return this.#ask(`api/topics?sort=${sort}&limit=${limit}`);
   }
 
-  /** @param json one JSON value as text: sent as it is, since reading it here would take the last digits of long integers */
+  /** @param json one JSON value as text. It is sent unchanged, because parsing it here would lose the last digits of long integers. */
   publish(topic: string, key: string, json: string): Promise<PublishAnswer> {
     const head = JSON.stringify({ topic, ...(key !== '' && { key }) }).slice(0, -1);
     return this.#ask('api/publish', { method: 'POST', body: `${head},"data":${json}}` });

@@ -1,11 +1,11 @@
-/** The element of the page with this id. @throws Error: the page and its script are of one build */
+/** Returns the element with this id. @throws Error if there is none: the page and its script are from different builds */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`the page has no #${id}`);
   return element as T;
 }
 
-/** Writes only what has changed: a screen reader reads a status again for every write. */
+/** Writes only changes, because a screen reader reads a status again after every write. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -15,7 +15,7 @@ export interface Cell {
   readonly className?: string;
 }
 
-/** Makes the table's body say this. Rows and cells stay as they are, so that a selection and the scroll position stay too. */
+/** Sets the rows of the table's body. Existing rows and cells are reused, so that selection and scroll position stay. */
 export function fillTable(body: HTMLElement, rows: readonly (readonly Cell[])[], empty: string): void {
   const table = body as HTMLTableSectionElement;
   const heads = table.closest('table')?.tHead?.rows[0]?.cells ?? [];
@@ -28,14 +28,14 @@ export function fillTable(body: HTMLElement, rows: readonly (readonly Cell[])[],
       const cell = row.cells[column] ?? row.insertCell();
       if (cell.className !== className) cell.className = className;
       cell.colSpan = rows.length === 0 ? heads.length : 1;
-      // On a narrow page a row is a block, and its cells say what they are themselves.
+      // // On a narrow page a row is a block, and each cell shows its own label.
       cell.dataset.label = rows.length === 0 ? '' : (heads[column]?.textContent ?? '');
       setText(cell, text);
     }
   }
 }
 
-/** Makes a definition list say these pairs. */
+/** Sets the pairs of a definition list. */
 export function fillPairs(list: HTMLElement, pairs: readonly (readonly [name: string, value: string])[]): void {
   for (const [at, [name, value]] of pairs.entries()) {
     let pair = list.children[at];

@@ -1,7 +1,7 @@
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
-/** `12,345`; below ten with one decimal place. */
+/** `12,345`; below ten, one decimal place. */
 export function formatNumber(value: number): string {
   return (value < 10 ? tenths : whole).format(value);
 }
@@ -25,7 +25,7 @@ const DURATION_UNITS = [
   ['s', 1],
 ] as const;
 
-/** The two greatest units: `3 d 4 h`, `2 min 5 s`, `1.2 s`. */
+/** The two largest units: `3 d 4 h`, `2 min 5 s`, `1.2 s`. */
 export function formatDuration(ms: number): string {
   let seconds = ms / 1000;
   if (seconds < 10) return `${tenths.format(seconds)} s`;

@@ -15,7 +15,7 @@ let first: NodeAnswer | undefined;
 let last: Look | undefined;
 let looking = false;
 
-/** Looks at the node, and shows what there is to see. What cannot be had now stays as it was, under a line that says so. */
+/** Polls the node and shows the result. Parts that cannot be fetched now stay unchanged, and a line says so. */
 async function look(): Promise<void> {
   if (looking || document.hidden) return;
   looking = true;
@@ -32,7 +32,7 @@ async function look(): Promise<void> {
 
 function show(node: NodeAnswer, nodes: NodesAnswer, topics: TopicsAnswer): void {
   const now: Look = { atMs: performance.now(), node };
-  // A node that was started anew counts from the beginning.
+  // // The counters of a node start at 0 when it restarts.
   if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
   showState(node);
   showNode(last, now);
@@ -52,10 +52,10 @@ function missed(error: Error): void {
   if (error instanceof Refused && error.status === 401) {
     askForToken();
     showState(undefined, 'locked');
-    return problem(api.token === '' ? 'This node shows nothing without its admin token.' : 'This is not the admin token.');
+    return problem(api.token === '' ? 'This node requires the admin token.' : 'The admin token is wrong.');
   }
   showState(undefined, 'not reached');
-  problem(error instanceof Refused ? `The node refuses: ${error.message}` : `The node cannot be reached: ${error.message}`);
+  problem(error instanceof Refused ? `The node refused: ${error.message}` : `The node cannot be reached: ${error.message}`);
 }
 
 function problem(text: string): void {
@@ -67,7 +67,7 @@ function chosenSort(): TopicSort {
   return document.querySelector<HTMLInputElement>('input[name="sort"]:checked')?.value === 'rate' ? 'rate' : 'members';
 }
 
-/** What was shown is hidden: it was for whoever had the token. */
+/** Hides everything, because only a holder of the token may see it. */
 function askForToken(): void {
   byId('main').hidden = true;
   byId('token-forget').hidden = true;

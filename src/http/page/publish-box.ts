@@ -1,7 +1,7 @@
 import { type Api, Refused } from './api.ts';
 import { byId, setText } from './dom.ts';
 
-/** The box that publishes: there for whoever has given the token. */
+/** The form to publish. It is shown once the token has been given. */
 export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: boolean): void } {
   const form = byId<HTMLFormElement>('publish');
   const value = (id: string) => byId<HTMLInputElement>(id).value;
@@ -13,7 +13,7 @@ export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: b
     allow(allowed, possible) {
       form.hidden = !allowed;
       byId('publish-off').hidden = allowed;
-      setText(byId('publish-off'), possible ? 'Give the admin token above to publish.' : 'Off: this node has no admin.token.');
+      setText(byId('publish-off'), possible ? 'Enter the admin token above to publish.' : 'Disabled: admin.token is not set on this node.');
     },
   };
 }
@@ -22,12 +22,12 @@ async function publish(api: Api, topic: string, key: string, text: string): Prom
   try {
     JSON.parse(text);
   } catch (error) {
-    return outcome('bad', `The data is no JSON: ${(error as Error).message}`);
+    return outcome('bad', `The data is not valid JSON: ${(error as Error).message}`);
   }
   outcome('quiet', 'publishing');
   try {
     const { offset, duplicate } = await api.publish(topic, key, text);
-    outcome('good', `${offset === 0 ? 'handed to the bus' : `stored at offset ${offset}`}${duplicate ? ', as a duplicate' : ''}`);
+    outcome('good', `${offset === 0 ? 'published' : `stored at offset ${offset}`}${duplicate ? ', duplicate' : ''}`);
   } catch (error) {
     outcome('bad', error instanceof Refused ? `${error.code}: ${error.message}` : (error as Error).message);
   }

@@ -1,15 +1,15 @@
 import type { NodeErrors, NodeTotals } from '../../hub/report-types.ts';
 import type { NodeAnswer } from '../admin-answers.ts';
 
-/** One look at the node. */
+/** One sample of the node. */
 export interface Look {
   readonly atMs: number;
   readonly node: NodeAnswer;
 }
 
 /**
- * What happened a second between two looks. A worker that was started again counts from 0 again, and one that does not answer counts for nothing: then
- * nothing is said for that stretch.
+ * Events per second between two samples. The counters of a restarted worker start at 0, and a worker that does not answer is missing from the sums. Then there
+ * is no rate for that interval.
  */
 export function ratesBetween(before: Look | undefined, after: Look): NodeTotals | undefined {
   if (before === undefined || after.atMs <= before.atMs || before.node.workers.length !== after.node.workers.length) return undefined;
@@ -28,11 +28,11 @@ export interface ErrorLine {
   readonly kind: keyof NodeErrors;
   readonly code: string;
   readonly count: number;
-  /** More than at the first look. */
+  /** The increase since the first sample. */
   readonly since: number;
 }
 
-/** All that went wrong, what happens now before what happened once. */
+/** All errors; those that happen now come first. */
 export function errorLines(first: NodeErrors, now: NodeErrors): ErrorLine[] {
   const lines = (Object.keys(now) as (keyof NodeErrors)[]).flatMap((kind) =>
     now[kind].map(({ code, count }): ErrorLine => {

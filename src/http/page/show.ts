@@ -84,13 +84,10 @@ export function showWorkers({ workers, workersSilent }: Pick<NodeAnswer, 'worker
     number(subscriptions),
     number(lagging),
   ]);
-  fillTable(byId('workers'), rows, 'No worker answers.');
+  fillTable(byId('workers'), rows, 'No worker responds.');
   const note = byId('workers-note');
   note.hidden = workersSilent === 0;
-  setText(
-    note,
-    `${workersSilent} ${workersSilent === 1 ? 'worker is' : 'workers are'} too busy to answer: all figures are without what it has.`,
-  );
+  setText(note, `${workersSilent} ${workersSilent === 1 ? 'worker is' : 'workers are'} too busy to answer: all figures exclude it.`);
 }
 
 export function showTopics({ topics, total, workersSilent }: TopicsAnswer): void {
@@ -99,10 +96,10 @@ export function showTopics({ topics, total, workersSilent }: TopicsAnswer): void
     number(members),
     number(lagging),
     number(publicationsPerSecond),
-    // What lags is caught up by itself, when its socket takes something.
+    // // A lagging connection catches up by itself when its socket accepts data.
     number(publicationsPerSecond * (members - lagging)),
   ]);
-  const empty = workersSilent === 0 ? 'No topic is open: nobody is subscribed to any.' : 'The workers are too busy to say.';
+  const empty = workersSilent === 0 ? 'No topic is open: there are no subscribers.' : 'The workers are too busy to answer.';
   fillTable(byId('topics'), rows, empty);
   setText(byId('topics-note'), total > topics.length ? `${topics.length} of ${formatNumber(total)} topics` : '');
 }
@@ -119,11 +116,11 @@ export function showLagging(lagging: readonly LaggingFigures[]): void {
       number(topics),
     ]);
   fillTable(byId('lagging'), rows, 'None.');
-  setText(byId('lagging-note'), lagging.length > rows.length ? 'And more; the first figures above have their number.' : '');
+  setText(byId('lagging-note'), lagging.length > rows.length ? 'There are more; the figures at the top have the total.' : '');
 }
 
 const KINDS: Record<keyof NodeErrors, string> = {
-  sent: 'error to a client',
+  sent: 'error sent to a client',
   closed: 'connection closed',
   refused: 'upgrade refused',
   skipped: 'publication skipped',
@@ -141,21 +138,21 @@ export function showErrors(first: NodeErrors, now: NodeErrors): void {
 }
 
 const CLOSE_TEXTS = new Map<string, string>([
-  ['1000', 'the client said goodbye'],
-  ['1001', 'the client went away'],
+  ['1000', 'the client closed the connection'],
+  ['1001', 'the client left'],
   ['1005', 'the client closed without a reason'],
-  ['1006', 'cut, without a close frame'],
+  ['1006', 'the connection was lost, without a close frame'],
   ...Object.entries(CLOSE_CODES).map(([reason, code]): [string, string] => {
     return [String(code), CLOSE_REASON_TEXTS[reason as keyof typeof CLOSE_REASON_TEXTS]];
   }),
 ]);
 
 const SKIPPED_TEXTS: Readonly<Record<string, string>> = {
-  malformed: 'its payload is not what its Content-Type or the namespace says',
-  too_big: "its payload is above the namespace's maxPayloadBytes",
-  wrong_depth: 'its NATS subject has too few or too many tokens: a forgotten key, or one with a dot',
-  bad_token: 'its NATS subject has a token outside the grammar: a key with a slash, say',
-  key_mismatch: 'its Stentor-Key header names another key than its subject',
+  malformed: 'the payload does not match its Content-Type, or the payload option of the namespace',
+  too_big: "the payload exceeds the namespace's maxPayloadBytes",
+  wrong_depth: 'the NATS subject has too few or too many tokens: a missing key, or a key with a dot',
+  bad_token: 'the NATS subject has a token outside the grammar, for example a key with a slash',
+  key_mismatch: 'the Stentor-Key header names another key than the subject',
 };
 
 function meaningOf({ kind, code }: ErrorLine): string {
