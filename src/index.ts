@@ -1,4 +1,4 @@
-/** `@stentor-broadcast/server`: what a program that embeds the server imports. */
+/** `@stentor-broadcast/server`: the API for programs that embed the server. */
 export type { PublishAck } from './bus/bus.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';

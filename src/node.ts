@@ -23,26 +23,26 @@ import { Worker } from './worker/worker.ts';
 
 export interface NodeOptions {
   readonly log: Logger;
-  /** Publish the made-up feeds and serve the page that shows them. */
+  /** Publish the demo feeds and serve the demo page. */
   readonly demo?: boolean;
 }
 
 /** A running node. */
 export interface RunningNode {
-  /** Where clients connect to. */
+  /** The address that clients connect to. */
   readonly port: number;
   readonly adminPort: number;
   readonly nodeId: string;
   /** Process ids of the workers; empty with `workers: 0`. */
   readonly workerPids: readonly number[];
   /**
-   * Publishes, by the same rules as clients and the admin API, but to every namespace. Resolves when the log has it, or, in ephemeral namespaces, when the
-   * bus has taken it. `tuning.commands.publishesInFlightMax` of a node wait at once.
+   * Publishes, by the same rules as clients and the admin API, but to every namespace. Resolves when the log has stored it, or, in ephemeral namespaces, when
+   * the bus has accepted it. At most `tuning.commands.publishesInFlightMax` of a node wait at the same time.
    * @throws ProtocolError (by rejection) `bad_topic`, `bad_key`, `unknown_namespace`, `key_required`, `key_not_allowed`, `bad_payload`, `message_too_big`,
-   *   `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again
+   * `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again
    */
   publish(publication: ProgramPublication): Promise<PublishAck>;
-  /** Drains: no new connections, a goodbye to those there are, then everything ends. Resolves when all has ended. */
+  /** Drains: accepts no new connections, sends `closing` to the open ones, then ends everything. Resolves when everything has ended. */
   stop(reason?: string): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ interface Workers {
 }
 
 /**
- * Starts a node: bus, hub, admin listener, workers, in this order; it stops in reverse. All wiring of the program is here.
+ * Starts a node: bus, hub, admin listener, workers, in this order. It stops in reverse order. All wiring of the program is here.
  *
  * @throws an Error with a `code`: `bus_unreachable`, `permission_denied`, `stream_mismatch`, `server_too_old`, `listen_failed`, `uws_unavailable`
  */
@@ -62,7 +62,7 @@ export function startNode(config: Config, options: NodeOptions): Promise<Running
   return startNodeOn(createBus, config, options);
 }
 
-/** {@link startNode} on a bus that the caller makes, and so can reach: tests and benchmarks are producers on it. The node starts it and stops it. */
+/** {@link startNode} with a bus that the caller creates and can use: tests and benchmarks publish on it. The node starts it and stops it. */
 export async function startNodeOn(makeBus: typeof createBus, config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
   const logger = log.child({ nodeId });
@@ -110,7 +110,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     started.push(() => nodeRegistry.stop());
     hub.metrics.watchNodes(() => nodeRegistry.size, registry);
 
-    // Before the workers, so that it stops after them: whoever routes to the node asks for its health while it drains.
+    // Before the workers, so that it stops after them: load balancers check the health of the node while it drains.
     const admin = await AdminServer.start(
       config.admin,
       {
@@ -162,9 +162,9 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
 }
 
 async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
-  // Settled here: uWebSockets shares a port between processes only when it is told which.
+  // The port is chosen here, because uWebSockets can share a port between processes only if the port is given.
   const free = await freePort(config.host, config.port);
-  // Only Linux spreads connections over the processes that share a port.
+  // Only Linux distributes connections over the processes that share a port.
   const count = process.platform === 'linux' ? config.workers : 1;
   if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -210,8 +210,8 @@ async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise
 }
 
 /**
- * The port, or any free one for 0. With SO_REUSEPORT a second node on the same port would quietly get half of the first one's clients; this asks
- * without it.
+ * Returns the port, or for 0 any free one. With SO_REUSEPORT a second node on the same port would get half of the first one's clients without an error. This
+ * check binds without it.
  */
 async function freePort(host: string, port: number): Promise<number> {
   const probe = createServer();

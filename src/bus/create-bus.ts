@@ -8,10 +8,10 @@ export interface BusOptions {
   readonly onNotice?: (notice: BusNotice) => void;
 }
 
-/** The memory bus where `nats.url` is empty, else the NATS bus. Not started yet. */
+/** The memory bus if `nats.url` is empty, otherwise the NATS bus. Not started yet. */
 export async function createBus(config: Config, { nowMs = Date.now, onNotice = () => undefined }: BusOptions = {}): Promise<Bus> {
   if (config.nats.url === '') return new MemoryBus(config, nowMs);
-  // Loaded here, so that a node without NATS never loads its client.
+  // Loaded here, so that a node without NATS never loads the NATS client.
   const { NatsBus } = await import('./nats/nats-bus.ts');
   return new NatsBus(config, nowMs, onNotice);
 }

@@ -1,6 +1,6 @@
 /**
- * Hands over what the bus has received. What a receiver throws is a bug of the receiver: it surfaces as an uncaught exception, and never inside the bus,
- * where it would end the NATS client's read loop or swallow what comes behind it.
+ * Passes on what the bus has received. An exception of a receiver is a bug in the receiver. It becomes an uncaught exception, and is never thrown inside the
+ * bus, where it would end the NATS client's read loop or lose the messages after it.
  */
 export function deliver<T>(receive: (received: T) => void, received: T): void {
   try {
@@ -10,7 +10,7 @@ export function deliver<T>(receive: (received: T) => void, received: T): void {
   }
 }
 
-/** The same for whoever calls the receiver itself. */
+/** The same for callers that invoke the receiver themselves. */
 export function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -1,6 +1,6 @@
 import { BusError } from './bus.ts';
 
-/** Runs `runningMax` tasks at once, keeps `waitingMax` waiting in order, and refuses more. */
+/** Runs up to `runningMax` tasks at the same time, lets up to `waitingMax` wait in order, and refuses more. */
 export class Limiter {
   readonly #runningMax: number;
   readonly #waitingMax: number;
@@ -19,7 +19,7 @@ export class Limiter {
     try {
       return await task();
     } finally {
-      // The place is handed over, not given back: nobody may slip in between.
+      // The place is passed to the next task directly, so that no other task can take it in between.
       const next = this.#waiting.shift();
       if (next !== undefined) next();
       else this.#running--;
@@ -28,7 +28,7 @@ export class Limiter {
 
   #wait(): Promise<void> {
     if (this.#waiting.length >= this.#waitingMax) {
-      return Promise.reject(new BusError('bus_busy', `${this.#waitingMax} reads of the log wait already`));
+      return Promise.reject(new BusError('bus_busy', `${this.#waitingMax} reads of the log are already waiting`));
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

@@ -1,6 +1,6 @@
 import type { Publication } from './bus.ts';
 
-/** The newest of them whose payloads have so many bytes together at most, one in any case; oldest first. */
+/** The newest of them whose payloads fit into so many bytes, but at least one; oldest first. */
 export function newestWithin(publications: readonly Publication[], bytesMax: number): readonly Publication[] {
   let bytes = 0;
   for (let i = publications.length - 1; i >= 0; i--) {

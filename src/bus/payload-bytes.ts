@@ -1,8 +1,8 @@
 import { BusError } from './bus.ts';
 
 /**
- * A payload's bytes, just as they lie in memory. TypeScript lets nothing but a `Uint8Array` in; an embedding program in JavaScript may hand over any view or buffer, and
- * whatever reads that by its elements would read something else.
+ * The bytes of a payload, in memory order. TypeScript permits only a `Uint8Array`; an embedding program in JavaScript may pass any view or buffer, and reading
+ * it by its elements would give something else.
  *
  * @throws BusError `publish_refused`
  */

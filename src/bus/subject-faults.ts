@@ -1,14 +1,14 @@
 import type { BusNotice, FaultCount } from './bus.ts';
 import type { SubjectFault, SubjectOptions } from './subjects.ts';
 
-/** Patterns of subjects that have been logged; past it faults are only counted, until all are forgotten. */
+/** Maximum number of subject patterns that have been logged. Above it faults are only counted, until all patterns are forgotten. */
 const PATTERNS_MAX = 256;
-/** A mistake that is still being made is worth a line now and then. */
+/** A mistake that continues is logged again after this time. */
 const FORGET_AFTER_MS = 3_600_000;
-/** NATS takes subjects of up to 4 KB. */
+/** NATS permits subjects of up to 4 KB. */
 const SUBJECT_CHARS_SHOWN = 300;
 
-/** Counts the messages of producers that are no publications, and logs each kind of subject once an hour. */
+/** Counts producers' messages that are not valid publications, and logs each kind of subject once an hour. */
 export class SubjectFaults {
   readonly #onNotice: (level: BusNotice['level'], message: string) => void;
   readonly #nowMs: () => number;
@@ -22,12 +22,12 @@ export class SubjectFaults {
     this.#loggedSinceMs = nowMs();
   }
 
-  /** By namespace and fault. Both are few: namespaces are configured. */
+  /** By namespace and fault. Both are few, because namespaces are configured. */
   counts(): Iterable<FaultCount> {
     return this.#counts.values();
   }
 
-  /** One message: counts it, and logs it where its kind has not been. */
+  /** Counts a message, and logs it if its kind has not been logged. */
   note(namespace: string, options: SubjectOptions, fault: SubjectFault, subject: string): void {
     this.count(namespace, fault, 1);
     this.log(namespace, options, fault, subject);
@@ -50,7 +50,7 @@ export class SubjectFaults {
     if (this.#logged.size > PATTERNS_MAX || this.#logged.has(pattern)) return;
     this.#logged.add(pattern);
     if (this.#logged.size > PATTERNS_MAX)
-      this.#onNotice('warn', `more than ${PATTERNS_MAX} kinds of wrong subjects: the next are only counted`);
+      this.#onNotice('warn', `more than ${PATTERNS_MAX} kinds of wrong subjects; further ones are only counted`);
     else
       this.#onNotice(
         'warn',
@@ -66,7 +66,7 @@ export class SubjectFaults {
   }
 }
 
-/** Subjects with the same mistake: of the same namespace and depth; where one token is wrong, with the same others. */
+/** Groups subjects with the same mistake: of the same namespace and depth; if one token is wrong, with the same other tokens. */
 function patternOf(subject: string, fault: SubjectFault): string {
   const tokens = subject.split('.');
   if (fault === 'wrong_depth') return `${tokens.slice(0, 2).join('.')} ${tokens.length}`;

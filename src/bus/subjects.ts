@@ -3,14 +3,14 @@ import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import type { Channel } from './bus.ts';
 
-/** The only place that knows how topics and keys lie in NATS subjects. In a keyed namespace the last token is always the key. */
+/** The only module that maps topics and keys to NATS subjects. In a keyed namespace the last token is always the key. */
 
 const FEED_PREFIX = 'feed.';
 
-/** What of a namespace's options decides how its subjects are read. */
+/** The options of a namespace that determine its subjects. */
 export type SubjectOptions = Pick<NamespaceOptions, 'keyed' | 'topicTokens'>;
 
-/** What a subject is about. */
+/** The topic and key of a subject. */
 export interface Address {
   readonly topic: Topic;
   /** `null` in namespaces that are not keyed. */
@@ -18,8 +18,8 @@ export interface Address {
 }
 
 /**
- * Why a producer's message is no publication: its subject has too few or too many tokens, or a token that breaks the grammar; or its `Stentor-Key`
- * header names another key than its subject.
+ * Why a producer's message is not a valid publication: its subject has too few or too many tokens, or a token outside the grammar; or its `Stentor-Key` header
+ * names another key than its subject.
  */
 export type SubjectFault = 'wrong_depth' | 'bad_token' | 'key_mismatch';
 
@@ -28,7 +28,7 @@ export function subjectOf(topic: Topic, key: Key | null): string {
   return key === null ? `${FEED_PREFIX}${topic}` : `${FEED_PREFIX}${topic}.${encodeKey(key)}`;
 }
 
-/** Covers every publication of the topic, and of no other topic. */
+/** Matches every publication of the topic, and of no other topic. */
 export function topicFilter(topic: Topic, keyed: boolean): string {
   return keyed ? `${FEED_PREFIX}${topic}.*` : `${FEED_PREFIX}${topic}`;
 }
@@ -37,12 +37,12 @@ export function streamNameOf(namespace: string): string {
   return `stentor-${namespace}`;
 }
 
-/** What a durable namespace's stream captures. */
+/** The subjects that a durable namespace's stream stores. */
 export function streamSubjectsOf(namespace: string): string[] {
   return [`${FEED_PREFIX}${namespace}`, `${FEED_PREFIX}${namespace}.>`];
 }
 
-/** On which nodes tell each other something. */
+/** The subject of a channel between nodes. */
 export function channelSubjectOf(channel: Channel): string {
   return `stentor.${channel}`;
 }
@@ -51,7 +51,7 @@ export function rpcSubjectOf(method: string): string {
   return `rpc.${method}`;
 }
 
-/** What a subject is about, or what is wrong with it. */
+/** The topic and key of a subject, or what is wrong with it. */
 export function parseSubject(subject: string, options: SubjectOptions): Address | Exclude<SubjectFault, 'key_mismatch'> {
   if (!subject.startsWith(FEED_PREFIX)) return 'bad_token';
   const name = subject.slice(FEED_PREFIX.length);
@@ -64,14 +64,14 @@ export function parseSubject(subject: string, options: SubjectOptions): Address 
   return isTopic(topic) && key !== undefined ? { topic, key } : 'bad_token';
 }
 
-/** Filters that cover the namespace's subjects of a wrong depth, and no others: nobody need look at the good ones. */
+/** Filters that match the namespace's subjects of a wrong depth, and no others, so that valid ones need not be read. */
 export function wrongDepthFilters(namespace: string, options: SubjectOptions): string[] {
   const { least, most } = depthsOf(options);
   const tooShort = Array.from({ length: least - 1 }, (_, i) => `${FEED_PREFIX}${namespace}${'.*'.repeat(i)}`);
   return [...tooShort, `${FEED_PREFIX}${namespace}${'.*'.repeat(most - 1)}.>`];
 }
 
-/** How many tokens follow `feed.`: the topic's, and the key's. */
+/** How many tokens follow `feed.`: those of the topic, and the key. */
 function depthsOf({ keyed, topicTokens }: SubjectOptions): { readonly least: number; readonly most: number } {
   const keyTokens = keyed ? 1 : 0;
   const anyDepth = topicTokens === 0;

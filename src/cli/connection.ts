@@ -7,15 +7,15 @@ import { msgpackCodec } from '../protocol/msgpack-codec.ts';
 import { toWireValue, WireValueError } from '../protocol/wire-value.ts';
 import { CliError } from './errors.ts';
 
-/** Sends integers as the user wrote them, with all their digits: what jsonCodec does is for readers that take every number for a double. */
+/** Sends integers with all their digits, as the user wrote them. jsonCodec instead writes for readers that parse every number as a double. */
 const exactJsonCodec: Codec = {
   ...jsonCodec,
   encode: (message) => Buffer.from(stringifyJson(toWireValue(message, WireValueError), 'digits')),
 };
 const CODECS: Record<Encoding, Codec> = { msgpack: msgpackCodec, json: exactJsonCodec };
-/** Requests that may wait for an answer at once; the commands stay far below. */
+/** Maximum number of unanswered requests. The commands stay far below it. */
 const PENDING_MAX = 1024;
-/** The node gives a publish 60 s; an answer later than this will not come. */
+/** The node waits up to 60 s for a publish. After that no answer will come. */
 const REQUEST_TIMEOUT_MS = 75_000;
 const OPEN_TIMEOUT_MS = 10_000;
 const EARLY_MAX = 16;
@@ -34,15 +34,15 @@ export interface Endpoint {
 type Request = ClientMessage extends infer M ? (M extends { id?: number } ? Omit<M, 'id'> : never) : never;
 type Pending = { resolve(answer: ServerMessage): void; reject(error: Error): void; timer: NodeJS.Timeout };
 
-/** One WebSocket connection to a node, for a command's life: it does not reconnect. */
+/** One WebSocket connection to a node for the duration of a command. It does not reconnect. */
 export class Connection {
-  /** Resolves, never rejects, when the connection has ended, for whatever reason. */
+  /** Resolves when the connection has ended, for any reason. Never rejects. */
   readonly closed: Promise<Closed>;
   readonly #socket: WebSocket;
   readonly #codec: Codec;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
-  /** What came before anybody listened: a node may say that its feed is not live before anything else. */
+  /** Messages that arrived before there was a listener: a node may report that its feed is not live before anything else. */
   readonly #early: ServerMessage[] = [];
   #listener: (message: ServerMessage) => void = (message) => {
     if (this.#early.length < EARLY_MAX) this.#early.push(message);
@@ -62,14 +62,14 @@ export class Connection {
         resolve(closed);
       });
     });
-    // 'close' follows every error, and says enough.
+    // 'close' follows every error, and has enough information.
     socket.on('error', () => {});
     socket.on('message', (data) => this.#receive(data));
     socket.on('ping', () => this.#heard());
   }
 
   /**
-   * Connects and introduces itself.
+   * Connects and sends `connect`.
    *
    * @throws CliError `unreachable`, `refused`, or the code of the node's error message
    */
@@ -78,7 +78,7 @@ export class Connection {
     try {
       const answer = await connection.request({ type: 'connect', ...(token === undefined ? {} : { token }) });
       const connected = answer as ServerMessage<'connected'>;
-      // Two pings missing, and some: whoever is there no longer answers.
+      // Two missed pings and a margin: the other side no longer responds.
       connection.#silenceMs = connected.pingIntervalMs * 2 + 10_000;
       connection.#heard();
       return { connection, connected };
@@ -88,7 +88,7 @@ export class Connection {
     }
   }
 
-  /** Called with everything that is no answer to a {@link request}, first with what has come already. */
+  /** Sets the listener for messages that are not an answer to a {@link request}. It first gets those that have already arrived. */
   onMessage(listener: (message: ServerMessage) => void): void {
     this.#listener = listener;
     for (const message of this.#early.splice(0)) listener(message);
@@ -126,7 +126,9 @@ export class Connection {
     else resolve(message);
   }
 
-  /** A node refuses what exceeds the message rate unread, so without its id. While one request waits, it is that one. */
+  /**
+   * If a command exceeds the message rate, the node refuses it without parsing it, so the error has no id. While one request waits, the error is for that one.
+   */
   #unnamedId(message: ServerMessage): number | undefined {
     if (message.type !== 'error' || message.code !== 'rate_limited' || this.#pending.size !== 1) return undefined;
     return this.#pending.keys().next().value;
@@ -144,7 +146,7 @@ export class Connection {
   }
 }
 
-/** A command that the node refused. */
+/** An error for a command that the node refused. */
 export class AnswerError extends CliError {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
@@ -161,7 +163,7 @@ function closedError({ code, reason }: Closed): CliError {
   return new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
 }
 
-/** @param onOpen called before anything that the other side has sent is read: later, the first message would be lost */
+/** @param onOpen called before anything from the other side is read; later, the first message could be missed */
 function openSocket<T>(url: string, subprotocol: string, onOpen: (socket: WebSocket) => T): Promise<T> {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw new CliError('usage', `${url}: expected a URL like ws://localhost:8080/ws`, 2);
   const socket = new WebSocket(url, subprotocol, { handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
@@ -178,7 +180,7 @@ function openSocket<T>(url: string, subprotocol: string, onOpen: (socket: WebSoc
   });
 }
 
-/** Connecting to `localhost` tries two addresses and fails with an AggregateError, whose own message is empty. */
+/** Connecting to `localhost` tries two addresses and fails with an AggregateError whose own message is empty. */
 function reasonOf(cause: Error): string {
   return cause.message || (cause as NodeJS.ErrnoException).code || 'failed';
 }

@@ -14,8 +14,8 @@ const DEMO_KEY_ID = 'demo';
 type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => Promise<LoadedConfig>;
 
 /**
- * The config of a demo node: on loopback, and with logs for people, unless set otherwise; and, where no auth key is configured, one that lives as long as the
- * process, with a token made with it, so that the printed `publish` line works.
+ * The config of a demo node: on loopback and with readable logs, unless set otherwise. If no auth key is configured, it creates one for the lifetime of the
+ * process, and a token signed with it, so that the printed `publish` line works.
  */
 export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; token: string | undefined }> {
   const base = { host: '127.0.0.1', 'log.pretty': true };
@@ -45,10 +45,10 @@ export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; 
 function assertDemoTopics(config: Config): void {
   const [scores, ticks] = [SCORES_TOPIC, TICKS_TOPIC].map((topic) => namespaceOptions(config, namespaceOf(parseTopic(topic))));
   if (scores?.public && !scores.keyed && ticks?.public && ticks.keyed) return;
-  throw new CliError('bad_config', 'the demo needs the namespaces scores (public) and ticks (public, keyed), as the built-in ones are', 2);
+  throw new CliError('bad_config', 'the demo needs the namespaces scores (public) and ticks (public, keyed), as they are built in', 2);
 }
 
-/** What to try next, with lines that can be pasted as they are. */
+/** Prints what to try next, as lines that can be copied and pasted. */
 export function demoInvitation(
   config: Config,
   { port, adminPort }: { readonly port: number; readonly adminPort: number },
@@ -60,7 +60,7 @@ export function demoInvitation(
   const elsewhere = port === 8080 && config.path === '/ws' ? '' : ` --url ${socket}`;
   const chat = Object.entries(config.namespaces).find(([, options]) => options.clientPublish && !options.keyed)?.[0];
   const lines = [
-    'Stentor is running a demo; its feeds are made up. Try:',
+    'Stentor is running a demo; its data is fictional. Try:',
     '',
     `  the page           http://localhost:${port}/`,
     `  for operators      http://localhost:${adminPort}/`,
@@ -70,9 +70,9 @@ export function demoInvitation(
   ];
   if (chat !== undefined && token !== undefined) {
     lines.push(`  publish            ${stentor} publish ${chat}.demo '{"text":"hi"}'${elsewhere} --token ${token}`);
-    lines.push(`  and see it         ${stentor} subscribe ${chat}.demo${elsewhere} --token ${token}`);
+    lines.push(`and watch it         ${stentor} subscribe ${chat}.demo${elsewhere} --token ${token}`);
   }
-  if (config.host === '127.0.0.1') lines.push('  from elsewhere     only with  --set host=0.0.0.0');
+  if (config.host === '127.0.0.1') lines.push('  other machines     only with  --set host=0.0.0.0');
   lines.push(
     config.nats.url === ''
       ? `  with NATS          ${stentor} serve --demo --nats-url nats://localhost:4222   (or set STENTOR_NATS_URL)`
@@ -82,7 +82,7 @@ export function demoInvitation(
   return lines.join('\n');
 }
 
-/** How this program was started, so that the lines work from where the reader is: `stentor`, or `node dist/cli/main.js`. */
+/** How this program was started, so that the printed lines work as they are: `stentor`, or `node dist/cli/main.js`. */
 function commandLine(argv1: string): string {
   const [, extension] = /\.([cm]?[jt]s)$/.exec(basename(argv1)) ?? [];
   if (extension === undefined) return 'stentor';

@@ -7,6 +7,6 @@ export function parseDuration(text: string): number {
   const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
   const durationMs = Number(count) * (UNITS_MS[unit ?? ''] ?? Number.NaN);
   if (!(durationMs > 0))
-    throw usageError(`${JSON.stringify(text)} is not a duration: expected a number with ms, s, m, h or d, like 90s or 1h`);
+    throw usageError(`${JSON.stringify(text)} is not a duration: expected a number with ms, s, m, h or d, for example 90s or 1h`);
   return durationMs;
 }

@@ -40,7 +40,7 @@ async function runHealth(options: HealthOptions): Promise<void> {
   print(text);
 }
 
-/** Where the admin listener of this machine's node is: one that listens on every address does so on loopback too. */
+/** Where the admin listener of the node on this machine is. One that listens on all addresses is reachable on loopback too. */
 export function adminOrigin({ host, port }: Config['admin']): string {
   const reachable = ANY_ADDRESS.has(host) ? '127.0.0.1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;

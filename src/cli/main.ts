@@ -8,7 +8,7 @@ endWithReader();
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  // Commander has already said what it had to say: help, the version, or what was wrong.
+  // Commander has already printed everything: the help, the version, or what was wrong.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   const { text, exitCode } = describeFailure(error);
   note(text);

@@ -5,7 +5,7 @@ import { usageError } from './errors.ts';
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
 export interface TokenRequest {
-  /** HS256: the secret's text; else a private key. */
+  /** For HS256 the secret's text, otherwise a private key. */
   readonly key: string | KeyObject;
   readonly alg: Algorithm;
   /** The user. */
@@ -22,7 +22,7 @@ export interface TokenRequest {
 
 const PATTERN_TOKEN = /^(\*|[A-Za-z0-9_-]{1,64})$/;
 
-/** A JWT as nodes check it: `sub`, `exp`, and the claim `stentor` with the permissions. @param nowMs the clock */
+/** Creates a JWT as nodes expect it: `sub`, `exp`, and the claim `stentor` with the permissions. @param nowMs the clock */
 export function makeToken(request: TokenRequest, nowMs: number): Promise<string> {
   const { key, alg, sub, expiresInMs, subscribe, publish, call, issuer, audience, kid } = request;
   const jwt = new SignJWT({ stentor: { subscribe: [...subscribe], publish: [...publish], call: [...call] } })
@@ -35,11 +35,13 @@ export function makeToken(request: TokenRequest, nowMs: number): Promise<string>
   return jwt.sign(typeof key === 'string' ? new TextEncoder().encode(key) : key);
 }
 
-/** @throws CliError `usage` for what can match no topic */
+/** @throws CliError `usage` for a pattern that cannot match any topic */
 export function assertPattern(pattern: string): string {
   const tokens = pattern.split('.');
   const last = tokens.at(-1);
   const plain = last === '>' ? tokens.slice(0, -1) : tokens;
   if (plain.every((token) => PATTERN_TOKEN.test(token))) return pattern;
-  throw usageError(`${JSON.stringify(pattern)} is no topic pattern: tokens of [A-Za-z0-9_-] or * joined by dots, and > only as the last`);
+  throw usageError(
+    `${JSON.stringify(pattern)} is not a topic pattern: expected tokens of [A-Za-z0-9_-] or *, joined by dots, with > only as the last`,
+  );
 }

@@ -6,7 +6,7 @@ import { usageError } from './errors.ts';
 
 export const DEFAULT_URL = 'ws://localhost:8080/ws';
 
-/** Of `--create`, where a command publishes. */
+/** Text of `--create`, for the commands that publish. */
 export const CREATE_TEXT = 'over NATS: create the stream of the namespace, as configured, if it is missing';
 
 export interface ConfigOptions {
@@ -21,7 +21,7 @@ export interface NodeOptions {
   readonly encoding: Encoding;
 }
 
-/** Options that decide the configuration. */
+/** Options that determine the configuration. */
 export function addConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'YAML or JSON config file (default: the file in STENTOR_CONFIG)')
@@ -32,7 +32,7 @@ export function addConfigOptions(command: Command): Command {
     .option('--nats-url <url>', 'same as --set nats.url=<url>');
 }
 
-/** Options that say how to reach a running node. */
+/** Options to reach a running node. */
 export function addNodeOptions(command: Command): Command {
   return command
     .option('--url <url>', 'WebSocket endpoint of a running node', DEFAULT_URL)
@@ -41,7 +41,7 @@ export function addNodeOptions(command: Command): Command {
 }
 
 /**
- * @param flags config paths that further options stand for
+ * @param flags config paths that other options stand for
  * @throws ConfigError, CliError `usage`
  */
 export async function loadFromOptions(
@@ -49,7 +49,7 @@ export async function loadFromOptions(
   flags: Readonly<Record<string, unknown>> = {},
   base: Readonly<Record<string, unknown>> = {},
 ): Promise<LoadedConfig> {
-  // Loaded here: TypeBox takes 0.3 s, which commands that need no config should not.
+  // Loaded here, because TypeBox takes 0.3 s, and commands without a config need not wait for it.
   const { loadConfig } = await import('../config/load.ts');
   const named = { ...flags, 'nats.url': options.natsUrl };
   return loadConfig({ file: options.config, flags: { ...named, ...parseSettings(options.set ?? []) }, base });

@@ -1,4 +1,4 @@
-/** A reader that has gone away (`| head`) ends the command quietly. */
+/** If the reader of the output has gone (`| head`), the command ends without an error. */
 export function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -10,7 +10,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** For what is not the command's result. */
+/** Prints what is not part of the command's result, to stderr. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }

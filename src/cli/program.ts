@@ -10,7 +10,7 @@ import { setupCommand } from './setup.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { tokenCommand } from './token.ts';
 
-/** The command line. Its errors are thrown: CommanderError for what it has printed already, others for the caller to print. */
+/** The command line. It throws its errors: CommanderError if Commander has printed it already, others for the caller to print. */
 export function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const program = new Command('stentor')

@@ -59,7 +59,7 @@ async function runPublish(topicText: string, json: string | undefined, options: 
 }
 
 function describeAck(topic: Topic, { epoch, offset, duplicate }: { epoch: string; offset: number; duplicate: boolean }): string {
-  // Straight from NATS there is no epoch: only nodes know it.
+  // Directly over NATS there is no epoch: only nodes know it.
   const position = { ...(epoch !== '' && { epoch }), offset, duplicate };
   return JSON.stringify({ topic, ...(offset === 0 ? { namespace: namespaceOf(topic), ephemeral: true } : position) });
 }
@@ -69,6 +69,6 @@ function checkJson(text: string): string {
     JSON.parse(text);
     return text.trim();
   } catch (cause) {
-    throw usageError(`the value is not valid JSON (${(cause as Error).message}); a text needs quotes of its own: '"hello"'`);
+    throw usageError(`the value is not valid JSON (${(cause as Error).message}); a text needs JSON quotes: '"hello"'`);
   }
 }

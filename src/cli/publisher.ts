@@ -20,30 +20,30 @@ export interface OutgoingPublication {
   readonly json: string;
 }
 
-/** Where `publish` and `replay` send to: straight to NATS, or to a node over WebSocket. */
+/** Where `publish` and `replay` send to: directly to NATS, or to a node over WebSocket. */
 export interface Publisher {
-  /** For people: where it goes. */
+  /** The destination, for messages to the user. */
   readonly destination: string;
-  /** Publications that may wait for their acks at once without risk to their order. */
+  /** Number of publications that may wait for their acks at the same time and still stay in order. */
   readonly windowMax: number;
-  /** Publications a second that the other side takes. */
+  /** Publications a second that the other side accepts. */
   readonly ratePerSecondMax: number;
   publish(publication: OutgoingPublication): Promise<PublishAck>;
   close(): Promise<void>;
 }
 
-/** How long a publication that a node cannot take now is tried again. */
+/** For how long a publication is retried that a node cannot accept now. */
 const RETRY_BUDGET_MS = 60_000;
 const RETRY_PAUSE_MS = 250;
-/** Enough to hide the way to the log and back; NATS keeps the order in which they leave. */
+/** Enough to hide the round trip to the log. NATS keeps the order in which they are sent. */
 const NATS_WINDOW = 256;
 
 export interface PublisherOptions {
   readonly topic: Topic;
-  /** Used when the config has no NATS, or `overNode` says so. */
+  /** Used if the config has no NATS, or if `overNode` is set. */
   readonly endpoint: Endpoint;
   readonly overNode: boolean;
-  /** Make the stream of the topic's namespace where NATS has none. */
+  /** Create the stream of the topic's namespace if NATS does not have it. */
   readonly create: boolean;
 }
 
@@ -52,14 +52,14 @@ export async function openPublisher(config: Config, { topic, endpoint, overNode,
   if (overNode || config.nats.url === '') return nodePublisher(endpoint);
   const namespace = namespaceOf(topic);
   if (namespaceOptions(config, namespace) === undefined) throw unknownNamespace(config, namespace);
-  // Loaded here, so that commands that talk to a node do not load the NATS client.
+  // Loaded here, so that commands that use a node do not load the NATS client.
   const { NatsProducer } = await import('../bus/nats/nats-producer.ts');
   let closing = false;
   const producer = await NatsProducer.open(config, {
     namespace,
     createStream: create,
     onNotice({ level, message }) {
-      // That a connection goes when it is closed is no news.
+      // When this command closes the connection, there is nothing to report.
       if (level === 'warn' && !closing) note(`warning: ${message}`);
     },
   });
@@ -84,7 +84,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
   };
 }
 
-/** Over NATS nobody answers for a publication that nodes will skip, so what they would refuse is refused here. */
+/** Over NATS nobody reports a publication that nodes will skip. So this refuses what they would refuse. */
 function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes: number): void {
   const namespace = namespaceOf(topic);
   const options = namespaceOptions(config, namespace);
@@ -96,7 +96,7 @@ function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes:
 function unknownNamespace({ namespaces }: Config, namespace: string): CliError {
   return new CliError(
     'unknown_namespace',
-    `${namespace} is no configured namespace (there are ${Object.keys(namespaces).join(', ')}); see --config`,
+    `${namespace} is not a configured namespace (configured: ${Object.keys(namespaces).join(', ')}); see --config`,
   );
 }
 
@@ -104,9 +104,9 @@ async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
   const { connection, connected } = await Connection.open(endpoint);
   return {
     destination: endpoint.url,
-    // One at a time: a node may refuse one for now and take the next, which would turn them round.
+    // One at a time: a node may refuse one for now and accept the next, which would change the order.
     windowMax: 1,
-    // Below the limit, since refusals are counted and too many end the connection.
+    // Below the limit, because refusals are counted, and too many close the connection.
     ratePerSecondMax: connected.limits.messagesPerSecondMax * 0.9,
     publish: (publication) => publishToNode(connection, publication),
     async close() {
@@ -116,7 +116,7 @@ async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
   };
 }
 
-/** Tries again while the node says that it may; the idempotency key keeps a publication from being stored twice. */
+/** Retries while the node says that this may succeed. The idempotency key prevents storing a publication twice. */
 async function publishToNode(connection: Connection, { topic, key, json }: OutgoingPublication): Promise<PublishAck> {
   const command = {
     type: 'publish',

@@ -20,7 +20,7 @@ import { readNdjson } from './replay/ndjson.ts';
 import { createProgress } from './replay/progress.ts';
 import { type ReplayCounts, type ReplayOutcome, type ReplayPlan, replay } from './replay/run.ts';
 
-/** Bad lines that are named; the others are only counted. */
+/** Number of bad lines that are reported; further ones are only counted. */
 const NAMED_BAD_LINES_MAX = 20;
 
 interface ReplayOptions extends ConfigOptions, NodeOptions {
@@ -72,7 +72,7 @@ async function runReplay(file: string, options: ReplayOptions, command: Command)
   const { config } = await loadFromOptions(options);
   const overNode = command.getOptionValueSource('url') === 'cli';
   const publisher = await openPublisher(config, { topic: plan.topic, endpoint: options, overNode, create: options.create === true });
-  // Opened last: its errors have a listener from here on.
+  // Opened last, because its errors have a listener from here on.
   const stream = createReadStream(file, { encoding: 'utf8' });
   const abort = new AbortController();
   const interrupt = () => abort.abort();
@@ -119,7 +119,7 @@ function planOf(options: ReplayOptions): ReplayPlan {
 function formatOf(file: string): 'csv' | 'ndjson' {
   if (/\.csv$/i.test(file)) return 'csv';
   if (/\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
-  throw usageError(`${file}: --format csv or ndjson is needed where the name does not end in .csv, .ndjson or .jsonl`);
+  throw usageError(`${file}: --format csv or ndjson is required if the name does not end in .csv, .ndjson or .jsonl`);
 }
 
 function readableSize(file: string): number {

@@ -6,7 +6,7 @@ import { demoInvitation, demoSettings } from './demo.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { print } from './output.ts';
 
-/** As early as can be: should the parent end while the node starts, that shows later. */
+/** Read as early as possible: if the parent ends while the node starts, a later comparison shows it. */
 const PARENT_PID = process.ppid;
 const PARENT_CHECK_MS = 250;
 
@@ -56,7 +56,7 @@ async function run({ config, warnings }: LoadedConfig, demo: boolean, token: str
   if (demo) print(demoInvitation(config, node, token));
 }
 
-/** The first signal drains; the second ends at once, for whoever does not want to wait. */
+/** The first signal starts a drain. The second one ends the process immediately. */
 function stopOnSignals(node: RunningNode, log: Logger): void {
   const signals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15 };
   let stopping = false;
@@ -77,13 +77,13 @@ function stopOnSignals(node: RunningNode, log: Logger): void {
     });
   }
   whenNpmEnds(() => {
-    if (!stopping) stop('the npm that started it has ended');
+    if (!stopping) stop('the npm process that started it has exited');
   });
 }
 
 /**
- * npm hands a SIGTERM to the shell that it runs a script in. Where that shell does not hand it on (dash does not), it ends, and this process would hold
- * its ports for ever: it ends when its parent has.
+ * npm sends SIGTERM to the shell in which it runs a script. Some shells (dash) do not forward it: the shell ends, and this process would keep its ports. So
+ * this process stops when its parent has exited.
  */
 function whenNpmEnds(onEnded: () => void): void {
   if (process.env.npm_lifecycle_event === undefined) return;

@@ -27,5 +27,5 @@ async function runSetup(options: ConfigOptions): Promise<void> {
   const { setUpNats } = await import('../bus/nats/set-up.ts');
   const names = await setUpNats(config, (message) => note(`warning: ${message}`));
   for (const name of names) print(name);
-  note(`all ${names.length} are there, as the configuration has them`);
+  note(`all ${names.length} exist and match the configuration`);
 }

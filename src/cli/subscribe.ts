@@ -68,7 +68,7 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
   if (!printer.ended) throw new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
 }
 
-/** Prints items until there have been enough; the rest of what the node says is for people. */
+/** Prints items until the requested number is reached. Other messages of the node are printed as notes. */
 class ItemPrinter {
   ended = false;
   readonly #format: (topic: string, epoch: string, item: Item) => string | undefined;
@@ -133,7 +133,7 @@ function rate(rateHz: number | undefined): string {
 
 /** @throws CliError `usage` */
 export function parsePosition(text: string, topics: readonly Topic[]): Position {
-  if (topics.length !== 1) throw usageError('--since names a position of one topic: subscribe to one');
+  if (topics.length !== 1) throw usageError('--since is a position of one topic: subscribe to only one');
   const at = text.lastIndexOf(':');
   const offset = text.slice(at + 1);
   if (at < 1 || !/^\d+$/.test(offset) || !Number.isSafeInteger(Number(offset)))

@@ -53,11 +53,12 @@ Examples:
 
 /** @throws CliError `usage`, `bad_key_file`; ConfigError */
 export async function tokenFor(options: TokenOptions): Promise<string> {
-  // A key given here needs no config; issuer and audience of one are used where it was asked for.
+  // With a key on the command line no config is needed. If a config is given, its issuer and audience are used.
   const wantsConfig = options.config !== undefined || options.set !== undefined || (options.secret ?? options.keyFile) === undefined;
   const config = wantsConfig ? (await loadFromOptions(options)).config : undefined;
   const { key, alg, kid } = signingKey(options, config);
-  if (options.alg !== undefined && options.alg !== alg) throw usageError(`--alg ${options.alg} does not fit the key, which is for ${alg}`);
+  if (options.alg !== undefined && options.alg !== alg)
+    throw usageError(`--alg ${options.alg} does not match the key, which is for ${alg}`);
   const request = {
     key,
     alg,
@@ -80,9 +81,9 @@ interface SigningKey {
 }
 
 function signingKey({ secret, keyFile }: TokenOptions, config: Config | undefined): SigningKey {
-  if (secret !== undefined && keyFile !== undefined) throw usageError('either --secret or --key-file, not both');
+  if (secret !== undefined && keyFile !== undefined) throw usageError('use either --secret or --key-file, not both');
   if (secret !== undefined) {
-    if (secret.length < SECRET_CHARACTERS_MIN) throw usageError(`--secret: ${SECRET_CHARACTERS_MIN} characters at least`);
+    if (secret.length < SECRET_CHARACTERS_MIN) throw usageError(`--secret: at least ${SECRET_CHARACTERS_MIN} characters`);
     return { key: secret, alg: 'HS256' };
   }
   if (keyFile !== undefined) return fromFile(keyFile);
@@ -98,7 +99,7 @@ function fromFile(path: string): SigningKey {
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new CliError('bad_key_file', `${path}: ${code === 'ENOENT' ? 'no such file' : `no private key in PEM (${message})`}`, 2, {
+    throw new CliError('bad_key_file', `${path}: ${code === 'ENOENT' ? 'no such file' : `not a private key in PEM (${message})`}`, 2, {
       cause,
     });
   }
@@ -111,7 +112,7 @@ function algorithmOf(key: KeyObject): Algorithm {
   if (type === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';
   throw new CliError(
     'bad_key_file',
-    `a ${type} key${details?.namedCurve ? ` on ${details.namedCurve}` : ''} fits none of RS256, ES256 (P-256), EdDSA (Ed25519)`,
+    `a ${type} key${details?.namedCurve ? ` on ${details.namedCurve}` : ''} matches none of RS256, ES256 (P-256), EdDSA (Ed25519)`,
     2,
   );
 }

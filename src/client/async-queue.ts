@@ -2,34 +2,34 @@ import { assertFields } from './check.ts';
 import { OverflowError } from './errors.ts';
 
 export interface IterationOptions {
-  /** Values that may wait for whoever iterates. Default 1,024. */
+  /** Maximum number of values that wait to be read. Default 1,024. */
   readonly bufferMax?: number | undefined;
   /**
-   * At the bound: end the iteration with an OverflowError (default: a gap is never silent), or let the oldest or the newest go, which
-   * {@link AsyncQueue.dropped} counts.
+   * What happens when it is full: end the iteration with an OverflowError (the default, so that a gap is never silent), or drop the oldest or the newest value,
+   * which {@link AsyncQueue.dropped} counts.
    */
   readonly onFull?: 'fail' | 'dropOldest' | 'dropNewest' | undefined;
 }
 
 const BUFFER_MAX = 1024;
 
-/** Values pushed by events and pulled by `for await`, with a bound between the two. */
+/** Values that are pushed by events and read by `for await`, with a limit in between. */
 export class AsyncQueue<T> implements AsyncIterableIterator<T> {
-  /** Values let go for want of room. */
+  /** Number of values dropped because the queue was full. */
   dropped = 0;
   readonly #bufferMax: number;
   readonly #onFull: 'fail' | 'dropOldest' | 'dropNewest';
   readonly #onEnd: () => void;
   readonly #stateMax: number;
   readonly #values: { readonly value: T; readonly isState: boolean }[] = [];
-  /** Of them, items of a topic's state: it comes in one go, however large it is, so it has a bound of its own. */
+  /** Items of a topic's state among them. A state comes all at once, however large it is, so it has its own limit. */
   #states = 0;
   readonly #waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
   #ended = false;
   #error: unknown;
 
   /**
-   * @param stateMax items of a topic's state that may wait besides
+   * @param stateMax additional limit for the items of a topic's state
    * @param onEnd called once, however it ends
    * @throws InvalidError
    */
@@ -41,7 +41,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
     this.#onEnd = onEnd;
   }
 
-  /** @param isState it belongs to a topic's state */
+  /** @param isState whether it belongs to a topic's state */
   push(value: T, isState = false): void {
     if (this.#ended) return;
     const waiting = this.#waiting.shift();
@@ -57,7 +57,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
     if (isState) this.#states++;
   }
 
-  /** What waits is still read; then the iteration ends, with the error if there is one. */
+  /** Waiting values are still read. Then the iteration ends, with the error if there is one. */
   end(error?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -1,19 +1,19 @@
 export interface BackoffOptions {
-  /** First step; doubles with each attempt. */
+  /** The first pause. It doubles with each attempt. */
   readonly baseMs: number;
-  /** Ceiling of the doubling, the random part included. */
+  /** The maximum of the doubled pause, without the random part. */
   readonly maxMs: number;
-  /** Up to so much is added at random: clients that lost one node together do not come back together. */
+  /** Up to this much is added at random, so that clients that lost one node at the same time do not reconnect at the same time. */
   readonly jitterMs: number;
-  /** A connection that lasted so long proves the way good: the next loss begins with the first step again. */
+  /** After a connection that lasted this long, the next loss starts with the first pause again. */
   readonly stableAfterMs: number;
 }
 
-/** 2^31 ms is above any ceiling. */
+/** Limit of the exponent: 2^31 ms exceeds any maximum. */
 const ATTEMPTS_MAX = 31;
 
 /** `min(max, base · 2^attempt + random(0, jitter))`. @param random in [0, 1) */
 export function backoffDelayMs(attempt: number, { baseMs, maxMs, jitterMs }: BackoffOptions, random: number): number {
-  // The exponent is bounded, since 0 · ∞ is no number.
+  // The exponent is limited, because 0 · ∞ is NaN.
   return Math.min(maxMs, baseMs * 2 ** Math.min(attempt, ATTEMPTS_MAX) + random * jitterMs);
 }

@@ -9,8 +9,8 @@ const whole = (max: number): Rule => [(value) => Number.isInteger(value) && isWi
 const oneOf = (...values: readonly unknown[]): Rule => [(value) => values.includes(value), `one of ${values.join(', ')}`];
 
 /**
- * Fields of commands, and of the options that they are made of: what the server takes (`protocol/messages.ts`; a test holds the two together). A command that the
- * server refuses as malformed counts towards a close for good, so none such is sent.
+ * The fields of commands, and of the options that they are made of, as the server accepts them (`protocol/messages.ts`; a test compares the two). The server
+ * counts malformed commands, and closes the connection permanently for too many. So none is sent.
  */
 const RULES: Readonly<Record<string, Rule>> = {
   key: [isKey, 'text of 1 to 128 bytes without control characters'],
@@ -31,10 +31,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'publish.onFull': oneOf('reject', 'dropOldest'),
 };
 
-/** `onResync`, `onError` and so on. */
+/** `onResync`, `onError` and similar. */
 const CALLBACK = /^on[A-Z]/;
 
-/** Those of the fields that have a rule keep to it, or are undefined. @throws InvalidError */
+/** Checks that the fields that have a rule match it, or are undefined. @throws InvalidError */
 export function assertFields(fields: object): void {
   for (const [name, value] of Object.entries(fields)) {
     const rule = RULES[name] ?? (CALLBACK.test(name) ? callback : undefined);
@@ -47,7 +47,7 @@ export function assertTopic(name: unknown): void {
   if (!isTopic(name)) throw unexpected('topic', name, '1–8 tokens of [A-Za-z0-9_-] joined by dots');
 }
 
-/** A number, and within the bounds. */
+/** Whether it is a number within the bounds. */
 export function isWithin(value: unknown, min: number, max: number): value is number {
   return typeof value === 'number' && value >= min && value <= max;
 }
@@ -56,7 +56,7 @@ export function unexpected(name: string, value: unknown, expected: string): Inva
   return new InvalidError(`${name} ${show(value)}: expected ${expected}`);
 }
 
-/** Texts in quotes, so that one that stands for a number shows. */
+/** Texts are shown in quotes, so that a text such as "1" is distinguishable from a number. */
 function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'object' : String(value);
 }

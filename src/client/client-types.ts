@@ -4,15 +4,15 @@ import type { Stats } from './stats.ts';
 
 export interface ClientEvents {
   state: ConnectionState;
-  /** The connection's server has lost its broker, or has got it back. */
+  /** The connected server has lost its broker, or has it back. */
   feed: Feed;
   stats: Stats;
-  /** What no promise and no topic tells: a token that cannot be refreshed, a refusal of something that nobody waits for. */
+  /** Errors that belong to no promise and no topic: a token that cannot be refreshed, or a refusal of a command without an answer. */
   error: StentorError;
 }
 
 export interface CallOptions {
-  /** Default: 5 s; 60 s at most. */
+  /** Default: 5 s; at most 60 s. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

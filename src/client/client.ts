@@ -22,10 +22,10 @@ import type { HistoryOptions, TopicOptions } from './topic-types.ts';
 import { Topics } from './topics.ts';
 
 const CALL_TIMEOUT_MS = 5000;
-/** The server answers within the call's time; this is for the way. */
+/** The server answers within the call's time; this is added for the transfer. */
 const CALL_MARGIN_MS = 1000;
 
-/** One connection to a Stentor cluster, kept up through everything that happens to it, and the topics, publishes and calls that go over it. */
+/** One connection to a Stentor cluster, which reconnects by itself, and the topics, publishes and calls on it. */
 export class Client {
   readonly #settings: Settings;
   readonly #events = new Emitter<ClientEvents>();
@@ -89,12 +89,15 @@ export class Client {
     return this.#connection.state;
   }
 
-  /** Does the connection's server have its broker? While it has not, `live` is false: subscriptions stay, and nothing comes. As of the last connection. */
+  /**
+   * Whether the connected server has its broker. While it has not, `live` is false: subscriptions stay, and nothing arrives. Without a connection: as of the
+   * last one.
+   */
   get feed(): Feed {
     return this.#connection.feed;
   }
 
-  /** @returns how to stop listening @throws InvalidError for a listener that is no function */
+  /** @returns a function that stops listening @throws InvalidError if the listener is not a function */
   on<K extends keyof ClientEvents>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
     assertFields({ listener: listener ?? null });
     const stop = this.#events.on(name, listener);
@@ -105,7 +108,7 @@ export class Client {
     };
   }
 
-  /** The state now, and every one that follows, until nothing more is tried. Whoever reads slowly misses states between, never the last. */
+  /** Yields the current state and every change, until the client stops trying to connect. A slow reader misses intermediate states, never the last one. */
   states(): AsyncIterableIterator<ConnectionState> {
     let stop = () => {};
     const states = new AsyncQueue<ConnectionState>({ bufferMax: 16, onFull: 'dropOldest' }, 0, () => stop());
@@ -118,8 +121,8 @@ export class Client {
   }
 
   /**
-   * Connects, where it does not yet; also after the server has refused the client for good.
-   * @returns resolves when connected; rejects with a DisconnectedError when nothing more is tried
+   * Connects, if it is not connected; also after the server has refused the client permanently.
+   * @returns resolves when connected; rejects with a DisconnectedError when the client stops trying
    */
   connect(): Promise<void> {
     if (this.state.status === 'disconnected') this.#connection.start();
@@ -140,17 +143,17 @@ export class Client {
   }
 
   /**
-   * A topic, to subscribe to or to publish to. Topics of one name share one subscription, which has the options of whoever subscribed first: the same ones join it,
-   * others are refused by {@link Topic.subscribe}. Without options it joins whatever there is.
-   * @throws InvalidError for what can be no topic, and for options that the server would not take
+   * A topic, to subscribe to or to publish to. Topics with the same name share one subscription, which has the options of the first subscriber. Topics with the
+   * same options join it; {@link Topic.subscribe} refuses other options. Without options it joins any subscription.
+   * @throws InvalidError for an invalid topic, and for options that the server would not accept
    */
   topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
     return this.#topics.get(name, options);
   }
 
   /**
-   * Many topics with the same options, or with those that a function gives for each: a watchlist.
-   * @throws InvalidError as {@link topic}, and for what is no list
+   * Many topics (a watchlist), with the same options, or with options that a function returns for each.
+   * @throws InvalidError as {@link topic}, and if `names` is not a list
    */
   topics<T = unknown>(names: Iterable<string>, options?: TopicOptions<T> | ((name: string) => TopicOptions<T>)): TopicList<T> {
     if (typeof (names ?? 0) !== 'object') throw unexpected('topics', names, 'a list');
@@ -158,8 +161,8 @@ export class Client {
   }
 
   /**
-   * Publishes; while there is no connection it waits for one, with as many others as may.
-   * @returns resolves when the log has it; rejects with CommandError (refused), OutcomeUnknownError, TimeoutError (never sent), QueueFullError,
+   * Publishes. Without a connection it waits for one, in a bounded queue.
+   * @returns resolves when the log has stored it; rejects with CommandError (refused), OutcomeUnknownError, TimeoutError (never sent), QueueFullError,
    * DroppedError, DisconnectedError, BadValueError, InvalidError
    */
   publish<T = unknown>(topic: string, data: T, options: PublishOptions = {}): Promise<PublishAck> {
@@ -171,13 +174,13 @@ export class Client {
   }
 
   /**
-   * Sends now or not at all, and asks for no answer.
-   * @returns false when it was not sent: no connection, too fast, too big, or the socket is full
+   * Sends now or not at all, without an answer.
+   * @returns false if it was not sent: no connection, too fast, too big, or the socket is full
    * @throws BadValueError, InvalidError
    */
   publishVolatile<T = unknown>(topic: string, data: T, { key }: Pick<PublishOptions, 'key'> = {}): boolean {
     assertTopic(topic);
-    // Encoded in any case: that a value cannot be sent does not depend on the connection.
+    // Encoded in any case, so that an invalid value is reported with and without a connection.
     const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key });
     const sent = this.#connection.isConnected && this.#connection.sendVolatile(frame);
     if (sent) this.#meter.counters.volatileSent++;
@@ -186,9 +189,9 @@ export class Client {
   }
 
   /**
-   * Asks whoever serves `method`. Never sent twice.
-   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been carried out), DisconnectedError, BadValueError,
-   * InvalidError, or the signal's reason
+   * Sends a request to the service that answers `method`. It is never sent twice.
+   * @returns rejects with CommandError, TimeoutError, ConnectionLostError (it may have been executed), DisconnectedError, BadValueError, InvalidError, or the
+   * signal's reason
    */
   call<R = unknown>(method: string, data?: unknown, { timeoutMs = CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<R> {
     return handled(async () => {
@@ -200,7 +203,7 @@ export class Client {
     });
   }
 
-  /** Reads a topic's log: what follows `since`, or the last so many. */
+  /** Reads a topic's log: everything after `since`, or the last publications. */
   history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
     return handled(async () => {
       assertTopic(topic);
@@ -216,7 +219,7 @@ export class Client {
     return this.#stats(false);
   }
 
-  /** Ends everything: subscriptions, iterations, timers; what waits is rejected. Resolves when the server has been told, or after a second. */
+  /** Ends everything: subscriptions, iterations, timers. What waits is rejected. Resolves when the server has been told, or after a second. */
   async close(): Promise<void> {
     this.#topics.close();
     await this.#connection.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
@@ -245,7 +248,7 @@ export class Client {
     this.#events.emit('state', state);
   }
 
-  /** Topics first: what is then published finds them subscribed. */
+  /** Topics first, so that they are subscribed before anything is published. */
   #connected({ expiresAtMs }: ServerMessage<'connected'>): void {
     this.#topics.connected();
     this.#requests.connected();
@@ -304,15 +307,15 @@ export class Client {
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
     if (topic !== undefined && this.#topics.fail(topic, error)) return;
     if (retryAfterMs !== undefined) this.#connection.retryAfter(retryAfterMs);
-    // Refused without its id: whatever is unanswered may be what was refused.
+    // Refused without its id, so any unanswered command may be the one.
     if (code === 'rate_limited') this.#publisher.unanswered(retryAfterMs ?? 1000);
-    // An answer to what nobody waits for any more is no news.
+    // An answer that nobody waits for any more is ignored.
     if (id === undefined) this.#reportError(error);
   }
 
   #reportError(error: unknown): void {
     if (this.#events.has('error')) this.#events.emit('error', error as StentorError);
-    // A refusal that nobody listens for would else be seen by nobody.
+    // Without a listener nobody would see the refusal.
     else warn('stentor:', error);
   }
 }

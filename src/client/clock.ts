@@ -1,6 +1,6 @@
 import { makeClock } from './platform.ts';
 
-/** Samples remembered: old ones go, so that the estimate follows a clock that drifts or was set. */
+/** Number of samples to keep. Old ones are dropped, so that the estimate follows a clock that drifts or was set. */
 const SAMPLES_MAX = 16;
 
 interface Sample {
@@ -10,27 +10,27 @@ interface Sample {
 
 let clock: (() => number) | undefined;
 
-/** Milliseconds since 1970 with fractions, on the monotonic clock where there is one: a step of the wall clock neither stalls nor hurries a timer. */
+/** Milliseconds since 1970 with fractions, from the monotonic clock if there is one: setting the wall clock then does not affect timers. */
 export function nowMs(): number {
   clock ??= makeClock();
   return clock();
 }
 
 /**
- * How far the server's clock is ahead of ours. A ping's answer carries the server's time, taken somewhere on the round trip: the shorter the trip, the less
- * that "somewhere" matters, so of the recent samples the one with the shortest trip counts. Its error is half that trip at most.
+ * Estimates how far the server's clock is ahead of ours. The answer to a ping has the server's time at some moment of the round trip. A shorter round trip
+ * gives a better estimate, so the recent sample with the shortest one is used. Its error is at most half of that round trip.
  */
 export class ClockEstimate {
   readonly #samples: Sample[] = [];
   #best: Sample | undefined;
 
-  /** @returns true when the sample proves that a clock was set, or stood still while the machine slept: what was measured before is void */
+  /** @returns true if the sample shows that a clock was set, or stood still while the machine slept; earlier samples are then dropped */
   add(sentAtMs: number, receivedAtMs: number, serverTimeMs: number): boolean {
     const rttMs = receivedAtMs - sentAtMs;
     const offsetMs = serverTimeMs - (sentAtMs + rttMs / 2);
     if (!(rttMs >= 0) || !Number.isFinite(offsetMs)) return false;
     const best = this.#best;
-    // Further apart than both may err.
+    // They differ by more than their errors.
     const isOff = best !== undefined && Math.abs(offsetMs - best.offsetMs) > (rttMs + best.rttMs) / 2;
     if (isOff) this.reset();
     this.#samples.push({ rttMs, offsetMs });

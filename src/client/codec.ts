@@ -8,42 +8,42 @@ import { BadValueError } from './errors.ts';
 
 let packr: Packr | undefined;
 
-/** Made when first used, so that a bundle that imports this for a type alone carries nothing. A Packr unpacks as well. */
+/** Created on first use, so that a bundle that imports only types from here contains none of it. A Packr also unpacks. */
 function codec(): Packr {
   packr ??= new Packr({
-    // No records: msgpackr's own extension, and the one path to its `new Function`, which a page's content policy may forbid.
+    // No records: they are msgpackr's own extension, and the only code path to its `new Function`, which a page's content policy may forbid.
     useRecords: false,
     mapsAsObjects: true,
     variableMapSize: true,
-    // What toWireValue has passed may have a key `toJSON`, which is no function.
+    // After toWireValue, a value may have a key `toJSON`, but it is not a function.
     useToJSON: false,
-    // msgpackr's types leave 'auto' out, its documentation does not: numbers while they are safe integers, bigints beyond.
+    // 'auto' is documented, but missing in msgpackr's types: numbers for safe integers, bigints beyond.
     int64AsType: 'auto' as 'number',
   });
   return packr;
 }
 
 type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? M[K] | undefined : M[K] };
-/** A message whose optional fields may be undefined: such a field is left out. */
+/** A message whose optional fields may be undefined; these are left out. */
 export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage ? Loose<M> : never) : never;
 
-/** `data` may nest so deeply, and the message is a level around it. No message has more values than the largest that any server takes has bytes. */
+/** Nesting limit of `data`, plus one level for the message. A message cannot have more values than the largest message that any server accepts has bytes. */
 const BOUNDS = { depthMax: DATA_DEPTH_MAX + 1, valuesMax: 1_048_576 };
 
-/** @throws BadValueError, InvalidError for what the server would not take */
+/** @throws BadValueError, InvalidError for what the server would not accept */
 export function encodeMessage(message: Outgoing): Uint8Array {
   assertFields(message);
   return codec().pack(toWireValue(message, BadValueError, BOUNDS));
 }
 
-/** @throws Error when the bytes are no MessagePack map */
+/** @throws Error if the bytes are not a MessagePack map */
 export function decodeMessage(frame: Uint8Array): ServerMessage {
   const message = codec().unpack(frame);
   if (typeof message !== 'object' || message === null || typeof message.type !== 'string') throw new Error('a frame is no message');
   return message;
 }
 
-/** The deflated bytes, when the frame is one MessagePack ext (type 90) holding such. */
+/** The deflated bytes, if the frame is one MessagePack ext (type 90). */
 export function deflatedPart(frame: Uint8Array): Uint8Array | undefined {
   // ext 8, 16, 32: head byte, length, type.
   const head = frame[0] as number;

@@ -3,10 +3,10 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 import { type ConnectionState, NORMAL_CLOSURE, type Reason } from './state.ts';
 
-/** What the shell does next. */
+/** What to do next. */
 export type NextStep =
   | { readonly kind: 'dial'; readonly url: string }
-  /** Call {@link ConnectionMachine.due} then. */
+  /** Call {@link ConnectionMachine.due} at that time. */
   | { readonly kind: 'wait'; readonly untilMs: number }
   | { readonly kind: 'rest' };
 
@@ -19,7 +19,7 @@ export interface MachineOptions {
 
 const REST: NextStep = { kind: 'rest' };
 
-/** Decides when to connect where. No sockets, no timers: it is told what happened and when, and answers what to do next. */
+/** Decides when to connect to which URL. No sockets and no timers: it is told what happened and when, and returns what to do next. */
 export class ConnectionMachine {
   readonly #options: MachineOptions;
   #state: ConnectionState = { status: 'disconnected', reason: { code: NORMAL_CLOSURE, text: 'not started' } };
@@ -27,7 +27,7 @@ export class ConnectionMachine {
   #attempt = 0;
   #wasConnected = false;
   #connectedAtMs: number | undefined;
-  /** A wake-up does not come before this: the server named the time. */
+  /** A wake-up does not shorten the wait below this time, which the server named. */
   #notBeforeMs = 0;
   #retryAfterMs = 0;
   #closing: ServerMessage<'closing'> | undefined;
@@ -55,24 +55,24 @@ export class ConnectionMachine {
     this.#state = { status: 'connected', url: this.#currentUrl, connectionId, nodeId, user };
   }
 
-  /** The server announced a close, and the window to come back in. */
+  /** The server announced a close, and the window to reconnect in. */
   closing(message: ServerMessage<'closing'>): void {
     const { min, max } = message.reconnectAfterMs ?? {};
-    // A window that is none would make a pause that is none.
+    // An invalid window would give an invalid pause.
     if (Number.isFinite(min) && Number.isFinite(max)) this.#closing = message;
   }
 
-  /** The server asked to be left alone for so long, should the connection end now. */
+  /** The server requested a pause: if the connection ends now, do not reconnect earlier. */
   retryAfter(ms: number): void {
     if (Number.isFinite(ms)) this.#retryAfterMs = ms;
   }
 
-  /** The connection, or the attempt at one, has ended. */
+  /** The connection, or the attempt, has ended. */
   lost(reason: Reason, nowMs: number): NextStep {
     if (this.#state.status === 'disconnected') return REST;
     const closing = this.#closing;
     this.#closing = undefined;
-    // A proxy may cut before the announced close frame has come.
+    // A proxy may cut the connection before the announced close frame arrives.
     const code = closing !== undefined && (reason.code < 4000 || reason.code >= 4300) ? closing.code : reason.code;
     const advice = reconnectAdvice(code);
     if (advice === 'never') return this.stop(reason);
@@ -80,7 +80,7 @@ export class ConnectionMachine {
     const connectedAtMs = this.#connectedAtMs;
     this.#connectedAtMs = undefined;
     if (connectedAtMs !== undefined && nowMs - connectedAtMs >= this.#options.backoff.stableAfterMs) this.#attempt = 0;
-    // A good node that was cut is the likeliest to have our history at hand; one that failed, or is leaving, is not.
+    // A good node whose connection was cut is the most likely to have our history in its cache. A node that failed or is leaving is not.
     if (connectedAtMs === undefined || closing !== undefined) this.#url++;
 
     const delayMs = this.#delayMs(advice === 'now', closing);
@@ -93,14 +93,14 @@ export class ConnectionMachine {
     return { kind: 'wait', untilMs };
   }
 
-  /** The time to try again has come. */
+  /** The time for the next attempt has come. */
   due(): NextStep {
     const state = this.#state;
     if (!isPending(state) || state.nextAttemptAtMs === undefined) return REST;
     return this.#dial(state.reason);
   }
 
-  /** The network is back, or somebody looks at the page: no need to sit out the backoff, only what the server asked for. */
+  /** The network is back, or the page became visible: skip the rest of the backoff, but not the pause that the server requested. */
   wake(nowMs: number): NextStep {
     const state = this.#state;
     if (!isPending(state) || state.nextAttemptAtMs === undefined) return REST;
@@ -110,7 +110,7 @@ export class ConnectionMachine {
     return { kind: 'wait', untilMs: this.#notBeforeMs };
   }
 
-  /** Nothing more is tried. */
+  /** Stops trying. */
   stop(reason: Reason): NextStep {
     this.#closing = undefined;
     this.#connectedAtMs = undefined;
@@ -139,9 +139,9 @@ export class ConnectionMachine {
       const { min, max } = closing.reconnectAfterMs;
       return min + random() * Math.max(0, max - min);
     }
-    // At once, but not in a loop: a second such close in a row waits.
+    // Immediately, but not in a loop: after a second such close in a row it waits.
     if (now && this.#attempt === 0) return 0;
-    // A round through all URLs counts as one attempt.
+    // One round through all URLs counts as one attempt.
     return backoffDelayMs(Math.floor(this.#attempt / urls.length), backoff, random());
   }
 }

@@ -18,26 +18,26 @@ import { findWebSocket, type WebSocketConstructor } from './websocket.ts';
 export interface ConnectionEvents {
   stateChanged(state: ConnectionState): void;
   connected(message: ServerMessage<'connected'>): void;
-  /** A connection that was there is gone; another is on its way, unless {@link ConnectionEvents.stopped} follows. */
+  /** The connection was lost. Another attempt follows, unless {@link ConnectionEvents.stopped} is called. */
   disconnected(): void;
-  /** Nothing is tried any more. */
+  /** No more attempts are made. */
   stopped(reason: Reason): void;
   feedChanged(feed: Feed): void;
-  /** What was known of the server's clock does not hold any more. */
+  /** The estimate of the server's clock was reset. */
   clockChanged(): void;
-  /** Everything but what keeps the connection itself. */
+  /** All messages except those that maintain the connection. */
   message(message: ServerMessage): void;
 }
 
-/** Wire id of `connect`; what others send has ids from 1. */
+/** Wire id of `connect`. Other commands have ids from 1. */
 const CONNECT_ID = 0;
 
-/** Keeps one connection to one of the URLs, or tries to: the machine's decisions made real with sockets and timers. */
+/** Keeps one connection to one of the URLs. It executes the decisions of {@link ConnectionMachine} with sockets and timers. */
 export class Connection {
   readonly clock = new ClockEstimate();
-  /** When the last byte came; 0: none yet. */
+  /** When the last byte arrived; 0: none yet. */
   heardAtMs = 0;
-  /** What the connection's server last said of its broker. */
+  /** What the server last reported about its broker. */
   feed: Feed = LIVE;
   readonly #settings: Settings;
   readonly #events: ConnectionEvents;
@@ -46,7 +46,7 @@ export class Connection {
   readonly #attemptTimer = new Timer(() => this.#next(this.#machine.due()));
   readonly #connectTimer: Timer;
   readonly #livenessTimer = new Timer(() => this.#pollLiveness());
-  /** Counts attempts, so that what comes late from an earlier one is known. */
+  /** Counts attempts, so that late events of an earlier one can be ignored. */
   #attempt = 0;
   #session: Session | undefined;
   #outbox: Outbox | undefined;
@@ -73,12 +73,12 @@ export class Connection {
     return this.#outbox !== undefined;
   }
 
-  /** The server's, once it has said so. */
+  /** The server's limit, once it is known. */
   get messageBytesMax(): number {
     return this.#limits?.messageBytesMax ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The server's bound, once it has said so. */
+  /** The server's limit, once it is known. */
   get topicsMax(): number {
     return this.#limits?.topicsMax ?? Number.POSITIVE_INFINITY;
   }
@@ -89,7 +89,7 @@ export class Connection {
     this.#announceState();
   }
 
-  /** Ends for good. Resolves when the other side has been told, or after a second. */
+  /** Ends permanently. Resolves when the other side has been told, or after a second. */
   async stop(reason: Reason): Promise<void> {
     if (this.state.status === 'disconnected') return;
     const session = this.#session;
@@ -99,7 +99,7 @@ export class Connection {
     await session?.close();
   }
 
-  /** For connected links only: what is not sent when the connection ends is not sent. */
+  /** Only while connected. What has not been sent when the connection ends is dropped. */
   send(frame: Uint8Array): void {
     this.#outbox?.push(frame);
   }
@@ -110,12 +110,12 @@ export class Connection {
     return frame.length <= this.messageBytesMax && this.#outbox.offer(frame);
   }
 
-  /** The server wants less of us for a while. */
+  /** The server requested that less is sent for a while. */
   pause(ms: number): void {
     this.#outbox?.pause(ms);
   }
 
-  /** Should the connection end now, the next attempt is not before. */
+  /** If the connection ends now, the next attempt is not made earlier than this. */
   retryAfter(ms: number): void {
     this.#machine.retryAfter(ms);
   }
@@ -134,7 +134,7 @@ export class Connection {
       this.#attemptTimer.set(untilMs - nowMs());
     } catch (error) {
       if (!(error instanceof BugError)) throw error;
-      // Seen in the state, instead of an attempt without any pause.
+      // Shown in the state, instead of attempts without a pause.
       this.#machine.stop(abnormal(error.message));
       this.#ended();
     }
@@ -155,7 +155,7 @@ export class Connection {
   }
 
   #open(WebSocket: WebSocketConstructor, url: string, token: string | undefined): void {
-    // Every connection starts as live, and may be told otherwise before it is greeted.
+    // Every connection starts as live. The server may report otherwise before `connected`.
     this.#sessionFeed = LIVE;
     const session: Session = new Session(WebSocket, url, {
       opened: () => {
@@ -220,10 +220,10 @@ export class Connection {
     this.#events.feedChanged(feed);
   }
 
-  /** The answer to `connect` was an error; the close that follows says less. */
+  /** The answer to `connect` was an error. The close frame that follows has less information. */
   #refused({ code, message, retryable, retryAfterMs }: ServerMessage<'error'>): void {
     if (retryAfterMs !== undefined) this.retryAfter(retryAfterMs);
-    // A function can get another token; a text stays as it is. What else the server will never take (a token too long, say) is not tried again and again.
+    // A function can get another token; a text stays the same. What the server will never accept (for example a token that is too long) is not retried.
     const renewable = code === 'token_expired' && typeof this.#settings.token === 'function';
     const final = retryable ? CLOSE_CODES.serverError : CLOSE_CODES.unauthorized;
     this.#lost({ code: renewable ? CLOSE_CODES.tokenExpired : final, text: `${code}: ${message}` });
@@ -277,7 +277,7 @@ export class Connection {
     if (this.#session === undefined || this.#liveness === undefined) return;
     const { action, nextAtMs } = this.#liveness.poll(nowMs());
     if (action === 'dead') return this.#session.abandon('the server did not answer two pings');
-    // Past the outbox: a ping that waits behind others would say nothing about the connection.
+    // Not through the outbox: a ping that waits behind other messages would not measure the connection.
     if (action === 'ping') this.#write(this.#session, { type: 'ping', t: nowMs() });
     this.#livenessTimer.set(nextAtMs - nowMs());
   }

@@ -1,6 +1,6 @@
 import { soon } from './platform.ts';
 
-/** Runs an application's callback. What it throws is thrown outside our own stack, as by the event loop: it is seen, and breaks nothing of ours. */
+/** Runs an application's callback. An exception is rethrown outside our stack, by the event loop: it is visible, and does not affect this library. */
 export function callSafely<E>(callback: (event: E) => void, event: E): void {
   try {
     callback(event);
@@ -11,15 +11,15 @@ export function callSafely<E>(callback: (event: E) => void, event: E): void {
   }
 }
 
-/** Named events. A listener that throws stops neither the others nor the library. */
+/** Named events. A listener that throws affects neither the other listeners nor the library. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
-  /** @returns how to stop listening */
+  /** @returns a function that stops listening */
   on<K extends keyof Events>(name: K, listener: (event: Events[K]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
-    // A function of its own, so that the same listener may be added twice and removed once.
+    // A separate function, so that the same listener can be added twice and removed once.
     const own = (event: Events[K]) => listener(event);
     listeners.add(own);
     return () => void listeners.delete(own);

@@ -2,10 +2,10 @@ import type { ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Reason } from './state.ts';
 
-/** Everything this library rejects with or reports. `code` is stable: it is what a program switches on. */
+/** The base class of all errors that this library rejects with or reports. `code` is stable; programs should compare it. */
 export abstract class StentorError extends Error {
   abstract readonly code: string;
-  /** The same thing may succeed later. */
+  /** Whether the same action may succeed later. */
   readonly retryable: boolean = false;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -25,26 +25,26 @@ export class CommandError extends StentorError {
     this.name = 'CommandError';
     this.code = code;
     this.retryable = retryable;
-    // Timers are set by it.
+    // Timers are set with it.
     this.retryAfterMs = Number.isFinite(retryAfterMs) ? retryAfterMs : undefined;
   }
 }
 
-/** No answer in time. A publish that fails so was never sent; a call may have been carried out. */
+/** No answer in time. A publish that fails with it was never sent; a call may have been executed. */
 export class TimeoutError extends StentorError {
   override readonly name = 'TimeoutError';
   readonly code = 'timeout';
   override readonly retryable = true;
 }
 
-/** The connection ended before the answer came. The command may have been carried out. */
+/** The connection ended before the answer came. The command may have been executed. */
 export class ConnectionLostError extends StentorError {
   override readonly name = 'ConnectionLostError';
   readonly code = 'connection_lost';
   override readonly retryable = true;
 }
 
-/** The client is closed, or was refused for good, so nothing can be sent. */
+/** The client is closed, or was refused permanently, so nothing can be sent. */
 export class DisconnectedError extends StentorError {
   override readonly name = 'DisconnectedError';
   readonly code = 'disconnected';
@@ -54,7 +54,7 @@ export function disconnectedError({ code, text }: Reason): DisconnectedError {
   return new DisconnectedError(`${code} ${text}`);
 }
 
-/** A publish was sent and not answered within its budget: it may or may not be stored. The same idempotency key may be published again. */
+/** A publish was sent and not answered within its time budget: it may or may not be stored. It can be published again with the same idempotency key. */
 export class OutcomeUnknownError extends StentorError {
   override readonly name = 'OutcomeUnknownError';
   readonly code = 'outcome_unknown';
@@ -67,44 +67,47 @@ export class OutcomeUnknownError extends StentorError {
   }
 }
 
-/** As many publishes or requests wait as may. */
+/** The maximum number of publishes or requests is waiting. */
 export class QueueFullError extends StentorError {
   override readonly name = 'QueueFullError';
   readonly code = 'queue_full';
   override readonly retryable = true;
 }
 
-/** Pushed out of a full queue by a later publish (policy `dropOldest`). Surely not stored. */
+/** Dropped from a full queue because of a later publish (policy `dropOldest`). Certainly not stored. */
 export class DroppedError extends StentorError {
   override readonly name = 'DroppedError';
   readonly code = 'dropped';
 }
 
-/** Whoever iterates a topic read so slowly that its buffer filled (policy `fail`). */
+/** An iteration over a topic was read too slowly, and its buffer is full (policy `fail`). */
 export class OverflowError extends StentorError {
   override readonly name = 'OverflowError';
   readonly code = 'overflow';
 }
 
-/** Thrown by a token function to say that there is no token to be had: the client stops instead of trying again. */
+/** Thrown by a token function if no token is available: the client stops instead of retrying. */
 export class UnauthorizedError extends StentorError {
   override readonly name = 'UnauthorizedError';
   readonly code = 'unauthorized';
 }
 
-/** This library is at fault: an assertion of its own failed. Please report it. */
+/** A failed assertion in this library. Please report it. */
 export class BugError extends StentorError {
   override readonly name = 'BugError';
   readonly code = 'bug';
 }
 
-/** An option, a topic or a key that cannot be. */
+/** An invalid option, topic or key. */
 export class InvalidError extends StentorError {
   override readonly name = 'InvalidError';
   readonly code = 'invalid';
 }
 
-/** A value that cannot be sent: a function, an invalid Date, a cycle, … The message says where in it. Nothing was sent, and nothing else is touched. */
+/**
+ * A value that cannot be sent: a function, an invalid Date, a cycle, … The message says where in the value it is. Nothing was sent, and other commands are not
+ * affected.
+ */
 export class BadValueError extends StentorError {
   override readonly name = 'BadValueError';
   readonly code = 'bad_value';

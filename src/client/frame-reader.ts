@@ -2,12 +2,12 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { decodeMessage, deflatedPart } from './codec.ts';
 import { inflateRaw } from './inflate.ts';
 
-/** Frames that may wait for one that is being inflated. At 16 KiB a frame that is 64 MiB: whoever falls so far behind starts over. */
+/** Maximum number of frames that wait while one is inflated. At 16 KiB a frame that is 64 MiB. A client that falls so far behind starts over. */
 const WAITING_MAX = 4096;
 
 /**
- * Frames in, messages out, in the order in which they came: inflating is asynchronous, so what comes behind a deflated frame waits for it.
- * Without compression nothing waits.
+ * Converts frames to messages, in the order of arrival. Inflating is asynchronous, so frames after a deflated one wait for it. Without compression nothing
+ * waits.
  */
 export class FrameReader {
   readonly #onMessage: (message: ServerMessage) => void;
@@ -63,7 +63,7 @@ export class FrameReader {
     try {
       this.#onMessage(message);
     } catch (error) {
-      // The application's callbacks do not throw here: the message is not what the protocol says, or this library is at fault. Both are for another connection.
+      // The application's callbacks do not throw here: the message violates the protocol, or this library has a bug. Both need a new connection.
       this.#break(`a message cannot be taken: ${(error as Error).message}`);
     }
   }

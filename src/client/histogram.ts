@@ -1,8 +1,8 @@
-/** Buckets to a doubling: a bucket's bounds are 9% apart, so a percentile read from them is at most so much too high. */
+/** Buckets per doubling. The bounds of a bucket are 9% apart, so a percentile is at most that much too high. */
 const PER_DOUBLING = 8;
-/** 0.0625 ms: below it differences say nothing over a network. */
+/** 0.0625 ms: smaller differences mean nothing over a network. */
 const FIRST_POWER = -4;
-/** 2^17 ms is two minutes. */
+/** 2^17 ms are two minutes. */
 const LAST_POWER = 17;
 const BUCKETS = (LAST_POWER - FIRST_POWER) * PER_DOUBLING;
 
@@ -14,11 +14,11 @@ export interface LatencySummary {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
-  /** How many were at most `upToMs`, and above the bucket before; empty buckets are left out. */
+  /** Number of values up to `upToMs` and above the previous bucket. Empty buckets are left out. */
   readonly buckets: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
-/** Latencies in buckets of rising width: 168 numbers, however many are counted. */
+/** Counts latencies in buckets of rising width: 168 numbers, however many values are counted. */
 export class Histogram {
   readonly #counts = new Float64Array(BUCKETS + 1);
   #count = 0;
@@ -26,7 +26,7 @@ export class Histogram {
   #minMs = Number.POSITIVE_INFINITY;
   #maxMs = 0;
 
-  /** @param valueMs what is below zero (an estimated clock may be off) counts as zero */
+  /** @param valueMs a negative value (the estimated clock may be wrong) counts as zero */
   add(valueMs: number, times: number): void {
     const value = Math.max(0, valueMs);
     const bucket = Math.ceil((Math.log2(value) - FIRST_POWER) * PER_DOUBLING);

@@ -3,8 +3,8 @@ import type { ServerMessage } from '../protocol/messages.ts';
 type History = ServerMessage<'history'>;
 
 /**
- * One answer out of the parts of a `history` and what ended it. Parts that came are good whatever came after them: where the log changed midway, or the rest could
- * not be had, the answer ends with the last good part, and says so.
+ * Joins the parts of a `history` and its end to one answer. Parts that arrived are valid whatever follows them: if the log changed in between, or the rest was
+ * not available, the answer ends with the last valid part, and says so.
  */
 export function joinHistory(parts: readonly History[], end: History | ServerMessage<'error'>): History | ServerMessage<'error'> {
   const last = parts.at(-1);

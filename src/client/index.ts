@@ -36,7 +36,7 @@ export { TopicList } from './topic-list.ts';
 export type { HistoryOptions, Liveness, SubscribeOptions, TopicEvent, TopicOptions } from './topic-types.ts';
 export type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
-/** Makes a client and connects it. @throws InvalidError */
+/** Creates a client and connects it. @throws InvalidError */
 export function createClient(options: ClientOptions): Client {
   const client = new Client(options);
   void client.connect();

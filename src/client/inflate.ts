@@ -1,4 +1,4 @@
-/** A frame inflates to so much at most; the server makes frames of 16 KiB, and a single item has 1 MiB at most. */
+/** Maximum size of an inflated frame. The server creates frames of 16 KiB, and a single item has at most 1 MiB. */
 const INFLATED_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Transform {
@@ -15,12 +15,12 @@ export function canInflate(): boolean {
   return decompressor() !== undefined;
 }
 
-/** @throws Error for bytes that are not deflated, or inflate beyond the bound */
+/** @throws Error for bytes that are not deflated, or inflate to more than the limit */
 export async function inflateRaw(deflated: Uint8Array): Promise<Uint8Array> {
   const Decompressor = decompressor() as TransformConstructor;
   const { writable, readable } = new Decompressor('deflate-raw');
   const writer = writable.getWriter();
-  // Bad bytes reject these too; the reader tells.
+  // Invalid bytes reject these too; the reader reports it.
   writer.write(deflated).catch(() => {});
   writer.close().catch(() => {});
   const reader = readable.getReader();

@@ -1,24 +1,24 @@
 import type { Position, Item as WireItem } from '../protocol/messages.ts';
 import type { ItemSource } from './position-tracker.ts';
 
-/** One publication, as the application gets it. */
+/** One publication, as the application receives it. */
 export interface Item<T = unknown> {
   readonly topic: string;
-  /** With `offset` the position to resume from; empty in ephemeral topics. */
+  /** Together with `offset` the position to resume from; empty in ephemeral topics. */
   readonly epoch: string;
   readonly offset: number;
-  /** What it is about, in keyed topics. */
+  /** The key, in keyed topics. */
   readonly key: string | null;
   readonly data: T;
-  /** The key is gone. */
+  /** The key was removed. */
   readonly removed: boolean;
-  /** The user who published it, where a client did. */
+  /** The user who published it, if a client did. */
   readonly origin: string | undefined;
   readonly publishedAtMs: number | undefined;
   readonly source: ItemSource;
 }
 
-/** The topic's history could not be continued from where this client stood: what follows starts from the topic's state. */
+/** The stream could not be continued from this client's position. It starts again from the topic's state. */
 export interface Resync<T = unknown> {
   readonly topic: string;
   readonly reason: string;
@@ -29,32 +29,32 @@ export interface Resync<T = unknown> {
   readonly items: readonly Item<T>[];
 }
 
-/** This client was too slow, or its stream is thinned out. */
+/** This client was too slow, so its stream skips publications. */
 export interface Lagged {
   readonly topic: string;
   readonly policy: 'replay' | 'conflate' | 'skip' | 'close';
-  /** Publications conflated or lost for this client. */
+  /** Publications that were conflated or left out for this client. */
   readonly skipped: number;
 }
 
 /** How a stream began. */
 export interface Subscribed extends Position {
   readonly topic: string;
-  /** It goes on from the position asked for, with nothing missing. */
+  /** It resumed at the requested position, with nothing missing. */
   readonly recovered: boolean;
-  /** The rate class granted for `maxRateHz`. */
+  /** The granted rate class for `maxRateHz`. */
   readonly rateHz: number | undefined;
 }
 
 export interface History<T = unknown> extends Position {
   readonly items: readonly Item<T>[];
-  /** Nothing between the position asked for and the last item is missing. */
+  /** Nothing is missing between the requested position and the last item. */
   readonly complete: boolean;
-  /** The limit cut the answer: ask again since its position. */
+  /** The limit cut the answer: ask again from its position. */
   readonly more: boolean;
 }
 
-/** Undefined for a place that is covered with nothing to deliver. */
+/** Undefined for an item that has nothing to deliver. */
 export function toItem<T>(topic: string, epoch: string, item: WireItem, source: ItemSource): Item<T> | undefined {
   if (item.length === 1) return undefined;
   const [offset, key, data, meta] = item;

@@ -3,15 +3,15 @@ import type { Key } from '../protocol/topic.ts';
 import { assertFields, unexpected } from './check.ts';
 
 /**
- * A key as the last token of a NATS subject, for a producer that publishes straight into NATS: `BTC/USDT` is `BTC=2FUSDT`.
- * @throws InvalidError for what can be no key
+ * Encodes a key as the last token of a NATS subject, for a producer that publishes directly into NATS: `BTC/USDT` becomes `BTC=2FUSDT`. @throws InvalidError
+ * for an invalid key
  */
 export function encodeKey(key: string): string {
   assertFields({ key: key ?? null });
   return tokenOfKey(key as Key);
 }
 
-/** The reverse of {@link encodeKey}. @throws InvalidError for what is no key's token */
+/** The reverse of {@link encodeKey}. @throws InvalidError for an invalid token */
 export function decodeKey(token: string): string {
   const key = typeof token === 'string' ? keyOfToken(token) : undefined;
   if (key === undefined) throw unexpected('token', token, 'an encoded key');

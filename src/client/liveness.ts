@@ -1,15 +1,15 @@
-/** Pings in a row that may stay unanswered: with the second the connection is dead. */
+/** Number of unanswered pings in a row after which the connection is dead. */
 const MISSES_MAX = 2;
 
 export interface LivenessStep {
   readonly action: 'wait' | 'ping' | 'dead';
-  /** Ask again then. */
+  /** Call again at that time. */
   readonly nextAtMs: number;
 }
 
 /**
- * Is the server still there? A ping goes out every interval; one that nothing answers in time is followed by another at once, and when that too stays
- * unanswered the connection is dead: so at most one interval and two time-outs after the last sign of life. Whatever the server sends is such a sign.
+ * Checks whether the server still responds. A ping is sent every interval. If it is not answered in time, another follows immediately. If that is not answered
+ * either, the connection is dead: at most one interval and two timeouts after the last received data. Anything that the server sends counts.
  */
 export class Liveness {
   readonly #intervalMs: number;
@@ -29,7 +29,7 @@ export class Liveness {
     this.#missed = 0;
   }
 
-  /** Something happened to the network or the machine: do not wait for the next interval. */
+  /** Something happened to the network or the machine: ping without waiting for the next interval. */
   probe(nowMs: number): void {
     this.#nextPingAtMs = nowMs;
   }
@@ -38,7 +38,8 @@ export class Liveness {
     const dueAtMs = this.#answerDueAtMs;
     if (dueAtMs === undefined) return nowMs >= this.#nextPingAtMs ? this.#ping(nowMs) : { action: 'wait', nextAtMs: this.#nextPingAtMs };
     if (nowMs < dueAtMs) return { action: 'wait', nextAtMs: dueAtMs };
-    // So late a timer means that we ourselves slept (a throttled tab, a closed lid): the answer may lie unread, so this is no miss.
+    // A timer that fires this late means that this process was suspended (a throttled tab, a closed lid). The answer may not have been read yet, so it does
+    // not count as missed.
     if (nowMs - dueAtMs < this.#timeoutMs && ++this.#missed >= MISSES_MAX) return { action: 'dead', nextAtMs: nowMs };
     return this.#ping(nowMs);
   }

@@ -4,7 +4,7 @@ import { Histogram } from './histogram.ts';
 import { type Counters, newCounters, type Stats } from './stats.ts';
 import { Timer } from './timer.ts';
 
-/** What is counted and measured, and when it is told. */
+/** Counts, measures, and emits the statistics. */
 export class Meter {
   readonly counters: Counters = newCounters();
   readonly #intervalMs: number;
@@ -13,7 +13,7 @@ export class Meter {
   readonly #recent = new Histogram();
   readonly #timer = new Timer(() => this.#tick());
 
-  /** @param emit called every interval while {@link run} says so */
+  /** @param emit called every interval while {@link run} is on */
   constructor(intervalMs: number, emit: () => void) {
     this.#intervalMs = Math.max(10, intervalMs);
     this.#emit = emit;
@@ -38,7 +38,7 @@ export class Meter {
     this.#emit();
   }
 
-  /** @param recent latencies since the last such question only */
+  /** @param recent only latencies since the last call with it */
   stats(clock: ClockEstimate, publishesWaiting: number, recent: boolean): Stats {
     const latency = (recent ? this.#recent : this.#all).summary();
     if (recent) this.#recent.reset();

@@ -4,45 +4,47 @@ import type { PublishQueueOptions } from './publish-queue.ts';
 import type { WebSocketConstructor } from './websocket.ts';
 
 type Token = string | null | undefined;
-/** The token, or what gets one. Null, undefined and an empty text are no token: the connection is anonymous. */
+/** A token, or a function that gets one. Null, undefined and an empty text mean no token: the connection is anonymous. */
 export type TokenSource = Token | (() => Token | Promise<Token>);
-/** A text, or a URL object. */
+/** A text or a URL object. */
 export type UrlSource = string | { readonly href: string };
 
-/** Each may be left out, or be undefined. */
+/** Each may be missing or undefined. */
 type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 export interface ClientOptions {
-  /** `wss://host/ws`, or several, which are tried in turn. */
+  /** `wss://host/ws`, or several URLs, which are tried in turn. */
   readonly url: UrlSource | readonly UrlSource[];
   /**
-   * The JWT, or a function that gets one: called before every connection and before the token expires. Null, undefined or empty: connect without, as anonymous.
-   * A function that throws an UnauthorizedError stops the client; any other error counts as a failed attempt.
+   * The JWT, or a function that gets one: it is called before every connection and before the token expires. Null, undefined or empty: connect without a token,
+   * as anonymous. If the function throws an UnauthorizedError, the client stops; any other error counts as a failed attempt.
    */
   readonly token?: TokenSource;
-  /** Ask for batches that are compressed once for all who want that; costs the client an asynchronous step a frame. Default: false. */
+  /**
+   * Request compressed batches. A batch is compressed once for all clients that request it. Costs the client an asynchronous step per frame. Default: false.
+   */
   readonly compression?: boolean | undefined;
-  /** Default: the platform's, else the `ws` package's. */
+  /** Default: the platform's, or that of the `ws` package. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** Default: `{ baseMs: 500, maxMs: 30_000, jitterMs: 1000, stableAfterMs: 5000 }`. */
   readonly backoff?: Loose<BackoffOptions> | undefined;
   /** Default: `{ queueMax: 1000, onFull: 'reject', budgetMs: 60_000, inFlightMax: 32 }`. */
   readonly publish?: Loose<PublishQueueOptions> | undefined;
-  /** Time for a connection to be made, its token included. Default: 10 s. */
+  /** Timeout of a connection attempt, including getting the token. Default: 10 s. */
   readonly connectTimeoutMs?: number | undefined;
-  /** Time for the answer to a subscribe or a history. Default: 10 s. */
+  /** Timeout of a subscribe or a history request. Default: 10 s. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Time for the answer to a ping, at most; the server names the interval. Default: 5 s. */
+  /** Maximum time for the answer to a ping; the server sets the interval. Default: 5 s. */
   readonly pongTimeoutMs?: number | undefined;
-  /** Calls and history requests that may wait for an answer at once. Default: 1,000. */
+  /** Maximum number of unanswered calls and history requests. Default: 1,000. */
   readonly requestsMax?: number | undefined;
-  /** Items that may wait for a gap to be filled, per topic. Default: 10,000. */
+  /** Maximum number of items per topic that wait for a gap to be filled. Default: 10,000. */
   readonly holdItemsMax?: number | undefined;
-  /** Keys whose latest item is remembered for listeners that come late, per topic with `snapshot`. Default: 10,000. */
+  /** Number of keys per topic with `snapshot` whose latest item is kept for listeners that join later. Default: 10,000. */
   readonly stateKeysMax?: number | undefined;
   /** Bytes that may wait in the socket before volatile publishes are dropped. Default: 1 MiB. */
   readonly sendBufferBytesMax?: number | undefined;
-  /** How often the `stats` event comes, while somebody listens. Default: 1 s. */
+  /** Interval of the `stats` event, while there is a listener. Default: 1 s. */
   readonly statsIntervalMs?: number | undefined;
 }
 
@@ -77,7 +79,7 @@ const DEFAULTS = {
 const BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 30_000, jitterMs: 1000, stableAfterMs: 5000 };
 const PUBLISH: PublishQueueOptions = { queueMax: 1000, onFull: 'reject', budgetMs: 60_000, inFlightMax: 32 };
 
-/** Undefined and null count as absent, within `backoff` and `publish` too. @throws InvalidError */
+/** Undefined and null count as missing, also in `backoff` and `publish`. @throws InvalidError */
 export function readOptions(options: ClientOptions): Settings {
   const { url, token, WebSocket, backoff, publish } = options ?? {};
   const urls = (Array.isArray(url) && url.length > 0 ? [...url] : [url]).map(urlOf);
@@ -93,7 +95,7 @@ export function readOptions(options: ClientOptions): Settings {
   return settings;
 }
 
-/** What is given, of the default's type, else the default. Numbers within what a timer takes. @throws InvalidError */
+/** The given value, which must have the type of the default, or the default. Numbers must be valid for a timer. @throws InvalidError */
 function fill<T extends object>(path: string, defaults: T, given: Loose<T>): T {
   if (typeof given !== 'object') throw unexpected(path, given, 'an object');
   const filled = Object.entries(defaults).map(([name, fallback]) => {
@@ -105,7 +107,7 @@ function fill<T extends object>(path: string, defaults: T, given: Loose<T>): T {
   return Object.fromEntries(filled) as T;
 }
 
-/** @returns undefined: none, the connection is anonymous. @throws InvalidError for what is no text; whatever a token function throws */
+/** @returns undefined for no token: the connection is anonymous. @throws InvalidError if it is not text, and what the token function throws */
 export async function getToken(source: TokenSource): Promise<string | undefined> {
   const token: unknown = typeof source === 'function' ? await source() : source;
   if (token === undefined || token === null || token === '') return undefined;
@@ -113,14 +115,14 @@ export async function getToken(source: TokenSource): Promise<string | undefined>
   return token;
 }
 
-/** A URL that no attempt could use is refused at once, where the platform can tell: else it would be tried for ever. */
+/** An unusable URL is refused immediately, if the platform can detect it. Otherwise it would be tried without end. */
 function urlOf(source: UrlSource | undefined): string {
   const url = typeof source === 'string' ? source : source?.href;
   const { URL } = globalThis as { URL?: new (url: string) => unknown };
   try {
     if (url !== undefined && /^wss?:\/\/[^#]+$/i.test(url) && (URL === undefined || new URL(url))) return url;
   } catch {
-    // Refused below, as the others are.
+    // Refused below, like the others.
   }
   throw unexpected('url', url, 'one like wss://example.org/ws');
 }

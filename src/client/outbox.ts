@@ -3,18 +3,18 @@ import { nowMs } from './clock.ts';
 import { Pacer } from './pacer.ts';
 import { Timer } from './timer.ts';
 
-/** As the server says in `connected`. */
+/** As stated by the server in `connected`. */
 type Limits = Pick<
   ServerMessage<'connected'>['limits'],
   'messageBytesMax' | 'messagesPerSecondMax' | 'bytesPerSecondMax' | 'commandsMax' | 'commandsPerSecondMax'
 >;
 
-/** Of a MessagePack array of up to 65,535 elements. */
+/** Size of the header of a MessagePack array of up to 65,535 elements. */
 const ARRAY_HEADER_BYTES = 3;
 
 /**
- * Frames on their way out of one connection, no faster than the server takes them. Those that are pushed in one go leave as one array of commands: a client that
- * comes back with a thousand topics sends one message. Bounded by those who ask: requests and publishes have bounds of their own.
+ * The outgoing frames of one connection, sent no faster than the server accepts them. Frames that are pushed in the same turn are sent as one array of
+ * commands: a client that reconnects with a thousand topics sends one message. The queue is bounded by its users: requests and publishes have their own limits.
  */
 export class Outbox {
   readonly #limits: Limits;
@@ -62,7 +62,7 @@ export class Outbox {
       const fit = this.#fit();
       const waitMs = this.#pacer.take(nowMs(), fit.bytes);
       if (waitMs > 0) return this.#timer.set(waitMs);
-      // One alone is a message like any other, and needs no place among the commands of arrays.
+      // A single frame is a plain message, and does not count against the limit of commands in arrays.
       let count = 1;
       while (count < fit.count && this.#commandPacer.take(nowMs()) === 0) count++;
       const frames = this.#waiting.splice(0, count);
@@ -70,7 +70,7 @@ export class Outbox {
     }
   }
 
-  /** As many as one message may hold; one in any case. */
+  /** As many as fit into one message; at least one. */
   #fit(): { count: number; bytes: number } {
     const { commandsMax = 1, messageBytesMax } = this.#limits;
     let bytes = ARRAY_HEADER_BYTES;

@@ -1,9 +1,9 @@
-/** Share of the server's rates that is used: what is refused there is refused unread, without its id, and counts as an error. */
+/** Share of the server's rates that is used. What exceeds the server's rate is refused without being parsed, so without its id, and counts as an error. */
 const RATE_SHARE = 0.9;
 
 /**
- * A token bucket under the server's own: that one holds two seconds' worth and refills at the full rate, this one holds one and refills slower, so it runs
- * dry first, with room left for pings, which do not ask.
+ * A token bucket below the server's own. The server's has two seconds' worth and refills at the full rate. This one has one second's worth and refills slower,
+ * so it is empty first, and leaves room for pings, which do not use it.
  */
 export class Pacer {
   readonly #perMs: number;
@@ -11,11 +11,11 @@ export class Pacer {
   readonly #bytesPerMs: number;
   readonly #bytesCapacity: number;
   #tokens: number;
-  /** Below 0 after a large message: the next one waits until that is paid. */
+  /** Negative after a large message: the next one waits until it is zero again. */
   #bytes: number;
   #atMs: number;
 
-  /** @param bytesPerSecondMax infinite: a server that has no such bound */
+  /** @param bytesPerSecondMax infinite for a server without such a limit */
   constructor(messagesPerSecondMax: number, nowMs: number, bytesPerSecondMax = Number.POSITIVE_INFINITY) {
     this.#perMs = (messagesPerSecondMax * RATE_SHARE) / 1000;
     this.#capacity = Math.max(1, messagesPerSecondMax);
@@ -26,7 +26,7 @@ export class Pacer {
     this.#atMs = nowMs;
   }
 
-  /** Takes one message of so many bytes. @returns 0, or the milliseconds until it may go */
+  /** Takes one message of this size. @returns 0, or the milliseconds until it may be sent */
   take(nowMs: number, bytes = 0): number {
     if (nowMs > this.#atMs) {
       const elapsedMs = nowMs - this.#atMs;
@@ -43,7 +43,7 @@ export class Pacer {
     return 0;
   }
 
-  /** The server says that it was too much after all. */
+  /** The server reports that the rate was exceeded. */
   pause(untilMs: number): void {
     this.#tokens = 0;
     this.#atMs = Math.max(this.#atMs, untilMs);

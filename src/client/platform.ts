@@ -1,5 +1,5 @@
 /**
- * The globals that this library uses beyond timers and promises. None is taken for granted: React Native has no `performance.timeOrigin`, old pages no `crypto`,
+ * The globals that this library uses besides timers and promises. All are optional: React Native has no `performance.timeOrigin`, old pages have no `crypto`,
  * and an embedded engine may have neither.
  */
 interface Globals {
@@ -10,7 +10,7 @@ interface Globals {
 
 const globals: Globals = globalThis as Globals;
 
-/** Milliseconds since 1970. Monotonic where the platform has such a clock; else the wall clock's, whose steps move timers. */
+/** Milliseconds since 1970. Monotonic if the platform has such a clock; otherwise from the wall clock, and setting it affects timers. */
 export function makeClock({ performance }: Pick<Globals, 'performance'> = globals): () => number {
   const startMs = performance?.now?.();
   if (performance === undefined || !Number.isFinite(startMs)) return Date.now;
@@ -19,16 +19,16 @@ export function makeClock({ performance }: Pick<Globals, 'performance'> = global
   return () => originMs + (performance.now as () => number)();
 }
 
-/** Random bytes as hex digits: to tell things apart, not to keep secrets. */
+/** Random bytes as hex digits, for unique ids, not for secrets. */
 export function randomHex(length: number): string {
   const bytes = new Uint8Array(length);
-  // Unlike randomUUID, getRandomValues is there on pages without TLS too.
+  // Unlike randomUUID, getRandomValues is available on pages without TLS too.
   if (globals.crypto?.getRandomValues === undefined) for (let at = 0; at < length; at++) bytes[at] = Math.floor(Math.random() * 256);
   else globals.crypto.getRandomValues(bytes);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Whoever does not look at an outcome does not want to be told by a crash: a rejection counts as handled. */
+/** Marks a rejection as handled, so that it does not crash a process whose application ignores the promise. */
 export function handled<T>(start: () => Promise<T>): Promise<T> {
   const outcome = start();
   outcome.catch(() => {});
@@ -39,9 +39,9 @@ export function warn(...values: unknown[]): void {
   globals.console?.warn?.(...values);
 }
 
-/** Runs it when what runs now has ended, before any other event. What it throws is seen by the event loop. */
+/** Runs the function after the current code has ended, before any other event. An exception reaches the event loop. */
 export function soon(run: () => void): void {
-  // A rejection nobody handles would end a Node process as an exception does, but with less of a stack.
+  // An unhandled rejection would end a Node process as an exception does, but with less of a stack trace.
   void Promise.resolve().then(() => {
     try {
       run();

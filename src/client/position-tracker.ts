@@ -1,38 +1,38 @@
 import type { Position, ServerMessage, Item as WireItem } from '../protocol/messages.ts';
 
-/** Where an item came from: the stream; what was missed and brought back; or the topic's state, which starts or restarts the stream. */
+/** Where an item comes from: the stream; the recovery of missed items; or the topic's state, with which the stream starts or restarts. */
 export type ItemSource = 'live' | 'recovered' | 'snapshot';
 
 export interface Delivery {
   readonly source: ItemSource;
   readonly items: readonly WireItem[];
-  /** The position once the last item has been handed over. */
+  /** The position after the last item has been delivered. */
   readonly position: Position;
-  /** The position before it is void: what the application made of the items so far no longer follows from the log. */
+  /** The stream was reset before it: what the application derived from earlier items is no longer valid. */
   readonly resyncReason: string | undefined;
-  /** The topic's state begins with it; what was known of the state before is void. */
+  /** The topic's state begins with it; the earlier state is no longer valid. */
   readonly startsState: boolean;
 }
 
-/** What to do after a message: first hand these over, in this order, then `next`. */
+/** What to do after a message: deliver these in this order, then do `next`. */
 export interface Step {
   readonly deliveries: readonly Delivery[];
   /** `askHistory`: send `history` since {@link PositionTracker.position}; `resubscribe`: send `subscribe` since it. */
   readonly next: 'nothing' | 'askHistory' | 'resubscribe';
-  /** Items dropped because they had been delivered. */
+  /** Items dropped because they had been delivered already. */
   readonly duplicates: number;
 }
 
 type HistoryPart = Pick<ServerMessage<'history'>, 'epoch' | 'offset' | 'complete' | 'continues' | 'items'>;
 type Batch = Pick<ServerMessage<'batch'>, 'epoch' | 'prev' | 'items'>;
 
-/** Answers in a row that may bring nothing new before the log is no longer asked, but the topic subscribed anew. */
+/** Number of answers in a row without anything new after which the topic is subscribed again, instead of asking the log once more. */
 const FRUITLESS_ASKS_MAX = 3;
 
 /**
- * One subscription's place in its topic, and the rule that keeps the promise: `prev == last` deliver; `prev < last` drop what was had; `prev > last` hold, ask
- * for what lies between, deliver in order; a new epoch only through a resync. Batches that wait are bounded; past the bound, the topic is subscribed anew
- * since the last position, so that the server brings everything or says that it cannot. No sockets, no clock.
+ * The position of one subscription in its topic, and the rule that guarantees delivery: `prev == last`: deliver; `prev < last`: drop what was delivered; `prev
+ * > last`: hold the batch, request what is missing, then deliver in order; a new epoch only after a resync. Held batches are bounded. Above the limit the topic
+ * is subscribed again from the last position, so that the server sends everything or says that it cannot. No sockets, no clock.
  */
 export class PositionTracker {
   readonly #holdItemsMax: number;
@@ -41,24 +41,24 @@ export class PositionTracker {
   #heldItems = 0;
   #asking = false;
   #fruitlessAsks = 0;
-  /** Batches up to here bring the rest of what was missed, or of the state. */
+  /** Batches up to this offset bring the rest of what was missed, or of the state. */
   #restUpTo = 0;
   #restSource: ItemSource = 'recovered';
-  /** No stream yet: only the answer to `subscribe` counts, since what else may come was sent before it. */
+  /** There is no stream yet: only the answer to `subscribe` counts, because anything else was sent before it. */
   #awaiting = true;
 
-  /** @param since where to resume from, when the application kept a position */
+  /** @param since where to resume from, if the application kept a position */
   constructor(holdItemsMax: number, since: Position | undefined) {
     this.#holdItemsMax = holdItemsMax;
     this.#position = since;
   }
 
-  /** What to resume from. Undefined before the first answer, and always in ephemeral topics: there are no positions there. */
+  /** The position to resume from. Undefined before the first answer, and always in ephemeral topics, which have no positions. */
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** No stream yet, or none any more. */
+  /** There is no stream yet, or no longer. */
   get isAwaiting(): boolean {
     return this.#awaiting;
   }
@@ -67,14 +67,14 @@ export class PositionTracker {
     return this.#heldItems;
   }
 
-  /** The connection is gone, or `subscribe` has been sent again. */
+  /** The connection was lost, or `subscribe` has been sent again. */
   interrupted(): void {
     this.#awaiting = true;
     this.#restUpTo = 0;
     this.#dropHeld();
   }
 
-  /** @param since what that `subscribe` asked for */
+  /** @param since the position that the `subscribe` requested */
   subscribed(
     { epoch, offset, recovered, items, upTo }: Omit<ServerMessage<'subscribed'>, 'type' | 'id' | 'topic'>,
     since: Position | undefined,
@@ -86,7 +86,7 @@ export class PositionTracker {
       return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined, startsState: true }]);
     }
     const last = this.#position;
-    // Also in another epoch: one that goes on from the life that the position is of.
+    // Also in another epoch, if that continues the epoch of the position.
     if (since !== undefined && recovered && last !== undefined) {
       const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
       this.#position = { epoch, offset: Math.max(last.offset, offset) };
@@ -111,7 +111,7 @@ export class PositionTracker {
     return this.#join(delivery, duplicates);
   }
 
-  /** The answer to `history` since {@link position}, or a part of it: each counts by itself. */
+  /** The answer to `history` since {@link position}, or a part of it: each is processed separately. */
   history({ epoch, offset, complete, continues, items }: HistoryPart): Step {
     const last = this.#position;
     if (!this.#asking || last === undefined) return step([]);
@@ -124,7 +124,7 @@ export class PositionTracker {
     return this.#join([this.#delivery('recovered', fresh)], items.length - fresh.length);
   }
 
-  /** The log could not be asked. */
+  /** The log could not be read. */
   historyFailed(): Step {
     if (!this.#asking) return step([]);
     return this.#resubscribe([], 0);
@@ -138,7 +138,7 @@ export class PositionTracker {
     return step([this.#stateDelivery(items, reason)]);
   }
 
-  /** By policy `skip`: what lies up to `offset` is not coming. */
+  /** With policy `skip`: everything up to `offset` will not be sent. */
   skippedTo(offset: number): Step {
     const last = this.#position;
     if (this.#awaiting || last === undefined || offset <= last.offset) return step([]);
@@ -146,7 +146,7 @@ export class PositionTracker {
     return this.#join([], 0);
   }
 
-  /** What of a batch that begins at or before `last` is new. */
+  /** The new part of a batch that begins at or before `last`. */
   #take(batch: Batch, last: Position): { delivery: Delivery[]; duplicates: number } {
     const end = batch.items.at(-1)?.[0] ?? batch.prev;
     // The usual case, without a copy.
@@ -159,7 +159,7 @@ export class PositionTracker {
     return { delivery, duplicates };
   }
 
-  /** What of a batch still belongs to what was missed, or to the state: it may go on beyond. */
+  /** The part of a batch that belongs to what was missed, or to the state. The batch may continue beyond it. */
   #takeRest(items: readonly WireItem[], epoch: string): Delivery[] {
     const rest = items.filter(([offset]) => offset <= this.#restUpTo);
     const end = rest.at(-1)?.[0];
@@ -168,7 +168,7 @@ export class PositionTracker {
     return [this.#delivery(this.#restSource, rest)];
   }
 
-  /** Lets held batches follow, as far as they now join on. */
+  /** Delivers held batches, as far as they are now contiguous. */
   #join(deliveries: readonly Delivery[], duplicates: number): Step {
     if (this.#held.length === 0) return step(deliveries, duplicates);
     const joined = [...deliveries];

@@ -1,18 +1,18 @@
 export interface PublishQueueOptions {
-  /** Publishes that may wait at once, those on their way included. */
+  /** Maximum number of unanswered publishes, sent or not. */
   readonly queueMax: number;
-  /** At the bound: refuse the new one, or let the oldest that has not been sent go. */
+  /** When it is full: refuse the new one, or drop the oldest that has not been sent. */
   readonly onFull: 'reject' | 'dropOldest';
-  /** How long a publish is tried. Must stay below the log's dedupe window (two minutes), or a late retry is stored twice. */
+  /** For how long a publish is tried. Must be less than the log's deduplication window (two minutes); otherwise a late retry is stored twice. */
   readonly budgetMs: number;
-  /** Sent and unanswered at once. 1: strictly in order even when the server refuses one for a while. */
+  /** Maximum number that are sent and unanswered. 1: strictly in order, even if the server refuses one for a while. */
   readonly inFlightMax: number;
 }
 
-/** A publish on its way; `id` is its wire id and stays the same over retries, as its idempotency key does. */
+/** A publish in the queue. `id` is its wire id, and stays the same over retries, as its idempotency key does. */
 export interface QueuedPublish {
   readonly id: number;
-  /** The encoded message: what is sent again is byte for byte the same. */
+  /** The encoded message. A retry sends exactly the same bytes. */
   readonly frame: Uint8Array;
 }
 
@@ -20,28 +20,28 @@ interface Entry<P extends QueuedPublish> {
   readonly publish: P;
   readonly giveUpAtMs: number;
   inFlight: boolean;
-  /** Was sent once, and what became of that is not known. */
+  /** It was sent once with an unknown result. */
   mayBeStored: boolean;
 }
 
 export type EnqueueResult<P> = { readonly kind: 'queued'; readonly dropped: P | undefined } | { readonly kind: 'full' };
 
-/** Publishes whose budget is over. `mayBeStored`: the outcome is unknown; else it surely is not stored. */
+/** Publishes whose time budget is used up. `mayBeStored`: the outcome is unknown; otherwise it is certainly not stored. */
 export interface Expired<P> {
   readonly publish: P;
   readonly mayBeStored: boolean;
 }
 
 /**
- * Publishes in order, from the application's call to the answer, over as many connections as it takes. Everything unanswered goes out again, in the same order
- * and under the same key, after a reconnect: what the server had stored already it answers as a duplicate. No sockets, no clock.
+ * Publishes in order, from the application's call to the answer, over any number of connections. After a reconnect, everything unanswered is sent again, in the
+ * same order and with the same keys. If the server had stored it already, it answers that it is a duplicate. No sockets, no clock.
  */
 export class PublishQueue<P extends QueuedPublish> {
   readonly #options: PublishQueueOptions;
-  /** In order of the application's calls: ids rise. */
+  /** In the order of the application's calls: ids rise. */
   readonly #entries = new Map<number, Entry<P>>();
   #inFlight = 0;
-  /** Nothing is sent before: the server refused the first in line for now, and none may overtake it. */
+  /** Nothing is sent before this time: the server refused the first publish for now, and no other may be sent before it. */
   #pausedUntilMs = 0;
 
   constructor(options: PublishQueueOptions) {
@@ -67,7 +67,7 @@ export class PublishQueue<P extends QueuedPublish> {
     return { kind: 'queued', dropped };
   }
 
-  /** What may be sent now, in order; from here on they count as sent. */
+  /** The publishes that may be sent now, in order. From here on they count as sent. */
   takeDue(nowMs: number): P[] {
     const due: P[] = [];
     if (nowMs < this.#pausedUntilMs) return due;
@@ -81,7 +81,7 @@ export class PublishQueue<P extends QueuedPublish> {
     return due;
   }
 
-  /** The server answered, for good. */
+  /** The server has answered; there is no retry. */
   settle(id: number): P | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
@@ -90,10 +90,7 @@ export class PublishQueue<P extends QueuedPublish> {
     return entry.publish;
   }
 
-  /**
-   * The server refused it for now: it stays, and goes again after the pause.
-   * @param stored may that sending have stored it all the same?
-   */
+  /** The server refused it for now: it stays, and is sent again after the pause. @param stored whether it may have been stored nevertheless */
   refused(id: number, retryAfterMs: number, stored: boolean, nowMs: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || !entry.inFlight) return;
@@ -103,7 +100,7 @@ export class PublishQueue<P extends QueuedPublish> {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs);
   }
 
-  /** The connection is gone, or the server dropped messages unread: everything unanswered is to be sent again. */
+  /** The connection was lost, or the server dropped messages without reading them: everything unanswered must be sent again. */
   allUnanswered(pausedUntilMs = 0): void {
     for (const entry of this.#entries.values()) {
       entry.mayBeStored ||= entry.inFlight;
@@ -113,11 +110,11 @@ export class PublishQueue<P extends QueuedPublish> {
     this.#pausedUntilMs = pausedUntilMs;
   }
 
-  /** @returns those whose budget is over; they are out of the queue */
+  /** @returns those whose time budget is used up; they are removed from the queue */
   takeExpired(nowMs: number): Expired<P>[] {
     const expired: Expired<P>[] = [];
     for (const { publish, giveUpAtMs, inFlight, mayBeStored } of this.#entries.values()) {
-      // Every budget is the same, so the order of calls is the order of ends.
+      // All budgets are the same, so the order of calls is the order of ends.
       if (giveUpAtMs > nowMs) break;
       expired.push({ publish, mayBeStored: inFlight || mayBeStored });
     }
@@ -125,12 +122,12 @@ export class PublishQueue<P extends QueuedPublish> {
     return expired;
   }
 
-  /** The client ends: everything, as if its budget were over. */
+  /** The client ends: as if all time budgets were used up. */
   takeAll(): Expired<P>[] {
     return this.takeExpired(Number.POSITIVE_INFINITY);
   }
 
-  /** When to look again: the first budget's end or the pause's. */
+  /** When to check again: at the end of the first time budget, or of the pause. */
   nextAtMs(nowMs: number): number | undefined {
     const [first] = this.#entries.values();
     if (first === undefined) return undefined;

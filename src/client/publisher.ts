@@ -9,18 +9,18 @@ import type { Counters } from './stats.ts';
 import { Timer } from './timer.ts';
 
 export interface PublishOptions {
-  /** What it is about, in a keyed topic. */
+  /** The key, in a keyed topic. */
   readonly key?: string | undefined;
-  /** Publications of a topic with the same key are stored once (within two minutes). Default: one of its own for each call. */
+  /** Publications of a topic with the same key are stored once (within two minutes). Default: a new one for each call. */
   readonly idempotencyKey?: string | undefined;
 }
 
-/** The log has it. */
+/** The log has stored it. */
 export interface PublishAck {
-  /** Undefined in ephemeral topics, as `offset` is. */
+  /** Undefined in ephemeral topics, like `offset`. */
   readonly epoch: string | undefined;
   readonly offset: number | undefined;
-  /** It was stored before, under the same idempotency key: by an earlier try of this call, or by another. */
+  /** It was already stored with the same idempotency key: by an earlier attempt of this call, or by another call. */
   readonly duplicate: boolean;
   readonly idempotencyKey: string;
 }
@@ -33,12 +33,12 @@ interface Waiting extends QueuedPublish {
   reject(error: Error): void;
 }
 
-/** Pause before a refused publish goes again, when the server names none. */
+/** Pause before a refused publish is sent again, if the server names none. */
 const RETRY_PAUSE_MS = 250;
-/** Refusals that say that nothing was stored; with any other it may have been. */
+/** With these refusals nothing was stored; with others it may have been. */
 const SURELY_NOT_STORED: readonly string[] = ['busy', 'rate_limited'];
 
-/** Publishes with answers: made real with the connection, a timer and promises; {@link PublishQueue} decides. */
+/** Publishes with answers: executes the decisions of {@link PublishQueue} with the connection, a timer and promises. */
 export class Publisher {
   readonly #connection: RequestConnection;
   readonly #counters: Counters;
@@ -64,16 +64,16 @@ export class Publisher {
       const idempotency = idempotencyKey ?? `${this.#keyPrefix}-${id}`;
       const frame = encodeMessage({ type: 'publish', id, topic, data: data ?? null, key, idempotencyKey: idempotency });
       const result = this.#queue.add({ id, frame, idempotencyKey: idempotency, resolve, reject }, nowMs());
-      if (result.kind === 'full') throw new QueueFullError('as many publishes wait as may');
+      if (result.kind === 'full') throw new QueueFullError('the publish queue is full');
       result.dropped?.reject(new DroppedError('a later publish took its place in a full queue'));
       this.#pump();
     });
-    // Whoever does not look at the outcome does not want to be told by a crash.
+    // An application that ignores the promise must not crash because of a rejection.
     ack.catch(() => {});
     return ack;
   }
 
-  /** @returns false when no publish with this id waits */
+  /** @returns false if no publish with this id waits */
   answered(id: number, message: ServerMessage<'published'> | ServerMessage<'error'>): boolean {
     if (message.type === 'error' && message.retryable) {
       const error = new CommandError(message);
@@ -101,7 +101,7 @@ export class Publisher {
     this.#pump();
   }
 
-  /** The connection is gone, or (with a pause) the server dropped messages unread: whatever is unanswered goes again. */
+  /** The connection was lost, or (with a pause) the server dropped messages without reading them: everything unanswered is sent again. */
   unanswered(pauseMs = 0): void {
     this.#queue.allUnanswered(pauseMs === 0 ? 0 : nowMs() + pauseMs);
     this.#pump();
@@ -117,7 +117,7 @@ export class Publisher {
   #pump(): void {
     for (const expired of this.#queue.takeExpired(nowMs())) expired.publish.reject(expiredError(expired));
     if (this.#connection.isConnected) {
-      // Again while there is any: one that is too big leaves its place to the next.
+      // Repeat: one that is too big makes room for the next.
       for (let due = this.#queue.takeDue(nowMs()); due.length > 0; due = this.#queue.takeDue(nowMs())) {
         for (const publish of due) this.#send(publish);
       }
@@ -129,7 +129,7 @@ export class Publisher {
 
   #send({ id, frame }: Waiting): void {
     const bytesMax = this.#connection.messageBytesMax;
-    // The server would close the connection for it, for good.
+    // The server would close the connection permanently for it.
     if (frame.length > bytesMax) this.#queue.settle(id)?.reject(tooBig(frame.length, bytesMax));
     else this.#connection.send(frame);
   }

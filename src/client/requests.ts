@@ -22,26 +22,26 @@ export type AnswerTo<R extends Request> = Answers[NonNullable<R['type']>];
 export interface AskOptions<A = unknown> {
   readonly timeoutMs: number;
   /**
-   * What the time runs from. `silence` (default): from the last byte that came on the connection, since the answer may wait behind much else on a slow line.
-   * `question`: from the call, for who was promised an outcome by then.
+   * The start of the timeout. `silence` (default): the last byte received on the connection, because the answer may wait behind other data on a slow
+   * connection. `question`: the call, if the caller was promised an outcome by then.
    */
   readonly timeoutFrom?: 'silence' | 'question';
   readonly signal?: AbortSignal | undefined;
-  /** Send it again on the next connection; else it fails with the connection that it was sent on. Only for what may be done twice. */
+  /** Send it again on the next connection; otherwise it fails when its connection ends. Only for commands that may be executed twice. */
   readonly resend?: boolean;
   /**
-   * Called as the answer comes, before any message behind it. A promise's callback is too late for a stream's start: some WebSockets give all messages of one
-   * packet in one go.
+   * Called when the answer arrives, before any message after it. A promise's callback would be too late for the start of a stream: some WebSockets emit all
+   * messages of one packet in the same task.
    */
   readonly onAnswer?: ((answer: A) => void) | undefined;
-  /** Called with each part of a `history` but the last; without it the parts are joined to one answer. */
+  /** Called with each part of a `history` except the last; without it the parts are joined to one answer. */
   readonly onPart?: ((part: ServerMessage<'history'>) => void) | undefined;
 }
 
 export interface RequestConnection {
   readonly isConnected: boolean;
   readonly messageBytesMax: number;
-  /** When the last byte came, by {@link nowMs}; 0: none yet. */
+  /** When the last byte arrived, by {@link nowMs}; 0: none yet. */
   readonly heardAtMs: number;
   send(frame: Uint8Array): void;
 }
@@ -50,7 +50,7 @@ interface Pending {
   readonly frame: Uint8Array;
   readonly resend: boolean;
   sent: boolean;
-  /** Of this connection's answer. */
+  /** Parts of the answer, from this connection. */
   parts: ServerMessage<'history'>[];
   readonly onPart: ((part: ServerMessage<'history'>) => void) | undefined;
   settle(): void;
@@ -58,7 +58,7 @@ interface Pending {
   reject(error: unknown): void;
 }
 
-/** Commands that wait for their answers. Those asked while there is no connection wait for the next one. */
+/** Commands that wait for their answers. Without a connection they wait for the next one. */
 export class Requests {
   readonly #connection: RequestConnection;
   readonly #requestsMax: number;
@@ -95,12 +95,12 @@ export class Requests {
       this.#pending.set(id, pending);
       if (this.#connection.isConnected) this.#send(id, pending);
     });
-    // Whoever does not look at the outcome does not want to be told by a crash.
+    // An application that ignores the promise must not crash because of a rejection.
     answer.catch(() => {});
     return answer as Promise<AnswerTo<R>>;
   }
 
-  /** @returns false when nobody asked, or nobody waits any more */
+  /** @returns false if there was no such request, or it no longer waits */
   answered(id: number, message: ServerMessage): boolean {
     if (message.type === 'history' && message.continues === true) return this.#part(id, message);
     const pending = this.#take(id);
@@ -118,7 +118,7 @@ export class Requests {
   disconnected(): void {
     for (const [id, pending] of this.#pending) {
       if (!pending.sent) continue;
-      // Asked again, it is answered from the beginning.
+      // It is sent again, and answered from the beginning.
       pending.parts = [];
       if (pending.resend) pending.sent = false;
       else this.#fail(id, new ConnectionLostError('the connection ended before the answer came'));
@@ -136,11 +136,11 @@ export class Requests {
     return pending !== undefined;
   }
 
-  /** @returns how to stop it */
+  /** @returns a function that stops it */
   #startTimer({ timeoutMs, timeoutFrom = 'silence' }: Pick<AskOptions, 'timeoutMs' | 'timeoutFrom'>, onTimeout: () => void): () => void {
     const askedAtMs = nowMs();
     const timer = new Timer(() => {
-      // Looked at when it is due, so that a byte that comes costs nothing.
+      // Checked when it is due, so that a received byte costs nothing.
       const leftMs = timeoutFrom === 'question' ? 0 : Math.max(askedAtMs, this.#connection.heardAtMs) + timeoutMs - nowMs();
       if (leftMs > 0) timer.set(leftMs);
       else onTimeout();
@@ -150,7 +150,7 @@ export class Requests {
   }
 
   #send(id: number, pending: Pending): void {
-    // The server would close the connection for it, for good.
+    // The server would close the connection permanently for it.
     if (pending.frame.length > this.#connection.messageBytesMax)
       return this.#fail(id, tooBig(pending.frame.length, this.#connection.messageBytesMax));
     pending.sent = true;
@@ -172,7 +172,7 @@ export class Requests {
 export function tooBig(bytes: number, bytesMax: number): CommandError {
   return new CommandError({
     code: 'message_too_big',
-    message: `the message has ${bytes} bytes, the server takes ${bytesMax}`,
+    message: `the message has ${bytes} bytes; the server accepts ${bytesMax}`,
     retryable: false,
   });
 }

@@ -6,17 +6,19 @@ import type { Bytes, WebSocketConstructor, WebSocketLike } from './websocket.ts'
 
 export interface SessionEvents {
   opened(): void;
-  /** Bytes came, whatever they say. */
+  /** Any bytes arrived. */
   heard(bytes: number): void;
   message(message: ServerMessage): void;
-  /** At most once; nothing comes after it. */
+  /** Called at most once; nothing comes after it. */
   ended(reason: Reason): void;
 }
 
-/** Time for the other side's close frame, before the connection is forgotten. */
+/** How long to wait for the other side's close frame before the connection is dropped. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** One WebSocket, from its opening to its end. It ends when we say so: a browser's `onclose` may come a minute after the other side has vanished. */
+/**
+ * One WebSocket, from its opening to its end. It ends when this class decides so: a browser's `onclose` may come a minute after the other side has vanished.
+ */
 export class Session {
   readonly #socket: WebSocketLike;
   readonly #reader: FrameReader;
@@ -42,7 +44,7 @@ export class Session {
       else this.abandon(`${url} does not speak ${SUBPROTOCOLS.msgpack}`);
     };
     socket.onmessage = ({ data }: { data: ArrayBuffer | string }) => {
-      if (typeof data === 'string') return this.abandon('a text frame came');
+      if (typeof data === 'string') return this.abandon('received a text frame');
       if (typeof data?.byteLength !== 'number')
         return this.abandon('this platform gives binary frames as something else than an ArrayBuffer');
       events.heard(data.byteLength);
@@ -50,7 +52,7 @@ export class Session {
     };
     socket.onerror = ({ message }: { message?: unknown }) => {
       if (typeof message === 'string') this.#errorText = message;
-      // Node 22 tells of a handshake that failed by this event alone.
+      // Node 22 reports a failed handshake only by this event.
       if (!this.#opened) this.#end({ code: ABNORMAL_CLOSURE, text: this.#errorText || `cannot connect to ${url}` });
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
@@ -67,12 +69,12 @@ export class Session {
     if (!this.#ended) this.#socket.send(frame as Bytes);
   }
 
-  /** Breaks the connection: {@link SessionEvents.ended} comes inside this call. */
+  /** Ends the connection with a reason: {@link SessionEvents.ended} is called inside this call. */
   abandon(text: string): void {
     this.#end({ code: ABNORMAL_CLOSURE, text });
   }
 
-  /** Breaks the connection without a word. */
+  /** Ends the connection without events. */
   drop(): void {
     if (this.#ended) return;
     this.#forget();
@@ -81,7 +83,7 @@ export class Session {
     else socket.terminate();
   }
 
-  /** Says goodbye. Resolves when the other side has answered, or after a second. */
+  /** Closes the connection. Resolves when the other side has answered, or after a second. */
   close(): Promise<void> {
     const socket = this.#socket;
     this.#forget();
@@ -109,7 +111,7 @@ export class Session {
     const socket = this.#socket;
     this.#ended = true;
     this.#reader.stop();
-    // An error handler stays: `ws` would throw without.
+    // An error handler stays, because `ws` throws without one.
     socket.onerror = () => {};
     socket.onopen = socket.onmessage = socket.onclose = null;
   }

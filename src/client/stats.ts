@@ -1,30 +1,30 @@
 import type { LatencySummary } from './histogram.ts';
 
-/** Each only rises, over all connections of the client's life. */
+/** Each only rises, over all connections of the client. */
 export interface Counters {
   framesIn: number;
   bytesIn: number;
   bytesOut: number;
-  /** Handed to the application. */
+  /** Items delivered to the application. */
   items: number;
-  /** Of them, brought back after a reconnect or a gap. */
+  /** Of them, recovered after a reconnect or a gap. */
   recovered: number;
-  /** Of them, a topic's state at the start of a stream. */
+  /** Of them, from a topic's state at the start of a stream. */
   snapshot: number;
-  /** Left out by the server for later ones of their key. */
+  /** Left out by the server in favour of later ones of their key. */
   conflated: number;
-  /** Conflated or lost because this client was too slow. */
+  /** Conflated or left out because this client was too slow. */
   lagged: number;
-  /** Dropped because they had been delivered. */
+  /** Dropped because they had been delivered already. */
   duplicates: number;
-  /** Times that something was missing and the log was asked. */
+  /** How often something was missing and was requested from the log. */
   gaps: number;
-  /** Times that a topic started over from its state. */
+  /** How often a topic was reset to its state. */
   resyncs: number;
-  /** Connections lost. */
+  /** Lost connections. */
   disconnects: number;
   published: number;
-  /** Of them, stored already when they were sent again. */
+  /** Of them, already stored when they were sent again. */
   publishDuplicates: number;
   volatileSent: number;
   volatileDropped: number;
@@ -32,15 +32,15 @@ export interface Counters {
 
 export interface Stats extends Readonly<Counters> {
   /**
-   * From the node that sends to the application's callback, of items that came live, in the last statistics interval when it comes with the event, else
-   * since the client began. As good as the clock estimate: it may be off by half of `rttMs`.
+   * Latency of live items, from the sending node to the application's callback: of the last interval in the `stats` event, otherwise since the client began.
+   * Its accuracy is that of the clock estimate: it may be wrong by half of `rttMs`.
    */
   readonly latency: LatencySummary;
   /** The server's clock minus ours; undefined before the first answer to a ping. */
   readonly clockOffsetMs: number | undefined;
   /** The shortest recent round trip. */
   readonly rttMs: number | undefined;
-  /** Publishes that wait for their answers. */
+  /** Unanswered publishes. */
   readonly publishesWaiting: number;
 }
 

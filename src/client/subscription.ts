@@ -17,37 +17,37 @@ export interface SubscriptionEvents<T> {
   subscribed: Subscribed;
   live: Liveness;
   error: StentorError;
-  /** The last: with the error, when there was one. */
+  /** The last event, with the error if there was one. */
   end: StentorError | undefined;
 }
 
-/** Publications asked for at once to fill a gap. */
+/** Number of publications that are requested at once to fill a gap. */
 const GAP_LIMIT = 1000;
 
-/** A connection's one subscription to a topic, shared by all who listen to it. It lives through reconnects, until the last listener leaves or it ends. */
+/** The one subscription of a connection to a topic, shared by all its listeners. It survives reconnects, until the last listener leaves or it ends. */
 export class Subscription<T = unknown> {
   readonly name: string;
   readonly options: SubscribeOptions;
   readonly events = new Emitter<SubscriptionEvents<T>>();
   readonly #host: TopicHost;
   readonly #tracker: PositionTracker;
-  /** Only a stream that begins with the state knows it whole. */
+  /** Only a stream that begins with the state knows the whole state. */
   readonly #state: TopicState<T> | undefined;
   readonly #retryTimer = new Timer(() => this.resubscribe());
   #position: Position | undefined;
   #ended = false;
-  /** Topics that share it. */
+  /** Number of topics that share it. */
   #topics = 0;
-  /** The server has answered once: who comes now comes late. */
+  /** The server has answered once: further listeners join later. */
   #answered = false;
   #refusals = 0;
-  /** Counts streams, so that an answer to an earlier one is known. */
+  /** Counts streams, so that an answer to an earlier one can be ignored. */
   #turn = 0;
-  /** A stream has begun, and what was missed, or is left of the state, up to its offset is still coming. */
+  /** A stream has begun, and the rest of what was missed, or of the state, up to this offset is still arriving. */
   #beginning: Subscribed | undefined;
   /** The last stream that has begun. */
   #begun: Subscribed | undefined;
-  /** What the server said of this topic alone. */
+  /** What the server reported about this topic only. */
   #feed: Feed = LIVE;
   #liveness: Liveness = { live: false, reason: undefined };
 
@@ -60,7 +60,7 @@ export class Subscription<T = unknown> {
     this.#position = options.since;
   }
 
-  /** Everything up to here has been handed over. */
+  /** Everything up to here has been delivered. */
   get position(): Position | undefined {
     return this.#position;
   }
@@ -73,32 +73,32 @@ export class Subscription<T = unknown> {
     return this.#ended;
   }
 
-  /** A listener that comes now begins with {@link state}. */
+  /** A new listener begins with {@link state}. */
   get hasState(): boolean {
     return this.#answered && this.#state !== undefined;
   }
 
-  /** The current state: what a listener that comes late has missed. Undefined when it is too large to be kept. */
+  /** The current state, for a listener that joins later. Undefined if it is too large to be kept. */
   get state(): readonly Item<T>[] | undefined {
     return this.#state?.isTooLarge === false ? this.#state.items() : undefined;
   }
 
-  /** The last stream that has begun, as of now. */
+  /** The last stream that has begun, with the current position. */
   get begun(): Subscribed | undefined {
     return this.#begun && { ...this.#begun, ...this.#position };
   }
 
-  /** One more topic shares it. */
+  /** Another topic shares it. */
   joined(): void {
     this.#topics++;
   }
 
-  /** The last to leave unsubscribes. */
+  /** When the last topic leaves, it unsubscribes. */
   left(): void {
     if (--this.#topics === 0) this.#unsubscribe();
   }
 
-  /** There is a connection: ask for what comes, and for what was missed. */
+  /** Sends `subscribe`, with the position of what was missed. Called when there is a connection. */
   resubscribe(): void {
     const { isConnected, requestTimeoutMs: timeoutMs } = this.#host;
     if (this.#ended || !isConnected) return;
@@ -156,7 +156,7 @@ export class Subscription<T = unknown> {
     }
   }
 
-  /** Nothing comes any more, and every listener is told why. @param quietly do not report it elsewhere where nobody listens */
+  /** Ends the subscription and tells every listener why. @param quietly do not report the error elsewhere if there is no listener */
   fail(error: StentorError, quietly = false): void {
     if (this.#ended) return;
     this.#end();
@@ -165,7 +165,7 @@ export class Subscription<T = unknown> {
     this.events.emit('end', error);
   }
 
-  /** The client is closed, and its application knows. */
+  /** The client was closed by the application. */
   close(): void {
     if (this.#ended) return;
     this.#end();
@@ -179,7 +179,7 @@ export class Subscription<T = unknown> {
     void this.#host.ask({ type: 'unsubscribe', topic: this.name }, { timeoutMs: this.#host.requestTimeoutMs });
   }
 
-  /** Does anything come now? Told where it has changed. */
+  /** Emits `live` if it has changed. */
   tellLiveness(): void {
     const { isConnected, feed } = this.#host;
     const isBegun = this.#begun !== undefined && this.#beginning === undefined && !this.#tracker.isAwaiting;
@@ -192,7 +192,7 @@ export class Subscription<T = unknown> {
 
   #apply({ deliveries, next, duplicates }: Step): void {
     this.#host.counters.duplicates += duplicates;
-    // Before the callbacks: they may end the subscription, and then nobody wants the answer.
+    // Before the callbacks: they may end the subscription, and then the answer is not needed.
     if (next === 'resubscribe') this.resubscribe();
     if (next === 'askHistory') this.#askHistory();
     for (const delivery of deliveries) if (!this.#ended) this.#deliver(delivery);
@@ -211,7 +211,7 @@ export class Subscription<T = unknown> {
     for (const wireItem of items) {
       if (this.#ended) return;
       const item = toItem<T>(this.name, epoch, wireItem, source);
-      // Within a snapshot no item's offset is a place to resume from.
+      // Within a snapshot, an item's offset is not a position to resume from.
       if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: wireItem[0] };
       if (item === undefined) continue;
       counters.items++;
@@ -222,7 +222,7 @@ export class Subscription<T = unknown> {
     if (!this.#ended && epoch !== '') this.#position = position;
   }
 
-  /** Once all of what was missed, or of the state, has been handed over; or has turned out to be of a log that is no more. */
+  /** Emits `subscribed` when all of what was missed, or of the state, has been delivered, or its log was reset meanwhile. */
   #tellBegun(): void {
     const begun = this.#beginning;
     const { position } = this.#tracker;
@@ -265,7 +265,7 @@ export class Subscription<T = unknown> {
   }
 }
 
-/** Fails when what runs now has ended, so that whoever is subscribing now hears of it. */
+/** Fails after the current code has ended, so that a listener that is being added gets the error. */
 export function failSoon(subscription: Subscription, error: StentorError): void {
   soon(() => subscription.fail(error));
 }

@@ -1,9 +1,9 @@
 import { BugError } from './errors.ts';
 
-/** setTimeout's ceiling; a longer delay would fire at once. */
+/** Maximum of setTimeout; a longer delay would fire immediately. */
 const DELAY_MS_MAX = 0x7fffffff;
 
-/** One timer that is set again and again; setting it replaces what was set before. */
+/** One timer that is set repeatedly. Setting it replaces the previous setting. */
 export class Timer {
   readonly #onDue: () => void;
   #handle: ReturnType<typeof setTimeout> | undefined;
@@ -16,7 +16,7 @@ export class Timer {
     return this.#handle !== undefined;
   }
 
-  /** @throws BugError for a delay that is no finite number: as a timer's it would be 0, and a loop that waits by it would be a hot one */
+  /** @throws BugError if the delay is not finite: a timer would treat it as 0, and the caller would loop without a pause */
   set(delayMs: number): void {
     if (!Number.isFinite(delayMs)) throw new BugError(`a timer was set to ${delayMs} ms`);
     this.clear();

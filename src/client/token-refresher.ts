@@ -10,26 +10,29 @@ export interface RefresherOptions {
   onError(error: unknown): void;
 }
 
-/** A token is refreshed so long before its end at most; a shorter-lived one in the last quarter of its life. */
+/** Maximum time before its end at which a token is refreshed. A short-lived token is refreshed in the last quarter of its life. */
 const LEAD_MS_MAX = 30_000;
 const LEAD_SHARE = 0.25;
 const RETRY_MS_MIN = 1000;
 
 /**
- * When to refresh a token that ends in `leftMs`: between a whole and half a lead before, at random, since tokens that were made together end together.
- * @param random in [0, 1)
+ * When to refresh a token that expires in `leftMs`: between one lead and half a lead before, at random, because tokens that were created at the same time
+ * expire at the same time. @param random in [0, 1)
  */
 export function refreshDelayMs(leftMs: number, random: number): number {
   const leadMs = Math.min(LEAD_MS_MAX, leftMs * LEAD_SHARE);
   return Math.max(0, leftMs - leadMs * (1 - random / 2));
 }
 
-/** Gets a new token before the old one expires, and tells the server on the same connection. Texts are not refreshed: there is no other. */
+/**
+ * Gets a new token before the old one expires, and sends it to the server on the same connection. A token given as text is not refreshed, because there is no
+ * other.
+ */
 export class TokenRefresher {
   readonly #options: RefresherOptions;
   readonly #timer = new Timer(() => void this.#refresh());
   #expiresAtMs = 0;
-  /** Counts connections and refreshes, so that what comes late from an earlier one is known. */
+  /** Counts connections and refreshes, so that late results of earlier ones can be ignored. */
   #turn = 0;
 
   constructor(options: RefresherOptions) {
@@ -44,7 +47,7 @@ export class TokenRefresher {
     this.#timer.set(refreshDelayMs(this.#leftMs, Math.random()));
   }
 
-  /** The server's clock is not what it was thought to be. */
+  /** The estimate of the server's clock has changed. */
   clockChanged(): void {
     if (this.#timer.isSet) this.#timer.set(refreshDelayMs(this.#leftMs, Math.random()));
   }
@@ -68,7 +71,7 @@ export class TokenRefresher {
     } catch (error) {
       if (turn !== this.#turn) return;
       this.#options.onError(error);
-      // What the server refuses for good ends with the old token: the next connection asks for another.
+      // If the server refuses it permanently, the connection ends with the old token, and the next connection gets another.
       const hopeless = error instanceof CommandError && !error.retryable;
       if (!hopeless && this.#leftMs > RETRY_MS_MIN) this.#timer.set(Math.max(RETRY_MS_MIN, refreshDelayMs(this.#leftMs, Math.random())));
     }

@@ -1,7 +1,7 @@
 import type { Item } from './item.ts';
 import type { Topic } from './topic.ts';
 
-/** Many topics that one listener follows: a watchlist. Their `subscribe`s go to the server in one message, also after a reconnect. */
+/** Many topics with one listener: a watchlist. Their `subscribe` commands go to the server in one message, also after a reconnect. */
 export class TopicList<T = unknown> {
   readonly topics: readonly Topic<T>[];
 
@@ -10,9 +10,9 @@ export class TopicList<T = unknown> {
   }
 
   /**
-   * Calls back with every item of every topic from now on; `item.topic` says which.
-   * @returns how to stop
-   * @throws InvalidError when one of the topics is subscribed to with other options; then none of them is listened to
+   * Calls back with every item of every topic from now on; `item.topic` is its topic.
+   * @returns a function that stops it
+   * @throws InvalidError if one of the topics is subscribed with other options; then none of them is subscribed
    */
   subscribe(onItem: (item: Item<T>) => void): () => void {
     const stops: (() => void)[] = [];

@@ -1,8 +1,8 @@
 import type { Item } from './item.ts';
 
 /**
- * A topic's current state, as one subscription that began with it (`snapshot: true`) knows it: the latest item of every key that is not removed; of a topic
- * without keys, its last item. It is for listeners that come late. Bounded: past `keysMax` keys nothing is kept, until the state begins anew.
+ * A topic's current state, known to a subscription that began with it (`snapshot: true`): the latest item of every key that is not removed; in a topic without
+ * keys, its last item. It is for listeners that join later. Above `keysMax` keys nothing is kept, until the state is reset.
  */
 export class TopicState<T> {
   readonly #keysMax: number;

@@ -8,41 +8,41 @@ import type { Feed } from './state.ts';
 import type { Counters } from './stats.ts';
 import type { Subscription } from './subscription.ts';
 
-/** What a subscription asks the server for. A connection has one subscription to a topic, so whoever listens to the topic asks for the same. */
+/** Options of a subscription. A connection has one subscription per topic, so all listeners of the topic must use the same options. */
 export interface SubscribeOptions {
-  /** Begin with the topic's state: the latest item of every key, or of the topic. A listener that comes late begins with it too. */
+  /** Begin with the topic's state: the latest item of every key, or of the topic. A listener that joins later begins with it too. */
   readonly snapshot?: boolean | undefined;
-  /** At most so many batches a second, the latest item of each key; the server grants a class at or below. */
+  /** At most so many batches a second, with the latest item of each key. The server grants the highest rate class that is not above it. */
   readonly maxRateHz?: number | undefined;
-  /** False: not what this connection itself publishes. */
+  /** False: do not receive what this connection itself publishes. */
   readonly echo?: boolean | undefined;
-  /** Begin after this position, one that an earlier page or process kept. */
+  /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;
 }
 
 export interface TopicOptions<T = unknown> extends SubscribeOptions {
-  /** The stream starts over from the topic's state: forget what was made of the items before. Called before the state's items. */
+  /** The stream is reset to the topic's state: discard what was derived from earlier items. Called before the state's items. */
   readonly onResync?: ((resync: Resync<T>) => void) | undefined;
   readonly onLagged?: ((lagged: Lagged) => void) | undefined;
-  /** With every stream's start: the first, and each after a reconnect, when the state, or what was missed, has been handed over. */
+  /** Called at every start of a stream: the first, and each after a reconnect, when the state, or what was missed, has been delivered. */
   readonly onSubscribed?: ((subscribed: Subscribed) => void) | undefined;
-  /** Items come now, or they do not: see {@link Liveness}. Called with every change. */
+  /** Whether new publications arrive: see {@link Liveness}. Called with every change. */
   readonly onLive?: ((liveness: Liveness) => void) | undefined;
-  /** The subscription has ended: not permitted, or not any more; too many topics; or the client was refused for good. */
+  /** The subscription has ended: not permitted, or no longer permitted; too many topics; or the client was refused permanently. */
   readonly onError?: ((error: StentorError) => void) | undefined;
 }
 
 /**
- * Does what is published now reach this client? Not before the stream has begun, not without a connection, and not while the server has lost its broker or the
+ * Whether new publications reach this client. They do not before the stream has begun, without a connection, and while the server has lost its broker or the
  * topic. The subscription stays meanwhile.
  */
 export interface Liveness {
   readonly live: boolean;
-  /** What the server said of it. For people. */
+  /** The server's reason, for people. */
   readonly reason: string | undefined;
 }
 
-/** What a topic's iteration with {@link Topic.events} yields, in order. */
+/** What an iteration over {@link Topic.events} yields, in order. */
 export type TopicEvent<T = unknown> =
   | { readonly kind: 'item'; readonly item: Item<T> }
   | { readonly kind: 'resync'; readonly resync: Resync<T> }
@@ -61,19 +61,19 @@ export interface TopicHost {
   ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<PublishAck>;
   history<T>(topic: string, options?: HistoryOptions): Promise<History<T>>;
-  /** @param options undefined: whatever it is subscribed with. @throws InvalidError when it is subscribed to with other options */
+  /** @param options undefined: those of the existing subscription. @throws InvalidError if it is subscribed with other options */
   join(name: string, options: SubscribeOptions | undefined): Subscription;
   deactivate(subscription: Subscription): void;
-  /** Of a batch that has just come. */
+  /** Call with the times of a batch that has just arrived. */
   observeLatency(sentAtMs: number, items: number): void;
-  /** Nobody has listened. */
+  /** For errors without a listener. */
   reportError(error: StentorError): void;
 }
 
 export interface HistoryOptions {
-  /** What follows this position. */
+  /** Everything after this position. */
   readonly since?: Position | undefined;
-  /** The last so many instead. */
+  /** The last publications instead. */
   readonly last?: number | undefined;
   readonly limit?: number | undefined;
   readonly signal?: AbortSignal | undefined;

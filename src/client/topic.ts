@@ -13,17 +13,18 @@ type Stop = () => void;
 type Events<T> = Emitter<SubscriptionEvents<T>>;
 
 interface Listener<T> {
-  /** Given the current state, where the listener comes late. */
+  /** Called with the current state, if the listener joins later. */
   onItem(item: Item<T>): void;
   /** Called once it has the state. */
   attach(events: Events<T>): Stop[];
-  /** Nothing more comes. With an error, which else the topic's `onError` alone is told, when there was one. */
+  /** Called at the end of the subscription. If it has an error, that error is then reported nowhere else but to the topic's `onError`. */
   onEnd?(error: StentorError | undefined): void;
 }
 
 /**
- * A named feed. The first listener or iteration subscribes, the last to leave unsubscribes. In between the subscription lives through reconnects: each publication of
- * a durable topic comes once, in order, none missing, or else a resync says that the stream starts over. All topics of one name share the subscription.
+ * A named feed. The first listener or iteration subscribes, the last one that leaves unsubscribes. In between, the subscription survives reconnects: each
+ * publication of a durable topic arrives once, in order, none missing; otherwise a resync reports that the stream was reset. All topics with the same name
+ * share the subscription.
  */
 export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   readonly name: string;
@@ -31,46 +32,48 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   readonly #host: TopicHost;
   #subscription: Subscription<T> | undefined;
   #lastPosition: Position | undefined;
-  /** By how to stop them. */
+  /** By the function that stops them. */
   readonly #listeners = new Map<Stop, Listener<T>>();
-  /** How to stop the callbacks of the options. */
+  /** Functions that stop the callbacks of the options. */
   #callbacks: readonly Stop[] = [];
-  /** The options' `onSubscribed` has been told of the current subscription. */
+  /** The options' `onSubscribed` has been called for the current subscription. */
   #toldSubscribed = false;
 
-  /** @param options undefined: those of whatever subscription there is */
+  /** @param options undefined: those of the existing subscription */
   constructor(name: string, options: TopicOptions<T> | undefined, host: TopicHost) {
     this.name = name;
     this.#options = options;
     this.#host = host;
   }
 
-  /** Somebody listens. */
+  /** Whether there is a listener. */
   get isActive(): boolean {
     return this.#subscription?.isEnded === false;
   }
 
-  /** What is published now reaches this client: subscribed, connected, and the server has its broker. */
+  /** New publications reach this client: it is subscribed and connected, and the server has its broker. */
   get isLive(): boolean {
     return this.#subscription?.liveness.live ?? false;
   }
 
-  /** Everything up to here has been handed over. Keep it to go on there another time (`since`). Undefined before the first item of a stream, and in ephemeral topics. */
+  /**
+   * Everything up to here has been delivered. Keep it to resume there later (`since`). Undefined before the first item of a stream, and in ephemeral topics.
+   */
   get position(): Position | undefined {
     return this.#subscription === undefined ? this.#lastPosition : this.#subscription.position;
   }
 
   /**
-   * Calls back with every item from now on. With `snapshot`, one that comes late is given the current state first, soon and before any newer item.
-   * @returns how to stop; the last to stop unsubscribes
-   * @throws InvalidError when the topic is subscribed to with other options, and for what is no function
+   * Calls back with every item from now on. With `snapshot`, a listener that joins later gets the current state first: soon, and before any newer item.
+   * @returns a function that stops it; when the last listener stops, the topic is unsubscribed
+   * @throws InvalidError if the topic is subscribed with other options, and if the callback is not a function
    */
   subscribe(onItem: (item: Item<T>) => void): Stop {
     assertFields({ listener: onItem ?? null });
     return this.#listen({ onItem, attach: (events) => [events.on('item', onItem)] });
   }
 
-  /** Every item, for `for await`. Ends when the loop is left, or with an error when the subscription does. @throws as {@link subscribe} */
+  /** Every item, for `for await`. Ends when the loop is left, or with an error if the subscription ends with one. @throws as {@link subscribe} */
   items(options: IterationOptions = {}): AsyncQueue<Item<T>> {
     return this.#iterate(
       options,
@@ -83,7 +86,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     return this.items();
   }
 
-  /** Items, and between them what happened to the stream. @throws as {@link subscribe} */
+  /** Items, and the events of the stream between them. @throws as {@link subscribe} */
   events(options: IterationOptions = {}): AsyncQueue<TopicEvent<T>> {
     return this.#iterate<TopicEvent<T>>(
       options,
@@ -118,7 +121,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
 
   #listen(listener: Listener<T>): Stop {
     const subscription = this.#begin();
-    // Whoever is told by `onEnd` has heard of the error, so it is not reported elsewhere.
+    // `onEnd` gets the error, so it is not reported elsewhere.
     const stops: Stop[] = listener.onEnd === undefined ? [] : [subscription.events.on('error', () => {})];
     const stop = () => {
       if (!this.#listeners.delete(stop)) return;
@@ -127,12 +130,12 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     };
     this.#listeners.set(stop, listener);
     if (!subscription.hasState) stops.push(...listener.attach(subscription.events));
-    // Not at once: nobody expects a callback before the call that asked for it has returned.
+    // Not immediately, because nobody expects a callback before the call that requested it has returned.
     else soon(() => this.#joinLate(subscription, listener, stop, stops));
     return stop;
   }
 
-  /** Gives a listener the current state, and lets it follow from there: nothing comes between the two. */
+  /** Gives a listener the current state, and then everything that follows; nothing comes in between. */
   #joinLate(subscription: Subscription<T>, { onItem, attach, onEnd }: Listener<T>, stop: Stop, stops: Stop[]): void {
     if (!this.#listeners.has(stop)) return;
     const { state } = subscription;
@@ -141,7 +144,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
       const { onError } = this.#options ?? {};
       const keysMax = this.#host.stateKeysMax;
       const error = new OverflowError(
-        `${this.name} has more than ${keysMax} keys (stateKeysMax): its state is not at hand for a late listener`,
+        `${this.name} has more than ${keysMax} keys (stateKeysMax): its state is not kept for a late listener`,
       );
       return (onEnd ?? onError ?? this.#host.reportError)(error);
     }
@@ -151,7 +154,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     if (subscription.begun !== undefined) this.#tellSubscribed(subscription.begun);
   }
 
-  /** A stream that had begun before this topic joined it. */
+  /** For a stream that had begun before this topic joined it. */
   #tellSubscribed(begun: Subscribed): void {
     if (this.#toldSubscribed) return;
     this.#toldSubscribed = true;

@@ -5,14 +5,14 @@ import { failSoon, Subscription } from './subscription.ts';
 import { Topic } from './topic.ts';
 import type { SubscribeOptions, TopicHost, TopicOptions } from './topic-types.ts';
 
-/** The topics that are subscribed to: one subscription each, as the server has it. */
+/** The subscribed topics: one subscription each, as on the server. */
 export class Topics {
-  /** In the order in which they were subscribed to: where there are too many, the first keep their place. */
+  /** In the order of subscribing: if there are too many, the first ones keep their place. */
   readonly #active = new Map<string, Subscription>();
   readonly #host: TopicHost;
 
   constructor(host: Omit<TopicHost, 'join' | 'deactivate'>) {
-    // Over the host, not copied from it: what it says of the connection changes.
+    // Inherits from the host instead of copying it, because its connection state changes.
     this.#host = Object.assign(Object.create(host) as TopicHost, {
       join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
       deactivate: (subscription: Subscription) => {
@@ -21,7 +21,7 @@ export class Topics {
     });
   }
 
-  /** @throws InvalidError for what can be no topic, and for options that the server would not take */
+  /** @throws InvalidError for an invalid topic, and for options that the server would not accept */
   get<T>(name: string, options: TopicOptions<T> | undefined): Topic<T> {
     assertTopic(name);
     assertFields(options ?? {});
@@ -40,7 +40,7 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.disconnected();
   }
 
-  /** The connection's feed is live, or is not any more. */
+  /** The connection's feed has become live, or has stopped being live. */
   feedChanged(): void {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
@@ -49,14 +49,14 @@ export class Topics {
     this.#active.get(name)?.receive(message);
   }
 
-  /** The server has ended a subscription on its own. @returns false when there is none */
+  /** The server has ended a subscription. @returns false if there is none */
   fail(name: string, error: StentorError): boolean {
     const subscription = this.#active.get(name);
     subscription?.fail(error);
     return subscription !== undefined;
   }
 
-  /** Nothing is tried any more: every subscription ends, and its listeners are told. */
+  /** The client stops: every subscription ends, and its listeners are told. */
   failAll(error: StentorError): void {
     for (const subscription of [...this.#active.values()]) subscription.fail(error, true);
   }
@@ -82,7 +82,7 @@ export class Topics {
   }
 }
 
-/** @throws InvalidError where one subscription cannot be both */
+/** @throws InvalidError if one subscription cannot satisfy both */
 function assertSame({ name, options: current }: Subscription, wanted: SubscribeOptions): void {
   const described = (options: SubscribeOptions) => ({
     snapshot: options.snapshot ?? false,
@@ -100,11 +100,11 @@ function assertSame({ name, options: current }: Subscription, wanted: SubscribeO
   if (wanted.since !== undefined) throw new InvalidError(`${name} is subscribed to already, so it cannot begin after another position`);
 }
 
-/** As the server would refuse it, and does not have to. */
+/** The error with which the server would refuse it. */
 function tooMany(name: string, topicsMax: number): CommandError {
   return new CommandError({
     code: 'too_many_topics',
-    message: `${name}: the server takes ${topicsMax} topics a connection`,
+    message: `${name}: the server permits ${topicsMax} topics per connection`,
     retryable: false,
   });
 }

@@ -7,7 +7,10 @@ interface Browser extends Target {
   readonly document?: Target & { readonly visibilityState?: string };
 }
 
-/** Calls back when the network is back or the page is looked at again; timers of a hidden page are throttled. Nothing in Node. @returns how to stop */
+/**
+ * Calls back when the network is back or the page becomes visible: timers of a hidden page are throttled. Does nothing in Node. @returns a function that stops
+ * it
+ */
 export function onWake(wake: () => void): () => void {
   const browser = globalThis as Browser;
   const { document } = browser;

@@ -1,9 +1,9 @@
 import { InvalidError } from './errors.ts';
 
-/** Bytes in memory that is not shared, as platforms' own types ask for. Said so that TypeScript before 5.7 reads it too. */
+/** Bytes in memory that is not shared, as the platforms' types require. Written so that TypeScript before 5.7 can read it too. */
 export type Bytes = Uint8Array & { readonly buffer: ArrayBuffer };
 
-/** The part of the WebSocket API that is used: browsers', Node 22's and the `ws` package's all have it. */
+/** The part of the WebSocket API that is used. Those of browsers, Node 22 and the `ws` package all have it. */
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
@@ -14,7 +14,7 @@ export interface WebSocketLike {
   onclose: ((event: never) => void) | null;
   send(data: Bytes): void;
   close(code?: number, reason?: string): void;
-  /** `ws` only: ends the TCP connection at once. */
+  /** `ws` only: ends the TCP connection immediately. */
   terminate?(): void;
 }
 
@@ -26,10 +26,10 @@ interface Platform {
 }
 
 /**
- * The platform's own. In Node the `ws` package's, where it is really there: Node 20 has none of its own, and that of Node 22 cannot let go of a connection whose other
- * side has vanished, which then keeps the process. What calls itself Node need not be it (a worker with Node's globals, a test environment), and `ws` may be
- * its stub for browsers: whatever is no constructor is passed over.
- * @throws InvalidError where there is none
+ * The platform's own WebSocket. In Node, that of the `ws` package if it is installed: Node 20 has none of its own, and that of Node 22 cannot abandon a
+ * connection whose other side has vanished, which then keeps the process alive. An environment that looks like Node may be something else (a worker with Node's
+ * globals, a test environment), and `ws` may be its stub for browsers. So anything that is not a constructor is ignored.
+ * @throws InvalidError if there is none
  */
 export async function findWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
   if (given !== undefined) return given;

@@ -2,17 +2,17 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 
-/** What comes larger than this is no announcement. */
+/** Anything larger is not an announcement. */
 const BYTES_MAX = 4096;
 
 const text = Type.String({ maxLength: 300 });
 const count = Type.Number({ minimum: 0 });
 
 const Status = Type.Object({
-  /** Of the process: nodes may be given the same name, and a node that is started again keeps it. */
+  /** Id of the process. Several nodes may have the same name, and a restarted node keeps its name. */
   instance: text,
   nodeId: text,
-  /** The machine's name. */
+  /** The host name. */
   host: text,
   version: text,
   uptimeMs: count,
@@ -23,14 +23,14 @@ const Status = Type.Object({
   subscriptions: count,
   lagging: count,
   topics: count,
-  /** Since it started. */
+  /** Totals since the node started. */
   publicationsIn: count,
   deliveries: count,
   announceIntervalMs: count,
 });
 const Goodbye = Type.Object({ instance: text, leaving: Type.Literal(true) });
 
-/** How a node is, as it tells the others now and then. */
+/** The status that a node announces regularly to the others. */
 export type NodeStatus = Static<typeof Status>;
 export type Announcement = NodeStatus | Static<typeof Goodbye>;
 
@@ -40,7 +40,7 @@ export function encodeAnnouncement(one: Announcement): Uint8Array {
   return packMsgpack(one);
 }
 
-/** @returns undefined for what is none: another version's, or not a node's at all */
+/** @returns undefined if it is not an announcement of this version */
 export function decodeAnnouncement(data: Uint8Array): Announcement | undefined {
   if (data.length > BYTES_MAX) return undefined;
   try {

@@ -1,11 +1,11 @@
 export interface AwaySample {
-  /** The log is followed, and sure to be the one that clients know. */
+  /** Whether the log is followed, and confirmed to be the one that clients know. */
   readonly live: boolean;
-  /** The bus is connected. While it is not, all clients have been told that nothing is live. */
+  /** Whether the bus is connected. While it is not, all clients have been told that nothing is live. */
   readonly connected: boolean;
 }
 
-/** Says when a log has not been followed for so long that clients must know, and when it is followed again. Pure. */
+/** Decides when a log has not been followed for so long that clients must be told, and when it is followed again. Pure. */
 export class AwayJudge {
   readonly #graceMs: number;
   #sinceMs: number | undefined;
@@ -15,7 +15,7 @@ export class AwayJudge {
     this.#graceMs = graceMs;
   }
 
-  /** @returns what clients are to be told now, if anything */
+  /** @returns what to tell clients now, if anything */
   look({ live, connected }: AwaySample, nowMs: number): 'away' | 'live' | undefined {
     if (live) {
       const wasAway = this.#away;

@@ -23,7 +23,7 @@ export interface CallsOptions {
   readonly metrics: Pick<HubMetrics, 'callsInFlight'>;
 }
 
-/** Asks whoever serves a method, for clients of all workers: a bounded number at once, with answers of a bounded size. */
+/** Sends calls of clients of all workers to the services that answer them. The number of calls in flight and the size of answers are bounded. */
 export class Calls {
   readonly #config: CallsOptions['config'];
   readonly #payloadKind: Config['calls']['payload'];
@@ -43,7 +43,7 @@ export class Calls {
   /** @throws ProtocolError `busy`, `bad_payload`, `answer_too_large`, `bad_answer`, BusError */
   async call(worker: Pick<HubEnd, 'queuedBytes'>, { method, data, timeoutMs, user, connectionId }: Call): Promise<Outcome> {
     const { callsInFlightMax } = this.#config.tuning.commands;
-    if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node wait for answers`);
+    if (this.#inFlight >= callsInFlightMax) throw new ProtocolError('busy', `${callsInFlightMax} calls of this node are unanswered`);
     this.#metrics.callsInFlight.set(++this.#inFlight);
     try {
       const payloadKind = this.#payloadKind;
@@ -66,9 +66,8 @@ export class Calls {
     const bytesMax = Math.min(tuning.commands.callAnswerBytesMax, limits.sendBufferLimitBytes);
     if (payload.length > bytesMax)
       throw new ProtocolError('answer_too_large', `the answer of ${method} has ${payload.length} bytes, ${bytesMax} are allowed`);
-    // The answers to many calls may come at once: a worker must not be restarted for what it has asked for.
-    if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2)
-      throw new ProtocolError('busy', 'too many answers are on their way to the worker');
+    // The answers to many calls may arrive at once. A worker must not be restarted because of answers that it requested.
+    if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2) throw new ProtocolError('busy', 'too many answers wait for the worker');
     const answer = payloadToMsgpack(payload, payloadKind ?? this.#payloadKind);
     if (answer.kind === 'malformed') throw new ProtocolError('bad_answer', `the answer of ${method} is malformed: ${answer.reason}`);
     return { kind: 'result', data: answer.data };

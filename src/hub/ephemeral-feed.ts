@@ -1,10 +1,10 @@
 import type { Bus, Listener, Publication, TopicReceiver } from '../bus/bus.ts';
 import type { HubTopic } from './hub-topic.ts';
 
-/** For clients: which subjects the broker has is none of their business. */
-const DENIED_REASON = 'the broker does not let this node have the topic: what is published meanwhile is lost';
+/** For clients, without the broker's subjects: clients need not know them. */
+const DENIED_REASON = 'the broker denies this node the topic: publications in the meantime are lost';
 
-/** What feeds one open topic of an ephemeral namespace: it is listened to, and has no past. */
+/** The source of one open topic of an ephemeral namespace: a subscription to its subject, without history. */
 export class EphemeralFeed implements TopicReceiver {
   readonly #topic: HubTopic;
   readonly #publish: (topic: HubTopic, publication: Publication) => void;
@@ -16,7 +16,7 @@ export class EphemeralFeed implements TopicReceiver {
     this.#listener = bus.listen(topic.topic, this);
   }
 
-  /** Resolves when nothing is missed from now on; with false when the broker denies it. */
+  /** Resolves when nothing is missed from now on; with false if the broker denies it. */
   get live(): Promise<boolean> {
     return this.#listener.live;
   }

@@ -3,7 +3,7 @@ import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 
 const CLIENT_TEXTS: Partial<Record<BusErrorCode, string>> = {
   bus_unreachable: 'the broker cannot be reached now',
-  bus_closed: 'the node is going away',
+  bus_closed: 'the node is shutting down',
   jetstream_unavailable: 'the broker cannot be reached now',
   stream_missing: 'the log cannot be reached now',
   stream_mismatch: 'the log cannot be reached now',
@@ -11,12 +11,12 @@ const CLIENT_TEXTS: Partial<Record<BusErrorCode, string>> = {
   log_gone: 'the log cannot be read now',
   log_gap: 'the log cannot be read now',
   log_rolled_back: 'the log cannot be read now',
-  permission_denied: 'the broker does not let this node do that',
+  permission_denied: 'the broker denies this node the operation',
   publish_timeout: 'the log did not answer in time: the publication may or may not be stored',
-  publish_refused: 'the broker did not take the publication',
+  publish_refused: 'the broker refused the publication',
 };
 
-/** What the protocol calls a failure of the hub's. */
+/** Maps a failure in the hub to an error of the protocol. */
 export function codeOf(error: Error): ErrorCode {
   if (error instanceof ProtocolError) return error.code;
   if (!(error instanceof BusError)) return 'internal';
@@ -34,13 +34,13 @@ export function codeOf(error: Error): ErrorCode {
   }
 }
 
-/** What a bus says of its inside (streams, subjects, permissions) is for the log. */
+/** Internals of the bus (streams, subjects, permissions) go to the log, not to clients. */
 export function textForClient(error: Error): string {
   if (!(error instanceof BusError)) return error.message;
   return CLIENT_TEXTS[error.code] ?? error.message;
 }
 
-/** The same failure with the protocol's code, for whoever runs the node: the bus' own text, and the bus' error as its cause. */
+/** The same failure with the protocol's code, for operators and embedding programs: with the bus' own text, and the bus' error as its cause. */
 export function toProtocolError(error: Error): ProtocolError {
   return error instanceof ProtocolError ? error : new ProtocolError(codeOf(error), error.message, { cause: error });
 }

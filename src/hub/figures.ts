@@ -2,16 +2,16 @@ import type { WorkerTotals } from '../link/messages.ts';
 import type { Count, LaggingFigures, NodeFigures } from './report-types.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 
-/** What the hub counts itself. */
+/** What the hub itself counts. */
 export interface HubTotals {
-  /** Open on this node. */
+  /** Topics open on this node. */
   readonly topics: number;
   readonly publicationsIn: number;
   /** By reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
 
-/** The workers' reports and the hub's own counts, as one node's. */
+/** The workers' reports and the hub's own counts, combined for the node. */
 export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, publicationsIn, skipped }: HubTotals): NodeFigures {
   const lagging: LaggingFigures[] = reports.flatMap(({ index, longestLagging }) =>
     longestLagging.map((one) => ({ worker: index, ...one })),
@@ -30,7 +30,7 @@ export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, public
   };
 }
 
-/** What others may want to know of it, in few bytes. */
+/** A summary of it for other nodes, in few bytes. */
 export function summarize({ workers, topics, totals }: NodeFigures) {
   const sum = (field: 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging') =>
     workers.reduce((total, worker) => total + worker[field], 0);

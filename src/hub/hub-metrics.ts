@@ -7,24 +7,24 @@ import type { HubTotals } from './figures.ts';
 /** How the hub follows one namespace's log. */
 export interface FollowerView {
   readonly namespace: string;
-  /** Undefined: it cannot be told now. */
+  /** Undefined: unknown at the moment. */
   lag(): Promise<number | undefined>;
 }
 
 const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = [
   ['followerRestarts', 'stentor_follower_restarts_total', 'Times that following a log was resumed.'],
-  ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log once more.'],
+  ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log again.'],
 ];
 
-// The label of a topic's namespace is `topic_namespace`: in Kubernetes Prometheus has a `namespace` of its own, and would rename ours.
+// The label for the namespace of a topic is `topic_namespace`: on Kubernetes, Prometheus uses `namespace` itself and would rename ours.
 
-/** A lag that cannot be read is left out of the answer: an old one would look like a follower that keeps up. */
+/** A lag that cannot be read is left out of the answer. An old value would look like a follower that keeps up. */
 function setUnlessUnknown(gauge: Gauge<'topic_namespace'>, namespace: string, lag: number | undefined): void {
   if (lag === undefined) gauge.remove({ topic_namespace: namespace });
   else gauge.set({ topic_namespace: namespace }, lag);
 }
 
-/** The hub's own figures; workers have theirs, and the admin listener shows both together. */
+/** The hub's own metrics. Workers have theirs, and the admin listener serves both. */
 export class HubMetrics {
   readonly publicationsIn: Counter<'topic_namespace'>;
   readonly workerRestarts: Counter;
@@ -48,26 +48,26 @@ export class HubMetrics {
     const registers = [registry];
     this.publicationsIn = new Counter({
       name: 'stentor_publications_in_total',
-      help: 'Publications that reached the hub from the bus.',
+      help: 'Publications from the bus.',
       labelNames: ['topic_namespace'],
       registers,
     });
     this.#skipped = new Counter({
       name: 'stentor_publications_skipped_total',
-      help: 'Publications of producers that were skipped, by reason.',
+      help: 'Producers' publications that were skipped, by reason.',
       labelNames: ['reason'],
       registers,
     });
     this.workerRestarts = new Counter({
       name: 'stentor_worker_restarts_total',
-      help: 'Workers that ended unasked and were started again.',
+      help: 'Workers that exited unexpectedly and were restarted.',
       registers,
     });
     this.topics = new Gauge({ name: 'stentor_topics', help: 'Topics open on this node.', registers });
     this.busConnected = new Gauge({ name: 'stentor_bus_connected', help: '1 while the bus is connected.', registers });
     this.resyncs = new Counter({
       name: 'stentor_topics_resynced_total',
-      help: 'Times that a topic began anew because its history was not what it was, or this node had missed a part of it.',
+      help: 'Times that a topic was reset because its log was reset, or this node had missed a part of it.',
       labelNames: ['topic_namespace'],
       registers,
     });
@@ -79,23 +79,23 @@ export class HubMetrics {
     });
     this.cacheReads = new Counter({
       name: 'stentor_hub_cache_reads_total',
-      help: "Reads of a topic's past that the hub's cache could answer (hit), or not (miss).",
+      help: "Reads of a topic's past, by whether the hub's cache could answer (hit) or not (miss).",
       labelNames: ['outcome'],
       registers,
     });
     this.publishesInFlight = new Gauge({ name: 'stentor_publishes_in_flight', help: 'Client publishes waiting for the log.', registers });
-    this.callsInFlight = new Gauge({ name: 'stentor_calls_in_flight', help: 'Calls waiting for whoever serves them.', registers });
+    this.callsInFlight = new Gauge({ name: 'stentor_calls_in_flight', help: 'Client calls waiting for a responder.', registers });
     this.publishAck = new Histogram({
       name: 'stentor_publish_ack_seconds',
-      help: "From a client's publish reaching the hub to the log's answer.",
+      help: "Time from the arrival of a client's publish at the hub to the log's answer.",
       labelNames: ['outcome'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });
-    this.workers = new Gauge({ name: 'stentor_workers', help: 'Workers that are running.', registers });
+    this.workers = new Gauge({ name: 'stentor_workers', help: 'Running workers.', registers });
   }
 
-  /** Figures that somebody else keeps, read at a scrape. */
+  /** Values that are kept elsewhere and read at a scrape. */
   watch(bus: Bus, followers: () => Iterable<FollowerView>, registry: Registry): void {
     const registers = [registry];
     for (const [field, name, help] of BUS_COUNTERS) {
@@ -113,7 +113,7 @@ export class HubMetrics {
     this.#faults = () => bus.faults();
     new Counter({
       name: 'stentor_bus_messages_skipped_total',
-      help: "Producers' messages that are no publications, by what is wrong with their subject: wrong_depth, bad_token, key_mismatch.",
+      help: "Producers' messages that are not valid publications, by reason: wrong_depth, bad_token, key_mismatch.",
       labelNames: ['topic_namespace', 'reason'],
       registers,
       collect() {
@@ -123,7 +123,7 @@ export class HubMetrics {
     });
     new Gauge({
       name: 'stentor_follower_lag_publications',
-      help: "How far this node's follower is behind the end of the namespace's log.",
+      help: "Publications between this node's follower and the end of the namespace's log.",
       labelNames: ['topic_namespace'],
       registers,
       async collect() {
@@ -132,7 +132,7 @@ export class HubMetrics {
     });
   }
 
-  /** @param bytes of reads of the log under way, and of what is kept of those that are over */
+  /** @param bytes of log reads under way, and of kept results */
   watchReads(bytes: () => { readonly reading: number; readonly kept: number }, registry: Registry): void {
     new Gauge({
       name: 'stentor_log_read_bytes',
@@ -145,11 +145,11 @@ export class HubMetrics {
     });
   }
 
-  /** @param count nodes that share the bus, this one included */
+  /** @param count nodes that share the bus, including this one */
   watchNodes(count: () => number, registry: Registry): void {
     new Gauge({
       name: 'stentor_nodes',
-      help: 'Nodes that share the bus and have been heard of lately, this one included.',
+      help: 'Nodes that share the bus and announced themselves recently, including this one.',
       registers: [registry],
       collect() {
         this.set(count());
@@ -165,7 +165,7 @@ export class HubMetrics {
     return { publicationsIn: publicationsIn[''] ?? 0, skipped: all };
   }
 
-  /** Counts a producer's bad publication, and logs it at most once a second. */
+  /** Counts an invalid publication of a producer, and logs at most one a second. */
   skipped(reason: 'malformed' | 'too_big', topic: string, detail: string): void {
     this.#skipped.inc({ reason });
     this.#skippedSinceLog++;

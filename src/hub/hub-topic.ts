@@ -8,10 +8,10 @@ import { Ring } from '../recent/ring.ts';
 import { latestFor } from '../recent/state.ts';
 import type { Metered } from './topic-rates.ts';
 
-/** Publications that may wait while a topic is being opened; past it they are let go and the topic's state is read again. */
+/** Maximum number of publications that wait while a topic is opened. Above it they are dropped, and the state of the topic is read again. */
 export const OPENING_BUFFER_MAX = 10_000;
 
-/** A topic's state, and from where on clients' positions in it can be trusted. */
+/** The state of a topic, and the offset from which clients' positions in it can be trusted. */
 export interface OpenState extends TopicState {
   readonly knownFrom?: number;
 }
@@ -23,16 +23,16 @@ export interface HubTopicOptions {
   readonly keyed: boolean;
   /** The recent items of all topics of the hub. */
   readonly recent: RecentBudget<LinkItem>;
-  /** Calls back when the link has room for a whole state; default: at once. */
+  /** Calls back when the link has room for a whole state. Default: immediately. */
   readonly whenRoom?: (worker: HubEnd, tell: () => void) => void;
 }
 
-/** What a worker knows of the topic: nothing yet; or what it is; or that of a life that is over, for the reason given. */
+/** What a worker knows of the topic: nothing yet; its state; or the state of an earlier epoch, with the reason for the reset. */
 type Told = { readonly kind: 'nothing' } | { readonly kind: 'state' } | { readonly kind: 'oldState'; readonly reason: string };
 const NOTHING: Told = { kind: 'nothing' };
 const STATE: Told = { kind: 'state' };
 
-/** One that wants the topic, and what it has been told: a resync would mean nothing to one that knows nothing, nor a publication. */
+/** A worker that wants the topic, and what it has been told. A worker that knows nothing of the topic must get neither a resync nor a publication. */
 interface Interest {
   readonly worker: HubEnd;
   told: Told;
@@ -42,11 +42,11 @@ const AT_ONCE = (_: HubEnd, tell: () => void) => tell();
 const NO_LIVES: readonly PastLife[] = [];
 
 /**
- * A topic that somebody on this node is interested in: its `prev` chain, its state, and the workers that want it.
+ * A topic with subscribers on this node: its `prev` chain, its state, and the workers that want it.
  *
- * Opening: publications are buffered from the moment the topic is registered; then its state is read from the log. Whatever the follower had delivered
- * before registration was in the log before the read, so the read has it; what is buffered with an offset at or below the state's is in it already.
- * From there the chain is its own. When the log breaks the same happens again, and an answer that was asked for before that counts for nothing.
+ * Opening: publications are buffered from the moment the topic is registered; then its state is read from the log. Whatever the follower had delivered before
+ * the registration was in the log before the read, so the read has it. A buffered publication with an offset at or below the state's is already in the state.
+ * From there on the topic keeps the chain itself. When the log is reset, the same happens again, and answers that were requested before are ignored.
  */
 export class HubTopic implements Metered {
   published = 0;
@@ -57,7 +57,7 @@ export class HubTopic implements Metered {
   readonly durable: boolean;
   readonly keyed: boolean;
   readonly #recent: RecentBudget<LinkItem>;
-  /** A list, and what is below undefined or shared where it can be: there may be very many topics, and few workers. */
+  /** A list, and the fields below are undefined or shared where possible: there may be very many topics, and only few workers. */
   #interests: readonly Interest[] = [];
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
   /** Of a durable topic without keys. A keyed one recovers by its state. */
@@ -90,12 +90,12 @@ export class HubTopic implements Metered {
     return this.#epoch;
   }
 
-  /** The next publication's `prev`. */
+  /** The `prev` of the next publication. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** A position before this offset may be of another history. */
+  /** Positions before this offset may be of another history. */
   get knownFrom(): number {
     return this.#knownFrom;
   }
@@ -107,19 +107,19 @@ export class HubTopic implements Metered {
   addWorker(worker: HubEnd): void {
     this.removeWorker(worker);
     const interest = { worker, told: NOTHING };
-    // As long as it must be: an array that grows by push takes 17 places at once.
+    // Exactly as long as needed: an array that grows by push allocates 17 places at once.
     this.#interests = this.#interests.concat(interest);
     if (this.isOpen) this.#tellWhenRoom(interest);
   }
 
-  /** What the topic is, to a worker that does not know; nothing of it may have come to that worker before. */
+  /** Tells the state of the topic to a worker that does not know it. The worker must not have received anything of the topic before. */
   #tellWhenRoom(interest: Interest): void {
     this.#whenRoom(interest.worker, () => this.#tell(interest));
   }
 
   #tell(interest: Interest): void {
     const { worker, told } = interest;
-    // Gone, or being opened again, and then told; or told meanwhile.
+    // The worker has left, the topic is being opened again and will tell it then, or it has been told meanwhile.
     if (!this.#interests.includes(interest) || told.kind === 'state' || !this.isOpen) return;
     interest.told = STATE;
     const opened = this.#openedMessage();
@@ -127,7 +127,7 @@ export class HubTopic implements Metered {
     if (this.#awayReason !== null) worker.send(this.#statusMessage());
   }
 
-  /** Nothing of the topic comes, with the reason for clients; or it comes again: null. */
+  /** Tells clients the reason why the topic is not live; null: it is live again. */
   setAway(reason: string | null): void {
     if (this.#awayReason === reason) return;
     this.#awayReason = reason;
@@ -138,7 +138,7 @@ export class HubTopic implements Metered {
     this.#interests = this.#interests.filter((interest) => interest.worker !== worker);
   }
 
-  /** Buffers publications from here on, and drops what was buffered before. @returns what the {@link open} that ends this must know */
+  /** Buffers publications from here on, and drops those buffered before. @returns a number to pass to {@link isBuffering} */
   startBuffering(): number {
     this.#buffered = [];
     this.#overflowed = false;
@@ -149,7 +149,7 @@ export class HubTopic implements Metered {
     return this.#buffered !== undefined && this.#life === life;
   }
 
-  /** Takes the state that was read and lets what was buffered follow it. With a reason, clients are told to resync. */
+  /** Takes the state that was read, and publishes what was buffered after it. With a reason, clients are told to resync. */
   open(state: OpenState, resyncReason?: string): void {
     const buffered = this.#buffered ?? [];
     this.#buffered = undefined;
@@ -170,7 +170,7 @@ export class HubTopic implements Metered {
     this.#interests = [];
   }
 
-  /** Did more arrive during the opening than may wait? Then the state that was read is too old to open with: read it again. */
+  /** Whether more publications arrived during the opening than may wait. Then the state is too old to open with, and must be read again. */
   takeOverflow(): boolean {
     const overflowed = this.#overflowed;
     this.#overflowed = false;

@@ -22,20 +22,20 @@ export interface HubOptions {
   readonly nodeId: string;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** Served by every worker over plain HTTP. */
+  /** Pages that every worker serves over plain HTTP. */
   readonly pages: readonly Page[];
 }
 
 /** What the supervisor learns from a worker. */
 export interface WorkerEvents {
-  /** It waits to be told to listen. */
+  /** The worker is ready, and waits for the command to listen. */
   onPrepared(): void;
   onListening(port: number, facts: WorkerFacts): void;
   onStartFailed(failure: { readonly code: string; readonly message: string }): void;
   onDrained(): void;
 }
 
-/** The node's one side towards the bus. Knows its workers as links only; who starts and ends them is the supervisor's business. */
+/** The node's connection to the bus. It knows its workers only as links; the supervisor starts and stops them. */
 export class Hub {
   readonly metrics: HubMetrics;
   readonly #options: HubOptions;
@@ -47,7 +47,7 @@ export class Hub {
   readonly #reports = new WorkerReports(this.#workers);
   readonly #overview: Overview;
   readonly #stopWatchingBus: () => void;
-  /** Counts changes of the bus. */
+  /** Counts connects and disconnects of the bus. */
   #busChange = 0;
 
   constructor(options: HubOptions) {
@@ -72,12 +72,12 @@ export class Hub {
     this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
 
-  /** Workers that take connections. */
+  /** Workers that accept connections. */
   get listeningCount(): number {
     return this.#listening.size;
   }
 
-  /** Takes a worker on: tells it who it is, and serves it until its link closes. */
+  /** Adds a worker: tells it the configuration, and serves it until its link closes. */
   attach(link: HubEnd, index: number, port: number, events: WorkerEvents): void {
     this.#workers.add(link);
     this.metrics.workers.set(this.#workers.size);
@@ -94,12 +94,12 @@ export class Hub {
     link.send({ kind: 'welcome', config, nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
   }
 
-  /** Is anybody on this node subscribed to the topic, or was a moment ago? */
+  /** Whether anybody on this node is, or recently was, subscribed to the topic. */
   isOpen(topic: Topic): boolean {
     return this.#topics.get(topic) !== undefined;
   }
 
-  /** For a scrape: every worker's metrics, as prom-client's JSON. */
+  /** For a scrape: metrics of every worker, as prom-client's JSON. */
   workerMetrics(): Promise<unknown[]> {
     return this.#reports.metrics();
   }
@@ -114,11 +114,11 @@ export class Hub {
   }
 
   /**
-   * Publishes for whoever runs the node: the operator, or the program that embeds it. Without an origin, as a producer's.
-   * @throws ProtocolError; where the bus has failed, with its error as the cause
+   * Publishes for the operator, or for the program that embeds the node. The publication has no origin, like one of a producer. @throws ProtocolError; if the
+   * bus has failed, with its error as the cause
    */
   async publish(draft: Draft, idempotencyKey?: string): Promise<PublishAck> {
-    // No client's user is empty.
+    // A client's user is never empty.
     const extras = idempotencyKey === undefined ? {} : { messageId: messageId(draft.topic, '', idempotencyKey) };
     try {
       return await this.#publisher.publish(draft, extras);
@@ -132,7 +132,7 @@ export class Hub {
   }
 
   async stop(): Promise<void> {
-    // The bus is stopped next, which is no news.
+    // The bus is stopped next, so its disconnect need not be reported.
     this.#stopWatchingBus();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();
@@ -167,7 +167,7 @@ export class Hub {
       case 'report':
         return this.#reports.answered(message);
       default:
-        // The link carries messages of this same build; anything else is a bug worth a line, not a crash.
+        // The link carries messages of the same build. Anything else is a bug; it is logged and does not crash the hub.
         message satisfies never;
         this.#options.logger.error({ message }, 'unknown message from a worker');
     }
@@ -180,7 +180,7 @@ export class Hub {
       if (change !== this.#busChange) return;
       for (const worker of this.#workers) worker.send({ kind: 'busStatus', connected });
     };
-    // The feed is live when what feeds it goes on, not when somebody answers again.
+    // The feed is live when the followers have resumed, not when the connection is back.
     if (connected) void this.#topics.whenFollowing().then(tell);
     else tell();
   }

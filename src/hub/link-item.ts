@@ -7,10 +7,10 @@ export type LinkItemResult =
   | { readonly kind: 'item'; readonly item: LinkItem }
   | { readonly kind: 'skipped'; readonly reason: 'malformed' | 'too_big'; readonly detail: string };
 
-/** Longer than any that a node lets in: a producer wrote it, and nobody is shown an origin that long. In UTF-8 it fits the link's 16-bit lengths. */
+/** Longer than any user that a node permits: only a producer can have written it, and it is not passed on. In UTF-8 it fits the link's 16-bit lengths. */
 const ORIGIN_TEXT_MAX = 16_384;
 
-/** What workers get of a publication, or why it is skipped. The same publication has the same answer on every node, so `prev` chains agree. */
+/** What workers get of a publication, or why it is skipped. Every node decides the same for a publication, so `prev` chains agree. */
 export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
   const { payload, origin } = publication;
   if (payload.length > namespace.maxPayloadBytes) {
@@ -31,7 +31,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
   };
 }
 
-/** Those of them that are not skipped. */
+/** Those that are not skipped. */
 export function toLinkItems(publications: readonly Publication[], namespace: NamespaceOptions): LinkItem[] {
   return publications.flatMap((publication) => {
     const result = toLinkItem(publication, namespace);

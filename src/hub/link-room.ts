@@ -3,8 +3,8 @@ import type { HubEnd } from '../link/link.ts';
 const POLL_MS = 5;
 
 /**
- * Lets a topic's whole state go to a worker only when little waits on the link already. A client that subscribes to many large topics at once, or a log that
- * starts over, would else put all their states on it together, and the worker would be restarted for what it cannot have taken yet.
+ * Lets the whole state of a topic go to a worker only when little waits on the link. Otherwise, when a client subscribes to many large topics at once, or a log
+ * is reset, all states would be queued on the link, and the worker would be restarted because of a queue that it could not yet have read.
  */
 export class LinkRoom {
   readonly #bytesMax: number;
@@ -15,7 +15,7 @@ export class LinkRoom {
     this.#bytesMax = bytesMax;
   }
 
-  /** Calls `tell` when the link has room: now, or later and in order. As many wait as the node has topics open, for each worker. */
+  /** Calls `tell` when the link has room: now, or later and in order. For each worker, at most as many wait as the node has open topics. */
   whenRoom(link: HubEnd, tell: () => void): void {
     const waiting = this.#waiting.get(link);
     if (waiting !== undefined) waiting.push(tell);
@@ -26,7 +26,7 @@ export class LinkRoom {
     }
   }
 
-  /** The link is closed. */
+  /** Call when the link has closed. */
   forget(link: HubEnd): void {
     this.#waiting.delete(link);
     this.#stopWhenIdle();

@@ -7,14 +7,14 @@ import { type FollowerSample, judgeFollower } from './watchdog.ts';
 
 export interface LogFollowerEvents {
   onPublication(publication: Publication): void;
-  /** Nothing is delivered until {@link onRestarted}, and then perhaps of another life of the log. */
+  /** Nothing is delivered until {@link onRestarted}, and afterwards perhaps from another epoch of the log. */
   onBroken(): void;
-  /** Publications flow again, from the log's end as it is now. @param reason for clients */
+  /** Publications are delivered again, from the current end of the log. @param reason for clients */
   onRestarted(reason: string): void;
 }
 
 export interface FollowerRun {
-  /** Undefined: none was live. */
+  /** Undefined: no follower was live. */
   readonly follower: Follower | undefined;
   readonly interruptions: number;
 }
@@ -23,26 +23,25 @@ export interface LogFollowerOptions {
   readonly log: Log;
   readonly logger: Logger;
   readonly watchdogIntervalMs: number;
-  /** How long {@link LogFollower.ready} waits for a follower that is about to go on. */
+  /** How long {@link LogFollower.ready} waits for a follower that is about to resume. */
   readonly readyTimeoutMs: number;
-  /** The first pause before a failed start is tried again. */
+  /** The first pause before a failed start is retried. */
   readonly retryPauseMs: number;
 }
 
-/** A scrape waits for the log so long. */
+/** The maximum time that a scrape waits for the log. */
 const LAG_TIMEOUT_MS = 1000;
 const READY_POLLS_PER_PAUSE = 2;
 export const RETRY_PAUSE_MAX_MS = 5000;
 
 /**
- * Follows the log of one durable namespace while anybody here is interested in it. Starts at the log's end: what a topic was before comes by
- * reading. When the log breaks (it is gone, or is not the one we knew) the follower starts over and says so; when it is stuck the watchdog restarts it
- * from where it is.
+ * Follows the log of one durable namespace while anybody here subscribes to it. It starts at the end of the log; the state of topics is read separately. When
+ * the log is lost or reset, the follower starts over and reports it. When it is stuck, the watchdog restarts it from its position.
  */
 export class LogFollower {
   readonly #options: LogFollowerOptions;
   readonly #events: LogFollowerEvents;
-  /** The log as it is after one asked. */
+  /** The log after the next confirmation. */
   readonly #end: SharedCall<LogState>;
   readonly #watchdog: NodeJS.Timeout;
   readonly #abort = new AbortController();
@@ -61,12 +60,12 @@ export class LogFollower {
     this.#watchdog = setInterval(() => void this.watch(), options.watchdogIntervalMs);
   }
 
-  /** The life of the log that is followed. */
+  /** The epoch of the log that is followed. */
   get epoch(): string {
     return this.#epoch;
   }
 
-  /** Publications flow, out of a log that is sure to be the one that {@link epoch} names. */
+  /** Publications are delivered, from a log that is confirmed to be the one that {@link epoch} names. */
   get live(): boolean {
     return this.#follower?.live ?? false;
   }
@@ -75,7 +74,7 @@ export class LogFollower {
     return this.#follower?.position ?? 0;
   }
 
-  /** What is delivered while this is the same is of one history. Compared by {@link isSameRun}. */
+  /** Everything delivered while this value is the same belongs to one history. Compare with {@link isSameRun}. */
   get run(): FollowerRun {
     return { follower: this.live ? this.#follower : undefined, interruptions: this.#follower?.interruptions ?? 0 };
   }
@@ -84,21 +83,21 @@ export class LogFollower {
     return follower !== undefined && follower === this.#follower && interruptions === follower.interruptions;
   }
 
-  /** The log as it is now. @throws BusError */
+  /** The current state of the log. @throws BusError */
   end(): Promise<LogState> {
     return this.#end.ask();
   }
 
-  /** Publications between this follower and the end of its log; undefined: the log does not say so in time, or nothing is followed now. */
+  /** Publications between this follower and the end of its log; undefined if the log does not answer in time, or nothing is followed now. */
   async lag(): Promise<number | undefined> {
     if (this.#follower === undefined) return undefined;
-    // The timer is cleared by nothing: an answer that comes after it changes nothing.
+    // The timer need not be cleared: a result after the answer has no effect.
     const tooLate = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), LAG_TIMEOUT_MS).unref());
     const state = await Promise.race([this.end().catch(() => undefined), tooLate]);
     return state && Math.max(0, state.lastOffset - this.position);
   }
 
-  /** Resolves when publications flow, out of a log that is sure to be the one that {@link epoch} names. @throws BusError */
+  /** Resolves when publications are delivered, from a log that is confirmed to be the one that {@link epoch} names. @throws BusError */
   async ready(): Promise<void> {
     const { readyTimeoutMs, retryPauseMs } = this.#options;
     const deadlineMs = performance.now() + readyTimeoutMs;
@@ -106,28 +105,28 @@ export class LogFollower {
     for (;;) {
       const error = await this.#begun(deadlineMs).catch((failure: Error) => failure);
       if (error === undefined) return;
-      // Whoever cannot be reached may be back in a moment.
+      // The log may be reachable again in a moment.
       const hopeless = !(error instanceof BusError) || error.code !== 'bus_unreachable' || this.#abort.signal.aborted;
       if (hopeless || performance.now() + pollMs > deadlineMs) throw error;
       await sleep(pollMs);
     }
   }
 
-  /** @returns false when the follower has not come so far within the time */
+  /** @returns false if the follower has not reached the offset in time */
   reach(offset: number, timeoutMs: number): Promise<boolean> {
     return this.#positions.wait(offset, timeoutMs);
   }
 
-  /** Compares the follower with its log; called now and then. */
+  /** Compares the follower with its log. Called at intervals. */
   async watch(): Promise<void> {
     const follower = this.#follower;
     if (follower === undefined || this.#watching) return;
     this.#watching = true;
     const state = await this.end().catch(() => undefined);
     this.#watching = false;
-    // A log that cannot be asked cannot be followed either: the bus is at work on that.
+    // A log that cannot be asked cannot be followed either; the bus handles that.
     if (state === undefined || follower !== this.#follower) return;
-    if (state.epoch !== this.#epoch) return void this.#restart('another node found that the log is not what it was');
+    if (state.epoch !== this.#epoch) return void this.#restart('another node found that the log was reset');
     const before = this.#lastSample;
     this.#lastSample = { position: follower.position, live: follower.live, lastOffset: state.lastOffset };
     const verdict = judgeFollower(before, this.#lastSample);
@@ -154,7 +153,7 @@ export class LogFollower {
     throw new BusError('bus_unreachable', `the log of ${this.#options.log.namespace} cannot be followed now`);
   }
 
-  /** The same promise for all who ask, until it fails. */
+  /** All callers share the promise until it fails. */
   #start(): Promise<void> {
     this.#starting ??= this.#startOnce().catch((error) => {
       if (!this.#restarting) this.#starting = undefined;
@@ -167,7 +166,7 @@ export class LogFollower {
     const { log } = this.#options;
     const { epoch, lastOffset } = await this.end();
     let brokenEarly: Error | undefined;
-    // It may break before it is handed over.
+    // It may end before it is returned.
     let follower: Follower | undefined;
     follower = await log.follow(
       lastOffset,
@@ -193,7 +192,7 @@ export class LogFollower {
     await follower?.stop();
     this.#events.onBroken();
     for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
-      logger.warn({ namespace: log.namespace, err: cause, reason, attempt }, 'the log is not what it was, following it anew');
+      logger.warn({ namespace: log.namespace, err: cause, reason, attempt }, 'stream recreated or rolled back; restarting consumer');
       this.#starting = this.#startOnce();
       const error = await this.#starting.then(
         () => undefined,
@@ -210,7 +209,5 @@ export class LogFollower {
 }
 
 function reasonOf(error: Error): string {
-  return error instanceof BusError && error.code === 'log_gap'
-    ? 'this node has missed a part of the history'
-    : 'the history is not what it was';
+  return error instanceof BusError && error.code === 'log_gap' ? 'this node missed a part of the log' : 'the log was reset';
 }

@@ -16,26 +16,26 @@ export interface NamespaceFeedOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly busConnected: () => boolean;
-  /** For each of the namespace's publications, whether anybody is interested or not. */
+  /** Called for each publication of the namespace, with or without subscribers. */
   readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
-  /** Nobody wanted the topic any more when its turn to be opened came: whoever wants it next begins anew. */
+  /** When its turn to be opened came, the topic had no subscribers left. The next subscriber opens it again. */
   readonly onUnwanted: (topic: HubTopic) => void;
-  /** A topic's clients are told to resync. */
+  /** The clients of a topic are told to resync. */
   readonly onResync: () => void;
 }
 
-/** Topics that are opened at once: many share one question about the log's end, and what is live passes between them. */
+/** Number of topics that are opened at the same time. Many share one request for the end of the log, and live publications are handled in between. */
 const OPENINGS_MAX = 256;
-/** Topics whose state is read at once when all of them start over. */
+/** Number of topics whose state is read at the same time when all of them are reset. */
 const RESYNCS_MAX = 8;
-/** A log that is about to be there again is waited for so long, by whoever subscribes. */
+/** How long a subscribe waits for a log that is about to be available again. */
 const READY_TIMEOUT_MS = 2000;
-/** A new leader needs a moment to know all. */
+/** A new leader needs a moment to know everything. */
 const OPEN_ATTEMPTS_MAX = 3;
 const LOOK_EVERY_MS = 250;
-const AWAY_REASON = 'the history cannot be followed now: what is published meanwhile comes as soon as it can';
+const AWAY_REASON = 'the log cannot be followed now: publications in the meantime are delivered later';
 
-/** What feeds the open topics of one durable namespace: a follower of its log, and the log itself for what was before. */
+/** The source of the open topics of one durable namespace: a follower of its log, and the log itself for earlier publications. */
 export class NamespaceFeed {
   readonly name: string;
   readonly log: Log;
@@ -69,7 +69,7 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
-    // A follower that is about to go on is no news yet, as it is none to those who subscribe.
+    // A follower that is about to resume is not reported yet, and subscribers wait for it.
     const judge = new AwayJudge(READY_TIMEOUT_MS + config.tuning.nats.awayGraceMs);
     this.#looks = setInterval(() => this.#look(judge), LOOK_EVERY_MS);
   }
@@ -78,7 +78,7 @@ export class NamespaceFeed {
     return this.#topics.size;
   }
 
-  /** The life of the log that is followed. */
+  /** The epoch of the log that is followed. */
   get epoch(): string {
     return this.#follower.epoch;
   }
@@ -91,12 +91,12 @@ export class NamespaceFeed {
     return this.#follower.lag();
   }
 
-  /** Resolves when the log can be followed and read, and is sure to be the one that {@link epoch} names. @throws BusError */
+  /** Resolves when the log can be followed and read, and is confirmed to be the one that {@link epoch} names. @throws BusError */
   ready(): Promise<void> {
     return this.#follower.ready();
   }
 
-  /** The log as it is now. @throws BusError */
+  /** The current state of the log. @throws BusError */
   end(): Promise<LogState> {
     return this.#follower.end();
   }
@@ -105,7 +105,7 @@ export class NamespaceFeed {
     return this.#follower.reach(offset, timeoutMs);
   }
 
-  /** Opens a topic that nobody has yet, in its turn; not when nobody wants it any more by then. @throws BusError */
+  /** Opens a new topic in its turn, unless it has no subscribers left by then. @throws BusError */
   open(topic: HubTopic): Promise<void> {
     this.#topics.set(topic.topic, topic);
     const life = topic.startBuffering();
@@ -120,7 +120,7 @@ export class NamespaceFeed {
       try {
         return await this.#openWith(topic, life);
       } catch (error) {
-        // When the log broke meanwhile, all topics start over.
+        // If the log was reset meanwhile, all topics are reset.
         if (!topic.isBuffering(life)) return;
         if (attempt === OPEN_ATTEMPTS_MAX) throw error;
         await sleep(this.#options.config.tuning.hub.retryPauseMs);
@@ -138,7 +138,7 @@ export class NamespaceFeed {
     await this.#follower.stop();
   }
 
-  /** Tells the topics' clients when their log is not followed any more, and when it is again. */
+  /** Tells the clients of the topics when their log is not followed, and when it is followed again. */
   #look(judge: AwayJudge): void {
     const told = judge.look({ live: this.#follower.live, connected: this.#options.busConnected() }, performance.now());
     if (told === undefined) return;
@@ -156,14 +156,11 @@ export class NamespaceFeed {
       const state = await readTopicState(topic.topic, sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
       if (!topic.takeOverflow()) return topic.open(state, resyncReason);
-      this.#options.logger.warn(
-        { topic: topic.topic },
-        'more publications came than may wait while a topic is opened; reading its state again',
-      );
+      this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
     }
   }
 
-  /** Clients have these topics already, so they are not given up: whoever cannot be told now is told later. */
+  /** Clients have these topics already. So a topic that cannot be read now is retried, not given up. */
   async #resyncAll(reason: string): Promise<void> {
     const buffering = [...this.#topics.values()].map((topic) => ({ topic, life: topic.startBuffering() }));
     await inTurns(buffering, RESYNCS_MAX, async ({ topic, life }) => {
@@ -173,7 +170,7 @@ export class NamespaceFeed {
           await this.#openWith(topic, life, reason);
           this.#options.onResync();
         } catch (error) {
-          this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now, trying again');
+          this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now; retrying');
           await sleep(Math.min(this.#options.config.tuning.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
         }
       }

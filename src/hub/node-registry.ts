@@ -3,19 +3,19 @@ import type { Logger } from '../telemetry/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
 import { isSilent, type NodeSummary } from './report-types.ts';
 
-/** Silent for so long, a node is forgotten. */
+/** A node that is silent for so long is removed. */
 const FORGET_MS = 60_000;
 
 export interface NodeRegistryOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement'>;
   readonly logger: Logger;
-  /** 0: this node says nothing. */
+  /** 0: this node does not announce itself. */
   readonly intervalMs: number;
-  /** Others that are remembered at most; what more there are is not shown. */
+  /** Maximum number of other nodes that are remembered. Further ones are not shown. */
   readonly nodesMax: number;
-  /** How this node is, now. */
+  /** The current status of this node. */
   readonly status: () => Promise<NodeStatus>;
-  /** Milliseconds, from any moment on. */
+  /** Milliseconds, from any origin. */
   readonly nowMs?: () => number;
 }
 
@@ -28,7 +28,7 @@ interface Heard extends Look {
   readonly before: Look | undefined;
 }
 
-/** Which nodes share the bus, and how they are: each says so now and then. For people; nothing is decided by it. */
+/** The nodes that share the bus, and their status, which each announces regularly. It is for display only; nothing is decided by it. */
 export class NodeRegistry {
   readonly #options: NodeRegistryOptions;
   readonly #nowMs: () => number;
@@ -50,7 +50,7 @@ export class NodeRegistry {
     this.#announce();
   }
 
-  /** Nodes that are there, this one included. */
+  /** Number of nodes that are not silent, including this one. */
   get size(): number {
     const nowMs = this.#nowMs();
     let count = 1;
@@ -58,7 +58,7 @@ export class NodeRegistry {
     return count;
   }
 
-  /** This node first, then the others by name. */
+  /** This node first, then the others, sorted by name. */
   async nodes(): Promise<NodeSummary[]> {
     const own = this.#own ?? next(undefined, await this.#options.status(), this.#nowMs());
     const nowMs = this.#nowMs();
@@ -68,7 +68,7 @@ export class NodeRegistry {
     return [summaryOf(own, nowMs, true), ...others];
   }
 
-  /** Says goodbye, so that the others need not wonder. */
+  /** Announces that the node leaves, so that the others remove it immediately. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -79,10 +79,10 @@ export class NodeRegistry {
     this.#options.bus.announce('nodes', encodeAnnouncement({ instance, leaving: true }));
   }
 
-  /** One at a time: a node that is very busy says less. */
+  /** One announcement at a time: a busy node announces itself less often. */
   #announce(): void {
     this.#announcing ??= this.#announceOnce()
-      .catch((error) => this.#options.logger.error({ err: error }, 'the node could not be announced'))
+      .catch((error) => this.#options.logger.error({ err: error }, 'the node could not announce itself'))
       .finally(() => {
         this.#announcing = undefined;
       });
@@ -112,11 +112,11 @@ export class NodeRegistry {
     this.#heard.set(instance, next(known, announcement, nowMs));
   }
 
-  /** A namesake that is heard for the second time is not one whose place this node has taken. */
+  /** A node with the same name that is heard twice is not a predecessor of this node, which has stopped. */
   #warnOfNamesake({ nodeId, host }: NodeStatus): void {
     if (nodeId !== this.#own?.status.nodeId || this.#warnedOfNamesake) return;
     this.#warnedOfNamesake = true;
-    this.#options.logger.warn({ host }, 'another node has the same nodeId: give each one of its own, or none');
+    this.#options.logger.warn({ host }, 'another node has the same nodeId; give each node its own, or set none');
   }
 
   #forgetSilent(nowMs: number): void {
@@ -133,7 +133,7 @@ function summaryOf({ status, atMs, before }: Heard, nowMs: number, self: boolean
   const perSecond = (field: 'publicationsIn' | 'deliveries') => {
     if (before === undefined || atMs <= before.atMs) return null;
     const more = status[field] - before.status[field];
-    // A worker that was started again counts from 0.
+    // The counters of a restarted worker start at 0.
     return more < 0 ? null : (more * 1000) / (atMs - before.atMs);
   };
   return {

@@ -11,7 +11,7 @@ interface Members {
   readonly lagging: number;
 }
 
-/** Which topics matter: by members, which workers know, or by rate, which the hub knows. */
+/** The largest topics: by members, which workers know, or by rate, which the hub knows. */
 export class Overview {
   readonly #topics: TopicRegistry;
   readonly #reports: WorkerReports;
@@ -24,8 +24,8 @@ export class Overview {
   }
 
   /**
-   * The greatest `limit` topics. Their figures are exact. So is the choice by rate; that by members is from each worker's {@link TOPICS_MAX}
-   * greatest, and the kernel spreads a topic's members over all workers.
+   * The largest `limit` topics. Their values are exact. The selection by rate is exact too. The selection by members uses the {@link TOPICS_MAX} largest topics
+   * of each worker; the kernel distributes the members of a topic over all workers.
    */
   async topics(sort: TopicSort, limit: number): Promise<TopicsOverview> {
     await this.#rates.refresh();
@@ -48,7 +48,7 @@ export class Overview {
     const { members, silent } = await this.#members({ top: TOPICS_MAX });
     const names = top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
     if (silent > 0) return names;
-    // Topics that the last member has left are open for a while.
+    // Topics stay open for a while after their last member has left.
     for (const { topic } of this.#topics.all()) {
       if (names.length >= limit) break;
       if (!members.has(topic)) names.push(topic);
@@ -56,7 +56,7 @@ export class Overview {
     return names;
   }
 
-  /** Added up over the workers. */
+  /** Summed over the workers. */
   async #members(wanted: TopicsWanted): Promise<{ members: Map<Topic, Members>; silent: number }> {
     const members = new Map<Topic, Members>();
     const { reports, silent } = await this.#reports.reports(wanted);

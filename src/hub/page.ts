@@ -7,18 +7,18 @@ export interface PageQuestion {
   readonly epoch: string;
   readonly after: number;
   readonly limit: number;
-  /** Of what publications take on the link and in memory: small ones are mostly what is around them. One comes in any case. */
+  /** Overhead of a publication on the link and in memory, which is most of a small one. A page has at least one publication. */
   readonly bytesMax: number;
-  /** Every publication up to this offset, as they lie in the log; else, of a keyed topic, the latest of each key. */
+  /** Every publication up to this offset, as in the log; or, for a keyed topic, the latest of each key. */
   readonly upTo?: number;
 }
 
-/** What a read is of: publications as they lie in the log, or the latest of each key. */
+/** What a read returns: publications as in the log, or the latest of each key. */
 export function whatOf({ topic, upTo }: Pick<PageQuestion, 'topic' | 'upTo'>): string {
   return `${upTo === undefined ? 'since' : 'range'} ${topic}`;
 }
 
-/** The first of them after a position that one page takes. */
+/** The first publications after a position that fit into one page. */
 export function pageOf(
   { epoch, completeFrom, offset, items, more = false }: RecoveryAnswer,
   question: Omit<PageQuestion, 'topic' | 'epoch'>,

@@ -5,7 +5,7 @@ import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../protocol/msgpack-scan.ts';
 
-/** A producer's payload as workers splice it into frames, or why it cannot be. */
+/** A producer's payload as workers insert it into frames, or why it is invalid. */
 export type PayloadResult =
   | { readonly kind: 'value'; readonly data: Uint8Array; readonly empty: boolean }
   | { readonly kind: 'malformed'; readonly reason: string };
@@ -13,7 +13,7 @@ export type PayloadResult =
 const NIL = Uint8Array.of(0xc0);
 
 /**
- * Turns what came over the bus into one MessagePack value: JSON is transcoded, MessagePack checked and taken as it stands, bytes wrapped as `bin`.
+ * Converts a payload from the bus into one MessagePack value: JSON is transcoded, MessagePack is validated and used unchanged, bytes are wrapped as `bin`.
  * `empty` is true for no bytes at all, JSON `null` and MessagePack nil: in a keyed topic these remove the key.
  */
 export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): PayloadResult {
@@ -38,18 +38,19 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): Payloa
 }
 
 /**
- * A copy. What came may be a view of a whole socket read, and what the packer made is a view of its buffer, which has megabytes for good once a large
- * payload has passed (12 MB after one of 1 MB): a topic's state is kept for long, and would keep all of that.
+ * Copies the value. The input may be a view of a whole socket read. The packer's output is a view of its buffer, which keeps megabytes after one large payload
+ * (12 MB after one of 1 MB). A topic's state is kept for long, and would keep all of that memory.
  */
 function compact(bytes: Uint8Array): Uint8Array {
   return Buffer.from(bytes);
 }
 
 /**
- * What a client published (one MessagePack value) as the namespace's producers write it. In JSON a 64-bit integer is a number with all its digits, so that
- * members get from it what they get from a producer's.
- * @returns undefined when the value does not fit: a `bytes` namespace takes `bin`, or base64 text from JSON clients; others take what nests
- * {@link DATA_DEPTH_MAX} levels at most
+ * Converts what a client published (one MessagePack value) to the payload format of the namespace. In JSON a 64-bit integer is written as a number with all its
+ * digits, so that members get the same as from a producer.
+ *
+ * @returns undefined if the value does not match: a `bytes` namespace accepts `bin`, or base64 text from JSON clients; others accept at most {@link
+ * DATA_DEPTH_MAX} levels of nesting
  */
 export function msgpackToPayload(data: Uint8Array, kind: PayloadKind): Uint8Array | undefined {
   if (kind !== 'bytes' && !isShallow(data)) return undefined;

@@ -6,7 +6,10 @@ interface Waiter {
   resolve(reached: boolean): void;
 }
 
-/** Those who wait for a follower to have come so far: one timer for all, and none while nobody waits. As many as workers have questions. */
+/**
+ * Requests that wait until a follower has reached an offset. One timer serves all, and there is none while nothing waits. There are at most as many as workers
+ * have requests.
+ */
 export class PositionWaiters {
   readonly #position: () => number;
   readonly #waiters = new Set<Waiter>();
@@ -16,7 +19,7 @@ export class PositionWaiters {
     this.#position = position;
   }
 
-  /** @returns false when it has not come so far within the time */
+  /** @returns false if it has not reached the offset in time */
   wait(offset: number, timeoutMs: number): Promise<boolean> {
     if (this.#position() >= offset) return Promise.resolve(true);
     return new Promise((resolve) => {

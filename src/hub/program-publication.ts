@@ -7,15 +7,15 @@ import type { Draft } from './publisher.ts';
 /** What a program publishes through the node that it embeds. */
 export interface ProgramPublication {
   readonly topic: string;
-  /** Of keyed topics, and only of them. */
+  /** Required in keyed topics, not allowed in others. */
   readonly key?: string | undefined;
-  /** Any value that the SDK could send. It is stored as the namespace's `payload` says; `bytes` takes a view or a buffer. */
+  /** Any value that the SDK could send. It is stored as the namespace's `payload` says; `bytes` accepts a view or a buffer. */
   readonly data: unknown;
-  /** Publications to a durable topic with the same one are stored once, within the time that the log remembers message ids. */
+  /** Publications to a durable topic with the same key are stored once, within the time that the log remembers message ids. */
   readonly idempotencyKey?: string | undefined;
 }
 
-/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that nothing can carry */
+/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded */
 export function toDraft({ topic, key, data }: ProgramPublication): Draft {
   return {
     topic: parseTopic(topic),

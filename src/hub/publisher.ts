@@ -8,7 +8,7 @@ import { codeOf } from './failure.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import { msgpackToPayload } from './payload.ts';
 
-/** What is to be published. */
+/** A publication to be published. */
 export interface Draft {
   readonly topic: Topic;
   readonly key: Key | null;
@@ -16,7 +16,10 @@ export interface Draft {
   readonly data: Uint8Array;
 }
 
-/** Where every publication of this node passes, whichever door it came through: checks it, bounds how many wait for the log, and hands it to the bus. */
+/**
+ * All publications of this node go through here, from clients, the admin API and the embedding program. It checks them, bounds how many wait for the log, and
+ * passes them to the bus.
+ */
 export class Publisher {
   readonly #config: Config;
   readonly #bus: Pick<Bus, 'publish'>;

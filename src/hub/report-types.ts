@@ -1,36 +1,39 @@
-/** What the hub reports of its node, of its topics and of the nodes that share its bus. Types and bounds only: the admin API's answers and the operator's page are made of them. */
+/**
+ * What the hub reports about its node, its topics and the nodes that share its bus. Types and limits only. The admin API's answers and the operator's page are
+ * built from them.
+ */
 
-/** What a node says of its workers and connections. */
+/** What a node reports about its workers and connections. */
 export interface NodeFigures {
   /** Topics open on this node. */
   readonly topics: number;
-  /** In the order of their indexes. */
+  /** Sorted by index. */
   readonly workers: readonly WorkerFigures[];
-  /** Workers that were too busy to answer in time: all figures here are without them. */
+  /** Workers that were too busy to answer in time. All figures exclude them. */
   readonly workersSilent: number;
-  /** The connections that have lagged longest, longest first: 50 of each worker at most. */
+  /** The connections that have lagged longest, longest first: at most 50 of each worker. */
   readonly lagging: readonly LaggingFigures[];
-  /** Since the processes started; whoever wants rates asks twice. A worker that is started again counts from 0. */
+  /** Totals since the processes started. To get rates, request them twice. A restarted worker starts at 0. */
   readonly totals: NodeTotals;
   readonly errors: NodeErrors;
 }
 
 export interface NodeTotals {
   readonly publicationsIn: number;
-  /** Publications handed to sockets: items times members. */
+  /** Publications passed to sockets: items times members. */
   readonly deliveries: number;
   readonly sentBytes: number;
   readonly messagesIn: number;
 }
 
-/** A node as it last said it was. */
+/** A node, as it last announced itself. */
 export interface NodeSummary {
   readonly nodeId: string;
-  /** The name of its machine. */
+  /** The host name. */
   readonly host: string;
   readonly version: string;
   readonly uptimeMs: number;
-  /** Why it is not ready; null: it is. */
+  /** Why it is not ready; null if it is ready. */
   readonly notReady: string | null;
   readonly workers: number;
   readonly connections: number;
@@ -39,25 +42,27 @@ export interface NodeSummary {
   readonly lagging: number;
   /** Open on it. */
   readonly topics: number;
-  /** Since it said so before; null: not known yet. */
+  /** Since the announcement before; null: not known yet. */
   readonly publicationsPerSecond: number | null;
   readonly deliveriesPerSecond: number | null;
-  /** The one that answers. */
+  /** Whether it is the node that answers. */
   readonly self: boolean;
   readonly heardMsAgo: number;
-  /** It says so this often: one that is silent for some times as long is very busy, cut off from the bus, or gone. After a minute it is forgotten. */
+  /**
+   * Interval of announcements. A node that is silent for several intervals is very busy, cut off from the bus, or has stopped. After a minute it is removed.
+   */
   readonly announceIntervalMs: number;
 }
 
-/** It misses one now and then when it is busy. */
+/** A busy node misses an announcement now and then. */
 const SILENT_INTERVALS = 3;
 
-/** Has a node said nothing for so long that something is wrong? */
+/** Whether a node has been silent for so long that something is wrong. */
 export function isSilent({ heardMsAgo, announceIntervalMs }: Pick<NodeSummary, 'heardMsAgo' | 'announceIntervalMs'>): boolean {
   return heardMsAgo > SILENT_INTERVALS * announceIntervalMs;
 }
 
-/** How often, by what; the most frequent first. */
+/** Counts by code or reason, the most frequent first. */
 export interface NodeErrors {
   /** Errors sent to clients, by the protocol's error code. */
   readonly sent: readonly Count[];
@@ -65,7 +70,7 @@ export interface NodeErrors {
   readonly closed: readonly Count[];
   /** Upgrades refused, by HTTP status. */
   readonly refused: readonly Count[];
-  /** Producers' publications skipped, by reason. */
+  /** Producers' publications that were skipped, by reason. */
   readonly skipped: readonly Count[];
 }
 
@@ -79,9 +84,9 @@ export interface WorkerFigures {
   readonly pid: number;
   readonly connections: number;
   readonly connectionsMax: number;
-  /** Topics that connections are subscribed to, added up. */
+  /** Subscriptions of all connections. */
   readonly subscriptions: number;
-  /** Connections whose socket does not keep up now. */
+  /** Connections whose sockets do not keep up now. */
   readonly lagging: number;
 }
 
@@ -91,9 +96,9 @@ export interface LaggingFigures {
   /** Null: anonymous. */
   readonly user: string | null;
   readonly laggingMs: number;
-  /** Waiting in its socket. */
+  /** Bytes that wait in its socket. */
   readonly bufferedBytes: number;
-  /** Topics in which it has left the fast path. */
+  /** Topics for which it is served separately. */
   readonly topics: number;
 }
 
@@ -102,21 +107,21 @@ export type TopicSort = 'members' | 'rate';
 /** The topics with the most members, or with the highest rate. */
 export interface TopicsOverview {
   readonly sort: TopicSort;
-  /** Open on this node; the list has the greatest of them. */
+  /** Number of topics open on this node; the list has the largest of them. */
   readonly total: number;
   readonly topics: readonly TopicFigures[];
-  /** Workers that were too busy to answer in time: their members are not counted. */
+  /** Workers that were too busy to answer in time. Their members are not counted. */
   readonly workersSilent: number;
 }
 
 export interface TopicFigures {
   readonly topic: string;
-  /** On this node, lagging ones included. */
+  /** On this node, including lagging ones. */
   readonly members: number;
   readonly lagging: number;
-  /** Publications a second since rates were last asked for; over a second where that is longer ago than ten. */
+  /** Publications a second since rates were last requested; over one second if that was more than ten seconds ago. */
   readonly publicationsPerSecond: number;
 }
 
-/** Topics of an overview at most; a worker names so many of its greatest topics, too. */
+/** Maximum number of topics in an overview. A worker reports as many of its largest topics, too. */
 export const TOPICS_MAX = 500;

@@ -23,7 +23,7 @@ export interface RequestHandlerOptions {
   readonly logger: Logger;
 }
 
-/** Answers what workers ask on behalf of their clients: publish, history, call. */
+/** Answers requests of workers on behalf of their clients: publish, history, call. */
 export class RequestHandler {
   readonly #history: History;
   readonly #calls: Calls;
@@ -37,7 +37,7 @@ export class RequestHandler {
     this.#logger = logger;
   }
 
-  /** Of reads of the log for clients. */
+  /** Log reads for clients. */
   get readBytes(): History['bytes'] {
     return this.#history.bytes;
   }
@@ -87,7 +87,7 @@ export class RequestHandler {
   }
 
   #fail(worker: HubEnd, requestId: number, error: Error): void {
-    if (error instanceof BusError) this.#logger.debug({ err: error }, 'the bus did not do what a client asked for');
+    if (error instanceof BusError) this.#logger.debug({ err: error }, 'the bus refused what a client requested');
     worker.send({ kind: 'failed', requestId, code: codeOf(error), message: textForClient(error) });
   }
 }

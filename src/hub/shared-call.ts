@@ -1,6 +1,6 @@
 /**
- * Many ask, few calls are made: whoever asks gets the answer of a call that began after it asked, and all who asked before that call began get the
- * same one. At most one call is under way and one waits.
+ * Merges concurrent calls: each caller gets the result of a call that began after it asked, shared with all callers that asked before that call began. At most
+ * one call runs and one waits.
  */
 export class SharedCall<T> {
   readonly #call: () => Promise<T>;

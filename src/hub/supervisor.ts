@@ -4,11 +4,14 @@ import type { Hub } from './hub.ts';
 import type { StartWorker, WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 const RESTART_BACKOFF_MAX_MS = 30_000;
-/** A worker that lived so long starts over with the shortest pause. */
+/** A worker that has run this long is restarted with the shortest pause. */
 const STABLE_AFTER_MS = 30_000;
-/** A feed of 100 MB/s goes over the bound by as much: less than half of it. An idle node is woken once. */
+/**
+ * Interval at which the queues to the workers are checked. A feed of 100 MB/s exceeds the bound by less than half of it in that time. An idle node wakes up
+ * only once.
+ */
 const QUEUE_CHECK_INTERVAL_MS = 1000;
-/** Those that are prepared do not wait longer for one that is not. */
+/** Ready workers do not wait longer than this for one that is not. */
 const PREPARE_TIMEOUT_MS = 10_000;
 
 /** One worker of the node, over all its processes. */
@@ -34,7 +37,7 @@ export class Supervisor {
   readonly #queueCheck: NodeJS.Timeout;
   #port: number;
   #stopping = false;
-  /** Those of the first start that are neither prepared nor have failed. Undefined: whoever is started listens as soon as it is prepared. */
+  /** Workers of the first start that are neither ready nor have failed. Undefined: every worker listens as soon as it is ready. */
   #preparing: Set<WorkerSlot> | undefined;
   #onAllEnded: (() => void) | undefined;
 
@@ -54,7 +57,7 @@ export class Supervisor {
 
   /**
    * @param count processes to run
-   * @param port that all of them share
+   * @param port the port that all of them share
    * @returns the port
    * @throws Error with code `listen_failed`, `uws_unavailable`, `worker_failed`
    */
@@ -64,7 +67,7 @@ export class Supervisor {
     this.#preparing = new Set(workers);
     const timer = setTimeout(() => this.#letListen(), PREPARE_TIMEOUT_MS);
     try {
-      // The first one shows whether any can start; what becomes of another is told in the log, and it is started again.
+      // If the first worker starts, the others can start too. A failure of another one is logged, and it is restarted.
       const [first] = workers.map((worker) => this.#startFirstTime(worker));
       await first;
       this.#started = true;
@@ -82,7 +85,7 @@ export class Supervisor {
     return this.#port;
   }
 
-  /** Workers say goodbye to their clients and end; what is left after the time allowed is killed. */
+  /** Workers drain their clients and exit. Workers that are left after the drain timeout are killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#queueCheck);
@@ -98,7 +101,10 @@ export class Supervisor {
     }
   }
 
-  /** Resolves when it listens. Told of its end too, however much later: one that has started is started again like any other. */
+  /**
+   * Resolves when the worker listens. `onStarted` is also told of a failed start, but not of a later exit: a worker that has started is restarted like any
+   * other.
+   */
   #startFirstTime(worker: WorkerSlot): Promise<void> {
     const started = new Promise<void>((resolve, reject) => {
       this.#spawn(worker, (failure) => {
@@ -111,12 +117,12 @@ export class Supervisor {
     return started;
   }
 
-  /** It is prepared, or has failed. */
+  /** The worker is ready, or has failed. */
   #doneWithPreparing(worker: WorkerSlot): void {
     if (this.#preparing?.delete(worker) && this.#preparing.size === 0) this.#letListen();
   }
 
-  /** Together: whoever listened before the others would get all clients of a storm, and the others none. */
+  /** All start to listen at the same time: otherwise the first one would get all clients of a reconnect storm, and the others none. */
   #letListen(): void {
     this.#preparing = undefined;
     for (const { process } of this.#workers) process?.link.send({ kind: 'listen' });
@@ -148,13 +154,13 @@ export class Supervisor {
         onStarted();
       },
       onStartFailed: ({ code, message }) => {
-        // The first one's failure is what the start fails with.
+        // The start fails with the failure of the first worker.
         if (this.#started || worker.index > 0) this.#logger.error({ worker: worker.index, port: this.#port, code }, message);
         onStarted(failedAtStart(message, code));
-        // It takes no clients: it is ended, and started again after a pause.
+        // It accepts no clients, so it is stopped, and restarted after a pause.
         process.kill();
       },
-      // A worker lives as long as its link.
+      // A worker exits when its link closes.
       onDrained: () => link.close(),
     });
     if (this.#preparing === undefined) link.send({ kind: 'listen' });
@@ -182,7 +188,7 @@ export class Supervisor {
   }
 
   #killAll(): void {
-    this.#logger.warn({ workers: this.pids.length }, 'drain took too long; ending the workers');
+    this.#logger.warn({ workers: this.pids.length }, 'drain timed out; killing the workers');
     for (const { process } of this.#workers) process?.kill();
   }
 }

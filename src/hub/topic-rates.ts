@@ -6,16 +6,16 @@ export interface Metered {
   published: number;
   /** As of the last sample. */
   publishedSampled: number;
-  /** Between the last two samples. */
+  /** Rate between the last two samples. */
   publishedPerSecond: number;
 }
 
-/** Rates over less say little of a slow topic. */
+/** Minimum interval. Rates over a shorter one say little about a slow topic. */
 const WINDOW_MS = 1000;
-/** A sample older than this is no place to count from: nobody wants the mean of the last hour. */
+/** Maximum interval. A rate over an older sample would be an average over too long. */
 const STALE_MS = 10_000;
 
-/** Publications a second by topic, measured only while somebody asks: a topic costs one count a publication, and a look a sample. */
+/** Publications a second by topic, measured only on request. A topic costs one count per publication, and a read per sample. */
 export class TopicRates {
   readonly #topics: () => Iterable<Metered>;
   #sampledAtMs = Number.NEGATIVE_INFINITY;
@@ -25,7 +25,7 @@ export class TopicRates {
     this.#topics = topics;
   }
 
-  /** Brings the rates up to date: at once where there is a recent sample to count from, else in a second. Who asks meanwhile shares the answer. */
+  /** Updates the rates: immediately if there is a recent sample to count from, or in a second. Concurrent requests share the result. */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
@@ -33,7 +33,7 @@ export class TopicRates {
     return this.#refreshing;
   }
 
-  /** Counts every topic, from its last sample to now. */
+  /** Updates the rate of every topic from its last sample. */
   sample(nowMs: number): void {
     const seconds = (nowMs - this.#sampledAtMs) / 1000;
     this.#sampledAtMs = nowMs;

@@ -14,12 +14,12 @@ import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
 import { LINK_ITEM_FORM } from './recent-items.ts';
 
-/** Failures that are no news for each topic anew. */
+/** Failures that are not logged again for each topic. */
 const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
 
 /**
- * Which topics this node is interested in, and what feeds them: one follower for a durable namespace, one listener for an ephemeral topic.
- * A topic opens with its first local subscriber and closes a linger after its last.
+ * The topics that this node has open, and their sources: one follower for a durable namespace, one subscription for an ephemeral topic. A topic is opened for
+ * its first local subscriber, and closed some time after the last one has left.
  */
 export class TopicRegistry {
   readonly #config: Config;
@@ -35,7 +35,7 @@ export class TopicRegistry {
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
-  // Made once, and not for each topic.
+  // Created once, not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish(topic, publication);
   #nextNumber = 1;
@@ -53,17 +53,17 @@ export class TopicRegistry {
     return this.#topics.size;
   }
 
-  /** What follows the durable namespaces, for metrics. */
+  /** The followers of the durable namespaces, for metrics. */
   *followers(): Iterable<FollowerView> {
     for (const feed of this.#feeds.values()) yield { namespace: feed.name, lag: () => feed.lag() };
   }
 
-  /** What feeds the topic's namespace, while any topic of it is open. */
+  /** The source of the topic's namespace, while any topic of it is open. */
   feedOf(topic: Topic): NamespaceFeed | undefined {
     return this.#feeds.get(namespaceOf(topic));
   }
 
-  /** Resolves when all logs are followed, or cannot be for some seconds: their topics are then told that they are not live. Never rejects. */
+  /** Resolves when all logs are followed, or have not been reachable for some seconds; their topics are then told that they are not live. Never rejects. */
   async whenFollowing(): Promise<void> {
     await Promise.allSettled([...this.#feeds.values()].map((feed) => feed.ready()));
   }
@@ -76,7 +76,7 @@ export class TopicRegistry {
     return this.#topics.values();
   }
 
-  /** A worker has its first subscriber to the topic: it gets `opened`, now or when the topic is, or `openFailed`. */
+  /** A worker has its first subscriber to the topic. It gets `opened`, now or when the topic is open, or `openFailed`. */
   addInterest(name: Topic, worker: HubEnd): void {
     clearTimeout(this.#lingers.get(name));
     this.#lingers.delete(name);
@@ -86,7 +86,7 @@ export class TopicRegistry {
       return;
     }
     if (this.#topics.size >= this.#config.limits.topicsPerNodeMax) {
-      worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node holds as many topics as it may' });
+      worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
     const { durable, keyed } = this.#namespace(name);
@@ -116,7 +116,7 @@ export class TopicRegistry {
     );
   }
 
-  /** The worker is gone. */
+  /** The worker has stopped. */
   removeWorker(worker: HubEnd): void {
     this.#room.forget(worker);
     for (const name of this.#topics.keys()) this.removeInterest(name, worker);
@@ -131,18 +131,18 @@ export class TopicRegistry {
   }
 
   #namespace(topic: Topic): NamespaceOptions {
-    // Workers let no topic of an unknown namespace through.
+    // Workers do not open topics of unknown namespaces.
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
 
   #openEphemeral(topic: HubTopic): void {
     const feed = new EphemeralFeed(topic, this.#bus, this.#receive);
     this.#topicFeeds.set(topic.topic, feed);
-    // Whoever is told `subscribed` misses nothing that is published after it.
+    // After `subscribed`, a client misses nothing that is published.
     void feed.live.then((live) => {
       if (this.#topics.get(topic.topic) !== topic) return;
       if (live) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
-      else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node listening to ${topic.topic}`));
+      else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node subscribing to ${topic.topic}`));
     });
   }
 
@@ -155,7 +155,7 @@ export class TopicRegistry {
   }
 
   #giveUp(topic: HubTopic, error: Error): void {
-    // The bus has said already what the broker denies, once for all topics; and that too much is asked for is the clients' doing, who are told.
+    // What the broker denies has been logged once for all topics. If too much is requested, clients cause it, and they are told.
     const level = error instanceof BusError && QUIET.has(error.code) ? 'debug' : 'warn';
     this.#logger[level]({ topic: topic.topic, err: error }, 'topic could not be opened');
     const code = openErrorOf(error);

@@ -1,24 +1,24 @@
-/** A follower and the end of its log, as they were at one moment. */
+/** A follower and the end of its log, at one moment. */
 export interface FollowerSample {
-  /** Everything up to here has been delivered. */
+  /** Everything up to this offset has been delivered. */
   readonly position: number;
-  /** False: it has lost touch with its log, and is at work on that. */
+  /** False: it has lost its log, and is reconnecting. */
   readonly live: boolean;
-  /** The log's end. Asked for before the position was read, so a follower that keeps up is never behind it. */
+  /** The end of the log. It is requested before the position is read, so a follower that keeps up is never behind it. */
   readonly lastOffset: number;
 }
 
 export type FollowerVerdict =
   | 'keeps_up'
-  /** Behind, and getting on: nothing that a restart would better. */
+  /** Behind, but making progress: a restart would not help. */
   | 'lags'
-  /** Behind, and it has had nothing since the last look. */
+  /** Behind, and without progress since the last check. */
   | 'stuck'
-  /** Ahead of the log's end: the log may be another one, which a restarted follower finds out. */
+  /** Ahead of the end of the log: the log may be another one, which a restarted follower detects. */
   | 'beyond_end'
   | 'resuming';
 
-/** @param before what the last look saw, of the same follower */
+/** @param before the result of the last check of the same follower */
 export function judgeFollower(before: FollowerSample | undefined, now: FollowerSample): FollowerVerdict {
   if (!now.live) return 'resuming';
   if (now.position > now.lastOffset) return beyondTwice(before, now) ? 'beyond_end' : 'keeps_up';
@@ -27,7 +27,7 @@ export function judgeFollower(before: FollowerSample | undefined, now: FollowerS
   return waitedFor ? 'stuck' : 'lags';
 }
 
-/** Once may be: a publication that came between asking for the end and reading the position. */
+/** May happen once: a publication arrived between the request for the end and the read of the position. */
 function beyondTwice(before: FollowerSample | undefined, now: FollowerSample): boolean {
   return before?.live === true && before.position === now.position && before.lastOffset < now.position;
 }

@@ -4,19 +4,19 @@ import type { ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messag
 type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' }>;
 type Answer = Extract<ToHub, { kind: 'metrics' | 'report' }>;
 
-/** A scrape must not wait for one that is stuck. */
+/** A scrape must not wait for a worker that is stuck. */
 const METRICS_TIMEOUT_MS = 1000;
-/** A person would rather wait for one that is very busy: that is when they look. */
+/** A person prefers to wait for a busy worker, because that is when it matters. */
 const REPORT_TIMEOUT_MS = 3000;
 
 export interface WorkerAnswers {
-  /** In the order of their indexes. */
+  /** Sorted by index. */
   readonly reports: readonly WorkerReport[];
-  /** How many did not answer in time. */
+  /** Number of workers that did not answer in time. */
   readonly silent: number;
 }
 
-/** Asks the workers how they are. */
+/** Requests the status of the workers. */
 export class WorkerReports {
   readonly #workers: ReadonlySet<HubEnd>;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -26,7 +26,7 @@ export class WorkerReports {
     this.#workers = workers;
   }
 
-  /** Everything that they count, as prom-client's JSON: for a scrape. One that does not answer in time is left out. */
+  /** All metrics of the workers, as prom-client's JSON, for a scrape. A worker that does not answer in time is left out. */
   async metrics(): Promise<unknown[]> {
     const answers = await this.#askAll(METRICS_TIMEOUT_MS, (requestId) => ({ kind: 'metricsWanted', requestId }));
     return answers.flatMap((answer) => (answer.kind === 'metrics' ? [answer.metrics] : []));

@@ -1,9 +1,9 @@
-/** Gives back what was taken. */
+/** Returns what was taken. */
 export type Release = () => void;
 
 /**
- * Bytes that answers may take at once. Whoever asks for something large takes as much as it may be before asking; what does not fit waits in order,
- * and of those that wait there is a bound.
+ * A budget of bytes for answers under way. A large request takes its maximum before it is sent. Requests that do not fit wait in order, and the number of
+ * waiting ones is bounded.
  */
 export class ByteBudget {
   readonly #bytesMax: number;
@@ -26,8 +26,8 @@ export class ByteBudget {
   }
 
   /**
-   * @param bytes more than there are at all counts as all of them: it goes when nothing else does
-   * @returns undefined where too many wait already
+   * @param bytes more than the whole budget counts as all of it: it starts when nothing else is under way
+   * @returns undefined if too many are already waiting
    */
   take(bytes: number): Promise<Release> | undefined {
     const counted = Math.min(bytes, this.#bytesMax);

@@ -1,10 +1,10 @@
 import type { HubEnd, Link, WorkerEnd } from './link.ts';
 import type { ToHub, ToWorker } from './messages.ts';
 
-/** Of a message, beside the data in it: its fields, and its object. */
+/** Estimated bytes of a message besides its data: its fields, and its object. */
 const OVERHEAD_BYTES = 200;
 
-/** A link without a socket: for `workers: 0`. Batches are handed over at the end of the loop turn, as a socket would. */
+/** A link without a socket, for `workers: 0`. Batches are passed on at the end of the loop turn, as with a socket. */
 export function createInProcessLink(): { hubEnd: HubEnd; workerEnd: WorkerEnd } {
   const hubEnd = new InProcessEnd<ToWorker, ToHub>();
   const workerEnd = new InProcessEnd<ToHub, ToWorker>();
@@ -20,10 +20,10 @@ class InProcessEnd<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> im
   #listener: ((messages: readonly In[]) => void) | undefined;
   #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
-  /** What came while this end was paused. */
+  /** Messages that arrived while this end was paused. */
   #waiting: (readonly In[])[] | undefined;
 
-  /** What has come and is not taken, since this end is paused. */
+  /** Messages that have arrived and not been read, because this end is paused. */
   waitingBytes = 0;
 
   get queuedBytes(): number {

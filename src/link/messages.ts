@@ -5,8 +5,8 @@ import type { PastLife } from '../recent/lives.ts';
 import type { Missed } from '../recent/missed.ts';
 
 /**
- * Everything that a hub and its workers say to each other. They know one another through these messages only.
- * `data` is always one MessagePack value: transcoded, or checked, once by the hub.
+ * All messages between a hub and its workers. They know one another only through these messages. `data` is always one MessagePack value, transcoded or checked
+ * once by the hub.
  */
 
 /** A file that workers serve over plain HTTP beside the WebSocket endpoint: the demo page. */
@@ -16,30 +16,30 @@ export interface Page {
   readonly body: Uint8Array;
 }
 
-/** A publication as workers see it. */
+/** A publication, as workers get it. */
 export interface LinkItem {
   readonly offset: number;
   readonly key: Key | null;
   /** One MessagePack value. */
   readonly data: Uint8Array;
   readonly publishedAtMs: number;
-  /** The user that published it and through which connection, when a client did. */
+  /** The user that published it, and the connection, if a client did. */
   readonly user?: string;
   readonly connectionId?: string;
-  /** The key is gone: an empty payload or JSON null in a keyed topic. */
+  /** The key was removed: an empty payload or JSON null in a keyed topic. */
   readonly removed?: true;
 }
 
-/** What a worker needs to serve a topic that has just been opened, or whose history is not what it was. */
+/** What a worker needs to serve a topic that has just been opened or reset. */
 export interface TopicState {
   readonly epoch: string;
-  /** Lives whose positions are valid in this one too. */
+  /** Earlier epochs whose positions are valid in this one too. */
   readonly before?: readonly PastLife[];
-  /** The topic's offset as of this message: the next publication's `prev`. 0 for ephemeral topics. */
+  /** The topic's offset at this message: the `prev` of the next publication. 0 for ephemeral topics. */
   readonly offset: number;
-  /** `items` has the latest item of every key that changed after this offset. Of a topic without keys: its `offset`. */
+  /** `items` has the latest item of every key that changed after this offset. For a topic without keys: its `offset`. */
   readonly completeFrom: number;
-  /** Latest item per key (of the topic itself where it is not keyed), oldest first. */
+  /** Latest item per key (of the topic itself if it is not keyed), oldest first. */
   readonly items: readonly LinkItem[];
 }
 
@@ -53,7 +53,7 @@ export type ToWorker =
       readonly busConnected: boolean;
       readonly pages: readonly Page[];
     }
-  /** Take clients, as soon as prepared. */
+  /** Listen for clients, as soon as the worker is ready. */
   | { readonly kind: 'listen' }
   | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
   | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
@@ -67,23 +67,23 @@ export type ToWorker =
   | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
-  /** Nothing of an open topic comes (with the reason, for clients), or it comes again (null). */
+  /** An open topic is not live (with the reason, for clients), or is live again (null). */
   | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
-  /** Answered with a report, which says something of these topics too. */
+  /** Request for a report, which includes these topics. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
   | { readonly kind: 'drain' };
 
-/** What a worker found at its start, for the log. */
+/** What a worker found when it started, for the log. */
 export interface WorkerFacts {
-  /** Package that uWebSockets.js was loaded from. */
+  /** The package that uWebSockets.js was loaded from. */
   readonly uws: string;
-  /** As configured, or as many as the descriptor limit allows. */
+  /** As configured, or what the descriptor limit allows. */
   readonly connectionsMax: number;
 }
 
 export type ToHub =
-  /** Has all that it needs to take clients. */
+  /** The worker is ready for clients. */
   | { readonly kind: 'prepared' }
   | ({ readonly kind: 'listening'; readonly port: number } & WorkerFacts)
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
@@ -106,14 +106,14 @@ export type ToHub =
       readonly epoch: string;
       readonly after: number;
       readonly limit: number;
-      /** Of data, at most; one publication comes in any case. */
+      /** Maximum bytes of data, but at least one publication is returned. */
       readonly bytesMax: number;
-      /** Every publication up to this offset, as they lie in the log; else the latest of each key in a keyed topic. */
+      /** Every publication up to this offset, as in the log; otherwise, in a keyed topic, the latest of each key. */
       readonly upTo?: number;
     }
-  /** The first page of the last so many. */
+  /** The first page of the last publications. */
   | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number; readonly bytesMax: number }
-  /** Everything after a position, for whoever comes back with one; the topic must be open. */
+  /** Everything after a position, for a client that reconnects with one; the topic must be open. */
   | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly after: number }
   | {
       readonly kind: 'call';
@@ -128,28 +128,26 @@ export type ToHub =
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | { readonly kind: 'drained' };
 
-/** The worker's topics with the most members, or these. */
+/** The worker's topics with the most members, or the named ones. */
 export type TopicsWanted = { readonly top: number } | { readonly named: readonly Topic[] };
 
-/**
- * A worker's state, for people. A part of what its metrics say, too; but reading all of them is for a scrape, since some begin anew with it.
- */
+/** A worker's state, for display. Its metrics have a part of it, too. But only a scrape may read those, because reading resets some of them. */
 export interface WorkerReport {
   readonly index: number;
   readonly pid: number;
   readonly connections: number;
   readonly connectionsMax: number;
   readonly subscriptions: number;
-  /** Connections whose socket does not keep up now. */
+  /** Connections whose sockets do not keep up now. */
   readonly lagging: number;
-  /** Of them those that have lagged longest, longest first; a bounded few. */
+  /** Of them, a limited number that have lagged longest, longest first. */
   readonly longestLagging: readonly LaggingReport[];
-  /** As many as were asked for; empty when none were. */
+  /** The requested topics; empty if none were requested. */
   readonly topics: readonly TopicReport[];
   readonly totals: WorkerTotals;
 }
 
-/** Since the worker started; the maps are by code. */
+/** Totals since the worker started; the maps are by code. */
 export interface WorkerTotals {
   readonly deliveries: number;
   readonly sentBytes: number;
@@ -169,34 +167,34 @@ export interface LaggingReport {
 
 export interface TopicReport {
   readonly topic: Topic;
-  /** Lagging ones included. */
+  /** Including lagging ones. */
   readonly members: number;
   readonly lagging: number;
 }
 
 export interface HistoryAnswer {
   readonly epoch: string;
-  /** The log has been read up to here for this topic: what follows comes live, or by another read. */
+  /** The log has been read up to this offset for this topic. Later publications come live, or by another read. */
   readonly offset: number;
-  /** Nothing between the position asked for and `offset` is missing from `items` (latest per key only, for keyed topics). */
+  /** Nothing between the requested position and `offset` is missing from `items` (only the latest per key, in keyed topics). */
   readonly complete: boolean;
   readonly more: boolean;
   readonly items: readonly LinkItem[];
-  /** Of the last so many: where the last of them is. */
+  /** For the last publications: the offset of the last one. */
   readonly lastOffset?: number;
 }
 
-/** What a topic was lately, for all who come back to it. */
+/** Recent publications of a topic, for all clients that reconnect to it. */
 export type RecoveryAnswer = Missed<LinkItem>;
 
-/** One publication on its way to workers. The same object goes to every worker, so its bytes are made once, when a socket needs them. */
+/** One publication on its way to workers. All workers get the same object, so its bytes are created once, when a socket needs them. */
 export class PublicationMessage {
   readonly kind = 'publication';
   readonly topicNumber: number;
   /** The topic's offset just before this item; 0 for ephemeral topics. */
   readonly prev: number;
   readonly item: LinkItem;
-  /** The record as it goes over a socket, kept here by the wire so that it is made once for all workers. */
+  /** The encoded record, stored here so that it is created once for all workers. */
   encoded: Buffer | undefined = undefined;
 
   constructor(topicNumber: number, prev: number, item: LinkItem) {

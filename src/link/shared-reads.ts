@@ -6,8 +6,8 @@ interface TopicReads<A> {
 }
 
 /**
- * Reads of everything after a position, which many ask for at once: one read a topic is under way, from the smallest position asked for, and its
- * answer goes to all. Who asks from further back meanwhile waits for the next one, together with all others who do.
+ * Shares reads of everything after a position, which many clients request at the same time. One read per topic is under way, from the smallest requested
+ * position, and all requesters get its answer. A request from further back waits for the next read, together with all others like it.
  */
 export class SharedReads<A> {
   readonly #read: (topic: Topic, after: number) => Promise<A>;
@@ -25,7 +25,7 @@ export class SharedReads<A> {
       reads.waiting.after = Math.min(reads.waiting.after, after);
       return reads.waiting.answer;
     }
-    // Those who ask in this loop turn gather; one read after the other.
+    // Requests of this loop turn are collected; one read follows the other.
     const before: Promise<unknown> = reads.running?.answer.catch(() => undefined) ?? new Promise<void>((resolve) => setImmediate(resolve));
     const answer = before.then(() => this.#start(topic, reads));
     reads.waiting = { after, answer };

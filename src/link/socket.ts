@@ -7,9 +7,9 @@ import { WritePace } from './write-pace.ts';
 const READ_BYTES = 65_536;
 
 /**
- * A link over a unix socket. The two ends are a socket pair made when the worker is spawned, so there is no path to guess, own or clean up.
+ * A link over a unix socket. Its two ends are a socket pair that is created when the worker is spawned, so there is no path to create, protect or remove.
  *
- * Records of one loop turn leave in one write; while they come fast, those of several turns do, see {@link WritePace}.
+ * Records of one loop turn are written at once. While they come fast, those of several turns are; see {@link WritePace}.
  */
 export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> implements Link<Out, In> {
   readonly #socket: Socket;
@@ -22,8 +22,8 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   #closed = false;
 
   /**
-   * @param socket an open one; or a descriptor, which is read without a stream between: a stream takes a new buffer of 64 KiB for each read, and its events
-   * @param batchMs time between two writes while messages come fast; 0: one a loop turn
+   * @param socket an open socket; or a descriptor, which is read without a stream, because a stream uses a new buffer of 64 KiB for each read, and events
+   * @param batchMs time between two writes while messages come fast; 0: one write per loop turn
    */
   constructor(socket: Socket | number, batchMs = 0) {
     this.#pace = new WritePace(batchMs);
@@ -38,13 +38,13 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   #open(fd: number): Socket {
     const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      // A copy: messages are views, and may wait.
+      // A copy, because messages are views, and may wait.
       callback: (length: number, buffer: Uint8Array) => {
         this.#receive(Buffer.from(buffer.subarray(0, length)));
         return true;
       },
     };
-    // Node takes it here too, and its types do not say so.
+    // Node accepts it here too, but its types do not have it.
     const options: SocketConstructorOpts & { readonly onread: OnReadOpts } = { fd, readable: true, writable: true, onread };
     return new Socket(options);
   }
@@ -52,7 +52,7 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
   #watch(): void {
     const socket = this.#socket;
     socket.on('error', (error) => this.#closeBecause(error.message));
-    socket.on('close', () => this.#closeBecause('the other end is gone'));
+    socket.on('close', () => this.#closeBecause('the other end has closed'));
   }
 
   get queuedBytes(): number {

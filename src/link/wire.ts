@@ -3,11 +3,11 @@ import type { Key } from '../protocol/topic.ts';
 import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
 
 /**
- * The link's bytes: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is
- * no version. Publications, nearly all of the traffic, have a body of fixed fields; everything else is MessagePack.
+ * The encoding of the link: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is no version.
+ * Publications, nearly all of the traffic, have a body with fixed fields. Everything else is MessagePack.
  *
- * publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key,
- * [u16 length user, u16 length connection id,] data to the record's end.
+ * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,] data
+ * to the end of the record.
  */
 const KIND_PUBLICATION = 1;
 const KIND_OTHER = 2;
@@ -16,7 +16,7 @@ const FLAG_REMOVED = 2;
 const HEADER_BYTES = 5;
 const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
 
-/** A record longer than this is a bug on the other end, not traffic. */
+/** A longer record is a bug of the other end. */
 export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
@@ -88,14 +88,17 @@ function decodePublication(body: Buffer): PublicationMessage {
   return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
 }
 
-/** Cuts a byte stream into messages. Messages keep views into the chunks that they came in. Each byte of a long record is copied once, however many chunks it comes in. */
+/**
+ * Splits a byte stream into messages. Messages contain views of the received chunks. Each byte of a long record is copied once, however many chunks it comes
+ * in.
+ */
 export class RecordReader<In extends ToWorker | ToHub> {
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Bytes that the next record, or its header, takes. */
+  /** Bytes needed for the next record, or for its header. */
   #needed = HEADER_BYTES;
 
-  /** @throws Error when the stream is not a link's: the link must then be closed */
+  /** @throws Error if the stream is invalid; the link must then be closed */
   push(chunk: Buffer): In[] {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;

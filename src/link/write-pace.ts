@@ -1,15 +1,15 @@
-/** Messages that come faster than this, on average, wait for each other. */
+/** Messages that come faster than this, on average, are joined. */
 const FAST_GAP_MS = 1.25;
-/** While they do, slower ones end it. */
+/** Joining ends when they come slower than this. */
 const SLOW_GAP_MS = 2;
-/** The average forgets a pause, however long, within some thirty messages; a burst that is shorter never waits. */
+/** The average adapts after a pause, however long, within some thirty messages; in a shorter burst nothing waits. */
 const GAP_MAX_MS = 16;
 const WEIGHT = 1 / 8;
 
 /**
- * When what waits to be written is written. A write, with waking the other end for it, costs some 45 µs here. So messages that come fast wait for each other:
- * at 1,000 a second the node spends three quarters on a publication with four in a write of what it spends with one in each. At 250 a second nothing would be
- * joined, and the wait itself costs a wake-up: they leave at once.
+ * Decides when to write. A write, including waking the other end for it, costs some 45 µs here. So messages that come fast are joined: at 1,000 a second, with
+ * four in a write, the node spends three quarters per publication of what it spends with one in each. At 250 a second nothing would be joined, and the wait
+ * itself costs a wake-up. So these are written immediately.
  */
 export class WritePace {
   readonly #batchMs: number;
@@ -22,7 +22,7 @@ export class WritePace {
     this.#batchMs = batchMs;
   }
 
-  /** How long the first message since the last write waits for others; 0: it does not. */
+  /** For how long the first message since the last write waits for others; 0: it does not wait. */
   waitMs(nowMs: number): number {
     return this.#isFast ? Math.max(0, this.#wroteAtMs + this.#batchMs - nowMs) : 0;
   }

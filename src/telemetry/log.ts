@@ -6,21 +6,21 @@ export type { Logger } from 'pino';
 
 export interface LogOptions {
   readonly level: string;
-  /** For people instead of machines; formatted in this process. */
+  /** Readable for people; formatted in this process. */
   readonly pretty: boolean;
-  /** Goes with every line. */
+  /** Added to every line. */
   readonly bindings?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Lines that wait for a reader of stdout that has stopped reading, at most; past it lines are dropped, since a node that waits for its
- * log stops broadcasting.
+ * Maximum number of lines that wait for a reader of stdout that has stopped reading. Above it lines are dropped, because a node that waits for its log stops
+ * broadcasting.
  */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
- * The one way to make a logger. Fields with a secret's name are redacted down to four levels, and whatever looks like a token or
- * like credentials in a URL is taken out of the finished line, wherever it stands.
+ * The only function that creates a logger. Fields with the name of a secret are redacted down to four levels. Anything that looks like a token or like
+ * credentials in a URL is removed from the finished line.
  *
  * @param stream where lines go; stdout by default
  */
@@ -42,7 +42,7 @@ function prettyStream(stream: DestinationStream | undefined): DestinationStream 
   return PinoPretty({
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname',
-    // Synchronous: a person watches, and the last lines before an exit must be seen.
+    // Synchronous, because a person watches, and the last lines before an exit must appear.
     ...(stream === undefined ? { destination: 1, sync: true } : { destination: stream as never, colorize: false }),
   });
 }

@@ -3,15 +3,18 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { packageVersion } from './version.ts';
 
-/** Samples of the loop's delay. Each costs a wake-up: at 20 ms they were most of what an idle node used, 0.55% of a core, and two thirds of its wake-ups at 100 ms. */
+/**
+ * Interval of the samples of the loop's delay. Each sample is a wake-up. At 20 ms they were most of the CPU of an idle node, 0.55% of a core; at 100 ms they
+ * were two thirds of its wake-ups.
+ */
 const DELAY_RESOLUTION_MS = 250;
 const NANOSECONDS = 1e9;
 
 /**
- * What the operating system and Node say of this process, under the names that Prometheus' client libraries use for it. prom-client's own set
- * is not taken: it lists /proc/self/fd at every scrape, which at 100,000 connections stops the loop.
+ * Metrics of the operating system and Node about this process, under the names that Prometheus' client libraries use. prom-client's own set is not used: it
+ * lists /proc/self/fd at every scrape, which blocks the loop at 100,000 connections.
  *
- * @param part `hub` or `worker`: a label, since a node is several processes
+ * @param part `hub` or `worker`: a label, because a node has several processes
  */
 export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker'): void {
   const registers = [registry];
@@ -27,7 +30,7 @@ export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker
       },
     });
 
-  gauge('process_resident_memory_bytes', 'Memory that the process holds.', () => process.memoryUsage.rss());
+  gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss());
   gauge('nodejs_heap_size_used_bytes', 'JavaScript objects.', () => process.memoryUsage().heapUsed);
   gauge('nodejs_external_memory_bytes', 'Buffers and other memory outside the heap that JavaScript holds.', () => {
     return process.memoryUsage().external;
@@ -37,23 +40,23 @@ export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker
   registerLoopDelay(gauge);
 }
 
-/** What there is once in a node, whatever its processes. */
+/** Metrics that exist once per node, not per process. */
 export function registerNodeMetrics(registry: Registry, nodeId: string): void {
   const info = { version: packageVersion(), node_version: process.version, node_id: nodeId };
   new Gauge({
     name: 'stentor_build_info',
-    help: 'Always 1; the labels say what runs here.',
+    help: 'Always 1; the labels have version, Node version and node id.',
     labelNames: Object.keys(info),
     registers: [registry],
   }).set(info, 1);
   new Gauge({
     name: 'stentor_memory_limit_bytes',
-    help: "Memory that the node's processes may hold together: the container's limit, else the machine's memory.",
+    help: "Memory limit of all processes of the node: the container's limit, or the memory of the machine.",
     registers: [registry],
   }).set(memoryLimitBytes());
 }
 
-/** `constrainedMemory` says 0, or more than there is, where nothing limits the process. */
+/** `constrainedMemory` is 0, or more than the machine has, if the process has no limit. */
 function memoryLimitBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -77,17 +80,17 @@ function registerCpu(registry: Registry, labels: { process: string }): void {
 function registerLoopDelay(gauge: (name: string, help: string, read: () => number) => unknown): void {
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   delay.enable();
-  gauge('nodejs_eventloop_lag_p99_seconds', 'How late timers fire, 99th percentile since the last scrape.', () => {
+  gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of timers, 99th percentile since the last scrape.', () => {
     return seconds(delay.percentile(99));
   });
-  gauge('nodejs_eventloop_lag_max_seconds', 'The latest of them.', () => {
+  gauge('nodejs_eventloop_lag_max_seconds', 'The longest delay of a timer since the last scrape.', () => {
     const max = seconds(delay.max);
     delay.reset();
     return max;
   });
 }
 
-/** The histogram measures the whole time between two samples; before its first sample it is empty. */
+/** The histogram covers the whole time between two samples. Before its first sample it is empty. */
 function seconds(nanoseconds: number): number {
   return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / NANOSECONDS - DELAY_RESOLUTION_MS / 1000) : 0;
 }

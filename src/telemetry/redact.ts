@@ -1,4 +1,4 @@
-/** Names of fields that never reach a log, whatever holds them. */
+/** Names of fields that never appear in a log, in any object. */
 export const REDACTED_FIELDS = [
   'authorization',
   'Authorization',
@@ -11,7 +11,7 @@ export const REDACTED_FIELDS = [
   'sec-websocket-protocol',
 ] as const;
 
-/** How deep in a logged object these names are looked for. */
+/** The depth to which logged objects are searched for these names. */
 const DEPTH = 4;
 
 /** Paths for pino's `redact`: every name, at every level down to {@link DEPTH}. */
@@ -31,7 +31,7 @@ const JWT = /eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g;
 const URL_CREDENTIALS = /(:\/\/)[^/@\s"\\]+@/g;
 const QUERY_TOKEN = /([?&](?:token|access_token)=)[^&\s"\\]+/g;
 
-/** Takes tokens and URL credentials out of a finished line of JSON; the line stays JSON. */
+/** Removes tokens and URL credentials from a finished line of JSON. The line stays JSON. */
 export function scrubLine(line: string): string {
   return line.replace(JWT, '(redacted)').replace(URL_CREDENTIALS, '$1(redacted)@').replace(QUERY_TOKEN, '$1(redacted)');
 }

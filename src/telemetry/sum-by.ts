@@ -1,6 +1,6 @@
 import type { Counter } from 'prom-client';
 
-/** A counter's value by one label's values, added up over its other labels; without a label all of it, under ''. */
+/** The value of a counter by the values of one label, summed over its other labels. Without a label: the total, under ''. */
 export async function sumBy<T extends string>(counter: Counter<T>, label?: T): Promise<Record<string, number>> {
   const sums = new Map<string, number>();
   for (const { value, labels } of (await counter.get()).values) {

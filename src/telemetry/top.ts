@@ -1,6 +1,6 @@
 /**
- * The items of the greatest weight, greatest first; of equal ones those that came first. One pass, and room for twice `max`: there may be
- * 100,000 to choose from, and whoever chooses has sockets to serve.
+ * The items with the largest weights, largest first. Items of equal weight keep their order. It takes one pass and space for twice `max`, because there may be
+ * 100,000 items, and the caller must serve sockets meanwhile.
  */
 export function top<T>(items: Iterable<T>, max: number, weightOf: (item: T) => number): T[] {
   const chosen: { readonly item: T; readonly weight: number }[] = [];

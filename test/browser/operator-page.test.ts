@@ -168,7 +168,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     });
     await untilText('#lagging', /<img src=x onerror=alert\(1\)>/);
     expect(await page.locator('#lagging img').count()).toBe(0);
-    await untilText('#errors', /error to a client.*unknown_namespace.*not a configured namespace/);
+    await untilText('#errors', /error sent to a client.*unknown_namespace.*not a configured namespace/);
     slow.socket.terminate();
   });
 

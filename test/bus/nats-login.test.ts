@@ -54,10 +54,10 @@ describe('a node whose login stops working while it runs', () => {
     const { bus, notices } = await start(server.url, { 'nats.credsFile': creds });
     await becomes(bus, false);
     await until('the file to be named', () => countOf(notices, `nats.credsFile: ${creds} expired at`) > 0);
-    await until("the server's word to be told", () => countOf(notices, 'does not take this node: ') >= 2);
+    await until("the server's word to be told", () => countOf(notices, 'refuses this node: ') >= 2);
     const attempts = server.logged('authentication error');
     await until('more attempts', () => server.logged('authentication error') > attempts + 3);
-    const refusals = notices.filter((notice) => notice.includes('does not take this node'));
+    const refusals = notices.filter((notice) => notice.includes('refuses this node'));
     expect(new Set(refusals).size).toBe(refusals.length);
     secret('node.creds', operator.creds(3_600_000));
     await becomes(bus, true);
@@ -100,7 +100,7 @@ describe('a node whose login stops working while it runs', () => {
     const { bus, notices } = await start(`tls://127.0.0.1:${server.port}`, { 'nats.tlsCaFile': ca });
     await server.reload(tls(renewed));
     await server.restart();
-    await until('the reason', () => notices.some((notice) => /does not take this node: .*certificate/.test(notice)));
+    await until('the reason', () => notices.some((notice) => /refuses this node: .*certificate/.test(notice)));
     secret('ca.pem', readFileSync(renewed.ca, 'utf8'));
     await becomes(bus, true);
   });

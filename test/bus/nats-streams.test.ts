@@ -98,14 +98,14 @@ describe('the stream of a durable namespace', () => {
     await jsm.streams.add({ name: 'THEIRS', subjects: ['feed.taken.a.>', 'theirs.b'] });
     await expect(start(namespaces('taken'))).rejects.toMatchObject({
       code: 'stream_refused',
-      message: expect.stringMatching(/stentor-taken: "THEIRS" takes subjects of feed\.taken, feed\.taken\.> already/),
+      message: expect.stringMatching(/stentor-taken: "THEIRS" has subjects of feed\.taken, feed\.taken\.> already/),
     });
   });
 
   it('is refused with what NATS says where it cannot be made', async () => {
     await expect(start({ ...namespaces('tripled'), 'nats.streamReplicas': 3 })).rejects.toMatchObject({
       code: 'stream_refused',
-      message: expect.stringMatching(/stentor-tripled: NATS does not make it: .*replicas/),
+      message: expect.stringMatching(/stentor-tripled: NATS refused to create it: .*replicas/),
     });
   });
 

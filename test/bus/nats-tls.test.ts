@@ -147,7 +147,7 @@ describe('a server whose TLS begins with the handshake', () => {
   it('is what nats.tlsHandshakeFirst asks for: of another it is told in one line', async () => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf()}`);
     const error = await failing(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA, 'nats.tlsHandshakeFirst': true });
-    expect(error?.message).toMatch(/does not begin with TLS, as nats\.tlsHandshakeFirst wants it to$/);
+    expect(error?.message).toMatch(/does not start with TLS, which nats\.tlsHandshakeFirst requires$/);
   });
 });
 

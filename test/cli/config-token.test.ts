@@ -84,13 +84,13 @@ describe('stentor token', () => {
   });
 
   it.each<[Partial<TokenOptions>, string]>([
-    [{ secret: 'short' }, '32 characters at least'],
-    [{ secret: SECRET, alg: 'RS256' }, 'does not fit the key'],
+    [{ secret: 'short' }, 'at least 32 characters'],
+    [{ secret: SECRET, alg: 'RS256' }, 'does not match the key'],
     [{ secret: SECRET, keyFile: 'f' }, 'not both'],
     [{ secret: SECRET, expires: 'tomorrow' }, 'is not a duration'],
-    [{ secret: SECRET, subscribe: ['a.>.b'] }, 'is no topic pattern'],
+    [{ secret: SECRET, subscribe: ['a.>.b'] }, 'is not a topic pattern'],
     [{ keyFile: '/nowhere.pem' }, 'no such file'],
-    [{ keyFile: tempFile('public.pem', 'nothing of the kind') }, 'no private key in PEM'],
+    [{ keyFile: tempFile('public.pem', 'nothing of the kind') }, 'not a private key in PEM'],
     [{ config: tempFile('stentor.yaml', '') }, 'a config with an HS256 key'],
   ])('refuses %j', async (options, reason) => {
     const make = async () => tokenFor({ sub: 'dev', expires: '1h', ...options });
@@ -99,7 +99,7 @@ describe('stentor token', () => {
 
   it('prints a refusal as one line, and ends with 2', async () => {
     const { code, stdout, stderr } = await runCli(['token', '--secret', 'short']);
-    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: 'stentor: usage: --secret: 32 characters at least\n' });
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: 'stentor: usage: --secret: at least 32 characters\n' });
   });
 
   it('refuses a key on another curve', async () => {

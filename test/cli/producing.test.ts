@@ -76,7 +76,7 @@ describe.each(COMMANDS)('stentor %s, on a NATS that is somebody’s own,', (_nam
     const { code, stderr } = await runCli([...command('chat.a'), '--create', '--nats-url', nats.url]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^stentor: stream_refused: stream stentor-chat: "ORDERS" takes subjects of feed\.chat, feed\.chat\.> already[^\n]*\n$/,
+      /^stentor: stream_refused: stream stentor-chat: "ORDERS" has subjects of feed\.chat, feed\.chat\.> already[^\n]*\n$/,
     );
   });
 });

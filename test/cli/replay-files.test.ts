@@ -87,7 +87,7 @@ describe('readCsv', () => {
     expect(await csv('a,b\n1\n1,2,3\n"x"y,1\n1,2\n')).toEqual([
       { lineNumber: 2, problem: '1 cells, the header has 2' },
       { lineNumber: 3, problem: '3 cells, the header has 2' },
-      { lineNumber: 4, problem: expect.stringContaining('no CSV record') },
+      { lineNumber: 4, problem: expect.stringContaining('not a CSV record') },
       { lineNumber: 5, value: { a: 1, b: 2 } },
     ]);
   });
@@ -97,7 +97,7 @@ describe('readCsv', () => {
     const records = await csv('a\n"', ...Array.from({ length: LINE_CHARACTERS_MAX / 1024 }, () => long), 'z\n');
     expect(records[0]).toEqual({ lineNumber: 2, problem: 'the record is too long' });
     expect(records.at(-1)).toMatchObject({ value: { a: 'z' } });
-    expect(await csv('a\n"x\ny')).toEqual([{ lineNumber: 2, problem: expect.stringContaining('no CSV record') }]);
+    expect(await csv('a\n"x\ny')).toEqual([{ lineNumber: 2, problem: expect.stringContaining('not a CSV record') }]);
   });
 
   it('takes a field named __proto__ as a field', async () => {
@@ -116,7 +116,7 @@ describe('readNdjson', () => {
     expect(await ndjson('{"a":1}\n\n[2]\r\n{"a":\n"x"')).toEqual([
       { lineNumber: 1, value: { a: 1 }, json: '{"a":1}' },
       { lineNumber: 3, value: [2], json: '[2]' },
-      { lineNumber: 4, problem: 'no valid JSON' },
+      { lineNumber: 4, problem: 'not valid JSON' },
       { lineNumber: 5, value: 'x', json: '"x"' },
     ]);
   });

@@ -182,7 +182,7 @@ describe('setup', () => {
       expect(await runCli(['setup', ...settings])).toEqual({
         code: 0,
         stdout: 'stentor-scores\nstentor-ticks\nstentor-chat\nstentor-epochs\nstentor-lives\n',
-        stderr: 'all 5 are there, as the configuration has them\n',
+        stderr: 'all 5 exist and match the configuration\n',
       });
       expect((await runCli(['setup', ...settings])).code).toBe(0);
       const bus = await createBus(loadConfig({ env: {}, flags: { 'nats.url': server.url, 'nats.manageStreams': false } }).config);

@@ -219,7 +219,7 @@ describe('an answer to `subscribe` with a position', () => {
 });
 
 describe('a resync', () => {
-  const resync = { epoch: 'another', offset: 3, reason: 'the history is not what it was', items: items(3) };
+  const resync = { epoch: 'another', offset: 3, reason: 'the log was reset', items: items(3) };
 
   it('starts the topic over', () => {
     const tracker = trackerAt(10);

@@ -178,9 +178,9 @@ describe('HubTopic, when its log is not what it was', () => {
     expect(topic.isOpen).toBe(false);
     topic.publish(item(6));
     topic.publish(item(8));
-    topic.open(state(6, [item(6)], 'e2'), 'the history is not what it was');
+    topic.open(state(6, [item(6)], 'e2'), 'the log was reset');
     expect(worker.sent.slice(2)).toEqual([
-      { kind: 'resync', topic: TOPIC, topicNumber: 7, reason: 'the history is not what it was', ...state(6, [item(6)], 'e2') },
+      { kind: 'resync', topic: TOPIC, topicNumber: 7, reason: 'the log was reset', ...state(6, [item(6)], 'e2') },
       expect.objectContaining({ kind: 'publication', prev: 6, item: item(8) }),
     ]);
     expect(topic).toMatchObject({ epoch: 'e2', offset: 8 });
@@ -191,7 +191,7 @@ describe('HubTopic, when its log is not what it was', () => {
     topic.publish(item(500));
     topic.startBuffering();
     topic.publish(item(3));
-    topic.open(state(2, [item(2)], 'e2'), 'the history is not what it was');
+    topic.open(state(2, [item(2)], 'e2'), 'the log was reset');
     expect(worker.chain).toEqual([[2, 3]]);
   });
 
@@ -201,7 +201,7 @@ describe('HubTopic, when its log is not what it was', () => {
     topic.startBuffering();
     const late = new Worker();
     topic.addWorker(late);
-    topic.open(state(2, [], 'e2'), 'the history is not what it was');
+    topic.open(state(2, [], 'e2'), 'the log was reset');
     expect(worker.kinds).toEqual(['opened', 'resync']);
     expect(late.kinds).toEqual(['opened']);
   });

@@ -127,11 +127,11 @@ describe('each thing', () => {
       'worker listening',
       'node started',
       'NATS at … is gone',
-      'NATS at … is there again',
+      'NATS at … is connected again',
       'node stopping',
       'node stopped',
     ];
-    const aside = /the log of|does not take this node/;
+    const aside = /the log of|refuses this node/;
     expect(messages().filter((message) => !aside.test(message))).toEqual(expected);
     expect(new Set(messages()).size).toBe(messages().length);
   });

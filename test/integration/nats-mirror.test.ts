@@ -131,7 +131,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     await copy.restore();
     await witness.next('resync');
     await client.next('feed', ({ topic, live }) => topic === 'scores.a' && !live);
-    expect(mirror.log.join('\n')).toContain('delete it and make it anew');
+    expect(mirror.log.join('\n')).toContain('delete it and create it again');
     for (let n = 0; n < 5; n++) await until('a publication', () => origin.publish('scores.a', `new ${n}`).catch(() => undefined));
     await client.settle();
     expect(tracker.items.some(({ data }) => `${data}`.startsWith('new'))).toBe(false);

@@ -177,7 +177,7 @@ describe('workers', () => {
     expect(gone.size).toBeGreaterThan(0);
     expect(gone.size).toBeLessThan(all.length);
     expect(isAlive(stuck)).toBe(false);
-    expect(node.lines.filter(({ msg }) => msg.startsWith('worker does not take')).length).toBe(1);
+    expect(node.lines.filter(({ msg }) => msg.startsWith('worker does not read its messages')).length).toBe(1);
   });
 
   it('end by themselves when their hub is killed, and tell their clients to go elsewhere', async () => {
@@ -240,7 +240,7 @@ describe('SIGTERM', () => {
     node.signal('SIGTERM');
     expect(await node.ended).toEqual({ code: 0, signal: null });
     expect(isAlive(stuck)).toBe(false);
-    expect(node.lines.some(({ msg }) => msg.startsWith('drain took too long'))).toBe(true);
+    expect(node.lines.some(({ msg }) => msg.startsWith('drain timed out'))).toBe(true);
   });
 
   it('and SIGINT may reach the workers as well, as Ctrl-C does: the hub decides', async () => {

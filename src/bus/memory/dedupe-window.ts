@@ -1,9 +1,9 @@
-/** Remembers the offsets of recent message ids, for `windowMs` and `idsMax` ids at most; past it the oldest are forgotten. */
+/** Remembers the offsets of recent message ids, for `windowMs` and at most `idsMax` ids. Above that the oldest are forgotten. */
 export class DedupeWindow {
   readonly #windowMs: number;
   readonly #idsMax: number;
   readonly #offsets = new Map<string, number>();
-  // In order of age beside the map: a Map's own first key costs a walk over the deleted ones before it.
+  // Ids by age, in addition to the map: finding a Map's first key walks over the deleted ones before it.
   #order: { readonly id: string; readonly atMs: number }[] = [];
   #head = 0;
 
@@ -16,7 +16,7 @@ export class DedupeWindow {
     return this.#offsets.size;
   }
 
-  /** Where the first publication with this id is, if that was inside the window. */
+  /** The offset of the first publication with this id, if it is in the window. */
   find(id: string, nowMs: number): number | undefined {
     this.#forgetBefore(nowMs - this.#windowMs);
     return this.#offsets.get(id);

@@ -1,6 +1,6 @@
 import type { Publication } from '../bus.ts';
 
-/** A publication in the memory bus. One entry is in several queues at once; removing it empties it, and each queue is told. */
+/** A publication in the memory bus. One entry is in several queues at the same time. Removing it empties it, and each queue is told. */
 export interface Entry {
   readonly offset: number;
   readonly bytes: number;
@@ -12,12 +12,12 @@ export interface LiveEntry extends Entry {
   publication: Publication;
 }
 
-/** Below this many dead places a queue is not worth rebuilding. */
+/** With fewer empty places than this, a queue is not rebuilt. */
 const DEAD_KEPT_MAX = 32;
 
 /**
- * Entries in offset order, oldest first. Removal from the middle leaves a dead place, so that it costs nothing; dead places never outnumber
- * the live entries by more than {@link DEAD_KEPT_MAX}, and adding and removing stay O(1) on average.
+ * Entries in offset order, oldest first. Removing from the middle leaves an empty place, which is cheap. Empty places never outnumber the live entries by more
+ * than {@link DEAD_KEPT_MAX}, and adding and removing stay O(1) on average.
  */
 export class EntryQueue {
   #entries: Entry[] = [];
@@ -28,7 +28,7 @@ export class EntryQueue {
     return this.#live;
   }
 
-  /** Places taken, the dead ones included. */
+  /** Number of places, including empty ones. */
   get placeCount(): number {
     return this.#entries.length;
   }
@@ -43,7 +43,7 @@ export class EntryQueue {
     return this.#entries[this.#head] as LiveEntry | undefined;
   }
 
-  /** The newest entry; the last one pushed, as removal is oldest-first. */
+  /** The newest entry. It is the last one pushed, because removal is oldest-first. */
   newest(): LiveEntry | undefined {
     for (let i = this.#entries.length - 1; i >= this.#head; i--) {
       const entry = this.#entries[i];
@@ -52,7 +52,7 @@ export class EntryQueue {
     return undefined;
   }
 
-  /** An entry of this queue has been emptied. */
+  /** Call when an entry of this queue has been emptied. */
   noteRemoved(): void {
     this.#live--;
     this.#skipDead();
@@ -62,7 +62,7 @@ export class EntryQueue {
     }
   }
 
-  /** The live entries with offsets above `offset`, oldest first. Not to be used across a change of the queue. */
+  /** The live entries with offsets above `offset`, oldest first. Do not use it after the queue has changed. */
   *after(offset: number): Generator<LiveEntry> {
     for (let i = this.#indexAfter(offset); i < this.#entries.length; i++) {
       const entry = this.#entries[i];

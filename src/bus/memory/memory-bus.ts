@@ -34,8 +34,8 @@ interface PendingPublish {
 export type CallHandler = (payload: Uint8Array, question: CallQuestion) => Promise<Uint8Array | CallAnswer> | Uint8Array | CallAnswer;
 
 /**
- * The bus of a single node with nothing else installed: the same promises as NATS, for as long as the process lives. A new process is a new
- * epoch, since nothing of the old log is left.
+ * The bus of a single node without further software. It gives the same guarantees as NATS while the process runs. A new process is a new epoch, because nothing
+ * of the old log is left.
  */
 export class MemoryBus implements Bus {
   readonly kind = 'memory';
@@ -49,7 +49,7 @@ export class MemoryBus implements Bus {
   readonly #handlers = new Map<string, CallHandler>();
   readonly #announcementListeners = new Map<Channel, Set<(data: Uint8Array) => void>>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
-  // Bounded by whoever publishes, as the contract says; it empties within the same loop turn.
+  // The publisher bounds it, as the contract says. It is emptied within the same loop turn.
   #pending: PendingPublish[] = [];
   #deliveryScheduled = false;
   #running = false;
@@ -60,7 +60,7 @@ export class MemoryBus implements Bus {
     this.#store = new MemoryStore(config);
   }
 
-  /** There are no subjects to get wrong: what does not fit is refused by {@link publish}. */
+  /** Always empty: there are no subjects, and {@link publish} refuses what is invalid. */
   faults(): [] {
     return [];
   }
@@ -94,7 +94,7 @@ export class MemoryBus implements Bus {
   listen(topic: Topic, receiver: TopicReceiver): Listener {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);
-    // A function of its own, so that the same receiver may listen twice and stop once.
+    // A separate function, so that the same receiver can listen twice and be stopped once.
     const receive = (publication: Publication) => deliver((received) => receiver.onPublication(received), publication);
     listeners.add(receive);
     return {
@@ -110,7 +110,7 @@ export class MemoryBus implements Bus {
     const namespace = namespaceOf(request.topic);
     const options = namespaceOptions(this.#config, namespace);
     if (!this.#running) throw busClosed();
-    if (options === undefined) throw new BusError('unknown_namespace', `${namespace} is no configured namespace`);
+    if (options === undefined) throw new BusError('unknown_namespace', `${namespace} is not a configured namespace`);
     checkAddress(request, options);
     const payload = payloadBytes(request.payload);
     return new Promise((resolve, reject) => {
@@ -136,7 +136,7 @@ export class MemoryBus implements Bus {
     };
   }
 
-  /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would; returns how to stop. */
+  /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would. Returns a function that stops it. */
   serve(method: string, handler: CallHandler): () => void {
     this.#handlers.set(method, handler);
     return () => {
@@ -148,7 +148,7 @@ export class MemoryBus implements Bus {
     const { method, payload, timeoutMs } = question;
     if (!this.#running) throw busClosed();
     const handler = this.#handlers.get(method);
-    if (handler === undefined) throw new BusError('no_responders', `nobody serves ${method}`);
+    if (handler === undefined) throw new BusError('no_responders', `no service answers ${method}`);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`)), timeoutMs);
@@ -162,7 +162,7 @@ export class MemoryBus implements Bus {
     }
   }
 
-  /** Never inside publish or follow: a receiver that publishes must not meet its own publication before its call returns. */
+  /** Never called inside publish or follow, so that a receiver that publishes does not get its own publication before its call returns. */
   #scheduleDelivery(): void {
     if (this.#deliveryScheduled) return;
     this.#deliveryScheduled = true;
@@ -173,7 +173,7 @@ export class MemoryBus implements Bus {
     });
   }
 
-  /** One publication at a time is stored, delivered and acknowledged, so a count limit never removes what a follower has not had. */
+  /** Stores, delivers and acknowledges one publication at a time, so a count limit never removes what a follower has not received. */
   #deliverAll(): void {
     this.#catchUp();
     const batch = this.#pending;

@@ -2,7 +2,7 @@ import { BusError, type Follower, type Publication } from '../bus.ts';
 import { deliver } from '../deliver.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
-/** Follows a namespace's store by its position: what it has not had yet stays in the store alone. */
+/** Follows a namespace's store by position. It does not copy publications that it has not delivered yet. */
 export class MemoryFollower implements Follower {
   readonly namespace: string;
   readonly #onPublication: (publication: Publication) => void;
@@ -33,14 +33,14 @@ export class MemoryFollower implements Follower {
     return !this.#stopped;
   }
 
-  /** There is nothing that it could lose touch with. */
+  /** It cannot lose its log. */
   readonly interruptions = 0;
 
   async whenLive(): Promise<boolean> {
     return this.live;
   }
 
-  /** There is nothing between it and the store that could be stuck. */
+  /** It cannot get stuck. */
   restart(): void {}
 
   async stop(): Promise<void> {
@@ -66,5 +66,5 @@ export class MemoryFollower implements Follower {
 }
 
 export function logGap(namespace: string, afterOffset: number): BusError {
-  return new BusError('log_gap', `the log of ${namespace} no longer has all that came after offset ${afterOffset}`);
+  return new BusError('log_gap', `the log of ${namespace} no longer has everything after offset ${afterOffset}`);
 }

@@ -4,7 +4,7 @@ import { newestWithin } from '../newest-within.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
-/** The log of one durable namespace: the contract's promises on top of its store. */
+/** The log of one durable namespace: implements the contract with its store. */
 export class MemoryLog implements Log {
   readonly namespace: string;
   readonly #epoch: string;
@@ -12,7 +12,7 @@ export class MemoryLog implements Log {
   readonly #followers: Set<MemoryFollower>;
   readonly #scheduleDelivery: () => void;
 
-  /** @param store the namespace's store, without what has expired */
+  /** @param store returns the namespace's store without expired publications */
   constructor(namespace: string, epoch: string, store: () => NamespaceStore, followers: Set<MemoryFollower>, scheduleDelivery: () => void) {
     this.namespace = namespace;
     this.#epoch = epoch;

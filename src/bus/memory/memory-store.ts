@@ -10,7 +10,7 @@ export interface Appended {
   readonly publication: Publication | undefined;
 }
 
-/** The logs of all durable namespaces, and the bytes that they may take together. Pure: time is passed in. */
+/** The logs of all durable namespaces, with one byte limit for all of them. Pure: the time is passed in. */
 export class MemoryStore {
   readonly #bytesMax: number;
   readonly #namespaces = new Map<string, { readonly store: NamespaceStore; readonly dedupe: DedupeWindow }>();
@@ -24,7 +24,7 @@ export class MemoryStore {
     }
   }
 
-  /** The namespace's store without what has expired by now. @throws BusError `unknown_namespace` */
+  /** The namespace's store, after removing what has expired. @throws BusError `unknown_namespace` */
   namespace(name: string, nowMs: number): NamespaceStore {
     const { store } = this.#namespace(name);
     store.expire(nowMs);
@@ -45,11 +45,11 @@ export class MemoryStore {
 
   #namespace(name: string): { readonly store: NamespaceStore; readonly dedupe: DedupeWindow } {
     const namespace = this.#namespaces.get(name);
-    if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no durable namespace`);
+    if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is not a durable namespace`);
     return namespace;
   }
 
-  /** Namespaces are few (they are configured), so the one with the oldest publication is searched for. */
+  /** Finds the namespace with the oldest publication by a linear search, because there are few (configured) namespaces. */
   #keepBytesMax(): void {
     const stores = [...this.#namespaces.values()].map(({ store }) => store);
     let bytes = stores.reduce((sum, store) => sum + store.bytes, 0);

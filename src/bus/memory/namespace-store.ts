@@ -4,12 +4,12 @@ import type { Publication, ReadRange, ReadResult } from '../bus.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
 import { TopicIndex } from './topic-index.ts';
 
-/** What an entry costs besides its texts and payload: objects and places in three queues (about; measured with 100-byte payloads). */
+/** Memory of an entry besides its texts and payload: objects and places in three queues (approximate; measured with 100-byte payloads). */
 const ENTRY_OVERHEAD_BYTES = 300;
 
 /**
- * One durable namespace's publications, bounded by count per topic (per key), age and bytes. Pure: time is passed in.
- * Removal is oldest-first within a topic (within a key of a keyed one), as in JetStream.
+ * The publications of one durable namespace, limited by count per topic (per key), age and bytes. Pure: the time is passed in. Removal is oldest-first within a
+ * topic (within a key of a keyed one), as in JetStream.
  */
 export class NamespaceStore {
   readonly #options: NamespaceOptions;
@@ -52,7 +52,7 @@ export class NamespaceStore {
     return publication;
   }
 
-  /** By age or bytes, unlike a removal by count, a key's only publication may go. */
+  /** Removal by age or bytes may remove a key's only publication; removal by count does not. */
   removeOldest(): void {
     const oldest = this.#all.oldest();
     if (oldest === undefined) return;
@@ -65,7 +65,7 @@ export class NamespaceStore {
     while ((this.oldestAtMs ?? Number.POSITIVE_INFINITY) < limitMs) this.removeOldest();
   }
 
-  /** Is every publication after `offset` still there? Of a keyed namespace: still there, or superseded by one of the same key. */
+  /** Whether every publication after `offset` is still there. In a keyed namespace: still there, or superseded by one of the same key. */
   isWholeAfter(offset: number): boolean {
     return (this.#options.keyed ? this.#expiredUpTo : this.#removedUpTo) <= offset;
   }
@@ -107,7 +107,7 @@ export class NamespaceStore {
   #index(topic: Topic): TopicIndex {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    // A topic that is empty is forgotten, so what was removed of it is only known for the whole namespace.
+    // An empty topic is forgotten, so its removed publications are known for the whole namespace only.
     const index = new TopicIndex(this.#removedUpTo);
     this.#topics.set(topic, index);
     return index;

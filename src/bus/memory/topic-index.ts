@@ -1,14 +1,14 @@
 import type { Key } from '../../protocol/topic.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
 
-/** The publications of one topic, so that a read is no scan of the namespace. In a keyed namespace by key as well. */
+/** The publications of one topic, so that a read need not scan the namespace. In a keyed namespace they are indexed by key as well. */
 export class TopicIndex {
   readonly #all = new EntryQueue();
   readonly #byKey = new Map<Key, EntryQueue>();
-  /** Every publication of the topic that has been removed had this offset or a lower one. */
+  /** Every removed publication of the topic had this offset or a lower one. */
   removedUpTo: number;
 
-  /** @param removedUpTo what is known of the topic's past: nothing of it above this offset has been removed */
+  /** @param removedUpTo no publication of the topic above this offset has been removed */
   constructor(removedUpTo: number) {
     this.removedUpTo = removedUpTo;
   }
@@ -21,7 +21,7 @@ export class TopicIndex {
     return this.#all.newest()?.offset ?? 0;
   }
 
-  /** @returns the entry that the count limit pushes out, which the caller removes */
+  /** @returns the entry that exceeds the count limit; the caller removes it */
   push(entry: LiveEntry, countMax: number): LiveEntry | undefined {
     this.#all.push(entry);
     const { key } = entry.publication;
@@ -30,7 +30,7 @@ export class TopicIndex {
     return limited.size > countMax ? limited.oldest() : undefined;
   }
 
-  /** The entry with this key has just been emptied. */
+  /** Call when the entry with this key has been emptied. */
   noteRemoved(offset: number, key: Key | null): void {
     this.removedUpTo = Math.max(this.removedUpTo, offset);
     this.#all.noteRemoved();
@@ -48,7 +48,7 @@ export class TopicIndex {
     return this.#all.last(count);
   }
 
-  /** The latest entry of every key (of the topic, where there are none), oldest first. */
+  /** The latest entry of every key (of the topic, if it is not keyed), oldest first. */
   latest(): LiveEntry[] {
     const queues = this.#byKey.size > 0 ? [...this.#byKey.values()] : [this.#all];
     return queues.flatMap((queue) => queue.newest() ?? []).sort((a, b) => a.offset - b.offset);

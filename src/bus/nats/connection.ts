@@ -15,14 +15,14 @@ import type { Denied } from './permissions.ts';
 
 const FIRST_CONNECT_PAUSE_MS = 250;
 /**
- * An attempt to connect, now or later, is given up after so long and made anew. TCP sends a lost SYN again after 1, 3, 7, 15 s: an attempt that was begun
- * while the network was cut would sit out the next of these long after the network is back (measured: 14 s, with the client's default of 20 s).
+ * Timeout of one connection attempt. TCP sends a lost SYN again after 1, 3, 7, 15 s. So an attempt that began while the network was cut would wait for the next
+ * of these long after the network is back (measured: 14 s, with the client's default of 20 s).
  */
 const ATTEMPT_TIMEOUT_MS = 2500;
 
-/** What a request fails with when the connection was lost, or is not there: its caller need not wait for the timeout. */
+/** The error of a request if the connection was lost or is not there, so that its caller need not wait for the timeout. */
 export class DisconnectedError extends Error {
-  /** The request had been handed to the server. */
+  /** The request had already been passed to the server. */
   readonly sent: boolean;
 
   constructor(sent: boolean) {
@@ -33,13 +33,13 @@ export class DisconnectedError extends Error {
 }
 
 export interface ConnectionEvents {
-  /** Why the server does not take the node (back), as often as it is found out. */
+  /** The reason why the server refuses the node, each time it is found. */
   onRefused(reason: string): void;
-  /** The server denies something to the node, which stays connected. */
+  /** The server denies the node a permission; the node stays connected. */
   onDenied(denied: Denied): void;
 }
 
-/** One NATS connection that reconnects for ever, with what the client leaves out: knowing at once that a request cannot be answered. */
+/** One NATS connection that reconnects without end. In addition to the client, it fails requests immediately that cannot be answered. */
 export class Connection {
   readonly nc: NatsConnection;
   readonly names: NatsNames;
@@ -53,7 +53,7 @@ export class Connection {
   #closed = false;
   #away = new AbortController();
 
-  /** @param options that it was made with */
+  /** @param options that the connection was created with */
   constructor(nc: NatsConnection, options: ConnectionOptions, events: ConnectionEvents, names = DEFAULT_NAMES) {
     this.nc = nc;
     this.names = names;
@@ -66,12 +66,12 @@ export class Connection {
     return this.#connected;
   }
 
-  /** A subject of this connection's own. */
+  /** A unique subject of this connection. */
   newInbox(): string {
     return createInbox(this.names.inbox);
   }
 
-  /** Sends a request whose answer nobody waits for; nothing when the connection has ended. */
+  /** Sends a request without waiting for its answer. Does nothing if the connection has ended. */
   tell(subject: string): void {
     if (!this.nc.isClosed()) this.nc.publish(subject);
   }
@@ -81,7 +81,7 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Called with what the server denies; returns how to stop listening. */
+  /** Called with what the server denies. Returns a function that stops it. */
   onDenied(listener: (denied: PermissionViolationError) => void): () => void {
     this.#deniedListeners.add(listener);
     return () => this.#deniedListeners.delete(listener);
@@ -90,7 +90,7 @@ export class Connection {
   /** The request's answer, or a failure as soon as the connection is lost. @throws DisconnectedError */
   request<T>(send: () => Promise<T>): Promise<T> {
     if (!this.#connected) return Promise.reject(new DisconnectedError(false));
-    // Not Promise.race with one long-lived promise: each race would stay registered there until the connection is lost.
+    // Promise.race with one long-lived promise is not used: each race would stay registered there until the connection is lost.
     return new Promise((resolve, reject) => {
       this.#inFlight.add(reject);
       send()
@@ -99,7 +99,7 @@ export class Connection {
     });
   }
 
-  /** Resolves with true when connected; with false after `timeoutMs`, or when the connection is closed for good. */
+  /** Resolves with true when connected; with false after `timeoutMs`, or when the connection is closed permanently. */
   whenConnected(timeoutMs = Number.POSITIVE_INFINITY): Promise<boolean> {
     if (this.#connected || this.#closed) return Promise.resolve(this.#connected);
     return new Promise((resolve) => {
@@ -160,8 +160,8 @@ export class Connection {
 }
 
 /**
- * The first connection, tried until `timeoutMs` is over: a server that is starting is waited for, a wrong address is told.
- * The client's own `waitOnFirstConnect` cannot be ended.
+ * The first connection, retried until `timeoutMs` is over: it waits for a server that is starting, and reports a wrong address. The client's own
+ * `waitOnFirstConnect` cannot be ended.
  *
  * @throws BusError `bus_unreachable`
  */
@@ -184,7 +184,7 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
   }
 }
 
-/** A connection that comes too late is closed. */
+/** Closes a connection that comes too late. */
 async function within(ms: number, connecting: Promise<NatsConnection>): Promise<NatsConnection> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {

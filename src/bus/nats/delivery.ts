@@ -1,10 +1,10 @@
-/** Where a message is in its stream and its consumer, as JetStream says in the reply subject. */
+/** The place of a message in its stream and its consumer, from the reply subject of JetStream. */
 export interface Delivery {
   readonly streamSeq: number;
   readonly consumerSeq: number;
-  /** Nanoseconds since 1970, to about 256 ns: beyond 2^53 the last digits are lost. */
+  /** Nanoseconds since 1970, precise to about 256 ns: above 2^53 the last digits are lost. */
   readonly timestampNs: number;
-  /** Messages of the consumer after this one. */
+  /** Number of messages of the consumer after this one. */
   readonly pending: number;
 }
 
@@ -13,10 +13,10 @@ const DOT = 46;
 const ZERO = 48;
 
 /**
- * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, and in its newer form with a domain and an account
- * hash before the stream, and a token after pending. One pass without splitting: this runs once per publication of the namespace.
+ * Parses `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`. The newer form has a domain and an account hash before the
+ * stream, and a token after pending. It takes one pass without splitting, because this runs once per publication of the namespace.
  *
- * @returns undefined for any other text: a message that is not out of a stream
+ * @returns undefined for any other text: the message is not from a stream
  */
 export function parseDelivery(reply: string): Delivery | undefined {
   if (!reply.startsWith(PREFIX)) return undefined;
@@ -33,7 +33,7 @@ export function parseDelivery(reply: string): Delivery | undefined {
   };
 }
 
-/** Digits above 2^53 are rounded as they are added, which moves a nanosecond time by less than a microsecond. */
+/** Digits above 2^53 are rounded as they are added, which changes a nanosecond time by less than a microsecond. */
 function integer(text: string, before = 0, end = text.length): number {
   let value = 0;
   for (let i = before + 1; i < end; i++) value = value * 10 + text.charCodeAt(i) - ZERO;

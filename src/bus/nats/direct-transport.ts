@@ -9,22 +9,22 @@ interface Parser {
 }
 
 /**
- * The client's transport, but for how bytes reach the client's parser: from the socket's read, in the same call. The client's own way is a new buffer of 64 KiB
- * for each read, a stream's events, an async iterator and its promises: of 30 µs a message at 1,000 messages a second this leaves 17 µs, and of 84 µs at 250 a second,
- * where less of the code is compiled, 56 µs.
+ * The client's transport, with a different way for bytes to reach the client's parser: directly from the socket's read, in the same call. The client itself
+ * uses a new buffer of 64 KiB for each read, a stream's events, an async iterator and its promises. Of 30 µs a message at 1,000 messages a second this leaves
+ * 17 µs; of 84 µs at 250 a second, where less of the code is compiled, 56 µs.
  *
- * Until {@link parseInto} is called it is the client's transport, and so it is with TLS but for the parser.
+ * Until {@link parseInto} is called, it behaves like the client's transport. With TLS only the parser changes.
  */
 class DirectTransport extends NodeTransport {
   #parser: Parser | undefined;
-  /** The client's reader has parsed all that it was given, and waits. */
+  /** The client's reader has parsed everything so far, and waits. */
   #readerWaits = false;
 
   get isDirect(): boolean {
     return this.#parser !== undefined;
   }
 
-  /** From now on whatever comes is parsed at once, as soon as what waits for the client's reader has been. */
+  /** From now on all input is parsed immediately, after what waits for the client's reader. */
   parseInto(parser: Parser): void {
     this.#parser = parser;
   }
@@ -38,11 +38,11 @@ class DirectTransport extends NodeTransport {
         noDelay: true,
         onread: {
           buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-          // A copy: what waits for an answer keeps its message.
+          // A copy, because a request keeps its answer.
           callback: (length, buffer) => {
             const bytes = Buffer.from(buffer.subarray(0, length));
             if (this.connected) this.#receive(bytes);
-            // What comes first, the server's INFO, is waited for as an event.
+            // The server's first message, INFO, is awaited as an event.
             else socket.emit('data', bytes);
             return true;
           },
@@ -64,7 +64,7 @@ class DirectTransport extends NodeTransport {
 
   override setupHandlers(): void {
     super.setupHandlers();
-    // A socket with TLS has events only.
+    // A TLS socket has only events.
     this.socket.removeAllListeners('data');
     this.socket.on('data', (bytes: Buffer) => this.#receive(bytes));
   }
@@ -91,22 +91,22 @@ class DirectTransport extends NodeTransport {
     try {
       this.#parser.parse(bytes);
     } catch (error) {
-      // Not NATS's protocol, or a callback's bug: where in the stream the next message begins is not known any more.
+      // Invalid NATS protocol, or a bug in a callback: it is no longer known where the next message begins.
       void this.close(error as Error);
     }
   }
 }
 
-/** Connects as the client's own `connect` does, but that the connection reads directly. It does again after it has been lost when {@link readDirectly} is called. */
+/** Connects like the client's own `connect`, but the connection reads directly. After a reconnect it does so again once {@link readDirectly} is called. */
 export async function connectDirectly(options: ConnectionOptions): Promise<NatsConnection> {
-  // One for the whole process: the client's own `connect` puts its own there, and a connection that comes back then reads as the client does.
+  // One for the whole process: the client's own `connect` would set its own transport, and a connection that reconnects would use it.
   setTransportFactory({ factory: () => new DirectTransport(), dnsResolveFn: nodeResolveHost });
   const connection = await NatsConnectionImpl.connect(options);
   readDirectly(connection);
   return connection;
 }
 
-/** To be called when the connection is there again: its transport and parser are new ones. */
+/** Call it when the connection is back, because its transport and parser are new. */
 export function readDirectly(connection: NatsConnection): void {
   if (connection instanceof NatsConnectionImpl) transportOf(connection)?.parseInto(connection.protocol.parser);
 }

@@ -4,12 +4,12 @@ import { BusError } from '../bus.ts';
 import type { Connection } from './connection.ts';
 import { type Denied, describeDenied } from './permissions.ts';
 
-/** Denied subjects remembered; past it they are all forgotten, which at worst takes a publication for one that was sent. */
+/** Number of denied subjects to remember. Above it all are forgotten; at worst, a denied publication then counts as sent. */
 const SUBJECTS_MAX = 10_000;
 
 /**
- * Publishes to plain subjects. The server acknowledges nothing, but denies in order: once it has answered what was sent behind a publication,
- * it has taken the publication or said no. Publications of one loop turn share that question.
+ * Publishes to plain subjects. The server does not acknowledge, but it denies in order: when it has answered a request sent after a publication, it has
+ * accepted or denied the publication. Publications of one loop turn share that request.
  */
 export class EphemeralPublisher {
   readonly #connection: Connection;
@@ -29,7 +29,7 @@ export class EphemeralPublisher {
 
   /** @throws BusError `bus_unreachable`, `publish_refused`, `permission_denied` */
   async publish(subject: string, payload: Uint8Array, headers: MsgHdrs | undefined): Promise<void> {
-    // Not left to the client, which would keep it until it is connected again: an ephemeral publication is now or never.
+    // Not left to the client, which would keep it until it is connected again: an ephemeral publication is sent now or not at all.
     if (!this.#connection.connected) throw new BusError('bus_unreachable', 'NATS is not connected');
     const before = this.#denials;
     try {
@@ -43,12 +43,12 @@ export class EphemeralPublisher {
       throw new BusError('permission_denied', describeDenied(denied, this.#connection.names));
   }
 
-  /** A connection that is lost meanwhile has no answer: at most once is all that was promised. */
+  /** If the connection is lost meanwhile there is no answer. Delivery is at most once anyway. */
   #answered(): Promise<void> {
     this.#asking ??= Promise.resolve().then(async () => {
       this.#asking = undefined;
       await this.#connection.request(() => this.#connection.nc.flush()).catch(() => undefined);
-      // The client tells of denials through an iterator, a few promises later than of the answer.
+      // The client reports denials through an iterator, some promises later than the answer.
       await setImmediate();
     });
     return this.#asking;

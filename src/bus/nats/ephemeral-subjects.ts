@@ -5,7 +5,7 @@ import type { SubjectFaults } from '../subject-faults.ts';
 import { wrongDepthFilters } from '../subjects.ts';
 import { PublicationReader } from './publication-reader.ts';
 
-/** How subjects of ephemeral namespaces are read, and watched for those of a wrong depth. */
+/** Reads the subjects of ephemeral namespaces, and watches for subjects of a wrong depth. */
 export class EphemeralSubjects {
   readonly #namespaces: readonly (readonly [string, NamespaceOptions])[];
   readonly #readers: ReadonlyMap<string, PublicationReader>;
@@ -28,8 +28,8 @@ export class EphemeralSubjects {
   }
 
   /**
-   * What nobody listens to leaves no trace in an ephemeral namespace, so subjects of a wrong depth are listened to for as long as the connection lives.
-   * These filters cover no good subject: where producers make no mistakes, nothing comes.
+   * Ephemeral messages without subscribers are not stored anywhere, so the node subscribes to subjects of a wrong depth while the connection lives. These
+   * filters match no valid subject: if producers make no mistakes, nothing arrives.
    */
   watchDepths(subscribe: (filter: string, onMessage: (message: Msg) => void) => void): void {
     for (const [name, options] of this.#namespaces) {

@@ -9,17 +9,17 @@ import { endOf } from './log-bounds.ts';
 
 const DOUBT_PAUSE_MS = 1000;
 const VOUCHER_PAUSE_MS = 200;
-/** What was confirmed so long ago is taken as it is: a storm of opens asks once. */
+/** A result of {@link EpochKeeper.confirm} is reused for this long, so many opens at the same time ask once. */
 const FRESH_MS = 1000;
 
-/** What this node follows now, if it does. */
+/** What this node follows now, if anything. */
 export interface Following {
-  /** Of this object only: another follower has another past. */
+  /** Identifies the follower: another follower has seen other publications. */
   readonly follower: object;
   readonly epoch: string;
   readonly live: boolean;
   readonly anchor: Anchor | undefined;
-  /** It follows a mirror: of the log itself that shows what was there, and not what is. */
+  /** It follows a mirror. This shows what was in the log, but not what is in it now. */
   readonly ofMirror?: boolean;
 }
 
@@ -35,30 +35,30 @@ export const REAL_CLOCK: EpochClock = {
 
 export interface EpochSources {
   readonly namespace: string;
-  /** Says what all go by while NATS is up. */
+  /** The epoch that all nodes use while NATS is up. */
   readonly store: Pick<EpochStore, 'get' | 'put' | 'ensure'>;
   /** Keeps it while everything is down. Undefined: clients then start over. */
   readonly lives?: Pick<EpochStore, 'get' | 'put'> | undefined;
-  /** The stream as it is now; made where it is missing. */
+  /** The current state of the stream, which is created if it is missing. */
   info(): Promise<StreamInfo>;
-  /** When the publication at an offset was taken; undefined when there is none. */
+  /** When the publication at an offset was stored; undefined if there is none. */
   timeOf(offset: number): Promise<number | undefined>;
   following(): Following | undefined;
   readonly clock: EpochClock;
   onNotice(level: BusNotice['level'], message: string): void;
 }
 
-/** Knows which life of one log this is, and says so to the other nodes: {@link decideEpoch} decides, this asks and writes. */
+/** Determines the current epoch of one log, and stores it for the other nodes. {@link decideEpoch} decides; this class asks and writes. */
 export class EpochKeeper {
   readonly #sources: EpochSources;
   #current: EpochEntry | undefined;
-  /** What was seen of the life that `current` names: the furthest end, and the last publication delivered. */
+  /** What was seen in the epoch `current`: the furthest end, and the last publication delivered. */
   #end = 0;
   #seen: Anchor | undefined;
-  /** Followers that follow what was seen before them: while one is live, the log is the one that it was. */
+  /** Followers that continue from what was seen before them. While one of them is live, the log is still the same. */
   #witnesses = new WeakSet<object>();
   #knownFrom = 0;
-  /** A follower has proven that the log is not the one that `current` names. */
+  /** A follower has proven that the log is not the one of `current`. */
   #voided = false;
   #confirming: Promise<void> | undefined;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -73,12 +73,12 @@ export class EpochKeeper {
     return this.#current === undefined ? '' : epochOf(this.#current);
   }
 
-  /** Lives whose positions are valid in this one too. */
+  /** Earlier epochs whose positions are valid in this one too. */
   get before(): readonly Predecessor[] {
     return this.#current?.before ?? [];
   }
 
-  /** Whether positions before this offset are of this history, nobody can tell. 0: all are. */
+  /** It is unknown whether positions before this offset belong to this history. 0: all do. */
   get knownFrom(): number {
     return this.#knownFrom;
   }
@@ -91,7 +91,7 @@ export class EpochKeeper {
     return this.#current?.created ?? '';
   }
 
-  /** A follower of this epoch has ended: what it saw stays evidence. */
+  /** A follower of this epoch has ended. What it saw is kept as evidence. */
   ended({ follower, epoch, anchor }: Pick<Following, 'follower' | 'epoch' | 'anchor'>): void {
     if (epoch === this.epoch && this.#witnesses.has(follower) && (anchor?.offset ?? 0) >= (this.#seen?.offset ?? 0)) this.#seen = anchor;
   }
@@ -102,15 +102,15 @@ export class EpochKeeper {
     this.doubt();
   }
 
-  /** Something happened after which the log may be another one: the next {@link confirm} asks. */
+  /** Something happened after which the log may be another one. The next {@link confirm} asks again. */
   doubt(): void {
     this.#doubts++;
     this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Resolves when {@link epoch} names the log as it is. Takes some seconds where that is in doubt. @throws BusError */
+  /** Resolves when {@link epoch} is confirmed. Takes some seconds if that is uncertain. @throws BusError */
   async confirm(): Promise<void> {
-    // Once more where doubt came up meanwhile.
+    // Repeat if a doubt came up meanwhile.
     while (this.#sources.clock.nowMs() - this.#confirmedAtMs >= FRESH_MS) {
       this.#confirming ??= this.#confirm().finally(() => {
         this.#confirming = undefined;
@@ -119,11 +119,11 @@ export class EpochKeeper {
     }
   }
 
-  /** Stores how far this node has followed, for nodes that start when none is left that knows. @throws BusError */
+  /** Stores how far this node has followed, for nodes that start when no running node knows it. @throws BusError */
   async checkpoint(): Promise<void> {
     const { namespace, store } = this.#sources;
     const following = this.#sources.following();
-    // One that has just begun may be in another life than this node knows.
+    // A follower that has just begun may be in another epoch than this node knows.
     if (following !== undefined && !this.#witnesses.has(following.follower)) await this.confirm();
     const checkpoint = this.#anchor(following);
     if (checkpoint === undefined || this.#voided) return;
@@ -134,7 +134,7 @@ export class EpochKeeper {
     await this.#keep(entry);
   }
 
-  /** Keeps a life, or how far it has come. Where another node has kept more meanwhile, that stays. */
+  /** Keeps an epoch and its checkpoint. If another node has kept a later checkpoint meanwhile, that one stays. */
   async #keep(entry: EpochEntry): Promise<void> {
     const { namespace, lives } = this.#sources;
     if (lives === undefined) return;
@@ -150,7 +150,7 @@ export class EpochKeeper {
     for (let denials = 0; ; ) {
       const doubts = this.#doubts;
       const current = this.#current?.id;
-      // Before the log is asked, so that a log that was asked too early does not look too short.
+      // Before the log is asked; otherwise a log that was asked too early would look too short.
       const following = this.#sources.following();
       const stored = await store.get(namespace);
       const info = await this.#sources.info();
@@ -190,11 +190,11 @@ export class EpochKeeper {
     if (this.#voided) return 'different';
     const anchor = this.#anchor(following);
     if (end.lastOffset < Math.max(this.#end, anchor?.offset ?? 0)) return 'shorter';
-    // One that is live has just shown it.
+    // A live follower has just shown it.
     if (this.#isWitness(following)) return 'same';
     const own = await this.#compare(anchor, end);
     if (!following?.live || following.epoch !== this.epoch || (own !== 'same' && own !== 'none')) return own;
-    // What was seen before this follower is there now that it follows.
+    // What was seen before this follower is confirmed, because it follows.
     this.#witnesses.add(following.follower);
     return following.ofMirror ? own : 'same';
   }
@@ -203,13 +203,13 @@ export class EpochKeeper {
     return following?.live === true && !following.ofMirror && following.epoch === this.epoch && this.#witnesses.has(following.follower);
   }
 
-  /** The last publication that was seen of the life that this node goes by. What a follower sees that may have begun in another life is none. */
+  /** The last publication that was seen in this node's epoch. What a follower sees is ignored if it may have begun in another epoch. */
   #anchor(following: Following | undefined): Anchor | undefined {
     if (following?.epoch !== this.epoch || !this.#witnesses.has(following.follower)) return this.#seen;
     return following.anchor ?? this.#seen;
   }
 
-  /** What was seen is not kept any more, and nobody followed: the log may have been rolled back and have grown again, and it may not. */
+  /** What was seen has been removed, and nothing followed: the log may have been rolled back and have grown again. */
   #forgetBefore({ lastOffset, lastTimestampNs }: LogEnd): void {
     this.#knownFrom = lastOffset;
     this.#seen = lastTimestampNs === undefined ? undefined : { offset: lastOffset, timestampNs: lastTimestampNs };
@@ -220,7 +220,7 @@ export class EpochKeeper {
     return compareWith(anchor, end, end.lastOffset < anchor.offset ? undefined : await this.#sources.timeOf(anchor.offset));
   }
 
-  /** @returns false: somebody else was faster, look again */
+  /** @returns false if another node was faster: look again */
   async #settle(answer: 'take' | 'restore' | 'renew', stored: StoredEpoch | undefined, info: StreamInfo, own: Evidence): Promise<boolean> {
     const { namespace, store, onNotice } = this.#sources;
     if (answer === 'take') {
@@ -232,10 +232,10 @@ export class EpochKeeper {
     if (!(await store.put(namespace, entry, stored?.revision))) return false;
     await this.#keep(entry);
     const [last] = entry.before ?? [];
-    if (answer === 'restore') onNotice('info', `vouched for the log of ${namespace}: it is the one that it was`);
+    if (answer === 'restore') onNotice('info', `confirmed the epoch of the log of ${namespace}`);
     else if (last !== undefined)
-      onNotice('info', `the log of ${namespace} goes on after offset ${last.upTo}, the last that is known to be kept`);
-    else onNotice(entry.generation === 1 ? 'info' : 'warn', `the log of ${namespace} begins life ${entry.generation}`);
+      onNotice('info', `new epoch of the log of ${namespace}; it continues the previous one up to offset ${last.upTo}`);
+    else onNotice(entry.generation === 1 ? 'info' : 'warn', `new epoch of the log of ${namespace}: generation ${entry.generation}`);
     this.#follow(entry);
     return true;
   }
@@ -243,7 +243,7 @@ export class EpochKeeper {
   async #newLife(stored: StoredEpoch | undefined, info: StreamInfo, own: Evidence): Promise<EpochEntry> {
     const { namespace, lives } = this.#sources;
     const last = (await lives?.get(namespace))?.entry;
-    // Something speaks against the log: nothing goes on.
+    // There is evidence against the log, so the new epoch continues no earlier one.
     const isDoubted = stored !== undefined || own === 'different' || own === 'shorter';
     const evidence = isDoubted ? 'different' : await this.#compare(last?.checkpoint, endOf(info));
     const before = predecessorsOf(last, info.created, evidence);
@@ -252,7 +252,7 @@ export class EpochKeeper {
       generation: Math.max(stored?.entry.generation ?? 0, this.#current?.generation ?? 0, last?.generation ?? 0) + 1,
       id: randomBytes(12).toString('base64url'),
       begunAtMs: Date.now(),
-      // Where the next life begins, should this one see nothing more.
+      // The next epoch continues from here, if this one sees nothing more.
       ...(before.length > 0 && last?.checkpoint !== undefined && { checkpoint: last.checkpoint }),
       ...(before.length > 0 && { before }),
     };

@@ -8,7 +8,7 @@ import type { EpochEntry } from './epoch.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 import type { NatsSettings } from './settings.ts';
 
-/** In NATS' memory: an entry says that NATS has been up since it was written. */
+/** In NATS' memory: an entry proves that NATS has been up since it was written. */
 export const EPOCH_BUCKET = 'stentor-epochs';
 /** In a file: what was known when all nodes and NATS went down. */
 export const LIVES_BUCKET = 'stentor-lives';
@@ -34,7 +34,7 @@ export interface StoredEpoch {
   readonly revision: number;
 }
 
-/** A bucket in which all nodes keep what they go by, one entry a namespace. */
+/** A bucket that all nodes use, with one entry per namespace. */
 export class EpochStore {
   readonly #connection: Connection;
   readonly #nats: NatsSettings;
@@ -59,17 +59,17 @@ export class EpochStore {
       const found = await this.#connection.request(() => this.#kv.get(namespace));
       if (found === null || found.operation !== 'PUT') return undefined;
       const entry: unknown = parsed(found.string());
-      // Somebody else's, or of another version: whatever it says, it does not vouch for anything.
+      // Written by another program or version: it proves nothing.
       if (!Entry.Check(entry)) return { entry: { created: '', generation: 0, id: '-' }, revision: found.revision };
       return { entry: entry as EpochEntry, revision: found.revision };
     } catch (error) {
-      // A bucket in memory is gone with its server.
+      // A bucket in memory is lost with its server.
       if (isStreamNotFound(error)) return undefined;
       throw unreachable(`bucket ${this.#bucket}`, error, this.#connection.names);
     }
   }
 
-  /** @returns false when it has been changed since `revision` (undefined: when there is one) */
+  /** @returns false if it has been changed since `revision` (undefined: if there is one) */
   async put(namespace: string, entry: EpochEntry, revision: number | undefined): Promise<boolean> {
     try {
       const value = JSON.stringify(entry);
@@ -83,18 +83,18 @@ export class EpochStore {
     }
   }
 
-  /** Makes the bucket again, where it has gone. @throws BusError */
+  /** Creates the bucket again if it is lost. @throws BusError */
   async ensure(): Promise<void> {
     this.#kv = await openBucket(this.#connection, this.#nats, this.#bucket);
   }
 }
 
 async function openBucket(connection: Connection, nats: NatsSettings, bucket: EpochBucket): Promise<KV> {
-  // Asking for the account's figures would take a permission more.
+  // Requesting the account's statistics would need another permission.
   const options: JetStreamManagerOptions = { timeout: nats.requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
   const kvm = new Kvm(jetstream(connection.nc, options));
   try {
-    // The one in memory goes with NATS, so whoever comes first afterwards makes it.
+    // The one in memory is lost with NATS, so the first node afterwards creates it.
     if (!nats.manageStreams && bucket === LIVES_BUCKET) {
       const kv = await connection.request(() => kvm.open(bucket, { allow_direct: false }));
       await connection.request(() => kv.status());
@@ -102,7 +102,7 @@ async function openBucket(connection: Connection, nats: NatsSettings, bucket: Ep
     }
     return await connection.request(() =>
       kvm.create(bucket, {
-        description: 'which life of its log each Stentor namespace is in',
+        description: 'the epoch of the log of each Stentor namespace',
         history: 1,
         storage: bucket === EPOCH_BUCKET ? StorageType.Memory : StorageType.File,
         replicas: nats.streamReplicas,
@@ -112,12 +112,12 @@ async function openBucket(connection: Connection, nats: NatsSettings, bucket: Ep
     );
   } catch (error) {
     const { code } = error as { code?: number };
-    // Another node made it in the same moment, with other options: its are as good.
+    // Another node created it in the same moment with other options, which are as good.
     if (code === NAME_IN_USE) return openBucket(connection, nats, bucket);
     if (isStreamNotFound(error)) {
       throw new BusError(
         'stream_missing',
-        `bucket ${bucket} does not exist, and nats.manageStreams is false: \`stentor setup\`, as a NATS user that may, makes it`,
+        `bucket ${bucket} does not exist, and nats.manageStreams is false: \`stentor setup\`, run as a NATS user with the permission, creates it`,
         { cause: error },
       );
     }

@@ -1,64 +1,64 @@
 import { createHash } from 'node:crypto';
 import type { Predecessor } from '../bus.ts';
 
-/** A publication that was seen in a log: the log still is what it was while it still has this one there. */
+/** A publication that was seen in a log. While the log still has it at this offset, the log is the same. */
 export interface Anchor {
   readonly offset: number;
-  /** When JetStream took it, nanoseconds since 1970 to about 256 ns. */
+  /** When JetStream stored it, nanoseconds since 1970, precise to about 256 ns. */
   readonly timestampNs: number;
 }
 
-/** What all nodes go by for one log. Kept in a key-value bucket, written by compare-and-set. */
+/** The epoch of one log, as all nodes use it. Kept in a key-value bucket, written by compare-and-set. */
 export interface EpochEntry {
-  /** The stream's, of the life that this is about. */
+  /** Creation time of the stream. */
   readonly created: string;
-  /** Rises with every life, for people. */
+  /** Rises with every epoch; for people. */
   readonly generation: number;
-  /** Random: a bucket that is lost, or rolled back together with its log, never names a new life as an old one. */
+  /** Random. So if a bucket is lost, or rolled back with its log, a new epoch never gets the name of an old one. */
   readonly id: string;
-  /** What somebody had seen of the log a while ago. */
+  /** What a node had seen of the log some time ago. */
   readonly checkpoint?: Anchor;
-  /** By the clock of the node that said so, milliseconds since 1970. */
+  /** By the clock of the node that wrote it, milliseconds since 1970. */
   readonly begunAtMs?: number;
-  /** Lives that this one goes on from. */
+  /** Earlier epochs that this one continues. */
   readonly before?: readonly Predecessor[];
 }
 
-/** Names one life of a log to clients. `created` alone survives a rollback of the store (measured). */
+/** The name of an epoch for clients. `created` alone does not change with a rollback of the store (measured). */
 export function epochOf({ created, id }: Pick<EpochEntry, 'created' | 'id'>): string {
   return createHash('sha256').update(`${created}/${id}`).digest('base64url').slice(0, 16);
 }
 
-/** How a log compares with an anchor. */
+/** The result of comparing a log with an anchor. */
 export type Evidence =
   | 'same'
-  /** Another publication is there. */
+  /** Another publication is at that offset. */
   | 'different'
-  /** The log ends before it: rolled back, or told by a server that does not know all yet. */
+  /** The log ends before it: it was rolled back, or the server does not know everything yet. */
   | 'shorter'
-  /** It is not there any more, so it cannot be told. */
+  /** The publication has been removed, so nothing can be said. */
   | 'gone'
-  /** Nothing was seen. */
+  /** There is no anchor. */
   | 'none';
 
-/** Two readings of one time may differ in their last bits. Publications of two lives at one offset are as far apart as it takes to restart a server. */
+/** Two readings of one time may differ in their last bits. Publications of two epochs at one offset are at least as far apart as a server takes to restart. */
 const SAME_TIME_NS = 1000;
 
 export function isSameTime(aNs: number, bNs: number): boolean {
   return Math.abs(aNs - bNs) < SAME_TIME_NS;
 }
 
-/** Where a log ends. */
+/** The end of a log. */
 export interface LogEnd {
   readonly lastOffset: number;
-  /** When its last publication was taken, whether that is kept or not; undefined: the server does not know. */
+  /** When its last publication was stored, whether or not it is still kept; undefined: the server does not know. */
   readonly lastTimestampNs: number | undefined;
 }
 
-/** How a log that ends there compares. @param found when it took its publication at the anchor's offset; undefined: none is there */
+/** Compares a log with an anchor. @param found when the publication at the anchor's offset was stored; undefined: there is none */
 export function compareWith(anchor: Anchor, { lastOffset, lastTimestampNs }: LogEnd, found: number | undefined): Evidence {
   if (lastOffset < anchor.offset) return 'shorter';
-  // Of its last publication the server knows the time even when it has removed it.
+  // The server knows the time of its last publication even after removing it.
   const takenNs = found ?? (lastOffset === anchor.offset ? lastTimestampNs : undefined);
   if (takenNs === undefined) return 'gone';
   return isSameTime(takenNs, anchor.timestampNs) ? 'same' : 'different';
@@ -66,53 +66,53 @@ export function compareWith(anchor: Anchor, { lastOffset, lastTimestampNs }: Log
 
 export interface EpochQuestion {
   readonly stored: EpochEntry | undefined;
-  /** What this node went by so far. */
+  /** The epoch that this node has used so far. */
   readonly current: EpochEntry | undefined;
-  /** The stream's, now. */
+  /** Creation time of the stream, now. */
   readonly created: string;
   readonly isEmpty: boolean;
-  /** What this node saw of the log while it went by `current`. */
+  /** What this node saw of the log in the epoch `current`. */
   readonly own: Evidence;
-  /** This node follows the log without a break, so what it has seen is all that there was. */
+  /** This node follows the log without interruption, so it has seen everything. */
   readonly vouches: boolean;
   /** The stored checkpoint. */
   readonly checkpoint: Evidence;
   /** How often the log has been found too short, a second apart. */
   readonly denials: number;
-  /** How long nothing has been stored. */
+  /** For how long no entry has been stored. */
   readonly absentMs: number;
 }
 
 export type EpochAnswer =
-  /** Go by what is stored. */
+  /** Use the stored entry. */
   | 'take'
-  /** Nothing is stored: store what this node goes by. */
+  /** Nothing is stored: store this node's entry. */
   | 'restore'
-  /** The log is not what it was: a new life. */
+  /** The log was reset: a new epoch. */
   | 'renew'
-  /** Ask again in a second: a server that has just started may not know all yet. */
+  /** Ask again in a second: a server that has just started may not know everything yet. */
   | 'doubt'
-  /** Ask again soon: whoever can vouch for the log may be about to say so. */
+  /** Ask again soon: a node that can confirm the log may be about to do so. */
   | 'await_voucher';
 
-/** A server that has just started, or a new leader, may not know all yet: what it denies must be denied so often. */
+/** A server that has just started, or a new leader, may not know everything yet. So a denial must be repeated this often. */
 export const DENIALS_MIN = 3;
-/** Nodes that followed the log are connected again within 0.4 s of a server's start (measured), and know it 0.1 s later. */
+/** Nodes that followed the log are connected again within 0.4 s of a server's start (measured), and know the log 0.1 s later. */
 export const VOUCHER_GRACE_MS = 2000;
 
-/** Which life of the log is this? Whoever is not sure that it is the one that clients know says that it is a new one. */
+/** Decides the epoch of the log. A node that is not sure that the log is the one that clients know starts a new epoch. */
 export function decideEpoch(question: EpochQuestion): EpochAnswer {
   const { stored, current, own, checkpoint, denials } = question;
   if (stored === undefined) return decideUnnamed(question);
   if (stored.created !== question.created) return 'renew';
-  // Another node has seen to it, and what this one saw was of the life before.
+  // Another node has decided, and what this one saw was in the previous epoch.
   const mine = current?.id === stored.id ? own : 'none';
   if (mine === 'different' || checkpoint === 'different') return 'renew';
   if (mine === 'shorter' || checkpoint === 'shorter') return denials < DENIALS_MIN ? 'doubt' : 'renew';
   return 'take';
 }
 
-/** Nothing is stored: the bucket is new, or went with the server that had it. */
+/** Nothing is stored: the bucket is new, or was lost with its server. */
 function decideUnnamed({ current, created, isEmpty, own, vouches, denials, absentMs }: EpochQuestion): EpochAnswer {
   if (own === 'different' || (current !== undefined && current.created !== created)) return 'renew';
   if (own === 'shorter') return denials < DENIALS_MIN ? 'doubt' : 'renew';

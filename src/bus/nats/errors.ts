@@ -7,18 +7,18 @@ import { deniedIn, describeDenied } from './permissions.ts';
 
 const STREAM_NOT_FOUND = 10059;
 
-/** What went wrong with a request, as far as it matters for what to do next. */
+/** The kind of a request's failure, as far as it matters for what to do next. */
 export type Failure =
-  /** It was never handed to the server. */
+  /** It was never passed to the server. */
   | 'not_sent'
   /** The connection was lost before the answer came. */
   | 'disconnected'
   | 'timeout'
-  /** The server knows nobody who would take it: of a stream, that it has no leader now, or is not there. */
+  /** The server knows no responder. For a stream: it has no leader now, or does not exist. */
   | 'no_responders'
   /** JetStream cannot do it now. */
   | 'unavailable'
-  /** It was refused and will be again. */
+  /** It was refused, and will be refused again. */
   | 'refused'
   /** The node's NATS user lacks a permission. */
   | 'denied'
@@ -42,7 +42,7 @@ export function isStreamNotFound(error: unknown): boolean {
 }
 
 /**
- * Any failure of a request about `what`, for callers that can only try again later.
+ * Any failure of a request about `what`, for callers that can only retry later.
  * @returns BusError `bus_unreachable`, `bus_closed`, `permission_denied`
  */
 export function unreachable(what: string, error: unknown, names = DEFAULT_NAMES): BusError {
@@ -54,7 +54,7 @@ export function unreachable(what: string, error: unknown, names = DEFAULT_NAMES)
 }
 
 function* causesOf(error: unknown): Generator<Error> {
-  // The client wraps at most twice; the bound is for errors that are their own cause.
+  // The client wraps at most twice; the limit is for errors that are their own cause.
   let cause = error;
   for (let depth = 0; depth < 5 && cause instanceof Error; depth++) {
     yield cause;

@@ -1,4 +1,4 @@
-/** Runs `work`, which does not reject, now and then again, each time so long after its end; never where that is 0. @returns how to end it */
+/** Runs `work`, which does not reject, at intervals, counted from its end; not at all if the interval is 0. @returns a function that stops it */
 export function every(pauseMs: number, work: () => Promise<void>): () => void {
   if (pauseMs === 0) return () => undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -15,11 +15,11 @@ import type { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
 import type { Streams } from './streams.ts';
 
-/** A request of a follower is given up after so long and made again, and twice as long after every third: a leader change swallows some. */
+/** Timeout of a follower's request, which is then repeated, and doubled after every third: during a leader change some requests get no answer. */
 const FIRST_TIMEOUT_MS = 1000;
 const ATTEMPTS_PER_TIMEOUT = 3;
 const DENIAL_PAUSE_MS = 1000;
-/** The bus says so, once for all followers. */
+/** The bus logs it once for all followers. */
 const CONNECTION_LOST = 'the connection was lost';
 
 export interface FollowerOptions {
@@ -28,16 +28,16 @@ export interface FollowerOptions {
   readonly keyed: boolean;
   /** A mirror that ends before our position is behind, not rolled back: its origin has what is missing. */
   readonly mayBeBehind: boolean;
-  /** The stream's, of the life that is to be followed. */
+  /** Creation time of the stream in the epoch to follow. */
   readonly created: string;
   readonly afterOffset: number;
   readonly requestTimeoutMs: number;
   readonly onPublication: (publication: Publication) => void;
   readonly onBroken: (error: BusError) => void;
   readonly onNotice: (message: string) => void;
-  /** It follows, or follows again, and the log is the one that it was. */
+  /** It follows, or follows again, and the log is still the same. */
   readonly onLive: () => void;
-  /** It has stopped, of itself or not. */
+  /** It has stopped, by itself or on request. */
   readonly onEnded: () => void;
 }
 
@@ -50,8 +50,8 @@ interface Context {
 }
 
 /**
- * Follows a stream through restarts, leader changes and lost messages: one ordered consumer after the other, each from where the last one
- * ended, and {@link FollowerCore} to say what may pass.
+ * Follows a stream through restarts, leader changes and lost messages: with one ordered consumer after the other, each from where the last one ended. {@link
+ * FollowerCore} decides which deliveries are valid.
  */
 export class NatsFollower implements Follower {
   readonly #options: FollowerOptions;
@@ -60,7 +60,7 @@ export class NatsFollower implements Follower {
   readonly #abort = new AbortController();
   readonly #waiters = new Set<(live: boolean) => void>();
   #failure: BusError | undefined;
-  /** Made once: every delivery brings it along. */
+  /** Created once, because every delivery carries it. */
   readonly #mayHaveExpired = () => mayHaveExpired(this.#core.timestampNs, this.#maxAgeNs, this.#context.nowMs());
   #maxAgeNs = 0;
   #begun = false;
@@ -105,7 +105,7 @@ export class NatsFollower implements Follower {
     });
   }
 
-  /** What is followed is not to be trusted any more. */
+  /** Stop trusting what is followed. */
   abandon(reason: string): void {
     this.#break('log_gone', reason);
     this.#endConsumer?.(reason);
@@ -115,7 +115,7 @@ export class NatsFollower implements Follower {
     this.#endConsumer?.(reason);
   }
 
-  /** Resolves when publications flow. @throws BusError the contract's for `follow` */
+  /** Resolves when publications are delivered. @throws BusError as the contract says for `follow` */
   async begin(): Promise<void> {
     const begun = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -146,20 +146,20 @@ export class NatsFollower implements Follower {
       if (signal.aborted) return;
       this.#context.counters.followerRestarts++;
       if (ended.reason !== CONNECTION_LOST) {
-        this.#options.onNotice(`following ${this.#options.stream} goes on after offset ${this.position}: ${ended.reason}`);
+        this.#options.onNotice(`following ${this.#options.stream} resumes after offset ${this.position}: ${ended.reason}`);
       }
       attempt = ended.wasLive ? 0 : attempt + 1;
       await sleep(this.#denials > 0 ? DENIAL_PAUSE_MS : backoffMs(attempt), undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** One consumer's life. Resolves when it has ended. */
+  /** Runs one consumer. Resolves when it has ended. */
   async #follow(attempt: number): Promise<{ reason: string; wasLive: boolean }> {
     const { connection, streams } = this.#context;
     const { stream, created } = this.#options;
     const jsm = await streams.hastyManager(FIRST_TIMEOUT_MS * 2 ** Math.min(Math.floor(attempt / ATTEMPTS_PER_TIMEOUT), 8));
     const info = await connection.request(() => jsm.streams.info(stream));
-    if (info.created !== created) return this.#break('log_gone', 'it was made anew');
+    if (info.created !== created) return this.#break('log_gone', 'it was recreated');
     await this.#findAnchor(endOf(info), (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
     const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
     const check = this.#core.check(bounds);
@@ -172,7 +172,7 @@ export class NatsFollower implements Follower {
     return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
   }
 
-  /** Known from the start, so that the very first interruption cannot hide a rollback. */
+  /** Known from the start, so that even the first interruption cannot hide a rollback. */
   async #findAnchor(end: LogEnd, get: (seq: number) => Promise<{ readonly timestamp: string } | null>): Promise<void> {
     const { position, anchor } = this.#core;
     // What is there after an interruption says nothing about what was there before.
@@ -269,10 +269,10 @@ export class NatsFollower implements Follower {
 
   #explain(error: Error): { reason: string; wasLive: boolean } {
     const denied = deniedIn(error);
-    // Whoever asks for it is told at once; a follower that had begun goes on asking, since a permission may come back.
+    // The caller is told immediately. A follower that has begun retries, because a permission may be given again.
     if (denied !== undefined && !this.#begun)
       return this.#break('permission_denied', describeDenied(denied, this.#context.connection.names));
-    if (isStreamNotFound(error)) return this.#deny('log_gone', 'it is not there');
+    if (isStreamNotFound(error)) return this.#deny('log_gone', 'it does not exist');
     return { reason: error.message, wasLive: false };
   }
 
@@ -286,7 +286,7 @@ export class NatsFollower implements Follower {
       const failure = new BusError(code, `the log of ${this.#options.namespace} broke: ${reason}`);
       this.#failure = failure;
       this.#abort.abort();
-      // Later: this may run inside the client's read loop.
+      // Later, because this may run inside the client's read loop.
       if (this.#begun) queueMicrotask(() => this.#options.onBroken(failure));
       else this.#settle?.reject(failure);
     }

@@ -3,13 +3,11 @@ import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
 import type { CallQuestion, Origin, PublishRequest, ServiceError } from '../bus.ts';
 
 const CONTENT_TYPE = 'Content-Type';
-/**
- * Who published, when a client did. A producer with access to NATS can set these itself: it is trusted, as it is with the feed's content.
- */
+/** Who published, if a client did. A producer with access to NATS can set these too: it is trusted, as it is with the content of the feed. */
 const USER = 'Stentor-User';
 const CONNECTION = 'Stentor-Connection';
 const NODE = 'Stentor-Node';
-/** The key as text. The subject has it too, as its token: what a producer says twice is checked. */
+/** The key as text. The subject has it too, as a token, so the two are compared. */
 const KEY = 'Stentor-Key';
 
 /** How a service says that it failed, by the convention of NATS services. */
@@ -22,13 +20,13 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
   bytes: 'application/octet-stream',
 };
 
-/** @returns undefined when nothing needs saying; most of a feed's messages have no headers at all */
+/** @returns undefined if there is nothing to set; most messages of a feed have no headers */
 export function headersOf({ payloadKind, origin }: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
   if (payloadKind === namespace.payload && origin === undefined) return undefined;
   const all = headers();
   if (payloadKind !== namespace.payload) all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind]);
   if (origin !== undefined) {
-    // Escaped: a user may be any text, a header value may not hold line breaks and is trimmed.
+    // Escaped: a user may be any text, but a header value may not contain line breaks and is trimmed.
     all.set(USER, escaped(origin.user));
     all.set(CONNECTION, escaped(origin.connectionId));
   }
@@ -68,13 +66,13 @@ export function readAnswerHeaders(message: { readonly headers?: MsgHdrs }): {
 export interface ReadHeaders {
   readonly payloadKind: PayloadKind | undefined;
   readonly origin: Origin | undefined;
-  /** Without the spaces around it, which clients of NATS take away. */
+  /** Without the spaces around it, which NATS clients remove. */
   readonly key: string | undefined;
 }
 
 const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined };
 
-/** What a message's headers say. Costs nothing where there are none, about 2 µs where there are. */
+/** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise. */
 export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
   const all = decoded(message);
   if (all === undefined) return NOTHING;
@@ -82,7 +80,7 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   let user = '';
   let connection = '';
   let key: string | undefined;
-  // One pass over what is there: each lookup by name would list all names first.
+  // One pass over all headers: each lookup by name would list all names first.
   for (const [name, [value = '']] of all) {
     if (isHeader(name, CONTENT_TYPE)) contentType = value;
     else if (isHeader(name, USER)) user = value;
@@ -92,12 +90,12 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key };
 }
 
-/** NATS keeps the case that a producer writes, and some clients and proxies write all small. */
+/** NATS keeps the case of names, and some clients and proxies write them in lower case. */
 function isHeader(name: string, ours: string): boolean {
   return name === ours || (name.length === ours.length && name.toLowerCase() === ours.toLowerCase());
 }
 
-/** A producer may send headers that the client cannot decode, which it finds when they are asked for: the payload is good all the same. */
+/** A producer may send headers that the client cannot decode, which it finds only when they are read. The payload is still valid. */
 function decoded(message: { readonly headers?: MsgHdrs }): MsgHdrs | undefined {
   try {
     return message.headers;
@@ -106,7 +104,7 @@ function decoded(message: { readonly headers?: MsgHdrs }): MsgHdrs | undefined {
   }
 }
 
-/** @returns undefined where there is none, or one that means none of our kinds: the namespace's option says */
+/** @returns undefined if there is none, or an unknown one: then the namespace's option decides */
 function payloadKindOf(contentType: string): PayloadKind | undefined {
   const [type = ''] = contentType.split(';');
   switch (type.trim().toLowerCase()) {
@@ -128,12 +126,12 @@ function originOf(user: string, connection: string): Origin | undefined {
   try {
     return { user: decodeURIComponent(user), connectionId: decodeURIComponent(connection) };
   } catch {
-    // Not escaped as ours are, so not set by a node.
+    // Not escaped as nodes do it, so not set by a node.
     return undefined;
   }
 }
 
-/** Lone surrogates, which a token's JSON may hold and which cannot be escaped, become U+FFFD. */
+/** Lone surrogates, which a token's JSON may contain and which cannot be escaped, become U+FFFD. */
 function escaped(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
 }

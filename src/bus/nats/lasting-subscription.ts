@@ -5,27 +5,27 @@ import type { Connection } from './connection.ts';
 import { flush } from './flush.ts';
 import type { TroubleLog } from './trouble-log.ts';
 
-/** The first pause before a denied subscription is asked for again; doubles up to the last. */
+/** The first pause before a denied subscription is retried; it doubles up to the last. */
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5000;
 
-/** Of no subscription in particular: nobody waits for them. */
+/** Requests that belong to no subscription; their answers are ignored. */
 const UNUSED_SIGNAL: SubscriptionImpl['signal'] = deferred();
 const UNUSED_END: SubscriptionImpl['closed'] = deferred();
 
 export interface SubscriptionEvents {
   onMessage(message: Msg): void;
-  /** The server denies it, or permits it again. Not called for what {@link LastingSubscription.live} says. */
+  /** The server denies it, or permits it again. Not called for the result of {@link LastingSubscription.live}. */
   onDenied?(denied: boolean): void;
 }
 
 /**
- * A plain subscription that is asked for again when the server denies it: the client forgets a denied one for good, and permissions may be given while
- * the node runs, or taken. There is one for each ephemeral topic, so it is made of few objects.
+ * A plain subscription that is retried when the server denies it. The client forgets a denied one permanently, but permissions may change while the node runs.
+ * There is one for each ephemeral topic, so it consists of few objects.
  */
 export class LastingSubscription {
   /**
-   * Resolves with true when nothing is missed from now on; or, where the server does not answer, soon. With false when it denies it; then this asks on.
+   * Resolves with true when nothing is missed from now on; or soon, if the server does not answer. Resolves with false if it is denied; then this retries.
    * Never rejects.
    */
   readonly live: Promise<boolean>;
@@ -34,20 +34,20 @@ export class LastingSubscription {
   readonly #events: SubscriptionEvents;
   readonly #troubles: Pick<TroubleLog, 'permitted'>;
   #subscription: Subscription;
-  /** Ends the asking; there is one while it is denied. One for each of very many subscriptions would take half a kilobyte each. */
+  /** Ends the retries; it exists only while it is denied. One for each of very many subscriptions would take half a kilobyte each. */
   #asking: AbortController | undefined;
   #stopped = false;
-  /** What `live` says has been said. */
+  /** {@link live} has resolved. */
   #settled = false;
 
-  /** @param troubles told that it is permitted again */
+  /** @param troubles told when it is permitted again */
   constructor(connection: Connection, subject: string, events: SubscriptionEvents, troubles: Pick<TroubleLog, 'permitted'>) {
     this.#connection = connection;
     this.#subject = subject;
     this.#events = events;
     this.#troubles = troubles;
     this.#subscription = this.#subscribe();
-    // The server has taken, or denied, the subscription once it answers what was sent behind it.
+    // Once the server answers what was sent after the subscription, it has accepted or denied the subscription.
     this.live = flush(connection).then(() => {
       this.#settled = true;
       return this.#asking === undefined;
@@ -107,8 +107,8 @@ export class LastingSubscription {
 }
 
 /**
- * The client gives each subscription three promises, with the functions that settle them: 768 of its 1,180 bytes. They are for whoever iterates, or waits
- * for its end, which nobody does here; and there is a subscription for each of very many topics.
+ * The client gives each subscription three promises with their settle functions: 768 of its 1,180 bytes. They are for iterating and for waiting for its end,
+ * which is not used here, and there is a subscription for each of very many topics.
  */
 function shareUnusedPromises(subscription: SubscriptionImpl): void {
   subscription.signal = UNUSED_SIGNAL;

@@ -22,8 +22,8 @@ export interface LogReaderOptions {
 }
 
 /**
- * Reads of one topic from a stream. The leader says where the topic ends; the consumer that reads may be on a replica that is behind, and is
- * waited for until it has come that far.
+ * Reads one topic from a stream. The leader says where the topic ends. The consumer that reads may be on a replica that is behind; the read waits until it has
+ * reached that end.
  */
 export class LogReader {
   readonly #connection: Connection;
@@ -48,7 +48,7 @@ export class LogReader {
     const { keyed } = this.#options.namespace;
     const publications: Publication[] = [];
     const lastOffset = await this.lastOffset(topic);
-    // The anchor is the topic's last publication, and there: nothing has come after it that could have been removed.
+    // The anchor is the topic's last publication, and still exists: nothing after it can have been removed.
     if (lastOffset === after && after > 0 && !keyed) return { publications, anchored: true, provenAfter: after, more: false };
 
     let more = false;
@@ -56,7 +56,7 @@ export class LogReader {
     let anchorSeen = false;
     if (lastOffset > after && upTo > after) {
       await this.#collect(topic, {
-        // The anchor is read as well: that it is there, in the replica that the rest comes from, is the first half of the proof.
+        // The anchor is read too: that the replica has it is the first half of the proof.
         from: after,
         endOffset: Math.min(lastOffset, upTo + 1),
         limit: limit + 2,
@@ -75,7 +75,7 @@ export class LogReader {
     return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(topic, publications), more };
   }
 
-  /** The first publication that was read is an anchor too, for what comes after it. */
+  /** The first publication that was read is an anchor too, for what follows it. */
   async #provenAfter(topic: Topic, [first]: readonly Publication[]): Promise<number | undefined> {
     if (first === undefined || this.#options.namespace.keyed) return undefined;
     return (await this.#isAnchored(topic, first.offset, true)) ? first.offset : undefined;
@@ -103,7 +103,7 @@ export class LogReader {
         if (publication === undefined) return true;
         publications.push(publication);
         bytes += publication.payload.length;
-        // Thrown away in chunks, so that a topic that grows meanwhile, or is larger than asked for, costs little more.
+        // Discarded in chunks, so that a topic that grows meanwhile, or is larger than requested, costs little more.
         if (publications.length > 2 * count + 64 || bytes > 2 * bytesMax + 65_536) trim();
         return true;
       },
@@ -126,7 +126,7 @@ export class LogReader {
       endOffset: lastOffset,
       limit: Number.POSITIVE_INFINITY,
       take: (publication) => {
-        // A key that changes while this is read comes twice.
+        // A key that changes during the read comes twice.
         if (publication !== undefined && publication.offset > after) latest.set(publication.key ?? '', publication);
         return true;
       },

@@ -12,20 +12,20 @@ import { parseServers } from './servers.ts';
 
 type NatsConfig = Config['nats'];
 
-/** How the node proves who it is. */
+/** How the node authenticates. */
 export interface Login {
   /** For people: the setting that it comes from. */
   readonly name: string;
-  /** Called by the client for every attempt to connect, so what it reads from files is always what is there now. */
+  /** Called by the client for every connection attempt, so it reads the current content of files. */
   readonly authenticator: Authenticator;
 }
 
 /**
- * The login that the config names. Config relations have seen to it that there is one at most.
+ * The login that the config names. Config relations ensure that there is at most one.
  *
- * @param onTrouble told when a file cannot be used at a later attempt, which then goes without a login and is refused
+ * @param onTrouble called if a file cannot be used at a later attempt, which is then made without a login and refused
  * @returns undefined: there is none
- * @throws BusError `bus_unreachable` when a file cannot be used now
+ * @throws BusError `bus_unreachable` if a file cannot be used now
  */
 export function loginOf(nats: NatsConfig, onTrouble: (reason: string) => void): Login | undefined {
   const login = configured(nats, onTrouble);
@@ -35,7 +35,7 @@ export function loginOf(nats: NatsConfig, onTrouble: (reason: string) => void): 
   } catch (cause) {
     throw new BusError('bus_unreachable', (cause as Error).message, { cause });
   }
-  // An authenticator that throws would make the client give up for good.
+  // If an authenticator throws, the client gives up permanently.
   const authenticator: Authenticator = (nonce) => {
     try {
       return login.authenticator(nonce);
@@ -69,7 +69,7 @@ function inUrl(url: string): Login | undefined {
   return undefined;
 }
 
-/** A setting's text, or that of the file that it may be in; undefined when neither is set. */
+/** The text of a setting, or of the file that it names; undefined if neither is set. */
 function textOf(text: string, file: string, name: string): { readonly name?: string; readonly read: () => string } | undefined {
   if (file !== '') return { name, read: () => readText(name, file) };
   return text === '' ? undefined : { read: () => text };
@@ -85,12 +85,12 @@ function creds(path: string, onTrouble: (reason: string) => void): Authenticator
     try {
       return credsAuthenticator(bytes)(nonce);
     } catch (cause) {
-      throw new Error(`${name}: ${path} has no user JWT and nkey seed in it`, { cause });
+      throw new Error(`${name}: ${path} has no user JWT and nkey seed`, { cause });
     }
   };
 }
 
-/** When the first JWT in the text ends, milliseconds since 1970. */
+/** When the first JWT in the text expires, milliseconds since 1970. */
 function expiryOf(text: string): number | undefined {
   const [, claims = ''] = /eyJ[\w-]+\.([\w-]+)\.[\w-]+/.exec(text) ?? [];
   try {
@@ -101,16 +101,16 @@ function expiryOf(text: string): number | undefined {
   }
 }
 
-/** The file may say more than the seed, as the tools' do. */
+/** The file may contain more than the seed, as those of NATS' tools do. */
 function readSeed(path: string): Uint8Array {
   const name = 'nats.nkeySeedFile';
   const [seed] = /\bS[A-Z2-7]{57}\b/.exec(readText(name, path)) ?? [];
-  if (seed === undefined) throw new Error(`${name}: ${path} has no nkey seed in it`);
+  if (seed === undefined) throw new Error(`${name}: ${path} has no nkey seed`);
   return Buffer.from(seed);
 }
 
 function readText(name: string, path: string): string {
-  // Editors and `echo` end a file with a newline, which is no part of a secret.
+  // Editors and `echo` end a file with a newline, which is not part of the secret.
   const text = readBytes(name, path)
     .toString('utf8')
     .replace(/\r?\n$/, '');

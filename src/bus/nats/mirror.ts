@@ -3,7 +3,7 @@ import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { BusError } from '../bus.ts';
 import { differenceOf, type StreamDifference, streamConfigOf } from './stream-config.ts';
 
-/** What a mirror must have as its origin does: all that the log's promises rest on, but for where it comes from. */
+/** Fields that a mirror must share with its origin: everything that the log's guarantees need, except its source. */
 const SAME_FIELDS = [
   'retention',
   'discard',
@@ -25,14 +25,14 @@ export interface MirrorQuestion {
   readonly nats: Config['nats'];
   readonly mirror: StreamInfo;
   readonly origin: StreamInfo;
-  /** When the log's present life began, milliseconds since 1970. */
+  /** When the current epoch of the log began, milliseconds since 1970. */
   readonly lifeBegunAtMs: number;
 }
 
 /**
- * May the mirror be followed for its origin? A mirror keeps the sequence numbers and times of its origin, so offsets are the same. But it also keeps what
- * the origin loses when its store is put back, and copies what comes after that behind it: two histories in one. So it must be younger than the log's
- * present life, and not be ahead of its origin.
+ * Whether the mirror may be followed in place of its origin. A mirror keeps the sequence numbers and times of its origin, so offsets are the same. But it also
+ * keeps what the origin loses when its store is restored from a copy, and appends what follows: two histories in one. So it must be younger than the log's
+ * current epoch, and not ahead of its origin.
  *
  * @throws BusError `stream_mismatch`, `mirror_too_old`, `bus_unreachable` (while it is ahead)
  */
@@ -49,7 +49,7 @@ export function assertMirror({ namespace, options, nats, mirror, origin, lifeBeg
   if (Date.parse(mirror.created) < lifeBegunAtMs) {
     throw new BusError(
       'mirror_too_old',
-      `stream ${name} was made at ${mirror.created}, before the present life of the log of ${namespace} began (${new Date(lifeBegunAtMs).toISOString()}): it may have what the log has lost; delete it and make it anew`,
+      `stream ${name} was created at ${mirror.created}, before the current epoch of the log of ${namespace} began (${new Date(lifeBegunAtMs).toISOString()}): it may contain what the log has lost; delete it and create it again`,
     );
   }
   if (mirror.state.last_seq > origin.state.last_seq) {

@@ -1,10 +1,10 @@
 import type { Config } from '../../config/schema.ts';
 
-/** Where things are on this NATS, as far as it is configured. */
+/** Configured names on this NATS. */
 export interface NatsNames {
-  /** Prefix of JetStream's API, without a dot at the end. */
+  /** Prefix of JetStream's API, without a trailing dot. */
   readonly api: string;
-  /** Prefix of the subjects on which answers and deliveries come. */
+  /** Prefix of the subjects for answers and deliveries. */
   readonly inbox: string;
 }
 

@@ -38,7 +38,7 @@ import { Streams } from './streams.ts';
 import { TopicEvents } from './topic-events.ts';
 import type { TroubleLog } from './trouble-log.ts';
 
-/** How long a stopping bus waits for a last checkpoint, and for what it has written to have been read. */
+/** How long a stopping bus waits for a last checkpoint, and for its writes to be received. */
 const STOP_STEP_TIMEOUT_MS = 1000;
 
 interface Started {
@@ -102,7 +102,7 @@ export class NatsBus implements Bus {
         subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
       this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, { onMessage }));
-      // Whoever publishes to the wrong subject once the node is there is counted.
+      // Wrong subjects are counted from the moment the node has started.
       await flush(connection);
       this.#notice('info', `connected to NATS ${version} at ${servers}`);
     } catch (error) {
@@ -129,7 +129,7 @@ export class NatsBus implements Bus {
 
   log(namespace: string): Log {
     const log = this.#running().logs.get(namespace);
-    if (log === undefined) throw new BusError('unknown_namespace', `${namespace} is no durable namespace`);
+    if (log === undefined) throw new BusError('unknown_namespace', `${namespace} is not a durable namespace`);
     return log;
   }
 
@@ -154,7 +154,7 @@ export class NatsBus implements Bus {
 
   announce(channel: Channel, data: Uint8Array): void {
     const { connection } = this.#started ?? {};
-    // What is old when it arrives is worth nothing: it is not left to the client to keep.
+    // A late announcement is useless, so it is not left to the client to keep.
     if (connection?.connected) connection.nc.publish(channelSubjectOf(channel), data);
   }
 
@@ -166,8 +166,8 @@ export class NatsBus implements Bus {
   async call(question: CallQuestion): Promise<CallAnswer> {
     const { connection } = this.#running();
     const { method, payload, timeoutMs } = question;
-    // The same grammar as a topic's, for the same reason: it is made into a subject.
-    if (!isTopic(method)) throw new BusError('no_responders', 'nobody serves a method with such a name');
+    // The same grammar as for topics, because it becomes part of a subject.
+    if (!isTopic(method)) throw new BusError('no_responders', 'no service can have a method with this name');
     try {
       const options = { timeout: timeoutMs, headers: callHeadersOf(question) };
       const answer = await connection.request(() => connection.nc.request(rpcSubjectOf(method), payload, options));
@@ -175,7 +175,7 @@ export class NatsBus implements Bus {
       return serviceError ?? { kind: 'result', payload: answer.data, payloadKind };
     } catch (cause) {
       const failure = failureOf(cause);
-      if (failure === 'no_responders') throw new BusError('no_responders', `nobody serves ${method}`, { cause });
+      if (failure === 'no_responders') throw new BusError('no_responders', `no service answers ${method}`, { cause });
       if (failure === 'timeout') throw new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`, { cause });
       throw unreachable(`calling ${method}`, cause, connection.names);
     }
@@ -204,7 +204,7 @@ export class NatsBus implements Bus {
       const mirrorStreams = options.mirror === '' ? undefined : await Streams.open(connection, nats, options.mirrorDomain);
       logs.set(name, new NatsLog(name, options, nats, { ...context, mirrorStreams }));
     }
-    // Together, since each may have to wait for whoever knows its log.
+    // In parallel, because each may have to wait for a node that knows its log.
     await Promise.all([...logs.values()].map((log) => log.state()));
     return logs;
   }
@@ -217,7 +217,7 @@ export class NatsBus implements Bus {
   #namespace(topic: Topic): NamespaceOptions {
     const name = namespaceOf(topic);
     const options = namespaceOptions(this.#config, name);
-    if (options === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
+    if (options === undefined) throw new BusError('unknown_namespace', `${name} is not a configured namespace`);
     return options;
   }
 
@@ -227,8 +227,8 @@ export class NatsBus implements Bus {
   }
 
   #changed(connected: boolean, servers: string): void {
-    // That a connection goes when the bus is stopped is no news.
-    if (connected) this.#notice('info', `NATS at ${servers} is there again`);
+    // When the bus is stopped, the disconnect need not be logged.
+    if (connected) this.#notice('info', `NATS at ${servers} is connected again`);
     else if (this.#started !== undefined) this.#notice('warn', `NATS at ${servers} is gone`);
     for (const listener of [...this.#connectedListeners]) listener(connected);
   }
@@ -238,12 +238,12 @@ export class NatsBus implements Bus {
   }
 }
 
-/** A checkpoint that cannot be written now is written the next time. */
+/** If a checkpoint cannot be written now, it is written the next time. */
 async function checkpointAll(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
   await Promise.allSettled([...logs.values()].map((log) => log.checkpoint()));
 }
 
-/** One after the other, so that a look delays no more than one stream at a time. What cannot be looked at now is the next time. */
+/** One after the other, so that a check delays no more than one stream at a time. A stream that cannot be checked now is checked the next time. */
 async function checkSubjects(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
   for (const log of logs.values()) await log.checkSubjects().catch(() => undefined);
 }

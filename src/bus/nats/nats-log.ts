@@ -32,7 +32,7 @@ import { SubjectCheck } from './subject-check.ts';
 export interface NatsLogContext {
   readonly connection: Connection;
   readonly streams: Streams;
-  /** Those of the mirror, where the namespace has one. */
+  /** For the mirror, if the namespace has one. */
   readonly mirrorStreams: Streams | undefined;
   readonly epochs: EpochStore;
   readonly lives: EpochStore | undefined;
@@ -46,9 +46,9 @@ export interface NatsLogContext {
 /** The log of one durable namespace: its stream. */
 export class NatsLog implements Log {
   readonly namespace: string;
-  /** That publications go to. */
+  /** The stream that publications go to. */
   readonly stream: string;
-  /** What is followed and read: the stream, or its mirror. */
+  /** The stream that is followed and read: the namespace's, or its mirror. */
   readonly #source: { readonly stream: string; readonly streams: Streams };
   #sourceCreated = '';
   readonly options: NamespaceOptions;
@@ -101,7 +101,7 @@ export class NatsLog implements Log {
     connection.onChange(() => this.#epochs.doubt());
   }
 
-  /** As of the last time that the log was asked. */
+  /** As of the last request to the log. */
   get epoch(): string {
     return this.#epochs.epoch;
   }
@@ -149,7 +149,7 @@ export class NatsLog implements Log {
           onBroken(error);
         },
         onNotice: (message) => onNotice('warn', message),
-        // The bucket may have gone with the server: others wait for who can vouch for the log.
+        // The bucket may have been lost with the server: others wait for a node that can confirm the log.
         onLive: () => {
           this.#epochs.doubt();
           void this.#epochs.confirm().catch(() => undefined);
@@ -181,7 +181,7 @@ export class NatsLog implements Log {
     return this.#limited(() => this.#reader.snapshot(topic, after));
   }
 
-  /** Looks for producers' wrong subjects, while nobody follows. @throws Error */
+  /** Checks for producers' wrong subjects while nothing follows the log. @throws Error */
   checkSubjects(): Promise<void> {
     return this.#subjects.look();
   }
@@ -195,7 +195,7 @@ export class NatsLog implements Log {
     await Promise.all([...this.#followers.keys()].map((follower) => follower.stop()));
   }
 
-  /** The follower that knows most, if any. */
+  /** The follower that has seen most, if any. */
   #following(): Following | undefined {
     let furthest: Following | undefined;
     for (const [follower, epoch] of this.#followers) {
@@ -205,19 +205,19 @@ export class NatsLog implements Log {
     return furthest;
   }
 
-  /** What following says about the log. A mirror that is followed shows nothing of its origin but what was there. */
+  /** What following shows about the log. A follower of a mirror shows only what the origin had. */
   #witness(): Following | undefined {
     const following = this.#following();
     return following && { ...following, ofMirror: this.#context.mirrorStreams !== undefined };
   }
 
-  /** Not of a mirror: what comes by it is no evidence of its origin, so a keyed origin would always be in doubt. */
+  /** Not for a mirror: its deliveries are no evidence about its origin, so a keyed origin would always be in doubt. */
   #knownFrom(): Pick<LogState, 'knownFrom'> {
     const { knownFrom } = this.#epochs;
     return knownFrom === 0 || this.#context.mirrorStreams !== undefined ? {} : { knownFrom };
   }
 
-  /** How far what is followed and read reaches. @throws BusError where a mirror cannot stand for its origin */
+  /** The bounds of what is followed and read. @throws BusError if a mirror cannot replace its origin */
   async #sourceRange(origin: StreamInfo): Promise<Omit<LogState, 'epoch'>> {
     const { mirrorStreams, connection } = this.#context;
     if (mirrorStreams === undefined) {
@@ -230,7 +230,7 @@ export class NatsLog implements Log {
         if (!isStreamNotFound(error)) throw error;
         throw new BusError(
           'stream_missing',
-          `stream ${this.#source.stream} (namespaces.${this.namespace}.mirror) does not exist; nodes make no mirrors`,
+          `stream ${this.#source.stream} (namespaces.${this.namespace}.mirror) does not exist; nodes do not create mirrors`,
         );
       });
     const { namespace, options } = this;
@@ -250,7 +250,7 @@ export class NatsLog implements Log {
     try {
       return await connection.request(() => streams.manager.streams.info(this.stream));
     } catch (error) {
-      // Somebody deleted it: a new one is a new epoch, which every client is told.
+      // Somebody deleted it. A new stream is a new epoch, and every client is told.
       if (isStreamNotFound(error)) return streams.ensure(this.namespace, this.options);
       throw unreachable(`stream ${this.stream}`, error, this.#context.connection.names);
     }

@@ -15,16 +15,16 @@ import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 export interface ProducerOptions {
-  /** The only one that is published to. */
+  /** The only namespace that is published to. */
   readonly namespace: string;
-  /** Make its stream where there is none. */
+  /** Create its stream if it is missing. */
   readonly createStream: boolean;
   readonly onNotice: (notice: BusNotice) => void;
 }
 
 /**
- * A producer's side of NATS, for tools: it publishes to one namespace, and needs no more than the right to. It makes nothing unless asked to, compares no
- * stream with the config, which is the nodes' business, and touches no other stream.
+ * A producer for tools: it publishes to one namespace, and needs only the permission to publish. It creates nothing unless requested, does not compare the
+ * stream with the config (nodes do that), and touches no other stream.
  */
 export class NatsProducer {
   readonly #namespace: NamespaceOptions;
@@ -45,7 +45,7 @@ export class NatsProducer {
   static async open(config: Config, { namespace: name, createStream, onNotice }: ProducerOptions): Promise<NatsProducer> {
     const nats = natsSettings(config);
     const namespace = namespaceOptions(config, name);
-    if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is no configured namespace`);
+    if (namespace === undefined) throw new BusError('unknown_namespace', `${name} is not a configured namespace`);
     const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }), false);
     try {
       if (namespace.durable) await findStream(await Streams.open(connection, nats), connection.names, name, namespace, createStream);
@@ -57,7 +57,7 @@ export class NatsProducer {
   }
 
   /**
-   * Durable: resolves when the log has it. Which life of its log that is, only nodes know: `epoch` is empty.
+   * Durable: resolves when the log has stored it. Only nodes know the epoch, so `epoch` is empty.
    * @throws BusError as a {@link Publisher}
    */
   async publish(request: PublishRequest): Promise<PublishAck> {
@@ -83,12 +83,12 @@ async function findStream(streams: Streams, names: NatsNames, name: string, name
     if (create) return void (await streams.ensure(name, namespace));
   } catch (error) {
     const denied = deniedIn(error);
-    // Whoever may only publish cannot ask for the stream. The publish will tell, where its answer can come.
+    // A user with only the permission to publish cannot ask for the stream. The publish reports it, if its answer can arrive.
     if (denied !== undefined && !isInboxDenied(denied, names) && !create) return;
     throw unreachable(`stream ${streamNameOf(name)}`, error, names);
   }
   throw new BusError(
     'stream_missing',
-    `stream ${streamNameOf(name)}, which keeps namespace ${name}, does not exist: start a node, which makes it, or add --create`,
+    `stream ${streamNameOf(name)}, which keeps namespace ${name}, does not exist: start a node, which creates it, or add --create`,
   );
 }

@@ -1,7 +1,7 @@
-/** Texts remembered; past it they are all forgotten, and may be told again. */
+/** Number of texts to remember. Above it all are forgotten, and may be reported again. */
 const TEXTS_MAX = 200;
 
-/** Lets each text through once, so that what goes on for hours is one line in a log. */
+/** Lets each text pass once, so that what continues for hours is one line in the log. */
 export class OnceEach {
   readonly #told = new Set<string>();
 
@@ -12,7 +12,7 @@ export class OnceEach {
     return true;
   }
 
-  /** What was told may be told again. */
+  /** Forgets all texts, so that they are reported again. */
   clear(): void {
     this.#told.clear();
   }

@@ -12,17 +12,17 @@ import { TroubleLog } from './trouble-log.ts';
 export interface OpenedConnection {
   readonly connection: Connection;
   readonly troubles: TroubleLog;
-  /** As an operator may see them. */
+  /** Without logins, for display. */
   readonly servers: string;
-  /** Of the server connected to. */
+  /** Version of the connected server. */
   readonly version: string;
 }
 
 /**
- * Connects as the config says, and tells of what NATS refuses from then on.
+ * Connects as the config says, and from then on reports what NATS refuses.
  *
- * @param name what NATS shows of this connection
- * @param tellDenials false for those whose requests each fail with what they were denied
+ * @param name the name of this connection in NATS
+ * @param tellDenials false if each denied request fails with the denial anyway
  * @throws BusError `bus_unreachable`, `server_too_old`
  */
 export async function openConnection(
@@ -38,7 +38,7 @@ export async function openConnection(
   if (problem !== undefined) throw new BusError('bus_unreachable', problem);
   const options = connectionOptions(nats, name, (reason) => troubles.onRefused(reason));
   const events = {
-    // A file that was replaced by a bad one is the reason, whatever the client makes of it.
+    // If a file was replaced by an invalid one, that is the reason, whatever error the client reports.
     onRefused: (reason: string) => troubles.onRefused(tlsFileProblem(nats) ?? reason),
     onDenied: (denied: Denied) => void (tellDenials && troubles.onDenied(denied)),
   };

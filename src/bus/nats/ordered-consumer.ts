@@ -3,13 +3,13 @@ import { type Msg, nanos, nuid, type Subscription } from '@nats-io/transport-nod
 import type { Connection } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
 
-/** Heartbeats come this often while nothing else does; after {@link SILENT_BEATS_MAX} without anything the consumer counts as gone. */
+/** Interval of heartbeats while nothing is delivered. After {@link SILENT_BEATS_MAX} intervals without anything, the consumer counts as lost. */
 const HEARTBEAT_MS = 1000;
 const SILENT_BEATS_MAX = 3;
-/** The server drops a consumer that nobody has listened to for so long. */
+/** The server deletes a consumer without a subscriber after this time. */
 const INACTIVE_MS = 30_000;
 
-/** A stream, and the prefix of the JetStream API that it is reached by. */
+/** A stream, and the prefix of its JetStream API. */
 export interface StreamPlace {
   readonly stream: string;
   readonly api: string;
@@ -17,18 +17,18 @@ export interface StreamPlace {
 
 export interface OrderedConsumerEvents {
   onMessage(message: Msg, delivery: Delivery): void;
-  /** Nothing has been sent that has not come, says the server, if this is the consumer's sequence here. */
+  /** If this equals the local consumer sequence, everything sent has arrived, according to the server. */
   onHeartbeat(lastConsumerSeq: number): void;
-  /** It will deliver no more; the owner makes another. Called once at most. */
+  /** It will deliver no more; the owner creates another one. Called at most once. */
   onEnded(reason: string): void;
 }
 
 /**
- * One life of an ordered push consumer: ephemeral, in memory, without acks, with flow control. It never repairs itself: whatever happens to it
- * or to the connection, it ends, and its owner starts another from where it is.
+ * An ordered push consumer: ephemeral, in memory, without acks, with flow control. It never repairs itself. When anything happens to it or to the connection,
+ * it ends, and its owner starts another one from its position.
  *
- * Our own rather than the client's two: measured (300K messages of 100 bytes, this machine) it takes 3.6 µs of CPU a message against 5.5
- * (pull) and 5.4 (push); and after a server's restart the client's push consumer is silent for 60 s.
+ * This replaces the two consumers of the client. Measured (300K messages of 100 bytes, this machine): it takes 3.6 µs of CPU a message against 5.5 (pull) and
+ * 5.4 (push). And after a restart of the server the client's push consumer is silent for 60 s.
  */
 export class OrderedConsumer {
   readonly #connection: Connection;
@@ -50,7 +50,7 @@ export class OrderedConsumer {
     this.#events = events;
   }
 
-  /** Messages may come before it resolves. @throws what the client throws; then it has ended silently */
+  /** Messages may arrive before it resolves. @throws what the client throws; then it has ended without calling onEnded */
   async start(jsm: JetStreamManager, startSeq: number): Promise<void> {
     this.#subscription = this.#connection.nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
     try {
@@ -79,7 +79,7 @@ export class OrderedConsumer {
     this.#ended = true;
     clearInterval(this.#watchdog);
     this.#subscription?.unsubscribe();
-    // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
+    // Nobody waits for the answer: a consumer that is left behind is deleted after INACTIVE_MS.
     this.#connection.tell(`${this.#api}.CONSUMER.DELETE.${this.#stream}.${this.#name}`);
   }
 
@@ -96,7 +96,7 @@ export class OrderedConsumer {
   #receiveStatus(message: Msg, reply: string): void {
     const status = message.headers?.code ?? 0;
     if (status !== 100) return this.#end(`${status} ${message.headers?.description ?? ''}`.trim());
-    // A flow control request is answered when all before it has been handed over, which is now.
+    // A flow control request is answered when everything before it has been passed on, which is now.
     if (reply !== '') return this.#connection.nc.publish(reply);
     const stalled = message.headers?.get('Nats-Consumer-Stalled') ?? '';
     if (stalled !== '') this.#connection.nc.publish(stalled);

@@ -1,17 +1,17 @@
 import { PermissionViolationError } from '@nats-io/transport-node';
 import type { NatsNames } from './names.ts';
 
-/** What the server denied: the client's error, as far as it matters. */
+/** What the server denied, from the client's error. */
 export type Denied = Pick<PermissionViolationError, 'operation' | 'subject'>;
 
-/** The tokens that stay of a subject; `>` stands for the rest. Below a JetStream prefix: after the prefix. */
+/** The tokens of a subject that stay; `>` stands for the rest. Below a JetStream prefix: after the prefix. */
 const KEPT_TOKENS: readonly (readonly [start: string, kept: number])[] = [
   ['CONSUMER.MSG.NEXT.', 4],
   ['CONSUMER.DURABLE.CREATE.', 4],
   ['CONSUMER.', 3],
 ];
 
-/** What a NATS user lacks, as its `permissions` have to say it. */
+/** The missing permission, as it must be written in `permissions`. */
 export function neededFor({ subject }: Denied, names: NatsNames): string {
   const { api, inbox } = names;
   if (subject.startsWith(`${inbox}.`)) return `${inbox}.>`;
@@ -33,15 +33,15 @@ export function describeDenied(denied: Denied, names: NatsNames): string {
   return `NATS denies ${doing} "${denied.subject}": the user needs "${neededFor(denied, names)}" in permissions.${right}${inbox} (src/bus/README.md, Permissions)`;
 }
 
-/** Answers cannot come: what was asked may have been done all the same. */
+/** Answers cannot arrive; the request may have been executed nevertheless. */
 export function isInboxDenied({ operation, subject }: Denied, { inbox }: NatsNames): boolean {
   return operation === 'subscription' && subject.startsWith(`${inbox}.`);
 }
 
-/** The denial that an error came from, if it did. */
+/** The denial that caused an error, if one did. */
 export function deniedIn(error: unknown): Denied | undefined {
   let cause = error;
-  // The client wraps at most twice; the bound is for errors that are their own cause.
+  // The client wraps at most twice; the limit is for errors that are their own cause.
   for (let depth = 0; depth < 5 && cause instanceof Error; depth++, cause = cause.cause) {
     if (cause instanceof PermissionViolationError) return cause;
   }

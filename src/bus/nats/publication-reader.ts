@@ -4,19 +4,19 @@ import { type Address, parseSubject, type SubjectFault, type SubjectOptions } fr
 import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';
 
-/** Subjects whose addresses are remembered, so that a busy one is parsed once; about 200 bytes each. All are forgotten when there are more. */
+/** Maximum number of subjects whose addresses are cached, so that a busy one is parsed once; about 200 bytes each. Above it all are dropped. */
 const ADDRESSES_MAX = 16_384;
 
 type Message = Pick<Msg, 'subject' | 'headers' | 'data'>;
 
-/** Makes publications of one namespace out of NATS messages. */
+/** Converts NATS messages to publications of one namespace. */
 export class PublicationReader {
   readonly #options: SubjectOptions;
   readonly #onFault: (subject: string, fault: SubjectFault, offset: number) => void;
   readonly #addressesMax: number;
   readonly #addresses = new Map<string, Address>();
 
-  /** @param onFault told of every message that is no publication */
+  /** @param onFault called for every message that is not a valid publication */
   constructor(
     options: SubjectOptions,
     onFault: (subject: string, fault: SubjectFault, offset: number) => void,
@@ -31,7 +31,7 @@ export class PublicationReader {
     return this.#addresses.size;
   }
 
-  /** @returns undefined when the message is no publication of the namespace */
+  /** @returns undefined if the message is not a valid publication of the namespace */
   fromLog(message: Message, { streamSeq, timestampNs }: Delivery): Publication | undefined {
     return this.#read(message, streamSeq, timestampNs / 1e6);
   }

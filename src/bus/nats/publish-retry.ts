@@ -4,7 +4,7 @@ import type { Failure } from './errors.ts';
 /** A durable publish that has not been acknowledged yet. */
 export interface PublishState {
   readonly attempts: number;
-  /** An attempt went out whose answer never came: the log may have it. */
+  /** An attempt was sent and got no answer: the log may have it. */
   readonly maybeStored: boolean;
 }
 
@@ -16,14 +16,14 @@ export type PublishStep =
       readonly code: 'publish_timeout' | 'bus_unreachable' | 'publish_refused' | 'permission_denied' | 'bus_closed';
     };
 
-/** An attempt went out, and nothing came back: the log may have it. `unanswerable`: the inbox for the answer is denied. */
+/** An attempt was sent and got no answer: the log may have it. `unanswerable`: the inbox for the answer is denied. */
 const UNANSWERED: readonly string[] = ['timeout', 'disconnected', 'unanswerable'];
 
 export const FIRST_ATTEMPT: PublishState = { attempts: 1, maybeStored: false };
 
 /**
- * What to do after an attempt failed. Sending again is safe since every attempt carries the same message id, and the budget lies well inside
- * the stream's dedupe window. When the budget is spent the outcome is unknown, unless no attempt can have reached the log.
+ * Decides what to do after a failed attempt. Sending again is safe, because every attempt carries the same message id, and the time budget is well below the
+ * stream's deduplication window. When the budget is used up the outcome is unknown, unless no attempt can have reached the log.
  */
 export function afterFailure(
   state: PublishState,
@@ -34,12 +34,12 @@ export function afterFailure(
 ): PublishStep {
   const maybeStored = state.maybeStored || UNANSWERED.includes(failure);
   const surely = { kind: 'fail', code: maybeStored ? 'publish_timeout' : 'bus_unreachable' } as const;
-  // A later attempt that is refused says nothing about an earlier one that may have got through.
+  // If a later attempt is refused, an earlier one may still have been stored.
   if (failure === 'refused' || failure === 'denied') {
     if (maybeStored) return surely;
     return { kind: 'fail', code: failure === 'denied' ? 'permission_denied' : 'publish_refused' };
   }
-  // Its answers cannot come, however often it is sent.
+  // Its answers cannot arrive, however often it is sent.
   if (failure === 'unanswerable') return surely;
   if (failure === 'closed') return { kind: 'fail', code: 'bus_closed' };
   if (elapsedMs >= budgetMs) return surely;

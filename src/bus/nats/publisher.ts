@@ -12,7 +12,7 @@ import { deniedIn, describeDenied, isInboxDenied } from './permissions.ts';
 import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
 import { dedupeWindowMsOf } from './stream-config.ts';
 
-/** An attempt is given up after so long, the next after twice as long: what went to a leader that has just died is never answered. */
+/** Timeout of the first attempt; the next has twice as long. A leader that has just died never answers. */
 const FIRST_TIMEOUT_MS = 2000;
 
 export interface PublisherOptions {
@@ -20,7 +20,7 @@ export interface PublisherOptions {
   readonly publishBudgetMs: number;
 }
 
-/** Publishes to streams until they answer: {@link afterFailure} decides, this sends. */
+/** Publishes to streams until they answer: {@link afterFailure} decides, this class sends. */
 export class Publisher {
   readonly #connection: Connection;
   readonly #options: PublisherOptions;
@@ -37,7 +37,7 @@ export class Publisher {
     setMaxListeners(0, this.#abort.signal);
   }
 
-  /** Publishes that wait fail with `bus_closed`. */
+  /** Waiting publishes fail with `bus_closed`. */
   stop(): void {
     this.#abort.abort();
   }
@@ -73,7 +73,7 @@ export class Publisher {
     const denied = deniedIn(error);
     const reason = denied === undefined ? error.message : describeDenied(denied, this.#connection.names);
     if (code === 'publish_timeout') return `${stream} did not answer in time, so the publication may or may not be stored: ${reason}`;
-    return denied === undefined ? `${stream} did not take the publication: ${reason}` : reason;
+    return denied === undefined ? `${stream} refused the publication: ${reason}` : reason;
   }
 
   async #attempt(
@@ -91,8 +91,8 @@ export class Publisher {
         ...(headers !== undefined && { headers }),
       }),
     );
-    // Not said in a header beforehand (`Nats-Expected-Stream`): it stays with the message, and a mirror on NATS 2.9 then stops at it.
-    if (ack.stream !== stream) throw new Error(`stream ${ack.stream} took it instead`);
+    // Not checked with a header (`Nats-Expected-Stream`): the header stays with the message, and a mirror on NATS 2.9 then stops at it.
+    if (ack.stream !== stream) throw new Error(`stream ${ack.stream} stored it instead`);
     return ack;
   }
 }

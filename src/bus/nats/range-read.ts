@@ -4,7 +4,7 @@ import { type Connection, DisconnectedError } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
 import type { Streams } from './streams.ts';
 
-/** Asked for at once: bounds what the server may have under way to us. */
+/** Number of messages requested at once: limits what the server sends without a further request. */
 const PAGE_MAX = 500;
 const PAGE_EXPIRES_MS = 1000;
 const INACTIVE_MS = 10_000;
@@ -13,19 +13,19 @@ export interface RangePlan {
   readonly stream: string;
   readonly filter: string;
   readonly from: number | 'last_per_subject';
-  /** When what comes has reached this offset, all that was asked for has come. */
+  /** When a delivery has reached this offset, everything requested has arrived. */
   readonly endOffset: number;
-  /** Asked again when nothing comes: what was expected may have been removed meanwhile. */
+  /** Called again when nothing arrives, because what was expected may have been removed meanwhile. */
   readonly currentEndOffset: () => Promise<number>;
-  /** At most so many are taken. */
+  /** Maximum number of publications to read. */
   readonly limit: number;
   /** @returns false: enough */
   readonly take: (message: Msg, delivery: Delivery) => boolean;
 }
 
 /**
- * Makes a consumer that sees one topic, for as long as `use` takes. A consumer rather than direct gets: it is the same on every server since
- * 2.9, and reads from one replica in one order.
+ * Creates a consumer for one topic, for the duration of `use`. A consumer is used instead of direct gets, because it works the same on every server since 2.9,
+ * and reads from one replica in one order.
  */
 export async function withConsumer<T>(
   connection: Connection,
@@ -50,12 +50,12 @@ export async function withConsumer<T>(
   try {
     return await use(info);
   } finally {
-    // Nobody waits for the answer: what is left behind goes after INACTIVE_MS.
+    // Nobody waits for the answer: a consumer that is left behind is deleted after INACTIVE_MS.
     connection.tell(`${api}.CONSUMER.DELETE.${stream}.${name}`);
   }
 }
 
-/** @throws DisconnectedError, or an error when nothing came for `timeoutMs` or something was lost */
+/** @throws DisconnectedError, or an error if nothing arrived for `timeoutMs` or something was lost */
 export function readRange(
   connection: Connection,
   consumer: string,
@@ -99,7 +99,7 @@ class RangeRead {
     });
     const stops = [
       connection.onChange(() => this.#finish(new DisconnectedError(true))),
-      // What is asked for has no answer when it is denied.
+      // A denied request gets no answer.
       connection.onDenied((denied) => denied.subject === this.#nextSubject && this.#finish(denied)),
     ];
     this.#stopWatching = () => {
@@ -124,7 +124,7 @@ class RangeRead {
     if (this.#pageLeft === 0) this.#askForPage();
   }
 
-  /** 408: the page's time is over. Anything else is the end of this consumer. */
+  /** 408: the time of this page is over. Any other status is the end of this consumer. */
   #receiveStatus(message: Msg): void {
     const status = message.headers?.code ?? 0;
     if (status !== 408) return this.#finish(new Error(`${status} ${message.headers?.description ?? ''}`.trim()));

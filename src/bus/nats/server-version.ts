@@ -1,6 +1,6 @@
 import { BusError } from '../bus.ts';
 
-/** Named ephemeral consumers and direct gets came with 2.9. */
+/** Named ephemeral consumers and direct gets were introduced in 2.9. */
 const OLDEST = [2, 9] as const;
 
 /** @throws BusError `server_too_old` */

@@ -6,7 +6,7 @@ export interface ServerAddress {
   readonly token?: string;
 }
 
-/** Splits the comma-separated list, and takes logins out of the URLs: the client does not read them there, and no log may show them. */
+/** Splits the comma-separated list, and removes logins from the URLs: the client does not read them there, and no log may contain them. */
 export function parseServers(list: string): ServerAddress[] {
   return list
     .split(',')
@@ -15,7 +15,7 @@ export function parseServers(list: string): ServerAddress[] {
     .map(parseServer);
 }
 
-/** The servers as an operator may see them. */
+/** The servers without logins, for display. */
 export function describeServers(list: string): string {
   return parseServers(list)
     .map(({ url }) => url)

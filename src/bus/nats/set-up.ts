@@ -6,11 +6,11 @@ import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 /**
- * Makes the streams and the bucket that the durable namespaces need, and checks those that are there. For a NATS user of its own, so that nodes
- * need not be permitted to make any.
+ * Creates the streams and the bucket that the durable namespaces need, and checks existing ones. For a separate NATS user, so that nodes need no permission to
+ * create any.
  *
  * @returns the names of streams and bucket
- * @throws BusError the same codes as a node's start
+ * @throws BusError the same codes as when a node starts
  */
 export async function setUpNats(config: Config, onWarning: (message: string) => void): Promise<string[]> {
   const nats = { ...natsSettings(config), manageStreams: true };

@@ -2,14 +2,14 @@ import type { StoredMsg } from '@nats-io/jetstream';
 import type { Publication } from '../bus.ts';
 import type { PublicationReader } from './publication-reader.ts';
 
-/** A message got from the log by itself, which says its time as text with up to nine decimals. */
+/** A single message from the log. Its time is text with up to nine decimals. */
 export function publicationOf(stored: StoredMsg, reader: PublicationReader): Publication | undefined {
   const timestampNs = nanosecondsOf(stored.timestamp);
   const message = { subject: stored.subject, headers: stored.header, data: stored.data };
   return reader.fromLog(message, { streamSeq: stored.seq, consumerSeq: 0, timestampNs, pending: 0 });
 }
 
-/** `2026-03-01T09:30:00.123456789Z`, to about 256 ns as numbers go. */
+/** `2026-03-01T09:30:00.123456789Z`, precise to about 256 ns. */
 export function nanosecondsOf(time: string): number {
   const decimals = /\.(\d{1,9})/.exec(time)?.[1] ?? '';
   const wholeMs = Date.parse(time.replace(/\.\d+/, ''));

@@ -5,12 +5,12 @@ import { streamNameOf, streamSubjectsOf } from '../subjects.ts';
 
 const DEDUPE_WINDOW_MS = 120_000;
 
-/** JetStream takes no dedupe window longer than what it keeps. */
+/** JetStream permits no deduplication window longer than the maximum age. */
 export function dedupeWindowMsOf({ history }: NamespaceOptions): number {
   return Math.min(DEDUPE_WINDOW_MS, history.maxAgeMs);
 }
 
-/** What a durable namespace's stream must be: every field that one of the log's promises rests on. */
+/** The required configuration of a durable namespace's stream: every field that the log's guarantees need. */
 export function streamConfigOf(namespace: string, options: NamespaceOptions, nats: Config['nats']) {
   const { history } = options;
   return {
@@ -28,9 +28,9 @@ export function streamConfigOf(namespace: string, options: NamespaceOptions, nat
     duplicate_window: nanos(dedupeWindowMsOf(options)),
     deny_delete: true,
     deny_purge: true,
-    // A roll-up is a purge that a producer could ask for with a header.
+    // A roll-up is a purge that a producer could trigger with a header.
     allow_rollup_hdrs: false,
-    // A message with a life of its own could go before an older one.
+    // A message with its own TTL could be removed before an older one.
     allow_msg_ttl: false,
     allow_direct: true,
     no_ack: false,
@@ -45,7 +45,7 @@ export interface StreamDifference {
   readonly expected: string;
 }
 
-/** The first field in which an existing stream is not what is needed. Fields that a server leaves out are at their zero value. */
+/** The first field in which an existing stream differs. Fields that a server leaves out have their zero value. */
 export function differenceOf(
   found: Partial<StreamConfig>,
   expected: Partial<ReturnType<typeof streamConfigOf>>,
@@ -62,7 +62,7 @@ function zeroOf(value: unknown): unknown {
   return typeof value === 'number' ? 0 : '';
 }
 
-/** Lists compare as sets: a server need not keep their order. */
+/** Lists are compared as sets, because a server need not keep their order. */
 function textOf(value: unknown): string {
   return Array.isArray(value) ? [...value].sort().join(', ') : String(value);
 }

@@ -12,14 +12,14 @@ const STREAM_NAME_IN_USE = 10058;
 const INSUFFICIENT_STORAGE = 10047;
 const SUBJECTS_OVERLAP = 10065;
 
-/** The streams of durable namespaces: made where they are missing, checked where they are there, never changed. */
+/** The streams of durable namespaces: created if missing, checked if they exist, never changed. */
 export class Streams {
   readonly #connection: Connection;
   readonly #nats: NatsSettings;
 
-  /** With the usual timeout. */
+  /** With the default timeout. */
   readonly manager: JetStreamManager;
-  /** Prefix of the JetStream API that they are reached by. */
+  /** Prefix of their JetStream API. */
   readonly api: string;
 
   private constructor(connection: Connection, nats: NatsSettings, api: string, manager: JetStreamManager) {
@@ -29,18 +29,18 @@ export class Streams {
     this.manager = manager;
   }
 
-  /** @param domain another than the config's own */
+  /** @param domain if it differs from the configured one */
   static async open(connection: Connection, nats: NatsSettings, domain = ''): Promise<Streams> {
     const api = domain === '' ? connection.names.api : apiOf(domain);
     return new Streams(connection, nats, api, await makeManager(connection, api, nats.requestTimeoutMs));
   }
 
-  /** One whose requests are given up after `timeoutMs`, if that is sooner than usual. */
+  /** The same with a shorter timeout, if `timeoutMs` is less than the default. */
   hastyManager(timeoutMs: number): Promise<JetStreamManager> {
     return makeManager(this.#connection, this.api, Math.min(timeoutMs, this.#nats.requestTimeoutMs));
   }
 
-  /** The namespace's stream, as it is. @throws BusError `jetstream_unavailable`; Error */
+  /** The current state of the namespace's stream. @throws BusError `jetstream_unavailable`; Error */
   async find(namespace: string): Promise<StreamInfo | undefined> {
     const name = streamNameOf(namespace);
     try {
@@ -52,7 +52,7 @@ export class Streams {
   }
 
   /**
-   * The namespace's stream, made if need be.
+   * The namespace's stream, created if it is missing.
    * @throws BusError `stream_mismatch`, `stream_missing`, `stream_refused`, `jetstream_unavailable`, `bus_unreachable`
    */
   async ensure(namespace: string, options: NamespaceOptions): Promise<StreamInfo> {
@@ -65,7 +65,7 @@ export class Streams {
       const { field, found, expected: wanted } = difference;
       throw new BusError(
         'stream_mismatch',
-        `stream ${name}: ${field} is ${found}, expected ${wanted}; change the namespace's config, or the stream (it is never changed silently)`,
+        `stream ${name}: ${field} is ${found}, expected ${wanted}; change the namespace's config, or edit the stream (Stentor never changes it)`,
       );
     } catch (error) {
       if (failureOf(error) === 'no_responders') {
@@ -74,7 +74,7 @@ export class Streams {
       if ((error as { code?: number }).code === INSUFFICIENT_STORAGE) {
         throw new BusError(
           'jetstream_unavailable',
-          `stream ${name}: JetStream has no room to reserve history.maxBytes (${expected.max_bytes}); lower it, or raise the server's max_file_store`,
+          `stream ${name}: JetStream has not enough space to reserve history.maxBytes (${expected.max_bytes}); lower it, or raise the server's max_file_store`,
           { cause: error },
         );
       }
@@ -95,15 +95,15 @@ export class Streams {
     if (!this.#nats.manageStreams) {
       throw new BusError(
         'stream_missing',
-        `stream ${config.name} does not exist, and nats.manageStreams is false: \`stentor setup\`, as a NATS user that may, makes it`,
+        `stream ${config.name} does not exist, and nats.manageStreams is false: \`stentor setup\`, run as a NATS user with the permission, creates it`,
       );
     }
-    // Fields that are newer than the server, at their zero value, are left out: it would refuse to know them.
+    // Fields at their zero value that the server does not know are left out, because it would refuse them.
     const { allow_msg_ttl: _, ...known } = config;
     try {
       return await this.#connection.request(() => this.manager.streams.add(known));
     } catch (error) {
-      // Another node made it first, and differently: the comparison says how.
+      // Another node created it first with another configuration: the comparison says how it differs.
       const other = (error as { code?: number }).code === STREAM_NAME_IN_USE ? await this.#info(config.name) : undefined;
       if (other !== undefined) return other;
       if (!(error instanceof JetStreamApiError) || failureOf(error) !== 'refused' || error.code === INSUFFICIENT_STORAGE) throw error;
@@ -112,14 +112,14 @@ export class Streams {
   }
 
   async #whyRefused(subjects: readonly string[], error: JetStreamApiError): Promise<string> {
-    if (error.code !== SUBJECTS_OVERLAP) return `NATS does not make it: ${error.message}`;
+    if (error.code !== SUBJECTS_OVERLAP) return `NATS refused to create it: ${error.message}`;
     const others = await Promise.all(subjects.map((subject) => this.#streamsWith(subject)));
     const names = [...new Set(others.flat())];
-    const taken = names.length === 0 ? 'another stream takes' : `${names.map((name) => JSON.stringify(name)).join(', ')} takes`;
-    return `${taken} subjects of ${subjects.join(', ')} already, and NATS keeps a subject in one stream only; take them out of it, or name the namespace otherwise`;
+    const taken = names.length === 0 ? 'another stream has' : `${names.map((name) => JSON.stringify(name)).join(', ')} has`;
+    return `${taken} subjects of ${subjects.join(', ')} already, and a subject can be in one stream only; remove them there, or rename the namespace`;
   }
 
-  /** Not every user may ask: then nobody is named. */
+  /** Without the permission to ask, no stream is named. */
   async #streamsWith(subject: string): Promise<string[]> {
     return this.#connection.request(() => this.manager.streams.names(subject).next()).catch(() => []);
   }

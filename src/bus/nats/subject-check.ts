@@ -3,29 +3,29 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { parseSubject, type SubjectFault, wrongDepthFilters } from '../subjects.ts';
 
-/** A look may take this share of the time between two at most. */
+/** A check may take at most this share of the time between two checks. */
 const SHARE_MAX = 0.01;
 
 export interface SubjectCheckOptions {
   readonly namespace: string;
   readonly options: NamespaceOptions;
   readonly faults: SubjectFaults;
-  /** In streams with more subjects only those of a wrong depth are found. */
+  /** In streams with more subjects, only those of a wrong depth are found. */
   readonly subjectsMax: number;
   readonly info: (options?: { readonly subjects_filter: string }) => Promise<StreamInfo>;
-  /** Somebody sees every message of the log as it comes. */
+  /** The log is followed, so every message is seen. */
   readonly isFollowed: () => boolean;
   readonly nowMs: () => number;
 }
 
 /**
- * Finds producers' wrong subjects in a stream. While the log is followed, {@link note} is told of each. While it is not, a {@link look} at the stream's
- * list of subjects, which has a count for each, finds what has come since. It counts too little where retention removes messages between two looks, never
- * too much.
+ * Finds producers' wrong subjects in a stream. While the log is followed, {@link note} is called for each. While it is not followed, a {@link look} at the
+ * stream's list of subjects, which has a count for each, finds new ones. The result is too low if retention removes messages between two checks, and never too
+ * high.
  */
 export class SubjectCheck {
   readonly #options: SubjectCheckOptions;
-  /** Messages with each fault that are in the stream and have been counted. */
+  /** By fault: messages in the stream that have been counted. */
   #counted = new Map<SubjectFault, number>();
   #lookedUpTo = 0;
   #notBeforeMs = 0;
@@ -35,7 +35,7 @@ export class SubjectCheck {
     this.#options = options;
   }
 
-  /** The follower met one. */
+  /** Call when the follower has received one. */
   note(subject: string, fault: SubjectFault, offset: number): void {
     if (offset <= this.#lookedUpTo && fault !== 'key_mismatch') return;
     const { namespace, options, faults } = this.#options;
@@ -43,7 +43,7 @@ export class SubjectCheck {
     this.#counted.set(fault, (this.#counted.get(fault) ?? 0) + 1);
   }
 
-  /** @throws Error when the stream cannot be asked now */
+  /** @throws Error if the stream cannot be read now */
   async look(): Promise<void> {
     const { info, isFollowed, nowMs } = this.#options;
     if (isFollowed() || nowMs() < this.#notBeforeMs) return;
@@ -54,7 +54,7 @@ export class SubjectCheck {
     for (const filter of this.#filters(num_subjects)) {
       Object.assign(subjects, (await info({ subjects_filter: filter })).state.subjects);
     }
-    // The follower counts what came since it began: an answer from then on may have the same messages.
+    // The follower counts what arrived since it began. A later list of subjects may contain the same messages.
     if (isFollowed()) return;
     this.#lookedUpTo = last_seq;
     this.#take(subjects);
@@ -77,7 +77,7 @@ export class SubjectCheck {
     this.#counted = found;
   }
 
-  /** Which subjects to ask for: all, or, where they are many, those of a wrong depth, which the server can pick out. */
+  /** Which subjects to request: all, or, if there are many, those of a wrong depth, which the server can select. */
   #filters(subjects: number): readonly string[] {
     const { namespace, options, faults, subjectsMax } = this.#options;
     const wasTooLarge = this.#isTooLarge;

@@ -5,8 +5,8 @@ import type { Config } from '../../config/schema.ts';
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
- * What is wrong with the files of `nats.tls*`, beginning with the setting's name; undefined: nothing. The client, which reads them, takes a CA file
- * without a certificate for no CA file, and says of the others only what OpenSSL does.
+ * What is wrong with the files of `nats.tls*`, starting with the name of the setting; undefined: nothing. The NATS client treats a CA file without a
+ * certificate like no CA file, and reports only OpenSSL's errors for the others.
  */
 export function tlsFileProblem({ tlsCaFile, tlsCertFile, tlsKeyFile }: Config['nats']): string | undefined {
   try {
@@ -14,7 +14,7 @@ export function tlsFileProblem({ tlsCaFile, tlsCertFile, tlsKeyFile }: Config['n
     if (tlsCertFile === '' || tlsKeyFile === '') return undefined;
     const [certificate] = certificatesIn('nats.tlsCertFile', tlsCertFile);
     const key = keyIn('nats.tlsKeyFile', tlsKeyFile);
-    // The first is the node's own; those behind it lead to its authority.
+    // The first certificate is the node's own; the others are its chain.
     return certificate?.checkPrivateKey(key) ? undefined : `nats.tlsKeyFile: ${tlsKeyFile} is not the key of nats.tlsCertFile`;
   } catch (error) {
     if (error instanceof FileProblem) return error.message;
@@ -26,11 +26,11 @@ class FileProblem extends Error {}
 
 function certificatesIn(setting: string, path: string): X509Certificate[] {
   const found = read(setting, path).match(CERTIFICATES) ?? [];
-  if (found.length === 0) throw new FileProblem(`${setting}: ${path} has no certificate in PEM (-----BEGIN CERTIFICATE-----) in it`);
+  if (found.length === 0) throw new FileProblem(`${setting}: ${path} has no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
   try {
     return found.map((pem) => new X509Certificate(pem));
   } catch {
-    throw new FileProblem(`${setting}: ${path} has a damaged certificate in it`);
+    throw new FileProblem(`${setting}: ${path} has a damaged certificate`);
   }
 }
 
@@ -41,7 +41,7 @@ function keyIn(setting: string, path: string): KeyObject {
   } catch {
     const encrypted = /-----BEGIN ENCRYPTED|ENCRYPTED$/m.test(pem);
     throw new FileProblem(
-      `${setting}: ${path} has ${encrypted ? 'a private key with a passphrase, which a node cannot give' : 'no private key in PEM'} in it`,
+      `${setting}: ${path} has ${encrypted ? 'a private key with a passphrase, which is not supported' : 'no private key in PEM'}`,
     );
   }
 }

@@ -3,13 +3,13 @@ import type { TopicReceiver } from '../bus.ts';
 import type { SubscriptionEvents } from './lasting-subscription.ts';
 import type { PublicationReader } from './publication-reader.ts';
 
-/** Tells the receiver of an ephemeral topic what comes on its subject. */
+/** Passes messages of a subject to the receiver of an ephemeral topic. */
 export class TopicEvents implements SubscriptionEvents {
   readonly #receiver: TopicReceiver;
   readonly #reader: PublicationReader | undefined;
   readonly #nowMs: () => number;
 
-  /** @param reader its namespace's; undefined: that is not ephemeral, and nothing comes */
+  /** @param reader of its namespace; undefined: the namespace is not ephemeral, and nothing is delivered */
   constructor(receiver: TopicReceiver, reader: PublicationReader | undefined, nowMs: () => number) {
     this.#receiver = receiver;
     this.#reader = reader;

@@ -4,10 +4,10 @@ import type { NatsNames } from './names.ts';
 import { OnceEach } from './once-each.ts';
 import { type Denied, describeDenied, neededFor } from './permissions.ts';
 
-/** A connection that lasts this long counts as stable: NATS did not refuse it again at once. */
+/** A connection that lasts this long counts as stable: NATS did not refuse it again immediately. */
 const STABLE_MS = 10_000;
 
-/** Tells an operator what NATS refuses, each thing once: why the node is not taken (back), until a connection is stable; and what it may not do. */
+/** Logs what NATS refuses, each reason once: why it refuses the node, until a connection is stable; and which permissions it denies. */
 export class TroubleLog implements ConnectionEvents {
   readonly #servers: string;
   readonly #names: NatsNames;
@@ -23,7 +23,7 @@ export class TroubleLog implements ConnectionEvents {
   }
 
   onRefused(reason: string): void {
-    if (this.#refusals.isNew(reason)) this.#onNotice('warn', `NATS at ${this.#servers} does not take this node: ${reason}`);
+    if (this.#refusals.isNew(reason)) this.#onNotice('warn', `NATS at ${this.#servers} refuses this node: ${reason}`);
   }
 
   onDenied(denied: Denied): void {
@@ -33,10 +33,10 @@ export class TroubleLog implements ConnectionEvents {
     }
   }
 
-  /** Something that was denied is permitted again: it is worth another line when it is denied once more. */
+  /** A denied permission is given again. If it is denied again later, that is logged again. */
   permitted(subject: string): void {
     this.#denials.clear();
-    this.#onNotice('info', `NATS permits this node subscribing to "${subject}" again`);
+    this.#onNotice('info', `NATS permits this node again to subscribe to "${subject}"`);
   }
 
   changed(connected: boolean): void {

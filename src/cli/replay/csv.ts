@@ -4,12 +4,12 @@ import type { FileRecord } from './records.ts';
 
 export type Cell = string | number | null;
 
-/** Digits enough to be a number, and none that a number would lose: no leading zeros, as in an account or a date. */
+/** Enough digits for a number, few enough for a double, and no leading zeros, as in account numbers or dates. */
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /**
- * CSV after RFC 4180: a header line, then one record a line; quoted cells may hold commas, line ends and doubled quotes.
- * Unquoted numbers become numbers, unquoted empty cells null; quoted cells stay text.
+ * CSV after RFC 4180: a header line, then one record per line. Quoted cells may contain commas, line ends and doubled quotes. Unquoted numbers become numbers,
+ * unquoted empty cells null. Quoted cells stay text.
  */
 export async function* readCsv(lines: AsyncIterable<Line>): AsyncGenerator<FileRecord, void> {
   let header: readonly string[] | undefined;
@@ -18,18 +18,21 @@ export async function* readCsv(lines: AsyncIterable<Line>): AsyncGenerator<FileR
     const cells = tooLong ? undefined : parseCsvRecord(text);
     if (header === undefined) {
       if (cells === undefined) {
-        yield { lineNumber, problem: 'the header is no CSV record' };
+        yield { lineNumber, problem: 'the header is not a CSV record' };
         return;
       }
       header = cells.map((cell) => String(cell ?? ''));
     } else if (cells === undefined)
-      yield { lineNumber, problem: tooLong ? 'the record is too long' : 'no CSV record (a quote that is not closed, or text after one)' };
+      yield {
+        lineNumber,
+        problem: tooLong ? 'the record is too long' : 'not a CSV record (a quote that is not closed, or text after a closing quote)',
+      };
     else if (cells.length !== header.length) yield { lineNumber, problem: `${cells.length} cells, the header has ${header.length}` };
     else yield { lineNumber, value: Object.fromEntries(header.map((name, i) => [name, cells[i]])) };
   }
 }
 
-/** Puts together the lines of a record whose quoted cell goes over several, {@link LINE_CHARACTERS_MAX} at most. */
+/** Joins the lines of a record whose quoted cell spans several lines, up to {@link LINE_CHARACTERS_MAX}. */
 async function* joinQuoted(lines: AsyncIterable<Line>): AsyncGenerator<Line, void> {
   let texts: string[] = [];
   let characters = 0;
@@ -46,7 +49,7 @@ async function* joinQuoted(lines: AsyncIterable<Line>): AsyncGenerator<Line, voi
     texts.push(line.text);
     characters += line.text.length + 1;
     if (line.tooLong || characters > LINE_CHARACTERS_MAX + 1) yield take(true);
-    // A line with an even number of quotes leaves things as they were: open, or closed.
+    // A line with an even number of quotes does not change whether a quoted cell is open.
     else if (hasOddQuotes(line.text) === wasOpen) yield take(false);
   }
   if (texts.length > 0) yield take(false);
@@ -58,7 +61,7 @@ function hasOddQuotes(text: string): boolean {
   return quotes % 2 === 1;
 }
 
-/** One record's cells; undefined where its quotes do not hold. */
+/** The cells of one record; undefined if its quotes are invalid. */
 export function parseCsvRecord(text: string): Cell[] | undefined {
   const cells: Cell[] = [];
   let at = 0;

@@ -1,15 +1,15 @@
-/** A longer line is refused: no payload may be as long, and a file without line ends must not fill the memory. */
+/** Longer lines are refused: no payload is that long, and a file without line ends must not fill the memory. */
 export const LINE_CHARACTERS_MAX = 2 * 1024 * 1024;
 
 export interface Line {
-  /** Without its end; cut to nothing where it was {@link tooLong}. */
+  /** Without the line end. Empty if it was {@link tooLong}. */
   readonly text: string;
   /** From 1. */
   readonly lineNumber: number;
   readonly tooLong: boolean;
 }
 
-/** Splits chunks of text into lines ended by LF or CRLF; drops a byte order mark. The last line needs no end. */
+/** Splits chunks of text into lines that end with LF or CRLF, and drops a byte order mark. The last line needs no line end. */
 export async function* readLines(chunks: AsyncIterable<string>, charactersMax = LINE_CHARACTERS_MAX): AsyncGenerator<Line, void> {
   let rest = '';
   let tooLong = false;

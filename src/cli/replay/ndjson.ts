@@ -5,7 +5,7 @@ import type { FileRecord } from './records.ts';
 
 const encoder = new TextEncoder();
 
-/** One JSON value a line; empty lines are skipped. */
+/** One JSON value per line. Empty lines are skipped. */
 export async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<FileRecord, void> {
   for await (const { text, lineNumber, tooLong } of lines) {
     if (tooLong) yield { lineNumber, problem: 'the line is too long' };
@@ -17,6 +17,6 @@ function parseLine(text: string, lineNumber: number): FileRecord {
   try {
     return { lineNumber, value: parseJson(encoder.encode(text), DATA_DEPTH_MAX), json: text.trim() };
   } catch {
-    return { lineNumber, problem: 'no valid JSON' };
+    return { lineNumber, problem: 'not valid JSON' };
   }
 }

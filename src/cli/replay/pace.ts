@@ -1,6 +1,6 @@
 /**
- * When each publication of a replay is due. Pure: it is given the time and says how long to wait. The first one anchors the file's clock
- * to ours, so waits never add up to drift; a file whose clock steps back is played on at once.
+ * Computes when each publication of a replay is due. Pure: it gets the time, and returns how long to wait. The first publication sets the offset between the
+ * file's clock and ours, so delays never add up. If the file's clock steps back, the next publication is due immediately.
  */
 export class Pace {
   readonly #speed: number;
@@ -9,15 +9,15 @@ export class Pace {
   #nextMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param speed times faster than the file's own clock; Infinity: as fast as it goes
-   * @param ratePerSecondMax publications a second that the other side takes
+   * @param speed factor of the file's own clock; Infinity: as fast as possible
+   * @param ratePerSecondMax publications a second that the other side accepts
    */
   constructor(speed: number, ratePerSecondMax: number) {
     this.#speed = speed;
     this.#intervalMs = 1000 / ratePerSecondMax;
   }
 
-  /** How long to wait, from `nowMs`, before the next publication, whose time in the file is `fileMs`. */
+  /** Milliseconds to wait, from `nowMs`, before the next publication, whose time in the file is `fileMs`. */
   waitMs(fileMs: number | undefined, nowMs: number): number {
     const dueMs = Math.max(this.#dueMs(fileMs, nowMs), this.#nextMs, nowMs);
     this.#nextMs = dueMs + this.#intervalMs;

@@ -2,19 +2,19 @@ import cliProgress from 'cli-progress';
 
 export interface Progress {
   update(bytesRead: number, sent: number): void;
-  /** A line that stays, above the bar. */
+  /** Prints a permanent line above the bar. */
   note(text: string): void;
   stop(): void;
 }
 
-/** A bar on stderr while a person watches; nothing elsewhere. @param bytesTotal the file's size */
+/** Shows a progress bar if stderr is a terminal, and nothing otherwise. @param bytesTotal size of the file */
 export function createProgress(stream: NodeJS.WriteStream, bytesTotal: number): Progress {
   if (!stream.isTTY) return { update: () => {}, note: (text) => stream.write(`${text}\n`), stop: () => {} };
   const bar = new cliProgress.SingleBar({
     stream,
     format: '{bar} {percentage}% of the file | {sent} sent | {rate}/s',
     hideCursor: true,
-    // The command ends itself on signals, and has a summary to print before.
+    // The command handles signals itself, and prints a summary before it ends.
     gracefulExit: false,
   });
   const startedMs = performance.now();

@@ -2,12 +2,12 @@ import type { Key } from '../../protocol/topic.ts';
 import { isKey } from '../../protocol/topic.ts';
 import { parseTimeMs } from './time.ts';
 
-/** One record of a file, or why there is none on this line. */
+/** One record of a file, or the reason why this line has none. */
 export type FileRecord =
   | {
       readonly lineNumber: number;
       readonly value: unknown;
-      /** The value as the file has it, where it has JSON: it is published as it stands. */
+      /** The original text of the value, if the file has JSON. It is published unchanged. */
       readonly json?: string;
     }
   | { readonly lineNumber: number; readonly problem: string };
@@ -17,18 +17,18 @@ export interface ReplayRecord {
   readonly lineNumber: number;
   readonly json: string;
   readonly key: Key | null;
-  /** The file's own clock; undefined where nobody asked for it. */
+  /** The time by the file's own clock; undefined if no time field was given. */
   readonly timeMs: number | undefined;
 }
 
 export interface RecordPlan {
   readonly timeField: string | undefined;
-  /** The same for all; `keyField` goes before it. */
+  /** One key for all records; `keyField` takes precedence. */
   readonly key: Key | null;
   readonly keyField: string | undefined;
 }
 
-/** Reads from a record what the replay needs to know; pure. */
+/** Extracts from a record what the replay needs. Pure. */
 export function planRecord(
   record: FileRecord,
   { timeField, key, keyField }: RecordPlan,

@@ -17,7 +17,7 @@ export interface ReplayCounts {
   acknowledged: number;
   duplicates: number;
   badLines: number;
-  /** Of the first and the last ack; 0 where there are none. */
+  /** Times of the first and the last ack; 0 if there were none. */
   firstOffset: number;
   lastOffset: number;
 }
@@ -27,23 +27,23 @@ export interface ReplayEvents {
   onProgress(counts: Readonly<ReplayCounts>): void;
 }
 
-/** `stopped`: by the signal; `refused`: the other side took no more, or a line was bad and the plan strict. */
+/** `stopped`: by the signal. `refused`: the other side refused a publication, or a line was invalid and the plan is strict. */
 export type ReplayOutcome = { readonly counts: ReplayCounts } & (
   | { readonly kind: 'done' | 'stopped' }
   | { readonly kind: 'refused'; readonly lineNumber: number; readonly error: Error }
 );
 
-/** Refusals that are about one record; any other would meet the next one, too. */
+/** Errors that concern only one record. Any other error would occur for the next record too. */
 const RECORD_CODES: readonly unknown[] = ['message_too_big', 'bad_payload', 'bad_key'];
-/** Timers are no finer, and a wait that ends early only makes the next one longer. */
+/** Timers have no finer resolution. If a wait ends early, the next one is longer. */
 const WAIT_MIN_MS = 1;
-/** setTimeout's own bound is 24.8 days; a longer gap in a file is waited for in parts. */
+/** The maximum of setTimeout is 24.8 days. A longer gap in a file is split into several waits. */
 const WAIT_MAX_MS = 86_400_000;
 
 /**
- * Publishes records with the file's own timing, in order, with a bounded number waiting for their acks. Reads no further ahead.
+ * Publishes records with the file's own timing and in order. The number of unacknowledged publications is bounded, and it reads no further ahead.
  *
- * @param signal ends it after what has been sent is acknowledged
+ * @param signal ends it after everything sent has been acknowledged
  */
 export async function replay(
   records: AsyncIterable<FileRecord>,
@@ -56,7 +56,7 @@ export async function replay(
   const window = new Window(publisher.windowMax);
   const pace = new Pace(plan.speed, publisher.ratePerSecondMax);
   let refusal: { lineNumber: number; error: Error } | undefined;
-  // A refusal ends a wait for the next record, which may be hours away, as the signal does.
+  // Like the signal, a refusal ends the wait for the next record, which may be hours away.
   const refused = new AbortController();
   const halt = AbortSignal.any([signal, refused.signal]);
 

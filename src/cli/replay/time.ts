@@ -1,11 +1,11 @@
-/** `20200101 170000065`: what market data vendors write; UTC. The milliseconds may be missing. */
+/** `20200101 170000065`, a format of market data vendors, in UTC. The milliseconds are optional. */
 const COMPACT = /^(\d{4})(\d{2})(\d{2})[ T](\d{2})(\d{2})(\d{2})(\d{3})?Z?$/;
 const ISO = /^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?$/;
 const MILLISECONDS = /^-?\d+(\.\d+)?$/;
 
 /**
- * A time as files write it → milliseconds: a number of milliseconds (since 1970, or since anything: only differences matter), ISO 8601,
- * or `YYYYMMDD HHMMSSmmm`. Where no zone is given it is UTC, so that a file plays the same everywhere.
+ * Parses a time of a file → milliseconds. Accepts a number of milliseconds (since 1970 or any other origin, because only differences matter), ISO 8601, or
+ * `YYYYMMDD HHMMSSmmm`. Without a zone it is UTC, so that a file plays the same everywhere.
  */
 export function parseTimeMs(value: unknown): number | undefined {
   if (typeof value === 'bigint') return Number(value);
@@ -22,9 +22,9 @@ function parseCompact(text: string): number | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0] = found.slice(1).map((digits) => Number(digits ?? 0));
   const timeMs = Date.UTC(year, month - 1, day, hour, minute, second, ms);
   const date = new Date(timeMs);
-  // Date.UTC carries over: the 31st of February would become the 3rd of March.
-  const holds = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
-  return holds ? timeMs : undefined;
+  // Date.UTC normalizes: the 31st of February would become the 3rd of March.
+  const isValid = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  return isValid ? timeMs : undefined;
 }
 
 function parseIso(text: string): number | undefined {

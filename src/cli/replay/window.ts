@@ -1,4 +1,4 @@
-/** Holds a producer back while `max` of its publications wait for their acks. */
+/** Makes a producer wait while `max` of its publications are unacknowledged. */
 export class Window {
   readonly #max: number;
   #taken = 0;
@@ -8,7 +8,7 @@ export class Window {
     this.#max = max;
   }
 
-  /** Waits for a place, and takes it. One caller at a time. */
+  /** Waits for a free place and takes it. One caller at a time. */
   async take(): Promise<void> {
     while (this.#taken >= this.#max) await this.#change();
     this.#taken++;
@@ -19,7 +19,7 @@ export class Window {
     this.#wake?.();
   }
 
-  /** Waits until every place is free. */
+  /** Waits until all places are free. */
   async drained(): Promise<void> {
     while (this.#taken > 0) await this.#change();
   }
