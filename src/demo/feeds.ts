@@ -74,7 +74,7 @@ function publishNumbers(publisher: Publisher): () => void {
   return () => {
     owed++;
     if (owed === 1) void publishOwed();
-    // // While the log does not answer, up to a second's worth waits. The rest is left out, and the count continues where it is.
+    // While the log does not answer, up to a second's worth waits. The rest is left out, and the count continues where it is.
     owed = Math.min(owed, NUMBERS_PER_SECOND);
   };
 }

@@ -99,7 +99,7 @@ export class AdminServer {
   /** Why the request may not read; undefined if it may. */
   #readable(request: IncomingMessage): Answer | undefined {
     if (!this.#hasToken(request)) return refusal(401, 'unauthorized', 'a bearer token is required');
-    // // Without a token, a foreign DNS name that resolves to this address would let a foreign web page read the API (DNS rebinding).
+    // Without a token, a foreign DNS name that resolves to this address would let a foreign web page read the API (DNS rebinding).
     if (this.#options.token === '' && !isLocalName(request.headers.host)) {
       return refusal(403, 'forbidden', 'without admin.token, only localhost and IP addresses are accepted as Host');
     }

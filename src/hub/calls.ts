@@ -9,10 +9,10 @@ import { msgpackToPayload, payloadToMsgpack } from './payload.ts';
 
 type Call = Extract<ToHub, { kind: 'call' }>;
 type Answer<M> = M extends { kind: 'result' | 'serviceError' } ? Omit<M, 'requestId'> : never;
-/** What the worker is told: one MessagePack value, or the service's own error. */
+/** The answer for the worker: one MessagePack value, or the service's own error. */
 type Outcome = Answer<ToWorker>;
 
-/** Characters of a service's code and text that clients are given. */
+/** Maximum characters of a service's code and text that clients get. */
 const SERVICE_CODE_MAX = 64;
 const SERVICE_TEXT_MAX = 1024;
 
@@ -65,7 +65,7 @@ export class Calls {
     const { limits, tuning } = this.#config;
     const bytesMax = Math.min(tuning.commands.callAnswerBytesMax, limits.sendBufferLimitBytes);
     if (payload.length > bytesMax)
-      throw new ProtocolError('answer_too_large', `the answer of ${method} has ${payload.length} bytes, ${bytesMax} are allowed`);
+      throw new ProtocolError('answer_too_large', `the answer of ${method} has ${payload.length} bytes; at most ${bytesMax} are allowed`);
     // The answers to many calls may arrive at once. A worker must not be restarted because of answers that it requested.
     if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2) throw new ProtocolError('busy', 'too many answers wait for the worker');
     const answer = payloadToMsgpack(payload, payloadKind ?? this.#payloadKind);

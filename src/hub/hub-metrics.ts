@@ -54,7 +54,7 @@ export class HubMetrics {
     });
     this.#skipped = new Counter({
       name: 'stentor_publications_skipped_total',
-      help: 'Producers' publications that were skipped, by reason.',
+      help: 'Publications of producers that were skipped, by reason.',
       labelNames: ['reason'],
       registers,
     });

@@ -24,7 +24,7 @@ interface WorkerSlot {
 }
 
 /**
- * Starts the worker processes, lets them listen together, starts crashed ones again with backoff, restarts one that no longer takes what it is sent, and
+ * Starts the worker processes, lets them all listen at the same time, restarts crashed ones with backoff, restarts one that no longer reads its messages, and
  * drains them at the end.
  */
 export class Supervisor {
@@ -140,7 +140,9 @@ export class Supervisor {
       onEnded: (end) => {
         process?.link.close();
         worker.process = undefined;
-        onStarted('err' in end ? end.err : failedAtStart(`worker ended at its start (${end.signal ?? end.exitCode})`, 'worker_failed'));
+        onStarted(
+          'err' in end ? end.err : failedAtStart(`worker exited during its start (${end.signal ?? end.exitCode})`, 'worker_failed'),
+        );
         this.#ended(worker, end);
       },
     });

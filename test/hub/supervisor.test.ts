@@ -231,7 +231,7 @@ describe('a worker that ends unexpectedly', () => {
   });
 });
 
-describe('a worker that does not take what it is sent', () => {
+describe('a worker that does not read its messages', () => {
   it('is killed and started again when more than linkQueueBytesMax wait, and not before', async () => {
     const { workers } = await started(2);
     workers[0]!.queuedBytes = QUEUE_BYTES_MAX;

@@ -24,7 +24,7 @@ export class Connection {
     this.client = createClient({
       url: endpoint(),
       WebSocket: CuttableWebSocket as unknown as WebSocketConstructor,
-      // // A person watches this page. The load of many reconnecting clients on a server does not matter here.
+      // A person watches this page. The load of many reconnecting clients on a server does not matter here.
       backoff: { maxMs: 2000 },
     });
   }
@@ -32,7 +32,7 @@ export class Connection {
   cut(ms: number): void {
     this.#cutUntilMs = performance.now() + ms;
     const socket = this.#socket;
-    // // Simulates a network failure: close immediately, without waiting for the close frame of the server.
+    // Simulates a network failure: close immediately, without waiting for the close frame of the server.
     socket?.onclose?.(new CloseEvent('close', { code: CUT_CODE, reason: 'cut by the button' }));
     socket?.close();
   }

@@ -16,7 +16,7 @@ export class NumberCheck {
 
   receive({ run, n }: NumberedEvent): void {
     this.received++;
-    // // The count may have begun long before this page, and begins again when the feed restarts.
+    // The count may have begun long before this page, and begins again when the feed restarts.
     if (run !== this.#run) {
       this.#run = run;
       this.#last = n;

@@ -21,6 +21,6 @@ function showEvent({ score, home, away, minute, type, text }: Partial<MatchEvent
   if (type !== undefined) line.dataset.type = type;
   events.prepend(line);
   while (events.children.length > EVENTS_SHOWN) events.lastElementChild?.remove();
-  // // A screen reader that reads every event would be too much.
+  // A screen reader that reads every event would be too much.
   if (type === 'goal') setText(byId('goal'), String(text ?? ''));
 }

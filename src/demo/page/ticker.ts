@@ -78,7 +78,7 @@ export class Ticker {
 
   #receive({ data, source }: Item<TimedTick>): void {
     this.#latest.set(data.symbol, data);
-    // // The initial state of a stream may be old.
+    // The initial state of a stream may be old.
     if (source === 'snapshot') return;
     this.#updates++;
     this.#history(data.symbol).push(data.atMs, data.price);

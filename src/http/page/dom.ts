@@ -28,7 +28,7 @@ export function fillTable(body: HTMLElement, rows: readonly (readonly Cell[])[],
       const cell = row.cells[column] ?? row.insertCell();
       if (cell.className !== className) cell.className = className;
       cell.colSpan = rows.length === 0 ? heads.length : 1;
-      // // On a narrow page a row is a block, and each cell shows its own label.
+      // On a narrow page a row is a block, and each cell shows its own label.
       cell.dataset.label = rows.length === 0 ? '' : (heads[column]?.textContent ?? '');
       setText(cell, text);
     }

@@ -32,7 +32,7 @@ async function look(): Promise<void> {
 
 function show(node: NodeAnswer, nodes: NodesAnswer, topics: TopicsAnswer): void {
   const now: Look = { atMs: performance.now(), node };
-  // // The counters of a node start at 0 when it restarts.
+  // The counters of a node start at 0 when it restarts.
   if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
   showState(node);
   showNode(last, now);

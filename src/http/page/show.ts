@@ -96,7 +96,7 @@ export function showTopics({ topics, total, workersSilent }: TopicsAnswer): void
     number(members),
     number(lagging),
     number(publicationsPerSecond),
-    // // A lagging connection catches up by itself when its socket accepts data.
+    // A lagging connection catches up by itself when its socket accepts data.
     number(publicationsPerSecond * (members - lagging)),
   ]);
   const empty = workersSilent === 0 ? 'No topic is open: there are no subscribers.' : 'The workers are too busy to answer.';
