@@ -15,11 +15,30 @@ export class Agenda {
   /** For the pass under way, and how many of them have been visited. */
   due: Shard[] = [];
   visited = 0;
+  /** What the visit under way has given so far. */
+  deliveries = 0;
+  /** When the last visit ended. */
+  visitedAtMs = 0;
 
   startPass(): void {
     this.due = this.pending;
     this.pending = [];
     this.visited = 0;
+  }
+
+  /**
+   * What has come since the pass began is given too. It stays pending: a topic is listed once for all its groups, and may have more before the next pass.
+   * @returns shards in all
+   */
+  beginVisit(): readonly Shard[] {
+    if (this.visited === 0 && this.pending.length > 0) this.due = this.due.concat(this.pending);
+    return this.due;
+  }
+
+  endVisit(nowMs: number): void {
+    this.due = [];
+    this.deliveries = 0;
+    this.visitedAtMs = nowMs;
   }
 }
 

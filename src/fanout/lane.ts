@@ -20,9 +20,10 @@ export interface Pass {
   readonly variants: readonly Variant[];
   readonly groups: readonly Group[];
   visited: number;
-  /** Sends to sockets, by estimate, and the publications that they carried. */
+  /** Its visits are spread over so much. */
+  readonly spreadMs: number;
+  /** Sends to sockets, by estimate. */
   sends: number;
-  deliveries: number;
 }
 
 /** Variants that are sent on the same timing, and what of them is pending. */
@@ -30,8 +31,8 @@ export class Lane {
   readonly number: number;
   readonly timing: Timing;
   pass: Pass | undefined;
-  /** No pass before this: the last one joined several publications, and the next will join more. */
-  restUntilMs = Number.NEGATIVE_INFINITY;
+  /** No pass before this: it waits for more publications to join. */
+  pacedUntilMs = Number.NEGATIVE_INFINITY;
   #variants: Variant[] = [];
   #groups: Group[] = [];
   #firstListedAtMs = 0;
@@ -47,16 +48,19 @@ export class Lane {
     if (this.#variants.length === 0) return undefined;
     const { intervalMs, gathers } = this.timing;
     const intervalDueAtMs = gathers ? this.#firstListedAtMs + intervalMs : this.#lastStartAtMs + intervalMs;
-    return Math.max(intervalDueAtMs, this.restUntilMs);
+    return Math.max(intervalDueAtMs, this.pacedUntilMs);
   }
 
   /** When the pass may visit its next group; undefined: it has visited all. */
   get nextVisitAtMs(): number | undefined {
     const { pass } = this;
     if (pass === undefined || pass.visited === pass.groups.length) return undefined;
+    return pass.startedAtMs + (pass.spreadMs * pass.visited) / pass.groups.length;
+  }
+
+  get #spreadMs(): number {
     const { intervalMs, gathers } = this.timing;
-    const spreadMs = gathers ? 0 : Math.min(SPREAD_MAX_MS, intervalMs * SPREAD_SHARE);
-    return pass.startedAtMs + (spreadMs * pass.visited) / pass.groups.length;
+    return gathers ? 0 : Math.min(SPREAD_MAX_MS, intervalMs * SPREAD_SHARE);
   }
 
   /** The variant has something for the next pass. */
@@ -74,10 +78,13 @@ export class Lane {
     pending.push(shard);
   }
 
-  startPass(nowMs: number): void {
+  startPass(nowMs: number, spreadMs = this.#spreadMs): void {
     for (const variant of this.#variants) variant.isListed = false;
-    for (const group of this.#groups) group.agenda(this.number).startPass();
-    this.pass = { startedAtMs: nowMs, variants: this.#variants, groups: this.#groups, visited: 0, sends: 0, deliveries: 0 };
+    const agendaOf = (group: Group) => group.agenda(this.number);
+    for (const group of this.#groups) agendaOf(group).startPass();
+    // Who was visited first last time is so again: the time between two visits of a group varies no more than passes do.
+    const groups = this.#groups.sort((a, b) => agendaOf(a).visitedAtMs - agendaOf(b).visitedAtMs);
+    this.pass = { startedAtMs: nowMs, variants: this.#variants, groups, spreadMs, visited: 0, sends: 0 };
     this.#lastStartAtMs = nowMs;
     this.#variants = [];
     this.#groups = [];

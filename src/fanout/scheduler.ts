@@ -2,8 +2,9 @@ import { Express } from './express.ts';
 import { type FanoutSink, Flusher } from './flush.ts';
 import type { Group } from './group.ts';
 import { Lane, type Pass, type Timing } from './lane.ts';
+import { Pacing } from './pacing.ts';
 import { Quantum } from './quantum.ts';
-import { MemberCost, restAfterPassMs } from './rest.ts';
+import { MemberCost } from './member-cost.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 export interface SchedulerOptions {
@@ -24,6 +25,8 @@ export interface TurnResult {
 /** What making a frame, and a call of native publish, cost in sends to a socket (8 µs; 2.5 µs and 0.4 µs were measured). */
 const SENDS_PER_FRAME = 0.3;
 const SENDS_PER_PUBLISH = 0.05;
+/** Of the pacing period, for its visits: the loop has time between them, and clients do not get everything at once. */
+const SPREAD_SHARE = 0.95;
 
 /**
  * Decides when frames leave, so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
@@ -36,19 +39,19 @@ const SENDS_PER_PUBLISH = 0.05;
  * One per worker; no sockets, no clock.
  */
 export class Scheduler {
-  readonly #options: SchedulerOptions;
   readonly #flusher: Flusher;
   readonly #quantum: Quantum;
   readonly #express: Express;
   readonly #lanes: Lane[] = [];
   readonly #memberCost = new MemberCost();
+  readonly #pacing: Pacing;
   #fullTurn: { readonly atMs: number; readonly sends: number } | undefined;
 
   constructor(options: SchedulerOptions, sink: FanoutSink) {
-    this.#options = options;
     this.#flusher = new Flusher(sink, options.frameBytesMax);
     this.#quantum = new Quantum(options.loopGapMinMs, options.loopGapMaxMs);
     this.#express = new Express(this.#flusher);
+    this.#pacing = new Pacing(options.restMaxMs);
   }
 
   get quantumMembers(): number {
@@ -67,7 +70,7 @@ export class Scheduler {
   /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
   turn(nowMs: number, tick: number): TurnResult {
     this.#learn(nowMs);
-    for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) lane.startPass(nowMs);
+    for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) this.#startPass(lane, nowMs);
     const quantum = this.#quantum.members;
     let sends = 0;
     for (let progress = true; progress && sends < quantum; ) {
@@ -119,7 +122,7 @@ export class Scheduler {
   #visitNext(lane: Lane, pass: Pass, budget: number, nowMs: number, tick: number): number {
     const group = pass.groups[pass.visited] as Group;
     const agenda = group.agenda(lane.number);
-    const { due } = agenda;
+    const due = agenda.beginVisit();
     let members = 0;
     let work = 0;
     this.#flusher.beginVisit(due);
@@ -131,24 +134,35 @@ export class Scheduler {
       const madeBefore = this.#flusher.made;
       const items = this.#flusher.flush(shard, nowMs, tick);
       members += shard.members;
-      pass.deliveries += items * shard.members;
+      agenda.deliveries += items * shard.members;
       work += SENDS_PER_PUBLISH + (this.#flusher.made - madeBefore) * SENDS_PER_FRAME;
     }
     this.#flusher.endVisit();
     const sends = Math.min(group.connections, members);
     pass.sends += sends;
     if (agenda.visited === due.length) {
-      agenda.due = [];
+      this.#pacing.visited(group.connections, agenda.deliveries, nowMs - agenda.visitedAtMs);
+      agenda.endVisit(nowMs);
       pass.visited++;
     }
     return Math.max(1, sends + work);
   }
 
-  #endPass(lane: Lane, { variants, sends, deliveries }: Pass, nowMs: number): void {
-    for (const variant of variants) this.#flusher.finish(variant);
+  #endPass(lane: Lane, pass: Pass, nowMs: number): void {
+    for (const variant of pass.variants) this.#flusher.finish(variant);
     lane.endPass();
-    if (lane.timing.intervalMs > 0 || sends === 0) return;
-    lane.restUntilMs = nowMs + restAfterPassMs(sends * this.#memberCost.ms, deliveries / sends, this.#options.restMaxMs);
+    if (lane.timing.intervalMs > 0 || pass.sends === 0) return;
+    const periodMs = this.#periodMs(nowMs);
+    const lateMs = nowMs - pass.startedAtMs - periodMs;
+    lane.pacedUntilMs = nowMs + (lateMs < 0 ? -lateMs : Math.min(periodMs, lateMs));
+  }
+
+  #startPass(lane: Lane, nowMs: number): void {
+    lane.startPass(nowMs, lane.timing.intervalMs > 0 ? undefined : this.#periodMs(nowMs) * SPREAD_SHARE);
+  }
+
+  #periodMs(nowMs: number): number {
+    return this.#pacing.periodMs(nowMs, this.#memberCost.ms);
   }
 }
 
