@@ -10,7 +10,7 @@ const SENDS_MAX = 150;
 const WAITING_MAX = 256;
 
 /**
- * Small topics that leave whole, beside the passes: while a pass or a rest lasts, a topic of five members does not wait for one of 17,000, nor for the
+ * Small topics that leave whole, beside the passes: while a pass or a pacing delay lasts, a topic of five members does not wait for one of 17,000, nor for the
  * batches of others to grow. Bounded in time, so that where all topics are small the passes still do the work; the smallest go first.
  */
 export class Express {

@@ -82,7 +82,7 @@ export class Lane {
     for (const variant of this.#variants) variant.isListed = false;
     const agendaOf = (group: Group) => group.agenda(this.number);
     for (const group of this.#groups) agendaOf(group).startPass();
-    // Who was visited first last time is so again: the time between two visits of a group varies no more than passes do.
+    // Who was visited first last time is so again: else the time between two visits of a group would vary by a whole pass.
     const groups = this.#groups.sort((a, b) => agendaOf(a).visitedAtMs - agendaOf(b).visitedAtMs);
     this.pass = { startedAtMs: nowMs, variants: this.#variants, groups, spreadMs, visited: 0, sends: 0 };
     this.#lastStartAtMs = nowMs;

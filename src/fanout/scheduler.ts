@@ -2,17 +2,17 @@ import { Express } from './express.ts';
 import { type FanoutSink, Flusher } from './flush.ts';
 import type { Group } from './group.ts';
 import { Lane, type Pass, type Timing } from './lane.ts';
-import { Pacing } from './pacing.ts';
-import { Quantum } from './quantum.ts';
 import { MemberCost } from './member-cost.ts';
+import { type Pace, Pacing } from './pacing.ts';
+import { Quantum } from './quantum.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 export interface SchedulerOptions {
   readonly frameBytesMax: number;
   readonly loopGapMinMs: number;
   readonly loopGapMaxMs: number;
-  /** Longest rest after a pass that joined several items; 0: none. */
-  readonly restMaxMs: number;
+  /** From one pass to the next at most, where publications wait for each other; 0: they never do. */
+  readonly pacingPeriodMaxMs: number;
 }
 
 export interface TurnResult {
@@ -33,7 +33,7 @@ const SPREAD_SHARE = 0.95;
  *
  * A pass visits the groups of connections that have something pending, in turn. All that is pending for a group, of whatever topics, is sent in one loop
  * turn, by one `send()` a socket. Each loop turn visits groups until about a quantum of sends is queued. A group that has had its visit waits for the next
- * pass, so under load batches grow by themselves exactly when they are needed. While a pass or a rest lasts, small topics leave beside it, by the express.
+ * pass, so under load batches grow by themselves exactly when they are needed. While a pass or a pacing delay lasts, small topics leave beside it, by the express.
  * So an idle publication leaves in its own turn.
  *
  * One per worker; no sockets, no clock.
@@ -44,14 +44,14 @@ export class Scheduler {
   readonly #express: Express;
   readonly #lanes: Lane[] = [];
   readonly #memberCost = new MemberCost();
-  readonly #pacing: Pacing;
+  readonly #pace: Pace;
   #fullTurn: { readonly atMs: number; readonly sends: number } | undefined;
 
-  constructor(options: SchedulerOptions, sink: FanoutSink) {
+  constructor(options: SchedulerOptions, sink: FanoutSink, pace: Pace = new Pacing(options.pacingPeriodMaxMs)) {
     this.#flusher = new Flusher(sink, options.frameBytesMax);
     this.#quantum = new Quantum(options.loopGapMinMs, options.loopGapMaxMs);
     this.#express = new Express(this.#flusher);
-    this.#pacing = new Pacing(options.restMaxMs);
+    this.#pace = pace;
   }
 
   get quantumMembers(): number {
@@ -141,7 +141,7 @@ export class Scheduler {
     const sends = Math.min(group.connections, members);
     pass.sends += sends;
     if (agenda.visited === due.length) {
-      this.#pacing.visited(group.connections, agenda.deliveries, nowMs - agenda.visitedAtMs);
+      this.#pace.visited(group.connections, agenda.deliveries, nowMs - agenda.visitedAtMs);
       agenda.endVisit(nowMs);
       pass.visited++;
     }
@@ -154,7 +154,8 @@ export class Scheduler {
     if (lane.timing.intervalMs > 0 || pass.sends === 0) return;
     const periodMs = this.#periodMs(nowMs);
     const lateMs = nowMs - pass.startedAtMs - periodMs;
-    lane.pacedUntilMs = nowMs + (lateMs < 0 ? -lateMs : Math.min(periodMs, lateMs));
+    // A pass that took longer than the period is followed by as much delay as it was late: the loop has other things to do, too.
+    lane.pacedUntilMs = nowMs + Math.min(periodMs, Math.abs(lateMs));
   }
 
   #startPass(lane: Lane, nowMs: number): void {
@@ -162,7 +163,7 @@ export class Scheduler {
   }
 
   #periodMs(nowMs: number): number {
-    return this.#pacing.periodMs(nowMs, this.#memberCost.ms);
+    return this.#pace.periodMs(nowMs, this.#memberCost.ms);
   }
 }
 

@@ -58,7 +58,7 @@ const setting = fc.record({
   itemsMax: fc.integer({ min: 2, max: 40 }),
   workerBytesMax: fc.constantFrom(3000, 20_000, 1_000_000),
   flushIntervalMs: fc.constantFrom(0, 0, 15),
-  restMaxMs: fc.constantFrom(0, 20),
+  pacingPeriodMaxMs: fc.constantFrom(0, 20),
   durable: fc.boolean(),
   keyed: fc.boolean(),
   echoes: fc.boolean(),
@@ -73,13 +73,13 @@ function modelOf({
   itemsMax,
   workerBytesMax,
   flushIntervalMs,
-  restMaxMs,
+  pacingPeriodMaxMs,
   durable,
   keyed,
   crowd,
 }: Setting): FanoutModel {
   const common = { recent: recentOf({ bytesMax: workerBytesMax, itemsPerTopicMax: itemsMax }) };
-  const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs };
+  const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs };
   const model = new FanoutModel(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ keyed: true }) },
     { ...common, namespace: namespaceOptions({ durable, keyed, flushIntervalMs }) },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { MemberCost } from '../../src/fanout/member-cost.ts';
 import { Quantum } from '../../src/fanout/quantum.ts';
-import { MemberCost, restAfterPassMs } from '../../src/fanout/rest.ts';
 
 describe('Quantum', () => {
   it('settles where a turn takes as long as is wanted, on a fast machine and a slow one, from either side', () => {
@@ -26,23 +26,6 @@ describe('Quantum', () => {
     expect(quantum.members).toBe(100);
     for (let turn = 0; turn < 200; turn++) quantum.adapt(0);
     expect(quantum.members).toBe(20_000);
-  });
-});
-
-describe('the rest after a pass', () => {
-  it('is none where there was nothing to join', () => {
-    for (const items of [0, 0.5, 1]) expect(restAfterPassMs(10, items, 50)).toBe(0);
-  });
-
-  it('grows with what was joined: to six times the work, to 20 ms and a little more for each item, and to its bound', () => {
-    expect(restAfterPassMs(1, 1.5, 100)).toBe(1.5);
-    expect(restAfterPassMs(1, 3, 100)).toBe(6);
-    expect(restAfterPassMs(1, 1000, 100)).toBe(6);
-    expect(restAfterPassMs(10, 4, 100)).toBe(23);
-    expect(restAfterPassMs(10, 40, 100)).toBe(50);
-    expect(restAfterPassMs(10, 1000, 65)).toBe(60);
-    expect(restAfterPassMs(100, 1000, 65)).toBe(65);
-    expect(restAfterPassMs(10, 1000, 0)).toBe(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { type Group, Groups } from '../../src/fanout/group.ts';
 import { Scheduler } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
-import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source, steadyPace } from '../support/fanout-fixtures.ts';
 import { decodeBatch } from '../support/fanout-model.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
@@ -15,7 +15,7 @@ interface Sent {
 }
 
 /** A scheduler whose sink remembers. */
-function setUp(options: { restMaxMs?: number } = {}) {
+function setUp({ periodMs = 0 } = {}) {
   const sent: Sent[] = [];
   const visits: VisitKind[] = [];
   const flushes: { items: number; oldestPublishedAtMs: number }[] = [];
@@ -33,7 +33,11 @@ function setUp(options: { restMaxMs?: number } = {}) {
     skipped: () => undefined,
     done: ({ sent: { items }, oldestPublishedAtMs }) => void flushes.push({ items, oldestPublishedAtMs }),
   };
-  const scheduler = new Scheduler({ frameBytesMax: 15_360, loopGapMinMs: 5, loopGapMaxMs: 10, restMaxMs: 0, ...options }, sink);
+  const scheduler = new Scheduler(
+    { frameBytesMax: 15_360, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs: 0 },
+    sink,
+    steadyPace(periodMs),
+  );
   return { scheduler, sent, flushes, visits };
 }
 
@@ -236,27 +240,79 @@ describe('Scheduler', () => {
     expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1);
   });
 
-  it('rests after a pass that joined many, and not after one that joined few', () => {
-    const { scheduler, sent } = setUp({ restMaxMs: 50 });
+  it('starts passes a pacing period apart, the first at once, and spreads their visits over the period', () => {
+    const { scheduler, sent } = setUp({ periodMs: 40 });
     const topicFeed = feed();
-    joinMany(topicFeed, 500);
-    for (let i = 0; i < 20; i++) publish(topicFeed);
-    scheduler.wake(topicFeed, 0);
+    joinMany(topicFeed, 1000);
+    const sentAtMs: number[] = [];
+    for (let nowMs = 0; nowMs < 100; nowMs++) {
+      publish(topicFeed);
+      scheduler.wake(topicFeed, nowMs);
+      sent.length = 0;
+      scheduler.turn(nowMs, nowMs);
+      for (const _ of sent) sentAtMs.push(nowMs);
+    }
+    // Four groups, 9.5 ms apart.
+    expect(sentAtMs).toEqual([0, 10, 19, 29, 40, 50, 59, 69, 80, 90, 99]);
+  });
+
+  it('visits the groups in the same order in each pass, whatever came first', () => {
+    const { scheduler, sent } = setUp({ periodMs: 40 });
+    const groups = new Groups(200);
+    const feeds = Array.from({ length: 4 }, (_, number) => feed({ topic: `scores.t${number}` }));
+    for (const each of feeds) joinMany(each, 200, { groups });
+    const orders: string[][] = [];
+    for (let pass = 0; pass < 3; pass++) {
+      sent.length = 0;
+      for (const each of pass % 2 === 0 ? feeds : [...feeds].reverse()) {
+        publish(each);
+        scheduler.wake(each, pass * 40);
+      }
+      for (let ms = 0; ms < 40; ms++) scheduler.turn(pass * 40 + ms, pass * 40 + ms);
+      orders.push(topicsOf(sent));
+    }
+    expect(orders).toEqual([feeds, feeds, feeds].map((each) => each.map(({ topic }) => topic)));
+  });
+
+  it('gives a group what came since the pass began, of topics that had nothing then', () => {
+    const { scheduler, sent } = setUp({ periodMs: 40 });
+    const groups = new Groups(100);
+    const [a, b] = [feed({ topic: 'scores.a' }), feed({ topic: 'scores.b' })];
+    const connections = Array.from({ length: 200 }, () => groups.enter(MSGPACK));
+    for (const each of [a, b]) for (const group of connections) each.join(MSGPACK, group);
+    publish(a);
+    scheduler.wake(a, 0);
     scheduler.turn(0, 0);
-    expect(sent).toHaveLength(2);
-    publish(topicFeed);
-    scheduler.wake(topicFeed, 1);
-    const { nextDueAtMs } = scheduler.turn(1, 1);
-    expect(sent).toHaveLength(2);
-    expect(nextDueAtMs).toBeGreaterThan(1);
-    expect(nextDueAtMs).toBeLessThanOrEqual(50);
-    scheduler.turn(nextDueAtMs as number, 2);
-    expect(sent).toHaveLength(4);
-    // That one joined a single item: the next leaves at once.
-    publish(topicFeed);
-    scheduler.wake(topicFeed, 60);
-    expect(scheduler.turn(60, 3).nextDueAtMs).toBeUndefined();
-    expect(sent).toHaveLength(6);
+    publish(b);
+    scheduler.wake(b, 1);
+    scheduler.turn(20, 1);
+    // The second group gets both; the first has to wait for the next pass.
+    expect(topicsOf(sent)).toEqual(['scores.a', 'scores.a', 'scores.b']);
+    publish(b);
+    scheduler.wake(b, 21);
+    scheduler.turn(40, 2);
+    scheduler.turn(60, 3);
+    expect(sent.slice(3).map(({ frame }) => decodeBatch(frame, true).items.length)).toEqual([2, 1]);
+  });
+
+  it('delays the pass after one that took longer than the period by as much as that was late, and never by more than the period', () => {
+    for (const [turnMs, delayMs] of [
+      [35, 20],
+      [80, 40],
+    ] as const) {
+      const { scheduler } = setUp({ periodMs: 40 });
+      const topicFeed = feed();
+      joinMany(topicFeed, 1000);
+      publish(topicFeed);
+      scheduler.wake(topicFeed, 0);
+      scheduler.turn(0, 0);
+      // Three groups are late.
+      publish(topicFeed);
+      scheduler.wake(topicFeed, 1);
+      const endMs = 40 + turnMs - 15;
+      scheduler.turn(endMs, 1);
+      expect(scheduler.turn(endMs, 2).nextDueAtMs).toBe(endMs + delayMs);
+    }
   });
 
   it('publishes all that is pending for a group in one turn, whatever topics it is of', () => {
@@ -324,7 +380,7 @@ describe('Scheduler', () => {
   });
 
   it('takes in who joins while a topic waits for its pass', () => {
-    const { scheduler, sent } = setUp({ restMaxMs: 50 });
+    const { scheduler, sent } = setUp({ periodMs: 50 });
     const topicFeed = feed();
     joinMany(topicFeed, 500);
     for (let i = 0; i < 20; i++) publish(topicFeed);
@@ -332,11 +388,11 @@ describe('Scheduler', () => {
     scheduler.turn(0, 0);
     publish(topicFeed);
     scheduler.wake(topicFeed, 1);
-    const { nextDueAtMs } = scheduler.turn(1, 1);
+    scheduler.turn(1, 1);
     const { shard } = topicFeed.join(MSGPACK, groupOf());
     publish(topicFeed);
     scheduler.wake(topicFeed, 2);
-    scheduler.turn(nextDueAtMs!, 2);
+    for (let nowMs = 2; nowMs < 100; nowMs++) scheduler.turn(nowMs, nowMs);
     const theirs = sent.filter((one) => one.shard === shard);
     expect(theirs.map(({ frame }) => decodeBatch(frame, true).items.length)).toEqual([1]);
   });

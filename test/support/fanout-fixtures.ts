@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { FANOUT_ITEM_FORM, FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
+import type { Pace } from '../../src/fanout/pacing.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
 import { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
@@ -71,4 +72,9 @@ export function feed({
     { topic: parseTopic(topic), number: nextNumber++, namespace, recent },
     { epoch: EPOCH, offset: 0, completeFrom: 0, items: [] },
   );
+}
+
+/** Passes a fixed time apart, whatever the feed. */
+export function steadyPace(periodMs: number): Pace {
+  return { visited: () => undefined, periodMs: () => periodMs };
 }

@@ -14,7 +14,7 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { type FeedSettings, feed, source } from './fanout-fixtures.ts';
+import { type FeedSettings, feed, source, steadyPace } from './fanout-fixtures.ts';
 
 type Batch = ServerMessage<'batch'>;
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -228,7 +228,8 @@ export class FanoutModel implements FanoutSink {
   constructor(options: SchedulerOptions, groupConnectionsMax: number, topics: readonly FeedSettings[]) {
     this.#options = options;
     this.#groups = new Groups(groupConnectionsMax);
-    this.scheduler = new Scheduler(options, this);
+    // Always: a few members are not worth a delay.
+    this.scheduler = new Scheduler(options, this, steadyPace(options.pacingPeriodMaxMs));
     this.topics = topics.map((more, index) => {
       const made = feed({ ...more, topic: `scores.t${index}` });
       return { feed: made, durable: made.namespace.durable, log: [], base: new Map(), baseOffset: 0, life: 0 };

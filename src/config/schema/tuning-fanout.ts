@@ -29,12 +29,12 @@ export const FanoutTuning = Type.Object(
       default: 10,
       description: 'upper bound of the target duration of a loop turn. After a longer turn, fewer members are flushed per turn',
     }),
-    restMaxMs: Type.Number({
+    pacingPeriodMaxMs: Type.Number({
       minimum: 0,
       maximum: 1000,
-      default: 65,
+      default: 75,
       description:
-        'maximum pacing delay after a batched flush. The next flush then joins more publications. Slower feeds are never delayed. 0: no delay',
+        'maximum time between two writes to a connection while publications wait to be joined. They wait only where the loop would be busy otherwise, and where each connection gets several in that time. Slower feeds are never delayed. 0: no delay',
     }),
     holdMaxMs: Type.Number({
       minimum: 0,
