@@ -192,7 +192,10 @@ describe('loadConfig: refusals', () => {
   });
 
   it('refuses a right name in the wrong place with the place where it is', () => {
-    const file = tempFile('stentor.yaml', 'limits: {keysPerTopicMax: 64}\nfanout: {pacingPeriodMaxMs: 1}\nheartbeat: {connectTimeoutMs: 1000}\n');
+    const file = tempFile(
+      'stentor.yaml',
+      'limits: {keysPerTopicMax: 64}\nfanout: {pacingPeriodMaxMs: 1}\nheartbeat: {connectTimeoutMs: 1000}\n',
+    );
     const env = { STENTOR_LIMITS_KEYS_PER_TOPIC_MAX: '64', STENTOR_NATS_CONNECT_TIMEOUT_MS: '1000' };
     expect(problemsOf(() => loadConfig({ file, env, flags: { 'nats.readsWaitingMax': 1 } }))).toEqual([
       'STENTOR_LIMITS_KEYS_PER_TOPIC_MAX: no such setting; did you mean STENTOR_TUNING_RECENT_KEYS_PER_TOPIC_MAX?',
