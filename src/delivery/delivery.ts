@@ -168,6 +168,7 @@ export class Delivery {
   #receiveOther(message: Exclude<ToWorker, { kind: 'publication' }>): void {
     switch (message.kind) {
       case 'opened':
+        if (message.missed !== undefined) this.#missedReader.keep(message.topic, message.missed);
         return this.topics.opened(message);
       case 'openFailed':
         return this.topics.openFailed(message);

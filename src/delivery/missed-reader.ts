@@ -1,6 +1,7 @@
 import type { MissedItems } from '../fanout/catch-up.ts';
 import { FanoutItem } from '../fanout/item.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { RecoveryAnswer } from '../link/messages.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
@@ -59,6 +60,11 @@ export class MissedReader {
     return this.#reads.ask(feed.topic, since.offset);
   }
 
+  /** Takes what came with the answer that opened the topic. */
+  keep(topic: Topic, { items, ...answer }: RecoveryAnswer): void {
+    this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item, 0)) }, answer.completeFrom ?? 0);
+  }
+
   /** What has been read lately of what follows this offset, for a client that is being caught up. */
   kept({ topic, epoch }: TopicFeed, offset: number): MissedItems | undefined {
     const nowMs = performance.now();
@@ -85,8 +91,12 @@ export class MissedReader {
 
   async #read(topic: Topic, after: number): Promise<MissedItems> {
     const missed = await this.#ask(topic, after);
-    this.#kept.put(topic, missed, { askedFrom: after }, performance.now());
+    this.#put(topic, missed, after);
     return missed;
+  }
+
+  #put(topic: Topic, missed: MissedItems, askedFrom: number): void {
+    this.#kept.put(topic, missed, { askedFrom }, performance.now());
   }
 
   async #ask(topic: Topic, after: number): Promise<MissedItems> {

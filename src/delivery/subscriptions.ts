@@ -81,7 +81,7 @@ export class Subscriptions {
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
     let feed: TopicFeed | undefined;
     try {
-      feed = await this.#topics.acquire(topic);
+      feed = await this.#topics.acquire(topic, wish.since);
       const answered = await this.#begin(receiver, feed, inLifeOf(feed, wish), stillWanted);
       if (!answered)
         throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');

@@ -7,6 +7,7 @@ import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
+import type { Since } from '../recent/lives.ts';
 
 interface Waiter {
   resolve(feed: TopicFeed): void;
@@ -54,8 +55,12 @@ export class TopicTable {
     return namespaceOptions(this.#config, namespaceOf(topic));
   }
 
-  /** The topic's feed, opened if need be; it stays until {@link release}, whoever else leaves meanwhile. @throws ProtocolError */
-  acquire(topic: Topic): Promise<TopicFeed> {
+  /**
+   * The topic's feed, opened if need be; it stays until {@link release}, whoever else leaves meanwhile.
+   * @param since the position of a client that comes back: where the topic must be opened, the hub says at once what the client missed
+   * @throws ProtocolError
+   */
+  acquire(topic: Topic, since?: Since): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
       feed.reserve();
@@ -68,7 +73,7 @@ export class TopicTable {
         return;
       }
       this.#waiters.set(topic, [{ resolve, reject }]);
-      this.#link.send({ kind: 'open', topic });
+      this.#link.send({ kind: 'open', topic, ...(since !== undefined && { since }) });
     });
   }
 

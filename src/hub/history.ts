@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, BusError, type Publication, type ReadResult } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
@@ -24,6 +25,8 @@ const GROWTH_ITEMS_MAX = 1000;
 const MARGIN_MIN = 256;
 /** A position that another node has passed already is waited for so long. */
 const REACH_TIMEOUT_MS = 2000;
+/** A topic is opened without what its first client missed when the log takes longer: others may want it who missed nothing. */
+const BRING_TIMEOUT_MS = 250;
 
 /**
  * A topic's past: from what the hub holds of it, else from the log, which is read once for all who ask at once. For recovery it is all or nothing,
@@ -79,6 +82,17 @@ export class History {
     return held === undefined
       ? this.#recoveries.ask(topic, after)
       : newestOf(held, this.#config.tuning.recovery.recoveryBytesMax, dataBytes);
+  }
+
+  /**
+   * Reads what came after the offset, for a topic that is being opened: as much of it as its ring holds stays there. Never rejects: whoever finds that it
+   * is not there asks for it.
+   */
+  async bring(question: RecoveryQuestion): Promise<void> {
+    const brought = this.recover(question).catch(() => undefined);
+    const timeout = new AbortController();
+    await Promise.race([brought, sleep(BRING_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+    timeout.abort();
   }
 
   /** @throws BusError, ProtocolError `busy` */

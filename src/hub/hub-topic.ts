@@ -1,11 +1,12 @@
 import type { HubEnd } from '../link/link.ts';
-import { type LinkItem, PublicationMessage, type TopicState, type ToWorker } from '../link/messages.ts';
+import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
-import type { PastLife } from '../recent/lives.ts';
+import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
 import { Ring } from '../recent/ring.ts';
 import { latestFor } from '../recent/state.ts';
+import { bytesOf } from './recent-items.ts';
 import type { Metered } from './topic-rates.ts';
 
 /** Maximum number of publications that wait while a topic is opened. Above it they are dropped, and the state of the topic is read again. */
@@ -27,8 +28,21 @@ export interface HubTopicOptions {
   readonly whenRoom?: (worker: HubEnd, tell: () => void) => void;
 }
 
+/** Missed items that go with `opened`, at most. More is asked for by itself, within the bounds of large answers. */
+export const MISSED_BYTES_MAX = 65_536;
+
+/** A client that comes back to the topic is why a worker wants it. */
+export interface Returning {
+  readonly since: Since;
+  /** Brings what came after the offset from the log into the ring, where it fits. Never rejects, and does not take long. */
+  bring(after: number): Promise<void>;
+}
+
 /** What a worker knows of the topic: nothing yet; its state; or the state of an earlier epoch, with the reason for the reset. */
-type Told = { readonly kind: 'nothing' } | { readonly kind: 'state' } | { readonly kind: 'oldState'; readonly reason: string };
+type Told =
+  | { readonly kind: 'nothing'; readonly returning?: Returning }
+  | { readonly kind: 'state' }
+  | { readonly kind: 'oldState'; readonly reason: string };
 const NOTHING: Told = { kind: 'nothing' };
 const STATE: Told = { kind: 'state' };
 
@@ -104,9 +118,9 @@ export class HubTopic implements Metered {
     return this.#interests.length;
   }
 
-  addWorker(worker: HubEnd): void {
+  addWorker(worker: HubEnd, returning?: Returning): void {
     this.removeWorker(worker);
-    const interest = { worker, told: NOTHING };
+    const interest: Interest = { worker, told: returning === undefined ? NOTHING : { kind: 'nothing', returning } };
     // Exactly as long as needed: an array that grows by push allocates 17 places at once.
     this.#interests = this.#interests.concat(interest);
     if (this.isOpen) this.#tellWhenRoom(interest);
@@ -114,7 +128,31 @@ export class HubTopic implements Metered {
 
   /** Tells the state of the topic to a worker that does not know it. The worker must not have received anything of the topic before. */
   #tellWhenRoom(interest: Interest): void {
-    this.#whenRoom(interest.worker, () => this.#tell(interest));
+    const { worker, told } = interest;
+    const tell = () => this.#whenRoom(worker, () => this.#tell(interest));
+    const brought = told.kind === 'nothing' && told.returning !== undefined ? this.#bring(told.returning) : undefined;
+    if (brought === undefined) tell();
+    else void brought.then(tell);
+  }
+
+  /** Undefined: there is nothing to bring, or nothing can be brought. */
+  #bring({ since, bring }: Returning): Promise<void> | undefined {
+    const after = this.#offsetOf(since);
+    return this.#ring === undefined || after === undefined || after >= this.#ring.baseOffset ? undefined : bring(after);
+  }
+
+  /** The offset of a position that counts in the present life, and is not ahead of it. */
+  #offsetOf(since: Since): number | undefined {
+    const { epoch, offset } = inPresentLife({ epoch: this.#epoch, before: this.#before }, since);
+    return epoch === this.#epoch && offset <= this.#offset ? offset : undefined;
+  }
+
+  #missedSince(since: Since): RecoveryAnswer | undefined {
+    const after = this.#offsetOf(since);
+    const items = after === undefined ? undefined : this.#ring?.after(after);
+    if (items === undefined || items.length === 0) return undefined;
+    if (items.reduce((bytes, item) => bytes + bytesOf(item), 0) > MISSED_BYTES_MAX) return undefined;
+    return { epoch: this.#epoch, completeFrom: after, offset: this.#offset, items };
   }
 
   #tell(interest: Interest): void {
@@ -123,7 +161,11 @@ export class HubTopic implements Metered {
     if (!this.#interests.includes(interest) || told.kind === 'state' || !this.isOpen) return;
     interest.told = STATE;
     const opened = this.#openedMessage();
-    worker.send(told.kind === 'oldState' ? { ...opened, kind: 'resync', reason: told.reason } : opened);
+    if (told.kind === 'oldState') worker.send({ ...opened, kind: 'resync', reason: told.reason });
+    else {
+      const missed = told.returning && this.#missedSince(told.returning.since);
+      worker.send(missed === undefined ? opened : { ...opened, missed });
+    }
     if (this.#awayReason !== null) worker.send(this.#statusMessage());
   }
 

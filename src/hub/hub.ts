@@ -150,7 +150,7 @@ export class Hub {
       case 'drained':
         return events.onDrained();
       case 'open':
-        return this.#topics.addInterest(message.topic, worker);
+        return this.#topics.addInterest(message.topic, worker, this.#requests.returning(message));
       case 'close':
         return this.#topics.removeInterest(message.topic, worker);
       case 'publish':

@@ -8,6 +8,7 @@ import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
 import { History } from './history.ts';
 import type { HubMetrics } from './hub-metrics.ts';
+import type { Returning } from './hub-topic.ts';
 import type { Publisher } from './publisher.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
@@ -40,6 +41,11 @@ export class RequestHandler {
   /** Log reads for clients. */
   get readBytes(): History['bytes'] {
     return this.#history.bytes;
+  }
+
+  /** For a worker that opens a topic because a client comes back to it. */
+  returning({ topic, since }: Request<'open'>): Returning | undefined {
+    return since && { since, bring: (after) => this.#history.bring({ topic, after }) };
   }
 
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {

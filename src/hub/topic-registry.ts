@@ -8,7 +8,7 @@ import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
-import { HubTopic } from './hub-topic.ts';
+import { HubTopic, type Returning } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
@@ -77,12 +77,12 @@ export class TopicRegistry {
   }
 
   /** A worker has its first subscriber to the topic. It gets `opened`, now or when the topic is open, or `openFailed`. */
-  addInterest(name: Topic, worker: HubEnd): void {
+  addInterest(name: Topic, worker: HubEnd, returning?: Returning): void {
     clearTimeout(this.#lingers.get(name));
     this.#lingers.delete(name);
     const known = this.#topics.get(name);
     if (known !== undefined) {
-      known.addWorker(worker);
+      known.addWorker(worker, returning);
       return;
     }
     if (this.#topics.size >= this.#config.limits.topicsPerNodeMax) {
@@ -98,7 +98,7 @@ export class TopicRegistry {
       recent: this.recent,
       whenRoom: this.#whenRoom,
     });
-    topic.addWorker(worker);
+    topic.addWorker(worker, returning);
     this.#topics.set(name, topic);
     this.#metrics.topics.set(this.#topics.size);
     if (durable) void this.#openDurable(topic);

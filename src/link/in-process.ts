@@ -1,5 +1,5 @@
 import type { HubEnd, Link, WorkerEnd } from './link.ts';
-import type { ToHub, ToWorker } from './messages.ts';
+import type { LinkItem, ToHub, ToWorker } from './messages.ts';
 
 /** Estimated bytes of a message besides its data: its fields, and its object. */
 const OVERHEAD_BYTES = 200;
@@ -90,10 +90,11 @@ function sizeOf(message: ToWorker | ToHub): number {
     case 'publication':
       return OVERHEAD_BYTES + message.item.data.length;
     case 'opened':
+      return sizeOfItems(message.items) + sizeOfItems(message.missed?.items ?? []);
     case 'resync':
     case 'items':
     case 'recovery':
-      return message.items.reduce((sum, { data }) => sum + OVERHEAD_BYTES + data.length, OVERHEAD_BYTES);
+      return sizeOfItems(message.items);
     case 'publish':
     case 'call':
     case 'result':
@@ -101,4 +102,8 @@ function sizeOf(message: ToWorker | ToHub): number {
     default:
       return OVERHEAD_BYTES;
   }
+}
+
+function sizeOfItems(items: readonly LinkItem[]): number {
+  return items.reduce((sum, { data }) => sum + OVERHEAD_BYTES + data.length, OVERHEAD_BYTES);
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
-import type { PastLife } from '../recent/lives.ts';
+import type { PastLife, Since } from '../recent/lives.ts';
 import type { Missed } from '../recent/missed.ts';
 
 /**
@@ -55,7 +55,13 @@ export type ToWorker =
     }
   /** Listen for clients, as soon as the worker is ready. */
   | { readonly kind: 'listen' }
-  | ({ readonly kind: 'opened'; readonly topic: Topic; readonly topicNumber: number } & TopicState)
+  | ({
+      readonly kind: 'opened';
+      readonly topic: Topic;
+      readonly topicNumber: number;
+      /** What came after the position that the worker opened the topic with, where that is little. Absent: nothing, or it is to be asked for. */
+      readonly missed?: RecoveryAnswer;
+    } & TopicState)
   | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
   | ({ readonly kind: 'resync'; readonly topic: Topic; readonly topicNumber: number; readonly reason: string } & TopicState)
   | PublicationMessage
@@ -87,7 +93,8 @@ export type ToHub =
   | { readonly kind: 'prepared' }
   | ({ readonly kind: 'listening'; readonly port: number } & WorkerFacts)
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'open'; readonly topic: Topic }
+  /** With the position of the client that wants the topic, if it comes back to it: what it missed then comes with `opened`. */
+  | { readonly kind: 'open'; readonly topic: Topic; readonly since?: Since }
   | { readonly kind: 'close'; readonly topic: Topic }
   | {
       readonly kind: 'publish';

@@ -53,6 +53,17 @@ describe('MissedReader', () => {
     expect(asked).toEqual([50, 20]);
   });
 
+  it('asks for nothing that came with the opening of the topic, but for what is further back', async () => {
+    const { missedReader, asked, feedOf } = setUp();
+    const made = feedOf();
+    missedReader.keep(made.topic, { epoch: EPOCH, completeFrom: 50, offset: 1000, items: [source(60)] });
+    expect((await missedReader.read(made, since(50)))?.items).toMatchObject([{ offset: 60 }]);
+    expect(missedReader.known(made, since(70))).toMatchObject({ completeFrom: 50 });
+    expect(asked).toEqual([]);
+    expect((await missedReader.read(made, since(20)))?.completeFrom).toBe(20);
+    expect(asked).toEqual([20]);
+  });
+
   it('gives whoever was gone for too long what there is, without asking again', async () => {
     const { missedReader, asked, feedOf } = setUp({ provenFrom: 40 });
     const made = feedOf();

@@ -44,6 +44,14 @@ describe('TopicTable', () => {
     expect(await table.acquire(topicOf(1))).toBe(first);
   });
 
+  it('opens a topic with the position of the client that wants it', async () => {
+    const { table, toHub } = setUp();
+    const since = { epoch: 'e', offset: 7 };
+    void table.acquire(topicOf(1), since);
+    await turn();
+    expect(toHub).toEqual([{ kind: 'open', topic: topicOf(1), since }]);
+  });
+
   it('keeps the topic that it has when it is told again that it is open', async () => {
     const { table } = setUp();
     const waiting = table.acquire(topicOf(1));

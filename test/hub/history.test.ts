@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { BusError } from '../../src/bus/bus.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { TestHub } from '../support/test-hub.ts';
@@ -112,6 +113,70 @@ describe('what the log is read for when clients come back', () => {
     const uids = items.map(({ data }) => data[0]);
     expect(offsetsOf({ items })).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
     expect(uids).not.toContain(before[5]);
+  });
+});
+
+describe('a topic that is opened for a client that comes back', () => {
+  const opened = async (hub: TestHub, offset: number) => {
+    const { epoch } = await hub.plain.state();
+    const answer = await hub.open(plain, { epoch, offset });
+    if (answer.kind !== 'opened') throw new Error(answer.kind);
+    return answer;
+  };
+  const readsOf = (hub: TestHub, before?: () => Promise<void>) => {
+    const read = hub.plain.read.bind(hub.plain);
+    const after: number[] = [];
+    hub.plain.read = async (...question) => {
+      after.push(question[1].after);
+      await before?.();
+      return read(...question);
+    };
+    return after;
+  };
+
+  it('says with its state what the client missed, which is read of the log once: the client costs one trip to the hub', async () => {
+    const hub = start();
+    hub.publish(plain, 10);
+    const reads = readsOf(hub);
+    const { offset, items, missed } = await opened(hub, 6);
+    expect(offset).toBe(10);
+    expect(offsetsOf({ items })).toEqual([10]);
+    expect(missed).toMatchObject({ completeFrom: 6, offset: 10 });
+    expect(offsetsOf(missed!)).toEqual([7, 8, 9, 10]);
+    expect(reads).toHaveLength(1);
+    // Whoever was away for a little longer is answered from what was read.
+    expect(offsetsOf(await recovery(hub, 4))).toEqual([5, 6, 7, 8, 9, 10]);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('reads nothing where nothing was missed', async () => {
+    const hub = start();
+    hub.publish(plain, 10);
+    const reads = readsOf(hub);
+    expect((await opened(hub, 10)).missed).toBeUndefined();
+    expect(reads).toEqual([]);
+  });
+
+  it('is opened without it when the log takes long, and whoever asks then shares the read', async () => {
+    const hub = start();
+    hub.publish(plain, 10);
+    let goOn: () => void = () => undefined;
+    const reads = readsOf(hub, () => new Promise<void>((resolve) => (goOn = resolve)));
+    expect((await opened(hub, 6)).missed).toBeUndefined();
+    const asked = recovery(hub, 6);
+    goOn();
+    expect(offsetsOf(await asked).slice(-4)).toEqual([7, 8, 9, 10]);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('is opened without it when the log cannot be read', async () => {
+    const hub = start();
+    hub.publish(plain, 10);
+    hub.plain.read = async () => {
+      throw new BusError('bus_unreachable', 'away');
+    };
+    const { offset, missed } = await opened(hub, 6);
+    expect([offset, missed]).toEqual([10, undefined]);
   });
 });
 

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HubTopic, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
+import { HubTopic, MISSED_BYTES_MAX, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
 import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
 import type { HubEnd } from '../../src/link/link.ts';
 import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
+import type { Since } from '../../src/recent/lives.ts';
 import { type Limits, WIDE } from '../support/recent-fixtures.ts';
 
 /** A worker's link that remembers what it was sent. */
@@ -212,5 +213,92 @@ describe('HubTopic, when its log is not what it was', () => {
     expect([topic.isBuffering(first), topic.isBuffering(second)]).toEqual([false, true]);
     topic.open(state(1));
     expect(topic.isBuffering(second)).toBe(false);
+  });
+});
+
+describe('HubTopic, opened for a client that comes back', () => {
+  /** What was said to a worker that opens the topic with this position, and what was read of the log for it. */
+  async function openedWith(topic: HubTopic, since: Since, bring: (after: number) => void = () => undefined) {
+    const read: number[] = [];
+    const worker = new Worker();
+    topic.addWorker(worker, {
+      since,
+      bring: async (after) => {
+        read.push(after);
+        bring(after);
+      },
+    });
+    await Promise.resolve();
+    const [opened] = worker.sent;
+    if (opened?.kind !== 'opened') throw new Error('not opened');
+    return { missed: opened.missed, read };
+  }
+
+  function plainTopic() {
+    const { topic } = topicOf({ keyed: false });
+    topic.open({ ...state(10, [item(10)]), before: [{ epoch: 'e0', upTo: 4 }] });
+    for (const offset of [12, 14]) topic.publish(item(offset));
+    return topic;
+  }
+
+  it('says with its state what the client missed, and reads the log where it does not have it', async () => {
+    const topic = plainTopic();
+    expect(await openedWith(topic, { epoch: 'e1', offset: 11 })).toEqual({
+      missed: { epoch: 'e1', completeFrom: 11, offset: 14, items: [item(12), item(14)] },
+      read: [],
+    });
+    const bring = () => {
+      topic.publish(item(15));
+      topic.prepend([item(8), item(10)], 3, 10);
+    };
+    expect(await openedWith(topic, { epoch: 'e1', offset: 5 }, bring)).toEqual({
+      missed: { epoch: 'e1', completeFrom: 5, offset: 15, items: [8, 10, 12, 14, 15].map((offset) => item(offset)) },
+      read: [5],
+    });
+    // A life that this one goes on from, up to its fourth offset.
+    expect((await openedWith(topic, { epoch: 'e0', offset: 4 })).missed?.completeFrom).toBe(4);
+  });
+
+  it('says nothing of it where nothing was missed or could be proven: the worker asks if it must', async () => {
+    const topic = plainTopic();
+    for (const since of [
+      { epoch: 'e1', offset: 14 },
+      { epoch: 'e1', offset: 99 },
+      { epoch: 'another', offset: 11 },
+      { epoch: 'e0', offset: 5 },
+    ])
+      expect(await openedWith(topic, since), JSON.stringify(since)).toEqual({ missed: undefined, read: [] });
+    expect(await openedWith(topic, { epoch: 'e1', offset: 5 })).toEqual({ missed: undefined, read: [5] });
+  });
+
+  it('leaves much to be asked for, so that it is within the bounds of large answers', async () => {
+    const topic = plainTopic();
+    topic.publish({ ...item(20), data: Buffer.alloc(MISSED_BYTES_MAX) });
+    expect((await openedWith(topic, { epoch: 'e1', offset: 12 })).missed).toBeUndefined();
+    topic.publish(item(21));
+    expect((await openedWith(topic, { epoch: 'e1', offset: 20 })).missed?.items).toHaveLength(1);
+  });
+
+  it('of a keyed topic says its state only: it has every key that changed', async () => {
+    const { topic } = topicOf();
+    topic.open(state(10, [item(10, 'a')]));
+    topic.publish(item(11, 'b'));
+    expect(await openedWith(topic, { epoch: 'e1', offset: 5 })).toEqual({ missed: undefined, read: [] });
+  });
+
+  it('tells the state of a new life when the log broke while it was read', async () => {
+    const topic = plainTopic();
+    const worker = new Worker();
+    let done: () => void = () => undefined;
+    const bring = () => new Promise<void>((resolve) => (done = resolve));
+    topic.addWorker(worker, { since: { epoch: 'e1', offset: 5 }, bring });
+    topic.startBuffering();
+    done();
+    await Promise.resolve();
+    expect(worker.sent).toEqual([]);
+    topic.open(state(3, [item(3)], 'e2'));
+    topic.publish(item(4));
+    expect(worker.kinds).toEqual(['opened', 'publication']);
+    expect(worker.sent[0]).toMatchObject({ epoch: 'e2', offset: 3 });
   });
 });

@@ -6,6 +6,7 @@ import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { WorkerEnd } from '../../src/link/link.ts';
 import type { ToHub, ToWorker } from '../../src/link/messages.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import type { Since } from '../../src/recent/lives.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import { turns } from './simulated-node.ts';
@@ -60,8 +61,8 @@ export class TestHub {
   }
 
   /** @returns how the topic was opened, or that it was not */
-  async open(topic: string): Promise<Extract<ToWorker, { kind: 'opened' | 'openFailed' }>> {
-    this.#worker.send({ kind: 'open', topic: topic as Topic });
+  async open(topic: string, since?: Since): Promise<Extract<ToWorker, { kind: 'opened' | 'openFailed' }>> {
+    this.#worker.send({ kind: 'open', topic: topic as Topic, ...(since !== undefined && { since }) });
     return this.until((message) => (message.kind === 'opened' || message.kind === 'openFailed') && message.topic === topic);
   }
 
