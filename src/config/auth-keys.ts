@@ -4,19 +4,19 @@ import type { Problem } from './problem.ts';
 import { lackOf } from './relations-auth.ts';
 import type { AuthKeyOptions, Config } from './schema.ts';
 
-/** Larger than any key: a wrong path, to a log or a disk image, is not read into memory. */
+/** Larger than any key. Files above it are not read into memory, for example if the path is that of a log or a disk image. */
 const KEY_FILE_BYTES_MAX = 65_536;
 const RSA_BITS_MIN = 2048;
 
 /**
- * Public keys that cannot be read, or do not fit their algorithm. Reads the files: the only check of the configuration that is not pure. Without it
- * the first that notices is a worker, when everything else has started.
+ * Public keys that cannot be read, or do not match their algorithm. This reads the files: it is the only check of the configuration that is not pure. Without
+ * it the first worker would find the problem, when everything else has started.
  */
 export function authKeysAreUsable({ auth }: Config): Problem[] {
   return auth.keys.flatMap((key, i) => {
     const path = `auth.keys.${i}`;
     if (lackOf(key) !== undefined) return [];
-    // Not shown: a text that is no public key may be a private one.
+    // Not shown: a text that is not a public key may be a private one.
     if (key.publicKeyPem !== undefined) return expectKey({ path: `${path}.publicKeyPem`, value: undefined }, key.publicKeyPem, key.alg);
     if (key.publicKeyFile === undefined) return [];
     const setting = { path: `${path}.publicKeyFile`, value: key.publicKeyFile };
@@ -32,12 +32,12 @@ function readKeyFile(path: string): { readonly pem: string } | { readonly reason
   try {
     descriptor = openSync(path, 'r');
     const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) return { reason: 'this is a folder' };
-    if (stat.size > KEY_FILE_BYTES_MAX) return { reason: `this one has ${stat.size} bytes` };
+    if (stat.isDirectory()) return { reason: 'it is a folder' };
+    if (stat.size > KEY_FILE_BYTES_MAX) return { reason: `it has ${stat.size} bytes` };
     return { pem: readFileSync(descriptor, 'utf8') };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { reason: code === 'ENOENT' ? 'there is none at this path (ENOENT)' : `it cannot be read (${code})` };
+    return { reason: code === 'ENOENT' ? 'there is no such file (ENOENT)' : `it cannot be read (${code})` };
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
@@ -49,16 +49,16 @@ function expectKey(setting: Pick<Problem, 'path' | 'value'>, pem: string, alg: A
   return expected === undefined ? [] : [{ ...setting, expected }];
 }
 
-/** The key, or what the text is instead. */
+/** The key, or a description of the text if it is none. */
 function parseKey(pem: string): KeyObject | string {
   const [, label] = /^-----BEGIN ([A-Z0-9 ]+)-----/m.exec(pem) ?? [];
   if (label === undefined) return pem.trim() === '' ? 'an empty text' : 'a text without a PEM header';
-  // createPublicKey would take a private key as well, and derive the public one: but a private key must not lie on a node.
+  // createPublicKey would accept a private key too, and derive the public one. But a private key must not be stored on a node.
   if (label !== 'PUBLIC KEY') return label.endsWith('PRIVATE KEY') ? 'a private key' : `-----BEGIN ${label}-----`;
   try {
     return createPublicKey(pem);
   } catch {
-    return 'one that is damaged';
+    return 'a damaged one';
   }
 }
 
@@ -67,7 +67,7 @@ function misfitOf(key: KeyObject, alg: AuthKeyOptions['alg']): string | undefine
   const { modulusLength = 0, namedCurve } = details ?? {};
   if (alg === 'RS256') {
     if (type === 'rsa' && modulusLength >= RSA_BITS_MIN) return undefined;
-    return `expected an RSA key of ${RSA_BITS_MIN} bits at least for RS256, not ${type === 'rsa' ? `one of ${modulusLength} bits` : nameOf(key)}`;
+    return `expected an RSA key of at least ${RSA_BITS_MIN} bits for RS256, not ${type === 'rsa' ? `one of ${modulusLength} bits` : nameOf(key)}`;
   }
   if (alg === 'ES256')
     return type === 'ec' && namedCurve === 'prime256v1' ? undefined : `expected an EC key on P-256 for ES256, not ${nameOf(key)}`;

@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
 import { isPlainObject, mapOf, type Shape } from './shape.ts';
 
-/** Everything in a value that does not fit its shape: unknown names, missing ones, values of the wrong kind or out of bounds. */
+/** Everything in a value that does not match its shape: unknown names, missing ones, values of the wrong type or out of bounds. */
 export function checkShape(shape: Shape, value: unknown, path = ''): Problem[] {
   if (shape.properties) return isPlainObject(value) ? checkProperties(shape, shape.properties, value, path) : [misfit(shape, value, path)];
   const map = mapOf(shape);

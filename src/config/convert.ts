@@ -2,8 +2,8 @@ import { parse } from 'yaml';
 import type { Shape } from './shape.ts';
 
 /**
- * Text from a variable or a flag → the type that the shape asks for. Text that cannot be it is returned as it came: the check
- * afterwards refuses it with what was expected.
+ * Converts text from a variable or a flag to the type that the shape requires. Text that cannot be converted is returned unchanged; the check refuses it
+ * afterwards, and says what was expected.
  *
  * Lists of texts are comma-separated or JSON; maps and lists of maps are JSON or YAML.
  */

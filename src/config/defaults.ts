@@ -1,10 +1,10 @@
 import { isPlainObject, mapOf, type Shape } from './shape.ts';
 
 /**
- * The value with everything that is missing filled in from the schema, down into maps (`Value.Default` of TypeBox stops there) and lists.
- * A name with nothing after it in YAML (`nats:`) counts as missing. Values that do not fit stay as they are, for the check to refuse.
+ * The value with all missing parts filled in from the schema, including maps (where TypeBox's `Value.Default` stops) and lists. A name without a value in YAML
+ * (`nats:`) counts as missing. Values that do not match stay unchanged; the check refuses them.
  *
- * @returns a copy; maps with chosen names have no prototype, so that a name like `constructor` is there only if it was set
+ * @returns a copy. Maps with chosen names have no prototype, so that a name like `constructor` exists only if it was set.
  */
 export function withDefaults(shape: Shape, value: unknown): unknown {
   const given = value ?? structuredClone(shape.default);
@@ -20,7 +20,7 @@ export function withDefaults(shape: Shape, value: unknown): unknown {
 }
 
 function fill(properties: Readonly<Record<string, Shape>>, given: Record<string, unknown>): Record<string, unknown> {
-  // Entries go through fromEntries, which defines: a `__proto__` in the file stays a name, which the check refuses.
+  // fromEntries defines properties: a `__proto__` in the file stays a name, and the check refuses it.
   const filled = Object.fromEntries(Object.entries(given));
   for (const [name, child] of Object.entries(properties)) {
     const value = withDefaults(child, Object.hasOwn(given, name) ? given[name] : undefined);

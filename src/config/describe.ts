@@ -1,19 +1,19 @@
 import type { Shape } from './shape.ts';
 
-/** What a value of this shape is, for an error: completes "expected …". */
+/** Describes a value of this shape, for an error: completes "expected …". */
 export function describeExpected(shape: Shape): string {
   if (shape.anyOf) return `one of ${choices(shape).join(', ')}`;
   switch (shape.type) {
     case 'integer':
-      return `a whole number ${shape.maximum === undefined ? `of ${shape.minimum} at least` : `from ${shape.minimum} to ${shape.maximum}`}`;
+      return `a whole number ${shape.maximum === undefined ? `of at least ${shape.minimum}` : `from ${shape.minimum} to ${shape.maximum}`}`;
     case 'number':
-      return `a number ${shape.maximum === undefined ? `of ${shape.minimum} at least` : `from ${shape.minimum} to ${shape.maximum}`}`;
+      return `a number ${shape.maximum === undefined ? `of at least ${shape.minimum}` : `from ${shape.minimum} to ${shape.maximum}`}`;
     case 'boolean':
       return 'true or false';
     case 'string':
       return `text${textBounds(shape)}`;
     case 'array':
-      return `a list of ${listItems(shape)}${shape.maxItems === undefined ? '' : `, ${shape.maxItems} at most`}`;
+      return `a list of ${listItems(shape)}${shape.maxItems === undefined ? '' : `, at most ${shape.maxItems}`}`;
     default:
       return 'a map';
   }
@@ -48,8 +48,8 @@ function listItems(shape: Shape): string {
 
 function textBounds(shape: Shape): string {
   const bounds = [
-    shape.minLength === undefined ? '' : `${shape.minLength} characters at least`,
-    shape.maxLength === undefined ? '' : `${shape.maxLength} characters at most`,
+    shape.minLength === undefined ? '' : `at least ${shape.minLength} characters`,
+    shape.maxLength === undefined ? '' : `at most ${shape.maxLength} characters`,
     shape.pattern === undefined ? '' : `matching ${shape.pattern}`,
   ].filter((bound) => bound !== '');
   return bounds.length === 0 ? '' : ` (${bounds.join(', ')})`;

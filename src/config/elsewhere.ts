@@ -16,7 +16,7 @@ export function elsewhere(path: string): string | undefined {
   return found.length === 0 || found.length > SHOWN_MAX ? undefined : found.join(' or ');
 }
 
-/** The same for variables. Only names in `tuning` are long enough that the end of another variable is no accident. */
+/** The same for variables. Only names in `tuning` are long enough to be the end of another variable only on purpose. */
 export function variableElsewhere(name: string): string | undefined {
   const ends = SETTINGS.filter(isTuning).flatMap(({ path, envName }) => {
     const section = path.slice(0, path.lastIndexOf('.'));

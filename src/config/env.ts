@@ -7,7 +7,7 @@ import { ENV_PREFIX, NAME_PLACEHOLDER, SETTINGS, type Setting, WHERE_LISTED } fr
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Names the config file; the one `STENTOR_` variable that is no setting. */
+/** Names the config file. It is the only `STENTOR_` variable that is not a setting. */
 export const CONFIG_FILE_VARIABLE = 'STENTOR_CONFIG';
 
 const plainByName = new Map(SETTINGS.filter((setting) => !isTemplate(setting)).map((setting) => [setting.envName, setting]));
@@ -23,8 +23,7 @@ export interface EnvLayer {
 }
 
 /**
- * Reads every `STENTOR_` variable. An empty one counts as not set unless the setting is a text, since `${PORT:-}` in a compose file
- * means "whatever the default is".
+ * Reads every `STENTOR_` variable. An empty one counts as not set unless the setting is a text, because `${PORT:-}` in a compose file means "use the default".
  */
 export function readEnv(env: Env): EnvLayer {
   const assignments: Assignment[] = [];
@@ -33,9 +32,7 @@ export function readEnv(env: Env): EnvLayer {
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith(ENV_PREFIX) || name === CONFIG_FILE_VARIABLE) continue;
     if (isServiceLink(name, text)) {
-      warnings.push(
-        `${name} was put there by Kubernetes for a service named stentor, and is ignored; enableServiceLinks: false keeps it out`,
-      );
+      warnings.push(`${name} was set by Kubernetes for a service named stentor, and is ignored; enableServiceLinks: false prevents it`);
       continue;
     }
     const found = settingOf(name);

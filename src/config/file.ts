@@ -4,9 +4,9 @@ import { ConfigError } from './problem.ts';
 import { isPlainObject } from './shape.ts';
 
 /**
- * Reads a YAML file, or a JSON one where its name ends in `.json`.
+ * Reads a YAML file, or a JSON file if its name ends in `.json`.
  *
- * @returns the map in it; an empty file is an empty map
+ * @returns its map; an empty file is an empty map
  * @throws ConfigError
  */
 export function readConfigFile(path: string): Record<string, unknown> {
@@ -33,7 +33,7 @@ function parseText(path: string, text: string): unknown {
   }
 }
 
-/** What is wrong and where, without the parser's own message: that may quote the file, secrets included. */
+/** What is wrong and where, without the parser's own message, which may quote the file with its secrets. */
 function describeYamlError(cause: unknown): string {
   if (!(cause instanceof YAMLError)) return 'not valid YAML (an alias without its anchor, or too many)';
   const [at] = cause.linePos ?? [];

@@ -4,7 +4,7 @@ import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
 import { SETTINGS, settingAt, WHERE_LISTED } from './settings.ts';
 
-/** @param flags values by path; those that are undefined are not set */
+/** @param flags values by path; undefined ones are not set */
 export function readFlags(flags: Readonly<Record<string, unknown>>): {
   readonly assignments: readonly Assignment[];
   readonly problems: readonly Problem[];

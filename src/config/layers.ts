@@ -3,7 +3,7 @@ import { DEFAULT_NAMESPACES } from './schema/namespaces.ts';
 import { NAME_PLACEHOLDER, type Setting } from './settings.ts';
 import { isPlainObject } from './shape.ts';
 
-/** One value set over what a file says. */
+/** A value that overrides the file's. */
 export interface Assignment {
   readonly path: string;
   readonly value: unknown;
@@ -16,10 +16,10 @@ export function assignmentOf(setting: Setting, path: string, value: unknown, sou
 }
 
 /**
- * Sets a value in a raw config. An option of one namespace, where nothing has named namespaces yet, changes the built-in ones. Where
- * something on the way is no map the value is left out: the check refuses what is there.
+ * Sets a value in a raw config. An option of one namespace, if no namespaces are set, changes the built-in ones. If a part of the path is not a map, the value
+ * is not set: the check refuses that part.
  *
- * @param raw changed in place; holds only own plain objects
+ * @param raw changed in place; it contains only own plain objects
  */
 export function assign(raw: Record<string, unknown>, assignment: Assignment): void {
   const segments = assignment.path.split('.');
@@ -39,7 +39,7 @@ export function wholeBeforePart(a: Assignment, b: Assignment): number {
   return a.path.split('.').length - b.path.split('.').length;
 }
 
-/** Like `target[name] = value`, for names that come from outside: `__proto__` becomes a name like any other. */
+/** Like `target[name] = value`, for names from outside: `__proto__` becomes an ordinary name. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }

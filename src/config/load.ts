@@ -13,9 +13,9 @@ import type { Config } from './schema.ts';
 import { CONFIG_SHAPE } from './shape.ts';
 
 export interface ConfigSources {
-  /** YAML or JSON; default: what STENTOR_CONFIG names, else none. */
+  /** YAML or JSON. Default: the file that STENTOR_CONFIG names, or none. */
   readonly file?: string | undefined;
-  /** Default: the process's own. */
+  /** Default: those of the process. */
   readonly env?: Env;
   /** By path: `{ 'nats.url': '…', port: 8081 }`. Texts are converted to the setting's type. */
   readonly flags?: Readonly<Record<string, unknown>>;
@@ -24,16 +24,16 @@ export interface ConfigSources {
 }
 
 export interface LoadedConfig {
-  /** Complete and frozen, all the way down. */
+  /** Complete and deeply frozen. */
   readonly config: Config;
-  /** What can hold, but surely was not meant. One sentence each. */
+  /** Settings that are valid, but probably a mistake. One sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Defaults, then the file, then the environment, then flags; the last one wins.
+ * Defaults, then the file, then the environment, then flags. The last one wins.
  *
- * @throws ConfigError naming every problem at once
+ * @throws ConfigError with all problems
  */
 export function loadConfig({ file, env = process.env, flags = {}, base = {} }: ConfigSources = {}): LoadedConfig {
   const path = file ?? (env[CONFIG_FILE_VARIABLE] || undefined);
@@ -76,7 +76,7 @@ function refuse(problems: readonly Problem[], overrides: readonly Assignment[], 
   );
 }
 
-/** The last override of the path or of something around it; else the file. */
+/** The last override of the path or of a parent of it; otherwise the file. */
 function sourceOf(path: string, overrides: readonly Assignment[], file: string | undefined): string | undefined {
   const override = overrides.findLast((assignment) => path === assignment.path || path.startsWith(`${assignment.path}.`));
   return override?.source ?? file;

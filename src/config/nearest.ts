@@ -1,6 +1,6 @@
-/** The candidate that takes the fewest edits, ignoring case; undefined where none is near enough to be what was meant. */
+/** The candidate with the fewest edits, ignoring case; undefined if none is similar enough. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
-  // A third of the letters may be wrong: further away, a suggestion misleads more than it helps.
+  // Up to a third of the letters may differ. Beyond that a suggestion misleads more than it helps.
   let best = Math.max(2, Math.floor(text.length / 3)) + 1;
   let found: string | undefined;
   for (const candidate of candidates) {

@@ -1,12 +1,12 @@
 import { printValue } from './redact.ts';
 import { displayPath } from './shape.ts';
 
-/** One thing wrong with a configuration. */
+/** One problem in a configuration. */
 export interface Problem {
   readonly path: string;
   /** Absent: there is no value to show. */
   readonly value?: unknown;
-  /** Completes "expected …", or says what else is wrong. */
+  /** Completes "expected …", or describes the problem. */
   readonly expected: string;
 }
 
@@ -16,10 +16,10 @@ export function printProblem(problem: Problem, source: string | undefined): stri
   return `${displayPath(problem.path)}${value}${source === undefined ? '' : ` (${source})`}: ${problem.expected}`;
 }
 
-/** The configuration cannot be used. The message names every problem, one a line, with secrets redacted. */
+/** The configuration is invalid. The message lists every problem, one per line, with secrets redacted. */
 export class ConfigError extends Error {
   readonly code = 'bad_config';
-  /** One line a problem. */
+  /** One line per problem. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[], options?: ErrorOptions) {

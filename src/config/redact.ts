@@ -4,14 +4,14 @@ import { CONFIG_SHAPE, holdsSecret, isPlainObject, mapOf, type Shape, shapeAt } 
 const REDACTED = '(redacted)';
 const SHOWN_CHARACTERS_MAX = 200;
 
-/** The config as it may be shown: secrets that are set are replaced, and credentials in URLs. */
+/** The config without its secrets: they are replaced, and so are credentials in URLs. */
 export function redactConfig(config: Config): unknown {
   return redact(CONFIG_SHAPE, config);
 }
 
 /**
- * One value for an error message. What the schema does not know, or knows to hold a secret, is not shown; of a map or a list of maps
- * only what it is, since a misplaced one may hold anything.
+ * One value for an error message. A value that the schema does not know, or marks as secret, is not shown. For a map or a list of maps only the type is shown,
+ * because a misplaced one may contain anything.
  */
 export function printValue(path: string, value: unknown): string {
   const shape = shapeAt(path);

@@ -43,7 +43,7 @@ A setting can come from four places. The later one wins:
 - A file path in a config file is relative to the folder of that file. In a variable or flag it is relative to the working directory.
 - The node does not start with an unknown name, a value out of bounds, or settings that contradict each other. The error names the path, the value and what was expected.`;
 
-/** The page of the settings that an operator decides on, in Markdown: `src/config/REFERENCE.md`. */
+/** The page of the operator's settings, in Markdown: `src/config/REFERENCE.md`. */
 export function configReference(): string {
   return `${INTRODUCTION}
 
@@ -82,7 +82,7 @@ function table(settings: readonly Setting[]): string {
   return `| path | variable | type | default | what |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
 
-/** A text with what lies between its two markers replaced by the table of common settings. @throws Error where a marker is missing */
+/** Returns the text with the table of common settings between its two markers. @throws Error if a marker is missing */
 export function withCommonSettings(text: string): string {
   const start = text.indexOf(COMMON_START);
   const end = text.indexOf(COMMON_END);

@@ -1,7 +1,7 @@
 import type { Problem } from './problem.ts';
 import type { AuthKeyOptions, Config } from './schema.ts';
 
-/** An HS256 key has a secret, every other has one public key: a public key used as an HMAC secret is the classic forgery. */
+/** An HS256 key has a secret, any other has one public key. Using a public key as an HMAC secret is the classic forgery. */
 export function authKeysAreComplete({ auth }: Config): Problem[] {
   return auth.keys.flatMap((key, i) => {
     const expected = lackOf(key);
@@ -9,7 +9,7 @@ export function authKeysAreComplete({ auth }: Config): Problem[] {
   });
 }
 
-/** What a key should have instead of what it has; undefined where it is complete. */
+/** What a key should have; undefined if it is complete. */
 export function lackOf({ alg, secret, publicKeyPem, publicKeyFile }: AuthKeyOptions): string | undefined {
   const publicKeys = [publicKeyPem, publicKeyFile].filter((key) => key !== undefined).length;
   if (alg === 'HS256') return secret !== undefined && publicKeys === 0 ? undefined : '`secret` and no public key';
@@ -34,9 +34,9 @@ export function jwksIsUsable({ auth }: Config): Problem[] {
     problems.push({ path: 'auth.jwksUrl', value: auth.jwksUrl, expected: 'expected an http or https URL' });
   }
   if (auth.jwksAlgorithms.length === 0)
-    problems.push({ path: 'auth.jwksAlgorithms', value: [], expected: 'expected one at least, for auth.jwksUrl' });
+    problems.push({ path: 'auth.jwksAlgorithms', value: [], expected: 'expected at least one, for auth.jwksUrl' });
   if (auth.jwksKeepMs < auth.jwksMaxAgeMs) {
-    problems.push({ path: 'auth.jwksKeepMs', value: auth.jwksKeepMs, expected: 'expected auth.jwksMaxAgeMs at least' });
+    problems.push({ path: 'auth.jwksKeepMs', value: auth.jwksKeepMs, expected: 'expected at least auth.jwksMaxAgeMs' });
   }
   return problems;
 }

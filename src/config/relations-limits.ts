@@ -1,7 +1,7 @@
 import type { Problem } from './problem.ts';
 import type { Config, NamespaceOptions } from './schema.ts';
 
-/** A pong that may come after the next ping could not be told from that ping's. */
+/** Otherwise a pong that arrives after the next ping could not be distinguished from that ping's. */
 export function pongComesBeforeNextPing({ heartbeat, tuning }: Config): Problem[] {
   if (tuning.connections.pongTimeoutMs < heartbeat.pingIntervalMs) return [];
   return [
@@ -15,10 +15,10 @@ export function pongComesBeforeNextPing({ heartbeat, tuning }: Config): Problem[
 
 export function someNamespace({ namespaces }: Config): Problem[] {
   if (Object.keys(namespaces).length > 0) return [];
-  return [{ path: 'namespaces', value: {}, expected: 'expected one namespace at least; leave it out for the built-in ones' }];
+  return [{ path: 'namespaces', value: {}, expected: 'expected at least one namespace; leave it out for the built-in ones' }];
 }
 
-/** A payload that one of the buffers on its way cannot hold would be refused, evicted at once, or close every subscriber. */
+/** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {
     const path = `namespaces.${name}.maxPayloadBytes`;
@@ -27,7 +27,7 @@ export function payloadsFit(config: Config): Problem[] {
       .map(([bound, bytes]) => ({
         path,
         value: options.maxPayloadBytes,
-        expected: `expected ${bytes} at most, which is ${bound.replace('<name>', name)}`,
+        expected: `expected at most ${bytes}, which is ${bound.replace('<name>', name)}`,
       }));
   });
 }
@@ -42,19 +42,19 @@ function boundsOf({ limits, memory, nats, tuning }: Config, options: NamespaceOp
   ];
 }
 
-/** A connection is caught up before it is given up. */
+/** A connection must have time to catch up before it is closed. */
 export function lagComesBeforeClose({ limits, tuning }: Config): Problem[] {
   if (tuning.fanout.lagThresholdBytes <= limits.sendBufferLimitBytes) return [];
   return [
     {
       path: 'tuning.fanout.lagThresholdBytes',
       value: tuning.fanout.lagThresholdBytes,
-      expected: `expected limits.sendBufferLimitBytes (${limits.sendBufferLimitBytes}) at most`,
+      expected: `expected at most limits.sendBufferLimitBytes (${limits.sendBufferLimitBytes})`,
     },
   ];
 }
 
-/** A connection's part of a bound cannot be greater than the whole. */
+/** A connection's share of a limit cannot exceed the whole. */
 export function connectionBoundsNest({ tuning: { commands } }: Config): Problem[] {
   const { publishesPerConnectionMax, publishesInFlightMax, callsPerConnectionMax, callsInFlightMax } = commands;
   const path = 'tuning.commands';
@@ -64,7 +64,7 @@ export function connectionBoundsNest({ tuning: { commands } }: Config): Problem[
   ];
 }
 
-/** A message of the greatest size would be refused each time, however little else there is. */
+/** A message of the maximum size would always be refused, even without any other load. */
 export function messagesFitTheirBounds({ limits, tuning, workers }: Config): Problem[] {
   const { messageBytesMax } = limits;
   const shareBytes = Math.floor(tuning.commands.commandBytesInFlightMax / Math.max(1, workers));
@@ -81,12 +81,12 @@ export function messagesFitTheirBounds({ limits, tuning, workers }: Config): Pro
 }
 
 function atMost(path: string, value: number, max: number, what: string): Problem[] {
-  return value <= max ? [] : [{ path, value, expected: `expected ${max} at most, which is ${what}` }];
+  return value <= max ? [] : [{ path, value, expected: `expected at most ${max}, which is ${what}` }];
 }
 
 /**
- * A budget smaller than one answer would be all of it for each in turn. And a worker is restarted when too much waits for it: that must not be what it
- * has asked for.
+ * If the budget were smaller than one answer, each answer would take all of it. And a worker is restarted when too much waits for it, which must not be caused
+ * by what it requested.
  */
 export function answersFitTheirBudgets({ tuning: { answers, recovery, hub } }: Config): Problem[] {
   const { historyPageBytesMax, historyBytesMax, answerBytesPerWorkerMax, answerBytesPerNodeMax } = answers;
@@ -103,7 +103,7 @@ export function answersFitTheirBudgets({ tuning: { answers, recovery, hub } }: C
     .map(([name, value, bound, bytesMax]) => ({
       path: `tuning.${name}`,
       value,
-      expected: `expected tuning.${bound} (${bytesMax}) at most`,
+      expected: `expected at most tuning.${bound} (${bytesMax})`,
     }));
 }
 
@@ -113,14 +113,14 @@ export function fanoutBoundsNest({ tuning }: Config): Problem[] {
     problems.push({
       path: 'tuning.fanout.loopGapMinMs',
       value: tuning.fanout.loopGapMinMs,
-      expected: `expected tuning.fanout.loopGapMaxMs (${tuning.fanout.loopGapMaxMs}) at most`,
+      expected: `expected at most tuning.fanout.loopGapMaxMs (${tuning.fanout.loopGapMaxMs})`,
     });
   }
   if (tuning.recent.bytesPerTopicMax > tuning.recent.bytesMax) {
     problems.push({
       path: 'tuning.recent.bytesPerTopicMax',
       value: tuning.recent.bytesPerTopicMax,
-      expected: `expected tuning.recent.bytesMax (${tuning.recent.bytesMax}) at most`,
+      expected: `expected at most tuning.recent.bytesMax (${tuning.recent.bytesMax})`,
     });
   }
   return problems;

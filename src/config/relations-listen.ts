@@ -7,7 +7,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** The admin API can drain the node; past loopback it must not be open. */
+/** The admin API can publish, so it must not be open to other machines without a token. */
 export function adminNeedsToken({ admin }: Config): Problem[] {
   if (isLoopback(admin.host) || admin.token !== '') return [];
   return [{ path: 'admin.host', value: admin.host, expected: 'expected a loopback address, or admin.token to be set' }];
@@ -19,7 +19,7 @@ export function portsDiffer({ host, port, admin }: Config): Problem[] {
   return [{ path: 'admin.port', value: admin.port, expected: 'expected another port than `port`' }];
 }
 
-/** Origins are compared as browsers send them: no path, no slash at the end, no wildcard. Anything else would match nobody. */
+/** Origins are compared as browsers send them: without a path, a trailing slash or a wildcard. Anything else would never match. */
 export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
   return allowedOrigins
     .filter((origin) => origin !== 'null' && !/^[a-z][a-z0-9+.-]*:\/\/[^/*\s]+$/.test(origin))

@@ -11,10 +11,10 @@ export function natsUrlsAreUrls({ nats }: Config): Problem[] {
   return [{ path: 'nats.url', value: nats.url, expected: 'expected servers like nats://host:4222 or tls://host:4222, comma-separated' }];
 }
 
-/** Two ways to log in at once: nobody could say which one counts. */
+/** With two logins it would be unclear which one is used. */
 export function natsLoginIsOne({ nats }: Config): Problem[] {
   const ways = natsLoginWays(nats);
-  if (ways.length > 1) return [{ path: 'nats', expected: `expected one way to log in, and there are: ${ways.join(', ')}` }];
+  if (ways.length > 1) return [{ path: 'nats', expected: `expected one way to log in, not several: ${ways.join(', ')}` }];
   const problems = PAIRS.flatMap(([value, file]): Problem[] =>
     nats[value] === '' || nats[file] === ''
       ? []
@@ -34,7 +34,7 @@ const PAIRS = [
   ['token', 'tokenFile'],
 ] as const;
 
-/** The ways to log in that are set, each by the name of a setting. */
+/** The ways to log in that are set, each by the name of its setting. */
 function natsLoginWays(nats: Config['nats']): string[] {
   const isSet = {
     'nats.credsFile': nats.credsFile !== '',
@@ -46,19 +46,19 @@ function natsLoginWays(nats: Config['nats']): string[] {
   return Object.entries(isSet).flatMap(([name, set]) => (set ? [name] : []));
 }
 
-/** What stands before the `@` of each server. */
+/** The text before the `@` of each server. */
 function loginsIn(url: string): string[] {
   return url.split(',').flatMap((server) => /^(?:\s*[a-z]+:\/\/)?\s*([^@/]*)@/i.exec(server)?.[1] ?? []);
 }
 
-/** The files are read when a connection is made; a client certificate without its key is no certificate. */
+/** The files are read when a connection is made. A client certificate needs its key. */
 export function natsTlsFilesComeTogether({ nats }: Config): Problem[] {
   if ((nats.tlsCertFile === '') === (nats.tlsKeyFile === '')) return [];
   const path = nats.tlsCertFile === '' ? 'nats.tlsCertFile' : 'nats.tlsKeyFile';
-  return [{ path, value: '', expected: 'expected a path: nats.tlsCertFile and nats.tlsKeyFile are set together' }];
+  return [{ path, value: '', expected: 'expected a path: nats.tlsCertFile and nats.tlsKeyFile need each other' }];
 }
 
-/** A password or token in clear, on a network that others may read. Creds and nkeys only sign what the server sends. */
+/** A password or token in clear text, on a network that others may read. Creds and nkeys only sign what the server sends. */
 export function natsPasswordsInClear({ nats }: Config): string[] {
   const inClear = natsLoginWays(nats).find((way) => way !== 'nats.credsFile' && way !== 'nats.nkeySeedFile');
   if (inClear === undefined || usesNatsTls(nats)) return [];
@@ -67,10 +67,10 @@ export function natsPasswordsInClear({ nats }: Config): string[] {
     .map(hostOf)
     .filter((host) => !isLoopback(host));
   if (far.length === 0) return [];
-  return [`${inClear} goes to ${far.join(', ')} in clear unless the server asks for TLS: use tls:// in nats.url`];
+  return [`${inClear} is sent to ${far.join(', ')} in clear text unless the server requires TLS: use tls:// in nats.url`];
 }
 
-/** TLS or nothing: a server that does not speak it is not told a login. */
+/** TLS is required: a server that does not support it gets no login. */
 export function usesNatsTls(nats: Config['nats']): boolean {
   const files = [nats.tlsCaFile, nats.tlsCertFile, nats.tlsKeyFile].some((file) => file !== '');
   return files || nats.tlsHandshakeFirst || nats.url.split(',').some((server) => /^\s*tls:/i.test(server));
@@ -91,7 +91,7 @@ export function natsNamesAreNames({ nats }: Config): Problem[] {
     problems.push({
       path: 'nats.jetstreamApiPrefix',
       value: nats.jetstreamApiPrefix,
-      expected: 'expected none beside nats.jetstreamDomain',
+      expected: 'expected it to be empty if nats.jetstreamDomain is set',
     });
   }
   for (const name of ['jetstreamApiPrefix', 'inboxPrefix'] as const) {
@@ -99,13 +99,13 @@ export function natsNamesAreNames({ nats }: Config): Problem[] {
     problems.push({
       path: `nats.${name}`,
       value: nats[name],
-      expected: 'expected a subject without wildcards, spaces and a dot at the end',
+      expected: 'expected a subject without wildcards, spaces and a trailing dot',
     });
   }
   return problems;
 }
 
-/** Asking for replicas and getting the memory bus would be a promise silently broken. */
+/** Replicas with the memory bus would silently break a promise. */
 export function replicasNeedNats({ nats }: Config): Problem[] {
   if (nats.streamReplicas === 1 || nats.url !== '') return [];
   return [
@@ -113,7 +113,7 @@ export function replicasNeedNats({ nats }: Config): Problem[] {
   ];
 }
 
-/** A mirror is a stream, beside the one that it mirrors. */
+/** A mirror is another stream than the one that it mirrors. */
 export function mirrorsAreStreams({ namespaces, nats }: Config): Problem[] {
   return Object.entries(namespaces).flatMap(([name, { mirror, mirrorDomain, durable }]): Problem[] => {
     const path = `namespaces.${name}.mirror`;
@@ -121,8 +121,8 @@ export function mirrorsAreStreams({ namespaces, nats }: Config): Problem[] {
       return mirrorDomain === '' ? [] : [{ path: `${path}Domain`, value: mirrorDomain, expected: `expected ${path} to be set too` }];
     }
     if (!durable || nats.url === '')
-      return [{ path, value: mirror, expected: 'expected none where the namespace is not durable, or nats.url is empty' }];
-    if (!/^[\w-]+$/.test(mirror)) return [{ path, value: mirror, expected: "expected a stream's name: letters, digits, - and _" }];
+      return [{ path, value: mirror, expected: 'expected it to be empty, because the namespace is not durable, or nats.url is empty' }];
+    if (!/^[\w-]+$/.test(mirror)) return [{ path, value: mirror, expected: 'expected the name of a stream: letters, digits, - and _' }];
     if (!/^[\w-]*$/.test(mirrorDomain))
       return [{ path: `${path}Domain`, value: mirrorDomain, expected: 'expected letters, digits, - and _' }];
     return [];

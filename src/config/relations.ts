@@ -23,7 +23,7 @@ import {
 import type { Config } from './schema.ts';
 import { caseTwins, unusableNamespaces } from './warnings.ts';
 
-/** A rule between settings that each fit the schema alone. Pure; returns what is wrong. */
+/** A rule between settings that are each valid by the schema. Pure; returns the problems. */
 export type Relation = (config: Config) => readonly Problem[];
 
 export const RELATIONS: readonly Relation[] = [
@@ -49,5 +49,5 @@ export const RELATIONS: readonly Relation[] = [
   fanoutBoundsNest,
 ];
 
-/** What can run, but surely was not meant. */
+/** Settings that work, but are probably a mistake. */
 export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [unusableNamespaces, caseTwins, natsPasswordsInClear];

@@ -1,8 +1,8 @@
 import { CONFIG_SHAPE, mapOf, type Shape } from './shape.ts';
 
-/** One thing that can be set: a leaf of the schema, or a map as a whole. */
+/** One setting: a leaf of the schema, or a whole map. */
 export interface Setting {
-  /** `nats.url`; `<name>` stands for a name chosen by the operator: `namespaces.<name>.durable`. */
+  /** `nats.url`; `<name>` stands for a name that the operator chooses: `namespaces.<name>.durable`. */
   readonly path: string;
   /** `STENTOR_NATS_URL`, `STENTOR_NAMESPACES__<name>__DURABLE`. */
   readonly envName: string;
@@ -18,14 +18,14 @@ export const WHERE_LISTED = '`stentor config --reference` and `stentor config --
 /** Every setting, in the schema's order. */
 export const SETTINGS: readonly Setting[] = settingsOf(CONFIG_SHAPE, []);
 
-/** Settings whose defaults fit nearly everybody: `tuning.*`. */
+/** Settings whose defaults suit nearly everybody: `tuning.*`. */
 export function isTuning({ path }: Setting): boolean {
   return path.startsWith('tuning.');
 }
 
 const settingsByPath = new Map(SETTINGS.map((setting) => [setting.path, setting]));
 
-/** The setting that a concrete path belongs to: `namespaces.chat.durable` → `namespaces.<name>.durable`. */
+/** The setting of a concrete path: `namespaces.chat.durable` → `namespaces.<name>.durable`. */
 export function settingAt(path: string): Setting | undefined {
   const exact = settingsByPath.get(path);
   if (exact || !path.startsWith('namespaces.')) return exact;
@@ -41,8 +41,8 @@ function settingsOf(shape: Shape, path: readonly string[]): Setting[] {
 }
 
 /**
- * SCREAMING_SNAKE of the path. A chosen name stands between double underscores exactly as it is written in the config: no option has a
- * double underscore in its own name, so the last one in a variable ends the name, whatever underscores the name itself has.
+ * The path in SCREAMING_SNAKE case. A chosen name stands between double underscores exactly as in the config. No option has a double underscore in its own
+ * name, so the last one in a variable ends the name, whatever underscores the name itself has.
  */
 function envNameOf(path: readonly string[]): string {
   const at = path.indexOf(NAME_PLACEHOLDER);

@@ -1,6 +1,6 @@
 import { ConfigSchema } from './schema.ts';
 
-/** The parts of JSON Schema that the config schema is made of: what a TypeBox schema is at run time. */
+/** The parts of JSON Schema that the config schema uses: a TypeBox schema at run time. */
 export interface Shape {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   readonly properties?: Readonly<Record<string, Shape>>;
@@ -18,21 +18,21 @@ export interface Shape {
   readonly pattern?: string;
   readonly default?: unknown;
   readonly description?: string;
-  /** The value never reaches a log, an error or the printed config. */
+  /** The value never appears in a log, an error or the printed config. */
   readonly secret?: boolean;
-  /** The value is the path of a file: in a config file it is relative to that file's folder, elsewhere to the working directory. */
+  /** The value is a file path. In a config file it is relative to that file's folder, otherwise to the working directory. */
   readonly filePath?: boolean;
 }
 
 export const CONFIG_SHAPE = ConfigSchema as unknown as Shape;
 
-/** What a value of the map at this shape is, and how its names look; undefined where the shape is no map. */
+/** The shape of the values of a map, and the pattern of its names; undefined if the shape is not a map. */
 export function mapOf(shape: Shape): { readonly namePattern: RegExp; readonly value: Shape } | undefined {
   const entry = Object.entries(shape.patternProperties ?? {})[0];
   return entry && { namePattern: new RegExp(entry[0]), value: entry[1] };
 }
 
-/** The shape at a path (`nats.url`, `namespaces.scores.durable`, `auth.keys.0.alg`); undefined where the schema has none. */
+/** The shape at a path (`nats.url`, `namespaces.scores.durable`, `auth.keys.0.alg`); undefined if the schema has none. */
 export function shapeAt(path: string): Shape | undefined {
   let shape: Shape | undefined = CONFIG_SHAPE;
   for (const segment of path.split('.')) {
@@ -42,7 +42,7 @@ export function shapeAt(path: string): Shape | undefined {
   return shape;
 }
 
-/** A path as it is written for people, with places in lists in brackets: `auth.keys.0.kid` → `auth.keys[0].kid`. */
+/** A path for display, with list indexes in brackets: `auth.keys.0.kid` → `auth.keys[0].kid`. */
 export function displayPath(path: string): string {
   let shape: Shape | undefined = CONFIG_SHAPE;
   let text = '';

@@ -1,6 +1,6 @@
 import type { Config } from './schema.ts';
 
-/** Namespaces that want tokens on a node that can check none. */
+/** Namespaces that need tokens, on a node that cannot verify any. */
 export function unusableNamespaces({ auth, namespaces }: Config): string[] {
   if (auth.keys.length > 0 || auth.jwksUrl !== '') return [];
   const names = (filter: (options: Config['namespaces'][string]) => boolean) =>
@@ -12,12 +12,12 @@ export function unusableNamespaces({ auth, namespaces }: Config): string[] {
       ? [`no client can subscribe in ${hidden.join(', ')}: not public, and neither auth.keys nor auth.jwksUrl is set`]
       : []),
     ...(mute.length > 0
-      ? [`no client can publish in ${mute.join(', ')}: that takes a token, and neither auth.keys nor auth.jwksUrl is set`]
+      ? [`no client can publish in ${mute.join(', ')}: this needs a token, and neither auth.keys nor auth.jwksUrl is set`]
       : []),
   ];
 }
 
-/** `STENTOR_NAMESPACES__SCORES__PUBLIC` makes a namespace SCORES beside `scores`: names are taken as they are written. */
+/** `STENTOR_NAMESPACES__SCORES__PUBLIC` creates a namespace SCORES in addition to `scores`, because names are case-sensitive. */
 export function caseTwins({ namespaces }: Config): string[] {
   const seen = new Map<string, string>();
   return Object.keys(namespaces).flatMap((name) => {

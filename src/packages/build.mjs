@@ -7,14 +7,14 @@ import { rewriteDeclarations } from './declarations.mjs';
 import { bundledLicenses } from './licenses.mjs';
 
 /**
- * What `npm run build` does after the compiler: bundles the worker and the pages, and makes the SDK's package. The root is the server's package,
- * `dist/packages/client` the client's: `npm pack && npm pack ./dist/packages/client` makes both tarballs.
+ * The part of `npm run build` after the compiler: bundles the worker and the pages, and creates the SDK's package. The root is the server's package,
+ * `dist/packages/client` the client's: `npm pack && npm pack ./dist/packages/client` creates both tarballs.
  */
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 process.chdir(ROOT);
 
 rewriteDeclarations(join(ROOT, 'dist'));
-// Before the worker is: the SDK's files are taken as the compiler made them.
+// Before the worker is bundled, because the SDK's files are used as compiled.
 const weight = await makeClientPackage(ROOT);
 const metafiles = [await bundleWorker(), await bundlePages()];
 writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENSES.txt'), bundledLicenses(ROOT, metafiles));

@@ -17,7 +17,7 @@ export async function bundleClient(leftOut = []) {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    // `ws` is loaded where there is no WebSocket: in Node only.
+    // `ws` is loaded only if there is no WebSocket: in Node.
     external: ['ws', ...leftOut],
     sourcemap: 'linked',
     metafile: true,

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * A worker process as one file, in place of what the compiler made: its 780 modules take 0.6 s to load on an idle core, the one file 0.2 s.
+ * Bundles a worker process into one file, in place of the compiled one: its 780 modules take 0.6 s to load on an idle core, the one file 0.2 s.
  * @returns {Promise<import('esbuild').Metafile>}
  */
 export async function bundleWorker() {

@@ -14,11 +14,11 @@ const DOCUMENTS = {
 };
 
 /**
- * Puts the SDK's package together, in `dist/packages/client`: what of the compiled files the SDK loads, their sources for the source maps, the one file for
- * pages without a bundler, the documents, the licences, and a manifest. The server's package takes 250 MB, which no page needs.
+ * Creates the SDK's package in `dist/packages/client`: the compiled files that the SDK loads, their sources for the source maps, the single file for pages
+ * without a bundler, the documents, the licences, and a manifest. The server's package has 250 MB, which pages do not need.
  *
  * @param {string} root the repository
- * @returns {Promise<string>} what it weighs, for people
+ * @returns {Promise<string>} its size, for display
  */
 export async function makeClientPackage(root) {
   const to = join(root, 'dist/packages/client');
@@ -52,10 +52,10 @@ export async function makeClientPackage(root) {
   for (const [from, path] of Object.entries(DOCUMENTS))
     write(path, moveDocument(readFileSync(join(root, from), 'utf8'), from, path, place));
   write('package.json', `${JSON.stringify(manifest(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))), undefined, 2)}\n`);
-  return `stentor.min.js: ${gzippedBytes} bytes gzipped (${code.length} as it is), ${own.gzippedBytes} (${own.code.length}) without the MessagePack library`;
+  return `stentor.min.js: ${gzippedBytes} bytes gzipped (${code.length} uncompressed), ${own.gzippedBytes} (${own.code.length}) without the MessagePack library`;
 }
 
-/** Everything that a compiled file imports of ours, itself included; paths from the root. */
+/** All our files that a compiled file imports, including itself; paths from the root. */
 function reachable(root, entry, toFile) {
   const found = new Set([entry]);
   for (const path of found) {
@@ -65,7 +65,7 @@ function reachable(root, entry, toFile) {
   return found;
 }
 
-/** What both packages say alike comes from the server's manifest. */
+/** What both packages have in common comes from the server's manifest. */
 function manifest({ version, license, engines, repository, homepage, bugs, dependencies, devDependencies, ...server }) {
   return {
     name: '@stentor-broadcast/client',

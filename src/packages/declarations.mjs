@@ -4,10 +4,10 @@ import { join } from 'node:path';
 const SOURCE_IMPORT = /(\bfrom\s+|\bimport\(\s*)(['"])(\.[^'"]+)\.ts\2/g;
 
 /**
- * Makes declarations import `./x.js`. The compiler rewrites `./x.ts` in code only; in declarations not every version of TypeScript and not every mode of
- * resolution finds it.
+ * Makes declarations import `./x.js`. The compiler rewrites `./x.ts` in code only. Some versions of TypeScript and some modes of resolution do not find
+ * `./x.ts` in declarations.
  *
- * @param {string} folder all `.d.ts` files in it, deeper ones too
+ * @param {string} folder all `.d.ts` files in it, and in its subfolders
  */
 export function rewriteDeclarations(folder) {
   for (const name of readdirSync(folder, { recursive: true })) {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 const LICENSE_FILE = /^(licen[sc]e|copying)(\.(md|txt))?$/i;
 
 /**
- * The licences of all packages that are inside bundles, as one text: whoever passes a bundle on passes their code on.
+ * The licences of all packages in bundles, as one text: whoever distributes a bundle distributes their code.
  *
  * @param {string} root folder that the metafiles' paths are relative to
  * @param {readonly import('esbuild').Metafile[]} metafiles of the bundles
- * @throws {Error} when a package has no licence file
+ * @throws {Error} if a package has no licence file
  */
 export function bundledLicenses(root, metafiles) {
   const folders = new Set(
@@ -17,10 +17,10 @@ export function bundledLicenses(root, metafiles) {
   const texts = [...folders].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((entry) => LICENSE_FILE.test(entry));
-    if (file === undefined) throw new Error(`${folder} is bundled, and has no licence file`);
+    if (file === undefined) throw new Error(`${folder} is bundled, but has no licence file`);
     return `${name} ${version} (${license})\n\n${readFileSync(join(root, folder, file), 'utf8').trim()}\n`;
   });
-  return `Code of these packages is inside files of this one.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `Files of this package contain code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 /** @param {string} path `node_modules/@a/b/c.js` → `node_modules/@a/b`; ours: nothing */

@@ -1,6 +1,6 @@
 /**
- * Leaves in /app what a running node loads, when the image is built. uWebSockets.js comes with a build for every platform and Node version (247 MB
- * in both packages): the one that loads here stays.
+ * Removes from /app what a running node does not load, when the image is built. uWebSockets.js contains a build for every platform and Node version (247 MB in
+ * both packages): only the one that loads here stays.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const UWS_PACKAGES = ['@btc-vision/uwebsockets.js', 'uws-pack'];
 const NOT_RUN = /\.(map|md|markdown|[cm]?ts)$/i;
 const BINARY = /\.node$/;
 
-// What was built, not the sources: this runs in the image, from its root.
+// The built files, not the sources: this runs in the image, from its root.
 const { loadUws } = await import(pathToFileURL(join('dist', 'worker', 'uws.js')).href);
 const { source } = await loadUws();
 for (const name of UWS_PACKAGES) if (name !== source) remove(join('node_modules', name));

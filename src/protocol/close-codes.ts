@@ -1,6 +1,6 @@
 /**
- * WebSocket close codes. The hundreds tell a client what to do with a code that it has never seen:
- * 4000–4099 do not reconnect, 4100–4199 reconnect after backoff, 4200–4299 reconnect now.
+ * WebSocket close codes. The hundreds tell a client what to do with an unknown code: 4000–4099 do not reconnect, 4100–4199 reconnect after backoff, 4200–4299
+ * reconnect now.
  */
 export const CLOSE_CODES = {
   malformedMessage: 4000,

@@ -10,12 +10,12 @@ export const SUBPROTOCOLS: Record<Encoding, string> = {
 export const DEFLATED_EXT_TYPE = 90;
 
 /**
- * Encodes and decodes whole messages. Decoding is made for untrusted input: whatever the bytes are, `decode` returns a
- * plain value or throws a ProtocolError `bad_message`, and allocates in proportion to the input, never to a declared length.
+ * Encodes and decodes whole messages. Decoding is safe for untrusted input: for any bytes, `decode` returns a plain value or throws a ProtocolError
+ * `bad_message`, and allocates in proportion to the input, never to a declared length.
  */
 export interface Codec {
   readonly encoding: Encoding;
-  /** Is a frame of this encoding binary (MessagePack) or text (JSON)? */
+  /** Whether a frame of this encoding is binary (MessagePack) or text (JSON). */
   readonly binary: boolean;
   /** @throws WireValueError for a value that cannot be sent */
   encode(message: unknown): Uint8Array;

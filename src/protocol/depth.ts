@@ -1,5 +1,8 @@
-/** Nesting of a whole message. What is deeper is refused: it could not be decoded, checked and encoded without risking the stack. */
+/** Maximum nesting of a message. Deeper ones are refused, because decoding, checking and encoding them could overflow the stack. */
 export const MESSAGE_DEPTH_MAX = 64;
 
-/** Nesting of a publication's data: less by what a message wraps around it (the map, `items`, the item), so that what may be published can also be received. */
+/**
+ * Maximum nesting of a publication's data. It is lower by the levels that a message adds (the map, `items`, the item), so that everything that can be published
+ * can be received too.
+ */
 export const DATA_DEPTH_MAX = 60;

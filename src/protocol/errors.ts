@@ -1,10 +1,10 @@
-/** What a client may do about an error, and what it costs the client. */
+/** What a client may do after an error, and whether it counts against the client. */
 export interface ErrorKind {
   /** The same command may succeed later. */
   readonly retryable: boolean;
   /**
-   * The client's own mistake: more than `tuning.commands.errorsPerMinuteMax` of them a minute close its connection with 4009, for good. What the server's limits or
-   * its surroundings cause is no mistake, and neither is an unsubscribe that overtakes its subscribe.
+   * A mistake of the client. More than `tuning.commands.errorsPerMinuteMax` of them a minute close its connection permanently with 4009. Errors caused by the
+   * server's limits or its environment do not count, nor does an unsubscribe that is executed before its subscribe has completed.
    */
   readonly countsTowardsClose: boolean;
   readonly meaning: string;
@@ -67,17 +67,17 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
 
-/** V8's, where nobody has frozen it. */
+/** V8's default, if it has not been frozen. */
 const STACKS = Error as { stackTraceLimit?: number };
 const STACKS_MAY_BE_LEFT_OUT = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 /**
- * A refusal that the peer is told about: `code` is one of {@link ERROR_KINDS}. It has no stack, where that can be left out: it is an answer, of which
- * clients that ask too much get a hundred thousand a second, and a stack costs 7 to 20 µs.
+ * An error that is sent to the peer: `code` is one of {@link ERROR_KINDS}. If possible it has no stack trace: clients that send too much get a hundred thousand
+ * of these a second, and a stack trace costs 7 to 20 µs.
  */
 export class ProtocolError extends Error {
   readonly code: ErrorCode;
-  /** Not before so long. */
+  /** Do not retry earlier than this. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {

@@ -1,4 +1,4 @@
-/** `@stentor-broadcast/server/protocol`: the wire protocol's words, for clients and tools. */
+/** `@stentor-broadcast/server/protocol`: the wire protocol, for clients and tools. */
 export { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason, type ReconnectAdvice, reconnectAdvice } from './close-codes.ts';
 export { type Codec, DEFLATED_EXT_TYPE, type Encoding, SUBPROTOCOLS } from './codec.ts';
 export { ERROR_KINDS, type ErrorCode, ProtocolError } from './errors.ts';

@@ -10,7 +10,7 @@ import { toWireValue, WireValueError } from './wire-value.ts';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** JSON in text frames. Bytes are written as base64 text, bigints as text of digits, since most readers would take a number for a double. */
+/** JSON in text frames. Bytes are written as base64 text, bigints as text of digits, because most readers would parse a number as a double. */
 export const jsonCodec: Codec = {
   encoding: 'json',
   binary: false,
@@ -23,10 +23,10 @@ export const jsonCodec: Codec = {
 };
 
 /**
- * Half surrogate pairs (`"\ud800"` is legal JSON) become U+FFFD: MessagePack's strings are UTF-8, and one such text in a frame would break it for others.
- * An integer beyond ±(2^53 − 1) keeps its digits: as a bigint where 64 bits hold it, else as a string. A number with a fraction or an exponent is a double.
+ * Half surrogate pairs (`"\ud800"` is legal JSON) become U+FFFD: MessagePack's strings are UTF-8, and one such text in a frame would break it for others. An
+ * integer beyond ±(2^53 − 1) keeps its digits: as a bigint if 64 bits are enough, otherwise as a string. A number with a fraction or an exponent is a double.
  *
- * @throws ProtocolError `bad_message` for text that is no UTF-8, no JSON, or nested deeper than `depthMax`
+ * @throws ProtocolError `bad_message` for text that is not UTF-8, not JSON, or nested deeper than `depthMax`
  */
 export function parseJson(bytes: Uint8Array, depthMax = MESSAGE_DEPTH_MAX): unknown {
   const { depth, surrogates, longIntegers } = scanJson(bytes, depthMax);
@@ -45,13 +45,13 @@ const INTEGER = /^-?\d+$/;
 /** A sign, and the digits of 2^64. */
 const INTEGER_64_LENGTH_MAX = 21;
 
-/** The other parser takes what JSON.parse takes; and as there, the last of two equal keys counts. */
+/** The other parser accepts what JSON.parse accepts; as there, the last of two equal keys counts. */
 const EXACT = { parseNumber: exactNumber, onDuplicateKey: ({ newValue }: { newValue: unknown }) => newValue };
 
 function exactNumber(text: string): number | bigint | string {
   const value = Number(text);
   if (Number.isSafeInteger(value) || !INTEGER.test(text)) return value;
-  // Before BigInt reads it: it may have as many digits as a message has bytes.
+  // Before BigInt parses it, because it may have as many digits as a message has bytes.
   if (text.length > INTEGER_64_LENGTH_MAX) return text;
   const integer = BigInt(text);
   const fits = integer === BigInt.asIntN(64, integer) || integer === BigInt.asUintN(64, integer);

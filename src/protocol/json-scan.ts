@@ -1,21 +1,22 @@
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 const POINT = 0x2e;
-/** Integers of fewer digits are safe. */
+/** Integers with fewer digits are safe. */
 const LONG_INTEGER_DIGITS = 16;
 
 export interface JsonScan {
-  /** Above the bound: the scan stopped there. */
+  /** Above the limit; the scan stopped there. */
   readonly depth: number;
-  /** Half a surrogate pair may be escaped in some string. */
+  /** Some string may contain an escaped half surrogate pair. */
   readonly surrogates: boolean;
   /** Some integer may be too long for a double. */
   readonly longIntegers: boolean;
 }
 
 /**
- * One walk over a JSON text's bytes, before any parser sees them (1.4 ns a byte: strings and digits, which are most of a text, have loops of their own).
- * It counts brackets outside strings, so that a hostile text never reaches a parser's recursion. What is no JSON it may count wrongly: the parser refuses that.
+ * One pass over the bytes of a JSON text, before any parser reads it (1.4 ns a byte: strings and digits, which are most of a text, have their own loops). It
+ * counts brackets outside strings, so that a hostile text never reaches a parser's recursion. Text that is not JSON may be counted wrongly; the parser refuses
+ * it.
  */
 export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
   const { length } = bytes;
@@ -34,7 +35,7 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
     } else if (isDigit(byte)) {
       const end = endOfDigits(bytes, i + 1);
       longIntegers ||= end - i >= LONG_INTEGER_DIGITS;
-      // A fraction may have as many as it likes.
+      // A fraction may have any number of digits.
       i = (bytes[end] === POINT ? endOfDigits(bytes, end + 1) : end) - 1;
     } else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > depthMax) break;
@@ -43,7 +44,7 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
   return { depth, surrogates, longIntegers };
 }
 
-/** @returns where the string ends, or something is escaped in it */
+/** @returns the index where the string ends, or where it has an escape */
 function endOfPlainText(bytes: Uint8Array, start: number): number {
   let at = start;
   while (at < bytes.length && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++;
@@ -61,7 +62,7 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** `ud8…` to `udf…`, in either case, at `at`. */
+/** Whether `ud8…` to `udf…`, in either case, is at `at`. */
 function isSurrogateEscape(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0x75 && ((bytes[at + 1] ?? 0) | 0x20) === 0x64 && (bytes[at + 2] ?? 0) >= 0x38;
 }

@@ -1,14 +1,14 @@
-/** How an integer is written that a reader's double may not hold. */
+/** How to write an integer that a double may not represent. */
 export type BigintStyle =
-  /** A string of digits: for clients, most of which would read a number as a double. */
+  /** A string of digits: for clients, because most would parse a number as a double. */
   | 'text'
   /** A number with all its digits: between this server and producers, who wrote it so. */
   | 'digits';
 
 /**
- * A value as a decoder or {@link toWireValue} makes them → JSON. Beside what JSON.stringify does (and faster than that is with a replacer):
- * bytes become base64, bigints as `bigints` says, and a double that is a large integer keeps a fraction (`1e20` → `100000000000000000000.0`),
- * so that whoever reads integers exactly takes it for the double that it is.
+ * Converts a value from a decoder or {@link toWireValue} to JSON. Unlike JSON.stringify (and faster than it with a replacer): bytes become base64, bigints as
+ * `bigints` says, and a double that is a large integer keeps a fraction (`1e20` → `100000000000000000000.0`), so that a reader with exact integers parses it as
+ * a double.
  */
 export function stringifyJson(value: unknown, bigints: BigintStyle = 'text'): string {
   switch (typeof value) {
@@ -41,7 +41,7 @@ function object(value: object, bigints: BigintStyle): string {
   if (ArrayBuffer.isView(value)) return `"${toBase64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))}"`;
   if (value instanceof Date) return JSON.stringify(value);
   let text = '';
-  // Not entries(): a third slower.
+  // Not entries(), which is a third slower.
   for (const key of Object.keys(value)) {
     const child = (value as Record<string, unknown>)[key];
     if (child !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${stringifyJson(child, bigints)}`;

@@ -4,8 +4,8 @@ const FIELDS = new Map(Object.entries(CLIENT_MESSAGES).map(([type, { properties 
 const POSITION_FIELDS = Object.keys(Position.properties);
 
 /**
- * A checked message without the fields that its schema does not name. A command may be kept until it is answered, and what nobody reads must not be kept
- * with it: 60 KB of nested empty lists are a megabyte of objects.
+ * A checked message without fields that its schema does not name. A command may be kept until it is answered, and unknown fields must not be kept with it: 60
+ * KB of nested empty lists are a megabyte of objects.
  */
 export function knownFieldsOf(message: ClientMessage): ClientMessage {
   const known = pick(message, FIELDS.get(message.type) ?? []);

@@ -1,15 +1,15 @@
 import type { Encoding } from './codec.ts';
 
 /**
- * The `id` of a message that its decoder refused, so that the answer can name the command. Undefined where there is none, or what lies before it
- * is broken. Walks without recursion and builds nothing of the message: it was refused for what it may cost.
+ * The `id` of a message that its decoder refused, so that the answer can have it. Undefined if there is none, or if what precedes it is invalid. It walks
+ * without recursion and builds nothing of the message, which may have been refused because of its cost.
  */
 export function findMessageId(encoding: Encoding, bytes: Uint8Array): number | undefined {
   const id = encoding === 'json' ? findInJson(bytes) : findInMsgpack(bytes);
   return id !== undefined && Number.isSafeInteger(id) && id >= 0 ? id : undefined;
 }
 
-/** Strings whole, brackets, and (for keys and ids) what lies between them. */
+/** Matches whole strings, brackets, and (for keys and ids) what lies between them. */
 const JSON_TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s"[\]{}:,]+/g;
 const DIGITS = /^\d{1,16}$/;
 
@@ -37,7 +37,7 @@ function findInMsgpack(bytes: Uint8Array): number | undefined {
       at = skip(view, at);
     }
   } catch {
-    // Cut short.
+    // Truncated.
   }
   return undefined;
 }
@@ -66,7 +66,7 @@ function unsignedInteger(view: DataView, at: number): number | undefined {
   }
 }
 
-/** @returns index just after the value at `start`. @throws RangeError where it is cut short */
+/** @returns the index just after the value at `start`. @throws RangeError if it is truncated */
 function skip(view: DataView, start: number): number {
   let at = start;
   for (let values = 1; values > 0; values--) {
@@ -77,10 +77,10 @@ function skip(view: DataView, start: number): number {
   return at;
 }
 
-/** Bytes after the head byte of the kinds from 0xca (float 32) to 0xd8 (fixext 16). */
+/** Bytes after the head byte of the types from 0xca (float 32) to 0xd8 (fixext 16). */
 const FIXED_BYTES = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17];
 
-/** @returns how many values stand inside this one, and where: for a value without any, just after it */
+/** @returns how many values this one contains, and the index of the first; for a value without any, the index just after it */
 function header(view: DataView, start: number): { at: number; children: number } {
   const head = view.getUint8(start);
   const at = start + 1;
@@ -90,7 +90,7 @@ function header(view: DataView, start: number): { at: number; children: number }
   if (head <= 0xbf) return { at: at + (head & 0x1f), children: 0 };
   if (head <= 0xc3) return { at, children: 0 };
   if (head <= 0xc6) return afterLength(view, at, head - 0xc4);
-  // An ext's type follows its length.
+  // The type of an ext follows its length.
   if (head <= 0xc9) return afterLength(view, at, head - 0xc7, 1);
   if (head <= 0xd8) return { at: at + (FIXED_BYTES[head - 0xca] as number), children: 0 };
   if (head <= 0xdb) return afterLength(view, at, head - 0xd9);

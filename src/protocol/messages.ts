@@ -5,7 +5,7 @@ import Type, { type Static, type TSchema } from 'typebox';
  * Unknown fields are ignored, so `additionalProperties` stays open.
  */
 
-/** Ceiling of ids that clients choose: a safe integer, so that it survives every encoding. */
+/** Maximum of ids that clients choose: a safe integer, so that every encoding keeps it. */
 const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'chosen by the client, returned in the answer' });
 const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -15,10 +15,10 @@ const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT
 const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
 
 export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
-/** What a client resumes from: a life of a log and a place in it. */
+/** The position that a client resumes from: an epoch of a log and an offset in it. */
 export type Position = Static<typeof Position>;
 
-/** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` is a place covered with nothing to deliver (an echo left out). */
+/** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` covers an offset without anything to deliver (a left-out echo). */
 export const ItemMeta = Type.Object({
   publishedAtMs: Type.Optional(Type.Number({ description: 'when the log stored it, milliseconds since 1970' })),
   origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),

@@ -5,17 +5,17 @@ import { assertMsgpack } from './msgpack-scan.ts';
 import { toWireValue, WireValueError } from './wire-value.ts';
 
 /**
- * No records (msgpackr's own extension, whose structures a peer could define), no structured clone, plain maps as objects,
- * 64-bit integers as numbers while they are safe and as bigints beyond.
+ * No records (an extension of msgpackr, whose structures a peer could define), no structured clone, maps as plain objects, 64-bit integers as numbers if they
+ * are safe and as bigints otherwise.
  */
 const OPTIONS = {
   useRecords: false,
   mapsAsObjects: true,
   variableMapSize: true,
   encodeUndefinedAsNil: true,
-  // What was decoded may have a key `toJSON`, which is no function.
+  // A decoded value may have a key `toJSON`, but it is not a function.
   useToJSON: false,
-  // msgpackr's types leave 'auto' out, its documentation does not.
+  // 'auto' is documented, but missing in msgpackr's types.
   int64AsType: 'auto' as 'number',
 } as const;
 
@@ -30,18 +30,18 @@ export const msgpackCodec: Codec = {
     return packMsgpack(toWireValue(message, WireValueError));
   },
   decode(bytes) {
-    // Half a surrogate pair, as a cut-off text may end in, becomes U+FFFD as it does in JSON, rather than costing the connection.
+    // Half a surrogate pair, as at the end of a truncated text, becomes U+FFFD as in JSON, instead of ending the connection.
     assertMsgpack(bytes, { utf8: false });
     return unpackMsgpack(bytes);
   },
 };
 
-/** @param value as a decoder or {@link toWireValue} makes them: of anything else the library may write memory that is not the value's */
+/** @param value from a decoder or {@link toWireValue}. For anything else the library may write memory that is not part of the value. */
 export function packMsgpack(value: unknown): Uint8Array {
   return packr.pack(value);
 }
 
-/** Decodes bytes that {@link assertMsgpack} has passed. @throws ProtocolError `bad_message` */
+/** Decodes bytes that {@link assertMsgpack} has accepted. @throws ProtocolError `bad_message` */
 export function unpackMsgpack(bytes: Uint8Array): unknown {
   try {
     return unpackr.unpack(bytes);

@@ -6,18 +6,18 @@ export interface ScanOptions {
   /** Index of the value's first byte. */
   readonly start?: number;
   readonly depthMax?: number;
-  /** Refuse strings that are no UTF-8. Needed where the bytes are spliced; a decoder makes U+FFFD of what is none. */
+  /** Refuse strings that are not UTF-8. Required if the bytes are inserted into a frame; a decoder would replace invalid parts with U+FFFD. */
   readonly utf8?: boolean;
 }
 
 /**
  * Walks one MessagePack value without building anything and returns where it ends.
  *
- * Decoders allocate what a header declares (`new Array(length)`): five bytes can ask for gigabytes. This walk holds every declared
- * length against the bytes that are really there, refuses extension types other than the timestamp, map keys that are no strings and nesting
- * deeper than allowed, and so makes the bytes safe for a decoder, and safe to splice into a frame undecoded.
+ * Decoders allocate what a header declares (`new Array(length)`): five bytes can request gigabytes. This walk compares every declared length with the bytes
+ * that are there. It refuses extension types other than the timestamp, map keys that are not strings, and too deep nesting. So the bytes are safe for a
+ * decoder, and safe to insert into a frame undecoded.
  *
- * @returns index just after the value
+ * @returns the index just after the value
  * @throws ProtocolError `bad_message`
  */
 export function scanMsgpack(bytes: Uint8Array, options: ScanOptions = {}): number {
@@ -30,7 +30,7 @@ export function assertMsgpack(bytes: Uint8Array, options: ScanOptions = {}): voi
 }
 
 const TIMESTAMP_EXT_TYPE = 0xff;
-/** What a Date can hold, in seconds either side of 1970. */
+/** The range of a Date, in seconds on either side of 1970. */
 const DATE_SECONDS_MAX = 8.64e12;
 
 class Scanner {
@@ -120,7 +120,7 @@ class Scanner {
     return this.#at;
   }
 
-  /** Every child takes a byte at least, so a container that declares more children than bytes left is a lie. */
+  /** Every child takes at least one byte, so a container that declares more children than bytes left is invalid. */
   #enter(children: number, depth: number): void {
     if (depth >= this.#depthMax) refuse(`nested deeper than ${this.#depthMax} levels`);
     if (children > this.#bytes.length - this.#at) refuse('a MessagePack length exceeds the message');

@@ -8,7 +8,7 @@ import { CLIENT_MESSAGES, type ClientMessage, type ClientMessageType } from './m
 const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]));
 
 /**
- * Bytes of one frame → a checked client message.
+ * Decodes and checks a client's message.
  *
  * @throws MessageError `bad_message` (encoding or schema), `unknown_type`
  */
@@ -17,16 +17,16 @@ export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessa
 }
 
 /**
- * The same for a frame that may hold an array of commands.
+ * The same for a frame that may contain an array of commands.
  *
- * @returns one message, or what the array holds
- * @throws MessageError as {@link parseClientMessage}; `bad_message` too for an empty array, or one of more than `commandsMax`
+ * @returns one message, or the commands of the array
+ * @throws MessageError as {@link parseClientMessage}; also `bad_message` for an empty array, or one with more than `commandsMax`
  */
 export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: number): ClientMessage | CommandArray {
   const value = decode(codec, bytes);
   if (!Array.isArray(value)) return checkClientMessage(value);
   if (value.length === 0 || value.length > commandsMax) {
-    throw new MessageError('bad_message', `an array holds 1 to ${commandsMax} commands, not ${value.length}`, undefined);
+    throw new MessageError('bad_message', `an array has 1 to ${commandsMax} commands, not ${value.length}`, undefined);
   }
   return new CommandArray(value);
 }
@@ -34,8 +34,8 @@ export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: n
 export type ParsedCommand = ClientMessage | MessageError;
 
 /**
- * Commands in order, each checked when it is asked for: of a client that is closed after sixty mistakes nobody need look at a thousand. A bad one costs
- * twenty times as much as a good one.
+ * Commands in order. Each is checked when it is requested, because a client that is closed after sixty errors should not cost a check of a thousand commands. A
+ * bad one costs twenty times as much as a good one.
  */
 export class CommandArray {
   readonly #values: readonly unknown[];
@@ -71,7 +71,7 @@ function checkClientMessage(value: unknown): ClientMessage {
     throw new MessageError('unknown_type', `unknown message type ${JSON.stringify(type.slice(0, 40))}`, messageId);
   if (validator.Check(value)) return knownFieldsOf(value as ClientMessage);
   const [first] = validator.Errors(value);
-  throw new MessageError('bad_message', `${type}${first?.instancePath ?? ''}: ${first?.message ?? 'does not fit its schema'}`, messageId);
+  throw new MessageError('bad_message', `${type}${first?.instancePath ?? ''}: ${first?.message ?? 'does not match its schema'}`, messageId);
 }
 
 function decode(codec: Codec, bytes: Uint8Array): unknown {
@@ -83,7 +83,7 @@ function decode(codec: Codec, bytes: Uint8Array): unknown {
   }
 }
 
-/** A refused message. `messageId` is its id, where it had one that could be read, so that the answer can carry it. */
+/** A refused message. `messageId` is its id if it could be read, so that the answer can have it. */
 export class MessageError extends ProtocolError {
   readonly messageId: number | undefined;
 

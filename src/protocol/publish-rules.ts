@@ -2,12 +2,12 @@ import { type ErrorCode, ProtocolError } from './errors.ts';
 import type { Topic } from './topic.ts';
 
 /**
- * The rules of a publish. Every door goes through them: the WebSocket command, the HTTP API, a program that embeds a node, the command line, and the bus
- * itself. Who may publish is not decided here.
+ * The rules of a publish. All publishes follow them: the WebSocket command, the HTTP API, a program that embeds a node, the command line, and the bus itself.
+ * Who may publish is decided elsewhere.
  */
 export interface PublishRules {
   readonly keyed: boolean;
-  /** Tokens that each topic of the namespace has; 0: any number. */
+  /** Number of tokens in each topic of the namespace; 0: any number. */
   readonly topicTokens: number;
   readonly maxPayloadBytes: number;
 }
@@ -18,34 +18,34 @@ export interface PublishProblem {
   readonly message: string;
 }
 
-/** Why nothing can be published to a topic, and so nothing can be had of it. */
+/** Why nothing can be published to a topic, and so nothing can be received from it. */
 export interface TopicProblem extends PublishProblem {
   readonly code: Extract<PublishProblem['code'], 'unknown_namespace' | 'bad_topic'>;
 }
 
-/** @param namespace undefined: none of the topic's name is configured */
+/** @param namespace undefined: the topic's namespace is not configured */
 export function topicProblem(topic: string, namespace: Pick<PublishRules, 'topicTokens'> | undefined): TopicProblem | undefined {
   if (namespace === undefined) return { code: 'unknown_namespace', message: `no namespace is configured for ${topic}` };
   const problem = depthProblem(topic, namespace);
   return problem === undefined ? undefined : { code: 'bad_topic', message: problem };
 }
 
-/** A keyed topic's publication without a key would be taken for one of its parent topic: `feed.ticks.nasdaq` is key `nasdaq` of `ticks`. */
+/** Without a key, a publication of a keyed topic would look like one of its parent topic: `feed.ticks.nasdaq` is key `nasdaq` of `ticks`. */
 export function keyProblem(topic: Topic, hasKey: boolean, { keyed }: Pick<PublishRules, 'keyed'>): PublishProblem | undefined {
   if (keyed === hasKey) return undefined;
   return keyed
-    ? { code: 'key_required', message: `${topic} is keyed: a publication needs a key` }
-    : { code: 'key_not_allowed', message: `${topic} is not keyed: a publication takes no key` };
+    ? { code: 'key_required', message: `${topic} is keyed: a publication must have a key` }
+    : { code: 'key_not_allowed', message: `${topic} is not keyed: a publication must not have a key` };
 }
 
 /** @param payloadBytes of the payload as it is stored */
 export function sizeProblem(payloadBytes: number, { maxPayloadBytes }: Pick<PublishRules, 'maxPayloadBytes'>): PublishProblem | undefined {
   if (payloadBytes <= maxPayloadBytes) return undefined;
-  return { code: 'message_too_big', message: `the payload has ${payloadBytes} bytes, ${maxPayloadBytes} are allowed` };
+  return { code: 'message_too_big', message: `the payload has ${payloadBytes} bytes; at most ${maxPayloadBytes} are allowed` };
 }
 
 /**
- * Nothing is ever published to a topic of a wrong depth, so whoever asks for one is told.
+ * Nothing is ever published to a topic with a wrong number of tokens, so requests for one are refused.
  * @throws ProtocolError `unknown_namespace`, `bad_topic`
  */
 export function assertTopicFits<N extends Pick<PublishRules, 'topicTokens'>>(topic: Topic, namespace: N | undefined): N {

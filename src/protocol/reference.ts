@@ -2,7 +2,7 @@ import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason, reconnectAdvice } fr
 import { ERROR_KINDS } from './errors.ts';
 import { CLIENT_MESSAGES, ItemMeta, SERVER_MESSAGES } from './messages.ts';
 
-/** As much of a schema as a table needs. */
+/** The parts of a schema that a table needs. */
 interface Shape {
   readonly type?: string;
   readonly title?: string;
@@ -19,7 +19,7 @@ interface Shape {
   readonly maxLength?: number;
 }
 
-/** The generated parts of PROTOCOL.md, by the name in their markers. */
+/** The generated parts of PROTOCOL.md, by the names in their markers. */
 export const REFERENCE_PARTS: Readonly<Record<string, () => string>> = {
   'client-messages': () => messageTables(CLIENT_MESSAGES),
   'server-messages': () => messageTables(SERVER_MESSAGES),
@@ -28,7 +28,7 @@ export const REFERENCE_PARTS: Readonly<Record<string, () => string>> = {
   'error-codes': errorCodeTable,
 };
 
-/** A text with what lies between `<!-- name:start -->` and `<!-- name:end -->` replaced by the part of that name. @throws Error where a marker is missing */
+/** Returns the text with the part of that name between `<!-- name:start -->` and `<!-- name:end -->`. @throws Error if a marker is missing */
 export function withProtocolReference(text: string): string {
   return Object.entries(REFERENCE_PARTS).reduce((before, [name, make]) => {
     const start = `<!-- ${name}:start -->`;
@@ -52,9 +52,9 @@ function fieldTable({ properties = {}, required = [] }: Shape): string {
   return table(['field', 'type', 'required', 'what'], rows);
 }
 
-/** What a value of this shape is, in words that say nothing of an encoding. */
+/** Describes the type of this shape, independent of the encoding. */
 function typeOf(shape: Shape): string {
-  // Those that have a section of their own.
+  // Those with their own section.
   if (shape.title !== undefined) return `[${shape.title}](#${shape.title.toLowerCase()})`;
   if (shape.const !== undefined) return `\`${JSON.stringify(shape.const)}\``;
   if (shape.anyOf !== undefined) return shape.anyOf.map(typeOf).join(' or ');

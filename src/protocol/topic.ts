@@ -1,8 +1,8 @@
 import { ProtocolError } from './errors.ts';
 
-/** A topic that has passed {@link parseTopic}: safe as a NATS subject as it stands. */
+/** A topic that {@link parseTopic} has accepted: it can be used as a NATS subject unchanged. */
 export type Topic = string & { readonly brand: 'Topic' };
-/** What a publication of a keyed topic is about: any text, see {@link isKey}; made by {@link parseKey}. */
+/** The key of a publication in a keyed topic: any text, see {@link isKey}. Created by {@link parseKey}. */
 export type Key = string & { readonly brand: 'Key' };
 
 export const TOPIC_TOKENS_MAX = 8;
@@ -12,9 +12,9 @@ export const KEY_BYTES_MAX = 128;
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const PLAIN_KEY = /^[A-Za-z0-9_-]{1,128}$/;
-/** Control characters, and half surrogate pairs, which UTF-8 cannot hold. */
+/** Control characters, and half surrogate pairs, which UTF-8 cannot represent. */
 const NOT_IN_KEYS = /[\p{Cc}\p{Surrogate}]/u;
-/** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, 200 bytes at most. */
+/** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, at most 200 bytes. */
 export function isTopic(text: unknown): text is Topic {
   if (typeof text !== 'string' || text.length === 0 || text.length > TOPIC_BYTES_MAX) return false;
   const tokens = text.split('.');
@@ -25,16 +25,16 @@ export function isTopic(text: unknown): text is Topic {
 export function isKey(text: unknown): text is Key {
   if (typeof text !== 'string') return false;
   if (isPlainKey(text)) return true;
-  // The length first: no more than it needs is encoded.
+  // The length first, so that a long text is not encoded.
   return text.length > 0 && text.length <= KEY_BYTES_MAX && !NOT_IN_KEYS.test(text) && utf8BytesOf(text) <= KEY_BYTES_MAX;
 }
 
-/** Counted in what every engine has: the SDK also runs where there is no TextEncoder. */
+/** Uses only what every engine has, because the SDK also runs where there is no TextEncoder. */
 function utf8BytesOf(text: string): number {
   return encodeURIComponent(text).replace(/%../g, '.').length;
 }
 
-/** Is the key its own token in a NATS subject? See `key-token.ts`. */
+/** Whether the key is its own token in a NATS subject. See `key-token.ts`. */
 export function isPlainKey(text: string): text is Key {
   return PLAIN_KEY.test(text);
 }
@@ -44,7 +44,7 @@ export function parseTopic(text: string): Topic {
   if (isTopic(text)) return text;
   throw new ProtocolError(
     'bad_topic',
-    `a topic is 1–${TOPIC_TOKENS_MAX} tokens of [A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}} joined by dots, ${TOPIC_BYTES_MAX} bytes at most`,
+    `a topic is 1–${TOPIC_TOKENS_MAX} tokens of [A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}} joined by dots, at most ${TOPIC_BYTES_MAX} bytes`,
   );
 }
 
@@ -60,10 +60,7 @@ export function namespaceOf(topic: Topic): string {
   return dot === -1 ? topic : topic.slice(0, dot);
 }
 
-/**
- * Does a permission pattern with NATS wildcards cover the topic?
- * `*` is one token, `>` one or more at the end: `scores.>`, `ticks.*`.
- */
+/** Whether a permission pattern with NATS wildcards matches the topic. `*` is one token, `>` one or more at the end: `scores.>`, `ticks.*`. */
 export function matchesPattern(pattern: string, topic: string): boolean {
   const patternTokens = pattern.split('.');
   const tokens = topic.split('.');

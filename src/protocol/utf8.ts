@@ -1,6 +1,6 @@
 /**
- * Is [start, end) well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF, nothing cut short? By hand, because a scan must not build
- * strings; about 1 ns a byte for ASCII.
+ * Whether [start, end) is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF, not truncated. Written by hand, because a scan must not
+ * build strings; about 1 ns a byte for ASCII.
  */
 export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
@@ -15,7 +15,7 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** The byte after the lead is where overlong forms, surrogates and what lies above U+10FFFF show. */
+/** The second byte shows overlong forms, surrogates and values above U+10FFFF. */
 function isSecond(lead: number, byte: number): boolean {
   if (!isContinuation(byte)) return false;
   switch (lead) {
@@ -38,7 +38,7 @@ function isContinuation(byte: number): boolean {
 
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
-/** Half a surrogate pair, which a JSON escape can smuggle in and UTF-8 cannot hold, becomes U+FFFD. */
+/** Half a surrogate pair, which a JSON escape can contain and UTF-8 cannot, becomes U+FFFD. */
 export function toWellFormed(text: string): string {
   return text.replace(LONE_SURROGATES, '\uFFFD');
 }

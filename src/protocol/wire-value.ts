@@ -3,28 +3,29 @@ import { toWellFormed } from './utf8.ts';
 
 export interface WireValueOptions {
   readonly depthMax?: number;
-  /** Values that it may have in all; each takes a byte at least. Default: no bound. */
+  /** Maximum number of values in it; each takes at least one byte. Default: no limit. */
   readonly valuesMax?: number;
 }
 
-/** A value that no encoding of the protocol can carry. The message says where in the value, and what is there. */
+/** A value that no encoding of the protocol can represent. The message says where in the value the problem is, and what is there. */
 export class WireValueError extends Error {
   override readonly name = 'WireValueError';
   readonly code = 'bad_value';
 }
 
 /**
- * The one rule for what may be sent, for both encodings and both ends: what comes out of here the other side's decoder takes, and gives back as it is here.
- * The result is a copy of plain maps, lists, texts, numbers, booleans, null, 64-bit bigints, Dates and Uint8Arrays, so that the MessagePack library
- * meets nothing else. It writes other views as their element count followed by whatever its buffer held before.
+ * The one rule for what may be sent, for both encodings and both ends: the other side's decoder accepts the result, and returns it unchanged. The result is a
+ * copy of plain maps, lists, texts, numbers, booleans, null, 64-bit bigints, Dates and Uint8Arrays, so the MessagePack library gets nothing else. (It would
+ * write other views as their element count followed by old content of its buffer.)
  *
- * - Every view (typed arrays, DataView, Buffer) and ArrayBuffer becomes the bytes that it covers, as they lie in memory.
- * - As in JSON: `toJSON` is asked where there is one, fields that are undefined are left out, undefined in a list is null, symbols as keys are not seen.
- * - A bigint that a number holds becomes one. A Map with texts as keys becomes a map, a Set a list. Half a surrogate pair in a text becomes U+FFFD.
- * - Refused: functions, symbols, bigints beyond 64 bits, invalid Dates, Maps with other keys, a key `__proto__` (decoders in JavaScript rename it),
- *   objects of other built-in kinds (a Promise, a RegExp, an Error, a boxed number), what is nested too deeply (so every cycle), and what throws when it is read.
+ * - Every view (typed arrays, DataView, Buffer) and ArrayBuffer becomes the bytes that it covers, in memory order.
+ * - As in JSON: `toJSON` is called if there is one, undefined fields are left out, undefined in a list becomes null, and symbol keys are ignored.
+ * - A bigint that a number can represent becomes a number. A Map with texts as keys becomes a map, a Set a list. Half a surrogate pair in a text becomes
+ *   U+FFFD.
+ * - Refused: functions, symbols, bigints beyond 64 bits, invalid Dates, Maps with other keys, a key `__proto__` (decoders in JavaScript rename it), objects of
+ *   other built-in types (a Promise, a RegExp, an Error, a boxed number), what is nested too deeply (so every cycle), and what throws when it is read.
  *
- * @param Refusal what to throw: the SDK has errors of its own
+ * @param Refusal the error class to throw: the SDK has its own
  * @throws Refusal
  */
 export function toWireValue(
@@ -35,7 +36,7 @@ export function toWireValue(
   try {
     return new Converter(options).value(value, 0, '');
   } catch (cause) {
-    // A refusal of ours; or a getter, a proxy or a toJSON of the application's has thrown.
+    // Our own refusal; or an exception of the application's getter, proxy or toJSON.
     throw new Refusal(`cannot be sent: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }
@@ -50,9 +51,9 @@ class Converter {
     this.#valuesMax = valuesMax;
   }
 
-  /** @param asked its toJSON gave it: as in JSON, what that gives is not asked again */
+  /** @param asked the value comes from a toJSON; as in JSON, its own toJSON is not called */
   value(value: unknown, depth: number, path: string, asked = false): unknown {
-    // Lists with holes and objects that share their parts can have many more values than memory.
+    // Lists with holes, and objects that share parts, can have far more values than memory.
     if (++this.#values > this.#valuesMax) refuse(path, `the value number ${this.#values}`);
     switch (typeof value) {
       case 'string':
@@ -92,7 +93,7 @@ class Converter {
 
   #list(list: readonly unknown[], depth: number, path: string): unknown[] {
     const copy: unknown[] = [];
-    // Not map(): it leaves holes.
+    // Not map(), which keeps holes.
     for (let i = 0; i < list.length; i++) copy.push(this.value(list[i], depth + 1, `${path}[${i}]`));
     return copy;
   }
@@ -100,7 +101,7 @@ class Converter {
   #map(entries: Iterable<readonly [unknown, unknown]>, depth: number, path: string): Record<string, unknown> {
     const copy: Record<string, unknown> = {};
     for (const [key, child] of entries) {
-      if (typeof key !== 'string') return refuse(path, 'a Map with a key that is no text');
+      if (typeof key !== 'string') return refuse(path, 'a Map with a key that is not text');
       const place = path === '' ? key : `${path}.${key}`;
       if (key === '__proto__') refuse(place, 'a key that decoders rename');
       if (child !== undefined) copy[toWellFormed(key)] = this.value(child, depth + 1, place);

@@ -27,7 +27,7 @@ describe('stentor config', () => {
       auth: { keys: [{ alg: 'HS256', secret: '(redacted)' }] },
       namespaces: { chat: { public: true, clientPublish: true } },
     });
-    expect(stderr).toContain('warning: STENTOR_PORT was put there by Kubernetes');
+    expect(stderr).toContain('warning: STENTOR_PORT was set by Kubernetes');
     expect(stdout + stderr).not.toMatch(/hunter2|a-secret/);
   });
 

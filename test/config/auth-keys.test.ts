@@ -55,7 +55,7 @@ describe.each(Object.keys(GOOD))('a public key for %s', (alg) => {
 
 describe('a public key', () => {
   it('has the size and the curve that its algorithm asks for', () => {
-    expect(problemOf({ alg: 'RS256', publicKeyPem: rsa(1024).publicKey })).toContain('2048 bits at least for RS256, not one of 1024 bits');
+    expect(problemOf({ alg: 'RS256', publicKeyPem: rsa(1024).publicKey })).toContain('at least 2048 bits for RS256, not one of 1024 bits');
     expect(problemOf({ alg: 'ES256', publicKeyPem: ec('P-384').publicKey })).toContain('not an EC key on secp384r1');
   });
 
@@ -65,8 +65,8 @@ describe('a public key', () => {
     ['a private key', edwards.privateKey, 'not a private key'],
     ['an RSA key of the old form', RSA.replaceAll('PUBLIC KEY', 'RSA PUBLIC KEY'), 'not -----BEGIN RSA PUBLIC KEY-----'],
     ['a certificate', RSA.replaceAll('PUBLIC KEY', 'CERTIFICATE'), 'not -----BEGIN CERTIFICATE-----'],
-    ['a header without an end', '-----BEGIN PUBLIC KEY-----', 'not one that is damaged'],
-    ['a damaged key', edwards.publicKey.replace('MCow', 'MCox'), 'not one that is damaged'],
+    ['a header without an end', '-----BEGIN PUBLIC KEY-----', 'not a damaged one'],
+    ['a damaged key', edwards.publicKey.replace('MCow', 'MCox'), 'not a damaged one'],
   ])('is not %s', (_, pem, reason) => {
     for (const key of [{ publicKeyPem: pem }, { publicKeyFile: tempFile('key.pem', pem) }]) {
       const problem = problemOf({ alg: 'EdDSA', ...key });
@@ -81,10 +81,10 @@ describe('a public key', () => {
     const large = tempFile('large.pem', 'x'.repeat(65_537));
     const folder = dirname(large);
     expect(problemOf({ alg: 'EdDSA', publicKeyFile: join(folder, 'none.pem') })).toBe(
-      `auth.keys[1].publicKeyFile = "${join(folder, 'none.pem')}" (flag): expected a file with a public key: there is none at this path (ENOENT)`,
+      `auth.keys[1].publicKeyFile = "${join(folder, 'none.pem')}" (flag): expected a file with a public key: there is no such file (ENOENT)`,
     );
-    expect(problemOf({ alg: 'EdDSA', publicKeyFile: folder })).toContain('this is a folder');
-    expect(problemOf({ alg: 'EdDSA', publicKeyFile: large })).toContain('this one has 65537 bytes');
+    expect(problemOf({ alg: 'EdDSA', publicKeyFile: folder })).toContain('it is a folder');
+    expect(problemOf({ alg: 'EdDSA', publicKeyFile: large })).toContain('it has 65537 bytes');
     expect(problemOf({ alg: 'EdDSA', publicKeyFile: `${large}/key.pem` })).toContain('it cannot be read (ENOTDIR)');
   });
 
@@ -102,7 +102,7 @@ describe('a public key', () => {
 
 it('an HS256 secret that is too short is named, and not shown', () => {
   expect(problemOf({ alg: 'HS256', secret: 'far-too-short' })).toBe(
-    'auth.keys[1].secret = (redacted) (flag): expected text (32 characters at least)',
+    'auth.keys[1].secret = (redacted) (flag): expected text (at least 32 characters)',
   );
 });
 

@@ -81,9 +81,9 @@ describe('relations between settings', () => {
 
   it('a login that goes over the network in clear is warned of', () => {
     const warned = (flags: Record<string, unknown>) =>
-      loadConfig({ env: {}, flags }).warnings.filter((warning) => warning.includes('in clear'));
+      loadConfig({ env: {}, flags }).warnings.filter((warning) => warning.includes('in clear text'));
     const [warning] = warned({ 'nats.url': 'nats://127.0.0.1:4222,nats://nats.example:4222', 'nats.token': 't0psecret' });
-    expect(warning).toContain('nats.token goes to nats.example in clear');
+    expect(warning).toContain('nats.token is sent to nats.example in clear text');
     expect(warning).not.toContain('t0psecret');
     expect(warned({ 'nats.url': 'nats://u:p@10.0.0.1' })).toHaveLength(1);
     expect(warned({ 'nats.url': '[2001:db8::1]:4222', 'nats.user': 'u', 'nats.passwordFile': 'p' })).toHaveLength(1);
@@ -239,7 +239,7 @@ describe('warnings', () => {
   it('names the namespaces that nobody can use without auth keys', () => {
     expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
     expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([
-      'no client can publish in a: that takes a token, and neither auth.keys nor auth.jwksUrl is set',
+      'no client can publish in a: this needs a token, and neither auth.keys nor auth.jwksUrl is set',
     ]);
   });
 

@@ -15,7 +15,7 @@ export const AuthKeySchema = Type.Object(
   closed,
 );
 
-/** Who may connect: the keys of tokens, and what tokens must say. */
+/** Who may connect: the keys that verify tokens, and the required claims. */
 export const AuthSchema = Type.Object(
   {
     keys: Type.Array(AuthKeySchema, {

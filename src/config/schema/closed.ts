@@ -1,2 +1,2 @@
-/** For every object of the schema: names that it does not know are refused. */
+/** For every object of the schema: unknown names are refused. */
 export const closed = { additionalProperties: false } as const;

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { closed } from './closed.ts';
 
-/** Bounds that an operator decides on; the finer ones are in `tuning`. */
+/** Limits that an operator sets; finer ones are in `tuning`. */
 export const LimitsSchema = Type.Object(
   {
     connectionsPerWorkerMax: Type.Integer({

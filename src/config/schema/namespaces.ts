@@ -84,7 +84,7 @@ export const NamespaceSchema = Type.Object(
   closed,
 );
 
-/** What is there when the config names no namespaces. A config that names some replaces these. */
+/** The namespaces if the config names none. Namespaces in the config replace them. */
 export const DEFAULT_NAMESPACES = {
   scores: { durable: true, public: true },
   ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },

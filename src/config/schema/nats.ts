@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { closed } from './closed.ts';
 
-/** How the node reaches NATS, and what it expects there. */
+/** How the node connects to NATS, and what it expects there. */
 export const NatsSchema = Type.Object(
   {
     url: Type.String({

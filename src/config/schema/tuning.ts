@@ -11,7 +11,7 @@ import { NatsTuning } from './tuning-nats.ts';
 import { RecentTuning } from './tuning-recent.ts';
 import { RecoveryTuning } from './tuning-recovery.ts';
 
-/** Bounds, pauses and batches whose defaults fit nearly everybody. They have a reference page of their own, TUNING.md. */
+/** Limits, delays and batches whose defaults suit nearly everybody. They have a separate reference page, TUNING.md. */
 export const TuningSchema = Type.Object(
   {
     connections: ConnectionsTuning,
