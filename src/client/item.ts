@@ -14,6 +14,7 @@ export interface Item<T = unknown> {
   readonly removed: boolean;
   /** The user who published it, if a client did. */
   readonly origin: string | undefined;
+  /** When the log stored it, milliseconds since 1970, where the subscription or the request has `timestamps: true`. */
   readonly publishedAtMs: number | undefined;
   readonly source: ItemSource;
 }

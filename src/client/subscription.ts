@@ -105,9 +105,9 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { snapshot, maxRateHz, echo } = this.options;
+    const { snapshot, maxRateHz, echo, timestamps } = this.options;
     const since = this.#tracker.position;
-    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo } as const;
+    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo, timestamps } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
       this.#refusals = 0;
@@ -237,7 +237,8 @@ export class Subscription<T = unknown> {
     const turn = this.#turn;
     const tracker = this.#tracker;
     this.#host.counters.gaps++;
-    const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT } as const;
+    const { timestamps } = this.options;
+    const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT, timestamps } as const;
     const onAnswer = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer));
     };

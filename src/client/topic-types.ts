@@ -16,6 +16,8 @@ export interface SubscribeOptions {
   readonly maxRateHz?: number | undefined;
   /** False: do not receive what this connection itself publishes. */
   readonly echo?: boolean | undefined;
+  /** With the time at which the log stored each item: `item.publishedAtMs`. In durable topics. */
+  readonly timestamps?: boolean | undefined;
   /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;
 }
@@ -76,5 +78,7 @@ export interface HistoryOptions {
   /** The last publications instead. */
   readonly last?: number | undefined;
   readonly limit?: number | undefined;
+  /** With `publishedAtMs` in every item. */
+  readonly timestamps?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

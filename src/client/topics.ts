@@ -88,9 +88,10 @@ function assertSame({ name, options: current }: Subscription, wanted: SubscribeO
     snapshot: options.snapshot ?? false,
     maxRateHz: options.maxRateHz,
     echo: options.echo ?? true,
+    timestamps: options.timestamps ?? false,
   });
   const [a, b] = [described(current), described(wanted)];
-  for (const option of ['snapshot', 'maxRateHz', 'echo'] as const) {
+  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps'] as const) {
     if (a[option] === b[option]) continue;
     throw new InvalidError(
       `${name} is subscribed to already with ${option} ${a[option]}, not ${b[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,

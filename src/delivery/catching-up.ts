@@ -144,17 +144,17 @@ export class CatchingUp {
   /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */
   #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
-    const frames = this.#beginning(receiver, lagging, reason);
+    const frames = this.#beginning(lagging, reason);
     receiver.sendEncoded(frames.first);
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
     Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0 } satisfies Partial<Lagging>);
     return false;
   }
 
-  #beginning({ codec }: Receiver, { feed }: Lagging, reason: string): BeginningFrames {
+  #beginning({ feed, options }: Lagging, reason: string): BeginningFrames {
     const message = { type: 'resync', topic: feed.topic, epoch: feed.epoch, reason };
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, encoding: codec.encoding, frameBytesMax });
+    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, frameBytesMax });
   }
 
   #join(receiver: Receiver, lagging: Lagging): boolean {

@@ -1,8 +1,7 @@
 import type { MissedItems, Start } from '../fanout/catch-up.ts';
-import { batchHeadBytes, encodeWithItems } from '../fanout/frame.ts';
+import { batchHeadBytes, encodeWithItems, type ItemForm } from '../fanout/frame.ts';
 import { type Beginning, firstPartOf } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Encoding } from '../protocol/codec.ts';
 import type { Position } from '../recent/position.ts';
 
 /** Of the first part; each is twice as large as the one before. A line that breaks after 2 KB, again and again, still brings something each time. */
@@ -14,7 +13,7 @@ export interface BeginningOptions {
   readonly until: Position;
   /** `subscribed` or `resync`, but for `offset`, `upTo` and `items`. */
   readonly message: Readonly<Record<string, unknown>>;
-  readonly encoding: Encoding;
+  readonly form: ItemForm;
   readonly frameBytesMax: number;
   readonly missed?: MissedItems | undefined;
 }
@@ -31,17 +30,17 @@ export interface BeginningFrames {
  * message none of it would count until all of it has come, a client's time-out would be over before that, and a line that breaks would never get on.
  */
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
-  const { beginning, until, message, encoding, frameBytesMax, missed } = options;
+  const { beginning, until, message, form, frameBytesMax, missed } = options;
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
   const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
-    const first = encodeWithItems(encoding, { ...message, offset: Math.max(until.offset, beginning.position.offset) }, all.items);
-    // JSON is longer than the MessagePack that was counted.
+    const first = encodeWithItems(form, { ...message, offset: Math.max(until.offset, beginning.position.offset) }, all.items);
+    // JSON, and items with their times, are longer than the MessagePack that was counted.
     if (first.length <= frameBytesMax || all.items.length <= 1) return { first, rest: undefined };
   }
   // The rest reaches to the head, whatever is there by now.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
   const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
   const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;
-  return { first: encodeWithItems(encoding, { ...message, offset: position.offset, ...upTo }, items), rest: { position, start } };
+  return { first: encodeWithItems(form, { ...message, offset: position.offset, ...upTo }, items), rest: { position, start } };
 }

@@ -1,8 +1,8 @@
 import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
+import type { ItemForm } from '../fanout/frame.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { PublishToShard } from '../transport/transport.ts';
 import { feedStatusOf } from './feed-status.ts';
@@ -10,8 +10,6 @@ import { beginningFrames } from './first-part.ts';
 import { type Memberships, membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver } from './receiver.ts';
-
-const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 
 /** Hands frames to sockets: by native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
 export class FrameSink implements FanoutSink {
@@ -81,14 +79,15 @@ export class FrameSink implements FanoutSink {
     const { topic, epoch, head } = feed;
     const message = { type: 'resync', topic, epoch, reason };
     const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
-    const frames = new Map<Encoding, Uint8Array>();
-    for (const encoding of ENCODINGS) {
-      const { first, rest } = beginningFrames(feed, { ...options, encoding });
+    const frames = new Map<string, Uint8Array>();
+    for (const { options: form } of feed.variants) {
+      if (frames.has(itemFormName(form))) continue;
+      const { first, rest } = beginningFrames(feed, { ...options, form });
       if (rest !== undefined) return false;
-      frames.set(encoding, first);
+      frames.set(itemFormName(form), first);
     }
     for (const { options, shards } of feed.variants) {
-      const frame = frames.get(options.encoding) as Uint8Array;
+      const frame = frames.get(itemFormName(options)) as Uint8Array;
       for (const shard of shards) {
         // Before it leaves: what a socket drops of a large frame is reported while it is published.
         shard.toldToStartOver(tick);
@@ -122,4 +121,8 @@ export class FrameSink implements FanoutSink {
     this.#metrics.batchItems.observe(sent.items);
     this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
   }
+}
+
+function itemFormName({ encoding, timestamps }: ItemForm): string {
+  return `${encoding} ${timestamps}`;
 }

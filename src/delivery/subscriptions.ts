@@ -25,6 +25,7 @@ export interface Wish {
   readonly snapshot?: boolean | undefined;
   readonly maxRateHz?: number | undefined;
   readonly echo?: boolean | undefined;
+  readonly timestamps?: boolean | undefined;
 }
 
 interface BeginningHow {
@@ -135,7 +136,7 @@ export class Subscriptions {
 
   #join(receiver: Receiver, feed: TopicFeed, wish: Wish, missed: MissedItems | undefined): void {
     const { since, snapshot } = wish;
-    const options = membershipOptions(receiver, wish);
+    const options = membershipOptions(receiver, feed, wish);
     const beginning = since !== undefined ? goingOn(feed, since, missed) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
     const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
@@ -154,7 +155,7 @@ export class Subscriptions {
       beginning,
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),
       message,
-      encoding: receiver.codec.encoding,
+      form: options.variant,
       frameBytesMax: this.#frameBytesMax,
       missed,
     });
@@ -163,7 +164,7 @@ export class Subscriptions {
   /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
   #change(receiver: Receiver, current: Member, wish: Wish): void {
     const { feed, shard: left } = current;
-    const options = membershipOptions(receiver, wish);
+    const options = membershipOptions(receiver, feed, wish);
     // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
     const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
     const position = { sequence: left.cursor, offset: left.offset };
@@ -196,7 +197,7 @@ export class Subscriptions {
 
   /** The same while it is being caught up: it goes on from what it has. */
   #changeLagging(receiver: Receiver, current: Lagging, wish: Wish): void {
-    const options = membershipOptions(receiver, wish);
+    const options = membershipOptions(receiver, current.feed, wish);
     this.#slowConsumers.change(current, options);
     const { topic, epoch } = current.feed;
     const { rateHz } = options.variant;
@@ -213,7 +214,7 @@ export class Subscriptions {
       ...(rateHz !== undefined && { rateHz }),
       ...(more && { upTo: start.until.offset }),
     };
-    this.#answer(receiver, current.feed, encodeWithItems(receiver.codec.encoding, reply, []));
+    this.#answer(receiver, current.feed, encodeWithItems(options.variant, reply, []));
   }
 
   #leave(receiver: Receiver, subscription: Subscription | undefined): void {
@@ -240,10 +241,13 @@ function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
 /** By what is in them. Each subscription keeps its own, so equal ones are the same object; a few dozen can be told apart. */
 const knownOptions = new Map<string, MembershipOptions>();
 
-function membershipOptions({ codec, deflate }: Receiver, { maxRateHz, echo }: Wish): MembershipOptions {
+function membershipOptions({ codec, deflate }: Receiver, { namespace }: TopicFeed, wish: Wish): MembershipOptions {
+  const { maxRateHz, echo } = wish;
   const { encoding } = codec;
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
-  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz };
+  // No log has stored an ephemeral publication.
+  const timestamps = wish.timestamps === true && namespace.durable;
+  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz, timestamps };
   const name = `${variantName(variant)} ${echo !== false}`;
   const options = knownOptions.get(name) ?? { variant, echo: echo !== false };
   knownOptions.set(name, options);

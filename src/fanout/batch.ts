@@ -1,6 +1,5 @@
-import type { Encoding } from '../protocol/codec.ts';
 import { deflateFrame } from './deflate.ts';
-import { batchHeadBytes, type EncodedItem, encodeBatch, itemsPerFrame } from './frame.ts';
+import { batchHeadBytes, type EncodedItem, encodeBatch, type ItemForm, itemsInForm, itemsPerFrame } from './frame.ts';
 
 /** Items to send to somebody, and what their batch says of them. */
 export interface Stretch {
@@ -11,8 +10,7 @@ export interface Stretch {
   readonly conflated: number;
 }
 
-export interface BatchForm {
-  readonly encoding: Encoding;
+export interface BatchForm extends ItemForm {
   readonly deflate: boolean;
 }
 
@@ -21,8 +19,8 @@ export interface BatchTopic {
   readonly epoch: string;
 }
 
-/** A whole stretch in one frame. */
-export function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, stretch: Stretch, sentAtMs: number): Uint8Array {
+/** A whole stretch in one frame; its items are in the form already. */
+function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, stretch: Stretch, sentAtMs: number): Uint8Array {
   const { items, prev, conflated } = stretch;
   const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated }, items);
   return deflate ? deflateFrame(frame) : frame;
@@ -30,7 +28,7 @@ export function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: 
 
 /** A stretch in as few frames as the size bound allows, each covering from the one before it up to its own last item. */
 export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
-  const { items } = stretch;
+  const items = itemsInForm(stretch.items, form);
   const headBytes = batchHeadBytes(topic);
   const frames: Uint8Array[] = [];
   let { prev, conflated } = stretch;

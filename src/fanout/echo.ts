@@ -52,7 +52,12 @@ export function withoutOwn(items: readonly FanoutItem[], connectionId: string): 
 
 /** A place with nothing to deliver: whoever gets it has everything up to there. */
 export function coveredPlace(offset: number): EncodedItem {
-  return { offset, encoded: (encoding) => (encoding === 'json' ? Buffer.from(`[${offset}]`) : msgpackPlace(offset)) };
+  const place: EncodedItem = {
+    offset,
+    encoded: (encoding) => (encoding === 'json' ? Buffer.from(`[${offset}]`) : msgpackPlace(offset)),
+    timed: () => place,
+  };
+  return place;
 }
 
 function msgpackPlace(offset: number): Uint8Array {

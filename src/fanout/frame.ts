@@ -8,6 +8,20 @@ import { MsgpackWriter } from './msgpack-writer.ts';
 export interface EncodedItem {
   readonly offset: number;
   encoded(encoding: Encoding): KeptBytes;
+  /** The same with `meta.publishedAtMs`; itself where there is nothing to add it to. */
+  timed(): EncodedItem;
+}
+
+/** How somebody wants items. */
+export interface ItemForm {
+  readonly encoding: Encoding;
+  /** With the time at which the log stored each. */
+  readonly timestamps: boolean;
+}
+
+/** The items as they are written in this form. */
+export function itemsInForm(items: readonly EncodedItem[], { timestamps }: Pick<ItemForm, 'timestamps'>): readonly EncodedItem[] {
+  return timestamps ? items.map((item) => item.timed()) : items;
 }
 
 /** What a `batch` message says beside its items. */
@@ -104,7 +118,13 @@ export function batchHeadBytes(head: { readonly topic: string; readonly epoch: s
 }
 
 /** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */
-export function encodeWithItems(encoding: Encoding, message: Readonly<Record<string, unknown>>, items: readonly EncodedItem[]): Uint8Array {
+export function encodeWithItems(
+  form: ItemForm,
+  message: Readonly<Record<string, unknown>>,
+  plainItems: readonly EncodedItem[],
+): Uint8Array {
+  const { encoding } = form;
+  const items = itemsInForm(plainItems, form);
   if (encoding === 'json') {
     const head = stringifyJson(message).slice(0, -1);
     return Buffer.from(`${head},"items":[${items.map((item) => toBuffer(item.encoded('json')).toString()).join(',')}]}`);

@@ -3,8 +3,10 @@ import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
 import type { ItemForm } from '../recent/item-form.ts';
+import type { EncodedItem } from './frame.ts';
 import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
+import { TimedItem } from './timed-item.ts';
 
 /** What a publication is made of when it reaches the fan-out. `data` is one MessagePack value and is copied. */
 export interface ItemSource {
@@ -83,6 +85,18 @@ export class FanoutItem {
     return this.#msgpack.length;
   }
 
+  get metaAt(): number {
+    return this.#dataEnd;
+  }
+
+  get hasMeta(): boolean {
+    return this.#user !== undefined || this.#removed;
+  }
+
+  timed(): EncodedItem {
+    return new TimedItem(this);
+  }
+
   get removed(): boolean {
     return this.#removed;
   }
@@ -96,7 +110,7 @@ export class FanoutItem {
   #toJson(): string {
     const data = stringifyJson(unpackMsgpack(toBuffer(this.#msgpack).subarray(this.#dataStart, this.#dataEnd)));
     const head = `[${this.offset},${this.key === null ? 'null' : JSON.stringify(this.key)},${data}`;
-    if (this.#user === undefined && !this.#removed) return `${head}]`;
+    if (!this.hasMeta) return `${head}]`;
     const meta = { ...(this.#user !== undefined && { origin: this.#user }), ...(this.#removed && { removed: true }) };
     return `${head},${JSON.stringify(meta)}]`;
   }

@@ -8,14 +8,16 @@ import type { TopicFeed } from './topic-feed.ts';
 export interface VariantOptions extends GroupForm {
   /** A rate class: latest item per key on a timer of its own. Undefined: every item. */
   readonly rateHz: number | undefined;
+  /** With `meta.publishedAtMs` in every item. */
+  readonly timestamps: boolean;
 }
 
-export function variantName({ encoding, deflate, rateHz }: VariantOptions): string {
-  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${rateHz ?? ''}`;
+export function variantName({ encoding, deflate, timestamps, rateHz }: VariantOptions): string {
+  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${rateHz ?? ''}`;
 }
 
 export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
-  return a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz;
+  return a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz && a.timestamps === b.timestamps;
 }
 
 /**

@@ -5,20 +5,14 @@
 export const CLOSE_CODES = {
   malformedMessage: 4000,
   unauthorized: 4001,
-  forbidden: 4003,
-  unsupportedVersion: 4004,
   messageTooBig: 4005,
-  tooManyTopics: 4006,
-  replaced: 4008,
   tooManyErrors: 4009,
   serverError: 4100,
-  atCapacity: 4101,
   rateLimited: 4102,
   tooSlow: 4103,
   brokerUnavailable: 4104,
   draining: 4200,
   tokenExpired: 4201,
-  resync: 4202,
 } as const;
 
 export type CloseReason = keyof typeof CLOSE_CODES;
@@ -26,20 +20,14 @@ export type CloseReason = keyof typeof CLOSE_CODES;
 export const CLOSE_REASON_TEXTS: Record<CloseReason, string> = {
   malformedMessage: 'malformed message',
   unauthorized: 'unauthorized',
-  forbidden: 'forbidden',
-  unsupportedVersion: 'unsupported version',
   messageTooBig: 'message too big',
-  tooManyTopics: 'too many topics',
-  replaced: 'replaced: too many connections of this user',
   tooManyErrors: 'too many errors',
   serverError: 'server error',
-  atCapacity: 'at capacity',
   rateLimited: 'rate limited',
   tooSlow: 'too slow',
   brokerUnavailable: 'broker unavailable',
   draining: 'node draining',
   tokenExpired: 'token expired',
-  resync: 'resync',
 };
 
 export type ReconnectAdvice = 'never' | 'after backoff' | 'now';

@@ -12,6 +12,7 @@ const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
 const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
+const Timestamps = Type.Optional(Type.Boolean({ description: 'true: every item of a durable topic has `meta.publishedAtMs`' }));
 const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
 
 export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
@@ -20,7 +21,9 @@ export type Position = Static<typeof Position>;
 
 /** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` covers an offset without anything to deliver (a left-out echo). */
 export const ItemMeta = Type.Object({
-  publishedAtMs: Type.Optional(Type.Number({ description: 'when the log stored it, milliseconds since 1970' })),
+  publishedAtMs: Type.Optional(
+    Type.Number({ description: 'when the log stored it, whole milliseconds since 1970, if `timestamps` was requested' }),
+  ),
   origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
   removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is nil' })),
 });
@@ -57,6 +60,7 @@ export const CLIENT_MESSAGES = {
       }),
     ),
     echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
+    timestamps: Timestamps,
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
   publish: Type.Object({
@@ -99,6 +103,7 @@ export const CLIENT_MESSAGES = {
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: this number of last publications, oldest first' }),
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
+    timestamps: Timestamps,
   }),
   presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
   refresh: Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token }),

@@ -15,7 +15,7 @@ function begin(count: number) {
     beginning: goingOn(made, { epoch: EPOCH, offset: 0 }, undefined),
     until: made.head,
     message: { type: 'subscribed', id: 1, topic: made.topic, epoch: EPOCH, recovered: true },
-    encoding: jsonCodec.encoding,
+    form: { encoding: jsonCodec.encoding, timestamps: false },
     frameBytesMax: FRAME_BYTES_MAX,
   });
   return { message: JSON.parse(Buffer.from(first).toString()) as ServerMessage<'subscribed'>, bytes: first.length, rest, made };

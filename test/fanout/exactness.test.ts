@@ -9,11 +9,13 @@ import { namespaceOptions } from '../support/namespace-options.ts';
 const FRAME_BYTES_MAX = 1024;
 
 const variants: VariantOptions[] = [
-  { encoding: 'msgpack', deflate: false, rateHz: undefined },
-  { encoding: 'msgpack', deflate: true, rateHz: undefined },
-  { encoding: 'json', deflate: false, rateHz: undefined },
-  { encoding: 'msgpack', deflate: false, rateHz: 10 },
-  { encoding: 'json', deflate: false, rateHz: 2 },
+  { encoding: 'msgpack', deflate: false, rateHz: undefined, timestamps: false },
+  { encoding: 'msgpack', deflate: true, rateHz: undefined, timestamps: false },
+  { encoding: 'json', deflate: false, rateHz: undefined, timestamps: false },
+  { encoding: 'msgpack', deflate: false, rateHz: 10, timestamps: false },
+  { encoding: 'json', deflate: false, rateHz: 2, timestamps: false },
+  { encoding: 'msgpack', deflate: false, rateHz: undefined, timestamps: true },
+  { encoding: 'json', deflate: false, rateHz: 10, timestamps: true },
 ];
 
 const keys: (Key | null)[] = [null, 'a', 'b', 'c', 'd'] as (Key | null)[];

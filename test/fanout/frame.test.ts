@@ -4,14 +4,15 @@ import { Compile } from 'typebox/compile';
 import { describe, expect, it } from 'vitest';
 import { buildFrames } from '../../src/fanout/batch.ts';
 import { DEFLATE_MIN_BYTES, deflateFrame } from '../../src/fanout/deflate.ts';
-import { batchHeadBytes, encodeBatch, encodeWithItems } from '../../src/fanout/frame.ts';
+import { coveredPlace } from '../../src/fanout/echo.ts';
+import { batchHeadBytes, type EncodedItem, encodeBatch, encodeWithItems } from '../../src/fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
 import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { MsgpackWriter } from '../../src/fanout/msgpack-writer.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES } from '../../src/protocol/messages.ts';
-import { msgpackCodec, packMsgpack } from '../../src/protocol/msgpack-codec.ts';
+import { msgpackCodec, packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../../src/protocol/msgpack-scan.ts';
 import { jsonData } from '../support/arbitrary.ts';
 import { item } from '../support/fanout-fixtures.ts';
@@ -76,7 +77,7 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
       fc.property(sizes, fc.nat(5), (pads, conflated) => {
         const items = pads.map((pad, index) => item(index + 10, { value: 'x'.repeat(pad) }));
         const topic = { topic: 'scores.a', epoch: 'e1' };
-        const frames = buildFrames(topic, { encoding, deflate: false }, { items, prev: 7, conflated }, 1, 1024);
+        const frames = buildFrames(topic, { encoding, deflate: false, timestamps: false }, { items, prev: 7, conflated }, 1, 1024);
         let prev = 7;
         const seen: number[] = [];
         for (const [index, frame] of frames.entries()) {
@@ -95,20 +96,28 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
   });
 
   it('has no frames where there are no items', () => {
-    expect(buildFrames({ topic: 'a', epoch: '' }, { encoding, deflate: false }, { items: [], prev: 0, conflated: 3 }, 1, 1024)).toEqual([]);
+    expect(
+      buildFrames(
+        { topic: 'a', epoch: '' },
+        { encoding, deflate: false, timestamps: false },
+        { items: [], prev: 0, conflated: 3 },
+        1,
+        1024,
+      ),
+    ).toEqual([]);
   });
 
   it('is one of several messages that end in items', () => {
     const message = { type: 'subscribed', id: 1, topic: 'scores.a', epoch: 'e', offset: 2 ** 40, recovered: true, rateHz: undefined };
     const { rateHz: _, ...said } = message;
-    expect(decode(encodeWithItems(encoding, message, [item(1), item(2)]))).toEqual({
+    expect(decode(encodeWithItems({ encoding, timestamps: false }, message, [item(1), item(2)]))).toEqual({
       ...said,
       items: [
         [1, null, 'value 1'],
         [2, null, 'value 2'],
       ],
     });
-    expect(decode(encodeWithItems(encoding, message, []))).toEqual({ ...said, items: [] });
+    expect(decode(encodeWithItems({ encoding, timestamps: false }, message, []))).toEqual({ ...said, items: [] });
   });
 });
 
@@ -144,6 +153,44 @@ describe('FanoutItem', () => {
       null,
       { bytes: 'aGk=', large: '1152921504606846976', at: '1970-01-01T00:00:00.000Z', nothing: null },
     ]);
+  });
+});
+
+describe('an item with its time', () => {
+  it.each(CODECS)('has it in its meta, beside what was there, in whole milliseconds: $encoding', ({ encoding }) => {
+    const decodeItem = (each: EncodedItem): unknown[] => {
+      const bytes = toBuffer(each.encoded(encoding));
+      return (encoding === 'json' ? JSON.parse(bytes.toString()) : unpackMsgpack(bytes)) as unknown[];
+    };
+    fc.assert(
+      fc.property(sourceArbitrary, fc.nat(999), ({ value, ...rest }, fraction) => {
+        const publishedAtMs = Math.min(rest.publishedAtMs, 2 ** 42) + fraction / 1000;
+        const one = new FanoutItem({ ...rest, publishedAtMs, data: packMsgpack(value) }, 0);
+        const plain = decodeItem(one);
+        const timed = one.timed();
+        const meta = { ...(plain[3] as object | undefined), publishedAtMs: Math.floor(publishedAtMs) };
+        expect(decodeItem(timed)).toEqual([...plain.slice(0, 3), meta]);
+        expect(timed.offset).toBe(one.offset);
+        // The others' item is what it was.
+        expect(decodeItem(one)).toEqual(plain);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is a covered place where there is no publication', () => {
+    const place = coveredPlace(7);
+    expect(place.timed()).toBe(place);
+  });
+
+  it('is counted with its time where a stretch is cut into frames', () => {
+    const items = Array.from({ length: 40 }, (_, index) => item(index + 1, { value: 'x'.repeat(20) }));
+    const form = { encoding: 'msgpack', deflate: false, timestamps: true } as const;
+    const frames = buildFrames({ topic: 'scores.a', epoch: 'e' }, form, { items, prev: 0, conflated: 0 }, 1, 1024);
+    expect(frames.length).toBeGreaterThan(1);
+    for (const frame of frames) expect(frame.length).toBeLessThanOrEqual(1024);
+    const metas = frames.flatMap((frame) => decodeBatch(frame, true).items).map(([, , , meta]) => meta);
+    expect(metas).toEqual(items.map(({ publishedAtMs }) => ({ publishedAtMs })));
   });
 });
 

@@ -7,20 +7,14 @@ describe('close codes', () => {
     expect(CLOSE_CODES).toEqual({
       malformedMessage: 4000,
       unauthorized: 4001,
-      forbidden: 4003,
-      unsupportedVersion: 4004,
       messageTooBig: 4005,
-      tooManyTopics: 4006,
-      replaced: 4008,
       tooManyErrors: 4009,
       serverError: 4100,
-      atCapacity: 4101,
       rateLimited: 4102,
       tooSlow: 4103,
       brokerUnavailable: 4104,
       draining: 4200,
       tokenExpired: 4201,
-      resync: 4202,
     });
   });
 

@@ -25,8 +25,8 @@ export function item(offset: number, more: Parameters<typeof source>[1] & { read
 
 export const key = (text: string) => text as Key;
 
-export const MSGPACK: VariantOptions = { encoding: 'msgpack', deflate: false, rateHz: undefined };
-export const JSON_VARIANT: VariantOptions = { encoding: 'json', deflate: false, rateHz: undefined };
+export const MSGPACK: VariantOptions = { encoding: 'msgpack', deflate: false, rateHz: undefined, timestamps: false };
+export const JSON_VARIANT: VariantOptions = { encoding: 'json', deflate: false, rateHz: undefined, timestamps: false };
 
 const ownGroups = new Groups(1);
 

@@ -181,7 +181,11 @@ export class ModelMember {
   }
 
   #take(item: Batch['items'][number], { offset, key, value, by, removed }: Entry): void {
-    const meta = { ...(by !== undefined && { origin: by }), ...(removed && { removed: true }) };
+    const meta = {
+      ...(by !== undefined && { origin: by }),
+      ...(removed && { removed: true }),
+      ...(this.options.timestamps && { publishedAtMs: source(offset).publishedAtMs }),
+    };
     const expected: unknown[] = [offset, key, value];
     if (Object.keys(meta).length > 0) expected.push(meta);
     expect(item).toEqual(expected);

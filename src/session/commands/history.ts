@@ -1,4 +1,4 @@
-import { batchHeadBytes, encodeWithItems, itemsPerFrame } from '../../fanout/frame.ts';
+import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
@@ -102,12 +102,14 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
 
 /** The page in frames of the usual size, as the socket takes them. All of it counts for what was asked, part by part. */
 async function sendPage({ connection, context, question, topic }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
-  const { id, since } = question;
+  const { id, since, timestamps = false } = question;
   const { epoch, complete } = page;
   const { receiver, codec } = connection;
   const { encoding } = codec;
   const { frameBytesMax } = context.config.tuning.fanout;
-  const items = page.items.map((item) => new FanoutItem(item, 0));
+  const form = { encoding, timestamps };
+  const plain = page.items.map((item) => new FanoutItem(item, 0));
+  const items = itemsInForm(plain, form);
   const headBytes = batchHeadBytes({ topic, epoch });
   let at = 0;
   do {
@@ -122,6 +124,6 @@ async function sendPage({ connection, context, question, topic }: Reading, page:
     // What was the last so many has nothing behind it.
     const more = continues || (since !== undefined && page.more);
     const reply = { type: 'history', id, topic, epoch, offset, complete, more, ...(continues && { continues }) };
-    receiver.sendEncoded(encodeWithItems(encoding, reply, part));
+    receiver.sendEncoded(encodeWithItems(form, reply, part));
   } while (at < items.length);
 }
