@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../src/config/settings.ts';
 import { mapLinks } from '../src/packages/docs.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -45,6 +46,18 @@ describe('the documents', () => {
     }
     expect(documents).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'src/README.md']));
     expect(dead).toEqual([]);
+  });
+
+  it('name only settings that exist', () => {
+    const known = new Set(SETTINGS.flatMap(({ path }) => path.split('.').map((_, i, names) => names.slice(0, i + 1).join('.'))));
+    const sections = new Set(Array.from(known, (path) => path.split('.')[0]).filter((section) => section !== 'path'));
+    const named = new RegExp(`\`((?:${[...sections].join('|')}|fanout)(?:\\.[a-z]\\w*[a-z0-9])+)\``, 'g');
+    // The changelog also says what settings were called.
+    const found = documents
+      .filter((document) => document !== 'CHANGELOG.md')
+      .flatMap((document) => Array.from(read(document).matchAll(named), ([, path]) => ({ document, path: path as string })));
+    expect(found.length).toBeGreaterThan(100);
+    expect(found.filter(({ path }) => !known.has(path) && !/\.(ts|md|json|yaml)$/.test(path))).toEqual([]);
   });
 });
 

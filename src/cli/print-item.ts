@@ -18,6 +18,7 @@ export function itemForPeople(topic: string, epoch: string, item: Item): string 
     key ?? '',
     meta?.removed ? '(removed)' : stringifyJson(data),
     meta?.origin === undefined ? '' : `(from ${meta.origin})`,
+    meta?.publishedAtMs === undefined ? '' : `(${new Date(meta.publishedAtMs).toISOString()})`,
   ];
   return parts.filter((part) => part !== '').join('  ');
 }

@@ -12,6 +12,7 @@ interface SubscribeOptions extends NodeOptions {
   readonly since?: string;
   readonly snapshot?: true;
   readonly maxRateHz?: string;
+  readonly timestamps?: true;
   readonly count?: string;
 }
 
@@ -23,6 +24,7 @@ export function subscribeCommand(): Command {
     .option('--since <epoch:offset>', 'start with everything after this position (only with one topic)')
     .option('--snapshot', 'start with the latest item of every key')
     .option('--max-rate-hz <rate>', 'maximum updates per second, each with the latest item of every key')
+    .option('--timestamps', 'print when the log stored each item')
     .option('-n, --count <n>', 'exit after this number of items');
   return addNodeOptions(command)
     .action(runSubscribe)
@@ -56,6 +58,7 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
         ...(since === undefined ? {} : { since }),
         ...(options.snapshot ? { snapshot: true } : {}),
         ...(maxRateHz === undefined ? {} : { maxRateHz }),
+        ...(options.timestamps ? { timestamps: true } : {}),
       });
       printer.message(answer);
     }

@@ -1,5 +1,5 @@
 import type { MissedItems, Start } from '../fanout/catch-up.ts';
-import { batchHeadBytes, encodeWithItems, type ItemForm } from '../fanout/frame.ts';
+import { batchHeadBytes, encodeWithItems, type WireForm } from '../fanout/frame.ts';
 import { type Beginning, firstPartOf } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Position } from '../recent/position.ts';
@@ -13,7 +13,7 @@ export interface BeginningOptions {
   readonly until: Position;
   /** `subscribed` or `resync`, but for `offset`, `upTo` and `items`. */
   readonly message: Readonly<Record<string, unknown>>;
-  readonly form: ItemForm;
+  readonly form: WireForm;
   readonly frameBytesMax: number;
   readonly missed?: MissedItems | undefined;
 }

@@ -1,5 +1,5 @@
 import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
-import type { ItemForm } from '../fanout/frame.ts';
+import type { WireForm } from '../fanout/frame.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
@@ -81,13 +81,13 @@ export class FrameSink implements FanoutSink {
     const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
     const frames = new Map<string, Uint8Array>();
     for (const { options: form } of feed.variants) {
-      if (frames.has(itemFormName(form))) continue;
+      if (frames.has(wireFormName(form))) continue;
       const { first, rest } = beginningFrames(feed, { ...options, form });
       if (rest !== undefined) return false;
-      frames.set(itemFormName(form), first);
+      frames.set(wireFormName(form), first);
     }
     for (const { options, shards } of feed.variants) {
-      const frame = frames.get(itemFormName(options)) as Uint8Array;
+      const frame = frames.get(wireFormName(options)) as Uint8Array;
       for (const shard of shards) {
         // Before it leaves: what a socket drops of a large frame is reported while it is published.
         shard.toldToStartOver(tick);
@@ -123,6 +123,6 @@ export class FrameSink implements FanoutSink {
   }
 }
 
-function itemFormName({ encoding, timestamps }: ItemForm): string {
+function wireFormName({ encoding, timestamps }: WireForm): string {
   return `${encoding} ${timestamps}`;
 }

@@ -1,5 +1,5 @@
 import { deflateFrame } from './deflate.ts';
-import { batchHeadBytes, type EncodedItem, encodeBatch, type ItemForm, itemsInForm, itemsPerFrame } from './frame.ts';
+import { batchHeadBytes, type EncodedItem, encodeBatch, itemsInForm, itemsPerFrame, type WireForm } from './frame.ts';
 
 /** Items to send to somebody, and what their batch says of them. */
 export interface Stretch {
@@ -10,7 +10,7 @@ export interface Stretch {
   readonly conflated: number;
 }
 
-export interface BatchForm extends ItemForm {
+export interface BatchForm extends WireForm {
   readonly deflate: boolean;
 }
 

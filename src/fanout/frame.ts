@@ -13,14 +13,14 @@ export interface EncodedItem {
 }
 
 /** How somebody wants items. */
-export interface ItemForm {
+export interface WireForm {
   readonly encoding: Encoding;
   /** With the time at which the log stored each. */
   readonly timestamps: boolean;
 }
 
 /** The items as they are written in this form. */
-export function itemsInForm(items: readonly EncodedItem[], { timestamps }: Pick<ItemForm, 'timestamps'>): readonly EncodedItem[] {
+export function itemsInForm(items: readonly EncodedItem[], { timestamps }: Pick<WireForm, 'timestamps'>): readonly EncodedItem[] {
   return timestamps ? items.map((item) => item.timed()) : items;
 }
 
@@ -119,7 +119,7 @@ export function batchHeadBytes(head: { readonly topic: string; readonly epoch: s
 
 /** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */
 export function encodeWithItems(
-  form: ItemForm,
+  form: WireForm,
   message: Readonly<Record<string, unknown>>,
   plainItems: readonly EncodedItem[],
 ): Uint8Array {

@@ -162,6 +162,11 @@ describe('with a running node', () => {
     const later = await runCli(['subscribe', topic, '--since', `${ack.epoch}:${ack.offset}`, '--json', '--count', '1', ...common]);
     expect(later.stderr).toContain('recovered');
     expect(lines(later)[0]).toMatchObject({ data: 'größer' });
+    expect(lines(later)[0]).not.toHaveProperty('publishedAtMs');
+    const timed = ['subscribe', topic, '--snapshot', '--timestamps', '--count', '1', ...common];
+    const { publishedAtMs } = lines(await runCli([...timed, '--json']))[0];
+    expect(Math.abs(publishedAtMs - Date.now())).toBeLessThan(600_000);
+    expect((await runCli(timed)).stdout).toContain(`(from alice)  (${new Date(publishedAtMs).toISOString()})\n`);
   });
 
   it.each(['json', 'msgpack'])('publishes integers with all their digits, in %s', async (encoding) => {

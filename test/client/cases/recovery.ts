@@ -23,6 +23,25 @@ export const RECOVERY: readonly Case[] = [
     },
   },
   {
+    name: 'gives every item the time at which the log stored it, where they are asked for: also what was missed, and in the history',
+    async run(context) {
+      const topic = context.topicName();
+      const client = await context.connected();
+      const recorder = await context.listen(client, topic, { timestamps: true });
+      const other = await context.listen(await context.connected(), topic);
+      await context.remote.run('feed', { topic, ratePerSecond: 200, pad: 10 });
+      await context.remote.run('randomCuts', { count: 3, liveMsMax: 60, stallMs: 1200 });
+      const published = await context.remote.run('stopFeed');
+      await Promise.all([recorder.reaches(published), other.reaches(published)]);
+      holds(client.stats().recovered > 0, 'recovered items');
+      const { items } = await recorder.topic.history({ last: published, timestamps: true });
+      const timesOf = (all: readonly Item<Numbered>[]) => all.map(({ publishedAtMs }) => publishedAtMs);
+      equal(timesOf(recorder.items), timesOf(items), 'times');
+      for (const time of timesOf(items)) holds(Math.abs((time ?? 0) - Date.now()) < 600_000, `${time} to be a time of this test`);
+      equal([...new Set(timesOf(other.items))], [undefined], 'times that nobody asked for');
+    },
+  },
+  {
     name: 'does the same with frames that come deflated',
     async run(context) {
       const topic = context.topicName();

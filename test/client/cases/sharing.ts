@@ -20,6 +20,7 @@ export const SHARING: readonly Case[] = [
         {},
         { snapshot: true, maxRateHz: 5 },
         { snapshot: true, echo: false },
+        { snapshot: true, timestamps: true },
         { snapshot: true, since: { epoch: 'e', offset: 1 } },
       ]) {
         let code = 'taken';
