@@ -4,10 +4,10 @@ import { topicProblem } from '../protocol/publish-rules.ts';
 import { matchesPattern } from '../protocol/topic.ts';
 import type { Identity } from './identity.ts';
 
-/** What a client may want to do with a topic. The topic of a `call` is the name of the method. */
+/** What a client may do with a topic. For a `call`, the topic is the name of the method. */
 export type Action = 'subscribe' | 'publish' | 'history' | 'call';
 
-/** Options of a namespace that access depends on. */
+/** The options of a namespace that access depends on. */
 export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'topicTokens'> & {
   readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
 };
@@ -24,7 +24,7 @@ const ALLOWED: Decision = { allowed: true };
 
 type TopicRule = (identity: Identity, namespace: AccessOptions, topic: string) => Decision;
 
-/** The rules of actions on a topic of a configured namespace. A new action is one more entry. */
+/** The rules for each action on a topic of a configured namespace. A new action is another entry. */
 const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
   subscribe(identity, namespace, topic) {
     if (namespace.public || permits(identity.subscribe, topic)) return ALLOWED;
@@ -33,12 +33,12 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
   },
 
   publish(identity, namespace, topic) {
-    if (!namespace.clientPublish) return deny('forbidden', `clients do not publish to ${topic}`);
+    if (!namespace.clientPublish) return deny('forbidden', `clients may not publish to ${topic}`);
     if (identity.user === null) return deny('unauthorized', 'publishing needs a token');
     return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
   },
 
-  /** Who may subscribe may read the history, where the namespace has one for clients. */
+  /** Whoever may subscribe may also read the history, if clients may read that of the namespace. */
   history(identity, namespace, topic) {
     if (!namespace.public && !permits(identity.subscribe, topic)) {
       return deny(withoutPermission(identity), `the token does not permit reading ${topic}`);
@@ -50,11 +50,10 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
 };
 
 /**
- * May this identity do this? The one place that decides it, for every door that clients come through. Limits, and whether a publication has a key, are
- * decided elsewhere.
+ * Decides whether this identity may do this. All access of clients is decided here. Limits, and whether a publication needs a key, are decided elsewhere.
  *
- * @param namespace of the topic; undefined: none is configured. Methods (`call`) have none.
- * @param topic well-formed: it has passed `parseTopic`
+ * @param namespace of the topic; undefined: not configured. Methods (`call`) have none.
+ * @param topic well-formed: `parseTopic` has accepted it
  */
 export function decide(identity: Identity, action: Action, namespace: AccessOptions | undefined, topic: string): Decision {
   if (action === 'call') {
@@ -66,7 +65,7 @@ export function decide(identity: Identity, action: Action, namespace: AccessOpti
 }
 
 /**
- * The same for whoever answers refusals by throwing.
+ * The same, with a ProtocolError instead of a refusal.
  *
  * @returns the namespace
  * @throws ProtocolError with the code of the {@link Denial}
@@ -86,17 +85,17 @@ export function assertAllowed(decision: Decision): void {
   if (!decision.allowed) throw new ProtocolError(decision.code, decision.reason);
 }
 
-/** A token that replaces another belongs to the same user. An anonymous client may become somebody. */
+/** A token that replaces another must belong to the same user. An anonymous client may get a user. */
 export function decideRefresh(current: Identity, next: Identity): Decision {
   return current.user === null || current.user === next.user ? ALLOWED : deny('forbidden', 'a refreshed token must be of the same user');
 }
 
-/** Clients without a token may stay connected where there is something for them: a public namespace. */
+/** Clients without a token may stay connected if there is a public namespace. */
 export function mayBeAnonymous(namespaces: Readonly<Record<string, Pick<NamespaceOptions, 'public'>>>): boolean {
   return Object.values(namespaces).some((namespace) => namespace.public);
 }
 
-/** Does one of the patterns cover it? */
+/** Whether one of the patterns matches. */
 export function permits(patterns: readonly string[], topic: string): boolean {
   return patterns.some((pattern) => matchesPattern(pattern, topic));
 }

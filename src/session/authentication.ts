@@ -12,11 +12,11 @@ export interface AuthenticationOptions {
   readonly nodeId: string;
   readonly authenticator: Pick<Authenticator, 'verify'>;
   readonly refuser: Refuser;
-  /** The connection's token has a new end. */
+  /** The expiry of the connection's token has changed. */
   readonly onIdentity: (connection: Connection) => void;
 }
 
-/** How a connection becomes somebody: by the token of the upgrade or of `connect`, or as an anonymous client. */
+/** Authenticates a connection: by the token of the upgrade or of `connect`, or as an anonymous client. */
 export class Authentication {
   readonly #options: AuthenticationOptions;
   readonly anonymousAllowed: boolean;
@@ -26,7 +26,7 @@ export class Authentication {
     this.anonymousAllowed = mayBeAnonymous(options.config.namespaces);
   }
 
-  /** Checks the token that came with the upgrade. What the client sends meanwhile waits for the outcome. */
+  /** Verifies the token of the upgrade request. What the client sends meanwhile waits for the result. */
   checkUpgrade(connection: Connection, token: string): void {
     void this.inTurn(connection, async () => {
       if (await this.identify(connection, token, { type: 'upgrade' })) this.sendConnected(connection);
@@ -43,14 +43,14 @@ export class Authentication {
     return done;
   }
 
-  /** May it send commands? One without a `connect` before it is an anonymous client's. */
+  /** Whether it may send commands. A command without a `connect` before it makes the client anonymous. */
   isReady(connection: Connection): boolean {
     connection.connected = true;
     connection.ready ||= this.anonymousAllowed;
     return connection.ready;
   }
 
-  /** @returns true when the connection is now the token's user; else the client has been told why not, and closed */
+  /** @returns true if the connection now belongs to the token's user; otherwise the client has been told why not, and closed */
   async identify(connection: Connection, token: string, asked: Asked): Promise<boolean> {
     let identity: Identity;
     try {
@@ -71,19 +71,19 @@ export class Authentication {
     return this.#options.authenticator.verify(token);
   }
 
-  /** From now on the connection is this user, with these permissions. */
+  /** From now on the connection belongs to this user, with these permissions. */
   became(connection: Connection, identity: Identity): void {
     connection.identity = identity;
     this.#options.onIdentity(connection);
   }
 
-  /** The connection is closed, for want of a token. */
+  /** Closes the connection because it has no valid token. */
   refuseAnonymous(connection: Connection, asked: Asked, message: string): void {
     this.#options.refuser.refuse(connection, asked, 'unauthorized', message);
     connection.end('unauthorized');
   }
 
-  /** In answer to `connect`, or by itself when the token came with the upgrade. */
+  /** In answer to `connect`, or unrequested if the token came with the upgrade. */
   sendConnected(connection: Connection, id?: number): void {
     const { config, nodeId } = this.#options;
     const { limits, heartbeat, tuning } = config;

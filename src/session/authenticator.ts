@@ -13,12 +13,12 @@ const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { max
 const StentorClaim = Type.Object({ subscribe: Patterns, publish: Patterns, call: Patterns });
 const stentorClaim = Compile(StentorClaim);
 
-/** `sub` is the user: it goes into every item that the user publishes, so its length is bounded. A number would be another user's text. */
+/** `sub` is the user. It is in every item that the user publishes, so its length is limited. A number is refused, because as text it could be another user. */
 const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
 
 type AuthConfig = Config['auth'];
 
-/** Turns tokens into identities. Every key is used with the one algorithm it was configured for, so an RS256 key never checks an HS256 token. */
+/** Converts tokens to identities. Every key is used only with the one algorithm that it is configured for, so an RS256 key never verifies an HS256 token. */
 export class Authenticator {
   readonly #auth: AuthConfig;
   readonly #keys: readonly VerificationKey[];
@@ -30,7 +30,7 @@ export class Authenticator {
     this.#keySet = keySet;
   }
 
-  /** Begins to fetch `auth.jwksUrl`, and does not wait for it. @throws Error when a configured key cannot be read */
+  /** Starts to fetch `auth.jwksUrl`, without waiting for it. @throws Error if a configured key cannot be read */
   static async create(options: RemoteKeySetOptions): Promise<Authenticator> {
     const { auth } = options;
     const keys = await Promise.all(auth.keys.map(readStaticKey));
@@ -39,7 +39,7 @@ export class Authenticator {
     return new Authenticator(auth, keys, keySet);
   }
 
-  /** Since the keys of `auth.jwksUrl` were last fetched; 0 without one. */
+  /** Milliseconds since the keys of `auth.jwksUrl` were last fetched; 0 without a URL. */
   get keySetAgeMs(): number {
     return this.#keySet?.ageMs ?? 0;
   }
@@ -48,7 +48,7 @@ export class Authenticator {
     this.#keySet?.stop();
   }
 
-  /** Why the token is surely invalid, which shows without its signature; undefined: it may be valid. */
+  /** Why the token is certainly invalid, from what can be checked without its signature; undefined: it may be valid. */
   flawOf(token: string, nowMs = Date.now()): string | undefined {
     try {
       const { alg, kid } = decodeProtectedHeader(token);
@@ -56,9 +56,9 @@ export class Authenticator {
       if (exp === undefined) return 'the token has no `exp`';
       if (exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return `the token expired ${Math.round(nowMs / 1000 - exp)} s ago`;
       if (this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg)) return undefined;
-      return keysFor(this.#keys, alg, kid).length > 0 ? undefined : `no key fits the token: ${describeHeader({ alg, kid })}`;
+      return keysFor(this.#keys, alg, kid).length > 0 ? undefined : `no key matches the token: ${describeHeader({ alg, kid })}`;
     } catch {
-      return 'the token is no JWT';
+      return 'the token is not a JWT';
     }
   }
 
@@ -66,7 +66,9 @@ export class Authenticator {
   async verify(token: string): Promise<Identity> {
     const identity = (await this.#try(token, this.#keys)) ?? (await this.#tryKeySet(token));
     if (identity === undefined) {
-      throw new ProtocolError('unauthorized', 'no known key has signed this token', { cause: new Error(describeHeader(headerOf(token))) });
+      throw new ProtocolError('unauthorized', 'the token is not signed with a known key', {
+        cause: new Error(describeHeader(headerOf(token))),
+      });
     }
     return identity;
   }
@@ -81,10 +83,10 @@ export class Authenticator {
   }
 
   /**
-   * Tries each key that fits: two keys may have one `kid`, or none.
+   * Tries each matching key: several keys may have the same `kid`, or none.
    *
-   * @returns undefined when none of the keys has signed the token
-   * @throws ProtocolError when one has, and a claim is wrong: then no other key is asked
+   * @returns undefined if none of the keys has signed the token
+   * @throws ProtocolError if one has, but a claim is wrong; then no other key is tried
    */
   async #try(token: string, keys: readonly VerificationKey[]): Promise<Identity | undefined> {
     const { alg, kid } = headerOf(token);
@@ -111,7 +113,7 @@ export class Authenticator {
   }
 }
 
-/** For the log: what the token says of its key. Both may be anything. */
+/** For the log: the token's alg and kid, which may contain anything. */
 function describeHeader({ alg, kid }: { readonly alg?: string | undefined; readonly kid?: string | undefined }): string {
   return `its alg is ${String(alg).slice(0, 20)}, its kid ${kid === undefined ? 'not set' : JSON.stringify(kid).slice(0, 100)}`;
 }
@@ -128,17 +130,17 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
 function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
-  if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not have its form');
+  if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not match its schema');
   const { subscribe = [], publish = [], call = [] } = claim as Static<typeof StentorClaim>;
   return { user: toWellFormed(payload.sub), subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
 }
 
-/** What the peer is told: enough to act on, nothing about keys. */
+/** The error for the peer: enough to act on, nothing about keys. */
 function refusal(failure: unknown): ProtocolError {
   if (failure instanceof ProtocolError) return failure;
   if (failure instanceof errors.JWTExpired) return new ProtocolError('token_expired', 'the token has expired', { cause: failure });
   if (failure instanceof errors.JWTClaimValidationFailed) {
-    return new ProtocolError('unauthorized', `the token's claim "${failure.claim}" is not as it must be`, { cause: failure });
+    return new ProtocolError('unauthorized', `the token's claim "${failure.claim}" is invalid`, { cause: failure });
   }
   return new ProtocolError('unauthorized', 'the token is invalid', { cause: failure });
 }

@@ -11,18 +11,16 @@ import type { Inbound } from './inbound-limits.ts';
 import type { Bucket } from './rate-limit.ts';
 import type { Unread } from './read-turns.ts';
 
-/**
- * One client's connection, as a session: who it is, and how much it may still ask for. What limits count are fields of it, so that a limit costs no object.
- */
+/** One client's connection, as a session: its identity, and its limits. Counters of limits are fields of it, so that a limit needs no object. */
 export class Connection implements Bucket, CommandsInFlight, ErrorCount, HeartbeatPeer, Inbound {
-  /** Its subscriptions, and what it is sent. */
+  /** Its subscriptions, and what is sent to it. */
   readonly receiver: Receiver;
   identity: Identity = ANONYMOUS;
-  /** Has said who it is: by a token at the upgrade, by `connect`, or by using anonymous access. */
+  /** It is authenticated: by a token in the upgrade, by `connect`, or as anonymous. */
   ready = false;
-  /** `connect` has been answered, or any other command has been taken: too late for another. */
+  /** `connect` has been answered, or another command was accepted first: `connect` is no longer allowed. */
   connected = false;
-  /** A token being checked: whatever the client sent behind it waits for the outcome. */
+  /** A token that is being verified. Everything that the client sent after it waits for the result. */
   authenticating: Promise<void> | undefined;
   publishesInFlight = 0;
   callsInFlight = 0;
@@ -32,19 +30,19 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   /** Token bucket of the message rate limit. */
   rateTokens = Number.POSITIVE_INFINITY;
   rateAtMs = 0;
-  /** Token buckets of what it sends, control frames included. */
+  /** Token buckets of received frames and bytes, including control frames. */
   frameTokens = Number.POSITIVE_INFINITY;
   byteTokens = Number.POSITIVE_INFINITY;
   inboundAtMs = 0;
-  /** Token bucket of commands that come in arrays; made with the first array. */
+  /** Token bucket of commands in arrays; created with the first array. */
   commandBucket: Bucket | undefined;
-  /** Token bucket of calls; made with the first call. */
+  /** Token bucket of calls; created with the first call. */
   callBucket: Bucket | undefined;
-  /** Messages that came when the loop had no time for them. */
+  /** Messages that have not been read yet, because the loop had no time. */
   unread: Unread | undefined;
   errors = 0;
   errorsSinceMs = 0;
-  /** Pings that were not answered in time, in a row. */
+  /** Pings in a row that were not answered in time. */
   missedPongs = 0;
   awaitsPong = false;
 
@@ -79,7 +77,7 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
     });
   }
 
-  /** Closes it. @param text says more than the reason's own */
+  /** Closes it. @param text more details than the reason's own text */
   end(reason: CloseReason, text?: string): void {
     this.receiver.end(reason, text);
   }

@@ -22,24 +22,24 @@ import { Refuser } from './refuser.ts';
 export interface ConnectionsOptions {
   readonly config: Config;
   readonly nodeId: string;
-  /** Of the ids of its connections: no other worker, past or present, has the same. */
+  /** Prefix of its connection ids. No other worker has ever had the same. */
   readonly idPrefix: string;
   readonly connectionsMax: number;
   readonly delivery: Delivery;
   readonly authenticator: Pick<Authenticator, 'verify' | 'flawOf'>;
   readonly metrics: SessionMetrics;
   readonly logger: Logger;
-  /** Why no clients are taken now; undefined: they are. */
+  /** Why no clients are accepted now; undefined: they are accepted. */
   readonly whyUnavailable: () => string | undefined;
-  /** A connection has come. */
+  /** A connection has been opened. */
   readonly onOpened: (connection: Connection) => void;
   readonly onBug: (error: Error) => void;
 }
 
-/** Of a loop turn, for what clients say: less than members notice. A full array of commands takes 5 to 15 ms, and is not divided. */
+/** Time of a loop turn for messages of clients, short enough that members do not notice. A full array of commands takes 5 to 15 ms, and is not divided. */
 const READ_TURN_MS = 4;
 
-/** The clients of a worker: from their arrival to their end. */
+/** The clients of a worker, from the opening to the close of their connections. */
 export class Connections implements ClientEvents<Connection> {
   readonly #options: ConnectionsOptions;
   readonly #byReceiver = new Map<Receiver, Connection>();
@@ -50,7 +50,7 @@ export class Connections implements ClientEvents<Connection> {
   readonly #intake: Intake;
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #log: RefusalLog;
-  /** When tokens end, and until when `connect` must have come. */
+  /** When tokens expire, and until when `connect` must have been received. */
   readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #connectExpiry = new ExpiryIndex<Connection>(Date.now());
   readonly #heartbeatTimer: NodeJS.Timeout;
@@ -92,7 +92,7 @@ export class Connections implements ClientEvents<Connection> {
     return this.#byReceiver.size;
   }
 
-  /** Bytes of commands that are not answered yet, and of messages that wait until the loop has time for them. */
+  /** Bytes of unanswered commands, and of messages that have not been read yet. */
   get bytes(): { readonly inFlight: number; readonly unread: number } {
     return { inFlight: this.#inFlight.bytes, unread: this.#turns.bytes };
   }
@@ -152,7 +152,7 @@ export class Connections implements ClientEvents<Connection> {
   }
 
   drained(connection: Connection): void {
-    // The peer takes what it is sent: it is there, even when its pong waits behind all that it has still to read.
+    // The peer reads what it is sent, so it is alive, even if its pong waits behind data that it has not read yet.
     this.#heartbeat.heard(connection);
     this.#options.delivery.drained(connection.receiver);
   }
@@ -169,7 +169,7 @@ export class Connections implements ClientEvents<Connection> {
     metrics.closed(code);
   }
 
-  /** Called once a second or so. */
+  /** Called about once a second. */
   everySecond(nowMs: number): void {
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');

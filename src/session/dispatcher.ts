@@ -22,15 +22,15 @@ export interface DispatcherOptions {
   readonly metrics: Pick<SessionMetrics, 'messageIn' | 'floods'>;
 }
 
-/** The message that an array of commands came in. */
+/** The message in which an array of commands came. */
 interface WholeArray {
   readonly bytes: Uint8Array;
   readonly atMs: number;
-  /** It came too fast, or with too many bytes: each of its commands is refused; 0: it did not. */
+  /** The message exceeded a rate, so each of its commands is refused; 0: it did not. */
   readonly waitMs: number;
 }
 
-/** Parses what clients send, counts it against the limits, and hands it to its command. A command that throws is answered with `error`. */
+/** Parses what clients send, counts it against the limits, and executes its command. If a command throws, the answer is `error`. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #refuser: Refuser;
@@ -41,9 +41,9 @@ export class Dispatcher {
   }
 
   /**
-   * Resolves when the message has been answered. Never waits itself, so it keeps nothing of the message meanwhile.
+   * Resolves when the message has been answered. It does not wait itself, so it keeps nothing of the message meanwhile.
    *
-   * Limits go by when it came: it may be read later.
+   * Limits use the time of arrival, because a message may be read later.
    */
   async receive(connection: Connection, { bytes, bytesWaitMs, atMs }: InboundMessage): Promise<unknown> {
     const { limits } = this.#options;
@@ -54,11 +54,11 @@ export class Dispatcher {
     if (message instanceof CommandArray) return this.#receiveMany(connection, message, { bytes, atMs, waitMs: bytesWaitMs || waitMs });
     this.#options.metrics.messageIn(message.type);
     const asked = askedBy(message);
-    // Parsed before it is refused, so that the client learns which command it was.
+    // Parsed before it is refused, so that the answer has the id of the command.
     if (bytesWaitMs > 0)
-      return this.#refuser.refuse(connection, asked, 'rate_limited', `${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
+      return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
     if (waitMs > 0)
-      return this.#refuser.refuse(connection, asked, 'rate_limited', `${limits.messagesPerSecondMax} messages a second`, waitMs);
+      return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${limits.messagesPerSecondMax} messages a second`, waitMs);
     if (message.type === 'ping') return runCommand(connection, message, this.#options.context);
     const busy = this.#options.inFlight.take(connection, bytes.length);
     if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
@@ -66,8 +66,8 @@ export class Dispatcher {
   }
 
   /**
-   * An array of commands: each is taken, or refused, and answered as if it had come by itself; what is answered in one loop turn leaves in one write.
-   * Not async: the commands themselves must not be kept until all are answered.
+   * An array of commands: each is accepted or refused, and answered as if it had been sent alone. What is answered in one loop turn is sent in one write. Not
+   * async, because the commands themselves must not be kept until all are answered.
    */
   #receiveMany(connection: Connection, commands: CommandArray, whole: WholeArray): Promise<unknown> {
     connection.receiver.expectAnswers(commands.length);
@@ -79,13 +79,13 @@ export class Dispatcher {
         answers.push(this.#receiveRest(connection, whole, index));
         break;
       }
-      // What is kept of a command until it is answered is its part of the message.
+      // Until a command is answered, its share of the message's bytes counts as kept.
       answers.push(this.#receiveOne(connection, command, whole, Math.ceil(whole.bytes.length / commands.length)));
     }
     return Promise.all(answers);
   }
 
-  /** Those from `index` on wait for the token's outcome, as one command; then the message is read again. */
+  /** The commands from `index` on wait for the result of the token, as one command; then the message is read again. */
   async #receiveRest(connection: Connection, whole: WholeArray, index: number): Promise<void> {
     const { inFlight } = this.#options;
     const { bytes } = whole;
@@ -121,14 +121,14 @@ export class Dispatcher {
     const asked = askedBy(command);
     connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
     const commandWaitMs = oweToken(connection.commandBucket, commandsPerSecondMax, atMs);
-    // A refused command costs as much as most others: who sends them on and on is told once more, by the close.
+    // A refused command costs as much as most others. A client that continues is told once more, by the close.
     if (commandWaitMs === 'flood') {
       this.#options.metrics.floods.inc();
       return connection.end('tooManyErrors', 'more commands than allowed');
     }
-    if (waitMs > 0) return this.#refuser.refuse(connection, asked, 'rate_limited', 'messages or bytes came too fast', waitMs);
+    if (waitMs > 0) return this.#refuser.refuse(connection, asked, 'rate_limited', 'too many messages or bytes per second', waitMs);
     if (commandWaitMs > 0)
-      return this.#refuser.refuse(connection, asked, 'rate_limited', `${commandsPerSecondMax} commands a second`, commandWaitMs);
+      return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${commandsPerSecondMax} commands a second`, commandWaitMs);
     if (command.type === 'ping') return runCommand(connection, command, this.#options.context);
     const busy = alreadyBusy ?? this.#options.inFlight.take(connection, bytes);
     if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
@@ -141,13 +141,13 @@ export class Dispatcher {
       return parseClientFrame(connection.codec, bytes, this.#options.limits.commandsPerMessageMax);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      // Whatever is in it, its frame was whole: the next message begins where it should.
+      // The frame was complete, whatever it contained, so the next message begins where it should.
       this.#refuser.refuse(connection, { id: error.messageId }, error.code, error.message);
       return undefined;
     }
   }
 
-  /** Until it resolves the command is in flight. Gets no message: what is kept until then is what {@link InFlight} counts. */
+  /** Until it resolves, the command is in flight. It does not get the message: what is kept until then is what {@link InFlight} counts. */
   async #answer(connection: Connection, asked: Asked, bytes: number, done: Promise<void>): Promise<void> {
     try {
       await done;
@@ -158,14 +158,14 @@ export class Dispatcher {
     }
   }
 
-  /** Rejects with what the client is to be told. */
+  /** Rejects with the error for the client. */
   async #start(connection: Connection, message: ClientMessage, bytes: Uint8Array): Promise<void> {
     if (message.type === 'connect') return runCommand(connection, message, this.#options.context);
     if (connection.authenticating === undefined) return this.#run(connection, message);
     return this.#startLater(connection, connection.authenticating, bytes);
   }
 
-  /** Keeps the bytes and not the message, whose values may take many times as much. */
+  /** Keeps the bytes and not the message, whose values may take many times as much memory. */
   async #startLater(connection: Connection, authenticated: Promise<void>, bytes: Uint8Array): Promise<void> {
     await authenticated;
     const message = this.#parse(connection, bytes);

@@ -1,15 +1,15 @@
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 
-/** What is counted; kept as two fields of the connection. */
+/** The counters; two fields of the connection. */
 export interface ErrorCount {
-  /** Refusals since {@link errorsSinceMs} that count. */
+  /** Counted errors since {@link errorsSinceMs}. */
   errors: number;
   errorsSinceMs: number;
 }
 
 const WINDOW_MS = 60_000;
 
-/** Counts one refusal. @returns true when the client has now made more mistakes than it may in a minute */
+/** Counts one error. @returns true if the client has exceeded its limit of errors per minute */
 export function isErrorTooMany(count: ErrorCount, code: ErrorCode, errorsPerMinuteMax: number, nowMs: number): boolean {
   if (!ERROR_KINDS[code].countsTowardsClose) return false;
   if (nowMs - count.errorsSinceMs > WINDOW_MS) {

@@ -1,4 +1,4 @@
-/** Finds what has expired, to the second, without a timer per connection. */
+/** Finds what has expired, with a resolution of a second, without a timer per connection. */
 export class ExpiryIndex<T> {
   readonly #bySecond = new Map<number, Set<T>>();
   readonly #secondOf = new Map<T, number>();
@@ -12,7 +12,7 @@ export class ExpiryIndex<T> {
     return this.#secondOf.size;
   }
 
-  /** Replaces what was set before. */
+  /** Replaces an earlier time. */
   set(value: T, expiresAtMs: number): void {
     this.remove(value);
     const second = Math.max(Math.ceil(expiresAtMs / 1000), this.#doneSecond + 1);
@@ -34,7 +34,7 @@ export class ExpiryIndex<T> {
   takeExpired(nowMs: number): T[] {
     const expired: T[] = [];
     const now = Math.floor(nowMs / 1000);
-    // A clock that jumped far ahead is walked by what is there, not second by second.
+    // If the clock jumped far ahead, it visits existing entries instead of every second.
     const seconds =
       now - this.#doneSecond > this.#bySecond.size
         ? [...this.#bySecond.keys()].filter((second) => second <= now)
@@ -43,7 +43,7 @@ export class ExpiryIndex<T> {
       for (const value of this.#bySecond.get(second) ?? []) expired.push(value);
     }
     for (const value of expired) this.remove(value);
-    // Also backwards: after a clock that was ahead for a while, what is set next must not wait for that time to come again.
+    // Also backwards: if the clock was ahead for a while, later entries must not wait until that time comes again.
     this.#doneSecond = now;
     return expired;
   }

@@ -1,4 +1,4 @@
-/** One peer, as the heartbeat sees it. */
+/** A peer, as the heartbeat sees it. */
 export interface HeartbeatPeer {
   awaitsPong: boolean;
   missedPongs: number;
@@ -14,8 +14,9 @@ const MISSES_MAX = 2;
 const SLOTS = 50;
 
 /**
- * A wheel: each peer has a slot, at random, so that connections that opened together do not ping together. Once a round the slot's peers are pinged;
- * a pong's time later those that have not answered have missed one. At the defaults (25 s, 5 s) a vanished peer is closed 30–55 s after its last sign of life.
+ * A timer wheel: each peer has a random slot, so that connections that opened at the same time do not ping at the same time. Once per round the peers of a slot
+ * are pinged. After the time for a pong, those that have not answered have missed one. With the defaults (25 s, 5 s) a vanished peer is closed 30–55 s after
+ * its last sign of life.
  */
 export class Heartbeat<Peer extends HeartbeatPeer> {
   readonly #slots: Set<Peer>[] = Array.from({ length: SLOTS }, () => new Set<Peer>());
@@ -31,7 +32,7 @@ export class Heartbeat<Peer extends HeartbeatPeer> {
     this.#pongSlots = Math.min(SLOTS - 1, Math.max(1, Math.ceil((pongTimeoutMs / pingIntervalMs) * SLOTS)));
   }
 
-  /** {@link tick} must be called so many times in a ping interval. */
+  /** {@link tick} must be called this many times in a ping interval. */
   static readonly ticksPerInterval = SLOTS;
 
   add(peer: Peer): void {
@@ -44,7 +45,7 @@ export class Heartbeat<Peer extends HeartbeatPeer> {
     this.#slots[this.#slotOf.get(peer) ?? 0]?.delete(peer);
   }
 
-  /** Anything that came from the peer shows that it is there. */
+  /** Anything received from the peer shows that it is alive. */
   heard(peer: Peer): void {
     peer.awaitsPong = false;
     peer.missedPongs = 0;

@@ -1,11 +1,11 @@
-/** Who a connection is and what its token permits. Patterns use NATS wildcards: `scores.>`, `ticks.*`. */
+/** The user of a connection, and what its token permits. Patterns use NATS wildcards: `scores.>`, `ticks.*`. */
 export interface Identity {
   /** The token's `sub`; null for anonymous connections. */
   readonly user: string | null;
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
   readonly call: readonly string[];
-  /** When the token ends, milliseconds since 1970. Undefined for anonymous connections. */
+  /** When the token expires, milliseconds since 1970. Undefined for anonymous connections. */
   readonly expiresAtMs: number | undefined;
 }
 

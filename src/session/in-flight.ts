@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 
-/** Commands of one connection that are not answered yet; fields of the connection. */
+/** Unanswered commands of one connection; fields of the connection. */
 export interface CommandsInFlight {
   commandsInFlight: number;
   commandBytesInFlight: number;
@@ -9,8 +9,8 @@ export interface CommandsInFlight {
 type Limits = Pick<Config['tuning']['commands'], 'commandsPerConnectionMax' | 'commandBytesPerConnectionMax' | 'commandBytesInFlightMax'>;
 
 /**
- * Bounds what clients have asked and the node keeps until it has answered: whatever waits for the log, for a responder, for a topic to be opened, for a
- * token to be checked. A worker has its share of the node's bytes.
+ * Bounds the commands that the node keeps until they are answered: they wait for the log, for a responder, for a topic to be opened, or for a token to be
+ * verified. A worker has its share of the node's bytes.
  */
 export class InFlight {
   readonly #limits: Limits;
@@ -30,12 +30,12 @@ export class InFlight {
   take(connection: CommandsInFlight, bytes: number): string | undefined {
     const { commandsPerConnectionMax, commandBytesPerConnectionMax } = this.#limits;
     if (connection.commandsInFlight >= commandsPerConnectionMax) {
-      return `${commandsPerConnectionMax} commands of this connection wait for their answers`;
+      return `${commandsPerConnectionMax} commands of this connection are unanswered`;
     }
     if (connection.commandBytesInFlight + bytes > commandBytesPerConnectionMax) {
-      return `commands of this connection that wait for their answers would have more than ${commandBytesPerConnectionMax} bytes`;
+      return `the unanswered commands of this connection would exceed ${commandBytesPerConnectionMax} bytes`;
     }
-    if (!this.keep(bytes)) return 'commands of all connections that wait for their answers have as many bytes as they may';
+    if (!this.keep(bytes)) return 'the unanswered commands of all connections have reached their limit of bytes';
     connection.commandsInFlight++;
     connection.commandBytesInFlight += bytes;
     return undefined;
@@ -47,7 +47,7 @@ export class InFlight {
     this.forget(bytes);
   }
 
-  /** The same for bytes that nobody has read yet; what one connection may have of them is bounded elsewhere. @returns false: there is no room for them */
+  /** The same for bytes that have not been read yet; the limit per connection is checked elsewhere. @returns false if there is no room for them */
   keep(bytes: number): boolean {
     if (this.#bytes + bytes > this.#bytesMax) return false;
     this.#bytes += bytes;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 
-/** What one connection may still send, as two token buckets; fields of the connection, so that a limit costs no object. */
+/** What one connection may still send, as two token buckets; fields of the connection, so that a limit needs no object. */
 export interface Inbound {
   frameTokens: number;
   byteTokens: number;
@@ -9,18 +9,18 @@ export interface Inbound {
 
 type Limits = Pick<Config['limits'] & Config['tuning']['commands'], 'framesPerSecondMax' | 'bytesPerSecondMax' | 'messagesPerSecondMax'>;
 
-/** `tooManyBytes`: a message is refused unread. `flood`: the connection is closed. */
+/** `tooManyBytes`: the message is refused without being read. `flood`: the connection is closed. */
 export type InboundVerdict = 'ok' | 'tooManyBytes' | 'flood';
 
-/** Header and mask of a small frame from a client; more precision would cost more than it tells. */
+/** Header and mask of a small frame from a client. More precision is not worth its cost. */
 const FRAME_OVERHEAD_BYTES = 6;
 
 /**
- * Bounds what a connection sends: frames, control frames among them, and bytes. Both buckets hold two seconds' worth. Past that a frame is a flood, since
- * messages have a lower limit of their own, which says `rate_limited`. Bytes run into debt first: a client that sends large messages too fast is told so,
- * and closed when it goes on for as much again.
+ * Limits what a connection sends: frames, including control frames, and bytes. Both buckets have two seconds' worth. Above that a frame is a flood, because
+ * messages have their own lower limit, which is answered with `rate_limited`. Bytes first go into debt: a client that sends large messages too fast is told so,
+ * and closed if it sends as much again.
  *
- * Only whole frames with a handler are seen. uWebSockets keeps fragments to itself until their message ends, and empty ones cost it nothing to keep.
+ * Only whole frames with a handler are counted. uWebSockets does not report fragments until their message ends, and empty ones need no memory.
  */
 export class InboundLimits {
   readonly #framesPerSecondMax: number;
@@ -31,7 +31,7 @@ export class InboundLimits {
     this.#bytesPerSecondMax = bytesPerSecondMax;
   }
 
-  /** Takes one frame with so many bytes of payload. */
+  /** Counts one frame with this many bytes of payload. */
   take(inbound: Inbound, payloadBytes: number, nowMs: number): InboundVerdict {
     // A wall clock that steps back gives nothing and takes nothing.
     const elapsedSeconds = Math.max(0, nowMs - inbound.inboundAtMs) / 1000;
@@ -45,7 +45,7 @@ export class InboundLimits {
     return bytes < 0 ? 'tooManyBytes' : 'ok';
   }
 
-  /** When the debt is paid. */
+  /** Milliseconds until the debt is paid. */
   retryAfterMs({ byteTokens }: Inbound): number {
     return Math.max(1, Math.ceil((-byteTokens / this.#bytesPerSecondMax) * 1000));
   }

@@ -11,7 +11,7 @@ export interface IntakeOptions {
   readonly metrics: Pick<SessionMetrics, 'bytesIn' | 'controlFramesIn' | 'floods'>;
 }
 
-/** Every frame that clients send, as the transport hands it over: counted, checked against the limits, and messages passed on. */
+/** Counts every frame that clients send, checks it against the limits, and passes messages on. */
 export class Intake {
   readonly #options: IntakeOptions;
 
@@ -24,9 +24,9 @@ export class Intake {
     metrics.bytesIn(message.byteLength);
     const verdict = this.#heard(connection, message.byteLength);
     if (verdict === 'flood') return;
-    // Text on a MessagePack connection: this client does not speak what it asked for. JSON in a binary frame is read as in a text frame.
+    // A text frame on a MessagePack connection: the client does not use the encoding that it requested. JSON in a binary frame is read as in a text frame.
     if (!isBinary && connection.codec.binary) return connection.end('malformedMessage');
-    // The transport takes its buffer back when this returns, and a command may go on after that.
+    // The transport reuses its buffer when this returns, and a command may take longer.
     const bytes = new Uint8Array(message.slice(0));
     turns.take(connection, { bytes, bytesWaitMs: verdict === 'ok' ? 0 : limits.retryAfterMs(connection), atMs: Date.now() });
   }
@@ -37,7 +37,7 @@ export class Intake {
     this.#heard(connection, payloadBytes);
   }
 
-  /** A frame of any kind shows that the peer is there, and counts. */
+  /** A frame of any kind shows that the peer is alive, and is counted. */
   #heard(connection: Connection, payloadBytes: number): InboundVerdict {
     const { heartbeat, limits, metrics } = this.#options;
     heartbeat.heard(connection);

@@ -4,7 +4,7 @@ interface Count {
   inc(): void;
 }
 
-/** What the room counts; the worker has the metrics. */
+/** What this folder counts; the worker has the metrics. */
 export interface SessionMetrics {
   readonly controlFramesIn: Count;
   /** Connections closed because they sent more than allowed. */

@@ -1,12 +1,12 @@
-/** What a token bucket remembers; kept as two fields of whoever is limited, so that a limit costs no object. */
+/** The state of a token bucket; two fields of the limited object, so that a limit needs no object. */
 export interface Bucket {
   rateTokens: number;
   rateAtMs: number;
 }
 
 /**
- * Takes one token, also where there is none: who goes on above the rate runs into debt, and waits until it is paid. The bucket holds twice the rate.
- * @returns 0 when there was one; else the milliseconds until the debt is paid; `flood` when it is more than twice the rate
+ * Takes one token, even if there is none: a client above the rate goes into debt, and must wait until it is paid. The bucket has twice the rate.
+ * @returns 0 if there was one; otherwise the milliseconds until the debt is paid; `flood` if it is more than twice the rate
  */
 export function oweToken(bucket: Bucket, perSecond: number, nowMs: number): number | 'flood' {
   // A wall clock that steps back gives nothing and takes nothing.
@@ -18,8 +18,8 @@ export function oweToken(bucket: Bucket, perSecond: number, nowMs: number): numb
 }
 
 /**
- * Takes one token. The bucket holds twice the rate, so a client may burst for a second and then keep the rate.
- * @returns 0 when there was one, else the milliseconds until there will be
+ * Takes one token. The bucket has twice the rate, so a client may burst for a second and then keep the rate.
+ * @returns 0 if there was one, otherwise the milliseconds until there is one
  */
 export function takeToken(bucket: Bucket, perSecond: number, nowMs: number): number {
   // A wall clock that steps back gives nothing and takes nothing.

@@ -1,16 +1,16 @@
 import type { Connection } from './connection.ts';
 import type { InFlight } from './in-flight.ts';
 
-/** A message as it came, and when: it may be read later. */
+/** A message, and its time of arrival, because it may be read later. */
 export interface InboundMessage {
-  /** A copy: uWS takes its buffer back when its handler returns. */
+  /** A copy, because uWS reuses its buffer when the handler returns. */
   readonly bytes: Uint8Array;
-  /** The connection has sent more bytes than it may, and may go on after so long; 0: it has not. */
+  /** The connection has exceeded its rate of bytes, and may continue after this time; 0: it has not. */
   readonly bytesWaitMs: number;
   readonly atMs: number;
 }
 
-/** What a connection has sent and nobody has read yet, oldest first. */
+/** What a connection has sent and has not been read yet, oldest first. */
 export interface Unread {
   readonly messages: InboundMessage[];
   bytes: number;
@@ -19,7 +19,7 @@ export interface Unread {
 type Reader = Pick<Connection, 'unread' | 'end'>;
 
 export interface ReadTurnsOptions<C extends Reader> {
-  /** After so long no more is begun in a loop turn. */
+  /** After this time, no further message is read in a loop turn. */
   readonly turnMs: number;
   readonly unreadBytesPerConnectionMax: number;
   readonly inFlight: InFlight;
@@ -28,18 +28,18 @@ export interface ReadTurnsOptions<C extends Reader> {
   readonly nowMs?: () => number;
 }
 
-/** Objects of a message that waits; without them empty messages would be free. */
+/** Memory for the objects of a waiting message; without it empty messages would not count. */
 const OVERHEAD_BYTES = 128;
 
 /**
- * How much of a loop turn goes into what clients say. A message may hold a thousand commands, so fifty connections can send more within their limits than a
- * worker can do. What comes when the turn's time is over waits, as the bytes that it came as, and is read in later turns: one message of each connection
- * after the other, in order for each. So those who send much wait for each other, and what members are sent goes out between.
+ * Limits the time of a loop turn for messages of clients. A message may contain a thousand commands, so fifty connections can send more within their limits
+ * than a worker can handle. When the time of the turn is used up, further messages wait, as bytes, and are read in later turns: one message per connection in
+ * turn, in order for each connection. So clients that send much delay each other, and frames for members are sent in between.
  */
 export class ReadTurns<C extends Reader> {
   readonly #options: ReadTurnsOptions<C>;
   readonly #nowMs: () => number;
-  /** Connections with something unread, each once, the next one first. */
+  /** Connections with unread messages, each once, the next one first. */
   #queue: C[] = [];
   #spentMs = 0;
   #armed = false;
@@ -50,21 +50,21 @@ export class ReadTurns<C extends Reader> {
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** Bytes that wait, of all connections. */
+  /** Waiting bytes of all connections. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Reads the message now, or later. A connection that has sent far more than is read in turn is closed with 4102. */
+  /** Reads the message now, or later. A connection that has sent far more than can be read is closed with 4102. */
   take(connection: C, message: InboundMessage): void {
     this.#arm();
     const { unread } = connection;
     if (unread === undefined && this.#spentMs < this.#options.turnMs) return this.#read(connection, message);
     const bytes = message.bytes.length + OVERHEAD_BYTES;
-    // One waits in any case, however large messages may be.
+    // At least one message may wait, however large it is.
     if (unread !== undefined && unread.bytes + bytes > this.#options.unreadBytesPerConnectionMax) return this.#endTooFast(connection);
     if (!this.#options.inFlight.keep(bytes)) {
-      // Nothing more may wait. Reading it refuses it with `busy`; but never before what came earlier.
+      // Nothing more may wait. Reading the message refuses it with `busy`, but not before earlier messages are read.
       return unread === undefined ? this.#read(connection, message) : this.#endTooFast(connection);
     }
     this.#bytes += bytes;
@@ -77,7 +77,7 @@ export class ReadTurns<C extends Reader> {
     }
   }
 
-  /** The connection has closed: nobody reads what it sent. */
+  /** The connection has closed: its unread messages are dropped. */
   forget(connection: C): void {
     const { unread } = connection;
     if (unread === undefined) return;
@@ -101,7 +101,7 @@ export class ReadTurns<C extends Reader> {
     this.#options.inFlight.forget(bytes);
   }
 
-  /** A turn begins anew with the next `setImmediate`, which comes after all that the sockets brought. */
+  /** A new turn begins with the next `setImmediate`, after everything that the sockets have received. */
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;

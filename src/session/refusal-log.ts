@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { RequestRefusal } from '../transport/transport.ts';
 import type { Connection } from './connection.ts';
 
-/** What a client wanted, as far as it is worth a line: kept while a command is in flight, so no more of it. */
+/** The parts of a command for a log line. It is kept while the command is in flight, so it is small. */
 export interface Asked {
   readonly id?: number | undefined;
   readonly type?: ClientMessage['type'] | 'upgrade';
@@ -12,11 +12,11 @@ export interface Asked {
   readonly key?: string | undefined;
 }
 
-/** Asked for with a token: when they are refused, the token is. */
+/** Commands with a token: if they are refused, the token is. */
 const BY_TOKEN: ReadonlySet<string | undefined> = new Set(['upgrade', 'connect', 'refresh']);
-/** Paths and origins come from anybody. */
+/** Paths and origins may come from anybody. */
 const TEXT_CHARS_MAX = 200;
-/** Close codes below are WebSocket's own. */
+/** Lower close codes are WebSocket's own. */
 const OURS_FROM = 4000;
 
 export function askedBy(message: ClientMessage): Asked {
@@ -28,7 +28,7 @@ export function askedBy(message: ClientMessage): Asked {
   };
 }
 
-/** At `debug`, one line for everything that is refused to a client, with the reason. Never a token. */
+/** At `debug`, logs one line for every refusal to a client, with the reason, and never a token. */
 export class RefusalLog {
   readonly #logger: Logger;
 
@@ -36,14 +36,14 @@ export class RefusalLog {
     this.#logger = logger;
   }
 
-  /** A request that became no connection. */
+  /** A request that was not upgraded. */
   request({ status, why, ...more }: RequestRefusal): void {
     if (!this.#logger.isLevelEnabled('debug')) return;
     const clipped = Object.entries(more).map(([name, text]) => [name, text.slice(0, TEXT_CHARS_MAX)]);
     this.#logger.debug({ status: Number.parseInt(status, 10), why, ...Object.fromEntries(clipped) }, 'connection refused');
   }
 
-  /** @param cause says more than the client is told */
+  /** @param cause has more details than the client is told */
   command({ id: connectionId, identity }: Connection, asked: Asked, code: ErrorCode, why: string, cause: unknown): void {
     if (!this.#logger.isLevelEnabled('debug')) return;
     const { id: _, type, ...about } = asked;
@@ -52,7 +52,7 @@ export class RefusalLog {
     this.#logger.debug({ connectionId, user: identity.user, command: type, ...about, code, why, ...detail }, what);
   }
 
-  /** With a code that has a meaning in the protocol: most likely this node closed it. */
+  /** With a code of the protocol: most likely this node closed it. */
   closed({ id: connectionId, identity }: Connection, code: number, reason: ArrayBuffer): void {
     if (code < OURS_FROM || !this.#logger.isLevelEnabled('debug')) return;
     const why = Buffer.from(reason).toString().slice(0, TEXT_CHARS_MAX);

@@ -8,11 +8,11 @@ export interface RefuserOptions {
   readonly errorsPerMinuteMax: number;
   readonly metrics: Pick<SessionMetrics, 'error'>;
   readonly log: RefusalLog;
-  /** Something that is neither the client's fault nor the bus's. */
+  /** Reports an error caused neither by the client nor by the bus. */
   readonly onBug: (error: Error) => void;
 }
 
-/** Answers with `error`, counts and logs it. A connection that keeps making mistakes is closed. */
+/** Answers with `error`, and counts and logs it. A connection with too many errors is closed. */
 export class Refuser {
   readonly #options: RefuserOptions;
 
@@ -28,10 +28,10 @@ export class Refuser {
     if (isErrorTooMany(connection, code, errorsPerMinuteMax, Date.now())) connection.end('tooManyErrors');
   }
 
-  /** @param error what a command threw: a ProtocolError is for the client, all else is a bug */
+  /** @param error what a command threw. A ProtocolError is sent to the client; anything else is a bug. */
   fail(connection: Connection, asked: Asked, error: Error): void {
     if (error instanceof ProtocolError) return this.refuse(connection, asked, error.code, error.message, error.retryAfterMs, error.cause);
     this.#options.onBug(error);
-    this.refuse(connection, asked, 'internal', 'something went wrong on the server');
+    this.refuse(connection, asked, 'internal', 'unexpected server error');
   }
 }

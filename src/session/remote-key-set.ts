@@ -3,28 +3,28 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readKeySet, type VerificationKey } from './verification-key.ts';
 
-/** What the config says about tokens: what an operator decides, and `tuning.auth`. */
+/** The token settings: the operator's, and `tuning.auth`. */
 export type AuthSettings = Config['auth'] & Config['tuning']['auth'];
 
 const FETCH_TIMEOUT_MS = 5000;
-/** First pause after a fetch that failed; doubles up to `tuning.auth.jwksCooldownMs`. */
+/** First pause after a failed fetch; it doubles up to `tuning.auth.jwksCooldownMs`. */
 const RETRY_PAUSE_MS = 1000;
-/** A key with a chain of certificates has some 8 KiB. */
+/** A key with a certificate chain has some 8 KiB. */
 const BYTES_PER_KEY_MAX = 16_384;
 
 export interface RemoteKeySetOptions {
   readonly auth: AuthSettings;
   readonly logger: Logger;
-  /** Told of every fetch. */
+  /** Called after every fetch. */
   readonly onFetch?: (result: 'ok' | 'failed') => void;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly nowMs?: () => number;
 }
 
 /**
- * The keys at `auth.jwksUrl`: fetched at start, anew every `auth.jwksMaxAgeMs`, and when a token asks for one that is not known, once a
- * `tuning.auth.jwksCooldownMs` at most. While the URL cannot be fetched the last good keys go on for `auth.jwksKeepMs`; then, as before the first fetch, every
- * token is `unavailable`. A failing URL is asked by the retries alone, never by tokens: a storm of connects does not reach it.
+ * The keys at `auth.jwksUrl`. They are fetched at start, again every `auth.jwksMaxAgeMs`, and for a token with an unknown key, at most once in
+ * `tuning.auth.jwksCooldownMs`. While the URL cannot be fetched, the last fetched keys are used for `auth.jwksKeepMs`. After that, as before the first fetch,
+ * every token is `unavailable`. A failing URL is requested only by retries, never because of tokens, so a storm of connects does not reach it.
  */
 export class RemoteKeySet {
   readonly #options: RemoteKeySetOptions;
@@ -46,7 +46,7 @@ export class RemoteKeySet {
     this.#fetchedMs = this.#startedMs;
   }
 
-  /** Since the keys were last fetched; before that, since the start. */
+  /** Since the keys were last fetched; before the first fetch, since the start. */
   get ageMs(): number {
     return this.#nowMs() - this.#fetchedMs;
   }
@@ -60,7 +60,7 @@ export class RemoteKeySet {
     this.#stopping.abort();
   }
 
-  /** The keys that are known. Waits for the first fetch. @throws ProtocolError `unavailable` */
+  /** The known keys. Waits for the first fetch. @throws ProtocolError `unavailable` */
   async keys(): Promise<readonly VerificationKey[]> {
     if (this.#keys === undefined) await this.#fetching;
     if (this.#keys === undefined || this.#areOutlived()) {
@@ -69,7 +69,7 @@ export class RemoteKeySet {
     return this.#keys;
   }
 
-  /** Whether the keys are too old to be used. Says so once, as from now on nobody with a token of theirs gets in. */
+  /** Whether the keys are too old to be used. Logs it once, because from now on their tokens are refused. */
   #areOutlived(): boolean {
     const { auth, logger } = this.#options;
     if (this.#keys === undefined || this.ageMs <= auth.jwksKeepMs) return false;
@@ -83,7 +83,7 @@ export class RemoteKeySet {
     return true;
   }
 
-  /** Keys fetched after `known`, for a token that none of those had signed; undefined when there are none, or it was asked too lately. */
+  /** Keys fetched after `known`, for a token that none of those has signed; undefined if there are none, or if the last fetch was too recent. */
   async newerThan(known: readonly VerificationKey[]): Promise<readonly VerificationKey[] | undefined> {
     if (this.#keys === known) {
       if (this.#fetching === undefined && this.#nowMs() - this.#askedMs < this.#options.auth.jwksCooldownMs) return undefined;
@@ -92,7 +92,7 @@ export class RemoteKeySet {
     return this.#keys === known ? undefined : this.#keys;
   }
 
-  /** One at a time; whoever comes meanwhile waits for the same. Never rejects. */
+  /** One fetch at a time; callers meanwhile wait for the same. Never rejects. */
   #fetch(): Promise<void> {
     this.#fetching ??= this.#fetchOnce().finally(() => {
       this.#fetching = undefined;
@@ -115,7 +115,7 @@ export class RemoteKeySet {
       this.#schedule(auth.jwksMaxAgeMs);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      // Said once: the age of the keys is in a metric.
+      // Logged once; the age of the keys is in a metric.
       if (this.#failures === 0) {
         const why = reasonOf(error as Error);
         logger.warn({ url: withoutQuery(auth.jwksUrl), why, keysKnown: this.#keys?.length ?? 0 }, 'the key set cannot be fetched');
@@ -132,19 +132,19 @@ export class RemoteKeySet {
   }
 }
 
-/** `fetch` itself only says that it failed. Of `localhost`, which has two addresses, the cause has a code and no message. */
+/** `fetch` only reports that it failed. For `localhost`, which has two addresses, the cause has a code and no message. */
 function reasonOf(error: Error): string {
   const { message = '', code = '' } = (error.cause ?? {}) as Partial<NodeJS.ErrnoException>;
   return message || code || error.message;
 }
 
-/** A query may hold a secret. */
+/** A query may contain a secret. */
 function withoutQuery(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
 }
 
-/** @throws Error when there is no answer, not 200, or none of JSON within `bytesMax` */
+/** @throws Error if there is no answer, it is not 200, or it is not JSON within `bytesMax` */
 async function fetchJson(url: string, bytesMax: number, stopping: AbortSignal): Promise<unknown> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
   const response = await fetch(url, { redirect: 'manual', signal, headers: { accept: 'application/json, application/jwk-set+json' } });

@@ -29,7 +29,7 @@ describe('at debug, a line says why', () => {
   it.each([
     ['an origin', { socket: { headers: { origin: 'https://evil.example' } } }, 403, { origin: 'https://evil.example' }, /allowedOrigins/],
     ['a subprotocol', { protocols: ['stentor.v9.json'] }, 426, {}, /subprotocol/],
-    ['a token that is none', { token: 'not-a-jwt' }, 401, {}, /no JWT/],
+    ['a token that is none', { token: 'not-a-jwt' }, 401, {}, /not a JWT/],
   ])('a connection was refused: %s', async (_what, options, status, more, why) => {
     const node = await start({ allowedOrigins: ['https://good.example'] });
     await expect(node.connect({ encoding: 'json', ...options } as never)).rejects.toThrow(Refused);
@@ -72,7 +72,7 @@ describe('at debug, a line says why', () => {
     const common = { level: 'debug', msg: 'token refused', command: from, code: 'unauthorized', connectionId: expect.any(String) };
     expect(refusals(node)).toEqual([
       expect.objectContaining({ ...common, why: expect.stringContaining('"aud"'), detail: expect.stringContaining('aud') }),
-      expect.objectContaining({ ...common, why: 'no known key has signed this token', detail: 'its alg is HS256, its kid not set' }),
+      expect.objectContaining({ ...common, why: 'the token is not signed with a known key', detail: 'its alg is HS256, its kid not set' }),
     ]);
     for (const token of tokens) expect(node.log.join('\n')).not.toContain(token.slice(0, 30));
     await until('the closes', () => linesOf(node, /^connection closed$/).length === 2);

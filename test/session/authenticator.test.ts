@@ -110,7 +110,7 @@ describe('a key of a key set', () => {
     const { verdict, authenticator } = await setUp(await serve(rsa.jwk, ec.jwk), { jwksAlgorithms: ['ES256'] });
     expect(await verdict(ec.token())).toBe('alice');
     expect(await verdict(rsa.token())).toBe('unauthorized');
-    expect(authenticator.flawOf(await rsa.token())).toContain('no key fits');
+    expect(authenticator.flawOf(await rsa.token())).toContain('no key matches');
     expect(authenticator.flawOf(await ec.token())).toBeUndefined();
     for (const alg of ['ES384', 'PS256', 'RS512']) expect(await verdict((await signingPair(alg, 'k')).token()), alg).toBe('unauthorized');
   });

@@ -12,8 +12,7 @@ const CALL_TIMEOUT_MS = 5000;
 type Question = Parameters<HubClient['call']>[0];
 
 /**
- * `call`: passes the question on to whoever serves the method. A bounded number of each connection wait for their answers; the hub bounds those of the
- * node.
+ * `call`: passes the call on to the service that answers the method. The number of unanswered calls per connection is bounded here, per node in the hub.
  *
  * @throws ProtocolError what PROTOCOL.md names for `call`
  */
@@ -24,14 +23,14 @@ export const call: Command<'call'> = (connection, { id, method: name, data = nul
   const { callsPerConnectionMax, callTimeoutMaxMs } = config.tuning.commands;
   const { callsPerSecondMax } = config.limits;
   if (connection.callsInFlight >= callsPerConnectionMax) {
-    throw new ProtocolError('busy', `${callsPerConnectionMax} calls of this connection wait for their answers`);
+    throw new ProtocolError('busy', `${callsPerConnectionMax} calls of this connection are unanswered`);
   }
   if (callsPerSecondMax > 0) {
     connection.callBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
     const retryAfterMs = takeToken(connection.callBucket, callsPerSecondMax, Date.now());
     if (retryAfterMs > 0) throw new ProtocolError('too_many_calls', `${callsPerSecondMax} calls a second`, { retryAfterMs });
   }
-  // Not async itself: until the answer comes only the packed bytes are kept, not the values that they were made from.
+  // Not async itself, so that until the answer comes only the packed bytes are kept, not the values from which they were made.
   const question = {
     method,
     data: packMsgpack(data),
@@ -47,7 +46,7 @@ async function ask(connection: Connection, hub: Pick<HubClient, 'call'>, id: num
   try {
     const answer = await hub.call(question);
     if (answer.kind === 'result') return connection.send({ type: 'result', id, data: unpackMsgpack(answer.data) });
-    // An answer, and no failure of the command: it counts towards no limit of errors.
+    // This is an answer, not a failure of the command: it does not count towards the limit of errors.
     const { code, message } = answer;
     connection.send({ type: 'error', id, code, message, retryable: false, service: true });
   } finally {

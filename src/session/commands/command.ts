@@ -6,7 +6,7 @@ import { namespaceOf, type Topic } from '../../protocol/topic.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
 
-/** What commands work with. */
+/** What commands use. */
 export interface CommandContext {
   readonly config: Config;
   readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers'>;
@@ -14,9 +14,9 @@ export interface CommandContext {
 }
 
 /**
- * Does what one message of a client asks for, and answers it. The message has been checked against its schema and counted against the limits.
+ * Executes a client's message and answers it. The message has been checked against its schema and counted against the limits.
  *
- * @throws ProtocolError what the client is answered instead; also by rejecting
+ * @throws ProtocolError the client gets it as the answer; also by rejecting
  */
 export type Command<T extends ClientMessageType> = (
   connection: Connection,
@@ -24,7 +24,7 @@ export type Command<T extends ClientMessageType> = (
   context: CommandContext,
 ) => Promise<void> | void;
 
-/** Of the topic; undefined: none is configured. */
+/** The namespace of the topic; undefined: not configured. */
 export function namespaceFor({ config }: Pick<CommandContext, 'config'>, topic: Topic): NamespaceOptions | undefined {
   return namespaceOptions(config, namespaceOf(topic));
 }

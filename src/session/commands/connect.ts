@@ -5,9 +5,9 @@ import type { Connection } from '../connection.ts';
 import { askedBy } from '../refusal-log.ts';
 import type { Command } from './command.ts';
 
-/** `connect`: says who the client is, and how it wants its frames. @throws ProtocolError `already_connected` */
+/** `connect`: authenticates the client, and sets how it wants its frames. @throws ProtocolError `already_connected` */
 export const connect: Command<'connect'> = (connection, message, { authentication }) => {
-  if (connection.connected) throw new ProtocolError('already_connected', 'connect comes first, and once');
+  if (connection.connected) throw new ProtocolError('already_connected', 'connect must be the first command, and is allowed once');
   connection.connected = true;
   return authentication.inTurn(connection, () => answer(connection, message, authentication));
 };
@@ -18,7 +18,7 @@ async function answer(connection: Connection, message: ClientMessage<'connect'>,
   if (message.token !== undefined) {
     if (!(await authentication.identify(connection, message.token, asked))) return;
   } else if (!authentication.isReady(connection)) {
-    return authentication.refuseAnonymous(connection, asked, 'a token is needed');
+    return authentication.refuseAnonymous(connection, asked, 'a token is required');
   }
   connection.receiver.deflate = message.compression === 'deflate-raw' && connection.codec.encoding === 'msgpack';
   authentication.sendConnected(connection, message.id);

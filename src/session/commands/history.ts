@@ -11,7 +11,7 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 type Question = ClientMessage<'history'>;
 
 const ITEMS_DEFAULT = 100;
-/** One that is told `busy` need not be back sooner. */
+/** A client that got `busy` need not retry earlier. */
 const RETRY_AFTER_MS = 1000;
 
 /** One `history` command under way. */
@@ -21,17 +21,18 @@ interface Reading {
   readonly question: Question;
   readonly topic: Topic;
   epoch: string;
-  /** Given up to here. */
+  /** Everything up to here has been sent. */
   after: number;
   itemsLeft: number;
   bytesLeft: number;
-  /** A `last`: what was the end when it was asked for. */
+  /** For `last`: the end of the topic at the time of the request. */
   upTo: number | undefined;
 }
 
 /**
- * `history`: answers in parts. A page is asked for when the socket has room, and goes out in frames of the usual size, each of which the client can go on
- * from. So an answer costs a page, however large it is, and other answers pass between its parts. One page of a connection is under way at a time.
+ * `history`: answers in parts. A page is requested when the socket has room, and is sent in frames of the usual size. After each frame the client could
+ * continue from there. So an answer takes the memory of one page, however large it is, and other answers are sent between its parts. A connection has one page
+ * under way at a time.
  *
  * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `busy`, `unavailable`
  */
@@ -59,14 +60,14 @@ export const history: Command<'history'> = async (connection, question, context)
   connection.historiesInFlight++;
   try {
     let goesOn = true;
-    // In turn page by page: a large answer holds up no small one.
+    // In turn, page by page, so that a large answer does not delay small ones.
     while (goesOn) goesOn = await connection.receiver.inTurn(() => givePage(reading));
   } finally {
     connection.historiesInFlight--;
   }
 };
 
-/** @returns whether there is more to be given */
+/** @returns whether there is more to send */
 async function givePage(reading: Reading): Promise<boolean> {
   const { connection, context, question, topic } = reading;
   const { config, delivery } = context;
@@ -100,7 +101,7 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
   return !more || !complete || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
 }
 
-/** The page in frames of the usual size, as the socket takes them. All of it counts for what was asked, part by part. */
+/** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
 async function sendPage({ connection, context, question, topic }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
   const { id, since, timestamps = false } = question;
   const { epoch, complete } = page;
@@ -121,7 +122,7 @@ async function sendPage({ connection, context, question, topic }: Reading, page:
     const ends = at >= items.length;
     const offset = ends ? page.offset : (part.at(-1)?.offset ?? page.offset);
     const continues = !ends || !isLast;
-    // What was the last so many has nothing behind it.
+    // After the last publications there are no more.
     const more = continues || (since !== undefined && page.more);
     const reply = { type: 'history', id, topic, epoch, offset, complete, more, ...(continues && { continues }) };
     receiver.sendEncoded(encodeWithItems(form, reply, part));

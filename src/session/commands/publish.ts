@@ -10,8 +10,8 @@ import { type Command, namespaceFor } from './command.ts';
 type Draft = Parameters<HubClient['publish']>[0];
 
 /**
- * `publish`: passes the publication on to the log, and answers when it is stored. A bounded number of each connection wait for it; the hub bounds those
- * of the node.
+ * `publish`: passes the publication on to the log, and answers when it is stored. The number of waiting publishes per connection is bounded here, per node in
+ * the hub.
  *
  * @throws ProtocolError what PROTOCOL.md names for `publish`
  */
@@ -26,7 +26,7 @@ export const publish: Command<'publish'> = (connection, { id, topic: name, key: 
     throw new ProtocolError('busy', `${publishesPerConnectionMax} publishes of this connection wait for the log`);
   }
   const user = connection.identity.user ?? '';
-  // Not async itself: until the answer comes only the packed bytes are kept, not the values that they were made from.
+  // Not async itself, so that until the answer comes only the packed bytes are kept, not the values from which they were made.
   const draft = { topic, key, data: packMsgpack(data), idempotencyKey, user, connectionId: connection.id };
   return store(connection, delivery.hub, { id, durable: namespace.durable }, draft);
 };

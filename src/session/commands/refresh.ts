@@ -2,7 +2,7 @@ import { assertAllowed, decide, decideRefresh } from '../access.ts';
 import { type Command, namespaceFor } from './command.ts';
 
 /**
- * `refresh`: replaces the connection's token. Subscriptions that the new one does not permit end.
+ * `refresh`: replaces the connection's token. Subscriptions that the new token does not permit end.
  *
  * @throws ProtocolError `unauthorized`, `token_expired`, `forbidden` (another user's), `unavailable`
  */

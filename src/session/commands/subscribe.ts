@@ -4,10 +4,10 @@ import { assertMay } from '../access.ts';
 import { type Command, namespaceFor } from './command.ts';
 
 /**
- * `subscribe`: begins a subscription, or changes one. Delivery answers it, since `subscribed` brings what the stream begins with.
+ * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `too_many_topics`, `busy`, `unavailable`,
- * `not_subscribed` (the client has changed its mind meanwhile)
+ * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `too_many_topics`, `busy`, `unavailable`, `not_subscribed` (superseded
+ * by a later command)
  */
 export const subscribe: Command<'subscribe'> = ({ identity, receiver }, message, context) => {
   const { config, delivery } = context;
@@ -15,7 +15,7 @@ export const subscribe: Command<'subscribe'> = ({ identity, receiver }, message,
   assertMay(identity, 'subscribe', namespaceFor(context, topic), topic);
   const { topicsPerConnectionMax } = config.limits;
   if (receiver.subscriptions.size >= topicsPerConnectionMax && !receiver.subscriptions.has(topic)) {
-    throw new ProtocolError('too_many_topics', `${topicsPerConnectionMax} topics a connection`);
+    throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
   }
   return delivery.subscriptions.subscribe(receiver, topic, message);
 };

@@ -11,7 +11,7 @@ import { refresh } from './refresh.ts';
 import { subscribe } from './subscribe.ts';
 import { unsubscribe } from './unsubscribe.ts';
 
-/** What a message of each type does. A new message type does not compile without its command. */
+/** The command for each message type. A new message type does not compile without its command. */
 export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
   connect,
   subscribe,
@@ -24,7 +24,7 @@ export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
   ping,
 };
 
-/** @throws ProtocolError what the client is answered instead; also by rejecting */
+/** @throws ProtocolError the client gets it as the answer; also by rejecting */
 export function runCommand(connection: Connection, message: ClientMessage, context: CommandContext): Promise<void> | void {
   const command = COMMANDS[message.type] as Command<ClientMessageType>;
   return command(connection, message, context);
