@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
 import { describeType } from './describe.ts';
 import { DEFAULT_NAMESPACES } from './schema/namespaces.ts';
-import { isTuning, SETTINGS, type Setting } from './settings.ts';
-import { CONFIG_SHAPE } from './shape.ts';
+import { SETTINGS, type Setting } from './settings.ts';
+import { CONFIG_SHAPE, type Shape } from './shape.ts';
 
 export const COMMON_START = '<!-- common-settings:start -->';
 export const COMMON_END = '<!-- common-settings:end -->';
@@ -45,10 +45,10 @@ A setting can come from four places. The later one wins:
 
 /** The page of the operator's settings, in Markdown: `src/config/REFERENCE.md`. */
 export function configReference(): string {
+  const sections = sectionsOf('', CONFIG_SHAPE).filter(({ path }) => path !== 'tuning');
   return `${INTRODUCTION}
 
-${table(SETTINGS.filter((setting) => !isTuning(setting)))}
-
+${[NODE_SECTION, ...sections].map(sectionText).join('\n')}
 ## Built-in namespaces
 
 Setting \`namespaces\` in a config file or \`STENTOR_NAMESPACES\` replaces all of them. A variable or flag for one option changes only that option.
@@ -68,11 +68,37 @@ Bounds of caches and queues, pauses, batches and checks of a Stentor node. The d
 
 /** The page of everything under `tuning`, in Markdown: `src/config/TUNING.md`. */
 export function tuningReference(): string {
-  const sections = Object.entries(CONFIG_SHAPE.properties?.tuning?.properties ?? {}).map(([name, shape]) => {
-    const settings = SETTINGS.filter(({ path }) => path.startsWith(`tuning.${name}.`));
-    return `## tuning.${name}\n\n${shape.description}\n\n${table(settings)}\n`;
+  const sections = sectionsOf('tuning.', CONFIG_SHAPE.properties?.tuning);
+  return `${TUNING_INTRODUCTION}\n\n${sections.map(sectionText).join('\n')}`;
+}
+
+interface Section {
+  readonly path: string;
+  readonly description: string;
+  readonly settings: readonly Setting[];
+}
+
+/** Settings that are in no section of their own. */
+const NODE_SECTION: Section = {
+  path: 'node',
+  description: CONFIG_SHAPE.description ?? '',
+  settings: SETTINGS.filter(({ path }) => !/\.|^namespaces$/.test(path)),
+};
+
+function sectionsOf(prefix: string, parent: Shape | undefined): Section[] {
+  return Object.entries(parent?.properties ?? {}).flatMap(([name, { description = '' }]) => {
+    const path = `${prefix}${name}`;
+    const settings = SETTINGS.filter((setting) => setting.path.startsWith(`${path}.`) || (setting.path === path && path === 'namespaces'));
+    return settings.length === 0 ? [] : [{ path, description, settings }];
   });
-  return `${TUNING_INTRODUCTION}\n\n${sections.join('\n')}`;
+}
+
+function sectionText({ path, description, settings }: Section): string {
+  return `## ${path}\n\n${capitalized(description)}\n\n${table(settings)}\n`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function table(settings: readonly Setting[]): string {

@@ -49,7 +49,7 @@ export const ConfigSchema = Type.Object(
           secret: true,
         }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'Health checks, metrics, the admin API and the operator’s page.' },
     ),
 
     nats: NatsSchema,
@@ -65,7 +65,7 @@ export const ConfigSchema = Type.Object(
           description: 'time between two pings to a connection',
         }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'Keeping connections open.' },
     ),
 
     limits: LimitsSchema,
@@ -78,7 +78,7 @@ export const ConfigSchema = Type.Object(
             'format in which services are asked (`rpc.<method>`), also named in the Content-Type header. An answer may have another one, with its Content-Type',
         }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'Calls of clients to services.' },
     ),
 
     hub: Type.Object(
@@ -96,7 +96,7 @@ export const ConfigSchema = Type.Object(
           description: 'connections closed per second and worker during a drain',
         }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'Ending a node.' },
     ),
 
     memory: Type.Object(
@@ -107,7 +107,7 @@ export const ConfigSchema = Type.Object(
           description: 'maximum bytes of history in the memory bus, for all namespaces. The oldest publications are removed first',
         }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'The embedded memory bus.' },
     ),
 
     log: Type.Object(
@@ -126,7 +126,7 @@ export const ConfigSchema = Type.Object(
         ),
         pretty: Type.Boolean({ default: false, description: 'true: text for people. false: lines of JSON' }),
       },
-      { ...closed, default: {} },
+      { ...closed, default: {}, description: 'Log lines.' },
     ),
 
     namespaces: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), NamespaceSchema, {
@@ -136,7 +136,7 @@ export const ConfigSchema = Type.Object(
 
     tuning: TuningSchema,
   },
-  closed,
+  { ...closed, description: 'Listening, and the node as a whole.' },
 );
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

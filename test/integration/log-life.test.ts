@@ -95,6 +95,8 @@ describe('a log whose store is put back to an older copy', () => {
     await connected(node);
     const client = await node.connect();
     await follow(client, 'scores.a');
+    const timed = await node.connect();
+    await timed.subscribe('scores.a', { timestamps: true });
     await node.publish('scores.a', 'lost');
     await client.until('what will be lost', () => client.track('scores.a').state.get(null) === 'lost');
     await copy.restore(async () => {
@@ -105,6 +107,7 @@ describe('a log whose store is put back to an older copy', () => {
     });
     const resync = await client.next('resync');
     expect(resync).toMatchObject({ offset: 6, items: [[6, null, 'other 4']] });
+    expect((await timed.next('resync')).items).toEqual([[6, null, 'other 4', { publishedAtMs: expect.any(Number) }]]);
     await node.publish('scores.a', 'new');
     await client.until('the new one', () => client.track('scores.a').state.get(null) === 'new');
     expect(client.track('scores.a').items.map(({ data }) => data)).toEqual(['kept', 'lost', 'other 4', 'new']);

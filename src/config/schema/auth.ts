@@ -57,5 +57,5 @@ export const AuthSchema = Type.Object(
       description: 'also accept the token as ?token=. It then appears in the logs of proxies',
     }),
   },
-  { ...closed, default: {} },
+  { ...closed, default: {}, description: 'The keys that tokens are verified with, and what tokens must say.' },
 );

@@ -63,5 +63,5 @@ export const LimitsSchema = Type.Object(
       description: 'maximum open topics of a node. More get `busy`',
     }),
   },
-  { ...closed, default: {} },
+  { ...closed, default: {}, description: 'What clients may do at most.' },
 );

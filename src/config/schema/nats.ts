@@ -69,5 +69,5 @@ export const NatsSchema = Type.Object(
         'what happens to connections when NATS is away. `stay`: they stay open. `close`: they get `closing` and are closed with 4104, and new ones are refused with 503',
     }),
   },
-  { ...closed, default: {} },
+  { ...closed, default: {}, description: 'How the node reaches NATS, and what it expects there.' },
 );
