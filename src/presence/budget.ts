@@ -1,0 +1,26 @@
+import { bytesOf, type Member } from './member.ts';
+
+/** What members may take in memory together. A topic whose next member does not fit is only counted from then on. */
+export class MemberBudget {
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  take(member: Member): boolean {
+    const bytes = bytesOf(member);
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(members: Iterable<Member>): void {
+    for (const member of members) this.#bytes -= bytesOf(member);
+  }
+}

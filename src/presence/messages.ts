@@ -1,0 +1,109 @@
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import { isTopic } from '../protocol/topic.ts';
+import { bytesOf, type Member } from './member.ts';
+import type { TopicChange } from './topic-change.ts';
+
+/** What comes larger than this is of no node. */
+const BYTES_MAX = 4 * 1024 * 1024;
+/** Of the topics and members in one message, about: more go into several. NATS takes 1 MiB unless it is configured otherwise. */
+const PART_BYTES = 256 * 1024;
+const TOPIC_OVERHEAD_BYTES = 40;
+
+const Id = Type.String({ minLength: 1, maxLength: 300 });
+const Count = Type.Integer({ minimum: 0 });
+const Change = Type.Object({
+  topic: Type.String(),
+  count: Count,
+  kind: Type.Union([Type.Literal('counted'), Type.Literal('named'), Type.Literal('renamed')]),
+  joined: Type.Array(Type.Object({ id: Id, info: Type.Optional(Type.Unknown()) })),
+  left: Type.Array(Id),
+});
+const from = { from: Type.String({ minLength: 1, maxLength: 64 }) };
+
+const Message = Type.Union([
+  /** Changes, numbered without a gap; or none, and the number of the last. Each node says one or the other every second. */
+  Type.Object({ ...from, kind: Type.Literal('changes'), sequence: Count, changes: Type.Array(Change) }),
+  /** All that a node has, in parts, as of a number or a little later. */
+  Type.Object({ ...from, kind: Type.Literal('state'), sequence: Count, part: Count, parts: Count, changes: Type.Array(Change) }),
+  Type.Object({ ...from, kind: Type.Literal('ask') }),
+  Type.Object({ ...from, kind: Type.Literal('bye') }),
+]);
+
+/** What nodes tell each other. `from` is one life of a node. */
+export type PresenceMessage =
+  | { readonly from: string; readonly kind: 'changes'; readonly sequence: number; readonly changes: readonly TopicChange[] }
+  | {
+      readonly from: string;
+      readonly kind: 'state';
+      readonly sequence: number;
+      readonly part: number;
+      readonly parts: number;
+      readonly changes: readonly TopicChange[];
+    }
+  | { readonly from: string; readonly kind: 'ask' }
+  | { readonly from: string; readonly kind: 'bye' };
+
+const checked = Compile(Message);
+
+export function encodePresence(message: PresenceMessage): Uint8Array {
+  return packMsgpack(message);
+}
+
+/** @returns undefined for what is none: another version's, or no node's at all */
+export function decodePresence(data: Uint8Array): PresenceMessage | undefined {
+  if (data.length > BYTES_MAX) return undefined;
+  try {
+    const message = unpackMsgpack(data);
+    if (!checked.Check(message)) return undefined;
+    const known = message as Static<typeof Message>;
+    if ('changes' in known && !known.changes.every(({ topic }) => isTopic(topic))) return undefined;
+    return known as PresenceMessage;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The changes of each message, none of which is too large. There is one in any case. */
+export function partsOf(changes: readonly TopicChange[]): TopicChange[][] {
+  const parts: TopicChange[][] = [[]];
+  let bytes = 0;
+  const add = (change: TopicChange, more: number) => {
+    if (bytes > 0 && bytes + more > PART_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(change);
+    bytes += more;
+  };
+  for (const change of changes) for (const piece of piecesOf(change)) add(piece, changeBytes(piece));
+  return parts;
+}
+
+/** A topic whose members are too many for one message goes on in the next. */
+function* piecesOf(change: TopicChange): Iterable<TopicChange> {
+  if (changeBytes(change) <= PART_BYTES) return yield change;
+  let { kind, left } = change;
+  let joined: Member[] = [];
+  let bytes = 0;
+  for (const member of change.joined) {
+    if (bytes > PART_BYTES / 2) {
+      yield { ...change, kind, joined, left };
+      kind = 'named';
+      left = [];
+      joined = [];
+      bytes = 0;
+    }
+    joined.push(member);
+    bytes += bytesOf(member);
+  }
+  yield { ...change, kind, joined, left };
+}
+
+function changeBytes({ topic, joined, left }: TopicChange): number {
+  let bytes = TOPIC_OVERHEAD_BYTES + topic.length;
+  for (const member of joined) bytes += bytesOf(member);
+  for (const id of left) bytes += 3 * id.length + 2;
+  return bytes;
+}
