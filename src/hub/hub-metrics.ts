@@ -3,6 +3,7 @@ import type { Bus, BusCounters, FaultCount } from '../bus/bus.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sumBy } from '../telemetry/sum-by.ts';
 import type { HubTotals } from './figures.ts';
+import type { PresenceFigures } from './presence.ts';
 
 /** How the hub follows one namespace's log. */
 export interface FollowerView {
@@ -155,6 +156,44 @@ export class HubMetrics {
         this.set(count());
       },
     });
+  }
+
+  watchPresence(presence: { readonly figures: PresenceFigures }, registry: Registry): void {
+    const registers = [registry];
+    const gauges = [
+      ['stentor_presence_topics', 'Topics with presence that somebody on any node is subscribed to, or was a moment ago.', 'topics'],
+      ['stentor_presence_member_bytes', 'Bytes of the names and infos of members, of tuning.presence.membersBytesMax.', 'memberBytes'],
+    ] as const;
+    for (const [name, help, figure] of gauges) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(presence.figures[figure]);
+        },
+      });
+    }
+    const counters = [
+      ['stentor_presence_gaps_total', 'Times that something of another node was missing, and its presence was asked for.', 'gaps'],
+      ['stentor_presence_states_sent_total', 'Times that another node was sent all presence of this one.', 'statesSent'],
+      [
+        'stentor_presence_topics_refused_total',
+        'Times that a topic of another node was not taken, for tuning.presence.topicsMax.',
+        'topicsRefused',
+      ],
+    ] as const;
+    for (const [name, help, figure] of counters) {
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(presence.figures[figure]);
+        },
+      });
+    }
   }
 
   /** For the operator's page. */

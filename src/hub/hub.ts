@@ -10,6 +10,7 @@ import { toProtocolError } from './failure.ts';
 import { nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
 import { Overview } from './overview.ts';
+import { HubPresence, hasPresence } from './presence.ts';
 import { type Draft, Publisher } from './publisher.ts';
 import type { NodeFigures, TopicSort, TopicsOverview } from './report-types.ts';
 import { RequestHandler } from './requests.ts';
@@ -46,6 +47,8 @@ export class Hub {
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
   readonly #overview: Overview;
+  /** Undefined: no namespace has it. */
+  readonly #presence: HubPresence | undefined;
   readonly #stopWatchingBus: () => void;
   /** Counts connects and disconnects of the bus. */
   #busChange = 0;
@@ -66,8 +69,10 @@ export class Hub {
       logger,
     });
     this.#overview = new Overview(this.#topics, this.#reports);
+    this.#presence = hasPresence(config) ? new HubPresence({ config, bus, logger }) : undefined;
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.watchReads(() => this.#requests.readBytes, options.registry);
+    if (this.#presence !== undefined) this.metrics.watchPresence(this.#presence, options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
     this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
@@ -82,13 +87,14 @@ export class Hub {
     this.#workers.add(link);
     this.metrics.workers.set(this.#workers.size);
     link.onMessages((messages) => {
-      for (const message of messages) this.#receive(link, message, events);
+      for (const message of messages) this.#receive(link, index, message, events);
     });
     link.onClose(() => {
       this.#workers.delete(link);
       this.#listening.delete(link);
       this.metrics.workers.set(this.#workers.size);
       this.#topics.removeWorker(link);
+      this.#presence?.removeWorker(link, index);
     });
     const { config, nodeId, bus, pages } = this.#options;
     link.send({ kind: 'welcome', config, nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
@@ -134,11 +140,12 @@ export class Hub {
   async stop(): Promise<void> {
     // The bus is stopped next, so its disconnect need not be reported.
     this.#stopWatchingBus();
+    this.#presence?.stop();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();
   }
 
-  #receive(worker: HubEnd, message: ToHub, events: WorkerEvents): void {
+  #receive(worker: HubEnd, index: number, message: ToHub, events: WorkerEvents): void {
     switch (message.kind) {
       case 'prepared':
         return events.onPrepared();
@@ -163,6 +170,14 @@ export class Hub {
         return void this.#requests.recover(worker, message);
       case 'call':
         return void this.#requests.call(worker, message);
+      case 'presenceReport':
+        return this.#presence?.report(index, message);
+      case 'presenceWatch':
+        return this.#presence?.watch(worker, message.topic);
+      case 'presenceUnwatch':
+        return this.#presence?.unwatch(worker, message.topic);
+      case 'presenceAsk':
+        return this.#presence?.answer(worker, message);
       case 'metrics':
       case 'report':
         return this.#reports.answered(message);

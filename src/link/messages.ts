@@ -1,4 +1,6 @@
 import type { Config } from '../config/schema.ts';
+import type { PresenceReport } from '../presence/tracker.ts';
+import type { PresenceChange, PresenceState } from '../presence/union.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
@@ -73,6 +75,10 @@ export type ToWorker =
   | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
+  /** Answers `presenceWatch`: changes come from now on. */
+  | { readonly kind: 'presenceState'; readonly topic: Topic; readonly state: PresenceState }
+  | { readonly kind: 'presenceChanges'; readonly changes: readonly PresenceChange[] }
+  | { readonly kind: 'presenceAnswer'; readonly requestId: number; readonly state: PresenceState }
   /** An open topic is not live (with the reason, for clients), or is live again (null). */
   | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
@@ -131,6 +137,11 @@ export type ToHub =
       readonly user: string;
       readonly connectionId: string;
     }
+  /** Who came to topics with presence, or went, since the last report. */
+  | { readonly kind: 'presenceReport'; readonly reports: readonly PresenceReport[] }
+  | { readonly kind: 'presenceWatch'; readonly topic: Topic }
+  | { readonly kind: 'presenceUnwatch'; readonly topic: Topic }
+  | { readonly kind: 'presenceAsk'; readonly requestId: number; readonly topic: Topic }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | { readonly kind: 'drained' };

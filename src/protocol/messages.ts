@@ -39,6 +39,17 @@ export type Item = Static<typeof Item>;
 
 const Items = Type.Array(Item);
 
+export const PresenceMember = Type.Object(
+  {
+    user: Type.Optional(Type.String({ description: 'absent: an anonymous client' })),
+    connectionId: Type.Optional(Type.String({ description: 'of an anonymous client: each of its connections is a member' })),
+    info: Type.Optional(Type.Unknown({ description: "the claim `stentor.info` of the member's token" })),
+  },
+  { title: 'Member' },
+);
+/** Who is subscribed to a topic. */
+export type PresenceMember = Static<typeof PresenceMember>;
+
 export const CLIENT_MESSAGES = {
   connect: Type.Object({
     type: Type.Literal('connect'),
@@ -61,6 +72,7 @@ export const CLIENT_MESSAGES = {
     ),
     echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
     timestamps: Timestamps,
+    presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
   publish: Type.Object({
@@ -187,12 +199,18 @@ export const SERVER_MESSAGES = {
   }),
   presence: Type.Object({
     type: Type.Literal('presence'),
-    id: Type.Optional(Id),
+    id: Type.Optional({
+      ...Id,
+      description: 'id of the `presence` it answers; absent: to a subscriber that asked for `presence`',
+    } as typeof Id),
     topic: TopicText,
-    count: Type.Integer({ minimum: 0 }),
-    members: Type.Optional(Type.Array(Type.String())),
-    joined: Type.Optional(Type.Array(Type.String())),
-    left: Type.Optional(Type.Array(Type.String())),
+    count: Type.Integer({ minimum: 0, description: 'connections that are subscribed, on all nodes' }),
+    members: Type.Optional(Type.Array(PresenceMember, { description: 'all members: what was known before is void' })),
+    joined: Type.Optional(Type.Array(PresenceMember)),
+    left: Type.Optional(Type.Array(PresenceMember, { description: 'without `info`' })),
+    membersOmitted: Type.Optional(
+      Type.Literal(true, { description: 'the members are too many: until `members` comes again they are only counted' }),
+    ),
   }),
   refreshed: Type.Object({
     type: Type.Literal('refreshed'),

@@ -1,6 +1,6 @@
 import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason, reconnectAdvice } from './close-codes.ts';
 import { ERROR_KINDS } from './errors.ts';
-import { CLIENT_MESSAGES, ItemMeta, SERVER_MESSAGES } from './messages.ts';
+import { CLIENT_MESSAGES, ItemMeta, PresenceMember, SERVER_MESSAGES } from './messages.ts';
 
 /** The parts of a schema that a table needs. */
 interface Shape {
@@ -24,6 +24,7 @@ export const REFERENCE_PARTS: Readonly<Record<string, () => string>> = {
   'client-messages': () => messageTables(CLIENT_MESSAGES),
   'server-messages': () => messageTables(SERVER_MESSAGES),
   'item-meta': () => fieldTable(ItemMeta as object as Shape),
+  'presence-member': () => fieldTable(PresenceMember as object as Shape),
   'close-codes': closeCodeTable,
   'error-codes': errorCodeTable,
 };

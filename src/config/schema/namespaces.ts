@@ -80,6 +80,17 @@ export const NamespaceSchema = Type.Object(
       default: 65_536,
       description: 'largest payload of a publication. A larger one is refused (from a client), or skipped and counted (from a producer)',
     }),
+    presence: Type.Union([Type.Literal('off'), Type.Literal('count'), Type.Literal('members')], {
+      default: 'off',
+      description:
+        'what clients may ask of who is subscribed to a topic. `count`: how many connections; `members`: also which users, and each who joins or leaves',
+    }),
+    presenceMembersMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 500,
+      description: 'members of a topic, on all nodes together, above which they are only counted',
+    }),
   },
   closed,
 );

@@ -8,6 +8,7 @@ import { FanoutTuning } from './tuning-fanout.ts';
 import { HubTuning } from './tuning-hub.ts';
 import { MemoryTuning } from './tuning-memory.ts';
 import { NatsTuning } from './tuning-nats.ts';
+import { PresenceTuning } from './tuning-presence.ts';
 import { RecentTuning } from './tuning-recent.ts';
 import { RecoveryTuning } from './tuning-recovery.ts';
 
@@ -24,6 +25,7 @@ export const TuningSchema = Type.Object(
     nats: NatsTuning,
     auth: AuthTuning,
     memory: MemoryTuning,
+    presence: PresenceTuning,
   },
   { ...closed, default: {} },
 );
