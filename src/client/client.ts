@@ -11,6 +11,7 @@ import { type History, toItems } from './item.ts';
 import { Meter } from './meter.ts';
 import { type ClientOptions, readOptions, type Settings } from './options.ts';
 import { handled, warn } from './platform.ts';
+import { type Presence, toPresence } from './presence.ts';
 import { type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
 import { type AnswerTo, type AskOptions, type Request, Requests } from './requests.ts';
 import { type ConnectionState, type Feed, NORMAL_CLOSURE, type Reason } from './state.ts';
@@ -80,6 +81,7 @@ export class Client {
       ask: (request, askOptions) => this.#requests.ask(request, askOptions),
       publish: (topic, data, publishOptions) => this.publish(topic, data, publishOptions),
       history: (topic, historyOptions) => this.history(topic, historyOptions),
+      presence: (topic) => this.presence(topic),
       observeLatency: (sentAtMs, items) => this.#meter.observeLatency(sentAtMs, items, connection.clock),
       reportError: (error) => this.#reportError(error),
     });
@@ -215,6 +217,14 @@ export class Client {
     });
   }
 
+  /** Who is subscribed to a topic now. Rejects with CommandError `unsupported` where its namespace has no presence. */
+  presence(topic: string): Promise<Presence> {
+    return handled(async () => {
+      assertTopic(topic);
+      return toPresence(await this.#ask({ type: 'presence', topic }, { timeoutMs: this.#settings.requestTimeoutMs, resend: true }));
+    });
+  }
+
   stats(): Stats {
     return this.#stats(false);
   }
@@ -284,6 +294,9 @@ export class Client {
         return this.#topics.receive(message.topic, message);
       case 'feed':
         return message.topic === undefined ? undefined : this.#topics.receive(message.topic, message);
+      case 'presence':
+        if (message.id === undefined) return this.#topics.receive(message.topic, message);
+        return void this.#requests.answered(message.id, message);
       case 'error':
         return this.#error(message);
       case 'published':

@@ -2,7 +2,7 @@
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 
-export type { Position } from '../protocol/messages.ts';
+export type { Position, PresenceMember } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
 export { Client } from './client.ts';
@@ -27,6 +27,7 @@ export type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
 export { decodeKey, encodeKey } from './keys.ts';
 export type { ClientOptions, TokenSource, UrlSource } from './options.ts';
 export type { ItemSource } from './position-tracker.ts';
+export type { Presence, PresenceChange } from './presence.ts';
 export type { PublishQueueOptions } from './publish-queue.ts';
 export type { PublishAck, PublishOptions } from './publisher.ts';
 export type { ConnectionState, ConnectionStatus, Feed, Reason } from './state.ts';

@@ -5,7 +5,7 @@ import { CommandError, ConnectionLostError, QueueFullError, TimeoutError } from 
 import { joinHistory } from './history-parts.ts';
 import { Timer } from './timer.ts';
 
-type Asking = Extract<Outgoing, { type: 'subscribe' | 'unsubscribe' | 'call' | 'history' | 'refresh' }>;
+type Asking = Extract<Outgoing, { type: 'subscribe' | 'unsubscribe' | 'call' | 'history' | 'presence' | 'refresh' }>;
 type Question<M> = M extends { id: unknown } ? Omit<M, 'id'> : never;
 /** A command without its id. */
 export type Request = Question<Asking>;
@@ -15,6 +15,7 @@ interface Answers {
   unsubscribe: ServerMessage<'unsubscribed'>;
   call: ServerMessage<'result'>;
   history: ServerMessage<'history'>;
+  presence: ServerMessage<'presence'>;
   refresh: ServerMessage<'refreshed'>;
 }
 export type AnswerTo<R extends Request> = Answers[NonNullable<R['type']>];

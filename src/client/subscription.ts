@@ -5,6 +5,7 @@ import { DisconnectedError, type StentorError } from './errors.ts';
 import { type Item, type Lagged, type Resync, type Subscribed, toItem, toItems } from './item.ts';
 import { soon } from './platform.ts';
 import { type Delivery, PositionTracker, type Step } from './position-tracker.ts';
+import { type PresenceChange, PresenceTracker } from './presence.ts';
 import { type Feed, LIVE } from './state.ts';
 import { Timer } from './timer.ts';
 import { TopicState } from './topic-state.ts';
@@ -16,6 +17,7 @@ export interface SubscriptionEvents<T> {
   lagged: Lagged;
   subscribed: Subscribed;
   live: Liveness;
+  presence: PresenceChange;
   error: StentorError;
   /** The last event, with the error if there was one. */
   end: StentorError | undefined;
@@ -50,6 +52,8 @@ export class Subscription<T = unknown> {
   /** What the server reported about this topic only. */
   #feed: Feed = LIVE;
   #liveness: Liveness = { live: false, reason: undefined };
+  readonly #presenceTracker = new PresenceTracker();
+  #presence: PresenceChange | undefined;
 
   constructor(name: string, options: SubscribeOptions, host: TopicHost) {
     this.name = name;
@@ -67,6 +71,11 @@ export class Subscription<T = unknown> {
 
   get liveness(): Liveness {
     return this.#liveness;
+  }
+
+  /** What was last told of it, for who comes late. */
+  get presence(): PresenceChange | undefined {
+    return this.#presence && { ...this.#presence, joined: [], left: [] };
   }
 
   get isEnded(): boolean {
@@ -105,9 +114,9 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { snapshot, maxRateHz, echo, timestamps } = this.options;
+    const { snapshot, maxRateHz, echo, timestamps, presence } = this.options;
     const since = this.#tracker.position;
-    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo, timestamps } as const;
+    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo, timestamps, presence } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
       this.#refusals = 0;
@@ -131,7 +140,7 @@ export class Subscription<T = unknown> {
   }
 
   /** Messages with this topic's name. */
-  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed'>): void {
+  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'presence'>): void {
     const tracker = this.#tracker;
     switch (message.type) {
       case 'batch':
@@ -144,6 +153,9 @@ export class Subscription<T = unknown> {
         if (this.#beginning !== undefined) this.#beginning = { ...this.#beginning, epoch, offset: upTo, recovered: false };
         return this.#apply(tracker.resync(message));
       }
+      case 'presence':
+        this.#presence = this.#presenceTracker.apply(message);
+        return this.events.emit('presence', this.#presence);
       case 'feed':
         this.#feed = message.live ? LIVE : { live: false, reason: message.reason };
         return this.tellLiveness();

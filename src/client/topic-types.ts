@@ -2,6 +2,7 @@ import type { Position } from '../protocol/messages.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
 import type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
+import type { Presence, PresenceChange } from './presence.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 import type { AnswerTo, AskOptions, Request } from './requests.ts';
 import type { Feed } from './state.ts';
@@ -18,6 +19,8 @@ export interface SubscribeOptions {
   readonly echo?: boolean | undefined;
   /** With the time at which the log stored each item: `item.publishedAtMs`. In durable topics. */
   readonly timestamps?: boolean | undefined;
+  /** Be told who is subscribed, and who joins or leaves: {@link TopicOptions.onPresence}. */
+  readonly presence?: boolean | undefined;
   /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;
 }
@@ -28,6 +31,8 @@ export interface TopicOptions<T = unknown> extends SubscribeOptions {
   readonly onLagged?: ((lagged: Lagged) => void) | undefined;
   /** Called at every start of a stream: the first, and each after a reconnect, when the state, or what was missed, has been delivered. */
   readonly onSubscribed?: ((subscribed: Subscribed) => void) | undefined;
+  /** With `presence`: who is there, and again with every change. */
+  readonly onPresence?: ((presence: PresenceChange) => void) | undefined;
   /** Whether new publications arrive: see {@link Liveness}. Called with every change. */
   readonly onLive?: ((liveness: Liveness) => void) | undefined;
   /** The subscription has ended: not permitted, or no longer permitted; too many topics; or the client was refused permanently. */
@@ -63,6 +68,7 @@ export interface TopicHost {
   ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
   publish(topic: string, data: unknown, options?: PublishOptions): Promise<PublishAck>;
   history<T>(topic: string, options?: HistoryOptions): Promise<History<T>>;
+  presence(topic: string): Promise<Presence>;
   /** @param options undefined: those of the existing subscription. @throws InvalidError if it is subscribed with other options */
   join(name: string, options: SubscribeOptions | undefined): Subscription;
   deactivate(subscription: Subscription): void;

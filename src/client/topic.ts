@@ -5,6 +5,7 @@ import { callSafely, type Emitter } from './emitter.ts';
 import { OverflowError, type StentorError } from './errors.ts';
 import type { History, Item, Subscribed } from './item.ts';
 import { soon } from './platform.ts';
+import type { Presence } from './presence.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 import type { Subscription, SubscriptionEvents } from './subscription.ts';
 import type { HistoryOptions, TopicEvent, TopicHost, TopicOptions } from './topic-types.ts';
@@ -102,6 +103,11 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     return this.#host.publish(this.name, data, options);
   }
 
+  /** Who is subscribed now. Rejects with CommandError `unsupported` where the namespace has no presence. */
+  presence(): Promise<Presence> {
+    return this.#host.presence(this.name);
+  }
+
   history(options?: HistoryOptions): Promise<History<T>> {
     return this.#host.history<T>(this.name, options);
   }
@@ -168,7 +174,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     this.#subscription = subscription;
     this.#toldSubscribed = false;
     const { events } = subscription;
-    const { onResync, onLagged, onSubscribed, onLive, onError } = this.#options ?? {};
+    const { onResync, onLagged, onSubscribed, onLive, onPresence, onError } = this.#options ?? {};
     this.#callbacks = [
       events.on('subscribed', (begun) => {
         this.#toldSubscribed = true;
@@ -177,6 +183,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
       ...(onResync === undefined ? [] : [events.on('resync', onResync)]),
       ...(onLagged === undefined ? [] : [events.on('lagged', onLagged)]),
       ...(onLive === undefined ? [] : [events.on('live', onLive)]),
+      ...(onPresence === undefined ? [] : [events.on('presence', onPresence)]),
       ...(onError === undefined ? [] : [events.on('error', onError)]),
       events.on('end', (error) => {
         for (const { onEnd } of this.#listeners.values()) onEnd?.(error);
@@ -184,6 +191,8 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
       }),
     ];
     subscription.joined();
+    const { presence } = subscription;
+    if (presence !== undefined && onPresence !== undefined) soon(() => callSafely(onPresence, presence));
     return subscription;
   }
 

@@ -45,7 +45,7 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
 
-  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed'>): void {
+  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'presence'>): void {
     this.#active.get(name)?.receive(message);
   }
 
@@ -89,9 +89,10 @@ function assertSame({ name, options: current }: Subscription, wanted: SubscribeO
     maxRateHz: options.maxRateHz,
     echo: options.echo ?? true,
     timestamps: options.timestamps ?? false,
+    presence: options.presence ?? false,
   });
   const [a, b] = [described(current), described(wanted)];
-  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps'] as const) {
+  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps', 'presence'] as const) {
     if (a[option] === b[option]) continue;
     throw new InvalidError(
       `${name} is subscribed to already with ${option} ${a[option]}, not ${b[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,

@@ -1,8 +1,10 @@
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import { namespaceOf } from '../protocol/topic.ts';
 import type { ClientSocket, PublishToShard } from '../transport/transport.ts';
 import { AnswerOutbox } from './answer-outbox.ts';
 import { CatchingUp } from './catching-up.ts';
@@ -14,6 +16,7 @@ import { HubQueue } from './hub-queue.ts';
 import { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { MissedReader } from './missed-reader.ts';
+import { Presence } from './presence.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 import { SlowConsumers } from './slow-consumers.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -29,6 +32,9 @@ export type DeliveryMessage = Extract<
       | 'openFailed'
       | 'resync'
       | 'topicStatus'
+      | 'presenceState'
+      | 'presenceChanges'
+      | 'presenceAnswer'
       | 'published'
       | 'items'
       | 'recovery'
@@ -60,6 +66,8 @@ export class Delivery {
   readonly topics: TopicTable;
   readonly subscriptions: Subscriptions;
   readonly slowConsumers: SlowConsumers;
+  /** Undefined: no namespace has it. */
+  readonly presence: Presence | undefined;
   /** Questions to the hub. */
   readonly hub: HubClient;
   readonly #config: Config;
@@ -100,12 +108,23 @@ export class Delivery {
       onBug,
     });
     const { slowConsumers } = this;
+    this.presence = Object.values(config.namespaces).some(({ presence }) => presence !== 'off')
+      ? new Presence({
+          link,
+          hub,
+          publish,
+          outbox: this.#outbox,
+          isNamed: (topic) => namespaceOptions(config, namespaceOf(topic))?.presence === 'members',
+        })
+      : undefined;
+    const { presence } = this;
     this.subscriptions = new Subscriptions({
       frameBytesMax: fanout.frameBytesMax,
       topics,
       memberships,
       slowConsumers,
       missedReader,
+      presence,
       metrics,
     });
     this.#sink = new FrameSink(publish, memberships, metrics);
@@ -140,16 +159,19 @@ export class Delivery {
   /** The connection's socket has dropped something. */
   dropped(receiver: Receiver): void {
     this.slowConsumers.dropped(receiver);
+    this.presence?.dropped(receiver);
   }
 
   /** The connection's socket has taken some of what waited for it. */
   drained(receiver: Receiver): void {
     this.slowConsumers.drained(receiver);
+    this.presence?.drained(receiver);
   }
 
   /** The connection's socket has closed. */
   closed(receiver: Receiver): void {
     receiver.closed();
+    this.presence?.closed(receiver);
     this.subscriptions.endAll(receiver);
   }
 
@@ -158,9 +180,11 @@ export class Delivery {
     this.slowConsumers.check(nowMs);
     this.#missedReader.forgetOld();
     this.#memberships.merge();
+    this.presence?.everySecond();
   }
 
   stop(): void {
+    this.presence?.stop();
     this.#hubQueue.stop();
     this.#pump.stop();
   }
@@ -176,6 +200,10 @@ export class Delivery {
         return this.#resync(message);
       case 'topicStatus':
         return this.#topicStatus(message);
+      case 'presenceState':
+      case 'presenceChanges':
+        return this.presence?.receive(message);
+      case 'presenceAnswer':
       case 'published':
       case 'items':
       case 'recovery':

@@ -6,10 +6,10 @@ import type { ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' }>;
+type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError'> = Extract<ToWorker, { kind: K }>;
-type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError'>;
+type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer'> = Extract<ToWorker, { kind: K }>;
+type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer'>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -20,6 +20,8 @@ interface Waiting {
 const BUSY_RETRY_MS = 1000;
 /** Of each publication of an answer, beside its data: its key, its origin, and how they are written. */
 const ITEM_OVERHEAD_BYTES = 256;
+/** Of a member, about: few have an info of the greatest size. */
+const MEMBER_BYTES = 256;
 
 /**
  * Questions to the hub and their answers. Every question is answered or fails: the hub bounds its own work in time, and when the link closes all
@@ -66,6 +68,12 @@ export class HubClient {
 
   call(question: Question<'call'>): Promise<Answer<'result' | 'serviceError'>> {
     return this.#ask({ kind: 'call', ...question });
+  }
+
+  /** @throws ProtocolError `busy` */
+  presence(question: Question<'presenceAsk'>): Promise<Answer<'presenceAnswer'>> {
+    const membersMax = namespaceOptions(this.#config, namespaceOf(question.topic))?.presenceMembersMax ?? 0;
+    return this.#askMuch(membersMax * MEMBER_BYTES, { kind: 'presenceAsk', ...question });
   }
 
   answered(answer: AnyAnswer | Extract<ToWorker, { kind: 'failed' }>): void {

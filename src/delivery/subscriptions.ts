@@ -4,6 +4,7 @@ import { rateClassFor } from '../fanout/rate-class.ts';
 import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
+import type { Member as PresenceMember } from '../presence/member.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
@@ -12,6 +13,7 @@ import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
+import type { Presence } from './presence.ts';
 import type { Receiver } from './receiver.ts';
 import type { SlowConsumers } from './slow-consumers.ts';
 import type { Lagging, Member, MembershipOptions, Subscription } from './subscription.ts';
@@ -26,6 +28,10 @@ export interface Wish {
   readonly maxRateHz?: number | undefined;
   readonly echo?: boolean | undefined;
   readonly timestamps?: boolean | undefined;
+  /** Who it is, where the topic has presence. */
+  readonly member?: (() => PresenceMember) | undefined;
+  /** Be told who else is there. */
+  readonly presence?: boolean | undefined;
 }
 
 interface BeginningHow {
@@ -43,6 +49,8 @@ export interface SubscriptionsOptions {
   readonly memberships: Memberships;
   readonly slowConsumers: SlowConsumers;
   readonly missedReader: MissedReader;
+  /** Undefined: no namespace has it. */
+  readonly presence: Presence | undefined;
   readonly metrics: DeliveryMetrics;
 }
 
@@ -53,14 +61,16 @@ export class Subscriptions {
   readonly #memberships: Memberships;
   readonly #slowConsumers: SlowConsumers;
   readonly #missedReader: MissedReader;
+  readonly #presence: Presence | undefined;
   readonly #metrics: DeliveryMetrics;
 
-  constructor({ frameBytesMax, topics, memberships, slowConsumers, missedReader, metrics }: SubscriptionsOptions) {
+  constructor({ frameBytesMax, topics, memberships, slowConsumers, missedReader, presence, metrics }: SubscriptionsOptions) {
     this.#frameBytesMax = frameBytesMax;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#slowConsumers = slowConsumers;
     this.#missedReader = missedReader;
+    this.#presence = presence;
     this.#metrics = metrics;
   }
 
@@ -69,8 +79,18 @@ export class Subscriptions {
    *
    * @throws ProtocolError `not_subscribed` (the client has changed its mind meanwhile), `busy`, `unavailable`, and what the hub says of the topic
    */
-  async subscribe(receiver: Receiver, name: Topic, wish: Wish): Promise<void> {
+  subscribe(receiver: Receiver, name: Topic, wish: Wish): Promise<void> {
     const topic = this.#topics.nameOf(name);
+    const { member } = wish;
+    return member === undefined ? this.#subscribe(receiver, topic, wish) : this.#subscribeAs(member, receiver, topic, wish);
+  }
+
+  async #subscribeAs(member: () => PresenceMember, receiver: Receiver, topic: Topic, wish: Wish): Promise<void> {
+    await this.#subscribe(receiver, topic, wish);
+    if (receiver.isOpen && receiver.subscriptions.has(topic)) this.#presence?.subscribed(receiver, topic, member(), wish.presence === true);
+  }
+
+  async #subscribe(receiver: Receiver, topic: Topic, wish: Wish): Promise<void> {
     const current = receiver.subscriptions.get(topic);
     if (current?.kind === 'member' && wish.since === undefined) return this.#change(receiver, current, wish);
     if (current?.kind === 'lagging' && wish.since === undefined && wish.snapshot !== true) {
@@ -87,7 +107,10 @@ export class Subscriptions {
       if (!answered)
         throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
     } catch (error) {
-      if (stillWanted()) receiver.subscriptions.delete(topic);
+      if (stillWanted()) {
+        receiver.subscriptions.delete(topic);
+        this.#presence?.ended(receiver, topic);
+      }
       throw error;
     } finally {
       if (feed !== undefined) this.#topics.release(feed);
@@ -100,6 +123,7 @@ export class Subscriptions {
     if (subscription === undefined) return false;
     this.#leave(receiver, subscription);
     receiver.subscriptions.delete(topic);
+    this.#presence?.ended(receiver, topic);
     return true;
   }
 

@@ -5,10 +5,10 @@ import { matchesPattern } from '../protocol/topic.ts';
 import type { Identity } from './identity.ts';
 
 /** What a client may do with a topic. For a `call`, the topic is the name of the method. */
-export type Action = 'subscribe' | 'publish' | 'history' | 'call';
+export type Action = 'subscribe' | 'publish' | 'history' | 'presence' | 'call';
 
 /** The options of a namespace that access depends on. */
-export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'topicTokens'> & {
+export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'topicTokens' | 'presence'> & {
   readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
 };
 
@@ -36,6 +36,14 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     if (!namespace.clientPublish) return deny('forbidden', `clients may not publish to ${topic}`);
     if (identity.user === null) return deny('unauthorized', 'publishing needs a token');
     return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
+  },
+
+  /** Whoever may subscribe may also see who else is subscribed, if the namespace has presence. */
+  presence(identity, namespace, topic) {
+    if (!namespace.public && !permits(identity.subscribe, topic)) {
+      return deny(withoutPermission(identity), `the token does not permit seeing who is subscribed to ${topic}`);
+    }
+    return namespace.presence === 'off' ? deny('unsupported', `${topic} has no presence`) : ALLOWED;
   },
 
   /** Whoever may subscribe may also read the history, if clients may read that of the namespace. */

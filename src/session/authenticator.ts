@@ -10,11 +10,14 @@ import { keysFor, readStaticKey, type VerificationKey } from './verification-key
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
 /** The claim `stentor`: what the bearer may do. Absent: public namespaces only. */
-const StentorClaim = Type.Object({ subscribe: Patterns, publish: Patterns, call: Patterns });
+const StentorClaim = Type.Object({ subscribe: Patterns, publish: Patterns, call: Patterns, info: Type.Optional(Type.Unknown()) });
 const stentorClaim = Compile(StentorClaim);
 
 /** `sub` is the user. It is in every item that the user publishes, so its length is limited. A number is refused, because as text it could be another user. */
 const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
+
+/** Of `info`, as JSON: each member of a topic has one, on every node. */
+const INFO_BYTES_MAX = 1024;
 
 type AuthConfig = Config['auth'];
 
@@ -131,8 +134,11 @@ function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not match its schema');
-  const { subscribe = [], publish = [], call = [] } = claim as Static<typeof StentorClaim>;
-  return { user: toWellFormed(payload.sub), subscribe, publish, call, expiresAtMs: (payload.exp as number) * 1000 };
+  const { subscribe = [], publish = [], call = [], info } = claim as Static<typeof StentorClaim>;
+  if (info !== undefined && Buffer.byteLength(JSON.stringify(info)) > INFO_BYTES_MAX) {
+    throw new ProtocolError('unauthorized', `the claim \`stentor.info\` has more than ${INFO_BYTES_MAX} bytes`);
+  }
+  return { user: toWellFormed(payload.sub), subscribe, publish, call, info, expiresAtMs: (payload.exp as number) * 1000 };
 }
 
 /** The error for the peer: enough to act on, nothing about keys. */

@@ -5,8 +5,10 @@ export interface Identity {
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
   readonly call: readonly string[];
+  /** What other subscribers see of the user. Any JSON value; undefined: nothing. */
+  readonly info: unknown;
   /** When the token expires, milliseconds since 1970. Undefined for anonymous connections. */
   readonly expiresAtMs: number | undefined;
 }
 
-export const ANONYMOUS: Identity = { user: null, subscribe: [], publish: [], call: [], expiresAtMs: undefined };
+export const ANONYMOUS: Identity = { user: null, subscribe: [], publish: [], call: [], info: undefined, expiresAtMs: undefined };

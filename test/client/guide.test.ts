@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { DEFAULT_NAMESPACES } from '../../src/config/schema/namespaces.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { readSnippets, runSnippet } from '../support/snippets.ts';
@@ -14,7 +15,8 @@ describe('src/client/README.md', () => {
 
   beforeAll(async () => {
     nats = await startNatsServer();
-    node = await TestNode.start({ 'nats.url': nats.url });
+    const namespaces = { ...DEFAULT_NAMESPACES, chat: { ...DEFAULT_NAMESPACES.chat, presence: 'members' } };
+    node = await TestNode.start({ 'nats.url': nats.url, namespaces });
     Object.assign(globalThis, { fetchToken: (user: string) => tokenOf({ sub: user }), WebSocket: globalThis.WebSocket ?? WebSocket });
   });
   afterAll(async () => {
@@ -23,7 +25,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each says what it prints', () => {
-    expect(snippets).toHaveLength(9);
+    expect(snippets).toHaveLength(10);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 

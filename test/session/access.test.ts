@@ -13,7 +13,14 @@ import { ANONYMOUS, type Identity } from '../../src/session/identity.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
 const OPEN: AccessOptions = { ...namespaceOptions({ public: true, clientPublish: true, durable: true }), history: { clientItemsMax: 10 } };
-const ALICE: Identity = { user: 'alice', subscribe: ['scores.>'], publish: ['scores.*'], call: ['trade.quote'], expiresAtMs: 1 };
+const ALICE: Identity = {
+  user: 'alice',
+  subscribe: ['scores.>'],
+  publish: ['scores.*'],
+  info: undefined,
+  call: ['trade.quote'],
+  expiresAtMs: 1,
+};
 const PERMITTED_NOTHING: Identity = { ...ANONYMOUS, user: 'bob' };
 
 /** `allow`, or the code of the refusal. */

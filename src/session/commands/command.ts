@@ -9,7 +9,7 @@ import type { Connection } from '../connection.ts';
 /** What commands use. */
 export interface CommandContext {
   readonly config: Config;
-  readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers'>;
+  readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers' | 'presence'>;
   readonly authentication: Authentication;
 }
 

@@ -1,7 +1,20 @@
+import { stateFields } from '../../delivery/presence-view.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import type { Command } from './command.ts';
+import { parseTopic } from '../../protocol/topic.ts';
+import { assertMay } from '../access.ts';
+import { type Command, namespaceFor } from './command.ts';
 
-/** `presence`: refused. @throws ProtocolError `unsupported` */
-export const presence: Command<'presence'> = () => {
-  throw new ProtocolError('unsupported', 'this version does not keep presence');
+/**
+ * `presence`: who is subscribed to a topic, whether or not the client is.
+ *
+ * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `busy`, `unavailable`
+ */
+export const presence: Command<'presence'> = async (connection, { id, topic: name }, context) => {
+  const { presence, slowConsumers } = context.delivery;
+  const topic = parseTopic(name);
+  assertMay(connection.identity, 'presence', namespaceFor(context, topic), topic);
+  if (presence === undefined) throw new ProtocolError('unsupported', `${topic} has no presence`);
+  await slowConsumers.whenRoom(connection.receiver);
+  const state = await presence.state(topic);
+  if (connection.isOpen) connection.send({ type: 'presence', id, topic, ...stateFields(state) });
 };

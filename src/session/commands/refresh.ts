@@ -1,3 +1,4 @@
+import { memberOf } from '../../presence/member.ts';
 import { assertAllowed, decide, decideRefresh } from '../access.ts';
 import { type Command, namespaceFor } from './command.ts';
 
@@ -12,6 +13,7 @@ export const refresh: Command<'refresh'> = async (connection, { id, token }, con
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
   authentication.became(connection, identity);
+  delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(
     (topic) => !decide(identity, 'subscribe', namespaceFor(context, topic), topic).allowed,
   );
