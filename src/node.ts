@@ -80,7 +80,8 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     await bus.start();
 
     const pages = demo ? await readDemoPages(config.path) : [];
-    const hub = new Hub({ config, bus, nodeId, logger, registry, pages });
+    let others: NodeRegistry | undefined;
+    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, nodes: () => others?.size ?? 1 });
     started.push(() => hub.stop());
 
     let workers: Workers | undefined;
@@ -107,6 +108,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         announceIntervalMs: config.tuning.hub.announceIntervalMs,
       }),
     });
+    others = nodeRegistry;
     started.push(() => nodeRegistry.stop());
     hub.metrics.watchNodes(() => nodeRegistry.size, registry);
 
@@ -127,6 +129,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         nodes: () => nodeRegistry.nodes(),
         topics: (sort, limit) => hub.topics(sort, limit),
         publish: (draft) => hub.publish(draft),
+        order: (value) => hub.order(value),
       },
       logger,
     );

@@ -1,5 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { RevocationStore } from './revocation-store.ts';
 import type { SubjectFault } from './subjects.ts';
 
 /**
@@ -42,12 +43,13 @@ export interface Bus {
   announce(channel: Channel, data: Uint8Array): void;
   /** Called with what nodes announce on the channel from now on. Returns a function that stops it. */
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void;
+  readonly revocations: RevocationStore;
   /** Asks whoever serves the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;
 }
 
-/** A channel between nodes: `nodes`, `presence.all`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
-export type Channel = `${'nodes' | 'presence'}${'' | `.${string}`}`;
+/** A channel between nodes: `nodes`, `presence.all`, `users.ann`, `control`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
+export type Channel = `${'nodes' | 'presence' | 'users' | 'control'}${'' | `.${string}`}`;
 
 /** Something for the operator's log. */
 export interface BusNotice {

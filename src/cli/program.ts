@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { configCommand } from './config.ts';
+import { disconnectCommand, revokeCommand, unsubscribeCommand } from './end.ts';
 import { healthCommand } from './health.ts';
 import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';
@@ -21,6 +22,9 @@ export function createProgram(): Command {
     .addCommand(subscribeCommand())
     .addCommand(tokenCommand())
     .addCommand(replayCommand())
+    .addCommand(disconnectCommand())
+    .addCommand(unsubscribeCommand())
+    .addCommand(revokeCommand())
     .addCommand(keyCommand())
     .addCommand(setupCommand())
     .addCommand(configCommand())

@@ -21,6 +21,7 @@ import type { Topic } from './topic.ts';
 import { TopicList } from './topic-list.ts';
 import type { HistoryOptions, TopicOptions } from './topic-types.ts';
 import { Topics } from './topics.ts';
+import { UserTopic } from './user-topic.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 /** The server answers within the call's time; this is added for the transfer. */
@@ -151,6 +152,11 @@ export class Client {
    */
   topic<T = unknown>(name: string, options?: TopicOptions<T>): Topic<T> {
     return this.#topics.get(name, options);
+  }
+
+  /** The topic of the token's user: `client.user().subscribe(…)`. */
+  user<T = unknown>(options?: TopicOptions<T>): UserTopic<T> {
+    return new UserTopic(this, options);
   }
 
   /**

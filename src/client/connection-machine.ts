@@ -48,11 +48,14 @@ export class ConnectionMachine {
     return this.#dial(undefined);
   }
 
-  connected({ connectionId, nodeId, user }: Pick<ServerMessage<'connected'>, 'connectionId' | 'nodeId' | 'user'>, nowMs: number): void {
+  connected(
+    { connectionId, nodeId, user, userTopic }: Pick<ServerMessage<'connected'>, 'connectionId' | 'nodeId' | 'user' | 'userTopic'>,
+    nowMs: number,
+  ): void {
     this.#wasConnected = true;
     this.#connectedAtMs = nowMs;
     this.#retryAfterMs = 0;
-    this.#state = { status: 'connected', url: this.#currentUrl, connectionId, nodeId, user };
+    this.#state = { status: 'connected', url: this.#currentUrl, connectionId, nodeId, user, userTopic };
   }
 
   /** The server announced a close, and the window to reconnect in. */

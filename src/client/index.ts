@@ -35,6 +35,7 @@ export type { Stats } from './stats.ts';
 export { Topic } from './topic.ts';
 export { TopicList } from './topic-list.ts';
 export type { HistoryOptions, Liveness, SubscribeOptions, TopicEvent, TopicOptions } from './topic-types.ts';
+export type { UserTopic } from './user-topic.ts';
 export type { WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
 /** Creates a client and connects it. @throws InvalidError */

@@ -26,6 +26,8 @@ export type ConnectionState =
       readonly nodeId: string;
       /** The token's user; null without a token. */
       readonly user: string | null;
+      /** The topic of this user alone; undefined: there is none. */
+      readonly userTopic: string | undefined;
     }
   | {
       /** No more attempts are made, until `connect()` is called. */

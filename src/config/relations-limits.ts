@@ -18,6 +18,12 @@ export function someNamespace({ namespaces }: Config): Problem[] {
   return [{ path: 'namespaces', value: {}, expected: 'expected at least one namespace; leave it out for the built-in ones' }];
 }
 
+/** In this namespace each user has a topic, which is nobody else's. */
+export function userTopicsArePrivate({ namespaces }: Config): Problem[] {
+  if (namespaces.user?.public !== true) return [];
+  return [{ path: 'namespaces.user.public', value: true, expected: 'expected false: each topic of it belongs to one user' }];
+}
+
 /** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {

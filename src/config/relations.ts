@@ -9,6 +9,7 @@ import {
   payloadsFit,
   pongComesBeforeNextPing,
   someNamespace,
+  userTopicsArePrivate,
 } from './relations-limits.ts';
 import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
 import {
@@ -41,6 +42,7 @@ export const RELATIONS: readonly Relation[] = [
   jwksIsUsable,
   pongComesBeforeNextPing,
   someNamespace,
+  userTopicsArePrivate,
   payloadsFit,
   lagComesBeforeClose,
   connectionBoundsNest,

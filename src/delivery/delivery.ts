@@ -40,6 +40,7 @@ export type DeliveryMessage = Extract<
       | 'recovery'
       | 'result'
       | 'serviceError'
+      | 'admitted'
       | 'failed';
   }
 >;
@@ -209,6 +210,7 @@ export class Delivery {
       case 'recovery':
       case 'result':
       case 'serviceError':
+      case 'admitted':
       case 'failed':
         return this.hub.answered(message);
       default:

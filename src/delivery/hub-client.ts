@@ -2,14 +2,17 @@ import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { ToHub, ToWorker } from '../link/messages.ts';
+import type { ToHub, ToWorker, UserConnection } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' }>;
+type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer'> = Extract<ToWorker, { kind: K }>;
-type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer'>;
+type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted'> = Extract<
+  ToWorker,
+  { kind: K }
+>;
+type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted'>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -74,6 +77,19 @@ export class HubClient {
   presence(question: Question<'presenceAsk'>): Promise<Answer<'presenceAnswer'>> {
     const membersMax = namespaceOptions(this.#config, namespaceOf(question.topic))?.presenceMembersMax ?? 0;
     return this.#askMuch(membersMax * MEMBER_BYTES, { kind: 'presenceAsk', ...question });
+  }
+
+  /** A connection of a user waits for the hub's word. */
+  admit(connection: UserConnection): Promise<Answer<'admitted'>> {
+    return this.#ask({ kind: 'userConnected', ...connection });
+  }
+
+  userConnected(connection: UserConnection): void {
+    this.#link.send({ kind: 'userConnected', ...connection });
+  }
+
+  userDisconnected(connection: Pick<UserConnection, 'user' | 'connectionId'>): void {
+    this.#link.send({ kind: 'userDisconnected', ...connection });
   }
 
   answered(answer: AnyAnswer | Extract<ToWorker, { kind: 'failed' }>): void {

@@ -34,6 +34,15 @@ export interface PublishAnswer {
   readonly duplicate: boolean;
 }
 
+/** Last parts of the paths for orders to all nodes: `POST /api/disconnect`, … */
+export const ORDERS: ReadonlySet<string> = new Set(['disconnect', 'unsubscribe', 'revoke']);
+
+/** What all nodes that answered in time have done. */
+export interface OrderAnswer {
+  readonly nodes: number;
+  readonly connections: number;
+}
+
 /** Every error, with its HTTP status. */
 export interface RefusalAnswer {
   readonly code: string;

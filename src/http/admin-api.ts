@@ -9,7 +9,14 @@ import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { packageVersion } from '../telemetry/version.ts';
-import { type NodeAnswer, type NodesAnswer, type PublishAnswer, TOPICS_DEFAULT, type TopicsAnswer } from './admin-answers.ts';
+import {
+  type NodeAnswer,
+  type NodesAnswer,
+  type OrderAnswer,
+  type PublishAnswer,
+  TOPICS_DEFAULT,
+  type TopicsAnswer,
+} from './admin-answers.ts';
 import { type Answer, jsonAnswer, refusal } from './answer.ts';
 import { readBody } from './read-body.ts';
 
@@ -28,6 +35,8 @@ export interface ApiSources {
   topics(sort: TopicSort, limit: number): Promise<TopicsAnswer>;
   /** @throws ProtocolError */
   publish(draft: Draft): Promise<PublishAnswer>;
+  /** Ends connections, subscriptions or tokens on all nodes. @throws ProtocolError */
+  order(value: object): Promise<OrderAnswer>;
 }
 
 /** Bytes of a publish request besides its data: field names, topic, key, and some escapes. */
@@ -37,6 +46,7 @@ const publishBody = Compile(Type.Object({ topic: Type.String(), key: Type.Option
 const STATUS: Partial<Record<ErrorCode, number>> = {
   unknown_namespace: 404,
   message_too_big: 413,
+  unsupported: 404,
   busy: 503,
   unavailable: 503,
   outcome_unknown: 504,
@@ -81,6 +91,20 @@ export class AdminApi {
       return refusal(400, 'bad_message', `limit: expected an integer from 1 to ${TOPICS_MAX}`);
     }
     return jsonAnswer(200, await this.#sources.topics(sort, limit));
+  }
+
+  /** @param action the last part of the path, as in {@link ORDERS} */
+  async order(action: string, request: IncomingMessage): Promise<Answer> {
+    const bytes = await readBody(request, ENVELOPE_BYTES_MAX);
+    if (bytes === undefined) return { ...refusal(413, 'message_too_big', `more than ${ENVELOPE_BYTES_MAX} bytes`), ...CLOSE };
+    try {
+      const body = parseJson(bytes);
+      if (typeof body !== 'object' || body === null) throw new ProtocolError('bad_message', 'expected a JSON object');
+      return jsonAnswer(200, (await this.#sources.order({ ...body, action })) satisfies OrderAnswer);
+    } catch (error) {
+      if (error instanceof ProtocolError) return refusal(STATUS[error.code] ?? 400, error.code, error.message);
+      throw error;
+    }
   }
 
   async publish(request: IncomingMessage): Promise<Answer> {

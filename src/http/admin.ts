@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/log.ts';
+import { ORDERS } from './admin-answers.ts';
 import { AdminApi, type ApiSources } from './admin-api.ts';
 import { readPage } from './admin-page.ts';
 import { type Answer, jsonAnswer, refusal, textAnswer } from './answer.ts';
@@ -74,6 +75,9 @@ export class AdminServer {
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     if (path === '/api/publish')
       return request.method === 'POST' ? this.#publish(request) : refusal(405, 'bad_method', 'publish with POST');
+    const order = path.slice('/api/'.length);
+    if (path.startsWith('/api/') && ORDERS.has(order))
+      return request.method === 'POST' ? this.#order(order, request) : refusal(405, 'bad_method', 'send an order with POST');
     if (request.method !== 'GET' && request.method !== 'HEAD') return textAnswer(405, 'method not allowed');
     switch (path) {
       case '/health/live':
@@ -107,9 +111,17 @@ export class AdminServer {
   }
 
   async #publish(request: IncomingMessage): Promise<Answer> {
-    if (this.#options.token === '') return refusal(404, 'unsupported', 'publishing is disabled: admin.token is not set');
-    if (!this.#hasToken(request)) return refusal(403, 'forbidden', 'publishing requires the bearer token');
-    return this.#api.publish(request);
+    return this.#writable(request, 'publishing') ?? this.#api.publish(request);
+  }
+
+  async #order(order: string, request: IncomingMessage): Promise<Answer> {
+    return this.#writable(request, 'this') ?? this.#api.order(order, request);
+  }
+
+  /** Why the request may change nothing; undefined: it may. */
+  #writable(request: IncomingMessage, what: string): Answer | undefined {
+    if (this.#options.token === '') return refusal(404, 'unsupported', `${what} is disabled: admin.token is not set`);
+    return this.#hasToken(request) ? undefined : refusal(403, 'forbidden', `${what} requires the bearer token`);
   }
 
   async #metrics(): Promise<string> {

@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Bus, PublishAck } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { Page, ToHub, WorkerFacts } from '../link/messages.ts';
+import type { EndOrder, Page, Revocation, ToHub, WorkerFacts } from '../link/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { Control, type OrderAnswer } from './ending/control.ts';
+import { Revocations } from './ending/revocations.ts';
 import { toProtocolError } from './failure.ts';
 import { nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
@@ -15,6 +18,7 @@ import { type Draft, Publisher } from './publisher.ts';
 import type { NodeFigures, TopicSort, TopicsOverview } from './report-types.ts';
 import { RequestHandler } from './requests.ts';
 import { TopicRegistry } from './topic-registry.ts';
+import { ConnectionLimit } from './users/connection-limit.ts';
 import { WorkerReports } from './worker-reports.ts';
 
 export interface HubOptions {
@@ -23,6 +27,8 @@ export interface HubOptions {
   readonly nodeId: string;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** How many nodes there are, as far as is known. Default: this one. */
+  readonly nodes?: () => number;
   /** Pages that every worker serves over plain HTTP. */
   readonly pages: readonly Page[];
 }
@@ -43,6 +49,9 @@ export class Hub {
   readonly #topics: TopicRegistry;
   readonly #publisher: Publisher;
   readonly #requests: RequestHandler;
+  readonly #connectionLimit: ConnectionLimit<HubEnd>;
+  readonly #revocations: Revocations;
+  readonly #control: Control;
   readonly #workers = new Set<HubEnd>();
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
@@ -68,6 +77,17 @@ export class Hub {
       metrics: this.metrics,
       logger,
     });
+    const instance = randomBytes(9).toString('base64url');
+    this.#connectionLimit = new ConnectionLimit({
+      config,
+      bus,
+      instance,
+      close: (worker, connectionId) => worker.send({ kind: 'endSurplus', connectionId }),
+    });
+    const revoke = (revocations: readonly Revocation[]) => this.#reports.revoke(revocations);
+    this.#revocations = new Revocations({ config, bus, logger, workers: this.#workers, revoke });
+    const end = (order: EndOrder) => this.#reports.end(order);
+    this.#control = new Control({ bus, instance, logger, revocations: this.#revocations, end, nodes: options.nodes ?? (() => 1) });
     this.#overview = new Overview(this.#topics, this.#reports);
     this.#presence = hasPresence(config) ? new HubPresence({ config, bus, logger }) : undefined;
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
@@ -95,9 +115,11 @@ export class Hub {
       this.metrics.workers.set(this.#workers.size);
       this.#topics.removeWorker(link);
       this.#presence?.removeWorker(link, index);
+      this.#connectionLimit.removeOwner(link);
     });
     const { config, nodeId, bus, pages } = this.#options;
     link.send({ kind: 'welcome', config, nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
+    this.#revocations.tell(link);
   }
 
   /** Whether anybody on this node is, or recently was, subscribed to the topic. */
@@ -133,6 +155,11 @@ export class Hub {
     }
   }
 
+  /** Has all nodes end connections, subscriptions or tokens. @throws ProtocolError as {@link Control.order} */
+  order(value: object): Promise<OrderAnswer> {
+    return this.#control.order(value);
+  }
+
   drain(): void {
     for (const worker of this.#workers) worker.send({ kind: 'drain' });
   }
@@ -141,6 +168,9 @@ export class Hub {
     // The bus is stopped next, so its disconnect need not be reported.
     this.#stopWatchingBus();
     this.#presence?.stop();
+    this.#connectionLimit.stop();
+    this.#control.stop();
+    this.#revocations.stop();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();
   }
@@ -178,6 +208,11 @@ export class Hub {
         return this.#presence?.unwatch(worker, message.topic);
       case 'presenceAsk':
         return this.#presence?.answer(worker, message);
+      case 'userConnected':
+        return void this.#userConnected(worker, message);
+      case 'userDisconnected':
+        return this.#connectionLimit.remove(message.user, message.connectionId);
+      case 'ended':
       case 'metrics':
       case 'report':
         return this.#reports.answered(message);
@@ -186,6 +221,14 @@ export class Hub {
         message satisfies never;
         this.#options.logger.error({ message }, 'unknown message from a worker');
     }
+  }
+
+  async #userConnected(
+    worker: HubEnd,
+    { requestId, user, connectionId, connectionsMax }: Extract<ToHub, { kind: 'userConnected' }>,
+  ): Promise<void> {
+    const admitted = await this.#connectionLimit.add({ user, connectionId, owner: worker, connectionsMax });
+    if (requestId !== undefined) worker.send({ kind: 'admitted', requestId, admitted });
   }
 
   #busChanged(connected: boolean): void {

@@ -1,8 +1,8 @@
 import type { HubEnd } from '../link/link.ts';
-import type { ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messages.ts';
+import type { EndOrder, Revocation, ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messages.ts';
 
-type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' }>;
-type Answer = Extract<ToHub, { kind: 'metrics' | 'report' }>;
+type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' | 'endWanted' | 'revoked' }>;
+type Answer = Extract<ToHub, { kind: 'metrics' | 'report' | 'ended' }>;
 
 /** A scrape must not wait for a worker that is stuck. */
 const METRICS_TIMEOUT_MS = 1000;
@@ -16,7 +16,7 @@ export interface WorkerAnswers {
   readonly silent: number;
 }
 
-/** Requests the status of the workers. */
+/** Requests the status of the workers, and has them end connections. */
 export class WorkerReports {
   readonly #workers: ReadonlySet<HubEnd>;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -41,6 +41,16 @@ export class WorkerReports {
     return { reports: reports.sort((a, b) => a.index - b.index), silent: asked - reports.length };
   }
 
+  /** @returns how many connections it was for */
+  async end(order: EndOrder): Promise<number> {
+    return endedIn(await this.#askAll(METRICS_TIMEOUT_MS, (requestId) => ({ kind: 'endWanted', requestId, order })));
+  }
+
+  /** @returns how many connections had such tokens */
+  async revoke(revocations: readonly Revocation[]): Promise<number> {
+    return endedIn(await this.#askAll(METRICS_TIMEOUT_MS, (requestId) => ({ kind: 'revoked', requestId, revocations })));
+  }
+
   answered(message: Answer): void {
     this.#waiting.get(message.requestId)?.(message);
   }
@@ -62,4 +72,8 @@ export class WorkerReports {
       worker.send(question);
     });
   }
+}
+
+function endedIn(answers: readonly Answer[]): number {
+  return answers.reduce((sum, answer) => sum + (answer.kind === 'ended' ? answer.connections : 0), 0);
 }

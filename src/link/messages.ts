@@ -73,6 +73,9 @@ export type ToWorker =
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   /** A service refused a call, in its own words. */
   | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
+  | { readonly kind: 'admitted'; readonly requestId: number; readonly admitted: boolean }
+  /** Its user has too many. It is not counted any more. */
+  | { readonly kind: 'endSurplus'; readonly connectionId: string }
   | { readonly kind: 'failed'; readonly requestId: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'busStatus'; readonly connected: boolean }
   /** Answers `presenceWatch`: changes come from now on. */
@@ -81,6 +84,12 @@ export type ToWorker =
   | { readonly kind: 'presenceAnswer'; readonly requestId: number; readonly state: PresenceState }
   /** An open topic is not live (with the reason, for clients), or is live again (null). */
   | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
+  /** Answered with `ended`. */
+  | { readonly kind: 'endWanted'; readonly requestId: number; readonly order: EndOrder }
+  /** Tokens that are revoked from now on. Answered with `ended`. */
+  | { readonly kind: 'revoked'; readonly requestId: number; readonly revocations: readonly Revocation[] }
+  /** All that are known; complete: all that there are. */
+  | { readonly kind: 'revocations'; readonly revocations: readonly Revocation[]; readonly complete: boolean }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
   /** Request for a report, which includes these topics. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
@@ -142,9 +151,32 @@ export type ToHub =
   | { readonly kind: 'presenceWatch'; readonly topic: Topic }
   | { readonly kind: 'presenceUnwatch'; readonly topic: Topic }
   | { readonly kind: 'presenceAsk'; readonly requestId: number; readonly topic: Topic }
+  /** A connection belongs to a user from now on. Answered where it waits to be admitted. */
+  | ({ readonly kind: 'userConnected'; readonly requestId?: number } & UserConnection)
+  | { readonly kind: 'userDisconnected'; readonly user: string; readonly connectionId: string }
+  /** So many connections of this worker were meant. */
+  | { readonly kind: 'ended'; readonly requestId: number; readonly connections: number }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | { readonly kind: 'drained' };
+
+/** Whose connections an operator means. */
+export type EndTarget = { readonly user: string } | { readonly connectionId: string } | { readonly tokenId: string };
+
+/** Closes connections, which may come back or not; or ends their subscriptions to a topic. The reason is for clients, 123 bytes at most. */
+export type EndOrder =
+  | { readonly action: 'disconnect'; readonly target: EndTarget; readonly reason: string; readonly reconnect: boolean }
+  | { readonly action: 'unsubscribe'; readonly target: EndTarget; readonly reason: string; readonly topic: Topic };
+
+/** A token, by its `jti`; or all of a user that were issued before a time. */
+export type Revocation = { readonly tokenId: string } | { readonly user: string; readonly issuedBeforeMs: number };
+
+export interface UserConnection {
+  readonly user: string;
+  readonly connectionId: string;
+  /** How many the user may have, as the token says; else the config does. */
+  readonly connectionsMax?: number;
+}
 
 /** The worker's topics with the most members, or the named ones. */
 export type TopicsWanted = { readonly top: number } | { readonly named: readonly Topic[] };

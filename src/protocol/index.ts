@@ -16,3 +16,4 @@ export {
 } from './messages.ts';
 export { msgpackCodec } from './msgpack-codec.ts';
 export { isKey, isTopic, type Key, matchesPattern, namespaceOf, parseKey, parseTopic, type Topic } from './topic.ts';
+export { decodeUser, encodeUser } from './user-topic.ts';

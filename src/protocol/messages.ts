@@ -128,6 +128,7 @@ export const SERVER_MESSAGES = {
     id: Type.Optional({ ...Id, description: 'id of the `connect` it answers; absent if the token came with the upgrade' } as typeof Id),
     connectionId: Type.String({ description: 'unique over nodes and restarts' }),
     user: Type.Union([Type.String(), Type.Null()], { description: 'null: anonymous' }),
+    userTopic: Type.Optional({ ...TopicText, description: 'the topic of this user alone; absent: there is none' } as typeof TopicText),
     nodeId: Type.String(),
     serverTimeMs: TimeMs,
     expiresAtMs: Type.Optional(

@@ -2,6 +2,7 @@ import type { NamespaceOptions } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { topicProblem } from '../protocol/publish-rules.ts';
 import { matchesPattern } from '../protocol/topic.ts';
+import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import type { Identity } from './identity.ts';
 
 /** What a client may do with a topic. For a `call`, the topic is the name of the method. */
@@ -20,6 +21,7 @@ export interface Denial {
 
 export type Decision = { readonly allowed: true } | Denial;
 
+const USER_PREFIX = `${USER_NAMESPACE}.`;
 const ALLOWED: Decision = { allowed: true };
 
 type TopicRule = (identity: Identity, namespace: AccessOptions, topic: string) => Decision;
@@ -27,7 +29,7 @@ type TopicRule = (identity: Identity, namespace: AccessOptions, topic: string) =
 /** The rules for each action on a topic of a configured namespace. A new action is another entry. */
 const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
   subscribe(identity, namespace, topic) {
-    if (namespace.public || permits(identity.subscribe, topic)) return ALLOWED;
+    if (namespace.public || maySubscribe(identity, topic)) return ALLOWED;
     if (identity.user === null) return deny('unauthorized', `${topic} needs a token`);
     return deny('forbidden', `the token does not permit subscribing to ${topic}`);
   },
@@ -48,7 +50,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
 
   /** Whoever may subscribe may also read the history, if clients may read that of the namespace. */
   history(identity, namespace, topic) {
-    if (!namespace.public && !permits(identity.subscribe, topic)) {
+    if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit reading ${topic}`);
     }
     if (!namespace.durable) return deny('unsupported', `${topic} has no history`);
@@ -101,6 +103,20 @@ export function decideRefresh(current: Identity, next: Identity): Decision {
 /** Clients without a token may stay connected if there is a public namespace. */
 export function mayBeAnonymous(namespaces: Readonly<Record<string, Pick<NamespaceOptions, 'public'>>>): boolean {
   return Object.values(namespaces).some((namespace) => namespace.public);
+}
+
+/**
+ * A user's own topic needs no permission. For the others of its namespace a pattern must name the namespace: `>` is for feeds, and lets nobody read what
+ * others are sent.
+ */
+function maySubscribe({ user, subscribe }: Identity, topic: string): boolean {
+  if (!isOfUsers(topic)) return permits(subscribe, topic);
+  if (user !== null && topic === userTopicOf(user)) return true;
+  return permits(subscribe.filter(isOfUsers), topic);
+}
+
+function isOfUsers(topicOrPattern: string): boolean {
+  return topicOrPattern === USER_NAMESPACE || topicOrPattern.startsWith(USER_PREFIX);
 }
 
 /** Whether one of the patterns matches. */

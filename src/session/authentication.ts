@@ -1,17 +1,24 @@
 import type { Config } from '../config/schema.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import { mayBeAnonymous } from './access.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Connection } from './connection.ts';
 import type { Identity } from './identity.ts';
 import type { Asked } from './refusal-log.ts';
 import type { Refuser } from './refuser.ts';
+import type { Revoked } from './revoked.ts';
+import type { UserConnections } from './user-connections.ts';
 
 export interface AuthenticationOptions {
   readonly config: Config;
   readonly nodeId: string;
   readonly authenticator: Pick<Authenticator, 'verify'>;
   readonly refuser: Refuser;
+  readonly users: Pick<UserConnections, 'admit'>;
+  readonly revoked: Pick<Revoked, 'assertNot'>;
   /** The expiry of the connection's token has changed. */
   readonly onIdentity: (connection: Connection) => void;
 }
@@ -56,25 +63,40 @@ export class Authentication {
     try {
       identity = await this.verify(token);
     } catch (error) {
-      this.#options.refuser.fail(connection, asked, error as Error);
-      const refused = error instanceof ProtocolError && error.code !== 'unavailable';
-      connection.end(refused ? 'unauthorized' : 'serverError');
-      return false;
+      return this.#refuse(connection, asked, error as Error);
     }
+    if (!(await this.accept(connection, identity, asked))) return false;
     connection.ready = true;
-    this.became(connection, identity);
     return true;
   }
 
-  /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` */
-  verify(token: string): Promise<Identity> {
-    return this.#options.authenticator.verify(token);
+  /** @throws ProtocolError `unauthorized`, `token_expired`, `token_revoked`, `unavailable` */
+  async verify(token: string): Promise<Identity> {
+    const { authenticator, revoked } = this.#options;
+    const identity = await authenticator.verify(token);
+    revoked.assertNot(identity);
+    return identity;
   }
 
-  /** From now on the connection belongs to this user, with these permissions. */
-  became(connection: Connection, identity: Identity): void {
+  /**
+   * From now on the connection belongs to this user, with these permissions.
+   * @returns false: the user has too many connections. The client has been told, and closed
+   */
+  async accept(connection: Connection, identity: Identity, asked: Asked): Promise<boolean> {
     connection.identity = identity;
     this.#options.onIdentity(connection);
+    try {
+      await this.#options.users.admit(connection);
+      return true;
+    } catch (error) {
+      return this.#refuse(connection, asked, error as Error);
+    }
+  }
+
+  #refuse(connection: Connection, asked: Asked, error: Error): false {
+    this.#options.refuser.fail(connection, asked, error);
+    connection.end(endReasonOf(error));
+    return false;
   }
 
   /** Closes the connection because it has no valid token. */
@@ -88,6 +110,7 @@ export class Authentication {
     const { config, nodeId } = this.#options;
     const { limits, heartbeat, tuning } = config;
     const { user, expiresAtMs } = connection.identity;
+    const userTopic = user === null ? undefined : ownTopic(config.namespaces, user);
     connection.send({
       type: 'connected',
       connectionId: connection.id,
@@ -105,6 +128,18 @@ export class Authentication {
       },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),
+      ...(userTopic !== undefined && { userTopic }),
     });
   }
+}
+
+/** How a connection ends whose token, or whose user, is not accepted. */
+function endReasonOf(error: unknown): CloseReason {
+  if (!(error instanceof ProtocolError) || error.code === 'unavailable') return 'serverError';
+  if (error.code === 'token_revoked') return 'tokenRevoked';
+  return error.code === 'too_many_connections' ? 'replaced' : 'unauthorized';
+}
+
+function ownTopic(namespaces: Config['namespaces'], user: string): Topic | undefined {
+  return Object.hasOwn(namespaces, USER_NAMESPACE) ? userTopicOf(user) : undefined;
 }

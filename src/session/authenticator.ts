@@ -10,7 +10,13 @@ import { keysFor, readStaticKey, type VerificationKey } from './verification-key
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
 /** The claim `stentor`: what the bearer may do. Absent: public namespaces only. */
-const StentorClaim = Type.Object({ subscribe: Patterns, publish: Patterns, call: Patterns, info: Type.Optional(Type.Unknown()) });
+const StentorClaim = Type.Object({
+  subscribe: Patterns,
+  publish: Patterns,
+  call: Patterns,
+  info: Type.Optional(Type.Unknown()),
+  connectionsMax: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
+});
 const stentorClaim = Compile(StentorClaim);
 
 /** `sub` is the user. It is in every item that the user publishes, so its length is limited. A number is refused, because as text it could be another user. */
@@ -134,11 +140,23 @@ function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not match its schema');
-  const { subscribe = [], publish = [], call = [], info } = claim as Static<typeof StentorClaim>;
+  const { subscribe = [], publish = [], call = [], info, connectionsMax } = claim as Static<typeof StentorClaim>;
   if (info !== undefined && Buffer.byteLength(JSON.stringify(info)) > INFO_BYTES_MAX) {
     throw new ProtocolError('unauthorized', `the claim \`stentor.info\` has more than ${INFO_BYTES_MAX} bytes`);
   }
-  return { user: toWellFormed(payload.sub), subscribe, publish, call, info, expiresAtMs: (payload.exp as number) * 1000 };
+  const expiresAtMs = (payload.exp as number) * 1000;
+  const { jti, iat } = payload;
+  return {
+    user: toWellFormed(payload.sub),
+    subscribe,
+    publish,
+    call,
+    info,
+    expiresAtMs,
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(typeof jti === 'string' && { tokenId: jti }),
+    ...(iat !== undefined && { issuedAtMs: iat * 1000 }),
+  };
 }
 
 /** The error for the peer: enough to act on, nothing about keys. */

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Receiver } from '../delivery/receiver.ts';
+import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ClientEvents, ClientSocket, RequestRefusal } from '../transport/transport.ts';
@@ -8,6 +9,7 @@ import { Authentication } from './authentication.ts';
 import type { Authenticator } from './authenticator.ts';
 import { Connection } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { Endings } from './endings.ts';
 import { ExpiryIndex } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InFlight } from './in-flight.ts';
@@ -18,6 +20,11 @@ import { type Bucket, takeToken } from './rate-limit.ts';
 import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Refuser } from './refuser.ts';
+import { Revoked } from './revoked.ts';
+import { UserConnections } from './user-connections.ts';
+
+/** What the hub says about connections and tokens. */
+export type ConnectionsMessage = Extract<ToWorker, { kind: 'endWanted' | 'revoked' | 'revocations' | 'endSurplus' }>;
 
 export interface ConnectionsOptions {
   readonly config: Config;
@@ -44,6 +51,9 @@ export class Connections implements ClientEvents<Connection> {
   readonly #options: ConnectionsOptions;
   readonly #byReceiver = new Map<Receiver, Connection>();
   readonly #connects: Bucket;
+  readonly #users: UserConnections;
+  readonly #revoked: Revoked;
+  readonly #endings: Endings;
   readonly #authentication: Authentication;
   readonly #inFlight: InFlight;
   readonly #turns: ReadTurns<Connection>;
@@ -65,7 +75,11 @@ export class Connections implements ClientEvents<Connection> {
     this.#log = new RefusalLog(logger);
     const refuser = new Refuser({ errorsPerMinuteMax: limits.errorsPerMinuteMax, metrics, log: this.#log, onBug });
     const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
-    this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, onIdentity });
+    this.#users = new UserConnections({ config, hub: delivery.hub });
+    this.#revoked = new Revoked(config);
+    this.#endings = new Endings({ connections: this, subscriptions: delivery.subscriptions, revoked: this.#revoked });
+    const [users, revoked] = [this.#users, this.#revoked];
+    this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, onIdentity });
     this.#inFlight = new InFlight(tuning.commands, config.workers);
     const context = { config, delivery, authentication: this.#authentication };
     const dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
@@ -166,7 +180,22 @@ export class Connections implements ClientEvents<Connection> {
     this.#tokenExpiry.remove(connection);
     this.#connectExpiry.remove(connection);
     delivery.closed(connection.receiver);
+    this.#users.closed(connection);
     metrics.closed(code);
+  }
+
+  /** What the hub says about connections and tokens. @returns how many connections it was for, where the hub asks */
+  receive(message: ConnectionsMessage): number | undefined {
+    switch (message.kind) {
+      case 'endWanted':
+        return this.#endings.carryOut(message.order);
+      case 'revoked':
+        return this.#endings.revoke(message.revocations);
+      case 'revocations':
+        return void this.#revoked.replace(message.revocations, message.complete);
+      case 'endSurplus':
+        return void this.#users.endSurplus(message.connectionId);
+    }
   }
 
   /** Called about once a second. */

@@ -9,6 +9,12 @@ export interface Identity {
   readonly info: unknown;
   /** When the token expires, milliseconds since 1970. Undefined for anonymous connections. */
   readonly expiresAtMs: number | undefined;
+  /** The token's `jti`. */
+  readonly tokenId?: string;
+  /** The token's `iat`, milliseconds since 1970. */
+  readonly issuedAtMs?: number;
+  /** How many connections the user may have; undefined: as many as the config says. */
+  readonly connectionsMax?: number;
 }
 
 export const ANONYMOUS: Identity = { user: null, subscribe: [], publish: [], call: [], info: undefined, expiresAtMs: undefined };

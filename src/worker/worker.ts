@@ -163,6 +163,12 @@ export class Worker {
         return void this.#reporter.sendMetrics(message.requestId);
       case 'reportWanted':
         return void this.#reporter.sendReport(message);
+      case 'endWanted':
+      case 'revoked':
+        return this.#link.send({ kind: 'ended', requestId: message.requestId, connections: this.#connections.receive(message) ?? 0 });
+      case 'revocations':
+      case 'endSurplus':
+        return void this.#connections.receive(message);
       case 'busStatus':
         return this.#busWatch.changed(message.connected);
       case 'drain':

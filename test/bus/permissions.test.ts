@@ -19,6 +19,7 @@ describe('what a NATS user lacks', () => {
     ['rpc.orders.place', 'rpc.>'],
     ['stentor.nodes', 'stentor.nodes'],
     ['stentor.presence.all', 'stentor.presence.>'],
+    ['stentor.users.ann', 'stentor.users.>'],
   ])('%s: %s', (subject, needed) => {
     expect(neededFor({ operation: 'publish', subject }, DEFAULT_NAMES)).toBe(needed);
   });

@@ -51,7 +51,7 @@ const SETTINGS = {
     keyed: { public: true, clientPublish: true, keyed: true, slowConsumer: 'conflate' },
     packed: { public: true, clientPublish: true, payload: 'msgpack' },
     short: { public: true, history: { maxCount: 5 } },
-    user: { durable: false, public: true, clientPublish: true },
+    passing: { durable: false, public: true, clientPublish: true },
     closed: { clientPublish: true },
   },
 };

@@ -25,7 +25,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each says what it prints', () => {
-    expect(snippets).toHaveLength(10);
+    expect(snippets).toHaveLength(11);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const NAMESPACES = {
   scores: { public: true },
   ticks: { public: true, keyed: true, history: { maxCount: 10 } },
-  user: { public: true, durable: false },
+  passing: { public: true, durable: false },
 };
 
 const nodes: TestNode[] = [];
@@ -48,7 +48,7 @@ for (const binary of natsServerBinaries()) {
         client.track('ticks.a');
         await client.subscribe('scores.a');
         await client.subscribe('ticks.a');
-        await client.subscribe('user.a');
+        await client.subscribe('passing.a');
       }
       await node.publish('scores.a', 1);
       const goneAtMs = performance.now();
@@ -83,9 +83,9 @@ for (const binary of natsServerBinaries()) {
       await readyBecomes(node, true);
       await Promise.all([json, msgpack, late].map(toldLive));
       await json.subscribe('scores.new');
-      await node.publish('user.a', 'ephemeral');
+      await node.publish('passing.a', 'ephemeral');
       for (const client of [json, msgpack]) {
-        await client.next('batch', ({ topic }) => topic === 'user.a');
+        await client.next('batch', ({ topic }) => topic === 'passing.a');
         expect(client.track('scores.a')).toMatchObject({ gaps: 0, duplicates: 0, resyncs: [] });
         expect(
           client

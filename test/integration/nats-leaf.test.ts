@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const NAMESPACES = {
   scores: { public: true, clientPublish: true },
   ticks: { public: true, keyed: true, history: { maxCount: 10 } },
-  user: { public: true, durable: false, clientPublish: true },
+  passing: { public: true, durable: false, clientPublish: true },
 };
 const GRANTS = { subscribe: ['>'], publish: ['>'], call: ['>'] };
 
@@ -55,9 +55,9 @@ async function useAll(node: TestNode): Promise<void> {
   expect(await late.subscribe('scores.a', { since: { epoch: epoch ?? '', offset: offset ?? 0 } })).toMatchObject({ recovered: true });
   await node.publish('ticks.a', 7, { key: 'K' });
   await until('the state', async () => (await late.subscribe('ticks.a', { snapshot: true })).items.length === 1);
-  await late.subscribe('user.a');
-  await client.get('published', { type: 'publish', topic: 'user.a', data: 'now' });
-  await late.next('batch', ({ topic }) => topic === 'user.a');
+  await late.subscribe('passing.a');
+  await client.get('published', { type: 'publish', topic: 'passing.a', data: 'now' });
+  await late.next('batch', ({ topic }) => topic === 'passing.a');
 }
 
 describe.each(natsServerBinaries())('a node at a leaf node (%s)', (binary) => {

@@ -1,17 +1,22 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setUpNats } from '../../src/bus/nats/set-up.ts';
+import type { Encoding } from '../../src/protocol/codec.ts';
 import { busConfig } from '../bus/nats-config.ts';
 import { natsServerBinaries } from '../support/nats-binary.ts';
 import { permissionsOf, ROLES, roleSettings, rolesWithout } from '../support/nats-roles.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
+import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
-const NAMESPACES = { scores: { public: true, clientPublish: true }, user: { public: true, durable: false, clientPublish: true } };
-const GRANTS = { subscribe: ['>'], publish: ['>'], call: ['>'] };
+const NAMESPACES = { scores: { public: true, clientPublish: true }, user: { durable: false, clientPublish: true } };
+const GRANTS = { sub: 'a', subscribe: ['>'], publish: ['>'], call: ['>'] };
+
+const ADMIN_TOKEN = 'the-operators-token';
+const ADMIN = { Authorization: `Bearer ${ADMIN_TOKEN}` };
 
 /** Enough for a consumer to ask for flow control. */
 const BURST = { count: 400, bytes: 50_000 };
@@ -52,14 +57,22 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
       'nats.url': server.url,
       'nats.manageStreams': false,
       'tuning.nats.checkpointIntervalMs': 100,
+      'limits.connectionsPerUserMax': 100,
+      'admin.token': ADMIN_TOKEN,
       ...roleSettings('NODE'),
       ...settings,
     });
 
+  /** Its own topic is `user.a`. */
+  async function asUser(node: TestNode, encoding: Encoding = 'json'): Promise<TestClient> {
+    const client = await node.connect({ encoding, token: await tokenOf(GRANTS) });
+    await client.next('connected');
+    return client;
+  }
+
   /** Uses everything once; what is refused is refused. @returns the answers, by what was asked for */
   async function use(node: TestNode): Promise<Record<string, string>> {
-    const client = await node.connect({ encoding: 'json', token: await tokenOf(GRANTS) });
-    await client.next('connected');
+    const client = await asUser(node);
     const answers: Record<string, string> = {};
     const ask = async (name: string, command: Parameters<typeof client.ask>[0]) => {
       const answer = await client.ask(command);
@@ -71,6 +84,8 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await ask('listen', { type: 'subscribe', topic: 'user.a' });
     await ask('say', { type: 'publish', topic: 'user.a', data: 1 });
     await ask('call', { type: 'call', method: 'echo', data: 1 });
+    const order = { method: 'POST', headers: ADMIN, body: '{"user":"nobody"}' };
+    await fetch(`http://127.0.0.1:${node.running.adminPort}/api/disconnect`, order);
     return answers;
   }
 
@@ -87,7 +102,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     const node = await start();
     try {
       expect(await use(node)).toEqual(WORKS);
-      expect(await (await node.admin('/api/nodes')).text()).toContain(node.running.nodeId);
+      expect(await (await node.admin('/api/nodes', ADMIN)).text()).toContain(node.running.nodeId);
       expect(node.log.join('\n')).not.toContain('denies');
     } finally {
       await node.stop();
@@ -129,7 +144,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await server.reload(rolesWithout('NODE', 'subscribe', 'feed.user.>'));
     const node = await start();
     try {
-      const client = await node.connect();
+      const client = await asUser(node);
       const refused = await client.ask({ type: 'subscribe', topic: 'user.a' });
       expect(refused).toMatchObject({ type: 'error', code: 'unavailable', retryable: true });
       expect(JSON.stringify(refused)).not.toMatch(/feed\.|NATS/);
@@ -146,7 +161,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
   it('a topic that is denied later is told to its subscribers, those who come meanwhile, and goes on by itself', async () => {
     const node = await start();
     try {
-      const [json, msgpack] = await Promise.all([node.connect(), node.connect({ encoding: 'msgpack' })]);
+      const [json, msgpack] = await Promise.all([asUser(node), asUser(node, 'msgpack')]);
       const clients = [json, msgpack];
       for (const client of clients) await client.subscribe('user.a');
       await server.reload(rolesWithout('NODE', 'subscribe', 'feed.user.>'));
@@ -154,7 +169,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
         const told = await client.next('feed', ({ topic, live }) => topic === 'user.a' && !live);
         expect(told.reason).not.toMatch(/feed\.|NATS/);
       }
-      const late = await node.connect();
+      const late = await asUser(node);
       await late.subscribe('user.a');
       await late.next('feed', ({ topic, live }) => topic === 'user.a' && !live);
       await server.reload(ROLES);

@@ -11,7 +11,16 @@ import { until } from './until.ts';
 
 /** A config of a node under test: settings by path, on any free port, with the key that test tokens are signed with. */
 export function testSettings(settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { host: '127.0.0.1', port: 0, 'admin.port': 0, workers: 0, 'log.level': 'debug', 'auth.keys': HS256_KEYS, ...settings };
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    'admin.port': 0,
+    workers: 0,
+    'log.level': 'debug',
+    'auth.keys': HS256_KEYS,
+    'limits.connectionsPerUserMax': 0,
+    ...settings,
+  };
 }
 
 export interface Publish {

@@ -12,13 +12,14 @@ export interface Grants {
 
 export interface TokenOptions extends Grants {
   readonly sub?: string;
+  readonly connectionsMax?: number;
   readonly expiresInMs?: number;
 }
 
 /** A token as {@link HS256_KEYS} accept it: may do everything unless told less. */
-export function tokenOf({ sub = 'alice', expiresInMs = 600_000, ...grants }: TokenOptions = {}): Promise<string> {
+export function tokenOf({ sub = 'alice', expiresInMs = 600_000, connectionsMax, ...grants }: TokenOptions = {}): Promise<string> {
   const { subscribe = ['>'], publish = ['>'], call = ['>'] } = grants;
-  return sign({ sub, exp: (Date.now() + expiresInMs) / 1000, stentor: { subscribe, publish, call } });
+  return sign({ sub, exp: (Date.now() + expiresInMs) / 1000, stentor: { subscribe, publish, call, connectionsMax } });
 }
 
 /** A token with just these claims. */

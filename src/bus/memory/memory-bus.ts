@@ -21,6 +21,7 @@ import { deliver } from '../deliver.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
+import { MemoryRevocations } from './memory-revocations.ts';
 import { MemoryStore } from './memory-store.ts';
 
 interface PendingPublish {
@@ -40,6 +41,7 @@ export type CallHandler = (payload: Uint8Array, question: CallQuestion) => Promi
 export class MemoryBus implements Bus {
   readonly kind = 'memory';
   readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
+  readonly revocations: MemoryRevocations;
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #store: MemoryStore;
@@ -57,6 +59,7 @@ export class MemoryBus implements Bus {
   constructor(config: Config, nowMs: () => number = Date.now) {
     this.#config = config;
     this.#nowMs = nowMs;
+    this.revocations = new MemoryRevocations(config.auth.tokenLifeMaxMs, nowMs);
     this.#store = new MemoryStore(config);
   }
 

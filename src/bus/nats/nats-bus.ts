@@ -1,6 +1,7 @@
+import type { Msg } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { isTopic, namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
 import {
   type Bus,
   type BusCounters,
@@ -20,7 +21,7 @@ import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
-import { channelSubjectOf, rpcSubjectOf, subjectOf, topicFilter } from '../subjects.ts';
+import { channelSubjectOf, rpcSubjectOf, subjectOf, topicFilter, USER_CHANNELS, USER_TOPICS } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
@@ -29,10 +30,12 @@ import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
 import { flush, within } from './flush.ts';
 import { callHeadersOf, headersOf, readAnswerHeaders } from './headers.ts';
+import { InterestGroup } from './interest-group.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
+import { RevocationBucket } from './revocation-bucket.ts';
 import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 import { TopicEvents } from './topic-events.ts';
@@ -56,12 +59,15 @@ interface Started {
 export class NatsBus implements Bus {
   readonly kind = 'nats';
   readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
+  readonly revocations: RevocationBucket;
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #onNotice: (notice: BusNotice) => void;
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   readonly #faults: SubjectFaults;
   readonly #ephemeral: EphemeralSubjects;
+  readonly #userTopics: InterestGroup;
+  readonly #userChannels: InterestGroup;
   #started: Started | undefined;
 
   constructor(config: Config, nowMs: () => number, onNotice: (notice: BusNotice) => void) {
@@ -69,7 +75,12 @@ export class NatsBus implements Bus {
     this.#nowMs = nowMs;
     this.#onNotice = onNotice;
     this.#faults = new SubjectFaults((level, message) => this.#notice(level, message), nowMs);
+    this.revocations = new RevocationBucket(() => this.#running().connection, natsSettings(config), config.auth.tokenLifeMaxMs);
     this.#ephemeral = new EphemeralSubjects(config, this.#faults);
+    const ownMax = config.tuning.hub.userInterestMax;
+    const subscribe = (subject: string, events: SubscriptionEvents) => this.#subscribe(subject, events);
+    this.#userTopics = new InterestGroup({ wildcard: USER_TOPICS, ownMax, subscribe });
+    this.#userChannels = new InterestGroup({ wildcard: USER_CHANNELS, ownMax, subscribe });
   }
 
   faults(): Iterable<FaultCount> {
@@ -135,7 +146,9 @@ export class NatsBus implements Bus {
 
   listen(topic: Topic, receiver: TopicReceiver): Listener {
     const { keyed } = this.#namespace(topic);
-    return this.#subscribe(topicFilter(topic, keyed), new TopicEvents(receiver, this.#ephemeral.reader(topic), this.#nowMs));
+    const subject = topicFilter(topic, keyed);
+    const events = new TopicEvents(receiver, this.#ephemeral.reader(topic), this.#nowMs);
+    return matchesPattern(USER_TOPICS, subject) ? this.#userTopics.add(subject, events) : this.#subscribe(subject, events);
   }
 
   async publish(given: PublishRequest): Promise<PublishAck> {
@@ -159,7 +172,11 @@ export class NatsBus implements Bus {
   }
 
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
-    const subscription = this.#subscribe(channelSubjectOf(channel), { onMessage: ({ data }) => listener(data) });
+    const subject = channelSubjectOf(channel);
+    const events = { onMessage: ({ data }: Msg) => listener(data) };
+    const subscription = matchesPattern(USER_CHANNELS, subject)
+      ? this.#userChannels.add(subject, events)
+      : this.#subscribe(subject, events);
     return () => subscription.stop();
   }
 

@@ -2,6 +2,7 @@ import type { Config } from '../../config/schema.ts';
 import { streamNameOf } from '../subjects.ts';
 import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { openConnection } from './open-connection.ts';
+import { REVOCATION_BUCKET, RevocationBucket } from './revocation-bucket.ts';
 import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
@@ -21,7 +22,9 @@ export async function setUpNats(config: Config, onWarning: (message: string) => 
     for (const [name, namespace] of durable) await streams.ensure(name, namespace);
     const buckets = nats.epochStorage === 'file' ? ([EPOCH_BUCKET, LIVES_BUCKET] as const) : ([EPOCH_BUCKET] as const);
     for (const bucket of buckets) await EpochStore.open(connection, nats, bucket);
-    return [...durable.map(([name]) => streamNameOf(name)), ...buckets];
+    const revocations = config.auth.revocations === 'off' ? [] : [REVOCATION_BUCKET];
+    if (revocations.length > 0) await new RevocationBucket(() => connection, nats, config.auth.tokenLifeMaxMs).all();
+    return [...durable.map(([name]) => streamNameOf(name)), ...buckets, ...revocations];
   } finally {
     await connection.close();
   }

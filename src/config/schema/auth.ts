@@ -52,6 +52,17 @@ export const AuthSchema = Type.Object(
       default: 5000,
       description: 'accepted clock difference when `exp` and `nbf` are checked',
     }),
+    revocations: Type.Union([Type.Literal('off'), Type.Literal('accept'), Type.Literal('refuse')], {
+      default: 'off',
+      description:
+        'whether tokens can be revoked, and what a node does with tokens until it has read which are: `accept` them, or `refuse` them with `unavailable`. With NATS, revocations are kept in the bucket `stentor-revocations`, which needs permissions of its own. `off`: tokens cannot be revoked',
+    }),
+    tokenLifeMaxMs: Type.Integer({
+      minimum: 60_000,
+      maximum: 366 * ONE_DAY_MS,
+      default: 30 * ONE_DAY_MS,
+      description: 'longest life of a token. Revocations are kept for this time. Only for auth.revocations',
+    }),
     allowQueryToken: Type.Boolean({
       default: false,
       description: 'also accept the token as ?token=. It then appears in the logs of proxies',

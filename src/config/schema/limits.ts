@@ -17,6 +17,18 @@ export const LimitsSchema = Type.Object(
       description:
         'maximum new connections per second and worker, with a burst of the same number. More are refused with 503. A new node then fills slowly, and a reconnect storm does not delay connected clients. 0: no limit',
     }),
+    connectionsPerUserMax: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 5,
+      description:
+        'maximum connections of one user (`sub` of the token) on all nodes together. The claim `stentor.connectionsMax` of a token overrides it. 0: no limit',
+    }),
+    tooManyConnections: Type.Union([Type.Literal('closeOldest'), Type.Literal('refuse')], {
+      default: 'closeOldest',
+      description:
+        'what happens when a user has more. `closeOldest`: the oldest connection is closed with 4008. `refuse`: the new one gets `too_many_connections`, and is closed with 4008; a connect then takes up to 100 ms longer',
+    }),
     messageBytesMax: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 65_536, description: 'largest message from a client' }),
     messagesPerSecondMax: Type.Integer({
       minimum: 1,

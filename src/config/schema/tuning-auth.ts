@@ -17,10 +17,16 @@ export const AuthTuning = Type.Object(
       description:
         'maximum number of keys in the set for auth.jwksAlgorithms. A set with more keys, or with none, is treated as a failed fetch',
     }),
+    revocationsMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 100_000,
+      description: 'maximum revocations that a node and each worker know. The oldest are forgotten',
+    }),
   },
   {
     ...closed,
     default: {},
-    description: 'Fetching the keys of `auth.jwksUrl`.',
+    description: 'Fetching the keys of `auth.jwksUrl`, and revoked tokens.',
   },
 );

@@ -47,6 +47,13 @@ export const HubTuning = Type.Object(
       default: 1000,
       description: 'maximum other nodes that a node remembers. More are not shown',
     }),
+    userInterestMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 10_000,
+      description:
+        'maximum users of a node whose NATS subjects it subscribes to one by one: `feed.user.<user>`, and `stentor.users.<user>` for limits.connectionsPerUserMax. With more, it subscribes to the subjects of all users, and drops what it does not need',
+    }),
     workerRestartBackoffMs: Type.Integer({
       minimum: 10,
       maximum: 60_000,

@@ -1,26 +1,28 @@
 import { memberOf } from '../../presence/member.ts';
 import { assertAllowed, decide, decideRefresh } from '../access.ts';
+import { askedBy } from '../refusal-log.ts';
 import { type Command, namespaceFor } from './command.ts';
 
 /**
  * `refresh`: replaces the connection's token. Subscriptions that the new token does not permit end.
  *
- * @throws ProtocolError `unauthorized`, `token_expired`, `forbidden` (another user's), `unavailable`
+ * @throws ProtocolError `unauthorized`, `token_expired`, `token_revoked`, `forbidden` (another user's), `unavailable`
  */
-export const refresh: Command<'refresh'> = async (connection, { id, token }, context) => {
+export const refresh: Command<'refresh'> = async (connection, message, context) => {
+  const { id, token } = message;
   const { authentication, delivery } = context;
   const { receiver } = connection;
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
-  authentication.became(connection, identity);
+  if (!(await authentication.accept(connection, identity, askedBy(message)))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(
     (topic) => !decide(identity, 'subscribe', namespaceFor(context, topic), topic).allowed,
   );
   for (const topic of forbidden) delivery.subscriptions.end(receiver, topic);
   for (const topic of forbidden) {
-    const message = `the refreshed token does not permit ${topic}; the subscription has ended`;
-    connection.send({ type: 'error', code: 'forbidden', message, retryable: false, topic });
+    const text = `the refreshed token does not permit ${topic}; the subscription has ended`;
+    connection.send({ type: 'error', code: 'forbidden', message: text, retryable: false, topic });
   }
   const { expiresAtMs } = identity;
   connection.send({ type: 'refreshed', id, ...(expiresAtMs !== undefined && { expiresAtMs }) });

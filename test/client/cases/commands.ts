@@ -130,7 +130,7 @@ export const COMMANDS: readonly Case[] = [
       equal([page.items.map(({ data }) => data.n), page.complete, page.more], [[2, 3], true, true]);
       const rest = await client.history<Numbered>(topic, { since: { epoch: page.epoch, offset: page.offset } });
       equal([rest.items.map(({ data }) => data.n), rest.complete, rest.more], [[4], true, false]);
-      equal(await codeOf(client.history(context.topicName('user'))), 'unsupported');
+      equal(await codeOf(client.history(context.topicName('passing'))), 'unsupported');
     },
   },
   {

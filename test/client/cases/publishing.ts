@@ -184,7 +184,7 @@ export const PUBLISHING: readonly Case[] = [
   {
     name: 'sends volatile publications at once or not at all',
     async run(context) {
-      const topic = context.topicName('user');
+      const topic = context.topicName('passing');
       const client = context.client({ token: () => context.remote.run('token') });
       equal(client.publishVolatile(topic, { n: 1 }), false, 'sent without a connection');
       await client.connect();

@@ -210,7 +210,7 @@ export const RECOVERY: readonly Case[] = [
   {
     name: 'gets what an ephemeral topic has while it is there',
     async run(context) {
-      const topic = context.topicName('user');
+      const topic = context.topicName('passing');
       const client = await context.connected();
       const recorder = await context.listen(client, topic);
       for (const n of [1, 2, 3]) await context.remote.run('publish', topic, { n });

@@ -1,0 +1,122 @@
+import { type JetStreamManagerOptions, jetstream, StorageType } from '@nats-io/jetstream';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { BusError } from '../bus.ts';
+import { keptKey, type RevocationStore, type StoredRevocation, widest } from '../revocation-store.ts';
+import type { Connection } from './connection.ts';
+import { isStreamNotFound, unreachable } from './errors.ts';
+import type { NatsSettings } from './settings.ts';
+
+export const REVOCATION_BUCKET = 'stentor-revocations';
+const NAME_IN_USE = 10058;
+
+const Entry = Compile(
+  Type.Union([
+    Type.Object({ tokenId: Type.String({ minLength: 1, maxLength: 256 }) }),
+    Type.Object({ user: Type.String({ minLength: 1, maxLength: 256 }), issuedBeforeMs: Type.Integer({ minimum: 0 }) }),
+  ]),
+);
+
+/** A key-value bucket whose entries live as long as a token may. Opened when it is first needed: nodes without it need no right to it. */
+export class RevocationBucket implements RevocationStore {
+  readonly #connection: () => Connection;
+  readonly #nats: NatsSettings;
+  readonly #keepMs: number;
+  #kv: { readonly connection: Connection; readonly kv: KV } | undefined;
+
+  /** @param connection the bus' own. @throws BusError `bus_closed` */
+  constructor(connection: () => Connection, nats: NatsSettings, keepMs: number) {
+    this.#connection = connection;
+    this.#nats = nats;
+    this.#keepMs = keepMs;
+  }
+
+  put(revocation: StoredRevocation): Promise<void> {
+    const key = keptKey(revocation);
+    return this.#with('writing', async (kv) => {
+      const found = await kv.get(key);
+      const known = found === null ? undefined : revocationIn(found);
+      const wider = widest(known, revocation);
+      if (wider !== known) await kv.put(key, JSON.stringify(wider));
+    });
+  }
+
+  all(): Promise<StoredRevocation[]> {
+    return this.#with('reading', async (kv) => {
+      const kept: StoredRevocation[] = [];
+      for await (const entry of await kv.history()) {
+        const revocation = revocationIn(entry);
+        if (revocation !== undefined) kept.push(revocation);
+      }
+      return kept;
+    });
+  }
+
+  async #with<T>(what: string, work: (kv: KV) => Promise<T>): Promise<T> {
+    const connection = this.#connection();
+    try {
+      if (this.#kv?.connection !== connection) this.#kv = { connection, kv: await this.#open(connection) };
+      const { kv } = this.#kv;
+      return await connection.request(() => withinTime(this.#nats.requestTimeoutMs, work(kv)));
+    } catch (error) {
+      // Deleted, say: the next attempt makes it again.
+      this.#kv = undefined;
+      throw unreachable(`${what} the bucket ${REVOCATION_BUCKET}`, error, connection.names);
+    }
+  }
+
+  async #open(connection: Connection): Promise<KV> {
+    const { requestTimeoutMs, manageStreams, streamReplicas } = this.#nats;
+    const options: JetStreamManagerOptions = { timeout: requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
+    const kvm = new Kvm(jetstream(connection.nc, options));
+    try {
+      if (!manageStreams) {
+        const kv = await connection.request(() => kvm.open(REVOCATION_BUCKET, { allow_direct: false }));
+        await connection.request(() => kv.status());
+        return kv;
+      }
+      return await connection.request(() =>
+        kvm.create(REVOCATION_BUCKET, {
+          description: 'tokens that Stentor nodes refuse',
+          history: 1,
+          ttl: this.#keepMs,
+          storage: StorageType.File,
+          replicas: streamReplicas,
+          allow_direct: false,
+        }),
+      );
+    } catch (error) {
+      // Another node made it, with another age perhaps: what is there is as good.
+      if ((error as { code?: number }).code === NAME_IN_USE)
+        return connection.request(() => kvm.open(REVOCATION_BUCKET, { allow_direct: false }));
+      if (isStreamNotFound(error)) {
+        const text = `bucket ${REVOCATION_BUCKET} does not exist, and nats.manageStreams is false: \`stentor setup\` makes it`;
+        throw new BusError('stream_missing', text, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+function revocationIn(entry: KvEntry): StoredRevocation | undefined {
+  if (entry.operation !== 'PUT') return undefined;
+  try {
+    const value: unknown = entry.json();
+    return Entry.Check(value) ? (value as StoredRevocation) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function withinTime<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

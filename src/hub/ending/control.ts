@@ -1,0 +1,139 @@
+import type { Bus } from '../../bus/bus.ts';
+import type { EndOrder } from '../../link/messages.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { Logger } from '../../telemetry/log.ts';
+import { type Order, parseOrder } from './order.ts';
+import type { Revocations } from './revocations.ts';
+
+/** What comes larger than this is no order. */
+const BYTES_MAX = 4096;
+/** Time for other nodes to say what they have done. */
+const ANSWER_MS = 500;
+/** Orders of this node that wait for others' answers. */
+const WAITING_MAX = 100;
+
+export interface ControlOptions {
+  readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'connected'>;
+  /** Of the process. */
+  readonly instance: string;
+  readonly logger: Logger;
+  readonly revocations: Revocations;
+  /** On this node. @returns how many connections it was for */
+  readonly end: (order: EndOrder) => Promise<number>;
+  /** How many nodes there are, as far as is known. */
+  readonly nodes: () => number;
+}
+
+/** What an order has done, as far as nodes have answered. */
+export interface OrderAnswer {
+  readonly nodes: number;
+  readonly connections: number;
+}
+
+/** An order on its way to other nodes; its fields are those that {@link parseOrder} reads. */
+interface Sent {
+  readonly from?: unknown;
+  readonly orderId?: unknown;
+}
+
+/**
+ * Takes orders to end connections, subscriptions and tokens: from this node's operator, and from NATS (`stentor.control`), where other nodes and any program
+ * with the permission send them. Each node does its part.
+ */
+export class Control {
+  readonly #options: ControlOptions;
+  readonly #stopListening: () => void;
+  readonly #waiting = new Map<string, (connections: number) => void>();
+  #lastOrder = 0;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.#stopListening = options.bus.onAnnouncement('control', (data) => void this.#hear(data));
+  }
+
+  /**
+   * Has all nodes do it.
+   * @param value as {@link parseOrder} reads it
+   * @returns when all nodes that are known have answered, or after half a second
+   * @throws ProtocolError `bad_message`, `bad_topic`, `busy`, `unavailable` (a revocation could not be kept), `unsupported`
+   */
+  async order(value: object): Promise<OrderAnswer> {
+    const { bus, instance, revocations, nodes } = this.#options;
+    const order = parseOrder(value, Date.now());
+    if (this.#waiting.size >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
+    if (order.action === 'revoke') await revocations.keep(order.revocation);
+    const orderId = `${instance}-${++this.#lastOrder}`;
+    const others = bus.connected ? this.#answers(orderId, nodes() - 1) : { nodes: 0, connections: 0 };
+    bus.announce('control', Buffer.from(JSON.stringify({ ...asSent(value, order), from: instance, orderId })));
+    const own = await this.#carryOut(order);
+    const { nodes: answered, connections } = await others;
+    return { nodes: 1 + answered, connections: own + connections };
+  }
+
+  stop(): void {
+    this.#stopListening();
+  }
+
+  async #hear(data: Uint8Array): Promise<void> {
+    const { bus, instance, logger, revocations } = this.#options;
+    const message = parse(data);
+    if (typeof message !== 'object' || message === null) return;
+    const { from, orderId } = message as Sent;
+    if (from === instance) return;
+    if ('answerTo' in message) return this.#answered(message);
+    try {
+      const order = parseOrder(message, Date.now());
+      // A node has kept it before it says so; any other program leaves that to the nodes.
+      if (order.action === 'revoke' && from === undefined) await revocations.keep(order.revocation);
+      const connections = await this.#carryOut(order);
+      if (typeof orderId !== 'string') return;
+      bus.announce('control', Buffer.from(JSON.stringify({ answerTo: orderId, from: instance, connections })));
+    } catch (error) {
+      logger.warn({ err: error }, 'an order on stentor.control could not be carried out');
+    }
+  }
+
+  async #carryOut(order: Order): Promise<number> {
+    const { logger, revocations, end } = this.#options;
+    const connections = await (order.action === 'revoke' ? revocations.add(order.revocation) : end(order));
+    if (connections > 0 || order.action === 'revoke') logger.info({ order, connections }, 'an order was carried out');
+    return connections;
+  }
+
+  #answers(orderId: string, expected: number): Promise<OrderAnswer> {
+    return new Promise((resolve) => {
+      const so = { nodes: 0, connections: 0 };
+      const finish = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(orderId);
+        resolve(so);
+      };
+      const timer = setTimeout(finish, ANSWER_MS);
+      this.#waiting.set(orderId, (connections) => {
+        so.nodes++;
+        so.connections += connections;
+        if (so.nodes >= expected) finish();
+      });
+      // Nobody else is known: there is nobody to wait for.
+      if (expected <= 0) finish();
+    });
+  }
+
+  #answered({ answerTo, connections }: { readonly answerTo?: unknown; readonly connections?: unknown }): void {
+    if (Number.isSafeInteger(connections)) this.#waiting.get(String(answerTo))?.(connections as number);
+  }
+}
+
+/** With what was decided here, so that all nodes do the same. */
+function asSent(value: object, order: Order): object {
+  return order.action === 'revoke' && 'user' in order.revocation ? { ...value, issuedBeforeMs: order.revocation.issuedBeforeMs } : value;
+}
+
+function parse(data: Uint8Array): unknown {
+  if (data.length > BYTES_MAX) return undefined;
+  try {
+    return JSON.parse(Buffer.from(data).toString());
+  } catch {
+    return undefined;
+  }
+}

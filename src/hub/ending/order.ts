@@ -1,0 +1,59 @@
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { EndOrder, EndTarget, Revocation } from '../../link/messages.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { parseTopic } from '../../protocol/topic.ts';
+import { toWellFormed } from '../../protocol/utf8.ts';
+
+/** Of a WebSocket close frame. */
+const REASON_BYTES_MAX = 123;
+const REASON_DEFAULT = 'ended by the operator';
+
+const text = (maxLength: number) => Type.Optional(Type.String({ minLength: 1, maxLength }));
+const Order = Type.Object({
+  action: Type.Union([Type.Literal('disconnect'), Type.Literal('unsubscribe'), Type.Literal('revoke')]),
+  user: text(256),
+  connectionId: text(128),
+  tokenId: text(256),
+  topic: text(200),
+  reason: text(REASON_BYTES_MAX),
+  reconnect: Type.Optional(Type.Boolean()),
+  issuedBeforeMs: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+});
+const order = Compile(Order);
+
+/** What an operator may order: to end connections or subscriptions that there are, or to revoke tokens. */
+export type Order = EndOrder | { readonly action: 'revoke'; readonly revocation: Revocation };
+
+/**
+ * Reads an order as an operator, or another program on NATS, writes it: `{"action": "disconnect", "user": "ann", "reason": "…", "reconnect": true}`.
+ *
+ * @throws ProtocolError `bad_message`, `bad_topic`
+ */
+export function parseOrder(value: unknown, nowMs: number): Order {
+  if (!order.Check(value)) throw new ProtocolError('bad_message', 'expected {"action": "disconnect" | "unsubscribe" | "revoke", …}');
+  const { action, topic, reason = REASON_DEFAULT, reconnect = false, issuedBeforeMs = nowMs } = value as Static<typeof Order>;
+  const target = targetOf(value as Static<typeof Order>);
+  if (Buffer.byteLength(reason) > REASON_BYTES_MAX) throw new ProtocolError('bad_message', `reason: more than ${REASON_BYTES_MAX} bytes`);
+  switch (action) {
+    case 'disconnect':
+      return { action, target, reason, reconnect };
+    case 'unsubscribe':
+      if (topic === undefined) throw new ProtocolError('bad_message', 'topic: expected what to unsubscribe from');
+      return { action, target, reason, topic: parseTopic(topic) };
+    case 'revoke':
+      if ('connectionId' in target)
+        throw new ProtocolError('bad_message', 'expected user or tokenId: a connection has no token of its own');
+      return { action, revocation: 'tokenId' in target ? target : { ...target, issuedBeforeMs } };
+  }
+}
+
+function targetOf({ user, connectionId, tokenId }: Static<typeof Order>): EndTarget {
+  const targets: EndTarget[] = [];
+  if (user !== undefined) targets.push({ user: toWellFormed(user) });
+  if (connectionId !== undefined) targets.push({ connectionId });
+  if (tokenId !== undefined) targets.push({ tokenId });
+  const [target] = targets;
+  if (target === undefined || targets.length > 1) throw new ProtocolError('bad_message', 'expected one of user, connectionId and tokenId');
+  return target;
+}

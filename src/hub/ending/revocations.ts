@@ -1,0 +1,118 @@
+import type { Bus } from '../../bus/bus.ts';
+import type { Config } from '../../config/schema.ts';
+import type { HubEnd } from '../../link/link.ts';
+import type { Revocation } from '../../link/messages.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { Logger } from '../../telemetry/log.ts';
+import { toProtocolError } from '../failure.ts';
+
+/** Between two reads of what is kept, for what was written there by others; and between two attempts. */
+const READ_INTERVAL_MS = 30_000;
+const RETRY_MS = 1000;
+
+export interface RevocationsOptions {
+  readonly config: Pick<Config, 'auth' | 'tuning'>;
+  readonly bus: Pick<Bus, 'revocations' | 'onConnectedChange' | 'connected'>;
+  readonly logger: Logger;
+  readonly workers: ReadonlySet<HubEnd>;
+  /** Has the workers end what new revocations are about. @returns how many connections */
+  readonly revoke: (revocations: readonly Revocation[]) => Promise<number>;
+}
+
+/**
+ * Tokens that are revoked: kept on the bus for as long as a token may live, read at the start and after each reconnect, known to every worker. A bounded
+ * number; past it the oldest are forgotten here.
+ */
+export class Revocations {
+  readonly #options: RevocationsOptions;
+  readonly #mode: Config['auth']['revocations'];
+  /** Oldest first. */
+  readonly #known = new Map<string, Revocation>();
+  readonly #stopWatchingBus: () => void;
+  /** All that is kept has been read. */
+  #complete = false;
+  #timer: NodeJS.Timeout | undefined;
+  #warned = false;
+  #stopped = false;
+
+  constructor(options: RevocationsOptions) {
+    this.#options = options;
+    this.#mode = options.config.auth.revocations;
+    this.#complete = this.#mode === 'off';
+    this.#stopWatchingBus = options.bus.onConnectedChange((connected) => {
+      if (connected) this.#readSoon(0);
+    });
+    if (this.#mode !== 'off') this.#readSoon(0);
+  }
+
+  /** A worker has come: it is told everything. */
+  tell(worker: HubEnd): void {
+    if (this.#mode === 'off') return;
+    worker.send({ kind: 'revocations', revocations: [...this.#known.values()], complete: this.#complete });
+  }
+
+  /** @throws ProtocolError `unsupported`, `unavailable` and what else the bus says */
+  async keep(revocation: Revocation): Promise<void> {
+    if (this.#mode === 'off') throw new ProtocolError('unsupported', 'auth.revocations is off');
+    try {
+      await this.#options.bus.revocations.put(revocation);
+    } catch (error) {
+      throw toProtocolError(error as Error);
+    }
+  }
+
+  /** @returns how many connections it has ended on this node */
+  async add(revocation: Revocation): Promise<number> {
+    return this.#mode !== 'off' && this.#remember(revocation) ? this.#options.revoke([revocation]) : 0;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopWatchingBus();
+    clearTimeout(this.#timer);
+  }
+
+  /** @returns false when it says nothing new */
+  #remember(revocation: Revocation): boolean {
+    const key = 'tokenId' in revocation ? `token ${revocation.tokenId}` : `user ${revocation.user}`;
+    const known = this.#known.get(key);
+    if (known !== undefined && !('user' in revocation && 'user' in known && revocation.issuedBeforeMs > known.issuedBeforeMs)) return false;
+    this.#known.delete(key);
+    this.#known.set(key, revocation);
+    const { revocationsMax } = this.#options.config.tuning.auth;
+    if (this.#known.size <= revocationsMax) return true;
+    const [oldest] = this.#known.keys();
+    this.#known.delete(oldest as string);
+    this.#warnOnce(`more than ${revocationsMax} revocations are kept: the oldest are forgotten (tuning.auth.revocationsMax)`);
+    return true;
+  }
+
+  #readSoon(pauseMs: number): void {
+    if (this.#mode === 'off') return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#read(), pauseMs);
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const kept = await this.#options.bus.revocations.all();
+      if (this.#stopped) return;
+      const news = kept.filter((revocation) => this.#remember(revocation));
+      this.#warned = false;
+      const first = !this.#complete;
+      this.#complete = true;
+      if (news.length > 0) await this.#options.revoke(news);
+      if (first) for (const worker of this.#options.workers) this.tell(worker);
+      this.#readSoon(READ_INTERVAL_MS);
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#warnOnce(`revoked tokens cannot be read: ${(error as Error).message}`);
+      this.#readSoon(RETRY_MS);
+    }
+  }
+
+  #warnOnce(text: string): void {
+    if (!this.#warned) this.#options.logger.warn(text);
+    this.#warned = true;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Subscriptions } from '../delivery/subscriptions.ts';
+import type { EndOrder, EndTarget, Revocation } from '../link/messages.ts';
+import type { Connection } from './connection.ts';
+import type { Revoked } from './revoked.ts';
+
+export interface EndingsOptions {
+  readonly connections: Iterable<Connection>;
+  readonly subscriptions: Pick<Subscriptions, 'end'>;
+  readonly revoked: Revoked;
+}
+
+/** Ends connections and subscriptions when the operator, or a program, says so. */
+export class Endings {
+  readonly #options: EndingsOptions;
+
+  constructor(options: EndingsOptions) {
+    this.#options = options;
+  }
+
+  /** @returns how many connections it was for */
+  carryOut(order: EndOrder): number {
+    const matching = [...this.#options.connections].filter((connection) => isMeant(connection, order.target));
+    if (order.action === 'disconnect') {
+      for (const connection of matching) connection.end(order.reconnect ? 'disconnectedForNow' : 'disconnected', order.reason);
+      return matching.length;
+    }
+    const { topic, reason } = order;
+    const subscribed = matching.filter((connection) => this.#options.subscriptions.end(connection.receiver, topic));
+    for (const connection of subscribed) connection.send({ type: 'error', code: 'unsubscribed', message: reason, retryable: false, topic });
+    return subscribed.length;
+  }
+
+  /** @returns how many connections had such tokens */
+  revoke(revocations: readonly Revocation[]): number {
+    const { connections, revoked } = this.#options;
+    revoked.add(revocations);
+    const bearers = [...connections].filter(({ identity }) => revoked.covers(identity));
+    for (const connection of bearers) connection.end('tokenRevoked');
+    return bearers.length;
+  }
+}
+
+function isMeant({ id, identity }: Connection, target: EndTarget): boolean {
+  if ('connectionId' in target) return id === target.connectionId;
+  return 'user' in target ? identity.user === target.user : identity.tokenId === target.tokenId;
+}

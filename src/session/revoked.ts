@@ -1,0 +1,45 @@
+import type { Config } from '../config/schema.ts';
+import type { Revocation } from '../link/messages.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import type { Identity } from './identity.ts';
+
+/** Which tokens are revoked, as the hub says; it bounds how many are remembered. */
+export class Revoked {
+  readonly #tokenIds = new Set<string>();
+  /** By user: tokens issued before are revoked. */
+  readonly #users = new Map<string, number>();
+  /** Nothing is known yet, and nobody is to be let in until it is. */
+  #waits: boolean;
+
+  constructor({ auth }: Pick<Config, 'auth'>) {
+    this.#waits = auth.revocations === 'refuse';
+  }
+
+  add(revocations: readonly Revocation[]): void {
+    for (const one of revocations) {
+      if ('tokenId' in one) this.#tokenIds.add(one.tokenId);
+      else this.#users.set(one.user, Math.max(one.issuedBeforeMs, this.#users.get(one.user) ?? 0));
+    }
+  }
+
+  /** All that the hub knows, instead of what was known. */
+  replace(revocations: readonly Revocation[], complete: boolean): void {
+    this.#tokenIds.clear();
+    this.#users.clear();
+    this.add(revocations);
+    if (complete) this.#waits = false;
+  }
+
+  /** A token without `iat` was issued before any time. */
+  covers({ user, tokenId, issuedAtMs = 0 }: Identity): boolean {
+    if (tokenId !== undefined && this.#tokenIds.has(tokenId)) return true;
+    const issuedBeforeMs = user === null ? undefined : this.#users.get(user);
+    return issuedBeforeMs !== undefined && issuedAtMs < issuedBeforeMs;
+  }
+
+  /** @throws ProtocolError `token_revoked`, `unavailable` */
+  assertNot(identity: Identity): void {
+    if (this.#waits) throw new ProtocolError('unavailable', 'this node does not know yet which tokens are revoked');
+    if (this.covers(identity)) throw new ProtocolError('token_revoked', 'the token has been revoked');
+  }
+}

@@ -1,0 +1,51 @@
+import type { Config } from '../config/schema.ts';
+import type { HubClient } from '../delivery/hub-client.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import type { Connection } from './connection.ts';
+
+export interface UserConnectionsOptions {
+  readonly config: Pick<Config, 'limits'>;
+  readonly hub: Pick<HubClient, 'admit' | 'userConnected' | 'userDisconnected'>;
+}
+
+/** Tells the hub whose connections there are, since a user may have so many on all nodes, and closes those that are too many. */
+export class UserConnections {
+  readonly #waits: boolean;
+  readonly #hub: UserConnectionsOptions['hub'];
+  /** Those that the hub has been told of, by id. */
+  readonly #told = new Map<string, Connection>();
+
+  constructor({ config, hub }: UserConnectionsOptions) {
+    this.#waits = config.limits.tooManyConnections === 'refuse';
+    this.#hub = hub;
+  }
+
+  /** The connection belongs to the user of its identity from now on. @throws ProtocolError `too_many_connections` */
+  async admit(connection: Connection): Promise<void> {
+    const { id: connectionId, identity } = connection;
+    const { user, connectionsMax } = identity;
+    // Closed while its token was being checked: nobody would tell the hub of its end.
+    if (user === null || !connection.isOpen || this.#told.has(connectionId)) return;
+    this.#told.set(connectionId, connection);
+    const question = { user, connectionId, ...(connectionsMax !== undefined && { connectionsMax }) };
+    if (!this.#waits) return this.#hub.userConnected(question);
+    const { admitted } = await this.#hub.admit(question);
+    if (admitted) return;
+    this.#told.delete(connectionId);
+    throw new ProtocolError('too_many_connections', 'the user has as many connections as allowed');
+  }
+
+  closed({ id: connectionId, identity: { user } }: Connection): void {
+    if (this.#told.delete(connectionId) && user !== null) this.#hub.userDisconnected({ user, connectionId });
+  }
+
+  /** One too many: a newer one has taken its place, or it came too late. */
+  endSurplus(connectionId: string): void {
+    const connection = this.#told.get(connectionId);
+    if (connection === undefined) return;
+    // The hub counts it no more.
+    this.#told.delete(connectionId);
+    if (this.#waits) connection.sendError(undefined, 'too_many_connections', 'the user has as many connections as allowed');
+    connection.end('replaced');
+  }
+}

@@ -1,0 +1,286 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Channel } from '../../../src/bus/bus.ts';
+import { ConnectionLimit } from '../../../src/hub/users/connection-limit.ts';
+
+type Mode = 'closeOldest' | 'refuse';
+
+/** Carries announcements between nodes, each after a delay; in order from each to each. */
+class Air {
+  readonly #listeners = new Set<{ node: number; channel: Channel; listen: (data: Uint8Array) => void }>();
+  readonly delayMs: (from: number, to: number) => number;
+  sent = 0;
+  lossy = false;
+
+  constructor(delayMs: (from: number, to: number) => number) {
+    this.delayMs = delayMs;
+  }
+
+  /** What one node sees of it. */
+  busOf(node: number) {
+    const air = this;
+    const changes = new Set<(connected: boolean) => void>();
+    return {
+      connected: true,
+      announce(channel: Channel, data: Uint8Array) {
+        air.sent++;
+        if (air.lossy) return;
+        for (const one of air.#listeners) {
+          if (one.channel !== channel) continue;
+          setTimeout(() => air.#listeners.has(one) && this.connected && one.listen(data), air.delayMs(node, one.node));
+        }
+      },
+      onAnnouncement(channel: Channel, listen: (data: Uint8Array) => void) {
+        const one = { node, channel, listen };
+        air.#listeners.add(one);
+        return () => void air.#listeners.delete(one);
+      },
+      onConnectedChange(listener: (connected: boolean) => void) {
+        changes.add(listener);
+        return () => void changes.delete(listener);
+      },
+      set(connected: boolean) {
+        this.connected = connected;
+        for (const listener of changes) listener(connected);
+      },
+    };
+  }
+}
+
+interface NodeOptions {
+  readonly max?: number;
+  readonly mode?: Mode;
+  readonly skewsMs?: readonly number[];
+  readonly delayMs?: (from: number, to: number) => number;
+}
+
+/** Nodes, and which connections of `ann` are open on each, oldest first. */
+class Cluster {
+  readonly air: Air;
+  readonly open: string[] = [];
+  readonly closed: string[] = [];
+  readonly refused: string[] = [];
+  readonly buses: ReturnType<Air['busOf']>[];
+  readonly nodes: ConnectionLimit<number>[];
+  #next = 0;
+
+  constructor(count: number, { max = 2, mode = 'closeOldest', skewsMs = [], delayMs = () => 2 }: NodeOptions = {}) {
+    this.air = new Air(delayMs);
+    this.buses = Array.from({ length: count }, (_, i) => this.air.busOf(i));
+    this.nodes = this.buses.map(
+      (bus, i) =>
+        new ConnectionLimit<number>({
+          config: { limits: { connectionsPerUserMax: max, tooManyConnections: mode } as never },
+          bus,
+          instance: `instance-${i}`,
+          close: (_, id) => {
+            this.closed.push(id);
+            this.open.splice(this.open.indexOf(id), 1);
+          },
+          wallMs: () => 1_000_000 + performance.now() + (skewsMs[i] ?? 0),
+        }),
+    );
+  }
+
+  connect(node: number, connectionsMax?: number): string {
+    const id = `c${this.#next++}@${node}`;
+    this.open.push(id);
+    void this.nodes[node]!.add({ user: 'ann', connectionId: id, owner: node, connectionsMax }).then((admitted) => {
+      if (admitted) return;
+      this.open.splice(this.open.indexOf(id), 1);
+      this.refused.push(id);
+    });
+    return id;
+  }
+
+  leave(id: string): void {
+    this.open.splice(this.open.indexOf(id), 1);
+    this.nodes[Number(id.split('@')[1])]!.remove('ann', id);
+  }
+
+  stop(): void {
+    for (const node of this.nodes) node.stop();
+  }
+}
+
+describe('The bound on a user’s connections', () => {
+  const clusters: Cluster[] = [];
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+  afterEach(() => {
+    for (const one of clusters.splice(0)) one.stop();
+    vi.useRealTimers();
+  });
+  const cluster = (...args: ConstructorParameters<typeof Cluster>) => {
+    const made = new Cluster(...args);
+    clusters.push(made);
+    return made;
+  };
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+  it('closes the oldest wherever it is, and at once', async () => {
+    const all = cluster(3);
+    for (const node of [0, 1, 2, 0, 1]) {
+      all.connect(node);
+      await pass(20);
+    }
+    expect(all.closed).toEqual(['c0@0', 'c1@1', 'c2@2']);
+    expect(all.open).toEqual(['c3@0', 'c4@1']);
+  });
+
+  it('counts whoever connects as the newest, whatever the clocks say', async () => {
+    const all = cluster(3, { skewsMs: [3_600_000, 0, -3_600_000], max: 1 });
+    for (const node of [0, 1, 2, 1, 0, 2]) {
+      all.connect(node);
+      await pass(50);
+      expect(all.open).toHaveLength(1);
+      expect(all.open[0]).toContain(`@${node}`);
+    }
+  });
+
+  it('leaves exactly the bound when all connect at the same moment', async () => {
+    const all = cluster(5, { max: 3 });
+    for (let node = 0; node < 5; node++) all.connect(node);
+    await pass(2000);
+    expect(all.open).toHaveLength(3);
+  });
+
+  it('settles at the bound within 2 s after any race, with any clocks, and closes no more than it must', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.integer({ min: -100_000, max: 100_000 }), { minLength: 4, maxLength: 4 }),
+        fc.array(fc.record({ node: fc.nat(3), pauseMs: fc.constantFrom(0, 0, 0, 1, 3, 10, 100, 1500), leave: fc.nat(9) }), {
+          maxLength: 25,
+        }),
+        async (max, skewsMs, steps) => {
+          const all = new Cluster(4, { max, skewsMs, delayMs: (from, to) => 1 + ((from * 7 + to * 3) % 9) });
+          try {
+            for (const { node, pauseMs, leave } of steps) {
+              const leaves = leave === 0 ? all.open[0] : undefined;
+              if (leaves !== undefined) all.leave(leaves);
+              else all.connect(node);
+              await pass(pauseMs);
+            }
+            await pass(2000);
+            expect(all.open.length).toBeLessThanOrEqual(max);
+            // Whoever connects now, after all is quiet, stays, and only the surplus goes.
+            const before = all.open.length;
+            const newest = all.connect(steps.length % 4);
+            await pass(2000);
+            expect(all.open).toContain(newest);
+            expect(all.open.length).toBe(Math.min(max, before + 1));
+          } finally {
+            all.stop();
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('closes nobody for connections of a node that is gone', async () => {
+    const all = cluster(3);
+    const [a, b] = [all.connect(0), all.connect(1)];
+    await pass(3000);
+    // Killed: it says nothing more, and hears nothing.
+    all.buses[1]!.connected = false;
+    all.open.splice(all.open.indexOf(b), 1);
+    const c = all.connect(2);
+    await pass(2000);
+    expect(all.open).toEqual([a, c]);
+  });
+
+  it('goes by the claim of the newest connection, and by none where that says so', async () => {
+    const all = cluster(2);
+    for (let i = 0; i < 6; i++) all.connect(i % 2, 0);
+    await pass(100);
+    expect(all.open).toHaveLength(6);
+    all.connect(0, 4);
+    await pass(500);
+    expect(all.open).toEqual(['c3@1', 'c4@0', 'c5@1', 'c6@0']);
+    all.connect(1);
+    await pass(500);
+    expect(all.open).toEqual(['c6@0', 'c7@1']);
+  });
+
+  it('says nothing where there is no bound', async () => {
+    const all = cluster(2, { max: 0 });
+    for (let i = 0; i < 20; i++) all.leave(all.connect(i % 2));
+    expect(all.air.sent).toBe(0);
+    expect(all.nodes[0]!.size).toBe(0);
+  });
+
+  it('holds for each node where the bus is away, and for all when it is back', async () => {
+    const all = cluster(2);
+    for (const bus of all.buses) bus.set(false);
+    for (let i = 0; i < 6; i++) all.connect(i % 2);
+    await pass(10);
+    expect(all.open).toEqual(['c2@0', 'c3@1', 'c4@0', 'c5@1']);
+    for (const bus of all.buses) bus.set(true);
+    await pass(2000);
+    expect(all.open).toEqual(['c4@0', 'c5@1']);
+  });
+
+  it('hears of what an announcement that was lost had told', async () => {
+    const all = cluster(2);
+    all.connect(0);
+    all.connect(1);
+    await pass(50);
+    all.air.lossy = true;
+    all.connect(0);
+    await pass(50);
+    all.air.lossy = false;
+    all.connect(0);
+    await pass(2000);
+    expect(all.open).toEqual(['c2@0', 'c3@0']);
+  });
+
+  it('forgets a worker that is gone', async () => {
+    const all = cluster(2);
+    all.connect(0);
+    all.connect(0);
+    await pass(10);
+    all.nodes[0]!.removeOwner(0);
+    all.open.length = 0;
+    all.connect(1);
+    all.connect(1);
+    await pass(1000);
+    expect(all.open).toHaveLength(2);
+    expect(all.nodes[0]!.size).toBe(0);
+  });
+
+  describe('with refuse,', () => {
+    it('refuses whoever is one too many, wherever the others are, within 100 ms', async () => {
+      const all = cluster(3, { mode: 'refuse' });
+      for (const node of [0, 1]) {
+        all.connect(node);
+        await pass(200);
+      }
+      const extra = all.connect(2);
+      await pass(100);
+      expect(all.refused).toEqual([extra]);
+      all.leave('c0@0');
+      await pass(10);
+      all.connect(2);
+      await pass(200);
+      expect(all.open).toEqual(['c1@1', 'c3@2']);
+      expect(all.closed).toEqual([]);
+    });
+
+    it('leaves the bound when all come at the same moment', async () => {
+      const all = cluster(4, { mode: 'refuse', max: 2 });
+      for (let node = 0; node < 4; node++) all.connect(node);
+      await pass(2000);
+      expect(all.open).toHaveLength(2);
+    });
+
+    it('asks nobody where the bus is away', async () => {
+      const all = cluster(1, { mode: 'refuse', max: 1 });
+      all.buses[0]!.set(false);
+      all.connect(0);
+      all.connect(0);
+      await pass(0);
+      expect(all.open).toEqual(['c0@0']);
+    });
+  });
+});
