@@ -71,6 +71,7 @@ export class FanoutPump {
     setImmediate(() => {
       this.#tickArmed = false;
       this.#tick++;
+      this.#scheduler.turnEnded(now());
       this.#afterTurn();
     });
   }

@@ -19,11 +19,28 @@ export class Agenda {
   deliveries = 0;
   /** When the last visit ended. */
   visitedAtMs = 0;
+  /** Nothing but large topics is pending. */
+  onlyLarge = true;
+  #dueOnlyLarge = true;
+  #isPostponed = false;
 
   startPass(): void {
-    this.due = this.pending;
+    // A topic that comes again while its shard is postponed lists that once more.
+    this.due = this.#isPostponed ? [...new Set(this.pending)] : this.pending;
     this.pending = [];
     this.visited = 0;
+    this.#dueOnlyLarge = this.onlyLarge;
+    this.onlyLarge = true;
+    this.#isPostponed = false;
+  }
+
+  /** The pass ended before it came to this group, or was done with it. */
+  postpone(): void {
+    this.pending = this.due.slice(this.visited).concat(this.pending);
+    this.due = [];
+    this.deliveries = 0;
+    this.onlyLarge &&= this.#dueOnlyLarge;
+    this.#isPostponed = true;
   }
 
   /**

@@ -18,13 +18,20 @@ const SPREAD_SHARE = 0.5;
 export interface Pass {
   readonly startedAtMs: number;
   readonly variants: readonly Variant[];
-  readonly groups: readonly Group[];
+  readonly groups: Group[];
   visited: number;
+  /** From its start to the start of the next, at least. */
+  readonly periodMs: number;
   /** Its visits are spread over so much. */
   readonly spreadMs: number;
-  /** Sends to sockets, by estimate. */
-  sends: number;
+  /** The loop's time for sends so far. */
+  sendingMs: number;
 }
+
+/** A topic with more members takes a pass, or more, by itself. */
+const LARGE_MEMBERS_MIN = 5000;
+/** Groups for which only large topics have something age so fast beside the others, when it comes to whose turn it is. */
+const LARGE_WEIGHT = 1 / 6;
 
 /** Variants that are sent on the same timing, and what of them is pending. */
 export class Lane {
@@ -45,7 +52,7 @@ export class Lane {
 
   /** When the next pass may start; undefined: nothing waits for one. */
   get dueAtMs(): number | undefined {
-    if (this.#variants.length === 0) return undefined;
+    if (this.#variants.length === 0 && this.#groups.length === 0) return undefined;
     const { intervalMs, gathers } = this.timing;
     const intervalDueAtMs = gathers ? this.#firstListedAtMs + intervalMs : this.#lastStartAtMs + intervalMs;
     return Math.max(intervalDueAtMs, this.pacedUntilMs);
@@ -73,21 +80,40 @@ export class Lane {
 
   /** A shard of a variant that is listed. */
   enlist(shard: Shard): void {
-    const { pending } = shard.group.agenda(this.number);
-    if (pending.length === 0) this.#groups.push(shard.group);
-    pending.push(shard);
+    const agenda = shard.group.agenda(this.number);
+    if (agenda.pending.length === 0) this.#groups.push(shard.group);
+    agenda.pending.push(shard);
+    if (shard.variant.feed.members < LARGE_MEMBERS_MIN) agenda.onlyLarge = false;
   }
 
-  startPass(nowMs: number, spreadMs = this.#spreadMs): void {
+  startPass(nowMs: number, { periodMs, spreadMs } = { periodMs: 0, spreadMs: this.#spreadMs }): void {
     for (const variant of this.#variants) variant.isListed = false;
-    const agendaOf = (group: Group) => group.agenda(this.number);
-    for (const group of this.#groups) agendaOf(group).startPass();
-    // Who was visited first last time is so again: else the time between two visits of a group would vary by a whole pass.
-    const groups = this.#groups.sort((a, b) => agendaOf(a).visitedAtMs - agendaOf(b).visitedAtMs);
-    this.pass = { startedAtMs: nowMs, variants: this.#variants, groups, spreadMs, visited: 0, sends: 0 };
+    const groups = this.#inTurn(nowMs);
+    for (const group of groups) group.agenda(this.number).startPass();
+    this.pass = { startedAtMs: nowMs, variants: this.#variants, groups, periodMs, spreadMs, visited: 0, sendingMs: 0 };
     this.#lastStartAtMs = nowMs;
     this.#variants = [];
     this.#groups = [];
+  }
+
+  /** Who waited longest comes first. So groups keep their order, and the time between two visits of one does not vary by a whole pass. */
+  #inTurn(nowMs: number): Group[] {
+    const waits = this.#groups.map((group) => {
+      const { visitedAtMs, onlyLarge } = group.agenda(this.number);
+      return { group, waited: (nowMs - visitedAtMs) * (onlyLarge ? LARGE_WEIGHT : 1) };
+    });
+    return waits.sort((a, b) => b.waited - a.waited).map(({ group }) => group);
+  }
+
+  /** Ends the pass where it stands: groups that it has not visited are in the next. */
+  cutPass(): void {
+    const { pass } = this;
+    if (pass === undefined) return;
+    for (const group of pass.groups.splice(pass.visited)) {
+      const agenda = group.agenda(this.number);
+      if (agenda.pending.length === 0) this.#groups.push(group);
+      agenda.postpone();
+    }
   }
 
   endPass(): void {

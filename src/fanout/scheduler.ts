@@ -27,6 +27,12 @@ const SENDS_PER_FRAME = 0.3;
 const SENDS_PER_PUBLISH = 0.05;
 /** Of the pacing period, for its visits: the loop has time between them, and clients do not get everything at once. */
 const SPREAD_SHARE = 0.95;
+/** Of the pacing period, for the sends of a pass: the loop has other things to do, too. */
+const SENDING_SHARE = 0.6;
+/** The same where there is no delay: passes are no shorter for the sake of large topics. */
+const PASS_MIN_MS = 40;
+/** The cost of fewer says little. */
+const LEARN_SENDS_MIN = 100;
 
 /**
  * Decides when frames leave, so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
@@ -45,7 +51,9 @@ export class Scheduler {
   readonly #lanes: Lane[] = [];
   readonly #memberCost = new MemberCost();
   readonly #pace: Pace;
-  #fullTurn: { readonly atMs: number; readonly sends: number } | undefined;
+  #fullTurn: { readonly atMs: number } | undefined;
+  /** In this loop turn, so far. */
+  #sending: { pass: Pass | undefined; sends: number; fromMs: number } = { pass: undefined, sends: 0, fromMs: 0 };
 
   constructor(options: SchedulerOptions, sink: FanoutSink, pace: Pace = new Pacing(options.pacingPeriodMaxMs)) {
     this.#flusher = new Flusher(sink, options.frameBytesMax);
@@ -70,6 +78,7 @@ export class Scheduler {
   /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
   turn(nowMs: number, tick: number): TurnResult {
     this.#learn(nowMs);
+    for (const lane of this.#lanes) this.#cutIfLong(lane);
     for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) this.#startPass(lane, nowMs);
     const quantum = this.#quantum.members;
     let sends = 0;
@@ -77,14 +86,35 @@ export class Scheduler {
       progress = false;
       for (const lane of this.#lanes) {
         if (sends >= quantum || !isDue(lane.nextVisitAtMs, nowMs)) continue;
-        sends += this.#visitNext(lane, lane.pass as Pass, quantum - sends, nowMs, tick);
+        const pass = lane.pass as Pass;
+        sends += this.#visitNext(lane, pass, quantum - sends, nowMs, tick);
+        if (lane.timing.intervalMs === 0) this.#sending.pass = pass;
         progress = true;
       }
     }
-    for (const lane of this.#lanes) if (lane.pass !== undefined && lane.nextVisitAtMs === undefined) this.#endPass(lane, lane.pass, nowMs);
+    for (const lane of this.#lanes) if (lane.pass !== undefined && lane.nextVisitAtMs === undefined) this.#endPass(lane, lane.pass);
     // Published last: uWS sends what was published last first, so a small topic's members do not wait for a large one's.
     this.#express.serve(nowMs, tick, this.#memberCost.ms);
+    if (this.#sending.sends === 0) this.#sending.fromMs = nowMs;
+    this.#sending.sends += sends;
     return this.#result(nowMs, sends);
+  }
+
+  /** uWS has sent what was published in this loop turn. */
+  turnEnded(nowMs: number): void {
+    const { pass, sends, fromMs } = this.#sending;
+    const ms = nowMs - fromMs;
+    if (sends >= LEARN_SENDS_MIN) this.#memberCost.learn(ms, sends);
+    if (pass !== undefined) pass.sendingMs += ms;
+    this.#sending = { pass: undefined, sends: 0, fromMs: nowMs };
+  }
+
+  /** Large topics must not hold up others for longer: who has not been visited has waited longest when the next pass begins. */
+  #cutIfLong(lane: Lane): void {
+    const { pass, timing } = lane;
+    if (pass === undefined || timing.intervalMs > 0 || pass.sendingMs < Math.max(PASS_MIN_MS, pass.periodMs) * SENDING_SHARE) return;
+    lane.cutPass();
+    this.#endPass(lane, pass);
   }
 
   #result(nowMs: number, sends: number): TurnResult {
@@ -94,7 +124,7 @@ export class Scheduler {
       if (dueAtMs !== undefined && (nextDueAtMs === undefined || dueAtMs < nextDueAtMs)) nextDueAtMs = dueAtMs;
     }
     const more = isDue(nextDueAtMs, nowMs);
-    this.#fullTurn = more && sends > 0 ? { atMs: nowMs, sends } : undefined;
+    this.#fullTurn = more && sends > 0 ? { atMs: nowMs } : undefined;
     return { more, nextDueAtMs: more ? undefined : nextDueAtMs };
   }
 
@@ -110,9 +140,7 @@ export class Scheduler {
   /** A turn that left work behind is followed by another at once: the time between them is what its sends took. */
   #learn(nowMs: number): void {
     if (this.#fullTurn === undefined) return;
-    const { atMs, sends } = this.#fullTurn;
-    this.#memberCost.learn(nowMs - atMs, sends);
-    this.#quantum.adapt(nowMs - atMs);
+    this.#quantum.adapt(nowMs - this.#fullTurn.atMs);
   }
 
   /**
@@ -139,7 +167,6 @@ export class Scheduler {
     }
     this.#flusher.endVisit();
     const sends = Math.min(group.connections, members);
-    pass.sends += sends;
     if (agenda.visited === due.length) {
       this.#pace.visited(group.connections, agenda.deliveries, nowMs - agenda.visitedAtMs);
       agenda.endVisit(nowMs);
@@ -148,22 +175,16 @@ export class Scheduler {
     return Math.max(1, sends + work);
   }
 
-  #endPass(lane: Lane, pass: Pass, nowMs: number): void {
-    for (const variant of pass.variants) this.#flusher.finish(variant);
+  #endPass(lane: Lane, { variants, startedAtMs, periodMs }: Pass): void {
+    for (const variant of variants) this.#flusher.finish(variant);
     lane.endPass();
-    if (lane.timing.intervalMs > 0 || pass.sends === 0) return;
-    const periodMs = this.#periodMs(nowMs);
-    const lateMs = nowMs - pass.startedAtMs - periodMs;
-    // A pass that took longer than the period is followed by as much delay as it was late: the loop has other things to do, too.
-    lane.pacedUntilMs = nowMs + Math.min(periodMs, Math.abs(lateMs));
+    lane.pacedUntilMs = startedAtMs + periodMs;
   }
 
   #startPass(lane: Lane, nowMs: number): void {
-    lane.startPass(nowMs, lane.timing.intervalMs > 0 ? undefined : this.#periodMs(nowMs) * SPREAD_SHARE);
-  }
-
-  #periodMs(nowMs: number): number {
-    return this.#pace.periodMs(nowMs, this.#memberCost.ms);
+    if (lane.timing.intervalMs > 0) return lane.startPass(nowMs);
+    const periodMs = this.#pace.periodMs(nowMs, this.#memberCost.ms);
+    lane.startPass(nowMs, { periodMs, spreadMs: periodMs * SPREAD_SHARE });
   }
 }
 

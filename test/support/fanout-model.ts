@@ -408,6 +408,8 @@ export class FanoutModel implements FanoutSink {
 
   turn(advanceMs: number): boolean {
     this.nowMs += advanceMs;
+    // As if all the time since the last turn had gone into its sends: passes are cut.
+    this.scheduler.turnEnded(this.nowMs);
     return this.scheduler.turn(this.nowMs, this.tick++).more;
   }
 
