@@ -86,7 +86,20 @@ export class Group {
     }
     return agenda;
   }
+
+  /** Sends that the next visit will take, about. */
+  sendsDue(laneNumber: number): number {
+    const { due, pending } = this.agenda(laneNumber);
+    if (due.length + pending.length > COUNTED_SHARDS_MAX) return this.connections;
+    let members = 0;
+    for (const shard of due) members += shard.members;
+    for (const shard of pending) members += shard.members;
+    return Math.min(this.connections, members);
+  }
 }
+
+/** More shards are not counted: they are about all of the group's connections. */
+const COUNTED_SHARDS_MAX = 16;
 
 /** The worker's groups: which one a new connection goes to. */
 export class Groups {

@@ -28,9 +28,11 @@ const SENDS_PER_PUBLISH = 0.05;
 /** Of the pacing period, for its visits: the loop has time between them, and clients do not get everything at once. */
 const SPREAD_SHARE = 0.95;
 /** Of the pacing period, for the sends of a pass: the loop has other things to do, too. */
-const SENDING_SHARE = 0.6;
+const SENDING_SHARE = 0.75;
 /** The same where there is no delay: passes are no shorter for the sake of large topics. */
 const PASS_MIN_MS = 40;
+/** A group is visited whole, and so that a turn may get so much longer, where that is not the turn's first. */
+const OVER_QUANTUM_MAX = 1.25;
 /** The cost of fewer says little. */
 const LEARN_SENDS_MIN = 100;
 
@@ -87,6 +89,8 @@ export class Scheduler {
       for (const lane of this.#lanes) {
         if (sends >= quantum || !isDue(lane.nextVisitAtMs, nowMs)) continue;
         const pass = lane.pass as Pass;
+        const group = pass.groups[pass.visited] as Group;
+        if (sends > 0 && sends + group.sendsDue(lane.number) > quantum * OVER_QUANTUM_MAX) continue;
         sends += this.#visitNext(lane, pass, quantum - sends, nowMs, tick);
         if (lane.timing.intervalMs === 0) this.#sending.pass = pass;
         progress = true;
