@@ -1,68 +1,376 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { BusError, type Follower, type Log } from '../../src/bus/bus.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BusError } from '../../src/bus/bus.ts';
 import { LogFollower } from '../../src/hub/log-follower.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { until } from '../support/until.ts';
+import { ManualLog } from '../support/manual-log.ts';
 
-const running: LogFollower[] = [];
+vi.mock('node:timers/promises', () => import('../support/faked-sleep.ts'));
+
+const READY_TIMEOUT_MS = 2000;
+const RETRY_PAUSE_MS = 10;
+const WATCHDOG_INTERVAL_MS = 60_000;
+const unreachable = () => new BusError('bus_unreachable', 'cut off');
+
+let stops: (() => Promise<void>)[] = [];
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+});
 afterEach(async () => {
-  for (const follower of running.splice(0)) await follower.stop();
+  const stopping = Promise.all(stops.map((stop) => stop()));
+  await vi.advanceTimersByTimeAsync(10_000);
+  await stopping;
+  stops = [];
+  vi.useRealTimers();
 });
 
-/** A log whose epoch is the test's, and which may break while it is being followed. */
-function setUp({ breaksEarly = 0 } = {}) {
-  const { config } = loadConfig({ env: {}, flags: { 'log.level': 'silent' } });
-  const state = { epoch: 'e1', followed: 0, broken: 0, restarted: [] as string[] };
-  const log = {
-    namespace: 'scores',
-    state: async () => ({ epoch: state.epoch, firstOffset: 1, lastOffset: 5 }),
-    follow: async (after: number, _: unknown, onBroken: (error: Error) => void): Promise<Follower> => {
-      state.followed++;
-      if (state.followed <= breaksEarly) onBroken(new BusError('log_gap', 'it broke before it was handed over'));
-      return {
-        position: after,
-        live: true,
-        interruptions: 0,
-        whenLive: async () => true,
-        restart: () => undefined,
-        stop: async () => undefined,
-      } as Follower;
-    },
-  } as unknown as Log;
+/** A follower of a log that has three publications already, and what it has told, in order. */
+function setUp() {
+  const log = new ManualLog('scores');
+  for (let n = 1; n <= 3; n++) log.append('scores.a', n);
+  const told: (string | number)[] = [];
   const follower = new LogFollower(
-    { log, logger: createLogger(config.log), watchdogIntervalMs: 600_000, readyTimeoutMs: 2000, retryPauseMs: 1 },
     {
-      onPublication: () => undefined,
-      onBroken: () => void state.broken++,
-      onRestarted: (reason) => void state.restarted.push(reason),
+      log,
+      logger: createLogger({ level: 'silent', pretty: false }),
+      watchdogIntervalMs: WATCHDOG_INTERVAL_MS,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      retryPauseMs: RETRY_PAUSE_MS,
+    },
+    {
+      onPublication: ({ offset }) => void told.push(offset),
+      onBroken: () => void told.push('broken'),
+      onRestarted: (reason) => void told.push(reason),
     },
   );
-  running.push(follower);
-  return { follower, state };
+  stops.push(() => follower.stop());
+  return { log, follower, told };
 }
 
-describe('LogFollower', () => {
-  it('starts over when another node has found that the log is in another life', async () => {
-    const { follower, state } = setUp();
-    await follower.ready();
-    await follower.watch();
-    expect(state).toMatchObject({ broken: 0, followed: 1 });
-    state.epoch = 'e2';
-    await follower.watch();
-    await until('it to be followed anew', () => state.restarted.length === 1);
-    expect(state).toMatchObject({ broken: 1, followed: 2 });
-    expect(follower.epoch).toBe('e2');
+/** Following, and delivering. */
+async function ready() {
+  const all = setUp();
+  await all.follower.ready();
+  return all;
+}
+
+const settled = () => vi.advanceTimersByTimeAsync(0);
+/** What a promise rejects with, as a code. */
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'resolved',
+    (error: BusError) => error.code,
+  );
+const GAP = 'this node has missed a part of the history';
+const OTHER = 'the history is not what it was';
+
+describe('LogFollower begins', () => {
+  it('at the end of the log, and delivers what comes in order', async () => {
+    const { log, follower, told } = await ready();
+    expect([follower.epoch, follower.position, follower.live]).toEqual(['e1', 3, true]);
+    log.append('scores.a', 4);
+    log.append('scores.b', 5);
+    log.follower.deliver();
+    expect([told, follower.position]).toEqual([[4, 5], 5]);
   });
 
-  it('is not ready with a follower that broke before it was handed over', async () => {
-    const { follower, state } = setUp({ breaksEarly: 1 });
-    const failed = await follower.ready().then(
-      () => undefined,
-      (error: BusError) => error.code,
-    );
-    expect(failed).toBe('log_gap');
+  it('once, for all who ask', async () => {
+    const { log, follower } = setUp();
+    await Promise.all([follower.ready(), follower.ready(), follower.ready()]);
     await follower.ready();
-    expect(state.followed).toBe(2);
+    expect(log.asked.follow).toBe(1);
+  });
+
+  it('as soon as a log can be reached again', async () => {
+    const { log, follower } = setUp();
+    log.failure = unreachable();
+    const waiting = codeOf(follower.ready());
+    await vi.advanceTimersByTimeAsync(READY_TIMEOUT_MS / 2);
+    log.failure = undefined;
+    await vi.advanceTimersByTimeAsync(RETRY_PAUSE_MS);
+    expect([await waiting, follower.live]).toEqual(['resolved', true]);
+  });
+
+  it('not when the log stays away for readyTimeoutMs', async () => {
+    const { log, follower } = setUp();
+    log.failure = unreachable();
+    let code: string | undefined;
+    void codeOf(follower.ready()).then((found) => {
+      code = found;
+    });
+    await vi.advanceTimersByTimeAsync(READY_TIMEOUT_MS - 2 * RETRY_PAUSE_MS);
+    expect(code).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2 * RETRY_PAUSE_MS);
+    expect(code).toBe('bus_unreachable');
+  });
+
+  it('not, and says so at once, when waiting is of no use', async () => {
+    const { log, follower } = setUp();
+    log.followFailure = new BusError('permission_denied', 'denied');
+    expect(await codeOf(follower.ready())).toBe('permission_denied');
+    // Whoever asks later tries again.
+    log.followFailure = undefined;
+    await follower.ready();
+    expect(log.asked.follow).toBe(2);
+  });
+
+  it('not with a follower that broke before it was handed over', async () => {
+    const { log, follower, told } = setUp();
+    const follow = log.follow.bind(log);
+    log.follow = (after, onPublication, onBroken) => {
+      if (log.asked.follow === 0) onBroken(new BusError('log_gap', 'too early'));
+      return follow(after, onPublication, onBroken);
+    };
+    expect(await codeOf(follower.ready())).toBe('log_gap');
+    expect(follower.live).toBe(false);
+    await follower.ready();
+    expect([follower.live, told]).toEqual([true, []]);
+  });
+
+  it('is ready only while its follower is live, which it waits for', async () => {
+    const { log, follower } = await ready();
+    log.follower.setLive(false);
+    const late = codeOf(follower.ready());
+    await vi.advanceTimersByTimeAsync(READY_TIMEOUT_MS);
+    expect(await late).toBe('bus_unreachable');
+    const soon = codeOf(follower.ready());
+    await vi.advanceTimersByTimeAsync(100);
+    log.follower.setLive(true);
+    expect(await soon).toBe('resolved');
+    expect(log.asked.follow).toBe(1);
+  });
+});
+
+describe('LogFollower, when its log breaks,', () => {
+  it('says so, follows from the end as it is now, and says that and why', async () => {
+    const { log, follower, told } = await ready();
+    const old = log.follower;
+    log.append('scores.a', 4);
+    log.epoch = 'e2';
+    old.break('log_rolled_back');
+    expect(follower.live).toBe(false);
+    await settled();
+    expect(told).toEqual(['broken', OTHER]);
+    expect(old.isStopped).toBe(true);
+    expect([follower.epoch, follower.position, log.asked.follow]).toEqual(['e2', 4, 2]);
+    log.append('scores.a', 5);
+    log.follower.deliver();
+    expect(told).toEqual(['broken', OTHER, 5]);
+  });
+
+  it('tells a gap from another history', async () => {
+    const { log, told } = await ready();
+    log.follower.break('log_gap');
+    await settled();
+    expect(told).toEqual(['broken', GAP]);
+  });
+
+  it('tries until it can be followed, each time after a longer pause, and says once that it goes on', async () => {
+    const { log, told } = await ready();
+    log.followFailure = unreachable();
+    log.follower.break('log_gone');
+    await settled();
+    expect(log.asked.follow).toBe(2);
+    for (const [attempt, pauseMs] of [10, 20, 40, 80].entries()) {
+      await vi.advanceTimersByTimeAsync(pauseMs - 1);
+      expect(log.asked.follow).toBe(2 + attempt);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(log.asked.follow).toBe(3 + attempt);
+    }
+    log.followFailure = undefined;
+    await vi.advanceTimersByTimeAsync(160);
+    expect(told).toEqual(['broken', OTHER]);
+  });
+
+  it('never pauses longer than 5 s', async () => {
+    const { log, told } = await ready();
+    log.followFailure = unreachable();
+    log.follower.break('log_gone');
+    await vi.advanceTimersByTimeAsync(600_000);
+    log.followFailure = undefined;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told).toEqual(['broken', OTHER]);
+  });
+
+  it('starts over once, however often the same follower breaks, and not for one that it has left', async () => {
+    const { log, told } = await ready();
+    const old = log.follower;
+    old.break('log_gap');
+    old.break('log_gap');
+    await settled();
+    old.break('log_gone');
+    await settled();
+    expect([told, log.asked.follow]).toEqual([['broken', GAP], 2]);
+  });
+
+  it('is ready for whoever asks meanwhile as soon as it goes on', async () => {
+    const { log, follower, told } = await ready();
+    const release = log.hold();
+    log.follower.break('log_gone');
+    const waiting = codeOf(follower.ready());
+    await settled();
+    expect(told).toEqual(['broken']);
+    release();
+    await vi.advanceTimersByTimeAsync(RETRY_PAUSE_MS);
+    expect([await waiting, log.asked.follow]).toEqual(['resolved', 2]);
+  });
+
+  it('says nothing more when it is stopped meanwhile, and leaves no follower', async () => {
+    const { log, follower, told } = await ready();
+    log.followFailure = unreachable();
+    log.follower.break('log_gone');
+    await settled();
+    const stopping = follower.stop();
+    log.followFailure = undefined;
+    await vi.advanceTimersByTimeAsync(60_000);
+    await stopping;
+    expect(told).toEqual(['broken']);
+    expect(log.followers.every(({ isStopped }) => isStopped)).toBe(true);
+  });
+});
+
+describe('what LogFollower delivers', () => {
+  it('is of one history while the run is the same: neither through an interruption, nor through another follower', async () => {
+    const { log, follower } = await ready();
+    const first = follower.run;
+    expect(follower.isSameRun(first)).toBe(true);
+    log.follower.setLive(false);
+    log.follower.setLive(true);
+    expect(follower.isSameRun(first)).toBe(false);
+    const second = follower.run;
+    log.follower.break('log_gap');
+    await settled();
+    expect([follower.live, follower.isSameRun(second)]).toEqual([true, false]);
+  });
+
+  it('is of no history that can be named while it is not live', async () => {
+    const { log, follower } = await ready();
+    log.follower.setLive(false);
+    const { run } = follower;
+    log.follower.setLive(true);
+    expect(follower.isSameRun(run)).toBe(false);
+  });
+
+  it('can be waited for', async () => {
+    const { log, follower } = await ready();
+    expect(await follower.reach(3, 0)).toBe(true);
+    const reached = follower.reach(4, 1000);
+    const never = follower.reach(5, 1000);
+    log.append('scores.a', 4);
+    log.follower.deliver();
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await reached).toBe(true);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await never).toBe(false);
+  });
+
+  it('is not waited for any longer when it is stopped', async () => {
+    const { follower } = await ready();
+    const never = follower.reach(9, 1_000_000);
+    await follower.stop();
+    expect(await never).toBe(false);
+  });
+
+  it('lags behind the log by what is not delivered yet', async () => {
+    const { log, follower } = setUp();
+    expect(await follower.lag()).toBeUndefined();
+    await follower.ready();
+    expect(await follower.lag()).toBe(0);
+    log.append('scores.a', 4);
+    log.append('scores.a', 5);
+    expect(await follower.lag()).toBe(2);
+    log.follower.position = 9;
+    expect(await follower.lag()).toBe(0);
+  });
+
+  it('has no lag that can be told when the log fails, or does not answer within a second', async () => {
+    const { log, follower } = await ready();
+    log.failure = unreachable();
+    expect(await follower.lag()).toBeUndefined();
+    log.failure = undefined;
+    const release = log.hold();
+    const lag = follower.lag();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await lag).toBeUndefined();
+    release();
+  });
+});
+
+describe('the watchdog of LogFollower', () => {
+  it('restarts a follower that is behind and has had nothing since the last look', async () => {
+    const { log } = await ready();
+    log.append('scores.a', 4);
+    await vi.advanceTimersByTimeAsync(WATCHDOG_INTERVAL_MS);
+    expect(log.follower.restarts).toEqual([]);
+    await vi.advanceTimersByTimeAsync(WATCHDOG_INTERVAL_MS);
+    expect(log.follower.restarts).toEqual(['the watchdog found it stuck']);
+    // What it was before says nothing about it any more.
+    await vi.advanceTimersByTimeAsync(WATCHDOG_INTERVAL_MS);
+    expect(log.follower.restarts).toHaveLength(1);
+  });
+
+  it('restarts a follower that is twice found beyond the end', async () => {
+    const { log } = await ready();
+    log.follower.position = 9;
+    await vi.advanceTimersByTimeAsync(2 * WATCHDOG_INTERVAL_MS);
+    expect(log.follower.restarts).toEqual(['the watchdog found it beyond_end']);
+  });
+
+  it('leaves one alone that gets on, one that is at work on its log, and one whose log cannot be asked', async () => {
+    const { log } = await ready();
+    for (let n = 4; n < 8; n++) {
+      log.append('scores.a', n);
+      log.append('scores.a', n);
+      log.follower.position++;
+      await vi.advanceTimersByTimeAsync(WATCHDOG_INTERVAL_MS);
+    }
+    log.follower.setLive(false);
+    await vi.advanceTimersByTimeAsync(3 * WATCHDOG_INTERVAL_MS);
+    log.follower.setLive(true);
+    log.failure = unreachable();
+    await vi.advanceTimersByTimeAsync(3 * WATCHDOG_INTERVAL_MS);
+    expect(log.follower.restarts).toEqual([]);
+  });
+
+  it('starts over when another node has found that the log is in another life', async () => {
+    const { log, follower, told } = await ready();
+    await follower.watch();
+    expect(told).toEqual([]);
+    log.epoch = 'e2';
+    await follower.watch();
+    await settled();
+    expect([told[0], told.length, log.asked.follow, follower.epoch]).toEqual(['broken', 2, 2, 'e2']);
+  });
+
+  it('says nothing of a follower that was replaced while it asked', async () => {
+    const { log, follower } = await ready();
+    log.append('scores.a', 4);
+    await follower.watch();
+    const release = log.hold();
+    const watching = follower.watch();
+    log.follower.break('log_gap');
+    release();
+    await watching;
+    await settled();
+    expect(log.followers.flatMap(({ restarts }) => restarts)).toEqual([]);
+    expect(log.asked.follow).toBe(2);
+  });
+
+  it('asks one question at a time', async () => {
+    const { log, follower } = await ready();
+    const before = log.asked.state;
+    const release = log.hold();
+    await vi.advanceTimersByTimeAsync(5 * WATCHDOG_INTERVAL_MS);
+    expect(log.asked.state - before).toBe(1);
+    release();
+    await settled();
+    expect(follower.live).toBe(true);
+  });
+
+  it('ends with it', async () => {
+    const { log, follower } = await ready();
+    await follower.stop();
+    const before = log.asked.state;
+    await vi.advanceTimersByTimeAsync(5 * WATCHDOG_INTERVAL_MS);
+    expect([log.asked.state - before, log.follower.isStopped]).toEqual([0, true]);
   });
 });
