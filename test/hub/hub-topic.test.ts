@@ -2,35 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HubTopic, MISSED_BYTES_MAX, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
 import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
-import type { HubEnd } from '../../src/link/link.ts';
 import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
 import type { Since } from '../../src/recent/lives.ts';
 import { type Limits, WIDE } from '../support/recent-fixtures.ts';
-
-/** A worker's link that remembers what it was sent. */
-class Worker implements HubEnd {
-  readonly queuedBytes = 0;
-  readonly sent: ToWorker[] = [];
-
-  send(message: ToWorker): void {
-    this.sent.push(message);
-  }
-
-  onMessages(): void {}
-  onClose(): void {}
-  close(): void {}
-
-  /** `[prev, offset]` of the publications. */
-  get chain(): [number, number][] {
-    return this.sent.flatMap((message) => (message.kind === 'publication' ? [[message.prev, message.item.offset]] : []));
-  }
-
-  get kinds(): string[] {
-    return this.sent.map(({ kind }) => kind);
-  }
-}
+import { RecordingLink } from '../support/recording-link.ts';
 
 const TOPIC = 'scores.a' as Topic;
 
@@ -41,7 +18,7 @@ function item(offset: number, key: string | null = null): LinkItem {
 function topicOf({ durable = true, keyed = true, limits = {} as Limits } = {}) {
   const recent = new RecentBudget(LINK_ITEM_FORM, { ...WIDE, ...limits });
   const topic = new HubTopic({ topic: TOPIC, number: 7, durable, keyed, recent });
-  const worker = new Worker();
+  const worker = new RecordingLink();
   topic.addWorker(worker);
   return { topic, worker };
 }
@@ -73,7 +50,7 @@ describe('HubTopic, opening', () => {
     topic.open(state(9, [item(9, 'a')]));
     topic.publish(item(12, 'b'));
     topic.publish(item(14, 'a'));
-    const late = new Worker();
+    const late = new RecordingLink();
     topic.addWorker(late);
     expect(late.sent).toEqual([{ kind: 'opened', topic: TOPIC, topicNumber: 7, ...state(14, [item(12, 'b'), item(14, 'a')]) }]);
     topic.publish(item(20, 'a'));
@@ -130,7 +107,7 @@ describe('HubTopic, open', () => {
     topic.publish(item(4, 'a'));
     expect(topic.after(1)).toEqual([item(2, 'b'), item(3, 'c'), item(4, 'a')]);
     topic.publish(item(5, 'd'));
-    const late = new Worker();
+    const late = new RecordingLink();
     topic.addWorker(late);
     expect(late.sent[0]).toMatchObject({ completeFrom: 2, items: [item(3, 'c'), item(4, 'a'), item(5, 'd')] });
     expect(topic.after(1)).toBeUndefined();
@@ -139,7 +116,7 @@ describe('HubTopic, open', () => {
 
   it('sends one message object to all workers, so that it is encoded once', () => {
     const { topic, worker } = topicOf();
-    const other = new Worker();
+    const other = new RecordingLink();
     topic.addWorker(other);
     topic.open(state(0));
     topic.publish(item(1));
@@ -164,7 +141,7 @@ describe('HubTopic, open', () => {
       [0, 0],
       [0, 0],
     ]);
-    const late = new Worker();
+    const late = new RecordingLink();
     topic.addWorker(late);
     expect(late.sent[0]).toMatchObject({ offset: 0, items: [] });
   });
@@ -200,7 +177,7 @@ describe('HubTopic, when its log is not what it was', () => {
     const { topic, worker } = topicOf();
     topic.open(state(1));
     topic.startBuffering();
-    const late = new Worker();
+    const late = new RecordingLink();
     topic.addWorker(late);
     topic.open(state(2, [], 'e2'), 'the log was reset');
     expect(worker.kinds).toEqual(['opened', 'resync']);

@@ -202,6 +202,30 @@ describe('LogFollower, when its log breaks,', () => {
     expect([told, log.asked.follow]).toEqual([['broken', GAP], 2]);
   });
 
+  it('starts over each time that another follower breaks', async () => {
+    const { log, told } = await ready();
+    log.follower.break('log_gap');
+    await settled();
+    log.follower.break('log_gone');
+    await settled();
+    expect([told, log.asked.follow]).toEqual([['broken', GAP, 'broken', OTHER], 3]);
+  });
+
+  it('does not begin by itself for those who ask while it pauses', async () => {
+    const { log, follower } = await ready();
+    log.followFailure = unreachable();
+    log.follower.break('log_gone');
+    // After 10, 20, … 640 ms.
+    await vi.advanceTimersByTimeAsync(1000);
+    const { follow } = log.asked;
+    const waiting = codeOf(follower.ready());
+    await vi.advanceTimersByTimeAsync(200);
+    expect(log.asked.follow).toBe(follow);
+    log.followFailure = undefined;
+    await vi.advanceTimersByTimeAsync(READY_TIMEOUT_MS);
+    expect(await waiting).toBe('resolved');
+  });
+
   it('is ready for whoever asks meanwhile as soon as it goes on', async () => {
     const { log, follower, told } = await ready();
     const release = log.hold();
@@ -225,6 +249,28 @@ describe('LogFollower, when its log breaks,', () => {
     await stopping;
     expect(told).toEqual(['broken']);
     expect(log.followers.every(({ isStopped }) => isStopped)).toBe(true);
+  });
+});
+
+describe('a LogFollower that is stopped', () => {
+  it('follows nothing that it had asked for before', async () => {
+    const { log, follower } = setUp();
+    const release = log.hold();
+    const waiting = codeOf(follower.ready());
+    await settled();
+    const stopping = follower.stop();
+    release();
+    await stopping;
+    await vi.advanceTimersByTimeAsync(READY_TIMEOUT_MS);
+    expect([await waiting, follower.live, log.followers.map(({ isStopped }) => isStopped)]).toEqual(['bus_unreachable', false, [true]]);
+  });
+
+  it('says nothing when its follower breaks', async () => {
+    const { log, follower, told } = await ready();
+    await follower.stop();
+    log.follower.break('log_gap');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([told, log.asked.follow]).toEqual([[], 1]);
   });
 });
 
@@ -341,6 +387,18 @@ describe('the watchdog of LogFollower', () => {
     expect([told[0], told.length, log.asked.follow, follower.epoch]).toEqual(['broken', 2, 2, 'e2']);
   });
 
+  it('knows nothing of a follower by what another was', async () => {
+    const { log, follower } = await ready();
+    log.append('scores.a', 4);
+    await follower.watch();
+    log.publications.pop();
+    log.follower.break('log_rolled_back');
+    await settled();
+    log.append('scores.a', 4);
+    await follower.watch();
+    expect(log.follower.restarts).toEqual([]);
+  });
+
   it('says nothing of a follower that was replaced while it asked', async () => {
     const { log, follower } = await ready();
     log.append('scores.a', 4);
@@ -360,10 +418,9 @@ describe('the watchdog of LogFollower', () => {
     const before = log.asked.state;
     const release = log.hold();
     await vi.advanceTimersByTimeAsync(5 * WATCHDOG_INTERVAL_MS);
-    expect(log.asked.state - before).toBe(1);
     release();
     await settled();
-    expect(follower.live).toBe(true);
+    expect([log.asked.state - before, follower.live]).toEqual([1, true]);
   });
 
   it('ends with it', async () => {
