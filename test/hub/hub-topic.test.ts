@@ -197,7 +197,7 @@ describe('HubTopic, opened for a client that comes back', () => {
   /** What was said to a worker that opens the topic with this position, and what was read of the log for it. */
   async function openedWith(topic: HubTopic, since: Since, bring: (after: number) => void = () => undefined) {
     const read: number[] = [];
-    const worker = new Worker();
+    const worker = new RecordingLink();
     topic.addWorker(worker, {
       since,
       bring: async (after) => {
@@ -265,7 +265,7 @@ describe('HubTopic, opened for a client that comes back', () => {
 
   it('tells the state of a new life when the log broke while it was read', async () => {
     const topic = plainTopic();
-    const worker = new Worker();
+    const worker = new RecordingLink();
     let done: () => void = () => undefined;
     const bring = () => new Promise<void>((resolve) => (done = resolve));
     topic.addWorker(worker, { since: { epoch: 'e1', offset: 5 }, bring });
