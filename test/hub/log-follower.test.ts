@@ -60,8 +60,8 @@ const codeOf = (promise: Promise<unknown>) =>
     () => 'resolved',
     (error: BusError) => error.code,
   );
-const GAP = 'this node has missed a part of the history';
-const OTHER = 'the history is not what it was';
+const GAP = 'this node missed a part of the log';
+const OTHER = 'the log was reset';
 
 describe('LogFollower begins', () => {
   it('at the end of the log, and delivers what comes in order', async () => {

@@ -246,19 +246,20 @@ describe('the topics of a namespace whose log breaks', () => {
     const { log, open, told } = setUp();
     log.append('scores.a', 1);
     log.append('scores.a', 2);
-    const { worker } = open('scores.a');
+    const { topic, worker } = open('scores.a');
     await settled();
     log.epoch = 'e2';
     log.publications.pop();
     const release = log.hold();
     log.follower.break('log_rolled_back');
     await settled();
-    expect(worker.kinds).toEqual(['opened']);
+    // What it was is not what it is.
+    expect([worker.kinds, topic.isOpen]).toEqual([['opened'], false]);
     release();
     await settled();
     log.append('scores.a', 3);
     log.follower.deliver();
-    expect(worker.sent[1]).toMatchObject({ kind: 'resync', epoch: 'e2', offset: 1, reason: 'the history is not what it was' });
+    expect(worker.sent[1]).toMatchObject({ kind: 'resync', epoch: 'e2', offset: 1, reason: 'the log was reset' });
     expect([worker.chain, told.resyncs]).toEqual([[[1, 2]], 1]);
   });
 
@@ -345,10 +346,13 @@ describe('the topics of a namespace whose log breaks', () => {
     const { log, feed, open, told } = setUp();
     const { topic, worker } = open('scores.a');
     await settled();
+    const release = log.hold();
     log.follower.break('log_gone');
+    await settled();
     feed.close(topic);
+    release();
     await vi.advanceTimersByTimeAsync(1000);
-    expect([worker.kinds, told.resyncs]).toEqual([['opened'], 0]);
+    expect([worker.kinds, told.resyncs, topic.isOpen]).toEqual([['opened'], 0, false]);
   });
 
   it('are opened where they were being opened: they have nothing to resync', async () => {
@@ -366,6 +370,39 @@ describe('the topics of a namespace whose log breaks', () => {
     const { worker } = open('scores.a');
     await vi.advanceTimersByTimeAsync(1000);
     expect(worker.sent).toMatchObject([{ kind: 'opened', epoch: 'e2' }]);
+  });
+});
+
+describe('a topic that is opened while its log breaks', () => {
+  it('is not given up for the last of its tries', async () => {
+    const { log, open } = setUp();
+    await open('scores.b').opening;
+    const snapshot = log.snapshot.bind(log);
+    let reads = 0;
+    log.snapshot = async () => {
+      if (++reads === 3) {
+        log.snapshot = snapshot;
+        log.follower.break('log_gap');
+      }
+      throw unreachable();
+    };
+    const { worker, opening } = open('scores.a');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([await opening, worker.kinds]).toEqual(['resolved', ['opened']]);
+  });
+});
+
+describe('a topic that is opened again after it was closed', () => {
+  it('is not closed with the one before it', async () => {
+    const { log, feed, open } = setUp();
+    const first = open('scores.a');
+    await settled();
+    const second = open('scores.a');
+    await settled();
+    feed.close(first.topic);
+    log.append('scores.a', 1);
+    log.follower.deliver();
+    expect([first.worker.chain, second.worker.chain]).toEqual([[], [[0, 1]]]);
   });
 });
 
@@ -405,7 +442,7 @@ describe('the clients of a namespace whose log is not followed', () => {
     const { worker } = open('scores.a');
     await settled();
     await feed.stop();
-    expect(log.follower.isStopped).toBe(true);
+    expect([log.follower.isStopped, vi.getTimerCount()]).toEqual([true, 0]);
     log.follower.setLive(false);
     await vi.advanceTimersByTimeAsync(UNTIL_TOLD_MS);
     expect(worker.kinds).toEqual(['opened']);
