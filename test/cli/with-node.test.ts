@@ -52,7 +52,7 @@ describe('stentor serve', () => {
       const [, line = ''] = name.exec(invitation) ?? [];
       return (line.match(/'[^']*'|\S+/g) ?? []).map((argument) => argument.replaceAll("'", ''));
     };
-    const ticks = await runCli([...argsOf(/main\.ts (subscribe ticks.*)/), '--json', '--count', '3']);
+    const ticks = await runCli([...argsOf(/main\.js (subscribe ticks.*)/), '--json', '--count', '3']);
     expect(ticks.code).toBe(0);
     expect(lines(ticks)).toHaveLength(3);
     expect(lines(ticks)[0]).toMatchObject({
@@ -61,9 +61,9 @@ describe('stentor serve', () => {
       data: { price: expect.any(Number), atMs: expect.any(Number) },
     });
 
-    const listener = start([...argsOf(/main\.ts (subscribe chat.*)/), '--json', '--count', '1']);
+    const listener = start([...argsOf(/main\.js (subscribe chat.*)/), '--json', '--count', '1']);
     await listener.until(/subscribed to chat\.demo/);
-    const published = await runCli(argsOf(/main\.ts (publish.*)/));
+    const published = await runCli(argsOf(/main\.js (publish.*)/));
     expect(lines(published)).toEqual([{ topic: 'chat.demo', epoch: expect.any(String), offset: 1, duplicate: false }]);
     expect(lines(await listener.ended)).toMatchObject([{ topic: 'chat.demo', offset: 1, data: { text: 'hi' }, origin: 'demo' }]);
   });

@@ -10,7 +10,9 @@ import { monoMs, seconds } from './time.ts';
 /** A member hardly waits longer than without the attack; attacker, node and NATS share two cores with whatever else runs. */
 const P99_MAX_MS = 500;
 const CALM_TIMES_MAX = 3;
+/** Of which the member's time without an attack is taken. */
 const CALM_SECONDS = 3;
+const QUICK_CALM_SECONDS = 1;
 /** What was held up comes in this time, or counts as missing. */
 const GRACE_MS = 10_000;
 
@@ -43,7 +45,7 @@ export class AttackedNode {
     const attacked = new AttackedNode(run, node, feed);
     await attacked.#probe.start();
     feed.start();
-    await seconds(CALM_SECONDS);
+    await seconds(run.isQuick ? QUICK_CALM_SECONDS : CALM_SECONDS);
     attacked.#calmP99Ms = attacked.#probe.takeP99Ms().p99Ms;
     run.figure('calmP99Ms', attacked.#calmP99Ms);
     return attacked;

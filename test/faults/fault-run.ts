@@ -17,6 +17,9 @@ import { SwarmProcess } from './swarm-process.ts';
 export const NAMESPACE = 'scores';
 /** More than any run publishes on a topic: nothing expires unless the scenario is about that. */
 const HISTORY_COUNT = 1_000_000;
+/** Clients ask again for what has not been answered by then. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const HARMED_REQUEST_TIMEOUT_MS = 1000;
 const CLIENT_IDS_FROM = 1_000_000_000;
 /** Time for clients to be given the last publications once all is well again. */
 const SETTLE_TIMEOUT_MS = 30_000;
@@ -53,6 +56,11 @@ export class FaultRun {
     this.#judgesTime = judgesTime;
     this.#seed = seed;
     this.#harm = harm;
+  }
+
+  /** In `npm test`: as short as it can be. */
+  get isQuick(): boolean {
+    return !this.#judgesTime;
   }
 
   get outcome(): Outcome {
@@ -148,6 +156,8 @@ export class FaultRun {
     const swarm = await SwarmProcess.start({
       inFlightMax: 100,
       seed: this.#seed,
+      // Answers that are lost on purpose are not waited for as long as those that are late.
+      requestTimeoutMs: this.#harm === undefined ? REQUEST_TIMEOUT_MS : HARMED_REQUEST_TIMEOUT_MS,
       ...rest,
       ports: await Promise.all(ports.map((port) => this.#harmed(port))),
     });

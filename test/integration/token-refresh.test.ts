@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { TestNode } from '../support/node.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { type TokenOptions, tokenOf } from '../support/tokens.ts';
@@ -14,7 +14,8 @@ async function start(settings: Record<string, unknown> = {}): Promise<TestNode> 
   return node;
 }
 
-afterEach(async () => {
+// Together, since most of them wait for a token to end.
+afterAll(async () => {
   for (const node of nodes.splice(0)) await node.stop();
 });
 
@@ -32,7 +33,7 @@ async function untilShortTokensHaveEnded(node: TestNode): Promise<void> {
   expect((await client.closed).code).toBe(4201);
 }
 
-describe('a token that ends', () => {
+describe.concurrent('a token that ends', () => {
   it('closes its connection with 4201, whichever way it came', async () => {
     const node = await start();
     const token = await tokenOf({ expiresInMs: SHORT_MS });
@@ -64,7 +65,7 @@ describe('a token that ends', () => {
   });
 });
 
-describe('a refresh', () => {
+describe.concurrent('a refresh', () => {
   it('in time keeps the connection and its subscriptions, without a gap', async () => {
     const node = await start();
     const client = await connect(node, { expiresInMs: SHORT_MS });

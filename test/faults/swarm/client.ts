@@ -8,7 +8,6 @@ import { ClientLedger, type SharedFrames } from './swarm-ledger.ts';
 
 /** The SDK's defaults: what is measured is what its users get. */
 const BACKOFF = { baseMs: 500, maxMs: 30_000, jitterMs: 1000, stableAfterMs: 5000 };
-const REQUEST_TIMEOUT_MS = 10_000;
 const RETRY_MS = 500;
 /** Batches that may wait for a gap to be filled. */
 const HELD_MAX = 1000;
@@ -19,6 +18,7 @@ export interface ClientContext {
   readonly reader: FrameReader;
   readonly frames: SharedFrames;
   readonly stats: SwarmStats;
+  readonly requestTimeoutMs: number;
 }
 
 /** One client that does what the protocol asks of clients, and writes down what its application would have been given. */
@@ -70,7 +70,7 @@ export class SwarmClient {
 
   /** To be called now and then: an answer that never came is asked for again. */
   sweep(nowMs: number): void {
-    if (this.#waiting !== undefined && nowMs - this.#waiting.sinceMs > REQUEST_TIMEOUT_MS) {
+    if (this.#waiting !== undefined && nowMs - this.#waiting.sinceMs > this.#context.requestTimeoutMs) {
       this.#context.stats.timeouts++;
       this.#subscribe();
     }

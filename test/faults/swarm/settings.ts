@@ -11,6 +11,8 @@ export interface SwarmSettings {
   readonly tokenSecret?: string;
   /** Connections being opened at once, at the beginning. */
   readonly inFlightMax: number;
+  /** What has not been answered by then is asked for again. */
+  readonly requestTimeoutMs: number;
   /** Of its random choices: when clients reconnect, and ask again. */
   readonly seed: number;
 }

@@ -22,9 +22,9 @@ export class Swarm {
   #watched: { atMs: number; longestMs: Float64Array; workers: string[] } | undefined;
 
   constructor(settings: SwarmSettings) {
-    const { clients, ports, topics, tokenSecret } = settings;
+    const { clients, ports, topics, tokenSecret, requestTimeoutMs } = settings;
     this.#settings = settings;
-    const context = { reader: new FrameReader(), frames: new SharedFrames(), stats: this.#stats };
+    const context = { reader: new FrameReader(), frames: new SharedFrames(), stats: this.#stats, requestTimeoutMs };
     const urls = ports.map((port) => `ws://127.0.0.1:${port}/ws`);
     this.#clients = Array.from({ length: clients }, (_, i) => {
       const turned = [...urls.slice(i % urls.length), ...urls.slice(0, i % urls.length)];
