@@ -1,18 +1,18 @@
-/** Whose answers gather for one write. */
+/** A connection whose answers are collected for one write. */
 export interface Gatherer {
   sendGathered(): void;
 }
 
 /**
- * Answers to arrays of commands, kept until the loop turn ends so that each connection's leave in one write: by itself, each message that is sent outside
- * uWS's own callbacks is one `send()`, at 10 µs. Whoever publishes natively calls {@link flush} first: what a topic's members are sent must not
- * overtake the `subscribed` that says where they stand.
+ * Answers to arrays of commands. They are collected until the end of the loop turn, so that those of a connection are sent in one write: outside uWS's own
+ * callbacks each message costs one `send()` of 10 µs. Before a native publish, {@link flush} must be called: what a topic's members are sent must not arrive
+ * before the `subscribed` with their position.
  */
 export class AnswerOutbox {
   readonly #waiting = new Set<Gatherer>();
   #armed: NodeJS.Immediate | undefined;
 
-  /** It has answers to send. */
+  /** The connection has answers to send. */
   add(gatherer: Gatherer): void {
     this.#waiting.add(gatherer);
     this.#armed ??= setImmediate(() => this.flush());

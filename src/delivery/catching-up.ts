@@ -21,14 +21,14 @@ export interface CatchingUpOptions {
   readonly metrics: DeliveryMetrics;
 }
 
-/** Publications read from the log at once for one member. */
+/** Publications that are read from the log at once for one member. */
 const READ_ITEMS_MIN = 16;
 const READ_ITEMS_MAX = 500;
 
-/** Brings one topic of one connection forward by a step, as its position, its start and its namespace's policy say. */
+/** Advances one topic of one connection by one step, depending on its position, its start and its namespace's policy. */
 export class CatchingUp {
   readonly #options: CatchingUpOptions;
-  /** Of a part: one frame of the usual size, which a socket that has room takes before it counts as full. */
+  /** Size of a part: one frame of the usual size, which a socket with room accepts before it counts as full. */
   readonly partBytesMax: number;
 
   constructor(options: CatchingUpOptions) {
@@ -37,10 +37,10 @@ export class CatchingUp {
     this.partBytesMax = Math.min(Math.floor(lagThresholdBytes / 4), frameBytesMax);
   }
 
-  /** @returns true when the topic needs no more. @throws ProtocolError when the hub cannot be asked now */
+  /** @returns true if the topic needs no more steps. @throws ProtocolError if the hub cannot be asked now */
   async step(receiver: Receiver, lagging: Lagging): Promise<boolean> {
     const { feed } = lagging;
-    if (lagging.life !== feed.life) return this.#startOver(receiver, lagging, lagging.resyncReason ?? 'the history is not what it was');
+    if (lagging.life !== feed.life) return this.#startOver(receiver, lagging, lagging.resyncReason ?? 'the log was reset');
     const { position, start, partBytes } = lagging;
     const missed = position.sequence < feed.ring.first ? this.#options.missedReader.kept(feed, position.offset) : undefined;
     const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), missed }, partBytes);
@@ -66,7 +66,7 @@ export class CatchingUp {
     }
   }
 
-  /** What a client that has only just come is not given is not missed by it, unless its line is too slow for the stream. */
+  /** What a new client is not given does not count as missed, unless its connection is too slow for the stream. */
   #count(lagging: Lagging, skipped: number): void {
     if (lagging.start === undefined || lagging.waited) lagging.skipped += skipped;
   }
@@ -93,20 +93,20 @@ export class CatchingUp {
     const items = this.#thatFit(answer.items);
     this.#send(receiver, lagging, { items, prev: position.offset, conflated: 0 });
     const last = items.at(-1)?.offset ?? position.offset;
-    // Where this ends lies in the ring, or is read on from.
+    // The end of this answer is in the ring, or the next step reads on from it.
     const covered = items.length === answer.items.length ? answer.offset : last;
     const sequence = covered > feed.ring.headOffset ? feed.ring.next : feed.ring.sequenceAfter(covered);
     lagging.position = { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset: last };
     return false;
   }
 
-  /** About as many publications as the socket has room for, by the size of the topic's recent ones. */
+  /** About as many publications as the socket has room for, estimated from the size of the topic's recent ones. */
   #readItems({ feed: { ring } }: Lagging): number {
     const bytesEach = ring.bytes / Math.max(1, ring.next - ring.first);
     return Math.min(READ_ITEMS_MAX, Math.max(READ_ITEMS_MIN, Math.ceil((4 * this.partBytesMax) / Math.max(1, bytesEach))));
   }
 
-  /** One in any case. */
+  /** At least one. */
   #thatFit(sources: readonly ItemSource[]): FanoutItem[] {
     const items: FanoutItem[] = [];
     let bytes = 0;
@@ -120,7 +120,7 @@ export class CatchingUp {
   }
 
   #send(receiver: Receiver, lagging: Lagging, { items, ...stretch }: CatchUpStretch): void {
-    // What a stream starts with is the topic's, whoever published it.
+    // The first items of a stream come from the topic's state, whoever published them.
     const leavesOwnOut = !lagging.options.echo && !isStarting(lagging);
     this.#sendBatch(receiver, lagging, leavesOwnOut ? withoutOwn(items, receiver.id) : items, stretch);
   }
@@ -141,7 +141,7 @@ export class CatchingUp {
     this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
   }
 
-  /** What was missed cannot be given: the client is told so, and goes on from the topic's state. */
+  /** What was missed cannot be delivered: the client is told so, and continues from the topic's state. */
   #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
     const frames = this.#beginning(lagging, reason);
@@ -166,9 +166,9 @@ export class CatchingUp {
       receiver.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
     }
     const { offset } = feed.head;
-    // The stream's next batch goes on from the head, where the last item of the state need not be.
+    // The stream's next batch continues from the head, which may be after the last item of the state.
     if (position.offset < offset) this.#sendBatch(receiver, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
-    // That may have been one message too many for the receiver.
+    // This may have been one message too many for the receiver.
     if (!receiver.isOpen) return true;
     feed.leaveLagging();
     memberships.listen(receiver, memberships.enter(receiver, feed, options, position.sequence));
@@ -181,8 +181,8 @@ function isStarting({ start, position }: Lagging): boolean {
 }
 
 /**
- * A rate class has always left items out: only the latest of each key is owed. And a client that has just come is not slow because of what was published
- * while it was given the state: it gets that too, unless its socket had to be waited for.
+ * A rate class always leaves items out: only the latest of each key is due. And a new client is not slow because of what was published while it was given the
+ * state: it gets that too, unless it had to wait for its socket.
  */
 export function policyOf({ feed, options, start, waited }: Lagging): SlowConsumerPolicy {
   const { slowConsumer, keyed } = feed.namespace;
@@ -190,6 +190,6 @@ export function policyOf({ feed, options, start, waited }: Lagging): SlowConsume
   if (start === undefined) return slowConsumer;
   if (!waited) return 'replay';
   if (slowConsumer === 'conflate' || slowConsumer === 'replay') return slowConsumer;
-  // It has not fallen behind: it is on a slow line, and what it was given to start with was much.
+  // It has not fallen behind: its connection is slow, and its first items were many.
   return keyed ? 'conflate' : 'replay';
 }

@@ -22,7 +22,7 @@ import { SlowConsumers } from './slow-consumers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TopicTable } from './topic-table.ts';
 
-/** What the hub says about topics, and its answers. */
+/** Messages of the hub about topics, and its answers. */
 export type DeliveryMessage = Extract<
   ToWorker,
   {
@@ -44,7 +44,7 @@ export type DeliveryMessage = Extract<
       | 'failed';
   }
 >;
-/** What it says to the worker. */
+/** Messages to the worker. */
 export type WorkerMessage = Exclude<ToWorker, DeliveryMessage>;
 
 export interface DeliveryOptions {
@@ -52,24 +52,24 @@ export interface DeliveryOptions {
   readonly link: WorkerEnd;
   readonly publish: PublishToShard;
   readonly metrics: DeliveryMetrics;
-  /** Told of what is not about topics, in its place among all that the hub says. */
+  /** Called for messages that are not about topics, in their order among all messages of the hub. */
   readonly onWorkerMessage: (message: WorkerMessage) => void;
-  /** Something that is neither a client's fault nor the bus's. */
+  /** Reports an error caused neither by a client nor by the bus. */
   readonly onBug: (error: Error) => void;
-  /** Members from which on a shard is published to natively; for tests. */
+  /** Number of members from which on a shard is published to natively; for tests. */
   readonly nativeMembersMin?: number;
-  /** Bytes that a topic must have in its ring before its publications wait for its members; for tests. */
+  /** Bytes in a topic's ring from which on its publications wait for its members; for tests. */
   readonly holdFromBytes?: number;
 }
 
-/** The topics of a worker and who gets them: from what the hub says to frames on sockets. */
+/** The topics of a worker and their members: from the messages of the hub to frames on sockets. */
 export class Delivery {
   readonly topics: TopicTable;
   readonly subscriptions: Subscriptions;
   readonly slowConsumers: SlowConsumers;
   /** Undefined: no namespace has it. */
   readonly presence: Presence | undefined;
-  /** Questions to the hub. */
+  /** Requests to the hub. */
   readonly hub: HubClient;
   readonly #config: Config;
   readonly #memberships: Memberships;
@@ -147,12 +147,12 @@ export class Delivery {
     });
   }
 
-  /** For a new connection. */
+  /** Creates the receiver of a new connection. */
   receiver(id: string, encoding: Encoding, socket: ClientSocket): Receiver {
     return new Receiver(id, CODECS[encoding], socket, this.#receiverOptions);
   }
 
-  /** What the hub says, in order; all but `welcome`. */
+  /** All messages of the hub, in order, except `welcome`. */
   receive(messages: readonly ToWorker[]): void {
     this.#hubQueue.receive(messages);
   }
@@ -163,7 +163,7 @@ export class Delivery {
     this.presence?.dropped(receiver);
   }
 
-  /** The connection's socket has taken some of what waited for it. */
+  /** The connection's socket has accepted some of what waited for it. */
   drained(receiver: Receiver): void {
     this.slowConsumers.drained(receiver);
     this.presence?.drained(receiver);
@@ -176,7 +176,7 @@ export class Delivery {
     this.subscriptions.endAll(receiver);
   }
 
-  /** Called once a second or so. */
+  /** Called about once a second. */
   everySecond(nowMs: number): void {
     this.slowConsumers.check(nowMs);
     this.#missedReader.forgetOld();
@@ -220,7 +220,7 @@ export class Delivery {
 
   #resync(message: Extract<ToWorker, { kind: 'resync' }>): void {
     const feed = this.topics.get(message.topic);
-    // Given up meanwhile: whoever wants it next is told anew what it is.
+    // Closed meanwhile: the next subscriber gets the state again.
     if (feed === undefined) return;
     this.#outbox.flush();
     feed.reset(message);

@@ -3,15 +3,15 @@ import { Scheduler, type SchedulerOptions } from '../fanout/scheduler.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 
 export interface TurnEvents {
-  /** Before each round: connections that must leave their native topics do so here, outside uWS's callbacks. */
+  /** Called before each round: connections that must leave their native topics do so here, outside uWS's callbacks. */
   beforeTurn(): void;
-  /** uWS has sent what a loop turn's rounds published, and has reported drops. */
+  /** uWS has sent what the rounds of a loop turn published, and has reported drops. */
   afterTurn(): void;
 }
 
 /**
- * Drives the pure scheduler with the real clock and the real loop: at most one flush round a loop turn. uWS sends what a round published when the
- * turn ends, so the next round runs after the sockets have had their turn.
+ * Runs the pure scheduler with the real clock and the real loop: at most one flush round per loop turn. uWS sends what a round published when the turn ends, so
+ * the next round runs after the sockets have had their turn.
  */
 export class FanoutPump {
   readonly #scheduler: Scheduler;
@@ -39,7 +39,7 @@ export class FanoutPump {
     return this.#scheduler.quantumMembers;
   }
 
-  /** These feeds have new items. When nothing else waits they leave now, in this turn. */
+  /** These feeds have new items. If nothing else waits, they are sent now, in this turn. */
   wake(feeds: Iterable<TopicFeed>): void {
     const nowMs = now();
     for (const feed of feeds) this.#scheduler.wake(feed, nowMs);
@@ -87,7 +87,7 @@ export class FanoutPump {
   }
 }
 
-/** Milliseconds since 1970 with fractions, on the monotonic clock: a step of the wall clock neither stalls nor hurries a timer. */
+/** Milliseconds since 1970 with fractions, from the monotonic clock: setting the wall clock does not affect timers. */
 function now(): number {
   return performance.timeOrigin + performance.now();
 }

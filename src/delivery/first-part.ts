@@ -4,21 +4,21 @@ import { type Beginning, firstPartOf } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Position } from '../recent/position.ts';
 
-/** Of the first part; each is twice as large as the one before. A line that breaks after 2 KB, again and again, still brings something each time. */
+/** Size of the first part; each further one is twice as large. So even a connection that repeatedly breaks after 2 KB makes progress. */
 export const FIRST_PART_BYTES = 1024;
 
 export interface BeginningOptions {
   readonly beginning: Beginning;
-  /** Where the stream goes on, if everything before it fits one frame. */
+  /** Where the stream continues if everything before it fits into one frame. */
   readonly until: Position;
-  /** `subscribed` or `resync`, but for `offset`, `upTo` and `items`. */
+  /** `subscribed` or `resync`, except `offset`, `upTo` and `items`. */
   readonly message: Readonly<Record<string, unknown>>;
   readonly form: WireForm;
   readonly frameBytesMax: number;
   readonly missed?: MissedItems | undefined;
 }
 
-/** The message that a stream begins with, and what is left to be given by catching up. */
+/** The first message of a stream, and what is left for catching up. */
 export interface BeginningFrames {
   readonly first: Uint8Array;
   /** Undefined: `first` has everything up to `until`. */
@@ -26,8 +26,9 @@ export interface BeginningFrames {
 }
 
 /**
- * What fits one frame of the usual size comes whole. Of more, a little comes with this message, and the rest in batches as the socket takes it: in one
- * message none of it would count until all of it has come, a client's time-out would be over before that, and a line that breaks would never get on.
+ * If everything fits into one frame of the usual size, it is sent whole. Otherwise this message has a small part, and the rest follows in batches as the socket
+ * accepts them. In a single message nothing would count until all of it has arrived: a client would time out before that, and a connection that breaks would
+ * never make progress.
  */
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
   const { beginning, until, message, form, frameBytesMax, missed } = options;
@@ -38,7 +39,7 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
     // JSON, and items with their times, are longer than the MessagePack that was counted.
     if (first.length <= frameBytesMax || all.items.length <= 1) return { first, rest: undefined };
   }
-  // The rest reaches to the head, whatever is there by now.
+  // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
   const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
   const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;

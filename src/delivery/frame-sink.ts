@@ -11,13 +11,13 @@ import { type Memberships, membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver } from './receiver.ts';
 
-/** Hands frames to sockets: by native publish, one call for a whole shard, where all shards of a visit are large; else socket by socket. */
+/** Sends frames to sockets: by native publish, with one call for a whole shard, if all shards of a visit are large; otherwise socket by socket. */
 export class FrameSink implements FanoutSink {
   readonly #publishNatively: PublishToShard;
   readonly #metrics: DeliveryMetrics;
   readonly #memberships: Memberships;
   #visit: VisitKind = 'native';
-  /** Those that the visit under way has something for. */
+  /** Receivers that the current visit has frames for. */
   #receivers: Receiver[] = [];
 
   constructor(publishNatively: PublishToShard, memberships: Memberships, metrics: DeliveryMetrics) {
@@ -45,7 +45,7 @@ export class FrameSink implements FanoutSink {
       for (const receiver of membersOf(shard)) if (receiver.id !== connectionId) this.#gather(receiver, frame);
       return;
     }
-    // A socket's own publish reaches all but itself.
+    // A publish of a socket reaches all members but itself.
     const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
     if (sender === undefined || !sender.isOpen) this.publish(shard, frame, binary);
     else sender.publishToOthers(shard.nativeTopic as string, frame, binary);
@@ -62,7 +62,7 @@ export class FrameSink implements FanoutSink {
     if (receiver.addFrame(frame)) this.#receivers.push(receiver);
   }
 
-  /** The ring lost items that the shard had not had: its members are told, and the gap shows in the next batch's `prev`. */
+  /** The ring lost items that the shard had not been sent: its members are told, and the gap shows in the next batch's `prev`. */
   skipped(shard: Shard, skipped: number): void {
     const { variant } = shard;
     const { topic, namespace } = variant.feed;
@@ -72,8 +72,7 @@ export class FrameSink implements FanoutSink {
   }
 
   /**
-   * The topic's history is not what it was: every member gets its state, and goes on from there.
-   * @returns false where that does not fit one frame, and nobody has been told
+   * The topic was reset: every member gets its state, and continues from there. @returns false if that does not fit into one frame; then nobody has been told
    */
   resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
     const { topic, epoch, head } = feed;
@@ -89,7 +88,7 @@ export class FrameSink implements FanoutSink {
     for (const { options, shards } of feed.variants) {
       const frame = frames.get(wireFormName(options)) as Uint8Array;
       for (const shard of shards) {
-        // Before it leaves: what a socket drops of a large frame is reported while it is published.
+        // Before it is sent, because a drop of a large frame is reported during the publish.
         shard.toldToStartOver(tick);
         this.#tell(shard, frame, options.encoding === 'msgpack');
       }
@@ -97,7 +96,7 @@ export class FrameSink implements FanoutSink {
     return true;
   }
 
-  /** Every member is told whether the topic is live. Slow consumers are not reached by native publish. */
+  /** Tells every member whether the topic is live. Native publish does not reach slow consumers. */
   status(feed: TopicFeed): void {
     const message = feedStatusOf(feed);
     for (const { options, shards } of feed.variants) {

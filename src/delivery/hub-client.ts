@@ -19,17 +19,17 @@ interface Waiting {
   reject(error: ProtocolError): void;
 }
 
-/** A node whose budget for answers has been taken for so long that nobody more can wait is asked again after this. */
+/** Clients that get `busy`, because the budget for answers was used up for long, retry after this time. */
 const BUSY_RETRY_MS = 1000;
-/** Of each publication of an answer, beside its data: its key, its origin, and how they are written. */
+/** Overhead of each publication in an answer: its key, its origin, and their encoding. */
 const ITEM_OVERHEAD_BYTES = 256;
 /** Of a member, about: few have an info of the greatest size. */
 const MEMBER_BYTES = 256;
 
 /**
- * Questions to the hub and their answers. Every question is answered or fails: the hub bounds its own work in time, and when the link closes all
- * that wait fail. How many wait is bounded by the limits on what a connection may ask; how much their answers may bring at once, by a budget that each
- * question takes its bytes from before it is sent. So nothing that clients ask for can fill the link.
+ * Requests to the hub and their answers. Every request is answered or fails: the hub limits its own work in time, and when the link closes all waiting requests
+ * fail. The number of waiting requests is limited by what a connection may request. The size of their answers is limited by a budget, from which each request
+ * takes its bytes before it is sent. So nothing that clients request can fill the link.
  */
 export class HubClient {
   readonly #link: WorkerEnd;
@@ -49,22 +49,22 @@ export class HubClient {
     return this.#ask({ kind: 'publish', ...question });
   }
 
-  /** What answers may bring that have not come yet, and how many wait for their turn. */
+  /** Maximum bytes of answers that have not arrived yet, and the number of requests that wait for their turn. */
   get answers(): Pick<ByteBudget, 'bytes' | 'waiting'> {
     return this.#budget;
   }
 
-  /** @throws ProtocolError `busy` and what the hub says */
+  /** @throws ProtocolError `busy` and the errors of the hub */
   read(question: Question<'read'>): Promise<Answer<'items'>> {
     return this.#askMuch(this.#pageBytes(question), { kind: 'read', ...question });
   }
 
-  /** @throws ProtocolError `busy` and what the hub says */
+  /** @throws ProtocolError `busy` and the errors of the hub */
   readLast(question: Question<'readLast'>): Promise<Answer<'items'>> {
     return this.#askMuch(this.#pageBytes({ ...question, limit: question.count }), { kind: 'readLast', ...question });
   }
 
-  /** @throws ProtocolError `busy` and what the hub says */
+  /** @throws ProtocolError `busy` and the errors of the hub */
   recover(question: Question<'recover'>): Promise<Answer<'recovery'>> {
     return this.#askMuch(this.#config.tuning.recovery.recoveryBytesMax, { kind: 'recover', ...question });
   }
@@ -99,7 +99,7 @@ export class HubClient {
     else waiting?.resolve(answer);
   }
 
-  /** At most what was asked for; a single publication may be larger. */
+  /** At most what was requested; a single publication may be larger. */
   #pageBytes({ topic, bytesMax, limit }: { readonly topic: Topic; readonly bytesMax: number; readonly limit: number }): number {
     const oneBytes = namespaceOptions(this.#config, namespaceOf(topic))?.maxPayloadBytes ?? 0;
     return Math.max(bytesMax, oneBytes) + ITEM_OVERHEAD_BYTES * Math.min(limit, Math.ceil(bytesMax / ITEM_OVERHEAD_BYTES));
@@ -109,7 +109,7 @@ export class HubClient {
     const release = await this.#budget.take(bytes);
     if (release === undefined) {
       const { answersWaitingMax } = this.#config.tuning.answers;
-      throw new ProtocolError('busy', `${answersWaitingMax} requests wait for their turn already`, { retryAfterMs: BUSY_RETRY_MS });
+      throw new ProtocolError('busy', `${answersWaitingMax} requests are already waiting`, { retryAfterMs: BUSY_RETRY_MS });
     }
     try {
       return await this.#ask(question);
@@ -127,7 +127,7 @@ export class HubClient {
   }
 
   #failAll(): void {
-    for (const { reject } of this.#waiting.values()) reject(new ProtocolError('unavailable', 'the node is going away'));
+    for (const { reject } of this.#waiting.values()) reject(new ProtocolError('unavailable', 'the node is shutting down'));
     this.#waiting.clear();
   }
 }

@@ -4,11 +4,11 @@ import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 
 export interface HubQueueOptions {
   readonly link: Pick<WorkerEnd, 'pause' | 'resume'>;
-  /** Longest wait in one go; 0: none. */
+  /** Maximum time of one wait; 0: never wait. */
   readonly holdMaxMs: number;
-  /** A topic whose ring has less in it never makes others wait. */
+  /** If a topic's ring has fewer bytes, others never wait for it. */
   readonly holdFromBytes: number;
-  /** @returns where it went */
+  /** @returns the feed that it went to */
   readonly publish: (message: PublicationMessage) => TopicFeed | undefined;
   readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
   /** These feeds have new items. */
@@ -17,7 +17,7 @@ export interface HubQueueOptions {
 }
 
 const LOOK_EVERY_MS = 1;
-/** Of the time that passes, what may be waited again: in a feed that is always too fast, others wait a tenth of the time at most. */
+/** Share of the passing time that can be used for waiting again: beside a feed that is always too fast, others wait at most a tenth of the time. */
 const REFILL = 0.1;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * How much of the past may go on the wire in one loop turn, for all connections of the worker. What is over waits its turn in order, so that a crowd that
- * comes back at once, or one client with a fast line and much to get, holds up nobody's live frames. Of each connection two parts wait at most: what it is
- * caught up with, and an answer.
+ * Limits how much of the past is sent in one loop turn, for all connections of the worker. What exceeds it waits its turn in order. So many clients that
+ * reconnect at the same time, or one client with a fast connection and much to receive, do not delay live frames. A connection has at most two waiting parts:
+ * one of its catching up, and one of an answer.
  */
 export class LoopShare {
   readonly #bytesPerTurn: number;
@@ -14,7 +14,7 @@ export class LoopShare {
     this.#bytesLeft = bytesPerTurn;
   }
 
-  /** Resolves when so much may go: in this loop turn, or a later one. */
+  /** Resolves when this many bytes may be sent: in this loop turn, or a later one. */
   take(bytes: number): Promise<void> | undefined {
     this.#arm();
     if (this.#bytesLeft > 0 && this.#waiting.length === 0) {

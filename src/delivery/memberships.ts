@@ -6,23 +6,23 @@ import type { Position } from '../recent/position.ts';
 import type { Receiver } from './receiver.ts';
 import type { Member, MembershipOptions } from './subscription.ts';
 
-/** The shard's members, as they are now. The fan-out keeps them, and knows of a connection no more than its id. */
+/** The shard's current members. The fan-out keeps them, and knows only the ids of connections. */
 export function membersOf(shard: Shard): readonly Receiver[] {
   return shard.recipients as readonly Receiver[];
 }
 
-/** Who is in which group and shard: keeps the fan-out's counts and uWS's native topics the same. */
+/** Assigns connections to groups and shards, and keeps the fan-out's counts and uWS's native topics consistent. */
 export class Memberships {
   readonly #groups: Groups;
-  /** Connections that want no echo, by id: the fan-out names them so. */
+  /** Connections that want no echo, by id, as the fan-out names them. */
   readonly #withoutEcho = new Map<string, { readonly receiver: Receiver; topics: number }>();
 
   readonly #nativeMembersMin: number;
-  /** Where some group has more than one shard, or had a moment ago. */
+  /** Feeds in which some group has more than one shard, or recently had. */
   readonly #split = new Set<Variant>();
 
   /**
-   * @param groupConnectionsMax connections of one group
+   * @param groupConnectionsMax maximum number of connections in a group
    * @param nativeMembersMin a shard with fewer members has no native topic
    */
   constructor(groupConnectionsMax: number, nativeMembersMin = NATIVE_MEMBERS_MIN) {
@@ -31,8 +31,8 @@ export class Memberships {
   }
 
   /**
-   * Takes the connection into the variant. It gets what comes after the shard's offset, once {@link listen} has been called.
-   * @param minCursor ring sequence up to which it has everything
+   * Adds the connection to the variant. It gets what comes after the shard's offset, once {@link listen} has been called. @param minCursor ring sequence up to
+   * which it has everything
    */
   enter(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
     const { variant, shard } = feed.join(options.variant, this.#groupOf(receiver, options), minCursor);
@@ -49,7 +49,7 @@ export class Memberships {
     return member;
   }
 
-  /** Where the connection would stand if it entered now: it gets what comes after that. */
+  /** Where the connection would be if it joined now: it gets what comes after that. */
   placeOf(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Position {
     return feed.placeOf(options.variant, this.#groupOf(receiver, options), minCursor);
   }
@@ -60,19 +60,19 @@ export class Memberships {
     receiver.group = undefined;
   }
 
-  /** A connection stays in its group for life: its encoding, and whether it takes compressed frames, are settled before its first topic. */
+  /** A connection stays in its group for its lifetime: its encoding, and whether it accepts compressed frames, are fixed before its first topic. */
   #groupOf(receiver: Receiver, { variant }: MembershipOptions): Group {
     receiver.group ??= this.#groups.enter(variant, receiver.socket.isNative);
     return receiver.group;
   }
 
-  /** From here on native publish reaches the connection: after whatever it must have before. */
+  /** From here on native publish reaches the connection, so whatever it must get before has to be sent already. */
   listen(receiver: Receiver, { shard }: Member): void {
     if (shard.nativeTopic !== undefined) receiver.socket.join(shard.nativeTopic);
     else if (shard.group.isNative && shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
   }
 
-  /** For as long as it has members. */
+  /** While it has members. */
   #makeNative(shard: Shard): void {
     if (shard.nativeTopic !== undefined) return;
     const nativeTopic = shard.variant.newNativeTopic();
@@ -81,9 +81,8 @@ export class Memberships {
   }
 
   /**
-   * Changes a connection's place within its topic. It listens in the new one before it leaves the old: uWS forgets what is queued for a socket
-   * that leaves its last native topic.
-   * @param between gives the connection what lies between the two, and calls {@link listen}
+   * Moves a connection to another shard of its topic. It listens in the new one before it leaves the old one, because uWS forgets what is queued for a socket
+   * that leaves its last native topic. @param between sends the connection what lies between the two, and calls {@link listen}
    */
   change(receiver: Receiver, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
     const { feed, shard } = old;
@@ -110,12 +109,12 @@ export class Memberships {
     if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(receiver.id);
   }
 
-  /** A connection that is in some topic without echo. */
+  /** Whether the connection has a topic without echo. */
   findWithoutEcho(connectionId: string): Receiver | undefined {
     return this.#withoutEcho.get(connectionId)?.receiver;
   }
 
-  /** Joins a group's second shard of a topic with its first, as soon as they stand at the same place. */
+  /** Merges a group's second shard of a topic into its first, as soon as they are at the same position. */
   merge(): void {
     for (const variant of this.#split) {
       for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) this.#move(variant, pair.from, pair.into);
@@ -125,12 +124,12 @@ export class Memberships {
 
   #move(variant: Variant, from: Shard, into: Shard): void {
     const { feed } = variant;
-    // Who listens natively is queued something natively, perhaps, and loses it when it leaves its last native topic.
+    // A connection that listens natively may have queued frames, and loses them when it leaves its last native topic.
     if (from.nativeTopic !== undefined) this.#makeNative(into);
     for (const receiver of membersOf(from)) {
       const member = receiver.subscriptions.get(feed.topic);
       if (member?.kind !== 'member') continue;
-      // In this order: uWS forgets what is queued for a socket that leaves its last native topic.
+      // In this order, because uWS forgets what is queued for a socket that leaves its last native topic.
       if (into.nativeTopic !== undefined) receiver.socket.join(into.nativeTopic);
       if (from.nativeTopic !== undefined) receiver.socket.leave(from.nativeTopic);
       variant.move(from, into);

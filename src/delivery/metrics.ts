@@ -8,25 +8,25 @@ interface Distribution {
   observe(value: number): void;
 }
 
-/** What the room counts; the worker has the metrics. */
+/** What this folder counts; the worker has the metrics. */
 export interface DeliveryMetrics {
-  /** Times that a connection fell behind, and times that one had caught up again. */
+  /** How often a connection fell behind, and how often one has caught up. */
   readonly laggedTotal: Count;
   readonly rejoined: Count;
   readonly closedSlow: Count;
-  /** Publications that slow consumers were not given. */
+  /** Publications that slow consumers did not get. */
   readonly skipped: Count;
-  /** Times that publications of a topic waited for its members. */
+  /** How often publications of a topic waited for its members. */
   readonly holds: Count;
   readonly batchItems: Distribution;
   readonly publishToSocket: Distribution;
-  /** A subscribe with a position: who had what was missed. */
+  /** A subscribe with a position, and who had the missed items. */
   recovery(from: 'worker' | 'hub' | 'none'): void;
-  /** A shard was given this. */
+  /** These were sent to a shard. */
   flushed(members: number, sent: Sent): void;
-  /** One member of a shard was not given this after all; reported in the loop turn of the flush. */
+  /** One member of a shard did not get them; reported in the loop turn of the flush. */
   lost(sent: Sent): void;
-  /** One connection was given this by itself. */
+  /** These were sent to one connection only. */
   caughtUp(sent: Sent): void;
   turnEnded(): void;
 }

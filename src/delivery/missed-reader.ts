@@ -12,13 +12,13 @@ import { whereIsAfter } from '../recent/where.ts';
 import type { HubClient } from './hub-client.ts';
 
 /**
- * Gets what clients missed from the hub, where this worker does not have it: one question for all who come back to a topic at once. The answer is made
- * into items once, and is kept for those who come a little later.
+ * Reads from the hub what clients missed, if this worker does not have it: with one request for all that reconnect to a topic at the same time. The answer is
+ * converted to items once, and kept for clients that reconnect a little later.
  */
 export class MissedReader {
   readonly #hub: HubClient;
   readonly #reads = new SharedReads<MissedItems>((topic, after) => this.#read(topic, after));
-  /** By topic, with the offset that was asked for. Where `completeFrom` is later, nothing more can be had. */
+  /** By topic, with the requested offset. If `completeFrom` is later, nothing more is available. */
   readonly #kept: KeptReads<FanoutItem, { readonly askedFrom: number }>;
 
   constructor(hub: HubClient, budget: RecentBudget<FanoutItem>) {
@@ -30,9 +30,7 @@ export class MissedReader {
     return this.#kept.bytes;
   }
 
-  /**
-   * What is known already of what a client needs to go on from `since`. Undefined: nothing is needed, or nothing can be had. `ask`: only the hub can tell.
-   */
+  /** What is known about what a client needs to continue from `since`. Undefined: nothing is needed, or nothing is available. `ask`: only the hub knows. */
   known(feed: TopicFeed, since: Since): MissedItems | undefined | 'ask' {
     const { namespace, epoch, holdings } = feed;
     if (!namespace.durable || since.epoch !== epoch) return undefined;
@@ -43,19 +41,20 @@ export class MissedReader {
       case 'ahead':
         return 'ask';
       case 'evicted':
-        // The hub's state of a keyed topic is this worker's.
+        // This worker has the hub's whole state of a keyed topic.
         return namespace.keyed ? undefined : (this.#take(feed, since) ?? 'ask');
     }
   }
 
   /**
-   * The same, asking the hub if need be. To be called before the client joins, so that what comes meanwhile is in the ring when it does.
+   * The same, asking the hub if necessary. Call it before the client joins, so that what arrives meanwhile is in the ring when it joins.
    * @throws ProtocolError
    */
   async read(feed: TopicFeed, since: Since): Promise<MissedItems | undefined> {
     const known = this.known(feed, since);
     if (known !== 'ask') return known;
-    // Another node was faster: the hub answers when it has come so far too, and what it had to pass is in the ring by then.
+    // The client's position is from a node that was ahead: the hub answers when it has reached that position, and the publications up to it are then in the
+    // ring.
     if (since.offset > feed.ring.headOffset) return this.#ask(feed.topic, since.offset);
     return this.#reads.ask(feed.topic, since.offset);
   }
@@ -65,7 +64,7 @@ export class MissedReader {
     this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item, 0)) }, answer.completeFrom ?? 0);
   }
 
-  /** What has been read lately of what follows this offset, for a client that is being caught up. */
+  /** What has recently been read after this offset, for a client that is catching up. */
   kept({ topic, epoch }: TopicFeed, offset: number): MissedItems | undefined {
     const nowMs = performance.now();
     const missed = this.#kept.get(topic, epoch, nowMs)?.missed;
@@ -74,7 +73,7 @@ export class MissedReader {
     return missed;
   }
 
-  /** Called once a second or so. */
+  /** Called about once a second. */
   forgetOld(nowMs = performance.now()): void {
     this.#kept.forgetOld(nowMs);
   }

@@ -8,12 +8,12 @@ import type { ClientSocket } from '../transport/transport.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
 import type { Subscription } from './subscription.ts';
 
-/** While not all of a connection's topics are in the fast path. */
+/** Present while not all of a connection's topics are in the fast path. */
 export interface Lag {
-  /** Since then it has not got on: since it fell behind, or since it was last given a part of what a new subscription starts with. */
+  /** The last progress: when it fell behind, or when it last got a part of the first items of a new subscription. */
   sinceMs: number;
   catchingUp: boolean;
-  /** It has fallen behind; false: it has just come. */
+  /** It has fallen behind; false: it is new. */
   fellBehind: boolean;
 }
 
@@ -29,7 +29,7 @@ export class Receiver implements Recipient {
   readonly id: string;
   readonly codec: Codec;
   readonly socket: ClientSocket;
-  /** Does it take compressed frames? Settled before its first topic. */
+  /** Whether it accepts compressed frames. Fixed before its first topic. */
   deflate = false;
   /** Set with its first topic. */
   group: Group | undefined;
@@ -38,15 +38,15 @@ export class Receiver implements Recipient {
   readonly #options: ReceiverOptions;
   /** The large answer that the next one waits for: one at a time. */
   #largeAnswer: Promise<unknown> | undefined;
-  /** Answers that wait for a full socket, which would drop them. Bounded by `sendBufferLimitBytes`. */
+  /** Answers that wait because the socket is full and would drop them. Bounded by `sendBufferLimitBytes`. */
   #queued: Uint8Array[] | undefined;
   #queuedBytes = 0;
-  /** Commands of arrays that are not answered yet: while there are some, answers gather for each other. */
+  /** Unanswered commands of arrays: while there are some, answers are collected. */
   #gathering = 0;
-  /** Answers that leave together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
+  /** Answers that are sent together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
   #gathered: Uint8Array[] | undefined;
   #gatheredBytes = 0;
-  /** What the fan-out's visit that is under way has for it. */
+  /** Frames of the fan-out's current visit. */
   #frames: Uint8Array[] | undefined;
   #roomWaiters: (() => void)[] = [];
 
@@ -61,7 +61,7 @@ export class Receiver implements Recipient {
     return this.socket.isOpen;
   }
 
-  /** The socket has closed. Nothing waits for it any more: whoever asks for room from now on must go on, and end. */
+  /** The socket has closed. Nothing waits for it any more: requests for room resolve immediately from now on, so that their callers end. */
   closed(): void {
     this.#queued = undefined;
     this.#queuedBytes = 0;
@@ -70,7 +70,7 @@ export class Receiver implements Recipient {
     for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
-  /** Runs what brings a large answer after those before it. As many wait as the connection may have subscriptions and history requests under way. */
+  /** Runs the work for a large answer after earlier ones. At most as many wait as the connection may have subscriptions and history requests under way. */
   inTurn<A>(work: () => Promise<A>): Promise<A> {
     const before = this.#largeAnswer ?? Promise.resolve();
     const done = before.then(work, work);
@@ -82,13 +82,13 @@ export class Receiver implements Recipient {
     return done;
   }
 
-  /** Would something large be taken now, and before whatever native publish sends after it? */
+  /** Whether something large would be accepted now, and sent before the next native publish. */
   get hasRoom(): boolean {
     const waitingBytes = this.socket.bufferedBytes + this.#gatheredBytes;
     return this.#queued === undefined && waitingBytes <= this.#options.lagThresholdBytes / 2;
   }
 
-  /** Resolves when there is room, or the connection has closed. As many wait as the connection has subscriptions under way, and one large answer. */
+  /** Resolves when there is room, or the connection has closed. At most as many wait as the connection has subscriptions under way, plus one large answer. */
   whenRoom(): Promise<void> {
     if (this.hasRoom) return Promise.resolve();
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
@@ -99,7 +99,7 @@ export class Receiver implements Recipient {
   }
 
   sendEncoded(bytes: Uint8Array): void {
-    // Behind what gathers, also when the last command has been answered: what comes later must not overtake it.
+    // After the collected answers, even if the last command has been answered: later messages must not arrive earlier.
     if ((this.#gathering > 0 || this.#gathered !== undefined) && this.isOpen) this.#gather(bytes);
     else this.#sendNow(bytes);
   }
@@ -130,7 +130,7 @@ export class Receiver implements Recipient {
     if (this.#queuedBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
   }
 
-  /** So many commands came in one message: until each is {@link answered}, what the connection is sent gathers and leaves once a turn. */
+  /** One message contained this many commands. Until each is {@link answered}, everything for the connection is collected and sent once per turn. */
   expectAnswers(commands: number): void {
     this.#gathering += commands;
   }
@@ -150,7 +150,7 @@ export class Receiver implements Recipient {
     });
   }
 
-  /** @returns is it the first of the visit? {@link sendFrames} ends it */
+  /** @returns whether it is the first of the visit, which {@link sendFrames} ends */
   addFrame(frame: Uint8Array): boolean {
     if (this.#frames !== undefined) {
       this.#frames.push(frame);
@@ -160,7 +160,7 @@ export class Receiver implements Recipient {
     return true;
   }
 
-  /** In one write. What a full socket does not take it reports as dropped. */
+  /** In one write. What a full socket does not accept is reported as dropped. */
   sendFrames(): void {
     const frames = this.#frames;
     const { socket } = this;
@@ -184,9 +184,9 @@ export class Receiver implements Recipient {
   }
 
   /**
-   * Closes the connection, and tells the peer why. What is done about a closed connection is done within this call.
+   * Closes the connection, and tells the peer why. The cleanup for a closed connection happens within this call.
    *
-   * @param text says more than the reason's own
+   * @param text more details than the reason's own text
    */
   end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
     this.sendGathered();

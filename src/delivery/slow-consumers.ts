@@ -20,38 +20,38 @@ export interface SlowConsumersOptions {
   readonly memberships: Memberships;
   readonly catchingUp: CatchingUp;
   readonly metrics: DeliveryMetrics;
-  /** The loop turn's number, as the fan-out counts it. */
+  /** The loop turn's number, as counted by the fan-out. */
   readonly tick: () => number;
   readonly onBug: (error: Error) => void;
 }
 
-/** Where a member stood in a topic when its socket dropped something. */
+/** The position of a member in a topic when its socket dropped something. */
 interface Drop {
-  /** What it surely has. */
+  /** What it certainly has. */
   readonly has: Position;
-  /** What it was given: some of it may be lost. */
+  /** What it was sent; some of it may be lost. */
   readonly given: Position;
-  /** Perhaps the message that told it to start over, too. */
+  /** The message that told it about a reset may be lost too. */
   readonly startsOver: boolean;
 }
 
-/** Of no life of the feed: the next step is to start over. */
+/** Belongs to no epoch of the feed, so the next step starts over. */
 const NO_LIFE = -1;
-/** What all that catch up are given in one loop turn: about as long as one turn of the fan-out. */
+/** Bytes for all connections that catch up, per loop turn: about as long as one turn of the fan-out. */
 const BYTES_PER_TURN = 512 * 1024;
 
 /**
- * Connections that are not in the fast path with all their topics: their sockets do not keep up, or they have only just come and are given what their streams
- * start with. In the fast path each of them would cost a buffer; here they have nothing but a position per topic. When the socket has room they are
- * brought forward, one part of one topic after the other, and then join. One that does not get on is closed.
+ * Connections that are not in the fast path with all their topics: their sockets do not keep up, or they are new and still get the first items of their
+ * streams. In the fast path each of them would cost a buffer; here they have only a position per topic. When the socket has room, they are advanced, one part
+ * of one topic after the other, and then rejoin. A connection without progress is closed.
  */
 export class SlowConsumers {
   readonly #options: SlowConsumersOptions;
   readonly #share = new LoopShare(BYTES_PER_TURN);
-  /** Seen in `dropped`, where nothing may be left or sent; they leave before the next round. */
+  /** Recorded in `dropped`, where no topic may be left and nothing sent. They leave their shards before the next round. */
   readonly #marked = new Map<Receiver, Map<Topic, Drop>>();
   readonly #lagging = new Set<Receiver>();
-  /** Those that something waits for: an answer that their sockets have no room for. */
+  /** Connections for which something waits: an answer that their sockets have no room for. */
   readonly #full = new Map<Receiver, { readonly sinceMs: number }>();
 
   constructor(options: SlowConsumersOptions) {
@@ -65,21 +65,21 @@ export class SlowConsumers {
     return count;
   }
 
-  /** Subscriptions that are being given what their streams start with. */
+  /** Subscriptions that are still receiving their first items. */
   get startingCount(): number {
     let count = 0;
     for (const receiver of this.#lagging) for (const { start } of laggingIn(receiver)) if (start !== undefined) count++;
     return count;
   }
 
-  /** Connections that are being caught up, those that have got on least lately first. */
+  /** Connections that are catching up, those with the oldest progress first. */
   receivers(): Iterable<Receiver> {
     return this.#lagging;
   }
 
   /**
-   * uWS dropped something for this receiver. It says so once for a batch and nothing of the rest, so what was flushed in this loop turn counts as lost.
-   * The positions are taken now: the next round may come before the connection has left.
+   * uWS dropped something for this receiver. It reports this once for a batch, and not what exactly, so everything flushed in this loop turn counts as lost.
+   * The positions are recorded now, because the next round may come before the connection has left its shards.
    */
   dropped(receiver: Receiver): void {
     if (this.#marked.has(receiver)) return;
@@ -113,9 +113,9 @@ export class SlowConsumers {
     }
   }
 
-  /** The connection has been sent how its stream begins; the rest follows as its socket takes it. */
+  /** The connection has been sent the beginning of its stream; the rest follows as its socket accepts it. */
   begin(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, rest: NonNullable<BeginningFrames['rest']>): void {
-    // A line that is so bad that its socket is full at once.
+    // The connection is so slow that its socket is full immediately.
     const waited = !receiver.hasRoom;
     this.#enter(
       receiver,
@@ -125,7 +125,7 @@ export class SlowConsumers {
     this.#goOn(receiver);
   }
 
-  /** The topic's history is not what it was: its members are given the state, each as its socket takes it. */
+  /** The topic was reset: its members get the state, each as its socket accepts it. */
   startOver(feed: TopicFeed, reason: string): void {
     for (const { shards } of feed.variants) {
       for (const shard of [...shards]) {
@@ -140,7 +140,7 @@ export class SlowConsumers {
     }
   }
 
-  /** Resolves when the socket has room for something large, or has closed. One that makes no room in time is closed. */
+  /** Resolves when the socket has room for something large, or has closed. A socket without room in time is closed. */
   async whenRoom(receiver: Receiver): Promise<void> {
     while (!receiver.hasRoom) {
       const waiting = { sinceMs: Date.now() };
@@ -150,21 +150,21 @@ export class SlowConsumers {
     }
   }
 
-  /** The same, and so much may go in this loop turn beside what others catch up with. */
+  /** The same, and the loop turn has room for this many bytes in addition to the catching up of others. */
   async whenTurn(receiver: Receiver, bytes: number): Promise<void> {
     await this.whenRoom(receiver);
     await this.#share.take(bytes);
     await this.whenRoom(receiver);
   }
 
-  /** The socket took some of what waited for it. */
+  /** The socket accepted some of what waited for it. */
   drained(receiver: Receiver): void {
-    // Before native publish sends anything more: it does as soon as there is less than the threshold.
+    // Before native publish sends anything more, which it does as soon as less than the threshold waits.
     receiver.sendQueued();
     this.#goOn(receiver);
   }
 
-  /** Called once a second or so. */
+  /** Called about once a second. */
   check(nowMs: number): void {
     const { slowTimeoutMs } = this.#options.config.limits;
     const tooSlow = (receiver: Receiver) => {
@@ -178,14 +178,14 @@ export class SlowConsumers {
     for (const [receiver, { sinceMs }] of this.#full) if (nowMs - sinceMs > slowTimeoutMs) tooSlow(receiver);
   }
 
-  /** The connection has closed, and holds no topics any more. */
+  /** The connection has closed, and has no topics any more. */
   gone(receiver: Receiver): void {
     this.#marked.delete(receiver);
     this.#full.delete(receiver);
     this.#done(receiver);
   }
 
-  /** The connection asks for another form of the topic meanwhile: that is what it is caught up and goes on with. */
+  /** The connection requests another variant of the topic meanwhile: it catches up and continues with that one. */
   change(lagging: Lagging, options: MembershipOptions): void {
     lagging.options = options;
   }
@@ -197,7 +197,7 @@ export class SlowConsumers {
     this.#options.topics.releaseIfUnused(subscription.feed);
   }
 
-  /** Tells those that are being caught up in this topic. */
+  /** Tells those that are catching up in this topic. */
   tell(feed: TopicFeed, message: ServerMessage): void {
     for (const receiver of this.#lagging) {
       if (receiver.subscriptions.get(feed.topic)?.kind === 'lagging') receiver.send(message);
@@ -205,8 +205,8 @@ export class SlowConsumers {
   }
 
   /**
-   * What was given in the turn of the drop may have come or not. A durable topic gives it again, and the client leaves out what it has; so does one whose
-   * policy is the latest state. Other ephemeral topics are at most once: there it counts as lost.
+   * What was sent in the turn of the drop may or may not have arrived. A durable topic sends it again, and the client drops what it has; so does a topic whose
+   * policy is the latest state. Other ephemeral topics are delivered at most once: there it counts as lost.
    */
   #fallBehind(receiver: Receiver, member: Member, { has, given, startsOver }: Drop): void {
     const { feed, options } = member;
@@ -242,7 +242,7 @@ export class SlowConsumers {
     lag.catchingUp = true;
     this.#catchUp(receiver)
       .catch((error) => {
-        // The log, or the hub's budget, cannot be asked now; a second later perhaps.
+        // The log, or the hub's budget, is not available now, but may be in a second.
         if (error instanceof ProtocolError && ERROR_KINDS[error.code].retryable) return;
         this.#options.onBug(error);
         receiver.end('serverError');
@@ -252,7 +252,7 @@ export class SlowConsumers {
       });
   }
 
-  /** A part of each topic in turn, so that a large one holds up no small one. */
+  /** Sends a part of each topic in turn, so that a large topic does not delay small ones. */
   async #catchUp(receiver: Receiver): Promise<void> {
     for (let left = laggingIn(receiver); left.length > 0; left = laggingIn(receiver)) {
       for (const lagging of left) {
@@ -262,7 +262,7 @@ export class SlowConsumers {
         if (receiver.subscriptions.get(lagging.feed.topic) !== lagging) continue;
         const isStart = lagging.start !== undefined;
         await this.#options.catchingUp.step(receiver, lagging);
-        // What a new subscription starts with may take long; as long as it goes on the connection is not too slow.
+        // The first items of a new subscription may take long. While there is progress, the connection is not too slow.
         if (isStart && receiver.lag !== undefined) receiver.lag.sinceMs = Date.now();
       }
     }

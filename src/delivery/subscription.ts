@@ -4,10 +4,10 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
 
-/** How a connection wants a topic. */
+/** The variant in which a connection wants a topic. */
 export interface MembershipOptions {
   readonly variant: VariantOptions;
-  /** False: the connection wants nothing of what it publishes itself. */
+  /** False: the connection wants nothing that it publishes itself. */
   readonly echo: boolean;
 }
 
@@ -20,25 +20,25 @@ export interface Member {
   shard: Shard;
 }
 
-/** Not in the fast path: its socket has to catch up, or it has just come and is still being given what its stream starts with. */
+/** Not in the fast path: its socket must catch up, or it is new and still gets the first items of its stream. */
 export interface Lagging {
   readonly kind: 'lagging';
   readonly feed: TopicFeed;
   options: MembershipOptions;
-  /** What it has; in the ring of this life of the feed. */
+  /** What it has, as a position in the ring of this epoch of the feed. */
   position: Position;
   life: number;
-  /** Set until it first comes to the head: what it is given before its stream. */
+  /** Set until it first reaches the head: what it gets before its stream. */
   start: Start | undefined;
-  /** The socket had no room at some time since: it is slow, and what it gets beyond its start is by its namespace's policy. */
+  /** The socket had no room at some time: it is slow, and what it gets after its first items depends on the policy of its namespace. */
   waited: boolean;
-  /** Of the next part. The first ones are small: a line that breaks again and again still brings something each time. */
+  /** Size of the next part. The first ones are small, so that even a connection that breaks repeatedly makes progress. */
   partBytes: number;
-  /** Why it starts over, where something other than the log's life says so. */
+  /** Why it starts over, if the reason is not a new epoch of the log. */
   resyncReason: string | undefined;
-  /** Publications that it was not given, so far. */
+  /** Number of publications that it has not been given so far. */
   skipped: number;
 }
 
-/** A connection's place in a topic. `pending` while the topic is being opened or its history read. */
+/** A connection's membership in a topic. `pending` while the topic is being opened or its history read. */
 export type Subscription = { readonly kind: 'pending' } | Member | Lagging;

@@ -19,7 +19,7 @@ import type { SlowConsumers } from './slow-consumers.ts';
 import type { Lagging, Member, MembershipOptions, Subscription } from './subscription.ts';
 import type { TopicTable } from './topic-table.ts';
 
-/** What a `subscribe` asks for, beside its topic. */
+/** The options of a `subscribe`, besides its topic. */
 export interface Wish {
   /** Of the answer. */
   readonly id: number;
@@ -54,7 +54,7 @@ export interface SubscriptionsOptions {
   readonly metrics: DeliveryMetrics;
 }
 
-/** Takes connections into topics and out of them. Whether they may is not decided here. */
+/** Subscribes and unsubscribes connections. Whether they may subscribe is decided elsewhere. */
 export class Subscriptions {
   readonly #frameBytesMax: number;
   readonly #topics: TopicTable;
@@ -75,9 +75,9 @@ export class Subscriptions {
   }
 
   /**
-   * Answers with `subscribed`, and what the stream begins with.
+   * Answers with `subscribed` and the first items of the stream.
    *
-   * @throws ProtocolError `not_subscribed` (the client has changed its mind meanwhile), `busy`, `unavailable`, and what the hub says of the topic
+   * @throws ProtocolError `not_subscribed` (superseded by a later command), `busy`, `unavailable`, and the hub's errors about the topic
    */
   subscribe(receiver: Receiver, name: Topic, wish: Wish): Promise<void> {
     const topic = this.#topics.nameOf(name);
@@ -104,8 +104,7 @@ export class Subscriptions {
     try {
       feed = await this.#topics.acquire(topic, wish.since);
       const answered = await this.#begin(receiver, feed, inLifeOf(feed, wish), stillWanted);
-      if (!answered)
-        throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
+      if (!answered) throw new ProtocolError('not_subscribed', 'superseded by a later subscribe or unsubscribe to the topic');
     } catch (error) {
       if (stillWanted()) {
         receiver.subscriptions.delete(topic);
@@ -117,7 +116,7 @@ export class Subscriptions {
     }
   }
 
-  /** @returns false: there is no such subscription */
+  /** @returns false if there is no such subscription */
   end(receiver: Receiver, topic: Topic): boolean {
     const subscription = receiver.subscriptions.get(topic);
     if (subscription === undefined) return false;
@@ -127,7 +126,7 @@ export class Subscriptions {
     return true;
   }
 
-  /** The connection is gone, and its socket has left its shards already. */
+  /** The connection has closed, and its socket has already left its shards. */
   endAll(receiver: Receiver): void {
     for (const subscription of receiver.subscriptions.values()) this.#leave(receiver, subscription);
     receiver.subscriptions.clear();
@@ -136,9 +135,8 @@ export class Subscriptions {
   }
 
   /**
-   * Joins as soon as the socket has room: what does not fit it would be queued, and the stream behind it is not. What only the hub knows is asked for then, for
-   * one topic of a connection after the other: it may be much.
-   * @returns false when the client has changed its mind
+   * Joins as soon as the socket has room: what does not fit into it would be queued, but the stream after it would not. What only the hub knows is requested
+   * then, for one topic of a connection after the other, because it may be much. @returns false if a later command superseded it
    */
   async #begin(receiver: Receiver, feed: TopicFeed, wish: Wish, stillWanted: () => boolean): Promise<boolean> {
     const { since } = wish;
@@ -185,11 +183,11 @@ export class Subscriptions {
     });
   }
 
-  /** Another `subscribe` to the same topic: to another rate, say. The stream goes on where it was. */
+  /** Another `subscribe` to the same topic, for example with another rate. The stream continues at its position. */
   #change(receiver: Receiver, current: Member, wish: Wish): void {
     const { feed, shard: left } = current;
     const options = membershipOptions(receiver, feed, wish);
-    // What lies between may have left the ring, behind a slow rate class say: then the state, never a part.
+    // What lies in between may have left the ring, for example with a slow rate class: then the client gets the whole state.
     const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
     const position = { sequence: left.cursor, offset: left.offset };
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
@@ -200,7 +198,7 @@ export class Subscriptions {
         this.#memberships.listen(receiver, member);
       });
     } else {
-      // First, since what native publish has queued for the socket goes out before what is sent to it, and is forgotten when it leaves.
+      // First, because what native publish has queued for the socket must be sent before what is sent to it directly, and is lost when it leaves.
       if (this.#answer(receiver, feed, first)) {
         feed.reserve();
         this.#memberships.leave(receiver, current);
@@ -212,14 +210,14 @@ export class Subscriptions {
     this.#topics.releaseIfUnused(feed);
   }
 
-  /** @returns false when that was one message too many for the connection */
+  /** @returns false if this was one message too many for the connection */
   #answer(receiver: Receiver, feed: TopicFeed, first: Uint8Array): boolean {
     receiver.sendEncoded(first);
     if (feed.awayReason !== null) receiver.send(feedStatusOf(feed));
     return receiver.isOpen;
   }
 
-  /** The same while it is being caught up: it goes on from what it has. */
+  /** The same while it is catching up: it continues from what it has. */
   #changeLagging(receiver: Receiver, current: Lagging, wish: Wish): void {
     const options = membershipOptions(receiver, current.feed, wish);
     this.#slowConsumers.change(current, options);
@@ -250,19 +248,19 @@ export class Subscriptions {
 }
 
 /**
- * Where a new member's stream begins. What waits in a shard was published before it came. In a durable topic that does no harm: it is told where its stream
- * begins. In an ephemeral one nothing tells it, and it may have had that already, by the subscription before this one.
+ * Where a new member's stream begins. What waits in a shard was published before it joined. In a durable topic that does no harm, because it is told where its
+ * stream begins. In an ephemeral topic nothing tells it, and it may have had that already, by the previous subscription.
  */
 function startOf({ namespace, ring }: TopicFeed): number {
   return namespace.durable ? 0 : ring.next;
 }
 
-/** The same, with its position in the topic's present life, where it holds there. */
+/** The same, with its position converted to the topic's current epoch, if it is valid there. */
 function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
   return wish.since === undefined ? wish : { ...wish, since: inPresentLife(feed, wish.since) };
 }
 
-/** By what is in them. Each subscription keeps its own, so equal ones are the same object; a few dozen can be told apart. */
+/** By content. Each subscription keeps its own object, so equal ones share one; there are only a few dozen. */
 const knownOptions = new Map<string, MembershipOptions>();
 
 function membershipOptions({ codec, deflate }: Receiver, { namespace }: TopicFeed, wish: Wish): MembershipOptions {

@@ -15,13 +15,13 @@ interface Waiter {
 }
 
 /**
- * The topics that somebody in this worker subscribes to. The first subscriber makes the hub open a topic, and those who come meanwhile wait
- * for the same answer; when the last one leaves, the worker forgets the topic at once (the hub lingers).
+ * The topics with subscribers in this worker. The first subscriber makes the hub open a topic, and those who subscribe meanwhile wait for the same answer. When
+ * the last one leaves, the worker drops the topic immediately (the hub keeps it for a while).
  */
 export class TopicTable {
   readonly #config: Config;
   readonly #link: WorkerEnd;
-  /** What the worker keeps of the recent past, for all topics. */
+  /** The recent past that the worker keeps, for all topics. */
   readonly recent: RecentBudget<FanoutItem>;
   readonly #feeds = new Map<Topic, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
@@ -37,7 +37,7 @@ export class TopicTable {
     return this.#feeds.size;
   }
 
-  /** Feeds with members, for whoever must visit them all. */
+  /** Feeds with members, for iterating over all of them. */
   feeds(): IterableIterator<TopicFeed> {
     return this.#feeds.values();
   }
@@ -46,7 +46,7 @@ export class TopicTable {
     return this.#feeds.get(topic);
   }
 
-  /** The same name, as the string that the feed has: each message brings a copy of its own, and each subscription keeps one. */
+  /** The same name, as the feed's string: each message has its own copy, and each subscription keeps one. */
   nameOf(topic: Topic): Topic {
     return this.#feeds.get(topic)?.topic ?? topic;
   }
@@ -56,8 +56,8 @@ export class TopicTable {
   }
 
   /**
-   * The topic's feed, opened if need be; it stays until {@link release}, whoever else leaves meanwhile.
-   * @param since the position of a client that comes back: where the topic must be opened, the hub says at once what the client missed
+   * The topic's feed, which is opened if necessary. It stays until {@link release}, whoever else leaves meanwhile.
+   * @param since the position of a reconnecting client: if the topic must be opened, the hub also sends what the client missed
    * @throws ProtocolError
    */
   acquire(topic: Topic, since?: Since): Promise<TopicFeed> {
@@ -97,14 +97,14 @@ export class TopicTable {
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
   }
 
-  /** @returns the feed that the publication went to; undefined when nobody here wants it any more */
+  /** @returns the feed that the publication went to; undefined if the topic has no subscribers here any more */
   published({ topicNumber, prev, item }: PublicationMessage): TopicFeed | undefined {
     const feed = this.#byNumber.get(topicNumber);
     feed?.push(item, prev);
     return feed;
   }
 
-  /** Ends an {@link acquire}: whoever asked has joined, or does not want to any more. */
+  /** Ends an {@link acquire}: the caller has joined, or no longer wants to. */
   release(feed: TopicFeed): void {
     feed.endReservation();
     this.releaseIfUnused(feed);

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 
-/** Descriptors that a worker needs for other things than connections: files, timers, the link, and accepts on their way to a refusal. */
+/** Descriptors that a worker needs besides connections: files, timers, the link, and connections that are accepted only to be refused. */
 const RESERVED = 64;
 
-/** What the process may have open; undefined where that cannot be read (not Linux). */
+/** The limit of open descriptors of the process; undefined if it cannot be read (not Linux). */
 export function descriptorLimit(): number | undefined {
   try {
     const match = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
@@ -13,15 +13,14 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** How many connections the limit leaves room for; `wanted` where there is none. */
+/** The number of connections that the limit permits; `wanted` if there is no limit. */
 export function connectionsAllowed(wanted: number, limit: number | undefined): number {
   return limit === undefined ? wanted : Math.max(1, Math.min(wanted, limit - RESERVED));
 }
 
 /**
- * What the process has open. From Linux 6.2 on the folder's size says it; before, somebody has to count them, which takes 0.1 s for 200,000.
- *
- * @param count false: undefined rather than count
+ * The number of open descriptors of the process. Since Linux 6.2 the size of the folder is that number. Before that they must be counted, which takes 0.1 s for
+ * 200,000. @param count false: return undefined instead of counting
  */
 export function descriptorsOpen(count: boolean): number | undefined {
   try {

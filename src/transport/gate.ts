@@ -1,30 +1,33 @@
 import type { Logger } from '../telemetry/log.ts';
 import type { HttpResponse } from './uws.ts';
 
-/** Of all handshakes that one address may have open: whoever holds all of its own leaves the others' to them. */
+/** Share of all handshakes that one address may have open, so that the rest is left to others. */
 const ADDRESS_SHARE = 0.75;
-/** Of the bound; accepting goes on below it. */
+/** Share of the limit below which accepting continues. */
 const RESUME_SHARE = 0.75;
-/** Descriptors that stay free: for files, for the listening sockets themselves, and for what is opened between two looks. */
+/** Descriptors that stay free: for files, for the listening sockets themselves, and for what is opened between two checks. */
 const DESCRIPTORS_FREE_MIN = 24;
 const WARN_INTERVAL_MS = 10_000;
 
 export interface GateOptions {
-  /** Connections that have been accepted and are not WebSockets yet. */
+  /** Maximum number of connections that have been accepted and are not WebSockets yet. */
   readonly handshakesMax: number;
-  /** Who has waited for so long may be cut. A request follows its connection at once; a second is a lost packet, sent again. */
+  /**
+   * After waiting this long, a connection may be cut. A request normally follows its connection immediately; a second allows for a lost packet that is sent
+   * again.
+   */
   readonly handshakeGraceMs: number;
-  /** Undefined: none is known. */
+  /** Undefined: there is no known limit. */
   readonly descriptorLimit: number | undefined;
-  /** Undefined: it cannot be told at this price. */
+  /** Undefined: too expensive to determine. */
   readonly descriptorsOpen: (count: boolean) => number | undefined;
   /** WebSockets that are open. */
   readonly connections: () => number;
-  /** `resume` says whether it listens. */
+  /** `resume` returns whether it listens. */
   readonly listener: { pause(): void; resume(): boolean };
   readonly metrics: GateMetrics;
   readonly logger: Pick<Logger, 'warn'>;
-  /** A clock that never steps back. */
+  /** A monotonic clock. */
   readonly nowMs?: () => number;
 }
 
@@ -41,20 +44,20 @@ interface Waiting {
   readonly atMs: number;
 }
 
-/** One address's handshakes. */
+/** The handshakes of one address. */
 interface Address {
   count: number;
   /**
-   * Those that surely wait still, oldest first: nothing was requested from this address since they came. uWebSockets shows each connection as another
-   * object at its request, so one of several cannot be told; and what has been upgraded must not be touched by the object that it had before.
+   * Those that certainly still wait, oldest first: no request came from this address since they were accepted. uWebSockets represents each connection by
+   * another object at its request, so of several connections the right one is unknown; and an upgraded connection must not be touched through its old object.
    */
   readonly waiting: Set<Waiting>;
 }
 
 /**
- * Who has been accepted and has not made an upgrade request yet: half-open requests, which hold a descriptor each. uWebSockets ends them after 8 to 12 s,
- * however slowly they trickle; until then their number is bounded. At the bound those that have waited for long make room. Where that is not enough,
- * and before descriptors run out, the worker stops listening: an accept that fails for want of a descriptor is tried again at once and for ever
+ * Bounds half-open requests: connections that have been accepted and have not sent an upgrade request yet; each uses a descriptor. uWebSockets ends them after
+ * 8 to 12 s, even if bytes arrive slowly. Until then their number is bounded. At the limit, those that have waited for long are cut. If that is not enough, and
+ * before descriptors run out, the worker stops listening: an accept that fails because of missing descriptors is retried immediately and without end
  * (`us_internal_dispatch_ready_poll`), which takes a whole core.
  */
 export class Gate {
@@ -64,7 +67,7 @@ export class Gate {
   readonly #perAddressMax: number;
   readonly #byAddress = new Map<string, Address>();
   #handshakes = 0;
-  /** Descriptors that are neither handshakes nor connections, as of the last look. */
+  /** Descriptors that are neither handshakes nor connections, as of the last check. */
   #otherDescriptors = 0;
   #paused = false;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
@@ -86,7 +89,7 @@ export class Gate {
     return this.#paused;
   }
 
-  /** uWebSockets calls this when it has accepted a connection (1), and when one ends that was never upgraded (-1). */
+  /** uWebSockets calls this when it has accepted a connection (1), and when one that was never upgraded ends (-1). */
   readonly filter = (res: Accepted, change: number): void => {
     if (change < 0) return this.#left();
     this.#handshakes++;
@@ -111,11 +114,11 @@ export class Gate {
     }
   };
 
-  /** Its request is whole. What is not upgraded now is answered, and its connection ends. */
+  /** Its request is complete. If it is not upgraded now, it is answered, and its connection ends. */
   requested(res: Accepted): void {
     const key = addressOf(res);
     if (key === '') {
-      // Gone already, and its address with it: it may be any.
+      // It has already closed, so its address is unknown.
       for (const { waiting } of this.#byAddress.values()) waiting.clear();
       return;
     }
@@ -128,7 +131,7 @@ export class Gate {
     this.#left();
   }
 
-  /** Once a second. */
+  /** Called once a second. */
   tick(): void {
     this.#look(false);
     if (!this.#paused && !this.#isFull()) return;
@@ -142,7 +145,7 @@ export class Gate {
     if (open !== undefined) this.#otherDescriptors = Math.max(0, open - this.#handshakes - this.#options.connections());
   }
 
-  /** Connections that descriptors leave room for, beside those that there are. */
+  /** Number of further connections that the descriptors permit. */
   #room(): number {
     const { descriptorLimit, connections } = this.#options;
     if (descriptorLimit === undefined) return Number.POSITIVE_INFINITY;
@@ -155,7 +158,7 @@ export class Gate {
 
   #left(): void {
     this.#handshakes--;
-    // Also forgets those whose address could not be told any more when their request came.
+    // Also drops those whose address was no longer known when their request came.
     if (this.#handshakes === 0) this.#byAddress.clear();
     if (this.#paused) setImmediate(() => this.#resumeIfRoom());
   }
@@ -165,7 +168,7 @@ export class Gate {
     if (address !== undefined && --address.count <= 0) this.#byAddress.delete(key);
   }
 
-  /** Cuts who has waited for longer than a request takes to come. */
+  /** Cuts connections that have waited for longer than a request takes to arrive. */
   #cutLate(addresses: Iterable<Address>): void {
     const lateMs = this.#nowMs() - this.#options.handshakeGraceMs;
     for (const { waiting } of addresses) {
@@ -185,11 +188,11 @@ export class Gate {
     if (nowMs - this.#warnedAtMs < WARN_INTERVAL_MS) return;
     this.#warnedAtMs = nowMs;
     const figures = { handshakes: this.#handshakes, handshakesMax: this.#handshakesMax, descriptorsLeft: this.#room() };
-    this.#options.logger.warn(figures, 'no connections are accepted for now: too many handshakes wait, or descriptors run out');
+    this.#options.logger.warn(figures, 'stopped accepting connections: too many open handshakes, or too few descriptors');
   }
 
   #resumeIfRoom(): void {
-    // Not at the first one that leaves: each change closes and opens all listening sockets.
+    // Not as soon as one leaves, because each change closes and opens all listening sockets.
     if (!this.#paused || this.#handshakes > this.#handshakesMax * RESUME_SHARE || this.#room() < DESCRIPTORS_FREE_MIN) return;
     this.#paused = !this.#options.listener.resume();
   }
@@ -197,7 +200,7 @@ export class Gate {
 
 const MAPPED_V4 = Buffer.from('00000000000000000000ffff', 'hex');
 
-/** IPv4 as it is, also where IPv6 carries it; of IPv6 the first half, since one subscriber has all of the rest. */
+/** An IPv4 address unchanged, also inside IPv6; the first half of an IPv6 address, because one subscriber has all of the rest. */
 function addressOf(res: Accepted): string {
   const bytes = Buffer.from(res.getRemoteAddress());
   if (bytes.length !== 16) return bytes.toString('latin1');

@@ -4,14 +4,14 @@ import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
 export interface HttpRoutes {
-  /** Of the WebSocket endpoint. */
+  /** Path of the WebSocket endpoint. */
   readonly path: string;
   readonly pages: readonly Page[];
   readonly gate: Gate;
   readonly clients: Pick<ClientEvents<never>, 'refused'>;
 }
 
-/** What is no upgrade. Every answer ends its connection: one that is kept alive would hold its descriptor as long as it likes. */
+/** Requests without an upgrade. Every answer ends its connection: a connection that is kept alive would use its descriptor for as long as the client wants. */
 export function routeHttp(app: UwsApp, { path, pages, gate, clients }: HttpRoutes): void {
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);

@@ -1,26 +1,26 @@
 import type { ListenSocket, Uws, UwsApp } from './uws.ts';
 
-/** As many as the kernel lets wait at one listening socket: uSockets asks for so many, and cannot be asked for more. */
+/** Maximum queue length of one listening socket in uSockets. */
 const WAITING_PER_SOCKET = 512;
 
 export interface ListenOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   /** Connections that may wait to be accepted. */
   readonly waitingMax: number;
 }
 
 /**
- * Where clients arrive. Several sockets on the one port, so that a storm of reconnects fits in their queues: a connection that finds its queue full is
- * dropped by the kernel, and its client tries again after 1 s, then 2, then 4. Measured with 10,000 clients that come back to 2 workers: 9,600 such
- * drops with one socket a worker, none with eight.
+ * The listening sockets. There are several on the one port, so that a reconnect storm fits into their queues: if a queue is full, the kernel drops the
+ * connection, and its client retries after 1 s, then 2, then 4. Measured with 10,000 clients that reconnect to 2 workers: 9,600 drops with one socket per
+ * worker, none with eight.
  */
 export class Listener {
   readonly #uws: Uws;
   readonly #app: UwsApp;
   readonly #sockets: ListenSocket[] = [];
-  /** Set while it should listen, or wait for {@link resume}. */
+  /** True while it should listen, or waits for {@link resume}. */
   #options: ListenOptions | undefined;
 
   constructor(uws: Uws, app: UwsApp) {
@@ -28,19 +28,19 @@ export class Listener {
     this.#app = app;
   }
 
-  /** @returns the port; undefined: it cannot be listened on */
+  /** @returns the port; undefined if it cannot listen there */
   open(options: ListenOptions): number | undefined {
     const port = this.#listen(options);
     this.#options = port === undefined ? undefined : { ...options, port };
     return port;
   }
 
-  /** What waits in the queues is refused by the kernel, as is what comes until {@link resume}; other workers' sockets take what comes to them. */
+  /** The kernel refuses connections in the queues, and new ones until {@link resume}; those to other workers' sockets are not affected. */
   pause(): void {
     for (const socket of this.#sockets.splice(0)) this.#uws.closeListenSocket(socket);
   }
 
-  /** @returns false: it could not, as when there are no descriptors */
+  /** @returns false if it failed, for example without free descriptors */
   resume(): boolean {
     if (this.#options === undefined || this.#sockets.length > 0) return true;
     return this.#listen(this.#options) !== undefined;
@@ -54,14 +54,14 @@ export class Listener {
   #listen({ host, port: wanted, waitingMax }: ListenOptions): number | undefined {
     const port = wanted === 0 ? this.#freePort(host) : wanted;
     if (port === undefined) return undefined;
-    // Only Linux spreads connections over the sockets that share a port.
+    // Only Linux distributes connections over the sockets that share a port.
     const count = process.platform === 'linux' ? Math.ceil(waitingMax / WAITING_PER_SOCKET) : 1;
-    // Fewer than wanted still take everybody.
+    // With fewer sockets than wanted, all connections are still accepted.
     for (let made = 0; made < count && this.#add(host, port); made++);
     return this.#sockets.length === 0 ? undefined : port;
   }
 
-  /** uSockets shares no port that the kernel chose, so such a one could not be listened on again while connections to it are open. */
+  /** uSockets cannot share a port that the kernel chose, so it could not listen on it again while connections to it are open. */
   #freePort(host: string): number | undefined {
     if (!this.#add(host, 0)) return undefined;
     const [socket] = this.#sockets.splice(0) as [ListenSocket];

@@ -18,17 +18,17 @@ export interface ServerOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** uWebSockets' own limit lies above ours, so that a message a little too big gets its close code: uWebSockets closes without one. */
+/** uWebSockets' own limit is above ours, so that a message that is a little too big gets a close code: uWebSockets closes without one. */
 const OVERSIZE_MARGIN_BYTES = 65_536;
 
-/** Three pings: a peer that answers them is never idle. uWebSockets takes 8 s and 960 s at most. */
+/** Three pings: a peer that answers them is never idle. uWebSockets accepts 8 s to 960 s. */
 function idleTimeoutSeconds(pingIntervalMs: number): number {
   return Math.min(960, Math.max(8, Math.ceil((3 * pingIntervalMs) / 1000)));
 }
 
-/** WebSockets by uWebSockets: where clients arrive, and native publish to those who have joined a shard. */
+/** WebSockets by uWebSockets: the listening sockets, and native publish to the members of a shard. */
 export class WebSocketServer {
-  /** As configured, or as many as the descriptor limit allows. */
+  /** As configured, or what the descriptor limit allows. */
   readonly connectionsMax: number;
   readonly #options: ServerOptions;
   readonly #app: UwsApp;
@@ -59,12 +59,12 @@ export class WebSocketServer {
     this.#app.publish(shard, frame, binary);
   };
 
-  /** Connections that have been accepted and are not WebSockets yet; and whether no more are accepted for now. */
+  /** Connections that have been accepted and are not WebSockets yet; and whether accepting is paused. */
   get handshakes(): { readonly count: number; readonly isPaused: boolean } {
     return { count: this.#gate.handshakes, isPaused: this.#gate.isPaused };
   }
 
-  /** To be called once, before {@link listen}. */
+  /** Call once, before {@link listen}. */
   serve<Client>(clients: ClientEvents<Client>): void {
     const { config, pages, metrics } = this.#options;
     const { limits, tuning, path, heartbeat } = config;
@@ -74,8 +74,8 @@ export class WebSocketServer {
     this.#app.ws<SocketData<Client>>(path, {
       maxPayloadLength: limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
       maxBackpressure: tuning.fanout.lagThresholdBytes,
-      // Liveness is the heartbeat's business: jittered, and shorter than uWebSockets' steps where the config wants it. This is for sockets that we have
-      // ended and whose peer neither ends nor stays silent: without it uWebSockets would keep them, and we could not know of them.
+      // The heartbeat checks liveness: with jitter, and with shorter times than uWebSockets' steps permit. This timeout is for sockets that this node has ended
+      // and whose peer neither ends nor stays silent: otherwise uWebSockets would keep them, and this node would not know of them.
       idleTimeout: idleTimeoutSeconds(heartbeat.pingIntervalMs),
       sendPingsAutomatically: false,
       upgrade: upgrader.upgrade,
@@ -105,18 +105,18 @@ export class WebSocketServer {
     routeHttp(this.#app, { path, pages, gate: this.#gate, clients });
   }
 
-  /** @returns the port; undefined: it cannot be listened on */
+  /** @returns the port; undefined if it cannot listen there */
   listen(port: number): number | undefined {
     const { host, tuning } = this.#options.config;
     return this.#listener.open({ host, port, waitingMax: tuning.connections.connectsWaitingMax });
   }
 
-  /** No new connections; those there are stay. */
+  /** Accepts no new connections; open ones stay. */
   stopListening(): void {
     this.#listener.close();
   }
 
-  /** Once a second. */
+  /** Called once a second. */
   tick(): void {
     this.#gate.tick();
   }

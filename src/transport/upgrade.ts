@@ -17,10 +17,10 @@ export interface UpgradeMetrics {
   refused(status: string): void;
 }
 
-/** What uWebSockets keeps with a socket. It copies these fields into an object of its own. */
+/** The data that uWebSockets keeps with a socket. It copies these fields into its own object. */
 export interface SocketData<Client> {
   readonly encoding: Encoding;
-  /** As it came; undefined once the socket has opened. */
+  /** As received; undefined once the socket has opened. */
   token: string | undefined;
   /** Both are set when it has opened. */
   socket: UwsSocket | undefined;
@@ -28,13 +28,13 @@ export interface SocketData<Client> {
 }
 
 const BEARER_ENTRY = 'bearer.';
-/** A worker that is full or going away stays so for a while; one that is asked too fast is not. */
+/** A worker that is full or shutting down stays so for a while; an exceeded rate does not last. */
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_TOO_FAST_SECONDS = 1;
 const UNAVAILABLE = '503 Service Unavailable';
-const TOO_FAST = 'more connects a second than limits.connectsPerSecondMax';
+const TOO_FAST = 'more connects per second than limits.connectsPerSecondMax';
 
-/** What an upgrade request says. */
+/** What an upgrade request contains. */
 export interface Handshake {
   readonly key: string;
   readonly protocols: readonly string[];
@@ -43,7 +43,7 @@ export interface Handshake {
   readonly token: string | undefined;
 }
 
-/** Which encoding the client gets, and which subprotocol the answer names. None asked for: JSON. */
+/** The encoding for the client, and the subprotocol for the answer. Without a request for one: JSON. */
 export function chooseProtocol(offered: readonly string[]): { encoding: Encoding; subprotocol: string } | undefined {
   const ours = offered.filter((entry) => !entry.startsWith(BEARER_ENTRY));
   if (ours.length === 0) return { encoding: 'json', subprotocol: '' };
@@ -55,16 +55,16 @@ export function chooseProtocol(offered: readonly string[]): { encoding: Encoding
   return undefined;
 }
 
-/** Header, then subprotocol entry (browsers cannot set headers), then, only if allowed, the query. */
+/** The header, then the subprotocol entry (browsers cannot set headers), then, only if allowed, the query. */
 export function findToken(authorization: string, protocols: readonly string[], queryToken: string | undefined): string | undefined {
-  // A header without a token in it is one that does not hold, not an anonymous client.
+  // A header without a token in it counts as an invalid token, not as an anonymous client.
   if (/^bearer(?: |$)/i.test(authorization)) return authorization.slice(7).trim();
   const entry = protocols.find((protocol) => protocol.startsWith(BEARER_ENTRY));
   if (entry !== undefined) return entry.slice(BEARER_ENTRY.length);
   return queryToken === undefined || queryToken === '' ? undefined : queryToken;
 }
 
-/** Every entry, in order. The header may come in several lines (RFC 6455, 11.3.4), of which `getHeader` gives the first. */
+/** Every entry, in order. The header may come in several lines (RFC 6455, 11.3.4), of which `getHeader` returns the first. */
 export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
   const entries: string[] = [];
   req.forEach((name, value) => {
@@ -73,7 +73,7 @@ export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
   return entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
 }
 
-/** Turns HTTP requests into connections, or refuses them with an HTTP status. */
+/** Upgrades HTTP requests to connections, or refuses them with an HTTP status. */
 export class Upgrader {
   readonly #options: UpgraderOptions;
 
@@ -82,9 +82,9 @@ export class Upgrader {
   }
 
   /**
-   * Decides at once: what can be told from a token without its signature is refused here, the rest is checked on the open connection. Upgrading later,
-   * after an await, closes one connection in ten right after its `open` with uWebSockets up to 20.57 (uNetworking/uWebSockets#1929; measured: 9 of
-   * 40 processes lost some).
+   * Decides synchronously: what can be checked of a token without its signature is checked here, the rest on the open connection. If the upgrade came later,
+   * after an await, one connection in ten would be closed right after its `open` with uWebSockets up to 20.57 (uNetworking/uWebSockets#1929; measured: 9 of 40
+   * processes lost some).
    */
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     this.#options.gate.requested(res);
@@ -98,7 +98,7 @@ export class Upgrader {
     if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
     const flaw = token === undefined ? undefined : clients.flawOf(token);
     if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
-    // Last: what is refused anyway takes nobody's place.
+    // Last, so that refused requests do not count against the rate.
     if (!clients.takeConnect()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
     const data: SocketData<unknown> = { encoding: chosen.encoding, token, socket: undefined, client: undefined };
     res.upgrade(data, key, chosen.subprotocol, extensions, context);

@@ -1,10 +1,10 @@
 import type { ClientSocket } from './transport.ts';
 import type { Socket } from './uws.ts';
 
-/** What uWebSockets answers for a message that a full socket was not given. */
+/** The result of uWebSockets for a message that a full socket dropped. */
 const DROPPED = 2;
 
-/** A WebSocket of uWebSockets. Every call on a closed one throws, so nobody else keeps a reference to it. */
+/** A WebSocket of uWebSockets. Every call on a closed one throws, so nothing else keeps a reference to it. */
 export class UwsSocket implements ClientSocket {
   #socket: Socket<unknown> | undefined;
 
@@ -36,7 +36,7 @@ export class UwsSocket implements ClientSocket {
     this.#socket?.subscribe(shard);
   }
 
-  /** uWebSockets forgets what is queued for a socket that leaves its last shard. */
+  /** uWebSockets drops what is queued for a socket that leaves its last shard. */
   leave(shard: string): void {
     this.#socket?.unsubscribe(shard);
   }
@@ -49,7 +49,7 @@ export class UwsSocket implements ClientSocket {
     this.#socket?.ping();
   }
 
-  /** uWebSockets takes nothing more from then on, and cuts it after 16 to 20 s (4 to 8 s where pings are frequent) when the peer does not end it. */
+  /** From then on uWebSockets sends nothing more, and cuts the socket after 16 to 20 s (4 to 8 s if pings are frequent) if the peer does not end it. */
   end(code: number, reason: string): void {
     this.#socket?.end(code, reason);
   }
@@ -58,7 +58,7 @@ export class UwsSocket implements ClientSocket {
     this.#socket?.close();
   }
 
-  /** It has closed. */
+  /** Call when it has closed. */
   closed(): void {
     this.#socket = undefined;
   }

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uws-pack';
 
 /**
- * The only file that knows where uWebSockets.js comes from. It is not on npm under its own name; these are tried in order, and the first that loads on
- * this Node and this C library is used:
+ * The only file that loads uWebSockets.js. It is not on npm under its own name. These are tried in order, and the first that loads on this Node and this C
+ * library is used:
  *
  * 1. `uWebSockets.js`, installed by hand from its GitHub releases: always the newest;
  * 2. `@btc-vision/uwebsockets.js` 20.57: Node 20–25, glibc ≥ 2.38;
@@ -17,12 +17,12 @@ export type UpgradeContext = us_socket_context_t;
 export type Socket<UserData> = WebSocket<UserData>;
 
 export interface Uws {
-  /** Package it was loaded from. */
+  /** The package it was loaded from. */
   readonly source: string;
   App(): TemplatedApp;
   closeListenSocket(socket: ListenSocket): void;
   localPort(socket: ListenSocket): number;
-  /** Listen option: no SO_REUSEPORT, so that nobody else can join the port. */
+  /** Listen option: no SO_REUSEPORT, so that no other process can share the port. */
   readonly exclusivePort: number;
 }
 
@@ -32,7 +32,7 @@ export class UwsUnavailableError extends Error {
 }
 
 export interface LoadOptions {
-  /** Bytes of headers that a request may have. A process loads uWebSockets.js once: the first call decides. Default: uWebSockets' own, 4096. */
+  /** Maximum bytes of headers in a request. A process loads uWebSockets.js once, so the first call decides. Default: uWebSockets' own, 4096. */
   readonly headerBytesMax?: number;
   readonly candidates?: readonly string[];
 }
@@ -70,7 +70,7 @@ export async function loadUws({ headerBytesMax, candidates = CANDIDATES }: LoadO
 
 const require = createRequire(import.meta.url);
 
-/** Required where it can be: on Node 20, `import()` of a CommonJS build that throws while it loads rejects, and ends the process as well. */
+/** Uses require where possible: on Node 20, `import()` of a CommonJS build that throws while it loads rejects, and also ends the process. */
 // biome-ignore lint/suspicious/noExplicitAny: the builds share no types
 async function loadBuild(source: string): Promise<any> {
   try {
@@ -83,7 +83,7 @@ async function loadBuild(source: string): Promise<any> {
 
 function reasonOf(error: NodeJS.ErrnoException): string {
   const missing = error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND';
-  // A package that is there may still miss its binary for this Node: then the missing thing is a file.
+  // An installed package may still lack the binary for this Node: then the missing module is a file.
   if (missing && !error.message.includes(".node'")) return 'not installed';
   const lines = error.message
     .split('\n')

@@ -5,7 +5,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import type { Connection } from '../session/connection.ts';
 import { sayGoodbye } from './drain.ts';
 
-/** Connections told in one loop turn: about 2 ms of sends. */
+/** Number of connections to tell in one loop turn: about 2 ms of sends. */
 const TOLD_PER_TURN = 250;
 
 const AWAY: ServerMessage<'feed'> = {
@@ -19,15 +19,15 @@ const LIVE: ServerMessage<'feed'> = { type: 'feed', live: true };
 const FRAMES = { away: encoded(AWAY), live: encoded(LIVE) };
 
 /**
- * Tells connections when the bus has been away for longer than the grace, and when it is back; by config it closes them meanwhile, so that they find
- * a node that has a bus. An absence shorter than the grace is told to nobody.
+ * Tells connections when the bus has been disconnected for longer than the grace time, and when it is back. If configured, it closes them meanwhile, so that
+ * they find a node with a bus. A shorter interruption is not reported.
  */
 export class BusWatch {
   readonly #connections: Iterable<Connection>;
   readonly #config: Config;
   #grace: NodeJS.Timeout | undefined;
   #away = false;
-  /** Counts changes: telling of one stops when the next has come. */
+  /** Counts changes: reporting one stops when the next has come. */
   #change = 0;
 
   constructor(connections: Iterable<Connection>, config: Config) {
@@ -35,7 +35,7 @@ export class BusWatch {
     this.#config = config;
   }
 
-  /** Would a new connection be closed at once? */
+  /** Whether a new connection would be closed immediately. */
   get closes(): boolean {
     return this.#away && this.#config.nats.whenAway === 'close';
   }
@@ -50,7 +50,7 @@ export class BusWatch {
     }
   }
 
-  /** A connection has come. It takes the feed for live unless it is told otherwise. */
+  /** A connection has opened. Unless told otherwise, it assumes that the feed is live. */
   opened(connection: Connection): void {
     if (this.#away) connection.receiver.sendEncoded(FRAMES.away[connection.codec.encoding]);
   }
@@ -68,7 +68,7 @@ export class BusWatch {
     await sayGoodbye(this.#connections, { reason: 'brokerUnavailable', perSecond: this.#config.hub.drainConnectionsPerSecond, goOn });
   }
 
-  /** Tells all connections that are there now; those that come later are told by {@link opened}. */
+  /** Tells all open connections. {@link opened} tells those that come later. */
   async #tell(frames: Record<Encoding, Uint8Array>): Promise<void> {
     const goOn = this.#untilNextChange();
     const waiting = [...this.#connections];

@@ -2,18 +2,18 @@ import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/c
 import type { Connection } from '../session/connection.ts';
 
 const STEP_MS = 50;
-/** How long clients that are told to leave may take to come back: spreads them over the other nodes. */
+/** The time window in which clients that are told to leave should reconnect: it spreads them over time. */
 const RECONNECT_WINDOW_MS = { min: 0, max: 5000 };
 
 export interface Goodbye {
   readonly reason: CloseReason;
   readonly perSecond: number;
-  /** Asked before each step; false: who has not been told stays. */
+  /** Called before each step; false: connections that have not been told stay. */
   readonly goOn?: () => boolean;
 }
 
 /**
- * Says goodbye to all connections at a pace, so that the nodes that take them are not overrun: `closing` with the window to come back in, then the close.
+ * Drains all connections at a limited rate, so that the nodes that get them are not overloaded: `closing` with the window to reconnect in, then the close.
  * Resolves when every connection has been told.
  */
 export async function sayGoodbye(connections: Iterable<Connection>, { reason, perSecond, goOn = () => true }: Goodbye): Promise<void> {

@@ -5,14 +5,14 @@ import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { Worker } from './worker.ts';
 
 /**
- * A worker process: its link to the hub is descriptor 3. It lives as long as the link does. Built into one file, since a worker that was killed must be back
- * soon: its 780 modules take 0.6 s to load on an idle core, the one file 0.2 s.
+ * A worker process. Its link to the hub is descriptor 3, and it runs as long as the link exists. It is built into one file, because a killed worker must be
+ * back soon: its 780 modules take 0.6 s to load on an idle core, the one file 0.2 s.
  */
 const LINK_DESCRIPTOR = 3;
 
 const link = new SocketLink<ToHub, ToWorker>(LINK_DESCRIPTOR);
 let worker: Promise<Worker> | undefined;
-/** Set once it runs: from then on messages go straight to it. */
+/** Set once it runs: from then on messages go directly to it. */
 let running: Worker | undefined;
 
 link.onMessages((messages) => {

@@ -4,10 +4,10 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
 import { top } from '../telemetry/top.ts';
 
-/** A report names so many lagging connections at most. */
+/** Maximum number of lagging connections in a report. */
 export const LAGGING_SHOWN_MAX = 50;
 
-/** What a report says of topics: of those with the most members here, or of the ones that are named, as far as they are open here. */
+/** The topics of a report: those with the most members here, or the named ones that are open here. */
 export function describeTopics(table: TopicTable, wanted: TopicsWanted | undefined): TopicReport[] {
   if (wanted === undefined) return [];
   const feeds = 'top' in wanted ? top(table.feeds(), wanted.top, membersOf) : wanted.named.flatMap((topic) => table.get(topic) ?? []);
@@ -35,7 +35,7 @@ export function describeLagging(
   return reports;
 }
 
-/** One that lags has left the members that are counted for the fan-out. */
+/** A lagging connection is not among the members that the fan-out counts. */
 function membersOf(feed: TopicFeed): number {
   return feed.members + feed.lagging;
 }

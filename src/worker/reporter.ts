@@ -18,7 +18,7 @@ export interface ReporterOptions {
   readonly metrics: WorkerMetrics;
 }
 
-/** Tells the hub how the worker is, when it asks: metrics for a scrape, a report for people. */
+/** Answers the hub's requests: metrics for a scrape, a report for display. */
 export class Reporter {
   readonly #options: ReporterOptions;
 

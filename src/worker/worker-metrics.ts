@@ -5,37 +5,37 @@ import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { sumBy } from '../telemetry/sum-by.ts';
 
-/** Ours, and what WebSocket stacks send. Clients may send any code: each would be a time series for good. */
+/** Our own codes, and those of WebSocket stacks. Clients may send any code, and each would be a permanent time series. */
 const COUNTED_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE_CODES)]);
 
-/** What a worker counts. The hub asks for it when somebody scrapes, and adds the workers up. */
+/** The metrics of a worker. The hub requests them for a scrape. */
 export class WorkerMetrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
   readonly connectionsMax = new Gauge({
     name: 'stentor_connections_max',
-    help: 'Connections that this node takes; more are refused with 503.',
+    help: 'Maximum number of connections; more are refused with 503.',
     registers: this.#registers,
   });
   readonly connections = new Gauge({ name: 'stentor_connections', help: 'Open connections.', registers: this.#registers });
   readonly subscriptions = new Gauge({
     name: 'stentor_subscriptions',
-    help: 'Topics that connections are subscribed to, added up.',
+    help: 'Subscriptions of all connections.',
     registers: this.#registers,
   });
   readonly starting = new Gauge({
     name: 'stentor_subscriptions_starting',
-    help: 'Subscriptions that are still being given what their streams start with: a state, or what was missed.',
+    help: 'Subscriptions that are still receiving their initial items: a state, or what was missed.',
     registers: this.#registers,
   });
   readonly answerBytes = new Gauge({
     name: 'stentor_answer_bytes',
-    help: 'Bytes that answers of the hub under way may bring, of tuning.answers.answerBytesPerWorkerMax.',
+    help: "Maximum bytes of the hub's answers under way, of tuning.answers.answerBytesPerWorkerMax.",
     registers: this.#registers,
   });
   readonly answersWaiting = new Gauge({
     name: 'stentor_answers_waiting',
-    help: 'Questions to the hub that wait until their answers fit, of tuning.answers.answersWaitingMax.',
+    help: 'Requests to the hub that wait until their answers fit, of tuning.answers.answersWaitingMax.',
     registers: this.#registers,
   });
   readonly #connectionsOpened = new Counter({
@@ -62,12 +62,12 @@ export class WorkerMetrics {
   });
   readonly upgradesUnfinished = new Counter({
     name: 'stentor_upgrades_unfinished_total',
-    help: 'Connections that ended before they had made a whole request: gone, too slow, or refused by uWebSockets itself (400, 431, 505).',
+    help: 'Connections that ended before a complete request: the client left, was too slow, or was refused by uWebSockets itself (400, 431, 505).',
     registers: this.#registers,
   });
   readonly handshakesRefused = new Counter({
     name: 'stentor_handshakes_refused_total',
-    help: 'Connections cut at once, because their address had as many handshakes open as one may.',
+    help: 'Connections cut at once, because their address already had its maximum number of open handshakes.',
     registers: this.#registers,
   });
   readonly acceptPauses = new Counter({
@@ -77,7 +77,7 @@ export class WorkerMetrics {
   });
   readonly acceptPaused = new Gauge({
     name: 'stentor_accept_paused',
-    help: '1 while the worker does not listen for that.',
+    help: '1 while the worker has stopped listening for that reason.',
     registers: this.#registers,
   });
   readonly #messagesIn = new Counter({
@@ -103,12 +103,12 @@ export class WorkerMetrics {
   });
   readonly commandBytesInFlight = new Gauge({
     name: 'stentor_command_bytes_in_flight',
-    help: 'Bytes of commands that are not answered yet.',
+    help: 'Bytes of unanswered commands.',
     registers: this.#registers,
   });
   readonly unreadBytes = new Gauge({
     name: 'stentor_unread_bytes',
-    help: 'Bytes of messages from clients that wait until the loop has time for them.',
+    help: 'Bytes of messages from clients that have not been read yet.',
     registers: this.#registers,
   });
   readonly #errors = new Counter({
@@ -119,7 +119,7 @@ export class WorkerMetrics {
   });
   readonly jwksAgeSeconds = new Gauge({
     name: 'stentor_jwks_age_seconds',
-    help: 'Since the keys of auth.jwksUrl were last fetched; 0 without one.',
+    help: 'Seconds since the keys of auth.jwksUrl were last fetched; 0 if it is not set.',
     registers: this.#registers,
   });
   readonly jwksFetches = new Counter({
@@ -130,17 +130,17 @@ export class WorkerMetrics {
   });
   readonly #deliveries = new Counter({
     name: 'stentor_deliveries_total',
-    help: 'Publications handed to sockets that took them: items times members, and what lagging connections are caught up with.',
+    help: 'Publications that sockets accepted: items times members, including the catch-up of lagging connections.',
     registers: this.#registers,
   });
   readonly #framesOut = new Counter({
     name: 'stentor_frames_out_total',
-    help: 'Batch frames handed to sockets that took them.',
+    help: 'Batch frames that sockets accepted.',
     registers: this.#registers,
   });
   readonly #bytesOut = new Counter({
     name: 'stentor_sent_bytes_total',
-    help: 'Bytes of batch frames handed to sockets that took them.',
+    help: 'Bytes of batch frames that sockets accepted.',
     registers: this.#registers,
   });
   readonly lagging = new Gauge({
@@ -155,12 +155,12 @@ export class WorkerMetrics {
   });
   readonly holds = new Counter({
     name: 'stentor_holds_total',
-    help: 'Times that publications from the hub waited, because members could not be given them so fast.',
+    help: 'Times that publications from the hub waited, because members could not be served that fast.',
     registers: this.#registers,
   });
   readonly rejoined = new Counter({
     name: 'stentor_connections_rejoined_total',
-    help: 'Times that a lagging connection had caught up.',
+    help: 'Times that a lagging connection caught up.',
     registers: this.#registers,
   });
   readonly closedSlow = new Counter({
@@ -170,31 +170,31 @@ export class WorkerMetrics {
   });
   readonly skipped = new Counter({
     name: 'stentor_lagging_skipped_total',
-    help: 'Publications that lagging connections were not given: conflated or skipped.',
+    help: 'Publications that lagging connections did not get: conflated or skipped.',
     registers: this.#registers,
   });
   readonly #recoveries = new Counter({
     name: 'stentor_recoveries_total',
-    help: 'Subscribes with a position, by who had what was missed: worker, hub (or the log behind it), or none (the client got the state instead).',
+    help: 'Subscribes with a position, by who had the missed items: worker, hub (or the log behind it), or none (the client got the state instead).',
     labelNames: ['from'],
     registers: this.#registers,
   });
   readonly batchItems = new Histogram({
     name: 'stentor_batch_items',
-    help: 'Publications of a topic in what a group is given at once.',
+    help: 'Publications of a topic that a group of connections receives at once.',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers: this.#registers,
   });
   readonly publishToSocket = new Histogram({
     name: 'stentor_publish_to_socket_seconds',
-    help: 'From the bus taking a publication to its frame being handed to uWebSockets for the last group, the oldest of each batch.',
+    help: "Time from the bus' timestamp to the hand-over to uWebSockets for the last group, for the oldest publication of each batch.",
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: this.#registers,
   });
 
   #pending = { frames: 0, bytes: 0, items: 0 };
 
-  /** @param index of the worker. A label, since counters that the hub added up would fall when a worker is started again. */
+  /** @param index of the worker. It is a label, because counters that the hub added up would fall when a worker restarts. */
   constructor(index: number) {
     this.registry.setDefaultLabels({ worker: String(index) });
   }
@@ -229,7 +229,7 @@ export class WorkerMetrics {
     this.#errors.inc({ code });
   }
 
-  /** For the operator's page: asks these counters only, since a scrape of the registry starts some of its figures anew. */
+  /** For the operator's page: reads only these counters, because a scrape of the registry resets some metrics. */
   async totals(): Promise<WorkerTotals> {
     const [deliveries, sentBytes, messagesIn, errors, closed, refused] = await Promise.all([
       sumBy(this.#deliveries),
@@ -249,21 +249,21 @@ export class WorkerMetrics {
     };
   }
 
-  /** A shard was given this. Counted when the turn has ended: until then a socket may report that it {@link lost} it. */
+  /** These were sent to a shard. Counted when the turn has ended, because until then a socket may report that it {@link lost} them. */
   flushed(members: number, sent: Sent): void {
     this.#pending.frames += sent.frames * members;
     this.#pending.bytes += sent.bytes * members;
     this.#pending.items += sent.items * members;
   }
 
-  /** One member of a shard was not given this after all. */
+  /** One member of a shard did not get these. */
   lost({ frames, bytes, items }: Sent): void {
     this.#pending.frames -= frames;
     this.#pending.bytes -= bytes;
     this.#pending.items -= items;
   }
 
-  /** One connection was given this by itself. */
+  /** These were sent to one connection only. */
   caughtUp({ frames, bytes, items }: Sent): void {
     this.#framesOut.inc(frames);
     this.#bytesOut.inc(bytes);
@@ -272,7 +272,7 @@ export class WorkerMetrics {
 
   turnEnded(): void {
     const { frames, bytes, items } = this.#pending;
-    // Shards that were joined in this turn had not been given the same: a loss may be put too high.
+    // Shards that were merged in this turn had not been sent the same: a loss may be counted too high.
     this.caughtUp({ frames: Math.max(0, frames), bytes: Math.max(0, bytes), items: Math.max(0, items) });
     this.#pending = { frames: 0, bytes: 0, items: 0 };
   }

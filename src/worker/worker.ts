@@ -16,14 +16,14 @@ import { WorkerMetrics } from './worker-metrics.ts';
 
 type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
 
-/** What a worker is made of that is there before it. */
+/** The parts that exist before a worker. */
 interface WorkerParts {
   readonly uws: Uws;
   readonly authenticator: Authenticator;
   readonly metrics: WorkerMetrics;
 }
 
-/** Clients behind a link to the hub: a transport, and above it what they are sent and what they may do. All wiring of a worker is here. */
+/** The clients of one link to the hub: a transport, and above it delivery and sessions. All wiring of a worker is here. */
 export class Worker {
   readonly #config: Config;
   readonly #port: number;
@@ -89,7 +89,7 @@ export class Worker {
     this.#server.serve(this.#connections);
   }
 
-  /** @throws UwsUnavailableError, or Error when a configured key cannot be read */
+  /** @throws UwsUnavailableError, or Error if a configured key cannot be read */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
     const uws = await loadUws({ headerBytesMax: welcome.config.tuning.connections.headerBytesMax });
     const metrics = new WorkerMetrics(welcome.workerIndex);
@@ -100,23 +100,23 @@ export class Worker {
     return worker;
   }
 
-  /** Whoever runs the worker in a process of its own adds the process's figures. */
+  /** A worker that runs in its own process adds the metrics of the process. */
   get metricsRegistry(): Registry {
     return this.#metrics.registry;
   }
 
-  /** Told of every message but `welcome`. */
+  /** Handles every message except `welcome`. */
   receive(messages: readonly ToWorker[]): void {
     this.#delivery.receive(messages);
   }
 
-  /** The hub is gone, or wants this worker to end: no new connections, a goodbye to those there are. */
+  /** The hub is gone, or wants this worker to end: it accepts no new connections, and drains the open ones. */
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
     this.#server.stopListening();
     const { drainConnectionsPerSecond, drainTimeoutMs } = this.#config.hub;
-    // A hurried goodbye is better than none: past the time allowed what is left is cut.
+    // A hurried drain is better than none: when the time is over, the remaining connections are cut.
     const hurriedPerSecond = this.#connections.size / (Math.max(100, drainTimeoutMs / 2) / 1000);
     await sayGoodbye(this.#connections, { reason: 'draining', perSecond: Math.max(drainConnectionsPerSecond, hurriedPerSecond) });
     this.stop();
@@ -152,7 +152,7 @@ export class Worker {
 
   #whyUnavailable(): string | undefined {
     if (this.#draining) return 'the node is draining';
-    return this.#busWatch.closes ? 'the broker is away, and nats.whenAway is close' : undefined;
+    return this.#busWatch.closes ? 'the broker is disconnected, and nats.whenAway is close' : undefined;
   }
 
   #receiveOther(message: WorkerMessage): void {

@@ -19,7 +19,12 @@ async function serve(...keys: JWK[]): Promise<KeySetServer> {
 }
 
 async function start(auth: Record<string, unknown>): Promise<TestNode> {
-  const settings = Object.fromEntries(Object.entries({ keys: [], ...auth }).map(([name, value]) => [`auth.${name}`, value]));
+  const settings = Object.fromEntries(
+    Object.entries({ keys: [], ...auth }).map(([name, value]) => [
+      name === 'jwksCooldownMs' ? `tuning.auth.${name}` : `auth.${name}`,
+      value,
+    ]),
+  );
   const node = await TestNode.start(settings);
   nodes.push(node);
   return node;
