@@ -88,7 +88,7 @@ describe('README.md', () => {
 describe('src/README.md', () => {
   const page = read('src/README.md');
 
-  it('says of every folder of src, and of no other, what is in it', () => {
+  it('describes every folder of src, and no other', () => {
     const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const listed = Array.from(page.matchAll(/^\| (?:\[`(\w+)\/`\]|`(\w+)\/`)/gm), ([, linked, plain]) => linked ?? plain);
     expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).toSorted());

@@ -60,7 +60,7 @@ describe.runIf(chromium !== undefined)('the demo page', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('cuts the connection, says why it is gone and when it is tried again, and brings back what was missed: nothing missing, nothing twice', async () => {
+  it('cuts the connection, shows the reason and the time of the next attempt, and recovers what was missed: nothing missing, nothing twice', async () => {
     await open();
     await untilText('#recovery-figures', /received\d\d/);
     await page.click('#cut');
@@ -74,7 +74,7 @@ describe.runIf(chromium !== undefined)('the demo page', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('takes 1,000 updates a second, and fewer when asked: all from the keyboard', async () => {
+  it('shows 1,000 updates a second, or fewer on request, operated by keyboard only', async () => {
     await open();
     await page.focus('input[name=speed]:checked');
     await page.keyboard.press('ArrowRight');

@@ -120,7 +120,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     }
   });
 
-  it('shows nothing without the token, and forgets it again', async () => {
+  it('shows nothing without the token, and can forget it', async () => {
     await open({ 'admin.token': TOKEN });
     await unlock('not-the-token');
     await untilText('#problem', /admin token is wrong/);
@@ -135,7 +135,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     expect(await page.isVisible('#main')).toBe(false);
   });
 
-  it('publishes with the token, and says what became of it', async () => {
+  it('publishes with the token, and shows the result', async () => {
     await open({ 'admin.token': TOKEN });
     const client = await node.connect();
     await client.subscribe('scores.a');
@@ -172,7 +172,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     slow.socket.terminate();
   });
 
-  it('says so when the node is gone, and keeps what it knew on the page', async () => {
+  it('shows that the node is unreachable, and keeps the last values on the page', async () => {
     await open();
     await untilText('#state', /^ready$/);
     const { nodeId } = node.running;

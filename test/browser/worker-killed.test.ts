@@ -20,7 +20,7 @@ describe.runIf(chromium !== undefined)('the demo page of a node whose worker is 
     await node?.stop();
   });
 
-  it('says that it reconnects, is back with the new worker, and goes on showing what comes', async () => {
+  it('shows that it reconnects, is served by the new worker, and keeps showing new items', async () => {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${node.port}/`);
     const state = (pattern: RegExp) => page.locator('#state', { hasText: pattern }).waitFor({ state: 'attached' });

@@ -77,7 +77,7 @@ describe('a proof that nothing was removed', () => {
     });
   }
 
-  it('is not given where replicas may have removed by age already', () => {
+  it('is not claimed if replicas may already have removed by age', () => {
     const kept = { after: 5, keyed: false, anchorKept: true, countMax: 10 };
     expect(isAnchored({ ...kept, ageShare: 0.95, replicaCount: 3 })).toBe(false);
     expect(isAnchored({ ...kept, ageShare: 0.85, replicaCount: 3 })).toBe(true);

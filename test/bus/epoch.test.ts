@@ -19,18 +19,18 @@ const USUAL: EpochQuestion = {
 const decide = (change: Partial<EpochQuestion>) => decideEpoch({ ...USUAL, ...change });
 
 describe('the life of a log', () => {
-  it('is what is stored, unless something speaks against it', () => {
+  it('is the stored one, unless there is evidence against it', () => {
     expect(decide({})).toBe('take');
     expect(decide({ current: undefined, own: 'none', vouches: false, checkpoint: 'none' })).toBe('take');
     expect(decide({ own: 'gone', checkpoint: 'gone' })).toBe('take');
   });
 
-  it('is a new one when the stream was made anew', () => {
+  it('is a new one after the stream was recreated', () => {
     expect(decide({ created: 'later' })).toBe('renew');
     expect(decide({ stored: undefined, created: 'later' })).toBe('renew');
   });
 
-  it('is a new one when another publication is where one was seen, by this node or by whoever stored a checkpoint', () => {
+  it('is a new one if another publication is at an offset that this node, or a checkpoint, has seen', () => {
     expect(decide({ own: 'different' })).toBe('renew');
     expect(decide({ checkpoint: 'different' })).toBe('renew');
     expect(decide({ stored: undefined, own: 'different' })).toBe('renew');
@@ -43,11 +43,11 @@ describe('the life of a log', () => {
     }
   });
 
-  it('is what another node has made of it, whatever this one saw of the life before', () => {
+  it('is the one that another node has stored, whatever this one saw in the previous epoch', () => {
     for (const own of ['different', 'shorter', 'same'] as const) expect(decide({ stored: entry('b'), own })).toBe('take');
   });
 
-  it('is said again by a node that followed the log without a break, and by no other', () => {
+  it('is stored again by a node that followed the log without interruption, and by no other', () => {
     expect(decide({ stored: undefined })).toBe('restore');
     expect(decide({ stored: undefined, vouches: false })).toBe('await_voucher');
     expect(decide({ stored: undefined, own: 'gone' })).toBe('await_voucher');
@@ -55,7 +55,7 @@ describe('the life of a log', () => {
     expect(decide({ stored: undefined, vouches: false, absentMs: 60_000 })).toBe('renew');
   });
 
-  it('begins at once where the log is empty and nobody has seen more', () => {
+  it('begins immediately if the log is empty and nobody has seen more', () => {
     const empty = { stored: undefined, isEmpty: true, own: 'none', vouches: false } as const;
     expect(decide({ ...empty, current: undefined })).toBe('renew');
     expect(decide(empty)).toBe('restore');
@@ -77,12 +77,12 @@ describe('a log compared with a publication that was seen in it', () => {
     expect(compareWith(anchor, endAt(20), anchor.timestampNs + 1_000_000)).toBe('different');
   });
 
-  it('is shorter when it ends before, and cannot be told when that one is gone and others came', () => {
+  it('is shorter if the log ends before it, and unknown if the publication is gone and others came', () => {
     expect(compareWith(anchor, endAt(9), undefined)).toBe('shorter');
     expect(compareWith(anchor, endAt(11), undefined)).toBe('gone');
   });
 
-  it('is told by the time of its last publication where it ends there and nothing is kept', () => {
+  it('is decided by the time of the last publication if the log ends there and keeps nothing', () => {
     expect(compareWith(anchor, endAt(10, anchor.timestampNs), undefined)).toBe('same');
     expect(compareWith(anchor, endAt(10, anchor.timestampNs + 1_000_000), undefined)).toBe('different');
     expect(compareWith(anchor, endAt(10), undefined)).toBe('gone');

@@ -3,7 +3,7 @@ import { Limiter } from '../../src/bus/limiter.ts';
 import { PublicationReader } from '../../src/bus/nats/publication-reader.ts';
 
 describe('the limiter of reads', () => {
-  it('runs so many at once, the others in order, and refuses what would wait beyond its bound', async () => {
+  it('runs a limited number at once, the others in order, and refuses what exceeds the queue', async () => {
     const limiter = new Limiter(2, 3);
     const begun: number[] = [];
     const ends: (() => void)[] = [];
@@ -24,7 +24,7 @@ describe('the limiter of reads', () => {
     expect(await after).toBe(7);
   });
 
-  it('gives a place back when a task fails', async () => {
+  it('frees a place when a task fails', async () => {
     const limiter = new Limiter(1, 0);
     await expect(limiter.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await limiter.run(async () => 1)).toBe(1);
@@ -32,7 +32,7 @@ describe('the limiter of reads', () => {
 });
 
 describe('the reader of publications', () => {
-  it('remembers so many addresses at most, and reads on past them', () => {
+  it('caches a limited number of addresses, and still reads further ones', () => {
     const faults: string[] = [];
     const reader = new PublicationReader({ keyed: false, topicTokens: 0 }, (subject) => faults.push(subject), 10);
     for (let i = 0; i < 25; i++) {

@@ -7,8 +7,8 @@ const CREATED = '2026-01-01T00:00:00Z';
 const entry = (more: Partial<EpochEntry> = {}): EpochEntry => ({ created: CREATED, generation: 1, id: 'a', ...more });
 const checkpoint = { offset: 10, timestampNs: 1e18 };
 
-describe('the lives that a new one goes on from', () => {
-  it('are none where nothing was kept, or of another stream', () => {
+describe('the earlier epochs that a new one continues', () => {
+  it('are none if nothing was kept, or it belongs to another stream', () => {
     expect(predecessorsOf(undefined, CREATED, 'none')).toEqual([]);
     expect(predecessorsOf(entry({ checkpoint }), 'later', 'same')).toEqual([]);
   });
@@ -17,12 +17,12 @@ describe('the lives that a new one goes on from', () => {
     expect(predecessorsOf(entry({ checkpoint }), CREATED, evidence)).toEqual([]);
   });
 
-  it('reach to the checkpoint, or to the very beginning where nothing had come', () => {
+  it('reach to the checkpoint, or to the beginning if nothing had been published', () => {
     expect(predecessorsOf(entry({ checkpoint }), CREATED, 'same')).toEqual([{ epoch: epochOf(entry()), upTo: 10 }]);
     expect(predecessorsOf(entry(), CREATED, 'none')).toEqual([{ epoch: epochOf(entry()), upTo: 0 }]);
   });
 
-  it('are those of the life before too, and no further than it goes on itself', () => {
+  it('include those of the previous epoch, up to where that one continued them', () => {
     const before = [
       { epoch: 'x', upTo: 4 },
       { epoch: 'y', upTo: 40 },
@@ -49,7 +49,7 @@ describe('a position', () => {
     expect(inPresentLife(feed, { epoch: 'then', offset: 11 })).toEqual({ epoch: 'then', offset: 11 });
   });
 
-  it('of the present life, or of one that nothing is known of, stays what it is', () => {
+  it('in the current epoch, or in an unknown one, stays unchanged', () => {
     for (const since of [
       { epoch: 'now', offset: 50 },
       { epoch: 'other', offset: 5 },

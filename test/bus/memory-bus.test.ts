@@ -50,14 +50,14 @@ describe('the memory bus', () => {
     expect((await publish(bus, '3', 'id')).duplicate).toBe(false);
   });
 
-  it('remembers so many message ids, the newest', async () => {
+  it('remembers a limited number of message ids, the newest', async () => {
     const bus = await started({ 'tuning.memory.dedupeIdsMax': 16 });
     for (let i = 0; i < 17; i++) await publish(bus, String(i), `id${i}`);
     expect((await publish(bus, 'x', 'id1')).duplicate).toBe(true);
     expect((await publish(bus, 'x', 'id0')).duplicate).toBe(false);
   });
 
-  it('keeps so many bytes for all namespaces together; the oldest go, whosever they are', async () => {
+  it('keeps a limited number of bytes for all namespaces together; the oldest are removed first, of any namespace', async () => {
     const bus = await started({ 'memory.maxBytes': 65_536 });
     const other = parseTopic('chat.b');
     await bus.publish({ topic: other, key: null, payload: Buffer.alloc(1000), payloadKind: 'json' });
@@ -77,13 +77,13 @@ describe('the memory bus', () => {
     await expect(bus.call(question('echo', 'hello'))).rejects.toMatchObject({ code: 'no_responders' });
   });
 
-  it('gives up a call that is not answered in time', async () => {
+  it('fails a call that is not answered in time', async () => {
     const bus = await started();
     bus.serve('never', () => new Promise(() => undefined));
     await expect(bus.call(question('never', '', 10))).rejects.toMatchObject({ code: 'call_timeout' });
   });
 
-  it('delivers in order to a receiver that comes while others publish, whatever the count limit', async () => {
+  it('delivers in order to a receiver that joins while others publish, whatever the count limit', async () => {
     const bus = await started({ namespaces: { scores: { history: { maxCount: 1 } } } });
     const inbox = new Inbox();
     await bus.log('scores').follow(0, inbox.receive, inbox.fail);

@@ -14,7 +14,7 @@ const optionsOf = (nats: Config['nats']) => connectionOptions(nats, 'node', () =
 const loginWith = ({ authenticator }: ConnectionOptions) => (authenticator as Authenticator)('nonce');
 
 describe('the servers', () => {
-  it('are a list, with logins taken out', () => {
+  it('are a list without logins', () => {
     expect(parseServers('nats://a:4222, tls://b, c:4223')).toEqual([
       { url: 'nats://a:4222' },
       { url: 'tls://b' },
@@ -48,13 +48,13 @@ describe('the servers', () => {
     expect(loginWith(optionsOf(busConfig('nats://a', settings).nats))).toEqual(login);
   });
 
-  it('are logged in to with what their URL says', () => {
+  it('get the login from their URL', () => {
     expect(loginWith(optionsOf(busConfig('nats://u:p@a').nats))).toEqual({ user: 'u', pass: 'p' });
     expect(loginWith(optionsOf(busConfig('tls://t@a').nats))).toEqual({ auth_token: 't' });
     expect(optionsOf(busConfig('nats://a').nats)).not.toHaveProperty('authenticator');
   });
 
-  it('are logged in to with what the files say at that time', () => {
+  it('get the login that the files contain at that time', () => {
     const folder = mkdtempSync(join(tmpdir(), 'stentor-login-'));
     const file = (name: string, text: string) => {
       writeFileSync(join(folder, name), text);
@@ -111,17 +111,17 @@ describe('the comparison of streams', () => {
   const config = busConfig('nats://a');
   const expected = streamConfigOf('scores', config.namespaces.scores as NamespaceOptions, config.nats);
 
-  it('finds nothing where a server leaves out what is at its zero value, or orders lists its own way', () => {
+  it('finds no difference if a server leaves out zero values, or orders lists differently', () => {
     const { allow_msg_ttl, no_ack, sealed, ...found } = expected;
     expect(differenceOf({ ...found, subjects: [...expected.subjects].reverse() }, expected)).toBeUndefined();
   });
 
-  it('names what differs', () => {
+  it('names the field that differs', () => {
     expect(differenceOf({ ...expected, deny_purge: false }, expected)).toEqual({ field: 'deny_purge', found: 'false', expected: 'true' });
     expect(differenceOf({ ...expected, max_age: 5 }, expected)).toMatchObject({ field: 'max_age', found: '5' });
   });
 
-  it('asks for a dedupe window no longer than what is kept', () => {
+  it('requires a deduplication window no longer than the maximum age', () => {
     const short = { ...config.namespaces.scores, history: { maxCount: 1, maxAgeMs: 1000, maxBytes: 65_536 } } as NamespaceOptions;
     expect(streamConfigOf('scores', short, config.nats).duplicate_window).toBe(1000e6);
     expect(expected.duplicate_window).toBe(120_000e6);

@@ -37,7 +37,7 @@ async function carries(subject: string, lengths: readonly number[]): Promise<voi
 }
 
 describe('the connection to NATS', () => {
-  it('parses what it reads in the same call, which a newer client may not let it', () => {
+  it('parses in the same call as it reads, which a newer client might prevent', () => {
     expect(readsDirectly(connection.nc)).toBe(true);
   });
 
@@ -57,7 +57,7 @@ describe('the connection to NATS', () => {
     ]);
   });
 
-  it('reads directly again after it was lost', async () => {
+  it('reads directly again after a reconnect', async () => {
     const back = new Promise<void>((resolve) => connection.onChange((connected) => connected && resolve()));
     await connection.nc.reconnect();
     await back;

@@ -73,7 +73,7 @@ async function publishBehindNodes(server: NatsServer, count: number): Promise<vo
 
 for (const binary of natsServerBinaries()) {
   describe(`the epoch of a log on ${binary}`, () => {
-    it('is the same on every node, whoever starts and stops, and in every acknowledgement', async () => {
+    it('is the same on every node, whichever nodes start and stop, and in every acknowledgement', async () => {
       const server = await serve(binary);
       const [one, two] = await Promise.all([start(server), start(server)]);
       const epoch = await epochOf(one);
@@ -104,7 +104,7 @@ for (const binary of natsServerBinaries()) {
       expect(inbox.errors).toEqual([]);
     });
 
-    it('is a new one, the same on all nodes, when the store was put back while they run', async () => {
+    it('is a new one, the same on all nodes, if the store was restored from a copy while they run', async () => {
       const server = await serve(binary);
       const nodes = [await start(server), await start(server)];
       const inboxes = await Promise.all(nodes.map(follow));
@@ -124,7 +124,7 @@ for (const binary of natsServerBinaries()) {
       expect((await publish(nodes[1]!, 'new')).epoch).toBe(epochs[0]);
     });
 
-    it('is a new one when the store was put back while every node and the server were down, and has grown since', async () => {
+    it('is a new one if the store was restored from a copy while every node and the server were down, and has grown since', async () => {
       const server = await serve(binary);
       const node = await start(server);
       await publish(node, 'kept');
@@ -140,7 +140,7 @@ for (const binary of natsServerBinaries()) {
       expect(await epochOf(await start(server))).not.toBe(epoch);
     });
 
-    it('after everything was down goes on from the one before, up to the last checkpoint', async () => {
+    it('continues the previous one up to the last checkpoint after everything was down', async () => {
       const server = await serve(binary);
       let node = await start(server);
       let epochs: string[] = [];
@@ -163,7 +163,7 @@ for (const binary of natsServerBinaries()) {
       }
     });
 
-    it('after everything was down and the log was put back goes on from the one before no further than the copy', async () => {
+    it('continues the previous one only up to the copy if the log was restored while everything was down', async () => {
       const server = await serve(binary);
       const settings = { 'tuning.nats.checkpointIntervalMs': 100 };
       let node = await start(server, settings);
@@ -187,7 +187,7 @@ for (const binary of natsServerBinaries()) {
       expect(before).toEqual([{ epoch: kept.epoch, upTo: kept.offset }]);
     });
 
-    it('goes on from none where only the log was put back, and has grown since: the checkpoint tells', async () => {
+    it('continues none if only the log was restored, and has grown since: the checkpoint shows it', async () => {
       const settings = { 'tuning.nats.checkpointIntervalMs': 100 };
       const server = await serve(binary);
       let node = await start(server, settings);
@@ -209,7 +209,7 @@ for (const binary of natsServerBinaries()) {
       expect(state.before).toEqual([]);
     });
 
-    it('goes on from none where nothing is kept in files', async () => {
+    it('continues none if nothing is kept in files', async () => {
       const settings = { 'nats.epochStorage': 'memory' };
       const server = await serve(binary);
       const node = await start(server, settings);
@@ -224,7 +224,7 @@ for (const binary of natsServerBinaries()) {
       expect(state).toMatchObject({ epoch: expect.not.stringMatching(epoch), before: [] });
     });
 
-    it('is a new one when the bucket is deleted, and nobody followed', async () => {
+    it('is a new one if the bucket is deleted while nobody follows', async () => {
       const server = await serve(binary);
       const node = await start(server);
       await publish(node, '1');

@@ -59,7 +59,7 @@ function feed(bus: Bus): { readonly end: () => Promise<number[]>; readonly count
 
 for (const binary of natsServerBinaries()) {
   describe(`following a log on ${binary}`, () => {
-    it('loses and doubles nothing when the server is killed and comes back on its store, three times', async () => {
+    it('loses and duplicates nothing when the server is killed and restarts with its store, three times', async () => {
       const server = await serve(binary);
       const [node, producer] = [await start(server), await start(server)];
       const inbox = new Inbox();
@@ -83,7 +83,7 @@ for (const binary of natsServerBinaries()) {
       expect(node.counters.followerRestarts).toBeGreaterThanOrEqual(3);
     });
 
-    it('delivers what was published while it was cut off, though nothing comes after it', async () => {
+    it('delivers what was published while it was cut off, even if nothing follows', async () => {
       const server = await serve(binary);
       const [node, producer] = [await start(server), await start(server)];
       const inbox = new Inbox();
@@ -99,7 +99,7 @@ for (const binary of natsServerBinaries()) {
       expect(inbox.texts).toEqual(['1', '2']);
     });
 
-    it('goes on when the server forgets its consumer', async () => {
+    it('resumes when the server loses its consumer', async () => {
       const server = await serve(binary);
       const node = await start(server);
       const inbox = new Inbox();
@@ -183,7 +183,7 @@ for (const binary of natsServerBinaries()) {
       expect(inbox.texts).toEqual(['kept', 'lost']);
     });
 
-    it('notices a server that hangs, says so within 5 s, and goes on when it wakes', async () => {
+    it('detects a server that hangs within 5 s, and resumes when it continues', async () => {
       const server = await serve(binary);
       const [node, producer] = [await start(server), await start(server)];
       const inbox = new Inbox();

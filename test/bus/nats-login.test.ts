@@ -46,8 +46,8 @@ function secret(name: string, text: string): string {
   return path;
 }
 
-describe('a node whose login stops working while it runs', () => {
-  it('comes back when its expired credentials are replaced, and says once why it was away', async () => {
+describe('a node whose login becomes invalid while it runs', () => {
+  it('reconnects when its expired credentials are replaced, and logs the reason once', async () => {
     const operator = makeOperator();
     const server = await serve(operator.config);
     const creds = secret('node.creds', operator.creds(3000));
@@ -64,7 +64,7 @@ describe('a node whose login stops working while it runs', () => {
     expect((await bus.log('scores').state()).lastOffset).toBe(0);
   });
 
-  it('comes back when the password in its file is the new one', async () => {
+  it('reconnects when its file has the new password', async () => {
     const users = (password: string) => `authorization { users = [{ user: ana, password: "${password}" }] }`;
     const server = await serve(users('first-pass'));
     const { bus, notices } = await start(server.url, { 'nats.user': 'ana', 'nats.passwordFile': secret('password', 'first-pass\n') });
@@ -76,7 +76,7 @@ describe('a node whose login stops working while it runs', () => {
     expect(notices.join()).not.toMatch(/first-pass|second-pass/);
   });
 
-  it('goes on trying while a file is not there, and comes back when it is', async () => {
+  it('retries while a file is missing, and reconnects when it exists', async () => {
     const server = await serve('authorization { token: "a-long-token" }');
     const path = secret('token', 'a-long-token');
     const { bus, notices } = await start(server.url, { 'nats.tokenFile': path });
@@ -89,7 +89,7 @@ describe('a node whose login stops working while it runs', () => {
     expect(countOf(notices, 'ENOENT')).toBe(1);
   });
 
-  it('comes back when its CA file is the one that signed the new certificate', async () => {
+  it('reconnects when its CA file is the one that signed the new certificate', async () => {
     const [old, renewed] = ['old', 'renewed'].map((name) => {
       mkdirSync(join(folder, name));
       return makeCertificates(join(folder, name));

@@ -40,7 +40,7 @@ function publish(bus: Bus, text: string, topic = TOPIC) {
 }
 
 describe('publishing through NATS', () => {
-  it('stores once what was published to a server that hung, was killed and came back', async () => {
+  it('stores once what was published to a server that hung, was killed and restarted', async () => {
     const own = await startNatsServer();
     try {
       const bus = await start({}, own.url);
@@ -90,7 +90,7 @@ describe('publishing through NATS', () => {
     }
   });
 
-  it('is refused for good when the payload is larger than the server takes', async () => {
+  it('is refused permanently if the payload exceeds the limit of the server', async () => {
     const bus = await start();
     const payload = Buffer.alloc(2_000_000);
     const publishing = bus.publish({ topic: TOPIC, key: null, payload, payloadKind: 'bytes' });
@@ -100,7 +100,7 @@ describe('publishing through NATS', () => {
   });
 });
 
-describe('what producers publish straight into NATS', () => {
+describe('messages that producers publish directly into NATS', () => {
   it('arrives with the kind that its Content-Type says, or none', async () => {
     const bus = await start();
     const { lastOffset } = await bus.log('scores').state();
@@ -119,7 +119,7 @@ describe('what producers publish straight into NATS', () => {
     expect(inbox.publications.every(({ origin }) => origin === undefined)).toBe(true);
   });
 
-  it('is skipped and counted when its subject is no topic, and what follows still comes', async () => {
+  it('are skipped and counted if their subject is not a topic, and later ones are delivered', async () => {
     const bus = await start();
     const { lastOffset } = await bus.log('scores').state();
     const inbox = new Inbox();
@@ -176,7 +176,7 @@ describe('a listener', () => {
     expect(inbox.texts).toEqual(Array.from({ length: 200 }, (_, n) => String(n)));
   });
 
-  it('does not wait for a server that is away', async () => {
+  it('does not wait for an unreachable server', async () => {
     const own = await startNatsServer();
     try {
       const bus = await start({}, own.url);
@@ -191,7 +191,7 @@ describe('a listener', () => {
 });
 
 describe('a call', () => {
-  it('is answered by whoever serves its subject', async () => {
+  it('is answered by a service on its subject', async () => {
     const bus = await start();
     producer.subscribe('rpc.echo', { callback: (_, message) => void message.respond(Buffer.concat([message.data, Buffer.from('!')])) });
     producer.subscribe('rpc.silent', { callback: () => undefined });

@@ -35,7 +35,7 @@ function namespaces(name: string, history: object = {}): Record<string, unknown>
 }
 
 describe('the stream of a durable namespace', () => {
-  it('is made so that a log’s promises hold', async () => {
+  it('is created so that the guarantees of a log are met', async () => {
     await start(namespaces('made', { maxCount: 7, maxAgeMs: 60_000, maxBytes: 100_000 }));
     const jsm = await jetstreamManager(nc);
     const { config } = await jsm.streams.info('stentor-made');
@@ -57,13 +57,13 @@ describe('the stream of a durable namespace', () => {
     await expect(jsm.streams.deleteMessage('stentor-made', 1)).rejects.toThrow();
   });
 
-  it('is taken as it is when it is right, by any number of nodes that start at once', async () => {
+  it('is used unchanged if it is right, by any number of nodes that start at the same time', async () => {
     await Promise.all([1, 2, 3, 4].map(() => start(namespaces('shared'))));
     const epochs = await Promise.all(open.map(async (bus) => (await bus.log('shared').state()).epoch));
     expect(new Set(epochs).size).toBe(1);
   });
 
-  it('is refused when it differs, naming stream, field, what was found and what was expected; and not changed', async () => {
+  it('is refused if it differs, with stream, field, actual and expected value; it is not changed', async () => {
     await start(namespaces('differs', { maxCount: 5 }));
     const starting = start(namespaces('differs', { maxCount: 6 }));
     await expect(starting).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('the stream of a durable namespace', () => {
     expect((await jsm.streams.info('stentor-differs')).config.max_msgs_per_subject).toBe(5);
   });
 
-  it('is refused when somebody made it for other subjects', async () => {
+  it('is refused if it was created for other subjects', async () => {
     const jsm = await jetstreamManager(nc);
     await jsm.streams.add({ name: 'stentor-foreign', subjects: ['else.>'] });
     await expect(start(namespaces('foreign'))).rejects.toMatchObject({
@@ -102,21 +102,21 @@ describe('the stream of a durable namespace', () => {
     });
   });
 
-  it('is refused with what NATS says where it cannot be made', async () => {
+  it("is refused with NATS' reason if it cannot be created", async () => {
     await expect(start({ ...namespaces('tripled'), 'nats.streamReplicas': 3 })).rejects.toMatchObject({
       code: 'stream_refused',
       message: expect.stringMatching(/stentor-tripled: NATS refused to create it: .*replicas/),
     });
   });
 
-  it('cannot be had of a JetStream domain that nobody knows, which is named', async () => {
+  it('cannot be found in an unknown JetStream domain; the error names it', async () => {
     await expect(start({ ...namespaces('any'), 'nats.jetstreamDomain': 'nowhere' })).rejects.toMatchObject({
       code: 'jetstream_unavailable',
       message: expect.stringMatching(/\$JS\.nowhere\.API .*nats\.jetstreamDomain/),
     });
   });
 
-  it('cannot be made on a server without JetStream, which says so', async () => {
+  it('cannot be created on a server without JetStream; the error says so', async () => {
     const plain = await startNatsServer({ jetstream: false });
     try {
       await expect(start(namespaces('any'), plain.url)).rejects.toMatchObject({ code: 'jetstream_unavailable' });
@@ -128,7 +128,7 @@ describe('the stream of a durable namespace', () => {
     }
   });
 
-  it('cannot be made where there is no room, which says what to change', async () => {
+  it('cannot be created without enough space; the error says what to change', async () => {
     const small = await startNatsServer({ jetstream: false, config: `jetstream { store_dir: "/tmp", max_file_store: 1MB }` });
     try {
       await expect(start(namespaces('big'), small.url)).rejects.toMatchObject({
@@ -142,7 +142,7 @@ describe('the stream of a durable namespace', () => {
 });
 
 describe('the first connection', () => {
-  it('fails in bounded time with the servers’ names, and no login, when nobody is there', async () => {
+  it('fails in bounded time with the names of the servers, without a login, if none responds', async () => {
     const port = await freePort();
     const starting = start({ 'tuning.nats.connectTimeoutMs': 600 }, `nats://ana:secret@127.0.0.1:${port}`);
     const error = await starting.then(

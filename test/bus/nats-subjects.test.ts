@@ -82,7 +82,7 @@ describe('a producer’s wrong subject', () => {
     },
   );
 
-  it('is counted once, whether it was found by a look or by a follower, and whatever is read again', async () => {
+  it('is counted once, whether a check or a follower found it, and whatever is read again', async () => {
     const named = await start();
     const name = `${named('ticks')} wrong_depth`;
     producer.publish(named('feed.ticks.fx.BRK.A'), '1');
@@ -149,7 +149,7 @@ describe('a Stentor-Key header', () => {
     return { headers: all };
   };
 
-  it('may say what the subject says, in any case; another key is refused, logged and counted', async () => {
+  it('may repeat the key of the subject, in any case; another key is refused, logged and counted', async () => {
     const named = await start();
     const inbox = new Inbox();
     await bus.log(named('ticks')).follow(0, inbox.receive, inbox.fail);
@@ -166,7 +166,7 @@ describe('a Stentor-Key header', () => {
     expect(notBroadcast()).toEqual([expect.stringContaining('Stentor-Key')]);
   });
 
-  it('is refused in a namespace without keys, and in an ephemeral one that has them when it says another', async () => {
+  it('is refused in a namespace without keys, and in a keyed ephemeral one if it differs', async () => {
     const named = await start();
     const inbox = new Inbox();
     await bus.log(named('scores')).follow(0, inbox.receive, inbox.fail);

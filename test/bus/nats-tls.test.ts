@@ -62,7 +62,7 @@ describe.each(natsServerBinaries())('a server with TLS (%s)', (binary) => {
     expect((await start(`tls://localhost:${server.port}`, { ...LOGIN, ...CA })).connected).toBe(true);
   });
 
-  it('whose certificate nobody vouches for is refused, and the reason is told', async () => {
+  it('with a certificate of an unknown authority is refused, with the reason', async () => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf()}`, { binary });
     expect(await failing(`tls://127.0.0.1:${server.port}`, LOGIN)).toMatchObject({
       code: 'bus_unreachable',
@@ -70,7 +70,7 @@ describe.each(natsServerBinaries())('a server with TLS (%s)', (binary) => {
     });
   });
 
-  it('that wants a client certificate is given one', async () => {
+  it('that requires a client certificate gets one', async () => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf('verify: true')}`, { binary });
     const client = { 'nats.tlsCertFile': certs.client.cert, 'nats.tlsKeyFile': certs.client.key };
     expect((await start(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA, ...client })).connected).toBe(true);
@@ -116,7 +116,7 @@ describe('a tls file that cannot be used', () => {
     expect(Buffer.concat(heard)).toHaveLength(0);
   });
 
-  it('is named when it has replaced a good one, and is used again when it is good', async () => {
+  it('is named when it replaces a valid one, and used again when it is valid', async () => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf()}`);
     const good = readFileSync(certs.ca, 'utf8');
     const ca = text('ca-copy.pem', good);
@@ -130,7 +130,7 @@ describe('a tls file that cannot be used', () => {
   });
 });
 
-describe('a server whose TLS begins with the handshake', () => {
+describe('a server whose TLS starts with the handshake', () => {
   // Servers know it since 2.10: where all that are at hand are older, there is nothing to try.
   const binary = natsServerBinaries().find((path) => !/v2\.[0-9]\./.test(execFileSync(path, ['--version'], { encoding: 'utf8' })));
 
@@ -144,7 +144,7 @@ describe('a server whose TLS begins with the handshake', () => {
     expect(await failing(url, { ...LOGIN, ...CA })).toMatchObject({ code: 'bus_unreachable' });
   });
 
-  it('is what nats.tlsHandshakeFirst asks for: of another it is told in one line', async () => {
+  it('is what nats.tlsHandshakeFirst requires; any other server fails with one line', async () => {
     const server = await serve(`authorization { ${USER} }\n${tlsOf()}`);
     const error = await failing(`tls://127.0.0.1:${server.port}`, { ...LOGIN, ...CA, 'nats.tlsHandshakeFirst': true });
     expect(error?.message).toMatch(/does not start with TLS, which nats\.tlsHandshakeFirst requires$/);
@@ -204,7 +204,7 @@ const INFO = { server_id: 'X', version: '2.15.2', proto: 1, headers: true, max_p
 const info = (more: object = {}) => `INFO ${JSON.stringify({ ...INFO, ...more })}\r\n`;
 const TLS_HANDSHAKE = 0x16;
 
-describe('on a line that somebody listens to', () => {
+describe('on a network that others can read', () => {
   const greetings: [string, string][] = [
     ['a server without TLS', info()],
     ['a server that offers TLS', info({ tls_available: true })],

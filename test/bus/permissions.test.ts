@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_NAMES } from '../../src/bus/nats/names.ts';
 import { describeDenied, neededFor } from '../../src/bus/nats/permissions.ts';
 
-describe('what a NATS user lacks', () => {
+describe('the missing permission of a NATS user', () => {
   const HUB = { api: '$JS.hub.API', inbox: '_INBOX_node' };
 
   it.each([

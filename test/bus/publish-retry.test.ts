@@ -9,13 +9,13 @@ const step = (failure: Failure | 'unanswerable', elapsedMs = 0, state: PublishSt
 const unsure: PublishState = { attempts: 3, maybeStored: true };
 
 describe('a publish that failed', () => {
-  it('is sent again when the server was silent, had no leader or was overloaded', () => {
+  it('is sent again if the server did not answer, had no leader or was overloaded', () => {
     for (const failure of ['timeout', 'no_responders', 'unavailable'] as const) {
       expect(step(failure)).toMatchObject({ kind: 'send_again', afterMs: 50, state: { attempts: 2, maybeStored: failure === 'timeout' } });
     }
   });
 
-  it('waits for the connection when that is what failed', () => {
+  it('waits for the connection if that failed', () => {
     expect(step('not_sent')).toEqual({ kind: 'await_connection', state: { attempts: 2, maybeStored: false } });
     expect(step('disconnected')).toEqual({ kind: 'await_connection', state: { attempts: 2, maybeStored: true } });
   });
@@ -41,13 +41,13 @@ describe('a publish that failed', () => {
     expect(step('closed', 0, unsure)).toEqual({ kind: 'fail', code: 'bus_closed' });
   });
 
-  it('never waits past its budget', () => {
+  it('never waits longer than its time budget', () => {
     expect(step('no_responders', BUDGET_MS - 10, { attempts: 9, maybeStored: false })).toMatchObject({ afterMs: 10 });
   });
 });
 
 describe('the pause between attempts', () => {
-  it('doubles up to a second, and up to half as much again at random', () => {
+  it('doubles up to a second, plus up to half of it at random', () => {
     expect([0, 1, 2, 3, 4, 5, 60].map((attempt) => backoffMs(attempt, () => 0))).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
     expect(backoffMs(0, () => 1)).toBe(75);
   });

@@ -11,7 +11,7 @@ const PLAIN = { keyed: false, topicTokens: 0 };
 const KEYED = { keyed: true, topicTokens: 0 };
 
 describe('a subject', () => {
-  it('leads back to the topic and key that it was made of', () => {
+  it('is parsed back to the topic and key that it was made from', () => {
     fc.assert(
       fc.property(topic, anyKey, (aTopic, aKey) => {
         expect(parseSubject(subjectOf(aTopic, null), PLAIN)).toEqual({ topic: aTopic, key: null });

@@ -49,7 +49,7 @@ describe('stentor config', () => {
 });
 
 describe('stentor token', () => {
-  it('makes a token that says who, what and until when', async () => {
+  it('creates a token with user, permissions and expiry', async () => {
     const { code, stdout } = await runCli([
       ...['token', '--secret', SECRET, '--sub', 'alice', '--expires', '10m', '--issuer', 'me', '--audience', 'you', '--kid', 'k1'],
       ...['--subscribe', 'scores.>', 'ticks.*', '--publish', 'chat.lobby'],
@@ -61,7 +61,7 @@ describe('stentor token', () => {
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600);
   });
 
-  it('signs with the config’s HS256 key, its kid, issuer and audience, where none is given', async () => {
+  it('signs with the config’s HS256 key, its kid, issuer and audience, by default', async () => {
     const { publicKey } = generateKeyPairSync('ed25519');
     const publicKeyFile = tempFile('public.pem', publicKey.export({ type: 'spki', format: 'pem' }) as string);
     const keys = `[{alg: EdDSA, publicKeyFile: ${publicKeyFile}}, {kid: main, alg: HS256, secret: ${SECRET}}]`;
@@ -109,7 +109,7 @@ describe('stentor token', () => {
     await expect(make()).rejects.toMatchObject({ code: 'bad_key_file', message: expect.stringContaining('secp384r1') });
   });
 
-  it('puts no kid into the header where there is none', async () => {
+  it('sets no kid in the header if there is none', async () => {
     const token = await makeToken(
       { key: SECRET, alg: 'HS256', sub: 'a', expiresInMs: 1000, subscribe: [], publish: [], call: [], issuer: '' },
       Date.now(),
@@ -143,7 +143,7 @@ describe('stentor', () => {
     expect(await runCli(['config', '--loud'])).toMatchObject({ code: 2, stderr: expect.stringContaining("unknown option '--loud'") });
   });
 
-  it('ends quietly when its reader has gone', () => {
+  it('ends without an error if its reader has closed', () => {
     const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
     const output = execFileSync(
       'bash',

@@ -14,13 +14,13 @@ describe('stentor health', () => {
   });
   afterAll(() => node.kill());
 
-  it('exits with 0 for a node that is alive, and for one that takes clients', async () => {
+  it('exits with 0 for a node that is alive, and for one that accepts clients', async () => {
     const env = { STENTOR_ADMIN_PORT: String(adminPort) };
     expect(await runCli(['health'], { env })).toMatchObject({ code: 0, stdout: 'live\n' });
     expect(await runCli(['health', '--ready'], { env })).toMatchObject({ code: 0, stdout: 'ready\n' });
   });
 
-  it('exits with 1 and says why where nobody answers', async () => {
+  it('exits with 1 and the reason if nothing responds', async () => {
     const { code, stderr } = await runCli(['health', '--set', `admin.port=${await freePort()}`]);
     expect(code).toBe(1);
     expect(stderr).toContain('unhealthy');

@@ -7,7 +7,7 @@ describe('stentor key', () => {
     expect(await runCli(['key', '--decode', 'BRK=2EB'])).toEqual({ code: 0, stdout: 'BRK.B\n', stderr: '' });
   });
 
-  it('refuses what is none', async () => {
+  it('refuses an invalid one', async () => {
     for (const args of [
       ['key', ''],
       ['key', '--decode', 'BRK.B'],

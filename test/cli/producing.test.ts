@@ -38,7 +38,7 @@ describe.each(COMMANDS)('stentor %s, on a NATS that has no streams,', (_name, co
     expect(await streams()).toEqual([]);
   });
 
-  it('makes the one that it needs with --create, and no other', async () => {
+  it('creates the one that it needs with --create, and no other', async () => {
     const { code } = await runCli([...command('scores.a'), '--create', '--nats-url', nats.url]);
     expect(code).toBe(0);
     expect(await streams()).toEqual(['stentor-scores']);
@@ -46,7 +46,7 @@ describe.each(COMMANDS)('stentor %s, on a NATS that has no streams,', (_name, co
   });
 });
 
-describe.each(COMMANDS)('stentor %s, on a NATS that is somebody’s own,', (_name, command) => {
+describe.each(COMMANDS)('stentor %s, on a NATS with streams of others,', (_name, command) => {
   beforeEach(async () => {
     await start();
     const other = { retention: RetentionPolicy.Limits, discard: DiscardPolicy.Old };
@@ -72,7 +72,7 @@ describe.each(COMMANDS)('stentor %s, on a NATS that is somebody’s own,', (_nam
     expect((await jsm.streams.info('ORDERS')).state.messages).toBe(0);
   });
 
-  it('names the stream that has its namespace’s subjects, when told to make one', async () => {
+  it('names the stream that has its namespace’s subjects, if it should create one', async () => {
     const { code, stderr } = await runCli([...command('chat.a'), '--create', '--nats-url', nats.url]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
@@ -101,14 +101,14 @@ describe('stentor publish', () => {
     });
     const stored = async () => (await jsm.streams.info('stentor-scores')).state.messages;
 
-    it('needs no more rights than those, and is told of none that it lacks', async () => {
+    it('needs only those permissions, and gets no error about others', async () => {
       const { code, stdout, stderr } = await publish('scores.a', ...as('PRODUCER'));
       const ack = { topic: 'scores.a', offset: 1, duplicate: false };
       expect({ code, ack: JSON.parse(stdout || '{}'), stderr }).toEqual({ code: 0, ack, stderr: `published to ${nats.url}\n` });
       expect(await publish('user.a', ...as('PRODUCER'))).toMatchObject({ code: 0, stderr: `published to ${nats.url}\n` });
     });
 
-    it('is told once, in one line, what it lacks', async () => {
+    it('reports a missing permission once, in one line', async () => {
       for (const topic of ['chat.a', 'user.a']) {
         const { code, stderr } = await publish(topic, ...as('SETUP'), '--set', 'nats.inboxPrefix=_INBOX_setup');
         expect(code).toBe(1);

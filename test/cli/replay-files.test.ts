@@ -45,7 +45,7 @@ describe('readLines', () => {
 });
 
 describe('parseCsvRecord', () => {
-  it('turns unquoted numbers into numbers, and leaves what would lose digits', () => {
+  it('converts unquoted numbers to numbers, except those that would lose digits', () => {
     expect(parseCsvRecord('1,-2.50,1e3,0,0.5')).toEqual([1, -2.5, 1000, 0, 0.5]);
     expect(parseCsvRecord('007,1.,.5,1e999,12345678901234567890,20200101 170000065,abc')).toEqual([
       '007',
@@ -58,11 +58,11 @@ describe('parseCsvRecord', () => {
     ]);
   });
 
-  it('keeps quoted cells as text, and tells an empty cell from an empty text', () => {
+  it('keeps quoted cells as text, and distinguishes an empty cell from an empty text', () => {
     expect(parseCsvRecord('"1","a,b","say ""hi""",,""')).toEqual(['1', 'a,b', 'say "hi"', null, '']);
   });
 
-  it('refuses quotes that do not hold', () => {
+  it('refuses invalid quotes', () => {
     expect(parseCsvRecord('"a')).toBeUndefined();
     expect(parseCsvRecord('"a"b,c')).toBeUndefined();
   });
@@ -76,14 +76,14 @@ describe('readCsv', () => {
     ]);
   });
 
-  it('puts a quoted cell that goes over several lines together, and keeps counting lines', async () => {
+  it('joins the lines of a quoted cell, and keeps counting lines', async () => {
     expect(await csv('a,b\n1,"x\ny"\n', '2,z\n')).toEqual([
       { lineNumber: 2, value: { a: 1, b: 'x\ny' } },
       { lineNumber: 4, value: { a: 2, b: 'z' } },
     ]);
   });
 
-  it('names lines that are bad, and goes on', async () => {
+  it('reports invalid lines, and continues', async () => {
     expect(await csv('a,b\n1\n1,2,3\n"x"y,1\n1,2\n')).toEqual([
       { lineNumber: 2, problem: '1 cells, the header has 2' },
       { lineNumber: 3, problem: '3 cells, the header has 2' },
@@ -92,7 +92,7 @@ describe('readCsv', () => {
     ]);
   });
 
-  it('gives up a quote that never closes after a bounded length', async () => {
+  it('gives up on a quote that is never closed after a limited length', async () => {
     const long = `${'x'.repeat(1024)}\n`;
     const records = await csv('a\n"', ...Array.from({ length: LINE_CHARACTERS_MAX / 1024 }, () => long), 'z\n');
     expect(records[0]).toEqual({ lineNumber: 2, problem: 'the record is too long' });
@@ -100,7 +100,7 @@ describe('readCsv', () => {
     expect(await csv('a\n"x\ny')).toEqual([{ lineNumber: 2, problem: expect.stringContaining('not a CSV record') }]);
   });
 
-  it('takes a field named __proto__ as a field', async () => {
+  it('accepts a field named __proto__', async () => {
     const [record] = await csv('__proto__,a\n1,2\n');
     expect(JSON.stringify(record)).toBe('{"lineNumber":2,"value":{"__proto__":1,"a":2}}');
   });
@@ -121,7 +121,7 @@ describe('readNdjson', () => {
     ]);
   });
 
-  it('keeps every digit: of what is published, of a key and of a time', async () => {
+  it('keeps every digit of published values, keys and times', async () => {
     const line = '{"orderId":8389765929445198309,"at":1767000000000000001,"wide":18446744073709551616}';
     const [record] = await ndjson(`${line}\n`);
     expect(record && planRecord(record, { timeField: 'at', key: null, keyField: 'orderId' })).toEqual({
@@ -150,7 +150,7 @@ describe('planRecord', () => {
     });
   });
 
-  it('gives every record the key that was asked for, and takes a number for a key', () => {
+  it('gives every record the key from the command line, and accepts a number as a key', () => {
     expect(planRecord({ lineNumber: 1, value: 5 }, { ...plan, key: parseKey('k') })).toMatchObject({
       key: 'k',
       json: '5',
@@ -167,7 +167,7 @@ describe('planRecord', () => {
     expect(planRecord({ lineNumber: 1, value }, { ...plan, keyField: 'symbol' })).toEqual({ lineNumber: 1, problem: 'no key in symbol' });
   });
 
-  it('passes on what was bad before', () => {
+  it('passes on earlier problems', () => {
     expect(planRecord({ lineNumber: 9, problem: 'p' }, plan)).toEqual({ lineNumber: 9, problem: 'p' });
   });
 });

@@ -91,7 +91,7 @@ describe('Pace', () => {
 });
 
 describe('Window', () => {
-  it('lets as many through as it has places, and the next when one is released', async () => {
+  it('lets as many through as it has places, and the next one when a place is free', async () => {
     const window = new Window(2);
     await window.take();
     await window.take();
@@ -154,7 +154,7 @@ describe('replay', () => {
   const never = new AbortController().signal;
   const acked = async (offset: number): Promise<PublishAck> => ({ epoch: 'e', offset, duplicate: false });
 
-  it('sends every record in order, with no more waiting for acks than the window holds', async () => {
+  it('sends every record in order, with no more waiting for acks than the window permits', async () => {
     const publisher = new ManualPublisher(4, async (offset) => {
       await new Promise((resolve) => setImmediate(resolve));
       return acked(offset);
@@ -165,7 +165,7 @@ describe('replay', () => {
     expect(publisher.mostWaiting).toBe(4);
   });
 
-  it('counts a bad line and goes on, or stops at it when strict', async () => {
+  it('counts an invalid line and continues, or stops at it when strict', async () => {
     const bad: [number, string][] = [];
     const events = { ...quiet, onBadLine: (line: number, problem: string) => bad.push([line, problem]) };
     async function* mixed() {
@@ -193,7 +193,7 @@ describe('replay', () => {
     });
   });
 
-  it('stops at a refusal that the next record would meet, too, even while it waits for a far record', async () => {
+  it('stops at an error that the next record would get too, even while it waits for a later record', async () => {
     const publisher = new ManualPublisher(4, async () => {
       throw Object.assign(new Error('not you'), { code: 'forbidden' });
     });
@@ -202,7 +202,7 @@ describe('replay', () => {
     expect(publisher.sent).toHaveLength(1);
   });
 
-  it('ends at the signal, in the middle of a wait, when what has been sent is acknowledged', async () => {
+  it('ends at the signal, in the middle of a wait, when everything sent is acknowledged', async () => {
     const abort = new AbortController();
     const publisher = new ManualPublisher(4, async (offset) => {
       abort.abort();
@@ -241,7 +241,7 @@ describe('arguments', () => {
     expect(() => positiveInteger('1.5')).toThrow('whole number');
   });
 
-  it('refuses what is no topic', () => {
+  it('refuses an invalid topic', () => {
     expect(topicArgument('scores.a')).toBe('scores.a');
     expect(() => topicArgument('scores..a')).toThrow(expect.objectContaining({ code: 'usage' }));
   });

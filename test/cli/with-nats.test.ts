@@ -104,7 +104,7 @@ describe('straight to NATS', () => {
     expect(fourth - first).toBeGreaterThanOrEqual(950);
   });
 
-  it('takes the key of each record from a field', async () => {
+  it('reads the key of each record from a field', async () => {
     const file = tempFile('ticks.ndjson', '{"s":"BRK.A","p":1}\n{"p":2}\n{"s":105433.6,"p":3}\n');
     const { stdout, stderr } = await runCli(['replay', file, '-t', 'ticks.keys', '--key-field', 's', '--nats-url', nats.url]);
     expect(stdout).toContain('2 acknowledged');
@@ -147,7 +147,7 @@ describe('straight to NATS', () => {
 });
 
 describe('subscribe', () => {
-  it('says when the feed is not live, at once to who comes meanwhile, and when it is again', async () => {
+  it('reports when the feed is not live, also to new clients, and when it is live again', async () => {
     const server = await startNatsServer();
     const node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', '--workers', '0', '--nats-url', server.url]);
     const subscribers: CliProcess[] = [];
@@ -175,7 +175,7 @@ describe('subscribe', () => {
 });
 
 describe('setup', () => {
-  it('makes the streams and the bucket, with which a node that may make none can start', async () => {
+  it('creates the streams and the bucket, with which a node without that permission can start', async () => {
     const server = await startNatsServer();
     try {
       const settings = ['--nats-url', server.url];

@@ -41,7 +41,7 @@ const lines = ({ stdout }: CliResult) =>
 describe('stentor serve', () => {
   afterEach(endAll);
 
-  it('runs a demo whose printed lines work as they are', async () => {
+  it('runs a demo whose printed lines work as printed', async () => {
     const node = start(['serve', '--demo', ...ANY_PORT, '--workers', '0']);
     const [invitation] = await node.until(/Try:[\s\S]*with NATS.*\n/);
     expect(invitation).toMatch(/http:\/\/localhost:\d+\/\n/);
@@ -68,7 +68,7 @@ describe('stentor serve', () => {
     expect(lines(await listener.ended)).toMatchObject([{ topic: 'chat.demo', offset: 1, data: { text: 'hi' }, origin: 'demo' }]);
   });
 
-  it('drains and ends with 0 at SIGTERM, and tells its clients why', async () => {
+  it('drains and exits with 0 at SIGTERM, and tells its clients why', async () => {
     const { node, url } = await serve();
     const subscriber = start(['subscribe', 'scores.a', '--url', url]);
     await subscriber.until(/subscribed to scores\.a/);
@@ -79,7 +79,7 @@ describe('stentor serve', () => {
     expect(stderr).toContain('connection_closed: the node closed the connection: 4200 node draining');
   });
 
-  it('ends its worker processes as soon as they have said goodbye', async () => {
+  it('ends its worker processes as soon as they have drained', async () => {
     const { node, url } = await serve('--workers', '2');
     const client = new WebSocket(url);
     await once(client, 'open');
@@ -205,12 +205,12 @@ describe('with a running node', () => {
     });
   });
 
-  it('ends with 1 and one line for what a node refuses', async () => {
+  it('exits with 1 and one line if a node refuses', async () => {
     const { code, stdout, stderr } = await runCli(['publish', 'nowhere.a', '1', '--url', url, '--token', token]);
     expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/^stentor: unknown_namespace: .*\n$/) });
   });
 
-  it('replays a CSV file in order, names its bad lines and goes on', async () => {
+  it('replays a CSV file in order, reports its invalid lines and continues', async () => {
     const subscriber = start(['subscribe', 'ticks.fx', '--json', '--count', '39', '--url', url, '--token', token]);
     await subscriber.until(/subscribed/);
     const rows = Array.from({ length: 40 }, (_, i) =>
@@ -241,7 +241,7 @@ describe('with a running node', () => {
     expect(received.every((item) => item.key === 'EURUSD')).toBe(true);
   });
 
-  it('replays NDJSON as fast as the node takes it, and never faster than its limit', async () => {
+  it('replays NDJSON as fast as the node accepts it, and never above its limit', async () => {
     const count = 450;
     const subscriber = start(['subscribe', 'chat.fast', '--json', '--count', String(count), '--url', url, '--token', token]);
     await subscriber.until(/subscribed/);
@@ -275,7 +275,7 @@ describe('with a running node', () => {
     expect(await replay.ended).toMatchObject({ code: 130, stdout: expect.stringMatching(/^1 acknowledged/) });
   });
 
-  it('asks for what a replay needs', async () => {
+  it('requires the options of a replay', async () => {
     const replay = (...args: string[]) => refusal('replay', ...args, '--url', url);
     const cases: [args: string[], code: string, message: string][] = [
       [['a.csv', '-t', 'chat.a', '--speed', '60'], 'usage', '--speed needs --time-field'],

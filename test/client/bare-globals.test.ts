@@ -92,7 +92,7 @@ async function works({ sdk }: { sdk: typeof Sdk }): Promise<void> {
   }
 }
 
-describe('the SDK takes no global for granted', () => {
+describe('the SDK assumes no optional global', () => {
   const PLATFORMS: Record<string, object> = {
     'an engine with nothing but timers and a WebSocket': {},
     'React Native: no timeOrigin, no crypto, no TextDecoder': {
@@ -113,7 +113,7 @@ describe('the SDK takes no global for granted', () => {
     expect(loaded.sdk.decodeKey('BTC=2F=C3=BC')).toBe('BTC/ü');
   });
 
-  it('says what is missing where there is no WebSocket at all', async () => {
+  it('says what is missing if there is no WebSocket', async () => {
     const { sdk } = load(plain, { setTimeout, clearTimeout });
     const client = sdk.createClient({ url: 'ws://127.0.0.1:9/ws' });
     await until('a failed attempt', () => client.state.status === 'connecting' && client.state.reason !== undefined);
@@ -136,10 +136,10 @@ describe('the SDK takes no global for granted', () => {
   });
 });
 
-describe('a monotonic clock that stands still while the machine sleeps', () => {
+describe('a monotonic clock that stops while the machine sleeps', () => {
   const HOUR_MS = 3_600_000;
 
-  it('is estimated anew with the next connection, though the node is the same: else the token would be refreshed an hour late', async () => {
+  it('is estimated again with the next connection, even to the same node: otherwise the token would be refreshed an hour late', async () => {
     let sleptMs = 0;
     const clock = { timeOrigin: performance.timeOrigin, now: () => performance.now() - sleptMs };
     const { sdk } = load(plain, { ...BARE, performance: clock });

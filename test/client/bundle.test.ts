@@ -9,7 +9,7 @@ it('weighs 16.5 KB gzipped at most, without the MessagePack library', async () =
   expect(Buffer.from(code).includes('from"msgpackr/pack"')).toBe(true);
 });
 
-it('weighs what its guide says, within a KB', async () => {
+it('has the size that its guide states, within a KB', async () => {
   const guide = readFileSync(new URL('../../src/client/README.md', import.meta.url), 'utf8');
   const [, whole, own] = /\| ([\d.]+) KB, of which the MessagePack library [\d.]+; the SDK itself ([\d.]+) KB \|/.exec(guide) ?? [];
   const [wholeBytes, ownBytes] = await Promise.all([bundleClient(), bundleClient(['msgpackr/*'])]);

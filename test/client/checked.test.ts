@@ -94,7 +94,7 @@ describe('a mistake of the application', () => {
     await node?.stop();
   });
 
-  it('made again and again, as a number for a key is, ends neither the connection nor what is subscribed', async () => {
+  it('repeated many times, for example a number as a key, ends neither the connection nor the subscriptions', async () => {
     const topic = client.topic('open.a', { snapshot: true });
     const heard = new Promise((resolve) => topic.subscribe(({ data }) => resolve(data)));
     for (let n = 0; n < 100; n++) {

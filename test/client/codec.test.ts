@@ -23,7 +23,7 @@ function codeOf(data: unknown): string {
 }
 
 describe('what the SDK sends', () => {
-  it('the server takes, and has an equal value of', () => {
+  it('the server accepts, and decodes to an equal value', () => {
     fc.assert(
       fc.property(sendable(), ({ value, wire }) => {
         const got = sent(value);
@@ -63,7 +63,7 @@ describe('what the SDK sends', () => {
     expect(codeOf(nested(DATA_DEPTH_MAX + 1))).toBe('bad_value');
   });
 
-  it('is not read twice: what a getter says second is not sent', () => {
+  it('is not read twice: the second result of a getter is not sent', () => {
     let reads = 0;
     const value = {
       get once() {

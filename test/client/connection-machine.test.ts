@@ -60,7 +60,7 @@ describe('a connection that never was', () => {
 });
 
 describe('a connection that was lost', () => {
-  it('is made again after backoff, at the same URL first', () => {
+  it('is retried after backoff, at the same URL first', () => {
     const made = machine({ urls: ['ws://a', 'ws://b'] });
     made.start();
     made.connected(HELLO, 0);
@@ -72,7 +72,7 @@ describe('a connection that was lost', () => {
     expect(made.due()).toMatchObject({ url: 'ws://b' });
   });
 
-  it('begins with the first step again only after it had been stable', () => {
+  it('starts with the first pause again only after a stable connection', () => {
     const made = connected();
     const steps = [];
     let atMs = 0;
@@ -107,7 +107,7 @@ describe('a connection that was lost', () => {
     expect(made.lost({ code, text: '' }, 30)).toEqual({ kind: 'wait', untilMs: 1030 });
   });
 
-  it('comes back at a random moment of the window that the server named, at the next URL', () => {
+  it('reconnects at a random moment of the window that the server named, at the next URL', () => {
     for (const random of [0, 0.25, 0.999]) {
       const made = machine({ urls: ['ws://a', 'ws://b'], random: () => random });
       made.start();
@@ -118,7 +118,7 @@ describe('a connection that was lost', () => {
     }
   });
 
-  it('keeps to the window when the announced close never came', () => {
+  it('respects the window if the announced close never came', () => {
     const made = connected(() => 0.5);
     made.closing(closing(0, 200));
     expect(made.lost(CUT, 0)).toEqual({ kind: 'wait', untilMs: 100 });
@@ -127,7 +127,7 @@ describe('a connection that was lost', () => {
     expect(made.lost(CUT, 0)).not.toEqual({ kind: 'wait', untilMs: 100 });
   });
 
-  it('waits as long as the server asked for', () => {
+  it('waits as long as the server requested', () => {
     const made = connected();
     made.retryAfter(9000);
     expect(made.lost({ code: 4102, text: '' }, 0)).toEqual({ kind: 'wait', untilMs: 9000 });
@@ -143,7 +143,7 @@ describe('a wake-up', () => {
     expect(made.wake(1)).toEqual({ kind: 'dial', url: 'ws://a' });
   });
 
-  it('does not come before what the server asked for', () => {
+  it('does not reconnect before the time that the server requested', () => {
     const made = connected();
     made.retryAfter(300);
     made.lost(CUT, 0);
@@ -165,7 +165,7 @@ describe('a wake-up', () => {
   });
 });
 
-it('is in one of its states, and answers what fits it, whatever happens in whatever order', () => {
+it('is in one of its states, and answers accordingly, whatever happens in any order', () => {
   const event = fc.oneof(
     fc.constantFrom('start', 'due', 'wake', 'stop', 'connected', 'closing'),
     fc.record({ lost: fc.oneof(fc.constantFrom(1000, 1006, 4001, 4100, 4200, 4201), fc.integer({ min: 1000, max: 4999 })) }),

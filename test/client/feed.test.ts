@@ -36,7 +36,7 @@ describe('while the node has lost NATS', () => {
     return client;
   }
 
-  it('the client and its topics say so, also on a new connection, and say when it is live again', async () => {
+  it('the client and its topics report it, also on a new connection, and report when it is live again', async () => {
     const client = await connected();
     const feeds: Feed[] = [];
     client.on('feed', (feed) => feeds.push(feed));
@@ -74,7 +74,7 @@ describe('while the node has lost NATS', () => {
     expect(lives.at(-1)).toEqual({ live: true, reason: undefined });
   });
 
-  it('a client that comes back when it is live again is told by nobody, and knows', async () => {
+  it('a client that reconnects after it is live again gets no message, and knows it', async () => {
     const client = await connected();
     await nats.kill9();
     await until('the feed to be away', () => !client.feed.live);
@@ -128,13 +128,13 @@ describe('a topic is live', () => {
     subscription.tellLiveness();
   };
 
-  it('when all of what it begins with is there', () => {
+  it('when all its initial items have arrived', () => {
     expect(subscription.liveness.live).toBe(false);
     begin();
     expect([subscription.liveness.live, lives]).toEqual([true, [true]]);
   });
 
-  it('when the connection’s feed and its own both are, each told for itself, and no change told twice', () => {
+  it('when the feeds of the connection and of the topic are both live; each change is reported once', () => {
     begin();
     tell(false);
     tell(false);
@@ -148,7 +148,7 @@ describe('a topic is live', () => {
     expect([subscription.liveness.live, lives]).toEqual([true, [true, false, false, false, true]]);
   });
 
-  it('only while there is a connection, and anew with the next stream', () => {
+  it('only while there is a connection, and again with the next stream', () => {
     begin();
     tell(false);
     isConnected = false;

@@ -24,7 +24,7 @@ describe('src/client/README.md', () => {
     await nats?.stop();
   });
 
-  it('has programs to run, and each says what it prints', () => {
+  it('has programs to run, and each states its output', () => {
     expect(snippets).toHaveLength(11);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });

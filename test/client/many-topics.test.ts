@@ -41,7 +41,7 @@ afterEach(async () => {
 const arrays = () => sent.filter((message) => Array.isArray(message)) as { type: string }[][];
 
 describe('many topics on one connection', () => {
-  it('are subscribed to in few messages, and again after each reconnect, with nothing missed', async () => {
+  it('are subscribed in few messages, also after each reconnect, with nothing missed', async () => {
     const client = await start();
     const items: Item<{ n: number }>[] = [];
     let subscribed = 0;
@@ -75,7 +75,7 @@ describe('many topics on one connection', () => {
     expect(client.state.status).toBe('connected');
   });
 
-  it('go one message each to a server that takes no arrays, and no faster than any server takes commands', async () => {
+  it('are sent one per message to a server without arrays, and no faster than any server accepts commands', async () => {
     const client = await start({ 'tuning.commands.commandsPerMessageMax': 1, 'limits.messagesPerSecondMax': 10_000 });
     let subscribed = 0;
     client.topics(NAMES.slice(0, 100), { onSubscribed: () => subscribed++ }).subscribe(() => {});

@@ -20,21 +20,21 @@ describe('the clock estimate', () => {
     expect(clock.rttMs).toBe(10);
   });
 
-  it('follows a clock that drifts, once the old samples have gone', () => {
+  it('follows a clock that drifts, once the old samples are dropped', () => {
     const clock = new ClockEstimate();
     expect(clock.add(0, 2, 5001)).toBe(false);
     for (let i = 1; i <= 16; i++) expect(clock.add(i * 100, i * 100 + 20, i * 100 + 10 + 5003)).toBe(false);
     expect(clock.offsetMs).toBe(5003);
   });
 
-  it('begins anew with a sample that no error explains: a clock was set, or stood still while the machine slept', () => {
+  it('starts again with a sample outside the error range: a clock was set, or stopped while the machine slept', () => {
     const clock = new ClockEstimate();
     clock.add(0, 1, 5000);
     expect(clock.add(1000, 1500, 3_600_000)).toBe(true);
     expect([clock.offsetMs, clock.rttMs]).toEqual([3_598_750, 500]);
   });
 
-  it('takes no sample that is no number', () => {
+  it('ignores a sample that is not a number', () => {
     const clock = new ClockEstimate();
     for (const [sentAtMs, serverTimeMs] of [
       [Number.NaN, 5000],
@@ -45,7 +45,7 @@ describe('the clock estimate', () => {
     expect(clock.offsetMs).toBeUndefined();
   });
 
-  it('takes no sample from a clock that ran backwards, and forgets another node’s', () => {
+  it('ignores a sample from a clock that ran backwards, and drops those of another node', () => {
     const clock = new ClockEstimate();
     clock.add(100, 50, 5000);
     expect(clock.offsetMs).toBeUndefined();
@@ -78,7 +78,7 @@ describe('the histogram', () => {
     );
   });
 
-  it('counts what is below zero as zero, what is beyond its last bucket there, and begins anew', () => {
+  it('counts values below zero as zero, values beyond the last bucket in it, and can be reset', () => {
     const histogram = new Histogram();
     histogram.add(-3, 2);
     histogram.add(1e9, 1);
@@ -110,7 +110,7 @@ describe('liveness', () => {
     expect(made.poll(35_000).action).toBe('dead');
   });
 
-  it('takes anything that comes between as a sign of life', () => {
+  it('counts any received data as a sign of life', () => {
     const made = liveness();
     made.poll(0);
     expect(made.poll(5000).action).toBe('ping');
@@ -120,7 +120,7 @@ describe('liveness', () => {
     expect(made.poll(40_000).action).toBe('dead');
   });
 
-  it('blames nobody for a timer that came late because we slept', () => {
+  it('counts no miss if a timer is late because this process slept', () => {
     const made = liveness();
     made.poll(0);
     expect(made.poll(5000).action).toBe('ping');
@@ -128,7 +128,7 @@ describe('liveness', () => {
     expect(made.poll(505_000).action).toBe('dead');
   });
 
-  it('asks at once when it is told to', () => {
+  it('pings immediately on request', () => {
     const made = liveness();
     made.poll(0);
     made.heard();
@@ -156,7 +156,7 @@ describe('the pacer', () => {
     );
   });
 
-  it('keeps below the server’s limit of bytes, with messages of any size that it takes', () => {
+  it('stays below the server’s limit of bytes, with messages of any accepted size', () => {
     const sizes = fc.integer({ min: 20, max: 65_536 });
     fc.assert(
       fc.property(fc.array(fc.record({ pauseMs: fc.nat(3000), bytes: sizes, count: fc.nat(30) }), { maxLength: 100 }), (sends) => {
@@ -200,7 +200,7 @@ describe('the pacer', () => {
 });
 
 describe('the refresh of a token', () => {
-  it('comes before its end, earlier for a longer-lived one, and not for all at once', () => {
+  it('is before its end, earlier for a longer-lived one, and not the same time for all', () => {
     expect(refreshDelayMs(3_600_000, 0)).toBe(3_570_000);
     expect(refreshDelayMs(3_600_000, 0.999)).toBeGreaterThan(3_584_000);
     expect(refreshDelayMs(8000, 0)).toBe(6000);

@@ -39,7 +39,7 @@ describe('src/client/MIGRATION.md', () => {
     });
   }
 
-  it('follows a topic over a plain WebSocket that is cut again and again: nothing is missing, nothing comes twice', async () => {
+  it('follows a topic over a plain WebSocket that is cut repeatedly: nothing is missing, nothing arrives twice', async () => {
     const [module] = snippets.filter(({ prints }) => prints.length === 0);
     const { exports } = await runSnippet(module as (typeof snippets)[number], addresses());
     const proxy = await TestProxy.start(node.running.port);

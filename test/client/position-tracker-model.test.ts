@@ -219,7 +219,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Action>((model) => model.rollBack()) },
 );
 
-it('gives the callback the log, whole and in order, or says that it starts over, whatever the stream loses, doubles and turns round', () => {
+it('delivers the log completely and in order, or reports a reset, whatever the stream loses, duplicates and reorders', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 80, size: 'max' }), fc.integer({ min: 1, max: 12 }), (actions, holdItemsMax) => {
       const model = new Model(holdItemsMax);

@@ -21,8 +21,8 @@ const told = ({ deliveries, next, duplicates }: Step) => ({
   duplicates,
 });
 
-describe('what was missed', () => {
-  it('may go on in batches: what came of it counts, whenever the line breaks', () => {
+describe('missed items', () => {
+  it('may continue in batches: delivered parts count, whenever the connection breaks', () => {
     const tracker = trackerAt(10);
     const { position: since } = tracker;
     tracker.interrupted();
@@ -42,14 +42,14 @@ describe('a batch', () => {
     expect(tracker.position).toEqual({ epoch: EPOCH, offset: 15 });
   });
 
-  it('loses what was delivered already', () => {
+  it('is stripped of what was already delivered', () => {
     const tracker = trackerAt(10);
     expect(told(tracker.batch(batch(7, 8, 10, 12)))).toMatchObject({ offsets: [12], duplicates: 2 });
     expect(told(tracker.batch(batch(7, 8, 10, 12)))).toMatchObject({ offsets: [], duplicates: 3 });
     expect(tracker.position?.offset).toBe(12);
   });
 
-  it('is held when something is missing before it, and follows what the log brings', () => {
+  it('is held if something before it is missing, and delivered after the answer of the log', () => {
     const tracker = trackerAt(10);
     expect(told(tracker.batch(batch(12, 14)))).toMatchObject({ offsets: [], next: 'askHistory' });
     expect(told(tracker.batch(batch(14, 15)))).toMatchObject({ offsets: [], next: 'nothing' });
@@ -59,7 +59,7 @@ describe('a batch', () => {
     expect(tracker.heldItems).toBe(0);
   });
 
-  it('may come late: what was held then follows it, and the log’s answer is not needed any more', () => {
+  it('may come late: held batches follow it, and the log’s answer is not needed any more', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(12, 14));
     expect(told(tracker.batch(batch(10, 11, 12)))).toMatchObject({ offsets: [11, 12, 14], next: 'nothing' });
@@ -78,7 +78,7 @@ describe('a batch', () => {
     expect(tracker.position?.offset).toBe(11);
   });
 
-  it('of an ephemeral topic is delivered as it comes', () => {
+  it('of an ephemeral topic is delivered as it arrives', () => {
     const tracker = new PositionTracker(100, undefined);
     tracker.subscribed({ epoch: '', offset: 0, recovered: false, items: [] }, undefined);
     expect(tracker.position).toBeUndefined();
@@ -123,7 +123,7 @@ describe('a gap', () => {
     expect(next).toEqual(['askHistory', 'askHistory', 'resubscribe']);
   });
 
-  it('holds as many items as it may, and starts the topic over with one more', () => {
+  it('holds items up to its limit, and resubscribes above it', () => {
     const tracker = trackerAt(10, 3);
     expect(tracker.batch(batch(12, 13, 14, 15)).next).toBe('askHistory');
     expect(tracker.heldItems).toBe(3);
@@ -140,7 +140,7 @@ describe('a subscription', () => {
     expect(step.deliveries[0]).toMatchObject({ resyncReason: undefined, position: { epoch: EPOCH, offset: 20 } });
   });
 
-  it('goes on where it was, with what it missed, and without what it had', () => {
+  it('continues at its position, with what it missed, and without what it had', () => {
     const tracker = trackerAt(10);
     tracker.interrupted();
     expect(told(tracker.batch(batch(10, 11)))).toMatchObject({ offsets: [] });
@@ -151,7 +151,7 @@ describe('a subscription', () => {
     expect(told(tracker.batch(batch(12, 13, 14)))).toMatchObject({ offsets: [14], duplicates: 1 });
   });
 
-  it('resyncs when what was missed cannot be recovered', () => {
+  it('resyncs if what was missed cannot be recovered', () => {
     const tracker = new PositionTracker(100, { epoch: EPOCH, offset: 10 });
     const step = tracker.subscribed({ epoch: EPOCH, offset: 99, recovered: false, items: items(98) }, tracker.position);
     expect(step.deliveries).toEqual([
@@ -159,7 +159,7 @@ describe('a subscription', () => {
     ]);
   });
 
-  it('takes a resync as its new beginning, and forgets what was held', () => {
+  it('starts again from a resync, and drops held batches', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(12, 13));
     const step = tracker.resync({ epoch: 'e2', offset: 5, reason: 'the log was lost', items: items(5) });
@@ -168,7 +168,7 @@ describe('a subscription', () => {
     expect(told(tracker.batch({ epoch: 'e2', prev: 5, items: items(6) }))).toMatchObject({ offsets: [6] });
   });
 
-  it('goes on behind what the server skipped, and lets follow what was held', () => {
+  it('continues after what the server skipped, and delivers held batches', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(20, 21));
     expect(told(tracker.skippedTo(20))).toMatchObject({ offsets: [21], next: 'nothing' });
@@ -180,7 +180,7 @@ describe('a subscription', () => {
 describe('an answer to `subscribe` with a position', () => {
   const since = { epoch: EPOCH, offset: 10 };
 
-  it('of another epoch starts the topic over, unless that one goes on from the position', () => {
+  it('of another epoch resets the topic, unless that epoch continues the one of the position', () => {
     const anew = trackerAt(10);
     anew.interrupted();
     const step = anew.subscribed({ epoch: 'another', offset: 12, recovered: false, items: items(11, 12) }, since);
@@ -197,7 +197,7 @@ describe('an answer to `subscribe` with a position', () => {
     expect(goesOn.position).toEqual({ epoch: 'another', offset: 12 });
   });
 
-  it('of a node that has seen less never takes the position back', () => {
+  it('of a node that has seen less never moves the position back', () => {
     const tracker = trackerAt(10);
     tracker.interrupted();
     expect(told(tracker.subscribed({ epoch: EPOCH, offset: 8, recovered: true, items: items(7, 8) }, since))).toMatchObject({
@@ -208,7 +208,7 @@ describe('an answer to `subscribe` with a position', () => {
     expect(told(tracker.batch(batch(8, 9, 10, 11)))).toMatchObject({ offsets: [11], duplicates: 2 });
   });
 
-  it('counts as recovered only what that answer spoke of: after a break what comes is live again', () => {
+  it('counts as recovered only what that answer covered: after an interruption new items are live again', () => {
     const tracker = trackerAt(10);
     tracker.interrupted();
     tracker.subscribed({ epoch: EPOCH, offset: 11, recovered: true, items: items(11), upTo: 50 }, since);

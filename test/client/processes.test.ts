@@ -83,7 +83,7 @@ describe('a process', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'closed\n', stderr: '' });
   });
 
-  it('ends by itself when the server has gone silent before the client is closed', async () => {
+  it('ends by itself if the server stopped responding before the client is closed', async () => {
     const { code, stdout } = await ends(
       'silent',
       `
@@ -111,7 +111,7 @@ describe('a process', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  it('is told on its console of a refusal that it listens for nowhere', async () => {
+  it('prints a refusal on the console if there is no listener', async () => {
     const { code, stderr } = await ends(
       'told',
       `

@@ -14,7 +14,7 @@ function queueOf(ids: readonly number[], options: Partial<PublishQueueOptions> =
 const ids = (publishes: readonly { id: number }[]) => publishes.map(({ id }) => id);
 
 describe('a publish queue', () => {
-  it('gives out what waits in order, so many at once, and the next when one is answered', () => {
+  it('returns waiting publishes in order, up to a limit, and the next when one is answered', () => {
     const queue = queueOf([1, 2, 3]);
     expect(ids(queue.takeDue(0))).toEqual([1, 2]);
     expect(queue.takeDue(0)).toEqual([]);
@@ -33,11 +33,11 @@ describe('a publish queue', () => {
     expect(ids(queue.takeDue(10))).toEqual([2, 3]);
   });
 
-  it('refuses one more than it may hold', () => {
+  it('refuses one above its limit', () => {
     expect(queueOf([1, 2, 3, 4]).add(publish(5), 0)).toEqual({ kind: 'full' });
   });
 
-  it('lets the oldest go that was never sent, where that is the policy', () => {
+  it('drops the oldest unsent one, with that policy', () => {
     const queue = queueOf([1, 2, 3, 4], { onFull: 'dropOldest' });
     queue.takeDue(0);
     expect(queue.add(publish(5), 0)).toMatchObject({ kind: 'queued', dropped: { id: 3 } });
@@ -57,7 +57,7 @@ describe('a publish queue', () => {
     expect(queue.add(publish(3), 0)).toEqual({ kind: 'full' });
   });
 
-  it('sends nothing past one that was refused for now, until its pause is over', () => {
+  it('sends nothing after one that was refused for now, until its pause is over', () => {
     const queue = queueOf([1, 2, 3], { inFlightMax: 1 });
     queue.takeDue(0);
     queue.refused(1, 250, false, 100);
@@ -66,7 +66,7 @@ describe('a publish queue', () => {
     expect(ids(queue.takeDue(350))).toEqual([1]);
   });
 
-  it('knows of what became of each when its budget is over', () => {
+  it('knows the outcome of each when its time budget is over', () => {
     const queue = queueOf([1, 2, 3, 4], { inFlightMax: 3 });
     queue.takeDue(0);
     queue.refused(1, 0, false, 0);

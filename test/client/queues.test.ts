@@ -25,7 +25,7 @@ function queueWith(options: IterationOptions, values: readonly number[]): { queu
 }
 
 describe('an async queue', () => {
-  it('gives each value to whoever waits longest, and then keeps them in order', async () => {
+  it('gives each value to the reader that waits longest, and otherwise keeps them in order', async () => {
     const { queue, ends } = queueWith({}, []);
     const waiting = [queue.next(), queue.next()];
     for (const value of [1, 2, 3, 4]) queue.push(value);
@@ -38,7 +38,7 @@ describe('an async queue', () => {
     expect(ends).toHaveLength(1);
   });
 
-  it('ends with an error when it is full, after what it holds has been read', async () => {
+  it('ends with an error when it is full, after its values have been read', async () => {
     const { queue, ends } = queueWith({ bufferMax: 2 }, [1, 2, 3]);
     expect(ends).toHaveLength(1);
     expect(await queue.next()).toEqual({ value: 1, done: false });
@@ -57,7 +57,7 @@ describe('an async queue', () => {
     expect(await read(queue)).toEqual(left);
   });
 
-  it('ends when the loop is left, and takes nothing more', async () => {
+  it('ends when the loop is left, and accepts nothing more', async () => {
     const { queue, ends } = queueWith({}, [1, 2]);
     for await (const value of queue) {
       expect(value).toBe(1);
@@ -68,7 +68,7 @@ describe('an async queue', () => {
     expect(ends).toHaveLength(1);
   });
 
-  it('rejects whoever waits when it ends with an error', async () => {
+  it('rejects waiting readers when it ends with an error', async () => {
     const { queue } = queueWith({}, []);
     const waiting = queue.next();
     queue.end(new Error('no more'));
@@ -96,7 +96,7 @@ describe('a frame reader', () => {
     return { made, read, until, broken: () => broken };
   }
 
-  it('reads frames as they are without waiting', () => {
+  it('reads plain frames without waiting', () => {
     const { made, read } = reader();
     made.receive(packr.pack(message(1)));
     expect(read).toEqual([1]);
@@ -134,7 +134,7 @@ describe('a frame reader', () => {
     expect(read).toEqual([]);
   });
 
-  it('holds as many frames as it may behind one that is being inflated', () => {
+  it('holds a limited number of frames behind one that is being inflated', () => {
     const { made, broken } = reader();
     made.receive(deflated(0));
     for (let n = 0; n < 4096; n++) made.receive(packr.pack({ type: 'pong', serverTimeMs: n }));
@@ -153,7 +153,7 @@ describe('a frame reader', () => {
   });
 });
 
-it('encodes messages as the server reads them, and leaves out what is undefined', () => {
+it('encodes messages as the server reads them, and leaves out undefined fields', () => {
   const data = { text: 'größer', bytes: new Uint8Array([1, 2]), big: 2n ** 60n, at: [1.5, null, true] };
   const frame = encodeMessage({ type: 'publish', id: 1, topic: 'chat.a', key: undefined, data });
   expect(msgpackCodec.decode(frame)).toEqual({
@@ -164,7 +164,7 @@ it('encodes messages as the server reads them, and leaves out what is undefined'
   });
 });
 
-it('calls every listener of an event, and lets the one that throws throw elsewhere', async () => {
+it('calls every listener of an event; an exception of one is thrown elsewhere', async () => {
   const emitter = new Emitter<{ one: number }>();
   const heard: number[] = [];
   const others = process.listeners('uncaughtException');

@@ -25,7 +25,7 @@ describe('requests', () => {
     await expect(asked).rejects.toMatchObject({ code: 'not_subscribed' });
   });
 
-  it('join the parts of an answer to history, and wait for the next part as long as for the first', async () => {
+  it('join the parts of an answer to history, and wait for each part as long as for the first', async () => {
     vi.useFakeTimers();
     try {
       const requests = new Requests(LINK, 10, () => 1);
@@ -45,7 +45,7 @@ describe('requests', () => {
     }
   });
 
-  it('take an answer whose parts are of two lives of the log for incomplete', async () => {
+  it('treat an answer with parts of two epochs as incomplete', async () => {
     const requests = new Requests(LINK, 10, () => 1);
     const asked = requests.ask({ type: 'history', topic: 'ticks.fx', last: 3 }, { timeoutMs: 1000 });
     const part = { type: 'history', id: 1, topic: 'ticks.fx', offset: 1, complete: true } as const;

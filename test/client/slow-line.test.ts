@@ -37,7 +37,7 @@ async function fill(topic: string, keyed: boolean): Promise<void> {
 }
 const subscribes = () => node.metric('stentor_messages_in_total', { type: 'subscribe' });
 
-it('delivers a state that takes six times as long as a request may, and asks for it once', async () => {
+it('delivers a state that takes six times the request timeout, and requests it once', async () => {
   await fill('keyed.a', true);
   proxy.downBytesPerSecond = BYTES_PER_SECOND;
   const recorder = new TopicRecorder(start(), 'keyed.a', { snapshot: true });
@@ -57,7 +57,7 @@ it('delivers a state that takes six times as long as a request may, and asks for
   expect(recorder.items.at(-1)?.source).toBe('live');
 });
 
-it('goes on with a state where it was when the line breaks in the middle of it', async () => {
+it('continues with a state where it was when the connection breaks in the middle of it', async () => {
   await fill('keyed.b', true);
   proxy.downBytesPerSecond = BYTES_PER_SECOND * 4;
   const recorder = new TopicRecorder(start({ backoff: { baseMs: 2, maxMs: 50, jitterMs: 5 } }), 'keyed.b', { snapshot: true });
@@ -69,7 +69,7 @@ it('goes on with a state where it was when the line breaks in the middle of it',
   expect([recorder.resyncs, client.stats().disconnects, await subscribes()]).toEqual([[], 1, 2]);
 });
 
-it('gives a long history as one answer, however long its parts take', async () => {
+it('returns a long history as one answer, however long its parts take', async () => {
   await fill('open.c', false);
   await start().connect();
   proxy.downBytesPerSecond = BYTES_PER_SECOND;
@@ -79,7 +79,7 @@ it('gives a long history as one answer, however long its parts take', async () =
   expect(await node.metric('stentor_messages_in_total', { type: 'history' })).toBe(1);
 });
 
-it('gives a request up when nothing at all comes for as long as it may take', async () => {
+it('fails a request when nothing at all arrives for its timeout', async () => {
   await start({ pongTimeoutMs: 60_000 }).connect();
   proxy.swallowing = true;
   await expect(client.history('open.d')).rejects.toMatchObject({ code: 'timeout' });

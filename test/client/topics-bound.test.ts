@@ -29,7 +29,7 @@ afterEach(async () => {
 
 const codes = ({ errors }: TopicRecorder) => errors.map(({ code }) => code);
 
-describe('more topics than the server takes', () => {
+describe('more topics than the server permits', () => {
   const TOPICS = 1000;
   const MAX = 128;
 
@@ -74,7 +74,7 @@ describe('more topics than the server takes', () => {
 });
 
 describe('a connection that the server ends for good', () => {
-  it('ends every subscription, loop and call with an error, and begins anew when it is told to', async () => {
+  it('ends every subscription, loop and call with an error, and starts again on request', async () => {
     await start({ 'tuning.commands.errorsPerMinuteMax': 3 });
     const one = client();
     await one.connect();
@@ -98,7 +98,7 @@ describe('a connection that the server ends for good', () => {
     await again.reaches(1);
   });
 
-  it('is told nobody when the application itself closes the client', async () => {
+  it('are not reported when the application itself closes the client', async () => {
     await start({});
     const one = client();
     await one.connect();

@@ -29,7 +29,7 @@ function problemOf(key: Record<string, unknown>): string {
 describe.each(Object.keys(GOOD))('a public key for %s', (alg) => {
   const good = GOOD[alg] as string;
 
-  it('is taken as PEM text and from a file', () => {
+  it('is accepted as PEM text and from a file', () => {
     const keys = [
       { alg, publicKeyPem: good },
       { alg, publicKeyFile: tempFile('key.pem', `# made in January\r\n${good.replaceAll('\n', '\r\n')}`) },

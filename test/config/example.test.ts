@@ -73,7 +73,7 @@ describe.runIf(hasOpenssl)('src/config/README.md', () => {
     await client.close();
   }
 
-  it('has a config file and a snippet in Node that let a user in', async () => {
+  it('has a config file and a Node snippet with which a user can connect', async () => {
     const token = execFileSync(process.execPath, ['mint.mjs', 'ann'], { cwd: folder, encoding: 'utf8' }).trim();
     await tryOut(token, 'ann');
   });

@@ -6,7 +6,7 @@ import { problemsOf, tempFile } from './helpers.ts';
 const SECRET = 'a-secret-of-thirty-two-characters!';
 
 describe('loadConfig: precedence', () => {
-  it('gives the defaults where nothing is set', () => {
+  it('returns the defaults if nothing is set', () => {
     const { config } = loadConfig({ env: {} });
     expect(config).toMatchObject({
       port: 8080,
@@ -32,7 +32,7 @@ describe('loadConfig: precedence', () => {
     expect(config.namespaces.user).toMatchObject({ durable: false, slowConsumer: 'replay', maxPayloadBytes: 65_536 });
   });
 
-  it('lets the environment win over the file, and flags over both', () => {
+  it('lets the environment override the file, and flags override both', () => {
     const file = tempFile('stentor.yaml', 'port: 1001\nworkers: 2\nnats:\n  url: nats://file:4222\n  user: u\n');
     const env = { STENTOR_WORKERS: '3', STENTOR_NATS_URL: 'nats://env:4222' };
     const { config } = loadConfig({ file, env, flags: { 'nats.url': 'nats://flag:4222', workers: undefined } });
@@ -46,7 +46,7 @@ describe('loadConfig: precedence', () => {
     expect(loadConfig({ file: given, env: { STENTOR_CONFIG: named } }).config.port).toBe(1002);
   });
 
-  it('puts a base below the file', () => {
+  it('applies a base below the file', () => {
     const base = { 'log.pretty': true, port: 1000 };
     const file = tempFile('a.yaml', 'port: 1001');
     expect(loadConfig({ file, env: {}, base }).config).toMatchObject({ port: 1001, log: { pretty: true, level: 'info' } });
@@ -70,7 +70,7 @@ describe('loadConfig: precedence', () => {
 });
 
 describe('loadConfig: namespaces', () => {
-  it('replaces the built-in ones by those that the config names, with defaults for each', () => {
+  it('replaces the built-in ones by those in the config, with defaults for each', () => {
     const { config } = loadConfig({ file: tempFile('a.yaml', 'namespaces:\n  news: {history: {maxCount: 5}}\n'), env: {} });
     expect(Object.keys(config.namespaces)).toEqual(['news']);
     expect(config.namespaces.news).toMatchObject({ durable: true, history: { maxCount: 5, maxAgeMs: 86_400_000 }, flushIntervalMs: 0 });
@@ -95,14 +95,14 @@ describe('loadConfig: namespaces', () => {
     expect(loadConfig({ env }).config.namespaces.a).toMatchObject({ keyed: true, public: true });
   });
 
-  it('takes names with underscores and dashes as they are written', () => {
+  it('uses names with underscores and dashes unchanged', () => {
     const env = { STENTOR_NAMESPACES__a___DURABLE: 'false', 'STENTOR_NAMESPACES__b-c__d__HISTORY_MAX_AGE_MS': '5000' };
     const { namespaces } = loadConfig({ env }).config;
     expect(namespaces.a_?.durable).toBe(false);
     expect(namespaces['b-c__d']?.history.maxAgeMs).toBe(5000);
   });
 
-  it('has no namespace that nobody named, whatever Object.prototype has', () => {
+  it('has no namespace without configuration, whatever Object.prototype contains', () => {
     const { namespaces } = loadConfig({ env: {} }).config;
     expect(namespaces.constructor).toBeUndefined();
     const named = loadConfig({ env: { STENTOR_NAMESPACES: '{"__proto__":{"keyed":true}}' } }).config.namespaces;
@@ -112,7 +112,7 @@ describe('loadConfig: namespaces', () => {
   });
 });
 
-describe('loadConfig: texts become what the schema asks for', () => {
+describe('loadConfig: texts are converted to the types of the schema', () => {
   it('reads numbers, booleans, lists and maps from the environment', () => {
     const { config } = loadConfig({
       env: {
@@ -139,7 +139,7 @@ describe('loadConfig: texts become what the schema asks for', () => {
     expect(config).toMatchObject({ port: 1001, nats: { url: '' } });
   });
 
-  it('leaves variables of others alone, and those that Kubernetes adds, with a warning', () => {
+  it('ignores variables of others, and those that Kubernetes adds, with a warning', () => {
     const { config, warnings } = loadConfig({
       env: {
         PATH: '/bin',
@@ -220,12 +220,12 @@ describe('loadConfig: refusals', () => {
     ]);
   });
 
-  it('says what an auth key lacks', () => {
+  it('says what is missing in an auth key', () => {
     const [problem] = problemsOf(() => loadConfig({ env: { STENTOR_AUTH_KEYS: `[{"secret":"${SECRET}"}]` } }));
     expect(problem).toBe('auth.keys[0].alg: missing: expected one of HS256, RS256, ES256, EdDSA');
   });
 
-  it('never shows a secret, not a bad one, not a misplaced one, not one that could not be read', () => {
+  it('never shows a secret, even an invalid, misplaced or unreadable one', () => {
     const file = tempFile('stentor.yaml', 'nats: {password: [hunter2]}\nadmin: hunter2\npaswort: hunter2\n');
     const env = { STENTOR_AUTH_KEYS: '[{alg: HS256, secret: hunter2', STENTOR_ADMIN_PORT: 'x' };
     const text = problemsOf(() => loadConfig({ file, env })).join('\n');
@@ -257,7 +257,7 @@ describe('loadConfig: refusals', () => {
     );
   });
 
-  it('survives a YAML file whose value contains itself', () => {
+  it('handles a YAML file whose value contains itself', () => {
     const file = tempFile('a.yaml', 'port: &loop [*loop]\nnamespaces: &n {a: *n}\n');
     expect(problemsOf(() => loadConfig({ file, env: {} }))[0]).toContain('port = a list');
   });

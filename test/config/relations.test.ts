@@ -27,13 +27,13 @@ describe('relations between settings', () => {
     expect(['', '::', '10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1'].some(isLoopback)).toBe(false);
   });
 
-  it('both listeners do not share a port, unless each is given any free one', () => {
+  it('both listeners do not share a port, unless each may use any free one', () => {
     expect(refusedAt({ port: 9090 })).toBe('admin.port');
     expect(accepted({ port: 0, 'admin.port': 0 })).toBe(true);
     expect(accepted({ host: '127.0.0.2', port: 9090 })).toBe(true);
   });
 
-  it('an allowed origin is one that a browser could send', () => {
+  it('an allowed origin is one that a browser can send', () => {
     for (const origin of ['https://a.example/', 'a.example', '*', 'https://*.example'])
       expect(refusedAt({ allowedOrigins: origin })).toBe('allowedOrigins');
     expect(accepted({ allowedOrigins: 'https://a.example,http://localhost:3000,null,chrome-extension://abc' })).toBe(true);
@@ -94,7 +94,7 @@ describe('relations between settings', () => {
     expect(warned({ 'nats.url': 'nats://nats.example', 'nats.token': 't', 'nats.tlsCaFile': 'ca' })).toEqual([]);
   });
 
-  it('a client certificate comes with its key', () => {
+  it('a client certificate needs its key', () => {
     expect(refusedAt({ 'nats.tlsCertFile': 'c' })).toBe('nats.tlsKeyFile');
     expect(refusedAt({ 'nats.tlsKeyFile': 'k' })).toBe('nats.tlsCertFile');
     expect(accepted({ 'nats.tlsCertFile': 'c', 'nats.tlsKeyFile': 'k' })).toBe(true);
@@ -165,7 +165,7 @@ describe('relations between settings', () => {
     expect(refusedAt({ namespaces: {} })).toBe('namespaces');
   });
 
-  it('what one connection may have in flight fits what all may', () => {
+  it('the limits in flight of one connection do not exceed those of all', () => {
     expect(refusedAt({ 'tuning.commands.callsInFlightMax': 31 })).toBe('tuning.commands.callsPerConnectionMax');
     expect(accepted({ 'tuning.commands.callsInFlightMax': 32 })).toBe(true);
     expect(refusedAt({ 'tuning.commands.publishesInFlightMax': 63 })).toBe('tuning.commands.publishesPerConnectionMax');
@@ -209,7 +209,7 @@ describe('relations between settings', () => {
     expect(accepted({ ...big, [bound]: 65_537 })).toBe(true);
   });
 
-  it('history and memory do not bound what is not kept there', () => {
+  it('history and memory limits do not apply to what is not kept there', () => {
     const big = { 'namespaces.user.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536, 'namespaces.user.history.maxBytes': 65_536 };
     expect(accepted(big)).toBe(true);
     expect(accepted({ 'nats.url': 'nats://a', 'namespaces.scores.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536 })).toBe(true);
@@ -236,14 +236,14 @@ describe('relations between settings', () => {
 describe('warnings', () => {
   const warningsOf = (flags: Record<string, unknown>) => loadConfig({ env: {}, flags }).warnings;
 
-  it('names the namespaces that nobody can use without auth keys', () => {
+  it('names the namespaces that cannot be used without auth keys', () => {
     expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
     expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([
       'no client can publish in a: this needs a token, and neither auth.keys nor auth.jwksUrl is set',
     ]);
   });
 
-  it('says nothing where tokens can be checked, or none are needed', () => {
+  it('has no warning if tokens can be verified, or none are needed', () => {
     expect(warningsOf({ 'auth.keys': [{ alg: 'HS256', secret: SECRET }] })).toEqual([]);
     expect(warningsOf({ 'auth.jwksUrl': 'https://a/jwks' })).toEqual([]);
     expect(warningsOf({ namespaces: { a: { public: true } } })).toEqual([]);

@@ -93,7 +93,7 @@ describe('redactConfig', () => {
 });
 
 describe('namespaceOptions', () => {
-  it('finds no namespace in what every object has, also after a journey as JSON', () => {
+  it('finds no namespace in properties that every object has, also after a round trip as JSON', () => {
     const config = JSON.parse(JSON.stringify(loadConfig({ env: {} }).config));
     expect(namespaceOptions(config, 'scores')?.durable).toBe(true);
     expect(namespaceOptions(config, 'constructor')).toBeUndefined();
@@ -108,7 +108,7 @@ describe('nearest', () => {
     expect(editDistance('same', 'same')).toBe(0);
   });
 
-  it('suggests what is near, and nothing when nothing is', () => {
+  it('suggests a similar name, and none if none is similar', () => {
     expect(nearest('prot', ['port', 'path'])).toBe('port');
     expect(nearest('PORT', ['port', 'path'])).toBe('port');
     expect(nearest('zzzzzz', ['port', 'path'])).toBeUndefined();

@@ -5,7 +5,7 @@ import type { BusFixture } from './bus-fixture.ts';
 
 export function describeAnnouncing(fixture: BusFixture): void {
   describe('announcements', () => {
-    it('reach whoever listens, this node too, until it stops', async () => {
+    it('reach every listener, including this node, until it stops', async () => {
       await fixture.start();
       const heard: [string[], string[]] = [[], []];
       const stops = heard.map((texts) => fixture.bus.onAnnouncement('nodes', (data) => void texts.push(Buffer.from(data).toString())));
@@ -18,7 +18,7 @@ export function describeAnnouncing(fixture: BusFixture): void {
       expect(heard).toEqual([['1'], ['1', '2']]);
     });
 
-    it('reach nobody who listens to another channel', async () => {
+    it('do not reach listeners of another channel', async () => {
       await fixture.start();
       const heard: string[] = [];
       const listen = (channel: Channel) =>
@@ -33,7 +33,7 @@ export function describeAnnouncing(fixture: BusFixture): void {
       for (const stop of stops) stop();
     });
 
-    it('go nowhere after the end, and nobody minds', async () => {
+    it('are dropped after the end, without an error', async () => {
       await fixture.start();
       const { bus } = fixture;
       await bus.stop();

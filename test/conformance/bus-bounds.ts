@@ -4,7 +4,7 @@ import { type BusFixture, topicOf } from './bus-fixture.ts';
 
 export function describeBounds(fixture: BusFixture): void {
   describe('keeping within bounds', () => {
-    it('keeps so many publications of a topic, the newest', async () => {
+    it('keeps a limited number of publications of a topic, the newest', async () => {
       await fixture.start({ maxCount: 10 });
       await fixture.publish(topicOf(fixture.plain, 'b'), 'other');
       await fixture.publishMany(topicOf(fixture.plain, 'a'), 25);
@@ -14,7 +14,7 @@ export function describeBounds(fixture: BusFixture): void {
       expect((await log.read(topicOf(fixture.plain, 'b'), { after: 0, limit: 100 })).publications).toHaveLength(1);
     });
 
-    it('keeps so many publications of a key', async () => {
+    it('keeps a limited number of publications of a key', async () => {
       await fixture.start({ maxCount: 2 });
       const to = topicOf(fixture.keyed, 'a');
       for (let i = 0; i < 5; i++) for (const key of ['k1', 'k2']) await fixture.publishKey(to, key, `${key}-${i}`);
@@ -22,7 +22,7 @@ export function describeBounds(fixture: BusFixture): void {
       expect(publications.map(textOf)).toEqual(['k1-3', 'k2-3', 'k1-4', 'k2-4']);
     });
 
-    it('keeps publications so long', async () => {
+    it('keeps publications for a limited time', async () => {
       await fixture.start({ maxAgeMs: 1000 });
       await fixture.publishMany(topicOf(fixture.plain, 'a'), 5);
       await fixture.passTime(2500);
@@ -43,7 +43,7 @@ export function describeBounds(fixture: BusFixture): void {
       expect(inbox.texts).toEqual(['new']);
     });
 
-    it('keeps so many bytes of a namespace, the newest', async () => {
+    it('keeps a limited number of bytes of a namespace, the newest', async () => {
       await fixture.start({ maxBytes: 65_536 });
       const text = 'x'.repeat(2000);
       for (let i = 0; i < 100; i++) await fixture.publish(topicOf(fixture.plain, `t${i % 7}`), `${i}${text}`);

@@ -29,7 +29,7 @@ export function describeFollowing(fixture: BusFixture): void {
       expect(inbox.texts).toEqual([...Array.from({ length: 10 }, (_, i) => String(i + 10)), 'live']);
     });
 
-    it('misses nothing of 5,000 publications that are made as fast as may be, before and while it follows', async () => {
+    it('misses none of 5,000 publications at full speed, before and while it follows', async () => {
       await fixture.start();
       const inbox = new Inbox();
       const early = fixture.publishMany(topicOf(fixture.plain, 'a'), 2500, 'a');
@@ -43,7 +43,7 @@ export function describeFollowing(fixture: BusFixture): void {
       expect(inbox.errors).toEqual([]);
     });
 
-    it('lets a receiver publish: its publication comes after, and not inside its call', async () => {
+    it('lets a receiver publish: its publication is delivered after its call, not inside it', async () => {
       await fixture.start();
       const inbox = new Inbox();
       let depth = 0;
@@ -62,7 +62,7 @@ export function describeFollowing(fixture: BusFixture): void {
       expect(inbox.texts).toEqual(['first', 'more', 'more', 'more']);
     });
 
-    it('serves several followers, and ends the one that is stopped', async () => {
+    it('serves several followers, and stops only the one that is stopped', async () => {
       await fixture.start();
       const [one, two] = [new Inbox(), new Inbox()];
       const stopped = await fixture.bus.log(fixture.plain).follow(0, one.receive, one.fail);
@@ -83,7 +83,7 @@ export function describeFollowing(fixture: BusFixture): void {
       await expect(fixture.bus.log(fixture.plain).follow(0, inbox.receive, inbox.fail)).rejects.toMatchObject({ code: 'log_gap' });
     });
 
-    it('leaves out what later publications of the same key superseded', async () => {
+    it('leaves out publications that later ones of the same key superseded', async () => {
       await fixture.start({ maxCount: 2 });
       const to = topicOf(fixture.keyed, 'a');
       await fixture.publishKey(to, 'quiet', 'q');

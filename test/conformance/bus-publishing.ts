@@ -46,7 +46,7 @@ export function describePublishing(fixture: BusFixture): void {
       expect(acks.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     });
 
-    it('takes of any view or buffer the bytes that it covers', async () => {
+    it('stores the bytes that a view or buffer covers', async () => {
       await fixture.start();
       const to = topicOf(fixture.plain, 'a');
       const buffer = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7).buffer;
@@ -93,7 +93,7 @@ export function describePublishing(fixture: BusFixture): void {
       }
     });
 
-    it('takes keys of any text, and keeps the latest of each', async () => {
+    it('accepts keys of any text, and keeps the latest of each', async () => {
       await fixture.start();
       const to = topicOf(fixture.keyed, 'nasdaq');
       for (const key of KEYS) await fixture.publishKey(to, key, 'old');

@@ -62,7 +62,7 @@ export function describeReading(fixture: BusFixture): void {
       expect(await fixture.bus.log(fixture.plain).snapshot(topicOf(fixture.plain, 'a'))).toEqual([]);
     });
 
-    it('reads so many bytes, one publication in any case, and the newest so many', async () => {
+    it('reads up to a number of bytes, but at least one publication, and the last publications', async () => {
       await fixture.start();
       const to = topicOf(fixture.plain, 'a');
       for (let i = 0; i < 6; i++) await fixture.publish(to, `${i}`.repeat(100));
@@ -130,7 +130,7 @@ export function describeReading(fixture: BusFixture): void {
       expect((await log.readLast(topicOf(fixture.plain, 'busy'), 5)).map(textOf)).toEqual(['29-55', '29-56', '29-57', '29-58', '29-59']);
     });
 
-    it('takes a snapshot: the latest publication of every key, oldest first, above an offset', async () => {
+    it('reads a snapshot: the latest publication of every key, oldest first, above an offset', async () => {
       await fixture.start();
       const to = topicOf(fixture.keyed, 'nasdaq');
       await fixture.publishKey(to, 'AAPL', 'a1');
@@ -146,7 +146,7 @@ export function describeReading(fixture: BusFixture): void {
       expect((await log.snapshot(to, offset)).map(textOf)).toEqual(['t1']);
     });
 
-    it('takes a snapshot of a topic without keys: its last publication', async () => {
+    it('reads a snapshot of a topic without keys: its last publication', async () => {
       await fixture.start();
       const offsets = await fixture.publishMany(topicOf(fixture.plain, 'a'), 3);
       const log = fixture.bus.log(fixture.plain);
@@ -154,7 +154,7 @@ export function describeReading(fixture: BusFixture): void {
       expect(await log.snapshot(topicOf(fixture.plain, 'a'), offsets[2]!)).toEqual([]);
     });
 
-    it('takes a snapshot of thousands of keys', async () => {
+    it('reads a snapshot of thousands of keys', async () => {
       await fixture.start();
       const to = topicOf(fixture.keyed, 'all');
       await Promise.all(Array.from({ length: 3000 }, (_, i) => fixture.publishKey(to, `k${i % 1500}`, String(i))));

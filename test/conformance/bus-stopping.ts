@@ -5,7 +5,7 @@ import { type BusFixture, topicOf } from './bus-fixture.ts';
 
 export function describeStopping(fixture: BusFixture): void {
   describe('calls and stopping', () => {
-    it('fail at once when nobody serves the method', async () => {
+    it('fail immediately if no service answers the method', async () => {
       await fixture.start();
       await expect(fixture.bus.call(question('no.such'))).rejects.toMatchObject({ code: 'no_responders' });
       await expect(fixture.bus.call(question('no such > method'))).rejects.toMatchObject({ code: 'no_responders' });
@@ -30,7 +30,7 @@ export function describeStopping(fixture: BusFixture): void {
       expect(inbox.errors).toEqual([]);
     });
 
-    it('fails publishes that wait', async () => {
+    it('fails waiting publishes', async () => {
       await fixture.start();
       const publishes = Array.from({ length: 100 }, (_, i) => fixture.publish(topicOf(fixture.plain, 'a'), String(i)));
       const results = Promise.allSettled(publishes);

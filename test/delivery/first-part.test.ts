@@ -21,8 +21,8 @@ function begin(count: number) {
   return { message: JSON.parse(Buffer.from(first).toString()) as ServerMessage<'subscribed'>, bytes: first.length, rest, made };
 }
 
-describe('what a stream begins with', () => {
-  it('comes whole where it fits a frame', () => {
+describe('the first items of a stream', () => {
+  it('are sent whole if they fit into a frame', () => {
     const { message, rest } = begin(5);
     expect(message).toMatchObject({ offset: 15 });
     expect(message).not.toHaveProperty('upTo');
@@ -30,7 +30,7 @@ describe('what a stream begins with', () => {
     expect(rest).toBeUndefined();
   });
 
-  it('is else a little, which counts up to its last item; the rest goes on from there', () => {
+  it('are otherwise a small part, which counts up to its last item; the rest continues from there', () => {
     const { message, bytes, rest, made } = begin(50);
     expect(message).toMatchObject({ recovered: true, upTo: 150 });
     expect(message.offset).toBe(message.items.at(-1)?.[0]);

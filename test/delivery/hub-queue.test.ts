@@ -61,14 +61,14 @@ describe('HubQueue', () => {
     vi.useRealTimers();
   });
 
-  it('takes what comes while the ring has room', () => {
+  it('accepts publications while the ring has room', () => {
     const { queue, link, log } = setUp();
     queue.receive([...publications(1, 7), question(1)]);
     expect(log).toEqual([1, 2, 3, 4, 5, 6, 7, 'metricsWanted']);
     expect(link.paused).toBe(false);
   });
 
-  it('stops when half the ring waits for members, and all behind it waits too, in order', () => {
+  it('waits when half the ring waits for members, and keeps the order of everything behind it', () => {
     const { queue, link, log, flush } = setUp();
     queue.receive([...publications(1, 12), question(1)]);
     queue.receive([question(2), publication(13)]);
@@ -82,7 +82,7 @@ describe('HubQueue', () => {
     expect(link.paused).toBe(false);
   });
 
-  it('goes on without room when it has waited as long as it may; and waits again later, a tenth of the time', () => {
+  it('continues without room after its maximum wait, and waits again later, for a tenth of the time', () => {
     const { queue, link, log, feed } = setUp({ holdMaxMs: 100 });
     queue.receive(publications(1, 30));
     vi.advanceTimersByTime(99);
@@ -98,14 +98,14 @@ describe('HubQueue', () => {
     expect(log.at(-1)).toBe(40);
   });
 
-  it('never waits for a ring that has little in it', () => {
+  it('never waits for a ring with few bytes', () => {
     const { queue, log, feed } = setUp({ holdFromBytes: 10_000 });
     queue.receive(publications(1, 100));
     expect(log).toHaveLength(100);
     expect(feed.ring.bytes).toBeLessThan(10_000);
   });
 
-  it('never waits for members of rate classes: they need the latest of each key only', () => {
+  it('never waits for members of rate classes, because they need only the latest of each key', () => {
     const { queue, log, feed, flush } = setUp();
     feed.join({ ...MSGPACK, rateHz: 1 }, groupOf());
     for (let offset = 1; offset <= 100; offset++) {
@@ -115,7 +115,7 @@ describe('HubQueue', () => {
     expect(log).not.toContain('hold');
   });
 
-  it('loses nothing of the ring before all members have it, and nothing of what comes, whatever the sizes and the pace', () => {
+  it('evicts nothing before all members have it, and loses nothing, whatever the sizes and the pace', () => {
     const steps = fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.record({ flush: fc.integer({ min: 1, max: 40 }) })), {
       maxLength: 40,
     });

@@ -4,7 +4,7 @@ import { LoopShare } from '../../src/delivery/loop-share.ts';
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('LoopShare', () => {
-  it('lets through in a turn what a turn may have, and the rest in later turns, in order', async () => {
+  it('lets as much through in a turn as permitted, and the rest in later turns, in order', async () => {
     const share = new LoopShare(100);
     const served: number[] = [];
     for (let n = 0; n < 7; n++) {
@@ -24,7 +24,7 @@ describe('LoopShare', () => {
     await late;
   });
 
-  it('gives a turn that nobody used no credit', async () => {
+  it('gives no credit for an unused turn', async () => {
     const share = new LoopShare(100);
     expect(share.take(100)).toBeUndefined();
     await turn();

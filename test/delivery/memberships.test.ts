@@ -17,7 +17,7 @@ function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = t
 const memberOf = ({ receiver }: StubReceiver, made: TopicFeed) => receiver.subscriptions.get(made.topic) as Member;
 
 describe('a shard', () => {
-  it('has a native topic from its 16th member on, in which all of them listen, until its last has gone', () => {
+  it('has a native topic from its 16th member on, in which all members listen, until the last one has left', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
@@ -60,7 +60,7 @@ describe('members of shards that are joined', () => {
     expect(e.socket.listensTo.size).toBe(0);
   });
 
-  it('listen in the new native topic before they leave the old one: uWS forgets what is queued for a socket that leaves its last', () => {
+  it('listen in the new native topic before they leave the old one, because uWS drops the queue of a socket that leaves its last', () => {
     const { memberships, made, c, e } = twoShards(true);
     const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
     for (let i = 0; i < NATIVE_MEMBERS_MIN; i++) enter(memberships, made, `more${i}`, { minCursor: 0 });
@@ -84,13 +84,13 @@ describe('members of shards that are joined', () => {
     expect(e.socket.steps.at(-1)).toBe('-left');
   });
 
-  it('go on getting nothing of what they publish, where they want no echo', () => {
+  it('still do not get what they publish themselves, without echo', () => {
     const { memberships, made, e } = twoShards(false);
     memberships.merge();
     expect(made.withoutEcho.get('e')).toBe(memberOf(e, made).shard);
   });
 
-  it('keep what a drop in the same loop turn means to them', () => {
+  it('keep the record of a drop in the same loop turn', () => {
     const { memberships, made, e } = twoShards(true);
     memberships.merge();
     expect(memberOf(e, made).shard.positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
@@ -118,7 +118,7 @@ describe('a member that changes its place in a topic', () => {
     expect(memberships.findWithoutEcho('a')).toBeUndefined();
   });
 
-  it('gets echo again when it asks for it', () => {
+  it('gets echo again on request', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a', { echo: false });

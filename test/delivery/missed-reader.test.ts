@@ -42,7 +42,7 @@ describe('MissedReader', () => {
     expect(asked).toEqual([]);
   });
 
-  it('asks once for all who come back at once or a little later, and again for whoever was gone for longer', async () => {
+  it('asks once for all that reconnect at the same time or a little later, and again for a client that was away longer', async () => {
     const { missedReader, asked, feedOf } = setUp();
     const made = feedOf();
     const [first, second] = await Promise.all([missedReader.read(made, since(50)), missedReader.read(made, since(60))]);
@@ -53,7 +53,7 @@ describe('MissedReader', () => {
     expect(asked).toEqual([50, 20]);
   });
 
-  it('asks for nothing that came with the opening of the topic, but for what is further back', async () => {
+  it('does not ask for what came with the opening of the topic, only for what lies before it', async () => {
     const { missedReader, asked, feedOf } = setUp();
     const made = feedOf();
     missedReader.keep(made.topic, { epoch: EPOCH, completeFrom: 50, offset: 1000, items: [source(60)] });
@@ -64,7 +64,7 @@ describe('MissedReader', () => {
     expect(asked).toEqual([20]);
   });
 
-  it('gives whoever was gone for too long what there is, without asking again', async () => {
+  it('gives a client that was away too long what there is, without asking again', async () => {
     const { missedReader, asked, feedOf } = setUp({ provenFrom: 40 });
     const made = feedOf();
     const first = await missedReader.read(made, since(20));
@@ -74,7 +74,7 @@ describe('MissedReader', () => {
     expect(asked).toEqual([20]);
   });
 
-  it('asks again when the ring has gone on behind what is kept', async () => {
+  it('asks again if the ring has evicted what follows the kept read', async () => {
     const { missedReader, asked, feedOf } = setUp();
     const made = feedOf();
     await missedReader.read(made, since(50));
@@ -83,7 +83,7 @@ describe('MissedReader', () => {
     expect(asked).toEqual([50, 50]);
   });
 
-  it('keeps what fits its bound, and gives up what was not used for longest', async () => {
+  it('keeps what fits its limit, and drops the least recently used', async () => {
     const { missedReader, asked, feedOf } = setUp({ bytesMax: 800 });
     const [a, b] = [feedOf('scores.a'), feedOf('scores.b')];
     await missedReader.read(a, since(50));
@@ -100,7 +100,7 @@ describe('MissedReader', () => {
     expect(asked).toHaveLength(5);
   });
 
-  it('forgets what nobody has used for a while', async () => {
+  it('drops what has not been used for a while', async () => {
     const { missedReader, asked, feedOf } = setUp();
     const made = feedOf();
     await missedReader.read(made, since(50));

@@ -18,7 +18,7 @@ describe('a receiver', () => {
     expect(topicsOf(stub)).toEqual(['one', 'two', 'three']);
   });
 
-  it('counts what it queues anew each time', () => {
+  it('counts what it queues again each time', () => {
     const stub = new StubReceiver();
     for (let round = 0; round < 5; round++) {
       stub.socket.bufferedBytes = 5000;
@@ -44,7 +44,7 @@ describe('a receiver', () => {
     expect(topicsOf(stub)).toEqual(['one', 'two', 'three']);
   });
 
-  it('lets nobody wait for room for ever: closing ends the wait', async () => {
+  it('ends every wait for room when it closes', async () => {
     const stub = new StubReceiver();
     stub.socket.bufferedBytes = 5000;
     const waiting = stub.receiver.whenRoom();

@@ -75,7 +75,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
 const batchesOf = (stub: StubReceiver) => stub.ofType('batch').map(({ prev, items }) => [prev, items.map(([offset]) => offset)]);
 
 describe('a connection whose socket dropped something', () => {
-  it('is given all of that turn again when it has drained, and rejoins', async () => {
+  it('gets everything of that turn again when it has drained, and rejoins', async () => {
     const { stub, join, flush, drop, drain } = setUp();
     const made = join('scores.a');
     flush(made, 1, 2);
@@ -88,7 +88,7 @@ describe('a connection whose socket dropped something', () => {
     expect(stub.receiver.lag).toBeUndefined();
   });
 
-  it('loses nothing when it is told of a second drop before it has left', async () => {
+  it('loses nothing when a second drop is reported before it has left', async () => {
     const { slowConsumers, stub, clock, join, flush, drain } = setUp();
     const made = join('scores.a');
     flush(made, 1);
@@ -101,7 +101,7 @@ describe('a connection whose socket dropped something', () => {
     expect(batchesOf(stub)).toEqual([[0, [1, 2]]]);
   });
 
-  it('is caught up in all its topics, also in what comes while one of them is read from the log', async () => {
+  it('catches up in all its topics, including what arrives while one of them is read from the log', async () => {
     let answerLog: (answer: HistoryAnswer) => void = () => {};
     const fromLog = new Promise<HistoryAnswer>((resolve) => {
       answerLog = resolve;
@@ -125,7 +125,7 @@ describe('a connection whose socket dropped something', () => {
     expect(slowConsumers.count).toBe(0);
   });
 
-  it('is given nothing of the log that came for a subscription which has ended meanwhile', async () => {
+  it('gets nothing from the log for a subscription that has ended meanwhile', async () => {
     let answerLog: (answer: HistoryAnswer) => void = () => {};
     const { slowConsumers, stub, join, flush, drop, drain } = setUp(
       () =>
@@ -167,7 +167,7 @@ describe('a history that is replaced while a connection lags', () => {
     expect(stub.receiver.lag).toBeUndefined();
   });
 
-  it('tells it nothing of what it was not given of the old one', async () => {
+  it('reports no missed publications of the old epoch', async () => {
     const { stub, join, flush, drop, drain } = setUp();
     const made = join('scores.a', 'skip');
     flush(made, 1, 2);
@@ -183,7 +183,7 @@ describe('a history that is replaced while a connection lags', () => {
 });
 
 describe('a connection that lags in an ephemeral topic', () => {
-  it('is told how many are gone for good, with the policy that gives it everything else', async () => {
+  it('is told how many are lost, with the policy that replays everything else', async () => {
     const { stub, join, flush, drop, drain } = setUp();
     const made = join('live.a', 'replay', { durable: false });
     flush(made, 0);

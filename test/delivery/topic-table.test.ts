@@ -33,7 +33,7 @@ function publish(table: TopicTable, topicNumber: number, offset: number): void {
 const ringBytes = (table: TopicTable) => [...table.feeds()].reduce((sum, feed) => sum + feed.ring.bytes, 0);
 
 describe('TopicTable', () => {
-  it('asks the hub once for a topic, however many want it, and tells all of them', async () => {
+  it('asks the hub once for a topic, however many subscribe, and answers all of them', async () => {
     const { table, toHub } = setUp();
     const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     await turn();
@@ -52,7 +52,7 @@ describe('TopicTable', () => {
     expect(toHub).toEqual([{ kind: 'open', topic: topicOf(1), since }]);
   });
 
-  it('keeps the topic that it has when it is told again that it is open', async () => {
+  it('keeps its feed when the hub reports again that the topic is open', async () => {
     const { table } = setUp();
     const waiting = table.acquire(topicOf(1));
     open(table, 1);
@@ -63,7 +63,7 @@ describe('TopicTable', () => {
     expect(feed.ring.headOffset).toBe(1);
   });
 
-  it('keeps a topic for those who are on their way in when the last of the others leaves', async () => {
+  it('keeps a topic for those that are joining when the last of the others leaves', async () => {
     const { table } = setUp();
     const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     open(table, 1);
@@ -74,14 +74,14 @@ describe('TopicTable', () => {
     expect(table.get(topicOf(1))).toBeUndefined();
   });
 
-  it('tells all of them when it cannot be opened', async () => {
+  it('tells all subscribers when it cannot be opened', async () => {
     const { table } = setUp();
     const waiting = [table.acquire(topicOf(1)), table.acquire(topicOf(1))];
     table.openFailed({ kind: 'openFailed', topic: topicOf(1), code: 'busy', message: 'full' });
     for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'busy', message: 'full' });
   });
 
-  it('closes a topic when nobody wants it any more, and drops what comes for it after that', async () => {
+  it('closes a topic when nobody subscribes any more, and drops what arrives for it after that', async () => {
     const { table, toHub } = setUp();
     const waiting = table.acquire(topicOf(1));
     open(table, 1);
@@ -92,7 +92,7 @@ describe('TopicTable', () => {
     expect(table.published(new PublicationMessage(1, 0, source(1)))).toBeUndefined();
   });
 
-  it('holds no more bytes of recent items for all topics together than tuning.recent.bytesMax', () => {
+  it('keeps no more bytes of recent items for all topics than tuning.recent.bytesMax', () => {
     const { table } = setUp();
     for (let number = 1; number <= 10; number++) open(table, number);
     for (let offset = 1; offset <= 30; offset++) for (let number = 1; number <= 10; number++) publish(table, number, offset);
@@ -102,7 +102,7 @@ describe('TopicTable', () => {
     for (const feed of table.feeds()) expect(feed.ring.next - feed.ring.first).toBeGreaterThanOrEqual(10);
   });
 
-  it('gives the bytes of a closed topic to the others', async () => {
+  it('makes the bytes of a closed topic available to the others', async () => {
     const { table } = setUp();
     const waiting = table.acquire(topicOf(1));
     open(table, 1);

@@ -174,7 +174,7 @@ describe('startDemoFeeds', () => {
     }
   });
 
-  it('keeps 64 publications waiting at most', async () => {
+  it('keeps at most 64 publications waiting', async () => {
     vi.useFakeTimers();
     try {
       const { bus, requests } = recorder(() => new Promise(() => {}));
@@ -187,7 +187,7 @@ describe('startDemoFeeds', () => {
     }
   });
 
-  it('says once that it cannot publish, and goes on', async () => {
+  it('logs once that it cannot publish, and continues', async () => {
     vi.useFakeTimers();
     try {
       const { bus, requests } = recorder(() => Promise.reject(new Error('no bus')));

@@ -14,16 +14,16 @@ describe('NumberCheck', () => {
     return { received, missing, repeated, last };
   };
 
-  it('finds nothing wrong with numbers that count up, wherever it came in', () => {
+  it('finds no error in numbers that count up, wherever it starts', () => {
     expect(checked(17, 18, 19)).toEqual({ received: 3, missing: 0, repeated: 0, last: 19 });
   });
 
-  it('counts every number that is missing, and every one that comes again or late', () => {
+  it('counts every missing number, and every repeated or late one', () => {
     expect(checked(1, 2, 6, 7)).toMatchObject({ missing: 3, repeated: 0 });
     expect(checked(1, 2, 2, 1, 3)).toMatchObject({ missing: 0, repeated: 2 });
   });
 
-  it('begins anew with a new run, and where the stream says that it starts over', () => {
+  it('starts again with a new run, and after a resync', () => {
     expect(checked(5, ['b', 1], ['b', 2])).toMatchObject({ missing: 0, repeated: 0, last: 2 });
     const check = new NumberCheck();
     check.receive({ run: 'a', n: 5 });
@@ -77,7 +77,7 @@ describe('PriceHistory', () => {
 });
 
 describe('Seconds', () => {
-  it('counts by the second of publication and by how it came, and forgets what is long ago', () => {
+  it('counts by the second of publication and by source, and drops old seconds', () => {
     const seconds = new Seconds(3);
     seconds.add(10_000, 'live');
     seconds.add(10_999, 'live');
@@ -94,7 +94,7 @@ describe('Seconds', () => {
 });
 
 describe('foldBuckets', () => {
-  it('puts each bucket where its upper bound fits, and what is above all bounds into the last', () => {
+  it('adds each bucket where its upper bound belongs, and what exceeds all bounds to the last', () => {
     const buckets = [
       { upToMs: 0.1, count: 1 },
       { upToMs: 1, count: 2 },
@@ -110,7 +110,7 @@ describe('pace', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('keeps the rate, above and below the timer’s own, only while somebody wants it', async () => {
+  it('keeps the rate, above and below the timer’s own, only while somebody subscribes', async () => {
     for (const perSecond of [3, 50, 1000]) {
       let published = 0;
       let wanted = true;

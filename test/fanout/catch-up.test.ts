@@ -50,7 +50,7 @@ describe('catching up', () => {
     }
   });
 
-  it('by replay gives everything that was missed, and what came meanwhile', () => {
+  it('by replay sends everything that was missed, and what arrived meanwhile', () => {
     fc.assert(
       fc.property(names, names, bytes, (before, meanwhile, bytesMax) => {
         const topicFeed = feed();
@@ -62,7 +62,7 @@ describe('catching up', () => {
     );
   });
 
-  it('by conflating gives the latest of every key that changed, and counts the rest', () => {
+  it('by conflating sends the latest of every key that changed, and counts the rest', () => {
     fc.assert(
       fc.property(names, names, bytes, (before, meanwhile, bytesMax) => {
         const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
@@ -86,7 +86,7 @@ describe('catching up', () => {
     expect(skipped).toBe(1);
   });
 
-  it('by skipping gives nothing, says how much, and stands at the head', () => {
+  it('by skipping sends nothing, reports how much, and is at the head', () => {
     const topicFeed = feed();
     for (const name of KEYS) push(topicFeed, name);
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 1, offset: 2 }, policy: 'skip' }, 1000)).toEqual({
@@ -102,7 +102,7 @@ describe('catching up', () => {
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 0, offset: 0 }, policy: 'close' }, 1000)).toEqual({ kind: 'close' });
   });
 
-  it('says so when the ring no longer has what must be replayed', () => {
+  it('reports if the ring no longer has what must be replayed', () => {
     const topicFeed = feed({ limits: { itemsPerTopicMax: 3 } });
     for (let i = 0; i < 5; i++) push(topicFeed, null);
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 1, offset: 2 }, policy: 'replay' }, 1000)).toEqual({ kind: 'evicted' });

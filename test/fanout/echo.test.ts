@@ -25,7 +25,7 @@ describe('a stretch into which members without echo have published', () => {
     expect(split(0, by(11), by(12, 'c'))).toEqual([{ offsets: [11, 12], prev: 10, conflated: 0, except: undefined }]);
   });
 
-  it('is cut where another one begins, and each run goes on where the one before it ended', () => {
+  it('is split where another one begins, and each part continues the one before', () => {
     expect(split(0, by(11, 'a'), by(13), by(14, 'b'), by(17, 'a'))).toEqual([
       { offsets: [11, 13], prev: 10, conflated: 0, except: 'a' },
       { offsets: [14], prev: 13, conflated: 0, except: 'b' },
@@ -33,11 +33,11 @@ describe('a stretch into which members without echo have published', () => {
     ]);
   });
 
-  it('says what was conflated once, in its first run', () => {
+  it('has the conflated count once, in its first part', () => {
     expect(split(5, by(11, 'a'), by(14, 'b'), by(17, 'a')).map(({ conflated }) => conflated)).toEqual([5, 0, 0]);
   });
 
-  it('covers the places of what it leaves out, for the one who published it', () => {
+  it('covers the offsets that it leaves out, for the publisher', () => {
     const items = [by(11, 'a'), by(12), by(13, 'a')];
     const [run] = splitByEcho(items, { items, prev: 10, conflated: 2 }, () => true);
     expect(run?.own).toMatchObject({ prev: 10, conflated: 2 });

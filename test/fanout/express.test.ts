@@ -54,7 +54,7 @@ describe('Express', () => {
     expect(served).toEqual([]);
   });
 
-  it('serves nothing that a pass has served meanwhile, and the topic again when it has something new', () => {
+  it('skips what a pass has served meanwhile, and serves the topic again when it has something new', () => {
     const { express, served } = setUp();
     const { topicFeed, variant } = topicOf('a', 5);
     publish(topicFeed);
@@ -68,7 +68,7 @@ describe('Express', () => {
     expect(served).toEqual(['scores.a']);
   });
 
-  it('takes 3% of the time at most, and what waits then leaves later', () => {
+  it('uses at most 3% of the time, and sends the rest later', () => {
     const { express, served } = setUp();
     const { topicFeed, variant } = topicOf('a', 100);
     express.serve(1, 0, SEND_MS);
@@ -82,7 +82,7 @@ describe('Express', () => {
     expect(variant.isExpress).toBe(true);
   });
 
-  it('keeps no more than 256 topics waiting', () => {
+  it('keeps at most 256 topics waiting', () => {
     const { express, served } = setUp();
     for (let number = 0; number < 300; number++) {
       const { topicFeed, variant } = topicOf(`t${number}`, 1);

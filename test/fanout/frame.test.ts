@@ -47,7 +47,7 @@ function expected({ offset: at, key, value, user, removed }: Partial<ItemSource>
 }
 
 describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => {
-  it('decodes to what was said, and fits its schema', () => {
+  it('decodes to the same values, and matches its schema', () => {
     const head = fc.record({
       topic: fc.array(token, { minLength: 1, maxLength: 3 }).map((tokens) => tokens.join('.')),
       epoch: fc.base64String({ maxLength: 64 }),
@@ -128,7 +128,7 @@ describe('FanoutItem', () => {
     expect(one.encoded('json')).toBe(one.encoded('json'));
   });
 
-  it('splices the data byte for byte, and keeps none of the buffer that it came in', () => {
+  it('inserts the data byte for byte, and keeps no part of the input buffer', () => {
     // A float that a general encoder would write as an integer, and a long form of a short string.
     const data = Buffer.from('92cb3ff0000000000000d90161', 'hex');
     const read = Buffer.concat([Buffer.alloc(1_000_000), data]);
@@ -138,7 +138,7 @@ describe('FanoutItem', () => {
     expect(encoded.buffer.byteLength).toBeLessThan(100_000);
   });
 
-  it('weighs the same before and after its JSON is made', () => {
+  it('has the same size before and after its JSON is created', () => {
     const one = item(1, { value: { a: [1, 2, 3] } });
     const before = one.bytes;
     one.encoded('json');
@@ -146,7 +146,7 @@ describe('FanoutItem', () => {
     expect(before).toBeGreaterThan(one.encoded('msgpack').length);
   });
 
-  it('says in JSON what JSON cannot hold as text', () => {
+  it('writes as text what JSON cannot represent', () => {
     const one = item(1, { value: { bytes: Buffer.from('hi'), large: 2n ** 60n, at: new Date(0), nothing: Number.NaN } });
     expect(JSON.parse(toBuffer(one.encoded('json')).toString())).toEqual([
       1,
@@ -207,7 +207,7 @@ describe('deflateFrame', () => {
     expect(inflateRawSync(deflated.subarray(6))).toEqual(Buffer.from(frame));
   });
 
-  it('leaves alone what is small, and what does not shrink', () => {
+  it('does not deflate small frames, nor those that do not shrink', () => {
     const small = new Uint8Array(DEFLATE_MIN_BYTES - 1);
     expect(deflateFrame(small)).toBe(small);
     const noise = Uint8Array.from({ length: 2000 }, (_, i) => (Math.imul(i + 1, 2_654_435_761) ^ (i * i * 7919)) >>> 13);
@@ -251,7 +251,7 @@ describe('MsgpackWriter', () => {
     expect(msgpackCodec.decode(writer.copy())).toBe('a\uFFFD');
   });
 
-  it('is right again after something large, in memory of its own', () => {
+  it('is right again after something large, in its own memory', () => {
     const writer = new MsgpackWriter(16);
     const large = packMsgpack('x'.repeat(5_000_000));
     writer.raw(large);

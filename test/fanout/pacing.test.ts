@@ -23,7 +23,7 @@ describe('Pacing', () => {
     expect(new Pacing(75).periodMs(0, SEND_MS)).toBe(0);
   });
 
-  it('takes the whole period where the loop would be busy and a period joins several publications', () => {
+  it('delays for the whole period if the loop would be busy and a period joins several publications', () => {
     expect(settled(new Pacing(75), { connections: 4000, perConnection: 50 })).toBe(75);
     expect(settled(new Pacing(75), { connections: 17_000, perConnection: 200 })).toBe(75);
   });

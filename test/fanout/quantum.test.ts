@@ -3,7 +3,7 @@ import { MemberCost } from '../../src/fanout/member-cost.ts';
 import { Quantum } from '../../src/fanout/quantum.ts';
 
 describe('Quantum', () => {
-  it('settles where a turn takes as long as is wanted, on a fast machine and a slow one, from either side', () => {
+  it('settles where a turn takes the wanted time, on a fast machine and a slow one, from either side', () => {
     const quantum = new Quantum(5, 10);
     for (const usPerMember of [8, 2, 40, 8]) {
       for (let turn = 0; turn < 60; turn++) quantum.adapt((quantum.members * usPerMember) / 1000);
@@ -30,7 +30,7 @@ describe('Quantum', () => {
 });
 
 describe('MemberCost', () => {
-  it('learns what a member costs from full turns, and takes a stall for no more than a little', () => {
+  it('learns the cost of a member from full turns, and limits the effect of a stall', () => {
     const cost = new MemberCost();
     for (let turn = 0; turn < 100; turn++) cost.learn(5, 1000);
     expect(cost.ms).toBeCloseTo(0.005, 4);

@@ -35,7 +35,7 @@ const recover = (made: TopicFeed, since: Since, missed?: MissedItems) => partOf(
 describe('missed items that were read', () => {
   const since = { epoch: EPOCH, offset: 2 };
 
-  it('joins on to a ring that holds what comes after it', () => {
+  it('is contiguous with a ring that has what comes after it', () => {
     const made = feedAt(8);
     for (const upTo of [4, 6, 8]) {
       expect(partOf(made, since, missedUpTo(upTo))?.whole).toBe(true);
@@ -43,7 +43,7 @@ describe('missed items that were read', () => {
     }
   });
 
-  it('is given as far as it goes when the ring has gone on behind it: only the log has what lies between', () => {
+  it('is sent as far as it goes if the ring has advanced beyond it: only the log has what lies between', () => {
     const made = feedAt(9);
     expect(partOf(made, since, missedUpTo(4))).toMatchObject({
       items: [{ offset: 3 }, { offset: 4 }],
@@ -52,7 +52,7 @@ describe('missed items that were read', () => {
     });
   });
 
-  it('ends with nothing of the topic up to where it was read, and the ring goes on from there', () => {
+  it('ends with nothing of the topic up to the end of the read, and the ring continues from there', () => {
     const made = feedAt(8);
     expect(recover(made, since, { ...missedUpTo(3), offset: 4 })).toEqual([3, 5, 6, 7, 8]);
   });
@@ -65,7 +65,7 @@ describe('missed items that were read', () => {
 });
 
 describe('the first part', () => {
-  it('has what fits, one item at least, and the position from which the rest goes on', () => {
+  it('has what fits, at least one item, and the position from which the rest continues', () => {
     const made = feedAt(4);
     const beginning = goingOn(made, { epoch: EPOCH, offset: 0 }, undefined);
     const { wireBytes } = made.ring.at(0);
@@ -93,7 +93,7 @@ describe('a position of another epoch', () => {
     expect(recovered(made, 3)).toBeUndefined();
   });
 
-  it('is not recovered from a past that was read, of this epoch or of its own', () => {
+  it('is not recovered from a read of this epoch or of its own', () => {
     const made = feedAt(8);
     expect(recovered(made, 2, missedUpTo(8))).toBeUndefined();
     expect(recovered(made, 2, missedUpTo(8, { epoch: 'another' }))).toBeUndefined();
@@ -127,7 +127,7 @@ function keyedFeed(): TopicFeed {
 }
 
 describe('a position that a worker can answer for', () => {
-  it('is one from which the ring goes on', () => {
+  it('is one from which the ring continues', () => {
     const made = feedAt(8);
     for (const offset of [4, 7, 8]) expect(isAtHand(made, offset), `${offset}`).toBe(true);
     expect(isAtHand(made, 3)).toBe(false);
@@ -149,7 +149,7 @@ describe('a position that a worker can answer for', () => {
   });
 });
 
-describe('a position ahead of what has come here', () => {
+describe('a position ahead of this node', () => {
   const since = { epoch: EPOCH, offset: 10 };
 
   it.each([
@@ -169,7 +169,7 @@ describe('a position ahead of what has come here', () => {
   });
 });
 
-describe('what is recovered', () => {
+describe('the recovered items', () => {
   it.each([3, 5, 6, 8])('ends where the stream goes on, at %i, although more has been read: the rest comes with the next batch', (end) => {
     const made = feedAt(8);
     const beginning = goingOn(made, { epoch: EPOCH, offset: 1 }, missedUpTo(8));
@@ -188,7 +188,7 @@ describe('what is recovered', () => {
   });
 });
 
-describe('the cursor from which a client that comes back may join', () => {
+describe('the cursor from which a reconnecting client may join', () => {
   it('is behind all that it has: a shard that is not so far would repeat it', () => {
     const made = feedAt(8);
     expect(cursorOf(made, { epoch: EPOCH, offset: 6 })).toBe(made.ring.sequenceAfter(6));
@@ -198,7 +198,7 @@ describe('the cursor from which a client that comes back may join', () => {
   });
 });
 
-describe('a position of a life that this one goes on from', () => {
+describe('a position of an epoch that this one continues', () => {
   const before = [
     { epoch: 'last', upTo: 6 },
     { epoch: 'older', upTo: 3 },

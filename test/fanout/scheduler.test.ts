@@ -71,7 +71,7 @@ describe('Scheduler', () => {
     expect(publishBoth(300)).toBe('native');
   });
 
-  it('sends an idle publication in the turn in which it came', () => {
+  it('sends an idle publication in the turn of its arrival', () => {
     const { scheduler, sent, flushes } = setUp();
     const topicFeed = feed();
     joinMany(topicFeed, 3);
@@ -83,7 +83,7 @@ describe('Scheduler', () => {
     expect(decodeBatch(sent[0]!.frame, true).sentAtMs).toBe(100);
   });
 
-  it('has nothing to do for a topic that nobody is in', () => {
+  it('does nothing for a topic without members', () => {
     const { scheduler, sent } = setUp();
     const topicFeed = feed();
     publish(topicFeed);
@@ -103,7 +103,7 @@ describe('Scheduler', () => {
     expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1);
   });
 
-  it('queues about a quantum of members a turn, and gives those whom it comes to later what has come meanwhile, too', () => {
+  it('queues about a quantum of members per turn, and sends the later ones what has arrived meanwhile, too', () => {
     const { scheduler, sent } = setUp();
     const topicFeed = feed();
     joinMany(topicFeed, 2000);
@@ -145,7 +145,7 @@ describe('Scheduler', () => {
     }
   });
 
-  it('gives topics of one size equal turns', () => {
+  it('serves topics of the same size equally', () => {
     const { scheduler, sent } = setUp();
     const feeds = ['a', 'b', 'c', 'd'].map((name) => feed({ topic: `scores.${name}` }));
     for (const topicFeed of feeds) joinMany(topicFeed, 5000);
@@ -178,7 +178,7 @@ describe('Scheduler', () => {
     expect(sent.length).toBeGreaterThan(2);
   });
 
-  it('lets a batch gather for the flush interval, from the first publication on', () => {
+  it('collects a batch for the flush interval, from the first publication on', () => {
     const { scheduler, sent } = setUp();
     const topicFeed = feed({ namespace: namespaceOptions({ flushIntervalMs: 50 }) });
     joinMany(topicFeed, 3);
@@ -193,7 +193,7 @@ describe('Scheduler', () => {
     expect(decodeBatch(sent[0]!.frame, true).items).toHaveLength(2);
   });
 
-  it('gives a rate class no more than its rate, the first at once and then the latest of each key', () => {
+  it('serves a rate class at its rate: the first publication immediately, then the latest of each key', () => {
     const { scheduler, sent } = setUp();
     const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
     joinMany(topicFeed, 3, { options: { ...MSGPACK, rateHz: 5 } });
@@ -256,7 +256,7 @@ describe('Scheduler', () => {
     expect(sentAtMs).toEqual([0, 10, 19, 29, 40, 50, 59, 69, 80, 90, 99]);
   });
 
-  it('visits the groups in the same order in each pass, whatever came first', () => {
+  it('visits the groups in the same order in each pass, whatever arrived first', () => {
     const { scheduler, sent } = setUp({ periodMs: 40 });
     const groups = new Groups(200);
     const feeds = Array.from({ length: 4 }, (_, number) => feed({ topic: `scores.t${number}` }));
@@ -274,7 +274,7 @@ describe('Scheduler', () => {
     expect(orders).toEqual([feeds, feeds, feeds].map((each) => each.map(({ topic }) => topic)));
   });
 
-  it('gives a group what came since the pass began, of topics that had nothing then', () => {
+  it('sends a group what arrived since the pass began, also of topics that had nothing then', () => {
     const { scheduler, sent } = setUp({ periodMs: 40 });
     const groups = new Groups(100);
     const [a, b] = [feed({ topic: 'scores.a' }), feed({ topic: 'scores.b' })];
@@ -359,7 +359,7 @@ describe('Scheduler', () => {
     for (const turns of turnsOf.values()) expect(turns.size).toBe(1);
   });
 
-  it('makes each frame of a pass once, however many groups get it and however many turns that takes', () => {
+  it('creates each frame of a pass once, for all groups and turns', () => {
     const { scheduler, sent } = setUp();
     const feeds = Array.from({ length: 20 }, (_, number) => feed({ topic: `scores.t${number}` }));
     const groups = new Groups(250);
@@ -374,7 +374,7 @@ describe('Scheduler', () => {
     expect(new Set(sent.map(({ frame }) => frame)).size).toBe(20);
   });
 
-  it('spends a turn on making frames, too: ten thousand topics are not made in one', () => {
+  it('counts the creation of frames, too: ten thousand topics do not fit into one turn', () => {
     const { scheduler, sent } = setUp();
     const feeds = Array.from({ length: 10_000 }, (_, number) => feed({ topic: `scores.t${number}` }));
     const groups = new Groups(250);
@@ -394,7 +394,7 @@ describe('Scheduler', () => {
     expect(most).toBeLessThan(5000);
   });
 
-  it('takes in who joins while a topic waits for its pass', () => {
+  it('adds members that join while a topic waits for its pass', () => {
     const { scheduler, sent } = setUp({ periodMs: 50 });
     const topicFeed = feed();
     joinMany(topicFeed, 500);

@@ -27,7 +27,7 @@ describe('Groups', () => {
     expect(sizes(joined(10).variant)).toEqual([4, 4, 2]);
   });
 
-  it('fills what has room again', () => {
+  it('fills groups that have room again', () => {
     const { topicFeed, places, groups, variant } = joined(8);
     const [left] = places;
     topicFeed.leave(left!.variant, left!.shard);
@@ -45,7 +45,7 @@ describe('Groups', () => {
     expect(forms.map((form) => groups.enter(form))).toEqual(first);
   });
 
-  it('never gives a number twice, also when a group has ended', () => {
+  it('never assigns a number twice, also after a group has ended', () => {
     const groups = new Groups(1);
     const numbers = new Set<number>();
     for (let i = 0; i < 5; i++) {
@@ -83,7 +83,7 @@ describe('Variant', () => {
     expect(topicFeed.isUnused).toBe(true);
   });
 
-  it('puts a member that has more than its group into a shard of its own, at the head', () => {
+  it('puts a member that is ahead of its group into a separate shard at the head', () => {
     const { topicFeed, places, variant } = joined(2);
     const [{ group }] = places as [(typeof places)[number]];
     topicFeed.push(source(1), 0);
@@ -96,7 +96,7 @@ describe('Variant', () => {
     expect([variant.shards.length, variant.extraShards]).toEqual([1, 0]);
   });
 
-  it('is named by what its members get, so that those who get the same share it', () => {
+  it('is identified by what its members get, so that members with the same options share it', () => {
     const names = [
       MSGPACK,
       JSON_VARIANT,
@@ -111,7 +111,7 @@ describe('Variant', () => {
 });
 
 describe('merging', () => {
-  it("joins a group's second shard with its first once both stand at the same place", () => {
+  it("merges a group's second shard into its first when both are at the same position", () => {
     const { topicFeed, places, variant } = joined(3, 10);
     const [{ group }] = places as [(typeof places)[number]];
     topicFeed.push(source(1), 0);
@@ -133,7 +133,7 @@ describe('merging', () => {
     expect(variant.mergeable()).toBeUndefined();
   });
 
-  it('keeps what a drop in the same loop turn means to those who moved', () => {
+  it('keeps the record of a drop in the same loop turn for moved members', () => {
     const shard = (cursor: number, tick: number, before: number) => {
       const made = shardAt(before, before);
       made.advance(cursor, cursor, tick);

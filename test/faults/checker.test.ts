@@ -28,7 +28,7 @@ function deliver(client: ClientCheck, ...ids: number[]): void {
 }
 
 describe('the check of one client', () => {
-  it('finds nothing wrong with a client that was given everything after its start, once, in order', () => {
+  it('finds no fault with a client that received everything after its start, once, in order', () => {
     const verdict = check((client) => {
       client.start('A', 4, 4);
       deliver(client, 3, 4, 5);
@@ -36,7 +36,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, delivered: 3 });
   });
 
-  it('counts what is missing in the middle as lost, and each stretch of it as a gap', () => {
+  it('counts what is missing in the middle as lost, and each range of it as a gap', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1, 4, 5);
@@ -44,7 +44,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, lost: 2, gaps: 1, delivered: 3 });
   });
 
-  it('counts what never came at the end as lost', () => {
+  it('counts what is missing at the end as lost', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1, 2);
@@ -52,11 +52,11 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, lost: 3, delivered: 2 });
   });
 
-  it('counts everything after the start as lost for a client that was given nothing', () => {
+  it('counts everything after the start as lost for a client that received nothing', () => {
     expect(check((client) => client.start('A', 1, undefined))).toEqual({ ...NO_FAULTS, lost: 5 });
   });
 
-  it('counts what came twice', () => {
+  it('counts duplicates', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1, 2, 2, 3, 1, 4, 5);
@@ -72,7 +72,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, duplicates: 1, delivered: 3 });
   });
 
-  it('counts what came late as out of order, not as lost', () => {
+  it('counts what arrived late as out of order, not as lost', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1, 3, 2, 4, 5);
@@ -90,7 +90,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, foreign: 1, lost: 1, gaps: 1, delivered: 5 });
   });
 
-  it('counts as foreign what comes in another epoch than the client is in, or of an epoch that nobody knows', () => {
+  it("counts as foreign what is from another epoch than the client's, or from an unknown epoch", () => {
     const merged = check((client) => {
       client.start('A', 8, 8);
       client.deliver('B', 4, 9);
@@ -100,7 +100,7 @@ describe('the check of one client', () => {
     expect(check((client) => client.start('C', 0, undefined))).toEqual({ ...NO_FAULTS, foreign: 1 });
   });
 
-  it('takes a resync for a word about what is left out, but not about what was passed over before it', () => {
+  it('accepts that a resync declares what is left out, but not what was lost before it', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1, 3);
@@ -120,7 +120,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, declarations: 1, delivered: 6 });
   });
 
-  it('takes a skip for a word about what lies before its offset', () => {
+  it('accepts that a skip declares what lies before its offset', () => {
     const verdict = check((client) => {
       client.start('A', 0, null);
       deliver(client, 1);
@@ -130,7 +130,7 @@ describe('the check of one client', () => {
     expect(verdict).toEqual({ ...NO_FAULTS, declared: 2, declarations: 1, delivered: 3 });
   });
 
-  it('finds a snapshot that is not the latest at its offset, and one that is missing', () => {
+  it('finds a snapshot that is not the latest at its offset, and a missing one', () => {
     expect(check((client) => client.start('A', 10, 8)).wrongSnapshots).toBe(1);
     expect(check((client) => client.start('A', 10, null)).wrongSnapshots).toBe(1);
     expect(check((client) => client.start('A', 11, 10)).wrongSnapshots).toBe(0);
@@ -146,24 +146,24 @@ describe('the check of one client', () => {
 describe('the check of the store', () => {
   const FINE = { acknowledgedLost: 0, storedTwice: 0, wrongAcknowledgements: 0 };
 
-  it('finds nothing wrong with a store that has what was acknowledged, and something that was not', () => {
+  it('finds no fault with a store that has everything acknowledged, and something unacknowledged', () => {
     expect(checkStore(STORED.slice(0, 5), STORED)).toEqual(FINE);
   });
 
-  it('counts what was acknowledged and is gone', () => {
+  it('counts what was acknowledged and is missing', () => {
     expect(checkStore(STORED, STORED.slice(2))).toEqual({ ...FINE, acknowledgedLost: 2 });
   });
 
-  it('counts what was stored twice, whichever place was acknowledged', () => {
+  it('counts what was stored twice, whichever offset was acknowledged', () => {
     const again = { topic: TOPIC, id: 3, offset: 77 };
     expect(checkStore([...STORED, again], [...STORED, again])).toEqual({ ...FINE, storedTwice: 1 });
   });
 
-  it('counts what was acknowledged at a place where something else lies', () => {
+  it('counts what was acknowledged at an offset with something else', () => {
     expect(checkStore([{ topic: TOPIC, id: 1, offset: 4 }], STORED)).toEqual({ ...FINE, wrongAcknowledgements: 1 });
   });
 
-  it('takes the same id on two topics for two publications', () => {
+  it('treats the same id on two topics as two publications', () => {
     const stored = [
       { topic: 'scores.a', id: 1, offset: 1 },
       { topic: 'scores.b', id: 1, offset: 2 },

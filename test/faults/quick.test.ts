@@ -16,7 +16,7 @@ beforeAll(async () => {
   await buildChildren();
 }, TIMEOUT_MS);
 
-describe('through a fault, on real processes, clients keep what they are promised', () => {
+describe('through a fault, on real processes, clients get what is guaranteed', () => {
   for (const scenario of SCENARIOS.filter(({ number }) => QUICK.includes(number))) {
     it(
       `${scenario.number}: ${scenario.title}`,
@@ -30,7 +30,7 @@ describe('through a fault, on real processes, clients keep what they are promise
   }
 });
 
-describe('a run fails, although clients repair what reaches them, when the wire', () => {
+describe('a run fails, although clients repair what they receive, when the wire', () => {
   const harms: readonly (readonly [string, FrameFault, RegExp, readonly number[]])[] = [
     ['doubles frames', { kind: 'doubled' }, /^calmDropped is [1-9]/m, [2, 13]],
     ['loses frames', { kind: 'dropped', every: 3 }, /^calmH(eld|istoryAsked) is [1-9]/m, [13]],

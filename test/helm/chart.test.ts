@@ -89,7 +89,7 @@ describe.runIf(HELM !== '')('the chart', () => {
     expect(alerts).not.toContain('StentorConnectionSpike');
   });
 
-  it('asks for another node when a worker and its hub take 0.7 core: above an ordinary load, below what a worker can do', () => {
+  it('adds a node when a worker and its hub use 0.7 core: above a normal load, below the maximum of a worker', () => {
     const manifests = fromSet('cluster-values.yaml');
     const { workers } = parse(named(manifests, 'ConfigMap').data['stentor.yaml']);
     const [{ resource }] = named(manifests, 'HorizontalPodAutoscaler').spec.metrics;
@@ -101,7 +101,7 @@ describe.runIf(HELM !== '')('the chart', () => {
     expect(Number(podOf(fromSet('single-values.yaml')).containers[0].resources.requests.cpu)).toBe(1);
   });
 
-  it('lets the pod of `helm test` in where clients are named, and sends it no clients', () => {
+  it('permits the pod of `helm test` where clients are restricted, and sends it no clients', () => {
     const manifests = fromSet('gateway-values.yaml');
     const { ingress, podSelector } = named(manifests, 'NetworkPolicy').spec;
     const { labels } = named(manifests, 'Pod').metadata;
@@ -156,7 +156,7 @@ describe.runIf(HELM !== '')('the chart with NATS beside it', () => {
   const umbrella = join(CHART, '../stentor-with-nats');
   const read = (file: string) => parse(readFileSync(join(umbrella, file), 'utf8'));
 
-  it('has values that the stentor chart takes, and its version', () => {
+  it('has values that the stentor chart accepts, and its version', () => {
     const folder = mkdtempSync(join(tmpdir(), 'stentor-chart-'));
     try {
       const path = join(folder, 'values.yaml');
@@ -178,7 +178,7 @@ describe.runIf(PROMTOOL !== undefined)('the alerts', () => {
 });
 
 describe('the alerts’ texts', () => {
-  it('say what to do, each', () => {
+  it('each say what to do', () => {
     const { groups } = parse(readFileSync(join(CHART, 'rules/stentor.yaml'), 'utf8'));
     for (const { alert, annotations, labels } of groups[0].rules) {
       expect(Object.keys(annotations), alert).toEqual(['summary', 'description', 'runbook']);

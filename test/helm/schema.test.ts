@@ -24,11 +24,11 @@ function at(path: string): Node | undefined {
 }
 
 describe('the schema of the chart’s values', () => {
-  it('is what the config schema makes it (npm run helm:schema brings it up to date)', () => {
+  it('is generated from the config schema (npm run helm:schema updates it)', () => {
     expect(JSON.parse(JSON.stringify(valuesSchema()))).toEqual(schema);
   });
 
-  it('knows every setting, and takes no secret into the ConfigMap', () => {
+  it('contains every setting, and accepts no secret for the ConfigMap', () => {
     for (const { path, shape } of SETTINGS) {
       if (shape.secret) expect(at(path), path).toBeUndefined();
       else expect(at(path), path).toBeDefined();

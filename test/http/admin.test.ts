@@ -30,7 +30,7 @@ describe('without admin.token', () => {
     node = await TestNode.start();
   });
 
-  it('everybody on the machine may read, and nobody publish', async () => {
+  it('everybody on the machine may read, and nobody may publish', async () => {
     const { nodeId, publishing, bus, notReady } = await readNode();
     expect({ nodeId, publishing, bus, notReady }).toEqual({
       nodeId: node.running.nodeId,
@@ -48,7 +48,7 @@ describe('without admin.token', () => {
     response.resume();
   });
 
-  it('serves the page with a policy that lets it run its own script only', async () => {
+  it('serves the page with a policy that permits only its own script', async () => {
     const page = await fetch(url('/'));
     expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/);
     const html = await page.text();
@@ -65,7 +65,7 @@ describe('without admin.token', () => {
     }
   });
 
-  it('answers what it does not know with 404, other methods with 405, and HEAD without a body', async () => {
+  it('answers unknown paths with 404, other methods with 405, and HEAD without a body', async () => {
     expect((await fetch(url('/nothing'))).status).toBe(404);
     expect((await fetch(url('/api/node'), { method: 'DELETE' })).status).toBe(405);
     expect((await fetch(url('/api/publish'))).status).toBe(405);
@@ -143,9 +143,9 @@ describe('with admin.token', () => {
   });
 });
 
-describe('what the node says of itself', () => {
+describe('the report of a node', () => {
   afterEach(() => node.stop());
-  it('orders topics by rate, and gives no more than are asked for', async () => {
+  it('sorts topics by rate, and returns no more than requested', async () => {
     node = await TestNode.start({ 'admin.token': TOKEN });
     const client = await node.connect();
     for (const topic of ['scores.slow', 'scores.fast', 'scores.idle']) await client.subscribe(topic);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { isLocalName } from '../../src/http/local-name.ts';
 
-it('takes localhost and addresses for local, and no other name', () => {
+it('accepts localhost and addresses as local, and no other name', () => {
   for (const host of ['localhost', 'localhost:9090', 'LOCALHOST', 'a.localhost:1', '127.0.0.1:9090', '10.1.2.3', '[::1]:9090', '[::1]']) {
     expect(isLocalName(host), host).toBe(true);
   }

@@ -31,7 +31,7 @@ describe('ratesBetween', () => {
     } as unknown as NodeAnswer,
   });
 
-  it('are what happened between two looks, a second', () => {
+  it('are the events per second between two samples', () => {
     expect(ratesBetween(look(1000, { deliveries: 100 }), look(3000, { deliveries: 500 }))).toMatchObject({ deliveries: 200, sentBytes: 0 });
   });
 
@@ -45,7 +45,7 @@ describe('ratesBetween', () => {
 describe('errorLines', () => {
   const errors = (changes: Partial<NodeErrors>): NodeErrors => ({ sent: [], closed: [], refused: [], skipped: [], ...changes });
 
-  it('put what happens now before what happened once', () => {
+  it('list errors that happen now before older ones', () => {
     const first = errors({ sent: [{ code: 'forbidden', count: 500 }] });
     const now = errors({ sent: [{ code: 'forbidden', count: 500 }], closed: [{ code: '4103', count: 2 }] });
     expect(errorLines(first, now)).toEqual([

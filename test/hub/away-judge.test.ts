@@ -17,7 +17,7 @@ describe('AwayJudge', () => {
     expect(judge.look(LIVE, 502)).toBeUndefined();
   });
 
-  it('begins to count again when it was live in between', () => {
+  it('starts to count again after it was live in between', () => {
     const judge = new AwayJudge(100);
     judge.look(STUCK, 0);
     judge.look(LIVE, 99);
@@ -35,7 +35,7 @@ describe('AwayJudge', () => {
     expect(judge.look(STUCK, 1101)).toBe('away');
   });
 
-  it('says live after a cut too, where it had said away before it', () => {
+  it('reports live after a cut too, if it had reported away before', () => {
     const judge = new AwayJudge(100);
     judge.look(STUCK, 0);
     expect(judge.look(STUCK, 100)).toBe('away');

@@ -20,7 +20,7 @@ function report(index: number, changes: Partial<WorkerReport> = {}): WorkerRepor
 const lagging = (connectionId: string, laggingMs: number) => ({ connectionId, user: null, laggingMs, bufferedBytes: 1, topics: 1 });
 
 describe('nodeFigures', () => {
-  it('adds the workers up, and gives counts by code, the most frequent first', () => {
+  it('sums the workers, and returns counts by code, the most frequent first', () => {
     const totals = { deliveries: 1, sentBytes: 1, messagesIn: 1, closed: {}, refused: {} };
     const reports = [
       report(0, { totals: { ...totals, errors: { forbidden: 1, bad_topic: 2 } } }),

@@ -37,7 +37,7 @@ async function recovery(hub: TestHub, after: number) {
 }
 
 describe('a page of history', () => {
-  it('of a keyed topic is complete only while the log goes back to the position: a key may have changed in what is gone', async () => {
+  it('of a keyed topic is complete only while the log goes back to the position, because a removed publication may have changed a key', async () => {
     const hub = start();
     hub.publish(keyed, 10, 10);
     hub.keyed.expire(5);
@@ -47,7 +47,7 @@ describe('a page of history', () => {
     expect(offsetsOf(whole)).toEqual([6, 7, 8, 9, 10]);
   });
 
-  it('of an unkeyed topic is complete only while nothing after the position is gone', async () => {
+  it('of an unkeyed topic is complete only while nothing after the position has been removed', async () => {
     const hub = start();
     hub.publish(plain, 10);
     hub.plain.expire(5);
@@ -56,8 +56,8 @@ describe('a page of history', () => {
   });
 });
 
-describe('what the log is read for when clients come back', () => {
-  it('proves no more than the log shows: where all of it is gone there is nothing before what this node has passed', async () => {
+describe('the log reads when clients reconnect', () => {
+  it("prove no more than the log shows: if all of it is gone, nothing before this node's position is proven", async () => {
     const hub = start(SMALL);
     hub.publish(plain, 40);
     await hub.open(plain);
@@ -66,7 +66,7 @@ describe('what the log is read for when clients come back', () => {
     expect(await recovery(hub, 2)).toMatchObject({ completeFrom: 40, items: [] });
   });
 
-  it('is the newest of it, for those who were away for less, where it is too much', async () => {
+  it('return the newest part if it is too much, for clients that were away for a shorter time', async () => {
     const hub = start({ ...SMALL, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
@@ -75,7 +75,7 @@ describe('what the log is read for when clients come back', () => {
     expect(offsetsOf(answer)).toEqual([17, 18, 19, 20]);
   });
 
-  it('is nothing when the newest was going as it was read: some of it may have gone before', async () => {
+  it('return nothing if the newest was being removed during the read: some may have been removed before', async () => {
     const hub = start({ ...SMALL, 'tuning.recovery.recoveryItemsMax': 5 });
     hub.publish(plain, 20);
     await hub.open(plain);
@@ -116,7 +116,7 @@ describe('what the log is read for when clients come back', () => {
   });
 });
 
-describe('a topic that is opened for a client that comes back', () => {
+describe('a topic that is opened for a reconnecting client', () => {
   const opened = async (hub: TestHub, offset: number) => {
     const { epoch } = await hub.plain.state();
     const answer = await hub.open(plain, { epoch, offset });
@@ -134,7 +134,7 @@ describe('a topic that is opened for a client that comes back', () => {
     return after;
   };
 
-  it('says with its state what the client missed, which is read of the log once: the client costs one trip to the hub', async () => {
+  it('has with its state what the client missed, read from the log once: the client costs one request to the hub', async () => {
     const hub = start();
     hub.publish(plain, 10);
     const reads = readsOf(hub);
@@ -157,7 +157,7 @@ describe('a topic that is opened for a client that comes back', () => {
     expect(reads).toEqual([]);
   });
 
-  it('is opened without it when the log takes long, and whoever asks then shares the read', async () => {
+  it('is opened without it if the log takes long, and later requests share the read', async () => {
     const hub = start();
     hub.publish(plain, 10);
     let goOn: () => void = () => undefined;
@@ -190,14 +190,14 @@ describe('a topic that is opened', () => {
     expect(offsetsOf(opened)).toEqual([6, 7, 8]);
   });
 
-  it('knows every change only behind what has expired', async () => {
+  it('knows every change only after what has expired', async () => {
     const hub = start();
     hub.publish(keyed, 8, 8);
     hub.keyed.expire(4);
     expect(await hub.open(keyed)).toMatchObject({ kind: 'opened', offset: 8, completeFrom: 4 });
   });
 
-  it('is not opened from a server that knows less than this node has had of the log: its answer would leave a hole', async () => {
+  it('is not opened from a server that is behind this node: its answer would leave a gap', async () => {
     const hub = start();
     await hub.open('plain.other');
     hub.publish('plain.other', 3);
@@ -212,7 +212,7 @@ describe('a topic that is opened', () => {
 });
 
 describe('the last publications of a live topic', () => {
-  it('are read whole once, and then only what has come since', async () => {
+  it('are read completely once, and then only what is new', async () => {
     const hub = start(SMALL);
     hub.publish(plain, 20);
     let wholeReads = 0;
@@ -241,7 +241,7 @@ describe('the last publications of a live topic', () => {
     expect(wholeReads).toBe(2);
   });
 
-  it('are read whole again when what had been read is gone from the log', async () => {
+  it('are read completely again if what had been read was removed from the log', async () => {
     const hub = start(SMALL);
     hub.publish(plain, 20);
     const question = { kind: 'readLast', topic: plain as never, count: 10, bytesMax: 1_000_000 } as const;
@@ -253,7 +253,7 @@ describe('the last publications of a live topic', () => {
   });
 });
 
-it('a page of small publications counts what is around them', async () => {
+it('a page of small publications counts their overhead', async () => {
   const hub = start();
   hub.publish(plain, 1000);
   const { epoch } = await hub.plain.state();

@@ -33,7 +33,7 @@ describe('HubTopic, opening', () => {
     expect(worker.sent).toEqual([]);
   });
 
-  it('tells its workers the state, then what was held and is not in it', () => {
+  it('sends its workers the state, then what was buffered and is not in it', () => {
     const { topic, worker } = topicOf();
     for (const offset of [8, 9, 11, 15]) topic.publish(item(offset));
     topic.open(state(9, [item(9)]));
@@ -45,7 +45,7 @@ describe('HubTopic, opening', () => {
     expect(topic).toMatchObject({ isOpen: true, offset: 15, epoch: 'e1' });
   });
 
-  it('tells a worker that comes later the state as it then is', () => {
+  it('sends a worker that joins later the current state', () => {
     const { topic } = topicOf();
     topic.open(state(9, [item(9, 'a')]));
     topic.publish(item(12, 'b'));
@@ -57,7 +57,7 @@ describe('HubTopic, opening', () => {
     expect(late.chain).toEqual([[14, 20]]);
   });
 
-  it(`lets go of what is held past ${OPENING_BUFFER_MAX}, says so once, and then still misses nothing`, () => {
+  it(`drops what is buffered above ${OPENING_BUFFER_MAX}, reports it once, and then still misses nothing`, () => {
     const { topic, worker } = topicOf();
     for (let offset = 1; offset <= OPENING_BUFFER_MAX; offset++) topic.publish(item(offset));
     expect(topic.takeOverflow()).toBe(false);
@@ -70,7 +70,7 @@ describe('HubTopic, opening', () => {
     expect(worker.chain).toEqual([[OPENING_BUFFER_MAX + 1, OPENING_BUFFER_MAX + 2]]);
   });
 
-  it('tells those who wait when it fails, and forgets them', () => {
+  it('tells waiting workers when it fails, and forgets them', () => {
     const { topic, worker } = topicOf();
     const failed: ToWorker = { kind: 'openFailed', topic: TOPIC, code: 'unavailable', message: 'try again' };
     topic.fail(failed as Extract<ToWorker, { kind: 'openFailed' }>);
@@ -80,7 +80,7 @@ describe('HubTopic, opening', () => {
 });
 
 describe('HubTopic, open', () => {
-  it('chains: each publication says the offset before it, and what was delivered already is dropped', () => {
+  it('chains: each publication has the offset before it, and what was delivered already is dropped', () => {
     const offsets = fc.array(fc.integer({ min: 1, max: 200 }), { maxLength: 60 });
     fc.assert(
       fc.property(offsets, fc.nat(100), fc.nat(60), (published, stateOffset, openAfter) => {
@@ -101,7 +101,7 @@ describe('HubTopic, open', () => {
     );
   });
 
-  it('keeps the latest of each key, and at its bound lets the key go that has not changed for longest', () => {
+  it('keeps the latest of each key, and at its limit drops the key with the oldest change', () => {
     const { topic } = topicOf({ limits: { keysPerTopicMax: 3 } });
     topic.open(state(3, [item(1, 'a'), item(2, 'b'), item(3, 'c')]));
     topic.publish(item(4, 'a'));
@@ -147,8 +147,8 @@ describe('HubTopic, open', () => {
   });
 });
 
-describe('HubTopic, when its log is not what it was', () => {
-  it('holds until the new state, tells the workers to resync, and chains on from it', () => {
+describe('HubTopic, when its log is reset', () => {
+  it('buffers until the new state, tells the workers to resync, and continues from it', () => {
     const { topic, worker } = topicOf();
     topic.open(state(100));
     topic.publish(item(101));
@@ -164,7 +164,7 @@ describe('HubTopic, when its log is not what it was', () => {
     expect(topic).toMatchObject({ epoch: 'e2', offset: 8 });
   });
 
-  it('lets go of what it held from the old log, also while it was being opened', () => {
+  it('drops what it buffered from the old log, also while it was being opened', () => {
     const { topic, worker } = topicOf();
     topic.publish(item(500));
     topic.startBuffering();
@@ -173,7 +173,7 @@ describe('HubTopic, when its log is not what it was', () => {
     expect(worker.chain).toEqual([[2, 3]]);
   });
 
-  it('tells a worker that had not been told before what it is, and not to resync', () => {
+  it('sends a worker without the old state the new one, without a resync', () => {
     const { topic, worker } = topicOf();
     topic.open(state(1));
     topic.startBuffering();
@@ -193,7 +193,7 @@ describe('HubTopic, when its log is not what it was', () => {
   });
 });
 
-describe('HubTopic, opened for a client that comes back', () => {
+describe('HubTopic, opened for a reconnecting client', () => {
   /** What was said to a worker that opens the topic with this position, and what was read of the log for it. */
   async function openedWith(topic: HubTopic, since: Since, bring: (after: number) => void = () => undefined) {
     const read: number[] = [];
@@ -218,7 +218,7 @@ describe('HubTopic, opened for a client that comes back', () => {
     return topic;
   }
 
-  it('says with its state what the client missed, and reads the log where it does not have it', async () => {
+  it('has with its state what the client missed, and reads the log if it does not have it', async () => {
     const topic = plainTopic();
     expect(await openedWith(topic, { epoch: 'e1', offset: 11 })).toEqual({
       missed: { epoch: 'e1', completeFrom: 11, offset: 14, items: [item(12), item(14)] },
@@ -263,7 +263,7 @@ describe('HubTopic, opened for a client that comes back', () => {
     expect(await openedWith(topic, { epoch: 'e1', offset: 5 })).toEqual({ missed: undefined, read: [] });
   });
 
-  it('tells the state of a new life when the log broke while it was read', async () => {
+  it('sends the state of a new epoch if the log was reset while it was read', async () => {
     const topic = plainTopic();
     const worker = new RecordingLink();
     let done: () => void = () => undefined;

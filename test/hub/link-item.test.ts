@@ -58,7 +58,7 @@ describe('toLinkItem', () => {
     }
   });
 
-  it('skips what is larger than the namespace takes, at the bound exactly', () => {
+  it("skips what exceeds the namespace's limit, exactly at the limit", () => {
     const namespace = namespaceOptions({ maxPayloadBytes: 4 });
     expect(toLinkItem(publication('"ab"'), namespace).kind).toBe('item');
     expect(toLinkItem(publication('"abc"'), namespace)).toEqual({ kind: 'skipped', reason: 'too_big', detail: '5 bytes, 4 allowed' });

@@ -57,7 +57,7 @@ describe('states on a link that has much to take', () => {
     room.stop();
   });
 
-  it('are those of the moment in which they go, and no publication overtakes them', async () => {
+  it('are those of the moment in which they are sent, and no publication is sent before them', async () => {
     const room = new LinkRoom(150);
     const [quick, full] = [new Link(), new Link()];
     full.queuedBytes = 1000;
@@ -74,7 +74,7 @@ describe('states on a link that has much to take', () => {
     room.stop();
   });
 
-  it('are resyncs for whoever knew another life, and void when yet another begins', async () => {
+  it('are resyncs for workers with the state of another epoch, and void when yet another begins', async () => {
     const room = new LinkRoom(150);
     const link = new Link();
     const topic = topicOf(room);
@@ -94,7 +94,7 @@ describe('states on a link that has much to take', () => {
     room.stop();
   });
 
-  it('are not told to workers that have left meanwhile', async () => {
+  it('are not sent to workers that have left meanwhile', async () => {
     const room = new LinkRoom(150);
     const [leaving, gone] = [new Link(), new Link()];
     for (const link of [leaving, gone]) link.queuedBytes = 1000;

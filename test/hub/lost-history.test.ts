@@ -35,7 +35,7 @@ describe('a client with a position in a history that was lost', () => {
   const plain = 'plain.b' as Topic;
   const keyed = 'keyed.b' as Topic;
 
-  it('begins anew where the log has grown past its old end since, and all from before then has expired', async () => {
+  it('is reset if the log has grown past its old end since, and everything before has expired', async () => {
     const [client] = node.clients as [SimulatedClient];
     await join(client, plain);
     for (const topic of ['plain.a' as Topic, plain, plain, plain]) node.publish(topic, 'k1');
@@ -57,7 +57,7 @@ describe('a client with a position in a history that was lost', () => {
     expect(client.runs.get(plain)?.from).toBe(5);
   });
 
-  it('begins anew where the log has grown to its old end exactly, and nothing of it is kept', async () => {
+  it('is reset if the log has grown to exactly its old end, and nothing of it is kept', async () => {
     const [client] = node.clients as [SimulatedClient];
     await join(client, plain);
     for (const topic of ['plain.a' as Topic, plain, plain, plain]) node.publish(topic, 'k1');
@@ -76,7 +76,7 @@ describe('a client with a position in a history that was lost', () => {
     expect(client.runs.get(plain)).toEqual({ from: 4, uids: [] });
   });
 
-  it('begins anew where a key that was published to again has superseded all that the node had seen', async () => {
+  it('is reset if a key that was published again has superseded everything that the node had seen', async () => {
     const [client] = node.clients as [SimulatedClient];
     await join(client, keyed);
     for (const key of ['k1', 'k2', 'k3']) node.publish(keyed, key);
@@ -97,7 +97,7 @@ describe('a client with a position in a history that was lost', () => {
     expect(client.trackers.get(keyed)?.state.has('k3')).toBe(false);
   });
 
-  it('begins anew where that happened while nobody here followed', async () => {
+  it('is reset if that happened while nothing here followed', async () => {
     const [client, other] = node.clients as [SimulatedClient, SimulatedClient];
     await join(client, plain);
     for (const topic of ['plain.a' as Topic, plain, plain, plain]) node.publish(topic, 'k1');

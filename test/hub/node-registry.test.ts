@@ -67,7 +67,7 @@ describe('The node registry', () => {
   const names = async (of: NodeRegistry) => (await of.nodes()).map(({ nodeId }) => nodeId);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-  it('knows this node first, then the others by name, and counts them', async () => {
+  it('lists this node first, then the others by name, and counts them', async () => {
     const own = registryOf();
     other('b');
     other('a', { notReady: 'draining', connections: 7 });
@@ -79,7 +79,7 @@ describe('The node registry', () => {
     expect(a).not.toHaveProperty('instance');
   });
 
-  it('tells the others at the start, then every interval, and says goodbye', async () => {
+  it('announces itself at the start and every interval, and announces that it leaves', async () => {
     const [one, two] = [registryOf(), registryOf({ instance: 'i-two', nodeId: 'two' })];
     await turn();
     expect(await names(one)).toEqual(['self', 'two']);
@@ -95,7 +95,7 @@ describe('The node registry', () => {
     expect(await names(one)).toEqual(['self']);
   });
 
-  it('says nothing where it is told so, and hears the others all the same', async () => {
+  it('does not announce itself if disabled, and still receives the announcements of others', async () => {
     const own = registryOf({}, { intervalMs: 0 });
     other('a');
     await own.stop();
@@ -103,7 +103,7 @@ describe('The node registry', () => {
     expect(await names(own)).toEqual(['self', 'a']);
   });
 
-  it('has rates from one announcement to the next, and none where a worker began again', async () => {
+  it('has rates from one announcement to the next, and none if a worker restarted', async () => {
     const own = registryOf();
     const rates = async () => {
       const [, a] = await own.nodes();
@@ -129,7 +129,7 @@ describe('The node registry', () => {
     expect(await names(own)).toEqual(['self']);
   });
 
-  it('remembers so many others and no more, until one is gone', async () => {
+  it('remembers a limited number of others, until one leaves', async () => {
     const own = registryOf({}, { nodesMax: 2 });
     for (const name of ['a', 'b', 'c']) other(name);
     expect(await names(own)).toEqual(['self', 'a', 'b']);
@@ -138,7 +138,7 @@ describe('The node registry', () => {
     expect(await names(own)).toEqual(['self', 'b', 'c']);
   });
 
-  it('warns of a namesake that stays, once; not of the one whose place it takes', async () => {
+  it('warns once about another node with the same name; not about a predecessor', async () => {
     registryOf();
     await turn();
     other('self', { instance: 'i-before' });
@@ -148,7 +148,7 @@ describe('The node registry', () => {
     expect(JSON.parse(log[0] as string)).toMatchObject({ level: 'warn', host: 'elsewhere', msg: expect.stringContaining('same nodeId') });
   });
 
-  it('does not wait for one status to ask for the next, and gets over one that fails', async () => {
+  it('does not wait for one status before the next, and survives a failed one', async () => {
     let asked = 0;
     let answer = Promise.reject<NodeStatus>(new Error('no'));
     answer.catch(() => undefined);
@@ -172,7 +172,7 @@ describe('The node registry', () => {
     expect(log).toHaveLength(1);
   });
 
-  it('takes no notice of what is no announcement', async () => {
+  it('ignores what is not an announcement', async () => {
     const own = registryOf();
     const bytes = fc.uint8Array({ maxLength: 200 });
     fc.assert(

@@ -37,7 +37,7 @@ const names = (count: number, from = 0) => Array.from({ length: count }, (_, i) 
 const toldOf = (hub: TestHub, kind: ToWorker['kind']) => hub.told.filter((message) => message.kind === kind);
 
 describe('topics that are asked for all at once', () => {
-  it('are all opened, so many at a time', async () => {
+  it('are all opened, a limited number at a time', async () => {
     const { hub, reads } = start();
     for (const topic of names(1000)) hub.send({ kind: 'open', topic });
     await hub.until(() => toldOf(hub, 'opened').length === 1000);
@@ -45,7 +45,7 @@ describe('topics that are asked for all at once', () => {
     expect(new Set(reads.topics).size).toBe(1000);
   });
 
-  it('are not read when nobody wants them any more at their turn, and are when somebody does again', async () => {
+  it('are not read if nobody subscribes any more at their turn, and are read when somebody does again', async () => {
     const { hub, reads } = start({ 'tuning.hub.topicLingerMs': 600_000 });
     const all = names(1000);
     for (const topic of all) hub.send({ kind: 'open', topic });
@@ -57,7 +57,7 @@ describe('topics that are asked for all at once', () => {
     expect(reads.topics).toContain('plain.t500');
   });
 
-  it('get `busy` at one more than may wait, at once, and can be had later', async () => {
+  it('get `busy` immediately above the limit of waiting ones, and can be opened later', async () => {
     const { hub } = start({ 'tuning.nats.readsWaitingMax': 10 });
     for (const topic of names(OPENINGS_MAX + 12)) hub.send({ kind: 'open', topic });
     await hub.until(() => toldOf(hub, 'opened').length === OPENINGS_MAX + 10);

@@ -40,7 +40,7 @@ describe('payloadToMsgpack', () => {
     expect(result.kind === 'value' && Buffer.from(result.data).toString('hex')).toContain('d3746e6fa9754189e5');
   });
 
-  it('takes MessagePack as it stands, byte for byte', () => {
+  it('uses MessagePack unchanged, byte for byte', () => {
     fc.assert(
       fc.property(msgpackData(), (value) => {
         const payload = packMsgpack(value);
@@ -109,7 +109,7 @@ describe('payloadToMsgpack', () => {
     expect(payloadToMsgpack(Buffer.from(text, 'latin1'), kind)).toEqual({ kind: 'malformed', reason: expect.stringContaining(reason) });
   });
 
-  it('keeps no more memory than it has bytes: not the socket read that it came in, nor the packer', () => {
+  it("keeps no more memory than its bytes: neither the socket read nor the packer's buffer", () => {
     payloadToMsgpack(Buffer.from(JSON.stringify('x'.repeat(1_000_000))), 'json');
     const read = Buffer.alloc(1_000_000, 1);
     for (const [payload, kind] of [
@@ -133,7 +133,7 @@ describe('msgpackToPayload', () => {
     );
   });
 
-  it('gives a bytes namespace the bytes, from bin or from base64 text', () => {
+  it('passes bytes to a bytes namespace, from bin or from base64 text', () => {
     const bytes = Buffer.from([0, 1, 254, 255]);
     expect(msgpackToPayload(packMsgpack(bytes), 'bytes')).toEqual(bytes);
     expect(msgpackToPayload(packMsgpack(bytes.toString('base64')), 'bytes')).toEqual(bytes);
@@ -159,7 +159,7 @@ describe('msgpackToPayload', () => {
     );
   });
 
-  it('takes data whose keys name what JavaScript calls', () => {
+  it("accepts data whose keys are names of JavaScript's own", () => {
     const data = { constructor: 1, toJSON: 2, isLosslessNumber: true, length: 3 };
     for (const kind of ['json', 'msgpack'] as const) {
       expect(decoded(msgpackToPayload(packMsgpack(data), kind) as Uint8Array, kind)).toEqual(data);

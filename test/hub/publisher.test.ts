@@ -36,7 +36,7 @@ describe('Publisher', () => {
     expect(await published).toBe(ACK);
   });
 
-  it('gives the bus nothing that the rules refuse', async () => {
+  it('passes nothing to the bus that the rules refuse', async () => {
     const { publisher, sent } = publisherWith({ namespaces: { plain: { maxPayloadBytes: 3 }, keyed: { keyed: true } } });
     await expect(publisher.publish({ ...draft, topic: parseTopic('nowhere.a') })).rejects.toMatchObject({ code: 'unknown_namespace' });
     await expect(publisher.publish({ ...draft, topic: parseTopic('keyed.a') })).rejects.toMatchObject({ code: 'key_required' });
@@ -61,7 +61,7 @@ describe('Publisher', () => {
     expect(sent).toHaveLength(3);
   });
 
-  it('gives back the place of what it refuses', async () => {
+  it('frees the place of what it refuses', async () => {
     const { publisher, inFlight } = publisherWith({
       'tuning.commands.publishesInFlightMax': 1,
       'tuning.commands.publishesPerConnectionMax': 1,

@@ -107,8 +107,8 @@ function checkWhole(node: SimulatedNode): void {
   }
 }
 
-describe('a hub and a worker whose clients read slowly, and are cut off midway,', () => {
-  it('give each client the whole state in the end, each key at its latest, with no gap on the way', async () => {
+describe('a hub and a worker whose clients read slowly, and are cut off in between,', () => {
+  it('deliver the whole state to each client in the end, each key at its latest, without a gap', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 60, maxLength: 160, size: 'max' }),

@@ -108,7 +108,7 @@ const settled = () => vi.advanceTimersByTimeAsync(0);
 const pausesOf = ({ lines }: SetUp) => lines.flatMap(({ pauseMs }) => (pauseMs === undefined ? [] : [pauseMs]));
 
 describe('a start of workers', () => {
-  it('lets them listen together, as soon as the last of them is prepared', async () => {
+  it('lets them all listen at the same time, as soon as the last of them is ready', async () => {
     const { supervisor, workers } = setUp();
     const port = supervisor.start(3, 7000);
     expect(workers.map(({ index, port: shared }) => [index, shared])).toEqual([
@@ -126,7 +126,7 @@ describe('a start of workers', () => {
     expect(supervisor.pids).toEqual([1001, 1002, 1003]);
   });
 
-  it('does not wait longer than 10 s for one that is not prepared', async () => {
+  it('does not wait longer than 10 s for one that is not ready', async () => {
     const { supervisor, workers } = setUp();
     void supervisor.start(2, 7000);
     workers[0]!.events.onPrepared();
@@ -144,7 +144,7 @@ describe('a start of workers', () => {
     expect(workers[0]!.told).toEqual(['listen']);
   });
 
-  it('fails with the failure of the first worker, and ends the others for good', async () => {
+  it('fails with the failure of the first worker, and stops the others permanently', async () => {
     const { supervisor, workers, restarts } = setUp();
     const failed = expect(supervisor.start(2, 7000)).rejects.toMatchObject({ code: 'listen_failed', message: 'the port is taken' });
     workers[0]!.events.onStartFailed({ code: 'listen_failed', message: 'the port is taken' });
@@ -169,7 +169,7 @@ describe('a start of workers', () => {
     await expect(supervisor.start(1, 7000)).rejects.toMatchObject({ code: 'EAGAIN' });
   });
 
-  it('goes on without a worker that cannot start, and starts it again after a pause', async () => {
+  it('continues without a worker that cannot start, and restarts it after a pause', async () => {
     const all = setUp();
     const { supervisor, workers, lines } = all;
     const port = supervisor.start(2, 7000);
@@ -186,7 +186,7 @@ describe('a start of workers', () => {
 });
 
 describe('a worker that ends unexpectedly', () => {
-  it('is started again after a pause, on the same port, and listens at once', async () => {
+  it('is restarted after a pause, on the same port, and listens immediately', async () => {
     const { workers, restarts, supervisor } = await started(2);
     workers[1]!.end(CRASH);
     expect(workers[1]!.isClosed).toBe(true);
@@ -198,7 +198,7 @@ describe('a worker that ends unexpectedly', () => {
     expect([supervisor.pids, await restarts()]).toEqual([[1001, 1003], 1]);
   });
 
-  it('waits twice as long each time that it crashes soon, up to 30 s', async () => {
+  it('waits twice as long after each early crash, up to 30 s', async () => {
     const all = await started(1);
     for (let crash = 0; crash < 10; crash++) {
       all.workers.at(-1)!.end(CRASH);
@@ -221,7 +221,7 @@ describe('a worker that ends unexpectedly', () => {
     expect(pausesOf(all)).toEqual([BACKOFF_MS, 2 * BACKOFF_MS, 4 * BACKOFF_MS, BACKOFF_MS]);
   });
 
-  it('is tried again when there is no process to be had', async () => {
+  it('is retried if no process can be created', async () => {
     const all = await started(1);
     all.broken.starts = 2;
     all.workers[0]!.end(CRASH);
@@ -232,7 +232,7 @@ describe('a worker that ends unexpectedly', () => {
 });
 
 describe('a worker that does not read its messages', () => {
-  it('is killed and started again when more than linkQueueBytesMax wait, and not before', async () => {
+  it('is killed and restarted if more than linkQueueBytesMax wait, and not before', async () => {
     const { workers } = await started(2);
     workers[0]!.queuedBytes = QUEUE_BYTES_MAX;
     workers[1]!.queuedBytes = QUEUE_BYTES_MAX + 1;
@@ -244,7 +244,7 @@ describe('a worker that does not read its messages', () => {
 });
 
 describe('a stop of workers', () => {
-  it('drains them, and resolves when the last of them has ended; none is started again', async () => {
+  it('drains them, and resolves when the last of them has exited; none is restarted', async () => {
     const { supervisor, workers, drains, restarts } = await started(2);
     let stopped = false;
     const stopping = supervisor.stop().then(() => {
@@ -262,7 +262,7 @@ describe('a stop of workers', () => {
     expect([workers.length, workers.some(({ isKilled }) => isKilled), await restarts()]).toEqual([2, false, 0]);
   });
 
-  it('kills what has not ended after drainTimeoutMs', async () => {
+  it('kills what has not exited after drainTimeoutMs', async () => {
     const { supervisor, workers } = await started(2);
     const stopping = supervisor.stop();
     workers[0]!.end({ exitCode: 0, signal: null });
@@ -273,7 +273,7 @@ describe('a stop of workers', () => {
     expect(workers.map(({ isKilled }) => isKilled)).toEqual([false, true]);
   });
 
-  it('does not wait for a worker that waits to be started again, and does not start it', async () => {
+  it('does not wait for a worker that waits for its restart, and does not start it', async () => {
     const { supervisor, workers, drains } = await started(1);
     workers[0]!.end(CRASH);
     await supervisor.stop();

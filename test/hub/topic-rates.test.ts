@@ -4,7 +4,7 @@ import { type Metered, TopicRates } from '../../src/hub/topic-rates.ts';
 const topic = (): Metered => ({ published: 0, publishedSampled: 0, publishedPerSecond: 0 });
 
 describe('TopicRates', () => {
-  it('counts what came between two samples, also of a topic that was opened between them', () => {
+  it('counts publications between two samples, also of a topic that was opened in between', () => {
     const [old, young] = [topic(), topic()];
     const topics = [old];
     const rates = new TopicRates(() => topics);
@@ -20,7 +20,7 @@ describe('TopicRates', () => {
     expect([old.publishedPerSecond, young.publishedPerSecond]).toEqual([0, 0]);
   });
 
-  it('measures for a second when nobody has asked for long, once for all who ask, and says nothing of the hours before', async () => {
+  it('measures for a second if there is no recent sample, once for all callers, without the hours before', async () => {
     const busy = topic();
     busy.published = 1_000_000;
     const rates = new TopicRates(() => [busy]);

@@ -4,14 +4,14 @@ import { type FollowerSample, judgeFollower } from '../../src/hub/watchdog.ts';
 const sample = (position: number, lastOffset: number, live = true): FollowerSample => ({ position, lastOffset, live });
 
 describe('the watchdog', () => {
-  it('leaves a follower alone that keeps up, or has got on since the last look', () => {
+  it('accepts a follower that keeps up, or has made progress since the last check', () => {
     expect(judgeFollower(undefined, sample(10, 10))).toBe('keeps_up');
     expect(judgeFollower(sample(10, 10), sample(10, 10))).toBe('keeps_up');
     expect(judgeFollower(undefined, sample(5, 10))).toBe('lags');
     expect(judgeFollower(sample(5, 10), sample(7, 20))).toBe('lags');
   });
 
-  it('finds one stuck that was behind at the last look and has had nothing since', () => {
+  it('finds one stuck that was behind at the last check and has received nothing since', () => {
     expect(judgeFollower(sample(5, 10), sample(5, 10))).toBe('stuck');
     expect(judgeFollower(sample(5, 10), sample(5, 900))).toBe('stuck');
     // It had everything then: what is missing may be on its way.

@@ -72,7 +72,7 @@ describe.each(natsServerBinaries())('when all nodes and NATS were down, and the 
     }
   });
 
-  it('an application of the SDK is told of no resync, and misses nothing', async () => {
+  it('an application of the SDK gets no resync, and misses nothing', async () => {
     const server = await serve(binary);
     const port = await freePort();
     let node = await start(server, { port });
@@ -98,7 +98,7 @@ describe.each(natsServerBinaries())('when all nodes and NATS were down, and the 
     }
   });
 
-  it('clients start over from what was lost with an older copy of the files', async () => {
+  it('clients start over after a loss caused by an older copy of the files', async () => {
     const server = await serve(binary);
     let node = await start(server);
     await node.publish('scores.a', 'kept');

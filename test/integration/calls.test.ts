@@ -130,7 +130,7 @@ describe('calls from two nodes to services on one nats-server', () => {
     }
   });
 
-  it('fail with a code each when nobody serves the method, nobody answers, or the answer is too large', async () => {
+  it('fail with their own codes if no service has the method, none answers, or the answer is too large', async () => {
     await serve('silent', () => undefined);
     await serve('long', (message) => message.respond(packr.pack('x'.repeat(2000))));
     const client = await connected(nodes[1]!, 'ann');

@@ -46,7 +46,7 @@ describe('two nodes with two workers each, on one nats-server', () => {
     return clients;
   }
 
-  it('give every client every publication, once and in order', async () => {
+  it('deliver every publication to every client, once and in order', async () => {
     const clients = await subscribers('scores.match', CLIENTS);
     const log = jetstream(producer);
     const count = 500;

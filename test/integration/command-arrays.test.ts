@@ -40,7 +40,7 @@ describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (en
     }
   });
 
-  it('has what is wrong with one command answered for that one alone', async () => {
+  it('answers an invalid command with an error for that command only', async () => {
     const node = await start();
     const client = await node.connect({ encoding });
     client.send([
@@ -68,7 +68,7 @@ describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (en
     expect(client.messages.filter(({ type }) => type === 'pong')).toHaveLength(1);
   });
 
-  it('may begin with connect, whose token the commands behind it wait for', async () => {
+  it('may begin with connect, whose token the following commands wait for', async () => {
     const node = await start();
     const client = await node.connect({ encoding });
     const token = await tokenOf({ subscribe: ['mine.>'] });
@@ -139,7 +139,7 @@ describe('arrays of commands', () => {
     expect(await node.metric('stentor_floods_total')).toBe(1);
   });
 
-  it('are looked at no further when their connection has been closed for mistakes', async () => {
+  it('are not parsed further when their connection has been closed for errors', async () => {
     const node = await start({ 'tuning.commands.errorsPerMinuteMax': 60 });
     const client = await node.connect({ encoding: 'json' });
     client.send(range(1000).map((id) => (id < 900 ? { type: 'subscribe', id } : { type: 'publish', id, topic: 'feed.a', data: 1 })));
@@ -149,7 +149,7 @@ describe('arrays of commands', () => {
     expect(await node.metric('stentor_messages_in_total', { type: 'publish' })).toBe(0);
   });
 
-  it('wait their turn when they are more than the loop has time for, and close who has sent far more', async () => {
+  it('wait their turn if the loop has no time for them, and close a client that has sent far more', async () => {
     const node = await start({ 'tuning.commands.commandsPerSecondMax': 1_000_000, 'tuning.commands.unreadBytesPerConnectionMax': 4096 });
     const client = await node.connect({ encoding: 'json' });
     for (let i = 0; i < 20; i++) client.send(range(1000).map((id) => ({ type: 'unsubscribe', id, topic: 'feed.a' })));
@@ -179,7 +179,7 @@ describe('arrays of commands', () => {
     }
   });
 
-  it('are bounded in what waits for answers like commands that come alone', async () => {
+  it('are limited while unanswered, like commands that are sent alone', async () => {
     const node = await start({ 'tuning.commands.commandsPerConnectionMax': 5 });
     const client = await node.connect({ encoding: 'json' });
     client.send(subscribes(8));
@@ -189,7 +189,7 @@ describe('arrays of commands', () => {
     expect(codes.filter((code) => code === 'busy')).toHaveLength(3);
   });
 
-  it('never let a batch overtake the answer that says where its topic stands', async () => {
+  it("never send a batch before the answer that has the topic's position", async () => {
     const node = await start();
     const topics = range(100).map((i) => `feed.t${i}`);
     let running = true;
@@ -217,7 +217,7 @@ describe('arrays of commands', () => {
     await feeding;
   });
 
-  it('bring back topics with more missed than fits one part: each answer before its batches, and those in order', async () => {
+  it('recover topics with more missed than fits into one part: each answer before its batches, and those in order', async () => {
     const node = await start();
     const topics = range(10).map((i) => `feed.t${i}`);
     const before = await node.connect({ encoding: 'json' });

@@ -90,7 +90,7 @@ describe('connect', () => {
     expect(client.messages[0]?.type).toBe('connected');
   });
 
-  it('comes once, and first', async () => {
+  it('is allowed once, as the first command', async () => {
     const node = await start();
     const token = await tokenOf();
     const twice = await node.connect();
@@ -104,7 +104,7 @@ describe('connect', () => {
     await late.settle();
   });
 
-  it('sent twice in one go still lets what follows wait for the first', async () => {
+  it('sent twice at once still lets the following commands wait for the first', async () => {
     const node = await start();
     const client = await node.connect();
     const token = await tokenOf();
@@ -116,7 +116,7 @@ describe('connect', () => {
     expect(await client.next('subscribed')).toMatchObject({ id: 3 });
   });
 
-  it('with a token that does not hold answers why and closes with 4001', async () => {
+  it('with an invalid token is answered with the reason and closed with 4001', async () => {
     const node = await start();
     const client = await node.connect();
     client.send({ type: 'connect', id: 1, token: await tokenOf({ expiresInMs: -60_000 }) });

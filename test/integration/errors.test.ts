@@ -111,7 +111,7 @@ describe.each<Encoding>(['json', 'msgpack'])('a command that cannot be done, in 
 });
 
 describe('limits of one connection', () => {
-  it('too_many_topics past topicsPerConnectionMax, until one is given up', async () => {
+  it('too_many_topics above topicsPerConnectionMax, until one is left', async () => {
     const node = await start({ 'limits.topicsPerConnectionMax': 3 });
     const client = await connected(node);
     for (const topic of ['plain.a', 'plain.b', 'short.c']) await client.subscribe(topic);
@@ -235,7 +235,7 @@ describe('limits of one connection', () => {
     expect(await json.next('pong')).toMatchObject({ t: 7 });
   });
 
-  it('bad_message for what is well encoded but no message, and the connection stays', async () => {
+  it('bad_message for a well encoded value that is not a message, and the connection stays', async () => {
     const node = await start();
     const client = await connected(node);
     for (const text of ['null', '[]', '"subscribe"', '7', '{}', '{"type":7}', '{"type":null,"id":3}']) {
@@ -247,7 +247,7 @@ describe('limits of one connection', () => {
     await client.settle();
   });
 
-  it('4009 when a client’s own mistakes keep coming, with an error for each before', async () => {
+  it('4009 after too many errors of the client, with an error for each before', async () => {
     const node = await start({ 'tuning.commands.errorsPerMinuteMax': 5 });
     const client = await connected(node);
     for (let i = 0; i < 20; i++) client.send({ type: 'subscribe', id: i, topic: 'nowhere.a' });
@@ -313,7 +313,7 @@ describe('limits of the node', () => {
 });
 
 describe('call', () => {
-  it('is answered by whoever serves the method, and fails with timeout when that takes too long', async () => {
+  it('is answered by a service, and fails with timeout if that takes too long', async () => {
     const node = await start();
     const bus = node.bus as MemoryBus;
     bus.serve('math.double', (data) => Buffer.from(JSON.stringify(JSON.parse(Buffer.from(data).toString()) * 2)));
@@ -328,7 +328,7 @@ describe('call', () => {
   });
 });
 
-describe('a command that another one overtakes', () => {
+describe('a command that another one supersedes', () => {
   it('is answered all the same', async () => {
     const node = await start();
     const client = await connected(node);

@@ -37,7 +37,7 @@ const isListening = (node: TestNode) =>
 
 // Other systems have one loopback address only.
 describe.runIf(process.platform === 'linux')('half-open requests', () => {
-  it('from one address leave room for others, and all together stop the worker from listening until some end', async () => {
+  it('from one address leave room for others, and at their overall limit stop the worker from listening until some end', async () => {
     const node = await start({ 'tuning.connections.handshakesMax': 8, 'tuning.connections.handshakeGraceMs': 12_000 });
     const [first, second] = await Promise.all(Array.from({ length: 6 }, () => halfOpen(node, '127.0.0.2')));
     await node.untilMetric('stentor_handshakes', (count) => count === 6);
@@ -59,7 +59,7 @@ describe.runIf(process.platform === 'linux')('half-open requests', () => {
     expect(await node.metric('stentor_upgrades_unfinished_total')).toBeGreaterThanOrEqual(3);
   });
 
-  it('make room for newcomers once they have waited for tuning.connections.handshakeGraceMs', async () => {
+  it('make room for new ones once they have waited for tuning.connections.handshakeGraceMs', async () => {
     const node = await start({ 'tuning.connections.handshakesMax': 8, 'tuning.connections.handshakeGraceMs': 1 });
     const late = [];
     for (let i = 0; i < 6; i++) late.push(await halfOpen(node, '127.0.0.1'));

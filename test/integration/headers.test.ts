@@ -32,7 +32,7 @@ function upgradeOfBytes(bytes: number): string {
 }
 
 describe('the headers of an upgrade request', () => {
-  it('may hold a token of 16 KiB, in either header, beside ordinary others', async () => {
+  it('may contain a token of 16 KiB, in either header, besides ordinary ones', async () => {
     const token = await longToken(TOKEN_CHARS_MAX);
     expect(token.length).toBeGreaterThan(TOKEN_CHARS_MAX - 4);
     const headers = { cookie: 'c'.repeat(6000), 'user-agent': 'u'.repeat(300) };
@@ -42,7 +42,7 @@ describe('the headers of an upgrade request', () => {
     expect(await byEntry.next('connected')).toMatchObject({ user: 'bob' });
   });
 
-  it('are taken up to tuning.connections.headerBytesMax, and refused with 431 above it', async () => {
+  it('are accepted up to tuning.connections.headerBytesMax, and refused with 431 above it', async () => {
     expect(statusOf(await rawRequest(node.running.port, upgradeOfBytes(HEADER_BYTES_MAX - 100)))).toBe(101);
     expect(statusOf(await rawRequest(node.running.port, upgradeOfBytes(HEADER_BYTES_MAX + 100)))).toBe(431);
   });

@@ -21,7 +21,7 @@ afterEach(async () => {
 const MUTE = { encoding: 'json', socket: { autoPong: false } } as const;
 
 describe('a peer that vanished', () => {
-  it('is gone after two pings without an answer, and the live ones stay', async () => {
+  it('is closed after two pings without an answer, and responding ones stay', async () => {
     const node = await start();
     const [mute, frozen, live] = [await node.connect(MUTE), await node.connect(), await node.connect()];
     for (const client of [mute, frozen, live]) await client.subscribe('open.a');
@@ -36,7 +36,7 @@ describe('a peer that vanished', () => {
     await live.next('batch');
   });
 
-  it('is not one that sends messages but no pongs', async () => {
+  it('is alive if it sends messages but no pongs', async () => {
     const node = await start();
     const client = await node.connect(MUTE);
     const timer = setInterval(() => client.send({ type: 'ping' }), 50);
@@ -44,7 +44,7 @@ describe('a peer that vanished', () => {
     await client.settle();
   });
 
-  it('is not one that takes what it is sent, however late its pongs would be', async () => {
+  it('is alive if it reads what it is sent, however late its pongs are', async () => {
     const node = await start({ 'heartbeat.pingIntervalMs': 800, 'tuning.connections.pongTimeoutMs': 400 });
     const slow = await node.connect();
     await slow.subscribe('open.a');

@@ -65,7 +65,7 @@ describe('a large answer to history', () => {
     }
   });
 
-  it('is the same where the topic is open, from what the node holds of it', async () => {
+  it('is the same if the topic is open, from what the node has of it', async () => {
     const node = await start();
     const client = await node.connect({ encoding: 'msgpack' });
     const { epoch } = await client.subscribe('scores.a');
@@ -104,7 +104,7 @@ describe('a large answer to history', () => {
     expect(await reads()).toBe(before + 2);
   });
 
-  it('of the last so many is read once for all who ask, until something is published', async () => {
+  it('of the last publications is read once for all requests, until something is published', async () => {
     const node = await start();
     await publish(node, 'scores.a', 1000);
     const client = await node.connect({ encoding: 'msgpack' });
@@ -119,7 +119,7 @@ describe('a large answer to history', () => {
     expect(await reads()).toBe(3);
   });
 
-  it('ends with more to come after historyBytesMax; of the last so many it is the newest', async () => {
+  it('ends with `more` after historyBytesMax; of the last publications it is the newest', async () => {
     const node = await start({ 'tuning.answers.historyBytesMax': 65_536 });
     await publish(node, 'scores.a', 300, 1000);
     const client = await node.connect({ encoding: 'msgpack' });
@@ -173,7 +173,7 @@ describe('history that clients ask for', () => {
     expect(await client.subscribe('none.a', { snapshot: true })).toMatchObject({ offset: 2 });
   });
 
-  it('waits in turn, and past historiesPerConnectionMax is busy', async () => {
+  it('waits in turn, and is busy above historiesPerConnectionMax', async () => {
     const node = await start({ 'tuning.answers.historiesPerConnectionMax': 3 });
     await publish(node, 'scores.a', 20_000, 1000);
     const client = await node.connect({ encoding: 'msgpack' });
@@ -193,7 +193,7 @@ describe('history that clients ask for', () => {
     expect(await client.get('history', { type: 'history', topic: 'scores.a', last: 1 })).toMatchObject({ offset: 20_000 });
   });
 
-  it('waits for its share of the bytes that answers may bring, and is busy when too many do', async () => {
+  it('waits for its share of the byte budget for answers, and is busy if too many wait', async () => {
     const small = {
       'tuning.recovery.recoveryBytesMax': 65_536,
       'tuning.answers.historyBytesMax': 65_536,

@@ -102,7 +102,7 @@ describe('frames a second from one connection', () => {
 });
 
 describe('bytes a second from one connection', () => {
-  it('a message is refused with rate_limited above two seconds’ worth, and taken after retryAfterMs', async () => {
+  it('refuses a message with rate_limited above two seconds’ worth, and accepts it after retryAfterMs', async () => {
     const node = await start({ 'limits.bytesPerSecondMax': 65_536 });
     const client = await connected(node);
     const answers = await Promise.all(
@@ -117,7 +117,7 @@ describe('bytes a second from one connection', () => {
     expect(await client.ask({ type: 'publish', topic: 'plain.a', data: 'small' })).toMatchObject({ type: 'published' });
   });
 
-  it('closes with 4009 who goes on', async () => {
+  it('closes a client that continues with 4009', async () => {
     const node = await start({ 'limits.bytesPerSecondMax': 65_536 });
     const client = await connected(node);
     for (let i = 0; i < 20; i++) client.send({ type: 'publish', topic: 'plain.a', data: 'x'.repeat(50_000) });
@@ -125,7 +125,7 @@ describe('bytes a second from one connection', () => {
     expect(await node.metric('stentor_errors_total', { code: 'rate_limited' })).toBeGreaterThan(0);
   });
 
-  it('is told in connected', async () => {
+  it('is stated in connected', async () => {
     const node = await start({ 'limits.bytesPerSecondMax': 500_000 });
     const client = await node.connect();
     expect((await client.get('connected', { type: 'connect' })).limits.bytesPerSecondMax).toBe(500_000);
@@ -154,7 +154,7 @@ describe('calls in flight', () => {
     expect(await client.ask({ type: 'call', method: 'echo', data: 1 })).toMatchObject({ data: 1 });
   });
 
-  it('busy past callsInFlightMax, for whoever comes', async () => {
+  it('busy above callsInFlightMax, for all clients', async () => {
     const { node, answerOne } = await withSilentService({
       'tuning.commands.callsPerConnectionMax': 2,
       'tuning.commands.callsInFlightMax': 3,
@@ -174,7 +174,7 @@ describe('calls in flight', () => {
     expect(await client.ask({ type: 'call', method: 'slow', timeoutMs: 60_000 })).toMatchObject({ code: 'timeout' });
   });
 
-  it('an answer of callAnswerBytesMax comes, a larger one does not', async () => {
+  it('an answer of callAnswerBytesMax is delivered, a larger one is not', async () => {
     const { node } = await withSilentService({ 'tuning.commands.callAnswerBytesMax': 1002 });
     const client = await connected(node);
     expect(await client.ask({ type: 'call', method: 'echo', data: 'x'.repeat(1000) })).toMatchObject({ type: 'result' });
@@ -212,7 +212,7 @@ describe('commands that are not answered yet', () => {
     expect(await node.metric('stentor_errors_total', { code: 'busy' })).toBe(3);
   });
 
-  it('are given back when they fail, and when their connection ends', async () => {
+  it('are released when they fail, and when their connection ends', async () => {
     const node = await start({ 'tuning.commands.callTimeoutMaxMs': 100 });
     (node.bus as MemoryBus).serve('slow', () => new Promise(() => undefined));
     const client = await connected(node);

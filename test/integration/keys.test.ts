@@ -89,7 +89,7 @@ describe('a producer’s wrong subjects', () => {
     await nats?.stop();
   });
 
-  it('are in the metric, the log and the admin API though nobody is subscribed', async () => {
+  it('are in the metric, the log and the admin API, even without subscribers', async () => {
     const js = jetstream(producer);
     for (const subject of ['feed.ticks.fx.BRK.B', 'feed.ticks.fx', 'feed.ticks.fx.BTC/USDT']) await js.publish(subject, '1');
     await js.publish(`feed.ticks.fx.${encodeKey('BTC/USDT')}`, '1');

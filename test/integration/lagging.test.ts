@@ -75,11 +75,11 @@ const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 const reached = (client: TestClient, feed: Feed) =>
   client.until(`publication ${feed.count}`, () => client.track(feed.topic).last === feed.count);
 
-describe('publications that come faster than members can be given them', () => {
+describe('publications that arrive faster than members can be served', () => {
   const burst = (node: TestNode, count: number) =>
     Promise.all(Array.from({ length: count }, (_, i) => node.publish('replay.a', { n: i + 1, padding: 'x'.repeat(500) })));
 
-  it('wait, and push nothing out of the ring that somebody has not had', async () => {
+  it('wait, and evict nothing from the ring that some member has not received', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 256 });
     const { fast, slow } = await pair(node, 'replay.a');
     await burst(node, 3000);
@@ -94,7 +94,7 @@ describe('publications that come faster than members can be given them', () => {
     expect((await fast.subscribe('skip.a', { snapshot: true })).items).toHaveLength(1);
   });
 
-  it('do not wait where holdMaxMs does not let them: members are told what they were not given, and see the gap', async () => {
+  it('do not wait above holdMaxMs: members are told what they did not get, and see the gap', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 256, 'tuning.fanout.holdMaxMs': 0 });
     const { fast } = await pair(node, 'replay.a');
     await burst(node, 3000);
@@ -148,7 +148,7 @@ describe('a connection that does not keep up', () => {
     }
   });
 
-  it('with policy replay is told to resync when even the log has let go of what it missed', async () => {
+  it('with policy replay is told to resync if even the log no longer has what it missed', async () => {
     const node = await start({
       'tuning.recent.itemsPerTopicMax': 16,
       namespaces: { replay: { public: true, slowConsumer: 'replay', history: { maxCount: 50 } } },
@@ -190,7 +190,7 @@ describe('a connection that does not keep up', () => {
     expect(await node.metric('stentor_lagging_skipped_total')).toBe(of.conflated);
   });
 
-  it('with policy skip is told how many it did not get and where the stream goes on', async () => {
+  it('with policy skip is told how many it did not get and where the stream continues', async () => {
     const node = await start();
     const feed = new Feed(node, 'skip.a');
     const { fast, slow } = await pair(node, feed.topic);
@@ -233,7 +233,7 @@ describe('a connection that does not keep up', () => {
     await reached(fast, feed);
   });
 
-  it('on an ephemeral topic goes on from what the ring still has, and is told how many it did not get', async () => {
+  it('on an ephemeral topic continues from what the ring still has, and is told how many it did not get', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const feed = new Feed(node, 'live.a');
     const slow = await node.connect({ encoding: 'msgpack' });
@@ -249,7 +249,7 @@ describe('a connection that does not keep up', () => {
     expect(seen()).toEqual([...seen()].sort((a, b) => a - b));
   });
 
-  it('on many ephemeral topics gets nothing twice, and is told of all that it did not get', async () => {
+  it('on many ephemeral topics gets nothing twice, and is told of everything that it did not get', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const topics = Array.from({ length: 40 }, (_, number) => `live.t${number}`);
     const slow = await node.connect({ encoding: 'msgpack' });
@@ -301,7 +301,7 @@ describe('a connection that does not keep up', () => {
 });
 
 describe('while a connection lags', () => {
-  it('answers to its commands wait and arrive', async () => {
+  it('gets the answers to its commands later', async () => {
     const node = await start();
     const feed = new Feed(node, 'replay.a');
     const { slow } = await pair(node, feed.topic);
@@ -371,7 +371,7 @@ describe('while a connection lags', () => {
     expect(tracker.items.length + tracker.conflated).toBeGreaterThanOrEqual(feed.count);
   });
 
-  it('echo: false still holds for what it is caught up with', async () => {
+  it('with echo: false does not get its own publications when it catches up', async () => {
     const node = await start();
     const feed = new Feed(node, 'chat.a');
     const slow = await node.connect({ encoding: 'msgpack', token: await tokenOf() });
@@ -389,7 +389,7 @@ describe('while a connection lags', () => {
   });
 });
 
-describe('connections that fall behind again and again, in several topics', () => {
+describe('connections that fall behind repeatedly, in several topics', () => {
   it('end with everything that each topic’s policy owes them', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 64 });
     const feeds = [new Feed(node, 'replay.a'), new Feed(node, 'conflate.b'), new Feed(node, 'chat.c', 500)];

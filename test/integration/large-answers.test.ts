@@ -91,7 +91,7 @@ describe('a state that is larger than a frame', () => {
     expect(subscribed.upTo).toBeUndefined();
   });
 
-  it('may have values that are larger than a frame: each has a frame of its own', async () => {
+  it('may have values that are larger than a frame: each has its own frame', async () => {
     const node = await start();
     await fill(node, 'ticks.a', 12, 40_000);
     const client = await node.connect({ encoding: 'msgpack', socket: { maxPayload: 64 * 1024 } });
@@ -100,7 +100,7 @@ describe('a state that is larger than a frame', () => {
     expect(stateOf(client, 'ticks.a')).toEqual(wholeState(12));
   });
 
-  it('comes deflated where the client wants that, in a rate class, and without echo', async () => {
+  it('is deflated on request, in a rate class, and without echo', async () => {
     const node = await start();
     await fill(node, 'ticks.a');
     const client = await node.connect({ encoding: 'msgpack', socket: { maxPayload: FRAME_BYTES_MAX } });
@@ -115,7 +115,7 @@ describe('a state that is larger than a frame', () => {
     expect(client.deflatedFrames).toBeGreaterThan(5);
   });
 
-  it('of an ephemeral topic comes in batches without offsets', async () => {
+  it('of an ephemeral topic is sent in batches without offsets', async () => {
     const node = await start();
     const first = await node.connect({ encoding: 'msgpack' });
     await first.subscribe('live.a');
@@ -192,7 +192,7 @@ describe('a state on a slow line', () => {
     await has(client, 'ticks.a', MANY);
   });
 
-  it('goes on in another form when the client subscribes again midway, and ends when it unsubscribes', async () => {
+  it('continues in another variant if the client subscribes again in between, and ends when it unsubscribes', async () => {
     const { node, client } = await slowStart('ticks.a');
     client.send({ type: 'subscribe', id: 2, topic: 'ticks.a', maxRateHz: 5 });
     client.resume();
@@ -214,7 +214,7 @@ describe('a state on a slow line', () => {
     expect(partsOf(leaving, 'ticks.a')).toHaveLength(count);
   });
 
-  it('is not given up while it takes part after part; one that takes nothing is', async () => {
+  it('is not closed while it accepts part after part; a connection that accepts nothing is', async () => {
     const node = await start({ 'limits.slowTimeoutMs': 2000 });
     await fill(node, 'ticks.a', MANY, LARGE_BYTES);
     const proxy = await proxyTo(node);
@@ -240,8 +240,8 @@ describe('a state on a slow line', () => {
   });
 });
 
-describe('a line that breaks while a state comes', () => {
-  it('goes on where it was, however often it breaks, while the state changes', async () => {
+describe('a connection that breaks during a state', () => {
+  it('continues where it was, however often it breaks, while the state changes', async () => {
     const node = await start();
     await fill(node, 'ticks.a');
     const proxy = await proxyTo(node);

@@ -51,8 +51,8 @@ async function publishTo(server: NatsServer, subject: string, count: number): Pr
   await nc.close();
 }
 
-describe('a log whose store is put back to an older copy', () => {
-  it('while nodes run: every client of every node is told to resync, and goes on with what is there', async () => {
+describe('a log whose store is restored from an older copy', () => {
+  it('while nodes run: every client of every node is told to resync, and continues with what is there', async () => {
     const server = await serve();
     const [one, two] = await Promise.all([start(server), start(server)]);
     await one.publish('scores.a', 'kept');
@@ -87,7 +87,7 @@ describe('a log whose store is put back to an older copy', () => {
     expect(await one.metric('stentor_topics_resynced_total', { topic_namespace: 'scores' })).toBe(2);
   });
 
-  it('and has grown past what clients have before the nodes see it: nothing of it is taken for the old one', async () => {
+  it('and has grown past what clients have before the nodes see it: it is not mistaken for the old one', async () => {
     const server = await serve();
     const node = await start(server);
     await node.publish('scores.a', 'kept');
@@ -113,7 +113,7 @@ describe('a log whose store is put back to an older copy', () => {
     expect(client.track('scores.a').items.map(({ data }) => data)).toEqual(['kept', 'lost', 'other 4', 'new']);
   });
 
-  it('while nobody subscribes: who comes back with a position gets the state', async () => {
+  it('while nobody subscribes: a client that reconnects with a position gets the state', async () => {
     const server = await serve();
     const node = await start(server, { 'tuning.hub.topicLingerMs': 0 });
     await node.publish('scores.a', 'kept');
@@ -133,7 +133,7 @@ describe('a log whose store is put back to an older copy', () => {
     expect(again.epoch).not.toBe(epoch);
   });
 
-  it('while every node is down: who comes back with a position gets the state', async () => {
+  it('while every node is down: a client that reconnects with a position gets the state', async () => {
     const server = await serve();
     const node = await start(server);
     await node.publish('scores.a', 'kept');
@@ -155,7 +155,7 @@ describe('a log whose store is put back to an older copy', () => {
 });
 
 describe('a log that is deleted', () => {
-  it('is made anew, and its clients begin anew', async () => {
+  it('is recreated, and its clients start over', async () => {
     const server = await serve();
     const node = await start(server);
     const client = await node.connect();
@@ -174,8 +174,8 @@ describe('a log that is deleted', () => {
   });
 });
 
-describe('a server that is killed and comes back on its store', () => {
-  it('goes on in the same life, also for clients that come back after it', async () => {
+describe('a server that is killed and restarts with its store', () => {
+  it('continues in the same epoch, also for clients that reconnect afterwards', async () => {
     const server = await serve();
     const node = await start(server);
     const stays = await node.connect();

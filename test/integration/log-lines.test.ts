@@ -97,7 +97,7 @@ describe('at debug, a line says why', () => {
     expect(node.log.join('\n')).not.toContain('a secret of its own');
   });
 
-  it('and at info there is none of these', async () => {
+  it('and at info there are none', async () => {
     const node = await start({ 'log.level': 'info' });
     const client = await node.connect();
     await client.ask({ type: 'subscribe', topic: 'nowhere.a' });
@@ -106,7 +106,7 @@ describe('at debug, a line says why', () => {
 });
 
 describe('each thing', () => {
-  it('is said once: a start, NATS that goes and comes back, and a stop', async () => {
+  it('is logged once: a start, a disconnect and reconnect of NATS, and a stop', async () => {
     const nats = await startNatsServer();
     const node = await TestNode.start({ namespaces: NAMESPACES, 'nats.url': nats.url, 'log.level': 'info' });
     const messages = () => node.log.map((line) => (JSON.parse(line) as Line).msg.replaceAll(/nats:\S+|\d+\.\d+\.\S+/g, '…'));

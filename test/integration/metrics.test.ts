@@ -14,7 +14,7 @@ async function start(): Promise<TestNode> {
 }
 
 describe('metrics', () => {
-  it('count what came, what went, how it was batched, and how long it took', async () => {
+  it('count what was received and sent, how it was batched, and how long it took', async () => {
     const node = await start();
     const token = await tokenOf();
     const clients = await Promise.all([1, 2, 3].map(() => node.connect({ encoding: 'msgpack', token })));
@@ -78,7 +78,7 @@ describe('metrics', () => {
     expect(await node.metric('stentor_deliveries_total')).toBe(2 * published);
   });
 
-  it('count what a rate class leaves out as no delivery', async () => {
+  it('do not count as delivered what a rate class leaves out', async () => {
     const node = await TestNode.start({ namespaces: { ticks: { public: true, keyed: true } } });
     nodes.push(node);
     const client = await node.connect({ encoding: 'json' });

@@ -102,7 +102,7 @@ for (const binary of natsServerBinaries()) {
 }
 
 describe('when NATS goes away', () => {
-  it('for less than the grace, nobody is told', async () => {
+  it('for less than the grace time, nobody is told', async () => {
     const server = await serve();
     const node = await start(server, { 'tuning.nats.awayGraceMs': 60_000 });
     const client = await node.connect();
@@ -117,7 +117,7 @@ describe('when NATS goes away', () => {
     expect(client.messages.some(({ type }) => type === 'error' || type === 'feed')).toBe(false);
   });
 
-  it('and the config says close, clients are told to come back elsewhere, and others are refused until it is back', async () => {
+  it('and the config says close, clients are told to reconnect elsewhere, and others are refused until it is back', async () => {
     const server = await serve();
     const node = await start(server, { 'nats.whenAway': 'close' });
     const client = await node.connect();
@@ -146,7 +146,7 @@ describe('when NATS goes away', () => {
     await Promise.all(clients.map(toldLive));
   });
 
-  it('each time, clients are told once that it is away and once that the feed is live again', async () => {
+  it('repeatedly, clients are told once each time that it is away, and once that the feed is live again', async () => {
     const server = await serve();
     const node = await start(server);
     const client = await node.connect();
@@ -163,7 +163,7 @@ describe('when NATS goes away', () => {
     expect(told).toEqual([false, true, false, true]);
   });
 
-  it('while a client connects with a token, it is told so as well', async () => {
+  it('while a client connects with a token, that client is told as well', async () => {
     const server = await serve();
     const node = await start(server);
     await server.kill9();

@@ -83,12 +83,12 @@ describe.each(natsServerBinaries())('a node at a leaf node (%s)', (binary) => {
     expect(tracker).toMatchObject({ gaps: 0, duplicates: 0, resyncs: [] });
   });
 
-  it('uses the prefix of the API where that is given instead', async () => {
+  it('uses the prefix of the API if that is configured instead', async () => {
     const { leaf } = await hubAndLeaf(binary, { jetstream: false });
     await useAll(await start(leaf, { 'nats.jetstreamApiPrefix': '$JS.hub.API', 'nats.inboxPrefix': 'answers.of.mine' }));
   });
 
-  it('that names no domain is told that JetStream does not answer', async () => {
+  it('that names no domain gets the error that JetStream does not answer', async () => {
     const { leaf } = await hubAndLeaf(binary, { jetstream: false });
     const refused = await start(leaf, { 'tuning.nats.requestTimeoutMs': 1000 }).catch((error) => error);
     expect(refused).toMatchObject({ code: 'jetstream_unavailable' });

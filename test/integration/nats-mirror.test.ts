@@ -77,7 +77,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     });
   });
 
-  it('goes on without a gap when NATS was away', async () => {
+  it('continues without a gap after NATS was away', async () => {
     const server = await serve({ binary });
     const origin = await start(server);
     await makeMirror(server);
@@ -96,7 +96,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     expect(tracker).toMatchObject({ gaps: 0, duplicates: 0, resyncs: [] });
   });
 
-  it('in the domain of a leaf node follows there what is published at the hub', async () => {
+  it('in the domain of a leaf node follows what is published at the hub', async () => {
     const port = await freePort();
     const hub = await serve({ binary, domain: 'hub', config: `leafnodes { host: 127.0.0.1, port: ${port} }` });
     const leaf = await serve({ binary, domain: 'leaf', config: `leafnodes { remotes: [{ url: "nats://127.0.0.1:${port}" }] }` });
@@ -111,7 +111,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     expect(await client.next('batch')).toMatchObject({ items: [[ack.offset, null, 2]] });
   });
 
-  it('stops when the origin was put back to an older copy, says why, and goes on with a mirror made anew', async () => {
+  it('stops if the origin was restored from an older copy, logs why, and continues with a recreated mirror', async () => {
     const server = await serve({ binary });
     const origin = await start(server);
     await origin.publish('scores.a', 'kept');
@@ -154,7 +154,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     await expect(start(server, followsMirror)).rejects.toMatchObject({ code, message: expect.stringContaining(MIRROR) });
   });
 
-  it('is refused a mirror that is older than the present life of the log', async () => {
+  it('is refused if the mirror is older than the current epoch of the log', async () => {
     const server = await serve({ binary });
     await (await start(server)).publish('scores.a', 1);
     await makeMirror(server);

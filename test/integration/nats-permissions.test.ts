@@ -140,7 +140,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     }
   });
 
-  it('a topic that NATS denies is refused, and had as soon as it is permitted', async () => {
+  it('a topic that NATS denies is refused, and available as soon as it is permitted', async () => {
     await server.reload(rolesWithout('NODE', 'subscribe', 'feed.user.>'));
     const node = await start();
     try {
@@ -158,7 +158,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     }
   });
 
-  it('a topic that is denied later is told to its subscribers, those who come meanwhile, and goes on by itself', async () => {
+  it('a topic that is denied later is reported to its subscribers, including new ones, and resumes by itself', async () => {
     const node = await start();
     try {
       const [json, msgpack] = await Promise.all([asUser(node), asUser(node, 'msgpack')]);
@@ -182,7 +182,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     }
   });
 
-  it('a log that cannot be followed any more is told to its subscribers, and goes on without a gap when it can', async () => {
+  it('a log that cannot be followed any more is reported to its subscribers, and resumes without a gap', async () => {
     const line = await TestProxy.start(server.port);
     const node = await start({ 'nats.url': `nats://127.0.0.1:${line.port}` });
     try {

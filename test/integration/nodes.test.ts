@@ -33,7 +33,7 @@ const namesOf = async (node: TestNode) => (await nodesOf(node)).map(({ nodeId })
 const knows = (node: TestNode, names: string[]) => until(`${names} to be known`, async () => String(await namesOf(node)) === String(names));
 
 describe('nodes on one NATS', () => {
-  it('know each other, and how each is; one that stops says so', async () => {
+  it('know each other and their status; a stopping node announces it', async () => {
     server = await startNatsServer();
     const [a, b] = [await start('a'), await start('b')];
     await knows(a, ['a', 'b']);
@@ -67,7 +67,7 @@ describe('nodes on one NATS', () => {
     expect(silent?.heardMsAgo).toBeGreaterThan(3 * 50);
   });
 
-  it('find each other again when NATS was away, and know themselves meanwhile', async () => {
+  it('find each other again after NATS was away, and know themselves meanwhile', async () => {
     server = await startNatsServer();
     const [a, b] = [await start('a'), await start('b')];
     await knows(a, ['a', 'b']);

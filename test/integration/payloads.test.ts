@@ -106,7 +106,7 @@ describe('a producer’s payload', () => {
     subscription.unsubscribe();
   });
 
-  it('is MessagePack where the namespace says so, and reaches MessagePack clients as it stands', async () => {
+  it('is MessagePack if the namespace says so, and reaches MessagePack clients unchanged', async () => {
     const next = await both('msgpack.a');
     await send('feed.msgpack.a', packMsgpack({ n: 1, bin: Buffer.from('raw') }));
     expect(await next()).toEqual([
@@ -127,7 +127,7 @@ describe('a producer’s payload', () => {
     expect(await next()).toEqual([bytes.toString('base64'), bytes]);
   });
 
-  it('that is malformed is counted, logged and skipped, and the rest goes on', async () => {
+  it('is counted, logged and skipped if malformed, and later ones are delivered', async () => {
     const next = await both('json.b');
     const before = await skipped('malformed');
     await send('feed.json.b', '{"n":1}');

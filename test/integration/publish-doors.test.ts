@@ -89,7 +89,7 @@ describe('an embedding program', () => {
   });
   afterAll(() => node.stop());
 
-  it('is told the place in the log, and that a second publish with the same idempotency key is a duplicate', async () => {
+  it('gets the position in the log, and is told that a second publish with the same idempotency key is a duplicate', async () => {
     const publication = { topic: 'plain.twice', data: 1, idempotencyKey: 'once' };
     const first = await node.running.publish(publication);
     expect(first).toMatchObject({ epoch: expect.stringMatching(/./), duplicate: false });
@@ -98,7 +98,7 @@ describe('an embedding program', () => {
     expect(await node.running.publish({ topic: 'brief.a', data: 1 })).toEqual({ epoch: '', offset: 0, duplicate: false });
   });
 
-  it('publishes bytes of a view as they lie in memory, and is refused what nothing can carry', async () => {
+  it('publishes the bytes of a view in memory order, and is refused what cannot be encoded', async () => {
     await node.running.publish({ topic: 'bytes.a', data: new Uint16Array([0x0201]) });
     const [last] = await node.bus.log('bytes').readLast('bytes.a' as never, 1);
     expect([...(last?.payload ?? [])]).toEqual([1, 2]);
@@ -113,7 +113,7 @@ describe('an embedding program', () => {
     expect(items[0]?.slice(1)).toEqual([null, { n: String(2n ** 60n) }]);
   });
 
-  it('is told unavailable once the bus has stopped, with the bus’ error as the cause', async () => {
+  it('gets unavailable once the bus has stopped, with the bus’ error as the cause', async () => {
     const other = await TestNode.start({ namespaces: NAMESPACES });
     await other.stop();
     await expect(other.running.publish({ topic: 'plain.a', data: 1 })).rejects.toMatchObject({

@@ -40,7 +40,7 @@ describe('a publish while NATS does not answer', () => {
     expect(history.items).toHaveLength(1);
   });
 
-  it('is stored when NATS is back within the budget, once, and the client need not ask again', async () => {
+  it('is stored once if NATS is back within the time budget, without a retry of the client', async () => {
     const { node, nats } = await start();
     const client = await node.connect({ encoding: 'json', token: await tokenOf() });
     await client.subscribe('chat.a');
@@ -53,7 +53,7 @@ describe('a publish while NATS does not answer', () => {
     expect(tracker).toMatchObject({ gaps: 0, duplicates: 0 });
   });
 
-  it('on an ephemeral topic fails at once: nobody keeps it', async () => {
+  it('on an ephemeral topic fails immediately, because it is not kept', async () => {
     const { node, nats } = await start();
     const client = await node.connect({ encoding: 'json', token: await tokenOf() });
     await nats.kill9();
@@ -61,7 +61,7 @@ describe('a publish while NATS does not answer', () => {
     expect(await client.ask({ type: 'publish', topic: 'live.a', data: 1 })).toMatchObject({ code: 'unavailable', retryable: true });
   });
 
-  it('past publishesInFlightMax is refused with busy: what waits for NATS is bounded', async () => {
+  it('above publishesInFlightMax is refused with busy: what waits for NATS is bounded', async () => {
     const { node, nats } = await start({
       'tuning.commands.publishesInFlightMax': 8,
       'tuning.commands.publishesPerConnectionMax': 8,

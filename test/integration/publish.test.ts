@@ -94,7 +94,7 @@ describe('publish', () => {
 });
 
 describe('an idempotency key', () => {
-  it('sent again is stored once, and the answer says where the first one is', async () => {
+  it('sent again is stored once, and the answer has the offset of the first one', async () => {
     const node = await start();
     const [alice, again] = [await connected(node), await connected(node)];
     await alice.subscribe('chat.a');
@@ -120,7 +120,7 @@ describe('an idempotency key', () => {
     expect(acks.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
   });
 
-  it('is of its topic and its user: the same on another topic, or by somebody else, is stored', async () => {
+  it('belongs to its topic and its user: the same on another topic, or by another user, is stored', async () => {
     const node = await start();
     const [alice, bob] = [await connected(node), await connected(node, 'bob')];
     const publish = (client: TestClient, topic: string) =>
@@ -133,7 +133,7 @@ describe('an idempotency key', () => {
 });
 
 describe('echo: false', () => {
-  it('gives the publisher the place of what it published, and everybody else the whole', async () => {
+  it('sends the publisher only the offset of what it published, and everybody else the whole', async () => {
     const node = await start();
     for (const encoding of ['msgpack', 'json'] as const) {
       const topic = `chat.${encoding}`;
@@ -159,7 +159,7 @@ describe('echo: false', () => {
     }
   });
 
-  it('holds for two publishers whose publications share a batch, and their chains stay whole', async () => {
+  it('works for two publishers whose publications share a batch, and their chains stay complete', async () => {
     const node = await start({ namespaces: { chat: { ...NAMESPACES.chat, flushIntervalMs: 50 } } });
     const [alice, bob, carol] = [await connected(node, 'alice'), await connected(node, 'bob'), await connected(node, 'carol', 'json')];
     await alice.subscribe('chat.a', { echo: false });
@@ -208,7 +208,7 @@ describe('echo: false', () => {
     expect((await phone.next('batch')).items).toEqual([[1]]);
   });
 
-  it('can be taken back by subscribing again', async () => {
+  it('can be revoked by subscribing again', async () => {
     const node = await start();
     const client = await connected(node);
     const tracker = client.track('chat.a');

@@ -67,7 +67,7 @@ const logReads = (node: TestNode) => node.metric('stentor_log_reads_total', { ki
 const newTopic = (namespace: string) => `${namespace}.t${nextTopic++}`;
 
 describe('a storm of clients that come back to a topic after their node was restarted', () => {
-  it('costs the log two reads at most, and each has all that it missed, in order, while the feed goes on', async () => {
+  it('costs the log at most two reads, and each client gets all that it missed, in order, while the feed continues', async () => {
     const topic = newTopic('scores');
     let node = await start();
     const epoch = await epochOf(node, topic);
@@ -93,7 +93,7 @@ describe('a storm of clients that come back to a topic after their node was rest
     expect(await node.metric('stentor_recoveries_total', { from: 'none' })).toBe(0);
   });
 
-  it('costs no more when many have been away for too long, and those get the state', async () => {
+  it('costs no more if many have been away for too long, and those get the state', async () => {
     const topic = newTopic('brief');
     let node = await start();
     const epoch = await epochOf(node, topic);
@@ -113,7 +113,7 @@ describe('a storm of clients that come back to a topic after their node was rest
     expect(await logReads(node)).toBeLessThanOrEqual(2);
   });
 
-  it('does not lose a client that has missed more than is brought back at once: it gets the state, and others what they missed', async () => {
+  it('does not lose a client that has missed more than the limit: it gets the state, and others what they missed', async () => {
     const topic = newTopic('scores');
     const settings = { 'tuning.recovery.recoveryItemsMax': 100 };
     let node = await start(settings);
@@ -178,7 +178,7 @@ describe('a worker that has forgotten a topic', () => {
 });
 
 describe('a client with several topics to recover', () => {
-  it('gets one large answer after the other, and is not taken for a slow reader', async () => {
+  it('gets one large answer after the other, and does not count as a slow reader', async () => {
     const settings = { 'limits.sendBufferLimitBytes': 1_048_576 };
     let node = await start(settings);
     const topics = Array.from({ length: 6 }, () => newTopic('scores'));

@@ -61,7 +61,7 @@ const valuesOf = ({ messages }: TestClient) =>
   messages.flatMap((message) => (message.type === 'batch' ? message.items.map(([, , value]) => value) : []));
 
 describe('subscribe', () => {
-  it('starts with what comes next, and says where the topic stands', async () => {
+  it("starts with the next publication, and has the topic's position", async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 3);
     const client = await node.connect();
@@ -111,7 +111,7 @@ describe('subscribe', () => {
     expect(await client.subscribe('live.b', { since: { epoch: '', offset: 0 } })).toMatchObject({ recovered: false, items: [] });
   });
 
-  it('to an ephemeral topic begins now, also where a rate class still owes others what came before', async () => {
+  it('to an ephemeral topic begins now, even if a rate class still has to send earlier ones to others', async () => {
     const node = await start();
     const other = await node.connect();
     await other.subscribe('live.a', { maxRateHz: 1 });
@@ -248,7 +248,7 @@ describe('since', () => {
     }
   });
 
-  it('from before what the log still has starts from the state, never with a part', async () => {
+  it('from before the start of the log starts from the state: recovery is all or nothing', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const keeper = await node.connect();
     const { epoch } = await keeper.subscribe('brief.a');
@@ -263,7 +263,7 @@ describe('since', () => {
     expect(dataOf(await client.subscribe('brief.a', { since: { epoch, offset: 91 } }))).toEqual([92, 93, 94, 95, 96, 97, 98, 99, 100]);
   });
 
-  it('where the topic has nothing, up to where the log is, goes on from there', async () => {
+  it('at an offset without a publication of the topic, up to the end of the log, continues from there', async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 5);
     await publishMany(node, 'scores.b', 1, 5);
@@ -299,7 +299,7 @@ describe('since', () => {
     expect(await client.subscribe('scores.a', { since: { epoch, offset: 1000 } })).toMatchObject({ recovered: false, offset: 5 });
   });
 
-  it('of a keyed topic brings back the latest of every key that changed, and that some have gone', async () => {
+  it('of a keyed topic recovers the latest of every key that changed, and the removed keys', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const client = await node.connect();
     const { epoch } = await client.subscribe('ticks.other');
@@ -322,7 +322,7 @@ describe('since', () => {
     expect(tracker).toMatchObject({ gaps: 0, duplicates: 0 });
   });
 
-  it('of an own subscription repairs what the client lost', async () => {
+  it('of an existing subscription repairs what the client lost', async () => {
     const node = await start();
     const client = await node.connect();
     const { epoch } = await client.subscribe('scores.a');
@@ -336,7 +336,7 @@ describe('since', () => {
 });
 
 describe('a rate class', () => {
-  it('is the granted rate at or below what was asked for', async () => {
+  it('has the granted rate, which is not above the requested one', async () => {
     const node = await start();
     const client = await node.connect();
     for (const [maxRateHz, rateHz] of [
@@ -351,7 +351,7 @@ describe('a rate class', () => {
     expect(await client.subscribe('ticks.a')).not.toHaveProperty('rateHz');
   });
 
-  it('gets the latest of every key on its own timer, is told what was left out, and ends equal to everybody else', async () => {
+  it('gets the latest of every key on its own timer, is told what was left out, and ends equal to all others', async () => {
     const node = await start();
     const [calm, whole] = await Promise.all([node.connect({ encoding: 'msgpack' }), node.connect()]);
     const [calmTracker, wholeTracker] = [calm.track('ticks.a'), whole.track('ticks.a')];
@@ -369,7 +369,7 @@ describe('a rate class', () => {
     expect(calmTracker.items.length).toBeLessThan(total / 2);
   });
 
-  it('starts over from the state when it is changed after the ring has let go of what lies between', async () => {
+  it('starts over from the state if it is changed after the ring has evicted what lies between', async () => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': 16 });
     const client = await node.connect();
     await client.subscribe('ticks.a', { maxRateHz: 0.5 });
@@ -404,7 +404,7 @@ describe('a rate class', () => {
 });
 
 describe('history', () => {
-  it('gives the last so many, oldest first', async () => {
+  it('returns the last publications, oldest first', async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 150);
     const client = await node.connect();
@@ -415,7 +415,7 @@ describe('history', () => {
     expect(dataOf(await client.get('history', { type: 'history', topic: 'scores.empty', last: 5 }))).toEqual([]);
   });
 
-  it('gives what followed a position, page by page', async () => {
+  it('returns what followed a position, page by page', async () => {
     const node = await start();
     await publishMany(node, 'scores.a', 1, 250);
     const client = await node.connect({ encoding: 'msgpack' });
@@ -434,7 +434,7 @@ describe('history', () => {
     expect(pages).toEqual([true, true, false]);
   });
 
-  it('of a keyed topic gives the latest of every key that changed, page by page', async () => {
+  it('of a keyed topic returns the latest of every key that changed, page by page', async () => {
     const node = await start();
     for (let n = 1; n <= 100; n++) await node.publish('ticks.a', n, { key: `K${n % 10}` });
     const client = await node.connect();
@@ -448,7 +448,7 @@ describe('history', () => {
     expect(dataOf(second)).toEqual([97, 98, 99, 100]);
   });
 
-  it('is not complete from before what the log still has, or from another epoch', async () => {
+  it('is not complete from before the start of the log, or from another epoch', async () => {
     const node = await start();
     await publishMany(node, 'brief.a', 1, 100);
     const client = await node.connect();
@@ -468,7 +468,7 @@ describe('history', () => {
     expect(await reader.ask({ type: 'history', topic: 'closed.b' })).toMatchObject({ code: 'forbidden' });
   });
 
-  it('of large publications comes in pages of bounded size, and never ends a worker’s link', async () => {
+  it('of large publications is sent in pages of limited size, and never ends a worker’s link', async () => {
     const node = await start({ 'limits.messagesPerSecondMax': 1000 });
     const large = 'x'.repeat(60_000);
     for (let n = 0; n < 300; n++) await node.publish('scores.a', `${n} ${large}`);

@@ -54,7 +54,7 @@ describe.each(['memory', 'nats'])('timestamps: true, with %s', (bus) => {
   };
 
   describe.each(['msgpack', 'json'] as const)('in %s', (encoding) => {
-    it('gives every item the time at which the log stored it: live, as state, recovered, and in the history', async () => {
+    it('gives every item the time at which the log stored it: live, in the state, recovered, and in the history', async () => {
       const topic = `scores.${encoding}`;
       const beforeMs = Date.now();
       const [client, plain] = [await node.connect({ encoding }), await node.connect({ encoding })];

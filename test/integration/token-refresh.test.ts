@@ -34,7 +34,7 @@ async function untilShortTokensHaveEnded(node: TestNode): Promise<void> {
 }
 
 describe.concurrent('a token that ends', () => {
-  it('closes its connection with 4201, whichever way it came', async () => {
+  it('closes its connection with 4201, however the token was sent', async () => {
     const node = await start();
     const token = await tokenOf({ expiresInMs: SHORT_MS });
     const byHeader = await node.connect({ encoding: 'json', token });
@@ -85,7 +85,7 @@ describe.concurrent('a refresh', () => {
     expect((await client.closed).code).toBe(4201);
   });
 
-  it('that is refused changes nothing: neither who it is, nor what it may, nor when it ends', async () => {
+  it('has no effect if refused: on the user, the permissions and the expiry', async () => {
     const node = await start();
     const client = await connect(node, { sub: 'alice', expiresInMs: SHORT_MS, publish: ['closed.a'] });
     expect(await refresh(client, { sub: 'bob', expiresInMs: LONG_MS })).toMatchObject({ code: 'forbidden' });
@@ -98,7 +98,7 @@ describe.concurrent('a refresh', () => {
     expect((await client.closed).code).toBe(4201);
   });
 
-  it('makes an anonymous client somebody, who stays the same from then on', async () => {
+  it('gives an anonymous client a user, which stays the same from then on', async () => {
     const node = await start();
     const client = await node.connect();
     await client.subscribe('open.a');
@@ -109,14 +109,14 @@ describe.concurrent('a refresh', () => {
     expect(await refresh(client, { sub: 'alice' })).toMatchObject({ type: 'refreshed' });
   });
 
-  it('of two users at once lets one win', async () => {
+  it('of two users at the same time: one wins', async () => {
     const node = await start();
     const client = await node.connect();
     const answers = await Promise.all([refresh(client, { sub: 'alice' }), refresh(client, { sub: 'bob' })]);
     expect(answers.map(({ type }) => type).sort()).toEqual(['error', 'refreshed']);
   });
 
-  it('ends the subscriptions that the new token does not permit, and tells of each; public topics stay', async () => {
+  it('ends the subscriptions that the new token does not permit, and reports each; public topics stay', async () => {
     const node = await start();
     const client = await connect(node, { subscribe: ['closed.>'] });
     for (const topic of ['closed.a', 'closed.b', 'closed.c', 'open.d']) await client.subscribe(topic);
@@ -147,7 +147,7 @@ describe.concurrent('a refresh', () => {
     expect(await client.ask({ type: 'publish', topic: 'closed.a', data: 1 })).toMatchObject({ code: 'forbidden' });
   });
 
-  it('may come again and again, and the last one counts', async () => {
+  it('may be repeated, and the last one counts', async () => {
     const node = await start();
     const client = await connect(node, { expiresInMs: LONG_MS });
     for (let n = 0; n < 20; n++)

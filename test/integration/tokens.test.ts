@@ -75,7 +75,7 @@ describe('a static key', () => {
     }
   });
 
-  it('is never used with another algorithm: an HS256 token made with the RSA public key is refused', async () => {
+  it('is never used with another algorithm: an HS256 token signed with the RSA public key is refused', async () => {
     const pem = await exportSPKI(pairOf('RS256').publicKey);
     const forgeries = await Promise.all([pem, pem.trim(), `${pem}\n`].map((text) => sign(claims(), secretKey(text), { alg: 'HS256' })));
     const rsaOnly = await start({ keys: [{ alg: 'RS256', publicKeyPem: pem, kid: 'rsa' }] });
@@ -90,7 +90,7 @@ describe('a static key', () => {
     expect(await verdict(mixed, unsigned)).toBe('unauthorized');
   });
 
-  it('is found by its kid, and a token that names none is tried with every key of its algorithm', async () => {
+  it('is found by its kid, and a token without a kid is tried with every key of its algorithm', async () => {
     const [first, second] = ['first-secret-of-thirty-two-chars!!', 'second-secret-of-thirty-two-chars!'] as const;
     const node = await start({
       keys: [
@@ -182,7 +182,7 @@ describe('a key set by URL', () => {
     expect(keySet.fetches).toBe(2);
   });
 
-  it('that cannot be fetched makes tokens fail as unavailable, and static keys go on', async () => {
+  it('that cannot be fetched makes tokens fail as unavailable, while static keys still work', async () => {
     const keySet = await serve();
     const { url } = keySet;
     await keySet.stop();
@@ -201,7 +201,7 @@ describe('a key set by URL', () => {
     expect(await verdict(node, await token())).toBe('unavailable');
   });
 
-  it('that died does not end what its keys had let in', async () => {
+  it('that becomes unreachable does not disconnect its clients', async () => {
     const pair = await signingPair('EdDSA', 'k');
     const keySet = await serve(pair.jwk);
     const node = await start({ jwksUrl: keySet.url, jwksCooldownMs: 1000 });

@@ -52,7 +52,7 @@ describe('the WebSocket endpoint', () => {
     expect((await get('/page.js')).status).toBe(404);
   });
 
-  it('speaks the encoding of the first subprotocol that it knows, JSON where none is asked for, and never echoes a token', async () => {
+  it('uses the encoding of the first subprotocol that it knows, JSON if none is requested, and never echoes a token', async () => {
     const node = await start();
     const msgpack = await node.connect({ encoding: 'msgpack' });
     expect(msgpack.socket.protocol).toBe('stentor.v1.msgpack');
@@ -71,12 +71,12 @@ describe('the WebSocket endpoint', () => {
     expect(await bearerFirst.next('connected')).toMatchObject({ user: 'bob' });
   });
 
-  it('refuses subprotocols of which it knows none with 426', async () => {
+  it('refuses unknown subprotocols with 426', async () => {
     const node = await start();
     expect((await refusal(node.url, { protocols: ['stentor.v2.msgpack', 'mqtt'] })).status).toBe(426);
   });
 
-  it('lets in the origins that it is told to, and requests without one', async () => {
+  it('accepts allowed origins, and requests without one', async () => {
     const node = await start({ allowedOrigins: ['https://a.example', 'https://b.example:8443'] });
     const from = (origin: string): TestClientOptions => ({ encoding: 'json', socket: { origin } });
     for (const origin of ['https://evil.example', 'https://a.example.evil.example', 'http://a.example', 'https://A.example', 'null'])
@@ -89,7 +89,7 @@ describe('the WebSocket endpoint', () => {
 });
 
 describe('a token at the upgrade', () => {
-  it('comes by the Authorization header, by a subprotocol entry, or by the first message', async () => {
+  it('is accepted from the Authorization header, a subprotocol entry, or the first message', async () => {
     const node = await start();
     const token = await tokenOf({ sub: 'bob' });
     const byHeader = await node.connect({ encoding: 'json', token });
@@ -107,7 +107,7 @@ describe('a token at the upgrade', () => {
     expect(await byMessage.get('connected', { type: 'connect', token })).toMatchObject({ user: 'bob' });
   });
 
-  it('comes by the query only where that is allowed, and then stays out of the log', async () => {
+  it('is accepted from the query only if that is allowed, and is never logged', async () => {
     const token = await tokenOf({ sub: 'bob' });
     const strict = await start();
     const ignored = await TestClient.connect(`${strict.url}?token=${token}`, { encoding: 'json' });
@@ -124,7 +124,7 @@ describe('a token at the upgrade', () => {
     expect(lenient.log.join('')).not.toContain(token.slice(0, 20));
   });
 
-  it('is refused with 401 when it can be told without its signature', async () => {
+  it('is refused with 401 if it is certainly invalid without checking its signature', async () => {
     const node = await start();
     const anotherAlgorithm = (await tokenOf()).replace(/^[^.]+/, Buffer.from('{"alg":"RS256"}').toString('base64url'));
     const unsigned = (await tokenOf()).replace(/^[^.]+/, Buffer.from('{"alg":"none"}').toString('base64url'));
@@ -137,7 +137,7 @@ describe('a token at the upgrade', () => {
     expect(await node.metric('stentor_upgrades_refused_total', { status: '401' })).toBe(8);
   });
 
-  it('is refused on the open connection with 4001 when its signature does not hold, before anything is done', async () => {
+  it('is refused on the open connection with 4001 if its signature is invalid, before anything is executed', async () => {
     const node = await start();
     const token = await tokenOf();
     const forgeries = [`${token}x`, token.slice(0, -1), await sign({ sub: 'root', exp: Date.now() }, secretKey('x'.repeat(32)))];
@@ -151,7 +151,7 @@ describe('a token at the upgrade', () => {
     expect(node.log.join('')).not.toContain(token.slice(0, 20));
   });
 
-  it('makes what its client sends meanwhile wait until it has been checked', async () => {
+  it("makes the client's commands wait until it has been verified", async () => {
     const node = await start();
     const clients = await Promise.all(
       Array.from({ length: 50 }, async (_, i) => node.connect({ encoding: 'msgpack', token: await tokenOf({ sub: `user${i}` }) })),
@@ -211,7 +211,7 @@ describe('a token at the upgrade', () => {
 });
 
 describe('a worker at capacity', () => {
-  it('refuses with 503 and Retry-After, and takes connections again when some have gone', async () => {
+  it('refuses with 503 and Retry-After, and accepts connections again when some have closed', async () => {
     const node = await start({ 'limits.connectionsPerWorkerMax': 2 });
     const first = await node.connect();
     await node.connect();
@@ -224,7 +224,7 @@ describe('a worker at capacity', () => {
     expect(await node.metric('stentor_upgrades_refused_total', { status: '503' })).toBe(1);
   });
 
-  it('takes so many connections a second, refuses the rest with 503, and takes them a moment later', async () => {
+  it('accepts a limited number of connections a second, refuses the others with 503, and accepts them a moment later', async () => {
     const node = await start({ 'limits.connectsPerSecondMax': 4 });
     const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => node.connect()));
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Refused] : []));
@@ -240,7 +240,7 @@ describe('a worker at capacity', () => {
     await until('another one to be taken', connected);
   });
 
-  it('counts those whose tokens are being checked', async () => {
+  it('counts those whose tokens are being verified', async () => {
     const node = await start({ 'limits.connectionsPerWorkerMax': 2 });
     const token = await tokenOf();
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => node.connect({ encoding: 'json', token })));

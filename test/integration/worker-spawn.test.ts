@@ -16,7 +16,7 @@ describe('a worker that cannot be started, since the machine has no process left
     process.execPath = NODE;
   });
 
-  it('is tried again until it can', async () => {
+  it('is retried until it works', async () => {
     const lines: { msg: string; err?: { code?: string } }[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const built = (await import(BUILT)) as { startNode: typeof startNode };

@@ -83,7 +83,7 @@ describe('workers', () => {
     expect(await node.metric('stentor_publications_in_total')).toBe(1);
   });
 
-  it('begin to listen together, so that a storm finds all of them', async () => {
+  it('start to listen at the same time, so that a reconnect storm finds all of them', async () => {
     const { lines } = await start({ workers: 3 });
     const order = lines.filter(({ msg }) => msg === 'worker started' || msg === 'worker listening').map(({ msg }) => msg);
     expect(order).toEqual([
@@ -96,7 +96,7 @@ describe('workers', () => {
     ]);
   });
 
-  it('lose nobody who connects while they are busy, up to connectsWaitingMax', async () => {
+  it('lose no connecting client while they are busy, up to connectsWaitingMax', async () => {
     const node = await start({ workers: 1, 'tuning.connections.connectsWaitingMax': 2048 });
     const [busy] = node.workerPids as [number];
     process.kill(busy, 'SIGSTOP');
@@ -114,7 +114,7 @@ describe('workers', () => {
     }
   });
 
-  it('fall alone: kill -9 of one under load is not seen by the others’ clients, and it comes back', async () => {
+  it('fail alone: kill -9 of one under load does not affect the clients of others, and it is restarted', async () => {
     const node = await start();
     const byWorker = await clientsByWorker(node, 30);
     const all = [...byWorker.values()].flat();
@@ -153,7 +153,7 @@ describe('workers', () => {
     expect(await node.metric('stentor_connections')).toBe(kept.length + 30);
   });
 
-  it('that take nothing any more are started anew, and the others’ clients do not notice', async () => {
+  it('that no longer read their messages are restarted, and the clients of others are not affected', async () => {
     const bytes = {
       'tuning.hub.linkQueueBytesMax': 1_048_576,
       'tuning.answers.answerBytesPerWorkerMax': 524_288,
@@ -194,7 +194,7 @@ describe('workers', () => {
 });
 
 describe('SIGTERM', () => {
-  it('drains: every client is told and closed with 4200, the node is not ready meanwhile, and it ends with 0', async () => {
+  it('drains: every client is told and closed with 4200, the node is not ready meanwhile, and it exits with 0', async () => {
     const node = await start({ 'hub.drainConnectionsPerSecond': 40 });
     const clients = [...(await clientsByWorker(node, 60)).values()].flat();
     const pids = node.workerPids;
@@ -223,7 +223,7 @@ describe('SIGTERM', () => {
     expect(pids.some(isAlive)).toBe(false);
   });
 
-  it('drains in the time allowed, however slow the pace: nobody goes without a goodbye', async () => {
+  it('drains within the timeout, however low the rate: every client is told', async () => {
     for (const workers of [0, 2]) {
       const node = await start({ workers, 'hub.drainConnectionsPerSecond': 1, 'hub.drainTimeoutMs': 2000 });
       const clients = [...(await clientsByWorker(node, 20)).values()].flat();
@@ -260,7 +260,7 @@ describe('a node that cannot start', () => {
     return { code, output: node.output };
   }
 
-  it('says that its port is taken, and ends with 1', async () => {
+  it('reports that its port is in use, and exits with 1', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     const { port } = blocker.address() as { port: number };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ByteBudget, type Release } from '../../src/link/byte-budget.ts';
 
 describe('ByteBudget', () => {
-  it('lets through what fits, and makes the rest wait in order', async () => {
+  it('starts what fits, and lets the rest wait in order', async () => {
     const budget = new ByteBudget(100, 10);
     const started: string[] = [];
     const take = async (name: string, bytes: number): Promise<Release> => {
@@ -23,7 +23,7 @@ describe('ByteBudget', () => {
     expect([started, budget.waiting, budget.bytes]).toEqual([['a', 'b', 'c', 'd'], 0, 71]);
   });
 
-  it('refuses whoever would wait behind as many as may', async () => {
+  it('refuses requests above the limit of waiting ones', async () => {
     const budget = new ByteBudget(10, 1);
     const release = (await budget.take(10)) as Release;
     const waiting = budget.take(1);
@@ -32,7 +32,7 @@ describe('ByteBudget', () => {
     expect(await waiting).toBeDefined();
   });
 
-  it('lets through alone what is larger than all of it', async () => {
+  it('starts a request larger than the whole budget alone', async () => {
     const budget = new ByteBudget(10, 5);
     const release = (await budget.take(1000)) as Release;
     expect(budget.bytes).toBe(10);

@@ -37,7 +37,7 @@ class Inbox<T> {
 }
 
 describe('the in-process link', () => {
-  it('hands over what was sent in one turn as one batch, at its end and in order, both ways', async () => {
+  it('delivers what was sent in one turn as one batch, at its end and in order, in both directions', async () => {
     const { hubEnd, workerEnd } = createInProcessLink();
     const atHub = new Inbox<ToHub>(hubEnd as never);
     const atWorker = new Inbox<ToWorker>(workerEnd as never);
@@ -51,7 +51,7 @@ describe('the in-process link', () => {
     expect(atWorker.batches).toEqual([[{ kind: 'drain' }]]);
   });
 
-  it('hands over what is sent in answer in the turn after', async () => {
+  it('delivers answers in the turn after', async () => {
     const { hubEnd, workerEnd } = createInProcessLink();
     const atWorker = new Inbox<ToWorker>(workerEnd as never);
     hubEnd.onMessages((batch) => {
@@ -63,7 +63,7 @@ describe('the in-process link', () => {
     expect(atWorker.messages).toEqual([{ kind: 'metricsWanted', requestId: 1 }]);
   });
 
-  it('keeps what comes while an end is paused, also when it is paused again by what it is handed', async () => {
+  it('keeps messages while an end is paused, also if it is paused again by a handler', async () => {
     const { hubEnd, workerEnd } = createInProcessLink();
     const taken: ToWorker[] = [];
     workerEnd.onMessages((batch) => {
@@ -151,7 +151,7 @@ describe('the socket link', () => {
     expect(link.queuedBytes).toBe(0);
   });
 
-  it('leaves what comes while it is paused at the other end', async () => {
+  it('leaves messages at the other end while it is paused', async () => {
     const { link } = withChild(ECHO);
     const inbox = new Inbox<ToHub>(link as never);
     link.send(open(0));
@@ -169,7 +169,7 @@ describe('the socket link', () => {
     expect(inbox.messages.slice(1)).toEqual(records);
   });
 
-  it('lets messages that come one a turn, for more than a burst, wait for each other', async () => {
+  it('joins messages that are sent one per turn, for longer than a burst', async () => {
     const { link } = withChild(ECHO, 50);
     const inbox = new Inbox<ToHub>(link as never);
     link.send(open(0));
@@ -202,7 +202,7 @@ describe('the socket link', () => {
     expect(seen).toEqual(expected);
   });
 
-  it('says how much waits for an end that does not read, and is closed with it', async () => {
+  it('reports how much waits for an end that does not read, and can be closed', async () => {
     const { link, child } = withChild(DEAF);
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     for (let i = 0; i < 100; i++) {
@@ -244,7 +244,7 @@ describe('the socket link', () => {
     expect(await closed).not.toBe('closed');
   });
 
-  it('closes on what is no record, and hangs up', async () => {
+  it('closes on an invalid record', async () => {
     const { link, child } = withChild(NOISE);
     const inbox = new Inbox<ToHub>(link as never);
     const reason = await new Promise<string>((resolve) => link.onClose(resolve));

@@ -27,7 +27,7 @@ describe('reads that many ask for at once', () => {
     expect(await answers).toEqual(['all', 'all', 'all']);
   });
 
-  it('are joined while they are under way by who asks for no more, and others wait together for the next', async () => {
+  it('are shared by later requests from no further back; others wait together for the next', async () => {
     const { reads, asked } = setUp();
     const first = reads.ask(A, 10);
     await turn();
@@ -45,7 +45,7 @@ describe('reads that many ask for at once', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('are apart for other topics, and begin anew when they are over', async () => {
+  it('are separate for other topics, and start again when they are done', async () => {
     const { reads, asked } = setUp();
     const answers = [reads.ask(A, 1), reads.ask(B, 1)];
     await turn();
@@ -58,7 +58,7 @@ describe('reads that many ask for at once', () => {
     expect(await again).toBe('y');
   });
 
-  it('fail for all who asked, and not for those who wait for the next', async () => {
+  it('fail for all that asked, and not for those that wait for the next', async () => {
     const { reads, asked } = setUp();
     const failing = [reads.ask(A, 10), reads.ask(A, 11)].map((answer) => answer.catch((error: Error) => error.message));
     await turn();

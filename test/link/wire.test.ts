@@ -112,13 +112,13 @@ describe("the link's records", () => {
     expect(encodeRecord(one)).toBe(encodeRecord(one));
   });
 
-  it('carry an origin as long as the hub lets through', () => {
+  it('carry an origin of the maximum length that the hub permits', () => {
     const user = '€'.repeat(16_384);
     const one = new PublicationMessage(1, 2, { offset: 3, key: null, data: Buffer.of(0xc0), publishedAtMs: 4, user, connectionId: user });
     expect(read(encodeRecord(one), [1000]).map(plain)).toEqual([plain(one)]);
   });
 
-  it('come across in many chunks for what one copy costs', () => {
+  it('arrive in many chunks at the cost of one copy', () => {
     const large = encodeRecord({ kind: 'result', requestId: 1, data: Buffer.alloc(60_000_000, 7) });
     const reader = new RecordReader<ToWorker>();
     let messages: ToWorker[] = [];
@@ -137,15 +137,15 @@ describe('RecordReader', () => {
     return bytes;
   };
 
-  it.each([0, RECORD_BYTES_MAX + 1, 0xffff_ffff])('refuses a record of %i bytes at its header, before it waits for it', (length) => {
+  it.each([0, RECORD_BYTES_MAX + 1, 0xffff_ffff])('refuses a record of %i bytes at its header, without waiting for it', (length) => {
     expect(() => new RecordReader().push(header(length))).toThrow(`link record of ${length} bytes`);
   });
 
-  it('waits for a record at its bound', () => {
+  it('waits for a record of the maximum size', () => {
     expect(new RecordReader().push(header(RECORD_BYTES_MAX))).toEqual([]);
   });
 
-  it('refuses a kind that it does not know, and a body that is not what its kind says', () => {
+  it('refuses an unknown kind, and an invalid body', () => {
     expect(() => new RecordReader().push(header(1, 9))).toThrow('unknown link record kind 9');
     expect(() => new RecordReader().push(header(1, 1))).toThrow();
     expect(() => new RecordReader().push(Buffer.concat([header(3, 2), Buffer.of(0xdc, 0xff)]))).toThrow();

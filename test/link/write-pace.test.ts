@@ -23,34 +23,34 @@ function waits(pace: WritePace, gapMs: number, count: number, startMs = 0): numb
 }
 
 describe('the pace of writes', () => {
-  it('lets nothing wait at 250 messages a second', () => {
+  it('writes immediately at 250 messages a second', () => {
     expect(Math.max(...waits(new WritePace(4), 4, 1000))).toBe(0);
   });
 
-  it('joins four messages in a write at 1,000 a second, and none waits longer than asked for', () => {
+  it('joins four messages in a write at 1,000 a second, and none waits longer than configured', () => {
     const waited = waits(new WritePace(4), 1, 1000);
     expect(Math.max(...waited)).toBeLessThanOrEqual(4);
     expect(new Set(waited).size).toBe(4);
   });
 
-  it('lets nothing wait in a burst of fifteen', () => {
+  it('writes immediately in a burst of fifteen', () => {
     expect(Math.max(...waits(new WritePace(4), 0.1, 15))).toBe(0);
   });
 
-  it('ends the waiting when messages come slowly again', () => {
+  it('stops joining when messages come slowly again', () => {
     const pace = new WritePace(4);
     waits(pace, 1, 1000);
     expect(Math.max(...waits(pace, 4, 100, 1000))).toBe(0);
   });
 
-  it('goes on while the rate is between the two bounds, so that it does not change its mind at each message', () => {
+  it('keeps joining while the rate is between the two bounds, so that it does not switch at each message', () => {
     const pace = new WritePace(4);
     waits(pace, 1, 1000);
     expect(Math.max(...waits(pace, 1.5, 1000, 1000))).toBeGreaterThan(0);
     expect(Math.max(...waits(new WritePace(4), 1.5, 1000))).toBe(0);
   });
 
-  it('lets nothing wait where it is 0', () => {
+  it('writes immediately if it is 0', () => {
     expect(Math.max(...waits(new WritePace(0), 0.1, 1000))).toBe(0);
   });
 });

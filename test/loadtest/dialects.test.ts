@@ -11,7 +11,7 @@ function payloadOf(frame: Buffer): Buffer {
 describe('commands in messages', () => {
   const joined = (commands: readonly Buffer[]) => Buffer.from(`[${commands.join(',')}]`);
 
-  it('are 1,000 at most, and no message is larger than the server takes', () => {
+  it('are at most 1,000, and no message is larger than the server accepts', () => {
     const small = new Array(2500).fill(Buffer.from('{}'));
     expect(inMessages(small, joined).map((message) => JSON.parse(message.toString()).length)).toEqual([1000, 1000, 500]);
     const large = new Array(500).fill(Buffer.from(JSON.stringify('x'.repeat(200))));

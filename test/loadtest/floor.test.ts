@@ -38,7 +38,7 @@ async function until(reached: () => boolean): Promise<void> {
 const missing = floor.missing();
 
 describe.skipIf(missing !== undefined)('the floor', () => {
-  it('sends each member everything, in order, with as many items a send as it was told', async () => {
+  it('sends each member everything, in order, with the requested number of items per send', async () => {
     const { server, swarm } = await floorWithMembers(2.5);
     expect(swarm.ready).toBe(MEMBERS);
     swarm.tally.openWindow(0);
@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)('the floor', () => {
     expect(swarm.tally.latency.totalCount).toBe(101 * 5);
   });
 
-  it('goes on where the window before ended, and says what the schedule says of a burst', async () => {
+  it('continues where the previous window ended, and joins a burst according to the schedule', async () => {
     const { server, swarm } = await floorWithMembers(1);
     swarm.tally.openWindow(0);
     await server.feed(plan());
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('the floor', () => {
     expect(swarm.tally).toMatchObject({ delivered: 201 * MEMBERS, frames: 201 * MEMBERS, skipped: 0, repeated: 0 });
   });
 
-  it('goes on without a member that has left', async () => {
+  it('continues without a member that has left', async () => {
     const { server, swarm } = await floorWithMembers(300);
     const others = new Swarm({ ...swarm.settings, count: 3 });
     await others.connect();
@@ -95,7 +95,7 @@ describe.skipIf(missing !== undefined)('a scenario of the floor', () => {
     await expect(scenario.run(floor, 1, small)).rejects.toThrow('no valid run before it in this pair');
   });
 
-  it('lets the command line say how many', async () => {
+  it('can be set on the command line', async () => {
     const run = await scenario.run(floor, 7, { ...small, itemsPerSend: 10 });
     expect(run).toMatchObject({ invalid: '', extra: { itemsPerFrame: 10 } });
   });

@@ -35,7 +35,7 @@ describe('walkFrames', () => {
     expect(sink.seen.map((entry) => entry.length - 'data '.length)).toEqual(sizes);
   });
 
-  it('tells pings and closes from data', () => {
+  it('distinguishes pings and closes from data', () => {
     const close = serverFrame(OPCODE.close, Buffer.from([0x10, 0x07]));
     const bytes = Buffer.concat([serverFrame(OPCODE.ping, Buffer.from('p')), serverFrame(OPCODE.text, Buffer.from('t')), close]);
     const sink = new Recorder();

@@ -18,7 +18,7 @@ describe('figures', () => {
 });
 
 describe('the page', () => {
-  it('stands alone, and a text of the results cannot leave its place', () => {
+  it('is self-contained, and escapes text of the results', () => {
     const scenario = {
       name: 's',
       title: '<b>T</b>',
@@ -39,7 +39,7 @@ describe('the page', () => {
 });
 
 describe('sharing members over processes', () => {
-  it('gives every port its part, and no process more than it can hold', () => {
+  it('gives every port its share, and no process more than its maximum', () => {
     expect(share(102_000, [1, 2, 3, 4, 5, 6])).toEqual([1, 2, 3, 4, 5, 6].map((port) => ({ port, count: 17_000 })));
     expect(share(20_000, [1])).toEqual([
       { port: 1, count: 17_000 },
@@ -63,7 +63,7 @@ describe('the command line', () => {
     });
   });
 
-  it('takes scenarios, servers and sizes', () => {
+  it('accepts scenarios, servers and sizes', () => {
     const options = parseOptions(
       '-s 17k,growth --servers stentor,uws -p 2 --seconds 3 --members 100 --rate 0.5 --count-sends'.split(' '),
       '',

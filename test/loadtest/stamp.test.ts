@@ -8,7 +8,7 @@ describe('a stamp', () => {
     expect([keyAt(payload, at), sequenceAt(payload, at), timeUsAt(payload, at)]).toEqual([42, 1_234_567, 98_765_432_101]);
   });
 
-  it('stands in JSON of exactly the size asked for', () => {
+  it('is in JSON of exactly the requested size', () => {
     for (const bytes of [PAYLOAD_BYTES_MIN, 100, 1000]) {
       const payload = new PayloadMaker(bytes).make(99_999, 0, 0);
       expect(payload).toHaveLength(bytes);

@@ -33,7 +33,7 @@ function chainAt(offset: number): TopicChain {
 }
 
 describe('the chain of a topic that the k6 and artillery suites keep', () => {
-  it('counts stretches that are missing', () => {
+  it('counts missing ranges', () => {
     const chain = chainAt(4);
     expect(chain.batch(batch(4, 5, 7))).toEqual({ items: [item(5), item(7)], live: true });
     expect(chain.gaps).toBe(0);
@@ -41,7 +41,7 @@ describe('the chain of a topic that the k6 and artillery suites keep', () => {
     expect(chain).toMatchObject({ gaps: 1, overlaps: 0, position: { epoch: 'e', offset: 9 } });
   });
 
-  it('counts items that came twice, and gives each once', () => {
+  it('counts repeated items, and returns each once', () => {
     const chain = chainAt(4);
     chain.batch(batch(4, 5, 7));
     expect(chain.batch(batch(4, 5, 7)).items).toEqual([]);
@@ -60,7 +60,7 @@ describe('the chain of a topic that the k6 and artillery suites keep', () => {
     expect(chain).toMatchObject({ gaps: 3, overlaps: 0, position: { epoch: 'third', offset: 12 } });
   });
 
-  it('goes on after coming back, with what was missed, all of which is late by its nature', () => {
+  it('continues after a reconnect, with what was missed, whose latency does not count', () => {
     const chain = chainAt(4);
     chain.batch(batch(4, 5, 6));
     const recovered = chain.subscribed({ epoch: 'e', offset: 8, recovered: true, items: [item(7), item(8)], upTo: 11 });
@@ -73,7 +73,7 @@ describe('the chain of a topic that the k6 and artillery suites keep', () => {
     expect(chain).toMatchObject({ gaps: 0, overlaps: 0, position: { epoch: 'e', offset: 12 } });
   });
 
-  it('lets a node repeat what only another node had given', () => {
+  it('accepts items of a node that another node had sent before', () => {
     const chain = chainAt(4);
     chain.batch(batch(4, 5, 6));
     // This node has seen nothing of the topic after 4 yet.
@@ -90,7 +90,7 @@ describe('the chain of a topic that the k6 and artillery suites keep', () => {
   });
 });
 
-describe('what a subscriber of the suites was given, held against what was acknowledged,', () => {
+describe('the items of a subscriber of the suites, compared with what was acknowledged,', () => {
   const publication = (from: string, n: number) => publicationOf(from, n, 1000 + n, 100);
   function receipts(...data: unknown[]) {
     const made = new Receipts();
@@ -125,15 +125,15 @@ describe('what a subscriber of the suites was given, held against what was ackno
     expect(receipts(publication('a', 0), publication('a', 1), publication('a', 1), endOf('a', 2)).isComplete(1)).toBe(false);
   });
 
-  it('begins where the subscriber came in', () => {
+  it('begins where the subscriber started', () => {
     expect(receipts(publication('a', 5), publication('a', 6), endOf('a', 7)).isComplete(1)).toBe(true);
   });
 
-  it('leaves out what is not from a publisher of the suites', () => {
+  it('ignores items of other publishers', () => {
     expect(receipts({ sentAtMs: 1 }, null, 'text', publication('a', 0), endOf('a', 1)).isComplete(1)).toBe(true);
   });
 
-  it('is told in publications of the size asked for, or the smallest that has it all', () => {
+  it('is published in publications of the requested size, or the smallest that fits', () => {
     expect(JSON.stringify(publicationOf('a', 1, 1_700_000_000_000, 100))).toHaveLength(100);
     expect(publicationOf('a', 1, 1_700_000_000_000, 1)).toEqual({ from: 'a', n: 1, sentAtMs: 1_700_000_000_000, pad: '' });
   });

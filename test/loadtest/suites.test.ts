@@ -99,7 +99,7 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
       });
     });
 
-    it('take a feed of somebody else, and fail when it falls silent', async () => {
+    it('work with an external feed, and fail when it stops', async () => {
       const settings = { CONNECTIONS: 3, DURATION_S: 2, RATE: 5, TOPIC: 'load.external' };
       const feed = k6('publish', { ...settings, DURATION_S: 15, PUBLISHERS: 1 });
       expect((await k6('broadcast', { ...settings, FEED: 'external' })).failed).toEqual([]);

@@ -20,7 +20,7 @@ const target = (over: Partial<Target> = {}): Target => {
 };
 
 describe('spread', () => {
-  it('takes the middle of an odd count and the mean of the two middles of an even one', () => {
+  it('is the middle of an odd count and the mean of the two middle ones of an even count', () => {
     expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3, count: 3 });
     expect(spread([4, 1, 2, 3]).median).toBe(2.5);
   });
@@ -81,7 +81,7 @@ describe('a summary', () => {
     expect(summarize({ baseline: 'ws', targets }, peers).verdicts[0]).toMatchObject({ outcome: 'met', measured: { min: 0.1, max: 0.1 } });
   });
 
-  it('can hold a difference or the figure itself against a bound', () => {
+  it('can compare a difference or the value itself with a limit', () => {
     const targets = [
       target({ by: 'difference', bound: { atMost: -2 } }),
       target({ against: [], bound: { atLeast: 1 } }),
@@ -112,7 +112,7 @@ describe('bare uWS with more than 60% of a core', () => {
     return { name: 'watchlist', baseline: 'uws', targets: over.targets ?? [target()], runs: [run('stentor', 0, 1), baseline] };
   };
 
-  it('is told of, with the command that repeats the pairs at a lower rate', () => {
+  it('is reported, with the command that repeats the pairs at a lower rate', () => {
     expect(describeBusyBaseline(scenario(0.83))).toBe(
       'uws used 83% of a core: repeat with -s watchlist --rate 250, or --repeat-busy, and quote both',
     );

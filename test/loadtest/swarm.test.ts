@@ -61,7 +61,7 @@ describe('a swarm', () => {
     expect(swarm.tally.latency.totalCount).toBe(5 * 1000);
   });
 
-  it('puts frames together that lie across reads', async () => {
+  it('assembles frames that are split across reads', async () => {
     const { port, publish } = await plainServer();
     const swarm = swarmOf({ port, count: 3, payloadBytes: 50_000, sampleEvery: 1 });
     await swarm.connect();
@@ -90,7 +90,7 @@ describe('a swarm', () => {
     expect(swarm).toMatchObject({ ready: 0, closed: 3, refusal: expect.stringContaining('403') });
   });
 
-  it('stops reading some connections and gets all of it when they read again', async () => {
+  it('stops reading some connections and gets everything when they read again', async () => {
     const { port, publish } = await plainServer();
     const swarm = swarmOf({ port, count: 4 });
     await swarm.connect();
@@ -103,7 +103,7 @@ describe('a swarm', () => {
     expect(swarm.tally.delivered).toBe(400);
   });
 
-  it('opens first and subscribes later, where it is told so', async () => {
+  it('opens first and subscribes later, if requested', async () => {
     const { port, server } = await plainServer();
     let asked = 0;
     server.on('connection', (socket) => socket.on('message', () => asked++));
@@ -116,7 +116,7 @@ describe('a swarm', () => {
     expect(asked).toBe(20);
   });
 
-  it('comes back with the positions that it had', async () => {
+  it('reconnects with its positions', async () => {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
     await new Promise((resolve) => server.once('listening', resolve));
     ends.push(() => new Promise((resolve) => server.close(() => resolve())));

@@ -30,7 +30,7 @@ describe('figures of /proc', () => {
     expect(parseKilobytes('Rss: 8 kB\n', 'Anonymous')).toBe(0);
   });
 
-  it('reads what the whole machine has spent, without idling and waiting', () => {
+  it('reads the CPU time of the whole machine, without idle and wait time', () => {
     expect(parseMachineCpuSeconds('cpu  100 10 50 99999 888 5 25 10 0 0\ncpu0 1 1 1 1\n')).toBe(2);
   });
 
@@ -58,7 +58,7 @@ describe('figures of /proc', () => {
 });
 
 describe('figures of tools', () => {
-  it('sums what sockets hold, and not what they may hold', () => {
+  it('sums what sockets use, not their limits', () => {
     const text = [
       '0 2565 127.0.0.1:8080 127.0.0.1:50000',
       '\t skmem:(r10,rb131072,t0,tb2626560,f20,w4608,o2,bl0,d0)',
@@ -85,7 +85,7 @@ describe('figures of tools', () => {
 });
 
 describe("metrics in Prometheus' format", () => {
-  it('are summed over their labels, and not taken for others that begin alike', () => {
+  it('are summed over their labels, and not confused with others of the same prefix', () => {
     const text = '# TYPE lag gauge\nlag{worker="0"} 3\nlag{worker="1"} 4\nlag_total 100\nother 7\n';
     expect(sumOfMetric(text, 'lag')).toBe(7);
     expect(sumOfMetric(text, 'other')).toBe(7);

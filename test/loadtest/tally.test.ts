@@ -42,20 +42,20 @@ describe('a tally', () => {
     expect(counted).toMatchObject({ delivered: 13, skipped: 0, repeated: 0 });
   });
 
-  it('says of a frame without stamps that it holds no items', () => {
+  it('reports no items for a frame without stamps', () => {
     const counted = tally();
     expect(count(counted, pack({ type: 'subscribed', id: 1, topic: 'bench.big' }))).toBe(0);
     expect(counted.frames).toBe(0);
   });
 
-  it('takes the first sequence that a connection sees as its start', () => {
+  it('uses the first sequence of a connection as its start', () => {
     const counted = tally();
     expect(counted.nextSequence[0]).toBe(ANY_SEQUENCE);
     count(counted, batch([70, 71]));
     expect(counted).toMatchObject({ delivered: 2, skipped: 0, repeated: 0 });
   });
 
-  it('counts what is missing, per connection', () => {
+  it('counts missing items, per connection', () => {
     const counted = tally();
     count(counted, batch([0, 1, 5]), 0);
     count(counted, batch([0, 1]), 1);
@@ -63,7 +63,7 @@ describe('a tally', () => {
     expect([...counted.nextSequence]).toEqual([6, 2]);
   });
 
-  it('counts what comes twice or out of order, and does not go back for it', () => {
+  it('counts repeated and out-of-order items, and does not go back for them', () => {
     const counted = tally();
     count(counted, batch([0, 1, 1, 0, 2]));
     expect(counted).toMatchObject({ repeated: 2, skipped: 0 });
@@ -84,7 +84,7 @@ describe('a tally', () => {
     expect([...counted.lastByKey]).toEqual([ANY_SEQUENCE, ANY_SEQUENCE, ANY_SEQUENCE, 3, 1, 2]);
   });
 
-  it('starts a window without forgetting where each connection stands', () => {
+  it('starts a window and keeps the position of each connection', () => {
     const counted = tally();
     count(counted, batch([0, 1]));
     counted.openWindow(-1);
@@ -98,7 +98,7 @@ describe('a chunk memo', () => {
   const chunk = Buffer.concat([batch(range(0, 20)), Buffer.alloc(100)]);
   const length = chunk.length - 100;
 
-  it('knows the chunk it was given again, and no other', () => {
+  it('recognizes the same chunk, and no other', () => {
     const memo = new ChunkMemo(65_536);
     memo.remember(chunk, length, 0, 20, 1);
     expect(memo.match(chunk, length, 0)).toBe(20);

@@ -10,7 +10,7 @@ const maker = new PayloadMaker(PAYLOAD_BYTES);
 const watch = { topics: 1000, perConnection: 50 };
 
 describe('a watchlist', () => {
-  it('gives each connection as many topics as it should have, all different, and knows the place of each', () => {
+  it('assigns each connection the right number of different topics, and finds the place of each', () => {
     const map = new WatchlistMap(watch);
     for (const connection of [0, 1, 17, 3999]) {
       const topics = Array.from({ length: 50 }, (_, place) => map.topicAt(connection, place));
@@ -72,7 +72,7 @@ describe('a tally of a watchlist', () => {
     expect(tally).toMatchObject({ delivered: 300, frames: 150, skipped: 0, repeated: 0, stray: 0 });
   });
 
-  it('sees what is missing, what comes twice, and what was not asked for', () => {
+  it('detects missing, repeated and unrequested items', () => {
     const { tally, frame, count } = setUp();
     const topic = tally.map.topicAt(0, 7);
     count(0, frame(topic, [0, 2]));
@@ -83,7 +83,7 @@ describe('a tally of a watchlist', () => {
     expect(tally.behind(1000, 0)).toBe(3);
   });
 
-  it('goes on where the window before ended', () => {
+  it('continues where the previous window ended', () => {
     const { tally, frame, count } = setUp();
     tally.openWindow(1500);
     const topic = tally.map.topicAt(1, 0);

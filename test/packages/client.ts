@@ -19,7 +19,7 @@ export function clientCases(packed: Packages, place: PackingPlace): void {
       expect(bytes).toBeLessThan(4_000_000);
     });
 
-    it('has plain types of the protocol’s messages, which are those of its schemas', async () => {
+    it('has plain types of the protocol’s messages that match its schemas', async () => {
       const file = join(place.clone, 'same-types.ts');
       const generated = join(packed.client.folder, 'dist/protocol/messages.js');
       writeFileSync(

@@ -32,7 +32,7 @@ export function contentCases(packed: Packages): void {
       expect(manifest.name).toBe({ server: SERVER, client: CLIENT }[name]);
     });
 
-    it('says where it comes from and what it is', () => {
+    it('has a description and a repository', () => {
       const { manifest } = packed[name];
       expect(manifest).toMatchObject({
         license: 'Apache-2.0',
@@ -114,7 +114,7 @@ export function contentCases(packed: Packages): void {
       expect(dead).toEqual([]);
     });
 
-    it('calls nothing by the name of somebody else’s package', () => {
+    it('uses no name of another package', () => {
       const others =
         /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"]stentor(?:\/[^'"]*)?['"]|npm (?:i|install|add)(?: -\S+)* stentor\b|npx stentor\b/;
       const texts = packed[name].files.filter((file) => /\.(md|ts|js|json|ya?ml)$/.test(file));

@@ -65,7 +65,7 @@ describe('the image’s list of npm packages', () => {
     expect(stdout).not.toContain('uws-pack');
   });
 
-  it('is told of an input that is no list', () => {
+  it('reports an input that is not a list', () => {
     expect(spawnSync(process.execPath, [SCRIPT], { cwd: folder, input: '' }).status).not.toBe(0);
   });
 });

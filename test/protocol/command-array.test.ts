@@ -3,7 +3,7 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { CommandArray, MessageError, parseClientFrame } from '../../src/protocol/parse.ts';
 
 describe('an array of commands', () => {
-  it('is checked command by command, and none before it is asked for', () => {
+  it('is checked command by command, and each only when it is requested', () => {
     let looks = 0;
     const looked = () => ({
       get type() {

@@ -54,10 +54,10 @@ function mutated(codec: Codec) {
   });
 }
 
-describe.each(CODECS)('$encoding: whatever comes', (codec) => {
+describe.each(CODECS)('$encoding: any input', (codec) => {
   const documented = ['bad_message', 'unknown_type', ...Object.keys(CLIENT_MESSAGES)];
 
-  it('random bytes are refused or taken, and nothing else', () => {
+  it('random bytes are either refused or accepted', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(documented).toContain(outcome(codec, bytes));
@@ -66,7 +66,7 @@ describe.each(CODECS)('$encoding: whatever comes', (codec) => {
     );
   });
 
-  it('valid messages with bytes changed, cut, put in or doubled are refused or taken, and nothing else', () => {
+  it('valid messages with changed, removed, inserted or repeated bytes are either refused or accepted', () => {
     fc.assert(
       fc.property(mutated(codec), (bytes) => {
         expect(documented).toContain(outcome(codec, bytes));
@@ -83,19 +83,19 @@ describe.each(CODECS)('$encoding: whatever comes', (codec) => {
     }
   });
 
-  it('what is no map, or a map without a type, is refused', () => {
+  it('what is not a map, or a map without a type, is refused', () => {
     for (const value of [null, true, 7, 'ping', [], [{ type: 'ping' }], {}, { type: 1 }, { type: null }, { type: ['ping'] }]) {
       expect(outcome(codec, codec.encode(value))).toBe('bad_message');
     }
   });
 
-  it('an unknown type is told apart, also one that every object inherits', () => {
+  it('an unknown type is detected, also a property name that every object inherits', () => {
     for (const type of ['', 'Ping', 'constructor', '__proto__', 'toString', 'connected', 'x'.repeat(10_000)]) {
       expect(outcome(codec, codec.encode({ type, id: 1 }))).toBe('unknown_type');
     }
   });
 
-  it('the refusal has the id when there is one that an answer may carry', () => {
+  it('the error has the id if it is valid for an answer', () => {
     const idOf = (message: unknown) => {
       try {
         parseClientMessage(codec, codec.encode(message));
@@ -189,7 +189,7 @@ describe('hostile MessagePack', () => {
     assertMsgpack(packMsgpack(value));
   });
 
-  it('no text of any length comes out of the decoder with half a surrogate pair in it', () => {
+  it('no decoded text of any length contains half a surrogate pair', () => {
     for (let length = 0; length <= 300; length++) {
       const text = Buffer.concat([Buffer.alloc(length, 'x'), hex('eda080'), Buffer.from('end')]);
       const head = Buffer.from([0xda, 0, 0]);
@@ -225,7 +225,7 @@ describe('hostile MessagePack', () => {
     expect(codeOf(() => jsonCodec.decode(Buffer.from(deep(MESSAGE_DEPTH_MAX + 1))))).toBe('bad_message');
   });
 
-  it('what it takes to refuse a length does not grow with the length declared', () => {
+  it('the cost of refusing a length does not grow with the declared length', () => {
     const lies = [
       hex('dd ffffffff'),
       hex('df ffffffff'),
@@ -242,7 +242,7 @@ describe('hostile MessagePack', () => {
     expect(after.heapUsed - before.heapUsed).toBeLessThan(200_000_000);
   });
 
-  it('whatever the scan passes, the decoder takes, JSON can say, and the packer makes something that passes again', () => {
+  it('what the scan accepts, the decoder accepts, JSON can represent, and the packer encodes to something that it accepts again', () => {
     const head = fc.constantFrom(
       ...[0x80, 0x81, 0x82, 0x90, 0x91, 0x93, 0xa0, 0xa1, 0xa3, 0xc0, 0xc2, 0xc4, 0xc5, 0xc7, 0xca, 0xcb, 0xcc, 0xcf, 0xd1, 0xd3],
       ...[0xd6, 0xd7, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xff, 0x00, 0x01, 0x02, 0x04, 0x08, 0x0c, 0x61],
@@ -268,7 +268,7 @@ describe('hostile MessagePack', () => {
 });
 
 describe('JSON in and out', () => {
-  it('a map that looks like a serialised Buffer stays what it is', () => {
+  it('a map that looks like a serialised Buffer stays unchanged', () => {
     const data = { type: 'Buffer', data: [1, 2, 3] };
     expect(JSON.parse(stringifyJson({ data }))).toEqual({ data });
     expect(JSON.parse(stringifyJson(data))).toEqual(data);
@@ -284,7 +284,7 @@ describe('JSON in and out', () => {
     expect(Buffer.from(JSON.parse(stringifyJson(large)), 'base64')).toEqual(Buffer.from(large));
   });
 
-  it('integers that a JSON number cannot hold are strings of digits', () => {
+  it('integers that a JSON number cannot represent are strings of digits', () => {
     expect(stringifyJson({ a: 2n ** 64n - 1n, b: -(2n ** 63n) })).toBe('{"a":"18446744073709551615","b":"-9223372036854775808"}');
   });
 

@@ -104,7 +104,7 @@ describe('integers in JSON', () => {
     );
   });
 
-  it('are not made of doubles, however large', () => {
+  it('are not created from doubles, however large', () => {
     for (const value of [2 ** 53, 1e17, 8389765929445198000, -1.2345678901234567e20, 999999999999999900000, 1e21, 1.5e300]) {
       expect(parsed(stringifyJson({ value }))).toEqual({ value });
       expect(JSON.parse(stringifyJson({ value }))).toEqual({ value });
@@ -113,7 +113,7 @@ describe('integers in JSON', () => {
 });
 
 describe('the JSON writer', () => {
-  it('writes what JSON.stringify writes, but for large integers', () => {
+  it('writes the same as JSON.stringify, except large integers', () => {
     const small = jsonData().filter((value) => !/\d{16}/.test(JSON.stringify(value)));
     fc.assert(
       fc.property(small, (value) => {
@@ -134,7 +134,7 @@ describe('the JSON writer', () => {
     expect(stringifyJson(JSON.parse('{"__proto__":1,"\\u2028":"\\""}'))).toBe('{"__proto__":1,"\u2028":"\\""}');
   });
 
-  it('writes JSON of whatever MessagePack holds', () => {
+  it('writes JSON of every MessagePack value', () => {
     fc.assert(fc.property(msgpackData(), (value) => void JSON.parse(Buffer.from(jsonCodec.encode(value)).toString())));
   });
 });

@@ -25,7 +25,7 @@ describe('a key in a NATS subject', () => {
     expect(decodeKey(token)).toBe(key);
   });
 
-  it('is one legal token, from which the key comes back', () => {
+  it('is one legal token that decodes to the key', () => {
     fc.assert(
       fc.property(anyKey, (key) => {
         expect(encodeKey(key)).toMatch(/^[A-Za-z0-9_=-]{1,384}$/);
@@ -35,7 +35,7 @@ describe('a key in a NATS subject', () => {
     );
   });
 
-  it('has one token only: whatever decodes is what its key encodes to', () => {
+  it('has only one token: every valid token is the encoding of its key', () => {
     const near = fc.string({ unit: fc.constantFrom('A', '=', '2', 'E', 'C', '3', 'B', 'c', '.', '-'), maxLength: 12 });
     fc.assert(
       fc.property(fc.oneof(near, fc.string()), (token) => {

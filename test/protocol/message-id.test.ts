@@ -78,7 +78,7 @@ describe('the id of a message that cannot be decoded', () => {
     expect(findMessageId('msgpack', hex(bytes))).toBeUndefined();
   });
 
-  it('is the one that the decoder reads, whatever else the message holds', () => {
+  it('is the one that the decoder reads, whatever else the message contains', () => {
     const message = (data: fc.Arbitrary<unknown>) =>
       fc.tuple(fc.maxSafeInteger(), data, data).map(([id, a, b]) => ({ a, id: Math.abs(id), b }));
     fc.assert(

@@ -32,7 +32,7 @@ describe('the rules of a publish', () => {
     ]);
   });
 
-  it('as an assertion give the namespace, or throw with the code', () => {
+  it('as an assertion return the namespace, or throw with the code', () => {
     const namespace = { topicTokens: 2, name: 'ticks' };
     expect(assertTopicFits(topic, namespace)).toBe(namespace);
     expect(() => assertTopicFits(topic, { topicTokens: 3 })).toThrow(expect.objectContaining({ name: 'ProtocolError', code: 'bad_topic' }));

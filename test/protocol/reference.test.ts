@@ -27,7 +27,7 @@ describe('PROTOCOL.md', () => {
     for (const link of links) expect([...sections]).toContain(link);
   });
 
-  it('shows a session whose every message fits its schema', () => {
+  it('shows a session whose every message matches its schema', () => {
     const lines = [...PROTOCOL.matchAll(/^([<>]) (\{.+\})$/gm)];
     expect(lines.length).toBeGreaterThan(15);
     for (const [, direction, text] of lines) {
@@ -44,7 +44,7 @@ describe('PROTOCOL.md', () => {
 });
 
 describe('withProtocolReference', () => {
-  it('has a row for every field, with its type, its bounds and what it is', () => {
+  it('has a row for every field, with its type, its limits and its meaning', () => {
     const client = REFERENCE_PARTS['client-messages']!();
     for (const [type, schema] of Object.entries(CLIENT_MESSAGES)) {
       const [, table = ''] = client.split(`### \`${type}\`\n`);

@@ -45,7 +45,7 @@ describe('the topic grammar', () => {
     expect(() => parseTopic(text)).toThrow(expect.objectContaining({ code: 'bad_topic' }));
   });
 
-  it('takes 200 bytes exactly', () => {
+  it('accepts exactly 200 bytes', () => {
     const text = `${token(64)}.${token(64)}.${token(64)}.${token(5)}`;
     expect(text).toHaveLength(200);
     expect(isTopic(text)).toBe(true);
@@ -132,7 +132,7 @@ describe('permission patterns', () => {
     expect(matchesPattern(pattern, topic)).toBe(covers);
   });
 
-  it('agree with the regular expression that they stand for', () => {
+  it('agree with the equivalent regular expression', () => {
     const patternToken = fc.oneof(tokenArbitrary, fc.constantFrom('*', 'a', 'b'));
     const pattern = fc
       .tuple(fc.array(patternToken, { minLength: 1, maxLength: 5 }), fc.boolean())

@@ -31,7 +31,7 @@ describe('RecentBudget', () => {
     expect(budget.bytes).toBe(40);
   });
 
-  it('leaves every ring its newest item, and evicts it as soon as it is no longer that', () => {
+  it('keeps the newest item of every ring, and evicts it as soon as it is no longer the newest', () => {
     const { budget, rings: all } = rings(2, 3);
     const [quiet, busy] = all as [Rings, Rings];
     quiet.push(plain(1));
@@ -49,7 +49,7 @@ describe('RecentBudget', () => {
     for (const ring of many) expect(kept(ring)).toEqual([5]);
   });
 
-  it('evicts for what is kept outside of rings too', () => {
+  it('also evicts for bytes that are kept outside of rings', () => {
     const { budget, rings: all } = rings(1, 10);
     const [ring] = all as [Rings];
     for (let offset = 1; offset <= 10; offset++) ring.push(plain(offset));
@@ -59,7 +59,7 @@ describe('RecentBudget', () => {
     expect(budget.bytes).toBe(50);
   });
 
-  it('forgets what a ring evicts by its own bounds, so that a busy ring does not make it grow', () => {
+  it('removes entries of items that a ring evicts by its own limits, so that a busy ring does not make it grow', () => {
     const { budget, rings: all } = rings(2, 1000, 10);
     const [busy, quiet] = all as [Rings, Rings];
     for (let offset = 1; offset <= 10_000; offset++) busy.push(plain(offset));

@@ -15,7 +15,7 @@ function setUp(bytesMax: number) {
 }
 
 describe('KeptReads', () => {
-  it('gives back what was read, with its note, for the life of the log that it is of', () => {
+  it('returns what was read, with its note, for its epoch of the log', () => {
     const { reads } = setUp(10_000);
     const missed = read([1, 2, 3]);
     reads.put('a', missed, 'note', 0);
@@ -23,7 +23,7 @@ describe('KeptReads', () => {
     expect([reads.get('a', 'e2', 1000), reads.get('b', 'e1', 1000)]).toEqual([undefined, undefined]);
   });
 
-  it('forgets what is old, unless it was wanted again', () => {
+  it('drops what is old, unless it was requested again', () => {
     const { budget, reads } = setUp(10_000);
     for (const name of ['a', 'b', 'c']) reads.put(name, read([1]), '', 0);
     reads.renew('b', 4000);
@@ -34,7 +34,7 @@ describe('KeptReads', () => {
     expect([reads.bytes, budget.bytes]).toEqual([0, 0]);
   });
 
-  it('keeps a quarter of what the process may keep, and gives up what was wanted least lately', () => {
+  it('keeps a quarter of what the process may keep, and drops the least recently requested', () => {
     const { budget, reads } = setUp(2000);
     for (const name of ['a', 'b']) reads.put(name, read([1, 2]), '', 0);
     reads.renew('a', 1000);

@@ -15,7 +15,7 @@ describe('LatestByKey', () => {
     expect(latest.size).toBe(3);
   });
 
-  it('has items from before the ring only for whoever asks from -1', () => {
+  it('has items from before the ring only for requests from -1', () => {
     const latest = latestOf(10, 0);
     latest.set(item(3, { key: 'a' }), -1);
     latest.set(item(4, { key: 'b' }), 0);
@@ -23,7 +23,7 @@ describe('LatestByKey', () => {
     expect(offsets(latest.between(0, 1))).toEqual([4]);
   });
 
-  it('at its bound lets the key go that has not changed for longest, and says from where on it is complete', () => {
+  it('at its limit drops the key with the oldest change, and says from where on it is complete', () => {
     const latest = latestOf(3, 0);
     for (const [sequence, name] of ['a', 'b', 'c'].entries()) latest.set(item(sequence, { key: name }), sequence);
     expect(latest.completeFrom).toBe(0);
@@ -33,7 +33,7 @@ describe('LatestByKey', () => {
     expect(latest).toMatchObject({ size: 3, completeFrom: 1 });
   });
 
-  it('knows no further back than what it was filled with, whatever goes', () => {
+  it('is complete from no earlier than its initial items, whatever is removed', () => {
     const latest = latestOf(1, 100);
     latest.set(item(5, { key: 'a' }), -1);
     latest.set(item(101, { key: 'b' }), 0);
@@ -44,7 +44,7 @@ describe('LatestByKey', () => {
 
   const at = (sequence: number, offset = sequence) => ({ sequence, offset });
 
-  it('hands out what fits, one item at least, and says where whoever has it stands', () => {
+  it('returns what fits, at least one item, and the position after it', () => {
     const latest = latestOf(10, 0);
     for (const [sequence, name] of ['a', 'b', 'c'].entries()) latest.set(item(sequence + 1, { key: name }), sequence);
     const wireBytes = PLAIN_FORM.wireBytesOf(item(1));
@@ -55,7 +55,7 @@ describe('LatestByKey', () => {
     expect(latest.next(at(3), { bytesMax: 1000 })).toEqual({ items: [], position: at(3) });
   });
 
-  it('hands out what is from before the ring by offset', () => {
+  it('returns what is from before the ring by offset', () => {
     const latest = latestOf(10, 0);
     for (const [index, name] of ['a', 'b'].entries()) latest.set(item(index + 5, { key: name }), -1);
     for (const [index, name] of ['c', 'd'].entries()) latest.set(item(index + 8, { key: name }), index);
@@ -65,7 +65,7 @@ describe('LatestByKey', () => {
     expect(offsets(latest.next(at(-1, 8), { bytesMax: 1000 }).items)).toEqual([9]);
   });
 
-  it('leaves out the keys that are gone, for whoever never had them', () => {
+  it('leaves out removed keys, for clients that never had them', () => {
     const latest = latestOf(10, 0);
     latest.set(item(1, { key: 'a' }), 0);
     latest.set(item(2, { key: 'b', removed: true }), 1);
@@ -110,7 +110,7 @@ describe('LatestByKey', () => {
     );
   });
 
-  it('says what changed after an offset, or that it may have forgotten a change', () => {
+  it('returns what changed after an offset, or that it may have forgotten a change', () => {
     const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 60 });
     fc.assert(
       fc.property(keys, fc.integer({ min: 1, max: 7 }), fc.nat(10), (names, keysMax, completeFrom) => {

@@ -6,7 +6,7 @@ import { budgetOf, type Limits, offsetsOf, type PlainItem, plain } from '../supp
 const ring = (limits: Limits = {}, baseOffset = 0) => new Ring(budgetOf(limits), baseOffset);
 
 describe('Ring', () => {
-  it('stands at its base while it is empty', () => {
+  it('is at its base while it is empty', () => {
     const empty = ring({}, 41);
     expect(empty).toMatchObject({ first: 0, next: 0, headOffset: 41, baseOffset: 41, bytes: 0 });
     expect(empty.slice(0, 0)).toEqual([]);
@@ -39,7 +39,7 @@ describe('Ring', () => {
     expect(small.headOffset).toBe(2);
   });
 
-  it('gives all bytes back when it is cleared, and goes on from its head', () => {
+  it('releases all bytes when it is cleared, and continues from its head', () => {
     const budget = budgetOf();
     const cleared = new Ring(budget, 0);
     for (let offset = 1; offset <= 20; offset++) cleared.push(plain(offset));
@@ -59,7 +59,7 @@ describe('Ring', () => {
     for (let offset = 149; offset <= 200; offset++) expect(tried.sequenceAfter(offset)).toBe(offset);
   });
 
-  it('takes what was read only where it meets what it has, and as much as has room', () => {
+  it('adds what was read only if it is contiguous, and as much as fits', () => {
     const tried = ring({ itemsPerTopicMax: 5 }, 10);
     tried.push(plain(12));
     tried.prepend([plain(3), plain(7)], 2, 9);

@@ -50,18 +50,18 @@ describe('decide', () => {
     expect(verdict(ANONYMOUS, action, { public: true })).toBe(expected);
   });
 
-  it('refuses every publish where clients do not publish, whatever the token permits', () => {
+  it('refuses every publish if clients may not publish, whatever the token permits', () => {
     expect(verdict(ALICE, 'publish', { clientPublish: false })).toBe('forbidden');
     expect(verdict(ANONYMOUS, 'publish', { clientPublish: false })).toBe('forbidden');
   });
 
-  it('offers no history of an ephemeral namespace, nor where clients may read none of it', () => {
+  it('has no history of an ephemeral namespace, nor if clients may not read it', () => {
     expect(verdict(ALICE, 'history', { durable: false })).toBe('unsupported');
     expect(verdict(ALICE, 'history', { history: { clientItemsMax: 0 } })).toBe('unsupported');
     expect(verdict(ALICE, 'history', { history: { clientItemsMax: 1 } })).toBe('allow');
   });
 
-  it('tells nothing of the history to who may not read the topic', () => {
+  it('reveals nothing about the history to clients that may not read the topic', () => {
     expect(verdict(PERMITTED_NOTHING, 'history', { public: false, durable: false })).toBe('forbidden');
   });
 
@@ -88,11 +88,11 @@ describe('decide', () => {
 });
 
 describe('assertMay', () => {
-  it('gives the namespace back', () => {
+  it('returns the namespace', () => {
     expect(assertMay(ALICE, 'subscribe', OPEN, 'scores.a')).toBe(OPEN);
   });
 
-  it('throws what the client is to be told', () => {
+  it('throws the error for the client', () => {
     const refused = () => assertMay(ANONYMOUS, 'call', undefined, 'trade.quote');
     expect(refused).toThrow(expect.objectContaining({ name: 'ProtocolError', code: 'unauthorized' }));
   });
@@ -115,7 +115,7 @@ describe('mayBeAnonymous', () => {
 });
 
 describe('permits', () => {
-  it('is what any of the patterns covers', () => {
+  it('is permitted if any of the patterns matches', () => {
     expect(permits(['scores.>', 'user.42'], 'user.42')).toBe(true);
     expect(permits(['scores.>', 'user.42'], 'user.43')).toBe(false);
     expect(permits([], 'scores.a')).toBe(false);

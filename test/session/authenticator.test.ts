@@ -79,14 +79,14 @@ describe('a key set with keys that are alike', () => {
     expect(await verdict(stranger.token())).toBe('unauthorized');
   });
 
-  it('tries every key for a token that names none, and only the named for one that does', async () => {
+  it('tries every key for a token without a kid, and only the named one for a token with a kid', async () => {
     const [a, b] = await Promise.all([signingPair('ES256', 'a'), signingPair('ES256', 'b')]);
     const { verdict } = await setUp(await serve(a.jwk, b.jwk));
     expect(await verdict(b.token({}, {}))).toBe('alice');
     expect(await verdict(b.token({}, { kid: 'a' }))).toBe('unauthorized');
   });
 
-  it('says what is wrong with a token that one of them has signed, whichever it is', async () => {
+  it('reports what is wrong with a token that one of them has signed, whichever it is', async () => {
     const [a, b] = await Promise.all([signingPair('ES256'), signingPair('ES256')]);
     const { verdict } = await setUp(await serve(a.jwk, b.jwk), { audience: 'stentor' });
     for (const pair of [a, b]) {
@@ -115,7 +115,7 @@ describe('a key of a key set', () => {
     for (const alg of ['ES384', 'PS256', 'RS512']) expect(await verdict((await signingPair(alg, 'k')).token()), alg).toBe('unauthorized');
   });
 
-  it('that is public is no secret: a token made with it as an HMAC secret is refused', async () => {
+  it('that is public is not a secret: a token signed with it as an HMAC secret is refused', async () => {
     const rsa = await signingPair('RS256', 'k');
     const { verdict } = await setUp(await serve(rsa.jwk, { kty: 'oct', kid: 'k', k: Buffer.from(SECRET).toString('base64url') }));
     const claims = { sub: 'root', exp: Date.now() / 1000 + 60 };
@@ -124,7 +124,7 @@ describe('a key of a key set', () => {
     }
   });
 
-  it('for other uses is left out; without alg and use it is taken', async () => {
+  it('for other uses is left out; without alg and use it is accepted', async () => {
     const [pair, stranger] = await Promise.all([signingPair('ES256', 'k'), signingPair('ES256', 'k')]);
     const bare = without(pair, 'alg', 'use');
     const others = [{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES384' }, { alg: 'ECDH-ES' }, { crv: 'P-384' }, { kty: 'RSA' }];
@@ -174,7 +174,7 @@ describe('a key set that rotates', () => {
     expect(server.fetches).toBe(2);
   });
 
-  it('is found by those who ask at once', async () => {
+  it('is fetched once for concurrent requests', async () => {
     const [old, fresh] = await Promise.all([signingPair('ES256', 'old'), signingPair('ES256', 'fresh')]);
     const { server, verdict, clock } = await setUp(await serve(old.jwk));
     expect(await verdict(old.token())).toBe('alice');
@@ -184,7 +184,7 @@ describe('a key set that rotates', () => {
     expect(server.fetches).toBe(2);
   });
 
-  it('without kids is asked again when no known key has signed a token', async () => {
+  it('without kids is fetched again if no known key has signed a token', async () => {
     const [old, fresh] = await Promise.all([signingPair('EdDSA'), signingPair('EdDSA')]);
     const { server, verdict, clock } = await setUp(await serve(old.jwk));
     expect(await verdict(old.token())).toBe('alice');
@@ -194,7 +194,7 @@ describe('a key set that rotates', () => {
     expect(await verdict(old.token())).toBe('unauthorized');
   });
 
-  it('is fetched anew when its keys have reached their age: a key that was taken out stops passing', async () => {
+  it('is fetched again when its keys are too old: a removed key is no longer accepted', async () => {
     const [old, fresh] = await Promise.all([signingPair('ES256', 'old'), signingPair('ES256', 'fresh')]);
     const { server, verdict, fetched } = await setUp(await serve(old.jwk), { jwksMaxAgeMs: 20 });
     expect(await verdict(old.token())).toBe('alice');
@@ -237,7 +237,7 @@ describe('a key set that cannot be fetched', () => {
     ]);
   });
 
-  it('is told with its URL and the reason in one line, and no query', async () => {
+  it('is logged with its URL and the reason in one line, without the query', async () => {
     const server = await serve();
     await server.stop();
     const { config } = loadConfig({ env: {}, flags: { 'auth.jwksUrl': `${server.url}?key=s3cret` } });
@@ -263,7 +263,7 @@ describe('a key set that cannot be fetched', () => {
     expect(server.fetches).toBeLessThanOrEqual(1 + (performance.now() - startedMs) / 1000);
   });
 
-  it('holds nobody up whose key is known', async () => {
+  it('does not delay tokens whose key is known', async () => {
     const [pair, unknown] = await Promise.all([signingPair('ES256', 'k'), signingPair('ES256', 'unknown')]);
     const { server, verdict, clock } = await setUp(await serve(pair.jwk));
     expect(await verdict(pair.token())).toBe('alice');

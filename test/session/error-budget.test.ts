@@ -45,11 +45,11 @@ describe('the bound on errors a minute', () => {
     expect(outcomes.indexOf(true)).toBe(COUNTS[code] ? 60 : -1);
   });
 
-  it('never counts what may be retried: the client is told to send it again', () => {
+  it('never counts what may be retried, because the client is told to send it again', () => {
     for (const { retryable, countsTowardsClose } of Object.values(ERROR_KINDS)) expect(retryable && countsTowardsClose).toBe(false);
   });
 
-  it('begins anew after a minute', () => {
+  it('starts again after a minute', () => {
     const count = fresh();
     for (let i = 0; i < 5; i++) expect(isErrorTooMany(count, 'bad_topic', 5, 70_000)).toBe(false);
     expect(isErrorTooMany(count, 'bad_topic', 5, 130_000)).toBe(true);

@@ -15,7 +15,7 @@ describe('ExpiryIndex', () => {
     expect(index.size).toBe(0);
   });
 
-  it('goes by what was set last', () => {
+  it('uses the last time that was set', () => {
     const index = new ExpiryIndex<string>(0);
     index.set('a', 2000);
     index.set('a', 9000);
@@ -24,7 +24,7 @@ describe('ExpiryIndex', () => {
     expect(index.takeExpired(9000)).toEqual(['a']);
   });
 
-  it('forgets what was removed', () => {
+  it('drops what was removed', () => {
     const index = new ExpiryIndex<string>(0);
     index.set('a', 2000);
     index.remove('a');
@@ -33,7 +33,7 @@ describe('ExpiryIndex', () => {
     expect(index.size).toBe(0);
   });
 
-  it('finds in the next second what had expired when it was set', () => {
+  it('finds in the next second what had already expired when it was set', () => {
     const index = new ExpiryIndex<string>(10_000);
     index.set('long ago', 3);
     expect(index.takeExpired(10_500)).toEqual([]);
@@ -55,7 +55,7 @@ describe('ExpiryIndex', () => {
     expect(index.takeExpired(1_005_000)).toEqual(['a']);
   });
 
-  it('agrees with a plain list, whatever is set, removed and taken, while time goes on', () => {
+  it('agrees with a plain list, whatever is set, removed and taken over time', () => {
     const step = fc.oneof(
       fc.record({ set: fc.nat(9), inMs: fc.integer({ min: -3000, max: 20_000 }) }),
       fc.record({ remove: fc.nat(9) }),

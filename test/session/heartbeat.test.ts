@@ -49,7 +49,7 @@ describe('Heartbeat', () => {
     expect(pings).toHaveLength(800);
   });
 
-  it('spreads over the round those that came together', () => {
+  it('spreads peers that connected at the same time over the round', () => {
     let next = 0;
     const { heartbeat, pings, run } = setUp({ random: () => ((next++ % 50) + 0.5) / 50 });
     for (let i = 0; i < 1000; i++) heartbeat.add(peer(true));
@@ -59,7 +59,7 @@ describe('Heartbeat', () => {
     expect([...perTick.values()]).toEqual(Array(Heartbeat.ticksPerInterval).fill(20));
   });
 
-  it('never loses one that answers', () => {
+  it('never closes one that answers', () => {
     const { heartbeat, lost, run } = setUp();
     for (let i = 0; i < 100; i++) heartbeat.add(peer(true));
     run(Heartbeat.ticksPerInterval * 20);
@@ -91,7 +91,7 @@ describe('Heartbeat', () => {
     },
   );
 
-  it('forgives one missed pong', () => {
+  it('tolerates one missed pong', () => {
     const { heartbeat, lost, run } = setUp({ random: () => 0 });
     const one = peer(false);
     heartbeat.add(one);
@@ -102,7 +102,7 @@ describe('Heartbeat', () => {
     expect(lost).toEqual([]);
   });
 
-  it('takes anything that it hears for a sign of life', () => {
+  it('counts anything it receives as a sign of life', () => {
     const { heartbeat, lost, run } = setUp({ random: () => 0 });
     const quiet = peer(false);
     heartbeat.add(quiet);
@@ -114,7 +114,7 @@ describe('Heartbeat', () => {
     expect(lost).toEqual([]);
   });
 
-  it('pings nobody who is gone', () => {
+  it('does not ping closed peers', () => {
     const { heartbeat, pings, run } = setUp();
     const one = peer(true);
     heartbeat.add(one);

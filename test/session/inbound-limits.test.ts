@@ -17,7 +17,7 @@ function through(bounds: InboundLimits, inbound: ReturnType<typeof fresh>, paylo
   }
 }
 
-describe('what a connection may send', () => {
+describe('the limits of what a connection sends', () => {
   it('is two seconds’ worth of frames at once, then the rate', () => {
     const inbound = fresh();
     const bounds = limits(1000);
@@ -30,7 +30,7 @@ describe('what a connection may send', () => {
     expect(through(limits(2, 1_048_576, 100), fresh(), 0, 5000)).toEqual([400, 'flood']);
   });
 
-  it('is two seconds’ worth of bytes at once; what comes above it is refused, and closes after as much again', () => {
+  it('permit two seconds’ worth of bytes at once; more is refused, and closes after as much again', () => {
     const inbound = fresh();
     const bounds = limits(1_000_000, 100_000);
     expect(through(bounds, inbound, 994, 5000)).toEqual([200, 'tooManyBytes']);
@@ -40,7 +40,7 @@ describe('what a connection may send', () => {
     expect(refused).toBe(200);
   });
 
-  it('is paid off by waiting as long as it says', () => {
+  it('are available again after the stated wait', () => {
     const inbound = fresh();
     const bounds = limits(1_000_000, 100_000);
     through(bounds, inbound, 49_994, 5000);
@@ -52,7 +52,7 @@ describe('what a connection may send', () => {
     expect(count).toBe(20_000);
   });
 
-  it('lets a client through that sends 100 messages of 4 KB a second, for ten minutes, and a message of 64 KiB every second', () => {
+  it('permit 100 messages of 4 KB a second, for ten minutes, and a message of 64 KiB every second', () => {
     const inbound = fresh();
     const bounds = limits();
     const refusedAtMs: number[] = [];

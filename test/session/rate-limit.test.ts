@@ -12,7 +12,7 @@ function granted(bucket: { rateTokens: number; rateAtMs: number }, perSecond: nu
 }
 
 describe('takeToken', () => {
-  it('lets a burst of twice the rate through, then the rate', () => {
+  it('permits a burst of twice the rate, then the rate', () => {
     const bucket = fresh();
     expect(granted(bucket, 10, 1000, 100)).toBe(20);
     expect(granted(bucket, 10, 1500, 100)).toBe(5);
@@ -20,7 +20,7 @@ describe('takeToken', () => {
     expect(granted(bucket, 10, 60_000, 100)).toBe(20);
   });
 
-  it('says how long to wait, and then lets through', () => {
+  it('says how long to wait, and then permits one', () => {
     const bucket = fresh();
     granted(bucket, 10, 1000, 20);
     expect(takeToken(bucket, 10, 1000)).toBe(100);
@@ -29,14 +29,14 @@ describe('takeToken', () => {
     expect(takeToken(bucket, 10, 1101)).toBe(0);
   });
 
-  it('neither gives nor takes anything for a clock that steps back', () => {
+  it('is not affected by a clock that steps back', () => {
     const bucket = fresh();
     expect(granted(bucket, 10, 10_000_000, 20)).toBe(20);
     expect(granted(bucket, 10, 1000, 20)).toBe(0);
     expect(granted(bucket, 10, 2000, 20)).toBe(10);
   });
 
-  it('never lets more through than the rate and one burst, whenever it is asked', () => {
+  it('never permits more than the rate and one burst, at any times', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
@@ -61,13 +61,13 @@ describe('oweToken', () => {
   const passing = (bucket: ReturnType<typeof fresh>, nowMs: number, count: number) =>
     Array.from({ length: count }, () => oweToken(bucket, 10, nowMs)).filter((waitMs) => waitMs === 0).length;
 
-  it('lets a burst of twice the rate through, then the rate', () => {
+  it('permits a burst of twice the rate, then the rate', () => {
     const bucket = fresh();
     expect(passing(bucket, 1000, 20)).toBe(20);
     for (let second = 1; second < 5; second++) expect(passing(bucket, 1000 + second * 1000, 10)).toBe(10);
   });
 
-  it('makes what was refused wait to be paid, and says how long', () => {
+  it('makes a refused client wait until its debt is paid, and says how long', () => {
     const bucket = fresh();
     passing(bucket, 1000, 20);
     expect(oweToken(bucket, 10, 1000)).toBe(100);
@@ -83,7 +83,7 @@ describe('oweToken', () => {
     expect(refused.indexOf('flood')).toBe(20);
   });
 
-  it('neither gives nor takes anything for a clock that steps back', () => {
+  it('is not affected by a clock that steps back', () => {
     const bucket = fresh();
     passing(bucket, 10_000_000, 20);
     expect(passing(bucket, 1000, 1)).toBe(0);

@@ -38,7 +38,7 @@ function setUp({ unreadBytesPerConnectionMax = 10_000, commandBytesInFlightMax =
   return { turns, inFlight, read };
 }
 
-describe('what clients say', () => {
+describe('messages of clients', () => {
   it('is read at once while the turn has time, and else in later turns, one message of each connection after the other', async () => {
     const { turns, read } = setUp();
     const [a, b, c] = [new Reader(), new Reader(), new Reader()];
@@ -58,7 +58,7 @@ describe('what clients say', () => {
     expect(turns.bytes).toBe(0);
   });
 
-  it('counts while it waits, and no more once its connection has closed', async () => {
+  it('count while they wait, and no longer after their connection has closed', async () => {
     const { turns, inFlight, read } = setUp();
     const [a, b] = [new Reader(), new Reader()];
     for (const text of ['a1', 'a2', 'a3', 'a4']) turns.take(a, message(text));
@@ -72,7 +72,7 @@ describe('what clients say', () => {
     expect(inFlight.bytes).toBe(0);
   });
 
-  it('closes a connection at one byte more than may wait; one message waits in any case', () => {
+  it('close a connection at one byte above the limit; one message may always wait', () => {
     const { turns } = setUp({ unreadBytesPerConnectionMax: 3 * OVERHEAD_BYTES + 30 });
     const [a, b] = [new Reader(), new Reader()];
     for (const text of ['a1', 'a2']) turns.take(a, message(text));
@@ -84,7 +84,7 @@ describe('what clients say', () => {
     expect(b.endedBecause).toBeUndefined();
   });
 
-  it('is read out of turn, to be refused, where no more may wait for all connections; never before what came earlier', () => {
+  it('are read out of turn, to be refused, if no more may wait for all connections; never before earlier ones', () => {
     const { turns, read } = setUp({ commandBytesInFlightMax: OVERHEAD_BYTES + 2 });
     const [a, b] = [new Reader(), new Reader()];
     for (const text of ['a1', 'a2', 'a3']) turns.take(a, message(text));

@@ -26,7 +26,7 @@ describe('the metrics of a running node', () => {
     expect(documented.toSorted()).toEqual(running.toSorted());
   });
 
-  it('are named as Prometheus wants it: a unit in full at the end, _total for what only rises', () => {
+  it("follow Prometheus' naming: a full unit at the end, _total for counters", () => {
     for (const [, name = '', type] of exposed.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
       expect(name).toMatch(/^(stentor|process|nodejs)_[a-z0-9_]+$/);
       expect(name.endsWith('_total'), name).toBe(type === 'counter');

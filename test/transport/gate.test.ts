@@ -97,7 +97,7 @@ describe('handshakes', () => {
     expect(accept(ALICE).closed).toBe(true);
   });
 
-  it('of all are bounded: the worker stops listening, and listens again when a quarter has ended', async () => {
+  it('of all addresses are limited: the worker stops listening, and listens again when a quarter has ended', async () => {
     const { state, accept } = setUp();
     const waiting = [...Array.from({ length: 4 }, () => accept(ALICE)), ...Array.from({ length: 4 }, () => accept(BOB))];
     expect(state).toMatchObject({ listening: false, warnings: 1 });
@@ -109,7 +109,7 @@ describe('handshakes', () => {
     expect(state.listening).toBe(true);
   });
 
-  it('that have waited for a second make room for newcomers, of their own address and of others', async () => {
+  it('that have waited for a second make room for new ones, of their own address and of others', async () => {
     const { gate, state, accept } = setUp();
     const late = Array.from({ length: 6 }, () => accept(ALICE));
     state.nowMs = 500;
@@ -148,7 +148,7 @@ describe('handshakes', () => {
     expect(others.some(({ closed }) => closed)).toBe(true);
   });
 
-  it('are never cut once a request came whose address could not be told any more', () => {
+  it('are never cut once a request came whose address was no longer known', () => {
     const { gate, state, accept } = setUp();
     const all = [...Array.from({ length: 4 }, () => accept(ALICE)), ...Array.from({ length: 4 }, () => accept(BOB))];
     const [reset] = all as [Accepted];
@@ -188,7 +188,7 @@ describe('descriptors', () => {
     expect(gate.isPaused).toBe(true);
   });
 
-  it('are never used up: the worker stops listening while a few are left, whatever took the others', () => {
+  it('are never used up: the worker stops listening while a few are left, whatever uses the others', () => {
     const { gate, state } = setUp({ descriptorLimit: 1000, open: 20 });
     state.connections = 900;
     gate.tick();
@@ -204,7 +204,7 @@ describe('descriptors', () => {
     expect(state.listening).toBe(true);
   });
 
-  it('may be too few to listen again: then it is tried later', () => {
+  it('may be too few to listen again: then it is retried later', () => {
     const { gate, state } = setUp({ descriptorLimit: 1000, open: 980 });
     gate.tick();
     state.others = 20;

@@ -7,26 +7,26 @@ describe('chooseProtocol', () => {
     return protocol && [protocol.encoding, protocol.subprotocol];
   };
 
-  it('gives JSON to who asks for nothing, and names nothing in the answer', () => {
+  it('is JSON if nothing is requested, without a subprotocol in the answer', () => {
     expect(chosen()).toEqual(['json', '']);
   });
 
-  it('gives what is asked for', () => {
+  it('is the requested one', () => {
     expect(chosen('stentor.v1.msgpack')).toEqual(['msgpack', 'stentor.v1.msgpack']);
     expect(chosen('stentor.v1.json')).toEqual(['json', 'stentor.v1.json']);
   });
 
-  it("gives the first of the client's that it knows", () => {
+  it("is the first known one of the client's", () => {
     expect(chosen('stentor.v2.msgpack', 'stentor.v1.json', 'stentor.v1.msgpack')).toEqual(['json', 'stentor.v1.json']);
   });
 
-  it('refuses a client that knows none of its', () => {
+  it('is refused if none is known', () => {
     for (const offered of ['stentor.v2.json', 'graphql-ws', 'STENTOR.V1.JSON', 'stentor.v1', 'constructor']) {
       expect(chosen(offered)).toBeUndefined();
     }
   });
 
-  it('takes no token entry for a protocol, and never echoes it', () => {
+  it('never treats a token entry as a subprotocol, and never echoes it', () => {
     expect(chosen('bearer.aaa.bbb.ccc')).toEqual(['json', '']);
     expect(chosen('bearer.aaa.bbb.ccc', 'stentor.v1.msgpack')).toEqual(['msgpack', 'stentor.v1.msgpack']);
     expect(chosen('bearer.aaa.bbb.ccc', 'other')).toBeUndefined();
@@ -42,7 +42,7 @@ describe('findToken', () => {
     expect(findToken('', [], '')).toBeUndefined();
   });
 
-  it('takes the scheme in any case and trims the token', () => {
+  it('accepts the scheme in any case and trims the token', () => {
     expect(findToken('bearer  x ', [], undefined)).toBe('x');
     expect(findToken('BEARER x', [], undefined)).toBe('x');
   });
@@ -52,7 +52,7 @@ describe('findToken', () => {
     expect(findToken('Bearerx', [], undefined)).toBeUndefined();
   });
 
-  it('is a token, though an empty one, where one was announced: it is refused, not taken for anonymous', () => {
+  it('is an empty token if one was announced: it is refused, not treated as anonymous', () => {
     expect(findToken('Bearer ', [], undefined)).toBe('');
     expect(findToken('', ['bearer.'], undefined)).toBe('');
   });
