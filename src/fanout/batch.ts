@@ -1,12 +1,12 @@
 import { deflateFrame } from './deflate.ts';
 import { batchHeadBytes, type EncodedItem, encodeBatch, itemsInForm, itemsPerFrame, type WireForm } from './frame.ts';
 
-/** Items to send to somebody, and what their batch says of them. */
+/** Items to send, and the fields of their batch. */
 export interface Stretch {
   readonly items: readonly EncodedItem[];
-  /** The topic's offset just before the stretch. */
+  /** The topic's offset just before the range. */
   readonly prev: number;
-  /** Publications of the stretch left out for later ones of their key. */
+  /** Publications of the range that were left out in favour of later ones of their key. */
   readonly conflated: number;
 }
 
@@ -19,14 +19,14 @@ export interface BatchTopic {
   readonly epoch: string;
 }
 
-/** A whole stretch in one frame; its items are in the form already. */
+/** A whole range in one frame. Its items already have the right form. */
 function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, stretch: Stretch, sentAtMs: number): Uint8Array {
   const { items, prev, conflated } = stretch;
   const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated }, items);
   return deflate ? deflateFrame(frame) : frame;
 }
 
-/** A stretch in as few frames as the size bound allows, each covering from the one before it up to its own last item. */
+/** A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. */
 export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
   const items = itemsInForm(stretch.items, form);
   const headBytes = batchHeadBytes(topic);

@@ -5,53 +5,53 @@ import type { Stretch } from './batch.ts';
 import type { FanoutItem } from './item.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
-/** What the hub gave of a topic from before the ring. */
+/** Items of a topic from before the ring, read from the hub. */
 export type MissedItems = Missed<FanoutItem>;
 
 export interface CatchUpStretch extends Stretch {
   readonly items: readonly FanoutItem[];
 }
 
-/** What a connection that fell behind, or has just come, is given next, while its socket takes it. */
+/** The next step for a connection that fell behind, or is new, while its socket has room. */
 export type CatchUpStep =
   /** It has everything: it may join at the head. */
   | { readonly kind: 'caughtUp' }
-  /** Send this; then it stands at `position`. */
+  /** Send this; afterwards its position is `position`. */
   | { readonly kind: 'stretch'; readonly stretch: CatchUpStretch; readonly skipped: number; readonly position: Position }
-  /** Nothing is sent: the policy leaves it all out, or there is nothing left of it. */
+  /** Send nothing: the policy leaves everything out, or nothing of it is left. */
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
-  /** The ring no longer has what comes next: only the log does. */
+  /** The ring no longer has the next items; only the log does. */
   | { readonly kind: 'evicted' }
   | { readonly kind: 'close' };
 
 /**
- * What a new subscription is given before its stream: the topic's state as of `until`, or everything that was published up to there. From there on the
- * namespace's policy counts.
+ * What a new subscription gets before its stream: the topic's state as of `until`, or everything that was published up to there. After that the namespace's
+ * policy applies.
  */
 export interface Start {
   readonly by: 'state' | 'replay';
-  /** The client has nothing of the topic yet, so it need not be told of keys that are gone. */
+  /** The client has nothing of the topic yet, so it need not be told about removed keys. */
   readonly fresh: boolean;
   readonly until: Position;
 }
 
 /**
- * Where somebody stands who is being caught up. The two halves of `position` are two questions: `sequence` is how far the ring, or the state, has been
- * gone through (-1: by offset, since it lies before the ring); `offset` is the client's own position, from which its next batch must go on.
+ * The position of a connection that is catching up. Its two parts differ: `sequence` is how far the ring, or the state, has been processed (-1: by offset,
+ * because it lies before the ring); `offset` is the client's own position, from which its next batch must continue.
  */
 export interface Place {
   readonly position: Position;
   readonly policy: SlowConsumerPolicy;
   readonly start?: Start | undefined;
-  /** Items from before the ring, where somebody has just read them. */
+  /** Items from before the ring, if they have just been read. */
   readonly missed?: MissedItems | undefined;
 }
 
 /**
- * The next step for a member that stands at `position`: first what it starts with, then by its namespace's policy. A slow reader costs a position, not a
- * queue: whatever it gets is read from the ring, or from the topic's state, when its socket has room.
+ * The next step for a member at `position`: first its initial items, then by its namespace's policy. A slow reader needs only a position, not a queue: what it
+ * gets is read from the ring, or from the topic's state, when its socket has room.
  *
- * @param bytesMax how much the socket should be given at once, in MessagePack; one item goes in any case
+ * @param bytesMax bytes to send at once, in MessagePack; at least one item is sent
  */
 export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, missed }: Place, bytesMax: number): CatchUpStep {
   const { head, latest } = feed;
@@ -69,7 +69,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
       return { kind: 'skipped', skipped: behind, position: head };
     case 'conflate': {
       const next = latest.next(position, { bytesMax });
-      // Keys past the state's bound are gone: what is left of the stretch has nothing to send.
+      // Keys above the state's limit have been dropped: the rest of the range has nothing to send.
       if (next.items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
       const conflated = next.position.sequence - position.sequence - next.items.length;
       return {
@@ -84,7 +84,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
   }
 }
 
-/** The latest item of every key that last changed between the two. What has changed again since comes after `until`. */
+/** The latest item of every key that last changed between the two. A key that has changed again comes after `until`. */
 function fromState({ latest }: TopicFeed, position: Position, bytesMax: number, until: Position, withoutRemoved: boolean): CatchUpStep {
   const next = latest.next(position, { bytesMax, until: until.sequence, withoutRemoved });
   if (next.items.length > 0) return stretchOf(next.items, position, next.position.sequence);
@@ -113,12 +113,12 @@ function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Po
   return stretchOf(items, position, position.sequence + items.length);
 }
 
-/** Has it what comes after the position? */
+/** Whether it has what comes after the position. */
 function reaches({ epoch }: TopicFeed, missed: MissedItems, { offset }: Position): boolean {
   return provesFrom(missed, epoch, offset) && offset < missed.offset;
 }
 
-/** Not beyond `until`, although what was missed may reach further: what comes after that comes by the stream. */
+/** Not beyond `until`, even if the missed items continue: what comes after that is in the stream. */
 function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, until: Position, missed: MissedItems): CatchUpStep {
   const items: FanoutItem[] = [];
   let bytes = 0;
@@ -130,7 +130,7 @@ function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, u
     if (items.length > 0 && bytes > bytesMax) break;
     items.push(item);
   }
-  // Behind its last item there is nothing up to where it was read.
+  // After its last item there is nothing up to the offset that was read.
   const covered = at >= end ? Math.min(missed.offset, until.offset) : (items.at(-1)?.offset ?? position.offset);
   const joined = covered > ring.headOffset ? ring.next : ring.sequenceAfter(covered);
   if (items.length === 0) {

@@ -1,12 +1,12 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import { DEFLATED_EXT_TYPE } from '../protocol/codec.ts';
 
-/** Smaller frames travel as they are: below this, deflate saves less than the TCP packet's own overhead. */
+/** Smaller frames are not deflated: it would save less than the overhead of a TCP packet. */
 export const DEFLATE_MIN_BYTES = 512;
 
 /**
- * A MessagePack frame as one ext (type 90) holding it deflated. Made once for all members of a shard, unlike `permessage-deflate`,
- * which costs 5–12 µs a delivery. Returned as it came when that is not smaller.
+ * A MessagePack frame deflated, as one ext (type 90). Created once for all members of a shard, unlike `permessage-deflate`, which costs 5–12 µs per delivery.
+ * Returns the frame unchanged if the result is not smaller.
  */
 export function deflateFrame(frame: Uint8Array): Uint8Array {
   if (frame.length < DEFLATE_MIN_BYTES) return frame;

@@ -2,19 +2,19 @@ import type { Stretch } from './batch.ts';
 import type { EncodedItem } from './frame.ts';
 import type { FanoutItem } from './item.ts';
 
-/** A part of a stretch in which at most one member is not to get something. */
+/** A part of a range in which at most one member is left out. */
 export interface EchoRun {
   readonly stretch: Stretch;
-  /** The connection that gets `own` instead of the stretch. */
+  /** The connection that gets `own` instead of the range. */
   readonly except: string | undefined;
   readonly own: Stretch | undefined;
 }
 
 /**
- * Cuts a stretch where members with `echo: false` published into it, so that native publish, which can leave out one socket a call, serves all others
- * with one frame. The one left out gets the same stretch with its own items as `[offset]`: the place is covered, so its `prev` chain holds.
+ * Splits a range where members with `echo: false` published into it. Native publish can leave out one socket per call, so it serves all other members with one
+ * frame. The member that is left out gets the same range with its own items as `[offset]`: the offset is covered, so its `prev` chain stays valid.
  *
- * @param leavesOut is this connection a member of the shard that wants no echo?
+ * @param leavesOut whether this connection is a member of the shard without echo
  */
 export function splitByEcho(
   items: readonly FanoutItem[],
@@ -44,13 +44,13 @@ export function splitByEcho(
   return runs;
 }
 
-/** The items as the connection that published some of them gets them, when it wants no echo. */
+/** The items for the connection that published some of them and wants no echo. */
 export function withoutOwn(items: readonly FanoutItem[], connectionId: string): EncodedItem[] {
-  // Without offsets (ephemeral topics) there is no place to cover.
+  // Without offsets (ephemeral topics) there is nothing to cover.
   return items.flatMap((item) => (item.connectionId !== connectionId ? [item] : item.offset === 0 ? [] : [coveredPlace(item.offset)]));
 }
 
-/** A place with nothing to deliver: whoever gets it has everything up to there. */
+/** An offset with nothing to deliver: the receiver has everything up to there. */
 export function coveredPlace(offset: number): EncodedItem {
   const place: EncodedItem = {
     offset,

@@ -3,15 +3,15 @@ import type { Variant } from './variant.ts';
 
 /** A topic with more members waits for the pass. */
 const MEMBERS_MAX = 128;
-/** Of the loop's time, what the express may take beside the passes: a send that it makes alone saves nobody one. */
+/** Share of the loop's time that the express may use in addition to the passes: its sends are not shared with other topics. */
 const TIME_SHARE = 0.03;
 const SENDS_MAX = 150;
-/** More need not be looked at each turn: where so many are small, the passes serve them. */
+/** More need not be checked each turn: if so many topics are small, the passes serve them. */
 const WAITING_MAX = 256;
 
 /**
- * Small topics that leave whole, beside the passes: while a pass or a pacing delay lasts, a topic of five members does not wait for one of 17,000, nor for the
- * batches of others to grow. Bounded in time, so that where all topics are small the passes still do the work; the smallest go first.
+ * Sends small topics separately from the passes: during a pass or a pacing delay, a topic of five members waits neither for one of 17,000, nor for the batches
+ * of others to grow. Its time is limited, so that if all topics are small the passes still do the work. The smallest topics go first.
  */
 export class Express {
   readonly #flusher: Flusher;
@@ -29,7 +29,7 @@ export class Express {
     this.#waiting.push(variant);
   }
 
-  /** @param sendMs what one send costs the loop */
+  /** @param sendMs cost of one send for the loop */
   serve(nowMs: number, tick: number, sendMs: number): void {
     this.#sends = Math.min(SENDS_MAX, this.#sends + ((nowMs - this.#atMs) * TIME_SHARE) / sendMs);
     this.#atMs = nowMs;
@@ -47,7 +47,7 @@ export class Express {
     this.#waiting = waiting.slice(served.length);
   }
 
-  /** The first of them, as far as the budget goes; they are paid for. */
+  /** The first of them that fit into the budget, which is charged for them. */
   #affordable(waiting: readonly Variant[]): readonly Variant[] {
     let count = 0;
     for (const { feed } of waiting) {

@@ -4,38 +4,39 @@ import type { FanoutItem } from './item.ts';
 import type { Sent, Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
-/** Where frames go: the worker's sockets. */
+/** The destination of frames: the worker's sockets. */
 export interface FanoutSink {
-  /** What is published until {@link endVisit} goes to each socket in one write. */
+  /** Everything published until {@link endVisit} goes to each socket in one write. */
   beginVisit(how: VisitKind): void;
   endVisit(): void;
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void;
-  /** To all members but one connection, which wants no echo. */
+  /** To all members except one connection, which wants no echo. */
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void;
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
-  /** Told after a shard's frames what each member was sent, for metrics. Called for every shard: it must be cheap. */
+  /** Called after a shard's frames with what each member was sent, for metrics. It is called for every shard, so it must be cheap. */
   flushed(shard: Shard, sent: Sent): void;
-  /** Told once, when the last shard has been given what was made. */
+  /** Called once, when the last shard has been sent the frames. */
   done(flush: Flush): void;
-  /** Told before a shard's frames: `skipped` items are gone from the ring that its members have not had. */
+  /** Called before a shard's frames: the ring has evicted `skipped` items that its members have not received. */
   skipped(shard: Shard, skipped: number): void;
 }
 
 /**
- * How the sockets of a visit are written to. `native`: all its shards have native topics; each frame is handed to uWS once for all members of a shard, and
- * uWS joins what a socket gets. `direct`: frames gather for each socket, which is written to once. Never both in a visit: each would make a write.
+ * How the sockets of a visit are written to. `native`: all its shards have native topics; each frame is passed to uWS once for all members of a shard, and uWS
+ * joins the frames of a socket. `direct`: frames are collected per socket, which is written to once. A visit never mixes them, because each would make a write
+ * of its own.
  */
 export type VisitKind = 'native' | 'direct';
 
 /** Frames for a shard's members. */
 interface Part {
   readonly frames: readonly Uint8Array[];
-  /** For all but this connection, which gets `own` instead. */
+  /** For all except this connection, which gets `own` instead. */
   readonly except?: string;
   readonly own?: readonly Uint8Array[];
 }
 
-/** What a shard is given, from one place in the ring to another. */
+/** What a shard is sent, from one position in the ring to another. */
 export interface Flush {
   readonly from: number;
   readonly to: number;
@@ -44,13 +45,13 @@ export interface Flush {
   readonly parts: readonly Part[];
   /** What each member is sent. */
   readonly sent: Sent;
-  /** Publications that the ring had given up already. */
+  /** Publications that the ring had already evicted. */
   readonly skipped: number;
-  /** When the bus took the oldest publication that the frames cover. */
+  /** When the bus stored the oldest publication in the frames. */
   readonly oldestPublishedAtMs: number;
 }
 
-/** Hands shards what they have not had. Frames are made once for all shards that stand at the same place. */
+/** Sends shards what they have not received. Frames are created once for all shards at the same position. */
 export class Flusher {
   readonly #sink: FanoutSink;
   readonly #frameBytesMax: number;
@@ -61,16 +62,16 @@ export class Flusher {
     this.#frameBytesMax = frameBytesMax;
   }
 
-  /** Sets of frames made so far. */
+  /** Number of frame sets created so far. */
   get made(): number {
     return this.#made;
   }
 
   /**
-   * Gives the shard everything from its cursor up to the ring's head.
+   * Sends the shard everything from its cursor to the ring's head.
    *
    * @param tick the loop turn
-   * @returns publications that each member was given or told of
+   * @returns number of publications that each member was sent or told of
    */
   flush(shard: Shard, nowMs: number, tick: number): number {
     const { variant } = shard;
@@ -79,7 +80,7 @@ export class Flusher {
     if (withoutEcho.size === 0 && made?.from === shard.cursor && made.to === ring.next) return this.#give(shard, made, tick);
     this.finish(variant);
     const flush = this.#flushOf(shard, nowMs);
-    // What is made for members that want no echo is for one shard only.
+    // Frames for members without echo are for one shard only.
     if (withoutEcho.size > 0) this.#sink.done(flush);
     else variant.made = flush;
     return this.#give(shard, flush, tick);
@@ -93,7 +94,7 @@ export class Flusher {
     this.#sink.endVisit();
   }
 
-  /** Nobody else is given what was made for the variant last. */
+  /** What was last created for the variant is not reused any more. */
   finish(variant: Variant): void {
     if (variant.made !== undefined) this.#sink.done(variant.made);
     variant.made = undefined;
@@ -102,7 +103,7 @@ export class Flusher {
   #give(shard: Shard, flush: Flush, tick: number): number {
     const items = flush.to - shard.cursor;
     if (flush.skipped > 0) this.#sink.skipped(shard, flush.skipped);
-    // Before they leave: native publish reports what a socket drops of a large frame while it is called.
+    // Before they are sent, because native publish reports a drop of a large frame during the call.
     shard.advance(flush.to, flush.offset, tick, flush.sent);
     const binary = shard.variant.options.encoding === 'msgpack';
     for (const part of flush.parts) this.#publish(shard, part, binary);
@@ -131,13 +132,13 @@ export class Flusher {
       offset: ring.headOffset,
       parts,
       sent: sentOf(parts, items.length),
-      // To a rate class that is nothing: it is owed the latest of each key.
+      // A rate class has lost nothing: only the latest of each key is due.
       skipped: variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0,
       oldestPublishedAtMs: ring.at(Math.max(cursor, ring.first)).publishedAtMs,
     };
   }
 
-  /** Where members of the shard may want nothing of what they published themselves. */
+  /** For shards whose members may want no echo. */
   #partsByEcho(shard: Shard, items: readonly FanoutItem[], whole: Stretch, nowMs: number): Part[] {
     const { variant } = shard;
     const { withoutEcho } = variant.feed;
@@ -164,8 +165,8 @@ function sentOf(parts: readonly Part[], items: number): Sent {
 }
 
 /**
- * What the shard has not had. Every item, and then `prev` is the first one's own, so that a hole in the ring shows; or, in a rate class, the latest of
- * every key that changed: such a batch covers the stretch whole, so `prev` is where the shard stood.
+ * What the shard has not received: every item, with `prev` of the first one, so that a gap in the ring is visible; or, in a rate class, the latest of every key
+ * that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
  */
 function stretchOf(shard: Shard): { items: readonly FanoutItem[]; stretch: Stretch } {
   const { feed, options } = shard.variant;

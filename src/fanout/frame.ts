@@ -4,40 +4,40 @@ import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { type KeptBytes, putBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 
-/** Something that stands in a batch's `items`, encoded already. */
+/** An already encoded entry of a batch's `items`. */
 export interface EncodedItem {
   readonly offset: number;
   encoded(encoding: Encoding): KeptBytes;
-  /** The same with `meta.publishedAtMs`; itself where there is nothing to add it to. */
+  /** The same with `meta.publishedAtMs`; the entry itself if it has no time. */
   timed(): EncodedItem;
 }
 
-/** How somebody wants items. */
+/** The form of items for a receiver. */
 export interface WireForm {
   readonly encoding: Encoding;
-  /** With the time at which the log stored each. */
+  /** With the time at which the log stored each item. */
   readonly timestamps: boolean;
 }
 
-/** The items as they are written in this form. */
+/** The items in this form. */
 export function itemsInForm(items: readonly EncodedItem[], { timestamps }: Pick<WireForm, 'timestamps'>): readonly EncodedItem[] {
   return timestamps ? items.map((item) => item.timed()) : items;
 }
 
-/** What a `batch` message says beside its items. */
+/** The fields of a `batch` message besides its items. */
 export interface BatchHead {
   readonly topic: string;
   readonly epoch: string;
-  /** The topic's offset just before the stretch that the batch covers. */
+  /** The topic's offset just before the range of the batch. */
   readonly prev: number;
   readonly sentAtMs: number;
-  /** Publications of the stretch left out because a later one of the same key is in. 0 is not written. */
+  /** Publications of the range that were left out in favour of a later one of the same key. 0 is not written. */
   readonly conflated: number;
 }
 
 const writer = new MsgpackWriter(32 * 1024);
 
-/** One `batch` message, put together from items that are encoded already. The bytes are the caller's. */
+/** One `batch` message, assembled from already encoded items. The bytes belong to the caller. */
 export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   return encoding === 'msgpack' ? msgpackBatch(head, items) : jsonBatch(head, items);
 }
@@ -89,9 +89,7 @@ function jsonBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   return frame;
 }
 
-/**
- * How many of `items`, from `start`, fit one frame of `bytesMax`; at least one, since an item larger than a frame travels alone.
- */
+/** How many of `items`, from `start`, fit into one frame of `bytesMax`; at least one, because an item larger than a frame is sent alone. */
 export function itemsPerFrame(
   encoding: Encoding,
   items: readonly EncodedItem[],
@@ -112,12 +110,12 @@ export function itemsPerFrame(
 /** JSON's punctuation and names (98), two safe integers (16 each) and a number of milliseconds (24 at most). */
 const HEAD_BYTES = 160;
 
-/** An upper bound of what {@link encodeBatch} writes beside the items. */
+/** An upper bound for what {@link encodeBatch} writes besides the items. */
 export function batchHeadBytes(head: { readonly topic: string; readonly epoch: string }): number {
   return HEAD_BYTES + head.topic.length + head.epoch.length;
 }
 
-/** Any message that ends in `items`, with the items spliced in as they are encoded already. `message` must not have `items` itself. */
+/** Any message that ends in `items`, with the already encoded items inserted. `message` must not have `items` itself. */
 export function encodeWithItems(
   form: WireForm,
   message: Readonly<Record<string, unknown>>,

@@ -1,21 +1,21 @@
 import type { Encoding } from '../protocol/codec.ts';
 import type { Shard } from './shard.ts';
 
-/** What a connection's frames look like, for as long as it lives. */
+/** The form of a connection's frames, for its whole lifetime. */
 export interface GroupForm {
   readonly encoding: Encoding;
   /** Compress once for all members (MessagePack only). */
   readonly deflate: boolean;
 }
 
-/** What a group is to be given in one lane: its shards with something to send. */
+/** What a group has to send in one lane: its shards with something pending. */
 export class Agenda {
   /** For the next pass. */
   pending: Shard[] = [];
-  /** For the pass under way, and how many of them have been visited. */
+  /** For the current pass, and how many of them have been visited. */
   due: Shard[] = [];
   visited = 0;
-  /** What the visit under way has given so far. */
+  /** What the current visit has sent so far. */
   deliveries = 0;
   /** When the last visit ended. */
   visitedAtMs = 0;
@@ -44,8 +44,8 @@ export class Agenda {
   }
 
   /**
-   * What has come since the pass began is given too. It stays pending: a topic is listed once for all its groups, and may have more before the next pass.
-   * @returns shards in all
+   * Adds what has arrived since the pass began. It also stays pending, because a topic is listed once for all its groups, and may have more before the next
+   * pass. @returns number of shards
    */
   beginVisit(): readonly Shard[] {
     if (this.visited === 0 && this.pending.length > 0) this.due = this.due.concat(this.pending);
@@ -60,14 +60,14 @@ export class Agenda {
 }
 
 /**
- * Connections of one form, whatever topics they follow. Everything that is pending for a group is published in one loop turn, and uWS joins it into one
- * `send()` a socket: with fifty topics on a connection that is a fiftieth of the calls, and the calls are the cost.
+ * Connections with the same form, whatever topics they follow. Everything pending for a group is published in one loop turn, and uWS joins it into one `send()`
+ * per socket. With fifty topics on a connection this is a fiftieth of the calls, and the calls are the cost.
  */
 export class Group {
   readonly form: GroupForm;
-  /** Distinguishes it from every other group of the worker, also from those that have ended. */
+  /** Identifies it among all groups of the worker, including those that have ended. */
   readonly number: number;
-  /** Its connections can listen in native topics. False: each frame is handed to each of them. */
+  /** Whether its connections can listen in native topics. If false, each frame is sent to each connection. */
   readonly isNative: boolean;
   connections = 0;
   readonly #agendas: Agenda[] = [];
@@ -101,18 +101,18 @@ export class Group {
 /** More shards are not counted: they are about all of the group's connections. */
 const COUNTED_SHARDS_MAX = 16;
 
-/** The worker's groups: which one a new connection goes to. */
+/** The worker's groups: chooses the group of a new connection. */
 export class Groups {
   readonly #connectionsMax: number;
   readonly #withRoom = new Map<string, Set<Group>>();
   #nextNumber = 0;
 
-  /** @param connectionsMax of one group */
+  /** @param connectionsMax maximum number of connections in a group */
   constructor(connectionsMax: number) {
     this.#connectionsMax = connectionsMax;
   }
 
-  /** Counts a connection into a group of its form, with others that listen in native topics, or with others that cannot. */
+  /** Adds a connection to a group of its form, together with others that can listen in native topics, or with others that cannot. */
   enter(form: GroupForm, isNative = true): Group {
     const withRoom = this.#ofForm(form, isNative);
     let [group] = withRoom;

@@ -8,26 +8,26 @@ import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 import { TimedItem } from './timed-item.ts';
 
-/** What a publication is made of when it reaches the fan-out. `data` is one MessagePack value and is copied. */
+/** The parts of a publication when it reaches the fan-out. `data` is one MessagePack value and is copied. */
 export interface ItemSource {
   readonly offset: number;
   readonly key: Key | null;
   readonly data: Uint8Array;
-  /** When the bus took it, milliseconds since 1970. */
+  /** When the bus stored it, milliseconds since 1970. */
   readonly publishedAtMs: number;
   readonly user?: string;
   readonly connectionId?: string;
   readonly removed?: true;
 }
 
-/** What an item takes beside its bytes: itself, what is around them, its slot (measured on Node 20: 201 B, and 365 B where they are more than a kilobyte). */
+/** Memory of an item besides its bytes: itself, the objects around them, its slot (measured on Node 20: 201 B, and 365 B if they are more than a kilobyte). */
 const OBJECT_BYTES = 256;
 
 const writer = new MsgpackWriter(1024);
 
 /**
- * One publication, encoded as the protocol's `[offset, key, data, meta?]` once for all members: MessagePack when it is made,
- * JSON only when the first JSON member needs it.
+ * One publication, encoded as the protocol's `[offset, key, data, meta?]` once for all members: in MessagePack when it is created, in JSON only when the first
+ * JSON member needs it.
  */
 export class FanoutItem {
   readonly offset: number;
@@ -35,7 +35,7 @@ export class FanoutItem {
   readonly prev: number;
   readonly key: Key | null;
   readonly publishedAtMs: number;
-  /** Connection that published it, when a client did: `echo: false` looks for it. */
+  /** The connection that published it, if a client did; used by `echo: false`. */
   readonly connectionId: string | undefined;
   readonly #user: string | undefined;
   readonly #removed: boolean;
@@ -75,12 +75,12 @@ export class FanoutItem {
     this.#msgpack = writer.keep();
   }
 
-  /** What the item weighs against the ring's bounds: its MessagePack form and the object around it. It does not change when JSON is made. */
+  /** The memory that counts against the ring's limits: its MessagePack form and the object around it. It does not change when JSON is created. */
   get bytes(): number {
     return this.#msgpack.length + OBJECT_BYTES;
   }
 
-  /** What it takes on the wire, in MessagePack. */
+  /** Its size in a frame, in MessagePack. */
   get wireBytes(): number {
     return this.#msgpack.length;
   }
@@ -116,7 +116,7 @@ export class FanoutItem {
   }
 }
 
-/** How a worker's recent past measures its items. */
+/** How a worker measures the items of the recent past. */
 export const FANOUT_ITEM_FORM: ItemForm<FanoutItem> = {
   bytesOf: (item) => item.bytes,
   wireBytesOf: (item) => item.wireBytes,

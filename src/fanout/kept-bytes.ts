@@ -1,11 +1,11 @@
 /**
- * Bytes that stay for long, in very many pieces. Up to {@link TEXT_BYTES_MAX} they are a string with one character a byte: it has 20 bytes around it, and the
- * garbage collector moves such strings together. A Buffer has 96 around it, and a small one is cut off 8 KB that stay for as long as any of it is kept. Longer
- * ones are Buffers with memory of their own. Either has as many bytes as its `length`.
+ * Bytes that are kept for long, in very many pieces. Up to {@link TEXT_BYTES_MAX} they are a string with one character per byte: it has an overhead of 20
+ * bytes, and the garbage collector compacts such strings. A Buffer has an overhead of 96, and a small one is a part of 8 KB that stay in memory as long as any
+ * part of it is kept. Longer ones are Buffers with their own memory. The `length` of both is the number of bytes.
  */
 export type KeptBytes = string | Uint8Array;
 
-/** Strings are in the heap, whose size is limited, and Buffers are not. */
+/** Strings are in the heap, whose size is limited; Buffers are not. */
 const TEXT_BYTES_MAX = 1024;
 
 /** A copy. */

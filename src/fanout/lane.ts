@@ -6,11 +6,11 @@ import type { Variant } from './variant.ts';
 export interface Timing {
   /** Shortest time between two passes; 0: as soon as there is time. */
   readonly intervalMs: number;
-  /** A batch gathers for the interval, even when nothing was sent for long. False: the first publication after a pause leaves at once. */
+  /** A batch is collected for the interval, even after a long pause. False: the first publication after a pause is sent immediately. */
   readonly gathers: boolean;
 }
 
-/** Groups of a rate class are spread over so much of its period at most: all of them at one tick would be a burst. */
+/** Groups of a rate class are spread over at most this part of its period, because all of them at one tick would be a burst. */
 const SPREAD_MAX_MS = 100;
 const SPREAD_SHARE = 0.5;
 
@@ -22,7 +22,7 @@ export interface Pass {
   visited: number;
   /** From its start to the start of the next, at least. */
   readonly periodMs: number;
-  /** Its visits are spread over so much. */
+  /** Its visits are spread over this time. */
   readonly spreadMs: number;
   /** The loop's time for sends so far. */
   sendingMs: number;
@@ -33,12 +33,12 @@ const LARGE_MEMBERS_MIN = 5000;
 /** Groups for which only large topics have something age so fast beside the others, when it comes to whose turn it is. */
 const LARGE_WEIGHT = 1 / 6;
 
-/** Variants that are sent on the same timing, and what of them is pending. */
+/** Variants with the same timing, and what of them is pending. */
 export class Lane {
   readonly number: number;
   readonly timing: Timing;
   pass: Pass | undefined;
-  /** No pass before this: it waits for more publications to join. */
+  /** No pass before this time: it waits for more publications to join. */
   pacedUntilMs = Number.NEGATIVE_INFINITY;
   #variants: Variant[] = [];
   #groups: Group[] = [];
@@ -78,7 +78,7 @@ export class Lane {
     for (const shard of variant.shards) this.enlist(shard);
   }
 
-  /** A shard of a variant that is listed. */
+  /** A shard of a listed variant. */
   enlist(shard: Shard): void {
     const agenda = shard.group.agenda(this.number);
     if (agenda.pending.length === 0) this.#groups.push(shard.group);

@@ -1,4 +1,4 @@
-/** What flushing one member costs the loop, learned from turns that were full: the sends happen after the turn, so only the gap to the next one tells. */
+/** The cost of flushing one member, learned from full turns: the sends happen after the turn, so only the gap to the next turn shows it. */
 export class MemberCost {
   #ms = START_MS;
 
@@ -12,6 +12,6 @@ export class MemberCost {
 }
 
 const START_MS = 0.008;
-/** A gap that something else caused says nothing about sends. */
+/** A gap with another cause says nothing about sends. */
 const MAX_MS = 0.03;
 const WEIGHT = 0.1;

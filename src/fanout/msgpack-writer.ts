@@ -2,10 +2,7 @@ import { type KeptBytes, keepBytes, putBytes } from './kept-bytes.ts';
 
 const KEPT_BYTES_MAX = 2_097_152;
 
-/**
- * Writes MessagePack into one growing buffer: for frames that are put together from parts that are already encoded,
- * which a general encoder cannot do.
- */
+/** Writes MessagePack into one growing buffer, for frames that are assembled from already encoded parts, which a general encoder cannot do. */
 export class MsgpackWriter {
   readonly #initialBytes: number;
   #buffer: Buffer;
@@ -22,16 +19,16 @@ export class MsgpackWriter {
 
   reset(): void {
     this.#length = 0;
-    // One large answer must not keep its size for the life of the process.
+    // One large answer must not keep its memory for the lifetime of the process.
     if (this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(this.#initialBytes);
   }
 
-  /** The bytes written so far, in memory of their own. */
+  /** A copy of the bytes written so far. */
   copy(): Uint8Array {
     return Buffer.from(this.#written);
   }
 
-  /** The same, for whoever keeps them for long. */
+  /** The same, for callers that keep them for long. */
   keep(): KeptBytes {
     return keepBytes(this.#written);
   }
@@ -94,7 +91,7 @@ export class MsgpackWriter {
     this.#containerHeader(length, 0x80, 0xde);
   }
 
-  /** A value, or several, encoded already. */
+  /** One or several already encoded values. */
   raw(bytes: KeptBytes): void {
     putBytes(bytes, this.#room(bytes.length), this.#length);
     this.#length += bytes.length;

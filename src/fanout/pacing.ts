@@ -1,29 +1,26 @@
-/** How far apart passes are. */
+/** Decides the time between passes. */
 export interface Pace {
-  /** A group has had its visit. @param elapsedMs since the visit before */
+  /** A group has been visited. @param elapsedMs since the previous visit */
   visited(connections: number, deliveries: number, elapsedMs: number): void;
-  /**
-   * From the start of a pass to the start of the next; 0: no delay.
-   * @param sendMs what one send costs the loop
-   */
+  /** Time from the start of a pass to the start of the next; 0: no delay. @param sendMs cost of one send for the loop */
   periodMs(nowMs: number, sendMs: number): number;
 }
 
 /**
- * Makes each `send()` carry more publications where that is worth the wait. A send costs the same for 1 publication as for 16, so groups are visited once a
- * period if two things hold: the loop would be busy if every delivery were a send of its own, and connections get publications so fast that a period joins
- * several of them. Both are properties of the feed, not of how it is sent just now: so the period settles, and grows and falls with the feed.
+ * Makes each `send()` carry more publications if that is worth the wait. A send costs the same for 1 publication as for 16. So groups are visited once per
+ * period if two things are true: the loop would be busy if every delivery were a separate send, and connections get publications so fast that a period joins
+ * several of them. Both are properties of the feed, not of how it is sent at the moment. So the period settles, and rises and falls with the feed.
  *
  * Measured on 2 shared vCPUs: loadtest/README.md, targets 1, F2, W1, W2 and W7.
  */
 export class Pacing implements Pace {
   readonly #periodMaxMs: number;
-  /** Deliveries, and the time in which connections could get them, of about the last second: older ones fade. */
+  /** Deliveries, and the time in which connections could receive them, of about the last second; older ones fade. */
   #deliveries = 0;
   #connectionMs = 0;
   #atMs = 0;
 
-  /** @param periodMaxMs 0: no delay, ever */
+  /** @param periodMaxMs 0: never any delay */
   constructor(periodMaxMs: number) {
     this.#periodMaxMs = periodMaxMs;
   }
@@ -50,7 +47,7 @@ export class Pacing implements Pace {
 }
 
 const FADE_MS = 1000;
-/** The loop's load if every delivery were a send: up to the first no delay, from the second on all of it. */
+/** The loop's load if every delivery were a separate send: no delay up to the first value, the full delay from the second on. */
 const LOAD = [0.5, 1] as const;
 /** Publications that a connection gets in the longest period: likewise. */
 const JOINED = [1.5, 3] as const;

@@ -6,30 +6,30 @@ import { type MissedItems, nextCatchUpStep, type Start } from './catch-up.ts';
 import type { FanoutItem } from './item.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
-/** How a subscription begins: what it is given before its stream, and from where. */
+/** How a subscription begins: the items before its stream, and its position. */
 export interface Beginning {
-  /** Everything after the position asked for comes. False: the state, or nothing, and the position asked for is void. */
+  /** Everything after the requested position is delivered. False: the state, or nothing, and the requested position is void. */
   readonly recovered: boolean;
   readonly position: Position;
   /** Undefined: the stream from now on, and nothing before it. */
   readonly start: Pick<Start, 'by' | 'fresh'> | undefined;
 }
 
-/** The first part of it. */
+/** Its first part. */
 export interface FirstPart {
   readonly items: readonly FanoutItem[];
-  /** Where whoever has it stands. */
+  /** The position after it. */
   readonly position: Position;
-  /** There is nothing more before the stream. */
+  /** Nothing more comes before the stream. */
   readonly whole: boolean;
 }
 
-/** The ring sequence up to which a client has everything already: a shard that is not so far would repeat it. */
+/** The ring sequence up to which a client already has everything: a shard that is behind it would repeat items. */
 export function cursorOf({ ring }: TopicFeed, { offset }: Since): number {
   return offset > ring.headOffset ? ring.next : (ring.sequenceAfter(offset) ?? 0);
 }
 
-/** From the topic's state, for whoever has nothing. */
+/** From the topic's state, for a client that has nothing. */
 export function fromStateOf({ namespace }: TopicFeed): Beginning {
   // Ephemeral topics have no offsets, and no state from before their ring.
   return { recovered: false, position: { sequence: namespace.durable ? -1 : 0, offset: 0 }, start: { by: 'state', fresh: true } };
@@ -39,8 +39,8 @@ export function fromStateOf({ namespace }: TopicFeed): Beginning {
 export const FROM_NOW_ON: Beginning = { recovered: false, position: { sequence: 0, offset: 0 }, start: undefined };
 
 /**
- * How a client goes on from `since`: with everything of the topic after it where that can be proven; of a keyed topic, where the ring does not reach
- * back, with the latest item of every key that changed. Else it begins anew, from the state.
+ * How a client continues from `since`: with everything of the topic after it, if that is proven to be complete; in a keyed topic, if the ring does not reach
+ * back, with the latest item of every key that changed. Otherwise it starts again from the state.
  */
 export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | undefined): Beginning {
   const { namespace, epoch, head } = feed;
@@ -54,7 +54,8 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
     case 'state':
       return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
     case 'ahead':
-      // Another node was faster: what this one has not passed yet comes by the stream. Missed items that end before the position prove nothing about it.
+      // The position is from a node that was ahead: what this node has not passed yet comes in the stream. Missed items that end before the position prove
+      // nothing about it.
       return isProven && missed.offset >= offset
         ? { recovered: true, position: { sequence: head.sequence, offset }, start: undefined }
         : fromStateOf(feed);
@@ -63,7 +64,7 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
   }
 }
 
-/** What a subscription is given first, as much as fits. `whole` is false also where only the log has the rest. */
+/** What a subscription gets first, as much as fits. `whole` is also false if only the log has the rest. */
 export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Position, bytesMax: number, missed?: MissedItems): FirstPart {
   const start = beginning.start && { ...beginning.start, until };
   const items: FanoutItem[] = [];
@@ -73,7 +74,7 @@ export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Positi
     const step = nextCatchUpStep(feed, { position, policy: 'replay', start, missed }, bytesLeft);
     if (step.kind === 'stretch') {
       for (const { wireBytes } of step.stretch.items) bytesLeft -= wireBytes;
-      // A step has one item in any case.
+      // A step has at least one item.
       if (bytesLeft < 0 && items.length > 0) return { items, position, whole: false };
       items.push(...step.stretch.items);
     } else if (step.kind !== 'skipped') return { items, position, whole: false };

@@ -11,21 +11,21 @@ export interface SchedulerOptions {
   readonly frameBytesMax: number;
   readonly loopGapMinMs: number;
   readonly loopGapMaxMs: number;
-  /** From one pass to the next at most, where publications wait for each other; 0: they never do. */
+  /** Maximum time from one pass to the next while publications wait for each other; 0: they never wait. */
   readonly pacingPeriodMaxMs: number;
 }
 
 export interface TurnResult {
   /** Call {@link Scheduler.turn} again in the next loop turn. */
   readonly more: boolean;
-  /** Call it again then at the latest; undefined: nothing waits. */
+  /** Call it again at that time at the latest; undefined: nothing waits. */
   readonly nextDueAtMs: number | undefined;
 }
 
-/** What making a frame, and a call of native publish, cost in sends to a socket (8 µs; 2.5 µs and 0.4 µs were measured). */
+/** Cost of creating a frame, and of a native publish, in sends to a socket (8 µs; 2.5 µs and 0.4 µs were measured). */
 const SENDS_PER_FRAME = 0.3;
 const SENDS_PER_PUBLISH = 0.05;
-/** Of the pacing period, for its visits: the loop has time between them, and clients do not get everything at once. */
+/** Share of the pacing period for its visits: the loop has time between them, and clients do not get everything at once. */
 const SPREAD_SHARE = 0.95;
 /** Of the pacing period, for the sends of a pass: the loop has other things to do, too. */
 const SENDING_SHARE = 0.75;
@@ -37,12 +37,12 @@ const OVER_QUANTUM_MAX = 1.25;
 const LEARN_SENDS_MIN = 100;
 
 /**
- * Decides when frames leave, so that each socket is written to as seldom as possible, and no topic, however large, holds up another.
+ * Decides when frames are sent, so that each socket is written to as rarely as possible, and no topic, however large, delays another.
  *
- * A pass visits the groups of connections that have something pending, in turn. All that is pending for a group, of whatever topics, is sent in one loop
- * turn, by one `send()` a socket. Each loop turn visits groups until about a quantum of sends is queued. A group that has had its visit waits for the next
- * pass, so under load batches grow by themselves exactly when they are needed. While a pass or a pacing delay lasts, small topics leave beside it, by the express.
- * So an idle publication leaves in its own turn.
+ * A pass visits the groups of connections that have something pending, in turn. Everything pending for a group, of all topics, is sent in one loop turn, by one
+ * `send()` per socket. Each loop turn visits groups until about a quantum of sends is queued. A visited group waits for the next pass, so under load batches
+ * grow exactly when that is needed. During a pass or a pacing delay, small topics are sent separately, by the express. So an idle publication is sent in its
+ * own turn.
  *
  * One per worker; no sockets, no clock.
  */
@@ -68,7 +68,7 @@ export class Scheduler {
     return this.#quantum.members;
   }
 
-  /** The feed has new items: its variants want a pass. */
+  /** The feed has new items: its variants need a pass. */
   wake(feed: TopicFeed, nowMs: number): void {
     for (const variant of feed.variants) {
       variant.lane ??= this.#laneOf(variant.timing);
@@ -77,7 +77,7 @@ export class Scheduler {
     }
   }
 
-  /** @param tick counts loop turns: rounds of one loop turn, before uWS has sent anything, have the same */
+  /** @param tick counts loop turns: rounds of the same loop turn, before uWS has sent anything, have the same value */
   turn(nowMs: number, tick: number): TurnResult {
     this.#learn(nowMs);
     for (const lane of this.#lanes) this.#cutIfLong(lane);
@@ -141,15 +141,15 @@ export class Scheduler {
     return lane;
   }
 
-  /** A turn that left work behind is followed by another at once: the time between them is what its sends took. */
+  /** A turn with remaining work is followed by another immediately: the time between them is that of its sends. */
   #learn(nowMs: number): void {
     if (this.#fullTurn === undefined) return;
     this.#quantum.adapt(nowMs - this.#fullTurn.atMs);
   }
 
   /**
-   * Publishes what the pass has for its next group; only a part of it where so many frames have to be made for it that the turn would get too long.
-   * @returns what it cost, in sends; 1 at least, so that a turn ends
+   * Publishes what the pass has for its next group; only a part of it if so many frames must be created for it that the turn would get too long. @returns its
+   * cost, in sends; at least 1, so that a turn ends
    */
   #visitNext(lane: Lane, pass: Pass, budget: number, nowMs: number, tick: number): number {
     const group = pass.groups[pass.visited] as Group;

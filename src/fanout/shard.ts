@@ -3,17 +3,17 @@ import type { Group } from './group.ts';
 import type { Variant } from './variant.ts';
 
 /**
- * With fewer members a shard has no native topic: a native publish, and what uWS keeps of a topic, cost more than they save. Measured, of 20 frames a
- * socket: 0.20 µs a delivery where each socket is written to by itself; natively 0.54 µs with 1 member, 0.40 with 2, 0.30 with 5, 0.23 with 25.
+ * With fewer members a shard has no native topic: a native publish, and what uWS keeps for a topic, cost more than they save. Measured, with 20 frames per
+ * socket: 0.20 µs per delivery if each socket is written to separately; native 0.54 µs with 1 member, 0.40 with 2, 0.30 with 5, 0.23 with 25.
  */
 export const NATIVE_MEMBERS_MIN = 16;
 
-/** A connection, as far as the fan-out knows it. */
+/** A connection, as the fan-out knows it. */
 export interface Recipient {
   readonly id: string;
 }
 
-/** What each member of a shard was handed. */
+/** What each member of a shard was sent. */
 export interface Sent {
   readonly frames: number;
   readonly bytes: number;
@@ -25,28 +25,28 @@ const NOBODY: readonly Recipient[] = [];
 const NOTHING: Sent = { frames: 0, bytes: 0, items: 0 };
 
 /**
- * The connections of one group that follow one variant of a topic. They always get the same frames. Where they are many they are one native uWS topic.
- * Members join at the cursor, so nothing is sent twice and nothing has to be flushed for a join.
+ * The connections of one group that follow one variant of a topic. They always get the same frames. If there are many, they are one native uWS topic. Members
+ * join at the cursor, so nothing is sent twice and nothing must be flushed for a join.
  */
 export class Shard {
   readonly variant: Variant;
   readonly group: Group;
-  /** Name of the native topic, where there is one: its members listen there. ASCII and short, which is what uWS looks up fastest. */
+  /** Name of the native topic if there is one: its members listen there. ASCII and short, which uWS looks up fastest. */
   nativeTopic: string | undefined;
   members = 0;
-  /** The same members, for whoever sends to them one by one. */
+  /** The same members, for sending to them one by one. */
   recipients: readonly Recipient[] = NOBODY;
   /** Ring sequence of the next item to send. */
   cursor: number;
-  /** Offset up to which the members have been given everything: the `prev` of the next batch. */
+  /** Offset up to which the members have been sent everything: the `prev` of the next batch. */
   offset: number;
-  /** The loop turn of the last flush, and where the shard stood before it: what a socket that lost frames in that turn goes back to. */
+  /** The loop turn of the last flush, and the shard's position before it: a socket that lost frames in that turn goes back to it. */
   flushTick = -1;
   cursorBefore: number;
   offsetBefore: number;
   /** In the loop turn of the last flush. */
   #sent = NOTHING;
-  /** The loop turn in which its members were told to start over. */
+  /** The loop turn in which its members were told about a reset. */
   #resyncTick = -1;
 
   constructor(variant: Variant, group: Group, cursor: number, offset: number) {
@@ -59,7 +59,7 @@ export class Shard {
   }
 
   addRecipient(recipient: Recipient): void {
-    // As long as it must be: an array that grows by push, or is spread into, takes 17 places at once, and most shards have one or two members.
+    // Exactly as long as needed: an array that grows by push or spread allocates 17 places at once, and most shards have one or two members.
     if (!this.recipients.includes(recipient)) this.recipients = this.recipients.concat(recipient);
   }
 
@@ -67,7 +67,7 @@ export class Shard {
     this.recipients = this.recipients.filter((other) => other !== recipient);
   }
 
-  /** Everything up to `cursor` has been handed to native publish in loop turn `tick`. */
+  /** Everything up to `cursor` has been passed to native publish in loop turn `tick`. */
   advance(cursor: number, offset: number, tick: number, sent = NOTHING): void {
     this.#sent = this.flushTick === tick ? sumOf(this.#sent, sent) : sent;
     if (this.flushTick !== tick) {
@@ -79,7 +79,7 @@ export class Shard {
     this.offset = offset;
   }
 
-  /** Takes in members of a shard at the same cursor: should their sockets report a drop in this loop turn, it is of what that shard was given. */
+  /** Adds members of a shard at the same cursor: if their sockets report a drop in this loop turn, it is of what that shard was sent. */
   absorb(other: Shard): void {
     this.#resyncTick = Math.max(this.#resyncTick, other.#resyncTick);
     if (other.flushTick < this.flushTick || (other.flushTick === this.flushTick && other.cursorBefore >= this.cursorBefore)) return;
@@ -89,30 +89,30 @@ export class Shard {
     this.#sent = other.#sent;
   }
 
-  /** Native publish has been given the message that tells its members to start over. */
+  /** Native publish has been given the message that tells its members about a reset. */
   toldToStartOver(tick: number): void {
     this.#resyncTick = tick;
   }
 
-  /** Perhaps that message, too: whoever dropped something in loop turn `tick` does not know in which life of the topic it is. */
+  /** That message may be lost too: a member that dropped something in loop turn `tick` may not know the current epoch of the topic. */
   hasLostResync(tick: number): boolean {
     return this.#resyncTick === tick;
   }
 
-  /** A history that is void: everybody stands at the new one's head. */
+  /** The history was reset: everybody continues at the new head. */
   reset(cursor: number, offset: number): void {
     this.cursor = this.cursorBefore = cursor;
     this.offset = this.offsetBefore = offset;
   }
 
-  /** What a member was not given after all, whose socket dropped something in loop turn `tick`. */
+  /** What a member did not get whose socket dropped something in loop turn `tick`. */
   lostIn(tick: number): Sent {
     return this.flushTick === tick ? this.#sent : NOTHING;
   }
 
   /**
-   * What a member surely has whose socket dropped something in loop turn `tick`: native publish says of a batch that it lost something, not what,
-   * so all that was flushed in that turn counts as lost.
+   * What a member certainly has whose socket dropped something in loop turn `tick`. Native publish reports that it lost something of a batch, but not what, so
+   * everything flushed in that turn counts as lost.
    */
   positionOfDropped(tick: number): Position {
     return this.flushTick === tick

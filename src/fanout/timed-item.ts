@@ -2,11 +2,11 @@ import type { Encoding } from '../protocol/codec.ts';
 import type { EncodedItem } from './frame.ts';
 import { type KeptBytes, toBuffer } from './kept-bytes.ts';
 
-/** What the time is added to. */
+/** An item to which the time is added. */
 export interface Timeable extends EncodedItem {
   /** When the log stored it, milliseconds since 1970. */
   readonly publishedAtMs: number;
-  /** Where its `meta` begins in MessagePack, and has its place in any encoding. */
+  /** Where its `meta` begins in MessagePack, or would be inserted. */
   readonly metaAt: number;
   readonly hasMeta: boolean;
 }
@@ -14,12 +14,12 @@ export interface Timeable extends EncodedItem {
 const FIELD = 'publishedAtMs';
 const MAP_OF_ONE = 0x81;
 const ARRAY_OF_FOUR = 0x94;
-/** Header of the map, where there is none yet, the name with its header, a 64-bit integer with its header. */
+/** Header of the map, if there is none yet; the name with its header; a 64-bit integer with its header. */
 const FIELD_BYTES = 1 + FIELD.length + 9;
 
 /**
- * An item as those get it who asked for timestamps: with `meta.publishedAtMs`, in whole milliseconds. It is made from the item's own encoding, once for a
- * frame, and not kept: the ring has nothing of it.
+ * An item for subscribers that requested timestamps: with `meta.publishedAtMs`, in whole milliseconds. It is created from the item's own encoding, once per
+ * frame, and not kept: the ring does not contain it.
  */
 export class TimedItem implements EncodedItem {
   readonly offset: number;
@@ -71,7 +71,7 @@ function withTimeInJson(item: Timeable): Uint8Array {
     : Buffer.concat([plain.subarray(0, -1), Buffer.from(`,{${field}`)]);
 }
 
-/** NATS counts in nanoseconds; a fraction of a millisecond takes more bytes than it tells. */
+/** NATS counts in nanoseconds; a fraction of a millisecond would take more bytes than it is worth. */
 function wholeMs({ publishedAtMs }: Timeable): number {
   return Math.max(0, Math.floor(publishedAtMs));
 }

@@ -14,17 +14,17 @@ import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
 export interface TopicFeedOptions {
   readonly topic: Topic;
-  /** Distinguishes it from every other topic of the worker. */
+  /** Identifies it among all topics of the worker. */
   readonly number: number;
   readonly namespace: NamespaceOptions;
   /** The same object for all of the worker's topics. */
   readonly recent: RecentBudget<FanoutItem>;
 }
 
-/** What a topic is when it is opened, or after its history turned out not to be what it was. */
+/** What a topic is when it is opened, or after a reset. */
 export interface FeedState {
   readonly epoch: string;
-  /** Lives whose positions hold in this one too, each up to an offset. Absent: none. */
+  /** Earlier epochs whose positions are valid in this one too, each up to an offset. Absent: none. */
   readonly before?: readonly PastLife[];
   readonly offset: number;
   /** `items` has the latest item of every key that changed after this offset. */
@@ -34,16 +34,16 @@ export interface FeedState {
 
 const NOBODY: ReadonlyMap<string, Shard> = new Map();
 
-/** One topic in one worker: its recent items, its state, and who gets which variant of it. Pure: no sockets, no clock. */
+/** One topic in one worker: its recent items, its state, and the members of each variant. Pure: no sockets, no clock. */
 export class TopicFeed {
   readonly topic: Topic;
   readonly number: number;
   readonly namespace: NamespaceOptions;
-  /** In no order, and few: of very many topics each has one, so a list takes less than a map. */
+  /** In no order, and few: there are very many topics with one each, so a list takes less memory than a map. */
   variants: readonly Variant[] = [];
   epoch = '';
   before: FeedState['before'];
-  /** Counts {@link reset}s: ring sequences mean something within one life only. */
+  /** Counts calls of {@link reset}: ring sequences are valid only between two of them. */
   life = 0;
   #awayReason: string | null = null;
   #members = 0;
@@ -53,7 +53,7 @@ export class TopicFeed {
   ring: Ring<FanoutItem>;
   latest: Latest<FanoutItem>;
   readonly #recent: RecentBudget<FanoutItem>;
-  /** Ring sequence before which nobody need look whether it is crowded. */
+  /** Ring sequence before which it need not be checked whether the feed is crowded. */
   #notCrowdedBefore = 0;
 
   constructor({ topic, number, namespace, recent }: TopicFeedOptions, state: FeedState) {
@@ -75,12 +75,12 @@ export class TopicFeed {
     return this.#members;
   }
 
-  /** Connections that have left the fast path for a while. */
+  /** Connections that have temporarily left the fast path. */
   get lagging(): number {
     return this.#lagging;
   }
 
-  /** Why nothing of the topic comes now, for members; null: it is live. */
+  /** Why the topic is not live, for members; null: it is live. */
   get awayReason(): string | null {
     return this.#awayReason;
   }
@@ -89,12 +89,12 @@ export class TopicFeed {
     return this.#members === 0 && this.#lagging === 0 && this.#joining === 0;
   }
 
-  /** Members with `echo: false`, by connection: what each published is left out for it alone. */
+  /** Members with `echo: false`, by connection: its own publications are left out for it. */
   get withoutEcho(): ReadonlyMap<string, Shard> {
     return this.#withoutEcho ?? NOBODY;
   }
 
-  /** What the worker itself can answer for. A topic without keys, or without a log, does not recover by its state. */
+  /** What the worker itself can answer. A topic without keys, or without a log, cannot be recovered from its state. */
   get holdings(): Holdings<FanoutItem> {
     const { ring, latest, namespace } = this;
     return { ring, state: namespace.keyed && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
@@ -105,7 +105,7 @@ export class TopicFeed {
   }
 
   /**
-   * Half the ring, or more, has still to be handed to members: much more would push out what some of them have not had. Rate classes do not count, which
+   * Half the ring or more has still to be sent to members: much more would evict what some of them have not received. Rate classes do not count, because they
    * need only the latest of each key.
    */
   get isCrowded(): boolean {
@@ -116,12 +116,12 @@ export class TopicFeed {
       if (options.rateHz === undefined) for (const shard of shards) cursor = Math.min(cursor, shard.cursor);
     }
     const halfFrom = cursor + ring.capacity / 2;
-    // Items may grow larger, and the ring hold fewer of them.
+    // Items may get larger, and the ring have room for fewer of them.
     this.#notCrowdedBefore = Math.min(halfFrom, ring.next + ring.capacity / 16);
     return ring.next >= halfFrom;
   }
 
-  /** Starts anew from a state: for a resync. Shards stand at its head. */
+  /** Starts again from a state, after a reset of the log. Shards continue at its head. */
   reset(state: FeedState): void {
     this.epoch = state.epoch;
     this.before = state.before;
@@ -137,7 +137,7 @@ export class TopicFeed {
     }
   }
 
-  /** The feed is not used any more: what it holds of the worker's budget is given back. */
+  /** The feed is not used any more: its share of the worker's budget is returned. */
   close(): void {
     this.ring.clear();
   }
@@ -150,9 +150,9 @@ export class TopicFeed {
   }
 
   /**
-   * Counts a member into the variant that it wants. It gets what comes after the shard's {@link Shard.offset}.
-   * @param group its connection's, of the same form as `options`
-   * @param minCursor ring sequence up to which the member has everything already
+   * Adds a member to the variant that it wants. It gets what comes after the shard's {@link Shard.offset}.
+   * @param group that of its connection, with the same form as `options`
+   * @param minCursor ring sequence up to which the member already has everything
    */
   join(options: VariantOptions, group: Group, minCursor = 0): { variant: Variant; shard: Shard } {
     let variant = this.#variantOf(options);
@@ -170,17 +170,17 @@ export class TopicFeed {
     if (variant.shards.length === 0) this.variants = this.variants.filter((other) => other !== variant);
   }
 
-  /** So many connections are on their way in: their history is still being read, say. The feed stays for them. */
+  /** Number of connections that are joining, for example while their history is read. The feed stays for them. */
   reserve(connections = 1): void {
     this.#joining += connections;
   }
 
-  /** One of them has come in, or has given up. */
+  /** One of them has joined, or has given up. */
   endReservation(): void {
     this.#joining--;
   }
 
-  /** A connection is being caught up, or is given what its stream starts with: the feed stays for it. */
+  /** A connection is catching up, or gets its initial items: the feed stays for it. */
   enterLagging(): void {
     this.#lagging++;
   }
@@ -204,7 +204,7 @@ export class TopicFeed {
     if (this.#withoutEcho?.size === 0) this.#withoutEcho = undefined;
   }
 
-  /** Where a member would stand that {@link join}s now: it gets what comes after that. */
+  /** The position of a member that {@link join}s now: it gets what comes after that. */
   placeOf(options: VariantOptions, group: Group, minCursor = 0): Position {
     const shard = this.#variantOf(options)?.shardOf(group, minCursor);
     return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };

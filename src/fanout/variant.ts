@@ -6,7 +6,7 @@ import type { TopicFeed } from './topic-feed.ts';
 
 /** How a variant's members want the topic. Variants exist only while they have members. */
 export interface VariantOptions extends GroupForm {
-  /** A rate class: latest item per key on a timer of its own. Undefined: every item. */
+  /** A rate class: the latest item per key, on its own timer. Undefined: every item. */
   readonly rateHz: number | undefined;
   /** With `meta.publishedAtMs` in every item. */
   readonly timestamps: boolean;
@@ -21,21 +21,21 @@ export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
 }
 
 /**
- * One form of a topic's stream, and the shards of those who get it: one for each group with members, and now and then a second one for a group, whose
- * members were further than the first. What the scheduler remembers of it is here too.
+ * One form of a topic's stream, and the shards of its members: one for each group with members, and sometimes a second one for a group, whose members were
+ * further ahead than the first. The scheduler's state for it is here too.
  */
 export class Variant {
   readonly feed: TopicFeed;
   readonly options: VariantOptions;
   shards: readonly Shard[] = [];
-  /** Shards that are the second, or third, of their group. */
+  /** Shards that are the second or third of their group. */
   extraShards = 0;
   lane: Lane | undefined;
   /** Waits for its lane's next pass. */
   isListed = false;
-  /** Waits for the express, beside the passes. */
+  /** Waits for the express, outside the passes. */
   isExpress = false;
-  /** What was last made for one of its shards, for others at the same place. */
+  /** What was last created for one of its shards, for others at the same position. */
   made: Flush | undefined;
   #nextNativeTopic = 0;
 
@@ -49,20 +49,20 @@ export class Variant {
     return rateHz === undefined ? { intervalMs: this.feed.flushIntervalMs, gathers: true } : { intervalMs: 1000 / rateHz, gathers: false };
   }
 
-  /** A name for a shard's native topic that no other has in this worker. */
+  /** A unique name in this worker for a shard's native topic. */
   newNativeTopic(): string {
     return `${this.feed.number.toString(36)}${variantName(this.options)}.${this.#nextNativeTopic++}`;
   }
 
-  /** Some shard has not been given everything. */
+  /** Some shard has not been sent everything. */
   get isBehind(): boolean {
     const { next } = this.feed.ring;
     return this.shards.some(({ cursor }) => cursor < next);
   }
 
   /**
-   * Counts a member in, and says which shard it is in.
-   * @param minCursor what the member has already: a shard that is not so far would repeat it, so then a new one stands at the head
+   * Adds a member, and returns its shard. @param minCursor what the member already has: a shard that is behind it would repeat items, so then a new one is
+   * created at the head
    */
   join(group: Group, minCursor: number): Shard {
     const shard = this.shardOf(group, minCursor) ?? this.#addShard(group);
@@ -80,7 +80,7 @@ export class Variant {
     if (shard.members === 0) this.#removeShard(shard);
   }
 
-  /** Two shards of one group at the same cursor, so that the members of `from` can move without missing or repeating anything. */
+  /** Two shards of one group at the same cursor, so that the members of `from` can be moved without missing or repeating anything. */
   mergeable(): { from: Shard; into: Shard } | undefined {
     if (this.extraShards === 0) return undefined;
     const seen = new Map<Group, Shard[]>();
@@ -105,9 +105,9 @@ export class Variant {
     const { ring } = this.feed;
     if (this.shards.some((other) => other.group === group)) this.extraShards++;
     const shard = new Shard(this, group, ring.next, ring.headOffset);
-    // As long as it must be: an array that grows by push takes 17 places at once.
+    // Exactly as long as needed: an array that grows by push allocates 17 places at once.
     this.shards = this.shards.concat(shard);
-    // It stands at the head, but what comes before the next pass is for it too.
+    // It is at the head, but what comes before the next pass is for it too.
     if (this.isListed) this.lane?.enlist(shard);
     return shard;
   }

@@ -1,7 +1,7 @@
 import type { ItemForm, RecentItem } from './item-form.ts';
 import type { Ring } from './ring.ts';
 
-/** How much of the recent past a process keeps. The same settings count for the hub and for each worker. */
+/** How much of the recent past a process keeps. The same settings apply to the hub and to each worker. */
 export interface RecentBounds {
   readonly itemsPerTopicMax: number;
   readonly bytesPerTopicMax: number;
@@ -11,15 +11,15 @@ export interface RecentBounds {
   readonly keysPerTopicMax: number;
 }
 
-/** With so few entries the queue is not worth tidying. */
+/** With fewer entries the queue is not compacted. */
 const TIDY_MIN = 64;
 
 /**
  * The one policy for memory of the recent past. A topic keeps so many items and bytes; a process keeps so many bytes. Above that its oldest item is evicted
- * first, whichever topic it is of, so that all topics can be recovered over about the same time. Only the newest item of each ring always stays.
+ * first, of whichever topic, so that all topics can be recovered over about the same time. Only the newest item of each ring always stays.
  *
- * Items are not touched for this: the queue has an entry for each item, in the order of arrival, that names its ring only. The first entry of a ring stands
- * for its oldest item. A ring that evicts by its own bounds leaves an entry too many, which is skipped when its turn comes. Every step is O(1), amortized.
+ * The queue has an entry for each item, in the order of arrival, which names only its ring, so items need not be touched. The first entry of a ring stands for
+ * its oldest item. When a ring evicts by its own limits, it leaves an extra entry, which is skipped later. Every step is O(1), amortized.
  */
 export class RecentBudget<T extends RecentItem> {
   readonly form: ItemForm<T>;
@@ -41,16 +41,16 @@ export class RecentBudget<T extends RecentItem> {
     return this.#bytes;
   }
 
-  /** The ring has so many items more, at either end. May evict from any ring. */
+  /** Call when the ring has got so many more items, at either end. May evict from any ring. */
   added(ring: Ring<T>, bytes: number, count = 1): void {
-    // Its only item lost its entry when its turn came, since the newest stays. Now it may go.
+    // Its only item lost its entry earlier, because the newest stays. Now it may be evicted.
     if (ring.queued < ring.size - count) this.#enqueueFirst(ring);
     for (let left = count; left > 0; left--) this.#enqueue(ring);
     this.#items += count;
     this.count(bytes);
   }
 
-  /** A ring has one item less, the oldest. */
+  /** Call when a ring has one item less, the oldest. */
   removed(bytes: number): void {
     this.#items--;
     this.#bytes -= bytes;
@@ -62,7 +62,7 @@ export class RecentBudget<T extends RecentItem> {
     this.#bytes += bytes;
     while (this.#bytes > this.bounds.bytesMax && this.#entries > 0) {
       const ring = this.#dequeue();
-      // Else the entry was of an item that is gone.
+      // Otherwise the entry was of an item that is already gone.
       if (ring.queued < ring.size) ring.evictOldest();
     }
   }
@@ -95,7 +95,7 @@ export class RecentBudget<T extends RecentItem> {
     if (this.#entries === this.#queue.length) this.#rebuild(2 * this.#queue.length);
   }
 
-  /** Leaves out the entries of items that are gone. */
+  /** Removes the entries of items that are gone. */
   #tidy(): void {
     let length = TIDY_MIN;
     while (length < this.#items + TIDY_MIN) length *= 2;

@@ -4,7 +4,7 @@ import type { Missed } from './missed.ts';
 
 export interface KeptRead<T extends RecentItem, N> {
   readonly missed: Missed<T>;
-  /** What whoever keeps it must know of it. */
+  /** What its user must know of it. */
   readonly note: N;
   readonly atMs: number;
 }
@@ -13,14 +13,14 @@ interface Kept<T extends RecentItem, N> extends KeptRead<T, N> {
   readonly bytes: number;
 }
 
-/** Clients that were cut off together come back within a while, and pages are asked for at the pace of a socket. Nobody waits longer than this. */
+/** Clients that were disconnected at the same time reconnect within a while, and pages are requested at the pace of a socket. Nobody waits longer than this. */
 const KEPT_MS = 5000;
-/** Of the budget of the process. */
+/** Share of the budget of the process. */
 const SHARE = 1 / 4;
 
 /**
- * What was read lately of the time before the rings: for others who come back to the same topic, and for whoever asks on. The bytes count in the budget of
- * the process, and are at most a quarter of it. The oldest go first.
+ * Keeps recent reads of what lies before the rings, for other clients that return to the same topic, and for requests that continue. The bytes count in the
+ * budget of the process, and are at most a quarter of it. The oldest are dropped first.
  */
 export class KeptReads<T extends RecentItem, N> {
   readonly #budget: RecentBudget<T>;
@@ -36,7 +36,7 @@ export class KeptReads<T extends RecentItem, N> {
     return this.#bytes;
   }
 
-  /** Takes the place of what was kept by this name. Nothing is kept that is larger than the bound. */
+  /** Replaces what was kept under this name. A read that is larger than the limit is not kept. */
   put(name: string, missed: Missed<T>, note: N, nowMs: number): void {
     this.#forget(name);
     const { form, bounds } = this.#budget;
@@ -51,7 +51,7 @@ export class KeptReads<T extends RecentItem, N> {
     }
   }
 
-  /** Undefined: not kept, too old, or of another life. */
+  /** Undefined: not kept, too old, or from another epoch. */
   get(name: string, epoch: string, nowMs: number): KeptRead<T, N> | undefined {
     const kept = this.#kept.get(name);
     if (kept === undefined || kept.missed.epoch !== epoch) return undefined;
@@ -60,7 +60,7 @@ export class KeptReads<T extends RecentItem, N> {
     return undefined;
   }
 
-  /** It was wanted again, so others may want it too: it stays as long as if it had been read now. */
+  /** It was requested again, so others may request it too: it stays as long as if it had been read now. */
   renew(name: string, nowMs: number): void {
     const kept = this.#kept.get(name);
     if (kept === undefined) return;
@@ -68,7 +68,7 @@ export class KeptReads<T extends RecentItem, N> {
     this.#kept.set(name, { ...kept, atMs: nowMs });
   }
 
-  /** Called now and then: what nobody asks for goes too. */
+  /** Called regularly, so that what nobody requests is dropped too. */
   forgetOld(nowMs: number): void {
     for (const [name, { atMs }] of this.#kept) if (nowMs - atMs > KEPT_MS) this.#forget(name);
   }

@@ -2,15 +2,14 @@ import type { ItemForm, RecentItem } from './item-form.ts';
 import type { Latest, NextOptions } from './latest.ts';
 import type { Position } from './position.ts';
 
-/** Entries that may lie in the list beside those of the keys that there are. */
+/** Extra entries in the list, besides those of the existing keys. */
 const DEAD_MIN = 16;
 
 /**
- * The state of a keyed topic: the latest item of every key, in the order in which the keys last changed. Bounded: past `keysMax` the key that has not
- * changed for longest goes, and {@link completeFrom} says so. What counts as a key is `form.slotOf`.
+ * The state of a keyed topic: the latest item of every key, in the order in which the keys last changed. It is bounded: above `keysMax` the key with the oldest
+ * change is dropped, and {@link completeFrom} says so. `form.slotOf` returns the key.
  *
- * The order is a list in which a place is found by binary search, so that a state can be handed out in parts: each part costs what is in it, however
- * large the state is.
+ * The order is a list with binary search, so that a state can be read in parts: each part costs only its own items, however large the state is.
  */
 export class LatestByKey<T extends RecentItem> implements Latest<T> {
   readonly #form: ItemForm<T>;
@@ -18,16 +17,16 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
   /** Index in the lists, by key. */
   readonly #places = new Map<string | null, number>();
   /**
-   * In the order in which they came, which rises by sequence and by offset. A number is the offset of an item whose key has changed again, or is gone: it
-   * stays a while, so that those behind it keep their places.
+   * In the order of arrival, which rises by sequence and by offset. A number is the offset of an item whose key has changed again or was removed: it stays for
+   * a while, so that later entries keep their indexes.
    */
   #items: (T | number)[] = [];
   #sequences: number[] = [];
-  /** No item lies before. */
+  /** No item lies before this index. */
   #first = 0;
   #completeFrom: number;
 
-  /** @param completeFrom as far back as what it is filled with knows every change */
+  /** @param completeFrom the initial items have every change after this offset */
   constructor(form: ItemForm<T>, keysMax: number, completeFrom: number) {
     this.#form = form;
     this.#keysMax = keysMax;
@@ -107,7 +106,7 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
     this.#first = 0;
   }
 
-  /** Index of the first entry that came at this sequence or later. */
+  /** Index of the first entry at this sequence or later. */
   #fromSequence(sequence: number): number {
     let low = 0;
     let high = this.#sequences.length;

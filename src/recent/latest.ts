@@ -2,30 +2,30 @@ import type { RecentItem } from './item-form.ts';
 import type { Position } from './position.ts';
 
 export interface NextOptions {
-  /** Bytes of the items in MessagePack, at most; one item goes in any case. */
+  /** Maximum bytes of the items in MessagePack; at least one item is returned. */
   readonly bytesMax: number;
   /** Only what changed before this ring sequence. */
   readonly until?: number;
-  /** For a client that starts from nothing: it has none of the keys that are gone. */
+  /** For a client without any items: it has none of the removed keys. */
   readonly withoutRemoved?: boolean;
 }
 
 /**
- * A topic's state: what a client needs that has nothing of the topic. Here the latest item, or the latest item of every key. A topic whose state is a
- * document is another implementation: `set` applies a change, and `next` hands out the document, or what changed of it, as items.
+ * A topic's state: what a client needs that has nothing of the topic. Here it is the latest item, or the latest item of every key. A topic whose state is a
+ * document would be another implementation: `set` applies a change, and `next` returns the document, or its changes, as items.
  */
 export interface Latest<T extends RecentItem> {
   /** The latest item of everything that changed after this offset is here. */
   readonly completeFrom: number;
-  /** @param sequence the item's place in the ring; -1 for an item from before the ring, or where there is none */
+  /** @param sequence the item's place in the ring; -1 for an item from before the ring, or without one */
   set(item: T, sequence: number): void;
   /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
   between(from: number, to: number): T[];
   /** What changed after the offset, oldest first; undefined: a change may have been forgotten. */
   after(offset: number): T[] | undefined;
   /**
-   * The latest items that changed after a position, oldest first, as many as fit. Where the position's sequence is -1 its offset counts alone.
-   * @returns them, and the position of whoever has them
+   * The latest items that changed after a position, oldest first, as many as fit. If the position's sequence is -1, only its offset counts. @returns them, and
+   * the position after them
    */
   next(from: Position, options: NextOptions): { items: T[]; position: Position };
 }

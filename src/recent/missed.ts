@@ -1,27 +1,27 @@
 import type { RecentItem } from './item-form.ts';
 
 /**
- * What a topic had after an offset, and the proof that this is all: every publication after `completeFrom`, up to `offset`, is in `items`. Whoever stands
- * at `completeFrom` or later can go on from here without a gap. Whoever stands before it has missed something, and must begin from the state.
+ * What a topic had after an offset, and the proof that this is everything: every publication after `completeFrom`, up to `offset`, is in `items`. A client at
+ * `completeFrom` or later can continue from here without a gap. A client before it has missed something, and must start from the state.
  */
 export interface Missed<T extends RecentItem> {
-  /** The life of the log that this is of. */
+  /** The epoch of the log. */
   readonly epoch: string;
-  /** Undefined: nothing is proven, or the position asked for is of another life. */
+  /** Undefined: nothing is proven, or the requested position is from another epoch. */
   readonly completeFrom: number | undefined;
   readonly offset: number;
   /** Oldest first. */
   readonly items: readonly T[];
-  /** The log has more, behind the last of them. */
+  /** The log has more, after the last of them. */
   readonly more?: boolean;
 }
 
-/** For whoever asks for what this life of the log does not have. */
+/** The answer for an epoch that the log does not have. */
 export function nothingOf<T extends RecentItem>(epoch: string): Missed<T> {
   return { epoch, completeFrom: undefined, offset: 0, items: [] };
 }
 
-/** Is all here that came after this offset? Not beyond where it was read. */
+/** Whether everything after this offset is here; not beyond the end of the read. */
 export function provesFrom<T extends RecentItem>({ epoch, completeFrom }: Missed<T>, presentEpoch: string, offset: number): boolean {
   return epoch === presentEpoch && completeFrom !== undefined && completeFrom <= offset;
 }
@@ -38,20 +38,20 @@ export function indexAfter<T extends RecentItem>(items: readonly T[], offset: nu
   return low;
 }
 
-/** The newest of it that fit; the proof begins behind what is left out. The last item stays in any case. */
+/** The newest of it that fit. The proof begins after what is left out. The last item always stays. */
 export function newestOf<T extends RecentItem, M extends Missed<T>>(missed: M, bytesMax: number, bytesOf: (item: T) => number): M {
   const items = newestWithin<T>(missed.items as readonly T[], bytesMax, bytesOf);
   const leftOut = missed.items[missed.items.length - items.length - 1];
   return leftOut === undefined ? missed : { ...missed, completeFrom: leftOut.offset, items };
 }
 
-/** The last so many: from just before the first of them. */
+/** The last items: from just before the first of them. */
 export function lastOf<T extends RecentItem>(missed: Missed<T>, count: number): Missed<T> {
   const items = missed.items.slice(-count);
   return { ...missed, completeFrom: Math.max(0, (items[0]?.offset ?? missed.offset) - 1), items };
 }
 
-/** The newest items that fit; the last one in any case. */
+/** The newest items that fit; always the last one. */
 export function newestWithin<T extends RecentItem>(items: readonly T[], bytesMax: number, bytesOf: (item: T) => number): readonly T[] {
   let bytes = 0;
   const from = items.findLastIndex((item, at) => {

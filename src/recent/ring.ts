@@ -3,24 +3,24 @@ import type { RecentItem } from './item-form.ts';
 import { indexAfter } from './missed.ts';
 
 /**
- * A topic's recent items without a gap: everything after {@link baseOffset}. The oldest are evicted first, by the bounds of the {@link RecentBudget}.
+ * A topic's recent items without a gap: everything after {@link baseOffset}. The oldest are evicted first, by the limits of the {@link RecentBudget}.
  *
- * An item's place is its sequence number, which counts items of this ring from 0 and, unlike an offset, has no holes; so a shard's cursor is one number.
+ * An item's place is its sequence number, which counts items of this ring from 0 and, unlike an offset, is contiguous. So a shard's cursor is one number.
  * Invariant: at least the newest item is kept, whatever its size.
  */
 export class Ring<T extends RecentItem> {
   readonly #budget: RecentBudget<T>;
-  /** As many as are needed, to the next power of two: of very many topics each may have one item, or none. */
+  /** As many as needed, rounded up to a power of two: very many topics may have one item or none. */
   #slots: (T | undefined)[] = [];
   #first = 0;
   #next = 0;
   #bytes = 0;
-  /** Offset that came before the oldest item still here: the position from which the ring can serve everything. */
+  /** Offset before the oldest item that is still here: the position from which the ring can serve everything. */
   #baseOffset: number;
-  /** Entries that the budget has for this ring in its queue. Kept by the budget. */
+  /** Number of entries in the budget's queue for this ring. Maintained by the budget. */
   queued = 0;
 
-  /** @param budget what it shares with the other rings of the process */
+  /** @param budget shared with the other rings of the process */
   constructor(budget: RecentBudget<T>, baseOffset: number) {
     this.#budget = budget;
     this.#baseOffset = baseOffset;
@@ -31,7 +31,7 @@ export class Ring<T extends RecentItem> {
     return this.#first;
   }
 
-  /** Sequence that the next item will get. */
+  /** Sequence of the next item. */
   get next(): number {
     return this.#next;
   }
@@ -44,7 +44,7 @@ export class Ring<T extends RecentItem> {
     return this.#bytes;
   }
 
-  /** Items that it holds at most, if they are as large as those that it holds now. */
+  /** Maximum number of items, if they are as large as the present ones. */
   get capacity(): number {
     const { itemsPerTopicMax, bytesPerTopicMax } = this.#budget.bounds;
     return this.#bytes === 0 ? itemsPerTopicMax : Math.min(itemsPerTopicMax, (bytesPerTopicMax / this.#bytes) * this.size);
@@ -54,7 +54,7 @@ export class Ring<T extends RecentItem> {
     return this.#baseOffset;
   }
 
-  /** Offset of the newest item, or the base when there is none. */
+  /** Offset of the newest item, or the base if there is none. */
   get headOffset(): number {
     return this.#next === this.#first ? this.#baseOffset : this.at(this.#next - 1).offset;
   }
@@ -71,9 +71,9 @@ export class Ring<T extends RecentItem> {
   }
 
   /**
-   * Takes what was read of the time before. Ignored where a gap would be left, or nothing is gained. The oldest are left out where there is no room.
+   * Adds items that were read from before the ring. Ignored if a gap would remain, or nothing is gained. The oldest are left out if there is no room.
    * @param after nothing between this offset and the last of `items` is missing from them
-   * @param upTo as far as the log was read
+   * @param upTo the end of the read of the log
    */
   prepend(items: readonly T[], after: number, upTo: number): void {
     if (upTo < this.#baseOffset || after >= this.#baseOffset) return;
@@ -100,12 +100,12 @@ export class Ring<T extends RecentItem> {
     if (count > 0) this.#budget.added(this, added, count);
   }
 
-  /** @returns bytes freed; 0 when only the newest item is left */
+  /** @returns bytes freed; 0 if only the newest item is left */
   evictOldest(): number {
     return this.size <= 1 ? 0 : this.#evict();
   }
 
-  /** Lets all items go: for a ring that is not used any more. */
+  /** Drops all items, for a ring that is not used any more. */
   clear(): void {
     while (this.#next > this.#first) this.#evict();
   }
@@ -115,7 +115,7 @@ export class Ring<T extends RecentItem> {
     return this.#slots[sequence & (this.#slots.length - 1)] as T;
   }
 
-  /** Items of [from, to), clipped to what is still here. */
+  /** Items of [from, to), limited to what is still here. */
   slice(from: number, to: number): T[] {
     const items: T[] = [];
     for (let sequence = Math.max(from, this.#first); sequence < to; sequence++) items.push(this.at(sequence));
@@ -127,12 +127,12 @@ export class Ring<T extends RecentItem> {
     return offset < this.#baseOffset ? undefined : this.slice(this.#indexAfter(offset), this.#next);
   }
 
-  /** The last so many; fewer where it does not reach back so far. */
+  /** The last items; fewer if it does not reach back so far. */
   last(count: number): T[] {
     return this.slice(this.#next - count, this.#next);
   }
 
-  /** Sequence of the first item after `offset`; undefined: something after it has been evicted, or `offset` lies ahead of the ring. */
+  /** Sequence of the first item after `offset`; undefined: something after it has been evicted, or `offset` is ahead of the ring. */
   sequenceAfter(offset: number): number | undefined {
     return offset < this.#baseOffset || offset > this.headOffset ? undefined : this.#indexAfter(offset);
   }
@@ -152,7 +152,7 @@ export class Ring<T extends RecentItem> {
     const item = this.at(this.#first);
     this.#slots[this.#first & (this.#slots.length - 1)] = undefined;
     this.#first++;
-    // Slots that a burst needed are given back.
+    // Releases slots that only a burst needed.
     const { length } = this.#slots;
     if (length > 1 && this.size * 4 < length) this.#resize(length / 2);
     this.#baseOffset = item.offset;

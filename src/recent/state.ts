@@ -4,13 +4,10 @@ import type { Latest } from './latest.ts';
 import { LatestByKey } from './latest-by-key.ts';
 import { LatestItem } from './latest-item.ts';
 
-/** What the state of a topic is: its latest item, or the latest item of every key. */
+/** The state of a topic: its latest item, or the latest item of every key. */
 export type StateKind = 'item' | 'byKey';
 
-/**
- * The one place where a kind of state gets its class.
- * @param completeFrom whoever fills the state knows every change after this offset
- */
+/** The only place that chooses the class of a state. @param completeFrom the initial items have every change after this offset */
 export function latestFor<T extends RecentItem>(kind: StateKind, { form, bounds }: RecentBudget<T>, completeFrom: number): Latest<T> {
   switch (kind) {
     case 'item':

@@ -2,22 +2,22 @@ import type { RecentItem } from './item-form.ts';
 import type { Latest } from './latest.ts';
 import type { Ring } from './ring.ts';
 
-/** What a process holds of a topic in one life of its log. */
+/** What a process has of a topic in one epoch of its log. */
 export interface Holdings<T extends RecentItem> {
   readonly ring: Ring<T> | undefined;
-  /** The state, where it may stand for what was missed: of a durable keyed topic. */
+  /** The state, if it can replace what was missed: for a durable keyed topic. */
   readonly state: Latest<T> | undefined;
   /** The topic's offset as this process knows it. */
   readonly headOffset: number;
 }
 
-/** Where everything of a topic after an offset is. */
+/** Where everything of a topic after an offset can be found. */
 export type Whereabouts =
   /** All of it, in the ring. */
   | { readonly kind: 'ring'; readonly sequence: number }
-  /** The latest of every key that changed, which is enough to go on from. */
+  /** The latest of every key that changed, which is enough to continue. */
   | { readonly kind: 'state' }
-  /** This process has not come so far. */
+  /** This process has not reached the offset yet. */
   | { readonly kind: 'ahead' }
   /** Only the log can tell. */
   | { readonly kind: 'evicted' };
@@ -26,7 +26,7 @@ const STATE: Whereabouts = { kind: 'state' };
 const AHEAD: Whereabouts = { kind: 'ahead' };
 const EVICTED: Whereabouts = { kind: 'evicted' };
 
-/** The one question of recovery, for hub and worker: is everything here that came after this offset? */
+/** The question of recovery, for hub and worker: is everything after this offset here? */
 export function whereIsAfter<T extends RecentItem>({ ring, state, headOffset }: Holdings<T>, offset: number): Whereabouts {
   if (offset > headOffset) return AHEAD;
   const sequence = ring?.sequenceAfter(offset);
