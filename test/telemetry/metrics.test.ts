@@ -13,7 +13,9 @@ describe('the metrics of a running node', () => {
   let exposed = '';
 
   beforeAll(async () => {
-    node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', '--set', 'log.pretty=false']);
+    // Metrics of presence exist only if a namespace has it.
+    const settings = ['--set', 'log.pretty=false', '--set', 'namespaces.scores.presence=count'];
+    node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', ...settings]);
     const [, port] = await node.until(/"adminPort":(\d+).*node started/);
     exposed = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   });
