@@ -35,7 +35,11 @@ export class GroupSwarm {
         count,
         port,
         dialect: server.dialect,
-        subscription: { topic: group.topic, ...(group.maxRateHz === undefined ? {} : { maxRateHz: group.maxRateHz }) },
+        subscription: {
+          topic: group.topic,
+          ...(group.maxRateHz === undefined ? {} : { maxRateHz: group.maxRateHz }),
+          ...(group.presence === undefined ? {} : { presence: group.presence }),
+        },
         sampleEvery,
         keys: options.keys,
         ...(group.watch === undefined ? {} : { watch: group.watch }),
@@ -74,6 +78,11 @@ export class GroupSwarm {
       if (report.closed > 0) throw new Error(`${report.closed} of ${this.#settings[i]!.count} connections failed: ${report.refusal}`);
     }
     return reports;
+  }
+
+  /** Its connections subscribe and unsubscribe in turn, so many a second. */
+  async churn(perSecond: number, durationMs: number): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.call('churn', { perSecond: perSecond / this.#children.length, durationMs })));
   }
 
   /** @param sequence what every member now expects; -1: as it stands */

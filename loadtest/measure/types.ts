@@ -14,6 +14,8 @@ export interface Group {
   readonly alsoFollows?: string;
   /** Each member asks for at most so many updates a second, and may be given fewer. */
   readonly maxRateHz?: number;
+  /** Each member asks to be told who is subscribed. */
+  readonly presence?: boolean;
 }
 
 export interface WindowSpec {

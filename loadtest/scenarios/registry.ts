@@ -4,6 +4,7 @@ import { hubIntake } from './hub-intake.ts';
 import { idleMemory } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
 import { oneASecond } from './one-a-second.ts';
+import { PRESENCE_SCENARIOS } from './presence.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
 import { sdkClient } from './sdk-client.ts';
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   joinStorm,
   slowReaders,
   idleMemory,
+  ...PRESENCE_SCENARIOS,
   hubIntake,
   sdkClient,
 ];

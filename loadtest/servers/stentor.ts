@@ -14,6 +14,7 @@ interface Variant {
   readonly durable: boolean;
   /** Clients speak JSON instead of MessagePack. */
   readonly json?: boolean;
+  readonly presence?: boolean;
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
 }
@@ -39,6 +40,7 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
         keyed,
         slowConsumer: keyed ? 'conflate' : 'replay',
         history: { maxCount: keyed ? 16 : HISTORY_COUNT_MAX },
+        presence: variant.presence ? 'members' : 'off',
       },
     },
   };
@@ -135,6 +137,7 @@ function stentor(variant: Variant): ServerUnderTest {
 export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor', title: 'Stentor, memory bus', bus: 'memory', durable: true }),
   stentor({ name: 'stentor-ephemeral', title: 'Stentor, memory bus, ephemeral', bus: 'memory', durable: false }),
+  stentor({ name: 'stentor-presence', title: 'Stentor, memory bus, ephemeral, presence', bus: 'memory', durable: false, presence: true }),
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),

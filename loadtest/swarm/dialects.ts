@@ -17,11 +17,15 @@ export interface Dialect {
   /** Sent as soon as the WebSocket is open, or later. */
   hello(subscription: Subscription, topics: readonly string[]): readonly Buffer[];
   control(payload: Buffer, subscription: Subscription): Reaction;
+  /** Ends the subscription to a topic; absent: the swarm never does that with this kind of server. */
+  leave?(topic: string): Buffer;
 }
 
 export interface Subscription {
   readonly topic: string;
   readonly maxRateHz?: number;
+  /** Be told who is subscribed, and who joins or leaves. */
+  readonly presence?: boolean;
   /** Where to go on, by topic: what a client has that comes back. */
   readonly positions?: Positions;
 }
@@ -52,6 +56,7 @@ const stentor: Dialect = {
     return inMessages(commands, msgpackArray).map((message) => clientFrame(OPCODE.binary, message));
   },
   control: (payload) => stentorReaction(unpack(payload)),
+  leave: (topic) => clientFrame(OPCODE.binary, pack({ type: 'unsubscribe', id: 0, topic })),
 };
 
 const stentorJson: Dialect = {
@@ -70,11 +75,18 @@ const MESSAGE_BYTES_MAX = 65_536;
 /** Of an array: MessagePack's header, or JSON's brackets. */
 const ARRAY_BYTES = 3;
 
-function subscribes({ maxRateHz, positions }: Subscription, topics: readonly string[]): object[] {
+function subscribes({ maxRateHz, presence, positions }: Subscription, topics: readonly string[]): object[] {
   return topics.map((topic, i) => {
     const at = positions?.get(topic);
     const since = at === undefined ? {} : { since: { epoch: at.epoch, offset: at.offset } };
-    return { type: 'subscribe', id: i + 1, topic, ...(maxRateHz === undefined ? {} : { maxRateHz }), ...since };
+    return {
+      type: 'subscribe',
+      id: i + 1,
+      topic,
+      ...(maxRateHz === undefined ? {} : { maxRateHz }),
+      ...(presence === undefined ? {} : { presence }),
+      ...since,
+    };
   });
 }
 

@@ -14,6 +14,9 @@ const SCRATCH_BYTES = 4_194_304;
 /** Ephemeral ports for one destination run out at 28,000, and their search gets slow well before: Linux looks at even ones first. */
 const CONNECTIONS_PER_ADDRESS = 8000;
 
+/** Between two groups of connections that subscribe and unsubscribe. */
+const CHURN_STEP_MS = 10;
+
 /** `waiting`: open, and to subscribe when it is told to. */
 const STATE = { idle: 0, upgrading: 1, waiting: 2, open: 3, ready: 4, closed: 5 } as const;
 
@@ -85,6 +88,31 @@ export class Swarm implements FrameSink {
       };
       this.#onSettled = beginMore;
       beginMore();
+    });
+  }
+
+  /** So many connections a second subscribe, in turn, and as many unsubscribe: each is subscribed half of the time. */
+  churn(perSecond: number, durationMs: number): Promise<void> {
+    const { count, subscription } = this.settings;
+    const { topic } = subscription;
+    const leave = this.#dialect.leave?.(topic);
+    if (leave === undefined) throw new Error(`${this.settings.dialect} clients do not unsubscribe here`);
+    const half = Math.floor(count / 2);
+    for (let connection = half; connection < count; connection++) this.#sockets[connection]?.write(leave);
+    const join = this.#dialect.hello(subscription, [topic])[0] as Buffer;
+    const startUs = nowUs();
+    let turns = 0;
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const elapsedMs = (nowUs() - startUs) / 1000;
+        for (; turns < (perSecond * elapsedMs) / 1000; turns++) {
+          this.#sockets[turns % count]?.write(leave);
+          this.#sockets[(turns + half) % count]?.write(join);
+        }
+        if (elapsedMs < durationMs) return;
+        clearInterval(timer);
+        resolve();
+      }, CHURN_STEP_MS);
     });
   }
 

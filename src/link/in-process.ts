@@ -99,6 +99,16 @@ function sizeOf(message: ToWorker | ToHub): number {
     case 'call':
     case 'result':
       return OVERHEAD_BYTES + message.data.length;
+    case 'presenceReport':
+      return message.reports.reduce((sum, { members = [] }) => sum + OVERHEAD_BYTES * (1 + members.length), OVERHEAD_BYTES);
+    case 'presenceState':
+    case 'presenceAnswer':
+      return OVERHEAD_BYTES * (1 + (message.state.members?.length ?? 0));
+    case 'presenceChanges':
+      return message.changes.reduce(
+        (sum, { members = [], joined = [], left = [] }) => sum + OVERHEAD_BYTES * (1 + members.length + joined.length + left.length),
+        OVERHEAD_BYTES,
+      );
     default:
       return OVERHEAD_BYTES;
   }

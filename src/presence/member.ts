@@ -21,7 +21,7 @@ export function isUser({ id }: Member): boolean {
   return id.startsWith('u');
 }
 
-/** About what it takes in memory, and at most what it takes in a message. */
+/** About what it takes in memory. */
 export function bytesOf({ id, info }: Member): number {
-  return OVERHEAD_BYTES + 3 * id.length + (info === undefined ? 0 : JSON.stringify(info).length);
+  return OVERHEAD_BYTES + 2 * id.length + (info === undefined ? 0 : JSON.stringify(info).length);
 }

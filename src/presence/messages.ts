@@ -2,14 +2,15 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { isTopic } from '../protocol/topic.ts';
-import { bytesOf, type Member } from './member.ts';
+import type { Member } from './member.ts';
 import type { TopicChange } from './topic-change.ts';
 
 /** What comes larger than this is of no node. */
 const BYTES_MAX = 4 * 1024 * 1024;
-/** Of the topics and members in one message, about: more go into several. NATS takes 1 MiB unless it is configured otherwise. */
-const PART_BYTES = 256 * 1024;
-const TOPIC_OVERHEAD_BYTES = 40;
+/** Of the topics and members in one message, about: more go into several. NATS takes 1 MiB unless it is configured for less, and a node should work with 64 KiB. */
+const PART_BYTES = 48 * 1024;
+const TOPIC_OVERHEAD_BYTES = 60;
+const MEMBER_OVERHEAD_BYTES = 16;
 
 const Id = Type.String({ minLength: 1, maxLength: 300 });
 const Count = Type.Integer({ minimum: 0 });
@@ -96,14 +97,18 @@ function* piecesOf(change: TopicChange): Iterable<TopicChange> {
       bytes = 0;
     }
     joined.push(member);
-    bytes += bytesOf(member);
+    bytes += memberBytes(member);
   }
   yield { ...change, kind, joined, left };
 }
 
 function changeBytes({ topic, joined, left }: TopicChange): number {
   let bytes = TOPIC_OVERHEAD_BYTES + topic.length;
-  for (const member of joined) bytes += bytesOf(member);
-  for (const id of left) bytes += 3 * id.length + 2;
+  for (const member of joined) bytes += memberBytes(member);
+  for (const id of left) bytes += Buffer.byteLength(id) + 3;
   return bytes;
+}
+
+function memberBytes({ id, info }: Member): number {
+  return MEMBER_OVERHEAD_BYTES + Buffer.byteLength(id) + (info === undefined ? 0 : Buffer.byteLength(JSON.stringify(info)));
 }

@@ -1,6 +1,7 @@
 import type { Topic } from '../protocol/topic.ts';
 import type { MemberBudget } from './budget.ts';
 import { isUser, type Member } from './member.ts';
+import { OwnMember } from './own-member.ts';
 import { counted, type TopicChange } from './topic-change.ts';
 import { NAMED_AGAIN, type PresenceRules, type Union } from './union.ts';
 
@@ -19,15 +20,6 @@ export interface MemberReport {
   readonly delta: number;
   /** One of them closed, and may come back: the others unsubscribed. */
   readonly closed: boolean;
-}
-
-interface OwnMember {
-  readonly member: Member;
-  live: number;
-  /** Connections by worker. */
-  readonly bySource: number[];
-  /** It has no connection left, and leaves then. 0: it has one. */
-  leavesAtMs: number;
 }
 
 interface OwnTopic {
@@ -90,8 +82,9 @@ export class Tracker {
   removeSource(source: number, nowMs: number): void {
     for (const [topic, own] of this.#topics) {
       this.#count(topic, own, source, -(own.bySource[source] ?? 0), nowMs);
-      for (const { member, bySource } of [...(own.members?.values() ?? [])]) {
-        const connections = bySource[source] ?? 0;
+      for (const known of [...(own.members?.values() ?? [])]) {
+        const { member } = known;
+        const connections = known.connectionsOn(source);
         if (connections > 0) this.#member(topic, own, source, { member, delta: -connections, closed: true }, nowMs);
       }
       this.#settle(topic, own);
@@ -146,10 +139,9 @@ export class Tracker {
     if (own.members === undefined) return;
     const known = own.members.get(member.id) ?? this.#add(topic, own, member, delta);
     if (known === undefined) return;
-    known.live += delta;
-    known.bySource[source] = (known.bySource[source] ?? 0) + delta;
+    known.add(source, delta);
     known.leavesAtMs = 0;
-    if (known.live > 0) return;
+    if (known.connections > 0) return;
     if (!closed || !isUser(member) || this.#options.graceMs === 0) return this.#remove(topic, own, known);
     known.leavesAtMs = nowMs + this.#options.graceMs;
     this.#leaving.push({ topic, id: member.id, atMs: known.leavesAtMs });
@@ -161,7 +153,7 @@ export class Tracker {
       this.#giveUp(topic, own);
       return undefined;
     }
-    const known = { member, live: 0, bySource: [], leavesAtMs: 0 };
+    const known = new OwnMember(member);
     own.members?.set(member.id, known);
     if (!own.omits) this.#options.union.hold(topic, member);
     this.#dirtyOf(topic).ids.add(member.id);

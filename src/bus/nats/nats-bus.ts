@@ -168,7 +168,15 @@ export class NatsBus implements Bus {
   announce(channel: Channel, data: Uint8Array): void {
     const { connection } = this.#started ?? {};
     // A late announcement is useless, so it is not left to the client to keep.
-    if (connection?.connected) connection.nc.publish(channelSubjectOf(channel), data);
+    if (connection?.connected !== true) return;
+    try {
+      connection.nc.publish(channelSubjectOf(channel), data);
+    } catch (error) {
+      this.#notice(
+        'warn',
+        `${data.length} bytes could not be announced to other nodes on ${channelSubjectOf(channel)}: ${(error as Error).message}`,
+      );
+    }
   }
 
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {

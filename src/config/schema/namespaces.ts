@@ -87,7 +87,7 @@ export const NamespaceSchema = Type.Object(
     }),
     presenceMembersMax: Type.Integer({
       minimum: 1,
-      maximum: 10_000,
+      maximum: 2000,
       default: 500,
       description: 'members of a topic, on all nodes together, above which they are only counted',
     }),

@@ -1,0 +1,264 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AnswerOutbox } from '../../src/delivery/answer-outbox.ts';
+import { Presence } from '../../src/delivery/presence.ts';
+import { Receiver } from '../../src/delivery/receiver.ts';
+import type { ToHub } from '../../src/link/messages.ts';
+import { memberOf } from '../../src/presence/member.ts';
+import type { PresenceChange } from '../../src/presence/union.ts';
+import type { Encoding } from '../../src/protocol/codec.ts';
+import { CODECS } from '../../src/protocol/codecs.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
+import { decodeFrame } from '../support/decode-frame.ts';
+import { type SimulatedShards, SimulatedSocket } from '../support/simulated-socket.ts';
+
+const LOBBY = 'chat.lobby' as Topic;
+const LAG_BYTES = 2000;
+
+/** One client, and what it makes of what it is told. */
+class Watcher {
+  readonly receiver: Receiver;
+  readonly socket: SimulatedSocket;
+  readonly frames: Uint8Array[] = [];
+  members: Set<string> | undefined;
+  count: number | undefined;
+  states = 0;
+
+  constructor(stage: Stage, name: string, encoding: Encoding, { native = true, slow = false } = {}) {
+    this.socket = new SimulatedSocket(stage.shards, {
+      backpressureBytesMax: slow ? LAG_BYTES : null,
+      deliver: (frame) => this.#take(frame, encoding),
+      onDropped: () => stage.presence.dropped(this.receiver),
+      onDrain: () => {
+        this.receiver.sendQueued();
+        stage.presence.drained(this.receiver);
+      },
+      onClosed: () => {
+        this.receiver.closed();
+        stage.presence.closed(this.receiver);
+      },
+    });
+    if (!native) Object.defineProperty(this.socket, 'isNative', { value: false });
+    const options = { lagThresholdBytes: LAG_BYTES, sendBufferLimitBytes: 1_000_000, outbox: stage.outbox };
+    this.receiver = new Receiver(name, CODECS[encoding], this.socket, options);
+  }
+
+  #take(frame: Uint8Array, encoding: Encoding): void {
+    this.frames.push(frame);
+    const message = decodeFrame(Buffer.from(frame), encoding === 'msgpack') as ServerMessage<'presence'>;
+    if (message.type !== 'presence') return;
+    const { count, members, joined = [], left = [], membersOmitted } = message;
+    this.count = count;
+    if (members !== undefined) {
+      this.members = new Set(members.map(({ user }) => user as string));
+      this.states++;
+    }
+    if (membersOmitted) this.members = undefined;
+    for (const { user } of joined) this.members?.add(user as string);
+    for (const { user } of left) this.members?.delete(user as string);
+  }
+}
+
+/** The presence of a worker, with a hub whose part the test plays. */
+class Stage {
+  readonly shards: SimulatedShards = new Map();
+  readonly sent: ToHub[] = [];
+  readonly outbox = new AnswerOutbox();
+  readonly published: string[] = [];
+  readonly presence = new Presence({
+    link: { send: (message) => void this.sent.push(message) },
+    hub: { presence: () => Promise.reject(new Error('not asked here')) },
+    publish: (shard, frame) => {
+      this.published.push(shard);
+      for (const socket of [...(this.shards.get(shard) ?? [])]) socket.send(frame);
+    },
+    outbox: this.outbox,
+    isNamed: () => true,
+  });
+  /** How it is, as the hub has told. */
+  readonly members = new Set<string>();
+
+  watch(watcher: Watcher, user: string): void {
+    this.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), true);
+  }
+
+  /** What the hub says to a worker that begins to watch. */
+  start(): void {
+    const members = Array.from(this.members, (user) => memberOf(user, '', undefined));
+    this.presence.receive({ kind: 'presenceState', topic: LOBBY, state: { count: members.length, members, omitted: false } });
+  }
+
+  change(joined: readonly string[], left: readonly string[] = []): void {
+    for (const user of joined) this.members.add(user);
+    for (const user of left) this.members.delete(user);
+    const toMembers = (users: readonly string[]) => users.map((user) => memberOf(user, '', undefined));
+    const change: PresenceChange = {
+      topic: LOBBY,
+      count: this.members.size,
+      ...(joined.length > 0 && { joined: toMembers(joined) }),
+      ...(left.length > 0 && { left: toMembers(left) }),
+    };
+    this.presence.receive({ kind: 'presenceChanges', changes: [change] });
+  }
+
+  get kinds(): string[] {
+    return this.sent.splice(0).map(({ kind }) => kind);
+  }
+}
+
+describe('The presence of a worker', () => {
+  let stage: Stage;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    stage = new Stage();
+  });
+  afterEach(() => {
+    stage.presence.stop();
+    vi.useRealTimers();
+  });
+
+  it('encodes a change once for all watchers of an encoding, and gives newcomers all there is', () => {
+    const watchers = (['json', 'json', 'msgpack', 'msgpack'] as const).map((encoding, i) => new Watcher(stage, `n-${i}`, encoding));
+    for (const [i, watcher] of watchers.entries()) stage.watch(watcher, `user-${i}`);
+    expect(stage.kinds).toEqual(['presenceReport', 'presenceWatch']);
+    stage.start();
+    stage.change(['ann']);
+    expect(stage.published).toHaveLength(2);
+    const [a, b, c, d] = watchers.map(({ frames }) => frames.at(-1));
+    expect(a).toBe(b);
+    expect(c).toBe(d);
+    const late = new Watcher(stage, 'n-9', 'json');
+    stage.watch(late, 'late');
+    expect([...(late.members ?? [])]).toEqual(['ann']);
+    expect(late.states).toBe(1);
+  });
+
+  it('tells a watcher that cannot be published to natively by itself', () => {
+    const alone = new Watcher(stage, 'n-1', 'json', { native: false });
+    stage.watch(alone, 'alone');
+    stage.start();
+    stage.change(['ann', 'bob']);
+    stage.change([], ['ann']);
+    expect([...(alone.members ?? [])]).toEqual(['bob']);
+    expect(stage.shards.size).toBe(0);
+  });
+
+  it('asks the hub to watch with the first watcher, and to stop with the last', () => {
+    const [first, second] = [new Watcher(stage, 'n-1', 'json'), new Watcher(stage, 'n-2', 'json')];
+    for (const watcher of [first, second]) stage.watch(watcher, 'ann');
+    stage.start();
+    expect(stage.kinds).toEqual(['presenceReport', 'presenceWatch']);
+    stage.presence.subscribed(first.receiver, LOBBY, memberOf('ann', 'n-1', undefined), false);
+    expect(stage.kinds).toEqual([]);
+    second.socket.cut();
+    expect(stage.kinds).toEqual(['presenceUnwatch']);
+    expect(stage.shards.size).toBe(0);
+  });
+
+  it('reports together who came and went, and not who did both', () => {
+    const watchers = Array.from({ length: 5 }, (_, i) => new Watcher(stage, `n-${i}`, 'json'));
+    const subscribe = (watcher: Watcher, user: string) =>
+      stage.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), false);
+    for (const [i, watcher] of watchers.entries()) subscribe(watcher, i < 2 ? 'ann' : `user-${i}`);
+    // Twice is once.
+    subscribe(watchers[0] as Watcher, 'ann');
+    stage.presence.ended((watchers[4] as Watcher).receiver, LOBBY);
+    expect(stage.sent).toEqual([]);
+    vi.advanceTimersByTime(100);
+    expect(stage.sent.splice(0)).toEqual([
+      {
+        kind: 'presenceReport',
+        reports: [
+          {
+            topic: LOBBY,
+            delta: 4,
+            members: [
+              { member: { id: 'uann' }, delta: 2, closed: false },
+              { member: { id: 'uuser-2' }, delta: 1, closed: false },
+              { member: { id: 'uuser-3' }, delta: 1, closed: false },
+            ],
+          },
+        ],
+      },
+    ]);
+    watchers[0]?.socket.cut();
+    stage.presence.ended((watchers[2] as Watcher).receiver, LOBBY);
+    vi.advanceTimersByTime(100);
+    expect(stage.sent).toMatchObject([
+      {
+        reports: [
+          {
+            delta: -2,
+            members: [
+              { member: { id: 'uann' }, delta: -1, closed: true },
+              { member: { id: 'uuser-2' }, delta: -1, closed: false },
+            ],
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('brings every watcher to the same, however its socket stalls', async () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant('change' as const), join: fc.boolean(), user: fc.nat({ max: 30 }) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constantFrom('read' as const, 'turn' as const, 'fill' as const), watcher: fc.nat({ max: 5 }) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constantFrom('come' as const, 'go' as const, 'second' as const), watcher: fc.nat({ max: 5 }) }),
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 150, size: 'max' }), async (steps) => {
+        const stage = new Stage();
+        const watchers = Array.from(
+          { length: 6 },
+          (_, i) => new Watcher(stage, `n-${i}`, i % 2 === 0 ? 'json' : 'msgpack', { slow: i < 4, native: i !== 1 }),
+        );
+        const watching = new Set<Watcher>();
+        const come = (watcher: Watcher) => {
+          watching.add(watcher);
+          stage.watch(watcher, 'ann');
+          if (stage.kinds.includes('presenceWatch')) stage.start();
+        };
+        for (const watcher of watchers) come(watcher);
+        for (const one of steps) {
+          const watcher = watchers['watcher' in one ? one.watcher : 0] as Watcher;
+          const user = `user-${'user' in one ? one.user : 0}-${'x'.repeat(40)}`;
+          if (one.kind === 'change' && one.join !== stage.members.has(user)) stage.change(one.join ? [user] : [], one.join ? [] : [user]);
+          else if (one.kind === 'read') watcher.socket.read(500);
+          else if (one.kind === 'turn') await turn();
+          else if (one.kind === 'fill')
+            watcher.receiver.sendEncoded(
+              CODECS[watcher.receiver.codec.encoding].encode({ type: 'pong', t: 1, serverTimeMs: 1, pad: 'x'.repeat(1500) } as never),
+            );
+          else if (one.kind === 'come') come(watcher);
+          else if (one.kind === 'second') stage.presence.everySecond();
+          else if (one.kind === 'go') {
+            watching.delete(watcher);
+            stage.presence.subscribed(watcher.receiver, LOBBY, memberOf('ann', watcher.receiver.id, undefined), false);
+          }
+        }
+        await turn();
+        for (let i = 0; i < 50; i++) {
+          for (const { socket } of watchers) socket.read(10_000);
+          await turn();
+        }
+        if (watching.size > 0) stage.change(['last']);
+        for (const { socket } of watchers) socket.read(100_000);
+        for (const watcher of watching) {
+          expect([...(watcher.members ?? ['?'])].sort()).toEqual([...stage.members].sort());
+          expect(watcher.count).toBe(stage.members.size);
+        }
+        stage.presence.stop();
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
