@@ -80,9 +80,9 @@ export class GroupSwarm {
     return reports;
   }
 
-  /** Its connections subscribe and unsubscribe in turn, so many a second. */
-  async churn(perSecond: number, durationMs: number): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.call('churn', { perSecond: perSecond / this.#children.length, durationMs })));
+  /** All of its connections subscribe in one second, and unsubscribe in the next. */
+  async churn(durationMs: number): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.call('churn', { durationMs })));
   }
 
   /** @param sequence what every member now expects; -1: as it stands */

@@ -33,6 +33,8 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
     // A watchlist subscribes to all its topics at once.
     'limits.topicsPerConnectionMax': 1000,
     'limits.messagesPerSecondMax': 1000,
+    // So that the count falls at once, and changes every second.
+    'tuning.presence.graceMs': 0,
     namespaces: {
       bench: {
         durable: variant.durable,

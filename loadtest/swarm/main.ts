@@ -88,7 +88,7 @@ serveCalls(
     reconnect,
     openWindow,
     closeWindow,
-    churn: ({ perSecond, durationMs }: { perSecond: number; durationMs: number }) => running().churn(perSecond, durationMs),
+    churn: ({ durationMs }: { durationMs: number }) => running().churn(durationMs),
     pause: ({ first, count }: { first: number; count: number }) => running().pause(first, count),
     resume: ({ first, count }: { first: number; count: number }) => running().resume(first, count),
     /** How slow readers ended: their state per key, and what they were told. */

@@ -91,24 +91,21 @@ export class Swarm implements FrameSink {
     });
   }
 
-  /** So many connections a second subscribe, in turn, and as many unsubscribe: each is subscribed half of the time. */
-  churn(perSecond: number, durationMs: number): Promise<void> {
+  /** In one second so many connections subscribe, in the next they unsubscribe: their number rises and falls. */
+  churn(durationMs: number): Promise<void> {
     const { count, subscription } = this.settings;
     const { topic } = subscription;
     const leave = this.#dialect.leave?.(topic);
     if (leave === undefined) throw new Error(`${this.settings.dialect} clients do not unsubscribe here`);
-    const half = Math.floor(count / 2);
-    for (let connection = half; connection < count; connection++) this.#sockets[connection]?.write(leave);
+    for (const socket of this.#sockets) socket.write(leave);
     const join = this.#dialect.hello(subscription, [topic])[0] as Buffer;
     const startUs = nowUs();
     let turns = 0;
     return new Promise((resolve) => {
       const timer = setInterval(() => {
         const elapsedMs = (nowUs() - startUs) / 1000;
-        for (; turns < (perSecond * elapsedMs) / 1000; turns++) {
-          this.#sockets[turns % count]?.write(leave);
-          this.#sockets[(turns + half) % count]?.write(join);
-        }
+        for (; turns < (count * elapsedMs) / 1000; turns++)
+          this.#sockets[turns % count]?.write(Math.floor(turns / count) % 2 === 0 ? join : leave);
         if (elapsedMs < durationMs) return;
         clearInterval(timer);
         resolve();
