@@ -1,6 +1,6 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
 import { buildFrames } from '../fanout/batch.ts';
-import { type CatchUpStretch, nextCatchUpStep } from '../fanout/catch-up.ts';
+import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
@@ -56,8 +56,8 @@ export class CatchingUp {
         this.#count(lagging, step.skipped);
         lagging.position = step.position;
         return false;
-      case 'stretch':
-        this.#send(receiver, lagging, step.stretch);
+      case 'range':
+        this.#send(receiver, lagging, step.range);
         this.#count(lagging, step.skipped);
         lagging.position = step.position;
         return false;
@@ -119,20 +119,20 @@ export class CatchingUp {
     return items;
   }
 
-  #send(receiver: Receiver, lagging: Lagging, { items, ...stretch }: CatchUpStretch): void {
+  #send(receiver: Receiver, lagging: Lagging, { items, ...range }: CatchUpRange): void {
     // The first items of a stream come from the topic's state, whoever published them.
     const leavesOwnOut = !lagging.options.echo && !isStarting(lagging);
-    this.#sendBatch(receiver, lagging, leavesOwnOut ? withoutOwn(items, receiver.id) : items, stretch);
+    this.#sendBatch(receiver, lagging, leavesOwnOut ? withoutOwn(items, receiver.id) : items, range);
   }
 
   #sendBatch(
     receiver: Receiver,
     { feed, options }: Lagging,
     items: readonly EncodedItem[],
-    stretch: { readonly prev: number; readonly conflated: number },
+    range: { readonly prev: number; readonly conflated: number },
   ): void {
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    const frames = buildFrames(feed, options.variant, { ...stretch, items }, Date.now(), frameBytesMax);
+    const frames = buildFrames(feed, options.variant, { ...range, items }, Date.now(), frameBytesMax);
     let bytes = 0;
     for (const frame of frames) {
       bytes += frame.length;

@@ -2,7 +2,7 @@ import { deflateFrame } from './deflate.ts';
 import { batchHeadBytes, type EncodedItem, encodeBatch, itemsInForm, itemsPerFrame, type WireForm } from './frame.ts';
 
 /** Items to send, and the fields of their batch. */
-export interface Stretch {
+export interface ItemRange {
   readonly items: readonly EncodedItem[];
   /** The topic's offset just before the range. */
   readonly prev: number;
@@ -20,18 +20,18 @@ export interface BatchTopic {
 }
 
 /** A whole range in one frame. Its items already have the right form. */
-function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, stretch: Stretch, sentAtMs: number): Uint8Array {
-  const { items, prev, conflated } = stretch;
+function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, range: ItemRange, sentAtMs: number): Uint8Array {
+  const { items, prev, conflated } = range;
   const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated }, items);
   return deflate ? deflateFrame(frame) : frame;
 }
 
 /** A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. */
-export function buildFrames(topic: BatchTopic, form: BatchForm, stretch: Stretch, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
-  const items = itemsInForm(stretch.items, form);
+export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
+  const items = itemsInForm(range.items, form);
   const headBytes = batchHeadBytes(topic);
   const frames: Uint8Array[] = [];
-  let { prev, conflated } = stretch;
+  let { prev, conflated } = range;
   for (let start = 0; start < items.length; ) {
     const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
     const part = count === items.length ? items : items.slice(start, start + count);

@@ -1,14 +1,14 @@
 import type { SlowConsumerPolicy } from '../config/schema.ts';
 import { indexAfter, type Missed, provesFrom } from '../recent/missed.ts';
 import type { Position } from '../recent/position.ts';
-import type { Stretch } from './batch.ts';
+import type { ItemRange } from './batch.ts';
 import type { FanoutItem } from './item.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** Items of a topic from before the ring, read from the hub. */
 export type MissedItems = Missed<FanoutItem>;
 
-export interface CatchUpStretch extends Stretch {
+export interface CatchUpRange extends ItemRange {
   readonly items: readonly FanoutItem[];
 }
 
@@ -17,7 +17,7 @@ export type CatchUpStep =
   /** It has everything: it may join at the head. */
   | { readonly kind: 'caughtUp' }
   /** Send this; afterwards its position is `position`. */
-  | { readonly kind: 'stretch'; readonly stretch: CatchUpStretch; readonly skipped: number; readonly position: Position }
+  | { readonly kind: 'range'; readonly range: CatchUpRange; readonly skipped: number; readonly position: Position }
   /** Send nothing: the policy leaves everything out, or nothing of it is left. */
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
   /** The ring no longer has the next items; only the log does. */
@@ -73,8 +73,8 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
       if (next.items.length === 0) return { kind: 'skipped', skipped: behind, position: head };
       const conflated = next.position.sequence - position.sequence - next.items.length;
       return {
-        kind: 'stretch',
-        stretch: { items: next.items, prev: position.offset, conflated },
+        kind: 'range',
+        range: { items: next.items, prev: position.offset, conflated },
         skipped: conflated,
         position: next.position,
       };
@@ -87,7 +87,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
 /** The latest item of every key that last changed between the two. A key that has changed again comes after `until`. */
 function fromState({ latest }: TopicFeed, position: Position, bytesMax: number, until: Position, withoutRemoved: boolean): CatchUpStep {
   const next = latest.next(position, { bytesMax, until: until.sequence, withoutRemoved });
-  if (next.items.length > 0) return stretchOf(next.items, position, next.position.sequence);
+  if (next.items.length > 0) return rangeOf(next.items, position, next.position.sequence);
   return { kind: 'skipped', skipped: 0, position: { sequence: until.sequence, offset: position.offset } };
 }
 
@@ -110,7 +110,7 @@ function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Po
     if (items.length > 0 && bytes > bytesMax) break;
     items.push(item);
   }
-  return stretchOf(items, position, position.sequence + items.length);
+  return rangeOf(items, position, position.sequence + items.length);
 }
 
 /** Whether it has what comes after the position. */
@@ -138,10 +138,10 @@ function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, u
       ? { kind: 'evicted' }
       : { kind: 'skipped', skipped: 0, position: { sequence: joined, offset: position.offset } };
   }
-  return stretchOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
+  return rangeOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
 }
 
-function stretchOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): CatchUpStep {
+function rangeOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): CatchUpStep {
   const position = { sequence, offset: items.at(-1)?.offset ?? prev };
-  return { kind: 'stretch', stretch: { items, prev, conflated: 0 }, skipped: 0, position };
+  return { kind: 'range', range: { items, prev, conflated: 0 }, skipped: 0, position };
 }

@@ -1,13 +1,13 @@
-import type { Stretch } from './batch.ts';
+import type { ItemRange } from './batch.ts';
 import type { EncodedItem } from './frame.ts';
 import type { FanoutItem } from './item.ts';
 
 /** A part of a range in which at most one member is left out. */
 export interface EchoRun {
-  readonly stretch: Stretch;
+  readonly range: ItemRange;
   /** The connection that gets `own` instead of the range. */
   readonly except: string | undefined;
-  readonly own: Stretch | undefined;
+  readonly own: ItemRange | undefined;
 }
 
 /**
@@ -18,7 +18,7 @@ export interface EchoRun {
  */
 export function splitByEcho(
   items: readonly FanoutItem[],
-  { prev, conflated }: Stretch,
+  { prev, conflated }: ItemRange,
   leavesOut: (connectionId: string) => boolean,
 ): EchoRun[] {
   const runs: EchoRun[] = [];
@@ -28,8 +28,8 @@ export function splitByEcho(
   const end = () => {
     if (run.length === 0) return;
     const first = runs.length === 0 ? conflated : 0;
-    const stretch = { items: run, prev: runPrev, conflated: first };
-    runs.push({ stretch, except, own: except === undefined ? undefined : { ...stretch, items: withoutOwn(run, except) } });
+    const range = { items: run, prev: runPrev, conflated: first };
+    runs.push({ range, except, own: except === undefined ? undefined : { ...range, items: withoutOwn(run, except) } });
     runPrev = (run[run.length - 1] as FanoutItem).offset;
     run = [];
     except = undefined;

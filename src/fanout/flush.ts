@@ -1,4 +1,4 @@
-import { buildFrames, type Stretch } from './batch.ts';
+import { buildFrames, type ItemRange } from './batch.ts';
 import { splitByEcho } from './echo.ts';
 import type { FanoutItem } from './item.ts';
 import type { Sent, Shard } from './shard.ts';
@@ -123,9 +123,9 @@ export class Flusher {
   #flushOf(shard: Shard, nowMs: number): Flush {
     const { cursor, variant } = shard;
     const { ring, withoutEcho } = variant.feed;
-    const { items, stretch } = stretchOf(shard);
+    const { items, range } = rangeOf(shard);
     const parts =
-      withoutEcho.size === 0 ? [{ frames: this.#frames(variant, stretch, nowMs) }] : this.#partsByEcho(shard, items, stretch, nowMs);
+      withoutEcho.size === 0 ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
     return {
       from: cursor,
       to: ring.next,
@@ -139,18 +139,18 @@ export class Flusher {
   }
 
   /** For shards whose members may want no echo. */
-  #partsByEcho(shard: Shard, items: readonly FanoutItem[], whole: Stretch, nowMs: number): Part[] {
+  #partsByEcho(shard: Shard, items: readonly FanoutItem[], whole: ItemRange, nowMs: number): Part[] {
     const { variant } = shard;
     const { withoutEcho } = variant.feed;
-    return splitByEcho(items, whole, (id) => withoutEcho.get(id) === shard).map(({ stretch, except, own }): Part => {
-      const frames = this.#frames(variant, stretch, nowMs);
+    return splitByEcho(items, whole, (id) => withoutEcho.get(id) === shard).map(({ range, except, own }): Part => {
+      const frames = this.#frames(variant, range, nowMs);
       return except === undefined || own === undefined ? { frames } : { frames, except, own: this.#frames(variant, own, nowMs) };
     });
   }
 
-  #frames({ feed, options }: Variant, stretch: Stretch, nowMs: number): Uint8Array[] {
+  #frames({ feed, options }: Variant, range: ItemRange, nowMs: number): Uint8Array[] {
     this.#made++;
-    return buildFrames(feed, options, stretch, nowMs, this.#frameBytesMax);
+    return buildFrames(feed, options, range, nowMs, this.#frameBytesMax);
   }
 }
 
@@ -168,13 +168,13 @@ function sentOf(parts: readonly Part[], items: number): Sent {
  * What the shard has not received: every item, with `prev` of the first one, so that a gap in the ring is visible; or, in a rate class, the latest of every key
  * that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
  */
-function stretchOf(shard: Shard): { items: readonly FanoutItem[]; stretch: Stretch } {
+function rangeOf(shard: Shard): { items: readonly FanoutItem[]; range: ItemRange } {
   const { feed, options } = shard.variant;
   const { ring, latest } = feed;
   if (options.rateHz === undefined) {
     const items = ring.slice(shard.cursor, ring.next);
-    return { items, stretch: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
+    return { items, range: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
   }
   const items = latest.between(shard.cursor, ring.next);
-  return { items, stretch: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
+  return { items, range: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
 }

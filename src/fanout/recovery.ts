@@ -72,11 +72,11 @@ export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Positi
   let bytesLeft = bytesMax;
   while (start !== undefined && position.sequence < until.sequence) {
     const step = nextCatchUpStep(feed, { position, policy: 'replay', start, missed }, bytesLeft);
-    if (step.kind === 'stretch') {
-      for (const { wireBytes } of step.stretch.items) bytesLeft -= wireBytes;
+    if (step.kind === 'range') {
+      for (const { wireBytes } of step.range.items) bytesLeft -= wireBytes;
       // A step has at least one item.
       if (bytesLeft < 0 && items.length > 0) return { items, position, whole: false };
-      items.push(...step.stretch.items);
+      items.push(...step.range.items);
     } else if (step.kind !== 'skipped') return { items, position, whole: false };
     position = step.position;
   }

@@ -23,11 +23,11 @@ function catchUp(topicFeed: TopicFeed, policy: SlowConsumerPolicy, bytesMax: num
   const items: FanoutItem[] = [];
   for (;;) {
     const step = nextCatchUpStep(topicFeed, { position, policy }, bytesMax);
-    if (step.kind !== 'stretch' && step.kind !== 'skipped') return { end: step.kind, items, skipped, position };
-    if (step.kind === 'stretch') {
-      expect(step.stretch.prev).toBe(position.offset);
-      expect(step.stretch.items.at(-1)?.offset).toBe(step.position.offset);
-      const given = step.stretch.items as FanoutItem[];
+    if (step.kind !== 'range' && step.kind !== 'skipped') return { end: step.kind, items, skipped, position };
+    if (step.kind === 'range') {
+      expect(step.range.prev).toBe(position.offset);
+      expect(step.range.items.at(-1)?.offset).toBe(step.position.offset);
+      const given = step.range.items as FanoutItem[];
       if (given.length > 1) expect(given.reduce((sum, one) => sum + one.wireBytes, 0)).toBeLessThanOrEqual(bytesMax);
       items.push(...given);
     }
@@ -107,7 +107,7 @@ describe('catching up', () => {
     for (let i = 0; i < 5; i++) push(topicFeed, null);
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 1, offset: 2 }, policy: 'replay' }, 1000)).toEqual({ kind: 'evicted' });
     expect(nextCatchUpStep(topicFeed, { position: { sequence: 2, offset: 4 }, policy: 'replay' }, 10_000)).toMatchObject({
-      kind: 'stretch',
+      kind: 'range',
       skipped: 0,
     });
   });

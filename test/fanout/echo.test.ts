@@ -1,23 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { Stretch } from '../../src/fanout/batch.ts';
+import type { ItemRange } from '../../src/fanout/batch.ts';
 import { splitByEcho } from '../../src/fanout/echo.ts';
 import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { item } from '../support/fanout-fixtures.ts';
 
 const by = (offset: number, connectionId?: string) => item(offset, connectionId === undefined ? {} : { user: connectionId, connectionId });
-const offsets = ({ items }: Stretch) => items.map(({ offset }) => offset);
+const offsets = ({ items }: ItemRange) => items.map(({ offset }) => offset);
 
 /** `a` and `b` want no echo, `c` does. */
 function split(conflated: number, ...items: ReturnType<typeof by>[]) {
-  return splitByEcho(items, { items, prev: 10, conflated }, (id) => id === 'a' || id === 'b').map(({ stretch, except }) => ({
-    offsets: offsets(stretch),
-    prev: stretch.prev,
-    conflated: stretch.conflated,
+  return splitByEcho(items, { items, prev: 10, conflated }, (id) => id === 'a' || id === 'b').map(({ range, except }) => ({
+    offsets: offsets(range),
+    prev: range.prev,
+    conflated: range.conflated,
     except,
   }));
 }
 
-describe('a stretch into which members without echo have published', () => {
+describe('a range into which members without echo have published', () => {
   it('is one run while at most one of them is in it', () => {
     expect(split(0, by(11), by(12, 'a'), by(13, 'c'), by(14, 'a'))).toEqual([
       { offsets: [11, 12, 13, 14], prev: 10, conflated: 0, except: 'a' },

@@ -71,7 +71,7 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
     );
   });
 
-  it('is cut into frames that cover the stretch without a gap, each within its size or alone in it', () => {
+  it('is cut into frames that cover the range without a gap, each within its size or alone in it', () => {
     const sizes = fc.array(fc.oneof(fc.nat(60), fc.integer({ min: 900, max: 1500 })), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(sizes, fc.nat(5), (pads, conflated) => {
@@ -183,7 +183,7 @@ describe('an item with its time', () => {
     expect(place.timed()).toBe(place);
   });
 
-  it('is counted with its time where a stretch is cut into frames', () => {
+  it('is counted with its time where a range is cut into frames', () => {
     const items = Array.from({ length: 40 }, (_, index) => item(index + 1, { value: 'x'.repeat(20) }));
     const form = { encoding: 'msgpack', deflate: false, timestamps: true } as const;
     const frames = buildFrames({ topic: 'scores.a', epoch: 'e' }, form, { items, prev: 0, conflated: 0 }, 1, 1024);

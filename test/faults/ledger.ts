@@ -24,7 +24,7 @@ export type Stored = Acknowledged;
 export interface Verdict {
   /** Never came, and nothing was said about them. */
   readonly lost: number;
-  /** Stretches of lost publications that later ones followed. */
+  /** Ranges of lost publications that later ones followed. */
   readonly gaps: number;
   readonly duplicates: number;
   readonly reordered: number;

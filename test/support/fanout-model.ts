@@ -63,7 +63,7 @@ export class ModelMember {
   /** Entries from here on, and before too where it joined with a snapshot, must show in its state. */
   stateFrom: number;
   received = 0;
-  /** Left-out entries that the first frame of a stretch announced and that lie in the frames after it. */
+  /** Left-out entries that the first frame of a range announced and that lie in the frames after it. */
   conflatedLeft = 0;
 
   constructor(id: string, topic: ModelTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard, isBeside: boolean) {

@@ -5,7 +5,7 @@
 export class Chain {
   epoch = '';
   offset = 0;
-  /** Stretches that did not begin where the last one ended. */
+  /** Ranges that did not begin where the last one ended. */
   gaps = 0;
   /** Items that the server sent twice over one connection. */
   overlaps = 0;

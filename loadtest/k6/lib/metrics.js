@@ -12,7 +12,7 @@ export const metrics = {
   latencyMs: new Trend('stentor_latency_ms', true),
   items: new Counter('stentor_items'),
   batches: new Counter('stentor_batches'),
-  /** Stretches of a topic that did not begin where the last one ended. */
+  /** Ranges of a topic that did not begin where the last one ended. */
   gaps: new Counter('stentor_gaps'),
   /** Items that came twice over one connection. */
   overlaps: new Counter('stentor_overlaps'),
