@@ -114,13 +114,12 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
 
     // Before the workers, so that it stops after them: load balancers check the health of the node while it drains.
     const admin = await AdminServer.start(
-      config.admin,
       {
         nodeId,
+        config,
         get port() {
           return workers?.port ?? config.port;
         },
-        payloadBytesMax: Math.max(0, ...Object.values(config.namespaces).map(({ maxPayloadBytes }) => maxPayloadBytes)),
         notReady,
         registry,
         workerMetrics: () => hub.workerMetrics(),
@@ -128,7 +127,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         figures: () => hub.figures(),
         nodes: () => nodeRegistry.nodes(),
         topics: (sort, limit) => hub.topics(sort, limit),
-        publish: (draft) => hub.publish(draft),
+        publish: (draft, idempotencyKey) => hub.publish(draft, idempotencyKey),
         order: (value) => hub.order(value),
       },
       logger,

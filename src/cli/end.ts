@@ -90,11 +90,11 @@ async function send(action: string, options: TargetOptions, body: object): Promi
   });
   const text = (await answer.text()).trim();
   if (answer.ok) return print(text);
-  const { code = 'failed', message = text } = parse(text);
+  const { code = 'failed', message = text } = parse(text).error ?? {};
   throw new CliError(code, message);
 }
 
-function parse(text: string): { readonly code?: string; readonly message?: string } {
+function parse(text: string): { readonly error?: { readonly code?: string; readonly message?: string } } {
   try {
     return JSON.parse(text);
   } catch {

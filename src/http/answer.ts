@@ -1,4 +1,6 @@
-import type { RefusalAnswer } from './admin-answers.ts';
+import { stringifyJson } from '../protocol/json-writer.ts';
+import { type ApiCode, statusOf } from './api/errors.ts';
+import type { Refusal } from './api/schemas/refusal.ts';
 
 /** An HTTP answer of the admin listener. */
 export interface Answer {
@@ -11,10 +13,11 @@ export function textAnswer(status: number, text: string, contentType = 'text/pla
   return { status, headers: { 'Content-Type': contentType }, body: `${text}\n` };
 }
 
+/** Bytes in it become base64 text, and integers that a double may not represent text of digits, as for clients with JSON. */
 export function jsonAnswer(status: number, value: object): Answer {
-  return textAnswer(status, JSON.stringify(value), 'application/json');
+  return textAnswer(status, stringifyJson(value), 'application/json');
 }
 
-export function refusal(status: number, code: string, message: string): Answer {
-  return jsonAnswer(status, { code, message } satisfies RefusalAnswer);
+export function refusal(code: ApiCode, message: string): Answer {
+  return jsonAnswer(statusOf(code), { error: { code, message } } satisfies Refusal);
 }

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeAnswer, PublishAnswer, TopicsAnswer } from '../../src/http/admin-answers.ts';
+import type { NodeAnswer } from '../../src/http/api/schemas/nodes.ts';
+import type { PublishAnswer } from '../../src/http/api/schemas/publish.ts';
+import type { Refusal } from '../../src/http/api/schemas/refusal.ts';
+import type { TopicsAnswer } from '../../src/http/api/schemas/topics.ts';
 import { TOPICS_MAX } from '../../src/hub/report-types.ts';
 import { LAGGING_SHOWN_MAX } from '../../src/worker/report.ts';
 import { CliProcess } from '../cli/run-cli.ts';
@@ -19,7 +22,7 @@ const post = (body: unknown, headers: Record<string, string> = BEARER) =>
   fetch(url('/api/publish'), { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
 const refused = async (response: Promise<Response>) => {
   const { status } = await response;
-  return [status, ((await (await response).json()) as { code: string }).code];
+  return [status, ((await (await response).json()) as Refusal).error.code];
 };
 const readNode = async () => (await (await fetch(url('/api/node'), { headers: BEARER })).json()) as NodeAnswer;
 const readTopics = async (query = '') => (await (await fetch(url(`/api/topics${query}`), { headers: BEARER })).json()) as TopicsAnswer;
@@ -31,10 +34,10 @@ describe('without admin.token', () => {
   });
 
   it('everybody on the machine may read, and nobody may publish', async () => {
-    const { nodeId, publishing, bus, notReady } = await readNode();
-    expect({ nodeId, publishing, bus, notReady }).toEqual({
+    const { nodeId, scopes, bus, notReady } = await readNode();
+    expect({ nodeId, scopes, bus, notReady }).toEqual({
       nodeId: node.running.nodeId,
-      publishing: false,
+      scopes: ['read'],
       bus: { kind: 'memory', connected: true },
       notReady: null,
     });
@@ -80,14 +83,14 @@ describe('with admin.token', () => {
     node = await TestNode.start({ 'admin.token': TOKEN, 'limits.messagesPerSecondMax': 10_000 });
   });
 
-  it('reading needs it, the page itself does not, and publishing without it is forbidden', async () => {
+  it('reading and publishing need it, the page itself does not', async () => {
     expect(await refused(fetch(url('/api/node')))).toEqual([401, 'unauthorized']);
     expect(await refused(fetch(url('/api/topics'), { headers: { Authorization: 'Bearer nearly' } }))).toEqual([401, 'unauthorized']);
     expect(await refused(fetch(url('/api/nodes')))).toEqual([401, 'unauthorized']);
     expect((await fetch(url('/'))).status).toBe(200);
-    expect(await refused(post({ topic: 'scores.a', data: 1 }, {}))).toEqual([403, 'forbidden']);
-    expect(await refused(post({ topic: 'scores.a', data: 1 }, { Authorization: `Bearer ${TOKEN}x` }))).toEqual([403, 'forbidden']);
-    expect((await readNode()).publishing).toBe(true);
+    expect(await refused(post({ topic: 'scores.a', data: 1 }, {}))).toEqual([401, 'unauthorized']);
+    expect(await refused(post({ topic: 'scores.a', data: 1 }, { Authorization: `Bearer ${TOKEN}x` }))).toEqual([401, 'unauthorized']);
+    expect((await readNode()).scopes).toEqual(['publish', 'read', 'admin']);
   });
 
   it('publishes, and answers with the place in the log', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeAnswer } from '../../src/http/admin-answers.ts';
+import type { NodeAnswer } from '../../src/http/api/schemas/nodes.ts';
 import { formatBytes, formatDuration, formatNumber } from '../../src/http/page/format.ts';
 import { errorLines, ratesBetween } from '../../src/http/page/rates.ts';
 import type { NodeErrors, NodeTotals } from '../../src/hub/report-types.ts';

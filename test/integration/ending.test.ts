@@ -189,15 +189,21 @@ describe('ending from outside, with two nodes on one nats-server', () => {
 
   it('is for the operator alone, says what is wrong, and is unsupported where tokens cannot be revoked', async () => {
     const node = await start({ 'auth.revocations': 'off' });
-    expect(await post(node, '/api/disconnect', { user: 'ann' }, {})).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+    expect(await post(node, '/api/disconnect', { user: 'ann' }, {})).toMatchObject({
+      status: 401,
+      body: { error: { code: 'unauthorized' } },
+    });
     expect((await node.admin('/api/disconnect', HEADERS)).status).toBe(405);
-    expect(await post(node, '/api/disconnect', {})).toMatchObject({ status: 400, body: { code: 'bad_message' } });
-    expect(await post(node, '/api/disconnect', [])).toMatchObject({ status: 400, body: { code: 'bad_message' } });
-    expect(await post(node, '/api/unsubscribe', { user: 'ann', topic: '..' })).toMatchObject({ status: 400, body: { code: 'bad_topic' } });
+    expect(await post(node, '/api/disconnect', {})).toMatchObject({ status: 400, body: { error: { code: 'bad_message' } } });
+    expect(await post(node, '/api/disconnect', [])).toMatchObject({ status: 400, body: { error: { code: 'bad_message' } } });
+    expect(await post(node, '/api/unsubscribe', { user: 'ann', topic: '..' })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'bad_topic' } },
+    });
     expect(await post(node, '/api/disconnect', { user: 'x'.repeat(5000) })).toMatchObject({ status: 413 });
-    expect(await post(node, '/api/revoke', { user: 'ann' })).toMatchObject({ status: 404, body: { code: 'unsupported' } });
+    expect(await post(node, '/api/revoke', { user: 'ann' })).toMatchObject({ status: 404, body: { error: { code: 'unsupported' } } });
     const closed = await start({ 'admin.token': '' });
-    expect(await post(closed, '/api/disconnect', { user: 'ann' })).toMatchObject({ status: 404, body: { code: 'unsupported' } });
+    expect(await post(closed, '/api/disconnect', { user: 'ann' })).toMatchObject({ status: 404, body: { error: { code: 'unsupported' } } });
   });
 
   it('is there on the command line', async () => {
@@ -216,7 +222,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     expect(await runCli(['disconnect', ...where])).toMatchObject({ code: 2 });
     expect(await runCli(['disconnect', '--user', 'ann', '--set', `admin.port=${one.running.adminPort}`])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('forbidden'),
+      stderr: expect.stringContaining('unauthorized'),
     });
   });
 });

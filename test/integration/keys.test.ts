@@ -1,7 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { NodeAnswer } from '../../src/http/admin-answers.ts';
+import type { NodeAnswer } from '../../src/http/api/schemas/nodes.ts';
 import { encodeKey } from '../../src/protocol/key-token.ts';
 import { KEYS } from '../support/keys.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';

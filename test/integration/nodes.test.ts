@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { NodesAnswer } from '../../src/http/admin-answers.ts';
+import type { NodesAnswer } from '../../src/http/api/schemas/nodes.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { NodeProcess } from '../support/node-process.ts';

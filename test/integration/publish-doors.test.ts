@@ -44,7 +44,7 @@ describe('the doors of a publish', () => {
       const headers = { Authorization: `Bearer ${ADMIN}` };
       const url = `http://127.0.0.1:${node.running.adminPort}/api/publish`;
       const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(publication) });
-      return ((await response.json()) as { code?: string }).code;
+      return ((await response.json()) as { error?: { code: string } }).error?.code;
     },
     'an embedding program': async (publication) => {
       try {

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { closed } from './closed.ts';
+import { AdminTuning } from './tuning-admin.ts';
 import { AnswersTuning } from './tuning-answers.ts';
 import { AuthTuning } from './tuning-auth.ts';
 import { CommandsTuning } from './tuning-commands.ts';
@@ -15,6 +16,7 @@ import { RecoveryTuning } from './tuning-recovery.ts';
 /** Limits, delays and batches whose defaults suit nearly everybody. They have a separate reference page, TUNING.md. */
 export const TuningSchema = Type.Object(
   {
+    admin: AdminTuning,
     connections: ConnectionsTuning,
     commands: CommandsTuning,
     fanout: FanoutTuning,

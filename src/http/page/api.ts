@@ -1,5 +1,8 @@
 import type { TopicSort } from '../../hub/report-types.ts';
-import type { NodeAnswer, NodesAnswer, PublishAnswer, RefusalAnswer, TopicsAnswer } from '../admin-answers.ts';
+import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
+import type { PublishAnswer } from '../api/schemas/publish.ts';
+import type { Refusal } from '../api/schemas/refusal.ts';
+import type { TopicsAnswer } from '../api/schemas/topics.ts';
 
 /** More than twice as long as the node waits for a busy worker. */
 const TIMEOUT_MS = 10_000;
@@ -9,7 +12,7 @@ export class Refused extends Error {
   readonly status: number;
   readonly code: string;
 
-  constructor(status: number, { code, message }: RefusalAnswer) {
+  constructor(status: number, { error: { code, message } }: Refusal) {
     super(message);
     this.status = status;
     this.code = code;
@@ -42,8 +45,8 @@ export class Api {
   async #ask<T>(path: string, init: RequestInit = {}): Promise<T> {
     const headers: Record<string, string> = this.token === '' ? {} : { Authorization: `Bearer ${this.token}` };
     const response = await fetch(path, { ...init, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    const answer: unknown = await response.json().catch(() => ({ code: String(response.status), message: response.statusText }));
-    if (!response.ok) throw new Refused(response.status, answer as RefusalAnswer);
+    const answer: unknown = await response.json().catch(() => ({ error: { code: String(response.status), message: response.statusText } }));
+    if (!response.ok) throw new Refused(response.status, answer as Refusal);
     return answer as T;
   }
 }

@@ -1,5 +1,6 @@
 import type { TopicSort } from '../../hub/report-types.ts';
-import type { NodeAnswer, NodesAnswer, TopicsAnswer } from '../admin-answers.ts';
+import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
+import type { TopicsAnswer } from '../api/schemas/topics.ts';
 import { Api, Refused } from './api.ts';
 import { byId, setText } from './dom.ts';
 import { watchPublishBox } from './publish-box.ts';
@@ -43,7 +44,7 @@ function show(node: NodeAnswer, nodes: NodesAnswer, topics: TopicsAnswer): void 
   showErrors(first.errors, node.errors);
   byId('main').hidden = false;
   byId('token-form').hidden = true;
-  publishBox.allow(node.publishing && api.token !== '', node.publishing);
+  publishBox.allow(node.scopes.includes('publish'), api.token !== '');
   setText(byId('updated'), `as of ${new Date().toLocaleTimeString()}`);
   last = now;
 }

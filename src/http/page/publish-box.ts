@@ -1,8 +1,8 @@
 import { type Api, Refused } from './api.ts';
 import { byId, setText } from './dom.ts';
 
-/** The form to publish. It is shown once the token has been given. */
-export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: boolean): void } {
+/** The form to publish. It is shown once a token has been given that permits it. */
+export function watchPublishBox(api: Api): { allow(allowed: boolean, hasToken: boolean): void } {
   const form = byId<HTMLFormElement>('publish');
   const value = (id: string) => byId<HTMLInputElement>(id).value;
   form.addEventListener('submit', (event) => {
@@ -10,10 +10,13 @@ export function watchPublishBox(api: Api): { allow(allowed: boolean, possible: b
     void publish(api, value('publish-topic').trim(), value('publish-key').trim(), value('publish-data'));
   });
   return {
-    allow(allowed, possible) {
+    allow(allowed, hasToken) {
       form.hidden = !allowed;
       byId('publish-off').hidden = allowed;
-      setText(byId('publish-off'), possible ? 'Enter the admin token above to publish.' : 'Disabled: admin.token is not set on this node.');
+      setText(
+        byId('publish-off'),
+        hasToken ? 'Disabled: the token does not have the scope publish.' : 'Disabled: admin.token is not set on this node.',
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { NodeErrors, NodeTotals } from '../../hub/report-types.ts';
-import type { NodeAnswer } from '../admin-answers.ts';
+import type { NodeAnswer } from '../api/schemas/nodes.ts';
 
 /** One sample of the node. */
 export interface Look {

@@ -1,7 +1,8 @@
 import { isSilent, type LaggingFigures, type NodeErrors, type NodeSummary } from '../../hub/report-types.ts';
 import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../protocol/errors.ts';
-import type { NodeAnswer, NodesAnswer, TopicsAnswer } from '../admin-answers.ts';
+import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
+import type { TopicsAnswer } from '../api/schemas/topics.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
 import { formatBytes, formatDuration, formatNumber } from './format.ts';
 import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';

@@ -1,0 +1,89 @@
+import Type, { type Static, type TObject, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { ApiCode } from './errors.ts';
+import { readQuery } from './query.ts';
+import { closed } from './schemas/common.ts';
+import type { ApiContext, Scope } from './sources.ts';
+
+export type Method = 'GET' | 'POST';
+
+/** What the OpenAPI document says of a route. */
+export interface RouteDescription {
+  readonly method: Method;
+  readonly path: `/api/${string}`;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** What a token needs. */
+  readonly scope: Scope;
+  readonly query: TObject;
+  /** Undefined: it takes none. */
+  readonly body: TSchema | undefined;
+  readonly answer: TSchema;
+  /** Codes of its own; those that any route may answer with are added. */
+  readonly errors: readonly ApiCode[];
+}
+
+export interface Route extends RouteDescription {
+  /** Maximum bytes of a body. */
+  bodyBytesMax(context: ApiContext): number;
+  /** Checks, and answers with a value that matches `answer`. @throws ProtocolError */
+  run(query: URLSearchParams, body: unknown, context: ApiContext): Promise<object>;
+}
+
+export type Answered<T> = T extends object ? { readonly [K in keyof T]: Answered<T[K]> } : T;
+
+interface Definition<Q extends TObject, B extends TSchema, A extends TSchema>
+  extends Omit<RouteDescription, 'query' | 'body' | 'answer' | 'errors'> {
+  readonly query?: Q;
+  readonly body?: B;
+  readonly answer: A;
+  readonly errors?: readonly ApiCode[];
+  readonly bodyBytesMax?: (context: ApiContext) => number;
+  readonly handle: (
+    input: { readonly query: Static<Q>; readonly body: Static<B> },
+    context: ApiContext,
+  ) => Promise<Answered<Static<A>>> | Answered<Static<A>>;
+}
+
+const NO_QUERY = Type.Object({}, closed);
+/** Enough for the names and ids that orders have. */
+const BODY_BYTES_MAX = 4096;
+
+/** One row of the table of routes: what it takes and answers, who may ask, and who answers. */
+export function route<A extends TSchema, Q extends TObject = TObject, B extends TSchema = TSchema>(definition: Definition<Q, B, A>): Route {
+  const { query = NO_QUERY, body, errors = [], handle, bodyBytesMax = () => BODY_BYTES_MAX } = definition;
+  const queryCheck = Compile(query);
+  const bodyCheck = body && Compile(body);
+  return {
+    ...definition,
+    query,
+    body,
+    errors,
+    bodyBytesMax,
+    async run(parameters, value, context) {
+      const asked = readQuery(query, parameters);
+      if (!queryCheck.Check(asked)) throw misfit(queryCheck.Errors(asked), 'the query');
+      if (bodyCheck !== undefined && !bodyCheck.Check(value)) throw misfit(bodyCheck.Errors(value), 'the body');
+      return (await handle({ query: asked as Static<Q>, body: value as Static<B> }, context)) as object;
+    },
+  };
+}
+
+/** What breaks the grammar of a name has the code that a client would get. */
+const CODES: Readonly<Record<string, 'bad_topic' | 'bad_key'>> = { topic: 'bad_topic', key: 'bad_key' };
+const GRAMMAR: ReadonlySet<string> = new Set(['pattern', 'minLength', 'maxLength']);
+
+interface Misfit {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+}
+
+function misfit([first]: readonly Misfit[], where: string): ProtocolError {
+  const names = first?.instancePath.split('/').slice(1) ?? [];
+  const code = first !== undefined && GRAMMAR.has(first.keyword) ? CODES[names.at(-1) ?? ''] : undefined;
+  const place = names.length === 0 ? where : names.join('.');
+  return new ProtocolError(code ?? 'bad_message', `${place}: ${first?.message ?? 'does not match its schema'}`);
+}

@@ -1,0 +1,23 @@
+import Type from 'typebox';
+import { KEY_BYTES_MAX, TOKEN_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_TOKENS_MAX } from '../../../protocol/topic.ts';
+
+/** What several requests and answers of the HTTP API have in common. A schema with a `title` is a component of the OpenAPI document. */
+
+/** For bodies: a misspelt name is refused, and does nothing silently. */
+export const closed = { additionalProperties: false } as const;
+
+const TOKEN = `[A-Za-z0-9_-]{1,${TOKEN_BYTES_MAX}}`;
+export const TopicName = Type.String({
+  maxLength: TOPIC_BYTES_MAX,
+  pattern: `^${TOKEN}(\\.${TOKEN}){0,${TOPIC_TOKENS_MAX - 1}}$`,
+  description: `1 to ${TOPIC_TOKENS_MAX} tokens joined by dots; the first one is the namespace`,
+});
+export const KeyName = Type.String({
+  minLength: 1,
+  maxLength: KEY_BYTES_MAX,
+  description: `required in keyed topics, and allowed only there: text of at most ${KEY_BYTES_MAX} bytes of UTF-8, without control characters`,
+});
+export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const count = (description: string) => ({ ...Count, description }) as typeof Count;
+export const Epoch = Type.String({ description: "the life of the namespace's log; empty in ephemeral namespaces" });
+export const JsonValue = (description: string) => Type.Unknown({ description });

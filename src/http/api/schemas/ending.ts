@@ -1,0 +1,48 @@
+import Type, { type Static } from 'typebox';
+import { closed, count, TopicName } from './common.ts';
+
+const text = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, description });
+const User = text(256, '`sub` of the token');
+const ConnectionId = text(128, 'as `connected` told the client');
+const TokenId = text(256, '`jti` of the token');
+const reason = Type.Optional(text(123, 'text for the client, at most 123 bytes'));
+
+export const DisconnectBody = Type.Object(
+  {
+    user: Type.Optional(User),
+    connectionId: Type.Optional(ConnectionId),
+    tokenId: Type.Optional(TokenId),
+    reason,
+    reconnect: Type.Optional(Type.Boolean({ description: 'true: close with 4105, and clients come back; else with 4010' })),
+  },
+  { ...closed, title: 'Disconnect', description: 'Exactly one of `user`, `connectionId` and `tokenId`.' },
+);
+
+export const UnsubscribeBody = Type.Object(
+  {
+    user: Type.Optional(User),
+    connectionId: Type.Optional(ConnectionId),
+    tokenId: Type.Optional(TokenId),
+    topic: TopicName,
+    reason,
+  },
+  { ...closed, title: 'Unsubscribe', description: 'Exactly one of `user`, `connectionId` and `tokenId`.' },
+);
+
+export const RevokeBody = Type.Object(
+  {
+    user: Type.Optional(User),
+    tokenId: Type.Optional(TokenId),
+    issuedBeforeMs: Type.Optional(count('with `user`: milliseconds since 1970; default: now')),
+  },
+  { ...closed, title: 'Revoke', description: 'Exactly one of `user` and `tokenId`.' },
+);
+
+export const OrderAnswer = Type.Object(
+  {
+    nodes: count('nodes that have answered within 500 ms, with this one'),
+    connections: count('connections of these nodes that were affected'),
+  },
+  { title: 'Ended' },
+);
+export type OrderAnswer = Static<typeof OrderAnswer>;
