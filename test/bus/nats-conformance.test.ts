@@ -16,7 +16,7 @@ for (const binary of natsServerBinaries()) {
 
   describeBus(`the NATS bus on ${binary}`, {
     async open(namespaces) {
-      const bus = await createBus(busConfig(server.url, { namespaces }));
+      const bus = await createBus(busConfig(server.url, { namespaces, 'tuning.hub.userInterestMax': 3 }));
       await bus.start();
       return bus;
     },

@@ -33,6 +33,38 @@ export function describeAnnouncing(fixture: BusFixture): void {
       for (const stop of stops) stop();
     });
 
+    it('reach each user’s channel alone, however many there are, while listeners come and go', async () => {
+      await fixture.start();
+      const heard: string[] = [];
+      const listen = (channel: Channel) =>
+        fixture.bus.onAnnouncement(channel, (data) => void heard.push(`${channel}: ${Buffer.from(data)}`));
+      const channels = Array.from({ length: 6 }, (_, i) => `users.u${i}` as const);
+      const stops = new Map<Channel, () => void>();
+      let round = 0;
+      /** Everybody who listens hears it once, and nobody else does. */
+      const check = async () => {
+        const text = String(++round);
+        heard.length = 0;
+        for (const channel of [...channels, 'users.nobody'] as Channel[]) fixture.bus.announce(channel, Buffer.from(text));
+        await until(`round ${text}`, () => heard.filter((line) => line.endsWith(` ${text}`)).length >= stops.size);
+        const marker: string[] = [];
+        const stop = fixture.bus.onAnnouncement('nodes', () => void marker.push(''));
+        fixture.bus.announce('nodes', Buffer.from(''));
+        await until('what comes after', () => marker.length === 1);
+        stop();
+        expect([...heard].sort()).toEqual([...stops.keys()].map((channel) => `${channel}: ${text}`).sort());
+      };
+      for (const channel of channels) {
+        stops.set(channel, listen(channel));
+        await check();
+      }
+      for (const channel of channels.slice(0, 5)) {
+        stops.get(channel)?.();
+        stops.delete(channel);
+        await check();
+      }
+    });
+
     it('are dropped after the end, without an error', async () => {
       await fixture.start();
       const { bus } = fixture;

@@ -131,7 +131,15 @@ export class FaultRun {
     const namespace = { durable: true, public: true, clientPublish: true, history: { maxCount: HISTORY_COUNT, ...history } };
     const node = await RestartableNode.start({
       name,
-      settings: { workers: 1, 'nats.url': urls.join(','), 'auth.keys': HS256_KEYS, namespaces: { [NAMESPACE]: namespace }, ...settings },
+      settings: {
+        workers: 1,
+        'nats.url': urls.join(','),
+        'auth.keys': HS256_KEYS,
+        'limits.connectionsPerUserMax': 0,
+        'limits.callsPerSecondMax': 0,
+        namespaces: { [NAMESPACE]: namespace },
+        ...settings,
+      },
       env,
       ...(descriptors !== undefined && { descriptors }),
     });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setUpNats } from '../../src/bus/nats/set-up.ts';
@@ -106,6 +107,42 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
       expect(node.log.join('\n')).not.toContain('denies');
     } finally {
       await node.stop();
+    }
+  });
+
+  it('a node keeps and reads revocations with those of auth.revocations', async () => {
+    const [, lines = ''] =
+      /With `auth\.revocations`[\s\S]*?```conf\n([\s\S]*?)```/.exec(
+        readFileSync(new URL('../../src/bus/README.md', import.meta.url), 'utf8'),
+      ) ?? [];
+    const subjects = Array.from(lines.matchAll(/"([^"]+)"/g), ([, subject = '']) => subject);
+    expect(subjects).toHaveLength(5);
+    const made = ROLES.replace(
+      'SETUP = {\n    publish = [',
+      `SETUP = {\n    publish = [\n"$JS.API.STREAM.CREATE.KV_stentor-revocations"\n${lines}`,
+    );
+    await server.reload(made.replace('NODE = {\n    publish = [', `NODE = {\n    publish = [\n${lines}`));
+    const settings = { 'auth.revocations': 'refuse' };
+    await setUpNats(busConfig(server.url, { namespaces: NAMESPACES, ...settings, ...roleSettings('SETUP') }), () => undefined);
+    try {
+      for (let i = 0; i < 2; i++) {
+        const node = await start(settings);
+        try {
+          const revoke = { method: 'POST', headers: ADMIN, body: '{"user":"nobody"}' };
+          const answer = await fetch(`http://127.0.0.1:${node.running.adminPort}/api/revoke`, revoke);
+          expect([answer.status, await answer.json()]).toEqual([200, { nodes: expect.any(Number), connections: 0 }]);
+          // Tokens are refused until the list has been read.
+          await until('the list to be read', async () => {
+            const client = await node.connect({ encoding: 'json' });
+            return (await client.ask({ type: 'connect', token: await tokenOf(GRANTS) })).type === 'connected';
+          });
+          expect(node.log.join('\n')).not.toContain('denies');
+        } finally {
+          await node.stop();
+        }
+      }
+    } finally {
+      await server.reload(ROLES);
     }
   });
 

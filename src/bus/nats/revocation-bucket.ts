@@ -32,6 +32,11 @@ export class RevocationBucket implements RevocationStore {
     this.#keepMs = keepMs;
   }
 
+  /** Creates the bucket, if it is missing and may be created. @throws BusError */
+  ensure(): Promise<void> {
+    return this.#with('opening', async () => undefined);
+  }
+
   put(revocation: StoredRevocation): Promise<void> {
     const key = keptKey(revocation);
     return this.#with('writing', async (kv) => {

@@ -23,7 +23,7 @@ export async function setUpNats(config: Config, onWarning: (message: string) => 
     const buckets = nats.epochStorage === 'file' ? ([EPOCH_BUCKET, LIVES_BUCKET] as const) : ([EPOCH_BUCKET] as const);
     for (const bucket of buckets) await EpochStore.open(connection, nats, bucket);
     const revocations = config.auth.revocations === 'off' ? [] : [REVOCATION_BUCKET];
-    if (revocations.length > 0) await new RevocationBucket(() => connection, nats, config.auth.tokenLifeMaxMs).all();
+    if (revocations.length > 0) await new RevocationBucket(() => connection, nats, config.auth.tokenLifeMaxMs).ensure();
     return [...durable.map(([name]) => streamNameOf(name)), ...buckets, ...revocations];
   } finally {
     await connection.close();
