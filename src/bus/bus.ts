@@ -43,6 +43,8 @@ export interface Bus {
   announce(channel: Channel, data: Uint8Array): void;
   /** Called with what nodes announce on the channel from now on. Returns a function that stops it. */
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void;
+  /** The same for the channel of one of very many users: the receiver is an object, and what stops it is one too. */
+  listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'>;
   readonly revocations: RevocationStore;
   /** Asks whoever serves the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;
@@ -50,6 +52,13 @@ export interface Bus {
 
 /** A channel between nodes: `nodes`, `presence.all`, `users.ann`, `control`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
 export type Channel = `${'nodes' | 'presence' | 'users' | 'control'}${'' | `.${string}`}`;
+
+/** The channel of the nodes that hold connections of a user: the user's token, or a digest. */
+export type UserChannel = `users.${string}`;
+
+export interface ChannelReceiver {
+  hear(data: Uint8Array): void;
+}
 
 /** Something for the operator's log. */
 export interface BusNotice {

@@ -13,6 +13,8 @@ export const USER_NAMESPACE = 'user';
 const SHORT: Readonly<Record<string, string>> = { '.': 'd', '@': 'a', '|': 'p', ':': 'c', _: 'u' };
 const LONG: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(SHORT).map(([character, code]) => [code, character]));
 const PLAIN = /^[A-Za-z0-9-]$/;
+/** Needs no escapes. */
+const PLAIN_USER = /^[A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*_?$/;
 const TOKEN = /^(?:[A-Za-z0-9-]|__[dapcu]|__x[0-9A-F]{2}|_(?!_))+$/;
 const ESCAPE = /__(?:x([0-9A-F]{2})|([dapcu]))/g;
 
@@ -24,6 +26,7 @@ const ESCAPE = /__(?:x([0-9A-F]{2})|([dapcu]))/g;
  */
 export function tokenOfUser(user: string): string | undefined {
   if (user === '' || user.length > TOKEN_BYTES_MAX) return undefined;
+  if (PLAIN_USER.test(user)) return user;
   let token = '';
   // From the end, since a `_` depends on what follows it.
   for (const character of [...user].reverse()) token = `${escaped(character, token)}${token}`;

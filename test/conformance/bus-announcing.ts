@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../src/bus/bus.ts';
+import type { Channel, UserChannel } from '../../src/bus/bus.ts';
 import { until } from '../support/until.ts';
 import type { BusFixture } from './bus-fixture.ts';
 
@@ -36,8 +36,10 @@ export function describeAnnouncing(fixture: BusFixture): void {
     it('reach each user’s channel alone, however many there are, while listeners come and go', async () => {
       await fixture.start();
       const heard: string[] = [];
-      const listen = (channel: Channel) =>
-        fixture.bus.onAnnouncement(channel, (data) => void heard.push(`${channel}: ${Buffer.from(data)}`));
+      const listen = (channel: UserChannel) => {
+        const listener = fixture.bus.listenToUser(channel, { hear: (data) => void heard.push(`${channel}: ${Buffer.from(data)}`) });
+        return () => listener.stop();
+      };
       const channels = Array.from({ length: 6 }, (_, i) => `users.u${i}` as const);
       const stops = new Map<Channel, () => void>();
       let round = 0;

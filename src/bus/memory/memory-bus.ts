@@ -9,12 +9,14 @@ import {
   type CallAnswer,
   type CallQuestion,
   type Channel,
+  type ChannelReceiver,
   type Listener,
   type Log,
   type Publication,
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
+  type UserChannel,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
@@ -137,6 +139,10 @@ export class MemoryBus implements Bus {
       listeners.delete(receive);
       if (listeners.size === 0 && this.#announcementListeners.get(channel) === listeners) this.#announcementListeners.delete(channel);
     };
+  }
+
+  listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'> {
+    return { stop: this.onAnnouncement(channel, (data) => receiver.hear(data)) };
   }
 
   /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would. Returns a function that stops it. */

@@ -34,14 +34,20 @@ export class InterestGroup {
   add(subject: string, events: SubscriptionEvents): Listener {
     // A second interest in the same subject is rare: it stays outside.
     if (this.#members.has(subject)) return this.#options.subscribe(subject, events);
-    const member = new Member(events, () => this.#counting === undefined);
+    const member = new Member(this, subject, events);
     this.#members.set(subject, member);
     if (this.#counting === undefined || this.#all === undefined) member.own = this.#options.subscribe(subject, member);
     if (this.#members.size > this.#options.ownMax) this.#widen();
-    return { live: member.own?.live ?? LIVE, stop: () => this.#remove(subject, member) };
+    return member;
   }
 
-  #remove(subject: string, member: Member): void {
+  /** Do messages that come by members' own subscriptions count now? */
+  get ownCount(): boolean {
+    return this.#counting === undefined;
+  }
+
+  remove(member: Member): void {
+    const { subject } = member;
     member.own?.stop();
     if (this.#members.get(subject) !== member) return;
     this.#members.delete(subject);
@@ -95,19 +101,29 @@ export class InterestGroup {
 
 const LIVE = Promise.resolve(true);
 
-/** One subject's receiver, and its own subscription while it has one. */
-class Member implements SubscriptionEvents {
+/** One subject's receiver, and its own subscription while it has one. One object, since there are very many. */
+class Member implements SubscriptionEvents, Listener {
+  readonly subject: string;
   readonly events: SubscriptionEvents;
   own: Listener | undefined;
-  readonly #ownCounts: () => boolean;
+  readonly #group: InterestGroup;
 
-  constructor(events: SubscriptionEvents, ownCounts: () => boolean) {
+  constructor(group: InterestGroup, subject: string, events: SubscriptionEvents) {
+    this.#group = group;
+    this.subject = subject;
     this.events = events;
-    this.#ownCounts = ownCounts;
+  }
+
+  get live(): Promise<boolean> {
+    return this.own?.live ?? LIVE;
+  }
+
+  stop(): void {
+    this.#group.remove(this);
   }
 
   onMessage(message: Msg): void {
-    if (this.#ownCounts()) this.events.onMessage(message);
+    if (this.#group.ownCount) this.events.onMessage(message);
   }
 
   onDenied(denied: boolean): void {

@@ -1,4 +1,3 @@
-import type { Msg } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
@@ -10,18 +9,21 @@ import {
   type CallAnswer,
   type CallQuestion,
   type Channel,
+  type ChannelReceiver,
   type FaultCount,
   type Listener,
   type Log,
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
+  type UserChannel,
 } from '../bus.ts';
 import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import { channelSubjectOf, rpcSubjectOf, subjectOf, topicFilter, USER_CHANNELS, USER_TOPICS } from '../subjects.ts';
+import { ChannelEvents } from './channel-events.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
@@ -180,12 +182,12 @@ export class NatsBus implements Bus {
   }
 
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
-    const subject = channelSubjectOf(channel);
-    const events = { onMessage: ({ data }: Msg) => listener(data) };
-    const subscription = matchesPattern(USER_CHANNELS, subject)
-      ? this.#userChannels.add(subject, events)
-      : this.#subscribe(subject, events);
+    const subscription = this.#subscribe(channelSubjectOf(channel), { onMessage: ({ data }) => listener(data) });
     return () => subscription.stop();
+  }
+
+  listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'> {
+    return this.#userChannels.add(channelSubjectOf(channel), new ChannelEvents(receiver));
   }
 
   async call(question: CallQuestion): Promise<CallAnswer> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Bus, Channel } from '../../bus/bus.ts';
+import type { Bus, ChannelReceiver, Listener, UserChannel } from '../../bus/bus.ts';
 import type { Config } from '../../config/schema.ts';
 import { tokenOfUser } from '../../protocol/user-topic.ts';
 import { beginningOf, decodeUserAnnouncement, encodeUserAnnouncement } from './announcement.ts';
@@ -17,7 +17,7 @@ const CATCH_UP_PAUSE_MS = 20;
 
 export interface ConnectionLimitOptions<Owner> {
   readonly config: Pick<Config, 'limits'>;
-  readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'onConnectedChange' | 'connected'>;
+  readonly bus: Pick<Bus, 'announce' | 'listenToUser' | 'onConnectedChange' | 'connected'>;
   /** Of the process. */
   readonly instance: string;
   /** Closes the connection: its user has too many. It is not counted any more. */
@@ -36,10 +36,23 @@ export interface UserConnection<Owner> {
   readonly connectionsMax?: number | undefined;
 }
 
-interface Held<Owner> extends HeldUser<Owner> {
-  stopListening?: () => void;
+/** A user that this node holds connections of. One object with what hears the user's channel, since there are very many. */
+class Held<Owner> extends HeldUser<Owner> implements ChannelReceiver {
+  readonly user: string;
+  readonly #limit: ConnectionLimit<Owner>;
+  listener: Pick<Listener, 'stop'> | undefined;
   /** Others have been asked, and are judged when this fires. */
-  judging?: NodeJS.Timeout | undefined;
+  judging: NodeJS.Timeout | undefined;
+
+  constructor(user: string, limit: ConnectionLimit<Owner>, instance: string) {
+    super(instance);
+    this.user = user;
+    this.#limit = limit;
+  }
+
+  hear(data: Uint8Array): void {
+    this.#limit.hear(this, data);
+  }
 }
 
 /**
@@ -82,28 +95,28 @@ export class ConnectionLimit<Owner> {
    */
   async add({ user, connectionId, owner, connectionsMax = this.#limits.connectionsPerUserMax }: UserConnection<Owner>): Promise<boolean> {
     const known = this.#users.get(user);
-    const held: Held<Owner> = known ?? new HeldUser(this.#options.instance);
+    const held: Held<Owner> = known ?? new Held(user, this, this.#options.instance);
     this.#users.set(user, held);
     const { connectionsPerUserMax, tooManyConnections } = this.#limits;
     const connection = held.add({ connectionId, owner, sinceMs: this.#nowMs(), connectionsMax }, this.#wallMs());
     // Without a bound nobody need be told; but where there is one, those that a token frees from it count too.
-    if (connectionsMax === 0 && connectionsPerUserMax === 0 && held.stopListening === undefined) return true;
-    const begins = held.stopListening === undefined;
-    if (begins) held.stopListening = this.#listen(user, held);
-    this.#tell(user, held, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs: 0 }] });
+    if (connectionsMax === 0 && connectionsPerUserMax === 0 && held.listener === undefined) return true;
+    const begins = held.listener === undefined;
+    if (begins) held.listener = this.#bus.listenToUser(channelOf(user), held);
+    this.#tell(held, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs: 0 }] });
     if (tooManyConnections === 'closeOldest') {
-      this.#judge(user, held);
+      this.#judge(held);
       return true;
     }
-    return this.#admits(user, held, connection, begins);
+    return this.#admits(held, connection, begins);
   }
 
   remove(user: string, connectionId: string): void {
     const held = this.#users.get(user);
     const removed = held?.remove(connectionId);
     if (held === undefined || removed === undefined) return;
-    if (held.stopListening !== undefined) this.#tell(user, held, { removed: [removed.rank] });
-    if (held.isEmpty) this.#forget(user, held);
+    if (held.listener !== undefined) this.#tell(held, { removed: [removed.rank] });
+    if (held.isEmpty) this.#forget(held);
   }
 
   /** A worker is gone, and its connections with it. */
@@ -117,81 +130,73 @@ export class ConnectionLimit<Owner> {
   stop(): void {
     this.#stopWatchingBus();
     clearTimeout(this.#catchingUp);
-    for (const [user, held] of [...this.#users]) {
-      held.local.length = 0;
-      if (held.stopListening !== undefined) this.#tell(user, held, { whole: true });
-      this.#forget(user, held);
+    for (const held of [...this.#users.values()]) {
+      held.local = [];
+      if (held.listener !== undefined) this.#tell(held, { whole: true });
+      this.#forget(held);
     }
   }
 
-  async #admits(user: string, held: Held<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
+  async #admits(held: Held<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
     const refused = () => held.isSurplusNewest(connection, this.#bus.connected ? undefined : Number.POSITIVE_INFINITY);
     // Who holds the user already knows of the others.
     if (begins && !refused() && this.#bus.connected) await untilAnswered(connection);
     if (!refused()) return true;
-    this.remove(user, connection.connectionId);
+    this.remove(held.user, connection.connectionId);
     return false;
   }
 
-  #listen(user: string, held: Held<Owner>): () => void {
-    return this.#bus.onAnnouncement(channelOf(user), (data) => {
-      if (!startsWith(data, this.#ownBeginning)) this.#hear(user, held, data);
-    });
-  }
-
-  #hear(user: string, held: Held<Owner>, data: Uint8Array): void {
+  /** For {@link Held}: another node, or this one, has announced something of the user. */
+  hear(held: Held<Owner>, data: Uint8Array): void {
+    if (held.isEmpty || startsWith(data, this.#ownBeginning)) return;
     const news = decodeUserAnnouncement(data);
-    if (news === undefined || held.isEmpty) return;
-    const { gap, raised } = held.hear(news, this.#nowMs());
-    if (raised || gap || news.asks) this.#tell(user, held, { whole: true, asks: gap });
-    this.#judge(user, held);
+    if (news === undefined) return;
+    const { gap, raised } = held.learn(news, this.#nowMs());
+    if (raised || gap || news.asks) this.#tell(held, { whole: true, asks: gap });
+    this.#judge(held);
   }
 
   /** Closes what is past the bound, for what is known to be true now; where that is not sure, others are asked first. */
-  #judge(user: string, held: Held<Owner>): void {
-    if (this.#limits.tooManyConnections === 'refuse') return this.#judgeYoung(user, held);
+  #judge(held: Held<Owner>): void {
+    if (this.#limits.tooManyConnections === 'refuse') return this.#judgeYoung(held);
     const nowMs = this.#nowMs();
     const sure = held.surplusOldest(this.#bus.connected ? nowMs - FRESH_MS : Number.POSITIVE_INFINITY);
-    for (const one of sure) this.#close(user, one);
+    for (const one of sure) this.#close(held, one);
     if (!this.#bus.connected || held.judging !== undefined || held.surplusOldest().length === 0) return;
-    this.#tell(user, held, { whole: true, asks: true });
+    this.#tell(held, { whole: true, asks: true });
     held.judging = setTimeout(() => {
       held.judging = undefined;
       held.forgetUnheard(nowMs);
-      this.#judge(user, held);
+      this.#judge(held);
     }, ANSWER_MS);
   }
 
   /** What was let in while others were, at the same time. */
-  #judgeYoung(user: string, held: Held<Owner>): void {
+  #judgeYoung(held: Held<Owner>): void {
     const nowMs = this.#nowMs();
     for (const one of [...held.local].reverse()) {
       if (nowMs - one.sinceMs > YOUNG_MS) break;
       if (!held.isSurplusNewest(one, nowMs - FRESH_MS)) continue;
-      if (one.wake === undefined) this.#close(user, one);
+      if (one.wake === undefined) this.#close(held, one);
       else one.wake();
     }
   }
 
   /** It counts no more, however long its socket takes to close. */
-  #close(user: string, { owner, connectionId }: LocalConnection<Owner>): void {
+  #close({ user }: Held<Owner>, { owner, connectionId }: LocalConnection<Owner>): void {
     this.remove(user, connectionId);
     this.#options.close(owner, connectionId);
   }
 
-  #tell(
-    user: string,
-    held: Held<Owner>,
-    news: Partial<Pick<HolderNews, 'whole' | 'added' | 'removed'>> & { readonly asks?: boolean },
-  ): void {
+  #tell(held: Held<Owner>, news: Partial<Pick<HolderNews, 'whole' | 'added' | 'removed'>> & { readonly asks?: boolean }): void {
     held.version++;
     if (!this.#bus.connected) {
-      this.#untold.add(user);
+      this.#untold.add(held.user);
       return;
     }
     const { whole = false, asks = false, added = [], removed = [] } = news;
     this.#bus.announce(
-      channelOf(user),
+      channelOf(held.user),
       encodeUserAnnouncement({
         instance: this.#options.instance,
         version: held.version,
@@ -212,16 +217,16 @@ export class ConnectionLimit<Owner> {
       if (left-- === 0) break;
       this.#untold.delete(user);
       const held = this.#users.get(user);
-      if (held?.stopListening !== undefined) this.#tell(user, held, { whole: true, asks: true });
+      if (held?.listener !== undefined) this.#tell(held, { whole: true, asks: true });
     }
     if (this.#untold.size > 0 && this.#bus.connected) this.#catchingUp = setTimeout(() => this.#catchUp(), CATCH_UP_PAUSE_MS);
   }
 
-  #forget(user: string, held: Held<Owner>): void {
+  #forget(held: Held<Owner>): void {
     clearTimeout(held.judging);
-    held.stopListening?.();
-    this.#users.delete(user);
-    this.#untold.delete(user);
+    held.listener?.stop();
+    this.#users.delete(held.user);
+    this.#untold.delete(held.user);
   }
 }
 
@@ -238,7 +243,7 @@ async function untilAnswered(connection: LocalConnection<unknown>): Promise<void
 }
 
 /** A user whose name has no token, since that would be too long, has a digest of it. */
-function channelOf(user: string): Channel {
+function channelOf(user: string): UserChannel {
   return `users.${tokenOfUser(user) ?? `__h${createHash('sha256').update(user).digest('base64url')}`}`;
 }
 

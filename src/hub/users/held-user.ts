@@ -12,7 +12,7 @@ export interface LocalConnection<Owner> {
   readonly connectionsMax: number;
   rank: number;
   /** It waits to be let in; this ends the waiting. */
-  wake?: (() => void) | undefined;
+  wake: (() => void) | undefined;
 }
 
 /** What another node holds of the user, as far as it said. */
@@ -54,7 +54,7 @@ export interface Heard {
  */
 export class HeldUser<Owner> {
   /** Oldest first. */
-  readonly local: LocalConnection<Owner>[] = [];
+  local: readonly LocalConnection<Owner>[] = [];
   version = 0;
   readonly #instance: string;
   #remote: Map<string, RemoteHolder> | undefined;
@@ -72,18 +72,20 @@ export class HeldUser<Owner> {
   }
 
   add(connection: Omit<LocalConnection<Owner>, 'rank' | 'wake'>, wallMs: number): LocalConnection<Owner> {
-    const added = { ...connection, rank: Math.max(wallMs, this.#greatestRank() + 1) };
-    this.local.push(added);
+    const added: LocalConnection<Owner> = { ...connection, rank: Math.max(wallMs, this.#greatestRank() + 1), wake: undefined };
+    // As long as it must be: an array that grows by push takes 17 places at once.
+    this.local = this.local.concat(added);
     return added;
   }
 
   /** @returns undefined when it is not there */
   remove(connectionId: string): LocalConnection<Owner> | undefined {
-    const at = this.local.findIndex((one) => one.connectionId === connectionId);
-    return at === -1 ? undefined : this.local.splice(at, 1)[0];
+    const removed = this.local.find((one) => one.connectionId === connectionId);
+    if (removed !== undefined) this.local = this.local.filter((one) => one !== removed);
+    return removed;
   }
 
-  hear({ instance, version, whole, added, removed, connectionsMax }: HolderNews, nowMs: number): Heard {
+  learn({ instance, version, whole, added, removed, connectionsMax }: HolderNews, nowMs: number): Heard {
     const known = this.#remote?.get(instance);
     const ranks = added.map(({ rank }) => rank);
     if (whole && ranks.length === 0) this.#remote?.delete(instance);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Channel } from '../../../src/bus/bus.ts';
+import type { Channel, ChannelReceiver } from '../../../src/bus/bus.ts';
 import { ConnectionLimit } from '../../../src/hub/users/connection-limit.ts';
 
 type Mode = 'closeOldest' | 'refuse';
@@ -30,10 +30,10 @@ class Air {
           setTimeout(() => air.#listeners.has(one) && this.connected && one.listen(data), air.delayMs(node, one.node));
         }
       },
-      onAnnouncement(channel: Channel, listen: (data: Uint8Array) => void) {
-        const one = { node, channel, listen };
+      listenToUser(channel: Channel, receiver: ChannelReceiver) {
+        const one = { node, channel, listen: (data: Uint8Array) => receiver.hear(data) };
         air.#listeners.add(one);
-        return () => void air.#listeners.delete(one);
+        return { stop: () => void air.#listeners.delete(one) };
       },
       onConnectedChange(listener: (connected: boolean) => void) {
         changes.add(listener);
