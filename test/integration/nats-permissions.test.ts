@@ -13,7 +13,7 @@ import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
-const NAMESPACES = { scores: { public: true, clientPublish: true }, user: { durable: false, clientPublish: true } };
+const NAMESPACES = { scores: { public: true, clientPublish: true }, user: { durable: false, clientPublish: true, presence: 'members' } };
 const GRANTS = { sub: 'a', subscribe: ['>'], publish: ['>'], call: ['>'] };
 
 const ADMIN_TOKEN = 'the-operators-token';
