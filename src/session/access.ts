@@ -42,7 +42,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
 
   /** Whoever may subscribe may also see who else is subscribed, if the namespace has presence. */
   presence(identity, namespace, topic) {
-    if (!namespace.public && !permits(identity.subscribe, topic)) {
+    if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit seeing who is subscribed to ${topic}`);
     }
     return namespace.presence === 'off' ? deny('unsupported', `${topic} has no presence`) : ALLOWED;

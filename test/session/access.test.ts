@@ -12,7 +12,10 @@ import {
 import { ANONYMOUS, type Identity } from '../../src/session/identity.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
-const OPEN: AccessOptions = { ...namespaceOptions({ public: true, clientPublish: true, durable: true }), history: { clientItemsMax: 10 } };
+const OPEN: AccessOptions = {
+  ...namespaceOptions({ public: true, clientPublish: true, durable: true, presence: 'count' }),
+  history: { clientItemsMax: 10 },
+};
 const ALICE: Identity = {
   user: 'alice',
   subscribe: ['scores.>'],
@@ -34,6 +37,7 @@ describe('decide', () => {
     // action, with the permission, without it, anonymous
     ['subscribe', 'allow', 'forbidden', 'unauthorized'],
     ['history', 'allow', 'forbidden', 'unauthorized'],
+    ['presence', 'allow', 'forbidden', 'unauthorized'],
     ['publish', 'allow', 'forbidden', 'unauthorized'],
   ])('goes by the permissions of the token in a namespace that is not public: %s', (action, permitted, notPermitted, anonymous) => {
     expect(verdict(ALICE, action, { public: false })).toBe(permitted);
@@ -45,6 +49,7 @@ describe('decide', () => {
   it.each<[Action, string]>([
     ['subscribe', 'allow'],
     ['history', 'allow'],
+    ['presence', 'allow'],
     ['publish', 'unauthorized'],
   ])('lets anonymous clients read, and not write, in a public namespace: %s', (action, expected) => {
     expect(verdict(ANONYMOUS, action, { public: true })).toBe(expected);
@@ -61,15 +66,26 @@ describe('decide', () => {
     expect(verdict(ALICE, 'history', { history: { clientItemsMax: 1 } })).toBe('allow');
   });
 
+  it('shows who is subscribed only if the namespace has presence, and only to clients that may subscribe', () => {
+    expect(verdict(ALICE, 'presence', { presence: 'off' })).toBe('unsupported');
+    expect(verdict(ALICE, 'presence', { presence: 'members' })).toBe('allow');
+    expect(verdict(PERMITTED_NOTHING, 'presence', { public: false, presence: 'off' })).toBe('forbidden');
+    expect(verdict(ALICE, 'presence', { public: false, presence: 'members' }, 'user.alice')).toBe('allow');
+    expect(verdict(ALICE, 'presence', { public: false, presence: 'members' }, 'user.bob')).toBe('forbidden');
+  });
+
   it('reveals nothing about the history to clients that may not read the topic', () => {
     expect(verdict(PERMITTED_NOTHING, 'history', { public: false, durable: false })).toBe('forbidden');
   });
 
-  it.each<Action>(['subscribe', 'publish', 'history'])('refuses topics that cannot exist before it asks who wants them: %s', (action) => {
-    expect(verdict(ANONYMOUS, action, undefined)).toBe('unknown_namespace');
-    expect(verdict(ALICE, action, { topicTokens: 3 })).toBe('bad_topic');
-    expect(verdict(ALICE, action, { topicTokens: 2 })).toBe('allow');
-  });
+  it.each<Action>(['subscribe', 'publish', 'history', 'presence'])(
+    'refuses topics that cannot exist before it asks who wants them: %s',
+    (action) => {
+      expect(verdict(ANONYMOUS, action, undefined)).toBe('unknown_namespace');
+      expect(verdict(ALICE, action, { topicTokens: 3 })).toBe('bad_topic');
+      expect(verdict(ALICE, action, { topicTokens: 2 })).toBe('allow');
+    },
+  );
 
   it('goes by the permissions of the token for a call, which has no namespace', () => {
     expect(verdict(ALICE, 'call', undefined, 'trade.quote')).toBe('allow');
