@@ -15,7 +15,7 @@ const LINGER_MS = 5000;
 const TOPICS_MAX = 3;
 const a = 'scores.a' as Topic;
 const b = 'scores.b' as Topic;
-const fleeting = 'user.a' as Topic;
+const fleeting = 'live.a' as Topic;
 
 let stops: (() => Promise<void>)[] = [];
 beforeEach(() => {
@@ -33,7 +33,7 @@ function setUp() {
   const { config } = loadConfig({
     env: {},
     flags: {
-      namespaces: { scores: { public: true }, other: { public: true }, user: { public: true, durable: false } },
+      namespaces: { scores: { public: true }, other: { public: true }, live: { public: true, durable: false } },
       'tuning.hub.topicLingerMs': LINGER_MS,
       'limits.topicsPerNodeMax': TOPICS_MAX,
     },

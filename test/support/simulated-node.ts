@@ -119,6 +119,8 @@ export class SimulatedNode {
       connected: true,
       counters: {},
       onConnectedChange: () => () => undefined,
+      announce: () => undefined,
+      onAnnouncement: () => () => undefined,
       log: (name: string) => this.logOf(name),
     };
     this.#hub = new Hub({ config: this.#config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });

@@ -40,6 +40,8 @@ export class TestHub {
       connected: true,
       counters: {},
       onConnectedChange: () => () => undefined,
+      announce: () => undefined,
+      onAnnouncement: () => () => undefined,
       log: (name: string) => this.logOf(name),
     };
     const logger = createLogger(config.log);
