@@ -21,14 +21,14 @@ const LOOK_EVERY_MS = 1;
 const REFILL = 0.1;
 
 /**
- * What comes from the hub, in order. A node that was cut off from NATS gets all that it missed in one go: faster than members can be given it, so that it
- * would push out of the ring what they have not had, and each of them would have to ask for history. Then what comes next waits, here and at the
- * hub, until half the ring is free again. (Measured with 9,000 publications missed by 1,000 members: all live again after 2.2 s instead of 7.4.)
- * For a bounded time: where a feed stays too fast, the ring overruns as it always did, and its members repair the gap.
+ * Messages from the hub, in order. A node that was disconnected from NATS gets all that it missed at once, faster than it can be sent to members. It would
+ * evict from the ring what they have not received, and each of them would have to request history. So further messages wait, here and in the hub, until half
+ * the ring is free again. (Measured with 9,000 publications missed by 1,000 members: all are live again after 2.2 s instead of 7.4.) The wait is limited: if a
+ * feed stays too fast, the ring overruns, and its members repair the gap.
  */
 export class HubQueue {
   readonly #options: HubQueueOptions;
-  #held: readonly ToWorker[] = [];
+  #waiting: readonly ToWorker[] = [];
   #crowded: TopicFeed | undefined;
   #timer: NodeJS.Timeout | undefined;
   #budgetMs: number;
@@ -40,9 +40,9 @@ export class HubQueue {
   }
 
   receive(messages: readonly ToWorker[]): void {
-    // A paused link brings no more than what it had read already.
+    // A paused link delivers only what it had already read.
     if (this.#timer === undefined) this.#take(messages);
-    else this.#held = [...this.#held, ...messages];
+    else this.#waiting = [...this.#waiting, ...messages];
   }
 
   stop(): void {
@@ -63,20 +63,20 @@ export class HubQueue {
       const feed = publish(message);
       if (feed === undefined) continue;
       touched.add(feed);
-      if (feed.isCrowded && this.#mayHold(feed)) crowded = feed;
+      if (feed.isCrowded && this.#mayWait(feed)) crowded = feed;
     }
     if (touched.size > 0) wake(touched);
-    if (crowded !== undefined) this.#hold(crowded, messages.slice(at));
+    if (crowded !== undefined) this.#wait(crowded, messages.slice(at));
   }
 
   /** Half of a short ring is a handful of publications: waiting for each handful would be slower than any feed. */
-  #mayHold({ ring }: TopicFeed): boolean {
+  #mayWait({ ring }: TopicFeed): boolean {
     return ring.bytes >= this.#options.holdFromBytes && this.#budget() > 0;
   }
 
-  #hold(crowded: TopicFeed, rest: readonly ToWorker[]): void {
+  #wait(crowded: TopicFeed, rest: readonly ToWorker[]): void {
     this.#crowded = crowded;
-    this.#held = rest;
+    this.#waiting = rest;
     this.#options.link.pause();
     this.#options.onHold();
     this.#lookSoon();
@@ -92,11 +92,11 @@ export class HubQueue {
   }
 
   #goOn(): void {
-    const held = this.#held;
+    const waiting = this.#waiting;
     this.#timer = undefined;
     this.#crowded = undefined;
-    this.#held = [];
-    this.#take(held);
+    this.#waiting = [];
+    this.#take(waiting);
     if (this.#timer === undefined) this.#options.link.resume();
   }
 

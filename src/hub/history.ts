@@ -16,21 +16,21 @@ import type { TopicRegistry } from './topic-registry.ts';
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;
 
-/** The log is read so far beyond a page: a read costs more than what it brings. */
+/** The log is read this far beyond a page, because a read costs more than what it returns. */
 const READ_AHEAD_BYTES = 512 * 1024;
-/** Of a topic with more that is new, the last so many are read whole. */
+/** If a topic has more new publications than this, the last ones are read completely. */
 const GROWTH_ITEMS_MAX = 1000;
 
-/** A recovery reads as far again as it must, and so much at least: clients that were cut off together were not at quite the same place. */
+/** Minimum length of a recovery read: clients that were disconnected at the same time were not at exactly the same position. */
 const MARGIN_MIN = 256;
-/** A position that another node has passed already is waited for so long. */
+/** How long to wait for a position that another node has already passed. */
 const REACH_TIMEOUT_MS = 2000;
-/** A topic is opened without what its first client missed when the log takes longer: others may want it who missed nothing. */
+/** If the log takes longer, a topic is opened without what its first client missed: other subscribers may have missed nothing. */
 const BRING_TIMEOUT_MS = 250;
 
 /**
- * A topic's past: from what the hub holds of it, else from the log, which is read once for all who ask at once. For recovery it is all or nothing,
- * for history it is pages.
+ * A topic's past: from what the hub has of it, otherwise from the log, which is read once for all concurrent requests. Recovery is all or nothing; history is
+ * in pages.
  */
 export class History {
   readonly #config: Config;
@@ -38,14 +38,14 @@ export class History {
   readonly #registry: TopicRegistry;
   readonly #metrics: HubMetrics;
   readonly #recoveries = new SharedReads((topic, after) => this.#readForRecovery(topic, after));
-  /** Reads under way, by what was asked. */
+  /** Reads under way, by what was requested. */
   readonly #pages = new Map<string, Promise<RecoveryAnswer>>();
   /**
-   * What was read of the log, so that a large answer is not read again for each of its pages, nor the last publications of a quiet topic for everybody
-   * who asks. Of the last so many: how many were asked for.
+   * Recent reads of the log, so that a large answer is not read again for each of its pages, nor the last publications of a quiet topic for every client. The
+   * note of a read of the last publications is their requested number.
    */
   readonly #reads: KeptReads<LinkItem, { readonly lastCount: number }>;
-  /** What reads of the log may bring at once. */
+  /** Bounds the bytes of log reads under way. */
   readonly #budget: ByteBudget;
 
   constructor(config: Config, bus: Bus, registry: TopicRegistry, metrics: HubMetrics) {
@@ -57,15 +57,15 @@ export class History {
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
-  /** Bytes that reads of the log under way may bring, and that are kept of those that are over. */
+  /** Maximum bytes of log reads under way, and bytes of kept reads. */
   get bytes(): { readonly reading: number; readonly kept: number } {
     this.#reads.forgetOld(performance.now());
     return { reading: this.#budget.bytes, kept: this.#reads.bytes };
   }
 
   /**
-   * The question names no epoch. The answer does, and whoever asked compares it with its own when the answer has come: the log may have been
-   * replaced since the question.
+   * The request names no epoch. The answer does, and the requester compares it with its own when the answer arrives: the log may have been replaced since the
+   * request.
    * @throws BusError
    */
   async recover({ topic, after }: RecoveryQuestion): Promise<RecoveryAnswer> {
@@ -75,7 +75,7 @@ export class History {
     if (after > feed.position) {
       const { lastOffset, originLastOffset = lastOffset } = await feed.end();
       const reached = after <= originLastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
-      // Beyond the end of the log: no position of this life.
+      // Beyond the end of the log: the position does not belong to this epoch.
       if (!reached) return nothingOf(feed.epoch);
     }
     const held = this.#held(topic, after);
@@ -85,8 +85,8 @@ export class History {
   }
 
   /**
-   * Reads what came after the offset, for a topic that is being opened: as much of it as its ring holds stays there. Never rejects: whoever finds that it
-   * is not there asks for it.
+   * Reads what came after the offset, for a topic that is being opened: as much of it as its ring has room for is kept there. Never rejects: a requester that
+   * does not find it there asks for it.
    */
   async bring(question: RecoveryQuestion): Promise<void> {
     const brought = this.recover(question).catch(() => undefined);
@@ -100,7 +100,7 @@ export class History {
     const { topic, epoch, after, limit, upTo } = question;
     const now = await this.#epoch(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
-    // A keyed topic's state is not what a range of its log is.
+    // A range of the log is not the state of a keyed topic.
     const held = upTo === undefined || !this.#namespace(topic).keyed ? this.#held(topic, after) : undefined;
     const what = whatOf(question);
     const read =
@@ -118,7 +118,7 @@ export class History {
     return { ...page, lastOffset: read.offset };
   }
 
-  /** What can be said without the log. */
+  /** The answer without reading the log, if there is one. */
   #held(topic: Topic, after: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
     if (open === undefined) return undefined;
@@ -137,23 +137,23 @@ export class History {
   }
 
   async #readForRecovery(topic: Topic, after: number): Promise<RecoveryAnswer> {
-    // Another read may have brought it meanwhile.
+    // Another read may have returned it meanwhile.
     const held = this.#held(topic, after);
     if (held !== undefined) return held;
     const open = this.#openTopic(topic);
     if (open === undefined) throw startingOver(topic);
     const { epoch } = open;
-    // Keys recover by state, and the hub's is the worker's.
+    // Keyed topics recover by their state, and the worker has the hub's state.
     if (open.keyed) return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
     const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.tuning.recovery;
     const passed = open.offset;
     const from = Math.max(0, after - Math.max(MARGIN_MIN, passed - after));
     const read = await this.#read('recovery', bytesMax, () => log.read(topic, { after: from, limit, bytesMax }));
-    // Further back than can be brought back at once: the newest, for those who were not so far.
+    // Further back than a recovery may reach: the newest publications, for clients that were not so far behind.
     const { publications, provenAfter } = read.more ? await this.#readNewest(topic, limit, bytesMax) : read;
     if (open.epoch !== epoch || !open.isOpen) return nothingOf(epoch);
-    // Where nothing is proven there is no past before what this node has passed: that was in the log before the read, if it still was there.
+    // If nothing is proven, there is nothing before this node's position: it would have been in the log at the read, if it still existed.
     const completeFrom = Math.max(provenAfter ?? passed, open.knownFrom);
     const items = this.#items(topic, publications).filter(({ offset }) => offset > completeFrom);
     const upTo = Math.max(items.at(-1)?.offset ?? 0, passed);
@@ -171,7 +171,7 @@ export class History {
     return { publications, provenAfter: anchored ? after : undefined };
   }
 
-  /** The next page of what was read lately, unless more has come since. */
+  /** The next page of a recent read, unless there are newer publications. */
   #readAlready(what: string, { topic, epoch, after }: PageQuestion): RecoveryAnswer | undefined {
     const read = this.#reads.get(what, epoch, performance.now())?.missed;
     if (read === undefined || read.offset < (this.#openTopic(topic)?.offset ?? 0)) return undefined;
@@ -189,7 +189,8 @@ export class History {
         topic,
         await this.#read('history', this.#config.tuning.answers.historyBytesMax, () => log.snapshot(topic, after)),
       );
-      // Age and size remove the oldest of the whole log first: while it begins at or before the position, no key's latest item after it is gone.
+      // Age and size limits remove the oldest of the whole log first: while the log begins at or before the position, no key's latest item after it has been
+      // removed.
       const completeFrom = firstOffset <= after + 1 ? after : undefined;
       return this.#keep(question, { epoch, completeFrom, offset: Math.max(items.at(-1)?.offset ?? 0, passed), items });
     }
@@ -198,12 +199,12 @@ export class History {
     const { publications, anchored, more } = await this.#read('history', bytesMax, () => log.read(topic, range));
     const last = publications.at(-1)?.offset ?? 0;
     const offset = more ? last : Math.max(last, upTo ?? passed);
-    // What was the last so many is what it is, whatever lay before.
+    // The last publications do not depend on what lay before them.
     const completeFrom = anchored || upTo !== undefined ? after : undefined;
     return this.#keep(question, { epoch, completeFrom, offset, items: this.#items(topic, publications), more });
   }
 
-  /** So much as one answer may have, the newest of it. */
+  /** As much as one answer may have, the newest of it. */
   async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
     const log = this.#bus.log(namespaceOf(topic));
     const { historyBytesMax } = this.#config.tuning.answers;
@@ -218,8 +219,8 @@ export class History {
   }
 
   /**
-   * The last publications that were read a moment ago, with what has come since: of a live topic they would else be read whole for each publication.
-   * Undefined: that cannot be told, or is much.
+   * The last publications that were read recently, with what is new since: otherwise those of a live topic would be read completely after each publication.
+   * Undefined: unknown, or too many.
    */
   async #grown(
     topic: Topic,
@@ -235,23 +236,23 @@ export class History {
     const all = [...known.items, ...this.#items(topic, publications)];
     const items = newestWithin(all, this.#config.tuning.answers.historyBytesMax, dataBytes).slice(-note.lastCount);
     const grown = { ...known, offset: upTo, items };
-    // It is kept no longer than what it grew from: some of that may go from the log. Somebody else may have read it anew meanwhile.
+    // It is kept no longer than the read that it extends, because some of that may be removed from the log. Another request may have read it again meanwhile.
     const what = whatOf({ topic, upTo });
     if (this.#reads.get(what, known.epoch, atMs)?.missed === known) this.#reads.put(what, grown, note, atMs);
     return grown;
   }
 
-  /** For whoever asks on. */
+  /** For requests that continue. */
   #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer, lastCount = 0): RecoveryAnswer {
     if (answer.completeFrom !== undefined) this.#reads.put(whatOf(question), answer, { lastCount }, performance.now());
     return answer;
   }
 
-  /** One read of the log, as soon as what it may bring fits what all reads may bring at once. @throws ProtocolError `busy`, and what the read throws */
+  /** One read of the log, as soon as its maximum size fits into the budget of all reads. @throws ProtocolError `busy`, and what the read throws */
   async #read<T>(kind: string, bytesMax: number, read: () => Promise<T>): Promise<T> {
     const release = await this.#budget.take(bytesMax);
     if (release === undefined)
-      throw new ProtocolError('busy', `${this.#config.tuning.answers.answersWaitingMax} reads of the log wait already`);
+      throw new ProtocolError('busy', `${this.#config.tuning.answers.answersWaitingMax} reads of the log are already waiting`);
     this.#metrics.logReads.inc({ kind });
     try {
       return await read();
@@ -260,7 +261,7 @@ export class History {
     }
   }
 
-  /** Which life of its log the topic is in; a namespace that is followed is sure of it. */
+  /** The epoch of the topic; a followed namespace knows it for certain. */
   async #epoch(topic: Topic): Promise<string> {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) return (await this.#bus.log(namespaceOf(topic)).state()).epoch;

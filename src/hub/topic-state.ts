@@ -12,24 +12,24 @@ export interface StateSources {
   readonly keysMax: number;
 }
 
-/** A follower that lags is waited for so long. */
+/** How long to wait for a follower that lags. */
 const REACH_TIMEOUT_MS = 2000;
 
 /**
- * What a topic is, as the log says: for the moment in which it is opened. The follower must be holding what it delivers of the topic already.
+ * The state of a topic from the log, for opening it. What the follower delivers of the topic must already be buffered.
  * @throws BusError
  */
 export async function readTopicState(topic: Topic, { log, follower, namespace, keysMax }: StateSources): Promise<OpenState> {
   const { position, run } = follower;
-  // The end of the log is asked for first: a topic that has nothing stands where the log stood before anybody could have missed a publication of it.
+  // The end of the log is requested first: a topic without publications is at the end of the log at that time, so nobody can have missed one.
   const { epoch, before = [], lastOffset, knownFrom = 0 } = await follower.end();
   if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
-  // A new leader may not know all yet that has been delivered already: its answer would leave a hole.
-  if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} says less than it has delivered`);
+  // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
+  if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
   const publications = await log.snapshot(topic);
   const surplus = publications[publications.length - keysMax - 1]?.offset ?? 0;
   const items = toLinkItems(publications.slice(-keysMax), namespace);
-  // Positions from before it are not to be taken for the topic's present one.
+  // Positions from before it must not count as positions in the current topic.
   const offset = Math.max(publications.at(-1)?.offset ?? lastOffset, knownFrom);
   const completeFrom = namespace.keyed ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : offset;
   await assertPassed(offset, run, log, follower);
@@ -37,8 +37,8 @@ export async function readTopicState(topic: Topic, { log, follower, namespace, k
 }
 
 /**
- * Clients are told of no offset that the follower has not passed without an interruption since: only what it has delivered is compared when it goes on, so
- * what was read beyond could be rolled back, and given again, unnoticed.
+ * Clients are never told an offset that the follower has not passed without interruption since. When following resumes, only what it has delivered is compared.
+ * So what was read beyond it could be rolled back and published again, unnoticed.
  * @throws BusError
  */
 async function assertPassed(offset: number, run: FollowerRun, log: Log, follower: LogFollower): Promise<void> {
@@ -47,8 +47,8 @@ async function assertPassed(offset: number, run: FollowerRun, log: Log, follower
 }
 
 /**
- * Age and size remove the oldest of the whole log first, so whatever changed after this offset still was there when a state was read before. (A lower bound:
- * what lay at the log's beginning may also have been superseded.)
+ * Age and size limits remove the oldest of the whole log first, so everything that changed after this offset was still there when a state was read before. (It
+ * is a lower bound: what lay at the beginning of the log may also have been superseded.)
  */
 async function expiredUpTo(follower: LogFollower): Promise<number> {
   return (await follower.end()).firstOffset - 1;
