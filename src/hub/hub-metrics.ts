@@ -158,6 +158,24 @@ export class HubMetrics {
     });
   }
 
+  /** Users with connections to this node, and known revocations. */
+  watchUsers(users: { readonly size: number }, revocations: { readonly size: number }, registry: Registry): void {
+    const gauges = [
+      ['stentor_users', 'Users with a connection to this node.', users],
+      ['stentor_revocations', 'Revoked tokens, and users with revoked tokens, that this node knows.', revocations],
+    ] as const;
+    for (const [name, help, counted] of gauges) {
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(counted.size);
+        },
+      });
+    }
+  }
+
   watchPresence(presence: { readonly figures: PresenceFigures }, registry: Registry): void {
     const registers = [registry];
     const gauges = [

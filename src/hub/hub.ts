@@ -91,6 +91,7 @@ export class Hub {
     this.#overview = new Overview(this.#topics, this.#reports);
     this.#presence = hasPresence(config) ? new HubPresence({ config, bus, logger }) : undefined;
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
+    this.metrics.watchUsers(this.#connectionLimit, this.#revocations, options.registry);
     this.metrics.watchReads(() => this.#requests.readBytes, options.registry);
     if (this.#presence !== undefined) this.metrics.watchPresence(this.#presence, options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);

@@ -3,15 +3,17 @@ import type { Revocation } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Identity } from './identity.ts';
 
-/** Which tokens are revoked, as the hub says; it bounds how many are remembered. */
+/** Which tokens are revoked, as the hub says. Past `tuning.auth.revocationsMax` the oldest are forgotten. */
 export class Revoked {
+  readonly #max: number;
   readonly #tokenIds = new Set<string>();
   /** By user: tokens issued before are revoked. */
   readonly #users = new Map<string, number>();
   /** Nothing is known yet, and nobody is to be let in until it is. */
   #waits: boolean;
 
-  constructor({ auth }: Pick<Config, 'auth'>) {
+  constructor({ auth, tuning }: Pick<Config, 'auth' | 'tuning'>) {
+    this.#max = tuning.auth.revocationsMax;
     this.#waits = auth.revocations === 'refuse';
   }
 
@@ -20,6 +22,8 @@ export class Revoked {
       if ('tokenId' in one) this.#tokenIds.add(one.tokenId);
       else this.#users.set(one.user, Math.max(one.issuedBeforeMs, this.#users.get(one.user) ?? 0));
     }
+    forgetOldest(this.#tokenIds, this.#max);
+    forgetOldest(this.#users, this.#max);
   }
 
   /** All that the hub knows, instead of what was known. */
@@ -41,5 +45,12 @@ export class Revoked {
   assertNot(identity: Identity): void {
     if (this.#waits) throw new ProtocolError('unavailable', 'this node does not know yet which tokens are revoked');
     if (this.covers(identity)) throw new ProtocolError('token_revoked', 'the token has been revoked');
+  }
+}
+
+function forgetOldest(known: Set<string> | Map<string, number>, max: number): void {
+  for (const key of known.keys()) {
+    if (known.size <= max) return;
+    known.delete(key);
   }
 }

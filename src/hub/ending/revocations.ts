@@ -1,4 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
+import { keptKey } from '../../bus/revocation-store.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubEnd } from '../../link/link.ts';
 import type { Revocation } from '../../link/messages.ts';
@@ -6,6 +7,8 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { toProtocolError } from '../failure.ts';
 
+/** What was ordered is kept already, but a read that began before may not have it. */
+const SURELY_READ_MS = 60_000;
 /** Between two reads of what is kept, for what was written there by others; and between two attempts. */
 const READ_INTERVAL_MS = 30_000;
 const RETRY_MS = 1000;
@@ -17,6 +20,7 @@ export interface RevocationsOptions {
   readonly workers: ReadonlySet<HubEnd>;
   /** Has the workers end what new revocations are about. @returns how many connections */
   readonly revoke: (revocations: readonly Revocation[]) => Promise<number>;
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -27,7 +31,8 @@ export class Revocations {
   readonly #options: RevocationsOptions;
   readonly #mode: Config['auth']['revocations'];
   /** Oldest first. */
-  readonly #known = new Map<string, Revocation>();
+  readonly #known = new Map<string, { readonly revocation: Revocation; readonly atMs: number }>();
+  readonly #nowMs: () => number;
   readonly #stopWatchingBus: () => void;
   /** All that is kept has been read. */
   #complete = false;
@@ -38,6 +43,7 @@ export class Revocations {
   constructor(options: RevocationsOptions) {
     this.#options = options;
     this.#mode = options.config.auth.revocations;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#complete = this.#mode === 'off';
     this.#stopWatchingBus = options.bus.onConnectedChange((connected) => {
       if (connected) this.#readSoon(0);
@@ -45,10 +51,18 @@ export class Revocations {
     if (this.#mode !== 'off') this.#readSoon(0);
   }
 
+  get size(): number {
+    return this.#known.size;
+  }
+
   /** A worker has come: it is told everything. */
   tell(worker: HubEnd): void {
     if (this.#mode === 'off') return;
-    worker.send({ kind: 'revocations', revocations: [...this.#known.values()], complete: this.#complete });
+    worker.send({
+      kind: 'revocations',
+      revocations: [...this.#known.values()].map(({ revocation }) => revocation),
+      complete: this.#complete,
+    });
   }
 
   /** @throws ProtocolError `unsupported`, `unavailable` and what else the bus says */
@@ -74,17 +88,26 @@ export class Revocations {
 
   /** @returns false when it says nothing new */
   #remember(revocation: Revocation): boolean {
-    const key = 'tokenId' in revocation ? `token ${revocation.tokenId}` : `user ${revocation.user}`;
-    const known = this.#known.get(key);
+    const key = keptKey(revocation);
+    const known = this.#known.get(key)?.revocation;
     if (known !== undefined && !('user' in revocation && 'user' in known && revocation.issuedBeforeMs > known.issuedBeforeMs)) return false;
     this.#known.delete(key);
-    this.#known.set(key, revocation);
+    this.#known.set(key, { revocation, atMs: this.#nowMs() });
     const { revocationsMax } = this.#options.config.tuning.auth;
     if (this.#known.size <= revocationsMax) return true;
     const [oldest] = this.#known.keys();
     this.#known.delete(oldest as string);
     this.#warnOnce(`more than ${revocationsMax} revocations are kept: the oldest are forgotten (tuning.auth.revocationsMax)`);
     return true;
+  }
+
+  /** What is not kept any more is over: its tokens have expired, or it was taken back. @returns is anything forgotten? */
+  #forgetAllBut(kept: readonly Revocation[]): boolean {
+    const keys = new Set(kept.map(keptKey));
+    const before = this.#known.size;
+    const sinceMs = this.#nowMs() - SURELY_READ_MS;
+    for (const [key, { atMs }] of this.#known) if (!keys.has(key) && atMs < sinceMs) this.#known.delete(key);
+    return this.#known.size < before;
   }
 
   #readSoon(pauseMs: number): void {
@@ -98,11 +121,12 @@ export class Revocations {
       const kept = await this.#options.bus.revocations.all();
       if (this.#stopped) return;
       const news = kept.filter((revocation) => this.#remember(revocation));
+      const fewer = this.#forgetAllBut(kept);
       this.#warned = false;
       const first = !this.#complete;
       this.#complete = true;
       if (news.length > 0) await this.#options.revoke(news);
-      if (first) for (const worker of this.#options.workers) this.tell(worker);
+      if (first || fewer) for (const worker of this.#options.workers) this.tell(worker);
       this.#readSoon(READ_INTERVAL_MS);
     } catch (error) {
       if (this.#stopped) return;
