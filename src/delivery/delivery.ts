@@ -135,12 +135,15 @@ export class Delivery {
         slowConsumers.leaveMarked();
       },
       afterTurn: () => metrics.turnEnded(),
+      afterPass: () => this.#hubQueue.passEnded(),
     });
     this.#hubQueue = new HubQueue({
-      link,
       holdMaxMs: fanout.holdMaxMs,
+      holdItemsMax: fanout.holdItemsMax,
+      holdBytesMax: fanout.holdBytesMax,
       holdFromBytes: options.holdFromBytes ?? fanout.lagThresholdBytes,
-      publish: (message) => topics.published(message),
+      feedOf: (message) => topics.feedOf(message),
+      isOpen: (feed) => topics.isOpen(feed),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => this.#pump.wake(feeds),
       onHold: () => metrics.holds.inc(),
@@ -182,6 +185,7 @@ export class Delivery {
     this.#missedReader.forgetOld();
     this.#memberships.merge();
     this.presence?.everySecond();
+    this.#hubQueue.forgetOld();
   }
 
   stop(): void {
@@ -223,6 +227,7 @@ export class Delivery {
     // Closed meanwhile: the next subscriber gets the state again.
     if (feed === undefined) return;
     this.#outbox.flush();
+    this.#hubQueue.discard(feed);
     feed.reset(message);
     const { frameBytesMax } = this.#config.tuning.fanout;
     const told = this.#sink.resync(feed, message.reason, { frameBytesMax, tick: this.#pump.tick });

@@ -7,6 +7,8 @@ export interface TurnEvents {
   beforeTurn(): void;
   /** uWS has sent what the rounds of a loop turn published, and has reported drops. */
   afterTurn(): void;
+  /** The same, where a pass has ended in it: members of some topics have been given what waited for them. */
+  afterPass(): void;
 }
 
 /**
@@ -19,15 +21,14 @@ export class FanoutPump {
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
-  readonly #beforeTurn: () => void;
-  readonly #afterTurn: () => void;
+  readonly #events: TurnEvents;
+  #passEnded = false;
   #tick = 0;
   #tickArmed = false;
 
-  constructor(options: SchedulerOptions, sink: FanoutSink, { beforeTurn, afterTurn }: TurnEvents) {
+  constructor(options: SchedulerOptions, sink: FanoutSink, events: TurnEvents) {
     this.#scheduler = new Scheduler(options, sink);
-    this.#beforeTurn = beforeTurn;
-    this.#afterTurn = afterTurn;
+    this.#events = events;
   }
 
   /** The loop turn's number. uWS sends, and reports drops, before the turn ends (checked with 20.49: drops come before the turn's immediates). */
@@ -52,9 +53,10 @@ export class FanoutPump {
   }
 
   #turn(): void {
-    this.#beforeTurn();
+    this.#events.beforeTurn();
     const nowMs = now();
-    const { more, nextDueAtMs } = this.#scheduler.turn(nowMs, this.#tick);
+    const { more, nextDueAtMs, passEnded } = this.#scheduler.turn(nowMs, this.#tick);
+    this.#passEnded ||= passEnded;
     this.#endTickWithTurn();
     this.#armed = more
       ? setImmediate(() => {
@@ -72,7 +74,10 @@ export class FanoutPump {
       this.#tickArmed = false;
       this.#tick++;
       this.#scheduler.turnEnded(now());
-      this.#afterTurn();
+      const passEnded = this.#passEnded;
+      this.#passEnded = false;
+      this.#events.afterTurn();
+      if (passEnded) this.#events.afterPass();
     });
   }
 

@@ -1,109 +1,184 @@
+import { FanoutItem } from '../fanout/item.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 
 export interface HubQueueOptions {
-  readonly link: Pick<WorkerEnd, 'pause' | 'resume'>;
-  /** Maximum time of one wait; 0: never wait. */
+  /** Maximum time of one wait of a topic; 0: never wait. */
   readonly holdMaxMs: number;
-  /** If a topic's ring has fewer bytes, others never wait for it. */
+  /** Maximum of what waits, of all topics. */
+  readonly holdItemsMax: number;
+  readonly holdBytesMax: number;
+  /** A topic whose ring has fewer bytes never waits. */
   readonly holdFromBytes: number;
-  /** @returns the feed that it went to */
-  readonly publish: (message: PublicationMessage) => TopicFeed | undefined;
+  /** @returns the publication's feed; undefined: the topic has no subscribers here any more */
+  readonly feedOf: (message: PublicationMessage) => TopicFeed | undefined;
+  /** Is it still the feed of its topic? */
+  readonly isOpen: (feed: TopicFeed) => boolean;
   readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
   /** These feeds have new items. */
   readonly wake: (feeds: Iterable<TopicFeed>) => void;
   readonly onHold: () => void;
 }
 
-const LOOK_EVERY_MS = 1;
-/** Share of the passing time that can be used for waiting again: beside a feed that is always too fast, others wait at most a tenth of the time. */
+/** Share of the passing time that a topic can use for waiting again: a topic that is always too fast waits at most a tenth of the time. */
 const REFILL = 0.1;
 
+/** A topic that waits, with its publications since, in order. */
+interface Hold {
+  readonly feed: TopicFeed;
+  items: FanoutItem[];
+  bytes: number;
+  /** Time that it may still wait, as of `atMs`. It falls while the topic waits, and rises otherwise. */
+  budgetMs: number;
+  atMs: number;
+  /** Set while the topic waits: it ends with the budget. */
+  timer: NodeJS.Timeout | undefined;
+}
+
 /**
- * Messages from the hub, in order. A node that was disconnected from NATS gets all that it missed at once, faster than it can be sent to members. It would
- * evict from the ring what they have not received, and each of them would have to request history. So further messages wait, here and in the hub, until half
- * the ring is free again. (Measured with 9,000 publications missed by 1,000 members: all are live again after 2.2 s instead of 7.4.) The wait is limited: if a
- * feed stays too fast, the ring overruns, and its members repair the gap.
+ * Messages from the hub, in order. After a node was cut off from NATS, it gets all missed publications at once: faster than members can be served. They would
+ * push items out of the ring that members have not got, and each member would have to ask for history. So the topic's next publications wait here until
+ * passes of the scheduler have freed half the ring. (Measured with 9,000 publications missed by 1,000 members: all are live again after 2.2 s, not 7.4.)
+ *
+ * Only that topic waits. Publications of other topics and all other messages are handled at once. The wait is bounded in time, items and bytes. Past a bound
+ * the ring overruns, and members repair the gap.
  */
 export class HubQueue {
   readonly #options: HubQueueOptions;
-  #waiting: readonly ToWorker[] = [];
-  #crowded: TopicFeed | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #budgetMs: number;
-  #budgetAtMs = performance.now();
+  /** Also topics that no longer wait, until they have their full time for waiting again. */
+  readonly #holds = new Map<TopicFeed, Hold>();
+  #items = 0;
+  #bytes = 0;
 
   constructor(options: HubQueueOptions) {
     this.#options = options;
-    this.#budgetMs = options.holdMaxMs;
+  }
+
+  /** The publications that wait, and their bytes. */
+  get held(): { readonly items: number; readonly bytes: number } {
+    return { items: this.#items, bytes: this.#bytes };
   }
 
   receive(messages: readonly ToWorker[]): void {
-    // A paused link delivers only what it had already read.
-    if (this.#timer === undefined) this.#take(messages);
-    else this.#waiting = [...this.#waiting, ...messages];
+    const touched = new Set<TopicFeed>();
+    for (const message of messages) {
+      if (message.kind === 'publication') this.#publication(message, touched);
+      else this.#options.other(message);
+    }
+    if (touched.size > 0) this.#options.wake(touched);
+  }
+
+  /** A pass of the scheduler has ended: rings may have room again. */
+  passEnded(): void {
+    if (this.#holds.size === 0) return;
+    const touched = new Set<TopicFeed>();
+    for (const hold of this.#holds.values()) if (hold.timer !== undefined && this.#goOn(hold)) touched.add(hold.feed);
+    if (touched.size > 0) this.#options.wake(touched);
+  }
+
+  /** The topic's log was reset: its publications that wait are void. */
+  discard(feed: TopicFeed): void {
+    const hold = this.#holds.get(feed);
+    if (hold !== undefined) this.#end(hold);
+  }
+
+  /** Called once a second or so. */
+  forgetOld(): void {
+    const nowMs = performance.now();
+    for (const hold of this.#holds.values()) {
+      const isOpen = this.#options.isOpen(hold.feed);
+      if (!isOpen) this.#end(hold);
+      if (!isOpen || (hold.timer === undefined && this.#budgetMs(hold, nowMs) >= this.#options.holdMaxMs)) this.#holds.delete(hold.feed);
+    }
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    for (const { timer } of this.#holds.values()) clearTimeout(timer);
   }
 
-  #take(messages: readonly ToWorker[]): void {
-    const { publish, other, wake } = this.#options;
-    const touched = new Set<TopicFeed>();
-    let crowded: TopicFeed | undefined;
-    let at = 0;
-    for (; at < messages.length && crowded === undefined; at++) {
-      const message = messages[at] as ToWorker;
-      if (message.kind !== 'publication') {
-        other(message);
-        continue;
-      }
-      const feed = publish(message);
-      if (feed === undefined) continue;
-      touched.add(feed);
-      if (feed.isCrowded && this.#mayWait(feed)) crowded = feed;
+  #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
+    const feed = this.#options.feedOf(message);
+    if (feed === undefined) return;
+    const item = new FanoutItem(message.item, message.prev);
+    const hold = this.#holds.size === 0 ? undefined : this.#holds.get(feed);
+    if (hold?.timer !== undefined) {
+      if (hold.items.length > 0 || feed.isCrowded) return this.#wait(hold, item, touched);
+      this.#end(hold);
     }
-    if (touched.size > 0) wake(touched);
-    if (crowded !== undefined) this.#wait(crowded, messages.slice(at));
+    feed.add(item);
+    touched.add(feed);
+    if (feed.isCrowded) this.#mayHold(feed, hold);
   }
 
-  /** Half of a short ring is a handful of publications: waiting for each handful would be slower than any feed. */
-  #mayWait({ ring }: TopicFeed): boolean {
-    return ring.bytes >= this.#options.holdFromBytes && this.#budget() > 0;
+  #wait(hold: Hold, item: FanoutItem, touched: Set<TopicFeed>): void {
+    const { holdItemsMax, holdBytesMax } = this.#options;
+    hold.items.push(item);
+    hold.bytes += item.bytes;
+    this.#items++;
+    this.#bytes += item.bytes;
+    while (this.#items > holdItemsMax || this.#bytes > holdBytesMax) touched.add(this.#letGo(this.#largest()).feed);
   }
 
-  #wait(crowded: TopicFeed, rest: readonly ToWorker[]): void {
-    this.#crowded = crowded;
-    this.#waiting = rest;
-    this.#options.link.pause();
-    this.#options.onHold();
-    this.#lookSoon();
-  }
-
-  #lookSoon(): void {
-    const sinceMs = performance.now();
-    this.#timer = setTimeout(() => {
-      this.#budgetMs = this.#budget() - (performance.now() - sinceMs);
-      if (this.#crowded?.isCrowded && this.#budgetMs > 0) return this.#lookSoon();
-      this.#goOn();
-    }, LOOK_EVERY_MS);
-  }
-
-  #goOn(): void {
-    const waiting = this.#waiting;
-    this.#timer = undefined;
-    this.#crowded = undefined;
-    this.#waiting = [];
-    this.#take(waiting);
-    if (this.#timer === undefined) this.#options.link.resume();
-  }
-
-  #budget(): number {
+  /** Half of a short ring is only a few publications. Waiting for so few would be slower than any feed. */
+  #mayHold(feed: TopicFeed, known: Hold | undefined): void {
+    const { holdMaxMs, holdFromBytes, onHold, wake } = this.#options;
+    if (feed.ring.bytes < holdFromBytes) return;
     const nowMs = performance.now();
-    this.#budgetMs = Math.min(this.#options.holdMaxMs, this.#budgetMs + (nowMs - this.#budgetAtMs) * REFILL);
-    this.#budgetAtMs = nowMs;
-    return this.#budgetMs;
+    const hold = known ?? { feed, items: [], bytes: 0, budgetMs: holdMaxMs, atMs: nowMs, timer: undefined };
+    hold.budgetMs = this.#budgetMs(hold, nowMs);
+    hold.atMs = nowMs;
+    if (hold.budgetMs < 1) return;
+    this.#holds.set(feed, hold);
+    hold.timer = setTimeout(() => wake([this.#letGo(hold).feed]), hold.budgetMs);
+    onHold();
+  }
+
+  /** Adds as many items to the ring as it has room for. @returns whether there were any */
+  #goOn(hold: Hold): boolean {
+    const { feed, items } = hold;
+    let count = 0;
+    if (this.#options.isOpen(feed)) while (count < items.length && !feed.isCrowded) feed.add(items[count++] as FanoutItem);
+    else this.#end(hold);
+    if (count > 0) this.#remove(hold, count);
+    if (hold.items.length === 0 && !feed.isCrowded) this.#end(hold);
+    return count > 0;
+  }
+
+  /** Adds all items to the ring, whether it has room or not. */
+  #letGo(hold: Hold): Hold {
+    if (this.#options.isOpen(hold.feed)) for (const item of hold.items) hold.feed.add(item);
+    this.#end(hold);
+    return hold;
+  }
+
+  /** Removes the first items. */
+  #remove(hold: Hold, count: number): void {
+    let bytes = 0;
+    for (let at = 0; at < count; at++) bytes += (hold.items[at] as FanoutItem).bytes;
+    hold.items = hold.items.slice(count);
+    hold.bytes -= bytes;
+    this.#items -= count;
+    this.#bytes -= bytes;
+  }
+
+  /** Ends the wait, and drops the items that are left. */
+  #end(hold: Hold): void {
+    this.#remove(hold, hold.items.length);
+    const nowMs = performance.now();
+    hold.budgetMs = this.#budgetMs(hold, nowMs);
+    hold.atMs = nowMs;
+    clearTimeout(hold.timer);
+    hold.timer = undefined;
+  }
+
+  #largest(): Hold {
+    let largest: Hold | undefined;
+    for (const hold of this.#holds.values()) if (hold.bytes > (largest?.bytes ?? 0)) largest = hold;
+    return largest as Hold;
+  }
+
+  #budgetMs({ budgetMs, atMs, timer }: Hold, nowMs: number): number {
+    if (timer !== undefined) return budgetMs - (nowMs - atMs);
+    return Math.min(this.#options.holdMaxMs, budgetMs + (nowMs - atMs) * REFILL);
   }
 }

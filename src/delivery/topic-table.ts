@@ -97,11 +97,14 @@ export class TopicTable {
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
   }
 
-  /** @returns the feed that the publication went to; undefined if the topic has no subscribers here any more */
-  published({ topicNumber, prev, item }: PublicationMessage): TopicFeed | undefined {
-    const feed = this.#byNumber.get(topicNumber);
-    feed?.push(item, prev);
-    return feed;
+  /** @returns the feed that the publication is for; undefined when nobody here wants it any more */
+  feedOf({ topicNumber }: PublicationMessage): TopicFeed | undefined {
+    return this.#byNumber.get(topicNumber);
+  }
+
+  /** Is it still its topic's? */
+  isOpen(feed: TopicFeed): boolean {
+    return this.#feeds.get(feed.topic) === feed;
   }
 
   /** Ends an {@link acquire}: the caller has joined, or no longer wants to. */
@@ -112,7 +115,7 @@ export class TopicTable {
 
   releaseIfUnused(feed: TopicFeed): void {
     const { topic } = feed;
-    if (!feed.isUnused || this.#feeds.get(topic) !== feed) return;
+    if (!feed.isUnused || !this.isOpen(feed)) return;
     feed.close();
     this.#feeds.delete(topic);
     this.#byNumber.delete(feed.number);

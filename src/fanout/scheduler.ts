@@ -20,6 +20,8 @@ export interface TurnResult {
   readonly more: boolean;
   /** Call it again at that time at the latest; undefined: nothing waits. */
   readonly nextDueAtMs: number | undefined;
+  /** All that was pending in some lane has been handed over. */
+  readonly passEnded: boolean;
 }
 
 /** Cost of creating a frame, and of a native publish, in sends to a socket (8 µs; 2.5 µs and 0.4 µs were measured). */
@@ -53,6 +55,8 @@ export class Scheduler {
   readonly #lanes: Lane[] = [];
   readonly #memberCost = new MemberCost();
   readonly #pace: Pace;
+  /** Since the last {@link turn} was told. */
+  #passEnded = false;
   #fullTurn: { readonly atMs: number } | undefined;
   /** In this loop turn, so far. */
   #sending: { pass: Pass | undefined; sends: number; fromMs: number } = { pass: undefined, sends: 0, fromMs: 0 };
@@ -129,7 +133,9 @@ export class Scheduler {
     }
     const more = isDue(nextDueAtMs, nowMs);
     this.#fullTurn = more && sends > 0 ? { atMs: nowMs } : undefined;
-    return { more, nextDueAtMs: more ? undefined : nextDueAtMs };
+    const passEnded = this.#passEnded;
+    this.#passEnded = false;
+    return { more, nextDueAtMs: more ? undefined : nextDueAtMs, passEnded };
   }
 
   #laneOf({ intervalMs, gathers }: Timing): Lane {
@@ -182,6 +188,7 @@ export class Scheduler {
   #endPass(lane: Lane, { variants, startedAtMs, periodMs }: Pass): void {
     for (const variant of variants) this.#flusher.finish(variant);
     lane.endPass();
+    this.#passEnded = true;
     lane.pacedUntilMs = startedAtMs + periodMs;
   }
 

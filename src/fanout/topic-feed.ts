@@ -144,9 +144,14 @@ export class TopicFeed {
 
   push(source: ItemSource, prev: number): FanoutItem {
     const item = new FanoutItem(source, prev);
+    this.add(item);
+    return item;
+  }
+
+  /** Its next item. */
+  add(item: FanoutItem): void {
     this.latest.set(item, this.ring.next);
     this.ring.push(item);
-    return item;
   }
 
   /**

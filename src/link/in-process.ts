@@ -20,14 +20,9 @@ class InProcessEnd<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> im
   #listener: ((messages: readonly In[]) => void) | undefined;
   #closeListeners: ((reason: string) => void)[] = [];
   #closed = false;
-  /** Messages that arrived while this end was paused. */
-  #waiting: (readonly In[])[] | undefined;
-
-  /** Messages that have arrived and not been read, because this end is paused. */
-  waitingBytes = 0;
 
   get queuedBytes(): number {
-    return this.#outboxBytes + (this.peer?.waitingBytes ?? 0);
+    return this.#outboxBytes;
   }
 
   send(message: Out): void {
@@ -45,21 +40,6 @@ class InProcessEnd<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> im
     this.#closeListeners.push(listener);
   }
 
-  pause(): void {
-    this.#waiting ??= [];
-  }
-
-  resume(): void {
-    const batches = this.#waiting ?? [];
-    this.#waiting = undefined;
-    this.waitingBytes = 0;
-    for (const batch of batches)
-      this.receive(
-        batch,
-        batch.reduce((bytes, message) => bytes + sizeOf(message), 0),
-      );
-  }
-
   close(): void {
     if (this.#closed) return;
     this.#flush();
@@ -72,16 +52,12 @@ class InProcessEnd<Out extends ToWorker | ToHub, In extends ToWorker | ToHub> im
     const batch = this.#outbox;
     if (batch.length === 0 || this.#closed) return;
     this.#outbox = [];
-    const bytes = this.#outboxBytes;
     this.#outboxBytes = 0;
-    this.peer?.receive(batch, bytes);
+    this.peer?.receive(batch);
   }
 
-  receive(batch: readonly In[], bytes: number): void {
-    if (this.#waiting !== undefined) {
-      this.#waiting.push(batch);
-      this.waitingBytes += bytes;
-    } else if (!this.#closed) this.#listener?.(batch);
+  receive(batch: readonly In[]): void {
+    if (!this.#closed) this.#listener?.(batch);
   }
 }
 

@@ -16,9 +16,5 @@ export interface Link<Out, In> {
   close(): void;
 }
 
-export interface WorkerEnd extends Link<ToHub, ToWorker> {
-  /** Until {@link resume}, nothing more is delivered to this end, except what it had already read. Messages for it wait at the other end. */
-  pause(): void;
-  resume(): void;
-}
+export type WorkerEnd = Link<ToHub, ToWorker>;
 export type HubEnd = Link<ToWorker, ToHub>;

@@ -75,14 +75,6 @@ export class SocketLink<Out extends ToWorker | ToHub, In extends ToWorker | ToHu
     this.#closeListeners.push(listener);
   }
 
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
   close(): void {
     this.#flush();
     this.#socket.end();

@@ -1,57 +1,74 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
+import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
 import { feed as feedOf, groupOf, MSGPACK, source } from '../support/fanout-fixtures.ts';
 
-const publication = (offset: number) => new PublicationMessage(1, offset - 1, source(offset) as LinkItem);
-const publications = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => publication(from + i));
+const publication = (offset: number, topicNumber = 1) => new PublicationMessage(topicNumber, offset - 1, source(offset) as LinkItem);
+const publications = (from: number, to: number, topicNumber = 1) =>
+  Array.from({ length: to - from + 1 }, (_, i) => publication(from + i, topicNumber));
 const question = (requestId: number): ToWorker => ({ kind: 'metricsWanted', requestId });
 
-/** A queue over one feed with one member; what it was given, in order. */
-function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0 } = {}) {
-  const feed = feedOf({ limits: { itemsPerTopicMax: itemsMax } });
-  const { shard } = feed.join(MSGPACK, groupOf());
+interface Settings {
+  readonly itemsMax?: number;
+  readonly holdMaxMs?: number;
+  readonly holdFromBytes?: number;
+  readonly holdItemsMax?: number;
+  readonly holdBytesMax?: number;
+}
+
+/** A queue over two feeds with a member each; what was handed on, in order: offsets of feed 1, `2:` and offsets of feed 2, kinds of other messages. */
+function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0, holdItemsMax = 1_000_000, holdBytesMax = 1e9 }: Settings = {}) {
   const log: (number | string)[] = [];
-  const link = {
-    paused: false,
-    pause: () => {
-      link.paused = true;
-    },
-    resume: () => {
-      link.paused = false;
-    },
-  };
+  const woken: TopicFeed[] = [];
   let lost = 0;
-  const queue = new HubQueue({
-    link,
-    holdMaxMs,
-    holdFromBytes,
-    publish: ({ prev, item }) => {
-      log.push(item.offset);
-      feed.push(item, prev);
+  const topics = [1, 2].map((number) => {
+    const feed = feedOf({ topic: `scores.t${number}`, limits: { itemsPerTopicMax: itemsMax } });
+    const { shard } = feed.join(MSGPACK, groupOf());
+    const add = feed.add.bind(feed);
+    feed.add = (item) => {
+      log.push(number === 1 ? item.offset : `${number}:${item.offset}`);
+      add(item);
       lost = Math.max(lost, feed.ring.first - shard.cursor);
-      return feed;
-    },
+    };
+    return { feed, shard };
+  });
+  const [first, second] = topics as [(typeof topics)[0], (typeof topics)[0]];
+  const closed = new Set<TopicFeed>();
+  const queue = new HubQueue({
+    holdMaxMs,
+    holdItemsMax,
+    holdBytesMax,
+    holdFromBytes,
+    feedOf: ({ topicNumber }) => topics[topicNumber - 1]?.feed,
+    isOpen: (feed) => !closed.has(feed),
     other: (message) => log.push(message.kind),
-    wake: () => undefined,
+    wake: (feeds) => woken.push(...feeds),
     onHold: () => log.push('hold'),
   });
   return {
     queue,
-    feed,
-    link,
+    feed: first.feed,
+    other: second.feed,
     log,
+    woken,
+    closed,
     get lost() {
       return lost;
     },
-    /** The member is given what the ring has, up to so many. */
-    flush: (count = Number.POSITIVE_INFINITY) => {
-      const to = Math.min(feed.ring.next, shard.cursor + count);
-      shard.advance(to, to, 0);
+    /** A pass: members are given what the ring has, up to so many. */
+    pass: (count = Number.POSITIVE_INFINITY) => {
+      for (const { feed, shard } of topics) {
+        const to = Math.min(feed.ring.next, shard.cursor + count);
+        shard.advance(to, to, 0);
+      }
+      queue.passEnded();
     },
   };
 }
+
+const HALF = [1, 2, 3, 4, 5, 6, 7, 8];
 
 describe('HubQueue', () => {
   beforeEach(() => {
@@ -61,82 +78,200 @@ describe('HubQueue', () => {
     vi.useRealTimers();
   });
 
-  it('accepts publications while the ring has room', () => {
-    const { queue, link, log } = setUp();
+  it('hands on what comes while the ring has room', () => {
+    const { queue, log, woken, feed } = setUp();
     queue.receive([...publications(1, 7), question(1)]);
     expect(log).toEqual([1, 2, 3, 4, 5, 6, 7, 'metricsWanted']);
-    expect(link.paused).toBe(false);
+    expect(woken).toEqual([feed]);
   });
 
-  it('waits when half the ring waits for members, and keeps the order of everything behind it', () => {
-    const { queue, link, log, flush } = setUp();
-    queue.receive([...publications(1, 12), question(1)]);
-    queue.receive([question(2), publication(13)]);
-    expect(log).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 'hold']);
-    expect(link.paused).toBe(true);
-    vi.advanceTimersByTime(20);
+  it('lets a topic wait of which half the ring is not given to members, until a pass has made room', () => {
+    const { queue, log, woken, feed, pass } = setUp();
+    queue.receive(publications(1, 12));
+    expect(log).toEqual([...HALF, 'hold']);
+    expect(queue.held.items).toBe(4);
+    queue.receive([publication(13)]);
     expect(log).toHaveLength(9);
-    flush();
-    vi.advanceTimersByTime(20);
-    expect(log.slice(9)).toEqual([9, 10, 11, 12, 'metricsWanted', 'metricsWanted', 13]);
-    expect(link.paused).toBe(false);
+    woken.length = 0;
+    pass();
+    expect(log.slice(9)).toEqual([9, 10, 11, 12, 13]);
+    expect(woken).toEqual([feed]);
+    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    queue.receive([publication(14)]);
+    expect(log.at(-1)).toBe(14);
   });
 
-  it('continues without room after its maximum wait, and waits again later, for a tenth of the time', () => {
-    const { queue, link, log, feed } = setUp({ holdMaxMs: 100 });
+  it('hands on no more with each pass than half the ring', () => {
+    const { queue, log, pass } = setUp();
     queue.receive(publications(1, 30));
+    pass(3);
+    expect(log.at(-1)).toBe(11);
+    pass(3);
+    expect(log.at(-1)).toBe(14);
+    pass();
+    expect(log.at(-1)).toBe(22);
+    pass();
+    expect(log.at(-1)).toBe(30);
+    expect(log.filter((entry) => entry === 'hold')).toHaveLength(1);
+  });
+
+  it('holds up no other topic, and no other message', () => {
+    const { queue, log, other, woken } = setUp();
+    queue.receive([...publications(1, 12), question(1), ...publications(1, 3, 2), publication(13), question(2)]);
+    expect(log).toEqual([...HALF, 'hold', 'metricsWanted', '2:1', '2:2', '2:3', 'metricsWanted']);
+    expect(woken).toContain(other);
+    expect(queue.held.items).toBe(5);
+  });
+
+  it('lets several topics wait, each for itself', () => {
+    const { queue, log, feed, other, pass } = setUp();
+    queue.receive(publications(1, 12));
+    queue.receive(publications(1, 12, 2));
+    expect(queue.held.items).toBe(8);
+    pass();
+    expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([12, 12]);
+    expect(log.filter((entry) => entry === 'hold')).toHaveLength(2);
+  });
+
+  it('does not let a topic wait for a pass that nothing is left for', () => {
+    const { queue, log, feed } = setUp();
+    queue.receive(publications(1, 8));
+    expect(log.at(-1)).toBe('hold');
+    // Its members have left meanwhile.
+    for (const variant of feed.variants) for (const shard of [...variant.shards]) feed.leave(variant, shard);
+    queue.receive(publications(9, 10));
+    expect(log.slice(-2)).toEqual([9, 10]);
+  });
+
+  it('goes on without room when a topic has waited as long as it may; and lets it wait again later, a tenth of the time', () => {
+    const { queue, log, feed, woken } = setUp({ holdMaxMs: 100 });
+    queue.receive(publications(1, 30));
+    woken.length = 0;
     vi.advanceTimersByTime(99);
     expect(log.at(-1)).toBe('hold');
-    vi.advanceTimersByTime(20);
+    vi.advanceTimersByTime(1);
     expect(log.at(-1)).toBe(30);
-    expect(link.paused).toBe(false);
+    expect(woken).toEqual([feed]);
     expect(feed.ring.first).toBe(14);
+    // What it may wait is used up.
+    queue.receive(publications(31, 35));
+    expect(log.at(-1)).toBe(35);
     vi.advanceTimersByTime(500);
-    queue.receive(publications(31, 40));
-    expect(log.slice(-2)).toEqual([31, 'hold']);
-    vi.advanceTimersByTime(70);
+    queue.receive(publications(36, 40));
+    expect(log.slice(-2)).toEqual([36, 'hold']);
+    vi.advanceTimersByTime(49);
+    expect(log.at(-1)).toBe('hold');
+    vi.advanceTimersByTime(1);
     expect(log.at(-1)).toBe(40);
   });
 
-  it('never waits for a ring with few bytes', () => {
+  it('lets one topic wait that has not, whatever another has waited', () => {
+    const { queue, log } = setUp({ holdMaxMs: 100 });
+    queue.receive(publications(1, 30));
+    vi.advanceTimersByTime(100);
+    queue.receive(publications(1, 30, 2));
+    expect(log.at(-1)).toBe('hold');
+  });
+
+  it('never waits where holdMaxMs is 0', () => {
+    const { queue, log } = setUp({ holdMaxMs: 0 });
+    queue.receive(publications(1, 30));
+    expect(log).toHaveLength(30);
+  });
+
+  it('never waits for a ring that has little in it', () => {
     const { queue, log, feed } = setUp({ holdFromBytes: 10_000 });
     queue.receive(publications(1, 100));
     expect(log).toHaveLength(100);
     expect(feed.ring.bytes).toBeLessThan(10_000);
   });
 
-  it('never waits for members of rate classes, because they need only the latest of each key', () => {
-    const { queue, log, feed, flush } = setUp();
+  it('never waits for members of rate classes: they need the latest of each key only', () => {
+    const { queue, log, feed, pass } = setUp();
     feed.join({ ...MSGPACK, rateHz: 1 }, groupOf());
     for (let offset = 1; offset <= 100; offset++) {
       queue.receive([publication(offset)]);
-      flush();
+      pass();
     }
     expect(log).not.toContain('hold');
   });
 
-  it('evicts nothing before all members have it, and loses nothing, whatever the sizes and the pace', () => {
-    const steps = fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.record({ flush: fc.integer({ min: 1, max: 40 }) })), {
-      maxLength: 40,
-    });
+  it('lets the topic with most waiting overrun its ring at one publication more than may wait', () => {
+    const { queue, log, feed, other } = setUp({ holdItemsMax: 10 });
+    queue.receive(publications(1, 15));
+    queue.receive(publications(1, 11, 2));
+    expect(queue.held.items).toBe(10);
+    expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([8, 8]);
+    queue.receive([publication(12, 2)]);
+    expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([15, 8]);
+    expect(queue.held.items).toBe(4);
+    expect(log.slice(-7)).toEqual([9, 10, 11, 12, 13, 14, 15]);
+  });
+
+  it('does the same at one byte more', () => {
+    const bytes = [9, 10, 11, 12].reduce((sum, offset) => sum + feedOf().push(source(offset), offset - 1).bytes, 0);
+    const [exact, less] = [setUp({ holdBytesMax: bytes }), setUp({ holdBytesMax: bytes - 1 })];
+    for (const { queue } of [exact, less]) queue.receive(publications(1, 12));
+    expect(exact.queue.held).toEqual({ items: 4, bytes });
+    expect(less.queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(less.feed.ring.headOffset).toBe(12);
+  });
+
+  it('forgets what waits of a topic that starts anew, and hands on what comes then', () => {
+    const { queue, log, feed } = setUp();
+    queue.receive(publications(1, 12));
+    queue.discard(feed);
+    feed.reset({ epoch: 'e2', offset: 100, completeFrom: 100, items: [] });
+    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    queue.receive([publication(101)]);
+    expect(log.slice(-2)).toEqual(['hold', 101]);
+  });
+
+  it('hands nothing on to a topic that has been closed meanwhile', () => {
+    const { queue, log, feed, closed, pass } = setUp();
+    queue.receive(publications(1, 12));
+    closed.add(feed);
+    pass();
+    expect(log.at(-1)).toBe('hold');
+    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+  });
+
+  it('forgets a closed topic within a second, also where no pass ends', () => {
+    const { queue, feed, closed } = setUp();
+    queue.receive(publications(1, 12));
+    closed.add(feed);
+    queue.forgetOld();
+    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('loses nothing of the ring before all members have it, and keeps the order, whatever the sizes and the pace', () => {
+    const step = fc.oneof(
+      fc.record({ topic: fc.constantFrom(1, 2), count: fc.integer({ min: 1, max: 100 }) }),
+      fc.record({ pass: fc.integer({ min: 1, max: 40 }) }),
+    );
     fc.assert(
-      fc.property(steps, fc.integer({ min: 4, max: 64 }), (all, itemsMax) => {
+      fc.property(fc.array(step, { maxLength: 40 }), fc.integer({ min: 4, max: 64 }), (steps, itemsMax) => {
         const parts = setUp({ itemsMax, holdMaxMs: 1_000_000 });
-        let published = 0;
-        for (const step of all) {
-          if (typeof step !== 'number') parts.flush(step.flush);
-          else if (!parts.link.paused) {
-            parts.queue.receive(publications(published + 1, published + step));
-            published += step;
+        const published = [0, 0, 0];
+        for (const next of steps) {
+          if ('pass' in next) parts.pass(next.pass);
+          else {
+            const { topic, count } = next;
+            const from = published[topic]! + 1;
+            parts.queue.receive(publications(from, from + count - 1, topic));
+            published[topic]! += count;
           }
-          vi.advanceTimersByTime(2);
         }
-        for (let left = 0; parts.link.paused && left < 2000; left++) {
-          parts.flush();
-          vi.advanceTimersByTime(2);
-        }
-        expect(parts.log.filter((entry) => typeof entry === 'number')).toEqual(Array.from({ length: published }, (_, i) => i + 1));
+        for (let left = 0; parts.queue.held.items > 0 && left < 5000; left++) parts.pass();
+        const handedOn = (topic: number) =>
+          parts.log.flatMap((entry) => {
+            if (typeof entry === 'number') return topic === 1 ? [entry] : [];
+            return entry.startsWith(`${topic}:`) ? [Number(entry.slice(2))] : [];
+          });
+        for (const topic of [1, 2]) expect(handedOn(topic)).toEqual(Array.from({ length: published[topic]! }, (_, i) => i + 1));
         expect(parts.lost).toBe(0);
+        expect(parts.queue.held).toEqual({ items: 0, bytes: 0 });
       }),
     );
   });

@@ -77,7 +77,7 @@ describe('Scheduler', () => {
     joinMany(topicFeed, 3);
     publish(topicFeed, { publishedAtMs: 77 });
     scheduler.wake(topicFeed, 100);
-    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined, passEnded: true });
     expect(sent).toHaveLength(1);
     expect(flushes).toEqual([{ items: 1, oldestPublishedAtMs: 77 }]);
     expect(decodeBatch(sent[0]!.frame, true).sentAtMs).toBe(100);
@@ -88,7 +88,7 @@ describe('Scheduler', () => {
     const topicFeed = feed();
     publish(topicFeed);
     scheduler.wake(topicFeed, 100);
-    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(scheduler.turn(100, 0)).toEqual({ more: false, nextDueAtMs: undefined, passEnded: false });
     expect(sent).toEqual([]);
   });
 
@@ -184,12 +184,12 @@ describe('Scheduler', () => {
     joinMany(topicFeed, 3);
     publish(topicFeed);
     scheduler.wake(topicFeed, 1000);
-    expect(scheduler.turn(1000, 0)).toEqual({ more: false, nextDueAtMs: 1050 });
+    expect(scheduler.turn(1000, 0)).toEqual({ more: false, nextDueAtMs: 1050, passEnded: false });
     publish(topicFeed);
     scheduler.wake(topicFeed, 1049);
-    expect(scheduler.turn(1049, 1)).toEqual({ more: false, nextDueAtMs: 1050 });
+    expect(scheduler.turn(1049, 1)).toEqual({ more: false, nextDueAtMs: 1050, passEnded: false });
     expect(sent).toEqual([]);
-    expect(scheduler.turn(1050, 2)).toEqual({ more: false, nextDueAtMs: undefined });
+    expect(scheduler.turn(1050, 2)).toEqual({ more: false, nextDueAtMs: undefined, passEnded: true });
     expect(decodeBatch(sent[0]!.frame, true).items).toHaveLength(2);
   });
 

@@ -63,25 +63,6 @@ describe('the in-process link', () => {
     expect(atWorker.messages).toEqual([{ kind: 'metricsWanted', requestId: 1 }]);
   });
 
-  it('keeps messages while an end is paused, also if it is paused again by a handler', async () => {
-    const { hubEnd, workerEnd } = createInProcessLink();
-    const taken: ToWorker[] = [];
-    workerEnd.onMessages((batch) => {
-      taken.push(...batch);
-      workerEnd.pause();
-    });
-    for (let requestId = 1; requestId <= 3; requestId++) {
-      hubEnd.send({ kind: 'metricsWanted', requestId });
-      await turn();
-    }
-    const ids = () => taken.map((message) => (message.kind === 'metricsWanted' ? message.requestId : undefined));
-    expect(ids()).toEqual([1]);
-    workerEnd.resume();
-    expect(ids()).toEqual([1, 2]);
-    workerEnd.resume();
-    expect(ids()).toEqual([1, 2, 3]);
-  });
-
   it('delivers what was sent before a close, tells both ends once, and nothing after', async () => {
     const { hubEnd, workerEnd } = createInProcessLink();
     const atHub = new Inbox<ToHub>(hubEnd as never);
@@ -149,24 +130,6 @@ describe('the socket link', () => {
     await inbox.until(100);
     expect(inbox.messages).toEqual(records);
     expect(link.queuedBytes).toBe(0);
-  });
-
-  it('leaves messages at the other end while it is paused', async () => {
-    const { link } = withChild(ECHO);
-    const inbox = new Inbox<ToHub>(link as never);
-    link.send(open(0));
-    await inbox.until(1);
-    link.pause();
-    const records = Array.from({ length: 100_000 }, (_, i) => open(i + 1));
-    for (const record of records) link.send(record);
-    await turn();
-    // More than both directions of a socket hold: the rest cannot leave before it is resumed.
-    await turn();
-    expect(inbox.messages).toHaveLength(1);
-    expect(link.queuedBytes).toBeGreaterThan(0);
-    link.resume();
-    await inbox.until(100_001);
-    expect(inbox.messages.slice(1)).toEqual(records);
   });
 
   it('joins messages that are sent one per turn, for longer than a burst', async () => {
