@@ -90,7 +90,13 @@ export class Dispatcher {
     const { inFlight } = this.#options;
     const { bytes } = whole;
     const busy = inFlight.take(connection, bytes.length);
-    if (busy === undefined) await connection.authenticating?.finally(() => inFlight.release(connection, bytes.length));
+    if (busy === undefined) {
+      try {
+        await connection.authenticating;
+      } finally {
+        inFlight.release(connection, bytes.length);
+      }
+    }
     const commands = this.#parse(connection, bytes);
     if (!(commands instanceof CommandArray)) return;
     const share = Math.ceil(bytes.length / commands.length);
