@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Bus, PublishAck } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
+import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
-import type { EndOrder, Page, Revocation, ToHub, WorkerFacts } from '../link/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { EndOrder, EndTarget, Page, Revocation, ToHub, WorkerFacts } from '../link/messages.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { assertTopicFits } from '../protocol/publish-rules.ts';
+import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Control, type OrderAnswer } from './ending/control.ts';
 import { Revocations } from './ending/revocations.ts';
@@ -14,11 +17,23 @@ import { nodeFigures } from './figures.ts';
 import { HubMetrics } from './hub-metrics.ts';
 import { Overview } from './overview.ts';
 import { HubPresence, hasPresence } from './presence.ts';
+import { presenceOverview } from './presence-overview.ts';
 import { type Draft, Publisher } from './publisher.ts';
-import type { NodeFigures, TopicSort, TopicsOverview } from './report-types.ts';
+import type {
+  ConnectionsOverview,
+  HistoryPage,
+  HistoryQuestion,
+  NodeFigures,
+  PageOfNames,
+  PresenceOverview,
+  TopicsOverview,
+  TopicsQuestion,
+  UsersOverview,
+} from './report-types.ts';
 import { RequestHandler } from './requests.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { ConnectionLimit } from './users/connection-limit.ts';
+import { usersOverview } from './users/overview.ts';
 import { WorkerReports } from './worker-reports.ts';
 
 export interface HubOptions {
@@ -138,8 +153,31 @@ export class Hub {
     return nodeFigures(answers, { topics: this.#topics.size, ...totals });
   }
 
-  topics(sort: TopicSort, limit: number): Promise<TopicsOverview> {
-    return this.#overview.topics(sort, limit);
+  topics(question: TopicsQuestion): Promise<TopicsOverview> {
+    return this.#overview.topics(question);
+  }
+
+  /** Users that have connections to this node, in the order of their names. */
+  users(question: PageOfNames): UsersOverview {
+    return usersOverview(this.#connectionLimit, question);
+  }
+
+  /** Connections to this node. */
+  connections(target: EndTarget, limit: number): Promise<ConnectionsOverview> {
+    return this.#reports.connections(target, limit);
+  }
+
+  /** @throws ProtocolError `unknown_namespace`, `bad_topic`, `unsupported`, `busy`, `unavailable` */
+  history(question: HistoryQuestion): Promise<HistoryPage> {
+    return this.#requests.historyForOperator(question);
+  }
+
+  /** Who is subscribed to a topic, on all nodes. @throws ProtocolError `unknown_namespace`, `bad_topic`, `unsupported` */
+  presence(topic: Topic): PresenceOverview {
+    assertTopicFits(topic, namespaceOptions(this.#options.config, namespaceOf(topic)));
+    const state = this.#presence?.state(topic);
+    if (state === undefined) throw new ProtocolError('unsupported', `${topic} has no presence: the namespace option presence is off`);
+    return presenceOverview(state);
   }
 
   /**
@@ -214,6 +252,7 @@ export class Hub {
       case 'userDisconnected':
         return this.#connectionLimit.remove(message.user, message.connectionId);
       case 'ended':
+      case 'connections':
       case 'metrics':
       case 'report':
         return this.#reports.answered(message);

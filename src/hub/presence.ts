@@ -8,7 +8,7 @@ import { MemberBudget } from '../presence/budget.ts';
 import { Exchange, TELL_MS } from '../presence/exchange.ts';
 import { decodePresence, encodePresence } from '../presence/messages.ts';
 import { Tracker } from '../presence/tracker.ts';
-import { type PresenceChange, type PresenceRules, Union } from '../presence/union.ts';
+import { type PresenceChange, type PresenceRules, type PresenceState, Union } from '../presence/union.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 
@@ -42,6 +42,7 @@ export function hasPresence({ namespaces }: Pick<Config, 'namespaces'>): boolean
 export class HubPresence {
   readonly #nowMs: () => number;
   readonly #logger: Logger;
+  readonly #hasPresence: (topic: Topic) => boolean;
   readonly #union: Union;
   readonly #budget: MemberBudget;
   readonly #tracker: Tracker;
@@ -57,6 +58,7 @@ export class HubPresence {
     const known = rulesByNamespace(config);
     const rulesOf = (topic: Topic) => known.get(namespaceOf(topic));
     const ownRulesOf = (topic: Topic) => rulesOf(topic) ?? { named: false, membersMax: 0 };
+    this.#hasPresence = (topic) => known.has(namespaceOf(topic));
     this.#nowMs = nowMs;
     this.#logger = logger;
     this.#union = new Union({ rulesOf: ownRulesOf, graceMs, countIntervalMs: COUNT_MS });
@@ -126,6 +128,11 @@ export class HubPresence {
     if (watchers?.size !== 0) return;
     this.#watchers.delete(topic);
     this.#union.unwatch(topic);
+  }
+
+  /** How the topic is now; undefined: its namespace has no presence. */
+  state(topic: Topic): PresenceState | undefined {
+    return this.#hasPresence(topic) ? this.#union.state(topic, this.#nowMs()) : undefined;
   }
 
   answer(link: HubEnd, { requestId, topic }: Extract<ToHub, { kind: 'presenceAsk' }>): void {

@@ -1,3 +1,5 @@
+import type { Topic } from '../protocol/topic.ts';
+
 /**
  * What the hub reports about its node, its topics and the nodes that share its bus. Types and limits only. The admin API's answers and the operator's page are
  * built from them.
@@ -102,14 +104,30 @@ export interface LaggingFigures {
   readonly topics: number;
 }
 
-export type TopicSort = 'members' | 'rate';
+export type TopicSort = 'members' | 'rate' | 'name';
 
-/** The topics with the most members, or with the highest rate. */
+/** A part of a list that is sorted by name. */
+export interface PageOfNames {
+  /** Only names that begin with it. */
+  readonly prefix?: string | undefined;
+  /** Only names that come after this one. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** `after` is only for `sort: 'name'`. */
+export interface TopicsQuestion extends PageOfNames {
+  readonly sort: TopicSort;
+}
+
+/** The topics with the most members, or with the highest rate, or a page of all. */
 export interface TopicsOverview {
   readonly sort: TopicSort;
-  /** Number of topics open on this node; the list has the largest of them. */
+  /** Number of topics open on this node; with a prefix, of those that begin with it. */
   readonly total: number;
   readonly topics: readonly TopicFigures[];
+  /** With `sort: 'name'`: the next page comes after this topic. Absent: there is none. */
+  readonly next?: string;
   /** Workers that were too busy to answer in time. Their members are not counted. */
   readonly workersSilent: number;
 }
@@ -125,3 +143,73 @@ export interface TopicFigures {
 
 /** Maximum number of topics in an overview. A worker reports as many of its largest topics, too. */
 export const TOPICS_MAX = 500;
+
+/** A page of the users that have connections to this node. */
+export interface UsersOverview {
+  readonly total: number;
+  readonly users: readonly { readonly user: string; readonly connections: number }[];
+  /** The next page comes after this user. Absent: there is none. */
+  readonly next?: string;
+}
+
+/** Connections to this node that a question is about. */
+export interface ConnectionsOverview {
+  readonly total: number;
+  readonly connections: readonly ConnectionFigures[];
+  readonly workersSilent: number;
+}
+
+export interface ConnectionFigures {
+  readonly connectionId: string;
+  /** Null: anonymous. */
+  readonly user: string | null;
+  readonly encoding: 'json' | 'msgpack';
+  readonly subscriptions: number;
+  /** Of the subscriptions, a limited number. */
+  readonly topics: readonly string[];
+  readonly lagging: boolean;
+  readonly bufferedBytes: number;
+}
+
+/** Who is subscribed to a topic, on all nodes. */
+export interface PresenceOverview {
+  readonly count: number;
+  readonly members?: readonly PresentMember[];
+  /** They are too many to be named. */
+  readonly membersOmitted?: true;
+}
+
+export interface PresentMember {
+  readonly user?: string;
+  /** Of an anonymous member. */
+  readonly connectionId?: string;
+  readonly info?: unknown;
+}
+
+/** What comes after a position, or, without one, the last publications. */
+export interface HistoryQuestion {
+  readonly topic: Topic;
+  readonly since?: { readonly epoch: string; readonly offset: number } | undefined;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  readonly epoch: string;
+  /** The page covers the topic up to here. */
+  readonly offset: number;
+  /** Nothing between the position and `offset` is missing (only superseded items, in a keyed topic). */
+  readonly complete: boolean;
+  readonly more: boolean;
+  readonly items: readonly HistoryItem[];
+}
+
+export interface HistoryItem {
+  readonly offset: number;
+  readonly key: string | null;
+  /** One MessagePack value. */
+  readonly data: Uint8Array;
+  readonly publishedAtMs: number;
+  /** The user that published it, if a client did. */
+  readonly user?: string;
+  readonly removed?: true;
+}

@@ -7,9 +7,11 @@ import type { Logger } from '../telemetry/log.ts';
 import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
 import { History } from './history.ts';
+import { readHistory } from './history-page.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { Returning } from './hub-topic.ts';
 import type { Publisher } from './publisher.ts';
+import type { HistoryPage, HistoryQuestion } from './report-types.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 type Request<K extends ToHub['kind']> = Extract<ToHub, { kind: K }>;
@@ -26,12 +28,14 @@ export interface RequestHandlerOptions {
 
 /** Answers requests of workers on behalf of their clients: publish, history, call. */
 export class RequestHandler {
+  readonly #config: Config;
   readonly #history: History;
   readonly #calls: Calls;
   readonly #publisher: Publisher;
   readonly #logger: Logger;
 
   constructor({ config, bus, nodeId, registry, publisher, metrics, logger }: RequestHandlerOptions) {
+    this.#config = config;
     this.#calls = new Calls({ config, bus, nodeId, metrics });
     this.#history = new History(config, bus, registry, metrics);
     this.#publisher = publisher;
@@ -71,6 +75,11 @@ export class RequestHandler {
 
   async recover(worker: HubEnd, request: Request<'recover'>): Promise<void> {
     await this.#answer(worker, request.requestId, 'recovery', () => this.#history.recover(request));
+  }
+
+  /** @throws ProtocolError as {@link readHistory} */
+  historyForOperator(question: HistoryQuestion): Promise<HistoryPage> {
+    return readHistory({ config: this.#config, history: this.#history }, question);
   }
 
   async call(worker: HubEnd, request: Request<'call'>): Promise<void> {

@@ -1,8 +1,9 @@
 import type { HubEnd } from '../link/link.ts';
-import type { EndOrder, Revocation, ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messages.ts';
+import type { EndOrder, EndTarget, Revocation, ToHub, TopicsWanted, ToWorker, WorkerReport } from '../link/messages.ts';
+import type { ConnectionsOverview } from './report-types.ts';
 
-type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' | 'endWanted' | 'revoked' }>;
-type Answer = Extract<ToHub, { kind: 'metrics' | 'report' | 'ended' }>;
+type Question = Extract<ToWorker, { kind: 'metricsWanted' | 'reportWanted' | 'endWanted' | 'revoked' | 'connectionsWanted' }>;
+type Answer = Extract<ToHub, { kind: 'metrics' | 'report' | 'ended' | 'connections' }>;
 
 /** A scrape must not wait for a worker that is stuck. */
 const METRICS_TIMEOUT_MS = 1000;
@@ -49,6 +50,18 @@ export class WorkerReports {
   /** @returns how many connections had such tokens */
   async revoke(revocations: readonly Revocation[]): Promise<number> {
     return endedIn(await this.#askAll(METRICS_TIMEOUT_MS, (requestId) => ({ kind: 'revoked', requestId, revocations })));
+  }
+
+  /** Connections that are meant, of all workers: how many there are, and this number of them. */
+  async connections(target: EndTarget, limit: number): Promise<ConnectionsOverview> {
+    const asked = this.#workers.size;
+    const answers = await this.#askAll(REPORT_TIMEOUT_MS, (requestId) => ({ kind: 'connectionsWanted', requestId, target, limit }));
+    const reports = answers.flatMap((answer) => (answer.kind === 'connections' ? [answer] : []));
+    return {
+      total: reports.reduce((sum, { total }) => sum + total, 0),
+      connections: reports.flatMap(({ connections }) => connections).slice(0, limit),
+      workersSilent: asked - reports.length,
+    };
   }
 
   answered(message: Answer): void {

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { PresenceReport } from '../presence/tracker.ts';
 import type { PresenceChange, PresenceState } from '../presence/union.ts';
+import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
@@ -93,6 +94,8 @@ export type ToWorker =
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
   /** Request for a report, which includes these topics. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
+  /** Request for the connections that are meant: how many there are, and this number of them. */
+  | { readonly kind: 'connectionsWanted'; readonly requestId: number; readonly target: EndTarget; readonly limit: number }
   | { readonly kind: 'drain' };
 
 /** What a worker found when it started, for the log. */
@@ -158,6 +161,7 @@ export type ToHub =
   | { readonly kind: 'ended'; readonly requestId: number; readonly connections: number }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
+  | ({ readonly kind: 'connections'; readonly requestId: number } & ConnectionsReport)
   | { readonly kind: 'drained' };
 
 /** Whose connections an operator means. */
@@ -179,7 +183,24 @@ export interface UserConnection {
 }
 
 /** The worker's topics with the most members, or the named ones. */
-export type TopicsWanted = { readonly top: number } | { readonly named: readonly Topic[] };
+export type TopicsWanted = { readonly top: number; readonly prefix?: string } | { readonly named: readonly Topic[] };
+
+export interface ConnectionsReport {
+  readonly total: number;
+  readonly connections: readonly ConnectionReport[];
+}
+
+/** One connection, for display. */
+export interface ConnectionReport {
+  readonly connectionId: string;
+  readonly user: string | null;
+  readonly encoding: Encoding;
+  readonly subscriptions: number;
+  /** Of the subscriptions, a limited number. */
+  readonly topics: readonly Topic[];
+  readonly lagging: boolean;
+  readonly bufferedBytes: number;
+}
 
 /** A worker's state, for display. Its metrics have a part of it, too. But only a scrape may read those, because reading resets some of them. */
 export interface WorkerReport {

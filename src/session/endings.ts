@@ -40,7 +40,8 @@ export class Endings {
   }
 }
 
-function isMeant({ id, identity }: Connection, target: EndTarget): boolean {
+/** Whether an operator's order or question is about the connection. */
+export function isMeant({ id, identity }: Connection, target: EndTarget): boolean {
   if ('connectionId' in target) return id === target.connectionId;
   return 'user' in target ? identity.user === target.user : identity.tokenId === target.tokenId;
 }

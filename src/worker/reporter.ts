@@ -4,7 +4,7 @@ import type { ToWorker } from '../link/messages.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Connections } from '../session/connections.ts';
 import type { WebSocketServer } from '../transport/server.ts';
-import { describeLagging, describeTopics } from './report.ts';
+import { describeConnections, describeLagging, describeTopics } from './report.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface ReporterOptions {
@@ -58,6 +58,11 @@ export class Reporter {
       totals: await metrics.totals(),
     };
     link.send({ kind: 'report', requestId, report });
+  }
+
+  sendConnections({ requestId, target, limit }: Extract<ToWorker, { kind: 'connectionsWanted' }>): void {
+    const { connections, link } = this.#options;
+    link.send({ kind: 'connections', requestId, ...describeConnections(connections, target, limit) });
   }
 
   #countSubscriptions(): number {

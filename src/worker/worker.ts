@@ -163,6 +163,8 @@ export class Worker {
         return void this.#reporter.sendMetrics(message.requestId);
       case 'reportWanted':
         return void this.#reporter.sendReport(message);
+      case 'connectionsWanted':
+        return this.#reporter.sendConnections(message);
       case 'endWanted':
       case 'revoked':
         return this.#link.send({ kind: 'ended', requestId: message.requestId, connections: this.#connections.receive(message) ?? 0 });

@@ -168,7 +168,7 @@ describe('the report of a node', () => {
       ['scores.slow', 1],
     ]);
     expect(topics[0]?.publicationsPerSecond).toBeGreaterThan(topics[1]?.publicationsPerSecond ?? 0);
-    for (const query of ['limit=0', `limit=${TOPICS_MAX + 1}`, 'limit=x', 'sort=name']) {
+    for (const query of ['limit=0', `limit=${TOPICS_MAX + 1}`, 'limit=x', 'sort=size']) {
       expect(await refused(fetch(url(`/api/topics?${query}`), { headers: BEARER }))).toEqual([400, 'bad_message']);
     }
   });

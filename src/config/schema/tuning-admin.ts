@@ -9,6 +9,24 @@ export const AdminTuning = Type.Object(
       default: 64,
       description: 'maximum requests to the HTTP API that are answered at the same time. More get `busy`',
     }),
+    bodyBytesMax: Type.Integer({
+      minimum: 65_536,
+      maximum: 268_435_456,
+      default: 4_194_304,
+      description: 'maximum bytes of a request that publishes many publications. A larger one gets `message_too_big`',
+    }),
+    publicationsPerRequestMax: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 1000,
+      description: 'maximum publications in one request. More get `bad_message`',
+    }),
+    pageItemsMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 1000,
+      description: 'maximum items, topics, users or connections in one answer. A larger `limit` is lowered to this',
+    }),
   },
   { ...closed, default: {}, description: 'The HTTP API on the admin port.' },
 );

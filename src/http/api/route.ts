@@ -34,15 +34,17 @@ export interface Route extends RouteDescription {
 
 export type Answered<T> = T extends object ? { readonly [K in keyof T]: Answered<T[K]> } : T;
 
-interface Definition<Q extends TObject, B extends TSchema, A extends TSchema>
+interface Definition<Q extends TObject, B extends TSchema, C extends TSchema, A extends TSchema>
   extends Omit<RouteDescription, 'query' | 'body' | 'answer' | 'errors'> {
   readonly query?: Q;
   readonly body?: B;
+  /** What is checked before the handler: less than `body`, where the handler checks parts by itself. */
+  readonly checkedBody?: C;
   readonly answer: A;
   readonly errors?: readonly ApiCode[];
   readonly bodyBytesMax?: (context: ApiContext) => number;
   readonly handle: (
-    input: { readonly query: Static<Q>; readonly body: Static<B> },
+    input: { readonly query: Static<Q>; readonly body: Static<C> },
     context: ApiContext,
   ) => Promise<Answered<Static<A>>> | Answered<Static<A>>;
 }
@@ -52,10 +54,12 @@ const NO_QUERY = Type.Object({}, closed);
 const BODY_BYTES_MAX = 4096;
 
 /** One row of the table of routes: what it takes and answers, who may ask, and who answers. */
-export function route<A extends TSchema, Q extends TObject = TObject, B extends TSchema = TSchema>(definition: Definition<Q, B, A>): Route {
-  const { query = NO_QUERY, body, errors = [], handle, bodyBytesMax = () => BODY_BYTES_MAX } = definition;
+export function route<A extends TSchema, Q extends TObject = TObject, B extends TSchema = TSchema, C extends TSchema = B>(
+  definition: Definition<Q, B, C, A>,
+): Route {
+  const { query = NO_QUERY, body, checkedBody = body, errors = [], handle, bodyBytesMax = () => BODY_BYTES_MAX } = definition;
   const queryCheck = Compile(query);
-  const bodyCheck = body && Compile(body);
+  const bodyCheck = checkedBody && Compile<TSchema>(checkedBody);
   return {
     ...definition,
     query,
@@ -66,7 +70,7 @@ export function route<A extends TSchema, Q extends TObject = TObject, B extends 
       const asked = readQuery(query, parameters);
       if (!queryCheck.Check(asked)) throw misfit(queryCheck.Errors(asked), 'the query');
       if (bodyCheck !== undefined && !bodyCheck.Check(value)) throw misfit(bodyCheck.Errors(value), 'the body');
-      return (await handle({ query: asked as Static<Q>, body: value as Static<B> }, context)) as object;
+      return (await handle({ query: asked as Static<Q>, body: value as Static<C> }, context)) as object;
     },
   };
 }
@@ -81,7 +85,8 @@ interface Misfit {
   readonly message: string;
 }
 
-function misfit([first]: readonly Misfit[], where: string): ProtocolError {
+/** What is wrong with a value, as an error. @param where what the value is */
+export function misfit([first]: readonly Misfit[], where: string): ProtocolError {
   const names = first?.instancePath.split('/').slice(1) ?? [];
   const code = first !== undefined && GRAMMAR.has(first.keyword) ? CODES[names.at(-1) ?? ''] : undefined;
   const place = names.length === 0 ? where : names.join('.');

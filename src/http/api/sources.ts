@@ -1,12 +1,27 @@
 import type { Config } from '../../config/schema.ts';
 import type { Draft } from '../../hub/publisher.ts';
-import type { NodeFigures, NodeSummary, TopicSort, TopicsOverview } from '../../hub/report-types.ts';
+import type {
+  ConnectionsOverview,
+  HistoryPage,
+  HistoryQuestion,
+  NodeFigures,
+  NodeSummary,
+  PageOfNames,
+  PresenceOverview,
+  TopicsOverview,
+  TopicsQuestion,
+  UsersOverview,
+} from '../../hub/report-types.ts';
+import type { Topic } from '../../protocol/topic.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { OrderAnswer } from './schemas/ending.ts';
 import type { PublishAnswer } from './schemas/publish.ts';
 
 /** What a token of the API permits. */
 export type Scope = 'publish' | 'read' | 'admin';
+
+/** Whose connections a question is about. */
+export type ConnectionTarget = { readonly user: string } | { readonly connectionId: string } | { readonly tokenId: string };
 
 /** The sources of the API's answers. */
 export interface ApiSources {
@@ -19,7 +34,13 @@ export interface ApiSources {
   notReady(): string | undefined;
   figures(): Promise<NodeFigures>;
   nodes(): Promise<readonly NodeSummary[]>;
-  topics(sort: TopicSort, limit: number): Promise<TopicsOverview>;
+  topics(question: TopicsQuestion): Promise<TopicsOverview>;
+  users(question: PageOfNames): UsersOverview;
+  connections(target: ConnectionTarget, limit: number): Promise<ConnectionsOverview>;
+  /** @throws ProtocolError */
+  history(question: HistoryQuestion): Promise<HistoryPage>;
+  /** @throws ProtocolError */
+  presence(topic: Topic): PresenceOverview;
   /** @throws ProtocolError */
   publish(draft: Draft, idempotencyKey?: string): Promise<PublishAnswer>;
   /** Ends connections, subscriptions or tokens on all nodes. @throws ProtocolError */

@@ -1,8 +1,26 @@
 import type { Route } from './route.ts';
+import { config } from './routes/config.ts';
 import { disconnect, revoke, unsubscribe } from './routes/ending.ts';
+import { history } from './routes/history.ts';
 import { node, nodes } from './routes/nodes.ts';
-import { publish } from './routes/publish.ts';
+import { presence } from './routes/presence.ts';
+import { publish, publishMany } from './routes/publish.ts';
 import { topics } from './routes/topics.ts';
+import { connections, users } from './routes/users.ts';
 
 /** Every route of the HTTP API. Routing, checks and the OpenAPI document come from here. */
-export const ROUTES: readonly Route[] = [publish, topics, disconnect, unsubscribe, revoke, node, nodes];
+export const ROUTES: readonly Route[] = [
+  publish,
+  publishMany,
+  history,
+  topics,
+  presence,
+  users,
+  connections,
+  disconnect,
+  unsubscribe,
+  revoke,
+  node,
+  nodes,
+  config,
+];

@@ -89,6 +89,16 @@ export class ConnectionLimit<Owner> {
     return this.#users.size;
   }
 
+  /** Of the users that have a connection here. */
+  users(): Iterable<string> {
+    return this.#users.keys();
+  }
+
+  /** Connections that the user has here. */
+  countOf(user: string): number {
+    return this.#users.get(user)?.local.length ?? 0;
+  }
+
   /**
    * A connection belongs to its user from now on.
    * @returns resolves with false where it is refused, after 100 ms at most. With `closeOldest` it is never refused, and this resolves at once.

@@ -1,8 +1,12 @@
+import type { Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { ProtocolError } from '../../../protocol/errors.ts';
 import { packMsgpack } from '../../../protocol/msgpack-codec.ts';
 import { parseKey, parseTopic } from '../../../protocol/topic.ts';
 import type { ApiCode } from '../errors.ts';
-import { route } from '../route.ts';
-import { PublishAnswer, PublishBody } from '../schemas/publish.ts';
+import { misfit, route } from '../route.ts';
+import { PublishAnswer, PublishBody, PublishManyAnswer, PublishManyBody, PublishManyFrame } from '../schemas/publish.ts';
+import type { Refusal } from '../schemas/refusal.ts';
 import type { ApiContext } from '../sources.ts';
 
 /** Bytes of a publish request besides its data: field names, topic, keys, and some escapes. */
@@ -39,14 +43,44 @@ export const publish = route({
   },
 });
 
-/** @throws ProtocolError */
+export const publishMany = route({
+  method: 'POST',
+  path: '/api/publish-many',
+  operationId: 'publishMany',
+  summary: 'Publish several publications in one request',
+  description:
+    'They are published in the order of the list, without waiting for one another, and each has its own outcome: one that fails does not stop the others. A request without an answer can be repeated if every publication has an `idempotencyKey`.',
+  scope: 'publish',
+  body: PublishManyBody,
+  checkedBody: PublishManyFrame,
+  answer: PublishManyAnswer,
+  bodyBytesMax: ({ sources: { config } }) => config.tuning.admin.bodyBytesMax,
+  handle: async ({ body: { publications } }, context) => {
+    const { publicationsPerRequestMax } = context.sources.config.tuning.admin;
+    if (publications.length > publicationsPerRequestMax)
+      throw new ProtocolError('bad_message', `publications: ${publications.length}; at most ${publicationsPerRequestMax} are allowed`);
+    const outcomes = await Promise.all(publications.map((publication) => outcomeOf(publication, context)));
+    const refused = outcomes.filter((outcome) => 'error' in outcome).length;
+    context.logger.info({ publications: publications.length, refused }, 'published through the admin API');
+    return { outcomes };
+  },
+});
+
+const publicationCheck = Compile(PublishBody);
+
+async function outcomeOf(publication: unknown, context: ApiContext): Promise<PublishAnswer | Refusal> {
+  try {
+    if (!publicationCheck.Check(publication)) throw misfit(publicationCheck.Errors(publication), 'the publication');
+    return await publishOne(publication as Static<typeof PublishBody>, context);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { error: { code: error.code, message: error.message } };
+  }
+}
+
+/** Everything up to the bus is done at once, so that publications keep their order. @throws ProtocolError */
 async function publishOne(
-  {
-    topic,
-    key,
-    data,
-    idempotencyKey,
-  }: { readonly topic: string; readonly key?: string; readonly data?: unknown; readonly idempotencyKey?: string },
+  { topic, key, data, idempotencyKey }: Static<typeof PublishBody>,
   { sources }: ApiContext,
 ): Promise<PublishAnswer> {
   const draft = { topic: parseTopic(topic), key: key === undefined ? null : parseKey(key), data: packMsgpack(data) };

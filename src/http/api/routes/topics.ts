@@ -1,5 +1,7 @@
+import { ProtocolError } from '../../../protocol/errors.ts';
+import { limitOf } from '../limit.ts';
 import { route } from '../route.ts';
-import { TOPICS_DEFAULT, TopicsAnswer, TopicsQuery } from '../schemas/topics.ts';
+import { TopicsAnswer, TopicsQuery } from '../schemas/topics.ts';
 
 export const topics = route({
   method: 'GET',
@@ -10,5 +12,9 @@ export const topics = route({
   scope: 'read',
   query: TopicsQuery,
   answer: TopicsAnswer,
-  handle: ({ query: { sort = 'members', limit = TOPICS_DEFAULT } }, { sources }) => sources.topics(sort, limit),
+  handle: ({ query }, context) => {
+    const { sort = 'members', prefix, after } = query;
+    if (after !== undefined && sort !== 'name') throw new ProtocolError('bad_message', 'after: expected only with sort=name');
+    return context.sources.topics({ sort, prefix, after, limit: limitOf(query, context) });
+  },
 });

@@ -21,3 +21,14 @@ export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 export const count = (description: string) => ({ ...Count, description }) as typeof Count;
 export const Epoch = Type.String({ description: "the life of the namespace's log; empty in ephemeral namespaces" });
 export const JsonValue = (description: string) => Type.Unknown({ description });
+
+/** Default of `limit`. */
+export const LIMIT_DEFAULT = 50;
+export const limit = (what: string, maximum = 10_000) =>
+  Type.Integer({
+    minimum: 1,
+    maximum,
+    default: LIMIT_DEFAULT,
+    description: `maximum ${what} in the answer; \`tuning.admin.pageItemsMax\` bounds it too`,
+  });
+export const prefix = (what: string) => Type.String({ maxLength: 256, description: `only ${what} that begin with it` });

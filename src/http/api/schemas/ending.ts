@@ -2,9 +2,9 @@ import Type, { type Static } from 'typebox';
 import { closed, count, TopicName } from './common.ts';
 
 const text = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, description });
-const User = text(256, '`sub` of the token');
-const ConnectionId = text(128, 'as `connected` told the client');
-const TokenId = text(256, '`jti` of the token');
+export const User = text(256, '`sub` of the token');
+export const ConnectionId = text(128, 'as `connected` told the client');
+export const TokenId = text(256, '`jti` of the token');
 const reason = Type.Optional(text(123, 'text for the client, at most 123 bytes'));
 
 export const DisconnectBody = Type.Object(

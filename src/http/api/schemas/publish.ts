@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { closed, count, Epoch, JsonValue, KeyName, TopicName } from './common.ts';
+import { Refusal } from './refusal.ts';
 
 export const PublishBody = Type.Object(
   {
@@ -26,4 +27,25 @@ export const PublishAnswer = Type.Object(
   },
   { title: 'Published' },
 );
+export const PublishManyBody = Type.Object(
+  {
+    publications: Type.Array(PublishBody, {
+      minItems: 1,
+      maxItems: 100_000,
+      description: 'at most `tuning.admin.publicationsPerRequestMax`',
+    }),
+  },
+  { ...closed, title: 'PublishMany' },
+);
+
+/** What the body as a whole must be: each publication is checked by itself, and has its own outcome. */
+export const PublishManyFrame = Type.Object({ publications: Type.Array(Type.Unknown(), { minItems: 1 }) }, closed);
+
+export const PublishManyAnswer = Type.Object(
+  {
+    outcomes: Type.Array(Type.Union([PublishAnswer, Refusal]), { description: 'of each publication, in the order of the request' }),
+  },
+  { title: 'PublishedMany' },
+);
+
 export type PublishAnswer = Static<typeof PublishAnswer>;

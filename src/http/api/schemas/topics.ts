@@ -1,19 +1,20 @@
 import Type, { type Static } from 'typebox';
 import { TOPICS_MAX } from '../../../hub/report-types.ts';
-import { closed, count } from './common.ts';
+import { closed, count, limit, prefix } from './common.ts';
 
-export const TOPICS_DEFAULT = 50;
-
-const Sort = Type.Union([Type.Literal('members'), Type.Literal('rate')]);
+const Sort = Type.Union([Type.Literal('members'), Type.Literal('rate'), Type.Literal('name')]);
 
 export const TopicsQuery = Type.Object(
   {
     sort: Type.Optional(
-      Type.Union([...Sort.anyOf], { description: 'the largest by members (the default), or by publications a second', default: 'members' }),
+      Type.Union([...Sort.anyOf], {
+        default: 'members',
+        description: '`members` or `rate`: the largest by members, or by publications a second. `name`: all, page by page',
+      }),
     ),
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: TOPICS_MAX, default: TOPICS_DEFAULT, description: 'maximum topics in the answer' }),
-    ),
+    prefix: Type.Optional(prefix('topics')),
+    after: Type.Optional(Type.String({ maxLength: 200, description: 'only with `sort=name`: topics after this one, as `next` said' })),
+    limit: Type.Optional(limit('topics', TOPICS_MAX)),
   },
   closed,
 );
@@ -34,8 +35,9 @@ const Topic = Type.Object(
 export const TopicsAnswer = Type.Object(
   {
     sort: Sort,
-    total: count('topics open on this node'),
+    total: count('topics open on this node; with `prefix`: of those that begin with it'),
     topics: Type.Array(Topic),
+    next: Type.Optional(Type.String({ description: 'with `sort=name`: `after` of the next page; absent: this is the last page' })),
     workersSilent: count('workers that did not answer within 3 s. Their members are not counted'),
   },
   { title: 'Topics' },

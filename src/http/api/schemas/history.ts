@@ -1,0 +1,40 @@
+import Type, { type Static } from 'typebox';
+import { closed, count, Epoch, JsonValue, limit, TopicName } from './common.ts';
+
+export const HistoryQuery = Type.Object(
+  {
+    topic: TopicName,
+    epoch: Type.Optional(Type.String({ maxLength: 64, description: 'with `offset`: what follows this position, oldest first' })),
+    offset: Type.Optional(count('with `epoch`. Without both: the last publications, oldest first')),
+    limit: Type.Optional(limit('items')),
+  },
+  closed,
+);
+
+const Item = Type.Object(
+  {
+    offset: count('its place in the log'),
+    key: Type.Union([Type.String(), Type.Null()], { description: 'null: the topic is not keyed' }),
+    data: JsonValue('bytes are base64 text; integers beyond 53 bits are text of digits'),
+    publishedAtMs: Type.Number({ description: 'when the log stored it, milliseconds since 1970' }),
+    user: Type.Optional(Type.String({ description: 'the user that published it, if a client did' })),
+    removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is null' })),
+  },
+  { title: 'Item' },
+);
+
+export const HistoryAnswer = Type.Object(
+  {
+    topic: Type.String(),
+    epoch: Epoch,
+    offset: count('the answer covers the topic up to here: continue from here'),
+    complete: Type.Boolean({
+      description:
+        'true: nothing is missing between the position and `offset` (in a keyed topic: only superseded items). false with another epoch: the position is of a log that is gone',
+    }),
+    more: Type.Boolean({ description: 'true: there is more after `offset`' }),
+    items: Type.Array(Item),
+  },
+  { title: 'History' },
+);
+export type HistoryAnswer = Static<typeof HistoryAnswer>;
