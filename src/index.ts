@@ -2,6 +2,18 @@
 export type { PublishAck } from './bus/bus.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
+export type {
+  ConnectAnswer,
+  ConnectionHooks,
+  ConnectQuestion,
+  DisconnectQuestion,
+  NamespaceHooks,
+  PublishAnswer,
+  PublishQuestion,
+  SubscribeAnswer,
+  SubscribeOptions,
+  SubscribeQuestion,
+} from './hooks/types.ts';
 export type { ProgramPublication } from './hub/program-publication.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
 export { type ErrorCode, ProtocolError } from './protocol/errors.ts';

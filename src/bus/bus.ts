@@ -108,6 +108,8 @@ export type CallPayloadKind = Exclude<PayloadKind, 'bytes'>;
 
 export interface CallQuestion {
   readonly method: string;
+  /** Where to ask; absent: at the method's own subject, `rpc.<method>`. */
+  readonly subject?: string;
   readonly payload: Uint8Array;
   readonly payloadKind: CallPayloadKind;
   readonly timeoutMs: number;

@@ -316,11 +316,18 @@ export class Client {
     }
   }
 
+  #serviceError(message: ServerMessage<'error'>, error: CommandError): void {
+    const { id, topic } = message;
+    if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
+    if (topic !== undefined && this.#topics.fail(topic, error)) return;
+    if (id === undefined) this.#reportError(error);
+  }
+
   #error(message: ServerMessage<'error'>): void {
     const { id, topic, code, service } = message;
-    // Whatever word a service uses, it is for whoever called.
-    if (service) return void this.#requests.answered(id as number, message);
     const error = new CommandError(message);
+    // Whatever word a service or a hook uses, it is only for the command that it answers.
+    if (service) return this.#serviceError(message, error);
     const { retryAfterMs } = error;
     if (code === 'rate_limited') this.#connection.pause(retryAfterMs ?? 1000);
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;

@@ -36,7 +36,7 @@ interface Waiting extends QueuedPublish {
 /** Pause before a refused publish is sent again, if the server names none. */
 const RETRY_PAUSE_MS = 250;
 /** With these refusals nothing was stored; with others it may have been. */
-const SURELY_NOT_STORED: readonly string[] = ['busy', 'rate_limited'];
+const SURELY_NOT_STORED: readonly string[] = ['busy', 'rate_limited', 'hook_failed'];
 
 /** Publishes with answers: executes the decisions of {@link PublishQueue} with the connection, a timer and promises. */
 export class Publisher {

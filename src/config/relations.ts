@@ -1,5 +1,6 @@
 import type { Problem } from './problem.ts';
 import { authKeysAreComplete, authKidsAreUnique, jwksIsUsable } from './relations-auth.ts';
+import { hookFailuresHaveHooks, hookSubjectsAreSubjects, publishHooksArePossible } from './relations-hooks.ts';
 import {
   answersFitTheirBudgets,
   connectionBoundsNest,
@@ -49,6 +50,9 @@ export const RELATIONS: readonly Relation[] = [
   messagesFitTheirBounds,
   answersFitTheirBudgets,
   fanoutBoundsNest,
+  hookSubjectsAreSubjects,
+  hookFailuresHaveHooks,
+  publishHooksArePossible,
 ];
 
 /** Settings that work, but are probably a mistake. */

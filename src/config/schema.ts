@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { type AuthKeySchema, AuthSchema } from './schema/auth.ts';
 import { closed } from './schema/closed.ts';
+import { ConnectionHooksSchema } from './schema/hooks.ts';
 import { LimitsSchema } from './schema/limits.ts';
 import { DEFAULT_NAMESPACES, NamespaceSchema } from './schema/namespaces.ts';
 import { NatsSchema } from './schema/nats.ts';
@@ -75,11 +76,13 @@ export const ConfigSchema = Type.Object(
         payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack')], {
           default: 'json',
           description:
-            'format in which services are asked (`rpc.<method>`), also named in the Content-Type header. An answer may have another one, with its Content-Type',
+            'format in which services (`rpc.<method>`) and hooks are asked, also named in the Content-Type header. An answer may have another one, with its Content-Type',
         }),
       },
       { ...closed, default: {}, description: 'Calls of clients to services.' },
     ),
+
+    hooks: ConnectionHooksSchema,
 
     hub: Type.Object(
       {

@@ -40,6 +40,7 @@ export type DeliveryMessage = Extract<
       | 'recovery'
       | 'result'
       | 'serviceError'
+      | 'hookAnswer'
       | 'admitted'
       | 'failed';
   }
@@ -214,6 +215,7 @@ export class Delivery {
       case 'recovery':
       case 'result':
       case 'serviceError':
+      case 'hookAnswer':
       case 'admitted':
       case 'failed':
         return this.hub.answered(message);

@@ -1,18 +1,19 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import { HookDenied } from '../hooks/denied.ts';
+import type { Outcome } from '../hooks/outcome.ts';
+import type { DisconnectQuestion } from '../hooks/types.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToHub, ToWorker, UserConnection } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' }>;
+type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted'> = Extract<
-  ToWorker,
-  { kind: K }
->;
-type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted'>;
+type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer'> =
+  Extract<ToWorker, { kind: K }>;
+type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer'>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -45,8 +46,19 @@ export class HubClient {
     link.onClose(() => this.#failAll());
   }
 
-  publish(question: Question<'publish'>): Promise<Answer<'published'>> {
-    return this.#ask({ kind: 'publish', ...question });
+  /** @throws HookDenied; ProtocolError what the hub says */
+  async publish(question: Question<'publish'>): Promise<Answer<'published'>> {
+    const answer = await this.#ask<Answer<'published' | 'serviceError'>>({ kind: 'publish', ...question });
+    if (answer.kind === 'serviceError') throw new HookDenied(answer.code, answer.message);
+    return answer;
+  }
+
+  async askHook(question: Question<'askHook'>): Promise<Outcome> {
+    return (await this.#ask<Answer<'hookAnswer'>>({ kind: 'askHook', ...question })).outcome;
+  }
+
+  tellHook(question: DisconnectQuestion): void {
+    this.#link.send({ kind: 'tellHook', question });
   }
 
   /** Maximum bytes of answers that have not arrived yet, and the number of requests that wait for their turn. */

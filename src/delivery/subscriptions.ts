@@ -34,6 +34,8 @@ export interface Wish {
   readonly presence?: boolean | undefined;
 }
 
+const HELD: Subscription = { kind: 'pending' };
+
 interface BeginningHow {
   readonly options: MembershipOptions;
   readonly beginning: Beginning;
@@ -114,6 +116,16 @@ export class Subscriptions {
     } finally {
       if (feed !== undefined) this.#topics.release(feed);
     }
+  }
+
+  /** Takes the topic's place for a subscribe that is not decided yet, so that it can be ended. What is subscribed stays as it is. */
+  hold({ subscriptions }: Receiver, topic: Topic): void {
+    if (!subscriptions.has(topic)) subscriptions.set(this.#topics.nameOf(topic), HELD);
+  }
+
+  /** Gives up a place of {@link hold} that has not become a subscription. */
+  letGo({ subscriptions }: Receiver, topic: Topic): void {
+    if (subscriptions.get(topic) === HELD) subscriptions.delete(topic);
   }
 
   /** @returns false if there is no such subscription */

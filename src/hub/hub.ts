@@ -9,11 +9,13 @@ import type { EndOrder, EndTarget, Page, Revocation, ToHub, WorkerFacts } from '
 import { ProtocolError } from '../protocol/errors.ts';
 import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Control, type OrderAnswer } from './ending/control.ts';
 import { Revocations } from './ending/revocations.ts';
 import { toProtocolError } from './failure.ts';
 import { nodeFigures } from './figures.ts';
+import { NatsHooks } from './hooks/nats-hooks.ts';
 import { HubMetrics } from './hub-metrics.ts';
 import { Overview } from './overview.ts';
 import { HubPresence, hasPresence } from './presence.ts';
@@ -83,12 +85,20 @@ export class Hub {
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
     this.#publisher = new Publisher(config, bus, this.metrics);
+    const hooks = NatsHooks.create({
+      config,
+      bus,
+      nodeId,
+      publisher: this.#publisher,
+      metrics: () => new HookMetrics('stentor_hook_seconds', options.registry, logger),
+    });
     this.#requests = new RequestHandler({
       config,
       bus,
       nodeId,
       registry: this.#topics,
       publisher: this.#publisher,
+      hooks,
       metrics: this.metrics,
       logger,
     });
@@ -239,6 +249,10 @@ export class Hub {
         return void this.#requests.recover(worker, message);
       case 'call':
         return void this.#requests.call(worker, message);
+      case 'askHook':
+        return void this.#requests.askHook(worker, message);
+      case 'tellHook':
+        return this.#requests.tellHook(message);
       case 'presenceReport':
         return this.#presence?.report(index, message);
       case 'presenceWatch':

@@ -1,6 +1,6 @@
 import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { assertKeyFits, assertSizeFits, assertTopicFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
@@ -32,6 +32,14 @@ export class Publisher {
     this.#metrics = metrics;
   }
 
+  /** Checks all that {@link publish} does, and publishes nothing. @throws ProtocolError */
+  assertFits(draft: Draft): void {
+    const { topic, key } = draft;
+    const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
+    assertKeyFits(topic, key !== null, namespace);
+    payloadOf(draft, namespace);
+  }
+
   /**
    * @throws ProtocolError `unknown_namespace`, `bad_topic`, `key_required`, `key_not_allowed`, `busy`, `bad_payload`, `message_too_big`
    * @throws BusError
@@ -46,9 +54,7 @@ export class Publisher {
     const answered = this.#metrics.publishAck.startTimer();
     try {
       const payloadKind = namespace.payload;
-      const payload = msgpackToPayload(draft.data, payloadKind);
-      if (payload === undefined) throw new ProtocolError('bad_payload', `${topic} takes ${payloadKind}`);
-      assertSizeFits(payload.length, namespace);
+      const payload = payloadOf(draft, namespace);
       const ack = await this.#bus.publish({ topic, key, payload, payloadKind, ...extras });
       answered({ outcome: 'stored' });
       return ack;
@@ -59,4 +65,11 @@ export class Publisher {
       this.#metrics.publishesInFlight.set(--this.#inFlight);
     }
   }
+}
+
+function payloadOf({ topic, data }: Draft, namespace: NamespaceOptions): Uint8Array {
+  const payload = msgpackToPayload(data, namespace.payload);
+  if (payload === undefined) throw new ProtocolError('bad_payload', `${topic} takes ${namespace.payload}`);
+  assertSizeFits(payload.length, namespace);
+  return payload;
 }

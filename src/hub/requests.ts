@@ -1,6 +1,8 @@
 import { type Bus, BusError } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
 import type { Config } from '../config/schema.ts';
+import { HookDenied } from '../hooks/denied.ts';
+import { ALLOWED } from '../hooks/outcome.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -8,9 +10,10 @@ import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
 import { History } from './history.ts';
 import { readHistory } from './history-page.ts';
+import type { NatsHooks } from './hooks/nats-hooks.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { Returning } from './hub-topic.ts';
-import type { Publisher } from './publisher.ts';
+import type { Draft, Publisher } from './publisher.ts';
 import type { HistoryPage, HistoryQuestion } from './report-types.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
@@ -22,6 +25,8 @@ export interface RequestHandlerOptions {
   readonly nodeId: string;
   readonly registry: TopicRegistry;
   readonly publisher: Publisher;
+  /** Undefined: there are none. */
+  readonly hooks: NatsHooks | undefined;
   readonly metrics: HubMetrics;
   readonly logger: Logger;
 }
@@ -32,13 +37,15 @@ export class RequestHandler {
   readonly #history: History;
   readonly #calls: Calls;
   readonly #publisher: Publisher;
+  readonly #hooks: NatsHooks | undefined;
   readonly #logger: Logger;
 
-  constructor({ config, bus, nodeId, registry, publisher, metrics, logger }: RequestHandlerOptions) {
+  constructor({ config, bus, nodeId, registry, publisher, hooks, metrics, logger }: RequestHandlerOptions) {
     this.#config = config;
     this.#calls = new Calls({ config, bus, nodeId, metrics });
     this.#history = new History(config, bus, registry, metrics);
     this.#publisher = publisher;
+    this.#hooks = hooks;
     this.#logger = logger;
   }
 
@@ -55,10 +62,12 @@ export class RequestHandler {
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
     const { requestId, user, connectionId, idempotencyKey } = request;
     try {
-      const { epoch, offset, duplicate } = await this.#publisher.publish(request, {
-        origin: { user, connectionId },
-        ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey) }),
-      });
+      const publish = (draft: Draft) =>
+        this.#publisher.publish(draft, {
+          origin: { user, connectionId },
+          ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey) }),
+        });
+      const { epoch, offset, duplicate } = await (this.#hooks === undefined ? publish(request) : this.#hooks.publish(request, publish));
       worker.send({ kind: 'published', requestId, epoch, offset, duplicate });
     } catch (error) {
       this.#fail(worker, requestId, error as Error);
@@ -91,6 +100,14 @@ export class RequestHandler {
     }
   }
 
+  async askHook(worker: HubEnd, { requestId, question }: Request<'askHook'>): Promise<void> {
+    worker.send({ kind: 'hookAnswer', requestId, outcome: (await this.#hooks?.ask(question)) ?? ALLOWED });
+  }
+
+  tellHook({ question }: Request<'tellHook'>): void {
+    this.#hooks?.tell(question);
+  }
+
   async #answer(worker: HubEnd, requestId: number, kind: 'items', ask: () => Promise<HistoryAnswer>): Promise<void>;
   async #answer(worker: HubEnd, requestId: number, kind: 'recovery', ask: () => Promise<RecoveryAnswer>): Promise<void>;
   async #answer(worker: HubEnd, requestId: number, kind: 'items' | 'recovery', ask: () => Promise<object>): Promise<void> {
@@ -102,6 +119,9 @@ export class RequestHandler {
   }
 
   #fail(worker: HubEnd, requestId: number, error: Error): void {
+    if (error instanceof HookDenied) {
+      return void worker.send({ kind: 'serviceError', requestId, code: error.code, message: error.message });
+    }
     if (error instanceof BusError) this.#logger.debug({ err: error }, 'the bus refused what a client requested');
     worker.send({ kind: 'failed', requestId, code: codeOf(error), message: textForClient(error) });
   }

@@ -1,4 +1,6 @@
 import type { Config } from '../config/schema.ts';
+import type { Outcome } from '../hooks/outcome.ts';
+import type { ConnectQuestion, DisconnectQuestion, SubscribeQuestion } from '../hooks/types.ts';
 import type { PresenceReport } from '../presence/tracker.ts';
 import type { PresenceChange, PresenceState } from '../presence/union.ts';
 import type { Encoding } from '../protocol/codec.ts';
@@ -72,8 +74,9 @@ export type ToWorker =
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
   | ({ readonly kind: 'recovery'; readonly requestId: number } & RecoveryAnswer)
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
-  /** A service refused a call, in its own words. */
+  /** A service refused a call, or a hook a publish, in its own words. */
   | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
+  | { readonly kind: 'hookAnswer'; readonly requestId: number; readonly outcome: Outcome }
   | { readonly kind: 'admitted'; readonly requestId: number; readonly admitted: boolean }
   /** Its user has too many. It is not counted any more. */
   | { readonly kind: 'endSurplus'; readonly connectionId: string }
@@ -123,6 +126,8 @@ export type ToHub =
       readonly idempotencyKey: string | undefined;
       readonly user: string;
       readonly connectionId: string;
+      /** Of the token, for a hook. */
+      readonly info?: unknown;
     }
   | {
       readonly kind: 'read';
@@ -154,6 +159,10 @@ export type ToHub =
   | { readonly kind: 'presenceWatch'; readonly topic: Topic }
   | { readonly kind: 'presenceUnwatch'; readonly topic: Topic }
   | { readonly kind: 'presenceAsk'; readonly requestId: number; readonly topic: Topic }
+  /** Asks the hooks on NATS of a topic's namespace, or of connections. */
+  | { readonly kind: 'askHook'; readonly requestId: number; readonly question: ConnectQuestion | SubscribeQuestion }
+  /** For the disconnect hook on NATS. */
+  | { readonly kind: 'tellHook'; readonly question: DisconnectQuestion }
   /** A connection belongs to a user from now on. Answered where it waits to be admitted. */
   | ({ readonly kind: 'userConnected'; readonly requestId?: number } & UserConnection)
   | { readonly kind: 'userDisconnected'; readonly user: string; readonly connectionId: string }

@@ -68,6 +68,16 @@ export const ERROR_KINDS = {
     countsTowardsClose: false,
     meaning: 'The service refused the call without a code of its own.',
   },
+  hook_denied: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'A hook of the operator refused it without a code of its own.',
+  },
+  hook_failed: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'A hook of the operator that decides about it did not answer in time, or not properly.',
+  },
   unsupported: { retryable: false, countsTowardsClose: true, meaning: 'This node or namespace does not offer the command or option.' },
   internal: { retryable: true, countsTowardsClose: false, meaning: 'Unexpected server error; it has been logged.' },
 } as const satisfies Record<string, ErrorKind>;

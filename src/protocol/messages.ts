@@ -258,7 +258,11 @@ export const SERVER_MESSAGES = {
     retryable: Type.Boolean({ description: 'the same command may succeed later' }),
     retryAfterMs: Type.Optional(Type.Integer({ minimum: 0, description: 'time to wait before a retry' })),
     topic: Type.Optional({ ...TopicText, description: 'without `id`: the subscription to this topic has ended' } as typeof TopicText),
-    service: Type.Optional(Type.Literal(true, { description: 'a service answered a `call` with this: `code` and `message` are its own' })),
+    service: Type.Optional(
+      Type.Literal(true, {
+        description: 'a service answered a `call` with this, or a hook refused the command: `code` and `message` are its own',
+      }),
+    ),
   }),
   closing: Type.Object({
     type: Type.Literal('closing'),

@@ -1,11 +1,13 @@
 import type { Config } from '../config/schema.ts';
+import { HookDenied } from '../hooks/denied.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
-import { ProtocolError } from '../protocol/errors.ts';
+import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import { mayBeAnonymous } from './access.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Connection } from './connection.ts';
+import type { SessionHooks } from './hooks/session-hooks.ts';
 import type { Identity } from './identity.ts';
 import type { Asked } from './refusal-log.ts';
 import type { Refuser } from './refuser.ts';
@@ -19,6 +21,8 @@ export interface AuthenticationOptions {
   readonly refuser: Refuser;
   readonly users: Pick<UserConnections, 'admit'>;
   readonly revoked: Pick<Revoked, 'assertNot'>;
+  /** Undefined: there are none. */
+  readonly hooks: Pick<SessionHooks, 'asksAboutConnections' | 'assertMayConnect'> | undefined;
   /** The expiry of the connection's token has changed. */
   readonly onIdentity: (connection: Connection) => void;
 }
@@ -57,14 +61,35 @@ export class Authentication {
     return connection.ready;
   }
 
+  /** A client without a token that the connect hook has to decide about first. */
+  asksFirst({ ready }: Connection): boolean {
+    return !ready && this.anonymousAllowed && this.#options.hooks?.asksAboutConnections === true;
+  }
+
+  /** @returns false: the connect hook does not allow it. The client has been told, and closed */
+  async identifyAnonymous(connection: Connection, asked: Asked): Promise<boolean> {
+    connection.connected = true;
+    if (connection.ready) return true;
+    try {
+      await this.#options.hooks?.assertMayConnect(connection, connection.identity);
+    } catch (error) {
+      return this.#refuse(connection, asked, error as Error);
+    }
+    connection.ready = true;
+    return connection.isOpen;
+  }
+
   /** @returns true if the connection now belongs to the token's user; otherwise the client has been told why not, and closed */
   async identify(connection: Connection, token: string, asked: Asked): Promise<boolean> {
     let identity: Identity;
     try {
       identity = await this.verify(token);
+      await this.#options.hooks?.assertMayConnect(connection, identity);
     } catch (error) {
       return this.#refuse(connection, asked, error as Error);
     }
+    // A hook may have taken its time.
+    if (!connection.isOpen) return false;
     if (!(await this.accept(connection, identity, asked))) return false;
     connection.ready = true;
     return true;
@@ -133,9 +158,12 @@ export class Authentication {
   }
 }
 
+const PASSING: ReadonlySet<string> = new Set(['unavailable', 'busy', 'hook_failed'] satisfies ErrorCode[]);
+
 /** How a connection ends whose token, or whose user, is not accepted. */
 function endReasonOf(error: unknown): CloseReason {
-  if (!(error instanceof ProtocolError) || error.code === 'unavailable') return 'serverError';
+  if (error instanceof HookDenied) return 'unauthorized';
+  if (!(error instanceof ProtocolError) || PASSING.has(error.code)) return 'serverError';
   if (error.code === 'token_revoked') return 'tokenRevoked';
   return error.code === 'too_many_connections' ? 'replaced' : 'unauthorized';
 }

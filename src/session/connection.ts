@@ -3,8 +3,10 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { ErrorCount } from './error-budget.ts';
 import type { HeartbeatPeer } from './heartbeat.ts';
+import type { Approval } from './hooks/approvals.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { CommandsInFlight } from './in-flight.ts';
 import type { Inbound } from './inbound-limits.ts';
@@ -38,6 +40,12 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   commandBucket: Bucket | undefined;
   /** Token bucket of calls; created with the first call. */
   callBucket: Bucket | undefined;
+  /** Commands that wait for a subscribe hook. */
+  hooksAsked = 0;
+  /** The last subscribe to each topic that waits for a hook. */
+  asking: Map<Topic, object> | undefined;
+  /** Subscriptions that a hook has allowed until some time. */
+  approvals: Map<Topic, Approval> | undefined;
   /** Messages that have not been read yet, because the loop had no time. */
   unread: Unread | undefined;
   errors = 0;

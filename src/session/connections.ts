@@ -12,6 +12,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
 import { ExpiryIndex } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
+import type { SessionHooks, SessionHooksOptions } from './hooks/session-hooks.ts';
 import { InFlight } from './in-flight.ts';
 import { InboundLimits } from './inbound-limits.ts';
 import { Intake } from './intake.ts';
@@ -34,6 +35,8 @@ export interface ConnectionsOptions {
   readonly connectionsMax: number;
   readonly delivery: Delivery;
   readonly authenticator: Pick<Authenticator, 'verify' | 'flawOf'>;
+  /** Absent: there are none. @param end ends a subscription; false: there is none */
+  readonly hooks?: (end: SessionHooksOptions['end']) => SessionHooks | undefined;
   readonly metrics: SessionMetrics;
   readonly logger: Logger;
   /** Why no clients are accepted now; undefined: they are accepted. */
@@ -51,6 +54,7 @@ export class Connections implements ClientEvents<Connection> {
   readonly #options: ConnectionsOptions;
   readonly #byReceiver = new Map<Receiver, Connection>();
   readonly #connects: Bucket;
+  readonly #hooks: SessionHooks | undefined;
   readonly #users: UserConnections;
   readonly #revoked: Revoked;
   readonly #endings: Endings;
@@ -78,10 +82,11 @@ export class Connections implements ClientEvents<Connection> {
     this.#users = new UserConnections({ config, hub: delivery.hub });
     this.#revoked = new Revoked(config);
     this.#endings = new Endings({ connections: this, subscriptions: delivery.subscriptions, revoked: this.#revoked });
+    this.#hooks = options.hooks?.((connection, topic) => delivery.subscriptions.end(connection.receiver, topic));
     const [users, revoked] = [this.#users, this.#revoked];
-    this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, onIdentity });
+    this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, hooks: this.#hooks, onIdentity });
     this.#inFlight = new InFlight(tuning.commands, config.workers);
-    const context = { config, delivery, authentication: this.#authentication };
+    const context = { config, delivery, authentication: this.#authentication, hooks: this.#hooks };
     const dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
@@ -181,6 +186,7 @@ export class Connections implements ClientEvents<Connection> {
     this.#connectExpiry.remove(connection);
     delivery.closed(connection.receiver);
     this.#users.closed(connection);
+    this.#hooks?.closed(connection, code);
     metrics.closed(code);
   }
 
@@ -200,6 +206,7 @@ export class Connections implements ClientEvents<Connection> {
 
   /** Called about once a second. */
   everySecond(nowMs: number): void {
+    this.#hooks?.everySecond();
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');
   }

@@ -75,6 +75,7 @@ export class Dispatcher {
     for (let index = 0; index < commands.length && connection.isOpen; index++) {
       const command = commands.at(index);
       const isConnect = !(command instanceof MessageError) && command.type === 'connect';
+      if (!isConnect) this.#askFirst(connection);
       if (connection.authenticating !== undefined && !isConnect) {
         answers.push(this.#receiveRest(connection, whole, index));
         break;
@@ -167,8 +168,16 @@ export class Dispatcher {
   /** Rejects with the error for the client. */
   async #start(connection: Connection, message: ClientMessage, bytes: Uint8Array): Promise<void> {
     if (message.type === 'connect') return runCommand(connection, message, this.#options.context);
+    this.#askFirst(connection);
     if (connection.authenticating === undefined) return this.#run(connection, message);
     return this.#startLater(connection, connection.authenticating, bytes);
+  }
+
+  /** A client that begins without `connect`: where there is a connect hook, its commands wait for it. */
+  #askFirst(connection: Connection): void {
+    const { authentication } = this.#options.context;
+    if (connection.ready || connection.authenticating !== undefined || !authentication.asksFirst(connection)) return;
+    void authentication.inTurn(connection, async () => void (await authentication.identifyAnonymous(connection, { type: 'connect' })));
   }
 
   /** Keeps the bytes and not the message, whose values may take many times as much memory. */

@@ -6,6 +6,9 @@ import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import { Authenticator } from '../session/authenticator.ts';
 import { Connections } from '../session/connections.ts';
+import { type HookModules, loadHookModules } from '../session/hooks/modules.ts';
+import { SessionHooks } from '../session/hooks/session-hooks.ts';
+import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { WebSocketServer } from '../transport/server.ts';
 import { loadUws, type Uws } from '../transport/uws.ts';
@@ -20,6 +23,7 @@ type Welcome = Extract<ToWorker, { kind: 'welcome' }>;
 interface WorkerParts {
   readonly uws: Uws;
   readonly authenticator: Authenticator;
+  readonly hookModules: HookModules;
   readonly metrics: WorkerMetrics;
 }
 
@@ -40,7 +44,7 @@ export class Worker {
   #secondTimer: NodeJS.Timeout | undefined;
   #draining = false;
 
-  private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, metrics }: WorkerParts, logger: Logger) {
+  private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, hookModules, metrics }: WorkerParts, logger: Logger) {
     const { config, nodeId, pages, workerIndex, port } = welcome;
     this.#config = config;
     this.#port = port;
@@ -68,6 +72,15 @@ export class Worker {
       connectionsMax,
       delivery: this.#delivery,
       authenticator,
+      hooks: (end) =>
+        SessionHooks.create({
+          config,
+          nodeId,
+          hub: this.#delivery.hub,
+          modules: hookModules,
+          metrics: () => new HookMetrics('stentor_hook_module_seconds', metrics.registry, logger),
+          end,
+        }),
       metrics,
       logger,
       whyUnavailable: () => this.#whyUnavailable(),
@@ -89,13 +102,14 @@ export class Worker {
     this.#server.serve(this.#connections);
   }
 
-  /** @throws UwsUnavailableError, or Error if a configured key cannot be read */
+  /** @throws UwsUnavailableError, or Error if a configured key cannot be read, or with the code `hook_module_failed` */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
     const uws = await loadUws({ headerBytesMax: welcome.config.tuning.connections.headerBytesMax });
     const metrics = new WorkerMetrics(welcome.workerIndex);
     const auth = { ...welcome.config.auth, ...welcome.config.tuning.auth };
     const authenticator = await Authenticator.create({ auth, logger, onFetch: (result) => metrics.jwksFetches.inc({ result }) });
-    const worker = new Worker(welcome, link, { uws, authenticator, metrics }, logger);
+    const hookModules = await loadHookModules(welcome.config);
+    const worker = new Worker(welcome, link, { uws, authenticator, hookModules, metrics }, logger);
     worker.#start();
     return worker;
   }

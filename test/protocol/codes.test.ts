@@ -63,6 +63,7 @@ describe('error kinds', () => {
       'timeout',
       'too_many_calls',
       'no_responders',
+      'hook_failed',
       'internal',
     ]);
   });

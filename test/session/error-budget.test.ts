@@ -31,6 +31,8 @@ const COUNTS: Record<ErrorCode, boolean> = {
   no_responders: false,
   internal: false,
   too_many_calls: false,
+  hook_denied: false,
+  hook_failed: false,
   answer_too_large: false,
   bad_answer: false,
   service_error: false,

@@ -154,9 +154,10 @@ export class MemoryBus implements Bus {
   }
 
   async call(question: CallQuestion): Promise<CallAnswer> {
-    const { method, payload, timeoutMs } = question;
+    const { method, subject, payload, timeoutMs } = question;
     if (!this.#running) throw busClosed();
-    const handler = this.#handlers.get(method);
+    // It has no subjects but those of methods.
+    const handler = subject === undefined ? this.#handlers.get(method) : undefined;
     if (handler === undefined) throw new BusError('no_responders', `no service answers ${method}`);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {

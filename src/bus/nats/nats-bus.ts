@@ -192,12 +192,12 @@ export class NatsBus implements Bus {
 
   async call(question: CallQuestion): Promise<CallAnswer> {
     const { connection } = this.#running();
-    const { method, payload, timeoutMs } = question;
+    const { method, subject, payload, timeoutMs } = question;
     // The same grammar as for topics, because it becomes part of a subject.
-    if (!isTopic(method)) throw new BusError('no_responders', 'no service can have a method with this name');
+    if (subject === undefined && !isTopic(method)) throw new BusError('no_responders', 'no service can have a method with this name');
     try {
       const options = { timeout: timeoutMs, headers: callHeadersOf(question) };
-      const answer = await connection.request(() => connection.nc.request(rpcSubjectOf(method), payload, options));
+      const answer = await connection.request(() => connection.nc.request(subject ?? rpcSubjectOf(method), payload, options));
       const { payloadKind, serviceError } = readAnswerHeaders(answer);
       return serviceError ?? { kind: 'result', payload: answer.data, payloadKind };
     } catch (cause) {

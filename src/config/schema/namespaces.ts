@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { closed } from './closed.ts';
+import { NamespaceHooksSchema } from './hooks.ts';
 import { ONE_DAY_MS } from './units.ts';
 
 const History = Type.Object(
@@ -91,6 +92,7 @@ export const NamespaceSchema = Type.Object(
       default: 500,
       description: 'members of a topic, on all nodes together, above which they are only counted',
     }),
+    hooks: NamespaceHooksSchema,
   },
   closed,
 );

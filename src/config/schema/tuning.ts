@@ -6,6 +6,7 @@ import { AuthTuning } from './tuning-auth.ts';
 import { CommandsTuning } from './tuning-commands.ts';
 import { ConnectionsTuning } from './tuning-connections.ts';
 import { FanoutTuning } from './tuning-fanout.ts';
+import { HooksTuning } from './tuning-hooks.ts';
 import { HubTuning } from './tuning-hub.ts';
 import { MemoryTuning } from './tuning-memory.ts';
 import { NatsTuning } from './tuning-nats.ts';
@@ -23,6 +24,7 @@ export const TuningSchema = Type.Object(
     recent: RecentTuning,
     recovery: RecoveryTuning,
     answers: AnswersTuning,
+    hooks: HooksTuning,
     hub: HubTuning,
     nats: NatsTuning,
     auth: AuthTuning,

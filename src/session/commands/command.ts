@@ -5,12 +5,15 @@ import type { ClientMessage, ClientMessageType } from '../../protocol/messages.t
 import { namespaceOf, type Topic } from '../../protocol/topic.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
+import type { SessionHooks } from '../hooks/session-hooks.ts';
 
 /** What commands use. */
 export interface CommandContext {
   readonly config: Config;
   readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers' | 'presence'>;
   readonly authentication: Authentication;
+  /** Undefined: there are none. */
+  readonly hooks: SessionHooks | undefined;
 }
 
 /**

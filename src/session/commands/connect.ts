@@ -17,6 +17,8 @@ async function answer(connection: Connection, message: ClientMessage<'connect'>,
   const asked = askedBy(message);
   if (message.token !== undefined) {
     if (!(await authentication.identify(connection, message.token, asked))) return;
+  } else if (authentication.asksFirst(connection)) {
+    if (!(await authentication.identifyAnonymous(connection, asked))) return;
   } else if (!authentication.isReady(connection)) {
     return authentication.refuseAnonymous(connection, asked, 'a token is required');
   }

@@ -34,7 +34,7 @@ interface Reading {
  * continue from there. So an answer takes the memory of one page, however large it is, and other answers are sent between its parts. A connection has one page
  * under way at a time.
  *
- * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `busy`, `unavailable`
+ * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `hook_failed`, `busy`, `unavailable`
  */
 export const history: Command<'history'> = async (connection, question, context) => {
   const topic = parseTopic(question.topic);
@@ -59,6 +59,7 @@ export const history: Command<'history'> = async (connection, question, context)
   };
   connection.historiesInFlight++;
   try {
+    await context.hooks?.assertMayRead(connection, topic, 'history');
     let goesOn = true;
     // In turn, page by page, so that a large answer does not delay small ones.
     while (goesOn) goesOn = await connection.receiver.inTurn(() => givePage(reading));

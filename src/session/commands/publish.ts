@@ -5,7 +5,7 @@ import { assertKeyFits } from '../../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
-import { type Command, namespaceFor } from './command.ts';
+import { type Command, type CommandContext, namespaceFor } from './command.ts';
 
 type Draft = Parameters<HubClient['publish']>[0];
 
@@ -16,7 +16,7 @@ type Draft = Parameters<HubClient['publish']>[0];
  * @throws ProtocolError what PROTOCOL.md names for `publish`
  */
 export const publish: Command<'publish'> = (connection, { id, topic: name, key: keyText, data, idempotencyKey }, context) => {
-  const { config, delivery } = context;
+  const { config } = context;
   const topic = parseTopic(name);
   const namespace = assertMay(connection.identity, 'publish', namespaceFor(context, topic), topic);
   assertKeyFits(topic, keyText !== undefined, namespace);
@@ -27,19 +27,29 @@ export const publish: Command<'publish'> = (connection, { id, topic: name, key: 
   }
   const user = connection.identity.user ?? '';
   // Not async itself, so that until the answer comes only the packed bytes are kept, not the values from which they were made.
-  const draft = { topic, key, data: packMsgpack(data), idempotencyKey, user, connectionId: connection.id };
-  return store(connection, delivery.hub, { id, durable: namespace.durable }, draft);
+  const info = context.hooks === undefined ? undefined : connection.identity.info;
+  const draft = {
+    topic,
+    key,
+    data: packMsgpack(data),
+    idempotencyKey,
+    user,
+    connectionId: connection.id,
+    ...(info !== undefined && { info }),
+  };
+  return store(connection, context, { id, durable: namespace.durable }, draft);
 };
 
 async function store(
   connection: Connection,
-  hub: Pick<HubClient, 'publish'>,
+  { delivery: { hub }, hooks }: Pick<CommandContext, 'delivery' | 'hooks'>,
   { id, durable }: { readonly id: number | undefined; readonly durable: boolean },
   draft: Draft,
 ): Promise<void> {
   connection.publishesInFlight++;
   try {
-    const { epoch, offset, duplicate } = await hub.publish(draft);
+    const publish = (allowed: Draft) => hub.publish(allowed);
+    const { epoch, offset, duplicate } = await (hooks === undefined ? publish(draft) : hooks.publish(connection, draft, publish));
     if (id !== undefined) connection.send({ type: 'published', id, duplicate, ...(durable && { epoch, offset }) });
   } finally {
     connection.publishesInFlight--;

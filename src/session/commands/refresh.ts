@@ -6,7 +6,7 @@ import { type Command, namespaceFor } from './command.ts';
 /**
  * `refresh`: replaces the connection's token. Subscriptions that the new token does not permit end.
  *
- * @throws ProtocolError `unauthorized`, `token_expired`, `token_revoked`, `forbidden` (another user's), `unavailable`
+ * @throws ProtocolError `unauthorized`, `token_expired`, `token_revoked`, `forbidden` (another user's), `hook_failed`, `busy`, `unavailable`
  */
 export const refresh: Command<'refresh'> = async (connection, message, context) => {
   const { id, token } = message;
@@ -14,6 +14,8 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   const { receiver } = connection;
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
+  // It was accepted as somebody else, or as nobody.
+  if (identity.user !== connection.identity.user) await context.hooks?.assertMayConnect(connection, identity);
   if (!(await authentication.accept(connection, identity, askedBy(message)))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(

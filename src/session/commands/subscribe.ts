@@ -1,18 +1,21 @@
+import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import { parseTopic } from '../../protocol/topic.ts';
+import { parseTopic, type Topic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
-import { type Command, namespaceFor } from './command.ts';
+import type { Connection } from '../connection.ts';
+import { askThenSubscribe } from '../hooks/ask-then-subscribe.ts';
+import { type Command, type CommandContext, namespaceFor } from './command.ts';
 
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
  * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none), `too_many_topics`,
- * `busy`, `unavailable`, `not_subscribed` (superseded by a later command)
+ * `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {
   const { identity, receiver } = connection;
-  const { config, delivery } = context;
+  const { config } = context;
   const topic = parseTopic(message.topic);
   const namespace = assertMay(identity, 'subscribe', namespaceFor(context, topic), topic);
   if (message.presence === true) assertMay(identity, 'presence', namespace, topic);
@@ -20,8 +23,14 @@ export const subscribe: Command<'subscribe'> = (connection, message, context) =>
   if (receiver.subscriptions.size >= topicsPerConnectionMax && !receiver.subscriptions.has(topic)) {
     throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
   }
-  if (namespace.presence === 'off') return delivery.subscriptions.subscribe(receiver, topic, message);
+  const start = (wish: Wish) => begin(connection, topic, wish, context);
+  return context.hooks?.asksAboutSubscriptions(topic) ? askThenSubscribe(connection, topic, message, context, start) : start(message);
+};
+
+function begin(connection: Connection, topic: Topic, wish: Wish, context: CommandContext): Promise<void> {
+  const { subscriptions } = context.delivery;
+  if (namespaceFor(context, topic)?.presence === 'off') return subscriptions.subscribe(connection.receiver, topic, wish);
   // Who it is when it joins: a token may come meanwhile.
   const member = () => memberOf(connection.identity.user, connection.id, connection.identity.info);
-  return delivery.subscriptions.subscribe(receiver, topic, { ...message, member });
-};
+  return subscriptions.subscribe(connection.receiver, topic, { ...wish, member });
+}

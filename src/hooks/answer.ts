@@ -1,0 +1,90 @@
+import Type, { type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { HookName, SubscribeOptions } from './types.ts';
+
+/** Maximum characters of a hook's code and text that clients get. */
+const CODE_MAX = 64;
+const TEXT_MAX = 1024;
+/** Of times that a hook sets. */
+const DURATION_MAX_MS = 366 * 24 * 3_600_000;
+
+const closed = { additionalProperties: false } as const;
+const allow = Type.Literal(true);
+const cacheMs = Type.Optional(Type.Number({ minimum: 0, maximum: DURATION_MAX_MS }));
+
+const Options = Type.Object(
+  {
+    snapshot: Type.Optional(Type.Boolean()),
+    maxRateHz: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1000 })),
+    echo: Type.Optional(Type.Boolean()),
+    timestamps: Type.Optional(Type.Boolean()),
+    presence: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
+
+// Closed: a misspelt `expiresInMs` must not become a permission without an end.
+const DENIAL = Compile(
+  Type.Object({ allow: Type.Literal(false), code: Type.Optional(Type.String()), message: Type.Optional(Type.String()) }, closed),
+);
+const ALLOWANCES: Readonly<Record<Exclude<HookName, 'disconnect'>, Checker>> = {
+  connect: compiled(Type.Object({ allow, cacheMs }, closed)),
+  subscribe: compiled(
+    Type.Object(
+      {
+        allow,
+        cacheMs,
+        options: Type.Optional(Options),
+        expiresInMs: Type.Optional(Type.Number({ minimum: 1000, maximum: DURATION_MAX_MS })),
+      },
+      closed,
+    ),
+  ),
+  publish: compiled(Type.Object({ allow, cacheMs, data: Type.Optional(Type.Unknown()) }, closed)),
+};
+
+/** An answer that has been checked. */
+export type CheckedAnswer =
+  | {
+      readonly kind: 'allowed';
+      readonly cacheMs: number;
+      readonly options: SubscribeOptions | undefined;
+      readonly expiresInMs: number | undefined;
+      readonly changed: { readonly data: unknown } | undefined;
+    }
+  | { readonly kind: 'denied'; readonly code: string; readonly message: string }
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+/** @param answer whatever the hook returned */
+export function checkAnswer(hook: HookName, answer: unknown): CheckedAnswer {
+  if (hook === 'disconnect') return { kind: 'allowed', cacheMs: 0, options: undefined, expiresInMs: undefined, changed: undefined };
+  if (DENIAL.Check(answer)) {
+    const { code = '', message = '' } = answer as { code?: string; message?: string };
+    return {
+      kind: 'denied',
+      code: code === '' ? 'hook_denied' : code.slice(0, CODE_MAX),
+      message: message === '' ? `the ${hook} hook denied it` : message.slice(0, TEXT_MAX),
+    };
+  }
+  const allowance = ALLOWANCES[hook];
+  if (!allowance.check(answer)) return { kind: 'invalid', reason: `not an answer of a ${hook} hook${allowance.why(answer)}` };
+  const { cacheMs = 0, options, expiresInMs } = answer as { cacheMs?: number; options?: SubscribeOptions; expiresInMs?: number };
+  const changed = Object.hasOwn(answer as object, 'data') ? { data: (answer as { data: unknown }).data } : undefined;
+  return { kind: 'allowed', cacheMs, options, expiresInMs, changed };
+}
+
+interface Checker {
+  check(value: unknown): boolean;
+  why(value: unknown): string;
+}
+
+function compiled(schema: TSchema): Checker {
+  const validator = Compile(schema);
+  return {
+    check: (value) => validator.Check(value),
+    why(value) {
+      const [first] = validator.Errors(value);
+      return first === undefined ? '' : `: ${first.instancePath === '' ? '' : `${first.instancePath} `}${first.message}`;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { ProtocolError } from '../protocol/errors.ts';
+import type { Allowed, Outcome } from './outcome.ts';
+
+/** A hook's own refusal: the client gets the code and the text of the hook, marked with `service: true`. */
+export class HookDenied extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'HookDenied';
+    this.code = code;
+  }
+}
+
+/** A hook at its bound is not asked again earlier. */
+const BUSY_RETRY_MS = 1000;
+
+/** @throws HookDenied, or ProtocolError `hook_failed`, `busy` */
+export function assertAllowed(outcome: Outcome): Allowed {
+  switch (outcome.kind) {
+    case 'allowed':
+      return outcome;
+    case 'denied':
+      throw new HookDenied(outcome.code, outcome.message);
+    case 'busy':
+      throw new ProtocolError('busy', outcome.message, { retryAfterMs: BUSY_RETRY_MS });
+    case 'failed':
+      throw new ProtocolError('hook_failed', 'the hook that decides about this did not answer');
+  }
+}

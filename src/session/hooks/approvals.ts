@@ -1,0 +1,114 @@
+import { assertAllowed, HookDenied } from '../../hooks/denied.ts';
+import type { Outcome } from '../../hooks/outcome.ts';
+import type { SubscribeOptions } from '../../hooks/types.ts';
+import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
+import type { Topic } from '../../protocol/topic.ts';
+import type { Connection } from '../connection.ts';
+import { ExpiryIndex } from '../expiry.ts';
+
+/** A subscription that a hook has allowed until some time. */
+export interface Approval {
+  readonly connection: Connection;
+  readonly topic: Topic;
+  readonly options: SubscribeOptions;
+  /** A hook at its bound is asked again this often at most. */
+  triesLeft: number;
+}
+
+/** A hook at its bound is asked again a second later, so many times. */
+const TRIES_MAX = 10;
+const RETRY_MS = 1000;
+/** Ended subscriptions that a connection's approvals may be of before they are looked for. */
+const ENDED_MAX = 16;
+
+export interface ApprovalsOptions {
+  readonly ask: (approval: Approval) => Promise<Outcome>;
+  /** Ends the subscription; false: there is none. */
+  readonly end: (connection: Connection, topic: Topic) => boolean;
+  readonly nowMs?: () => number;
+}
+
+/** Asks again about subscriptions when the answer of their hook has expired, to the second. What is denied then ends. */
+export class Approvals {
+  readonly #options: ApprovalsOptions;
+  readonly #expiry: ExpiryIndex<Approval>;
+  readonly #nowMs: () => number;
+
+  constructor(options: ApprovalsOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#expiry = new ExpiryIndex(this.#nowMs());
+  }
+
+  get size(): number {
+    return this.#expiry.size;
+  }
+
+  /** @param expiresAtMs undefined: it holds for as long as the subscription */
+  set(connection: Connection, topic: Topic, options: SubscribeOptions, expiresAtMs: number | undefined): void {
+    const known = connection.approvals?.get(topic);
+    if (known !== undefined) this.#forget(known);
+    if (expiresAtMs === undefined) return;
+    const approval: Approval = { connection, topic, options, triesLeft: TRIES_MAX };
+    connection.approvals ??= new Map();
+    connection.approvals.set(topic, approval);
+    this.#expiry.set(approval, expiresAtMs);
+    this.#forgetEnded(connection);
+  }
+
+  /** The connection has closed. */
+  closed({ approvals }: Connection): void {
+    for (const approval of approvals?.values() ?? []) this.#forget(approval);
+  }
+
+  /** Called about once a second. */
+  everySecond(): void {
+    for (const approval of this.#expiry.takeExpired(this.#nowMs())) void this.#again(approval);
+  }
+
+  async #again(approval: Approval): Promise<void> {
+    const { connection, topic, options } = approval;
+    if (!this.#stands(approval)) return this.#forget(approval);
+    const outcome = await this.#options.ask(approval);
+    // Meanwhile it may have ended, or another `subscribe` may have been allowed.
+    if (!this.#stands(approval)) return;
+    if (outcome.kind === 'allowed') return this.set(connection, topic, options, outcome.expiresAtMs);
+    if (outcome.kind === 'busy' && approval.triesLeft-- > 0) return this.#expiry.set(approval, this.#nowMs() + RETRY_MS);
+    this.#forget(approval);
+    if (this.#options.end(connection, topic)) tellEnded(connection, topic, outcome);
+  }
+
+  #stands(approval: Approval): boolean {
+    const { isOpen, approvals, receiver } = approval.connection;
+    return isOpen && approvals?.get(approval.topic) === approval && receiver.subscriptions.has(approval.topic);
+  }
+
+  #forget(approval: Approval): void {
+    const { approvals } = approval.connection;
+    this.#expiry.remove(approval);
+    if (approvals?.get(approval.topic) === approval) approvals.delete(approval.topic);
+  }
+
+  /** A client that comes and goes must not leave more behind than it has. */
+  #forgetEnded({ approvals, receiver }: Connection): void {
+    if (approvals === undefined || approvals.size <= 2 * receiver.subscriptions.size + ENDED_MAX) return;
+    for (const approval of [...approvals.values()]) if (!receiver.subscriptions.has(approval.topic)) this.#forget(approval);
+  }
+}
+
+function tellEnded(connection: Connection, topic: Topic, outcome: Outcome): void {
+  try {
+    assertAllowed(outcome);
+  } catch (error) {
+    const { code, message } = error as HookDenied | ProtocolError;
+    const retryable = error instanceof ProtocolError && ERROR_KINDS[error.code].retryable;
+    connection.send({
+      type: 'error',
+      code,
+      message: `${message}; the subscription has ended`,
+      retryable,
+      topic,
+      ...(error instanceof HookDenied && { service: true as const }),
+    });
+  }
+}

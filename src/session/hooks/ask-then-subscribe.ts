@@ -1,0 +1,63 @@
+import type { Wish } from '../../delivery/subscriptions.ts';
+import { HookDenied } from '../../hooks/denied.ts';
+import type { SubscribeOptions } from '../../hooks/types.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
+import type { Topic } from '../../protocol/topic.ts';
+import { assertMay } from '../access.ts';
+import { type CommandContext, namespaceFor } from '../commands/command.ts';
+import type { Connection } from '../connection.ts';
+
+/**
+ * Subscribes if the hook allows it, as it allows it. While it is asked, the topic has a place, which `unsubscribe` ends and another `subscribe` takes over; a
+ * subscription that is there goes on. A hook that denies a second `subscribe` ends the first.
+ */
+export async function askThenSubscribe(
+  connection: Connection,
+  topic: Topic,
+  message: ClientMessage<'subscribe'>,
+  context: CommandContext,
+  start: (wish: Wish) => Promise<void>,
+): Promise<void> {
+  const { hooks, delivery } = context;
+  const { receiver } = connection;
+  const mine = {};
+  connection.asking ??= new Map();
+  connection.asking.set(topic, mine);
+  delivery.subscriptions.hold(receiver, topic);
+  const isLast = () => connection.asking?.get(topic) === mine;
+  const wanted = optionsOf(message);
+  try {
+    const allowed = await hooks?.assertMaySee(connection, topic, 'subscribe', wanted);
+    if (!connection.isOpen) return;
+    if (!isLast() || !receiver.subscriptions.has(topic)) {
+      throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
+    }
+    const options = { ...wanted, ...allowed?.options };
+    // A token may have come meanwhile, and the hook may want more than the namespace has.
+    const namespace = assertMay(connection.identity, 'subscribe', namespaceFor(context, topic), topic);
+    if (options.presence === true) assertMay(connection.identity, 'presence', namespace, topic);
+    if (allowed !== undefined) hooks?.approved(connection, topic, wanted, allowed);
+    const subscribed = start({ ...message, ...options });
+    connection.asking?.delete(topic);
+    await subscribed;
+  } catch (error) {
+    if (isLast()) {
+      if (error instanceof HookDenied) delivery.subscriptions.end(receiver, topic);
+      else delivery.subscriptions.letGo(receiver, topic);
+    }
+    throw error;
+  } finally {
+    if (isLast()) connection.asking?.delete(topic);
+  }
+}
+
+function optionsOf({ snapshot, maxRateHz, echo, timestamps, presence }: ClientMessage<'subscribe'>): SubscribeOptions {
+  return {
+    ...(snapshot !== undefined && { snapshot }),
+    ...(maxRateHz !== undefined && { maxRateHz }),
+    ...(echo !== undefined && { echo }),
+    ...(timestamps !== undefined && { timestamps }),
+    ...(presence !== undefined && { presence }),
+  };
+}

@@ -1,0 +1,253 @@
+import type { Config } from '../../config/schema.ts';
+import type { HubClient } from '../../delivery/hub-client.ts';
+import { AnswerCache } from '../../hooks/answer-cache.ts';
+import { assertAllowed } from '../../hooks/denied.ts';
+import { Hook } from '../../hooks/hook.ts';
+import { InOrder } from '../../hooks/in-order.ts';
+import { ALLOWED, type Allowed, both, type Outcome } from '../../hooks/outcome.ts';
+import type {
+  ConnectQuestion,
+  DisconnectQuestion,
+  HookCaller,
+  HookName,
+  HookQuestion,
+  PublishQuestion,
+  SubscribeOptions,
+  SubscribeQuestion,
+} from '../../hooks/types.ts';
+import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
+import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
+import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { toWireValue } from '../../protocol/wire-value.ts';
+import type { HookMetrics } from '../../telemetry/hook-metrics.ts';
+import type { Connection } from '../connection.ts';
+import type { Identity } from '../identity.ts';
+import { Approvals } from './approvals.ts';
+import type { HookModules } from './modules.ts';
+
+type Draft = Parameters<HubClient['publish']>[0];
+type Step = (question: HookQuestion) => Promise<Outcome>;
+
+export interface SessionHooksOptions {
+  readonly config: Config;
+  readonly nodeId: string;
+  readonly hub: Pick<HubClient, 'askHook' | 'tellHook'>;
+  readonly modules: HookModules;
+  readonly metrics: () => Pick<HookMetrics, 'of'>;
+  /** Ends a subscription; false: there is none. */
+  readonly end: (connection: Connection, topic: Topic) => boolean;
+}
+
+/** A hook that is asked what it may not decide is not asked again earlier. */
+const BUSY_RETRY_MS = 1000;
+
+/**
+ * The chains of hooks, as commands see them: those in code, and after them those on NATS, which the hub asks. They are asked only for what the rules of
+ * `access.ts` allow.
+ */
+export class SessionHooks {
+  readonly #options: SessionHooksOptions;
+  readonly #cache: AnswerCache;
+  readonly #metrics: Pick<HookMetrics, 'of'>;
+  readonly #connect: readonly Step[];
+  readonly #disconnect: readonly Step[];
+  readonly #subscribe = new Map<string, readonly Step[]>();
+  /** Those on NATS are asked by the hub, when the publish comes there. */
+  readonly #publish = new Map<string, Hook>();
+  readonly #order = new InOrder();
+  readonly #approvals: Approvals;
+
+  /** @returns undefined: there are no hooks */
+  static create(options: SessionHooksOptions): SessionHooks | undefined {
+    const { hooks, namespaces } = options.config;
+    const settings = [hooks, ...Object.values(namespaces).map((namespace) => namespace.hooks)];
+    const some = settings.some((all) => all.module !== '' || Object.values(all).some(isSubject));
+    return some ? new SessionHooks(options, options.metrics()) : undefined;
+  }
+
+  private constructor(options: SessionHooksOptions, metrics: Pick<HookMetrics, 'of'>) {
+    const { config, modules, hub, end } = options;
+    this.#options = options;
+    this.#metrics = metrics;
+    this.#cache = new AnswerCache(config.tuning.hooks);
+    const { connect, disconnect } = modules.connections;
+    const { hooks } = config;
+    const ask: Step = (question) => hub.askHook({ question: question as ConnectQuestion | SubscribeQuestion });
+    const tell: Step = async (question) => {
+      hub.tellHook(question as DisconnectQuestion);
+      return ALLOWED;
+    };
+    const how = { file: hooks.module, timeoutMs: hooks.timeoutMs };
+    this.#connect = chain(
+      this.#hook('connect', '', connect, { ...how, hookFailed: hooks.hookFailed.connect }),
+      hooks.connect !== '' && ask,
+    );
+    this.#disconnect = chain(this.#hook('disconnect', '', disconnect, { ...how, hookFailed: 'deny' }), hooks.disconnect !== '' && tell);
+    for (const [namespace, options] of Object.entries(config.namespaces)) this.#add(namespace, options.hooks, ask);
+    this.#approvals = new Approvals({
+      ask: ({ connection, topic, options }) => this.#ask(connection, topic, { action: 'subscribe', options, again: true }),
+      end,
+    });
+  }
+
+  get asksAboutConnections(): boolean {
+    return this.#connect.length > 0;
+  }
+
+  asksAboutSubscriptions(topic: Topic): boolean {
+    return this.#subscribe.has(namespaceOf(topic));
+  }
+
+  /** Whether the connection may begin as this identity. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
+  async assertMayConnect(connection: Connection, identity: Identity): Promise<void> {
+    const question: ConnectQuestion = { hook: 'connect', ...this.#caller(connection, identity) };
+    assertAllowed(await askInTurn(this.#connect, question));
+  }
+
+  /** Whether the connection may see the topic, and how. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
+  async assertMaySee(
+    connection: Connection,
+    topic: Topic,
+    action: SubscribeQuestion['action'],
+    options: SubscribeOptions = {},
+  ): Promise<Allowed> {
+    const { askedPerConnectionMax } = this.#options.config.tuning.hooks;
+    if (connection.hooksAsked >= askedPerConnectionMax) {
+      const text = `${askedPerConnectionMax} commands of this connection wait for a hook`;
+      throw new ProtocolError('busy', text, { retryAfterMs: BUSY_RETRY_MS });
+    }
+    connection.hooksAsked++;
+    try {
+      return assertAllowed(await this.#ask(connection, topic, { action, options, again: false }));
+    } finally {
+      connection.hooksAsked--;
+    }
+  }
+
+  /** Whether it may read what the topic keeps, or who is there. Who is subscribed has been allowed. @throws as {@link assertMaySee} */
+  async assertMayRead(connection: Connection, topic: Topic, action: 'history' | 'presence'): Promise<void> {
+    const subscription = connection.receiver.subscriptions.get(topic);
+    const isSubscribed = subscription !== undefined && subscription.kind !== 'pending';
+    if (!isSubscribed && this.asksAboutSubscriptions(topic)) await this.assertMaySee(connection, topic, action);
+  }
+
+  /** The subscription goes on until the answer expires. */
+  approved(connection: Connection, topic: Topic, options: SubscribeOptions, { expiresAtMs }: Allowed): void {
+    this.#approvals.set(connection, topic, options, expiresAtMs);
+  }
+
+  /**
+   * Publishes what the hook in code allows: publishes of one connection to one topic in the order in which they came.
+   * @throws HookDenied; ProtocolError `hook_failed`, `busy`
+   */
+  async publish<A>(connection: Connection, draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
+    const { topic } = draft;
+    const hook = this.#publish.get(namespaceOf(topic));
+    if (hook === undefined) return publish(draft);
+    const decision = hook.ask(this.#publishQuestion(connection, draft));
+    return this.#order.run(`${connection.id} ${topic}`, decision, (outcome) => {
+      const { changed } = assertAllowed(outcome);
+      return changed === undefined ? publish(draft) : publishChanged({ ...draft, data: packed(changed.data) }, publish);
+    });
+  }
+
+  closed(connection: Connection, code: number): void {
+    this.#approvals.closed(connection);
+    if (!connection.ready || this.#disconnect.length === 0) return;
+    const question: DisconnectQuestion = { hook: 'disconnect', ...this.#caller(connection, connection.identity), code };
+    for (const step of this.#disconnect) void step(question);
+  }
+
+  everySecond(): void {
+    this.#approvals.everySecond();
+  }
+
+  #ask(connection: Connection, topic: Topic, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {
+    const steps = this.#subscribe.get(namespaceOf(topic)) ?? [];
+    return askInTurn(steps, { hook: 'subscribe', ...this.#caller(connection, connection.identity), topic, ...about });
+  }
+
+  #publishQuestion(connection: Connection, { topic, key, data, idempotencyKey }: Draft): PublishQuestion {
+    return {
+      hook: 'publish',
+      ...this.#caller(connection, connection.identity),
+      topic,
+      key,
+      data: unpackMsgpack(data),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    };
+  }
+
+  #caller({ id }: Connection, { user, info }: Identity): HookCaller {
+    return { user, ...(info !== undefined && { info }), connectionId: id, nodeId: this.#options.nodeId };
+  }
+
+  #add(namespace: string, settings: Config['namespaces'][string]['hooks'], ask: Step): void {
+    const { subscribe, publish } = this.#options.modules.namespaces.get(namespace) ?? {};
+    const { module: file, timeoutMs, hookFailed } = settings;
+    const inCode = this.#hook('subscribe', namespace, subscribe, { file, timeoutMs, hookFailed: hookFailed.subscribe });
+    const steps = chain(inCode, settings.subscribe !== '' && ask);
+    if (steps.length > 0) this.#subscribe.set(namespace, steps);
+    const hook = this.#hook('publish', namespace, publish, { file, timeoutMs, hookFailed: hookFailed.publish });
+    if (hook !== undefined) this.#publish.set(namespace, hook);
+  }
+
+  #hook<Q extends HookQuestion>(
+    name: HookName,
+    scope: string,
+    run: ((question: Q) => unknown) | undefined,
+    { file, ...how }: { readonly file: string; readonly timeoutMs: number; readonly hookFailed: 'deny' | 'allow' },
+  ): Hook | undefined {
+    if (run === undefined) return undefined;
+    return new Hook({
+      name,
+      where: file,
+      scope,
+      ...how,
+      askedMax: this.#options.config.tuning.hooks.askedMax,
+      cache: this.#cache,
+      ask: async (question) => run(question as Q),
+      ...this.#metrics.of(name, scope),
+    });
+  }
+}
+
+/** All must allow it. A later hook is asked about what the earlier ones have changed. */
+async function askInTurn(steps: readonly Step[], first: HookQuestion): Promise<Outcome> {
+  let allowed = ALLOWED;
+  let question = first;
+  for (const step of steps) {
+    const outcome = await step(question);
+    if (outcome.kind !== 'allowed') return outcome;
+    allowed = both(allowed, outcome);
+    if (question.hook === 'subscribe') question = { ...question, options: { ...question.options, ...outcome.options } };
+  }
+  return allowed;
+}
+
+function chain(inCode: Hook | undefined, onNats: Step | false): readonly Step[] {
+  return [...(inCode === undefined ? [] : [(question: HookQuestion) => inCode.ask(question)]), ...(onNats === false ? [] : [onNats])];
+}
+
+/** What does not fit the namespace is not the client's mistake. */
+async function publishChanged<A>(draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
+  try {
+    return await publish(draft);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError) || ERROR_KINDS[cause.code].retryable) throw cause;
+    throw new ProtocolError('hook_failed', 'what the hook wants to publish does not fit the namespace', { cause });
+  }
+}
+
+/** @throws ProtocolError `hook_failed` for what no message can carry */
+function packed(data: unknown): Uint8Array {
+  try {
+    return packMsgpack(toWireValue(data, TypeError));
+  } catch (cause) {
+    throw new ProtocolError('hook_failed', 'what the hook wants to publish cannot be sent', { cause });
+  }
+}
+
+function isSubject(setting: unknown): boolean {
+  return typeof setting === 'string' && setting.startsWith('nats:');
+}
