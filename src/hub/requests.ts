@@ -25,8 +25,8 @@ export interface RequestHandlerOptions {
   readonly nodeId: string;
   readonly registry: TopicRegistry;
   readonly publisher: Publisher;
-  /** Undefined: there are none. */
-  readonly hooks: NatsHooks | undefined;
+  /** Absent: there are none. */
+  readonly hooks?: NatsHooks | undefined;
   readonly metrics: HubMetrics;
   readonly logger: Logger;
 }

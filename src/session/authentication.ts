@@ -21,8 +21,8 @@ export interface AuthenticationOptions {
   readonly refuser: Refuser;
   readonly users: Pick<UserConnections, 'admit'>;
   readonly revoked: Pick<Revoked, 'assertNot'>;
-  /** Undefined: there are none. */
-  readonly hooks: Pick<SessionHooks, 'asksAboutConnections' | 'assertMayConnect'> | undefined;
+  /** Absent: there are none. */
+  readonly hooks?: Pick<SessionHooks, 'asksAboutConnections' | 'assertMayConnect'> | undefined;
   /** The expiry of the connection's token has changed. */
   readonly onIdentity: (connection: Connection) => void;
 }

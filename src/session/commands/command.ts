@@ -12,8 +12,8 @@ export interface CommandContext {
   readonly config: Config;
   readonly delivery: Pick<Delivery, 'hub' | 'subscriptions' | 'slowConsumers' | 'presence'>;
   readonly authentication: Authentication;
-  /** Undefined: there are none. */
-  readonly hooks: SessionHooks | undefined;
+  /** Absent: there are none. */
+  readonly hooks?: SessionHooks | undefined;
 }
 
 /**

@@ -1,0 +1,163 @@
+import { describe, expect, it, vi } from 'vitest';
+import { AnswerCache } from '../../src/hooks/answer-cache.ts';
+import { Hook, type HookOptions } from '../../src/hooks/hook.ts';
+import type { ConnectQuestion, PublishQuestion, SubscribeQuestion } from '../../src/hooks/types.ts';
+
+const WHO = { user: 'ann', connectionId: 'c1', nodeId: 'n' };
+const SUBSCRIBE: SubscribeQuestion = { hook: 'subscribe', ...WHO, topic: 'room.a', action: 'subscribe', again: false, options: {} };
+const PUBLISH: PublishQuestion = { hook: 'publish', ...WHO, topic: 'room.a', key: null, data: 1 };
+const CONNECT: ConnectQuestion = { hook: 'connect', ...WHO };
+
+function setUp(more: Partial<HookOptions> = {}) {
+  const asked: unknown[] = [];
+  const results: string[] = [];
+  const failures: string[] = [];
+  const time = { nowMs: 1_000_000 };
+  const { ask = async () => ({ allow: true }) } = more;
+  const hook = new Hook({
+    name: 'subscribe',
+    where: 'nats:auth.subscribe',
+    scope: 'room',
+    timeoutMs: 1000,
+    hookFailed: 'deny',
+    askedMax: 10,
+    cache: new AnswerCache({ cacheEntriesMax: 10, cacheBytesMax: 100_000 }),
+    onResult: (result) => results.push(result),
+    onFailed: (where, reason) => failures.push(`${where}: ${reason}`),
+    nowMs: () => time.nowMs,
+    ...more,
+    ask: (question, timeoutMs) => {
+      asked.push(question);
+      return ask(question, timeoutMs);
+    },
+  });
+  return { hook, asked, results, failures, time };
+}
+
+describe('a hook', () => {
+  it('gives what its answer says, with times of its own clock', async () => {
+    const { hook, time } = setUp({ ask: async () => ({ allow: true, options: { maxRateHz: 2 }, expiresInMs: 5000 }) });
+    expect(await hook.ask(SUBSCRIBE)).toEqual({ kind: 'allowed', options: { maxRateHz: 2 }, expiresAtMs: time.nowMs + 5000 });
+    const denying = setUp({ ask: async () => ({ allow: false, code: 'c'.repeat(100), message: 'm'.repeat(2000) }) });
+    expect(await denying.hook.ask(SUBSCRIBE)).toEqual({ kind: 'denied', code: 'c'.repeat(64), message: 'm'.repeat(1024) });
+    const changing = setUp({ name: 'publish', ask: async () => ({ allow: true, data: null }) });
+    expect(await changing.hook.ask(PUBLISH)).toEqual({ kind: 'allowed', changed: { data: null } });
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['a bare yes', true],
+    ['no decision', {}],
+    ['a text as the decision', { allow: 'true' }],
+    ['an unknown field', { allow: true, expiresIn: 5 }],
+    ['an unknown option', { allow: true, options: { rate: 5 } }],
+    ['an option out of bounds', { allow: true, options: { maxRateHz: 0 } }],
+    ['an expiry that would make it ask all the time', { allow: true, expiresInMs: 1 }],
+    ['a field of another hook', { allow: true, data: 1 }],
+    ['a denial that also changes', { allow: false, options: {} }],
+  ])('has failed when its answer is %s', async (_, answer) => {
+    const { hook, results, failures } = setUp({ ask: async () => answer });
+    expect(await hook.ask(SUBSCRIBE)).toEqual({ kind: 'failed' });
+    expect(results).toEqual(['failed']);
+    expect(failures[0]).toMatch(/^nats:auth.subscribe: not an answer of a subscribe hook/);
+  });
+
+  it('has failed when it throws, or takes longer than its time; hookFailed decides what that means', async () => {
+    vi.useFakeTimers();
+    try {
+      const late = setUp({ ask: () => new Promise(() => undefined), timeoutMs: 50 });
+      const outcome = late.hook.ask(SUBSCRIBE);
+      await vi.advanceTimersByTimeAsync(49);
+      expect(late.hook.asked).toBe(1);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await outcome).toEqual({ kind: 'failed' });
+      expect(late.hook.asked).toBe(0);
+      expect(late.failures).toEqual(['nats:auth.subscribe: no answer within 50 ms']);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+    const lax = setUp({ hookFailed: 'allow', ask: () => Promise.reject(new Error('away')) });
+    expect(await lax.hook.ask(SUBSCRIBE)).toEqual({ kind: 'allowed' });
+    expect(lax.results).toEqual(['failed']);
+  });
+
+  it('is asked no more than askedMax at a time, whatever hookFailed says', async () => {
+    const answers: ((answer: unknown) => void)[] = [];
+    const { hook, asked, results } = setUp({
+      askedMax: 2,
+      hookFailed: 'allow',
+      ask: () =>
+        new Promise((resolve) => {
+          answers.push(resolve);
+        }),
+    });
+    const first = [hook.ask(SUBSCRIBE), hook.ask(SUBSCRIBE)];
+    expect(await hook.ask(SUBSCRIBE)).toEqual({ kind: 'busy', message: '2 questions of the subscribe hook are unanswered' });
+    for (const answer of answers) answer({ allow: true });
+    await Promise.all(first);
+    void hook.ask(SUBSCRIBE);
+    expect(asked).toHaveLength(3);
+    expect(results).toEqual(['busy', 'allowed', 'allowed']);
+  });
+
+  it('is not asked again while its answer is kept, by any connection of the same user', async () => {
+    const { hook, asked, time, results } = setUp({ ask: async () => ({ allow: true, cacheMs: 1000 }) });
+    await hook.ask(SUBSCRIBE);
+    time.nowMs += 999;
+    expect(await hook.ask({ ...SUBSCRIBE, connectionId: 'c2' })).toEqual({ kind: 'allowed' });
+    expect(results).toEqual(['allowed', 'cached']);
+    time.nowMs += 1;
+    await hook.ask(SUBSCRIBE);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is asked anew when anything else differs, and when an answer has expired', async () => {
+    const { hook, asked } = setUp({ ask: async () => ({ allow: true, cacheMs: 60_000, expiresInMs: 60_000 }) });
+    const others: Partial<SubscribeQuestion>[] = [
+      {},
+      { user: 'bob' },
+      { user: null },
+      { info: { name: 'Ann' } },
+      { topic: 'room.b' },
+      { action: 'history' },
+      { options: { maxRateHz: 1 } },
+      { again: true },
+      { again: true },
+    ];
+    for (const other of others) await hook.ask({ ...SUBSCRIBE, ...other });
+    expect(asked).toHaveLength(others.length);
+  });
+
+  it('keeps no denial, no change, no failure, and nothing beyond its expiry', async () => {
+    for (const answer of [{ allow: false }, { allow: true, cacheMs: 60_000, data: 1 }, 'failed']) {
+      const { hook, asked } = setUp({ name: 'publish', ask: async () => answer });
+      await hook.ask(PUBLISH);
+      await hook.ask(PUBLISH);
+      expect(asked).toHaveLength(2);
+    }
+    const { hook, asked, time } = setUp({ ask: async () => ({ allow: true, cacheMs: 60_000, expiresInMs: 5000 }) });
+    await hook.ask(SUBSCRIBE);
+    time.nowMs += 5000;
+    await hook.ask(SUBSCRIBE);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('keeps a permission to publish whatever is published', async () => {
+    const { hook, asked } = setUp({ name: 'publish', ask: async () => ({ allow: true, cacheMs: 1000 }) });
+    for (const data of [1, 2, 3]) await hook.ask({ ...PUBLISH, data });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('keeps answers apart from those of other hooks in the same cache', async () => {
+    const cache = new AnswerCache({ cacheEntriesMax: 10, cacheBytesMax: 100_000 });
+    const allowing = setUp({ name: 'connect', cache, ask: async () => ({ allow: true, cacheMs: 1000 }) });
+    const denying = setUp({ name: 'connect', where: 'nats:other', cache, ask: async () => ({ allow: false }) });
+    await allowing.hook.ask(CONNECT);
+    expect(await denying.hook.ask(CONNECT)).toMatchObject({ kind: 'denied' });
+    // The end of a connection is told each time.
+    const told = setUp({ name: 'disconnect', cache, ask: async () => undefined });
+    for (let i = 0; i < 2; i++) await told.hook.ask({ hook: 'disconnect', ...WHO, code: 1000 });
+    expect(told.asked).toHaveLength(2);
+  });
+});
