@@ -42,7 +42,7 @@ export async function runSnippet(
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['ws', 'msgpackr/*', '@nats-io/*'],
+    external: ['ws', 'socket.io', 'msgpackr/*', '@nats-io/*'],
     outfile,
     logLevel: 'warning',
   });
