@@ -4,14 +4,14 @@ import type { ConnectionState } from './state.ts';
 import type { Topic } from './topic.ts';
 import type { TopicOptions } from './topic-types.ts';
 
-/** What the topic of a user needs of its client. */
+/** What a user's topic needs from its client. */
 export interface UserTopicHost {
   readonly state: ConnectionState;
   on(name: 'state', listener: () => void): () => void;
   topic<T>(name: string, options: TopicOptions<T> | undefined): Topic<T>;
 }
 
-/** The topic of whoever the client is connected as. The server names it, so it is known with the connection. */
+/** The topic of the user that the client is connected as. The server sends its name when the client connects. */
 export class UserTopic<T = unknown> {
   readonly #host: UserTopicHost;
   readonly #options: TopicOptions<T> | undefined;
@@ -22,9 +22,9 @@ export class UserTopic<T = unknown> {
   }
 
   /**
-   * Calls back with every item from the first connection on; of another user's topic, where the client comes back as another. `onError` of the options is told
-   * when the server names none: no token, or no such namespace.
-   * @returns how to stop
+   * Calls back with every item, from the first connection on. If the client reconnects as another user, it follows that user's topic. `onError` of the options
+   * is called if the server names no topic: no token, or no such namespace.
+   * @returns a function that stops it
    */
   subscribe(onItem: (item: Item<T>) => void): () => void {
     let name: string | undefined;

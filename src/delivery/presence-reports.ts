@@ -3,7 +3,7 @@ import type { Member } from '../presence/member.ts';
 import type { MemberReport, PresenceReport } from '../presence/tracker.ts';
 import type { Topic } from '../protocol/topic.ts';
 
-/** Between two reports, while there is something to report. */
+/** Interval between two reports while there are changes. */
 const BATCH_MS = 100;
 
 interface TopicSum {
@@ -19,11 +19,11 @@ interface MemberSum {
 
 export interface PresenceReportsOptions {
   readonly link: Pick<WorkerEnd, 'send'>;
-  /** Are its members named, or only counted? */
+  /** True: the topic's members are named. False: only counted. */
   readonly isNamed: (topic: Topic) => boolean;
 }
 
-/** Tells the hub who came to topics with presence and who went, added up: who comes and goes between two reports is not told. */
+/** Reports to the hub who joined and left topics with presence. Changes are summed: a member that joins and leaves between two reports is not reported. */
 export class PresenceReports {
   readonly #options: PresenceReportsOptions;
   #topics = new Map<Topic, TopicSum>();
@@ -37,7 +37,7 @@ export class PresenceReports {
     this.#add(topic, member, 1, false);
   }
 
-  /** @param closed by the end of its connection, so that it may come back */
+  /** @param closed its connection closed, so it may come back */
   went(topic: Topic, member: Member, closed: boolean): void {
     this.#add(topic, member, -1, closed);
   }

@@ -8,23 +8,23 @@ import type { Receiver } from './receiver.ts';
 
 type PresenceMessage = ServerMessage<'presence'>;
 
-/** Who is in a topic, as this worker's watchers are told. */
+/** The members of a topic, as this worker's watchers are told. */
 export class PresenceView {
   readonly topic: Topic;
   readonly #shardName: string;
-  /** The hub has said how the topic is. */
+  /** The hub has sent the state of the topic. */
   isKnown = false;
   readonly watchers = new Set<Receiver>();
-  /** Watchers that get each change. The others are owed the state. */
+  /** Watchers that get each change. The others must be sent the state first. */
   readonly #joined: Readonly<Record<Encoding, Set<Receiver>>> = { json: new Set(), msgpack: new Set() };
   readonly #alone: Readonly<Record<Encoding, Set<Receiver>>> = { json: new Set(), msgpack: new Set() };
   #count = 0;
   #members: Map<string, Member> | undefined;
   #omitted = false;
-  /** The state, encoded once for all who come between two changes. */
+  /** The state, encoded once for all watchers that come between two changes. */
   readonly #frames = new Map<Encoding, Uint8Array>();
 
-  /** @param number unlike that of any other view of the worker */
+  /** @param number unique among the views of the worker */
   constructor(topic: Topic, number: number) {
     this.topic = topic;
     this.#shardName = `presence-${number.toString(36)}`;
@@ -52,7 +52,7 @@ export class PresenceView {
     return { count: this.#count, members: this.#members && [...this.#members.values()], omitted: this.#omitted };
   }
 
-  /** All that there is, for who has just come. */
+  /** The whole state, for a new watcher. */
   frame(encoding: Encoding): Uint8Array {
     let frame = this.#frames.get(encoding);
     if (frame === undefined) {
@@ -62,7 +62,7 @@ export class PresenceView {
     return frame;
   }
 
-  /** From now on the receiver gets changes. */
+  /** The receiver gets the changes from now on. */
   join(receiver: Receiver): void {
     const { encoding } = receiver.codec;
     const joined = this.#joined[encoding];
@@ -78,7 +78,7 @@ export class PresenceView {
     if (this.#joined[encoding].delete(receiver) && receiver.socket.isNative) receiver.socket.leave(this.shard(encoding));
   }
 
-  /** The receiver's socket has closed, or it watches no more and has left. */
+  /** The receiver's socket has closed, or it no longer watches and has left the shard. */
   forget(receiver: Receiver): void {
     this.watchers.delete(receiver);
     this.#joined[receiver.codec.encoding].delete(receiver);
@@ -89,7 +89,7 @@ export class PresenceView {
     return this.#joined[encoding];
   }
 
-  /** Those of them that have to be sent each change by themselves. */
+  /** The joined receivers that must be sent each change individually: they have no native publish. */
   alone(encoding: Encoding): ReadonlySet<Receiver> {
     return this.#alone[encoding];
   }

@@ -14,12 +14,12 @@ import type { Receiver } from './receiver.ts';
 
 const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 
-/** A connection's part in topics with presence. */
+/** The presence of one connection. */
 interface Present {
   member: Member;
-  /** Where it counts. */
+  /** Topics in which it is a member. */
   topics: Topic[];
-  /** Where it is told who comes and goes. */
+  /** Topics that it watches. */
   views: PresenceView[];
 }
 
@@ -31,16 +31,16 @@ export interface PresenceOptions {
   readonly isNamed: (topic: Topic) => boolean;
 }
 
-/** Who of this worker's connections is in topics with presence, and who is told of it. Changes are encoded once for all watchers of a topic. */
+/** The presence of this worker: which connections are in which topics, and which watch them. A change is encoded once for all watchers of a topic. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #reports: PresenceReports;
-  /** Those that are in some topic with presence. */
+  /** Connections that are in at least one topic with presence. */
   readonly #presents = new Map<Receiver, Present>();
   readonly #views = new Map<Topic, PresenceView>();
-  /** Watchers whose sockets have no room for the state that they are to be given. */
+  /** Watchers that still need the state of a topic, because their sockets have no room for it. */
   readonly #owed = new Map<Receiver, Set<PresenceView>>();
-  /** Seen in `dropped`, where nothing may be left or sent. */
+  /** Receivers seen in `dropped`, where leaving a shard and sending are forbidden. */
   readonly #marked = new Set<Receiver>();
   readonly #asked = new Map<Topic, Promise<PresenceState>>();
   #nextView = 0;
@@ -50,7 +50,7 @@ export class Presence {
     this.#reports = new PresenceReports(options);
   }
 
-  /** The receiver is subscribed to the topic, or its subscription has changed. It has been answered. @param watches wants to be told who is there */
+  /** The receiver has subscribed, or changed its subscription, and has got the answer. @param watches it wants presence messages */
   subscribed(receiver: Receiver, topic: Topic, member: Member, watches: boolean): void {
     let present = this.#presents.get(receiver);
     if (present === undefined) {
@@ -58,7 +58,7 @@ export class Presence {
       this.#presents.set(receiver, present);
     }
     if (!present.topics.includes(topic)) {
-      // As long as it must be: see Shard.addRecipient.
+      // concat keeps the array as small as possible: see Shard.addRecipient.
       present.topics = present.topics.concat(topic);
       this.#reports.came(topic, present.member);
     }
@@ -76,7 +76,7 @@ export class Presence {
     if (present.topics.length === 0) this.#presents.delete(receiver);
   }
 
-  /** The connection is somebody else from now on: an anonymous one that sent a token. */
+  /** The connection is another member from now on: an anonymous connection sent a token. */
   became(receiver: Receiver, member: Member): void {
     const present = this.#presents.get(receiver);
     if (present === undefined || present.member.id === member.id) return;
@@ -97,13 +97,13 @@ export class Presence {
     this.#presents.delete(receiver);
   }
 
-  /** How the topic is now: what watchers know, or what the hub says. @throws ProtocolError `busy`, `unavailable` */
+  /** The current state of the topic: the one that watchers have, or the hub's answer. @throws ProtocolError `busy`, `unavailable` */
   async state(topic: Topic): Promise<PresenceState> {
     const view = this.#views.get(topic);
     if (view?.isKnown) return view.state;
     let asked = this.#asked.get(topic);
     if (asked === undefined) {
-      // Who asks is there itself, where it has subscribed.
+      // A client that has subscribed must see itself in the answer.
       this.#reports.flush();
       asked = this.#options.hub.presence({ topic }).then(({ state }) => state);
       this.#asked.set(topic, asked);
@@ -119,7 +119,7 @@ export class Presence {
     else for (const change of message.changes) this.#apply(change);
   }
 
-  /** Its socket has dropped something: perhaps a change, so that its watchers' list is void. */
+  /** The socket dropped a message. It may have been a change, so the client's list is invalid. */
   dropped(receiver: Receiver): void {
     const present = this.#presents.get(receiver);
     if (present === undefined || present.views.length === 0 || this.#marked.has(receiver)) return;
@@ -127,12 +127,12 @@ export class Presence {
     setImmediate(() => this.#leaveMarked());
   }
 
-  /** Its socket has room again, perhaps. */
+  /** The socket may have room again. */
   drained(receiver: Receiver): void {
     for (const view of this.#owed.get(receiver) ?? []) this.#give(receiver, view);
   }
 
-  /** Called once a second or so. */
+  /** Called about once a second. */
   everySecond(): void {
     for (const receiver of [...this.#owed.keys()]) this.drained(receiver);
   }
@@ -198,7 +198,7 @@ export class Presence {
     }
   }
 
-  /** To one that cannot be published to with the others. */
+  /** Sends to a receiver without native publish. */
   #sendAlone(receiver: Receiver, view: PresenceView, frame: Uint8Array): void {
     if (receiver.hasRoom) return receiver.sendEncoded(frame);
     view.leave(receiver);
@@ -217,13 +217,13 @@ export class Presence {
     if (owed?.size === 0) this.#owed.delete(receiver);
   }
 
-  /** The state, and from then on what changes; later, where the socket has no room. */
+  /** Sends the state, and joins the receiver to the changes. If the socket has no room, this happens later. */
   #give(receiver: Receiver, view: PresenceView): void {
     if (!view.isKnown || !receiver.isOpen) return;
-    // What is published overtakes what is queued for a full socket.
+    // Native publish would overtake what is queued for a full socket.
     if (!receiver.hasRoom || this.#marked.has(receiver)) return view.leave(receiver);
     receiver.sendEncoded(view.frame(receiver.codec.encoding));
-    // That was one message too many, and has closed it.
+    // This message can exceed the limit, which closes the socket.
     if (!receiver.isOpen) return;
     view.join(receiver);
     this.#settle(receiver, view);

@@ -12,16 +12,16 @@ import { type PresenceChange, type PresenceRules, type PresenceState, Union } fr
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 
-/** Between two batches of changes for watchers. */
+/** Interval between two batches of changes for watchers. */
 const STEP_MS = 250;
-/** Between two counts of a topic whose members are not named, or do not change. */
+/** Interval between two counts of a topic whose members are not named, or do not change. */
 const COUNT_MS = 1000;
 
 export interface HubPresenceOptions {
   readonly config: Config;
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'onConnectedChange' | 'connected'>;
   readonly logger: Logger;
-  /** Milliseconds, from any moment on. */
+  /** Monotonic clock, in milliseconds. */
   readonly nowMs?: () => number;
 }
 
@@ -33,12 +33,12 @@ export interface PresenceFigures {
   readonly topicsRefused: number;
 }
 
-/** Does any namespace have presence? Else the node does nothing for it. */
+/** True if any namespace has presence. Otherwise the node does no work for it. */
 export function hasPresence({ namespaces }: Pick<Config, 'namespaces'>): boolean {
   return Object.values(namespaces).some(({ presence }) => presence !== 'off');
 }
 
-/** Who is subscribed, on all nodes: takes what the workers of this one report, exchanges it with the other nodes, and tells workers that watch a topic. */
+/** Presence on all nodes: takes the reports of this node's workers, exchanges them with the other nodes, and tells the workers that watch a topic. */
 export class HubPresence {
   readonly #nowMs: () => number;
   readonly #logger: Logger;
@@ -106,7 +106,7 @@ export class HubPresence {
     for (const report of reports) this.#tracker.report(worker, report, nowMs);
   }
 
-  /** The worker is told what changes from now on, after how the topic is. */
+  /** Sends the worker the state of the topic, and then its changes. */
   watch(link: HubEnd, topic: Topic): void {
     const nowMs = this.#nowMs();
     const others = this.#watchers.get(topic);
@@ -115,7 +115,7 @@ export class HubPresence {
       link.send({ kind: 'presenceState', topic, state: this.#union.watch(topic, nowMs) });
       return;
     }
-    // All start from the same, so that what changes next is the same for all.
+    // All workers start from the same state, so that the next changes are the same for all.
     const change = this.#union.takeOne(topic, nowMs);
     if (change !== undefined) for (const other of others) other.send({ kind: 'presenceChanges', changes: [change] });
     others.add(link);

@@ -1,6 +1,6 @@
 import { bytesOf, type Member } from './member.ts';
 
-/** What members may take in memory together. A topic whose next member does not fit is only counted from then on. */
+/** Limits the memory of all members together. If a topic's next member does not fit, the topic is only counted from then on. */
 export class MemberBudget {
   readonly #bytesMax: number;
   #bytes = 0;

@@ -6,35 +6,35 @@ import type { TopicChange } from './topic-change.ts';
 import type { Tracker } from './tracker.ts';
 import type { PresenceRules, Union } from './union.ts';
 
-/** Between two messages of a node, whether it has something to tell or not. */
+/** Interval between two messages of a node. It sends one even if nothing changed. */
 export const TELL_MS = 1000;
-/** A node that has not been heard for so long is gone: three messages in a row are missing. */
+/** A node is gone after this time without a message: three in a row are missing. */
 export const SILENT_MS = 3500;
-/** Before a node's state is asked for again; doubles up to the last. */
+/** Pause before a node's state is requested again. It doubles, up to the maximum. */
 const ASK_MS = 1000;
 const ASK_MAX_MS = 8000;
-/** A node that is met has perhaps been asked already, by {@link Exchange.start}. */
+/** Pause before the first request to a new peer: {@link Exchange.start} may already have asked it. */
 const MET_ASK_MS = 500;
-/** Longer between two steps: this process stood still, and heard nobody. */
+/** If two steps are further apart, this process was blocked and received nothing. */
 const LATE_MS = 1000;
 
 interface Peer {
   readonly topics: PeerTopics;
-  /** Of the last changes that were applied. */
+  /** Sequence number of the last changes that were applied. */
   sequence: number;
-  /** Nothing of it is missing. */
+  /** No message of this peer is missing. */
   inStep: boolean;
   heardAtMs: number;
   askAgainAtMs: number;
   askPauseMs: number;
-  /** It is gone, and so are its members then. */
+  /** The peer is gone. Its members are removed at this time. */
   clearAtMs: number | undefined;
-  /** Parts of its state that have come. */
+  /** The parts of its state that have arrived. */
   state: { readonly sequence: number; readonly parts: (readonly TopicChange[] | undefined)[] } | undefined;
 }
 
 export interface ExchangeOptions {
-  /** Names one life of this node. */
+  /** Unique id of this run of the node. */
   readonly instance: string;
   readonly tracker: Tracker;
   readonly union: Union;
@@ -42,20 +42,22 @@ export interface ExchangeOptions {
   readonly rulesOf: (topic: Topic) => PresenceRules | undefined;
   readonly graceMs: number;
   readonly peersMax: number;
-  /** Of all other nodes together. */
+  /** Maximum topics of all other nodes together. */
   readonly topicsMax: number;
-  /** @param to an instance; undefined: all nodes. At most once: what is lost shows by its number. */
+  /** Delivers at most once: a gap in the sequence numbers shows a lost message. @param to an instance; undefined: all nodes. */
   readonly send: (message: PresenceMessage, to?: string) => void;
 }
 
 export interface ExchangeCounters {
-  /** Times that something of another node was missing, and its state was asked for. */
+  /** Times that a message of another node was missing and its state was requested. */
   gaps: number;
   statesSent: number;
 }
 
 /**
- * What nodes tell each other of presence, and what this one makes of it. Every node says once a second what has changed, with a number that rises by one; or
+ * Exchanges presence with the other nodes. Every node sends its changes once a second, under a sequence number that rises by one. If nothing changed, it
+ * that nothing has. A node that misses a number, or has just started, asks for everything. So all nodes come to know the same, whatever is lost on the way.
+ * sends the last number. A node that misses a number, or has just started, requests the whole state. So all nodes converge, whatever messages are lost.
  * that nothing has. A node that misses a number, or has just started, asks for everything. So all nodes come to know the same, whatever is lost on the way.
  */
 export class Exchange {
@@ -65,7 +67,7 @@ export class Exchange {
   readonly #allowance: TopicAllowance;
   #sequence = 0;
   #steppedAtMs: number | undefined;
-  /** Nodes that want this one's state. */
+  /** Nodes that requested the state of this node. */
   readonly #asking = new Set<string>();
   #connected = true;
 
@@ -82,12 +84,12 @@ export class Exchange {
     return this.#allowance;
   }
 
-  /** Others need not wait to be heard: they tell what they have. */
+  /** Requests the state of all other nodes. */
   start(): void {
     this.#options.send({ from: this.#options.instance, kind: 'ask' });
   }
 
-  /** Tells the other nodes what has changed. Called every {@link TELL_MS}. */
+  /** Sends the changes to the other nodes. Called every {@link TELL_MS}. */
   tell(): void {
     if (!this.#connected) return;
     for (const changes of partsOf(this.#options.tracker.takeChanges())) {
@@ -96,7 +98,7 @@ export class Exchange {
     }
   }
 
-  /** Answers who has asked, and looks who is gone. Called several times a second. */
+  /** Answers the requests, and checks which nodes are gone. Called several times a second. */
   step(nowMs: number): void {
     const sinceMs = nowMs - (this.#steppedAtMs ?? nowMs);
     this.#steppedAtMs = nowMs;
@@ -108,7 +110,7 @@ export class Exchange {
     }
   }
 
-  /** While the bus is away nobody is heard, and what was known stays. */
+  /** While the bus is disconnected, no messages arrive, and the known state stays. */
   setConnected(connected: boolean, nowMs: number): void {
     this.#connected = connected;
     if (!connected) return;
@@ -116,7 +118,7 @@ export class Exchange {
     this.start();
   }
 
-  /** The node ends: the others need not wait to notice. */
+  /** The node stops. It tells the others, so that they need not wait for the timeout. */
   stop(): void {
     this.#options.send({ from: this.#options.instance, kind: 'bye' });
   }
@@ -125,7 +127,7 @@ export class Exchange {
     const { from } = message;
     if (from === this.#options.instance) return;
     if (message.kind === 'ask') {
-      // Those that ask at the same time are answered together: what they are sent is made once.
+      // Requests that come at the same time are answered together: the answer is built once.
       if (this.#asking.size < this.#options.peersMax) this.#asking.add(from);
       return;
     }
@@ -155,7 +157,7 @@ export class Exchange {
     this.#asking.clear();
   }
 
-  /** A node that is new here has told nothing before its first number. */
+  /** Adds a new peer. A node that has just started sent nothing before its first number. */
   #meet(from: string, nowMs: number): Peer | undefined {
     if (this.#peers.size >= this.#options.peersMax) return undefined;
     const { union, budget, rulesOf } = this.#options;
@@ -179,7 +181,7 @@ export class Exchange {
       for (const change of changes) peer.topics.apply(change, nowMs);
       return;
     }
-    // What comes twice, or late, is known.
+    // A message that comes twice or late is already known.
     if (peer.inStep && sequence <= peer.sequence) return;
     if (peer.inStep) this.counters.gaps++;
     peer.inStep = false;
@@ -219,7 +221,7 @@ export class Exchange {
     }
   }
 
-  /** Its clients may come to another node within the grace time, and have then never been away. If it is heard again it is asked what it has. */
+  /** Its clients may reconnect to another node within the grace time, and then they never left. If the node is heard again, its state is requested. */
   #gone(peer: Peer, nowMs: number): void {
     peer.clearAtMs = nowMs + this.#options.graceMs;
     peer.inStep = false;

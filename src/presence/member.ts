@@ -1,14 +1,14 @@
 /**
- * Who is there: a user, or a connection where it is anonymous. `id` is `u` and the user, or `c` and the connection's id, so that no user can be taken for a
- * connection.
+ * A member of a topic: a user, or an anonymous connection. `id` is `u` and the user, or `c` and the connection's id, so that a user and a connection never
+ * have the same id.
  */
 export interface Member {
   readonly id: string;
-  /** From the token: any JSON value. Of a member with several connections: that of the first one that came. */
+  /** Any JSON value, from the token. If a member has several connections: that of the first one. */
   readonly info?: unknown;
 }
 
-/** About what a member takes in a map of members, beside its texts. */
+/** Approximate memory of a member in a map, without its strings. */
 const OVERHEAD_BYTES = 120;
 
 export function memberOf(user: string | null, connectionId: string, info: unknown): Member {
@@ -16,12 +16,12 @@ export function memberOf(user: string | null, connectionId: string, info: unknow
   return info === undefined ? { id } : { id, info };
 }
 
-/** A user can come back on another connection; an anonymous client comes back as another member. */
+/** A user can come back on another connection. An anonymous client that comes back is another member. */
 export function isUser({ id }: Member): boolean {
   return id.startsWith('u');
 }
 
-/** About what it takes in memory. */
+/** Approximate memory of a member. */
 export function bytesOf({ id, info }: Member): number {
   return OVERHEAD_BYTES + 2 * id.length + (info === undefined ? 0 : JSON.stringify(info).length);
 }

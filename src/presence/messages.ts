@@ -5,9 +5,9 @@ import { isTopic } from '../protocol/topic.ts';
 import type { Member } from './member.ts';
 import type { TopicChange } from './topic-change.ts';
 
-/** What comes larger than this is of no node. */
+/** No node sends a larger message. */
 const BYTES_MAX = 4 * 1024 * 1024;
-/** Of the topics and members in one message, about: more go into several. NATS takes 1 MiB unless it is configured for less, and a node should work with 64 KiB. */
+/** Approximate maximum size of one message. More is split. NATS accepts 1 MiB by default, and a node should also work with 64 KiB. */
 const PART_BYTES = 48 * 1024;
 const TOPIC_OVERHEAD_BYTES = 60;
 const MEMBER_OVERHEAD_BYTES = 16;
@@ -24,15 +24,15 @@ const Change = Type.Object({
 const from = { from: Type.String({ minLength: 1, maxLength: 64 }) };
 
 const Message = Type.Union([
-  /** Changes, numbered without a gap; or none, and the number of the last. Each node says one or the other every second. */
+  /** Changes, numbered without a gap. Without changes: the number of the last. Each node sends one or the other every second. */
   Type.Object({ ...from, kind: Type.Literal('changes'), sequence: Count, changes: Type.Array(Change) }),
-  /** All that a node has, in parts, as of a number or a little later. */
+  /** The whole state of a node, in parts, as of a sequence number or a little later. */
   Type.Object({ ...from, kind: Type.Literal('state'), sequence: Count, part: Count, parts: Count, changes: Type.Array(Change) }),
   Type.Object({ ...from, kind: Type.Literal('ask') }),
   Type.Object({ ...from, kind: Type.Literal('bye') }),
 ]);
 
-/** What nodes tell each other. `from` is one life of a node. */
+/** The messages between nodes. `from` identifies one run of a node. */
 export type PresenceMessage =
   | { readonly from: string; readonly kind: 'changes'; readonly sequence: number; readonly changes: readonly TopicChange[] }
   | {
@@ -52,7 +52,7 @@ export function encodePresence(message: PresenceMessage): Uint8Array {
   return packMsgpack(message);
 }
 
-/** @returns undefined for what is none: another version's, or no node's at all */
+/** @returns undefined for an invalid message: from another version, or not from a node */
 export function decodePresence(data: Uint8Array): PresenceMessage | undefined {
   if (data.length > BYTES_MAX) return undefined;
   try {
@@ -66,7 +66,7 @@ export function decodePresence(data: Uint8Array): PresenceMessage | undefined {
   }
 }
 
-/** The changes of each message, none of which is too large. There is one in any case. */
+/** Splits the changes into messages of limited size. There is always at least one. */
 export function partsOf(changes: readonly TopicChange[]): TopicChange[][] {
   const parts: TopicChange[][] = [[]];
   let bytes = 0;
@@ -82,7 +82,7 @@ export function partsOf(changes: readonly TopicChange[]): TopicChange[][] {
   return parts;
 }
 
-/** A topic whose members are too many for one message goes on in the next. */
+/** Splits a topic that has too many members for one message. */
 function* piecesOf(change: TopicChange): Iterable<TopicChange> {
   if (changeBytes(change) <= PART_BYTES) return yield change;
   let { kind, left } = change;

@@ -1,13 +1,13 @@
 import type { Member } from './member.ts';
 
-/** A member of this node, and its connections by worker. There are very many, and nearly all have one connection: no list of workers is kept for those. */
+/** A member of this node, and its connections per worker. There are many, and nearly all have one connection: those have no map of workers. */
 export class OwnMember {
   readonly member: Member;
-  /** On all workers. */
+  /** Number of connections on all workers. */
   connections = 0;
-  /** It has no connection left, and leaves then. 0: it has one. */
+  /** It has no connection left, and leaves at this time. 0: it has a connection. */
   leavesAtMs = 0;
-  /** The worker of those that are not in `#others`. */
+  /** The worker of the connections that are not in `#others`. */
   #worker = 0;
   #others: Map<number, number> | undefined;
 

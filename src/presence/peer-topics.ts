@@ -7,24 +7,24 @@ import type { PresenceRules, Union } from './union.ts';
 interface PeerTopic {
   readonly rules: PresenceRules;
   count: number;
-  /** Undefined: it does not name them, or there is no room for them. */
+  /** Undefined: the node does not name them, or they do not fit the budget. */
   members: Map<string, Member> | undefined;
 }
 
 export interface PeerTopicsOptions {
   readonly union: Union;
   readonly budget: MemberBudget;
-  /** Undefined: this node knows of no presence there. */
+  /** Undefined: on this node the topic has no presence. */
   readonly rulesOf: (topic: Topic) => PresenceRules | undefined;
-  /** Of all other nodes together; more are not taken. */
+  /** Shared by all other nodes. Topics above the limit are ignored. */
   readonly topics: TopicAllowance;
 }
 
-/** How many topics of other nodes this one may know, of all of them together. */
+/** Limits the topics that are known of all other nodes together. */
 export class TopicAllowance {
   readonly #max: number;
   #taken = 0;
-  /** Times that a topic was not taken. */
+  /** Times that a topic was refused. */
   refused = 0;
 
   constructor(max: number) {
@@ -49,11 +49,11 @@ export class TopicAllowance {
   }
 }
 
-/** Who is in which topic on one other node, as it says. What changes goes into the union. */
+/** The members of the topics of one other node, as that node reports them. Changes go into the union. */
 export class PeerTopics {
   readonly #options: PeerTopicsOptions;
   readonly #topics = new Map<Topic, PeerTopic>();
-  /** Some topic was not taken: whether a topic that is not known is a new one, nobody can tell. */
+  /** Some topic was refused, so an unknown topic is not necessarily a new one. */
   #isPartial = false;
 
   constructor(options: PeerTopicsOptions) {
@@ -73,7 +73,7 @@ export class PeerTopics {
     else this.#change(change.topic, peerTopic, change);
   }
 
-  /** All that the node has, in the order in which it came: a topic may be in more than one part. */
+  /** Replaces everything by the whole state of the node. The order matters: a topic may be split over several changes. */
   replace(changes: readonly TopicChange[], nowMs: number): void {
     const whole = new Map<Topic, TopicChange>();
     for (const change of changes) {
@@ -85,7 +85,7 @@ export class PeerTopics {
     for (const change of whole.values()) this.apply(change, nowMs);
   }
 
-  /** The node is gone: its connections are not counted any more. Its members stay until {@link clear}, since they may come to another node. */
+  /** The node is gone: its connections no longer count. Its members stay until {@link clear}, because they may reconnect to another node. */
   countNone(nowMs: number): void {
     for (const [topic, peerTopic] of this.#topics) {
       this.#options.union.count(topic, -peerTopic.count, nowMs);
@@ -138,7 +138,7 @@ export class PeerTopics {
     if (wasOmitted) this.#options.union.omit(topic, -1);
   }
 
-  /** Of a topic that is not named, since there was no room for its members, changes say nothing. */
+  /** Ignores changes of members if the topic is only counted: its members did not fit the budget. */
   #change(topic: Topic, peerTopic: PeerTopic, { joined, left }: TopicChange): void {
     if (peerTopic.members !== undefined) this.#names(topic, peerTopic, joined, left);
   }

@@ -1,12 +1,12 @@
 import type { Topic } from '../protocol/topic.ts';
 import type { Member } from './member.ts';
 
-/** What a node tells the others of one of its topics. All of it may be applied twice without harm. */
+/** A change of one topic of a node, for the other nodes. Idempotent. */
 export interface TopicChange {
   readonly topic: Topic;
-  /** Of the node's connections: as it is now, and no difference. 0 and `counted`: the topic is gone. */
+  /** Current number of connections on the node, not a difference. 0 with `counted`: the topic is gone. */
   readonly count: number;
-  /** `counted`: no members are named, and those named before are void. `named`: `joined` and `left` say what changed. `renamed`: `joined` is all of them. */
+  /** `counted`: members are not named, and earlier names are invalid. `named`: `joined` and `left` are the changes. `renamed`: `joined` is the full list. */
   readonly kind: 'counted' | 'named' | 'renamed';
   readonly joined: readonly Member[];
   /** Ids. */

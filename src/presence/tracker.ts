@@ -5,10 +5,10 @@ import { OwnMember } from './own-member.ts';
 import { counted, type TopicChange } from './topic-change.ts';
 import { NAMED_AGAIN, type PresenceRules, type Union } from './union.ts';
 
-/** What a worker tells of a topic since it told of it the last time. */
+/** What changed in a topic since the worker's last report of it. */
 export interface PresenceReport {
   readonly topic: Topic;
-  /** Connections that have come, less those that have gone. */
+  /** New connections minus ended ones. */
   readonly delta: number;
   /** Absent where members are only counted. */
   readonly members?: readonly MemberReport[];
@@ -16,9 +16,9 @@ export interface PresenceReport {
 
 export interface MemberReport {
   readonly member: Member;
-  /** Of the member's connections. */
+  /** New connections of the member minus ended ones. */
   readonly delta: number;
-  /** One of them closed, and may come back: the others unsubscribed. */
+  /** A connection closed, so the member may come back. False: it unsubscribed. */
   readonly closed: boolean;
 }
 
@@ -26,9 +26,9 @@ interface OwnTopic {
   readonly rules: PresenceRules;
   count: number;
   readonly bySource: number[];
-  /** Undefined: they are only counted, by the namespace's option or since there is no room for them. */
+  /** Undefined: only counted, because of the namespace's option or because they do not fit the budget. */
   members: Map<string, OwnMember> | undefined;
-  /** Its members are not named to anybody: they are too many. */
+  /** Has too many members: they are not named. */
   omits: boolean;
 }
 
@@ -51,13 +51,13 @@ export interface TrackerOptions {
 }
 
 /**
- * Who is in which topic on this node, by what its workers say. A user whose last connection has closed stays for the grace time, and has never been away if
- * another one comes meanwhile.
+ * The members of the topics of this node, from the reports of its workers. A user whose last connection has closed stays for the grace time. If another
+ * connection comes within it, the user never left.
  */
 export class Tracker {
   readonly #options: TrackerOptions;
   readonly #topics = new Map<Topic, OwnTopic>();
-  /** What the other nodes are to be told. */
+  /** Changes that the other nodes have not been told yet. */
   #dirty = new Map<Topic, Dirty>();
   /** In the order of their times. */
   #leaving: Leaving[] = [];
@@ -78,7 +78,7 @@ export class Tracker {
     this.#settle(topic, own);
   }
 
-  /** The worker is gone, and all its connections with it. They may come back to another one. */
+  /** The worker is gone, with all its connections. They may come back on another worker. */
   removeSource(source: number, nowMs: number): void {
     for (const [topic, own] of this.#topics) {
       this.#count(topic, own, source, -(own.bySource[source] ?? 0), nowMs);
@@ -91,7 +91,7 @@ export class Tracker {
     }
   }
 
-  /** Those who have not come back within the grace time leave. */
+  /** Removes members that have not come back within the grace time. */
   expire(nowMs: number): void {
     let due = 0;
     for (; due < this.#leaving.length && (this.#leaving[due] as Leaving).atMs <= nowMs; due++) {
@@ -105,14 +105,14 @@ export class Tracker {
     if (due > 0) this.#leaving = this.#leaving.slice(due);
   }
 
-  /** What has changed since the last time, for the other nodes. */
+  /** Returns the changes since the last call, for the other nodes. */
   takeChanges(): TopicChange[] {
     const dirty = this.#dirty;
     this.#dirty = new Map();
     return Array.from(dirty, ([topic, what]) => this.#changeOf(topic, what));
   }
 
-  /** Everything, for a node that knows nothing of this one. */
+  /** The whole state, for a node that knows nothing of this one. */
   all(): TopicChange[] {
     return Array.from(this.#topics.keys(), (topic) => this.#changeOf(topic, { ids: new Set(), renamed: true }));
   }
@@ -167,7 +167,7 @@ export class Tracker {
     this.#dirtyOf(topic).ids.add(member.id);
   }
 
-  /** There is no room for the topic's members: they are only counted, for as long as there are any. */
+  /** The topic's members do not fit the budget. It is only counted until it is empty. */
   #giveUp(topic: Topic, own: OwnTopic): void {
     if (!own.omits) this.#omit(topic, own);
     this.#options.budget.giveBack(membersOf(own));
@@ -188,7 +188,7 @@ export class Tracker {
     this.#dirtyOf(topic).renamed = true;
   }
 
-  /** After a change: are its members too many now, or few enough again, or is there nobody left? */
+  /** After a change: checks whether there are too many members, few enough to name them again, or none. */
   #settle(topic: Topic, own: OwnTopic): void {
     const { rules, members, omits } = own;
     if (members !== undefined) {
@@ -199,7 +199,7 @@ export class Tracker {
     this.#topics.delete(topic);
     if (!own.omits) return;
     this.#options.union.omit(topic, -1);
-    // Others take it for one that names nobody, and must not take what comes next for a change of its names.
+    // The other nodes know it as a topic without names. They must not read the next change as a change of its names.
     this.#dirtyOf(topic).renamed = true;
   }
 

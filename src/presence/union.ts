@@ -2,33 +2,33 @@ import type { Topic } from '../protocol/topic.ts';
 import type { Member } from './member.ts';
 import { Peak } from './peak.ts';
 
-/** What a namespace's options say of its topics' presence. */
+/** The presence options of a namespace. */
 export interface PresenceRules {
-  /** Members are told by name; else they are only counted. */
+  /** True: members are named. False: they are only counted. */
   readonly named: boolean;
   /** A topic with more members is only counted. */
   readonly membersMax: number;
 }
 
-/** How a topic is now. */
+/** The current presence of a topic. */
 export interface PresenceState {
-  /** Connections. */
+  /** Number of connections. */
   readonly count: number;
-  /** Undefined: they are only counted. */
+  /** Undefined: members are only counted. */
   readonly members: readonly Member[] | undefined;
-  /** They would be named if there were not so many. */
+  /** Members are not named only because there are too many. */
   readonly omitted: boolean;
 }
 
-/** What became of a topic since its watchers were told the last time. */
+/** What changed in a topic since its watchers were last told. */
 export interface PresenceChange {
   readonly topic: Topic;
   readonly count: number;
-  /** All of them: they are named from now on. */
+  /** The full list: members are named from now on. */
   readonly members?: readonly Member[];
   readonly joined?: readonly Member[];
   readonly left?: readonly Member[];
-  /** They are too many to be named, from now on. */
+  /** There are too many members: they are no longer named. */
   readonly omitted?: true;
 }
 
@@ -37,22 +37,22 @@ interface Holder {
   nodes: number;
 }
 
-/** What the watchers of a topic know. */
+/** What the watchers of a topic were told. */
 interface Told {
   count: number;
   countAtMs: number;
   named: boolean;
-  /** Members that came or went since: as they were told, undefined where they were not there. */
+  /** Members that joined or left since then. The value is what watchers were told of them; undefined: they were not members. */
   readonly touched: Map<string, Member | undefined>;
 }
 
 interface UnionTopic {
   readonly rules: PresenceRules;
   total: number;
-  /** While the total is less than it was a moment ago. */
+  /** Set while the total is lower than in the last grace time. */
   peak: Peak | undefined;
   readonly holders: Map<string, Holder>;
-  /** Nodes that count only. */
+  /** Number of nodes that do not name the topic's members. */
   omitting: number;
   named: boolean;
   told: Told | undefined;
@@ -61,23 +61,22 @@ interface UnionTopic {
 export interface UnionOptions {
   readonly rulesOf: (topic: Topic) => PresenceRules;
   readonly graceMs: number;
-  /** Between two counts of a topic that nothing else is to be told of. */
+  /** Minimum interval between two updates with only a count. */
   readonly countIntervalMs: number;
 }
 
-/** A topic that was only counted is named again when it has this part of the most members: not at each one that goes and comes. */
+/** A topic with too many members is named again when it is below this share of the maximum. So it does not switch with every single member. */
 export const NAMED_AGAIN = 0.9;
 
 /**
- * Who is in which topic, of all nodes together. Each node's part is added and taken away here as it changes, and what changed for watchers is taken out in
- * batches.
+ * The members of all topics on all nodes. The changes of each node are applied here. The changes for watchers are taken out in batches.
  */
 export class Union {
   readonly #options: UnionOptions;
   readonly #topics = new Map<Topic, UnionTopic>();
-  /** Watched topics that perhaps have something to tell. */
+  /** Watched topics that may have changes for their watchers. */
   readonly #changed = new Set<Topic>();
-  /** Topics whose total fell a moment ago. */
+  /** Topics whose total fell within the grace time. */
   readonly #falling = new Set<Topic>();
 
   constructor(options: UnionOptions) {
@@ -88,7 +87,7 @@ export class Union {
     return this.#topics.size;
   }
 
-  /** A node has so many connections more, or less. */
+  /** Adds to the number of connections. */
   count(topic: Topic, delta: number, nowMs: number): void {
     if (delta === 0) return;
     const entry = this.#entry(topic);
@@ -101,7 +100,7 @@ export class Union {
     this.#touched(topic, entry);
   }
 
-  /** A node names the member. */
+  /** One more node has this member. */
   hold(topic: Topic, member: Member): void {
     const entry = this.#entry(topic);
     const holder = entry.holders.get(member.id);
@@ -114,7 +113,7 @@ export class Union {
     this.#touched(topic, entry);
   }
 
-  /** A node that named the member does not any more. */
+  /** One node less has this member. */
   release(topic: Topic, id: string): void {
     const entry = this.#topics.get(topic);
     const holder = entry?.holders.get(id);
@@ -124,7 +123,7 @@ export class Union {
     this.#touched(topic, entry);
   }
 
-  /** One node more (1) or less (-1) counts the topic without naming its members. */
+  /** One node more (1) or less (-1) only counts the topic's members. */
   omit(topic: Topic, delta: 1 | -1): void {
     const entry = this.#entry(topic);
     entry.omitting += delta;
@@ -138,7 +137,7 @@ export class Union {
     return { count: this.#shown(entry, nowMs), members: entry.named ? membersOf(entry) : undefined, omitted: named && !entry.named };
   }
 
-  /** From now on changes of the topic are kept for {@link take}. @returns what they start from */
+  /** Starts collecting the changes of the topic for {@link take}. @returns the state that they start from */
   watch(topic: Topic, nowMs: number): PresenceState {
     const entry = this.#entry(topic);
     const state = this.state(topic, nowMs);
@@ -156,7 +155,7 @@ export class Union {
     this.#forgetIfEmpty(topic, entry);
   }
 
-  /** What watchers are to be told now, of all topics that changed. */
+  /** Returns the changes that watchers must be told now, for all topics. */
   take(nowMs: number): PresenceChange[] {
     const changes: PresenceChange[] = [];
     for (const topic of [...this.#changed]) {
@@ -173,7 +172,7 @@ export class Union {
     return changes;
   }
 
-  /** The same of one topic, whose watchers are all told. */
+  /** The same for one topic. All its watchers must be told. */
   takeOne(topic: Topic, nowMs: number): PresenceChange | undefined {
     const entry = this.#topics.get(topic);
     const told = entry?.told;
@@ -186,7 +185,7 @@ export class Union {
       told.named = entry.named;
     }
     told.touched.clear();
-    // A count that may not be told yet, or that has still to fall.
+    // Otherwise the count must wait for its interval, or will still fall.
     if (told.count === count && entry.peak === undefined) this.#changed.delete(topic);
     return change;
   }

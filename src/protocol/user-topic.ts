@@ -2,9 +2,9 @@ import { ProtocolError } from './errors.ts';
 import { TOKEN_BYTES_MAX, type Topic } from './topic.ts';
 
 /**
- * How a user lies in a topic: `user.<token>`. A topic's token cannot hold every text, so what it cannot hold is escaped. `A-Z a-z 0-9 _ -` stay as they are.
- * Each escape begins with `__`: `.` is `__d`, `@` is `__a`, `|` is `__p`, `:` is `__c`, and any other byte of the UTF-8 is `__x` and two hexadecimal digits,
- * capitals. A `_` before another `_`, or before an escape, is `__u`. So `ann_7` is `ann_7`, and `ann@example.org` is `ann__aexample__dorg`.
+ * How a user is written in a topic: `user.<token>`. Characters that are not allowed in a token are escaped. `A-Z a-z 0-9 _ -` stay as they are.
+ * Each escape begins with `__`: `.` is `__d`, `@` is `__a`, `|` is `__p`, `:` is `__c`. Any other byte of the UTF-8 is `__x` and two upper-case hexadecimal
+ * digits. A `_` before another `_`, or before an escape, is `__u`. So `ann_7` is `ann_7`, and `ann@example.org` is `ann__aexample__dorg`.
  */
 
 /** The namespace with a topic for each user. */
@@ -13,7 +13,7 @@ export const USER_NAMESPACE = 'user';
 const SHORT: Readonly<Record<string, string>> = { '.': 'd', '@': 'a', '|': 'p', ':': 'c', _: 'u' };
 const LONG: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(SHORT).map(([character, code]) => [code, character]));
 const PLAIN = /^[A-Za-z0-9-]$/;
-/** Needs no escapes. */
+/** A user that needs no escapes. */
 const PLAIN_USER = /^[A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*_?$/;
 const TOKEN = /^(?:[A-Za-z0-9-]|__[dapcu]|__x[0-9A-F]{2}|_(?!_))+$/;
 const ESCAPE = /__(?:x([0-9A-F]{2})|([dapcu]))/g;
@@ -22,7 +22,7 @@ const ESCAPE = /__(?:x([0-9A-F]{2})|([dapcu]))/g;
  * The token of the user's topic.
  *
  * @param user a token's `sub`; lone surrogates are U+FFFD
- * @returns undefined where it would be longer than a token may be (64 characters): the user has no topic
+ * @returns undefined if it would be longer than 64 characters, the maximum of a token: then the user has no topic
  */
 export function tokenOfUser(user: string): string | undefined {
   if (user === '' || user.length > TOKEN_BYTES_MAX) return undefined;
@@ -33,21 +33,21 @@ export function tokenOfUser(user: string): string | undefined {
   return token.length <= TOKEN_BYTES_MAX ? token : undefined;
 }
 
-/** @throws ProtocolError `bad_topic` for a user without a token: its escapes make it longer than 64 characters */
+/** @throws ProtocolError `bad_topic` if the token would be empty or longer than 64 characters, escapes included */
 export function encodeUser(user: string): string {
   const token = tokenOfUser(user);
   if (token === undefined) throw new ProtocolError('bad_topic', `a user's token has 1–${TOKEN_BYTES_MAX} characters, escapes included`);
   return token;
 }
 
-/** The user with this token. @throws ProtocolError `bad_topic` when there is none: {@link encodeUser} would never return it */
+/** The user with this token. @throws ProtocolError `bad_topic` if {@link encodeUser} never returns this token */
 export function decodeUser(token: string): string {
   const user = userOfToken(token);
   if (user === undefined) throw new ProtocolError('bad_topic', `${JSON.stringify(token)} is no encoded user`);
   return user;
 }
 
-/** The user's own topic; undefined: it has none. */
+/** The user's own topic. Undefined: the user has none. */
 export function userTopicOf(user: string): Topic | undefined {
   const token = tokenOfUser(user);
   return token === undefined ? undefined : (`${USER_NAMESPACE}.${token}` as Topic);
@@ -58,10 +58,10 @@ function userOfToken(token: string): string | undefined {
   const uri = token.replace(ESCAPE, (_, hex?: string, code?: string) => (code === undefined ? `%${hex}` : (LONG[code] as string)));
   try {
     const user = decodeURIComponent(uri);
-    // An escape that was not needed would make two tokens of one user.
+    // Unnecessary escapes are refused, so that each user has exactly one token.
     return tokenOfUser(user) === token ? user : undefined;
   } catch {
-    // The bytes are no UTF-8.
+    // The bytes are not valid UTF-8.
     return undefined;
   }
 }
@@ -70,7 +70,7 @@ function escaped(character: string, next: string): string {
   if (PLAIN.test(character) || (character === '_' && !next.startsWith('_'))) return character;
   const short = SHORT[character];
   if (short !== undefined) return `__${short}`;
-  // Every engine has this; a TextEncoder is not everywhere. Characters that it leaves alone are escaped here.
+  // encodeURIComponent exists in every engine, TextEncoder does not. Characters that it leaves unchanged are escaped here.
   const uri = encodeURIComponent(character);
   const bytes = uri === character ? `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}` : uri;
   return bytes.replaceAll('%', '__x');
