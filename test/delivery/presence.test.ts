@@ -17,7 +17,7 @@ import { type SimulatedShards, SimulatedSocket } from '../support/simulated-sock
 const LOBBY = 'chat.lobby' as Topic;
 const LAG_BYTES = 2000;
 
-/** One client, and what it makes of what it is told. */
+/** One client, and the state that it builds from its messages. */
 class Watcher {
   readonly receiver: Receiver;
   readonly socket: SimulatedSocket;
@@ -61,7 +61,7 @@ class Watcher {
   }
 }
 
-/** The presence of a worker, with a hub whose part the test plays. */
+/** The presence of a worker. The test plays the hub. */
 class Stage {
   readonly shards: SimulatedShards = new Map();
   readonly sent: ToHub[] = [];
@@ -77,14 +77,14 @@ class Stage {
     outbox: this.outbox,
     isNamed: () => true,
   });
-  /** How it is, as the hub has told. */
+  /** The state that the hub has sent. */
   readonly members = new Set<string>();
 
   watch(watcher: Watcher, user: string): void {
     this.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), true);
   }
 
-  /** What the hub says to a worker that begins to watch. */
+  /** The hub's message to a worker that begins to watch. */
   start(): void {
     const members = Array.from(this.members, (user) => memberOf(user, '', undefined));
     this.presence.receive({ kind: 'presenceState', topic: LOBBY, state: { count: members.length, members, omitted: false } });
@@ -120,7 +120,7 @@ describe('The presence of a worker', () => {
     vi.useRealTimers();
   });
 
-  it('encodes a change once for all watchers of an encoding, and gives newcomers all there is', () => {
+  it('encodes a change once for all watchers of an encoding, and sends new watchers the whole state', () => {
     const watchers = (['json', 'json', 'msgpack', 'msgpack'] as const).map((encoding, i) => new Watcher(stage, `n-${i}`, encoding));
     for (const [i, watcher] of watchers.entries()) stage.watch(watcher, `user-${i}`);
     expect(stage.kinds).toEqual(['presenceReport', 'presenceWatch']);
@@ -136,7 +136,7 @@ describe('The presence of a worker', () => {
     expect(late.states).toBe(1);
   });
 
-  it('tells a watcher that cannot be published to natively by itself', () => {
+  it('sends changes individually to a watcher without native publish', () => {
     const alone = new Watcher(stage, 'n-1', 'json', { native: false });
     stage.watch(alone, 'alone');
     stage.start();
@@ -158,12 +158,12 @@ describe('The presence of a worker', () => {
     expect(stage.shards.size).toBe(0);
   });
 
-  it('reports together who came and went, and not who did both', () => {
+  it('reports joins and leaves together, and nothing of members that did both', () => {
     const watchers = Array.from({ length: 5 }, (_, i) => new Watcher(stage, `n-${i}`, 'json'));
     const subscribe = (watcher: Watcher, user: string) =>
       stage.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), false);
     for (const [i, watcher] of watchers.entries()) subscribe(watcher, i < 2 ? 'ann' : `user-${i}`);
-    // Twice is once.
+    // A second subscribe counts once.
     subscribe(watchers[0] as Watcher, 'ann');
     stage.presence.ended((watchers[4] as Watcher).receiver, LOBBY);
     expect(stage.sent).toEqual([]);
@@ -202,7 +202,7 @@ describe('The presence of a worker', () => {
     ]);
   });
 
-  it('brings every watcher to the same, however its socket stalls', async () => {
+  it('brings every watcher to the same state, even if its socket stalls', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constant('change' as const), join: fc.boolean(), user: fc.nat({ max: 30 }) }) },
       {

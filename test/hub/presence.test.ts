@@ -11,7 +11,7 @@ import { createLogger } from '../../src/telemetry/log.ts';
 const LOBBY = 'chat.lobby' as Topic;
 const GOALS = 'scores.a' as Topic;
 
-/** What a bus is for announcements. */
+/** The part of a bus that carries announcements. */
 class Air {
   connected = true;
   sent = 0;
@@ -85,12 +85,12 @@ describe('The presence of a hub', () => {
     });
   const linkOf = () => new Link() as Link & HubEnd;
 
-  it('is only there where a namespace has it', () => {
+  it('exists only if a namespace has presence', () => {
     expect(hasPresence({ namespaces: { a: { presence: 'off' } } } as never)).toBe(false);
     expect(hasPresence({ namespaces: { a: { presence: 'off' }, b: { presence: 'count' } } } as never)).toBe(true);
   });
 
-  it('tells a worker that watches how the topic is, and what changes, batched', () => {
+  it('sends a watching worker the topic’s state, and then its changes in batches', () => {
     const hub = hubOf();
     const link = linkOf();
     join(hub, 0, 'ann', LOBBY, { name: 'Ann' });
@@ -107,7 +107,7 @@ describe('The presence of a hub', () => {
     expect(link.sent).toEqual([]);
   });
 
-  it('tells every worker the same from the moment on at which it watches', () => {
+  it('sends every worker the same changes from the moment it watches', () => {
     const hub = hubOf();
     const [first, second] = [linkOf(), linkOf()];
     hub.watch(first, LOBBY);
@@ -125,7 +125,7 @@ describe('The presence of a hub', () => {
     expect(second.changes).toHaveLength(1);
   });
 
-  it('takes a worker that is gone out of its topics, after the grace time', () => {
+  it('removes the members of a worker that is gone, after the grace time', () => {
     const hub = hubOf();
     const [gone, stays] = [linkOf(), linkOf()];
     hub.watch(gone, LOBBY);
@@ -143,7 +143,7 @@ describe('The presence of a hub', () => {
     expect(gone.sent).toEqual([]);
   });
 
-  it('exchanges with other nodes, and knows at once what they have when it starts', () => {
+  it('exchanges state with other nodes, and gets theirs at once when it starts', () => {
     const a = hubOf();
     join(a, 0, 'ann');
     a.report(0, { kind: 'presenceReport', reports: [{ topic: GOALS, delta: 7 }] });
@@ -163,7 +163,7 @@ describe('The presence of a hub', () => {
     expect(b.figures.memberBytes).toBeGreaterThan(0);
   });
 
-  it('says once in the log that it does not take all topics of the other nodes', () => {
+  it('warns once in the log that it refuses topics of other nodes', () => {
     const a = hubOf();
     hubOf({ 'tuning.presence.topicsMax': 1 });
     for (let i = 0; i < 5; i++) join(a, 0, 'ann', `chat.t${i}` as Topic);
@@ -171,7 +171,7 @@ describe('The presence of a hub', () => {
     expect(log.filter((line) => line.includes('tuning.presence.topicsMax'))).toHaveLength(1);
   });
 
-  it('does not mind what is no message of a node', () => {
+  it('ignores invalid messages', () => {
     hubOf();
     for (const data of [Buffer.from(''), Buffer.from('x'), Buffer.from([0xc1]), Buffer.alloc(5_000_000)])
       air.announce('presence.all', data);

@@ -62,7 +62,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     await nats?.stop();
   });
 
-  it('is the same on both, and shows a join within 2 s and a leave within the grace time and 2 s', async () => {
+  it('is the same on both nodes, and shows a join within 2 s and a leave within the grace time and 2 s', async () => {
     const [a, b] = nodes as [NodeProcess, NodeProcess];
     const topic = newTopic();
     const [ann, bob] = [await connect(a, 'ann'), await connect(b, 'bob')];
@@ -78,7 +78,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     expect(changesOf(ann)).toEqual(['+bob', '-bob']);
   });
 
-  it('tells nobody of a user that moves to the other node', async () => {
+  it('reports nothing of a user that moves to the other node', async () => {
     const [a, b] = nodes as [NodeProcess, NodeProcess];
     const topic = newTopic();
     const ann = await connect(a, 'ann');
@@ -89,7 +89,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     await before.close();
     const after = await connect(b, 'bob');
     await after.subscribe(topic);
-    // Somebody who comes after the grace time shows that it is over.
+    // A member that joins after the grace time shows that it is over.
     const closed = await connect(a, 'eve');
     await closed.subscribe(topic);
     await untilPresence(ann, topic, ['ann', 'bob', 'eve']);
@@ -112,7 +112,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     await until('10 to be left', async () => (await presenceOf(clients[0] as TestClient, 'scores.a')).count === 10);
   });
 
-  it('tells a node that starts later what there is', async () => {
+  it('sends a node that starts later the whole state', async () => {
     const topic = newTopic();
     const ann = await connect(nodes[0] as NodeProcess, 'ann');
     await ann.subscribe(topic);
@@ -124,7 +124,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     nodes.splice(nodes.indexOf(late), 1);
   });
 
-  it('has no members of a node that was killed after 5 s and the grace time, and tells of those that move nothing', async () => {
+  it('removes the members of a killed node 5 s after the grace time, and reports nothing of those that move', async () => {
     const topic = newTopic();
     const watcher = await connect(nodes[0] as NodeProcess, 'ann');
     await watcher.subscribe(topic, { presence: true });
@@ -145,7 +145,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     nodes.splice(nodes.indexOf(victim), 1);
   });
 
-  it('is right again after NATS was away, whatever happened meanwhile', async () => {
+  it('is correct again after NATS was away, whatever changed meanwhile', async () => {
     const [a, b] = nodes as [NodeProcess, NodeProcess];
     const topic = newTopic();
     const [ann, bob] = [await connect(a, 'ann'), await connect(b, 'bob')];
@@ -168,7 +168,7 @@ describe('presence of two workers, without NATS', () => {
     for (const node of nodes.splice(0)) await node.stop();
   });
 
-  it('is the same on both, and keeps the users of one that crashes for the grace time', async () => {
+  it('is the same on both workers, and keeps the users of a crashed one for the grace time', async () => {
     const node = NodeProcess.launch({ namespaces: NAMESPACES, 'tuning.presence.graceMs': GRACE_MS });
     nodes.push(node);
     await node.untilStarted(2);

@@ -32,7 +32,7 @@ async function connect(node: TestNode, sub: string, encoding: TestClientOptions[
 
 const names = (members: Presence['members']) => members?.map(({ user, connectionId }) => user ?? connectionId).sort();
 
-/** Who is there, by what a watcher was told. */
+/** The members, as built from a watcher's messages. */
 class Watcher {
   readonly client: TestClient;
   readonly topic: string;
@@ -75,7 +75,7 @@ async function watch(client: TestClient, topic: string): Promise<Watcher> {
 }
 
 describe('presence', () => {
-  it('says who is subscribed: users with their info, and connections of anonymous clients', async () => {
+  it('lists the subscribers: users with their info, and connections of anonymous clients', async () => {
     const node = await start();
     const exp = Date.now() / 1000 + 600;
     const ann = await node.connect({
@@ -91,13 +91,13 @@ describe('presence', () => {
     expect(members).toHaveLength(2);
     expect(members).toEqual(expect.arrayContaining([{ user: 'ann', info: { name: 'Ann', age: 7 } }, { connectionId }]));
     expect(rest).toEqual({ type: 'presence', id: expect.any(Number), topic: 'chat.a' });
-    // Also to somebody who is not there.
+    // Also to a client that is not subscribed.
     const outside = await node.connect();
     expect((await outside.get('presence', { type: 'presence', topic: 'chat.a' })).count).toBe(3);
     expect(await outside.get('presence', { type: 'presence', topic: 'chat.b' })).toMatchObject({ count: 0, members: [] });
   });
 
-  it.each(['json', 'msgpack'] as const)('tells who joins and leaves, after subscribed (%s)', async (encoding) => {
+  it.each(['json', 'msgpack'] as const)('sends joins and leaves, after `subscribed` (%s)', async (encoding) => {
     const node = await start();
     const ann = await connect(node, 'ann', encoding);
     const { told } = await watch(ann, 'chat.a');
@@ -116,7 +116,7 @@ describe('presence', () => {
     await watcher.until(['ann']);
   });
 
-  it('tells nobody of a user that comes back within the grace time, and of one that does not after it', async () => {
+  it('reports nothing of a user that comes back within the grace time, and a leave of one that does not', async () => {
     const node = await start({ 'tuning.presence.graceMs': 1500 });
     const watcher = await watch(await connect(node, 'ann'), 'chat.a');
     const bob = await connect(node, 'bob');
@@ -136,7 +136,7 @@ describe('presence', () => {
     expect(changes).toEqual([['eve'], ['bob']]);
   });
 
-  it('counts once a second where the namespace only counts', async () => {
+  it('sends only the count, once a second, in a namespace that only counts', async () => {
     const node = await start();
     const ann = await connect(node, 'ann');
     const watcher = await watch(ann, 'scores.a');
@@ -150,7 +150,7 @@ describe('presence', () => {
     expect(await ann.get('presence', { type: 'presence', topic: 'scores.a' })).toMatchObject({ count: 21 });
   });
 
-  it('only counts a topic with too many members, says so, and names them again when they are fewer', async () => {
+  it('only counts a topic with too many members, says so, and names them again when there are fewer', async () => {
     const node = await start();
     const watcher = await watch(await connect(node, 'ann'), 'chat.a');
     const others: TestClient[] = [];
@@ -167,7 +167,7 @@ describe('presence', () => {
     expect(watcher.told.filter(({ membersOmitted }) => membersOmitted)).toHaveLength(1);
   });
 
-  it('is refused where the namespace has none, and to those who may not subscribe', async () => {
+  it('is refused in a namespace without presence, and to clients that may not subscribe', async () => {
     const node = await start();
     const anonymous = await node.connect();
     const code = async (client: TestClient, command: Parameters<TestClient['ask']>[0]) => {
@@ -209,7 +209,7 @@ describe('presence', () => {
     await eve.until(['ann', 'bob', 'eve']);
     await ann.settle();
     expect(watcher.told).toHaveLength(1);
-    // Again, it starts with all there is.
+    // A new subscription starts with the whole state.
     await ann.subscribe('chat.a', { presence: true });
     await watcher.until(['ann', 'bob', 'eve']);
     expect(watcher.told).toHaveLength(2);
@@ -232,7 +232,7 @@ describe('presence', () => {
     }
   });
 
-  it('takes a client that sends its token late for a user from then on', async () => {
+  it('lists a client that sends its token late as a user from then on', async () => {
     const node = await start();
     const watcher = await watch(await connect(node, 'ann'), 'chat.a');
     const late = await node.connect();
@@ -243,7 +243,7 @@ describe('presence', () => {
     await watcher.until(['ann', 'bob']);
   });
 
-  it('forgets a subscription that a refreshed token does not permit any more', async () => {
+  it('removes a subscription that a refreshed token no longer permits', async () => {
     const node = await start();
     const watcher = await watch(await connect(node, 'ann'), 'closed.a');
     const bob = await connect(node, 'bob');
@@ -253,7 +253,7 @@ describe('presence', () => {
     await watcher.until(['ann']);
   });
 
-  it('gives a slow consumer all that there is when its socket has room again, in place of what it missed', async () => {
+  it('sends a slow consumer the whole state when its socket has room again, in place of the changes that it missed', async () => {
     const node = await start({
       namespaces: { ...NAMESPACES, chat: { ...NAMESPACES.chat, presenceMembersMax: 500 } },
       'heartbeat.pingIntervalMs': 600_000,
@@ -280,13 +280,13 @@ describe('presence', () => {
     await watcher.until(fast.members);
     expect(watcher.told.at(-1)?.members).toHaveLength(8);
     expect(slow.messages.slice(before).filter(({ type }) => type === 'presence').length).toBeLessThanOrEqual(3);
-    // And goes on from there.
+    // And then the changes.
     await (await connect(node, 'late')).subscribe('chat.a');
     await fast.until([...(fast.members as string[]), 'late'].sort());
     await watcher.until(fast.members);
   });
 
-  it('costs a node without it nothing on the bus, and has no metrics there', async () => {
+  it('sends nothing on the bus and has no metrics on a node without presence', async () => {
     const node = await start({ namespaces: { plain: { public: true } } });
     expect(await (await node.admin('/metrics')).text()).not.toContain('stentor_presence');
   });

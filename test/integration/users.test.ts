@@ -43,7 +43,7 @@ describe('users on two nodes and one nats-server', () => {
     client.messages.flatMap((message) => (message.type === 'batch' ? message.items.map((item) => item[2]) : []));
 
   describe('a topic of each user', () => {
-    it('is named in connected, and permitted to that user alone, whatever covers it', async () => {
+    it('is named in `connected`, and permitted only to that user, even if a pattern covers it', async () => {
       const node = await start();
       const client = await node.connect({
         encoding: 'json',
@@ -98,7 +98,7 @@ describe('users on two nodes and one nats-server', () => {
     });
   });
 
-  it('have their topic in the SDK, without naming it, and another when they come back as somebody else', async () => {
+  it('have their topic in the SDK without naming it, and another one after reconnecting as another user', async () => {
     const node = await start();
     let sub = 'ann@example.org';
     const client = createClient({
@@ -131,20 +131,20 @@ describe('users on two nodes and one nats-server', () => {
     }
   });
 
-  describe('a bound on connections of each user', () => {
-    it('closes the oldest on whichever node it is, with 4008', async () => {
+  describe('a limit on the connections of each user', () => {
+    it('closes the oldest connection on any node, with 4008', async () => {
       const pair = [await start({ 'limits.connectionsPerUserMax': 2 }), await start({ 'limits.connectionsPerUserMax': 2 })];
       const clients: TestClient[] = [];
       for (const node of [0, 1, 0, 1, 1]) clients.push(await connected(pair[node]!));
       for (const client of clients.slice(0, 3)) expect(await client.closed).toMatchObject({ code: 4008 });
       for (const client of clients.slice(3)) await client.settle();
-      // Another user has a bound of its own, and nobody's is anonymous clients'.
+      // Another user has its own limit, and anonymous clients have none.
       await connected(pair[0]!, { sub: 'bob' });
       await Promise.all([1, 2, 3].map(() => pair[0]!.connect()));
       for (const client of clients.slice(3)) await client.settle();
     });
 
-    it('is the token’s, where it says so', async () => {
+    it('comes from the token if the token has one', async () => {
       const pair = [await start({ 'limits.connectionsPerUserMax': 1 }), await start({ 'limits.connectionsPerUserMax': 1 })];
       const feeds: TestClient[] = [];
       for (let i = 0; i < 6; i++) feeds.push(await connected(pair[i % 2]!, { sub: 'feed', connectionsMax: 4 }));
@@ -152,7 +152,7 @@ describe('users on two nodes and one nats-server', () => {
       for (const client of feeds.slice(2)) await client.settle();
     });
 
-    it('refuses the newest, with too_many_connections and 4008, where the config says so', async () => {
+    it('refuses the newest with too_many_connections and 4008, if so configured', async () => {
       const settings = { 'limits.connectionsPerUserMax': 2, 'limits.tooManyConnections': 'refuse' };
       const pair = [await start(settings), await start(settings)];
       const first = await connected(pair[0]!);
@@ -172,7 +172,7 @@ describe('users on two nodes and one nats-server', () => {
       });
     });
 
-    it('counts an anonymous client from when it becomes the user', async () => {
+    it('counts an anonymous client from the moment it sends the user’s token', async () => {
       const node = await start({ 'limits.connectionsPerUserMax': 1 });
       const before = await connected(node);
       const client = await node.connect();
@@ -192,7 +192,7 @@ describe('users on two nodes and one nats-server', () => {
       await next.settle();
     });
 
-    it('holds for each node while NATS is away', async () => {
+    it('applies per node while NATS is away', async () => {
       const own = await startNatsServer();
       const settings = { 'limits.connectionsPerUserMax': 2, 'nats.url': own.url };
       const pair = [await start(settings), await start(settings)];
@@ -205,7 +205,7 @@ describe('users on two nodes and one nats-server', () => {
         for (const client of clients.slice(1)) await client.settle();
         await own.restart();
         await Promise.all(pair.map((node) => until('NATS to be back', () => node.bus.connected)));
-        // Settles for all when it is there again.
+        // It applies to all nodes when NATS is back.
         for (const client of clients.slice(1, 3)) expect(await client.closed).toMatchObject({ code: 4008 });
         for (const client of clients.slice(3)) await client.settle();
       } finally {

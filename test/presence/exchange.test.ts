@@ -14,7 +14,7 @@ function worldOf(nodes: number, more: Partial<ConstructorParameters<typeof World
 }
 
 describe('presence of several nodes', () => {
-  it('shows who joins on every node within 2 s', () => {
+  it('shows a new member on every node within 2 s', () => {
     const { world, nodes } = worldOf(3);
     world.advance(2000);
     world.connect(nodes[0] as SimulatedNode, A, 'ann');
@@ -22,7 +22,7 @@ describe('presence of several nodes', () => {
     for (const node of nodes) expect(node.watched.get(A)?.state).toEqual({ count: 1, members: ['uann'] });
   });
 
-  it('shows who leaves within the grace time and 2 s, and nobody before the grace time is over', () => {
+  it('removes a member within the grace time and 2 s, and not before the grace time is over', () => {
     const { world, nodes } = worldOf(2);
     const ann = world.connect(nodes[0] as SimulatedNode, A, 'ann');
     world.advance(2000);
@@ -33,7 +33,7 @@ describe('presence of several nodes', () => {
     for (const node of nodes) expect(node.watched.get(A)?.state).toEqual({ count: 0, members: [] });
   });
 
-  it.each(['the same node', 'another node'])('tells nobody of a user that is back on %s within the grace time', (where) => {
+  it.each(['the same node', 'another node'])('reports nothing if a user is back on %s within the grace time', (where) => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     const before = world.connect(a, A, 'ann');
@@ -49,7 +49,7 @@ describe('presence of several nodes', () => {
     }
   });
 
-  it('shows at once who unsubscribes, and an anonymous client that closes: it cannot come back as the same', () => {
+  it('removes at once a member that unsubscribes, and an anonymous client that closes: it cannot come back as the same member', () => {
     const { world, nodes } = worldOf(2);
     const ann = world.connect(nodes[0] as SimulatedNode, A, 'ann');
     const anonymous = world.connect(nodes[0] as SimulatedNode, A, null);
@@ -60,7 +60,7 @@ describe('presence of several nodes', () => {
     for (const node of nodes) expect(node.watched.get(A)?.state.members).toEqual([]);
   });
 
-  it('has no member of a node that was killed after 5 s and the grace time, and all of them before the grace time is over', () => {
+  it('keeps the members of a killed node for the grace time, and has removed them 5 s after it', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.connect(a, A, 'ann');
@@ -74,7 +74,7 @@ describe('presence of several nodes', () => {
     expect(b.exchange.peers).toBe(0);
   });
 
-  it('takes the members of a node that stops for gone after the grace time', () => {
+  it('removes the members of a node that stops after the grace time', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.connect(a, A, 'ann');
@@ -85,7 +85,7 @@ describe('presence of several nodes', () => {
     expect(b.watched.get(A)?.state).toEqual({ count: 0, members: [] });
   });
 
-  it('keeps the users of a worker that crashed for the grace time, and tells nobody of those that come to another', () => {
+  it('keeps the users of a crashed worker for the grace time, and reports nothing of those that come back on another worker', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.connect(a, A, 'ann', 0);
@@ -100,7 +100,7 @@ describe('presence of several nodes', () => {
     expect(b.watched.get(A)?.state).toEqual({ count: 2, members: ['uann', 'ueve'] });
   });
 
-  it('is right again 2 s after a message was lost', () => {
+  it('is correct again 2 s after a lost message', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.advance(5000);
@@ -125,7 +125,7 @@ describe('presence of several nodes', () => {
     expect(world.messages).toBe(3 * 10);
   });
 
-  it('tells watchers of a topic with too many members its count once a second, however many join', () => {
+  it('sends watchers of a topic with too many members only its count, once a second, however many join', () => {
     const { world, nodes } = worldOf(2, { rules: { named: true, membersMax: 10 } });
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     for (let i = 0; i < 11; i++) world.connect(a, A, `user-${i}`);
@@ -144,7 +144,7 @@ describe('presence of several nodes', () => {
     expect(watched?.log.every((line) => line === '')).toBe(true);
   });
 
-  it('names the members again when they are few enough', () => {
+  it('names the members again when there are few enough', () => {
     const { world, nodes } = worldOf(2, { rules: { named: true, membersMax: 10 } });
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     const connections = Array.from({ length: 12 }, (_, i) => world.connect(a, A, `user-${i}`));
@@ -157,7 +157,7 @@ describe('presence of several nodes', () => {
     }
   });
 
-  it('takes what a node cannot hold for a count', () => {
+  it('only counts a topic whose members do not fit a node’s budget', () => {
     const { world, nodes } = worldOf(2, { bytesMax: 1000 });
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     for (let i = 0; i < 100; i++) world.connect(a, A, `user-${i}`);
@@ -177,7 +177,7 @@ describe('presence of several nodes', () => {
     expect(b.state(A)).toEqual({ count: 1, members: ['uann'] });
   });
 
-  it('takes no more topics of other nodes than it may, and says how many it did not', () => {
+  it('limits the topics of other nodes, and counts those that it refused', () => {
     const topics = Array.from({ length: 20 }, (_, i) => `chat.t${i}` as Topic);
     const { world, nodes } = worldOf(2, { topics, topicsMax: 5 });
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
@@ -187,7 +187,7 @@ describe('presence of several nodes', () => {
     expect(topics.filter((topic) => b.state(topic).count === 1)).toHaveLength(5);
   });
 
-  it('keeps what it knows while the bus is away', () => {
+  it('keeps its state while the bus is disconnected', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.connect(a, A, 'ann');
@@ -204,13 +204,13 @@ describe('presence of several nodes', () => {
     for (const node of nodes) expect(node.watched.get(A)?.state).toEqual({ count: 3, members: ['uann', 'ubob', 'ueve'] });
   });
 
-  it('takes nobody for gone because it stood still itself', () => {
+  it('removes no member because its own process was blocked', () => {
     const { world, nodes } = worldOf(2);
     const [a, b] = nodes as [SimulatedNode, SimulatedNode];
     world.connect(a, A, 'ann');
     world.advance(2000);
     b.watched.get(A)?.log.splice(0);
-    // What it would have heard meanwhile waits in its socket.
+    // The messages of that time wait in its socket.
     world.nowMs += 4 * SILENT_MS;
     b.step();
     world.advance(SETTLED_MS);
@@ -249,8 +249,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cut' as const), node: nat }) },
 );
 
-describe('presence, whatever happens', () => {
-  it('converges to the truth on every node and for every watcher', () => {
+describe('presence under random events', () => {
+  it('converges to the real members on every node and for every watcher', () => {
     fc.assert(
       fc.property(
         fc.array(command, { maxLength: 200, size: 'max' }),
@@ -261,7 +261,7 @@ describe('presence, whatever happens', () => {
         (commands, rules, bytesMax, staying, chance) => {
           const { world } = worldOf(2, { rules, ...(bytesMax !== undefined && { bytesMax }) });
           for (const one of commands) run(world, one, () => chance.next().value as number);
-          // Few enough in the end that they are named.
+          // Few enough at the end to be named.
           for (const connection of [...world.connections.values()].slice(staying)) world.end(connection);
           world.loses = () => false;
           world.advance(SETTLED_MS);
@@ -281,7 +281,7 @@ function run(world: World, one: Command, chance: () => number): void {
   const node = 'node' in one ? pick(world.nodes, one.node) : undefined;
   switch (one.kind) {
     case 'connect':
-      // User 0 is nobody.
+      // User 0 is anonymous.
       if (node !== undefined) world.connect(node, TOPICS[one.topic % 2] as Topic, one.user === 0 ? null : `user-${one.user}`, one.source);
       return;
     case 'end': {

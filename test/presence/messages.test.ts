@@ -6,7 +6,7 @@ import { counted, type TopicChange } from '../../src/presence/topic-change.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 
 const A = 'chat.a' as Topic;
-/** Of a NATS server that is configured for little. */
+/** Maximum message size of a NATS server that is configured for small messages. */
 const PAYLOAD_BYTES_MAX = 65_536;
 
 describe('messages between nodes', () => {
@@ -22,7 +22,7 @@ describe('messages between nodes', () => {
   const sizeOf = (changes: readonly TopicChange[]) =>
     encodePresence({ from: 'n', kind: 'state', sequence: 1, part: 0, parts: 1, changes }).length;
 
-  it('are one for all that changes in a second, and none is too large for a NATS server that takes 64 KiB', () => {
+  it('join all changes of a second, and fit a NATS server that accepts 64 KiB', () => {
     expect(partsOf([])).toEqual([[]]);
     expect(partsOf(Array.from({ length: 50 }, (_, i) => change(`chat.t${i}`, 10)))).toHaveLength(1);
     fc.assert(
@@ -34,7 +34,7 @@ describe('messages between nodes', () => {
     );
   });
 
-  it('have each topic whole, in as many parts as it takes', () => {
+  it('contain each topic completely, in as many parts as necessary', () => {
     const changes = [change('chat.a', 3), { ...change('chat.b', 2000, 'x'.repeat(100)), left: ['uold'] }, counted('chat.c' as Topic, 5)];
     const parts = partsOf(changes);
     expect(parts.length).toBeGreaterThan(2);
@@ -45,7 +45,7 @@ describe('messages between nodes', () => {
     expect(new Set(pieces.map(({ count }) => count))).toEqual(new Set([2000]));
   });
 
-  it('come back as they were, and what is none is not taken for one', () => {
+  it('are decoded as they were encoded, and invalid ones are refused', () => {
     const message: PresenceMessage = { from: 'n', kind: 'changes', sequence: 7, changes: [change('chat.a', 2, { name: 'Ann', age: 7 })] };
     expect(decodePresence(encodePresence(message))).toEqual(message);
     for (const wrong of [
@@ -63,7 +63,7 @@ describe('messages between nodes', () => {
 });
 
 describe('The peak of a number', () => {
-  it('is the greatest value of the last while, and a quarter of a second longer at most', () => {
+  it('is the maximum of the time window, and stays at most a quarter of a second longer', () => {
     const times = fc.array(fc.record({ afterMs: fc.nat({ max: 700 }), value: fc.nat({ max: 20 }) }), { maxLength: 60 });
     fc.assert(
       fc.property(times, fc.constantFrom(0, 1000, 3000), (steps, windowMs) => {

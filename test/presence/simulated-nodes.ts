@@ -8,7 +8,7 @@ import type { Topic } from '../../src/protocol/topic.ts';
 
 export const GRACE_MS = 3000;
 export const STEP_MS = 250;
-/** After so long without loss all nodes know the same: a last pause between two questions, a node that has gone, and its members' grace. */
+/** Time without loss after which all nodes agree: the longest pause between two requests, the timeout of a node, and the grace time of its members. */
 export const SETTLED_MS = 8000 + SILENT_MS + 2 * GRACE_MS + 4 * TELL_MS;
 
 export interface SimulatedConnection {
@@ -26,7 +26,7 @@ export interface WorldOptions {
   readonly topics: readonly Topic[];
 }
 
-/** Nodes with presence, the network between them, and who is really there. */
+/** Nodes with presence, the network between them, and the real members. */
 export class World {
   readonly options: WorldOptions;
   readonly nodes = new Set<SimulatedNode>();
@@ -52,7 +52,7 @@ export class World {
     return node;
   }
 
-  /** As by `kill -9`: nobody is told. */
+  /** Like `kill -9`: no node is told. */
   kill(node: SimulatedNode): void {
     this.nodes.delete(node);
     for (const connection of this.connections.values()) if (connection.node === node) this.connections.delete(connection.id);
@@ -85,7 +85,7 @@ export class World {
 
   deliver(from: SimulatedNode, message: PresenceMessage, to: string | undefined): void {
     this.messages++;
-    // As it goes over the wire.
+    // Encoded and decoded, as over the wire.
     const received = decodePresence(encodePresence(message)) as PresenceMessage;
     for (const node of [...this.nodes]) {
       if (node === from || (to !== undefined && node.instance !== to)) continue;
@@ -93,7 +93,7 @@ export class World {
     }
   }
 
-  /** How it really is. */
+  /** The real state. */
   truth(topic: Topic): { readonly count: number; readonly members: string[] } {
     const there = [...this.connections.values()].filter((connection) => connection.topic === topic);
     const members = new Set(there.map(({ user, id }) => memberOf(user, id, undefined).id));
@@ -152,7 +152,7 @@ export class SimulatedNode {
   }
 }
 
-/** What a watcher knows of a topic, by what it was told. */
+/** A topic's state as one watcher built it from its messages. */
 export class Watched {
   count: number;
   members: Set<string> | undefined;

@@ -36,7 +36,7 @@ describe('a user’s token', () => {
     },
   );
 
-  it('is there for every user that fits, and only then, and no two users share one', () => {
+  it('exists for every user that fits, and only then, and is unique', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), (user) => {
         const token = tokenOfUser(user);
@@ -51,7 +51,7 @@ describe('a user’s token', () => {
     );
     fc.assert(
       fc.property(fc.stringMatching(/^[a_xdu4F]{1,12}$/), (text) => {
-        // What is not a token of anybody is refused; what is decodes to one that encodes to it.
+        // Text that is no user's token is refused. A token decodes to the user that encodes to it.
         try {
           expect(encodeUser(decodeUser(text))).toBe(text);
         } catch (error) {
@@ -63,7 +63,7 @@ describe('a user’s token', () => {
     );
   });
 
-  it('is not there where it would have more than 64 characters', () => {
+  it('does not exist if it would have more than 64 characters', () => {
     expect(encodeUser('a'.repeat(64))).toBe('a'.repeat(64));
     expect(userTopicOf('a'.repeat(65))).toBeUndefined();
     expect(userTopicOf('.'.repeat(22))).toBeUndefined();

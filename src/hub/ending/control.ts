@@ -5,40 +5,42 @@ import type { Logger } from '../../telemetry/log.ts';
 import { type Order, parseOrder } from './order.ts';
 import type { Revocations } from './revocations.ts';
 
-/** What comes larger than this is no order. */
+/** Larger messages are ignored. */
 const BYTES_MAX = 4096;
-/** Time for other nodes to say what they have done. */
+/** Time for other nodes to answer. */
 const ANSWER_MS = 500;
-/** Orders of this node that wait for others' answers. */
+/** Maximum orders of this node that wait for answers of other nodes. */
 const WAITING_MAX = 100;
 
 export interface ControlOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'connected'>;
-  /** Of the process. */
+  /** Id of this process. */
   readonly instance: string;
   readonly logger: Logger;
   readonly revocations: Revocations;
-  /** On this node. @returns how many connections it was for */
+  /** Carries the order out on this node. @returns the number of connections */
   readonly end: (order: EndOrder) => Promise<number>;
-  /** How many nodes there are, as far as is known. */
+  /** The number of known nodes. */
   readonly nodes: () => number;
 }
 
-/** What an order has done, as far as nodes have answered. */
+/** The result of an order, from the nodes that have answered. */
 export interface OrderAnswer {
   readonly nodes: number;
   readonly connections: number;
 }
 
-/** An order on its way to other nodes; its fields are those that {@link parseOrder} reads. */
+/** An order as it is sent to other nodes, besides the fields that {@link parseOrder} reads. */
 interface Sent {
   readonly from?: unknown;
   readonly orderId?: unknown;
 }
 
 /**
- * Takes orders to end connections, subscriptions and tokens: from this node's operator, and from NATS (`stentor.control`), where other nodes and any program
- * with the permission send them. Each node does its part.
+ * Carries out orders to end connections, subscriptions and tokens. They come from this node's operator and from NATS (`stentor.control`), where other nodes and
+ * any program with the permission publish them. Each node handles its own connections.
+ * Has all nodes do it.
+ * Sends the order to all nodes.
  */
 export class Control {
   readonly #options: ControlOptions;
@@ -83,7 +85,7 @@ export class Control {
     if ('answerTo' in message) return this.#answered(message);
     try {
       const order = parseOrder(message, Date.now());
-      // A node has kept it before it says so; any other program leaves that to the nodes.
+      // A node stores a revocation before it announces it. Other programs leave that to the nodes.
       if (order.action === 'revoke' && from === undefined) await revocations.keep(order.revocation);
       const connections = await this.#carryOut(order);
       if (typeof orderId !== 'string') return;
@@ -114,7 +116,7 @@ export class Control {
         so.connections += connections;
         if (so.nodes >= expected) finish();
       });
-      // Nobody else is known: there is nobody to wait for.
+      // No other node is known, so there is nothing to wait for.
       if (expected <= 0) finish();
     });
   }
@@ -124,7 +126,7 @@ export class Control {
   }
 }
 
-/** With what was decided here, so that all nodes do the same. */
+/** Adds the values that were decided here, so that all nodes use the same. */
 function asSent(value: object, order: Order): object {
   return order.action === 'revoke' && 'user' in order.revocation ? { ...value, issuedBeforeMs: order.revocation.issuedBeforeMs } : value;
 }

@@ -5,7 +5,7 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import { parseTopic } from '../../protocol/topic.ts';
 import { toWellFormed } from '../../protocol/utf8.ts';
 
-/** Of a WebSocket close frame. */
+/** Maximum of a WebSocket close frame. */
 const REASON_BYTES_MAX = 123;
 const REASON_DEFAULT = 'ended by the operator';
 
@@ -22,11 +22,11 @@ const Order = Type.Object({
 });
 const order = Compile(Order);
 
-/** What an operator may order: to end connections or subscriptions that there are, or to revoke tokens. */
+/** An operator's order: to end existing connections or subscriptions, or to revoke tokens. */
 export type Order = EndOrder | { readonly action: 'revoke'; readonly revocation: Revocation };
 
 /**
- * Reads an order as an operator, or another program on NATS, writes it: `{"action": "disconnect", "user": "ann", "reason": "…", "reconnect": true}`.
+ * Parses an order of an operator, or of another program on NATS: `{"action": "disconnect", "user": "ann", "reason": "…", "reconnect": true}`.
  *
  * @throws ProtocolError `bad_message`, `bad_topic`
  */

@@ -7,9 +7,9 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { toProtocolError } from '../failure.ts';
 
-/** What was ordered is kept already, but a read that began before may not have it. */
+/** A new revocation is already stored, but a read that began before may not include it. It stays for this time. */
 const SURELY_READ_MS = 60_000;
-/** Between two reads of what is kept, for what was written there by others; and between two attempts. */
+/** Interval between two reads of the stored revocations, which other programs may have changed; and pause after a failed read. */
 const READ_INTERVAL_MS = 30_000;
 const RETRY_MS = 1000;
 
@@ -18,14 +18,14 @@ export interface RevocationsOptions {
   readonly bus: Pick<Bus, 'revocations' | 'onConnectedChange' | 'connected'>;
   readonly logger: Logger;
   readonly workers: ReadonlySet<HubEnd>;
-  /** Has the workers end what new revocations are about. @returns how many connections */
+  /** Makes the workers end the connections of new revocations. @returns how many */
   readonly revoke: (revocations: readonly Revocation[]) => Promise<number>;
   readonly nowMs?: () => number;
 }
 
 /**
- * Tokens that are revoked: kept on the bus for as long as a token may live, read at the start and after each reconnect, known to every worker. A bounded
- * number; past it the oldest are forgotten here.
+ * The revoked tokens. The bus stores them for as long as a token may live. They are read at the start and after each reconnect, and sent to every worker. Above
+ * `tuning.auth.revocationsMax` the oldest are forgotten here.
  */
 export class Revocations {
   readonly #options: RevocationsOptions;
@@ -34,7 +34,7 @@ export class Revocations {
   readonly #known = new Map<string, { readonly revocation: Revocation; readonly atMs: number }>();
   readonly #nowMs: () => number;
   readonly #stopWatchingBus: () => void;
-  /** All that is kept has been read. */
+  /** All stored revocations have been read. */
   #complete = false;
   #timer: NodeJS.Timeout | undefined;
   #warned = false;
@@ -55,7 +55,7 @@ export class Revocations {
     return this.#known.size;
   }
 
-  /** A worker has come: it is told everything. */
+  /** Sends a new worker all revocations. */
   tell(worker: HubEnd): void {
     if (this.#mode === 'off') return;
     worker.send({
@@ -65,7 +65,7 @@ export class Revocations {
     });
   }
 
-  /** @throws ProtocolError `unsupported`, `unavailable` and what else the bus says */
+  /** @throws ProtocolError `unsupported`, `unavailable`, and other errors of the bus */
   async keep(revocation: Revocation): Promise<void> {
     if (this.#mode === 'off') throw new ProtocolError('unsupported', 'auth.revocations is off');
     try {
@@ -75,7 +75,7 @@ export class Revocations {
     }
   }
 
-  /** @returns how many connections it has ended on this node */
+  /** @returns the number of connections that it ended on this node */
   async add(revocation: Revocation): Promise<number> {
     return this.#mode !== 'off' && this.#remember(revocation) ? this.#options.revoke([revocation]) : 0;
   }
@@ -86,7 +86,7 @@ export class Revocations {
     clearTimeout(this.#timer);
   }
 
-  /** @returns false when it says nothing new */
+  /** @returns false if it adds nothing new */
   #remember(revocation: Revocation): boolean {
     const key = keptKey(revocation);
     const known = this.#known.get(key)?.revocation;
@@ -101,7 +101,7 @@ export class Revocations {
     return true;
   }
 
-  /** What is not kept any more is over: its tokens have expired, or it was taken back. @returns is anything forgotten? */
+  /** Forgets revocations that are no longer stored: the tokens have expired, or somebody removed the revocation. @returns true if any was forgotten */
   #forgetAllBut(kept: readonly Revocation[]): boolean {
     const keys = new Set(kept.map(keptKey));
     const before = this.#known.size;

@@ -3,11 +3,11 @@ import { Compile } from 'typebox/compile';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { HolderNews } from './held-user.ts';
 
-/** What comes larger than this is no announcement: NATS' own bound by default. */
+/** Larger messages are ignored. It is the default maximum of NATS. */
 const BYTES_MAX = 1_048_576;
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-/** A tuple, since there is one with each connect: instance, version, flags, connectionsMax, ranks and ages that came, ranks that went. */
+/** A compact tuple, because each connect sends one: instance, version, flags, connectionsMax, ranks and ages of added connections, removed ranks. */
 const Wire = Type.Tuple([
   Type.String({ minLength: 1, maxLength: 64 }),
   count,
@@ -21,9 +21,9 @@ const wire = Compile(Wire);
 const WHOLE = 1;
 const ASKS = 2;
 
-/** What a node tells the other holders of a user. */
+/** What a node announces to the other nodes that have connections of a user. */
 export interface UserAnnouncement extends HolderNews {
-  /** Whoever holds the user says what it holds. */
+  /** All nodes that have connections of the user must answer with theirs. */
   readonly asks: boolean;
 }
 
@@ -33,7 +33,7 @@ export function encodeUserAnnouncement({ instance, version, whole, asks, connect
   return packMsgpack([instance, version, flags, connectionsMax, ranks, removed]);
 }
 
-/** How an announcement of this instance begins: a node hears its own, and need not read them. */
+/** The first bytes of each announcement of this instance. A node receives its own announcements, and skips them without decoding. */
 export function beginningOf(instance: string): Uint8Array {
   const bytes = encodeUserAnnouncement({ instance, version: 0, whole: false, asks: false, connectionsMax: 0, added: [], removed: [] });
   const one = encodeUserAnnouncement({ instance, version: 1, whole: false, asks: false, connectionsMax: 0, added: [], removed: [] });
@@ -43,7 +43,7 @@ export function beginningOf(instance: string): Uint8Array {
   );
 }
 
-/** @returns undefined for what is none: another version's, or not a node's at all */
+/** @returns undefined for an invalid message: from another version, or not from a node */
 export function decodeUserAnnouncement(data: Uint8Array): UserAnnouncement | undefined {
   if (data.length > BYTES_MAX) return undefined;
   try {

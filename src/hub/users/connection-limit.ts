@@ -5,26 +5,26 @@ import { tokenOfUser } from '../../protocol/user-topic.ts';
 import { beginningOf, decodeUserAnnouncement, encodeUserAnnouncement } from './announcement.ts';
 import { HeldUser, type HolderNews, type LocalConnection } from './held-user.ts';
 
-/** A holder that was heard so lately has said the truth; others are asked before anybody is closed for them. */
+/** What another node said is trusted for this time. After that the node is asked again before a connection is closed. */
 const FRESH_MS = 1000;
-/** Time for other holders to answer. With `refuse` a connect takes that much longer, and 100 ms at most. */
+/** Time for other nodes to answer. With `refuse`, a connect takes this much longer, at most 100 ms. */
 const ANSWER_MS = 80;
-/** With `refuse`, a connection may be refused so long after it was let in, when news comes late. */
+/** With `refuse`, a connection can still be closed within this time after it was accepted, if announcements come late. */
 const YOUNG_MS = 2000;
-/** After a reconnect to the bus, users whose connections changed meanwhile are announced at this pace. */
+/** After a reconnect to the bus, users whose connections changed meanwhile are announced in batches of this size. */
 const CATCH_UP_USERS = 500;
 const CATCH_UP_PAUSE_MS = 20;
 
 export interface ConnectionLimitOptions<Owner> {
   readonly config: Pick<Config, 'limits'>;
   readonly bus: Pick<Bus, 'announce' | 'listenToUser' | 'onConnectedChange' | 'connected'>;
-  /** Of the process. */
+  /** Id of this process. */
   readonly instance: string;
-  /** Closes the connection: its user has too many. It is not counted any more. */
+  /** Closes the connection, because its user has too many. It no longer counts. */
   readonly close: (owner: Owner, connectionId: string) => void;
-  /** Milliseconds, from any moment on. */
+  /** Monotonic clock, in milliseconds. */
   readonly nowMs?: () => number;
-  /** Milliseconds since 1970, by a clock that may be wrong. */
+  /** Wall clock, in milliseconds since 1970. It may be wrong. */
   readonly wallMs?: () => number;
 }
 
@@ -32,16 +32,16 @@ export interface UserConnection<Owner> {
   readonly user: string;
   readonly connectionId: string;
   readonly owner: Owner;
-  /** Of the token; undefined: the config says. 0: any number. */
+  /** Limit from the token. Undefined: the limit of the config. 0: no limit. */
   readonly connectionsMax?: number | undefined;
 }
 
-/** A user that this node holds connections of. One object with what hears the user's channel, since there are very many. */
+/** A user with connections to this node. It also receives the user's channel: one object instead of two, because there are many. */
 class Held<Owner> extends HeldUser<Owner> implements ChannelReceiver {
   readonly user: string;
   readonly #limit: ConnectionLimit<Owner>;
   listener: Pick<Listener, 'stop'> | undefined;
-  /** Others have been asked, and are judged when this fires. */
+  /** Set while the other nodes are asked. The connections are checked when it fires. */
   judging: NodeJS.Timeout | undefined;
 
   constructor(user: string, limit: ConnectionLimit<Owner>, instance: string) {
@@ -56,8 +56,8 @@ class Held<Owner> extends HeldUser<Owner> implements ChannelReceiver {
 }
 
 /**
- * Bounds how many connections a user has on all nodes. Nodes that hold connections of a user tell each other, on a channel of the user's; nobody keeps a list
- * of all. As many users are remembered as are connected here.
+ * Limits the connections of a user on all nodes. Nodes that have connections of a user tell each other, on a channel of that user. There is no central list. A
+ * node keeps only the users that are connected to it.
  */
 export class ConnectionLimit<Owner> {
   readonly #options: ConnectionLimitOptions<Owner>;
@@ -67,7 +67,7 @@ export class ConnectionLimit<Owner> {
   readonly #wallMs: () => number;
   readonly #ownBeginning: Uint8Array;
   readonly #users = new Map<string, Held<Owner>>();
-  /** Changed while the bus was away. */
+  /** Users whose connections changed while the bus was disconnected. */
   readonly #untold = new Set<string>();
   readonly #stopWatchingBus: () => void;
   #catchingUp: NodeJS.Timeout | undefined;
@@ -84,24 +84,24 @@ export class ConnectionLimit<Owner> {
     });
   }
 
-  /** Users that have a connection here. */
+  /** Number of users that have a connection to this node. */
   get size(): number {
     return this.#users.size;
   }
 
-  /** Of the users that have a connection here. */
+  /** The users that have a connection to this node. */
   users(): Iterable<string> {
     return this.#users.keys();
   }
 
-  /** Connections that the user has here. */
+  /** Number of connections of the user to this node. */
   countOf(user: string): number {
     return this.#users.get(user)?.local.length ?? 0;
   }
 
   /**
-   * A connection belongs to its user from now on.
-   * @returns resolves with false where it is refused, after 100 ms at most. With `closeOldest` it is never refused, and this resolves at once.
+   * Adds a connection of a user.
+   * @returns false if it is refused, after at most 100 ms. With `closeOldest` it is never refused, and this resolves at once.
    */
   async add({ user, connectionId, owner, connectionsMax = this.#limits.connectionsPerUserMax }: UserConnection<Owner>): Promise<boolean> {
     const known = this.#users.get(user);
@@ -109,7 +109,7 @@ export class ConnectionLimit<Owner> {
     this.#users.set(user, held);
     const { connectionsPerUserMax, tooManyConnections } = this.#limits;
     const connection = held.add({ connectionId, owner, sinceMs: this.#nowMs(), connectionsMax }, this.#wallMs());
-    // Without a bound nobody need be told; but where there is one, those that a token frees from it count too.
+    // Without any limit nothing is announced. If there is one, connections whose token lifts it also count.
     if (connectionsMax === 0 && connectionsPerUserMax === 0 && held.listener === undefined) return true;
     const begins = held.listener === undefined;
     if (begins) held.listener = this.#bus.listenToUser(channelOf(user), held);
@@ -129,14 +129,14 @@ export class ConnectionLimit<Owner> {
     if (held.isEmpty) this.#forget(held);
   }
 
-  /** A worker is gone, and its connections with it. */
+  /** A worker is gone, with its connections. */
   removeOwner(owner: Owner): void {
     for (const [user, { local }] of [...this.#users]) {
       for (const { connectionId } of local.filter((one) => one.owner === owner)) this.remove(user, connectionId);
     }
   }
 
-  /** Others need not wonder what has become of this node's. */
+  /** Tells the other nodes that this node has no connections any more. */
   stop(): void {
     this.#stopWatchingBus();
     clearTimeout(this.#catchingUp);
@@ -149,14 +149,14 @@ export class ConnectionLimit<Owner> {
 
   async #admits(held: Held<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
     const refused = () => held.isSurplusNewest(connection, this.#bus.connected ? undefined : Number.POSITIVE_INFINITY);
-    // Who holds the user already knows of the others.
+    // A node that already has connections of the user knows those of the other nodes.
     if (begins && !refused() && this.#bus.connected) await untilAnswered(connection);
     if (!refused()) return true;
     this.remove(held.user, connection.connectionId);
     return false;
   }
 
-  /** For {@link Held}: another node, or this one, has announced something of the user. */
+  /** For {@link Held}: an announcement about the user, from another node or this one. */
   hear(held: Held<Owner>, data: Uint8Array): void {
     if (held.isEmpty || startsWith(data, this.#ownBeginning)) return;
     const news = decodeUserAnnouncement(data);
@@ -166,7 +166,7 @@ export class ConnectionLimit<Owner> {
     this.#judge(held);
   }
 
-  /** Closes what is past the bound, for what is known to be true now; where that is not sure, others are asked first. */
+  /** Closes connections above the limit. If the knowledge of other nodes is not recent, they are asked first. */
   #judge(held: Held<Owner>): void {
     if (this.#limits.tooManyConnections === 'refuse') return this.#judgeYoung(held);
     const nowMs = this.#nowMs();
@@ -181,7 +181,7 @@ export class ConnectionLimit<Owner> {
     }, ANSWER_MS);
   }
 
-  /** What was let in while others were, at the same time. */
+  /** Closes young connections that were accepted while other nodes accepted too, at the same time. */
   #judgeYoung(held: Held<Owner>): void {
     const nowMs = this.#nowMs();
     for (const one of [...held.local].reverse()) {
@@ -192,7 +192,7 @@ export class ConnectionLimit<Owner> {
     }
   }
 
-  /** It counts no more, however long its socket takes to close. */
+  /** The connection no longer counts, even if its socket takes long to close. */
   #close({ user }: Held<Owner>, { owner, connectionId }: LocalConnection<Owner>): void {
     this.remove(user, connectionId);
     this.#options.close(owner, connectionId);
@@ -219,7 +219,7 @@ export class ConnectionLimit<Owner> {
     );
   }
 
-  /** A part at a time: there may be very many. */
+  /** In batches, because there may be many. */
   #catchUp(): void {
     clearTimeout(this.#catchingUp);
     let left = CATCH_UP_USERS;
@@ -240,7 +240,7 @@ export class ConnectionLimit<Owner> {
   }
 }
 
-/** Or until there are answers enough to refuse it. */
+/** Waits for the answers, or until there are enough to refuse the connection. */
 async function untilAnswered(connection: LocalConnection<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ANSWER_MS);
@@ -252,7 +252,7 @@ async function untilAnswered(connection: LocalConnection<unknown>): Promise<void
   connection.wake = undefined;
 }
 
-/** A user whose name has no token, since that would be too long, has a digest of it. */
+/** If the user's token would be too long, the channel has a digest of the user instead. */
 function channelOf(user: string): UserChannel {
   return `users.${tokenOfUser(user) ?? `__h${createHash('sha256').update(user).digest('base64url')}`}`;
 }

@@ -1,4 +1,4 @@
-/** One connection of the user, in the order that all nodes agree on: a greater `rank` is newer, ties go by instance. */
+/** One connection of the user. All nodes agree on the order: a greater `rank` is newer, and equal ranks are ordered by instance. */
 export interface Ranked {
   readonly rank: number;
   readonly ageMs: number;
@@ -11,46 +11,46 @@ export interface LocalConnection<Owner> {
   readonly sinceMs: number;
   readonly connectionsMax: number;
   rank: number;
-  /** It waits to be let in; this ends the waiting. */
+  /** Set while the connection waits to be accepted. Ends the wait. */
   wake: (() => void) | undefined;
 }
 
-/** What another node holds of the user, as far as it said. */
+/** The connections of the user on another node, as that node announced them. */
 interface RemoteHolder {
-  /** Of its last announcement that was heard whole. */
+  /** Version of the last announcement after which nothing is missing. */
   version: number;
   heardAtMs: number;
   /** Ascending. */
   ranks: number[];
-  /** Bound that its newest connection brings. */
+  /** Limit from the token of its newest connection. */
   connectionsMax: number;
 }
 
-/** What a node tells of its connections of a user. */
+/** A node's announcement of its connections of a user. */
 export interface HolderNews {
   readonly instance: string;
-  /** Rises by one with each. */
+  /** Rises by one with each announcement. */
   readonly version: number;
-  /** Everything that it holds; else what has come since the version before. */
+  /** True: all connections of the node. False: the changes since the previous version. */
   readonly whole: boolean;
   readonly added: readonly Ranked[];
   readonly removed: readonly number[];
   readonly connectionsMax: number;
 }
 
-/** What follows from another node's news. */
+/** What follows from an announcement of another node. */
 export interface Heard {
-  /** Something was missed: it must be asked for all. */
+  /** An announcement is missing: the node must be asked for all its connections. */
   readonly gap: boolean;
-  /** Connections of this node have new ranks, which others must be told. */
+  /** Connections of this node have new ranks, which must be announced. */
   readonly raised: boolean;
 }
 
 /**
  * The connections of one user on all nodes, as this node knows them.
  *
- * Ranks begin as wall clock time, and rise above all that is known. A node whose clock is behind learns that a connection that is older than its own has a
- * greater rank, by its age, which no clock has a part in: then it raises its own. So everybody agrees on the order, and the last to connect is the newest.
+ * A new rank is the wall clock time, or higher than all known ranks. Announcements also carry ages, which do not depend on wall clocks. If a node sees that an
+ * older connection has a greater rank than its own, its clock is behind, and it raises its own ranks. So all nodes agree, and the last to connect is the newest.
  */
 export class HeldUser<Owner> {
   /** Oldest first. */
@@ -73,12 +73,12 @@ export class HeldUser<Owner> {
 
   add(connection: Omit<LocalConnection<Owner>, 'rank' | 'wake'>, wallMs: number): LocalConnection<Owner> {
     const added: LocalConnection<Owner> = { ...connection, rank: Math.max(wallMs, this.#greatestRank() + 1), wake: undefined };
-    // As long as it must be: an array that grows by push takes 17 places at once.
+    // concat keeps the array small: push would allocate 17 places at once.
     this.local = this.local.concat(added);
     return added;
   }
 
-  /** @returns undefined when it is not there */
+  /** @returns undefined if there is no such connection */
   remove(connectionId: string): LocalConnection<Owner> | undefined {
     const removed = this.local.find((one) => one.connectionId === connectionId);
     if (removed !== undefined) this.local = this.local.filter((one) => one !== removed);
@@ -91,7 +91,7 @@ export class HeldUser<Owner> {
     if (whole && ranks.length === 0) this.#remote?.delete(instance);
     else if (whole) this.#setRemote(instance, { version, heardAtMs: nowMs, ranks: ranks.sort((a, b) => a - b), connectionsMax });
     else if (known === undefined || version !== known.version + 1) {
-      // What is new is true in any case; what was missed must be asked for.
+      // The added connections exist in any case. What is missing must be asked for.
       if (ranks.length > 0)
         this.#setRemote(instance, { version, heardAtMs: nowMs, ranks: merge(known?.ranks ?? [], ranks), connectionsMax });
       return { gap: known !== undefined || ranks.length > 0, raised: this.#raiseAbove(added, nowMs) };
@@ -105,7 +105,7 @@ export class HeldUser<Owner> {
     return { gap: false, raised: this.#raiseAbove(added, nowMs) };
   }
 
-  /** Forgets other nodes that have said nothing since then. */
+  /** Forgets other nodes that have announced nothing since then. */
   forgetUnheard(sinceMs: number): void {
     for (const [instance, { heardAtMs }] of this.#remote ?? []) if (heardAtMs < sinceMs) this.#remote?.delete(instance);
   }
@@ -114,7 +114,7 @@ export class HeldUser<Owner> {
     this.#remote = undefined;
   }
 
-  /** How many connections the user may have: as the newest one says. 0: any number. */
+  /** The user's limit: that of the newest connection. 0: no limit. */
   get connectionsMax(): number {
     let newestRank = -1;
     let connectionsMax = 0;
@@ -127,7 +127,7 @@ export class HeldUser<Owner> {
     return connectionsMax;
   }
 
-  /** Of this node's connections those past the bound, since so many newer ones are there; oldest first. */
+  /** Connections of this node that are above the limit, because there are enough newer ones. Oldest first. */
   surplusOldest(heardSinceMs = Number.NEGATIVE_INFINITY): LocalConnection<Owner>[] {
     const max = this.connectionsMax;
     if (max === 0) return [];
@@ -140,7 +140,7 @@ export class HeldUser<Owner> {
     return surplus;
   }
 
-  /** Is the connection past the bound, since so many older ones are there? */
+  /** True if the connection is above the limit, because there are enough older ones. */
   isSurplusNewest(connection: LocalConnection<Owner>, heardSinceMs = Number.NEGATIVE_INFINITY): boolean {
     const { connectionsMax } = connection;
     if (connectionsMax === 0) return false;
@@ -148,12 +148,12 @@ export class HeldUser<Owner> {
     return older >= connectionsMax;
   }
 
-  /** Everything that this node holds, for others. */
+  /** All connections of this node, for an announcement. */
   whole(nowMs: number): Ranked[] {
     return this.local.map(({ rank, sinceMs }) => ({ rank, ageMs: nowMs - sinceMs }));
   }
 
-  /** Whatever is older than a connection of this node, and has a greater rank: its own rank rises, and those of the newer ones with it. */
+  /** If an older connection elsewhere has a greater rank than one of this node, raises the rank of that one and of all newer ones. */
   #raiseAbove(others: readonly Ranked[], nowMs: number): boolean {
     const oldestFirst = [...others].sort((a, b) => b.ageMs - a.ageMs);
     let raised = false;
@@ -199,7 +199,7 @@ export class HeldUser<Owner> {
   }
 }
 
-/** Index of the first above the value, in ascending ranks. */
+/** Index of the first rank above the value. The ranks are ascending. */
 function firstAbove(ranks: readonly number[], value: number): number {
   let low = 0;
   let high = ranks.length;

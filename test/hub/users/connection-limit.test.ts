@@ -5,7 +5,7 @@ import { ConnectionLimit } from '../../../src/hub/users/connection-limit.ts';
 
 type Mode = 'closeOldest' | 'refuse';
 
-/** Carries announcements between nodes, each after a delay; in order from each to each. */
+/** Carries announcements between nodes, each after a delay, in order per pair of nodes. */
 class Air {
   readonly #listeners = new Set<{ node: number; channel: Channel; listen: (data: Uint8Array) => void }>();
   readonly delayMs: (from: number, to: number) => number;
@@ -16,7 +16,7 @@ class Air {
     this.delayMs = delayMs;
   }
 
-  /** What one node sees of it. */
+  /** The bus of one node. */
   busOf(node: number) {
     const air = this;
     const changes = new Set<(connected: boolean) => void>();
@@ -103,7 +103,7 @@ class Cluster {
   }
 }
 
-describe('The bound on a user’s connections', () => {
+describe('The limit on a user’s connections', () => {
   const clusters: Cluster[] = [];
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => {
@@ -117,7 +117,7 @@ describe('The bound on a user’s connections', () => {
   };
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-  it('closes the oldest wherever it is, and at once', async () => {
+  it('closes the oldest connection at once, on any node', async () => {
     const all = cluster(3);
     for (const node of [0, 1, 2, 0, 1]) {
       all.connect(node);
@@ -127,7 +127,7 @@ describe('The bound on a user’s connections', () => {
     expect(all.open).toEqual(['c3@0', 'c4@1']);
   });
 
-  it('counts whoever connects as the newest, whatever the clocks say', async () => {
+  it('treats the last connection as the newest, even if clocks are wrong', async () => {
     const all = cluster(3, { skewsMs: [3_600_000, 0, -3_600_000], max: 1 });
     for (const node of [0, 1, 2, 1, 0, 2]) {
       all.connect(node);
@@ -137,14 +137,14 @@ describe('The bound on a user’s connections', () => {
     }
   });
 
-  it('leaves exactly the bound when all connect at the same moment', async () => {
+  it('keeps exactly the limit when all connect at the same moment', async () => {
     const all = cluster(5, { max: 3 });
     for (let node = 0; node < 5; node++) all.connect(node);
     await pass(2000);
     expect(all.open).toHaveLength(3);
   });
 
-  it('settles at the bound within 2 s after any race, with any clocks, and closes no more than it must', async () => {
+  it('reaches the limit within 2 s after any race, with any clocks, and closes no more than necessary', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),
@@ -163,7 +163,7 @@ describe('The bound on a user’s connections', () => {
             }
             await pass(2000);
             expect(all.open.length).toBeLessThanOrEqual(max);
-            // Whoever connects now, after all is quiet, stays, and only the surplus goes.
+            // A connection that comes now, when nothing else happens, stays. Only the surplus is closed.
             const before = all.open.length;
             const newest = all.connect(steps.length % 4);
             await pass(2000);
@@ -178,11 +178,11 @@ describe('The bound on a user’s connections', () => {
     );
   });
 
-  it('closes nobody for connections of a node that is gone', async () => {
+  it('closes no connection because of those on a node that is gone', async () => {
     const all = cluster(3);
     const [a, b] = [all.connect(0), all.connect(1)];
     await pass(3000);
-    // Killed: it says nothing more, and hears nothing.
+    // Killed: it sends and receives nothing more.
     all.buses[1]!.connected = false;
     all.open.splice(all.open.indexOf(b), 1);
     const c = all.connect(2);
@@ -190,7 +190,7 @@ describe('The bound on a user’s connections', () => {
     expect(all.open).toEqual([a, c]);
   });
 
-  it('goes by the claim of the newest connection, and by none where that says so', async () => {
+  it('takes the limit from the token of the newest connection, or none if that says so', async () => {
     const all = cluster(2);
     for (let i = 0; i < 6; i++) all.connect(i % 2, 0);
     await pass(100);
@@ -203,14 +203,14 @@ describe('The bound on a user’s connections', () => {
     expect(all.open).toEqual(['c6@0', 'c7@1']);
   });
 
-  it('says nothing where there is no bound', async () => {
+  it('announces nothing without a limit', async () => {
     const all = cluster(2, { max: 0 });
     for (let i = 0; i < 20; i++) all.leave(all.connect(i % 2));
     expect(all.air.sent).toBe(0);
     expect(all.nodes[0]!.size).toBe(0);
   });
 
-  it('holds for each node where the bus is away, and for all when it is back', async () => {
+  it('applies per node while the bus is disconnected, and to all nodes afterwards', async () => {
     const all = cluster(2);
     for (const bus of all.buses) bus.set(false);
     for (let i = 0; i < 6; i++) all.connect(i % 2);
@@ -221,7 +221,7 @@ describe('The bound on a user’s connections', () => {
     expect(all.open).toEqual(['c4@0', 'c5@1']);
   });
 
-  it('hears of what an announcement that was lost had told', async () => {
+  it('learns the content of a lost announcement later', async () => {
     const all = cluster(2);
     all.connect(0);
     all.connect(1);
@@ -235,7 +235,7 @@ describe('The bound on a user’s connections', () => {
     expect(all.open).toEqual(['c2@0', 'c3@0']);
   });
 
-  it('forgets a worker that is gone', async () => {
+  it('forgets the connections of a worker that is gone', async () => {
     const all = cluster(2);
     all.connect(0);
     all.connect(0);
@@ -250,7 +250,7 @@ describe('The bound on a user’s connections', () => {
   });
 
   describe('with refuse,', () => {
-    it('refuses whoever is one too many, wherever the others are, within 100 ms', async () => {
+    it('refuses a connection above the limit within 100 ms, on any node', async () => {
       const all = cluster(3, { mode: 'refuse' });
       for (const node of [0, 1]) {
         all.connect(node);
@@ -267,14 +267,14 @@ describe('The bound on a user’s connections', () => {
       expect(all.closed).toEqual([]);
     });
 
-    it('leaves the bound when all come at the same moment', async () => {
+    it('keeps exactly the limit when all connect at the same moment', async () => {
       const all = cluster(4, { mode: 'refuse', max: 2 });
       for (let node = 0; node < 4; node++) all.connect(node);
       await pass(2000);
       expect(all.open).toHaveLength(2);
     });
 
-    it('asks nobody where the bus is away', async () => {
+    it('asks no other node while the bus is disconnected', async () => {
       const all = cluster(1, { mode: 'refuse', max: 1 });
       all.buses[0]!.set(false);
       all.connect(0);
