@@ -1,6 +1,12 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import type { startNode as startNodeHere } from '../../src/node.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { tempFile } from '../config/helpers.ts';
-import { TestNode } from '../support/node.ts';
+import { TestNode, testSettings } from '../support/node.ts';
+import { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
@@ -103,5 +109,31 @@ describe('a module that cannot be loaded', () => {
       code: 'hook_module_failed',
       message: `namespaces.room.hooks.module (${file}) exports none of subscribe, publish`,
     });
+  });
+});
+
+describe('hooks in code, in worker processes of what is built', () => {
+  const BUILT = pathToFileURL(resolve(import.meta.dirname, '../../dist/node.js')).href;
+  const start = async (file: string) => {
+    const { startNode } = (await import(BUILT)) as { startNode: typeof startNodeHere };
+    const flags = testSettings({ workers: 1, 'log.level': 'silent', namespaces: { room: { public: true, hooks: { module: file } } } });
+    const { config } = loadConfig({ env: {}, flags });
+    return startNode(config, { log: createLogger(config.log) });
+  };
+
+  it('decide there, too', async () => {
+    const node = await start(tempFile('room.mjs', "export const subscribe = ({ topic }) => ({ allow: topic !== 'room.denied' });"));
+    const client = await TestClient.connect(`ws://127.0.0.1:${node.port}/ws`, { encoding: 'json' });
+    try {
+      await client.subscribe('room.a');
+      expect(await client.ask({ type: 'subscribe', topic: 'room.denied' })).toMatchObject({ code: 'hook_denied', service: true });
+    } finally {
+      client.socket.terminate();
+      await node.stop();
+    }
+  });
+
+  it('end the start where they cannot be loaded', async () => {
+    await expect(start(tempFile('broken.mjs', 'export const nothing = 1;'))).rejects.toMatchObject({ code: 'hook_module_failed' });
   });
 });

@@ -179,6 +179,20 @@ describe('hooks over NATS', () => {
       expect(await second).toMatchObject({ type: 'subscribed', rateHz: 5 });
     });
 
+    it('are asked again about who has got a user while they were asked', async () => {
+      const answers: ((reply: object) => void)[] = [];
+      const asked = await serve('auth.subscribe', () => new Promise((resolve) => answers.push(resolve)));
+      const client = await node.connect();
+      const answer = client.ask({ type: 'subscribe', topic: 'room.who' });
+      await until('the question', () => answers.length === 1);
+      await client.get('refreshed', { type: 'refresh', token: await tokenFor('mallory') });
+      answers[0]?.({ allow: true });
+      await until('the second question', () => answers.length === 2);
+      answers[1]?.({ allow: false, code: 'banned' });
+      expect(await answer).toMatchObject({ code: 'banned' });
+      expect(asked.map(({ user }) => user)).toEqual([null, 'mallory']);
+    });
+
     it('keep an answer for as long as they say, for the same user, topic and options', async () => {
       const asked = await serve('auth.subscribe', ({ topic }) => ({ allow: true, ...(topic !== 'room.anew' && { cacheMs: 60_000 }) }));
       for (let i = 0; i < 3; i++) {

@@ -118,7 +118,12 @@ export class SessionHooks {
     }
     connection.hooksAsked++;
     try {
-      return assertAllowed(await this.#ask(connection, topic, { action, options, again: false }));
+      for (;;) {
+        const { user } = connection.identity;
+        const outcome = await this.#ask(connection, topic, { action, options, again: false });
+        // A token may have come meanwhile. That happens once: a user stays.
+        if (connection.identity.user === user) return assertAllowed(outcome);
+      }
     } finally {
       connection.hooksAsked--;
     }
