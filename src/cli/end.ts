@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { adminToken } from './admin-token.ts';
 import { CliError, usageError } from './errors.ts';
 import { adminOrigin } from './health.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions, topicArgument } from './options.ts';
@@ -17,7 +18,7 @@ interface TargetOptions extends ConfigOptions {
 const ANSWER_TIMEOUT_MS = 15_000;
 
 const WHERE = `
-It asks the admin API of a node: use the same file, variables and --set as for the node (admin.host, admin.port, admin.token). All nodes carry it out.`;
+It asks the admin API of a node: use the same file, variables and --set as for the node (admin.host, admin.port, and admin.token or admin.tokens). All nodes carry it out.`;
 
 export function disconnectCommand(): Command {
   return addConfigOptions(
@@ -81,7 +82,7 @@ async function send(action: string, options: TargetOptions, body: object): Promi
   const url = `${adminOrigin(config.admin)}/api/${action}`;
   const answer = await fetch(url, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${config.admin.token}` },
+    headers: { Authorization: `Bearer ${adminToken(config.admin, 'admin')}` },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   }).catch((cause: Error) => {

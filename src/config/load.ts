@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { adminTokenFilesAreUsable } from './admin-tokens.ts';
 import { authKeysAreUsable } from './auth-keys.ts';
 import { checkShape } from './check.ts';
 import { withDefaults } from './defaults.ts';
@@ -52,7 +53,7 @@ export function loadConfig({ file, env = process.env, flags = {}, base = {} }: C
 
   const config = deepFreeze(value) as Config;
   refuse(
-    [...RELATIONS, authKeysAreUsable].flatMap((relation) => relation(config)),
+    [...RELATIONS, adminTokenFilesAreUsable, authKeysAreUsable].flatMap((relation) => relation(config)),
     overrides,
     path,
   );

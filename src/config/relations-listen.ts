@@ -9,8 +9,16 @@ export function isLoopback(host: string): boolean {
 
 /** The admin API can publish, so it must not be open to other machines without a token. */
 export function adminNeedsToken({ admin }: Config): Problem[] {
-  if (isLoopback(admin.host) || admin.token !== '') return [];
+  if (isLoopback(admin.host) || admin.token !== '' || admin.tokens.length > 0) return [];
   return [{ path: 'admin.host', value: admin.host, expected: 'expected a loopback address, or admin.token to be set' }];
+}
+
+export function adminTokensAreComplete({ admin }: Config): Problem[] {
+  return admin.tokens.flatMap(({ token, tokenFile }, i) =>
+    (token === undefined) === (tokenFile === undefined)
+      ? [{ path: `admin.tokens.${i}`, expected: 'expected either `token` or `tokenFile`' }]
+      : [],
+  );
 }
 
 export function portsDiffer({ host, port, admin }: Config): Problem[] {

@@ -12,7 +12,7 @@ import {
   someNamespace,
   userTopicsArePrivate,
 } from './relations-limits.ts';
-import { adminNeedsToken, originsAreOrigins, portsDiffer } from './relations-listen.ts';
+import { adminNeedsToken, adminTokensAreComplete, originsAreOrigins, portsDiffer } from './relations-listen.ts';
 import {
   mirrorsAreStreams,
   natsLoginIsOne,
@@ -30,6 +30,7 @@ export type Relation = (config: Config) => readonly Problem[];
 
 export const RELATIONS: readonly Relation[] = [
   adminNeedsToken,
+  adminTokensAreComplete,
   portsDiffer,
   originsAreOrigins,
   natsUrlsAreUrls,

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { AdminSchema } from './schema/admin.ts';
 import { type AuthKeySchema, AuthSchema } from './schema/auth.ts';
 import { closed } from './schema/closed.ts';
 import { ConnectionHooksSchema } from './schema/hooks.ts';
@@ -37,21 +38,7 @@ export const ConfigSchema = Type.Object(
         'values of the Origin header that are accepted, matched exactly. Empty: all. Requests without the header do not come from a browser, and are accepted',
     }),
 
-    admin: Type.Object(
-      {
-        host: Type.String({
-          default: '127.0.0.1',
-          description: 'address to listen on for health checks, metrics, the admin API and the operator’s page',
-        }),
-        port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'port for the same; 0: any free one' }),
-        token: Type.String({
-          default: '',
-          description: 'bearer token for the admin API and /metrics. Required if admin.host is not loopback',
-          secret: true,
-        }),
-      },
-      { ...closed, default: {}, description: 'Health checks, metrics, the admin API and the operator’s page.' },
-    ),
+    admin: AdminSchema,
 
     nats: NatsSchema,
 

@@ -32,7 +32,7 @@ export class AdminServer {
 
   private constructor(sources: AdminSources, logger: Logger) {
     this.#sources = sources;
-    this.#tokens = new ApiTokens(sources.config.admin);
+    this.#tokens = new ApiTokens({ admin: sources.config.admin, logger });
     this.#api = new Api({ tokens: this.#tokens, sources, logger });
     this.#server = createServer((request, response) => {
       this.#answer(request)

@@ -1,38 +1,85 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { readTokenFile } from '../../config/admin-tokens.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import type { Scope } from './sources.ts';
 
 const ALL_SCOPES: readonly Scope[] = ['publish', 'read', 'admin'];
+/** Files are read again after this time, so that a token can be replaced without a restart. */
+const READ_AGAIN_MS = 1000;
 
 interface KnownToken {
-  readonly digest: Buffer;
+  digest: Buffer;
   readonly scopes: readonly Scope[];
+  readonly file: string | undefined;
+}
+
+export interface ApiTokensOptions {
+  readonly admin: Config['admin'];
+  readonly logger: Logger;
+  /** Milliseconds, from any origin. */
+  readonly nowMs?: () => number;
 }
 
 /** Which tokens there are, and what each permits. */
 export class ApiTokens {
   readonly #tokens: readonly KnownToken[];
+  readonly #logger: Logger;
+  readonly #nowMs: () => number;
+  #readAtMs: number;
+  #warned = false;
 
-  /** @param token bearer token with every scope; empty: there is none */
-  constructor({ token }: { readonly token: string }) {
-    this.#tokens = token === '' ? [] : [{ digest: digestOf(token), scopes: ALL_SCOPES }];
+  /** @throws Error when a file cannot be used */
+  constructor({ admin, logger, nowMs = () => performance.now() }: ApiTokensOptions) {
+    this.#logger = logger;
+    this.#nowMs = nowMs;
+    this.#readAtMs = nowMs();
+    const listed = admin.tokens.map(({ token, tokenFile, scopes }) => {
+      const text = tokenFile === undefined ? (token ?? '') : readTokenFile(tokenFile);
+      return { digest: digestOf(text), scopes, file: tokenFile };
+    });
+    const whole = admin.token === '' ? [] : [{ digest: digestOf(admin.token), scopes: ALL_SCOPES, file: undefined }];
+    this.#tokens = [...whole, ...listed];
   }
 
-  /** No token is required to read, and nothing else is permitted. */
+  /** There are no tokens: everybody on the machine may read, and nobody may do anything else. */
   get isOpen(): boolean {
     return this.#tokens.length === 0;
   }
 
-  /** @returns what the token of an Authorization header permits; undefined: it is none of these. The time does not depend on how much of it is right */
+  /**
+   * @returns what the token of an Authorization header permits; undefined: it is none of these. All tokens are compared, each in constant time, so that the
+   * time says nothing about them
+   */
   scopesOf(authorization: string | undefined): readonly Scope[] | undefined {
-    const [, token] = /^Bearer +(.+)$/i.exec(authorization ?? '') ?? [];
+    const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? [];
     if (token === undefined) return undefined;
+    this.#readAgain();
     const given = digestOf(token);
     const matching = this.#tokens.filter(({ digest }) => timingSafeEqual(digest, given));
     return matching.length === 0 ? undefined : ALL_SCOPES.filter((scope) => matching.some(({ scopes }) => scopes.includes(scope)));
   }
+
+  #readAgain(): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#readAtMs < READ_AGAIN_MS) return;
+    this.#readAtMs = nowMs;
+    for (const token of this.#tokens) if (token.file !== undefined) this.#readFile(token, token.file);
+  }
+
+  /** A file that cannot be used now leaves its last token in force: it may be in the middle of being replaced. */
+  #readFile(token: KnownToken, file: string): void {
+    try {
+      token.digest = digestOf(readTokenFile(file));
+      this.#warned = false;
+    } catch (error) {
+      if (!this.#warned) this.#logger.warn({ file, err: error }, 'a file of admin.tokens cannot be used; its last token stays valid');
+      this.#warned = true;
+    }
+  }
 }
 
-/** Of equal length, whatever the token is. */
+/** Digests have the same length, whatever the token is. */
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

@@ -55,10 +55,11 @@ export class Api {
   /** Why a token with these scopes may not do what needs this one; undefined if it may. */
   #whyNot({ headers }: IncomingMessage, scopes: readonly Scope[] | undefined, needed: Scope): Answer | undefined {
     if (this.#options.tokens.isOpen) {
-      if (needed !== 'read') return refusal('unsupported', `this needs a token with the scope ${needed}, and admin.token is not set`);
+      if (needed !== 'read')
+        return refusal('unsupported', `this needs a token with the scope ${needed}, and neither admin.token nor admin.tokens is set`);
       // Without a token, a foreign DNS name that resolves to this address would let a foreign web page read the API (DNS rebinding).
       if (!isLocalName(headers.host))
-        return refusal('forbidden', 'without admin.token, only localhost and IP addresses are accepted as Host');
+        return refusal('forbidden', 'without a token in the config, only localhost and IP addresses are accepted as Host');
       return undefined;
     }
     if (scopes === undefined) return unauthorized();

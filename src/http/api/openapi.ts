@@ -47,7 +47,8 @@ export function openapiOf(routes: readonly RouteDescription[]): Json {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: '`admin.token`. Without it only what needs `read` is permitted, to everybody on the machine.',
+          description:
+            '`admin.token`, or one of `admin.tokens`. Without any in the config, only what needs `read` is permitted, to everybody on the machine.',
         },
       },
     },

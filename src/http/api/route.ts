@@ -79,6 +79,9 @@ export function route<A extends TSchema, Q extends TObject = TObject, B extends 
 const CODES: Readonly<Record<string, 'bad_topic' | 'bad_key'>> = { topic: 'bad_topic', key: 'bad_key' };
 const GRAMMAR: ReadonlySet<string> = new Set(['pattern', 'minLength', 'maxLength']);
 
+/** A name in a body may be as long as the body. */
+const PLACE_LENGTH_MAX = 200;
+
 interface Misfit {
   readonly keyword: string;
   readonly instancePath: string;
@@ -89,6 +92,8 @@ interface Misfit {
 export function misfit([first]: readonly Misfit[], where: string): ProtocolError {
   const names = first?.instancePath.split('/').slice(1) ?? [];
   const code = first !== undefined && GRAMMAR.has(first.keyword) ? CODES[names.at(-1) ?? ''] : undefined;
-  const place = names.length === 0 ? where : names.join('.');
-  return new ProtocolError(code ?? 'bad_message', `${place}: ${first?.message ?? 'does not match its schema'}`);
+  const place = names.length === 0 ? where : names.join('.').slice(0, PLACE_LENGTH_MAX);
+  // TypeBox says of an unknown name that its schema is `false`.
+  const what = first?.keyword === 'boolean' ? 'unknown name' : (first?.message ?? 'does not match its schema');
+  return new ProtocolError(code ?? 'bad_message', `${place}: ${what}`);
 }
