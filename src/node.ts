@@ -36,7 +36,7 @@ export interface RunningNode {
   /** Process ids of the workers; empty with `workers: 0`. */
   readonly workerPids: readonly number[];
   /**
-   * Publishes, by the same rules as clients and the admin API, but to every namespace. Resolves when the log has stored it, or, in ephemeral namespaces, when
+   * Publishes, by the same rules as clients and the HTTP API, but to every namespace. Resolves when the log has stored it, or, in ephemeral namespaces, when
    * the bus has accepted it. At most `tuning.commands.publishesInFlightMax` of a node wait at the same time.
    * @throws ProtocolError (by rejection) `bad_topic`, `bad_key`, `unknown_namespace`, `key_required`, `key_not_allowed`, `bad_payload`, `message_too_big`,
    * `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again

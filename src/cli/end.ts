@@ -18,7 +18,7 @@ interface TargetOptions extends ConfigOptions {
 const ANSWER_TIMEOUT_MS = 15_000;
 
 const WHERE = `
-It asks the admin API of a node: use the same file, variables and --set as for the node (admin.host, admin.port, and admin.token or admin.tokens). All nodes carry it out.`;
+It asks the HTTP API of a node: use the same file, variables and --set as for the node (admin.host, admin.port, and admin.token or admin.tokens). All nodes carry it out.`;
 
 export function disconnectCommand(): Command {
   return addConfigOptions(

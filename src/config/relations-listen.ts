@@ -7,7 +7,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** The admin API can publish, so it must not be open to other machines without a token. */
+/** The HTTP API can publish, so it must not be open to other machines without a token. */
 export function adminNeedsToken({ admin }: Config): Problem[] {
   if (isLoopback(admin.host) || admin.token !== '' || admin.tokens.length > 0) return [];
   return [{ path: 'admin.host', value: admin.host, expected: 'expected a loopback address, or admin.token to be set' }];

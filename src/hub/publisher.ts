@@ -17,7 +17,7 @@ export interface Draft {
 }
 
 /**
- * All publications of this node go through here, from clients, the admin API and the embedding program. It checks them, bounds how many wait for the log, and
+ * All publications of this node go through here, from clients, the HTTP API and the embedding program. It checks them, bounds how many wait for the log, and
  * passes them to the bus.
  */
 export class Publisher {

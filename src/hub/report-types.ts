@@ -1,7 +1,7 @@
 import type { Topic } from '../protocol/topic.ts';
 
 /**
- * What the hub reports about its node, its topics and the nodes that share its bus. Types and limits only. The admin API's answers and the operator's page are
+ * What the hub reports about its node, its topics and the nodes that share its bus. Types and limits only. The HTTP API's answers and the operator's page are
  * built from them.
  */
 

@@ -101,7 +101,7 @@ describe('with admin.token', () => {
     expect(answer).toEqual({ epoch: batch.epoch, offset: batch.items[0]?.[0], duplicate: false });
     expect(batch.items[0]?.slice(1, 3)).toEqual([null, { home: 1 }]);
     expect((await post({ topic: 'ticks.a', key: 'BTC/USDT', data: 1 })).status).toBe(200);
-    expect(node.log.some((line) => line.includes('published through the admin API'))).toBe(true);
+    expect(node.log.some((line) => line.includes('published through the HTTP API'))).toBe(true);
   });
 
   it('publishes integers with all their digits', async () => {

@@ -19,7 +19,7 @@ export class Refused extends Error {
   }
 }
 
-/** Calls the admin API of the server that this page came from. Paths are relative, so that it works behind a proxy with a path prefix. */
+/** Calls the HTTP API of the server that this page came from. Paths are relative, so that it works behind a proxy with a path prefix. */
 export class Api {
   /** Kept in memory only. */
   token = '';

@@ -38,7 +38,7 @@ export const publish = route({
     ENVELOPE_BYTES_MAX + Math.max(0, ...Object.values(config.namespaces).map(({ maxPayloadBytes }) => maxPayloadBytes)),
   handle: async ({ body }, context) => {
     const answer = await publishOne(body, context);
-    context.logger.info({ topic: body.topic, key: body.key, offset: answer.offset }, 'published through the admin API');
+    context.logger.info({ topic: body.topic, key: body.key, offset: answer.offset }, 'published through the HTTP API');
     return answer;
   },
 });
@@ -61,7 +61,7 @@ export const publishMany = route({
       throw new ProtocolError('bad_message', `publications: ${publications.length}; at most ${publicationsPerRequestMax} are allowed`);
     const outcomes = await Promise.all(publications.map((publication) => outcomeOf(publication, context)));
     const refused = outcomes.filter((outcome) => 'error' in outcome).length;
-    context.logger.info({ publications: publications.length, refused }, 'published through the admin API');
+    context.logger.info({ publications: publications.length, refused }, 'published through the HTTP API');
     return { outcomes };
   },
 });
