@@ -13,6 +13,7 @@ import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
 import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
+import { Sanitizer } from './hub/sanitizing/sanitizer.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { workerProcesses } from './hub/worker-process.ts';
 import { createInProcessLink } from './link/in-process.ts';
@@ -81,7 +82,8 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
 
     const pages = demo ? await readDemoPages(config.path) : [];
     let others: NodeRegistry | undefined;
-    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, nodes: () => others?.size ?? 1 });
+    const sanitizer = await Sanitizer.create(config);
+    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, nodes: () => others?.size ?? 1 });
     started.push(() => hub.stop());
 
     let workers: Workers | undefined;

@@ -24,6 +24,17 @@ export function userTopicsArePrivate({ namespaces }: Config): Problem[] {
   return [{ path: 'namespaces.user.public', value: true, expected: 'expected false: each topic of it belongs to one user' }];
 }
 
+/** Bytes have no texts that could be cleaned. */
+export function sanitizedPayloadsHaveTexts({ namespaces }: Config): Problem[] {
+  return Object.entries(namespaces)
+    .filter(([, { sanitize, payload }]) => sanitize !== 'off' && payload === 'bytes')
+    .map(([name, { sanitize }]) => ({
+      path: `namespaces.${name}.sanitize`,
+      value: sanitize,
+      expected: 'expected off, because the payload is bytes',
+    }));
+}
+
 /** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {

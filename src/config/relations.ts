@@ -9,6 +9,7 @@ import {
   messagesFitTheirBounds,
   payloadsFit,
   pongComesBeforeNextPing,
+  sanitizedPayloadsHaveTexts,
   someNamespace,
   userTopicsArePrivate,
 } from './relations-limits.ts';
@@ -45,6 +46,7 @@ export const RELATIONS: readonly Relation[] = [
   pongComesBeforeNextPing,
   someNamespace,
   userTopicsArePrivate,
+  sanitizedPayloadsHaveTexts,
   payloadsFit,
   lagComesBeforeClose,
   connectionBoundsNest,

@@ -33,6 +33,7 @@ import type {
   UsersOverview,
 } from './report-types.ts';
 import { RequestHandler } from './requests.ts';
+import type { Sanitizer } from './sanitizing/sanitizer.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { ConnectionLimit } from './users/connection-limit.ts';
 import { usersOverview } from './users/overview.ts';
@@ -48,6 +49,8 @@ export interface HubOptions {
   readonly nodes?: () => number;
   /** Pages that every worker serves over plain HTTP. */
   readonly pages: readonly Page[];
+  /** Absent: no namespace sanitizes. */
+  readonly sanitizer?: Sanitizer | undefined;
 }
 
 /** What the supervisor learns from a worker. */
@@ -99,6 +102,7 @@ export class Hub {
       registry: this.#topics,
       publisher: this.#publisher,
       hooks,
+      sanitizer: options.sanitizer,
       metrics: this.metrics,
       logger,
     });

@@ -15,6 +15,7 @@ import type { HubMetrics } from './hub-metrics.ts';
 import type { Returning } from './hub-topic.ts';
 import type { Draft, Publisher } from './publisher.ts';
 import type { HistoryPage, HistoryQuestion } from './report-types.ts';
+import type { Sanitizer } from './sanitizing/sanitizer.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 type Request<K extends ToHub['kind']> = Extract<ToHub, { kind: K }>;
@@ -27,6 +28,8 @@ export interface RequestHandlerOptions {
   readonly publisher: Publisher;
   /** Absent: there are none. */
   readonly hooks?: NatsHooks | undefined;
+  /** Absent: no namespace sanitizes. */
+  readonly sanitizer?: Sanitizer | undefined;
   readonly metrics: HubMetrics;
   readonly logger: Logger;
 }
@@ -38,14 +41,16 @@ export class RequestHandler {
   readonly #calls: Calls;
   readonly #publisher: Publisher;
   readonly #hooks: NatsHooks | undefined;
+  readonly #sanitizer: Sanitizer | undefined;
   readonly #logger: Logger;
 
-  constructor({ config, bus, nodeId, registry, publisher, hooks, metrics, logger }: RequestHandlerOptions) {
+  constructor({ config, bus, nodeId, registry, publisher, hooks, sanitizer, metrics, logger }: RequestHandlerOptions) {
     this.#config = config;
     this.#calls = new Calls({ config, bus, nodeId, metrics });
     this.#history = new History(config, bus, registry, metrics);
     this.#publisher = publisher;
     this.#hooks = hooks;
+    this.#sanitizer = sanitizer;
     this.#logger = logger;
   }
 
@@ -62,11 +67,16 @@ export class RequestHandler {
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
     const { requestId, user, connectionId, idempotencyKey } = request;
     try {
-      const publish = (draft: Draft) =>
+      const store = (draft: Draft) =>
         this.#publisher.publish(draft, {
           origin: { user, connectionId },
           ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey) }),
         });
+      // After the hook, whose change may contain what the client wrote.
+      const publish = (draft: Draft) => {
+        const cleaned = this.#sanitizer?.clean(draft) ?? draft;
+        return cleaned instanceof Promise ? cleaned.then(store) : store(cleaned);
+      };
       const { epoch, offset, duplicate } = await (this.#hooks === undefined ? publish(request) : this.#hooks.publish(request, publish));
       worker.send({ kind: 'published', requestId, epoch, offset, duplicate });
     } catch (error) {

@@ -215,6 +215,11 @@ describe('relations between settings', () => {
     expect(accepted({ 'nats.url': 'nats://a', 'namespaces.scores.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536 })).toBe(true);
   });
 
+  it('only payloads with texts are sanitized', () => {
+    expect(refusedAt({ namespaces: { a: { sanitize: 'text', payload: 'bytes' } } })).toBe('namespaces.a.sanitize');
+    expect(accepted({ namespaces: { a: { sanitize: 'html', payload: 'msgpack' }, b: { payload: 'bytes' } } })).toBe(true);
+  });
+
   it('a connection lags before it is too slow', () => {
     expect(refusedAt({ 'tuning.fanout.lagThresholdBytes': 1_048_577 })).toBe('tuning.fanout.lagThresholdBytes');
     expect(accepted({ 'tuning.fanout.lagThresholdBytes': 1_048_576 })).toBe(true);

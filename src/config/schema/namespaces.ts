@@ -53,6 +53,11 @@ export const NamespaceSchema = Type.Object(
     }),
     public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
     clientPublish: Type.Boolean({ default: false, description: 'clients may publish if their token permits it' }),
+    sanitize: Type.Union([Type.Literal('off'), Type.Literal('text'), Type.Literal('html')], {
+      default: 'off',
+      description:
+        'what is removed from texts that clients publish, before anybody gets them. `text`: all HTML tags; `html`: all but simple ones (`b`, `i`, `code`, `ul`, `a` with an http, https or mailto address, …). Producers on NATS, nodes and operators publish what they like. Pages must still escape what they show',
+    }),
     payload: Type.Union([Type.Literal('json'), Type.Literal('msgpack'), Type.Literal('bytes')], {
       default: 'json',
       description: 'format of the payload in NATS messages. A Content-Type header overrides it for its message',

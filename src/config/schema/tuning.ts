@@ -13,6 +13,7 @@ import { NatsTuning } from './tuning-nats.ts';
 import { PresenceTuning } from './tuning-presence.ts';
 import { RecentTuning } from './tuning-recent.ts';
 import { RecoveryTuning } from './tuning-recovery.ts';
+import { SanitizeTuning } from './tuning-sanitize.ts';
 
 /** Limits, delays and batches whose defaults suit nearly everybody. They have a separate reference page, TUNING.md. */
 export const TuningSchema = Type.Object(
@@ -30,6 +31,7 @@ export const TuningSchema = Type.Object(
     auth: AuthTuning,
     memory: MemoryTuning,
     presence: PresenceTuning,
+    sanitize: SanitizeTuning,
   },
   { ...closed, default: {} },
 );

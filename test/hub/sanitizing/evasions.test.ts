@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { loadTextCleaner, mayContainTags } from '../../../src/hub/sanitizing/text-cleaner.ts';
+import { EVASIONS } from './evasions.ts';
+
+const cleaner = await loadTextCleaner();
+
+/** All that may be left, written down without the library's parser: text, simple tags without attributes, links to the web. */
+const TEXT = '(?:[^<>])';
+const TAG = '</?(?:a|b|blockquote|br|code|em|i|li|ol|p|pre|s|strong|u|ul)(?: /)?>';
+const LINK = '<a href="(?:https?://|mailto:)[^\\s"<>`\']+">';
+const ALLOWED_HTML = new RegExp(`^(?:${TEXT}|${TAG}|${LINK})*$`, 'i');
+const ALLOWED_TEXT = new RegExp(`^${TEXT}*$`);
+
+/** As the sanitizer does. */
+const clean = (mode: 'text' | 'html', text: string) => (mayContainTags(text) ? cleaner(mode)(text) : text);
+
+describe.each(['text', 'html'] as const)('mode %s leaves nothing that runs of', (mode) => {
+  const allowed = mode === 'html' ? ALLOWED_HTML : ALLOWED_TEXT;
+
+  it.each(EVASIONS)('%j', (attack) => {
+    const cleaned = clean(mode, attack);
+    expect(cleaned).toMatch(allowed);
+    // What is clean stays as it is.
+    expect(cleaner(mode)(cleaned)).toMatch(allowed);
+  });
+});
+
+describe('the check of this test', () => {
+  it.each(['<b onclick=x>', '<script>', '<a href="javascript:x">', '<img>', '<a href="https://x" onclick="y">', '<a href=x>'])(
+    'refuses %s',
+    (bad) => {
+      expect(bad).not.toMatch(ALLOWED_HTML);
+    },
+  );
+});
+
+describe('what is no attack', () => {
+  it.each(['I <3 you', 'AT&T', '2 > 1 && 1 < 2', '"quoted"', '&lt;b&gt;', '¡Olé! 日本 🎉', ''])('%j stays', (text) => {
+    expect(mayContainTags(text)).toBe(false);
+  });
+
+  it('simple formatting stays in mode html, and only its text in mode text', () => {
+    const text = '<p>a <b>b</b> <a href="https://example.org/?a=1&amp;b=2">c</a></p>';
+    expect(clean('html', text)).toBe(text);
+    expect(clean('text', text)).toBe('a b c');
+  });
+
+  it('a text with tags is HTML afterwards', () => {
+    expect(clean('text', 'a & b <i>c</i>')).toBe('a &amp; b c');
+  });
+
+  it('a < at the end counts, because a page may join two texts', () => {
+    expect(clean('text', 'a <')).toBe('a &lt;');
+  });
+});
