@@ -22,6 +22,7 @@ export function readFlags(flags: Readonly<Record<string, unknown>>): {
 
 function unknownPath(path: string): string {
   const paths = SETTINGS.map((setting) => setting.path);
+  if (paths.some((known) => known.startsWith(`${path}.`))) return `a section, not a setting; ${WHERE_LISTED}`;
   const near = elsewhere(path) ?? nearest(path, paths);
   return `no such setting${near === undefined ? `; ${WHERE_LISTED}` : `; did you mean ${near}?`}`;
 }

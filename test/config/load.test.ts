@@ -207,6 +207,13 @@ describe('loadConfig: refusals', () => {
     ]);
   });
 
+  it('refuses a flag for a whole section', () => {
+    expect(problemsOf(() => loadConfig({ env: {}, flags: { 'tuning.fanout': 1, nats: '{}' } }))).toEqual([
+      'tuning.fanout: a section, not a setting; `stentor config --reference` and `stentor config --tuning` list them',
+      'nats: a section, not a setting; `stentor config --reference` and `stentor config --tuning` list them',
+    ]);
+  });
+
   it('refuses a namespace with a name that is no token', () => {
     const [problem] = problemsOf(() => loadConfig({ env: { STENTOR_NAMESPACES: '{"a.b":{}}' } }));
     expect(problem).toContain('namespaces.a.b: expected a name matching');
