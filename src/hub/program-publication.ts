@@ -1,5 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { assertIdempotencyKeyFits } from '../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../protocol/topic.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
 import type { Draft } from './publisher.ts';
@@ -15,8 +16,9 @@ export interface ProgramPublication {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded */
-export function toDraft({ topic, key, data }: ProgramPublication): Draft {
+/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid idempotency key */
+export function toDraft({ topic, key, data, idempotencyKey }: ProgramPublication): Draft {
+  assertIdempotencyKeyFits(idempotencyKey);
   return {
     topic: parseTopic(topic),
     key: key === undefined ? null : parseKey(key),

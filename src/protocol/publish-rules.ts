@@ -12,6 +12,9 @@ export interface PublishRules {
   readonly maxPayloadBytes: number;
 }
 
+/** Maximum length of an idempotency key, in UTF-16 units: the same as in the schemas of the messages and of the HTTP API. */
+export const IDEMPOTENCY_KEY_LENGTH_MAX = 128;
+
 /** Why something cannot be published. */
 export interface PublishProblem {
   readonly code: Extract<ErrorCode, 'unknown_namespace' | 'bad_topic' | 'key_required' | 'key_not_allowed' | 'message_too_big'>;
@@ -61,6 +64,13 @@ export function assertKeyFits(topic: Topic, hasKey: boolean, namespace: Pick<Pub
 /** @throws ProtocolError `message_too_big` */
 export function assertSizeFits(payloadBytes: number, namespace: Pick<PublishRules, 'maxPayloadBytes'>): void {
   refuse(sizeProblem(payloadBytes, namespace));
+}
+
+/** For callers whose publications no schema checks. @throws ProtocolError `bad_message` */
+export function assertIdempotencyKeyFits(idempotencyKey: unknown): void {
+  if (idempotencyKey === undefined) return;
+  if (typeof idempotencyKey === 'string' && idempotencyKey !== '' && idempotencyKey.length <= IDEMPOTENCY_KEY_LENGTH_MAX) return;
+  throw new ProtocolError('bad_message', `idempotencyKey: expected text of 1–${IDEMPOTENCY_KEY_LENGTH_MAX} characters`);
 }
 
 function refuse(problem: PublishProblem | undefined): void {

@@ -26,22 +26,22 @@ class Watcher {
   count: number | undefined;
   states = 0;
 
-  constructor(stage: Stage, name: string, encoding: Encoding, { native = true, slow = false } = {}) {
-    this.socket = new SimulatedSocket(stage.shards, {
+  constructor(test: TestPresence, name: string, encoding: Encoding, { native = true, slow = false } = {}) {
+    this.socket = new SimulatedSocket(test.shards, {
       backpressureBytesMax: slow ? LAG_BYTES : null,
       deliver: (frame) => this.#take(frame, encoding),
-      onDropped: () => stage.presence.dropped(this.receiver),
+      onDropped: () => test.presence.dropped(this.receiver),
       onDrain: () => {
         this.receiver.sendQueued();
-        stage.presence.drained(this.receiver);
+        test.presence.drained(this.receiver);
       },
       onClosed: () => {
         this.receiver.closed();
-        stage.presence.closed(this.receiver);
+        test.presence.closed(this.receiver);
       },
     });
     if (!native) Object.defineProperty(this.socket, 'isNative', { value: false });
-    const options = { lagThresholdBytes: LAG_BYTES, sendBufferLimitBytes: 1_000_000, outbox: stage.outbox };
+    const options = { lagThresholdBytes: LAG_BYTES, sendBufferLimitBytes: 1_000_000, outbox: test.outbox };
     this.receiver = new Receiver(name, CODECS[encoding], this.socket, options);
   }
 
@@ -62,7 +62,7 @@ class Watcher {
 }
 
 /** The presence of a worker. The test plays the hub. */
-class Stage {
+class TestPresence {
   readonly shards: SimulatedShards = new Map();
   readonly sent: ToHub[] = [];
   readonly outbox = new AnswerOutbox();
@@ -109,66 +109,66 @@ class Stage {
 }
 
 describe('The presence of a worker', () => {
-  let stage: Stage;
+  let test: TestPresence;
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    stage = new Stage();
+    test = new TestPresence();
   });
   afterEach(() => {
-    stage.presence.stop();
+    test.presence.stop();
     vi.useRealTimers();
   });
 
   it('encodes a change once for all watchers of an encoding, and sends new watchers the whole state', () => {
-    const watchers = (['json', 'json', 'msgpack', 'msgpack'] as const).map((encoding, i) => new Watcher(stage, `n-${i}`, encoding));
-    for (const [i, watcher] of watchers.entries()) stage.watch(watcher, `user-${i}`);
-    expect(stage.kinds).toEqual(['presenceReport', 'presenceWatch']);
-    stage.start();
-    stage.change(['ann']);
-    expect(stage.published).toHaveLength(2);
+    const watchers = (['json', 'json', 'msgpack', 'msgpack'] as const).map((encoding, i) => new Watcher(test, `n-${i}`, encoding));
+    for (const [i, watcher] of watchers.entries()) test.watch(watcher, `user-${i}`);
+    expect(test.kinds).toEqual(['presenceReport', 'presenceWatch']);
+    test.start();
+    test.change(['ann']);
+    expect(test.published).toHaveLength(2);
     const [a, b, c, d] = watchers.map(({ frames }) => frames.at(-1));
     expect(a).toBe(b);
     expect(c).toBe(d);
-    const late = new Watcher(stage, 'n-9', 'json');
-    stage.watch(late, 'late');
+    const late = new Watcher(test, 'n-9', 'json');
+    test.watch(late, 'late');
     expect([...(late.members ?? [])]).toEqual(['ann']);
     expect(late.states).toBe(1);
   });
 
   it('sends changes individually to a watcher without native publish', () => {
-    const alone = new Watcher(stage, 'n-1', 'json', { native: false });
-    stage.watch(alone, 'alone');
-    stage.start();
-    stage.change(['ann', 'bob']);
-    stage.change([], ['ann']);
+    const alone = new Watcher(test, 'n-1', 'json', { native: false });
+    test.watch(alone, 'alone');
+    test.start();
+    test.change(['ann', 'bob']);
+    test.change([], ['ann']);
     expect([...(alone.members ?? [])]).toEqual(['bob']);
-    expect(stage.shards.size).toBe(0);
+    expect(test.shards.size).toBe(0);
   });
 
   it('asks the hub to watch with the first watcher, and to stop with the last', () => {
-    const [first, second] = [new Watcher(stage, 'n-1', 'json'), new Watcher(stage, 'n-2', 'json')];
-    for (const watcher of [first, second]) stage.watch(watcher, 'ann');
-    stage.start();
-    expect(stage.kinds).toEqual(['presenceReport', 'presenceWatch']);
-    stage.presence.subscribed(first.receiver, LOBBY, memberOf('ann', 'n-1', undefined), false);
-    expect(stage.kinds).toEqual([]);
+    const [first, second] = [new Watcher(test, 'n-1', 'json'), new Watcher(test, 'n-2', 'json')];
+    for (const watcher of [first, second]) test.watch(watcher, 'ann');
+    test.start();
+    expect(test.kinds).toEqual(['presenceReport', 'presenceWatch']);
+    test.presence.subscribed(first.receiver, LOBBY, memberOf('ann', 'n-1', undefined), false);
+    expect(test.kinds).toEqual([]);
     second.socket.cut();
-    expect(stage.kinds).toEqual(['presenceUnwatch']);
-    expect(stage.shards.size).toBe(0);
+    expect(test.kinds).toEqual(['presenceUnwatch']);
+    expect(test.shards.size).toBe(0);
   });
 
   it('reports joins and leaves together, and nothing of members that did both', () => {
-    const watchers = Array.from({ length: 5 }, (_, i) => new Watcher(stage, `n-${i}`, 'json'));
+    const watchers = Array.from({ length: 5 }, (_, i) => new Watcher(test, `n-${i}`, 'json'));
     const subscribe = (watcher: Watcher, user: string) =>
-      stage.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), false);
+      test.presence.subscribed(watcher.receiver, LOBBY, memberOf(user, watcher.receiver.id, undefined), false);
     for (const [i, watcher] of watchers.entries()) subscribe(watcher, i < 2 ? 'ann' : `user-${i}`);
     // A second subscribe counts once.
     subscribe(watchers[0] as Watcher, 'ann');
-    stage.presence.ended((watchers[4] as Watcher).receiver, LOBBY);
-    expect(stage.sent).toEqual([]);
+    test.presence.ended((watchers[4] as Watcher).receiver, LOBBY);
+    expect(test.sent).toEqual([]);
     vi.advanceTimersByTime(100);
-    expect(stage.sent.splice(0)).toEqual([
+    expect(test.sent.splice(0)).toEqual([
       {
         kind: 'presenceReport',
         reports: [
@@ -185,9 +185,9 @@ describe('The presence of a worker', () => {
       },
     ]);
     watchers[0]?.socket.cut();
-    stage.presence.ended((watchers[2] as Watcher).receiver, LOBBY);
+    test.presence.ended((watchers[2] as Watcher).receiver, LOBBY);
     vi.advanceTimersByTime(100);
-    expect(stage.sent).toMatchObject([
+    expect(test.sent).toMatchObject([
       {
         reports: [
           {
@@ -216,22 +216,22 @@ describe('The presence of a worker', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 150, size: 'max' }), async (steps) => {
-        const stage = new Stage();
+        const test = new TestPresence();
         const watchers = Array.from(
           { length: 6 },
-          (_, i) => new Watcher(stage, `n-${i}`, i % 2 === 0 ? 'json' : 'msgpack', { slow: i < 4, native: i !== 1 }),
+          (_, i) => new Watcher(test, `n-${i}`, i % 2 === 0 ? 'json' : 'msgpack', { slow: i < 4, native: i !== 1 }),
         );
         const watching = new Set<Watcher>();
         const come = (watcher: Watcher) => {
           watching.add(watcher);
-          stage.watch(watcher, 'ann');
-          if (stage.kinds.includes('presenceWatch')) stage.start();
+          test.watch(watcher, 'ann');
+          if (test.kinds.includes('presenceWatch')) test.start();
         };
         for (const watcher of watchers) come(watcher);
         for (const one of steps) {
           const watcher = watchers['watcher' in one ? one.watcher : 0] as Watcher;
           const user = `user-${'user' in one ? one.user : 0}-${'x'.repeat(40)}`;
-          if (one.kind === 'change' && one.join !== stage.members.has(user)) stage.change(one.join ? [user] : [], one.join ? [] : [user]);
+          if (one.kind === 'change' && one.join !== test.members.has(user)) test.change(one.join ? [user] : [], one.join ? [] : [user]);
           else if (one.kind === 'read') watcher.socket.read(500);
           else if (one.kind === 'turn') await turn();
           else if (one.kind === 'fill')
@@ -239,10 +239,10 @@ describe('The presence of a worker', () => {
               CODECS[watcher.receiver.codec.encoding].encode({ type: 'pong', t: 1, serverTimeMs: 1, pad: 'x'.repeat(1500) } as never),
             );
           else if (one.kind === 'come') come(watcher);
-          else if (one.kind === 'second') stage.presence.everySecond();
+          else if (one.kind === 'second') test.presence.everySecond();
           else if (one.kind === 'go') {
             watching.delete(watcher);
-            stage.presence.subscribed(watcher.receiver, LOBBY, memberOf('ann', watcher.receiver.id, undefined), false);
+            test.presence.subscribed(watcher.receiver, LOBBY, memberOf('ann', watcher.receiver.id, undefined), false);
           }
         }
         await turn();
@@ -250,13 +250,13 @@ describe('The presence of a worker', () => {
           for (const { socket } of watchers) socket.read(10_000);
           await turn();
         }
-        if (watching.size > 0) stage.change(['last']);
+        if (watching.size > 0) test.change(['last']);
         for (const { socket } of watchers) socket.read(100_000);
         for (const watcher of watching) {
-          expect([...(watcher.members ?? ['?'])].sort()).toEqual([...stage.members].sort());
-          expect(watcher.count).toBe(stage.members.size);
+          expect([...(watcher.members ?? ['?'])].sort()).toEqual([...test.members].sort());
+          expect(watcher.count).toBe(test.members.size);
         }
-        stage.presence.stop();
+        test.presence.stop();
       }),
       { numRuns: 200 },
     );

@@ -28,6 +28,8 @@ const REFUSED: readonly [string, string, ProgramPublication][] = [
   ['a key that breaks the grammar', 'bad_key', { topic: 'keyed.a', key: 'a\nb', data: 1 }],
   ['a number where the namespace takes bytes', 'bad_payload', { topic: 'bytes.a', data: 1 }],
   ['data that is nested too deeply', 'bad_payload', { topic: 'plain.a', data: nested }],
+  ['an idempotency key that is empty', 'bad_message', { topic: 'plain.a', data: 1, idempotencyKey: '' }],
+  ['an idempotency key of 129 characters', 'bad_message', { topic: 'plain.a', data: 1, idempotencyKey: 'x'.repeat(129) }],
   ['a payload above the namespace’s bound', 'message_too_big', { topic: 'plain.a', data: 'x'.repeat(1000) }],
 ];
 

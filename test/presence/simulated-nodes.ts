@@ -27,7 +27,7 @@ export interface WorldOptions {
 }
 
 /** Nodes with presence, the network between them, and the real members. */
-export class World {
+export class SimulatedCluster {
   readonly options: WorldOptions;
   readonly nodes = new Set<SimulatedNode>();
   readonly connections = new Map<string, SimulatedConnection>();
@@ -108,12 +108,12 @@ export class SimulatedNode {
   readonly tracker: Tracker;
   readonly exchange: Exchange;
   readonly watched = new Map<Topic, Watched>();
-  readonly #world: World;
+  readonly #cluster: SimulatedCluster;
 
-  constructor(world: World, instance: string) {
-    const { options, rules } = world;
+  constructor(cluster: SimulatedCluster, instance: string) {
+    const { options, rules } = cluster;
     const rulesOf = () => rules;
-    this.#world = world;
+    this.#cluster = cluster;
     this.instance = instance;
     this.union = new Union({ rulesOf, graceMs: GRACE_MS, countIntervalMs: 1000 });
     this.budget = new MemberBudget(options.bytesMax ?? Number.POSITIVE_INFINITY);
@@ -128,18 +128,18 @@ export class SimulatedNode {
       graceMs: GRACE_MS,
       peersMax: 100,
       topicsMax: options.topicsMax ?? 1000,
-      send: (message, to) => world.deliver(this, message, to),
+      send: (message, to) => cluster.deliver(this, message, to),
     });
-    for (const topic of options.topics) this.watched.set(topic, new Watched(union.watch(topic, world.nowMs)));
+    for (const topic of options.topics) this.watched.set(topic, new Watched(union.watch(topic, cluster.nowMs)));
   }
 
   report({ topic, user, id, source }: SimulatedConnection, delta: number, closed: boolean): void {
-    const members = this.#world.rules.named ? [{ member: memberOf(user, id, undefined), delta, closed }] : [];
-    this.tracker.report(source, { topic, delta, members }, this.#world.nowMs);
+    const members = this.#cluster.rules.named ? [{ member: memberOf(user, id, undefined), delta, closed }] : [];
+    this.tracker.report(source, { topic, delta, members }, this.#cluster.nowMs);
   }
 
   step(): void {
-    const { nowMs } = this.#world;
+    const { nowMs } = this.#cluster;
     this.tracker.expire(nowMs);
     if (nowMs % TELL_MS === 0) this.exchange.tell();
     this.exchange.step(nowMs);
@@ -147,7 +147,7 @@ export class SimulatedNode {
   }
 
   state(topic: Topic): { readonly count: number; readonly members: string[] | undefined } {
-    const { count, members } = this.union.state(topic, this.#world.nowMs);
+    const { count, members } = this.union.state(topic, this.#cluster.nowMs);
     return { count, members: members?.map(({ id }) => id).sort() };
   }
 }

@@ -13,7 +13,7 @@ const KEYS_MAX = 3;
 const bytesOf = ({ bytes }: PlainItem) => bytes;
 
 /** A topic, its log, and a process that keeps little of it. The log is the truth: `all` is everything that was ever published in its present life. */
-class World {
+class TopicHistory {
   readonly keyed: boolean;
   readonly budget = budgetOf({ itemsPerTopicMax: 6, bytesPerTopicMax: 300, bytesMax: 2000, keysPerTopicMax: KEYS_MAX });
   readonly reads = new KeptReads<PlainItem, undefined>(this.budget);
@@ -124,43 +124,43 @@ describe('the recent past', () => {
     const answered = { ring: 0, state: 0, kept: 0, incomplete: 0 };
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { maxLength: 60, size: 'max' }), (keyed, steps) => {
-        const world = new World(keyed);
+        const topic = new TopicHistory(keyed);
         /** What clients got in each life: they come back with any of these positions. */
-        const got = new Map<string, number>([[world.epoch, 0]]);
+        const got = new Map<string, number>([[topic.epoch, 0]]);
         for (const each of steps) {
           switch (each.do) {
             case 'publish':
-              world.publish(each.gap, each.key, each.bytes);
+              topic.publish(each.gap, each.key, each.bytes);
               break;
             case 'read':
-              world.read(Math.max(0, world.end - each.back), each.bytesMax);
+              topic.read(Math.max(0, topic.end - each.back), each.bytesMax);
               break;
             case 'expire':
-              world.expire(each.count);
+              topic.expire(each.count);
               break;
             case 'evict':
-              world.budget.count(each.bytes);
-              world.budget.count(-each.bytes);
+              topic.budget.count(each.bytes);
+              topic.budget.count(-each.bytes);
               break;
             case 'wait':
-              world.nowMs += each.ms;
+              topic.nowMs += each.ms;
               break;
             case 'rollBack':
-              world.rollBack(Math.max(0, world.end - each.back));
+              topic.rollBack(Math.max(0, topic.end - each.back));
               break;
           }
-          got.set(world.epoch, Math.max(got.get(world.epoch) ?? 0, world.end));
+          got.set(topic.epoch, Math.max(got.get(topic.epoch) ?? 0, topic.end));
           for (const [epoch, upTo] of got) {
             for (let offset = 0; offset <= upTo + 1; offset++) {
-              const answer = world.answer({ epoch, offset });
+              const answer = topic.answer({ epoch, offset });
               if (answer === undefined) {
                 answered.incomplete++;
                 continue;
               }
               answered[answer.by]++;
               // A position of another life counts only while both are the same up to there.
-              if (epoch !== world.epoch) expect(offset).toBeLessThanOrEqual(world.before.find((life) => life.epoch === epoch)!.upTo);
-              const after = world.all.filter((one) => one.offset > offset);
+              if (epoch !== topic.epoch) expect(offset).toBeLessThanOrEqual(topic.before.find((life) => life.epoch === epoch)!.upTo);
+              const after = topic.all.filter((one) => one.offset > offset);
               const latest = after.filter((one) => after.findLast(({ key }) => key === one.key) === one);
               expect(answer.items).toEqual(answer.by === 'state' ? latest : after);
             }
