@@ -9,7 +9,7 @@ export interface EndingsOptions {
   readonly revoked: Revoked;
 }
 
-/** Ends connections and subscriptions when the operator, or a program, says so. */
+/** Ends connections and subscriptions on the order of an operator or a program. */
 export class Endings {
   readonly #options: EndingsOptions;
 
@@ -17,7 +17,7 @@ export class Endings {
     this.#options = options;
   }
 
-  /** @returns how many connections it was for */
+  /** @returns the number of connections that matched */
   carryOut(order: EndOrder): number {
     const matching = [...this.#options.connections].filter((connection) => isMeant(connection, order.target));
     if (order.action === 'disconnect') {
@@ -30,7 +30,7 @@ export class Endings {
     return subscribed.length;
   }
 
-  /** @returns how many connections had such tokens */
+  /** @returns the number of connections with such tokens */
   revoke(revocations: readonly Revocation[]): number {
     const { connections, revoked } = this.#options;
     revoked.add(revocations);
@@ -40,7 +40,7 @@ export class Endings {
   }
 }
 
-/** Whether an operator's order or question is about the connection. */
+/** True if an operator's order or query is about this connection. */
 export function isMeant({ id, identity }: Connection, target: EndTarget): boolean {
   if ('connectionId' in target) return id === target.connectionId;
   return 'user' in target ? identity.user === target.user : identity.tokenId === target.tokenId;

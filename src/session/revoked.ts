@@ -3,13 +3,13 @@ import type { Revocation } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Identity } from './identity.ts';
 
-/** Which tokens are revoked, as the hub says. Past `tuning.auth.revocationsMax` the oldest are forgotten. */
+/** The revoked tokens, from the hub. Above `tuning.auth.revocationsMax` the oldest are forgotten. */
 export class Revoked {
   readonly #max: number;
   readonly #tokenIds = new Set<string>();
-  /** By user: tokens issued before are revoked. */
+  /** By user: tokens that were issued before this time are revoked. */
   readonly #users = new Map<string, number>();
-  /** Nothing is known yet, and nobody is to be let in until it is. */
+  /** The revocations are not known yet, and no token is accepted until they are. */
   #waits: boolean;
 
   constructor({ auth, tuning }: Pick<Config, 'auth' | 'tuning'>) {
@@ -26,7 +26,7 @@ export class Revoked {
     forgetOldest(this.#users, this.#max);
   }
 
-  /** All that the hub knows, instead of what was known. */
+  /** Replaces everything by what the hub knows. */
   replace(revocations: readonly Revocation[], complete: boolean): void {
     this.#tokenIds.clear();
     this.#users.clear();
@@ -34,7 +34,7 @@ export class Revoked {
     if (complete) this.#waits = false;
   }
 
-  /** A token without `iat` was issued before any time. */
+  /** A token without `iat` counts as issued before any time. */
   covers({ user, tokenId, issuedAtMs = 0 }: Identity): boolean {
     if (tokenId !== undefined && this.#tokenIds.has(tokenId)) return true;
     const issuedBeforeMs = user === null ? undefined : this.#users.get(user);

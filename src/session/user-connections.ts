@@ -8,11 +8,11 @@ export interface UserConnectionsOptions {
   readonly hub: Pick<HubClient, 'admit' | 'userConnected' | 'userDisconnected'>;
 }
 
-/** Tells the hub whose connections there are, since a user may have so many on all nodes, and closes those that are too many. */
+/** Tells the hub which users are connected, because the connections of a user are limited on all nodes. Closes those above the limit. */
 export class UserConnections {
   readonly #waits: boolean;
   readonly #hub: UserConnectionsOptions['hub'];
-  /** Those that the hub has been told of, by id. */
+  /** Connections that the hub was told of, by id. */
   readonly #told = new Map<string, Connection>();
 
   constructor({ config, hub }: UserConnectionsOptions) {
@@ -24,7 +24,7 @@ export class UserConnections {
   async admit(connection: Connection): Promise<void> {
     const { id: connectionId, identity } = connection;
     const { user, connectionsMax } = identity;
-    // Closed while its token was being checked: nobody would tell the hub of its end.
+    // The connection closed while its token was checked, so the hub would never be told of its end.
     if (user === null || !connection.isOpen || this.#told.has(connectionId)) return;
     this.#told.set(connectionId, connection);
     const question = { user, connectionId, ...(connectionsMax !== undefined && { connectionsMax }) };
@@ -39,11 +39,11 @@ export class UserConnections {
     if (this.#told.delete(connectionId) && user !== null) this.#hub.userDisconnected({ user, connectionId });
   }
 
-  /** One too many: a newer one has taken its place, or it came too late. */
+  /** The connection is above the limit: a newer one has taken its place, or it came too late. */
   endSurplus(connectionId: string): void {
     const connection = this.#told.get(connectionId);
     if (connection === undefined) return;
-    // The hub counts it no more.
+    // The hub no longer counts it.
     this.#told.delete(connectionId);
     if (this.#waits) connection.sendError(undefined, 'too_many_connections', 'the user has as many connections as allowed');
     connection.end('replaced');

@@ -5,26 +5,26 @@ import type { SubscriptionEvents } from './lasting-subscription.ts';
 export interface InterestGroupOptions {
   /** Covers every subject of the group: `feed.user.*`. */
   readonly wildcard: string;
-  /** Members that have a subscription of their own; more share one for the wildcard. */
+  /** Maximum members with a subscription of their own. Above it, all share one for the wildcard. */
   readonly ownMax: number;
   readonly subscribe: (subject: string, events: SubscriptionEvents) => Listener;
 }
 
 /**
- * Interest in many subjects of one form: a subscription for each, so that the servers send only what somebody here wants; past a bound, one for all, and
- * what nobody wants is dropped here. It goes back to one for each below half of the bound.
+ * Interest in many subjects of one form. Each subject has a subscription, so that the servers send only what this node needs. Above a limit there is one
+ * subscription for all, and unneeded messages are dropped here. Below half of the limit each subject has its own again.
  *
- * While it changes, both are there, and one of them counts: the wildcard's from the moment at which the server has it. A message comes by both in one piece of
- * the stream, except where a read of the socket ends between the two.
+ * During the change both exist, and only one is used: the wildcard's from the moment the server has it. A message arrives by both in one piece of the stream,
+ * unless a read of the socket ends between the two.
  */
 export class InterestGroup {
   readonly #options: InterestGroupOptions;
   readonly #members = new Map<string, Member>();
-  /** Set while the wildcard is wanted. */
+  /** Set while the wildcard subscription exists. */
   #all: Listener | undefined;
-  /** The wildcard's subscription whose messages count; undefined: those of the members' own do. */
+  /** The wildcard subscription whose messages are used. Undefined: the messages of the members' own subscriptions are used. */
   #counting: Listener | undefined;
-  /** The server has denied the wildcard: each has its own, however many. */
+  /** The server has denied the wildcard: every member has its own subscription, even above the limit. */
   #denied = false;
 
   constructor(options: InterestGroupOptions) {
@@ -32,7 +32,7 @@ export class InterestGroup {
   }
 
   add(subject: string, events: SubscriptionEvents): Listener {
-    // A second interest in the same subject is rare: it stays outside.
+    // A second interest in the same subject is rare, and stays outside of the group.
     if (this.#members.has(subject)) return this.#options.subscribe(subject, events);
     const member = new Member(this, subject, events);
     this.#members.set(subject, member);
@@ -41,7 +41,7 @@ export class InterestGroup {
     return member;
   }
 
-  /** Do messages that come by members' own subscriptions count now? */
+  /** True if the messages of the members' own subscriptions are used now. */
   get ownCount(): boolean {
     return this.#counting === undefined;
   }
@@ -61,7 +61,7 @@ export class InterestGroup {
         if (this.#counting === all) this.#members.get(message.subject)?.events.onMessage(message);
       },
       onDenied: (denied) => {
-        // Nobody's interest must hang on it.
+        // No member may depend on it.
         this.#denied ||= denied;
         if (denied) this.#narrow();
       },
@@ -101,7 +101,7 @@ export class InterestGroup {
 
 const LIVE = Promise.resolve(true);
 
-/** One subject's receiver, and its own subscription while it has one. One object, since there are very many. */
+/** The receiver of one subject, and its own subscription while it has one. One object instead of two, because there are many. */
 class Member implements SubscriptionEvents, Listener {
   readonly subject: string;
   readonly events: SubscriptionEvents;

@@ -18,7 +18,7 @@ const Entry = Compile(
   ]),
 );
 
-/** A key-value bucket whose entries live as long as a token may. Opened when it is first needed: nodes without it need no right to it. */
+/** A key-value bucket whose entries live as long as a token may. It is opened on first use: nodes that do not use it need no permission for it. */
 export class RevocationBucket implements RevocationStore {
   readonly #connection: () => Connection;
   readonly #nats: NatsSettings;
@@ -65,7 +65,7 @@ export class RevocationBucket implements RevocationStore {
       const { kv } = this.#kv;
       return await connection.request(() => withinTime(this.#nats.requestTimeoutMs, work(kv)));
     } catch (error) {
-      // Deleted, say: the next attempt makes it again.
+      // For example it was deleted: the next attempt creates it again.
       this.#kv = undefined;
       throw unreachable(`${what} the bucket ${REVOCATION_BUCKET}`, error, connection.names);
     }
@@ -92,7 +92,7 @@ export class RevocationBucket implements RevocationStore {
         }),
       );
     } catch (error) {
-      // Another node made it, with another age perhaps: what is there is as good.
+      // Another node created it, perhaps with another maximum age. The existing one is used.
       if ((error as { code?: number }).code === NAME_IN_USE)
         return connection.request(() => kvm.open(REVOCATION_BUCKET, { allow_direct: false }));
       if (isStreamNotFound(error)) {

@@ -39,8 +39,6 @@ interface Sent {
 /**
  * Carries out orders to end connections, subscriptions and tokens. They come from this node's operator and from NATS (`stentor.control`), where other nodes and
  * any program with the permission publish them. Each node handles its own connections.
- * Has all nodes do it.
- * Sends the order to all nodes.
  */
 export class Control {
   readonly #options: ControlOptions;
@@ -54,7 +52,7 @@ export class Control {
   }
 
   /**
-   * Has all nodes do it.
+   * Sends the order to all nodes.
    * @param value as {@link parseOrder} reads it
    * @returns when all nodes that are known have answered, or after half a second
    * @throws ProtocolError `bad_message`, `bad_topic`, `busy`, `unavailable` (a revocation could not be kept), `unsupported`
