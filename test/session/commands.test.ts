@@ -411,6 +411,24 @@ describe('presence', () => {
     await start();
     expect(await worker.client().ask({ type: 'presence', id: 1, topic })).toMatchObject({ type: 'error', code });
   });
+
+  it('asks the hub when the socket has room, and answers with what it says', async () => {
+    await start({ namespaces: { chat: { public: true, presence: 'members' } } });
+    const client = worker.client();
+    const { receiver } = client.connection;
+    client.socket.bufferedBytes = 100_000;
+    client.say({ type: 'presence', id: 1, topic: 'chat.a' });
+    await new Promise(setImmediate);
+    expect(worker.toHub).toEqual([]);
+    client.socket.bufferedBytes = 0;
+    worker.delivery.slowConsumers.drained(receiver);
+    const { requestId, topic } = await worker.asked('presenceAsk');
+    expect(topic).toBe('chat.a');
+    const state = { count: 3, members: [{ id: 'uann', info: 'Ann' }, { id: 'cx1' }], omitted: false };
+    worker.hears({ kind: 'presenceAnswer', requestId, state });
+    const members = [{ user: 'ann', info: 'Ann' }, { connectionId: 'x1' }];
+    expect(await client.answerTo(1)).toEqual({ type: 'presence', id: 1, topic: 'chat.a', count: 3, members });
+  });
 });
 
 describe('ping', () => {
