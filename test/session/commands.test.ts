@@ -148,6 +148,13 @@ describe('subscribe', () => {
     });
   });
 
+  it('refuses presence in a namespace without it', async () => {
+    await start();
+    const answer = await worker.client().ask({ type: 'subscribe', id: 1, topic: 'open.a', presence: true });
+    expect(answer).toMatchObject({ type: 'error', code: 'unsupported', message: 'open.a has no presence' });
+    expect(worker.toHub).toEqual([]);
+  });
+
   it('refuses one topic more than a connection may have; another subscribe to one that it has is none more', async () => {
     await start({ 'limits.topicsPerConnectionMax': 2 });
     const client = worker.client();
