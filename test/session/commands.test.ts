@@ -30,7 +30,7 @@ async function connected(grants: Parameters<typeof tokenOf>[0] = {}): Promise<Fa
 const items = (...offsets: number[]) => offsets.map((offset) => source(offset));
 
 describe('connect', () => {
-  it('answers with who the client is, when that ends, and what it may send', async () => {
+  it('answers with the client’s identity, its expiry, and the limits', async () => {
     await start({ 'limits.messagesPerSecondMax': 77 });
     const client = worker.client();
     const answer = await client.ask({ type: 'connect', id: 9, token: await tokenOf({ sub: 'bob' }) });
@@ -45,14 +45,14 @@ describe('connect', () => {
     expect(client.connection.identity.subscribe).toEqual(['>']);
   });
 
-  it('is anonymous without a token, where a namespace is public', async () => {
+  it('accepts an anonymous client if a namespace is public', async () => {
     await start();
     const client = worker.client();
     expect(await client.ask({ type: 'connect', id: 1 })).toMatchObject({ type: 'connected', user: null });
     expect(client.connection.identity).toBe(ANONYMOUS);
   });
 
-  it('is refused without a token where no namespace is public, and the connection closed', async () => {
+  it('refuses a client without a token if no namespace is public, and closes the connection', async () => {
     await start({ namespaces: { closed: {} } });
     const client = worker.client();
     expect(await client.ask({ type: 'connect', id: 1 })).toMatchObject({ type: 'error', code: 'unauthorized' });
@@ -70,7 +70,7 @@ describe('connect', () => {
     await until('the close', () => client.socket.endedWith === 4001);
   });
 
-  it('comes once, and first', async () => {
+  it('is accepted only once, and only as the first command', async () => {
     await start();
     const client = await connected();
     expect(await client.ask({ type: 'connect', id: 1 })).toMatchObject({ type: 'error', code: 'already_connected' });
@@ -89,7 +89,7 @@ describe('connect', () => {
     expect(client.connection.receiver.deflate).toBe(deflate);
   });
 
-  it('is answered before what was sent behind it, whose permissions are the token’s', async () => {
+  it('is answered before the commands after it, which get the token’s permissions', async () => {
     await start();
     const client = worker.client();
     client.say({ type: 'connect', id: 1, token: await tokenOf() });
@@ -101,7 +101,7 @@ describe('connect', () => {
 });
 
 describe('a token that came with the request', () => {
-  it('is answered with connected, without being asked', async () => {
+  it('is answered with `connected`, without a command', async () => {
     await start();
     const client = worker.client({ token: await tokenOf({ sub: 'carol' }) });
     await until('connected', () => client.sent.length > 0);
@@ -109,7 +109,7 @@ describe('a token that came with the request', () => {
     expect(client.ofType('connected')[0]).not.toHaveProperty('id');
   });
 
-  it('closes the connection where it is invalid', async () => {
+  it('closes the connection if it is invalid', async () => {
     await start();
     const client = worker.client({ token: 'no.token.this' });
     await until('the close', () => client.socket.endedWith !== undefined);
@@ -118,7 +118,7 @@ describe('a token that came with the request', () => {
 });
 
 describe('subscribe', () => {
-  it('opens the topic, and answers where the stream begins', async () => {
+  it('opens the topic, and answers with the start of the stream', async () => {
     await start();
     const client = await connected();
     client.say({ type: 'subscribe', id: 1, topic: 'closed.a' });
@@ -140,7 +140,7 @@ describe('subscribe', () => {
     expect(client.connection.receiver.subscriptions.size).toBe(0);
   });
 
-  it('refuses anonymous clients what is not public', async () => {
+  it('refuses anonymous clients in namespaces that are not public', async () => {
     await start();
     expect(await worker.client().ask({ type: 'subscribe', id: 1, topic: 'closed.a' })).toMatchObject({
       type: 'error',
@@ -155,7 +155,7 @@ describe('subscribe', () => {
     expect(worker.toHub).toEqual([]);
   });
 
-  it('refuses one topic more than a connection may have; another subscribe to one that it has is none more', async () => {
+  it('refuses a topic above the limit of the connection, but not a second subscribe to the same topic', async () => {
     await start({ 'limits.topicsPerConnectionMax': 2 });
     const client = worker.client();
     for (const [id, topic] of [
@@ -170,7 +170,7 @@ describe('subscribe', () => {
     expect((await client.ask({ type: 'subscribe', id: 4, topic: 'open.b' })).type).toBe('subscribed');
   });
 
-  it('is told that the client has changed its mind, where that was while the topic was opened', async () => {
+  it('is answered with an error if the client unsubscribed while the topic was opened', async () => {
     await start();
     const client = worker.client();
     client.say({ type: 'subscribe', id: 1, topic: 'open.a' });
@@ -180,7 +180,7 @@ describe('subscribe', () => {
     expect(client.connection.receiver.subscriptions.size).toBe(0);
   });
 
-  it('is told why the hub cannot open the topic, and holds no place for it', async () => {
+  it('is answered with the reason if the hub cannot open the topic, and keeps no place for it', async () => {
     await start();
     const client = worker.client();
     client.say({ type: 'subscribe', id: 1, topic: 'open.a' });
@@ -192,7 +192,7 @@ describe('subscribe', () => {
 });
 
 describe('unsubscribe', () => {
-  it('ends the subscription, and the topic with its last one', async () => {
+  it('ends the subscription, and closes the topic after its last one', async () => {
     await start();
     const client = worker.client();
     client.say({ type: 'subscribe', id: 1, topic: 'open.a' });
@@ -206,7 +206,7 @@ describe('unsubscribe', () => {
 });
 
 describe('publish', () => {
-  it('passes the publication on with its user and connection, and answers when it is stored', async () => {
+  it('sends the publication to the hub with user and connection, and answers when it is stored', async () => {
     await start();
     const client = await connected({ sub: 'bob' });
     client.say({ type: 'publish', id: 1, topic: 'closed.a', data: { n: 1 }, idempotencyKey: 'k' });
@@ -218,7 +218,7 @@ describe('publish', () => {
     expect(await client.answerTo(1)).toMatchObject({ type: 'published', epoch: 'e1', offset: 7, duplicate: false });
   });
 
-  it('gives no position of an ephemeral topic', async () => {
+  it('returns no position for an ephemeral topic', async () => {
     await start();
     const client = await connected();
     client.say({ type: 'publish', id: 1, topic: 'live.a', data: 1 });
@@ -245,7 +245,7 @@ describe('publish', () => {
     expect(await worker.client().ask({ type: 'publish', id: 1, topic: 'live.a', data: 1 })).toMatchObject({ code: 'unauthorized' });
   });
 
-  it('refuses one more than may wait for the log, and takes others when one has been answered', async () => {
+  it('refuses a publish above the limit of unanswered ones, and accepts more after an answer', async () => {
     await start({ 'tuning.commands.publishesPerConnectionMax': 2 });
     const client = await connected();
     for (const id of [1, 2]) client.say({ type: 'publish', id, topic: 'closed.a', data: id });
@@ -260,7 +260,7 @@ describe('publish', () => {
 });
 
 describe('call', () => {
-  it('passes the question on, no longer than it may take, and answers with what the service says', async () => {
+  it('sends the call to the hub with a limited timeout, and answers with the result of the service', async () => {
     await start({ 'tuning.commands.callTimeoutMaxMs': 2000 });
     const client = await connected({ sub: 'bob' });
     client.say({ type: 'call', id: 1, method: 'trade.quote', data: [1], timeoutMs: 9000 });
@@ -270,7 +270,7 @@ describe('call', () => {
     expect(await client.answerTo(1)).toMatchObject({ type: 'result', data: { price: 3 } });
   });
 
-  it('gives on what the service refuses, as no mistake of the client', async () => {
+  it('forwards a refusal of the service, and does not count it as an error of the client', async () => {
     await start();
     const client = await connected();
     client.say({ type: 'call', id: 1, method: 'trade.quote' });
@@ -290,14 +290,14 @@ describe('call', () => {
     expect(await client.ask({ type: 'call', id: 1, method })).toMatchObject({ type: 'error', code });
   });
 
-  it('refuses one more than may wait for an answer', async () => {
+  it('refuses a call above the limit of unanswered ones', async () => {
     await start({ 'tuning.commands.callsPerConnectionMax': 2 });
     const client = await connected();
     for (const id of [1, 2]) client.say({ type: 'call', id, method: 'trade.quote' });
     expect(await client.ask({ type: 'call', id: 3, method: 'trade.quote' })).toMatchObject({ code: 'busy' });
   });
 
-  it('refuses more than may come in a second: twice the rate at first', async () => {
+  it('refuses calls above the rate: twice the rate in the first second', async () => {
     await start({ 'limits.callsPerSecondMax': 1 });
     const client = await connected();
     for (const id of [1, 2, 3]) client.say({ type: 'call', id, method: 'trade.quote' });
@@ -307,7 +307,7 @@ describe('call', () => {
 });
 
 describe('history', () => {
-  it('asks for a page after the position, as many as are wanted, and answers with it', async () => {
+  it('requests a page after the position with the wanted number of items, and answers with it', async () => {
     await start();
     const client = await connected();
     client.say({ type: 'history', id: 1, topic: 'closed.a', since: { epoch: 'e1', offset: 3 }, limit: 2 });
@@ -319,7 +319,7 @@ describe('history', () => {
     expect(answer.type === 'history' && answer.items.map(([offset]) => offset)).toEqual([4, 5]);
   });
 
-  it('goes on page by page until all that is wanted has come', async () => {
+  it('continues page by page until it has all requested items', async () => {
     await start();
     const client = await connected();
     client.say({ type: 'history', id: 1, topic: 'closed.a', last: 4 });
@@ -345,7 +345,7 @@ describe('history', () => {
     ]);
   });
 
-  it('gives no more than clients may read', async () => {
+  it('returns no more items than clients may read', async () => {
     await start({ namespaces: { open: { public: true, history: { clientItemsMax: 5 } } } });
     const client = worker.client();
     client.say({ type: 'history', id: 1, topic: 'open.a', last: 1000 });
@@ -362,7 +362,7 @@ describe('history', () => {
     expect(await client.ask({ type: 'history', id: 1, topic })).toMatchObject({ type: 'error', code });
   });
 
-  it('refuses one more than may wait', async () => {
+  it('refuses a request above the limit of waiting ones', async () => {
     await start({ 'tuning.answers.historiesPerConnectionMax': 2 });
     const client = worker.client();
     for (const id of [1, 2]) client.say({ type: 'history', id, topic: 'open.a' });
@@ -371,7 +371,7 @@ describe('history', () => {
 });
 
 describe('refresh', () => {
-  it('replaces the token, and ends what the new one does not permit', async () => {
+  it('replaces the token, and ends subscriptions that the new one does not permit', async () => {
     await start();
     const client = await connected();
     for (const [id, topic] of [
@@ -402,7 +402,7 @@ describe('refresh', () => {
     expect(client.socket.isOpen).toBe(true);
   });
 
-  it('makes an anonymous client somebody', async () => {
+  it('gives an anonymous client a user', async () => {
     await start();
     const client = worker.client();
     expect(await client.ask({ type: 'refresh', id: 1, token: await tokenOf({ sub: 'bob' }) })).toMatchObject({ type: 'refreshed' });
@@ -419,7 +419,7 @@ describe('presence', () => {
     expect(await worker.client().ask({ type: 'presence', id: 1, topic })).toMatchObject({ type: 'error', code });
   });
 
-  it('asks the hub when the socket has room, and answers with what it says', async () => {
+  it('asks the hub when the socket has room, and sends its answer', async () => {
     await start({ namespaces: { chat: { public: true, presence: 'members' } } });
     const client = worker.client();
     const { receiver } = client.connection;
@@ -439,7 +439,7 @@ describe('presence', () => {
 });
 
 describe('ping', () => {
-  it('is answered with the time and what came with it, also before the client is known', async () => {
+  it('is answered with the time and its `t`, also before `connect`', async () => {
     await start({ namespaces: { closed: {} } });
     const client = worker.client();
     client.say({ type: 'ping', t: 5 });

@@ -15,7 +15,7 @@ const unsubscribe = (id: number) => ({ type: 'unsubscribe', id, topic: 'open.a' 
 const idsOf = (client: FakeClient) => client.sent.map((message) => ('id' in message ? message.id : undefined));
 
 describe('a message', () => {
-  it('of more bytes than it may have closes the connection', async () => {
+  it('above the size limit closes the connection', async () => {
     await start({ 'limits.messageBytesMax': 256 });
     const client = worker.client();
     const ofBytes = (bytes: number) => Buffer.from(JSON.stringify(ping).padEnd(bytes));
@@ -26,7 +26,7 @@ describe('a message', () => {
     expect(client.socket.endedWith).toBe(4005);
   });
 
-  it('that cannot be read is refused, with its id where it has one', async () => {
+  it('that cannot be parsed is refused, with its id if it has one', async () => {
     await start();
     const client = worker.client();
     client.sayRaw(Buffer.from('{"type":"nonsense","id":3}'));
@@ -48,7 +48,7 @@ describe('a message', () => {
     expect(client.socket.endedWith).toBe(4000);
   });
 
-  it('that is one more than may come in a burst is refused with the time to wait', async () => {
+  it('above the burst limit is refused with the time to wait', async () => {
     await start({ 'limits.messagesPerSecondMax': 2 });
     const client = worker.client();
     for (let n = 0; n < 5; n++) client.say(ping);
@@ -57,14 +57,14 @@ describe('a message', () => {
     expect(client.ofType('error')).toMatchObject([{ code: 'rate_limited', retryAfterMs: expect.any(Number) }]);
   });
 
-  it('before a token, where one is needed, closes the connection', async () => {
+  it('before a required token closes the connection', async () => {
     await start({ namespaces: { closed: {} } });
     const client = worker.client();
     expect(await client.ask({ type: 'subscribe', id: 1, topic: 'closed.a' })).toMatchObject({ code: 'unauthorized' });
     expect(client.socket.endedWith).toBe(4001);
   });
 
-  it('that is one mistake more than may be made in a minute closes the connection', async () => {
+  it('that exceeds the limit of errors per minute closes the connection', async () => {
     await start({ 'tuning.commands.errorsPerMinuteMax': 3 });
     const client = worker.client();
     for (let id = 1; id <= 3; id++) await client.ask({ type: 'subscribe', id, topic: '..' });
@@ -74,7 +74,7 @@ describe('a message', () => {
     expect(client.socket.endedWith).toBe(4009);
   });
 
-  it('is refused where one command more would wait than may', async () => {
+  it('is refused above the limit of waiting commands', async () => {
     await start({ 'tuning.commands.commandsPerConnectionMax': 2 });
     const client = worker.client();
     for (const id of [1, 2]) client.say({ type: 'history', id, topic: 'open.a' });
@@ -99,7 +99,7 @@ describe('an array of commands', () => {
     expect(client.socket.writes).toEqual([4]);
   });
 
-  it('may not have more than commandsPerMessageMax, nor none', async () => {
+  it('must have 1 to `commandsPerMessageMax` commands', async () => {
     await start({ 'tuning.commands.commandsPerMessageMax': 2 });
     const client = worker.client();
     client.say([ping, ping]);
@@ -109,7 +109,7 @@ describe('an array of commands', () => {
     expect(client.errors).toEqual(['bad_message', 'bad_message']);
   });
 
-  it('waits as a whole behind a connect with a token, and keeps its order', async () => {
+  it('waits as a whole for a connect with a token, and keeps its order', async () => {
     await start();
     const client = worker.client();
     client.say([{ type: 'connect', id: 1, token: await tokenOf() }, unsubscribe(2), unsubscribe(3)]);
@@ -120,7 +120,7 @@ describe('an array of commands', () => {
     expect(worker.connections.bytes).toEqual({ inFlight: 0, unread: 0 });
   });
 
-  it('is refused command by command past the rate of commands, and closes the connection at twice that', async () => {
+  it('is refused command by command above the rate, and closes the connection at twice the rate', async () => {
     await start({ 'tuning.commands.commandsPerSecondMax': 5, 'tuning.commands.errorsPerMinuteMax': 1000 });
     const client = worker.client();
     client.say(Array.from({ length: 11 }, () => ping));
@@ -141,7 +141,7 @@ describe('a connection', () => {
     expect([...worker.connections]).toEqual([]);
   });
 
-  it('gives its topics up when it closes', async () => {
+  it('releases its topics when it closes', async () => {
     await start();
     const client = worker.client();
     client.say({ type: 'subscribe', id: 1, topic: 'open.a' });
@@ -151,7 +151,7 @@ describe('a connection', () => {
     expect(await worker.asked('close')).toMatchObject({ topic: 'open.a' });
   });
 
-  it('is closed when its token ends', async () => {
+  it('is closed when its token expires', async () => {
     await start();
     const client = worker.client();
     await client.ask({ type: 'connect', id: 1, token: await tokenOf({ expiresInMs: 60_000 }) });
@@ -161,7 +161,7 @@ describe('a connection', () => {
     expect(client.socket.endedWith).toBe(4201);
   });
 
-  it('is closed when it has said nothing for connectTimeoutMs, where a token is needed', async () => {
+  it('is closed if it sends nothing for connectTimeoutMs, and a token is required', async () => {
     await start({ namespaces: { closed: {} }, 'tuning.connections.connectTimeoutMs': 5000 });
     const [silent, known] = [worker.client(), worker.client()];
     await known.ask({ type: 'connect', id: 1, token: await tokenOf() });
@@ -170,7 +170,7 @@ describe('a connection', () => {
   });
 });
 
-it('is told that clients come too fast at one more than twice connectsPerSecondMax', async () => {
+it('refuses a new connection above connectsPerSecondMax', async () => {
   await start({ 'limits.connectsPerSecondMax': 3 });
   const taken = Array.from({ length: 4 }, () => worker.connections.takeConnect());
   expect(taken).toEqual([true, true, true, false]);
