@@ -345,6 +345,18 @@ describe('history', () => {
     ]);
   });
 
+  it('ends before the next page if a refreshed token does not permit it', async () => {
+    await start();
+    const client = await connected();
+    client.say({ type: 'history', id: 1, topic: 'closed.a', last: 4 });
+    const { requestId } = await worker.asked('readLast');
+    await client.ask({ type: 'refresh', id: 2, token: await tokenOf({ subscribe: ['closed.b'] }) });
+    worker.hears({ kind: 'items', requestId, epoch: 'e1', offset: 2, lastOffset: 4, complete: true, more: true, items: items(1, 2) });
+    await until('the refusal', () => client.errors.length > 0);
+    expect(client.ofType('error')).toMatchObject([{ id: 1, code: 'forbidden' }]);
+    expect(worker.toHub.filter(({ kind }) => kind === 'read')).toEqual([]);
+  });
+
   it('returns no more items than clients may read', async () => {
     await start({ namespaces: { open: { public: true, history: { clientItemsMax: 5 } } } });
     const client = worker.client();
@@ -425,8 +437,8 @@ describe('presence', () => {
     const { receiver } = client.connection;
     client.socket.bufferedBytes = 100_000;
     client.say({ type: 'presence', id: 1, topic: 'chat.a' });
-    await new Promise(setImmediate);
-    expect(worker.toHub).toEqual([]);
+    worker.client().say({ type: 'presence', id: 1, topic: 'chat.b' });
+    expect((await worker.asked('presenceAsk')).topic).toBe('chat.b');
     client.socket.bufferedBytes = 0;
     worker.delivery.slowConsumers.drained(receiver);
     const { requestId, topic } = await worker.asked('presenceAsk');
