@@ -7,6 +7,8 @@ import { bundledLicenses } from './licenses.mjs';
 import { messageTypes } from './message-types.mjs';
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
+/** Files of src/client that programs import. */
+const ENTRIES = ['index', 'events'];
 const DOCUMENTS = {
   'src/client/README.md': 'README.md',
   'src/client/MIGRATION.md': 'MIGRATION.md',
@@ -28,10 +30,12 @@ export async function makeClientPackage(root) {
   };
   const copy = (path) => cpSync(join(root, path), join(to, path), { recursive: true });
 
-  for (const path of reachable(root, 'dist/client/index.js', (path) => path)) {
-    for (const file of [path, `${path}.map`, path.replace('dist/', 'src/').replace(/\.js$/, '.ts')]) copy(file);
+  for (const entry of ENTRIES) {
+    for (const path of reachable(root, `dist/client/${entry}.js`, (path) => path)) {
+      for (const file of [path, `${path}.map`, path.replace('dist/', 'src/').replace(/\.js$/, '.ts')]) copy(file);
+    }
+    for (const path of reachable(root, `dist/client/${entry}.d.ts`, (path) => path.replace(/\.js$/, '.d.ts'))) copy(path);
   }
-  for (const path of reachable(root, 'dist/client/index.d.ts', (path) => path.replace(/\.js$/, '.d.ts'))) copy(path);
   write('dist/protocol/messages.d.ts', messageTypes(await import(pathToFileURL(join(root, 'dist/protocol/messages.js')).href)));
 
   const { code, sourceMap, gzippedBytes, metafile } = await bundleClient();
@@ -86,9 +90,11 @@ function manifest({ version, license, engines, repository, homepage, bugs, depen
     jsdelivr: './stentor.min.js',
     exports: {
       '.': { types: './dist/client/index.d.ts', default: './dist/client/index.js' },
+      './events': { types: './dist/client/events.d.ts', default: './dist/client/events.js' },
       './stentor.min.js': { types: './stentor.min.d.ts', default: './stentor.min.js' },
       './package.json': './package.json',
     },
+    typesVersions: { '*': { events: ['./dist/client/events.d.ts'] } },
     files: ['dist', 'src', 'stentor.min.*', 'MIGRATION.md', 'PROTOCOL.md', 'THIRD-PARTY-LICENSES.txt'],
     dependencies: { msgpackr: dependencies.msgpackr },
     // Node 20 has no WebSocket of its own; browsers never load it.

@@ -15,7 +15,11 @@ describe('src/client/README.md', () => {
 
   beforeAll(async () => {
     nats = await startNatsServer();
-    const namespaces = { ...DEFAULT_NAMESPACES, chat: { ...DEFAULT_NAMESPACES.chat, presence: 'members' } };
+    const namespaces = {
+      ...DEFAULT_NAMESPACES,
+      chat: { ...DEFAULT_NAMESPACES.chat, presence: 'members' },
+      typing: { durable: false, clientPublish: true },
+    };
     node = await TestNode.start({ 'nats.url': nats.url, namespaces });
     Object.assign(globalThis, { fetchToken: (user: string) => tokenOf({ sub: user }), WebSocket: globalThis.WebSocket ?? WebSocket });
   });
@@ -25,7 +29,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each states its output', () => {
-    expect(snippets).toHaveLength(11);
+    expect(snippets).toHaveLength(13);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 

@@ -25,7 +25,16 @@ export function contentCases(packed: Packages): void {
           'dist/http/page/index.html',
           'src/OPERATING.md',
         ],
-        client: ['dist/client/index.js', 'dist/client/index.d.ts', 'stentor.min.js', 'stentor.min.js.map', 'MIGRATION.md', 'PROTOCOL.md'],
+        client: [
+          'dist/client/index.js',
+          'dist/client/index.d.ts',
+          'dist/client/events.js',
+          'dist/client/events.d.ts',
+          'stentor.min.js',
+          'stentor.min.js.map',
+          'MIGRATION.md',
+          'PROTOCOL.md',
+        ],
       };
       for (const file of [...wanted[name], 'LICENSE', 'README.md', 'package.json']) expect(files).toContain(file);
       expect(files.filter((file) => /^(test|loadtest|node_modules|dist\/packages)\/|\.tgz$|\.env/.test(file))).toEqual([]);

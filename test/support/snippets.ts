@@ -24,6 +24,7 @@ export function readSnippets(file: string): Snippet[] {
 /** Below the repository's root, so that packages are found; git leaves it out. */
 const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
 const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
+const EVENTS = resolve(import.meta.dirname, '../../src/client/events.ts');
 
 /**
  * Runs a snippet as it stands, with the SDK as it is in src, and addresses that are others here.
@@ -38,7 +39,7 @@ export async function runSnippet(
   const outfile = join(FOLDER, `${process.pid}-${line}.mjs`);
   await build({
     stdin: { contents, resolveDir: FOLDER },
-    alias: { '@stentor-broadcast/client': CLIENT },
+    alias: { '@stentor-broadcast/client': CLIENT, '@stentor-broadcast/client/events': EVENTS },
     bundle: true,
     platform: 'node',
     format: 'esm',
