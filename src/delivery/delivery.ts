@@ -60,7 +60,7 @@ export interface DeliveryOptions {
   /** Number of members from which on a shard is published to natively; for tests. */
   readonly nativeMembersMin?: number;
   /** Bytes in a topic's ring from which on its publications wait for its members; for tests. */
-  readonly holdFromBytes?: number;
+  readonly topicQueueFromBytes?: number;
 }
 
 /** The topics of a worker and their members: from the messages of the hub to frames on sockets. */
@@ -139,15 +139,15 @@ export class Delivery {
       afterPass: () => this.#hubQueue.passEnded(),
     });
     this.#hubQueue = new HubQueue({
-      holdMaxMs: fanout.holdMaxMs,
-      holdItemsMax: fanout.holdItemsMax,
-      holdBytesMax: fanout.holdBytesMax,
-      holdFromBytes: options.holdFromBytes ?? fanout.lagThresholdBytes,
+      topicQueueMaxMs: fanout.topicQueueMaxMs,
+      topicQueueItemsMax: fanout.topicQueueItemsMax,
+      topicQueueBytesMax: fanout.topicQueueBytesMax,
+      topicQueueFromBytes: options.topicQueueFromBytes ?? fanout.lagThresholdBytes,
       feedOf: (message) => topics.feedOf(message),
       isOpen: (feed) => topics.isOpen(feed),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => this.#pump.wake(feeds),
-      onHold: () => metrics.holds.inc(),
+      onQueued: () => metrics.topicQueued.inc(),
     });
   }
 

@@ -4,12 +4,12 @@ import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 
 export interface HubQueueOptions {
   /** Maximum time of one wait of a topic; 0: never wait. */
-  readonly holdMaxMs: number;
+  readonly topicQueueMaxMs: number;
   /** Maximum of what waits, of all topics. */
-  readonly holdItemsMax: number;
-  readonly holdBytesMax: number;
+  readonly topicQueueItemsMax: number;
+  readonly topicQueueBytesMax: number;
   /** A topic whose ring has fewer bytes never waits. */
-  readonly holdFromBytes: number;
+  readonly topicQueueFromBytes: number;
   /** @returns the publication's feed; undefined: the topic has no subscribers here any more */
   readonly feedOf: (message: PublicationMessage) => TopicFeed | undefined;
   /** Is it still the feed of its topic? */
@@ -17,14 +17,14 @@ export interface HubQueueOptions {
   readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
   /** These feeds have new items. */
   readonly wake: (feeds: Iterable<TopicFeed>) => void;
-  readonly onHold: () => void;
+  readonly onQueued: () => void;
 }
 
 /** Share of the passing time that a topic can use for waiting again: a topic that is always too fast waits at most a tenth of the time. */
 const REFILL = 0.1;
 
-/** A topic that waits, with its publications since, in order. */
-interface Hold {
+/** The queue of a topic that waits: its publications since, in order. */
+interface TopicQueue {
   readonly feed: TopicFeed;
   items: FanoutItem[];
   bytes: number;
@@ -46,7 +46,7 @@ interface Hold {
 export class HubQueue {
   readonly #options: HubQueueOptions;
   /** Also topics that no longer wait, until they have their full time for waiting again. */
-  readonly #holds = new Map<TopicFeed, Hold>();
+  readonly #queues = new Map<TopicFeed, TopicQueue>();
   #items = 0;
   #bytes = 0;
 
@@ -55,7 +55,7 @@ export class HubQueue {
   }
 
   /** The publications that wait, and their bytes. */
-  get held(): { readonly items: number; readonly bytes: number } {
+  get waiting(): { readonly items: number; readonly bytes: number } {
     return { items: this.#items, bytes: this.#bytes };
   }
 
@@ -70,115 +70,116 @@ export class HubQueue {
 
   /** A pass of the scheduler has ended: rings may have room again. */
   passEnded(): void {
-    if (this.#holds.size === 0) return;
+    if (this.#queues.size === 0) return;
     const touched = new Set<TopicFeed>();
-    for (const hold of this.#holds.values()) if (hold.timer !== undefined && this.#goOn(hold)) touched.add(hold.feed);
+    for (const queue of this.#queues.values()) if (queue.timer !== undefined && this.#goOn(queue)) touched.add(queue.feed);
     if (touched.size > 0) this.#options.wake(touched);
   }
 
   /** The topic's log was reset: its publications that wait are void. */
   discard(feed: TopicFeed): void {
-    const hold = this.#holds.get(feed);
-    if (hold !== undefined) this.#end(hold);
+    const queue = this.#queues.get(feed);
+    if (queue !== undefined) this.#end(queue);
   }
 
   /** Called once a second or so. */
   forgetOld(): void {
     const nowMs = performance.now();
-    for (const hold of this.#holds.values()) {
-      const isOpen = this.#options.isOpen(hold.feed);
-      if (!isOpen) this.#end(hold);
-      if (!isOpen || (hold.timer === undefined && this.#budgetMs(hold, nowMs) >= this.#options.holdMaxMs)) this.#holds.delete(hold.feed);
+    for (const queue of this.#queues.values()) {
+      const isOpen = this.#options.isOpen(queue.feed);
+      if (!isOpen) this.#end(queue);
+      if (!isOpen || (queue.timer === undefined && this.#budgetMs(queue, nowMs) >= this.#options.topicQueueMaxMs))
+        this.#queues.delete(queue.feed);
     }
   }
 
   stop(): void {
-    for (const { timer } of this.#holds.values()) clearTimeout(timer);
+    for (const { timer } of this.#queues.values()) clearTimeout(timer);
   }
 
   #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
     const feed = this.#options.feedOf(message);
     if (feed === undefined) return;
     const item = new FanoutItem(message.item, message.prev);
-    const hold = this.#holds.size === 0 ? undefined : this.#holds.get(feed);
-    if (hold?.timer !== undefined) {
-      if (hold.items.length > 0 || feed.isCrowded) return this.#wait(hold, item, touched);
-      this.#end(hold);
+    const queue = this.#queues.size === 0 ? undefined : this.#queues.get(feed);
+    if (queue?.timer !== undefined) {
+      if (queue.items.length > 0 || feed.isCrowded) return this.#wait(queue, item, touched);
+      this.#end(queue);
     }
     feed.add(item);
     touched.add(feed);
-    if (feed.isCrowded) this.#mayHold(feed, hold);
+    if (feed.isCrowded) this.#mayQueue(feed, queue);
   }
 
-  #wait(hold: Hold, item: FanoutItem, touched: Set<TopicFeed>): void {
-    const { holdItemsMax, holdBytesMax } = this.#options;
-    hold.items.push(item);
-    hold.bytes += item.bytes;
+  #wait(queue: TopicQueue, item: FanoutItem, touched: Set<TopicFeed>): void {
+    const { topicQueueItemsMax, topicQueueBytesMax } = this.#options;
+    queue.items.push(item);
+    queue.bytes += item.bytes;
     this.#items++;
     this.#bytes += item.bytes;
-    while (this.#items > holdItemsMax || this.#bytes > holdBytesMax) touched.add(this.#letGo(this.#largest()).feed);
+    while (this.#items > topicQueueItemsMax || this.#bytes > topicQueueBytesMax) touched.add(this.#letGo(this.#largest()).feed);
   }
 
   /** Half of a short ring is only a few publications. Waiting for so few would be slower than any feed. */
-  #mayHold(feed: TopicFeed, known: Hold | undefined): void {
-    const { holdMaxMs, holdFromBytes, onHold, wake } = this.#options;
-    if (feed.ring.bytes < holdFromBytes) return;
+  #mayQueue(feed: TopicFeed, known: TopicQueue | undefined): void {
+    const { topicQueueMaxMs, topicQueueFromBytes, onQueued, wake } = this.#options;
+    if (feed.ring.bytes < topicQueueFromBytes) return;
     const nowMs = performance.now();
-    const hold = known ?? { feed, items: [], bytes: 0, budgetMs: holdMaxMs, atMs: nowMs, timer: undefined };
-    hold.budgetMs = this.#budgetMs(hold, nowMs);
-    hold.atMs = nowMs;
-    if (hold.budgetMs < 1) return;
-    this.#holds.set(feed, hold);
-    hold.timer = setTimeout(() => wake([this.#letGo(hold).feed]), hold.budgetMs);
-    onHold();
+    const queue = known ?? { feed, items: [], bytes: 0, budgetMs: topicQueueMaxMs, atMs: nowMs, timer: undefined };
+    queue.budgetMs = this.#budgetMs(queue, nowMs);
+    queue.atMs = nowMs;
+    if (queue.budgetMs < 1) return;
+    this.#queues.set(feed, queue);
+    queue.timer = setTimeout(() => wake([this.#letGo(queue).feed]), queue.budgetMs);
+    onQueued();
   }
 
   /** Adds as many items to the ring as it has room for. @returns whether there were any */
-  #goOn(hold: Hold): boolean {
-    const { feed, items } = hold;
+  #goOn(queue: TopicQueue): boolean {
+    const { feed, items } = queue;
     let count = 0;
     if (this.#options.isOpen(feed)) while (count < items.length && !feed.isCrowded) feed.add(items[count++] as FanoutItem);
-    else this.#end(hold);
-    if (count > 0) this.#remove(hold, count);
-    if (hold.items.length === 0 && !feed.isCrowded) this.#end(hold);
+    else this.#end(queue);
+    if (count > 0) this.#remove(queue, count);
+    if (queue.items.length === 0 && !feed.isCrowded) this.#end(queue);
     return count > 0;
   }
 
   /** Adds all items to the ring, whether it has room or not. */
-  #letGo(hold: Hold): Hold {
-    if (this.#options.isOpen(hold.feed)) for (const item of hold.items) hold.feed.add(item);
-    this.#end(hold);
-    return hold;
+  #letGo(queue: TopicQueue): TopicQueue {
+    if (this.#options.isOpen(queue.feed)) for (const item of queue.items) queue.feed.add(item);
+    this.#end(queue);
+    return queue;
   }
 
   /** Removes the first items. */
-  #remove(hold: Hold, count: number): void {
+  #remove(queue: TopicQueue, count: number): void {
     let bytes = 0;
-    for (let at = 0; at < count; at++) bytes += (hold.items[at] as FanoutItem).bytes;
-    hold.items = hold.items.slice(count);
-    hold.bytes -= bytes;
+    for (let at = 0; at < count; at++) bytes += (queue.items[at] as FanoutItem).bytes;
+    queue.items = queue.items.slice(count);
+    queue.bytes -= bytes;
     this.#items -= count;
     this.#bytes -= bytes;
   }
 
   /** Ends the wait, and drops the items that are left. */
-  #end(hold: Hold): void {
-    this.#remove(hold, hold.items.length);
+  #end(queue: TopicQueue): void {
+    this.#remove(queue, queue.items.length);
     const nowMs = performance.now();
-    hold.budgetMs = this.#budgetMs(hold, nowMs);
-    hold.atMs = nowMs;
-    clearTimeout(hold.timer);
-    hold.timer = undefined;
+    queue.budgetMs = this.#budgetMs(queue, nowMs);
+    queue.atMs = nowMs;
+    clearTimeout(queue.timer);
+    queue.timer = undefined;
   }
 
-  #largest(): Hold {
-    let largest: Hold | undefined;
-    for (const hold of this.#holds.values()) if (hold.bytes > (largest?.bytes ?? 0)) largest = hold;
-    return largest as Hold;
+  #largest(): TopicQueue {
+    let largest: TopicQueue | undefined;
+    for (const queue of this.#queues.values()) if (queue.bytes > (largest?.bytes ?? 0)) largest = queue;
+    return largest as TopicQueue;
   }
 
-  #budgetMs({ budgetMs, atMs, timer }: Hold, nowMs: number): number {
+  #budgetMs({ budgetMs, atMs, timer }: TopicQueue, nowMs: number): number {
     if (timer !== undefined) return budgetMs - (nowMs - atMs);
-    return Math.min(this.#options.holdMaxMs, budgetMs + (nowMs - atMs) * REFILL);
+    return Math.min(this.#options.topicQueueMaxMs, budgetMs + (nowMs - atMs) * REFILL);
   }
 }

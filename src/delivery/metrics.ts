@@ -17,7 +17,7 @@ export interface DeliveryMetrics {
   /** Publications that slow consumers did not get. */
   readonly skipped: Count;
   /** How often publications of a topic waited for its members. */
-  readonly holds: Count;
+  readonly topicQueued: Count;
   readonly batchItems: Distribution;
   readonly publishToSocket: Distribution;
   /** A subscribe with a position, and who had the missed items. */

@@ -34,7 +34,7 @@ export interface Wish {
   readonly presence?: boolean | undefined;
 }
 
-const HELD: Subscription = { kind: 'pending' };
+const RESERVED: Subscription = { kind: 'pending' };
 
 interface BeginningHow {
   readonly options: MembershipOptions;
@@ -119,13 +119,13 @@ export class Subscriptions {
   }
 
   /** Takes the topic's place for a subscribe that is not decided yet, so that it can be ended. What is subscribed stays as it is. */
-  hold({ subscriptions }: Receiver, topic: Topic): void {
-    if (!subscriptions.has(topic)) subscriptions.set(this.#topics.nameOf(topic), HELD);
+  reserve({ subscriptions }: Receiver, topic: Topic): void {
+    if (!subscriptions.has(topic)) subscriptions.set(this.#topics.nameOf(topic), RESERVED);
   }
 
-  /** Gives up a place of {@link hold} that has not become a subscription. */
+  /** Gives up a place of {@link reserve} that has not become a subscription. */
   letGo({ subscriptions }: Receiver, topic: Topic): void {
-    if (subscriptions.get(topic) === HELD) subscriptions.delete(topic);
+    if (subscriptions.get(topic) === RESERVED) subscriptions.delete(topic);
   }
 
   /** @returns false if there is no such subscription */

@@ -78,10 +78,10 @@ export class History {
       // Beyond the end of the log: the position does not belong to this epoch.
       if (!reached) return nothingOf(feed.epoch);
     }
-    const held = this.#held(topic, after);
-    return held === undefined
+    const cached = this.#cached(topic, after);
+    return cached === undefined
       ? this.#recoveries.ask(topic, after)
-      : newestOf(held, this.#config.tuning.recovery.recoveryBytesMax, dataBytes);
+      : newestOf(cached, this.#config.tuning.recovery.recoveryBytesMax, dataBytes);
   }
 
   /**
@@ -101,10 +101,10 @@ export class History {
     const now = await this.#epoch(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
     // A range of the log is not the state of a keyed topic.
-    const held = upTo === undefined || !this.#namespace(topic).keyed ? this.#held(topic, after) : undefined;
+    const cached = upTo === undefined || !this.#namespace(topic).keyed ? this.#cached(topic, after) : undefined;
     const what = whatOf(question);
     const read =
-      held ??
+      cached ??
       this.#readAlready(what, question) ??
       (await this.#once(`${what} ${after} ${limit} ${question.bytesMax}`, () => this.#readPage(question)));
     return pageOf(read, question);
@@ -113,13 +113,13 @@ export class History {
   /** The first page of the topic's last publications. @throws BusError, ProtocolError `busy` */
   async last(topic: Topic, count: number, bytesMax: number): Promise<HistoryAnswer> {
     const epoch = await this.#epoch(topic);
-    const read = this.#lastHeld(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
+    const read = this.#lastCached(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
     const page = pageOf(read, { after: read.completeFrom ?? 0, limit: count, bytesMax });
     return { ...page, lastOffset: read.offset };
   }
 
   /** The answer without reading the log, if there is one. */
-  #held(topic: Topic, after: number): RecoveryAnswer | undefined {
+  #cached(topic: Topic, after: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
     if (open === undefined) return undefined;
     const items = open.after(after);
@@ -127,19 +127,19 @@ export class History {
     return items && { epoch: open.epoch, completeFrom: after, offset: Math.max(after, open.offset), items };
   }
 
-  #lastHeld(topic: Topic, count: number): RecoveryAnswer | undefined {
+  #lastCached(topic: Topic, count: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
-    const held = open?.last(count);
-    if (open === undefined || held === undefined) return undefined;
+    const cached = open?.last(count);
+    if (open === undefined || cached === undefined) return undefined;
     this.#metrics.cacheReads.inc({ outcome: 'hit' });
-    const items = newestWithin(held, this.#config.tuning.answers.historyBytesMax, dataBytes);
+    const items = newestWithin(cached, this.#config.tuning.answers.historyBytesMax, dataBytes);
     return lastOf({ epoch: open.epoch, completeFrom: 0, offset: open.offset, items }, count);
   }
 
   async #readForRecovery(topic: Topic, after: number): Promise<RecoveryAnswer> {
     // Another read may have returned it meanwhile.
-    const held = this.#held(topic, after);
-    if (held !== undefined) return held;
+    const cached = this.#cached(topic, after);
+    if (cached !== undefined) return cached;
     const open = this.#openTopic(topic);
     if (open === undefined) throw startingOver(topic);
     const { epoch } = open;

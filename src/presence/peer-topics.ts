@@ -152,18 +152,18 @@ export class PeerTopics {
       if (member === undefined) continue;
       members.delete(id);
       budget.giveBack([member]);
-      union.release(topic, id);
+      union.remove(topic, id);
     }
     for (const member of joined) {
       if (members.has(member.id)) continue;
       if (!budget.take(member)) return this.#omit(topic, peerTopic);
       members.set(member.id, member);
-      union.hold(topic, member);
+      union.add(topic, member);
     }
   }
 
   #releaseAll(topic: Topic, members: ReadonlyMap<string, Member>): void {
-    for (const id of members.keys()) this.#options.union.release(topic, id);
+    for (const id of members.keys()) this.#options.union.remove(topic, id);
     this.#options.budget.giveBack(members.values());
   }
 }

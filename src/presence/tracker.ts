@@ -155,7 +155,7 @@ export class Tracker {
     }
     const known = new OwnMember(member);
     own.members?.set(member.id, known);
-    if (!own.omits) this.#options.union.hold(topic, member);
+    if (!own.omits) this.#options.union.add(topic, member);
     this.#dirtyOf(topic).ids.add(member.id);
     return known;
   }
@@ -163,7 +163,7 @@ export class Tracker {
   #remove(topic: Topic, own: OwnTopic, { member }: OwnMember): void {
     own.members?.delete(member.id);
     this.#options.budget.giveBack([member]);
-    if (!own.omits) this.#options.union.release(topic, member.id);
+    if (!own.omits) this.#options.union.remove(topic, member.id);
     this.#dirtyOf(topic).ids.add(member.id);
   }
 
@@ -177,13 +177,13 @@ export class Tracker {
   #omit(topic: Topic, own: OwnTopic): void {
     own.omits = true;
     this.#options.union.omit(topic, 1);
-    for (const { id } of membersOf(own)) this.#options.union.release(topic, id);
+    for (const { id } of membersOf(own)) this.#options.union.remove(topic, id);
     this.#dirtyOf(topic);
   }
 
   #nameAgain(topic: Topic, own: OwnTopic): void {
     own.omits = false;
-    for (const member of membersOf(own)) this.#options.union.hold(topic, member);
+    for (const member of membersOf(own)) this.#options.union.add(topic, member);
     this.#options.union.omit(topic, -1);
     this.#dirtyOf(topic).renamed = true;
   }

@@ -32,7 +32,7 @@ export interface PresenceChange {
   readonly omitted?: true;
 }
 
-interface Holder {
+interface UnionMember {
   readonly member: Member;
   nodes: number;
 }
@@ -51,7 +51,7 @@ interface UnionTopic {
   total: number;
   /** Set while the total is lower than in the last grace time. */
   peak: Peak | undefined;
-  readonly holders: Map<string, Holder>;
+  readonly members: Map<string, UnionMember>;
   /** Number of nodes that do not name the topic's members. */
   omitting: number;
   named: boolean;
@@ -101,25 +101,25 @@ export class Union {
   }
 
   /** One more node has this member. */
-  hold(topic: Topic, member: Member): void {
+  add(topic: Topic, member: Member): void {
     const entry = this.#entry(topic);
-    const holder = entry.holders.get(member.id);
-    if (holder !== undefined) {
-      holder.nodes++;
+    const known = entry.members.get(member.id);
+    if (known !== undefined) {
+      known.nodes++;
       return;
     }
     this.#touchMember(entry, member.id, undefined);
-    entry.holders.set(member.id, { member, nodes: 1 });
+    entry.members.set(member.id, { member, nodes: 1 });
     this.#touched(topic, entry);
   }
 
   /** One node less has this member. */
-  release(topic: Topic, id: string): void {
+  remove(topic: Topic, id: string): void {
     const entry = this.#topics.get(topic);
-    const holder = entry?.holders.get(id);
-    if (entry === undefined || holder === undefined || --holder.nodes > 0) return;
-    entry.holders.delete(id);
-    this.#touchMember(entry, id, holder.member);
+    const known = entry?.members.get(id);
+    if (entry === undefined || known === undefined || --known.nodes > 0) return;
+    entry.members.delete(id);
+    this.#touchMember(entry, id, known.member);
     this.#touched(topic, entry);
   }
 
@@ -194,7 +194,7 @@ export class Union {
     let entry = this.#topics.get(topic);
     if (entry === undefined) {
       const rules = this.#options.rulesOf(topic);
-      entry = { rules, total: 0, peak: undefined, holders: new Map(), omitting: 0, named: rules.named, told: undefined };
+      entry = { rules, total: 0, peak: undefined, members: new Map(), omitting: 0, named: rules.named, told: undefined };
       this.#topics.set(topic, entry);
     }
     return entry;
@@ -205,9 +205,9 @@ export class Union {
   }
 
   #touched(topic: Topic, entry: UnionTopic): void {
-    const { rules, holders, omitting } = entry;
+    const { rules, members, omitting } = entry;
     const most = entry.named ? rules.membersMax : rules.membersMax * NAMED_AGAIN;
-    entry.named = rules.named && omitting === 0 && holders.size <= most;
+    entry.named = rules.named && omitting === 0 && members.size <= most;
     if (entry.told !== undefined) this.#changed.add(topic);
     else this.#forgetIfEmpty(topic, entry);
   }
@@ -219,8 +219,8 @@ export class Union {
     return shown;
   }
 
-  #forgetIfEmpty(topic: Topic, { total, holders, omitting, told, peak }: UnionTopic): void {
-    if (total === 0 && holders.size === 0 && omitting === 0 && told === undefined && peak === undefined) this.#topics.delete(topic);
+  #forgetIfEmpty(topic: Topic, { total, members, omitting, told, peak }: UnionTopic): void {
+    if (total === 0 && members.size === 0 && omitting === 0 && told === undefined && peak === undefined) this.#topics.delete(topic);
   }
 }
 
@@ -230,7 +230,7 @@ function changeOf(topic: Topic, entry: UnionTopic, told: Told, count: number, co
   const left: Member[] = [];
   if (entry.named) {
     for (const [id, before] of told.touched) {
-      const now = entry.holders.get(id)?.member;
+      const now = entry.members.get(id)?.member;
       if (before === undefined && now !== undefined) joined.push(now);
       else if (before !== undefined && now === undefined) left.push(before);
     }
@@ -239,6 +239,6 @@ function changeOf(topic: Topic, entry: UnionTopic, told: Told, count: number, co
   return { topic, count, ...(joined.length > 0 && { joined }), ...(left.length > 0 && { left }) };
 }
 
-function membersOf({ holders }: UnionTopic): Member[] {
-  return Array.from(holders.values(), ({ member }) => member);
+function membersOf({ members }: UnionTopic): Member[] {
+  return Array.from(members.values(), ({ member }) => member);
 }

@@ -153,8 +153,8 @@ export class WorkerMetrics {
     help: 'Times that a connection fell behind and left the fast path.',
     registers: this.#registers,
   });
-  readonly holds = new Counter({
-    name: 'stentor_holds_total',
+  readonly topicQueued = new Counter({
+    name: 'stentor_topic_queued_total',
     help: 'Times that publications from the hub waited, because members could not be served that fast.',
     registers: this.#registers,
   });

@@ -12,14 +12,20 @@ const question = (requestId: number): ToWorker => ({ kind: 'metricsWanted', requ
 
 interface Settings {
   readonly itemsMax?: number;
-  readonly holdMaxMs?: number;
-  readonly holdFromBytes?: number;
-  readonly holdItemsMax?: number;
-  readonly holdBytesMax?: number;
+  readonly topicQueueMaxMs?: number;
+  readonly topicQueueFromBytes?: number;
+  readonly topicQueueItemsMax?: number;
+  readonly topicQueueBytesMax?: number;
 }
 
 /** A queue over two feeds with a member each; what was handed on, in order: offsets of feed 1, `2:` and offsets of feed 2, kinds of other messages. */
-function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0, holdItemsMax = 1_000_000, holdBytesMax = 1e9 }: Settings = {}) {
+function setUp({
+  itemsMax = 16,
+  topicQueueMaxMs = 1000,
+  topicQueueFromBytes = 0,
+  topicQueueItemsMax = 1_000_000,
+  topicQueueBytesMax = 1e9,
+}: Settings = {}) {
   const log: (number | string)[] = [];
   const woken: TopicFeed[] = [];
   let lost = 0;
@@ -37,15 +43,15 @@ function setUp({ itemsMax = 16, holdMaxMs = 1000, holdFromBytes = 0, holdItemsMa
   const [first, second] = topics as [(typeof topics)[0], (typeof topics)[0]];
   const closed = new Set<TopicFeed>();
   const queue = new HubQueue({
-    holdMaxMs,
-    holdItemsMax,
-    holdBytesMax,
-    holdFromBytes,
+    topicQueueMaxMs,
+    topicQueueItemsMax,
+    topicQueueBytesMax,
+    topicQueueFromBytes,
     feedOf: ({ topicNumber }) => topics[topicNumber - 1]?.feed,
     isOpen: (feed) => !closed.has(feed),
     other: (message) => log.push(message.kind),
     wake: (feeds) => woken.push(...feeds),
-    onHold: () => log.push('hold'),
+    onQueued: () => log.push('queued'),
   });
   return {
     queue,
@@ -88,15 +94,15 @@ describe('HubQueue', () => {
   it('lets a topic wait of which half the ring is not given to members, until a pass has made room', () => {
     const { queue, log, woken, feed, pass } = setUp();
     queue.receive(publications(1, 12));
-    expect(log).toEqual([...HALF, 'hold']);
-    expect(queue.held.items).toBe(4);
+    expect(log).toEqual([...HALF, 'queued']);
+    expect(queue.waiting.items).toBe(4);
     queue.receive([publication(13)]);
     expect(log).toHaveLength(9);
     woken.length = 0;
     pass();
     expect(log.slice(9)).toEqual([9, 10, 11, 12, 13]);
     expect(woken).toEqual([feed]);
-    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(queue.waiting).toEqual({ items: 0, bytes: 0 });
     queue.receive([publication(14)]);
     expect(log.at(-1)).toBe(14);
   });
@@ -112,31 +118,31 @@ describe('HubQueue', () => {
     expect(log.at(-1)).toBe(22);
     pass();
     expect(log.at(-1)).toBe(30);
-    expect(log.filter((entry) => entry === 'hold')).toHaveLength(1);
+    expect(log.filter((entry) => entry === 'queued')).toHaveLength(1);
   });
 
   it('holds up no other topic, and no other message', () => {
     const { queue, log, other, woken } = setUp();
     queue.receive([...publications(1, 12), question(1), ...publications(1, 3, 2), publication(13), question(2)]);
-    expect(log).toEqual([...HALF, 'hold', 'metricsWanted', '2:1', '2:2', '2:3', 'metricsWanted']);
+    expect(log).toEqual([...HALF, 'queued', 'metricsWanted', '2:1', '2:2', '2:3', 'metricsWanted']);
     expect(woken).toContain(other);
-    expect(queue.held.items).toBe(5);
+    expect(queue.waiting.items).toBe(5);
   });
 
   it('lets several topics wait, each for itself', () => {
     const { queue, log, feed, other, pass } = setUp();
     queue.receive(publications(1, 12));
     queue.receive(publications(1, 12, 2));
-    expect(queue.held.items).toBe(8);
+    expect(queue.waiting.items).toBe(8);
     pass();
     expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([12, 12]);
-    expect(log.filter((entry) => entry === 'hold')).toHaveLength(2);
+    expect(log.filter((entry) => entry === 'queued')).toHaveLength(2);
   });
 
   it('does not let a topic wait for a pass that nothing is left for', () => {
     const { queue, log, feed } = setUp();
     queue.receive(publications(1, 8));
-    expect(log.at(-1)).toBe('hold');
+    expect(log.at(-1)).toBe('queued');
     // Its members have left meanwhile.
     for (const variant of feed.variants) for (const shard of [...variant.shards]) feed.leave(variant, shard);
     queue.receive(publications(9, 10));
@@ -144,11 +150,11 @@ describe('HubQueue', () => {
   });
 
   it('goes on without room when a topic has waited as long as it may; and lets it wait again later, a tenth of the time', () => {
-    const { queue, log, feed, woken } = setUp({ holdMaxMs: 100 });
+    const { queue, log, feed, woken } = setUp({ topicQueueMaxMs: 100 });
     queue.receive(publications(1, 30));
     woken.length = 0;
     vi.advanceTimersByTime(99);
-    expect(log.at(-1)).toBe('hold');
+    expect(log.at(-1)).toBe('queued');
     vi.advanceTimersByTime(1);
     expect(log.at(-1)).toBe(30);
     expect(woken).toEqual([feed]);
@@ -158,29 +164,29 @@ describe('HubQueue', () => {
     expect(log.at(-1)).toBe(35);
     vi.advanceTimersByTime(500);
     queue.receive(publications(36, 40));
-    expect(log.slice(-2)).toEqual([36, 'hold']);
+    expect(log.slice(-2)).toEqual([36, 'queued']);
     vi.advanceTimersByTime(49);
-    expect(log.at(-1)).toBe('hold');
+    expect(log.at(-1)).toBe('queued');
     vi.advanceTimersByTime(1);
     expect(log.at(-1)).toBe(40);
   });
 
   it('lets one topic wait that has not, whatever another has waited', () => {
-    const { queue, log } = setUp({ holdMaxMs: 100 });
+    const { queue, log } = setUp({ topicQueueMaxMs: 100 });
     queue.receive(publications(1, 30));
     vi.advanceTimersByTime(100);
     queue.receive(publications(1, 30, 2));
-    expect(log.at(-1)).toBe('hold');
+    expect(log.at(-1)).toBe('queued');
   });
 
-  it('never waits where holdMaxMs is 0', () => {
-    const { queue, log } = setUp({ holdMaxMs: 0 });
+  it('never waits where topicQueueMaxMs is 0', () => {
+    const { queue, log } = setUp({ topicQueueMaxMs: 0 });
     queue.receive(publications(1, 30));
     expect(log).toHaveLength(30);
   });
 
   it('never waits for a ring that has little in it', () => {
-    const { queue, log, feed } = setUp({ holdFromBytes: 10_000 });
+    const { queue, log, feed } = setUp({ topicQueueFromBytes: 10_000 });
     queue.receive(publications(1, 100));
     expect(log).toHaveLength(100);
     expect(feed.ring.bytes).toBeLessThan(10_000);
@@ -193,27 +199,27 @@ describe('HubQueue', () => {
       queue.receive([publication(offset)]);
       pass();
     }
-    expect(log).not.toContain('hold');
+    expect(log).not.toContain('queued');
   });
 
   it('lets the topic with most waiting overrun its ring at one publication more than may wait', () => {
-    const { queue, log, feed, other } = setUp({ holdItemsMax: 10 });
+    const { queue, log, feed, other } = setUp({ topicQueueItemsMax: 10 });
     queue.receive(publications(1, 15));
     queue.receive(publications(1, 11, 2));
-    expect(queue.held.items).toBe(10);
+    expect(queue.waiting.items).toBe(10);
     expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([8, 8]);
     queue.receive([publication(12, 2)]);
     expect([feed.ring.headOffset, other.ring.headOffset]).toEqual([15, 8]);
-    expect(queue.held.items).toBe(4);
+    expect(queue.waiting.items).toBe(4);
     expect(log.slice(-7)).toEqual([9, 10, 11, 12, 13, 14, 15]);
   });
 
   it('does the same at one byte more', () => {
     const bytes = [9, 10, 11, 12].reduce((sum, offset) => sum + feedOf().push(source(offset), offset - 1).bytes, 0);
-    const [exact, less] = [setUp({ holdBytesMax: bytes }), setUp({ holdBytesMax: bytes - 1 })];
+    const [exact, less] = [setUp({ topicQueueBytesMax: bytes }), setUp({ topicQueueBytesMax: bytes - 1 })];
     for (const { queue } of [exact, less]) queue.receive(publications(1, 12));
-    expect(exact.queue.held).toEqual({ items: 4, bytes });
-    expect(less.queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(exact.queue.waiting).toEqual({ items: 4, bytes });
+    expect(less.queue.waiting).toEqual({ items: 0, bytes: 0 });
     expect(less.feed.ring.headOffset).toBe(12);
   });
 
@@ -222,9 +228,9 @@ describe('HubQueue', () => {
     queue.receive(publications(1, 12));
     queue.discard(feed);
     feed.reset({ epoch: 'e2', offset: 100, completeFrom: 100, items: [] });
-    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(queue.waiting).toEqual({ items: 0, bytes: 0 });
     queue.receive([publication(101)]);
-    expect(log.slice(-2)).toEqual(['hold', 101]);
+    expect(log.slice(-2)).toEqual(['queued', 101]);
   });
 
   it('hands nothing on to a topic that has been closed meanwhile', () => {
@@ -232,8 +238,8 @@ describe('HubQueue', () => {
     queue.receive(publications(1, 12));
     closed.add(feed);
     pass();
-    expect(log.at(-1)).toBe('hold');
-    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(log.at(-1)).toBe('queued');
+    expect(queue.waiting).toEqual({ items: 0, bytes: 0 });
   });
 
   it('forgets a closed topic within a second, also where no pass ends', () => {
@@ -241,7 +247,7 @@ describe('HubQueue', () => {
     queue.receive(publications(1, 12));
     closed.add(feed);
     queue.forgetOld();
-    expect(queue.held).toEqual({ items: 0, bytes: 0 });
+    expect(queue.waiting).toEqual({ items: 0, bytes: 0 });
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -252,7 +258,7 @@ describe('HubQueue', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.integer({ min: 4, max: 64 }), (steps, itemsMax) => {
-        const parts = setUp({ itemsMax, holdMaxMs: 1_000_000 });
+        const parts = setUp({ itemsMax, topicQueueMaxMs: 1_000_000 });
         const published = [0, 0, 0];
         for (const next of steps) {
           if ('pass' in next) parts.pass(next.pass);
@@ -263,7 +269,7 @@ describe('HubQueue', () => {
             published[topic]! += count;
           }
         }
-        for (let left = 0; parts.queue.held.items > 0 && left < 5000; left++) parts.pass();
+        for (let left = 0; parts.queue.waiting.items > 0 && left < 5000; left++) parts.pass();
         const handedOn = (topic: number) =>
           parts.log.flatMap((entry) => {
             if (typeof entry === 'number') return topic === 1 ? [entry] : [];
@@ -271,7 +277,7 @@ describe('HubQueue', () => {
           });
         for (const topic of [1, 2]) expect(handedOn(topic)).toEqual(Array.from({ length: published[topic]! }, (_, i) => i + 1));
         expect(parts.lost).toBe(0);
-        expect(parts.queue.held).toEqual({ items: 0, bytes: 0 });
+        expect(parts.queue.waiting).toEqual({ items: 0, bytes: 0 });
       }),
     );
   });

@@ -138,7 +138,7 @@ export class SimulatedNode {
         throw error;
       },
       nativeMembersMin: NATIVE_MEMBERS_MIN,
-      holdFromBytes: 0,
+      topicQueueFromBytes: 0,
     });
     workerEnd.onMessages((messages) => this.#delivery.receive(messages));
     this.#hub.attach(hubEnd, 0, 0, {

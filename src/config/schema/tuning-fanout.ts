@@ -36,26 +36,26 @@ export const FanoutTuning = Type.Object(
       description:
         'maximum time between two writes to a connection while publications wait to be joined. They wait only where the loop would be busy otherwise, and where each connection gets several in that time. Slower feeds are never delayed. 0: no delay',
     }),
-    holdMaxMs: Type.Number({
+    topicQueueMaxMs: Type.Number({
       minimum: 0,
       maximum: 60_000,
       default: 2000,
       description:
         'maximum time that publications of a topic wait in a worker when they arrive faster than members can be served, for example after NATS was away. After that they overrun the ring, and members repair the gap from the log. Other topics do not wait. Topics with less than tuning.fanout.lagThresholdBytes in their ring never wait. 0: no wait',
     }),
-    holdItemsMax: Type.Integer({
+    topicQueueItemsMax: Type.Integer({
       minimum: 1,
       maximum: 10_000_000,
       default: 50_000,
       description:
-        'maximum number of publications of all topics that wait in a worker (holdMaxMs). Past it, the topic with most waiting overruns its ring',
+        'maximum number of publications of all topics that wait in a worker (topicQueueMaxMs). Past it, the topic with most waiting overruns its ring',
     }),
-    holdBytesMax: Type.Integer({
+    topicQueueBytesMax: Type.Integer({
       minimum: 1024,
       maximum: 17_179_869_184,
       default: 33_554_432,
       description:
-        'maximum bytes of publications of all topics that wait in a worker (holdMaxMs). Past it, the topic with most waiting overruns its ring',
+        'maximum bytes of publications of all topics that wait in a worker (topicQueueMaxMs). Past it, the topic with most waiting overruns its ring',
     }),
     lagThresholdBytes: Type.Integer({
       minimum: 4096,

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
-import type { HolderNews } from './held-user.ts';
+import type { NodeNews } from './local-user.ts';
 
 /** Larger messages are ignored. It is the default maximum of NATS. */
 const BYTES_MAX = 1_048_576;
@@ -22,7 +22,7 @@ const WHOLE = 1;
 const ASKS = 2;
 
 /** What a node announces to the other nodes that have connections of a user. */
-export interface UserAnnouncement extends HolderNews {
+export interface UserAnnouncement extends NodeNews {
   /** All nodes that have connections of the user must answer with theirs. */
   readonly asks: boolean;
 }

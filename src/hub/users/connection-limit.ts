@@ -3,7 +3,7 @@ import type { Bus, ChannelReceiver, Listener, UserChannel } from '../../bus/bus.
 import type { Config } from '../../config/schema.ts';
 import { tokenOfUser } from '../../protocol/user-topic.ts';
 import { beginningOf, decodeUserAnnouncement, encodeUserAnnouncement } from './announcement.ts';
-import { HeldUser, type HolderNews, type LocalConnection } from './held-user.ts';
+import { type LocalConnection, LocalUser, type NodeNews } from './local-user.ts';
 
 /** What another node said is trusted for this time. After that the node is asked again before a connection is closed. */
 const FRESH_MS = 1000;
@@ -37,7 +37,7 @@ export interface UserConnection<Owner> {
 }
 
 /** A user with connections to this node. It also receives the user's channel: one object instead of two, because there are many. */
-class Held<Owner> extends HeldUser<Owner> implements ChannelReceiver {
+class ListeningUser<Owner> extends LocalUser<Owner> implements ChannelReceiver {
   readonly user: string;
   readonly #limit: ConnectionLimit<Owner>;
   listener: Pick<Listener, 'stop'> | undefined;
@@ -66,7 +66,7 @@ export class ConnectionLimit<Owner> {
   readonly #nowMs: () => number;
   readonly #wallMs: () => number;
   readonly #ownBeginning: Uint8Array;
-  readonly #users = new Map<string, Held<Owner>>();
+  readonly #users = new Map<string, ListeningUser<Owner>>();
   /** Users whose connections changed while the bus was disconnected. */
   readonly #untold = new Set<string>();
   readonly #stopWatchingBus: () => void;
@@ -105,28 +105,28 @@ export class ConnectionLimit<Owner> {
    */
   async add({ user, connectionId, owner, connectionsMax = this.#limits.connectionsPerUserMax }: UserConnection<Owner>): Promise<boolean> {
     const known = this.#users.get(user);
-    const held: Held<Owner> = known ?? new Held(user, this, this.#options.instance);
-    this.#users.set(user, held);
+    const entry: ListeningUser<Owner> = known ?? new ListeningUser(user, this, this.#options.instance);
+    this.#users.set(user, entry);
     const { connectionsPerUserMax, tooManyConnections } = this.#limits;
-    const connection = held.add({ connectionId, owner, sinceMs: this.#nowMs(), connectionsMax }, this.#wallMs());
+    const connection = entry.add({ connectionId, owner, sinceMs: this.#nowMs(), connectionsMax }, this.#wallMs());
     // Without any limit nothing is announced. If there is one, connections whose token lifts it also count.
-    if (connectionsMax === 0 && connectionsPerUserMax === 0 && held.listener === undefined) return true;
-    const begins = held.listener === undefined;
-    if (begins) held.listener = this.#bus.listenToUser(channelOf(user), held);
-    this.#tell(held, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs: 0 }] });
+    if (connectionsMax === 0 && connectionsPerUserMax === 0 && entry.listener === undefined) return true;
+    const begins = entry.listener === undefined;
+    if (begins) entry.listener = this.#bus.listenToUser(channelOf(user), entry);
+    this.#tell(entry, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs: 0 }] });
     if (tooManyConnections === 'closeOldest') {
-      this.#judge(held);
+      this.#judge(entry);
       return true;
     }
-    return this.#admits(held, connection, begins);
+    return this.#admits(entry, connection, begins);
   }
 
   remove(user: string, connectionId: string): void {
-    const held = this.#users.get(user);
-    const removed = held?.remove(connectionId);
-    if (held === undefined || removed === undefined) return;
-    if (held.listener !== undefined) this.#tell(held, { removed: [removed.rank] });
-    if (held.isEmpty) this.#forget(held);
+    const entry = this.#users.get(user);
+    const removed = entry?.remove(connectionId);
+    if (entry === undefined || removed === undefined) return;
+    if (entry.listener !== undefined) this.#tell(entry, { removed: [removed.rank] });
+    if (entry.isEmpty) this.#forget(entry);
   }
 
   /** A worker is gone, with its connections. */
@@ -140,80 +140,80 @@ export class ConnectionLimit<Owner> {
   stop(): void {
     this.#stopWatchingBus();
     clearTimeout(this.#catchingUp);
-    for (const held of [...this.#users.values()]) {
-      held.local = [];
-      if (held.listener !== undefined) this.#tell(held, { whole: true });
-      this.#forget(held);
+    for (const entry of [...this.#users.values()]) {
+      entry.local = [];
+      if (entry.listener !== undefined) this.#tell(entry, { whole: true });
+      this.#forget(entry);
     }
   }
 
-  async #admits(held: Held<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
-    const refused = () => held.isSurplusNewest(connection, this.#bus.connected ? undefined : Number.POSITIVE_INFINITY);
+  async #admits(entry: ListeningUser<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
+    const refused = () => entry.isSurplusNewest(connection, this.#bus.connected ? undefined : Number.POSITIVE_INFINITY);
     // A node that already has connections of the user knows those of the other nodes.
     if (begins && !refused() && this.#bus.connected) await untilAnswered(connection);
     if (!refused()) return true;
-    this.remove(held.user, connection.connectionId);
+    this.remove(entry.user, connection.connectionId);
     return false;
   }
 
-  /** For {@link Held}: an announcement about the user, from another node or this one. */
-  hear(held: Held<Owner>, data: Uint8Array): void {
-    if (held.isEmpty || startsWith(data, this.#ownBeginning)) return;
+  /** For {@link ListeningUser}: an announcement about the user, from another node or this one. */
+  hear(entry: ListeningUser<Owner>, data: Uint8Array): void {
+    if (entry.isEmpty || startsWith(data, this.#ownBeginning)) return;
     const news = decodeUserAnnouncement(data);
     if (news === undefined) return;
-    const { gap, raised } = held.learn(news, this.#nowMs());
-    if (raised || gap || news.asks) this.#tell(held, { whole: true, asks: gap });
-    this.#judge(held);
+    const { gap, raised } = entry.learn(news, this.#nowMs());
+    if (raised || gap || news.asks) this.#tell(entry, { whole: true, asks: gap });
+    this.#judge(entry);
   }
 
   /** Closes connections above the limit. If the knowledge of other nodes is not recent, they are asked first. */
-  #judge(held: Held<Owner>): void {
-    if (this.#limits.tooManyConnections === 'refuse') return this.#judgeYoung(held);
+  #judge(entry: ListeningUser<Owner>): void {
+    if (this.#limits.tooManyConnections === 'refuse') return this.#judgeYoung(entry);
     const nowMs = this.#nowMs();
-    const sure = held.surplusOldest(this.#bus.connected ? nowMs - FRESH_MS : Number.POSITIVE_INFINITY);
-    for (const one of sure) this.#close(held, one);
-    if (!this.#bus.connected || held.judging !== undefined || held.surplusOldest().length === 0) return;
-    this.#tell(held, { whole: true, asks: true });
-    held.judging = setTimeout(() => {
-      held.judging = undefined;
-      held.forgetUnheard(nowMs);
-      this.#judge(held);
+    const sure = entry.surplusOldest(this.#bus.connected ? nowMs - FRESH_MS : Number.POSITIVE_INFINITY);
+    for (const one of sure) this.#close(entry, one);
+    if (!this.#bus.connected || entry.judging !== undefined || entry.surplusOldest().length === 0) return;
+    this.#tell(entry, { whole: true, asks: true });
+    entry.judging = setTimeout(() => {
+      entry.judging = undefined;
+      entry.forgetUnheard(nowMs);
+      this.#judge(entry);
     }, ANSWER_MS);
   }
 
   /** Closes young connections that were accepted while other nodes accepted too, at the same time. */
-  #judgeYoung(held: Held<Owner>): void {
+  #judgeYoung(entry: ListeningUser<Owner>): void {
     const nowMs = this.#nowMs();
-    for (const one of [...held.local].reverse()) {
+    for (const one of [...entry.local].reverse()) {
       if (nowMs - one.sinceMs > YOUNG_MS) break;
-      if (!held.isSurplusNewest(one, nowMs - FRESH_MS)) continue;
-      if (one.wake === undefined) this.#close(held, one);
+      if (!entry.isSurplusNewest(one, nowMs - FRESH_MS)) continue;
+      if (one.wake === undefined) this.#close(entry, one);
       else one.wake();
     }
   }
 
   /** The connection no longer counts, even if its socket takes long to close. */
-  #close({ user }: Held<Owner>, { owner, connectionId }: LocalConnection<Owner>): void {
+  #close({ user }: ListeningUser<Owner>, { owner, connectionId }: LocalConnection<Owner>): void {
     this.remove(user, connectionId);
     this.#options.close(owner, connectionId);
   }
 
-  #tell(held: Held<Owner>, news: Partial<Pick<HolderNews, 'whole' | 'added' | 'removed'>> & { readonly asks?: boolean }): void {
-    held.version++;
+  #tell(entry: ListeningUser<Owner>, news: Partial<Pick<NodeNews, 'whole' | 'added' | 'removed'>> & { readonly asks?: boolean }): void {
+    entry.version++;
     if (!this.#bus.connected) {
-      this.#untold.add(held.user);
+      this.#untold.add(entry.user);
       return;
     }
     const { whole = false, asks = false, added = [], removed = [] } = news;
     this.#bus.announce(
-      channelOf(held.user),
+      channelOf(entry.user),
       encodeUserAnnouncement({
         instance: this.#options.instance,
-        version: held.version,
+        version: entry.version,
         whole,
         asks,
-        connectionsMax: held.local.at(-1)?.connectionsMax ?? 0,
-        added: whole ? held.whole(this.#nowMs()) : added,
+        connectionsMax: entry.local.at(-1)?.connectionsMax ?? 0,
+        added: whole ? entry.whole(this.#nowMs()) : added,
         removed,
       }),
     );
@@ -226,17 +226,17 @@ export class ConnectionLimit<Owner> {
     for (const user of this.#untold) {
       if (left-- === 0) break;
       this.#untold.delete(user);
-      const held = this.#users.get(user);
-      if (held?.listener !== undefined) this.#tell(held, { whole: true, asks: true });
+      const entry = this.#users.get(user);
+      if (entry?.listener !== undefined) this.#tell(entry, { whole: true, asks: true });
     }
     if (this.#untold.size > 0 && this.#bus.connected) this.#catchingUp = setTimeout(() => this.#catchUp(), CATCH_UP_PAUSE_MS);
   }
 
-  #forget(held: Held<Owner>): void {
-    clearTimeout(held.judging);
-    held.listener?.stop();
-    this.#users.delete(held.user);
-    this.#untold.delete(held.user);
+  #forget(entry: ListeningUser<Owner>): void {
+    clearTimeout(entry.judging);
+    entry.listener?.stop();
+    this.#users.delete(entry.user);
+    this.#untold.delete(entry.user);
   }
 }
 

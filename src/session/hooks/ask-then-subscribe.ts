@@ -24,7 +24,7 @@ export async function askThenSubscribe(
   const mine = {};
   connection.asking ??= new Map();
   connection.asking.set(topic, mine);
-  delivery.subscriptions.hold(receiver, topic);
+  delivery.subscriptions.reserve(receiver, topic);
   const isLast = () => connection.asking?.get(topic) === mine;
   const wanted = optionsOf(message);
   try {

@@ -16,7 +16,7 @@ export interface LocalConnection<Owner> {
 }
 
 /** The connections of the user on another node, as that node announced them. */
-interface RemoteHolder {
+interface RemoteNode {
   /** Version of the last announcement after which nothing is missing. */
   version: number;
   heardAtMs: number;
@@ -27,7 +27,7 @@ interface RemoteHolder {
 }
 
 /** A node's announcement of its connections of a user. */
-export interface HolderNews {
+export interface NodeNews {
   readonly instance: string;
   /** Rises by one with each announcement. */
   readonly version: number;
@@ -52,12 +52,12 @@ export interface Heard {
  * A new rank is the wall clock time, or higher than all known ranks. Announcements also carry ages, which do not depend on wall clocks. If a node sees that an
  * older connection has a greater rank than its own, its clock is behind, and it raises its own ranks. So all nodes agree, and the last to connect is the newest.
  */
-export class HeldUser<Owner> {
+export class LocalUser<Owner> {
   /** Oldest first. */
   local: readonly LocalConnection<Owner>[] = [];
   version = 0;
   readonly #instance: string;
-  #remote: Map<string, RemoteHolder> | undefined;
+  #remote: Map<string, RemoteNode> | undefined;
 
   constructor(instance: string) {
     this.#instance = instance;
@@ -85,7 +85,7 @@ export class HeldUser<Owner> {
     return removed;
   }
 
-  learn({ instance, version, whole, added, removed, connectionsMax }: HolderNews, nowMs: number): Heard {
+  learn({ instance, version, whole, added, removed, connectionsMax }: NodeNews, nowMs: number): Heard {
     const known = this.#remote?.get(instance);
     const ranks = added.map(({ rank }) => rank);
     if (whole && ranks.length === 0) this.#remote?.delete(instance);
@@ -120,9 +120,9 @@ export class HeldUser<Owner> {
     let connectionsMax = 0;
     const newest = this.local.at(-1);
     if (newest !== undefined) ({ rank: newestRank, connectionsMax } = newest);
-    for (const holder of this.#remote?.values() ?? []) {
-      const rank = holder.ranks.at(-1) ?? -1;
-      if (rank > newestRank) [newestRank, connectionsMax] = [rank, holder.connectionsMax];
+    for (const node of this.#remote?.values() ?? []) {
+      const rank = node.ranks.at(-1) ?? -1;
+      if (rank > newestRank) [newestRank, connectionsMax] = [rank, node.connectionsMax];
     }
     return connectionsMax;
   }
@@ -173,9 +173,9 @@ export class HeldUser<Owner> {
     return raised;
   }
 
-  #setRemote(instance: string, holder: RemoteHolder): void {
+  #setRemote(instance: string, node: RemoteNode): void {
     this.#remote ??= new Map();
-    this.#remote.set(instance, holder);
+    this.#remote.set(instance, node);
   }
 
   #greatestRank(): number {
