@@ -64,7 +64,7 @@ function choose(scenario: Scenario, options: BenchOptions): { servers: ServerUnd
   return { servers: wanted.filter((server) => missing[server.name] === undefined), missing };
 }
 
-/** A B A B: whatever else the machine does meanwhile falls on both halves of a pair. */
+/** The order is A B A B, so other load of the machine affects both halves of a pair. */
 async function runPairs({ scenario, servers, overrides }: Plan, pairs: number, progress: Progress): Promise<RunResult[]> {
   const runs: RunResult[] = [];
   for (let pair = 0; pair < pairs; pair++) {

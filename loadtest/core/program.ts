@@ -6,7 +6,7 @@ const running = new Set<ChildProcess>();
 
 let watching = false;
 
-/** Programs do not end with a channel, as our own children do: whatever ends the benchmark must end them. */
+/** Unlike our own child processes, programs do not end when a channel closes. So the benchmark must end them, however it ends itself. */
 function endWithUs(): void {
   if (watching) return;
   watching = true;

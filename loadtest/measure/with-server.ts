@@ -8,7 +8,7 @@ export interface Stage {
   swarm(group: Group, options: SwarmOptions): GroupSwarm;
 }
 
-/** Starts a server for one run and stops everything after it, whatever happens. */
+/** Starts a server for one run, and stops everything after it, also after errors. */
 export async function withServer<T>(server: ServerUnderTest, settings: StartSettings, work: (stage: Stage) => Promise<T>): Promise<T> {
   const running = await server.start(settings);
   const swarms: GroupSwarm[] = [];

@@ -20,7 +20,7 @@ export function printScenario(result: ScenarioResult): string {
   return lines.join('\n');
 }
 
-/** What whoever quotes the figures should know. */
+/** Warnings to readers of the figures. */
 export function warningsOf(result: ScenarioResult): string[] {
   return [describeDisturbance(result), describeBusyBaseline(result)].filter(Boolean);
 }

@@ -19,7 +19,7 @@ const KEYS = 100;
 const IDLE_MS = 10_000;
 const LEAD_US = 200_000;
 const WATCH_EVERY_MS = 1000;
-/** The kernel takes up to 4 MiB (tcp_wmem) for a socket that nobody reads before the server notices: 20 s of the feed must be more. */
+/** The kernel takes up to 4 MiB (tcp_wmem) for a socket that its client does not read before the server notices: 20 s of the feed must be more. */
 const PAYLOAD_BYTES = 800;
 /** What the feed goes on for after the slow ones read again. */
 const AFTER_MS = 5000;

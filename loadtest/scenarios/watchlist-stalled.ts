@@ -10,7 +10,7 @@ import { W1, watchSpec } from './watchlist.ts';
 
 const SERVER = 'stentor-nats-json';
 const STALLED_SHARE = 0.05;
-/** The kernel takes up to 4 MiB (tcp_wmem) for a socket that nobody reads, minutes of a watchlist: this topic of the stalled ones fills it, and more. */
+/** The kernel buffers up to 4 MiB (tcp_wmem) for a socket that is not read, minutes of a watchlist: this topic of the stalled ones fills it, and more. */
 const FILL = { topic: `${BENCH_NAMESPACE}.fill`, ratePerSecond: 100, burst: 1, keys: 0, firstSequence: 0 };
 const FILL_BYTES = 60_000;
 const FILL_MS = 1500;

@@ -2,10 +2,10 @@ import { hookSubject } from './hooks.ts';
 import type { Problem } from './problem.ts';
 import type { Config } from './schema.ts';
 
-/** Subjects with a meaning of their own here. Asking on `feed.` would store the question. */
+/** Subjects that Stentor or NATS uses itself. A question on `feed.` would be stored as a publication. */
 const TAKEN = /^(?:feed|rpc|stentor|\$[^.]*|_[^.]*)(?:\.|$)/;
 
-/** Who is asked over NATS must be a subject, and NATS must be there. */
+/** A `nats:` setting must name a valid subject, and NATS must be configured. */
 export function hookSubjectsAreSubjects({ hooks, namespaces, nats }: Config): Problem[] {
   const settings = [
     ...(['connect', 'disconnect'] as const).map((name) => ({ path: `hooks.${name}`, value: hooks[name] })),
@@ -26,7 +26,7 @@ export function hookSubjectsAreSubjects({ hooks, namespaces, nats }: Config): Pr
   });
 }
 
-/** A hook that nothing can ask would look like one that protects something. */
+/** `hookFailed: allow` without a hook is refused: it would suggest that a hook protects something. */
 export function hookFailuresHaveHooks({ hooks, namespaces }: Config): Problem[] {
   const unused = (path: string, isUnused: boolean): Problem[] =>
     isUnused ? [{ path, value: 'allow', expected: 'expected deny, because there is no such hook' }] : [];
@@ -43,7 +43,7 @@ export function hookFailuresHaveHooks({ hooks, namespaces }: Config): Problem[] 
   ];
 }
 
-/** A publish hook of a namespace that takes nothing from clients is never asked. */
+/** A publish hook in a namespace without `clientPublish` would never be asked. */
 export function publishHooksArePossible({ namespaces }: Config): Problem[] {
   return Object.entries(namespaces).flatMap(([namespace, { clientPublish, hooks }]) =>
     hooks.publish !== '' && !clientPublish

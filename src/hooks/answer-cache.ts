@@ -1,6 +1,6 @@
 import type { Outcome } from './outcome.ts';
 
-/** Of an entry, beside its key and its code and text. */
+/** Estimated memory of an entry in addition to its key, code and text. */
 const ENTRY_BYTES = 200;
 
 interface Entry {
@@ -9,7 +9,7 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** Answers of hooks, each for as long as its hook allows. Bounded in number and bytes; the least recently used go first. */
+/** Answers of hooks. Each is kept for as long as its hook allows. The cache is bounded in number and bytes: it evicts the least recently used. */
 export class AnswerCache {
   readonly #entriesMax: number;
   readonly #bytesMax: number;

@@ -2,10 +2,10 @@ import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { HookName, SubscribeOptions } from './types.ts';
 
-/** Maximum characters of a hook's code and text that clients get. */
+/** Maximum characters of a hook's code and of its text; the rest is cut off. */
 const CODE_MAX = 64;
 const TEXT_MAX = 1024;
-/** Of times that a hook sets. */
+/** The maximum of `cacheMs` and `expiresInMs`. */
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 
 const closed = { additionalProperties: false } as const;
@@ -23,7 +23,7 @@ const Options = Type.Object(
   closed,
 );
 
-// Closed: a misspelt `expiresInMs` must not become a permission without an end.
+// Unknown fields are invalid: a misspelt `expiresInMs` must not become a permission that never expires.
 const DENIAL = Compile(
   Type.Object({ allow: Type.Literal(false), code: Type.Optional(Type.String()), message: Type.Optional(Type.String()) }, closed),
 );
@@ -43,7 +43,7 @@ const ALLOWANCES: Readonly<Record<Exclude<HookName, 'disconnect'>, Checker>> = {
   publish: compiled(Type.Object({ allow, cacheMs, data: Type.Optional(Type.Unknown()) }, closed)),
 };
 
-/** An answer that has been checked. */
+/** The result of checking an answer. */
 export type CheckedAnswer =
   | {
       readonly kind: 'allowed';
@@ -55,7 +55,7 @@ export type CheckedAnswer =
   | { readonly kind: 'denied'; readonly code: string; readonly message: string }
   | { readonly kind: 'invalid'; readonly reason: string };
 
-/** @param answer whatever the hook returned */
+/** @param answer the hook's answer, not checked yet */
 export function checkAnswer(hook: HookName, answer: unknown): CheckedAnswer {
   if (hook === 'disconnect') return { kind: 'allowed', cacheMs: 0, options: undefined, expiresInMs: undefined, changed: undefined };
   if (DENIAL.Check(answer)) {
@@ -63,11 +63,11 @@ export function checkAnswer(hook: HookName, answer: unknown): CheckedAnswer {
     return {
       kind: 'denied',
       code: code === '' ? 'hook_denied' : code.slice(0, CODE_MAX),
-      message: message === '' ? `the ${hook} hook denied it` : message.slice(0, TEXT_MAX),
+      message: message === '' ? `the ${hook} hook denied the request` : message.slice(0, TEXT_MAX),
     };
   }
   const allowance = ALLOWANCES[hook];
-  if (!allowance.check(answer)) return { kind: 'invalid', reason: `not an answer of a ${hook} hook${allowance.why(answer)}` };
+  if (!allowance.check(answer)) return { kind: 'invalid', reason: `the answer is invalid for a ${hook} hook${allowance.why(answer)}` };
   const { cacheMs = 0, options, expiresInMs } = answer as { cacheMs?: number; options?: SubscribeOptions; expiresInMs?: number };
   const changed = Object.hasOwn(answer as object, 'data') ? { data: (answer as { data: unknown }).data } : undefined;
   return { kind: 'allowed', cacheMs, options, expiresInMs, changed };

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Allowed, Outcome } from './outcome.ts';
 
-/** A hook's own refusal: the client gets the code and the text of the hook, marked with `service: true`. */
+/** A hook denied the request. The client gets the code and the text of the hook, with `service: true`. */
 export class HookDenied extends Error {
   readonly code: string;
 
@@ -12,7 +12,7 @@ export class HookDenied extends Error {
   }
 }
 
-/** A hook at its bound is not asked again earlier. */
+/** When a hook has its maximum of unanswered questions, the client retries after this time. */
 const BUSY_RETRY_MS = 1000;
 
 /** @throws HookDenied, or ProtocolError `hook_failed`, `busy` */
@@ -25,6 +25,6 @@ export function assertAllowed(outcome: Outcome): Allowed {
     case 'busy':
       throw new ProtocolError('busy', outcome.message, { retryAfterMs: BUSY_RETRY_MS });
     case 'failed':
-      throw new ProtocolError('hook_failed', 'the hook that decides about this did not answer');
+      throw new ProtocolError('hook_failed', 'the hook that decides about this request gave no valid answer in time');
   }
 }

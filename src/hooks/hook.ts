@@ -7,23 +7,23 @@ export type HookResult = 'allowed' | 'denied' | 'failed' | 'busy' | 'cached';
 
 export interface HookOptions {
   readonly name: HookName;
-  /** What asks it by: a subject or a file, for log lines. */
+  /** The hook's subject or file, for log lines and cache keys. */
   readonly where: string;
-  /** The namespace; empty: connections. */
+  /** The namespace. Empty: the hook is one of connections. */
   readonly scope: string;
   readonly timeoutMs: number;
   readonly hookFailed: 'deny' | 'allow';
   /** Maximum unanswered questions. */
   readonly askedMax: number;
   readonly cache: AnswerCache;
-  /** Rejects if there is no answer. It need not end in time: the result is ignored then. */
+  /** Rejects if there is no answer. It may take longer than `timeoutMs`: a late result is ignored. */
   readonly ask: (question: HookQuestion, timeoutMs: number) => Promise<unknown>;
   readonly onResult?: (result: HookResult, durationMs: number) => void;
   readonly onFailed?: (where: string, reason: string) => void;
   readonly nowMs?: () => number;
 }
 
-/** One hook of one namespace, however it is reached: its time-out, its bound, its cached answers, and what a failure means. */
+/** One hook of one namespace or of connections, in code or on NATS. Applies its time-out, its bound, its cached answers and `hookFailed`. */
 export class Hook {
   readonly #options: HookOptions;
   #asked = 0;
@@ -89,8 +89,8 @@ export class Hook {
 }
 
 /**
- * What an answer is kept for: all that the hook is told but the connection and, for a publish, what is published. An expired permission is always asked for
- * anew.
+ * The cache key of a question. It contains everything in the question except the connection and the data of a publish.
+ * @returns undefined: the answer is not cached. A question about an expired permission always reaches the hook
  */
 function cacheKey(scope: string, where: string, question: HookQuestion): string | undefined {
   if (question.hook === 'disconnect' || (question.hook === 'subscribe' && question.again)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Decisions that are taken side by side, and have their effects in the order in which they were begun. What is kept is bounded by whoever bounds the decisions
- * under way.
+ * Runs decisions concurrently, and their effects in the order in which the decisions began. It has no bound of its own: its callers bound the number of
+ * decisions in flight.
  */
 export class InOrder {
   readonly #last = new Map<string, Promise<unknown>>();
@@ -9,7 +9,7 @@ export class InOrder {
     return this.#last.size;
   }
 
-  /** @param effect is called after the effects of everything with the same key that began before; only its start is in order */
+  /** @param effect is called after the effects of all earlier decisions with the same key have started; it does not wait until they have ended */
   async run<D, E>(key: string, decision: Promise<D>, effect: (decision: D) => E): Promise<Awaited<E>> {
     const settled = decision.then(
       (value) => ({ value }),
@@ -18,7 +18,7 @@ export class InOrder {
     const before = this.#last.get(key);
     const turn = before === undefined ? settled : before.then(() => settled);
     this.#last.set(key, turn);
-    // Waits for the turn before the next one does, so it goes on first.
+    // This call awaits the turn before the next call does, so it continues first.
     const outcome = await turn;
     if (this.#last.get(key) === turn) this.#last.delete(key);
     if ('error' in outcome) throw outcome.error;

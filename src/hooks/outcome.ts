@@ -1,12 +1,12 @@
 import type { SubscribeOptions } from './types.ts';
 
-/** What came of asking a hook. It passes the link, so it is plain data. */
+/** The result of asking a hook. It is sent over the link, so it is plain data. */
 export type Outcome =
   | Allowed
   | { readonly kind: 'denied'; readonly code: string; readonly message: string }
-  /** It did not answer in time, or not properly, and `hookFailed` says `deny`. */
+  /** The hook gave no valid answer in time, and `hookFailed` is `deny`. */
   | { readonly kind: 'failed' }
-  /** Too many questions of the hook are unanswered. */
+  /** The hook has its maximum of unanswered questions. */
   | { readonly kind: 'busy'; readonly message: string };
 
 export interface Allowed {
@@ -14,13 +14,13 @@ export interface Allowed {
   readonly options?: SubscribeOptions;
   /** Milliseconds since 1970. */
   readonly expiresAtMs?: number;
-  /** To be published instead. */
+  /** This data is published instead of the client's. */
   readonly changed?: { readonly data: unknown };
 }
 
 export const ALLOWED: Allowed = { kind: 'allowed' };
 
-/** What two hooks in a row allow: the later one has the last word on each field, and the earlier end counts. */
+/** Combines the answers of two hooks of a chain. Each field of the second replaces that of the first; of two expiry times the earlier one applies. */
 export function both(first: Allowed, second: Allowed): Allowed {
   const { options, expiresAtMs, changed } = second;
   const end = Math.min(first.expiresAtMs ?? Number.POSITIVE_INFINITY, expiresAtMs ?? Number.POSITIVE_INFINITY);

@@ -1,26 +1,26 @@
 /**
- * The questions that hooks are asked, and their answers: over NATS as JSON or MessagePack, in code as values. Programs that write hooks in TypeScript import
- * these types from `@stentor-broadcast/server`.
+ * The questions to hooks, and their answers. Hooks on NATS get and send them as JSON or MessagePack, hooks in code as values. Hooks that are written in
+ * TypeScript import these types from `@stentor-broadcast/server`.
  */
 
 export type HookName = 'connect' | 'subscribe' | 'publish' | 'disconnect';
 
-/** Who asks. */
+/** The client that the question is about, and its connection. */
 export interface HookCaller {
-  /** `sub` of the token; null: an anonymous connection. */
+  /** `sub` of the token. null: the connection is anonymous. */
   readonly user: string | null;
-  /** `stentor.info` of the token. Absent: it has none. */
+  /** `stentor.info` of the token. Absent: the token has none. */
   readonly info?: unknown;
   readonly connectionId: string;
   readonly nodeId: string;
 }
 
-/** A connection wants to begin. */
+/** A client opens a connection. */
 export interface ConnectQuestion extends HookCaller {
   readonly hook: 'connect';
 }
 
-/** How a client wants a topic; absent fields were not given. */
+/** The options of a client's `subscribe`. A field is absent if the client did not send it. */
 export interface SubscribeOptions {
   readonly snapshot?: boolean;
   readonly maxRateHz?: number;
@@ -29,18 +29,18 @@ export interface SubscribeOptions {
   readonly presence?: boolean;
 }
 
-/** A connection wants to see a topic. */
+/** A client wants to subscribe to a topic, or to read its history or presence. */
 export interface SubscribeQuestion extends HookCaller {
   readonly hook: 'subscribe';
   readonly topic: string;
-  /** Reading the history or the presence of a topic needs the same permission as subscribing. */
+  /** Reads of a topic's history and presence are asked about, too. */
   readonly action: 'subscribe' | 'history' | 'presence';
-  /** True: it is subscribed, and the last answer has expired. */
+  /** True: the connection is subscribed, and the last answer has expired. */
   readonly again: boolean;
   readonly options: SubscribeOptions;
 }
 
-/** A connection wants to publish. The same publish may be asked about again, after a reconnect: with the same idempotency key. */
+/** A client publishes. After a reconnect it may repeat the publish; the hook is then asked again, with the same idempotency key. */
 export interface PublishQuestion extends HookCaller {
   readonly hook: 'publish';
   readonly topic: string;
@@ -49,7 +49,7 @@ export interface PublishQuestion extends HookCaller {
   readonly idempotencyKey?: string;
 }
 
-/** A connection has ended. There is nothing to answer. */
+/** A connection has ended. The answer is ignored. */
 export interface DisconnectQuestion extends HookCaller {
   readonly hook: 'disconnect';
   /** WebSocket close code. */
@@ -58,7 +58,7 @@ export interface DisconnectQuestion extends HookCaller {
 
 export type HookQuestion = ConnectQuestion | SubscribeQuestion | PublishQuestion | DisconnectQuestion;
 
-/** The client gets `code` (64 characters at most) and `message` (1,024 at most). */
+/** The client gets `code` (at most 64 characters) and `message` (at most 1,024). */
 export interface HookDenial {
   readonly allow: false;
   readonly code?: string;
@@ -67,19 +67,19 @@ export interface HookDenial {
 
 export interface ConnectAllowance {
   readonly allow: true;
-  /** For this long the same user is not asked about again on this node (in code: in this worker). */
+  /** For this time the node uses this answer for the same user (hooks in code: the worker does). */
   readonly cacheMs?: number;
 }
 
 export interface SubscribeAllowance extends ConnectAllowance {
-  /** Replace those of the client. */
+  /** These options replace those of the client. */
   readonly options?: SubscribeOptions;
-  /** After this time the hook is asked again, and a denial then ends the subscription. */
+  /** After this time the hook is asked again. A denial then ends the subscription. */
   readonly expiresInMs?: number;
 }
 
 export interface PublishAllowance extends ConnectAllowance {
-  /** Is published instead. Such an answer is not cached. */
+  /** This data is published instead of the client's. Such an answer is not cached. */
   readonly data?: unknown;
 }
 

@@ -56,9 +56,7 @@ export interface ExchangeCounters {
 
 /**
  * Exchanges presence with the other nodes. Every node sends its changes once a second, under a sequence number that rises by one. If nothing changed, it
- * that nothing has. A node that misses a number, or has just started, asks for everything. So all nodes come to know the same, whatever is lost on the way.
- * sends the last number. A node that misses a number, or has just started, requests the whole state. So all nodes converge, whatever messages are lost.
- * that nothing has. A node that misses a number, or has just started, asks for everything. So all nodes come to know the same, whatever is lost on the way.
+ * sends the last number. A node that misses a number, or has just started, requests the whole state. So all nodes converge, even if messages are lost.
  */
 export class Exchange {
   readonly counters: ExchangeCounters = { gaps: 0, statesSent: 0 };

@@ -76,7 +76,7 @@ export const ERROR_KINDS = {
   hook_failed: {
     retryable: true,
     countsTowardsClose: false,
-    meaning: 'A hook of the operator that decides about it did not answer in time, or not properly.',
+    meaning: 'The operator’s hook that decides about the request gave no valid answer in time.',
   },
   unsupported: { retryable: false, countsTowardsClose: true, meaning: 'This node or namespace does not offer the command or option.' },
   internal: { retryable: true, countsTowardsClose: false, meaning: 'Unexpected server error; it has been logged.' },

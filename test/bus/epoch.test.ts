@@ -43,7 +43,7 @@ describe('the life of a log', () => {
     }
   });
 
-  it('is the one that another node has stored, whatever this one saw in the previous epoch', () => {
+  it('is the epoch that another node has stored, no matter what this node saw in the previous epoch', () => {
     for (const own of ['different', 'shorter', 'same'] as const) expect(decide({ stored: entry('b'), own })).toBe('take');
   });
 
@@ -55,7 +55,7 @@ describe('the life of a log', () => {
     expect(decide({ stored: undefined, vouches: false, absentMs: 60_000 })).toBe('renew');
   });
 
-  it('begins immediately if the log is empty and nobody has seen more', () => {
+  it('begins immediately if the log is empty and no node has seen publications', () => {
     const empty = { stored: undefined, isEmpty: true, own: 'none', vouches: false } as const;
     expect(decide({ ...empty, current: undefined })).toBe('renew');
     expect(decide(empty)).toBe('restore');

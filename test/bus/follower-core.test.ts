@@ -22,7 +22,7 @@ const NEVER = () => false;
 const life = fc.record({ length: fc.nat(30), lost: fc.array(fc.nat(29), { maxLength: 3 }), firstOffset: fc.nat(5) });
 
 describe('a follower', () => {
-  it('delivers every publication of the log once and in order, whatever its consumers lose and whenever they end', () => {
+  it('delivers every publication of the log once and in order, although its consumers lose publications and end at any time', () => {
     fc.assert(
       fc.property(fc.array(life, { maxLength: 20 }), fc.nat(10), (lives, after) => {
         const last = 60;

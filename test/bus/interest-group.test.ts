@@ -106,7 +106,7 @@ describe('Interest in many subjects', () => {
     expect(heard).toEqual(['a u.a', 'a u.a', 'a u.a']);
   });
 
-  it('brings each message once to whoever wanted it before it was sent, however interest comes and goes', async () => {
+  it('delivers each message exactly once to each listener that was there before it was sent, for any sequence of listeners that start and stop', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof(fc.record({ turn: fc.nat(9) }), fc.record({ publish: fc.nat(9) }), fc.record({ settle: fc.boolean() })), {

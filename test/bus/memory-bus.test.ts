@@ -83,7 +83,7 @@ describe('the memory bus', () => {
     await expect(bus.call(question('never', '', 10))).rejects.toMatchObject({ code: 'call_timeout' });
   });
 
-  it('delivers in order to a receiver that joins while others publish, whatever the count limit', async () => {
+  it('delivers everything in order while publishes run concurrently, also with a count limit of 1', async () => {
     const bus = await started({ namespaces: { scores: { history: { maxCount: 1 } } } });
     const inbox = new Inbox();
     await bus.log('scores').follow(0, inbox.receive, inbox.fail);

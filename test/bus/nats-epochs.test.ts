@@ -224,7 +224,7 @@ for (const binary of natsServerBinaries()) {
       expect(state).toMatchObject({ epoch: expect.not.stringMatching(epoch), before: [] });
     });
 
-    it('is a new one if the bucket is deleted while nobody follows', async () => {
+    it('is a new one if the bucket is deleted while no node follows the log', async () => {
       const server = await serve(binary);
       const node = await start(server);
       await publish(node, '1');

@@ -57,7 +57,7 @@ describe('a producer’s wrong subject', () => {
     ['a key with an equals sign', 'feed.ticks.fx.EUR=X', 'bad_token'],
     ['a token outside ASCII', 'feed.scores.grün', 'bad_token'],
     ['a topic of nine tokens', 'feed.scores.1.2.3.4.5.6.7.8', 'wrong_depth'],
-  ])('is counted and logged though nobody follows the log: %s', async (_what, subject, fault) => {
+  ])('is counted and logged even if no node follows the log: %s', async (_what, subject, fault) => {
     const named = await start();
     const [, namespace = ''] = subject.split('.');
     for (let n = 0; n < 3; n++) producer.publish(named(subject), '1');
@@ -69,7 +69,7 @@ describe('a producer’s wrong subject', () => {
   });
 
   it.each(['feed.live.a', 'feed.live', 'feed.live.a.BRK.B', 'feed.loose.1.2.3.4.5.6.7.8'])(
-    'is counted at once in an ephemeral namespace to which nobody listens: %s',
+    'is counted immediately in an ephemeral namespace without listeners: %s',
     async (subject) => {
       const named = await start();
       const [, namespace = ''] = named(subject).split('.');
@@ -82,7 +82,7 @@ describe('a producer’s wrong subject', () => {
     },
   );
 
-  it('is counted once, whether a check or a follower found it, and whatever is read again', async () => {
+  it('is counted once, although both a check and a follower find it, and although it is read again', async () => {
     const named = await start();
     const name = `${named('ticks')} wrong_depth`;
     producer.publish(named('feed.ticks.fx.BRK.A'), '1');

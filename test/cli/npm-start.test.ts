@@ -35,7 +35,7 @@ function npmStart(...args: string[]): ChildProcessWithoutNullStreams {
   for (const name of ['dist', 'node_modules']) symlinkSync(join(ROOT, name), join(folder, name));
   const { PATH = '', HOME = '' } = process.env;
   const flags = ['--port', '0', '--admin-port', '0', '--set', 'log.pretty=false', ...args];
-  // In a group of its own: whatever comes of it can be found and ended.
+  // In its own process group, so that all its child processes can be found and ended.
   const npm = spawn('npm', ['start', '--', ...flags], { cwd: folder, env: { PATH, HOME }, detached: true });
   started.push(npm);
   npm.stdin.end();

@@ -55,7 +55,7 @@ describe.each(COMMANDS)('stentor %s, on a NATS with streams of others,', (_name,
     await jsm.streams.add({ ...other, name: 'ORDERS', subjects: ['orders.>', 'feed.chat.>'] });
   });
 
-  it('publishes, whatever its and other namespaces’ streams are like, and changes none', async () => {
+  it('publishes although the settings of streams differ from the namespaces’, and changes no stream', async () => {
     const before = await jsm.streams.list().next();
     const { code, stderr } = await runCli([...command('scores.a'), '--nats-url', nats.url]);
     expect(stderr).not.toContain('stream_mismatch');

@@ -82,7 +82,7 @@ describe('Pace', () => {
     expect([pace.waitMs(0, 0), pace.waitMs(9e9, 0), pace.waitMs(undefined, 0)]).toEqual([0, 0, 0]);
   });
 
-  it('keeps below the rate of the other side, whatever the speed', () => {
+  it('stays below the rate limit of the other side, even at infinite speed', () => {
     const pace = new Pace(Number.POSITIVE_INFINITY, 100);
     expect([pace.waitMs(undefined, 0), pace.waitMs(undefined, 0), pace.waitMs(undefined, 15), pace.waitMs(undefined, 500)]).toEqual([
       0, 10, 5, 0,

@@ -62,7 +62,7 @@ describe('straight to NATS', () => {
     ['key_required', ['ticks.a', '1']],
     ['key_not_allowed', ['scores.a', '1', '--key', 'k']],
     ['message_too_big', ['scores.a', JSON.stringify('x'.repeat(65_535))]],
-  ])('refuses with %s itself, since over NATS nobody would answer', async (code, args) => {
+  ])('refuses with %s itself, because over NATS no answer would come', async (code, args) => {
     expect(await runCli(['publish', ...args, '--nats-url', nats.url])).toMatchObject({
       code: 1,
       stdout: '',

@@ -165,7 +165,7 @@ describe('a wake-up', () => {
   });
 });
 
-it('is in one of its states, and answers accordingly, whatever happens in any order', () => {
+it('is always in one of its states, and answers accordingly, for events in any order', () => {
   const event = fc.oneof(
     fc.constantFrom('start', 'due', 'wake', 'stop', 'connected', 'closing'),
     fc.record({ lost: fc.oneof(fc.constantFrom(1000, 1006, 4001, 4100, 4200, 4201), fc.integer({ min: 1000, max: 4999 })) }),

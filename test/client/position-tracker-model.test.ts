@@ -219,7 +219,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Action>((model) => model.rollBack()) },
 );
 
-it('delivers the log completely and in order, or reports a reset, whatever the stream loses, duplicates and reorders', () => {
+it('delivers the log completely and in order, or reports a reset, although the stream loses, duplicates and reorders publications', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 80, size: 'max' }), fc.integer({ min: 1, max: 12 }), (actions, holdItemsMax) => {
       const model = new Model(holdItemsMax);

@@ -100,7 +100,7 @@ describe('The presence tracker', () => {
     expect(tracker.apply(message({ members: [ann, anonymous] }))).toMatchObject({ joined: [anonymous], left: [bob] });
   });
 
-  it('says of nobody that he joined or left who was there, or was not', () => {
+  it('reports no join of a known member, and no leave of an unknown one', () => {
     const tracker = new PresenceTracker();
     tracker.apply(message({ members: [ann] }));
     expect(tracker.apply(message({ joined: [ann, bob], left: [anonymous] }))).toMatchObject({

@@ -59,7 +59,7 @@ describe('a process', () => {
     return await run(process.execPath, ['--import', 'tsx', file]);
   }
 
-  it('ends by itself when its client is closed, whatever was under way', async () => {
+  it('exits by itself when its client is closed, even during unfinished operations', async () => {
     const { code, stdout, stderr } = await ends(
       'closed',
       `

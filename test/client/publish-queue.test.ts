@@ -91,7 +91,7 @@ describe('a publish queue', () => {
     expect(queue.takeAll()).toMatchObject([{ mayBeStored: true }]);
   });
 
-  it('loses nothing, doubles nothing and keeps the order, whatever is answered, refused and cut', () => {
+  it('loses nothing, duplicates nothing and keeps the order, for any sequence of answers, refusals and disconnects', () => {
     const action = fc.oneof(
       fc.constantFrom('add', 'take', 'cut'),
       fc.record({ settle: fc.nat(5) }),

@@ -90,7 +90,7 @@ describe('loadConfig: namespaces', () => {
     expect(config.namespaces.ticks).toMatchObject({ keyed: false, slowConsumer: 'conflate', history: { maxCount: 3 } });
   });
 
-  it('applies STENTOR_NAMESPACES before options of one namespace, in whatever order they come', () => {
+  it('applies STENTOR_NAMESPACES before options of one namespace, in any order of the variables', () => {
     const env = { STENTOR_NAMESPACES__a__PUBLIC: 'true', STENTOR_NAMESPACES: '{"a":{"keyed":true}}' };
     expect(loadConfig({ env }).config.namespaces.a).toMatchObject({ keyed: true, public: true });
   });
@@ -102,7 +102,7 @@ describe('loadConfig: namespaces', () => {
     expect(namespaces['b-c__d']?.history.maxAgeMs).toBe(5000);
   });
 
-  it('has no namespace without configuration, whatever Object.prototype contains', () => {
+  it('has only the configured namespaces: properties of Object.prototype are none', () => {
     const { namespaces } = loadConfig({ env: {} }).config;
     expect(namespaces.constructor).toBeUndefined();
     const named = loadConfig({ env: { STENTOR_NAMESPACES: '{"__proto__":{"keyed":true}}' } }).config.namespaces;

@@ -43,7 +43,7 @@ export function describeAnnouncing(fixture: BusFixture): void {
       const channels = Array.from({ length: 6 }, (_, i) => `users.u${i}` as const);
       const stops = new Map<Channel, () => void>();
       let round = 0;
-      /** Everybody who listens hears it once, and nobody else does. */
+      /** Every listener of the channel hears the message once, and no other listener does. */
       const check = async () => {
         const text = String(++round);
         heard.length = 0;

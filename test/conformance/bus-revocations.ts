@@ -3,7 +3,7 @@ import type { BusFixture } from './bus-fixture.ts';
 
 export function describeRevocations(fixture: BusFixture): void {
   describe('revocations', () => {
-    it('are kept, one for each token and each user, whatever their names', async () => {
+    it('are kept, one for each token and each user, for names with any characters', async () => {
       await fixture.start();
       const { revocations } = fixture.bus;
       const mine = (text: string) => `${fixture.plain}-${text}`;

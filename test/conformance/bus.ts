@@ -9,7 +9,7 @@ import { describeReading } from './bus-reading.ts';
 import { describeRevocations } from './bus-revocations.ts';
 import { describeStopping } from './bus-stopping.ts';
 
-/** The promises of `src/bus/bus.ts`, checked on whatever keeps them. */
+/** Tests the promises of `src/bus/bus.ts` on any implementation. */
 export function describeBus(name: string, harness: BusHarness): void {
   describe(`${name} keeps the bus contract:`, () => {
     const fixture = new BusFixture(harness);

@@ -53,7 +53,7 @@ describe('what the hub says', () => {
     expect(offsetsOf(client, 'scores.fast').length).toBeLessThan(100);
   });
 
-  it('of a log that starts anew voids what waits of the old one', async () => {
+  it('that a log has restarted discards the waiting publications of the old log', async () => {
     worker = await TestWorker.create(SMALL_RING);
     const client = worker.client();
     await subscribe(client, 1, 'scores.fast');

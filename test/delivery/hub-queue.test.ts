@@ -171,7 +171,7 @@ describe('HubQueue', () => {
     expect(log.at(-1)).toBe(40);
   });
 
-  it('lets one topic wait that has not, whatever another has waited', () => {
+  it('lets a topic wait, even if another topic has waited for the maximum time', () => {
     const { queue, log } = setUp({ topicQueueMaxMs: 100 });
     queue.receive(publications(1, 30));
     vi.advanceTimersByTime(100);
@@ -223,7 +223,7 @@ describe('HubQueue', () => {
     expect(less.feed.ring.headOffset).toBe(12);
   });
 
-  it('forgets what waits of a topic that starts anew, and hands on what comes then', () => {
+  it('discards the waiting publications of a topic that restarts, and passes on later ones', () => {
     const { queue, log, feed } = setUp();
     queue.receive(publications(1, 12));
     queue.discard(feed);
@@ -233,7 +233,7 @@ describe('HubQueue', () => {
     expect(log.slice(-2)).toEqual(['queued', 101]);
   });
 
-  it('hands nothing on to a topic that has been closed meanwhile', () => {
+  it('passes nothing on to a topic that has been closed meanwhile', () => {
     const { queue, log, feed, closed, pass } = setUp();
     queue.receive(publications(1, 12));
     closed.add(feed);
@@ -251,7 +251,7 @@ describe('HubQueue', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('loses nothing of the ring before all members have it, and keeps the order, whatever the sizes and the pace', () => {
+  it('evicts nothing from the ring before all members have it, and keeps the order, for all sizes and speeds', () => {
     const step = fc.oneof(
       fc.record({ topic: fc.constantFrom(1, 2), count: fc.integer({ min: 1, max: 100 }) }),
       fc.record({ pass: fc.integer({ min: 1, max: 40 }) }),

@@ -9,7 +9,7 @@ describe('a receiver', () => {
     const stub = new StubReceiver();
     stub.socket.bufferedBytes = 5000;
     stub.receiver.send(answer('one'));
-    // Room again, but nobody has said so: what is queued goes first.
+    // There is room again, but no drain event came yet: the queued frames go first.
     stub.socket.bufferedBytes = 0;
     stub.receiver.send(answer('two'));
     expect(stub.sent).toEqual([]);
@@ -55,7 +55,7 @@ describe('a receiver', () => {
   it.each([
     ['answers that it queues', 0],
     ['answers that gather', 1000],
-  ])('has room once it has closed, whatever waited then: %s', async (_, commands) => {
+  ])('has room again when it has closed with %s', async (_, commands) => {
     const stub = new StubReceiver();
     const { receiver } = stub;
     receiver.expectAnswers(commands);

@@ -82,7 +82,7 @@ describe('TopicTable', () => {
     for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'busy', message: 'full' });
   });
 
-  it('closes a topic when nobody subscribes any more, and drops what arrives for it after that', async () => {
+  it('closes a topic when its last subscriber leaves, and drops publications that arrive afterwards', async () => {
     const { table, toHub } = setUp();
     const waiting = table.acquire(topicOf(1));
     open(table, 1);

@@ -118,7 +118,7 @@ function run(model: FanoutModel, operation: Operation, echoes: boolean): void {
   }
 }
 
-describe('the fan-out, whatever is published, joined, left, merged, reset and flushed in whatever order', () => {
+describe('the fan-out, for any sequence of publishes, joins, leaves, merges, resets and flushes,', () => {
   it('sends every member exactly the items between its join and its leave, in order, with the right prev', () => {
     let received = 0;
     let skipped = 0;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keepBytes, putBytes, toBuffer } from '../../src/fanout/kept-bytes.ts';
 
 describe('kept bytes', () => {
-  it('are the same bytes, whatever their number and whatever happens to the input', () => {
+  it('are a copy of the input, for any length, and do not change with the input', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2048 }), fc.nat(10), (bytes, at) => {
         const given = Buffer.from(bytes);

@@ -41,7 +41,7 @@ describe('Pacing', () => {
     expect(settled(new Pacing(0), { connections: 4000, perConnection: 50 })).toBe(0);
   });
 
-  it('grows with the feed without a jump, and whatever the period was before', () => {
+  it('grows steadily with the feed, and does not depend on the previous period', () => {
     let before = 0;
     for (let perConnection = 15; perConnection <= 50; perConnection++) {
       const fresh = settled(new Pacing(75), { connections: 4000, perConnection });

@@ -20,7 +20,7 @@ describe('Quantum', () => {
     expect(quantum.members).toBe(members);
   });
 
-  it('is bounded both ways, whatever the gaps', () => {
+  it('has a minimum and a maximum, for any gaps', () => {
     const quantum = new Quantum(5, 10);
     for (let turn = 0; turn < 200; turn++) quantum.adapt(10_000);
     expect(quantum.members).toBe(100);

@@ -22,7 +22,7 @@ const missedUpTo = (offset: number, more: Partial<MissedItems> = {}): MissedItem
   ...more,
 });
 
-/** What is given at once to a client that comes back, and whether that is all; undefined: it begins anew. */
+/** The items that a returning client gets immediately, and whether they are complete; undefined: it gets the state. */
 function partOf(made: TopicFeed, since: Since, missed?: MissedItems) {
   const beginning = goingOn(made, since, missed);
   return beginning.recovered ? firstPartOf(made, beginning, made.head, 1_000_000, missed) : undefined;
@@ -177,7 +177,7 @@ describe('the recovered items', () => {
     const part = firstPartOf(made, beginning, until, 1_000_000, missedUpTo(8));
     expect(part.items.map(({ offset }) => offset)).toEqual(Array.from({ length: end - 1 }, (_, index) => index + 2));
     expect(part.whole).toBe(true);
-    // Where the ring reaches back so far, whoever goes on from here goes on in it.
+    // If the ring reaches back to this position, the client continues from the ring.
     expect(part.position).toEqual(end > 3 ? until : expect.objectContaining({ offset: end }));
   });
 

@@ -256,7 +256,7 @@ describe('Scheduler', () => {
     expect(sentAtMs).toEqual([0, 10, 19, 29, 40, 50, 59, 69, 80, 90, 99]);
   });
 
-  it('visits the groups in the same order in each pass, whatever arrived first', () => {
+  it('visits the groups in the same order in each pass, independent of the order of arrival', () => {
     const { scheduler, sent } = setUp({ periodMs: 40 });
     const groups = new Groups(200);
     const feeds = Array.from({ length: 4 }, (_, number) => feed({ topic: `scores.t${number}` }));
@@ -330,7 +330,7 @@ describe('Scheduler', () => {
     expect(longestOf(large)).toBeLessThan(450);
   });
 
-  it('publishes all that is pending for a group in one turn, whatever topics it is of', () => {
+  it('publishes everything that is pending for a group in one turn, for all topics', () => {
     const { scheduler, sent } = setUp();
     const groups = new Groups(100);
     const feeds = Array.from({ length: 50 }, (_, number) => feed({ topic: `scores.t${number}` }));

@@ -7,7 +7,7 @@ import { MemoryWatch } from './memory-watch.ts';
 import type { RestartableNode } from './restartable-node.ts';
 import { monoMs, seconds } from './time.ts';
 
-/** A member hardly waits longer than without the attack; attacker, node and NATS share two cores with whatever else runs. */
+/** A member should wait hardly longer than without the attack. The limit is wide, because attacker, node, NATS and other programs share two cores. */
 const P99_MAX_MS = 500;
 const CALM_TIMES_MAX = 3;
 /** Of which the member's time without an attack is taken. */

@@ -32,7 +32,7 @@ export interface NodeSettings {
   readonly descriptors?: number;
 }
 
-/** One run of a scenario: starts servers and clients, collects figures, judges them, and ends all. Whatever happens, {@link end} leaves no process behind. */
+/** One run of a scenario: starts servers and clients, collects figures, judges them, and ends all. {@link end} leaves no process behind, also after errors. */
 export class FaultRun {
   readonly #figures: Record<string, number> = {};
   readonly #limits: Record<string, number> = {};

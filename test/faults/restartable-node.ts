@@ -82,7 +82,7 @@ export class RestartableNode {
     return { code, elapsedMs: performance.now() - startMs };
   }
 
-  /** The HTTP status of /health/ready, 0 when nobody answers. */
+  /** The HTTP status of /health/ready; 0: no answer. */
   async ready(): Promise<number> {
     try {
       return (await fetch(`http://127.0.0.1:${this.adminPort}/health/ready`, { signal: AbortSignal.timeout(2000) })).status;

@@ -20,8 +20,8 @@ export interface RunResult extends Outcome {
 }
 
 /**
- * One run of one scenario, ended whatever happens, and cut off when it takes too long. What failed leaves its nodes' logs in a file.
- * @param seed of the random choices that are made here and by the swarm. What nodes and servers choose, and when what happens, is not of it
+ * Runs a scenario once. The run always ends its processes, and has a time limit. A failed run leaves the logs of its nodes in a file.
+ * @param seed of the random choices of the scenario and the swarm. It does not decide the choices of nodes and servers, nor the timing
  * @param harm what is done to every frame for the swarm, all the time: such a run must fail
  */
 export async function runScenario(

@@ -14,7 +14,7 @@ interface Payload {
 
 /** Clients of the SDK, with what their applications' callbacks were given. */
 export class SdkClients {
-  /** What clients were told unasked: errors by code, and that the feed is not live. */
+  /** Events that clients got without a request: errors by code, and that the feed is not live. */
   readonly told: Record<string, number> = {};
   readonly #clients: { readonly client: Client; readonly topic: string; readonly told: Told[] }[] = [];
 

@@ -59,7 +59,7 @@ describe('a hook', () => {
     const { hook, results, failures } = setUp({ ask: async () => answer });
     expect(await hook.ask(SUBSCRIBE)).toEqual({ kind: 'failed' });
     expect(results).toEqual(['failed']);
-    expect(failures[0]).toMatch(/^nats:auth.subscribe: not an answer of a subscribe hook/);
+    expect(failures[0]).toMatch(/^nats:auth.subscribe: the answer is invalid for a subscribe hook/);
   });
 
   it('has failed when it throws, or takes longer than its time; hookFailed decides what that means', async () => {
@@ -82,7 +82,7 @@ describe('a hook', () => {
     expect(lax.results).toEqual(['failed']);
   });
 
-  it('is asked no more than askedMax at a time, whatever hookFailed says', async () => {
+  it('has at most askedMax unanswered questions, also where hookFailed is allow', async () => {
     const answers: ((answer: unknown) => void)[] = [];
     const { hook, asked, results } = setUp({
       askedMax: 2,
@@ -112,7 +112,7 @@ describe('a hook', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is asked anew when anything else differs, and when an answer has expired', async () => {
+  it('is asked again if another field differs, and if an answer has expired', async () => {
     const { hook, asked } = setUp({ ask: async () => ({ allow: true, cacheMs: 60_000, expiresInMs: 60_000 }) });
     const others: Partial<SubscribeQuestion>[] = [
       {},
@@ -143,7 +143,7 @@ describe('a hook', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('keeps a permission to publish whatever is published', async () => {
+  it('keeps a permission to publish for all data', async () => {
     const { hook, asked } = setUp({ name: 'publish', ask: async () => ({ allow: true, cacheMs: 1000 }) });
     for (const data of [1, 2, 3]) await hook.ask({ ...PUBLISH, data });
     expect(asked).toHaveLength(1);

@@ -33,7 +33,7 @@ describe('without admin.token', () => {
     node = await TestNode.start();
   });
 
-  it('everybody on the machine may read, and nobody may publish', async () => {
+  it('every user of the machine may read, and none may publish', async () => {
     const { nodeId, scopes, bus, notReady } = await readNode();
     expect({ nodeId, scopes, bus, notReady }).toEqual({
       nodeId: node.running.nodeId,

@@ -22,7 +22,7 @@ const plain = 'plain.a' as Topic;
 const keyed = 'keyed.a' as Topic;
 const offsetsOf = ({ items }: { readonly items: readonly { readonly offset: number }[] }) => items.map(({ offset }) => offset);
 
-/** The page after this offset, of a topic that nobody holds. */
+/** The page after this offset, of a topic that no worker holds. */
 async function page(hub: TestHub, topic: Topic, after: number) {
   const { epoch } = await hub.logOf(topic === keyed ? 'keyed' : 'plain').state();
   const answer = await hub.ask({ kind: 'read', topic, epoch, after, ...ALL });
@@ -144,7 +144,7 @@ describe('a topic that is opened for a reconnecting client', () => {
     expect(missed).toMatchObject({ completeFrom: 6, offset: 10 });
     expect(offsetsOf(missed!)).toEqual([7, 8, 9, 10]);
     expect(reads).toHaveLength(1);
-    // Whoever was away for a little longer is answered from what was read.
+    // A client that was away for a little longer is answered from the same read.
     expect(offsetsOf(await recovery(hub, 4))).toEqual([5, 6, 7, 8, 9, 10]);
     expect(reads).toHaveLength(1);
   });

@@ -108,7 +108,7 @@ describe('states on a link that has much to take', () => {
       told = true;
     });
     for (const link of [leaving, gone]) link.queuedBytes = 0;
-    await until('whoever waits behind them', () => told);
+    await until('the callback that waits behind them', () => told);
     expect([leaving.sent, gone.sent]).toEqual([[], []]);
     room.stop();
   });

@@ -103,11 +103,11 @@ describe('LogFollower begins', () => {
     expect(code).toBe('bus_unreachable');
   });
 
-  it('not, and says so at once, when waiting is of no use', async () => {
+  it('not if waiting cannot help, and reports that immediately', async () => {
     const { log, follower } = setUp();
     log.followFailure = new BusError('permission_denied', 'denied');
     expect(await codeOf(follower.ready())).toBe('permission_denied');
-    // Whoever asks later tries again.
+    // A later call tries again.
     log.followFailure = undefined;
     await follower.ready();
     expect(log.asked.follow).toBe(2);
@@ -226,7 +226,7 @@ describe('LogFollower, when its log breaks,', () => {
     expect(await waiting).toBe('resolved');
   });
 
-  it('is ready for whoever asks meanwhile as soon as it goes on', async () => {
+  it('resolves ready() calls that wait as soon as it follows again', async () => {
     const { log, follower, told } = await ready();
     const release = log.hold();
     log.follower.break('log_gone');

@@ -71,7 +71,7 @@ describe('a client with a position in a history that was lost', () => {
     );
     node.plain.expire(10);
     node.plain.reconnect();
-    await until('it to be told to begin anew', () => client.trackers.get(plain)?.epoch !== epoch);
+    await until('the resync', () => client.trackers.get(plain)?.epoch !== epoch);
     await node.settle();
     expect(client.runs.get(plain)).toEqual({ from: 4, uids: [] });
   });

@@ -198,7 +198,7 @@ describe('a topic of a namespace that is opened', () => {
     expect(await opening).toBe('bus_unreachable');
   });
 
-  it('is not read when nobody wants it any more at its turn', async () => {
+  it('is not read if its last worker has left before its turn', async () => {
     const { log, open, told } = setUp();
     const release = log.hold();
     for (let n = 0; n < OPENINGS_MAX; n++) open(`scores.t${n}`);

@@ -45,7 +45,7 @@ describe('topics that are asked for all at once', () => {
     expect(new Set(reads.topics).size).toBe(1000);
   });
 
-  it('are not read if nobody subscribes any more at their turn, and are read when somebody does again', async () => {
+  it('are not read if their last subscriber has left before their turn, and are read at the next subscribe', async () => {
     const { hub, reads } = start({ 'tuning.hub.topicLingerMs': 600_000 });
     const all = names(1000);
     for (const topic of all) hub.send({ kind: 'open', topic });

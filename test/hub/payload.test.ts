@@ -19,7 +19,7 @@ function decoded(payload: Uint8Array, kind: PayloadKind): unknown {
 const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
 describe('payloadToMsgpack', () => {
-  it('transcodes JSON, whatever it says', () => {
+  it('transcodes any JSON value', () => {
     fc.assert(
       fc.property(jsonData(), (value) => {
         expect(decoded(Buffer.from(stringifyJson(value)), 'json')).toEqual(value);
@@ -36,7 +36,7 @@ describe('payloadToMsgpack', () => {
       high: 18446744073709551615n,
       wide: '18446744073709551616',
     });
-    // In MessagePack's 64-bit formats, whatever decodes them.
+    // They use MessagePack's 64-bit formats.
     expect(result.kind === 'value' && Buffer.from(result.data).toString('hex')).toContain('d3746e6fa9754189e5');
   });
 
@@ -57,7 +57,7 @@ describe('payloadToMsgpack', () => {
     );
   });
 
-  it.each(KINDS)('of kind %s is one MessagePack value, or malformed, whatever the bytes', (kind) => {
+  it.each(KINDS)('of kind %s is one MessagePack value, or malformed, for any bytes', (kind) => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const result = payloadToMsgpack(bytes, kind);
@@ -150,7 +150,7 @@ describe('msgpackToPayload', () => {
     expect(decoded(payload, 'json')).toEqual({ ...data, a: 'aGk=' });
   });
 
-  it.each(['json', 'msgpack'] as const)('and back: to a %s namespace go whatever integers 64 bits hold', (kind) => {
+  it.each(['json', 'msgpack'] as const)('round-trips all 64-bit integers in a %s namespace', (kind) => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }), (value) => {
         const payload = msgpackToPayload(packMsgpack({ value }), kind) as Uint8Array;

@@ -21,7 +21,7 @@ import { FakeBus } from '../support/fake-bus.ts';
 import { RecordingLink } from '../support/recording-link.ts';
 
 const topic = 'scores.a' as Topic;
-/** What a bus says of its inside, which is for nobody outside. */
+/** An internal error text of a bus. Clients must not get it. */
 const INSIDE = 'stream STENTOR_scores on nats://10.0.0.7';
 
 /** What a call that the bus has not answered yet may be answered with. */
@@ -238,7 +238,7 @@ describe('a read that a worker asks for', () => {
     ]);
   });
 
-  it('of another life of the log is answered with nothing, and the epoch that is', async () => {
+  it('of another life of the log is answered with no items and the current epoch', async () => {
     const { requests, log, worker } = setUp();
     log.append(topic, 1);
     await requests.read(worker, { kind: 'read', requestId: 1, topic, epoch: 'e0', after: 0, limit: 10, bytesMax: 1_000_000 });

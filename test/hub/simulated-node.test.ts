@@ -81,8 +81,8 @@ async function perform(node: SimulatedNode, step: Step): Promise<void> {
 }
 
 /**
- * The promise. What a client got of a topic since it was last told to begin anew is, in one of the histories that there were, each of the topic's
- * publications between where it began and where it is: each once, in order, none missing. Of a keyed topic: the last of each key at least.
+ * The promise to clients. There is a history in which a client has got, since its last resync, all publications of the topic from its first to its last
+ * position: each once, in order, none missing. For a keyed topic: at least the last one of each key.
  */
 function keepsPromise(
   lives: readonly Written[][],
@@ -119,9 +119,9 @@ function checkClient(node: SimulatedNode, { trackers, runs }: SimulatedClient, l
   }
 }
 
-describe('a hub and a worker, whatever happens below and above them,', () => {
+describe('a hub and a worker, under random actions of log, link and clients,', () => {
   it(
-    'give each client each publication once, in order, none missing, or tell it to begin anew',
+    'deliver every publication to every client exactly once and in order, or tell the client to resync',
     async () => {
       await fc.assert(
         fc.asyncProperty(
@@ -135,7 +135,7 @@ describe('a hub and a worker, whatever happens below and above them,', () => {
                 check(node, (of) => of.lives);
               }
               await node.settle();
-              // In the end everybody is in the history that is.
+              // In the end all clients are in the current history.
               check(node, (of) => [of.history]);
             } finally {
               await node.stop();

@@ -62,7 +62,7 @@ async function perform(node: SimulatedNode, each: Step): Promise<void> {
       return turns(each.count);
     case 'rollBack': {
       const log = node.logOf(namespaceOf(each.topic));
-      // What has been read of the log has been followed too: the follower then sees that it is not what it was.
+      // The follower must have got everything that was read from the log: only then it detects the rollback.
       await turns(40);
       log.deliver(Number.POSITIVE_INFINITY, false);
       await turns(10);

@@ -137,13 +137,13 @@ describe('a topic that no worker wants any more', () => {
     expect(workers[1].sent).toMatchObject([{ kind: 'opened', offset: 1 }]);
     await vi.advanceTimersByTimeAsync(2 * LINGER_MS);
     expect([registry.size, log.asked.snapshot]).toEqual([1, 1]);
-    // It closes as any other when nobody wants it any more.
+    // It closes like any other topic when no worker wants it any more.
     registry.removeInterest(a, workers[1]);
     await vi.advanceTimersByTimeAsync(LINGER_MS);
     expect(registry.size).toBe(0);
   });
 
-  it('ends the following of its namespace with it, which begins anew with the next', async () => {
+  it('stops the follower of its namespace if it was the last topic; the next topic starts it again', async () => {
     const { registry, log, bus, workers } = setUp();
     for (const topic of [a, b, 'other.a' as Topic]) registry.addInterest(topic, workers[0]);
     await settled();

@@ -84,7 +84,7 @@ describe('calls from two nodes to services on one nats-server', () => {
     }
   });
 
-  it('bring a service’s error to the client with its own code and text, marked as such, whatever they are', async () => {
+  it('return a service’s error to the client with the service’s code and text, marked as its own, for any code and text', async () => {
     const cases: [code: string | undefined, text: string | undefined, expected: object][] = [
       ['404', 'no such account', { code: '404', message: 'no such account' }],
       ['rate_limited', 'slowly', { code: 'rate_limited', message: 'slowly' }],

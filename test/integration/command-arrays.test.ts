@@ -196,7 +196,7 @@ describe('arrays of commands', () => {
     const feeding = (async () => {
       for (let n = 0; running; n++) {
         await Promise.all(topics.map((topic) => node.publish(topic, { n })));
-        // The memory bus answers in microtasks: without this nobody else had a turn.
+        // The memory bus answers in microtasks: without this pause no other connection would get a turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();

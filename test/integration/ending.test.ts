@@ -71,7 +71,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
-  it('disconnects a user on all nodes, for good or for now, with the reason; and nobody else', async () => {
+  it('disconnects a user on all nodes, permanently or temporarily, with the reason, and no other user', async () => {
     const [one, two] = await pair();
     const ann = [await connected(one, 'ann'), await connected(two, 'ann')];
     const bob = [await connected(one, 'bob'), await connected(two, 'bob')];

@@ -122,7 +122,7 @@ describe('hooks over NATS', () => {
       expect(items.map(([, , data]) => data)).toEqual([{ n: 1 }]);
     });
 
-    it('are asked about reading history and presence too, but not by whoever is subscribed', async () => {
+    it('are asked about reads of history and presence, too, but not about those of subscribed connections', async () => {
       const asked = await serve('auth.subscribe', () => ({ allow: true }));
       const client = await connected('ann');
       await client.get('history', { type: 'history', topic: 'room.read', last: 1 });
@@ -132,7 +132,7 @@ describe('hooks over NATS', () => {
     });
 
     it.each([
-      ['nobody is there', 'empty.a', undefined],
+      ['no service is there', 'empty.a', undefined],
       ['the answer does not come in time', 'slow.a', () => undefined],
       ['the answer is no JSON', 'slow.a', () => 'yes'],
       ['the answer does not say whether it allows', 'slow.a', () => ({ allowed: true })],
@@ -150,7 +150,7 @@ describe('hooks over NATS', () => {
       await (await connected('ann')).subscribe('lax.a');
     });
 
-    it('hold up no other command of the connection, and nobody else', async () => {
+    it('delay no other command of the connection, and no other connection', async () => {
       let answer: (reply: object) => void = () => undefined;
       const asked = await serve('auth.subscribe', ({ topic }) =>
         topic === 'room.held' ? new Promise((resolve) => (answer = resolve)) : { allow: true },
@@ -290,7 +290,7 @@ describe('hooks over NATS', () => {
       expect(texts(client)).toEqual([9, 0, 2, 3, 4].map((n) => ({ n })));
     });
 
-    it('fail where they change it to what the namespace does not take, and where nobody answers', async () => {
+    it('fail if their data does not fit the namespace, and if no service answers', async () => {
       await serve('auth.publish', () => ({ allow: true, data: 'x'.repeat(2000) }));
       const client = await connected('ann');
       const failed = { type: 'error', code: 'hook_failed', retryable: true };
@@ -307,7 +307,7 @@ describe('hooks over NATS', () => {
       expect(asked).toEqual([]);
     });
 
-    it('keep a permission for as long as they say, whatever is published', async () => {
+    it('keep a permission for cacheMs, for all data', async () => {
       const asked = await serve('auth.publish', () => ({ allow: true, cacheMs: 60_000 }));
       const client = await connected('kept');
       for (let n = 0; n < 3; n++) await client.get('published', { type: 'publish', topic: 'room.often', data: { n } });
@@ -416,7 +416,7 @@ describe('hooks over NATS', () => {
       if (!withToken) client.send({ type: 'subscribe', id: 1, topic: 'open.a' });
       expect(await client.next('error')).toMatchObject({ code: 'banned', message: 'until Monday', service: true });
       expect(await client.closed).toMatchObject({ code: 4001 });
-      // Its end is told to nobody: it had not begun.
+      // The disconnect hook is not told about it, because it was never accepted.
       await services.flush();
       expect(gone).toEqual([]);
     });

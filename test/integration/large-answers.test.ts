@@ -136,7 +136,7 @@ describe('a state that is larger than a frame', () => {
   it('reaches the head of a topic whose last item lies before it', async () => {
     const node = await start();
     await fill(node, 'ticks.a');
-    // Too large for its namespace: it is in the log, and nobody gets it.
+    // Too large for its namespace: it is in the log, and no client gets it.
     await node.publish('ticks.a', 'x'.repeat(70_000), { key: 'k0' });
     const client = await node.connect({ encoding: 'msgpack' });
     client.track('ticks.a');

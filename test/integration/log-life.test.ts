@@ -113,7 +113,7 @@ describe('a log whose store is restored from an older copy', () => {
     expect(client.track('scores.a').items.map(({ data }) => data)).toEqual(['kept', 'lost', 'other 4', 'new']);
   });
 
-  it('while nobody subscribes: a client that reconnects with a position gets the state', async () => {
+  it('while the topic has no subscriber: a client that reconnects with a position gets the state', async () => {
     const server = await serve();
     const node = await start(server, { 'tuning.hub.topicLingerMs': 0 });
     await node.publish('scores.a', 'kept');

@@ -57,7 +57,7 @@ for (const binary of natsServerBinaries()) {
       await Promise.all([json, msgpack].map(toldAway));
       const toldMs = performance.now() - goneAtMs;
       await readyBecomes(node, false);
-      // A topic that nobody has open cannot be opened; one that is open can be joined.
+      // A closed topic cannot be opened; an open topic can be joined.
       const askedAtMs = performance.now();
       expect(await json.ask({ type: 'subscribe', topic: 'scores.new' })).toMatchObject({ code: 'unavailable', retryable: true });
       const answeredMs = performance.now() - askedAtMs;
@@ -102,7 +102,7 @@ for (const binary of natsServerBinaries()) {
 }
 
 describe('when NATS goes away', () => {
-  it('for less than the grace time, nobody is told', async () => {
+  it('for less than the grace time, no client is told', async () => {
     const server = await serve();
     const node = await start(server, { 'tuning.nats.awayGraceMs': 60_000 });
     const client = await node.connect();

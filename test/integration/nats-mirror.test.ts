@@ -159,7 +159,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
     await (await start(server)).publish('scores.a', 1);
     await makeMirror(server);
     for (const node of nodes.splice(0)) await node.stop();
-    // Everything was down: nobody can say that the log was not put back meanwhile.
+    // Everything was down, so no node can exclude that the log was restored from a backup meanwhile.
     await server.restart();
     await start(server);
     await expect(start(server, followsMirror)).rejects.toMatchObject({ code: 'mirror_too_old' });

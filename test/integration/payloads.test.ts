@@ -59,7 +59,7 @@ describe('a producer’s payload', () => {
 
   const skipped = (reason: string) => node.metric('stentor_publications_skipped_total', { reason });
 
-  it('is JSON by default, and whatever its Content-Type says', async () => {
+  it('is JSON by default, or the format that its Content-Type names', async () => {
     const next = await both('json.a');
     const value = { text: 'größer', n: -1.5e300, list: [null, true, ''], big: 9007199254740991 };
     await send('feed.json.a', JSON.stringify(value));
@@ -185,7 +185,7 @@ describe('a producer’s payload', () => {
     expect(await next()).toEqual([null, null]);
   });
 
-  it('on an ephemeral topic is whatever its Content-Type says, too', async () => {
+  it('on an ephemeral topic has the format that its Content-Type names, too', async () => {
     const client = await node.connect();
     await client.subscribe('live.a');
     const all = headers();

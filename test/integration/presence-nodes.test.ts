@@ -145,7 +145,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     nodes.splice(nodes.indexOf(victim), 1);
   });
 
-  it('is correct again after NATS was away, whatever changed meanwhile', async () => {
+  it('is correct again after NATS was away, including changes meanwhile', async () => {
     const [a, b] = nodes as [NodeProcess, NodeProcess];
     const topic = newTopic();
     const [ann, bob] = [await connect(a, 'ann'), await connect(b, 'bob')];

@@ -160,7 +160,7 @@ describe('since', () => {
   it.each([
     ['the ring', { open: true, ring: 4096 }],
     ['the log, where the ring is too short', { open: true, ring: 16 }],
-    ['the log, where nobody was subscribed', { open: false, ring: 4096 }],
+    ['the log, if the topic had no subscriber', { open: false, ring: 4096 }],
   ])('brings back everything after the position from %s', async (_, { open, ring }) => {
     const node = await start({ 'tuning.recent.itemsPerTopicMax': ring });
     const epoch = await history(node, open);
@@ -216,7 +216,7 @@ describe('since', () => {
   });
 
   it.each([
-    ['nobody holds the topic', { held: false }],
+    ['no worker holds the topic', { held: false }],
     ['somebody holds the topic, and its ring has the offset', { held: true }],
     ['somebody holds the topic, and only the log has the offset', { held: true, 'tuning.recent.itemsPerTopicMax': 16 }],
   ])('of another epoch starts from the state, where %s', async (_, { held, ...settings }) => {

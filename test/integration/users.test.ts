@@ -67,7 +67,7 @@ describe('users on two nodes and one nats-server', () => {
     it.each([
       ['one by one', 10_000],
       ['with one subscription for all', 1],
-    ])('reaches all connections of the user, from everywhere, and nobody else: %s', async (_, userInterestMax) => {
+    ])('reaches all connections of the user, from any node, and no other user: %s', async (_, userInterestMax) => {
       const pair = [
         await start({ 'tuning.hub.userInterestMax': userInterestMax }),
         await start({ 'tuning.hub.userInterestMax': userInterestMax }),

@@ -151,7 +151,7 @@ describe('RecordReader', () => {
     expect(() => new RecordReader().push(Buffer.concat([header(3, 2), Buffer.of(0xdc, 0xff)]))).toThrow();
   });
 
-  it('ends in messages or an Error, whatever the bytes', () => {
+  it('returns messages or throws an Error, for any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 10 }), (chunks) => {
         const reader = new RecordReader();

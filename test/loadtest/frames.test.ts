@@ -27,7 +27,7 @@ class Recorder implements FrameSink {
 }
 
 describe('walkFrames', () => {
-  it('hands out every whole frame, whatever its length form', () => {
+  it('returns every complete frame, for each of the length formats', () => {
     const sizes = [0, 1, 125, 126, 65_535, 65_536];
     const bytes = Buffer.concat(sizes.map((size) => serverFrame(OPCODE.binary, Buffer.alloc(size, 'a'))));
     const sink = new Recorder();

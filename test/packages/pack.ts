@@ -8,7 +8,7 @@ export const ROOT = resolve(import.meta.dirname, '../..');
 export const SERVER = '@stentor-broadcast/server';
 export const CLIENT = '@stentor-broadcast/client';
 
-/** What the build may use; whatever else it needs would be missing in somebody's clone, or in the image. */
+/** The files that the build may use. Other files would be missing in a fresh clone or in the image. */
 const CLONED = [
   ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'],
   ...['helm', 'package.json', 'src', 'tsconfig.build.json', 'tsconfig.json'],

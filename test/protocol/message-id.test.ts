@@ -78,7 +78,7 @@ describe('the id of a message that cannot be decoded', () => {
     expect(findMessageId('msgpack', hex(bytes))).toBeUndefined();
   });
 
-  it('is the one that the decoder reads, whatever else the message contains', () => {
+  it('is the id that the decoder reads, for any other fields of the message', () => {
     const message = (data: fc.Arbitrary<unknown>) =>
       fc.tuple(fc.maxSafeInteger(), data, data).map(([id, a, b]) => ({ a, id: Math.abs(id), b }));
     fc.assert(
@@ -93,7 +93,7 @@ describe('the id of a message that cannot be decoded', () => {
     );
   });
 
-  it('is looked for in whatever bytes without a crash', () => {
+  it('is undefined or a valid id for random bytes; the search never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.constantFrom('json', 'msgpack'), (bytes, encoding) => {
         const id = findMessageId(encoding, bytes);

@@ -70,7 +70,7 @@ describe('RecentBudget', () => {
     expect(busy.queued).toBeLessThan(100);
   });
 
-  it('agrees with a list of all items, whatever is pushed and cleared', () => {
+  it('agrees with a list of all items, for any sequence of pushes and clears', () => {
     const operation = fc.record({ ring: fc.nat(3), clear: fc.nat(30).map((one) => one === 0), bytes: fc.integer({ min: 1, max: 100 }) });
     fc.assert(
       fc.property(

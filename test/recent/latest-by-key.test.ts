@@ -33,7 +33,7 @@ describe('LatestByKey', () => {
     expect(latest).toMatchObject({ size: 3, completeFrom: 1 });
   });
 
-  it('is complete from no earlier than its initial items, whatever is removed', () => {
+  it('is not complete before the offset of its initial items, no matter which items were removed', () => {
     const latest = latestOf(1, 100);
     latest.set(item(5, { key: 'a' }), -1);
     latest.set(item(101, { key: 'b' }), 0);

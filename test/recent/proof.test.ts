@@ -120,7 +120,7 @@ const step = fc.oneof(
 );
 
 describe('the recent past', () => {
-  it('returns everything after a position, or that something is missing, whatever was evicted, read, expired and rolled back', () => {
+  it('returns everything after a position, or reports that something is missing, for any sequence of evictions, reads, expiries and rollbacks', () => {
     const answered = { ring: 0, state: 0, kept: 0, incomplete: 0 };
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { maxLength: 60, size: 'max' }), (keyed, steps) => {

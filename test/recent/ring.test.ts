@@ -30,7 +30,7 @@ describe('Ring', () => {
     expect(small).toMatchObject({ first: 1, bytes: 30 });
   });
 
-  it('keeps its newest item whatever its size', () => {
+  it('keeps its newest item, even one larger than the byte limit', () => {
     const small = ring({ bytesPerTopicMax: 10 });
     small.push(plain(1, { bytes: 1000 }));
     small.push(plain(2, { bytes: 1000 }));
@@ -85,7 +85,7 @@ describe('Ring', () => {
     bytesMax: fc.constantFrom(3000, 1_000_000),
   });
 
-  it('has everything after its base and nothing else, within its bounds, whatever happens', () => {
+  it('has exactly the items after its base, within its bounds, after any sequence of operations', () => {
     fc.assert(
       fc.property(
         bounds,

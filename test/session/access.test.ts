@@ -55,7 +55,7 @@ describe('decide', () => {
     expect(verdict(ANONYMOUS, action, { public: true })).toBe(expected);
   });
 
-  it('refuses every publish if clients may not publish, whatever the token permits', () => {
+  it('refuses every publish if clients may not publish, even if the token permits it', () => {
     expect(verdict(ALICE, 'publish', { clientPublish: false })).toBe('forbidden');
     expect(verdict(ANONYMOUS, 'publish', { clientPublish: false })).toBe('forbidden');
   });

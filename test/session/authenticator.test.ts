@@ -69,7 +69,7 @@ describe('a key set with keys that are alike', () => {
     expect(await verdict(stranger!.token())).toBe('unauthorized');
   });
 
-  it.each(['RS256', 'ES256', 'EdDSA'])('tries each key without a kid, whatever the token names (%s)', async (alg) => {
+  it.each(['RS256', 'ES256', 'EdDSA'])('tries each key that has no kid, for any kid of the token (%s)', async (alg) => {
     const [a, b, stranger] = await Promise.all([signingPair(alg), signingPair(alg), signingPair(alg)]);
     const { verdict } = await setUp(await serve(a.jwk, b.jwk));
     for (const pair of [a, b]) {

@@ -55,7 +55,7 @@ describe('ExpiryIndex', () => {
     expect(index.takeExpired(1_005_000)).toEqual(['a']);
   });
 
-  it('agrees with a plain list, whatever is set, removed and taken over time', () => {
+  it('agrees with a plain list, for any sequence of set, remove and take over time', () => {
     const step = fc.oneof(
       fc.record({ set: fc.nat(9), inMs: fc.integer({ min: -3000, max: 20_000 }) }),
       fc.record({ remove: fc.nat(9) }),

@@ -31,7 +31,7 @@ describe('commands in flight', () => {
     expect(flight.bytes).toBe(1500);
   });
 
-  it('are all released, whatever was refused in between', () => {
+  it('are all released, also if some were refused in between', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ who: fc.nat(3), bytes: fc.integer({ min: 1, max: 600 }) })), (asked) => {
         const flight = new InFlight(LIMITS, 1);

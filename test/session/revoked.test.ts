@@ -26,7 +26,7 @@ describe('Revoked tokens', () => {
     known.assertNot(identity({ issuedAtMs: 6000 }));
   });
 
-  it('are forgotten when the hub says all anew, and the oldest past the bound', () => {
+  it('are replaced by a complete list of the hub; above the bound the oldest are forgotten', () => {
     const known = revoked();
     known.add(['1', '2', '3', '4'].map((tokenId) => ({ tokenId })));
     expect(['1', '2', '3', '4'].map((tokenId) => known.covers(identity({ tokenId })))).toEqual([false, true, true, true]);
@@ -34,7 +34,7 @@ describe('Revoked tokens', () => {
     expect(['1', '4'].map((tokenId) => known.covers(identity({ tokenId })))).toEqual([true, false]);
   });
 
-  it('are not known yet at first: then nobody is let in, where the config says so', () => {
+  it('are unknown at first: until they are known, all tokens are refused if the config says `refuse`', () => {
     const strict = revoked('refuse');
     expect(() => strict.assertNot(identity({}))).toThrow(expect.objectContaining({ code: 'unavailable' }));
     strict.replace([], false);

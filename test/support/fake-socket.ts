@@ -51,7 +51,7 @@ export class FakeSocket implements ClientSocket {
   }
 
   publishToOthers(): void {
-    throw new Error('nobody publishes by this socket here');
+    throw new Error('no test publishes through this socket');
   }
 
   ping(): void {
@@ -68,7 +68,7 @@ export class FakeSocket implements ClientSocket {
     if (this.isOpen) this.close(1006);
   }
 
-  /** It has closed, whoever did it. */
+  /** Called when the socket has closed, by either side. */
   close(code: number): void {
     this.isOpen = false;
     this.bufferedBytes = 0;

@@ -30,7 +30,7 @@ export const JSON_VARIANT: VariantOptions = { encoding: 'json', deflate: false, 
 
 const ownGroups = new Groups(1);
 
-/** A group that nobody else is in. */
+/** A group with no other member. */
 export function groupOf(options: VariantOptions = MSGPACK): Group {
   return ownGroups.enter(options);
 }
@@ -74,7 +74,7 @@ export function feed({
   );
 }
 
-/** Passes a fixed time apart, whatever the feed. */
+/** Passes at a fixed interval, independent of the feed. */
 export function steadyPace(periodMs: number): Pace {
   return { visited: () => undefined, periodMs: () => periodMs };
 }

@@ -337,7 +337,7 @@ export class FanoutModel implements FanoutSink {
     if (!member.isBeside) this.#groups.leave(member.group);
   }
 
-  /** Members whom nobody watches, so that one turn does not reach all shards. */
+  /** Adds members that the model does not check, so that one turn does not reach all shards. */
   crowd(topic: ModelTopic, options: VariantOptions, count: number): void {
     const members = new Map<Shard, number>();
     let variant: Variant | undefined;
@@ -391,7 +391,7 @@ export class FanoutModel implements FanoutSink {
     return this.#crowds.reduce((sum, { members }) => sum + (members.get(shard) ?? 0), 0);
   }
 
-  /** The log is not what it was: everybody goes on from a new one's state. */
+  /** Replaces the log: all members continue from the state of a new one. */
   reset(topic: ModelTopic, chosen: readonly (Key | null)[]): void {
     const keys = topic.feed.namespace.keyed ? chosen : chosen.slice(0, 1).map(() => null);
     const { feed: topicFeed } = topic;

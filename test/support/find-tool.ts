@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * A tool that tests use where it is found: named by the variable, or, given a name, on the PATH. Who works on the server need not have it.
- * @throws Error when the variable names no file: whoever sets it wants these tests to run
+ * Finds an optional tool: by the variable, or, if a name is given, on the PATH. Tests that need it are skipped without it.
+ * @throws Error if the variable names no file: a developer who sets it wants these tests to run
  */
 export function findTool(variable: string, name?: string): string | undefined {
   const path = process.env[variable];

@@ -9,7 +9,7 @@ import { decodeFrame } from './decode-frame.ts';
 /** What the proxy does to the server's frames. Client frames always pass. */
 export type FrameFault =
   | { readonly kind: 'none' }
-  /** After so many frames over all connections nothing more comes from the server: nothing at all, or no batch. Nobody is told. */
+  /** After this number of frames over all connections the proxy drops all frames from the server, or all batches. No side is told. */
   | { readonly kind: 'silent'; readonly afterFrames: number; readonly what: 'everything' | 'batches' }
   /** Every frame comes twice. */
   | { readonly kind: 'doubled' }
@@ -21,7 +21,7 @@ export type FrameFault =
 /** Frames that the server sends before its client's handshake is over, and code 1005, 1006 or none: neither may be sent. */
 const SENDABLE_CODE_MIN = 3000;
 
-/** A WebSocket proxy in front of a node, which makes it misbehave: for showing that whoever watches a node notices. */
+/** A WebSocket proxy in front of a node. It disturbs the stream, to test that monitors of the node notice. */
 export class FrameProxy {
   fault: FrameFault = { kind: 'none' };
   /** Frames that the server sent over all connections, so far. */

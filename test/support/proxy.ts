@@ -20,7 +20,7 @@ export class TestProxy {
   downBytesPerSecond = 0;
   /** New connections are closed at once. */
   refusing = false;
-  /** Nothing passes, in either direction, and nobody is told. */
+  /** True: the proxy passes nothing in either direction, and tells neither side. */
   stalled = false;
   /** What the server says is thrown away; what the client says passes. */
   swallowing = false;
@@ -65,7 +65,7 @@ export class TestProxy {
     return open;
   }
 
-  /** Breaks the connection that gets so many more bytes from the server, in the middle of whatever they are. @returns resolves with 1 when it has */
+  /** Breaks the connection that gets this many more bytes from the server, possibly in the middle of a frame. @returns resolves with 1 afterwards */
   cutAfter(bytes: number, how: Cut): Promise<1> {
     return new Promise((resolve) => {
       this.#cutNext = { atBytes: this.bytesDown + bytes, how, done: () => resolve(1) };

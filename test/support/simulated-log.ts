@@ -133,7 +133,7 @@ export class SimulatedLog implements Log {
     for (const follower of this.#followers) follower.end();
   }
 
-  /** For good: whoever waits to follow it is let go. */
+  /** Stops the log permanently. Waiting calls to follow it end. */
   async stop(): Promise<void> {
     this.cutOff();
     for (const follower of [...this.#followers]) await follower.stop();
@@ -164,7 +164,7 @@ export class SimulatedLog implements Log {
     };
   }
 
-  /** The same of the same history, whatever was between: a server that lost its last publications has lost what removed others for them, too. */
+  /** Keeps what the history alone decides: a server that lost its last publications also lost the evictions that they caused. */
   #keep(): void {
     const counts = new Map<string, number>();
     this.#kept = this.history.filter(({ publication: { offset } }) => offset > this.#expiredUpTo);

@@ -53,9 +53,9 @@ export function turns(count: number): Promise<void> {
   });
 }
 
-/** What one client has of one topic since it last began anew. */
+/** What one client has received of one topic since its last resync or unrecovered subscribe. */
 interface Run {
-  /** The offset that it began at. */
+  /** The offset at which it began. */
   from: number;
   uids: number[];
 }

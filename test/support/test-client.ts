@@ -49,7 +49,7 @@ export class TestClient {
   pings = 0;
   readonly closed: Promise<Closed>;
   readonly #trackers = new Map<string, TopicTracker>();
-  /** Came, and nobody has waited for it yet. */
+  /** Messages that have arrived and that no call has taken yet. */
   #untaken: ServerMessage[] = [];
   #waiting: (() => void)[] = [];
   #isClosed: Closed | undefined;
@@ -101,7 +101,7 @@ export class TestClient {
     this.socket.send(bytes);
   }
 
-  /** Sends a command with an id of its own, and resolves with whatever answers it: its answer, of `history` all parts joined, or an `error`. */
+  /** Sends a command with a new id. @returns its answer (for `history`: all parts joined) or an `error` */
   async ask(command: Ask): Promise<ServerMessage> {
     const id = this.#nextId++;
     this.send({ ...command, id });
@@ -136,7 +136,7 @@ export class TestClient {
     return { ...answer, offset, items: [...answer.items, ...taken.flatMap(({ items }) => items.filter((item) => item.length > 1))] };
   }
 
-  /** The next message of a type that nobody has taken yet; waits for it. */
+  /** Waits for the next message of a type that no call has taken yet. */
   next<T extends ServerMessageType>(type: T, fits: (message: ServerMessage<T>) => boolean = () => true): Promise<ServerMessage<T>> {
     return this.#take(type, (message) => message.type === type && fits(message as ServerMessage<T>)) as Promise<ServerMessage<T>>;
   }
@@ -205,7 +205,7 @@ export class TestClient {
     this.messages.push(message);
     const tracker = 'topic' in message && message.topic !== undefined ? this.#trackers.get(message.topic) : undefined;
     tracker?.receive(message);
-    // What a tracker follows nobody waits for by name: batches of a fast feed would be searched again and again.
+    // Tests do not wait for messages of topics that a tracker follows: batches of a fast feed would be searched again and again.
     if (tracker === undefined || message.type !== 'batch') this.#untaken.push(message);
     this.#changed();
   }

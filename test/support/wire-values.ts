@@ -141,7 +141,7 @@ cycle.self = cycle;
 const loop: unknown[] = [];
 loop.push(new Map([['again', loop]]));
 
-/** What may not be sent, wherever it stands. Functions, so that those which can be used once are made anew. */
+/** Values that cannot be sent, at any depth. Each is made by a function, because some can be used only once. */
 export const UNSENDABLE: Readonly<Record<string, () => unknown>> = {
   'a function': () => () => 1,
   'a class': () => Point,
@@ -155,7 +155,7 @@ export const UNSENDABLE: Readonly<Record<string, () => unknown>> = {
   'a Map with a key __proto__': () => new Map([['__proto__', 1]]),
   'an object in itself': () => cycle,
   'a list in a Map in itself': () => loop,
-  'what toJSON makes itself anew of': () => {
+  'a toJSON that always returns another toJSON': () => {
     const endless = () => ({ inner: { toJSON: endless } });
     return endless();
   },

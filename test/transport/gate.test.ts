@@ -188,7 +188,7 @@ describe('descriptors', () => {
     expect(gate.isPaused).toBe(true);
   });
 
-  it('are never used up: the worker stops listening while a few are left, whatever uses the others', () => {
+  it('are never used up: the worker stops listening while a few are left, also if other things than connections use them', () => {
     const { gate, state } = setUp({ descriptorLimit: 1000, open: 20 });
     state.connections = 900;
     gate.tick();

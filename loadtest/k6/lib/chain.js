@@ -40,7 +40,7 @@ export class Chain {
     return { items: fresh, live: last > this.#startsUpTo };
   }
 
-  /** The server begins anew: something is missing. @returns {unknown[][]} nothing that counts as received */
+  /** Handles a `resync` of the server: something is missing. @returns {unknown[][]} no received items */
   resync({ epoch, offset, upTo = offset }) {
     this.gaps++;
     this.epoch = epoch;

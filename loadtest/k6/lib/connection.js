@@ -83,7 +83,7 @@ export class Connection {
     if (message.type === 'error') this.#handlers.onError?.(message);
     if (message.id === undefined) return;
     const onAnswer = this.#waiting.get(message.id);
-    if (onAnswer === undefined) return this.#handlers.onError?.({ code: 'unasked', message: `a ${message.type} that nobody waits for` });
+    if (onAnswer === undefined) return this.#handlers.onError?.({ code: 'unasked', message: `a ${message.type} without a request` });
     this.#waiting.delete(message.id);
     onAnswer(message);
   }

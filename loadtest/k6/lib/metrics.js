@@ -5,7 +5,7 @@ export const metrics = {
   /** From the first byte of the handshake to the answer of `subscribe`. */
   connectMs: new Trend('stentor_connect_ms', true),
   connected: new Rate('stentor_connected'),
-  /** Closes and errors that nobody asked for. */
+  /** Connections that closed or failed unexpectedly. */
   lost: new Counter('stentor_lost'),
   errors: new Counter('stentor_errors'),
   /** From the time that the publisher wrote into the payload to its arrival. */
@@ -16,7 +16,7 @@ export const metrics = {
   gaps: new Counter('stentor_gaps'),
   /** Items that came twice over one connection. */
   overlaps: new Counter('stentor_overlaps'),
-  /** Of subscribers: has come whatever the publishers' acks say that there is? */
+  /** Rate of subscribers that received everything that was acked to publishers. */
   complete: new Rate('stentor_complete'),
   ackMs: new Trend('stentor_ack_ms', true),
   acked: new Rate('stentor_acked'),

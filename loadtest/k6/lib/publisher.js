@@ -58,7 +58,7 @@ export function publishSteadily(user, perSecond, durationS, topics = [TOPIC]) {
 
   function finish() {
     clearInterval(timer);
-    // Whoever does not answer now is not waited for.
+    // Do not wait longer for missing answers.
     if (answered < sent) return connection.close();
     const ends = topics.map((topic, place) => ({ topic, data: endOf(from, acked[place]), idempotencyKey: `${from}-end` }));
     connection.publishAll(ends, () => connection.close());

@@ -7,13 +7,13 @@ const timeoutMs = Type.Integer({
   minimum: 1,
   maximum: 60_000,
   default: 2000,
-  description: 'time after which a hook has failed',
+  description: 'time-out of a hook. A hook that has not answered by then has failed',
 });
 
 const whenFailed = (what: string) =>
   Type.Union([Type.Literal('deny'), Type.Literal('allow')], {
     default: 'deny',
-    description: `what happens when the ${what} hook fails: no answer in time, nobody there, or an invalid answer. \`deny\`: the client gets \`hook_failed\`. \`allow\` is dangerous: whoever can make the hook fail gets everything that the token permits`,
+    description: `what happens when the ${what} hook fails: it does not answer in time, it is not running, or its answer is invalid. \`deny\`: the client gets \`hook_failed\`. \`allow\` is dangerous: an attacker who can make the hook fail gets everything that the token permits`,
   });
 
 /** Of one namespace. */
@@ -54,7 +54,7 @@ export const ConnectionHooksSchema = Type.Object(
     disconnect: Type.String({
       pattern: SUBJECT,
       default: '',
-      description: 'NATS subject that is told when an accepted connection has ended, once at most. Empty: no such hook',
+      description: 'NATS subject that is told at most once that an accepted connection has ended. Empty: no such hook',
     }),
     module: Type.String({
       default: '',

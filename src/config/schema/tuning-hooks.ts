@@ -19,18 +19,19 @@ export const HooksTuning = Type.Object(
       minimum: 0,
       maximum: 10_000_000,
       default: 10_000,
-      description: 'maximum answers that the hub keeps, for as long as the hooks allow; each worker for hooks in code',
+      description:
+        'maximum cached answers of hooks: of hooks on NATS in the hub, of hooks in code in each worker. The least recently used are evicted',
     }),
     cacheBytesMax: Type.Integer({
       minimum: 0,
       maximum: 4_294_967_296,
       default: 16_777_216,
-      description: 'maximum bytes of the same',
+      description: 'maximum bytes of these answers',
     }),
   },
   {
     ...closed,
     default: {},
-    description: 'Bounds of what hooks are asked, and of kept answers.',
+    description: 'Bounds of unanswered questions to hooks, and of cached answers.',
   },
 );

@@ -26,7 +26,7 @@ export interface NatsHooksOptions {
 
 type Publish = Extract<ToHub, { kind: 'publish' }>;
 
-/** The hooks on NATS, which all workers of the node ask here. Their answers are kept here, and publishes stay in order. */
+/** The hooks on NATS, for all workers of the node. Caches their answers, and keeps the order of publishes. */
 export class NatsHooks {
   readonly #options: NatsHooksOptions;
   readonly #cache: AnswerCache;
@@ -37,7 +37,7 @@ export class NatsHooks {
   readonly #order = new InOrder();
   readonly #metrics: Pick<HookMetrics, 'of'>;
 
-  /** @returns undefined: there are none */
+  /** @returns undefined: the config has no hooks on NATS */
   static create(options: NatsHooksOptions): NatsHooks | undefined {
     const { hooks, namespaces } = options.config;
     const settings = [hooks, ...Object.values(namespaces).map((namespace) => namespace.hooks)];
@@ -73,10 +73,10 @@ export class NatsHooks {
   }
 
   /**
-   * Publishes what the hook of the topic's namespace allows. Publishes of one connection to one topic are asked about side by side, and published in the order
-   * in which they came.
+   * Publishes what the hook of the topic's namespace allows. The hook decides concurrently about publishes of one connection to one topic; they are published
+   * in the order in which they came.
    *
-   * @throws HookDenied; ProtocolError `hook_failed`, `busy`, and what the rules refuse before the hook is asked
+   * @throws HookDenied; ProtocolError `hook_failed`, `busy`, and the errors of {@link Publisher.assertFits}, which runs before the hook
    */
   async publish<A>(request: Publish, publish: (draft: Draft) => Promise<A>): Promise<A> {
     const { topic, connectionId } = request;
@@ -89,14 +89,14 @@ export class NatsHooks {
     });
   }
 
-  /** @throws ProtocolError `hook_failed` if it cannot be published: the client has done nothing wrong */
+  /** @throws ProtocolError `hook_failed` if the hook's data does not fit the namespace: the hook made the mistake, not the client */
   #changed({ topic, key }: Publish, value: unknown): Draft {
     const draft = { topic, key, data: packMsgpack(value) };
     try {
       this.#options.publisher.assertFits(draft);
       return draft;
     } catch (cause) {
-      throw new ProtocolError('hook_failed', 'what the hook wants to publish does not fit the namespace', { cause });
+      throw new ProtocolError('hook_failed', 'the data that the hook wants to publish does not fit the namespace', { cause });
     }
   }
 
@@ -145,7 +145,7 @@ export class NatsHooks {
     });
   }
 
-  /** @throws BusError; Error if the answer is none */
+  /** @throws BusError; Error if the service reports an error or its answer is malformed */
   async #ask(subject: string, question: HookQuestion, timeoutMs: number): Promise<unknown> {
     const { bus, config } = this.#options;
     const payloadKind = config.calls.payload;

@@ -6,29 +6,29 @@ import type { Topic } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { ExpiryIndex } from '../expiry.ts';
 
-/** A subscription that a hook has allowed until some time. */
+/** A subscription that a hook has allowed with an expiry time. */
 export interface Approval {
   readonly connection: Connection;
   readonly topic: Topic;
   readonly options: SubscribeOptions;
-  /** A hook at its bound is asked again this often at most. */
+  /** The remaining retries when the hook has its maximum of unanswered questions. */
   triesLeft: number;
 }
 
-/** A hook at its bound is asked again a second later, so many times. */
+/** When a hook has its maximum of unanswered questions, it is asked again after a second, at most this many times. */
 const TRIES_MAX = 10;
 const RETRY_MS = 1000;
-/** Ended subscriptions that a connection's approvals may be of before they are looked for. */
+/** A connection may keep about this many approvals of ended subscriptions before they are removed. */
 const ENDED_MAX = 16;
 
 export interface ApprovalsOptions {
   readonly ask: (approval: Approval) => Promise<Outcome>;
-  /** Ends the subscription; false: there is none. */
+  /** Ends the subscription. @returns false: there is none */
   readonly end: (connection: Connection, topic: Topic) => boolean;
   readonly nowMs?: () => number;
 }
 
-/** Asks again about subscriptions when the answer of their hook has expired, to the second. What is denied then ends. */
+/** Asks again about a subscription when the hook's answer has expired, with a precision of a second. A denial ends the subscription. */
 export class Approvals {
   readonly #options: ApprovalsOptions;
   readonly #expiry: ExpiryIndex<Approval>;
@@ -44,7 +44,7 @@ export class Approvals {
     return this.#expiry.size;
   }
 
-  /** @param expiresAtMs undefined: it holds for as long as the subscription */
+  /** @param expiresAtMs undefined: the approval does not expire */
   set(connection: Connection, topic: Topic, options: SubscribeOptions, expiresAtMs: number | undefined): void {
     const known = connection.approvals?.get(topic);
     if (known !== undefined) this.#forget(known);
@@ -70,7 +70,7 @@ export class Approvals {
     const { connection, topic, options } = approval;
     if (!this.#stands(approval)) return this.#forget(approval);
     const outcome = await this.#options.ask(approval);
-    // Meanwhile it may have ended, or another `subscribe` may have been allowed.
+    // Meanwhile the subscription may have ended, or another `subscribe` may have been allowed.
     if (!this.#stands(approval)) return;
     if (outcome.kind === 'allowed') return this.set(connection, topic, options, outcome.expiresAtMs);
     if (outcome.kind === 'busy' && approval.triesLeft-- > 0) return this.#expiry.set(approval, this.#nowMs() + RETRY_MS);
@@ -89,7 +89,7 @@ export class Approvals {
     if (approvals?.get(approval.topic) === approval) approvals.delete(approval.topic);
   }
 
-  /** A client that comes and goes must not leave more behind than it has. */
+  /** Bounds the approvals of ended subscriptions: a client may subscribe and unsubscribe any number of times. */
   #forgetEnded({ approvals, receiver }: Connection): void {
     if (approvals === undefined || approvals.size <= 2 * receiver.subscriptions.size + ENDED_MAX) return;
     for (const approval of [...approvals.values()]) if (!receiver.subscriptions.has(approval.topic)) this.#forget(approval);

@@ -9,8 +9,8 @@ import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import type { Connection } from '../connection.ts';
 
 /**
- * Subscribes if the hook allows it, as it allows it. While it is asked, the topic has a place, which `unsubscribe` ends and another `subscribe` takes over; a
- * subscription that is there goes on. A hook that denies a second `subscribe` ends the first.
+ * Subscribes if the hook allows it, with the options of its answer. While the hook is asked, the topic is reserved:
+ * `unsubscribe` ends the reservation, and another `subscribe` takes it over. An existing subscription continues meanwhile; if the hook denies the second `subscribe`, it ends.
  */
 export async function askThenSubscribe(
   connection: Connection,
@@ -31,10 +31,10 @@ export async function askThenSubscribe(
     const allowed = await hooks?.assertMaySee(connection, topic, 'subscribe', wanted);
     if (!connection.isOpen) return;
     if (!isLast() || !receiver.subscriptions.has(topic)) {
-      throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe to the topic came before this one was done');
+      throw new ProtocolError('not_subscribed', 'another subscribe or unsubscribe of the topic came before this one was completed');
     }
     const options = { ...wanted, ...allowed?.options };
-    // A token may have come meanwhile, and the hook may want more than the namespace has.
+    // The token may have changed meanwhile, and the hook's options may ask for presence where the namespace has none.
     const namespace = assertMay(connection.identity, 'subscribe', namespaceFor(context, topic), topic);
     if (options.presence === true) assertMay(connection.identity, 'presence', namespace, topic);
     if (allowed !== undefined) hooks?.approved(connection, topic, wanted, allowed);

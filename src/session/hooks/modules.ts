@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import type { Config } from '../../config/schema.ts';
 import type { ConnectionHooks, NamespaceHooks } from '../../hooks/types.ts';
 
-/** The hooks in code, of connections and of each namespace that has some. */
+/** The hooks in code: those of connections, and those of each namespace that has any. */
 export interface HookModules {
   readonly connections: ConnectionHooks;
   readonly namespaces: ReadonlyMap<string, NamespaceHooks>;
@@ -22,13 +22,13 @@ export async function loadHookModules({ hooks, namespaces }: Pick<Config, 'hooks
   return { connections, namespaces: all };
 }
 
-/** @param misplaced hooks that belong into the other kind of module: they would never be asked */
+/** @param misplaced names of hooks that belong in the other kind of module. The module may not export them, because they would never be asked */
 async function load(setting: string, file: string, names: readonly string[], misplaced: readonly string[]): Promise<object> {
   const exports = await imported(setting, file);
   const wrong = misplaced.find((name) => name in exports);
   if (wrong !== undefined) {
     const where = misplaced === OF_CONNECTIONS ? 'hooks.module' : 'namespaces.<name>.hooks.module';
-    throw failure(`${setting} (${file}) exports ${wrong}, which belongs into ${where}`);
+    throw failure(`${setting} (${file}) exports ${wrong}, which belongs in ${where}`);
   }
   const hooks = names.filter((name) => name in exports);
   if (hooks.length === 0) throw failure(`${setting} (${file}) exports none of ${names.join(', ')}`);

@@ -34,16 +34,16 @@ export interface SessionHooksOptions {
   readonly hub: Pick<HubClient, 'askHook' | 'tellHook'>;
   readonly modules: HookModules;
   readonly metrics: () => Pick<HookMetrics, 'of'>;
-  /** Ends a subscription; false: there is none. */
+  /** Ends a subscription. @returns false: there is none */
   readonly end: (connection: Connection, topic: Topic) => boolean;
 }
 
-/** A hook that is asked what it may not decide is not asked again earlier. */
+/** When a connection has too many commands that wait for hooks, the client retries after this time. */
 const BUSY_RETRY_MS = 1000;
 
 /**
- * The chains of hooks, as commands see them: those in code, and after them those on NATS, which the hub asks. They are asked only for what the rules of
- * `access.ts` allow.
+ * The chains of hooks for commands. A chain is the hook in code, and then the hook on NATS, which the hub asks. Hooks are asked only about what the rules of
+ * `access.ts` permit.
  */
 export class SessionHooks {
   readonly #options: SessionHooksOptions;
@@ -52,7 +52,7 @@ export class SessionHooks {
   readonly #connect: readonly Step[];
   readonly #disconnect: readonly Step[];
   readonly #subscribe = new Map<string, readonly Step[]>();
-  /** Those on NATS are asked by the hub, when the publish comes there. */
+  /** Only the publish hooks in code. The hub asks those on NATS when it receives the publish. */
   readonly #publish = new Map<string, Hook>();
   readonly #order = new InOrder();
   readonly #approvals: Approvals;
@@ -98,13 +98,13 @@ export class SessionHooks {
     return this.#subscribe.has(namespaceOf(topic));
   }
 
-  /** Whether the connection may begin as this identity. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
+  /** Asks whether this identity may connect. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
   async assertMayConnect(connection: Connection, identity: Identity): Promise<void> {
     const question: ConnectQuestion = { hook: 'connect', ...this.#caller(connection, identity) };
     assertAllowed(await askInTurn(this.#connect, question));
   }
 
-  /** Whether the connection may see the topic, and how. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
+  /** Asks whether the connection may subscribe to the topic or read it, and with which options. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
   async assertMaySee(
     connection: Connection,
     topic: Topic,
@@ -121,7 +121,7 @@ export class SessionHooks {
       for (;;) {
         const { user } = connection.identity;
         const outcome = await this.#ask(connection, topic, { action, options, again: false });
-        // A token may have come meanwhile. That happens once: a user stays.
+        // A refresh may have given an anonymous connection a user meanwhile. The user changes only once, so the loop ends.
         if (connection.identity.user === user) return assertAllowed(outcome);
       }
     } finally {
@@ -129,20 +129,20 @@ export class SessionHooks {
     }
   }
 
-  /** Whether it may read what the topic keeps, or who is there. Who is subscribed has been allowed. @throws as {@link assertMaySee} */
+  /** Asks whether the connection may read the topic's history or presence. A subscribed one may without a question. @throws as {@link assertMaySee} */
   async assertMayRead(connection: Connection, topic: Topic, action: 'history' | 'presence'): Promise<void> {
     const subscription = connection.receiver.subscriptions.get(topic);
     const isSubscribed = subscription !== undefined && subscription.kind !== 'pending';
     if (!isSubscribed && this.asksAboutSubscriptions(topic)) await this.assertMaySee(connection, topic, action);
   }
 
-  /** The subscription goes on until the answer expires. */
+  /** The hook has allowed the subscription, until the answer expires. */
   approved(connection: Connection, topic: Topic, options: SubscribeOptions, { expiresAtMs }: Allowed): void {
     this.#approvals.set(connection, topic, options, expiresAtMs);
   }
 
   /**
-   * Publishes what the hook in code allows: publishes of one connection to one topic in the order in which they came.
+   * Publishes what the hook in code allows. Publishes of one connection to one topic keep their order.
    * @throws HookDenied; ProtocolError `hook_failed`, `busy`
    */
   async publish<A>(connection: Connection, draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
@@ -217,7 +217,7 @@ export class SessionHooks {
   }
 }
 
-/** All must allow it. A later hook is asked about what the earlier ones have changed. */
+/** All hooks must allow the request. The question to a later hook contains the changes of the earlier ones. */
 async function askInTurn(steps: readonly Step[], first: HookQuestion): Promise<Outcome> {
   let allowed = ALLOWED;
   let question = first;
@@ -234,22 +234,22 @@ function chain(inCode: Hook | undefined, onNats: Step | false): readonly Step[] 
   return [...(inCode === undefined ? [] : [(question: HookQuestion) => inCode.ask(question)]), ...(onNats === false ? [] : [onNats])];
 }
 
-/** What does not fit the namespace is not the client's mistake. */
+/** If the hook's data does not fit the namespace, the client gets `hook_failed`: the hook made the mistake. */
 async function publishChanged<A>(draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
   try {
     return await publish(draft);
   } catch (cause) {
     if (!(cause instanceof ProtocolError) || ERROR_KINDS[cause.code].retryable) throw cause;
-    throw new ProtocolError('hook_failed', 'what the hook wants to publish does not fit the namespace', { cause });
+    throw new ProtocolError('hook_failed', 'the data that the hook wants to publish does not fit the namespace', { cause });
   }
 }
 
-/** @throws ProtocolError `hook_failed` for what no message can carry */
+/** @throws ProtocolError `hook_failed` if the data has no MessagePack form */
 function packed(data: unknown): Uint8Array {
   try {
     return packMsgpack(toWireValue(data, TypeError));
   } catch (cause) {
-    throw new ProtocolError('hook_failed', 'what the hook wants to publish cannot be sent', { cause });
+    throw new ProtocolError('hook_failed', 'the data that the hook wants to publish cannot be encoded', { cause });
   }
 }
 

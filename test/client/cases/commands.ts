@@ -16,7 +16,7 @@ export const COMMANDS: readonly Case[] = [
         await context.remote.run('publish', topic, { n: data.n + 1 });
       }
       equal(numbers, [1, 2, 3, 4]);
-      // Left, so it may be subscribed to anew.
+      // The loop has unsubscribed, so the topic may be subscribed to again.
       await context.listen(client, topic, {});
     },
   },
@@ -38,7 +38,7 @@ export const COMMANDS: readonly Case[] = [
     },
   },
   {
-    name: 'ends a loop with an error that reads too slowly, and nobody else’s',
+    name: 'ends a loop that reads too slowly with an error, and no other loop',
     async run(context) {
       const topic = context.topicName();
       const client = await context.connected();

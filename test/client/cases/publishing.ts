@@ -4,7 +4,7 @@ import { type Case, codeOf, equal, holds, type Numbered, pause, until } from './
 const values = (log: readonly [number, unknown][]) => log.map(([, value]) => (value as Numbered).n);
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** What the log has of what was published, whatever happens on the way. */
+/** The log's content after publishes, with failures of the connection. */
 export const PUBLISHING: readonly Case[] = [
   {
     name: 'says where in the log a publication is',

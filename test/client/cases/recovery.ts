@@ -1,7 +1,7 @@
 import type { Item } from '../../../src/client/index.ts';
 import { type Case, equal, holds, type Numbered, until, whole } from './case-context.ts';
 
-/** What comes through to the callback, whatever happens to the connection. */
+/** The publications that reach the callback, with failures of the connection. */
 export const RECOVERY: readonly Case[] = [
   {
     name: 'gives the callback everything once and in order, through cuts at random',
@@ -38,7 +38,7 @@ export const RECOVERY: readonly Case[] = [
       const timesOf = (all: readonly Item<Numbered>[]) => all.map(({ publishedAtMs }) => publishedAtMs);
       equal(timesOf(recorder.items), timesOf(items), 'times');
       for (const time of timesOf(items)) holds(Math.abs((time ?? 0) - Date.now()) < 600_000, `${time} to be a time of this test`);
-      equal([...new Set(timesOf(other.items))], [undefined], 'times that nobody asked for');
+      equal([...new Set(timesOf(other.items))], [undefined], 'times that were not requested');
     },
   },
   {

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import type { HalfOpenReport, HalfOpenSettings } from './settings.ts';
 
-/** Whoever was cut sooner never got in. */
+/** A connection that was cut sooner was never accepted. */
 const REFUSED_WITHIN_MS = 1000;
 const AGAIN_AFTER_MS = 100;
 

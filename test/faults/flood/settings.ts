@@ -17,7 +17,7 @@ export interface FramesReport {
   cutAfterMs: number;
 }
 
-/** Connections that call a method that nobody answers. */
+/** Connections that call a method that no service answers. */
 export interface CallsSettings {
   readonly port: number;
   readonly token: string;
@@ -39,7 +39,7 @@ export interface CallsReport {
   closeCodes: Record<string, number>;
 }
 
-/** Requests that never end; whoever is cut comes again at once. */
+/** Requests that never end. A connection that is cut is opened again immediately. */
 export interface HalfOpenSettings {
   readonly port: number;
   readonly count: number;

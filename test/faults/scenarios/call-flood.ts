@@ -13,8 +13,8 @@ const MEMORY_MAX_MB = 350;
 
 export const callFlood: Scenario = {
   number: 23,
-  title: '20 connections call a method that nobody answers, with 60 KB a call',
-  pass: 'memory stays within the bounds; nobody else notices',
+  title: '20 connections call a method that no service answers, with 60 KB a call',
+  pass: 'memory stays within the bounds; other clients are not affected',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 120_000,
   async execute(run, size) {

@@ -9,7 +9,7 @@ const CUT_MAX_MS = 21_000;
 export const frameFlood: Scenario = {
   number: 22,
   title: 'an anonymous socket sends pongs, pings, empty messages as fast as it can',
-  pass: 'closed with 4009; nobody else notices',
+  pass: 'closed with 4009; other clients are not affected',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
   timeoutMs: 240_000,
   async execute(run, size) {

@@ -7,7 +7,7 @@ const LIVE_AGAIN_MAX_MS = 3000;
 export const natsKilled: Scenario = {
   number: 3,
   title: 'kill -9 NATS, 10 s away under load',
-  pass: 'durable: 0 lost, 0 stored twice; nobody disconnected; live again < 3 s after its return',
+  pass: 'durable: 0 lost, 0 stored twice; no client disconnected; live again < 3 s after its return',
   size: { clients: 3000, ratePerSecond: 1000, topics: 2, quick: false },
   timeoutMs: 180_000,
   async execute(run, size) {

@@ -21,7 +21,7 @@ export const nodeKilled: Scenario = {
     await seconds(2);
     await allLive(run, cluster);
     const killed = await cluster.swarm.stats();
-    run.expect(killed.resumeMs.count > 0, 'nobody had to resume');
+    run.expect(killed.resumeMs.count > 0, 'no client had to resume');
     run.limitMs('resumeP99Ms', killed.resumeMs.p99, RESUME_P99_MAX_MS);
     await first.start();
     await cluster.swarm.resetStats();

@@ -10,7 +10,7 @@ export interface Frame {
   index: number;
 }
 
-/** Of all frames that are remembered, together. Clients that fall behind get frames again that others had seconds ago: if those are decoded anew, all fall behind. */
+/** Total size of the remembered frames. Lagging clients get frames that others had seconds ago; to decode them again would slow the swarm down. */
 const REMEMBERED_BYTES_MAX = 64 * 1024 * 1024;
 /** Topic, epoch, place and time lie at the beginning of a frame. */
 const HASHED_HEAD = 56;

@@ -17,7 +17,7 @@ export class SwarmStats {
   readonly disconnects: Record<string, number> = {};
   readonly closeCodes: Record<string, number> = {};
   readonly refusals: Record<string, number> = {};
-  /** `error` messages by code: answers to requests, and those that came unasked. */
+  /** `error` messages by code: answers to requests, and those without a request. */
   readonly errors: Record<string, number> = {};
   readonly told: Record<string, number> = {};
   onSubscribed: () => void = () => {};

@@ -83,7 +83,7 @@ describe('hooks on NATS, at the bus', () => {
       caller: { user: '', connectionId: 'c1', nodeId: 'n1' },
     });
     expect(JSON.parse(Buffer.from(asked[0]!.payload).toString())).toEqual(SUBSCRIBE);
-    // Of this namespace, and of connections, nobody asks anything.
+    // No hook is configured for this namespace, nor for connections.
     expect(await hooks.ask({ ...SUBSCRIBE, topic: 'open.a' })).toEqual({ kind: 'allowed' });
     expect(await hooks.ask({ hook: 'connect', user: null, connectionId: 'c1', nodeId: 'n1' })).toEqual({ kind: 'allowed' });
     expect(asked).toHaveLength(1);
@@ -101,7 +101,7 @@ describe('hooks on NATS, at the bus', () => {
     ['the bus fails', () => Promise.reject(new BusError('no_responders', 'no service answers auth.subscribe')), /no service answers/],
     ['the service fails', async () => ({ kind: 'serviceError', code: '500', text: 'away' }), /the service failed: 500 away/],
     ['the answer is malformed', async () => ({ kind: 'result', payload: Buffer.from('{'), payloadKind: undefined }), /malformed/],
-    ['the answer is empty', async () => ({ kind: 'result', payload: new Uint8Array(), payloadKind: undefined }), /not an answer/],
+    ['the answer is empty', async () => ({ kind: 'result', payload: new Uint8Array(), payloadKind: undefined }), /the answer is invalid/],
   ])('have failed when %s', async (_, call, reason) => {
     const { hooks, failures } = setUp(call);
     expect(await hooks.ask(SUBSCRIBE)).toEqual({ kind: 'failed' });

@@ -33,8 +33,8 @@ function setUp(answer: (approval: Approval) => Outcome | Promise<Outcome>) {
   return { stub, connection, approvals, asked, time, subscribe, second };
 }
 
-describe('subscriptions that a hook has allowed until some time', () => {
-  it('are asked about when it has come, and go on for as long as the answer says', async () => {
+describe('subscriptions that a hook has allowed with an expiry time', () => {
+  it('are asked about when they expire, and continue for as long as the new answer allows', async () => {
     const { approvals, asked, time, subscribe, second, connection } = setUp(() => ({ kind: 'allowed', expiresAtMs: time.nowMs + 3000 }));
     subscribe(topic(1), 2000);
     subscribe(topic(2));
@@ -65,7 +65,7 @@ describe('subscriptions that a hook has allowed until some time', () => {
     expect([approvals.size, connection.approvals?.size]).toEqual([0, 0]);
   });
 
-  it('wait a second longer where the hook is at its bound, ten times, and then end', async () => {
+  it('continue if the hook is busy, which is asked again every second, ten times; then they end', async () => {
     const { stub, asked, subscribe, second } = setUp(() => ({ kind: 'busy', message: 'full' }));
     subscribe(topic(1), 1000);
     for (let i = 0; i < 10; i++) await second();
@@ -76,7 +76,7 @@ describe('subscriptions that a hook has allowed until some time', () => {
     expect(stub.ofType('error')).toMatchObject([{ code: 'busy', topic: topic(1), retryable: true }]);
   });
 
-  it('that have ended, or been allowed anew meanwhile, are left alone by a late denial', async () => {
+  it('are not ended by a late denial if another subscribe was allowed meanwhile; ended ones get no error', async () => {
     const answers: ((outcome: Outcome) => void)[] = [];
     const { stub, connection, asked, subscribe, second, approvals } = setUp(() => new Promise((resolve) => answers.push(resolve)));
     for (const n of [1, 2, 3]) subscribe(topic(n), 1000);
@@ -92,7 +92,7 @@ describe('subscriptions that a hook has allowed until some time', () => {
     expect(approvals.size).toBe(1);
   });
 
-  it('leave little behind a client that comes and goes, and nothing behind one that has closed', async () => {
+  it('leave a bounded number of entries while a client subscribes and unsubscribes, and none when it has closed', async () => {
     const { connection, approvals, subscribe, asked, second } = setUp(() => ({ kind: 'allowed' }));
     for (let n = 0; n < 1000; n++) {
       subscribe(topic(n), 3_600_000);

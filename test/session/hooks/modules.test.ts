@@ -20,7 +20,7 @@ describe('modules with hooks', () => {
   it.each([
     ['export default 1;', /exports none of subscribe, publish/],
     ['export const subscribe = { allow: true };', /exports subscribe, but not as a function/],
-    ['export function publish() {} export function connect() {}', /exports connect, which belongs into hooks\.module/],
+    ['export function publish() {} export function connect() {}', /exports connect, which belongs in hooks\.module/],
     ['import "no-such-package"; export function publish() {}', /cannot be loaded: .*no-such-package/],
     ['export function (', /cannot be loaded/],
   ])('that protect nothing end the start: %s', async (text, reason) => {
