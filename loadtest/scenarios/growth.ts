@@ -10,7 +10,7 @@ const SIZES = [1000, 4000, 17_000];
 export const growth: Scenario = {
   name: 'growth',
   title: 'Cost growth from 1,000 to 17,000 members',
-  describes: `CPU per delivery at ${DELIVERIES_PER_SECOND} deliveries a second, whatever the number of members.`,
+  describes: `CPU per delivery at ${DELIVERIES_PER_SECOND} deliveries a second, for each number of members.`,
   servers: ['stentor', 'uws'],
   baseline: 'uws',
   targets: [ratioTarget('8', 'growth', 1, "growth of the cost ≤ bare uWS's")],

@@ -46,7 +46,7 @@ export interface Bus {
   /** The same for the channel of one of very many users: the receiver is an object, and what stops it is one too. */
   listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'>;
   readonly revocations: RevocationStore;
-  /** Asks whoever serves the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
+  /** Calls the service of the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;
 }
 

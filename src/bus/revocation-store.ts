@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { tokenOfUser } from '../protocol/user-topic.ts';
 
-/** Tokens that nobody may use any more: one, by its id (`jti`), or all of a user that were issued before a time. */
+/** Tokens that are no longer valid: one, by its id (`jti`), or all of a user that were issued before a time. */
 export type StoredRevocation = { readonly tokenId: string } | { readonly user: string; readonly issuedBeforeMs: number };
 
 /** Where revocations are kept for nodes that start later: for as long as `auth.tokenLifeMaxMs`. */

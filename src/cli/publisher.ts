@@ -84,7 +84,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
   };
 }
 
-/** Over NATS nobody reports a publication that nodes will skip. So this refuses what they would refuse. */
+/** Over NATS the producer gets no report of a publication that nodes skip. So this refuses what nodes would skip. */
 function assertFits(config: Config, topic: Topic, key: Key | null, payloadBytes: number): void {
   const namespace = namespaceOf(topic);
   const options = namespaceOptions(config, namespace);

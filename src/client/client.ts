@@ -335,13 +335,13 @@ export class Client {
     if (retryAfterMs !== undefined) this.#connection.retryAfter(retryAfterMs);
     // Refused without its id, so any unanswered command may be the one.
     if (code === 'rate_limited') this.#publisher.unanswered(retryAfterMs ?? 1000);
-    // An answer that nobody waits for any more is ignored.
+    // An answer to a request that has ended is ignored.
     if (id === undefined) this.#reportError(error);
   }
 
   #reportError(error: unknown): void {
     if (this.#events.has('error')) this.#events.emit('error', error as StentorError);
-    // Without a listener nobody would see the refusal.
+    // Without a listener the application would not see the refusal.
     else warn('stentor:', error);
   }
 }

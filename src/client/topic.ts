@@ -136,7 +136,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     };
     this.#listeners.set(stop, listener);
     if (!subscription.hasState) stops.push(...listener.attach(subscription.events));
-    // Not immediately, because nobody expects a callback before the call that requested it has returned.
+    // Not immediately: applications do not expect a callback before the call that requested it has returned.
     else soon(() => this.#joinLate(subscription, listener, stop, stops));
     return stop;
   }

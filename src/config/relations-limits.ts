@@ -18,7 +18,7 @@ export function someNamespace({ namespaces }: Config): Problem[] {
   return [{ path: 'namespaces', value: {}, expected: 'expected at least one namespace; leave it out for the built-in ones' }];
 }
 
-/** In this namespace each user has a topic, which is nobody else's. */
+/** In this namespace each user has a topic of its own. */
 export function userTopicsArePrivate({ namespaces }: Config): Problem[] {
   if (namespaces.user?.public !== true) return [];
   return [{ path: 'namespaces.user.public', value: true, expected: 'expected false: each topic of it belongs to one user' }];

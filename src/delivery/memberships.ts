@@ -66,7 +66,7 @@ export class Memberships {
     return receiver.group;
   }
 
-  /** From here on native publish reaches the connection, so whatever it must get before has to be sent already. */
+  /** From here on native publish reaches the connection, so everything that it must get before has to be sent already. */
   listen(receiver: Receiver, { shard }: Member): void {
     if (shard.nativeTopic !== undefined) receiver.socket.join(shard.nativeTopic);
     else if (shard.group.isNative && shard.members >= this.#nativeMembersMin) this.#makeNative(shard);

@@ -56,7 +56,7 @@ export class TopicTable {
   }
 
   /**
-   * The topic's feed, which is opened if necessary. It stays until {@link release}, whoever else leaves meanwhile.
+   * The topic's feed, which is opened if necessary. It stays until {@link release}, even if all others leave meanwhile.
    * @param since the position of a reconnecting client: if the topic must be opened, the hub also sends what the client missed
    * @throws ProtocolError
    */
@@ -97,7 +97,7 @@ export class TopicTable {
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
   }
 
-  /** @returns the feed that the publication is for; undefined when nobody here wants it any more */
+  /** @returns the feed that the publication is for; undefined: the worker has no subscriber to the topic any more */
   feedOf({ topicNumber }: PublicationMessage): TopicFeed | undefined {
     return this.#byNumber.get(topicNumber);
   }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** Is the Host of a request `localhost` or an IP address? A foreign web page cannot have either as its own host name, whatever its DNS name resolves to. */
+/** Is the Host of a request `localhost` or an IP address? A foreign web page cannot have either as its own host name, even if its DNS name resolves to this machine. */
 export function isLocalName(host: string | undefined): boolean {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(host ?? '') ?? [];
   const name = (bracketed ?? plain ?? '').toLowerCase();

@@ -13,7 +13,7 @@ const WORKER_FLAGS = ['--max-semi-space-size=4'];
 export interface WorkerProcess {
   readonly pid: number;
   readonly link: HubEnd;
-  /** At once, whatever it does. */
+  /** Kills the process immediately. */
   kill(): void;
 }
 

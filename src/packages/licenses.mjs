@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const LICENSE_FILE = /^(licen[sc]e|copying)(\.(md|txt))?$/i;
 
 /**
- * The licences of all packages in bundles, as one text: whoever distributes a bundle distributes their code.
+ * The licences of all packages in bundles, as one text: a bundle contains their code.
  *
  * @param {string} root folder that the metafiles' paths are relative to
  * @param {readonly import('esbuild').Metafile[]} metafiles of the bundles

@@ -68,7 +68,7 @@ export class KeptReads<T extends RecentItem, N> {
     this.#kept.set(name, { ...kept, atMs: nowMs });
   }
 
-  /** Called regularly, so that what nobody requests is dropped too. */
+  /** Called regularly, to drop reads that are not requested again. */
   forgetOld(nowMs: number): void {
     for (const [name, { atMs }] of this.#kept) if (nowMs - atMs > KEPT_MS) this.#forget(name);
   }

@@ -2,7 +2,7 @@ import type { RecentItem } from './item-form.ts';
 import type { Latest, NextOptions } from './latest.ts';
 import type { Position } from './position.ts';
 
-/** The state of a topic without keys: its latest item. There may be very many such topics, so it is one object, whatever has been published. */
+/** The state of a topic without keys: its latest item. There may be very many such topics, so it is always one object. */
 export class LatestItem<T extends RecentItem> implements Latest<T> {
   readonly completeFrom: number;
   #item: T | undefined;

@@ -6,7 +6,7 @@ import { indexAfter } from './missed.ts';
  * A topic's recent items without a gap: everything after {@link baseOffset}. The oldest are evicted first, by the limits of the {@link RecentBudget}.
  *
  * An item's place is its sequence number, which counts items of this ring from 0 and, unlike an offset, is contiguous. So a shard's cursor is one number.
- * Invariant: at least the newest item is kept, whatever its size.
+ * Invariant: at least the newest item is kept, even if it exceeds the byte limit.
  */
 export class Ring<T extends RecentItem> {
   readonly #budget: RecentBudget<T>;

@@ -40,7 +40,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
   },
 
-  /** Whoever may subscribe may also see who else is subscribed, if the namespace has presence. */
+  /** The same rule as for `subscribe`; the namespace must have presence. */
   presence(identity, namespace, topic) {
     if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit seeing who is subscribed to ${topic}`);
@@ -48,7 +48,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     return namespace.presence === 'off' ? deny('unsupported', `${topic} has no presence`) : ALLOWED;
   },
 
-  /** Whoever may subscribe may also read the history, if clients may read that of the namespace. */
+  /** The same rule as for `subscribe`; clients must be allowed to read the history of the namespace. */
   history(identity, namespace, topic) {
     if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit reading ${topic}`);

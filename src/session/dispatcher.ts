@@ -148,7 +148,7 @@ export class Dispatcher {
       return parseClientFrame(connection.codec, bytes, this.#options.limits.commandsPerMessageMax);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      // The frame was complete, whatever it contained, so the next message begins where it should.
+      // The frame was complete, so the next message begins at the right place.
       this.#refuser.refuse(connection, { id: error.messageId }, error.code, error.message);
       return undefined;
     }

@@ -24,10 +24,10 @@ function setUp({ periodMs = 0 } = {}) {
     endVisit: () => undefined,
     publish: (shard, frame, binary) => void sent.push({ shard, frame, binary }),
     publishExcept: () => {
-      throw new Error('nobody here is without echo');
+      throw new Error('every member here wants echo');
     },
     sendTo: () => {
-      throw new Error('nobody here is without echo');
+      throw new Error('every member here wants echo');
     },
     flushed: () => undefined,
     skipped: () => undefined,

@@ -39,7 +39,7 @@ export function connectionOptions(nats: NatsConfig, name: string, onTrouble: (re
   };
 }
 
-/** With any of these the client sends nothing to a server that does not support TLS, whatever the URL's scheme. The client itself ignores the scheme. */
+/** With any of these the client sends nothing to a server that does not support TLS, with any scheme in the URL. The client itself ignores the scheme. */
 function tlsOptions({ tlsCaFile, tlsCertFile, tlsKeyFile, tlsHandshakeFirst }: NatsConfig): TlsOptions {
   return {
     ...(tlsCaFile !== '' && { caFile: tlsCaFile }),

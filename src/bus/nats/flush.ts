@@ -23,7 +23,7 @@ async function flushAtTurnEnd(connection: Connection): Promise<void> {
   if (connection.connected) await within(TIMEOUT_MS, connection.nc.flush());
 }
 
-/** Waits for work up to a timeout, whatever its result. */
+/** Waits for work up to a timeout. Its result and its errors are ignored. */
 export async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {

@@ -15,7 +15,7 @@ export interface LogBounds extends LogEnd {
  *
  * Stream sequences are contiguous when they are stored, so a jump means that something was removed before it arrived here. A consumer's own sequence is
  * contiguous too. A jump there means that a message was lost on the way, and can be requested again. When following resumes, the publication at the position is
- * requested again. If another one is there, the log is not the same. If none is there, nobody can tell, which is a gap.
+ * requested again. If another one is there, the log is not the same. If none is there, the node cannot tell, which counts as a gap.
  */
 export class FollowerCore {
   readonly #toleratesGaps: boolean;

@@ -38,7 +38,7 @@ export async function openConnection(
   if (problem !== undefined) throw new BusError('bus_unreachable', problem);
   const options = connectionOptions(nats, name, (reason) => troubles.onRefused(reason));
   const events = {
-    // If a file was replaced by an invalid one, that is the reason, whatever error the client reports.
+    // If a file was replaced by an invalid one, that is the reason, even if the client reports another error.
     onRefused: (reason: string) => troubles.onRefused(tlsFileProblem(nats) ?? reason),
     onDenied: (denied: Denied) => void (tellDenials && troubles.onDenied(denied)),
   };

@@ -42,7 +42,7 @@ export class ApiTokens {
     this.#tokens = [...whole, ...listed];
   }
 
-  /** There are no tokens: everybody on the machine may read, and nobody may do anything else. */
+  /** There are no tokens: every user of the machine may read, and may do nothing else. */
   get isOpen(): boolean {
     return this.#tokens.length === 0;
   }
@@ -79,7 +79,7 @@ export class ApiTokens {
   }
 }
 
-/** Digests have the same length, whatever the token is. */
+/** Digests of all tokens have the same length. */
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

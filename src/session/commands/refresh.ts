@@ -14,7 +14,7 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   const { receiver } = connection;
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
-  // It was accepted as somebody else, or as nobody.
+  // The connection was accepted as another user, or as anonymous.
   if (identity.user !== connection.identity.user) await context.hooks?.assertMayConnect(connection, identity);
   if (!(await authentication.accept(connection, identity, askedBy(message)))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
