@@ -1,5 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
+import type { Channel, UserChannel } from './channel.ts';
 import type { RevocationStore } from './revocation-store.ts';
 import type { SubjectFault } from './subjects.ts';
 
@@ -49,12 +50,6 @@ export interface Bus {
   /** Calls the service of the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;
 }
-
-/** A channel between nodes: `nodes`, `presence.all`, `users.ann`, `control`. Tokens of `[A-Za-z0-9_-]` joined by dots. */
-export type Channel = `${'nodes' | 'presence' | 'users' | 'control'}${'' | `.${string}`}`;
-
-/** The channel of the nodes that hold connections of a user: the user's token, or a digest. */
-export type UserChannel = `users.${string}`;
 
 export interface ChannelReceiver {
   hear(data: Uint8Array): void;

@@ -2,7 +2,7 @@ import type { NamespaceOptions } from '../config/schema.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE } from '../protocol/user-topic.ts';
-import type { Channel } from './bus.ts';
+import type { Channel } from './channel.ts';
 
 /** The only module that maps topics and keys to NATS subjects. In a keyed namespace the last token is always the key. */
 
@@ -48,7 +48,7 @@ export function channelSubjectOf(channel: Channel): string {
   return `stentor.${channel}`;
 }
 
-/** Of each user: the topic that is the user's own, and the channel of the nodes that hold connections of the user. */
+/** Of each user: the topic that is the user's own, and the channel of the nodes that have connections of the user. */
 export const USER_TOPICS = `${FEED_PREFIX}${USER_NAMESPACE}.*`;
 export const USER_CHANNELS = channelSubjectOf('users.*');
 

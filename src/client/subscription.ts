@@ -9,7 +9,7 @@ import { type PresenceChange, PresenceTracker } from './presence.ts';
 import { type Feed, LIVE } from './state.ts';
 import { Timer } from './timer.ts';
 import { TopicState } from './topic-state.ts';
-import type { Liveness, SubscribeOptions, TopicHost } from './topic-types.ts';
+import type { Liveness, SubscribeOptions, SubscriptionHost } from './topic-types.ts';
 
 export interface SubscriptionEvents<T> {
   item: Item<T>;
@@ -31,7 +31,7 @@ export class Subscription<T = unknown> {
   readonly name: string;
   readonly options: SubscribeOptions;
   readonly events = new Emitter<SubscriptionEvents<T>>();
-  readonly #host: TopicHost;
+  readonly #host: SubscriptionHost;
   readonly #tracker: PositionTracker;
   /** Only a stream that begins with the state knows the whole state. */
   readonly #state: TopicState<T> | undefined;
@@ -55,7 +55,7 @@ export class Subscription<T = unknown> {
   readonly #presenceTracker = new PresenceTracker();
   #presence: PresenceChange | undefined;
 
-  constructor(name: string, options: SubscribeOptions, host: TopicHost) {
+  constructor(name: string, options: SubscribeOptions, host: SubscriptionHost) {
     this.name = name;
     this.options = options;
     this.#host = host;

@@ -1,13 +1,11 @@
 import type { Position } from '../protocol/messages.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
-import type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
-import type { Presence, PresenceChange } from './presence.ts';
-import type { PublishAck, PublishOptions } from './publisher.ts';
+import type { Item, Lagged, Resync, Subscribed } from './item.ts';
+import type { PresenceChange } from './presence.ts';
 import type { AnswerTo, AskOptions, Request } from './requests.ts';
 import type { Feed } from './state.ts';
 import type { Counters } from './stats.ts';
-import type { Subscription } from './subscription.ts';
 
 /** Options of a subscription. A connection has one subscription per topic, so all listeners of the topic must use the same options. */
 export interface SubscribeOptions {
@@ -55,23 +53,17 @@ export type TopicEvent<T = unknown> =
   | { readonly kind: 'resync'; readonly resync: Resync<T> }
   | { readonly kind: 'lagged'; readonly lagged: Lagged };
 
-/** What a subscription and its topics need of their client. */
-export interface TopicHost {
+/** What a subscription needs of its client. */
+export interface SubscriptionHost {
   readonly isConnected: boolean;
   readonly feed: Feed;
-  readonly topicsMax: number;
   readonly counters: Counters;
   readonly holdItemsMax: number;
   readonly stateKeysMax: number;
   readonly requestTimeoutMs: number;
   readonly backoff: BackoffOptions;
   ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
-  publish(topic: string, data: unknown, options?: PublishOptions): Promise<PublishAck>;
-  history<T>(topic: string, options?: HistoryOptions): Promise<History<T>>;
-  presence(topic: string): Promise<Presence>;
-  /** @param options undefined: those of the existing subscription. @throws InvalidError if it is subscribed with other options */
-  join(name: string, options: SubscribeOptions | undefined): Subscription;
-  deactivate(subscription: Subscription): void;
+  deactivate(subscription: { readonly name: string }): void;
   /** Call with the times of a batch that has just arrived. */
   observeLatency(sentAtMs: number, items: number): void;
   /** For errors without a listener. */

@@ -8,7 +8,8 @@ import { soon } from './platform.ts';
 import type { Presence } from './presence.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 import type { Subscription, SubscriptionEvents } from './subscription.ts';
-import type { HistoryOptions, TopicEvent, TopicHost, TopicOptions } from './topic-types.ts';
+import type { TopicHost } from './topic-host.ts';
+import type { HistoryOptions, TopicEvent, TopicOptions } from './topic-types.ts';
 
 type Stop = () => void;
 type Events<T> = Emitter<SubscriptionEvents<T>>;

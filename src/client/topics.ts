@@ -3,7 +3,8 @@ import { assertFields, assertTopic } from './check.ts';
 import { CommandError, InvalidError, type StentorError } from './errors.ts';
 import { failSoon, Subscription } from './subscription.ts';
 import { Topic } from './topic.ts';
-import type { SubscribeOptions, TopicHost, TopicOptions } from './topic-types.ts';
+import type { TopicHost } from './topic-host.ts';
+import type { SubscribeOptions, TopicOptions } from './topic-types.ts';
 
 /** The subscribed topics: one subscription each, as on the server. */
 export class Topics {
@@ -15,7 +16,7 @@ export class Topics {
     // Inherits from the host instead of copying it, because its connection state changes.
     this.#host = Object.assign(Object.create(host) as TopicHost, {
       join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
-      deactivate: (subscription: Subscription) => {
+      deactivate: (subscription: { readonly name: string }) => {
         if (this.#active.get(subscription.name) === subscription) this.#active.delete(subscription.name);
       },
     });

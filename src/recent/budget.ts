@@ -1,5 +1,4 @@
 import type { ItemForm, RecentItem } from './item-form.ts';
-import type { Ring } from './ring.ts';
 
 /** How much of the recent past a process keeps. The same settings apply to the hub and to each worker. */
 export interface RecentBounds {
@@ -9,6 +8,14 @@ export interface RecentBounds {
   readonly bytesMax: number;
   /** Keys whose latest item is kept. */
   readonly keysPerTopicMax: number;
+}
+
+/** A ring, as the budget sees it. */
+export interface BudgetedRing {
+  readonly size: number;
+  /** Number of entries in the budget's queue for this ring. Maintained by the budget. */
+  queued: number;
+  evictOldest(): void;
 }
 
 /** With fewer entries the queue is not compacted. */
@@ -26,7 +33,7 @@ export class RecentBudget<T extends RecentItem> {
   readonly bounds: RecentBounds;
   #bytes = 0;
   /** Circular; its length is a power of two. */
-  #queue: (Ring<T> | undefined)[] = new Array(TIDY_MIN);
+  #queue: (BudgetedRing | undefined)[] = new Array(TIDY_MIN);
   #head = 0;
   #entries = 0;
   /** Items in all rings. */
@@ -42,7 +49,7 @@ export class RecentBudget<T extends RecentItem> {
   }
 
   /** Call when the ring has got so many more items, at either end. May evict from any ring. */
-  added(ring: Ring<T>, bytes: number, count = 1): void {
+  added(ring: BudgetedRing, bytes: number, count = 1): void {
     // Its only item lost its entry earlier, because the newest stays. Now it may be evicted.
     if (ring.queued < ring.size - count) this.#enqueueFirst(ring);
     for (let left = count; left > 0; left--) this.#enqueue(ring);
@@ -67,14 +74,14 @@ export class RecentBudget<T extends RecentItem> {
     }
   }
 
-  #enqueue(ring: Ring<T>): void {
+  #enqueue(ring: BudgetedRing): void {
     this.#makeRoom();
     this.#queue[(this.#head + this.#entries) & (this.#queue.length - 1)] = ring;
     this.#entries++;
     ring.queued++;
   }
 
-  #enqueueFirst(ring: Ring<T>): void {
+  #enqueueFirst(ring: BudgetedRing): void {
     this.#makeRoom();
     this.#head = (this.#head - 1) & (this.#queue.length - 1);
     this.#queue[this.#head] = ring;
@@ -82,8 +89,8 @@ export class RecentBudget<T extends RecentItem> {
     ring.queued++;
   }
 
-  #dequeue(): Ring<T> {
-    const ring = this.#queue[this.#head] as Ring<T>;
+  #dequeue(): BudgetedRing {
+    const ring = this.#queue[this.#head] as BudgetedRing;
     this.#queue[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#queue.length - 1);
     this.#entries--;
@@ -103,10 +110,10 @@ export class RecentBudget<T extends RecentItem> {
   }
 
   #rebuild(length: number): void {
-    const queue = new Array<Ring<T> | undefined>(length);
+    const queue = new Array<BudgetedRing | undefined>(length);
     let entries = 0;
     for (let at = 0; at < this.#entries; at++) {
-      const ring = this.#queue[(this.#head + at) & (this.#queue.length - 1)] as Ring<T>;
+      const ring = this.#queue[(this.#head + at) & (this.#queue.length - 1)] as BudgetedRing;
       if (ring.queued > ring.size) ring.queued--;
       else queue[entries++] = ring;
     }

@@ -1,4 +1,4 @@
-import type { RecentBudget } from './budget.ts';
+import type { BudgetedRing, RecentBudget } from './budget.ts';
 import type { RecentItem } from './item-form.ts';
 import { indexAfter } from './missed.ts';
 
@@ -8,7 +8,7 @@ import { indexAfter } from './missed.ts';
  * An item's place is its sequence number, which counts items of this ring from 0 and, unlike an offset, is contiguous. So a shard's cursor is one number.
  * Invariant: at least the newest item is kept, even if it exceeds the byte limit.
  */
-export class Ring<T extends RecentItem> {
+export class Ring<T extends RecentItem> implements BudgetedRing {
   readonly #budget: RecentBudget<T>;
   /** As many as needed, rounded up to a power of two: very many topics may have one item or none. */
   #slots: (T | undefined)[] = [];

@@ -4,17 +4,17 @@ import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { ApprovalOf } from './approval.ts';
 import type { ErrorCount } from './error-budget.ts';
 import type { HeartbeatPeer } from './heartbeat.ts';
-import type { Approval } from './hooks/approvals.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { CommandsInFlight } from './in-flight.ts';
 import type { Inbound } from './inbound-limits.ts';
 import type { Bucket } from './rate-limit.ts';
-import type { Unread } from './read-turns.ts';
+import type { Reader, Unread } from './read-turns.ts';
 
 /** One client's connection, as a session: its identity, and its limits. Counters of limits are fields of it, so that a limit needs no object. */
-export class Connection implements Bucket, CommandsInFlight, ErrorCount, HeartbeatPeer, Inbound {
+export class Connection implements Bucket, CommandsInFlight, ErrorCount, HeartbeatPeer, Inbound, Reader {
   /** Its subscriptions, and what is sent to it. */
   readonly receiver: Receiver;
   identity: Identity = ANONYMOUS;
@@ -45,7 +45,7 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   /** The last subscribe to each topic that waits for a hook. */
   asking: Map<Topic, object> | undefined;
   /** Subscriptions that a hook has allowed until some time. */
-  approvals: Map<Topic, Approval> | undefined;
+  approvals: Map<Topic, ApprovalOf<Connection>> | undefined;
   /** Messages that have not been read yet, because the loop had no time. */
   unread: Unread | undefined;
   errors = 0;

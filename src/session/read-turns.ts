@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
 import type { InFlight } from './in-flight.ts';
 
 /** A message, and its time of arrival, because it may be read later. */
@@ -16,7 +16,11 @@ export interface Unread {
   bytes: number;
 }
 
-type Reader = Pick<Connection, 'unread' | 'end'>;
+/** A connection whose messages are read in turn. */
+export interface Reader {
+  unread: Unread | undefined;
+  end(reason: CloseReason, text?: string): void;
+}
 
 export interface ReadTurnsOptions<C extends Reader> {
   /** After this time, no further message is read in a loop turn. */

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Client, type Feed } from '../../src/client/index.ts';
 import { newCounters } from '../../src/client/stats.ts';
 import { Subscription } from '../../src/client/subscription.ts';
-import type { Liveness, TopicHost } from '../../src/client/topic-types.ts';
+import type { Liveness, SubscriptionHost } from '../../src/client/topic-types.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
@@ -115,7 +115,7 @@ describe('a topic is live', () => {
       },
       deactivate: () => undefined,
       observeLatency: () => undefined,
-    } as unknown as TopicHost;
+    } as unknown as SubscriptionHost;
     subscription = new Subscription('a.b', {}, host);
     subscription.events.on('live', ({ live }) => lives.push(live));
     subscription.resubscribe();

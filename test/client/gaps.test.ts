@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Client, CommandError } from '../../src/client/index.ts';
 import { newCounters } from '../../src/client/stats.ts';
 import { Subscription } from '../../src/client/subscription.ts';
-import type { TopicHost } from '../../src/client/topic-types.ts';
+import type { SubscriptionHost } from '../../src/client/topic-types.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { FrameProxy } from '../support/frame-proxy.ts';
 import { TestNode } from '../support/node.ts';
@@ -45,7 +45,10 @@ describe('a batch that was lost on the way', () => {
 
 describe('a gap whose history is refused', () => {
   /** What a subscription asks, and how it is answered. */
-  function hostWith(answer: (type: string) => ServerMessage<'subscribed'>, refusal: CommandError): { host: TopicHost; asked: string[] } {
+  function hostWith(
+    answer: (type: string) => ServerMessage<'subscribed'>,
+    refusal: CommandError,
+  ): { host: SubscriptionHost; asked: string[] } {
     const asked: string[] = [];
     const host = {
       isConnected: true,
@@ -64,7 +67,7 @@ describe('a gap whose history is refused', () => {
         onAnswer?.(answer(type));
         return Promise.resolve();
       },
-    } as unknown as TopicHost;
+    } as unknown as SubscriptionHost;
     return { host, asked };
   }
   const subscribed: ServerMessage<'subscribed'> = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Channel, UserChannel } from '../../src/bus/bus.ts';
+import type { Channel, UserChannel } from '../../src/bus/channel.ts';
 import { until } from '../support/until.ts';
 import type { BusFixture } from './bus-fixture.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Channel } from '../../src/bus/bus.ts';
+import type { Channel } from '../../src/bus/channel.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from '../../src/hub/announcement.ts';
 import { NodeRegistry, type NodeRegistryOptions } from '../../src/hub/node-registry.ts';
 import { createLogger } from '../../src/telemetry/log.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Channel } from '../../src/bus/bus.ts';
+import type { Channel } from '../../src/bus/channel.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubPresence, hasPresence } from '../../src/hub/presence.ts';
 import type { HubEnd } from '../../src/link/link.ts';

@@ -8,7 +8,6 @@ import {
   BusError,
   type CallAnswer,
   type CallQuestion,
-  type Channel,
   type ChannelReceiver,
   type Listener,
   type Log,
@@ -16,8 +15,8 @@ import {
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
-  type UserChannel,
 } from '../bus.ts';
+import type { Channel, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
 import { payloadBytes } from '../payload-bytes.ts';

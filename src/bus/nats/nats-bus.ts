@@ -8,7 +8,6 @@ import {
   type BusNotice,
   type CallAnswer,
   type CallQuestion,
-  type Channel,
   type ChannelReceiver,
   type FaultCount,
   type Listener,
@@ -16,8 +15,8 @@ import {
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
-  type UserChannel,
 } from '../bus.ts';
+import type { Channel, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Bus, ChannelReceiver, Listener, UserChannel } from '../../bus/bus.ts';
+import type { Bus, ChannelReceiver, Listener } from '../../bus/bus.ts';
+import type { UserChannel } from '../../bus/channel.ts';
 import type { Config } from '../../config/schema.ts';
 import { tokenOfUser } from '../../protocol/user-topic.ts';
 import { beginningOf, decodeUserAnnouncement, encodeUserAnnouncement } from './announcement.ts';

@@ -3,17 +3,11 @@ import type { Outcome } from '../../hooks/outcome.ts';
 import type { SubscribeOptions } from '../../hooks/types.ts';
 import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
 import type { Topic } from '../../protocol/topic.ts';
+import type { ApprovalOf } from '../approval.ts';
 import type { Connection } from '../connection.ts';
 import { ExpiryIndex } from '../expiry.ts';
 
-/** A subscription that a hook has allowed with an expiry time. */
-export interface Approval {
-  readonly connection: Connection;
-  readonly topic: Topic;
-  readonly options: SubscribeOptions;
-  /** The remaining retries when the hook has its maximum of unanswered questions. */
-  triesLeft: number;
-}
+export type Approval = ApprovalOf<Connection>;
 
 /** When a hook has its maximum of unanswered questions, it is asked again after a second, at most this many times. */
 const TRIES_MAX = 10;

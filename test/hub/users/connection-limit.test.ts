@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Channel, ChannelReceiver } from '../../../src/bus/bus.ts';
+import type { ChannelReceiver } from '../../../src/bus/bus.ts';
+import type { Channel } from '../../../src/bus/channel.ts';
 import { ConnectionLimit } from '../../../src/hub/users/connection-limit.ts';
 
 type Mode = 'closeOldest' | 'refuse';

@@ -1,0 +1,11 @@
+import type { SubscribeOptions } from '../hooks/types.ts';
+import type { Topic } from '../protocol/topic.ts';
+
+/** A subscription that a hook has allowed with an expiry time. */
+export interface ApprovalOf<C> {
+  readonly connection: C;
+  readonly topic: Topic;
+  readonly options: SubscribeOptions;
+  /** The remaining retries when the hook has its maximum of unanswered questions. */
+  triesLeft: number;
+}
