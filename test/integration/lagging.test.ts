@@ -88,7 +88,8 @@ describe('publications that arrive faster than members can be served', () => {
       expect(numbersOf(client, 'replay.a')).toEqual(upTo(3000));
       expect(client.track('replay.a')).toMatchObject({ gaps: 0, duplicates: 0, skipped: 0, resyncs: [] });
     }
-    expect(await node.metric('stentor_topic_queued_total')).toBeGreaterThan(10);
+    // The topic waits once, until everything behind it was delivered, or a few times if it arrives in parts.
+    expect(await node.metric('stentor_topic_queued_total')).toBeGreaterThan(0);
     // Whatever came behind them has its turn, too.
     await node.publish('skip.a', 1);
     expect((await fast.subscribe('skip.a', { snapshot: true })).items).toHaveLength(1);
