@@ -29,7 +29,10 @@ export function disconnectCommand(): Command {
     .action((options: TargetOptions) =>
       send('disconnect', options, { ...targetOf(options), reason: options.reason, reconnect: options.reconnect }),
     )
-    .addHelpText('after', `${WHERE}\n\nExample:\n  $ stentor disconnect --user ann --reason 'signed out'`);
+    .addHelpText(
+      'after',
+      `${WHERE}\n\nExamples:\n  $ stentor disconnect --user ann --reason 'signed out'\n  $ stentor disconnect --token-id 8f14e45f --reconnect`,
+    );
 }
 
 export function unsubscribeCommand(): Command {
@@ -41,7 +44,7 @@ export function unsubscribeCommand(): Command {
     .action((topic: string, options: TargetOptions) =>
       send('unsubscribe', options, { ...targetOf(options), topic: topicArgument(topic), reason: options.reason }),
     )
-    .addHelpText('after', `${WHERE}\n\nExample:\n  $ stentor unsubscribe chat.lobby --user ann`);
+    .addHelpText('after', `${WHERE}\n\nExamples:\n  $ stentor unsubscribe chat.lobby --user ann`);
 }
 
 export function revokeCommand(): Command {
@@ -53,7 +56,10 @@ export function revokeCommand(): Command {
       .option('--issued-before <time>', 'with --user: before this time instead, as ISO 8601 text'),
   )
     .action((options: TargetOptions) => send('revoke', options, { ...targetOf(options), issuedBeforeMs: timeOf(options.issuedBefore) }))
-    .addHelpText('after', `${WHERE}\nThe nodes need auth.revocations.\n\nExample:\n  $ stentor revoke --user ann`);
+    .addHelpText(
+      'after',
+      `${WHERE}\nThe nodes need auth.revocations.\n\nExamples:\n  $ stentor revoke --user ann\n  $ stentor revoke --token-id 8f14e45f`,
+    );
 }
 
 function targets(command: Command): Command {
