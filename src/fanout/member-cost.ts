@@ -1,4 +1,7 @@
-/** The cost of flushing one member, learned from full turns: the sends happen after the turn, so only the gap to the next turn shows it. */
+/**
+ * What one send costs the loop: the sends of a turn and nothing else, from the end of the publishing to the end of uWS's writes. Pacing asks it whether the
+ * loop would be busy. The quantum (`quantum.ts`) is another quantity: it bounds the gap between two turns, with all the other work that is done in it.
+ */
 export class MemberCost {
   #ms = START_MS;
 
@@ -6,12 +9,12 @@ export class MemberCost {
     return this.#ms;
   }
 
-  learn(gapMs: number, members: number): void {
-    if (members > 0) this.#ms += (Math.min(gapMs / members, MAX_MS) - this.#ms) * WEIGHT;
+  learn(sendingMs: number, members: number): void {
+    if (members > 0) this.#ms += (Math.min(sendingMs / members, MAX_MS) - this.#ms) * WEIGHT;
   }
 }
 
 const START_MS = 0.008;
-/** A gap with another cause says nothing about sends. */
+/** More than this had another cause, and says nothing about sends. */
 const MAX_MS = 0.03;
 const WEIGHT = 0.1;
