@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { tokenOfUser } from '../protocol/user-topic.ts';
+import { nameToken } from './name-token.ts';
 
 /** Tokens that are no longer valid: one, by its id (`jti`), or all of a user that were issued before a time. */
 export type StoredRevocation = { readonly tokenId: string } | { readonly user: string; readonly issuedBeforeMs: number };
@@ -15,7 +14,7 @@ export interface RevocationStore {
 /** `user.ann`, `token.6b3f`: the same revocation always has the same. Names that make no token of a subject have a digest. */
 export function keptKey(revocation: StoredRevocation): string {
   const [kind, name] = 'user' in revocation ? ['user', revocation.user] : ['token', revocation.tokenId];
-  return `${kind}.${tokenOfUser(name) ?? `__h${createHash('sha256').update(name).digest('base64url')}`}`;
+  return `${kind}.${nameToken(name)}`;
 }
 
 /** What both say together. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { adminToken } from './admin-token.ts';
+import { askAdmin } from './ask-admin.ts';
 import { CliError, usageError } from './errors.ts';
 import { adminOrigin } from './health.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions, topicArgument } from './options.ts';
@@ -86,17 +87,13 @@ function timeOf(text: string | undefined): number | undefined {
 async function send(action: string, options: TargetOptions, body: object): Promise<void> {
   const { config } = await loadFromOptions(options);
   const url = `${adminOrigin(config.admin)}/api/${action}`;
-  const answer = await fetch(url, {
+  const { ok, text } = await askAdmin(url, 'unreachable', {
     method: 'POST',
     headers: { Authorization: `Bearer ${adminToken(config.admin, 'admin')}` },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-  }).catch((cause: Error) => {
-    const reason = cause.cause instanceof Error ? cause.cause.message : cause.message;
-    throw new CliError('unreachable', `no answer from ${url}: ${reason}`, 1, { cause });
   });
-  const text = (await answer.text()).trim();
-  if (answer.ok) return print(text);
+  if (ok) return print(text);
   const { code = 'failed', message = text } = parse(text).error ?? {};
   throw new CliError(code, message);
 }

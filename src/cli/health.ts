@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Config } from '../config/schema.ts';
+import { askAdmin } from './ask-admin.ts';
 import { CliError } from './errors.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { print } from './output.ts';
@@ -31,12 +32,8 @@ Examples:
 async function runHealth(options: HealthOptions): Promise<void> {
   const { config } = await loadFromOptions(options);
   const url = `${adminOrigin(config.admin)}/health/${options.ready ? 'ready' : 'live'}`;
-  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) }).catch((cause: Error) => {
-    const reason = cause.cause instanceof Error ? cause.cause.message : cause.message;
-    throw new CliError('unhealthy', `no answer from ${url}: ${reason}`, 1, { cause });
-  });
-  const text = (await answer.text()).trim();
-  if (!answer.ok) throw new CliError('unhealthy', text);
+  const { ok, text } = await askAdmin(url, 'unhealthy', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  if (!ok) throw new CliError('unhealthy', text);
   print(text);
 }
 

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Bus, ChannelReceiver, Listener } from '../../bus/bus.ts';
 import type { UserChannel } from '../../bus/channel.ts';
+import { nameToken } from '../../bus/name-token.ts';
 import type { Config } from '../../config/schema.ts';
-import { tokenOfUser } from '../../protocol/user-topic.ts';
 import { beginningOf, decodeUserAnnouncement, encodeUserAnnouncement } from './announcement.ts';
 import { type LocalConnection, LocalUser, type NodeNews } from './local-user.ts';
 
@@ -255,7 +254,7 @@ async function untilAnswered(connection: LocalConnection<unknown>): Promise<void
 
 /** If the user's token would be too long, the channel has a digest of the user instead. */
 function channelOf(user: string): UserChannel {
-  return `users.${tokenOfUser(user) ?? `__h${createHash('sha256').update(user).digest('base64url')}`}`;
+  return `users.${nameToken(user)}`;
 }
 
 function startsWith(data: Uint8Array, beginning: Uint8Array): boolean {
