@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BusError } from '../../src/bus/bus.ts';
 import { LogFollower } from '../../src/hub/log-follower.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { ManualLog } from '../support/manual-log.ts';
+import { stopWithFakedTimers } from '../support/stop-with-faked-timers.ts';
 
 vi.mock('node:timers/promises', () => import('../support/faked-sleep.ts'));
 
@@ -11,17 +12,7 @@ const RETRY_PAUSE_MS = 10;
 const WATCHDOG_INTERVAL_MS = 60_000;
 const unreachable = () => new BusError('bus_unreachable', 'cut off');
 
-let stops: (() => Promise<void>)[] = [];
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(async () => {
-  const stopping = Promise.all(stops.map((stop) => stop()));
-  await vi.advanceTimersByTimeAsync(10_000);
-  await stopping;
-  stops = [];
-  vi.useRealTimers();
-});
+const stops = stopWithFakedTimers();
 
 /** A follower of a log that has three publications already, and what it has told, in order. */
 function setUp() {

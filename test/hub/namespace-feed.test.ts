@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BusError } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubTopic, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
@@ -10,6 +10,7 @@ import { RecentBudget } from '../../src/recent/budget.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { ManualLog } from '../support/manual-log.ts';
 import { RecordingLink } from '../support/recording-link.ts';
+import { stopWithFakedTimers } from '../support/stop-with-faked-timers.ts';
 
 vi.mock('node:timers/promises', () => import('../support/faked-sleep.ts'));
 
@@ -22,17 +23,7 @@ const OPENINGS_MAX = 256;
 const RESYNCS_MAX = 8;
 const unreachable = () => new BusError('bus_unreachable', 'cut off');
 
-let stops: (() => Promise<void>)[] = [];
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(async () => {
-  const stopping = Promise.all(stops.map((stop) => stop()));
-  await vi.advanceTimersByTimeAsync(10_000);
-  await stopping;
-  stops = [];
-  vi.useRealTimers();
-});
+const stops = stopWithFakedTimers();
 
 interface OpenTopic {
   readonly topic: HubTopic;

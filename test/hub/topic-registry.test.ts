@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BusError, type BusErrorCode, type Publication } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
@@ -8,6 +8,7 @@ import type { Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { FakeBus } from '../support/fake-bus.ts';
 import { RecordingLink } from '../support/recording-link.ts';
+import { stopWithFakedTimers } from '../support/stop-with-faked-timers.ts';
 
 vi.mock('node:timers/promises', () => import('../support/faked-sleep.ts'));
 
@@ -17,17 +18,7 @@ const a = 'scores.a' as Topic;
 const b = 'scores.b' as Topic;
 const fleeting = 'live.a' as Topic;
 
-let stops: (() => Promise<void>)[] = [];
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(async () => {
-  const stopping = Promise.all(stops.map((stop) => stop()));
-  await vi.advanceTimersByTimeAsync(10_000);
-  await stopping;
-  stops = [];
-  vi.useRealTimers();
-});
+const stops = stopWithFakedTimers();
 
 function setUp() {
   const { config } = loadConfig({

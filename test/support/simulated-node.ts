@@ -1,5 +1,4 @@
 import { Registry } from 'prom-client';
-import type { Bus } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
@@ -11,6 +10,7 @@ import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
+import { busOfLogs } from './bus-of-logs.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import { type SimulatedShards, SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
@@ -114,16 +114,8 @@ export class SimulatedNode {
     this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
     this.clients = Array.from({ length: clients }, () => new SimulatedClient());
     const logger = createLogger(this.#config.log);
-    const bus = {
-      kind: 'memory',
-      connected: true,
-      counters: {},
-      onConnectedChange: () => () => undefined,
-      announce: () => undefined,
-      onAnnouncement: () => () => undefined,
-      log: (name: string) => this.logOf(name),
-    };
-    this.#hub = new Hub({ config: this.#config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
+    const bus = busOfLogs((name) => this.logOf(name));
+    this.#hub = new Hub({ config: this.#config, bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
 
     const { hubEnd, workerEnd } = createInProcessLink();
     this.#delivery = new Delivery({

@@ -1,5 +1,4 @@
 import { Registry } from 'prom-client';
-import type { Bus } from '../../src/bus/bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
@@ -8,6 +7,7 @@ import type { ToHub, ToWorker } from '../../src/link/messages.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import type { Since } from '../../src/recent/lives.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { busOfLogs } from './bus-of-logs.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import { turns } from './simulated-node.ts';
 
@@ -35,17 +35,9 @@ export class TestHub {
 
   constructor(settings: Readonly<Record<string, unknown>> = {}) {
     const { config } = loadConfig({ env: {}, flags: { ...SETTINGS, ...settings } });
-    const bus = {
-      kind: 'memory',
-      connected: true,
-      counters: {},
-      onConnectedChange: () => () => undefined,
-      announce: () => undefined,
-      onAnnouncement: () => () => undefined,
-      log: (name: string) => this.logOf(name),
-    };
+    const bus = busOfLogs((name) => this.logOf(name));
     const logger = createLogger(config.log);
-    this.#hub = new Hub({ config, bus: bus as unknown as Bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
+    this.#hub = new Hub({ config, bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
     const { hubEnd, workerEnd } = createInProcessLink();
     this.#worker = workerEnd;
     workerEnd.onMessages((messages) => this.told.push(...messages));

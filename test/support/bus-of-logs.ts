@@ -1,0 +1,15 @@
+import type { Bus, Log } from '../../src/bus/bus.ts';
+
+/** A bus that is always connected, has these logs, and tells nothing to other nodes. */
+export function busOfLogs(log: (namespace: string) => Log): Bus {
+  const bus = {
+    kind: 'memory',
+    connected: true,
+    counters: {},
+    onConnectedChange: () => () => undefined,
+    announce: () => undefined,
+    onAnnouncement: () => () => undefined,
+    log,
+  };
+  return bus as unknown as Bus;
+}
