@@ -83,7 +83,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     const pages = demo ? await readDemoPages(config.path) : [];
     let others: NodeRegistry | undefined;
     const sanitizer = await Sanitizer.create(config);
-    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, nodes: () => others?.size ?? 1 });
+    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, others: () => others?.others() ?? [] });
     started.push(() => hub.stop());
 
     let workers: Workers | undefined;
@@ -93,14 +93,13 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
       return hub.listeningCount === 0 ? 'no worker is listening' : undefined;
     };
     const version = packageVersion();
-    const instance = randomBytes(12).toString('base64url');
     const nodeRegistry = new NodeRegistry({
       bus,
       logger,
       intervalMs: config.tuning.hub.announceIntervalMs,
       nodesMax: config.tuning.hub.nodesMax,
       status: async () => ({
-        instance,
+        instance: hub.instance,
         nodeId,
         host: hostname(),
         version,

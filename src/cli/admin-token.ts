@@ -1,11 +1,8 @@
-import { readTokenFile } from '../config/admin-tokens.ts';
+import { adminTokensOf, contentOf, type Scope } from '../config/admin-tokens.ts';
 import type { Config } from '../config/schema.ts';
 
-type Scope = Config['admin']['tokens'][number]['scopes'][number];
-
-/** The token of the config that permits what the command asks for; empty if there is none. */
-export function adminToken({ token, tokens }: Config['admin'], scope: Scope): string {
-  if (token !== '') return token;
-  const fitting = tokens.find(({ scopes }) => scopes.includes(scope));
-  return fitting?.tokenFile === undefined ? (fitting?.token ?? '') : readTokenFile(fitting.tokenFile);
+/** The first token of the config that permits what the command asks for; empty if there is none. */
+export function adminToken(admin: Config['admin'], scope: Scope): string {
+  const fitting = adminTokensOf(admin).find(({ scopes }) => scopes.includes(scope));
+  return fitting === undefined ? '' : contentOf(fitting);
 }

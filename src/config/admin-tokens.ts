@@ -6,6 +6,22 @@ import type { Config } from './schema.ts';
 const FILE_BYTES_MAX = 4096;
 const TOKEN_LENGTH_MIN = 16;
 
+/** A token of the admin port, and what it permits. */
+export type AdminToken = Config['admin']['tokens'][number];
+export type Scope = AdminToken['scopes'][number];
+
+export const ALL_SCOPES: Scope[] = ['publish', 'read', 'admin'];
+
+/** All tokens of the admin port: `admin.token` is short for an entry of the list with all scopes. */
+export function adminTokensOf({ token, tokens }: Config['admin']): readonly AdminToken[] {
+  return token === '' ? tokens : [{ token, scopes: ALL_SCOPES }, ...tokens];
+}
+
+/** The content of a token. @throws Error that says why its file cannot be used */
+export function contentOf({ token = '', tokenFile }: AdminToken): string {
+  return tokenFile === undefined ? token : readTokenFile(tokenFile);
+}
+
 /** Files of tokens that cannot be used. This reads them. */
 export function adminTokenFilesAreUsable({ admin }: Config): Problem[] {
   return admin.tokens.flatMap(({ tokenFile }, i) => {

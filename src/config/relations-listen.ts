@@ -1,3 +1,4 @@
+import { adminTokensOf } from './admin-tokens.ts';
 import type { Problem } from './problem.ts';
 import type { Config } from './schema.ts';
 
@@ -9,8 +10,15 @@ export function isLoopback(host: string): boolean {
 
 /** The HTTP API can publish, so it must not be open to other machines without a token. */
 export function adminNeedsToken({ admin }: Config): Problem[] {
-  if (isLoopback(admin.host) || admin.token !== '' || admin.tokens.length > 0) return [];
+  if (isLoopback(admin.host) || adminTokensOf(admin).length > 0) return [];
   return [{ path: 'admin.host', value: admin.host, expected: 'expected a loopback address, or admin.token to be set' }];
+}
+
+/** Otherwise a body of the size that is permitted could never be read. */
+export function bodiesFit({ tuning: { admin } }: Config): Problem[] {
+  if (admin.bodyBytesMax <= admin.bodiesBytesMax) return [];
+  const expected = `expected at least tuning.admin.bodyBytesMax (${admin.bodyBytesMax})`;
+  return [{ path: 'tuning.admin.bodiesBytesMax', value: admin.bodiesBytesMax, expected }];
 }
 
 export function adminTokensAreComplete({ admin }: Config): Problem[] {

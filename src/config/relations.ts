@@ -13,7 +13,7 @@ import {
   someNamespace,
   userTopicsArePrivate,
 } from './relations-limits.ts';
-import { adminNeedsToken, adminTokensAreComplete, originsAreOrigins, portsDiffer } from './relations-listen.ts';
+import { adminNeedsToken, adminTokensAreComplete, bodiesFit, originsAreOrigins, portsDiffer } from './relations-listen.ts';
 import {
   mirrorsAreStreams,
   natsLoginIsOne,
@@ -32,6 +32,7 @@ export type Relation = (config: Config) => readonly Problem[];
 export const RELATIONS: readonly Relation[] = [
   adminNeedsToken,
   adminTokensAreComplete,
+  bodiesFit,
   portsDiffer,
   originsAreOrigins,
   natsUrlsAreUrls,

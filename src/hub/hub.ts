@@ -4,6 +4,7 @@ import type { Bus, PublishAck } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import { workerConfig } from '../config/worker-config.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { EndOrder, EndTarget, Page, Revocation, ToHub, WorkerFacts } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -15,22 +16,24 @@ import { Control, type OrderAnswer } from './ending/control.ts';
 import { Revocations } from './ending/revocations.ts';
 import { toProtocolError } from './failure.ts';
 import { nodeFigures } from './figures.ts';
+import { Finder } from './finding/finder.ts';
 import { NatsHooks } from './hooks/nats-hooks.ts';
 import { HubMetrics } from './hub-metrics.ts';
+import type { OtherNode } from './node-answers.ts';
 import { Overview } from './overview.ts';
 import { HubPresence, hasPresence } from './presence.ts';
 import { presenceOverview } from './presence-overview.ts';
 import { type Draft, Publisher } from './publisher.ts';
 import type {
-  ConnectionsOverview,
+  ConnectionsFound,
   HistoryPage,
   HistoryQuestion,
   NodeFigures,
   PageOfNames,
   PresenceOverview,
-  TopicsOverview,
+  TopicsFound,
   TopicsQuestion,
-  UsersOverview,
+  UsersFound,
 } from './report-types.ts';
 import { RequestHandler } from './requests.ts';
 import type { Sanitizer } from './sanitizing/sanitizer.ts';
@@ -45,8 +48,8 @@ export interface HubOptions {
   readonly nodeId: string;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** How many nodes there are, as far as is known. Default: this one. */
-  readonly nodes?: () => number;
+  /** Default: there are none. */
+  readonly others?: () => readonly OtherNode[];
   /** Pages that every worker serves over plain HTTP. */
   readonly pages: readonly Page[];
   /** Absent: no namespace sanitizes. */
@@ -64,6 +67,8 @@ export interface WorkerEvents {
 
 /** The node's connection to the bus. It knows its workers only as links; the supervisor starts and stops them. */
 export class Hub {
+  /** Id of this process, for other nodes. */
+  readonly instance = randomBytes(9).toString('base64url');
   readonly metrics: HubMetrics;
   readonly #options: HubOptions;
   readonly #topics: TopicRegistry;
@@ -72,10 +77,11 @@ export class Hub {
   readonly #connectionLimit: ConnectionLimit<HubEnd>;
   readonly #revocations: Revocations;
   readonly #control: Control;
+  /** Users, connections and topics of all nodes. */
+  readonly #finder: Finder;
   readonly #workers = new Set<HubEnd>();
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
-  readonly #overview: Overview;
   /** Undefined: no namespace has it. */
   readonly #presence: HubPresence | undefined;
   readonly #stopWatchingBus: () => void;
@@ -106,7 +112,8 @@ export class Hub {
       metrics: this.metrics,
       logger,
     });
-    const instance = randomBytes(9).toString('base64url');
+    const { instance } = this;
+    const others = options.others ?? (() => []);
     this.#connectionLimit = new ConnectionLimit({
       config,
       bus,
@@ -116,8 +123,21 @@ export class Hub {
     const revoke = (revocations: readonly Revocation[]) => this.#reports.revoke(revocations);
     this.#revocations = new Revocations({ config, bus, logger, workers: this.#workers, revoke });
     const end = (order: EndOrder) => this.#reports.end(order);
-    this.#control = new Control({ bus, instance, logger, revocations: this.#revocations, end, nodes: options.nodes ?? (() => 1) });
-    this.#overview = new Overview(this.#topics, this.#reports);
+    this.#control = new Control({ bus, instance, logger, revocations: this.#revocations, end, others });
+    const overview = new Overview(this.#topics, this.#reports);
+    this.#finder = new Finder({
+      config,
+      bus,
+      instance,
+      nodeId,
+      logger,
+      others,
+      local: {
+        users: (question) => usersOverview(this.#connectionLimit, question),
+        connections: (target, limit) => this.#reports.connections(target, limit),
+        topics: (question) => overview.topics(question),
+      },
+    });
     this.#presence = hasPresence(config) ? new HubPresence({ config, bus, logger }) : undefined;
     this.metrics.watch(bus, () => this.#topics.followers(), options.registry);
     this.metrics.watchUsers(this.#connectionLimit, this.#revocations, options.registry);
@@ -148,7 +168,7 @@ export class Hub {
       this.#connectionLimit.removeOwner(link);
     });
     const { config, nodeId, bus, pages } = this.#options;
-    link.send({ kind: 'welcome', config, nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
+    link.send({ kind: 'welcome', config: workerConfig(config), nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
     this.#revocations.tell(link);
   }
 
@@ -167,18 +187,19 @@ export class Hub {
     return nodeFigures(answers, { topics: this.#topics.size, ...totals });
   }
 
-  topics(question: TopicsQuestion): Promise<TopicsOverview> {
-    return this.#overview.topics(question);
+  /** Topics of all nodes. @throws ProtocolError (by rejection) `busy` */
+  topics(question: TopicsQuestion): Promise<TopicsFound> {
+    return this.#finder.topics(question);
   }
 
-  /** Users that have connections to this node, in the order of their names. */
-  users(question: PageOfNames): UsersOverview {
-    return usersOverview(this.#connectionLimit, question);
+  /** Users of all nodes, in the order of their names. @throws ProtocolError (by rejection) `busy` */
+  users(question: PageOfNames): Promise<UsersFound> {
+    return this.#finder.users(question);
   }
 
-  /** Connections to this node. */
-  connections(target: EndTarget, limit: number): Promise<ConnectionsOverview> {
-    return this.#reports.connections(target, limit);
+  /** Connections to all nodes. @throws ProtocolError (by rejection) `busy` */
+  connections(target: EndTarget, limit: number): Promise<ConnectionsFound> {
+    return this.#finder.connections(target, limit);
   }
 
   /** @throws ProtocolError `unknown_namespace`, `bad_topic`, `unsupported`, `busy`, `unavailable` */
@@ -223,6 +244,7 @@ export class Hub {
     this.#presence?.stop();
     this.#connectionLimit.stop();
     this.#control.stop();
+    this.#finder.stop();
     this.#revocations.stop();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();

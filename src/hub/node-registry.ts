@@ -1,6 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
+import type { OtherNode } from './node-answers.ts';
 import { isSilent, type NodeSummary } from './report-types.ts';
 
 /** A node that is silent for so long is removed. */
@@ -52,10 +53,14 @@ export class NodeRegistry {
 
   /** Number of nodes that are not silent, including this one. */
   get size(): number {
+    return 1 + this.others().length;
+  }
+
+  /** The other nodes that are not silent. */
+  others(): OtherNode[] {
     const nowMs = this.#nowMs();
-    let count = 1;
-    for (const { status, atMs } of this.#heard.values()) if (!isSilent({ ...status, heardMsAgo: nowMs - atMs })) count++;
-    return count;
+    const others = [...this.#heard.values()].filter(({ status, atMs }) => !isSilent({ ...status, heardMsAgo: nowMs - atMs }));
+    return others.map(({ status: { instance, nodeId } }) => ({ instance, nodeId }));
   }
 
   /** This node first, then the others, sorted by name. */

@@ -164,11 +164,30 @@ export interface ConnectionFigures {
   /** Null: anonymous. */
   readonly user: string | null;
   readonly encoding: 'json' | 'msgpack';
+  /** Time since it was opened, in whole seconds. */
+  readonly connectedForMs: number;
   readonly subscriptions: number;
   /** Of the subscriptions, a limited number. */
   readonly topics: readonly string[];
   readonly lagging: boolean;
   readonly bufferedBytes: number;
+}
+
+/** Which nodes an answer is from. */
+export interface FromNodes {
+  /** How many have answered, with this one. */
+  readonly nodes: number;
+  /** Names of the known nodes that did not answer in time, sorted: what they have is missing. */
+  readonly nodesSilent: readonly string[];
+}
+
+/** Of all nodes. With several nodes `total` is the least that there can be: a name that several nodes have counts once. */
+export interface UsersFound extends UsersOverview, FromNodes {}
+export interface TopicsFound extends TopicsOverview, FromNodes {}
+export interface ConnectionsFound extends FromNodes {
+  readonly total: number;
+  readonly connections: readonly (ConnectionFigures & { readonly nodeId: string })[];
+  readonly workersSilent: number;
 }
 
 /** Who is subscribed to a topic, on all nodes. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { workerEnvironment } from '../config/worker-config.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { ToHub, ToWorker } from '../link/messages.ts';
 import { SocketLink } from '../link/socket.ts';
@@ -35,6 +36,7 @@ export type StartWorker = (events: WorkerProcessEvents) => WorkerProcess | undef
 export function workerProcesses(entryFile: string, linkBatchMs: number): StartWorker {
   return ({ onEnded }) => {
     const child = spawn(process.execPath, [...process.execArgv, ...WORKER_FLAGS, entryFile], {
+      env: workerEnvironment(),
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     if (child.pid === undefined) {

@@ -204,6 +204,7 @@ export interface ConnectionReport {
   readonly connectionId: string;
   readonly user: string | null;
   readonly encoding: Encoding;
+  readonly connectedForMs: number;
   readonly subscriptions: number;
   /** Of the subscriptions, a limited number. */
   readonly topics: readonly Topic[];

@@ -53,6 +53,8 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   /** Pings in a row that were not answered in time. */
   missedPongs = 0;
   awaitsPong = false;
+  /** When it was opened, by {@link secondsNow}. A small integer, so that it needs no object of its own. */
+  readonly openedAtS = secondsNow();
 
   constructor(receiver: Receiver) {
     this.receiver = receiver;
@@ -89,4 +91,9 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   end(reason: CloseReason, text?: string): void {
     this.receiver.end(reason, text);
   }
+}
+
+/** Whole seconds, from any origin. */
+export function secondsNow(): number {
+  return Math.floor(performance.now() / 1000);
 }

@@ -2,7 +2,7 @@ import type { Receiver } from '../delivery/receiver.ts';
 import type { TopicTable } from '../delivery/topic-table.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { ConnectionReport, ConnectionsReport, EndTarget, LaggingReport, TopicReport, TopicsWanted } from '../link/messages.ts';
-import type { Connection } from '../session/connection.ts';
+import { type Connection, secondsNow } from '../session/connection.ts';
 import { isMeant } from '../session/endings.ts';
 import { top } from '../telemetry/top.ts';
 
@@ -63,12 +63,13 @@ export function describeConnections(connections: Iterable<Connection>, target: E
   return { total, connections: shown };
 }
 
-function describe({ id, identity, receiver, codec }: Connection): ConnectionReport {
+function describe({ id, identity, receiver, codec, openedAtS }: Connection): ConnectionReport {
   const { subscriptions, socket, lag } = receiver;
   return {
     connectionId: id,
     user: identity.user,
     encoding: codec.encoding,
+    connectedForMs: (secondsNow() - openedAtS) * 1000,
     subscriptions: subscriptions.size,
     topics: [...subscriptions.keys()].slice(0, TOPICS_SHOWN_MAX),
     lagging: lag?.fellBehind === true,

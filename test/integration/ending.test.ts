@@ -77,7 +77,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     const bob = [await connected(one, 'bob'), await connected(two, 'bob')];
     expect(await post(one, '/api/disconnect', { user: 'ann', reason: 'signed out' })).toEqual({
       status: 200,
-      body: { nodes: 2, connections: 2 },
+      body: { nodes: 2, nodesSilent: [], connections: 2 },
     });
     for (const { client } of ann) expect(await client.closed).toEqual({ code: 4010, reason: 'signed out' });
     expect((await post(two, '/api/disconnect', { user: 'bob', reconnect: true })).body).toMatchObject({ connections: 2 });
@@ -87,7 +87,11 @@ describe('ending from outside, with two nodes on one nats-server', () => {
   it('disconnects one connection, and all bearers of a token', async () => {
     const [one, two] = await pair();
     const [first, second] = [await connected(two, 'ann'), await connected(two, 'ann')];
-    expect((await post(one, '/api/disconnect', { connectionId: first.connectionId })).body).toEqual({ nodes: 2, connections: 1 });
+    expect((await post(one, '/api/disconnect', { connectionId: first.connectionId })).body).toEqual({
+      nodes: 2,
+      nodesSilent: [],
+      connections: 1,
+    });
     expect(await first.client.closed).toMatchObject({ code: 4010 });
     await second.client.settle();
     const bearers = [await connected(one, 'carl', { jti: 't-1' }), await connected(two, 'dora', { jti: 't-1' })];
@@ -135,7 +139,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     const bearer = await connected(two, 'ann', stolen);
     const other = await connected(two, 'ann', { jti: 'mine' });
     const startedAtMs = performance.now();
-    expect((await post(one, '/api/revoke', { tokenId: 'stolen' })).body).toEqual({ nodes: 2, connections: 1 });
+    expect((await post(one, '/api/revoke', { tokenId: 'stolen' })).body).toEqual({ nodes: 2, nodesSilent: [], connections: 1 });
     expect(await bearer.client.closed).toMatchObject({ code: 4011 });
     expect(performance.now() - startedAtMs).toBeLessThan(1000);
     await other.client.settle();
@@ -212,7 +216,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     await client.subscribe('live.a');
     const where = ['--set', `admin.port=${one.running.adminPort}`, '--set', `admin.token=${ADMIN_TOKEN}`];
     const unsubscribed = await runCli(['unsubscribe', 'live.a', '--user', 'ann', ...where]);
-    expect(JSON.parse(unsubscribed.stdout)).toEqual({ nodes: 2, connections: 1 });
+    expect(JSON.parse(unsubscribed.stdout)).toEqual({ nodes: 2, nodesSilent: [], connections: 1 });
     await client.next('error', ({ code }) => code === 'unsubscribed');
     await runCli(['disconnect', '--user', 'ann', '--reason', 'signed out', '--reconnect', ...where]);
     expect(await client.closed).toEqual({ code: 4105, reason: 'signed out' });
@@ -242,7 +246,7 @@ describe('ending from outside, on the memory bus', () => {
       };
       await until('the node to let tokens in', async () => (await connectAs('a')).answer.type === 'connected');
       const { client } = await connectAs('b');
-      expect(await post('/api/revoke', { tokenId: 'b' })).toEqual({ nodes: 1, connections: 1 });
+      expect(await post('/api/revoke', { tokenId: 'b' })).toEqual({ nodes: 1, nodesSilent: [], connections: 1 });
       expect(await client.closed).toMatchObject({ code: 4011 });
       expect((await connectAs('b')).answer).toMatchObject({ code: 'token_revoked' });
       expect((await connectAs('a')).answer).toMatchObject({ type: 'connected' });

@@ -87,6 +87,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await ask('call', { type: 'call', method: 'echo', data: 1 });
     const order = { method: 'POST', headers: ADMIN, body: '{"user":"nobody"}' };
     await fetch(`http://127.0.0.1:${node.running.adminPort}/api/disconnect`, order);
+    await node.admin('/api/users', ADMIN);
     return answers;
   }
 
@@ -130,7 +131,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
         try {
           const revoke = { method: 'POST', headers: ADMIN, body: '{"user":"nobody"}' };
           const answer = await fetch(`http://127.0.0.1:${node.running.adminPort}/api/revoke`, revoke);
-          expect([answer.status, await answer.json()]).toEqual([200, { nodes: expect.any(Number), connections: 0 }]);
+          expect([answer.status, await answer.json()]).toEqual([200, { nodes: 1, nodesSilent: [], connections: 0 }]);
           // Tokens are refused until the list has been read.
           await until('the list to be read', async () => {
             const client = await node.connect({ encoding: 'json' });

@@ -21,6 +21,7 @@ export function neededFor({ subject }: Denied, names: NatsNames): string {
   if (subject.startsWith('rpc.')) return 'rpc.>';
   if (subject.startsWith('stentor.presence.')) return 'stentor.presence.>';
   if (subject.startsWith('stentor.users.')) return 'stentor.users.>';
+  if (subject.startsWith('stentor.control.')) return 'stentor.control.>';
   if (!subject.startsWith(`${api}.`)) return subject;
   const request = subject.slice(api.length + 1);
   const [, kept = 0] = KEPT_TOKENS.find(([start]) => request.startsWith(start)) ?? [];

@@ -26,14 +26,15 @@ export const AdminSchema = Type.Object(
     port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'port for the same; 0: any free one' }),
     token: Type.String({
       default: '',
-      description: 'bearer token for everything on the admin port. This or admin.tokens is required if admin.host is not loopback',
+      description:
+        'bearer token for everything on the admin port: short for an entry of admin.tokens with all scopes. One of both is required if admin.host is not loopback',
       secret: true,
     }),
     tokens: Type.Array(AdminTokenSchema, {
       maxItems: 32,
       default: [],
       description:
-        'further bearer tokens, all valid at the same time. Each has `token` or `tokenFile`, and `scopes`: `publish`; `read`, also for /metrics; `admin` to end connections and to see the config',
+        'bearer tokens, all valid at the same time, for several programs or to replace a token without an interruption. Each has `token` or `tokenFile`, and `scopes`: `publish`; `read`, also for /metrics; `admin` to end connections and to see the config',
     }),
   },
   { ...closed, default: {}, description: 'Health checks, metrics, the HTTP API and the operator’s page.' },

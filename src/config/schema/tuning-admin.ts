@@ -15,6 +15,12 @@ export const AdminTuning = Type.Object(
       default: 4_194_304,
       description: 'maximum bytes of a request that publishes many publications. A larger one gets `message_too_big`',
     }),
+    bodiesBytesMax: Type.Integer({
+      minimum: 65_536,
+      maximum: 1_073_741_824,
+      default: 33_554_432,
+      description: 'maximum bytes of the bodies of all requests that are read or answered at the same time. More get `busy`',
+    }),
     publicationsPerRequestMax: Type.Integer({
       minimum: 1,
       maximum: 100_000,

@@ -47,6 +47,32 @@ export const HubTuning = Type.Object(
       default: 1000,
       description: 'maximum other nodes that a node remembers. More are not shown',
     }),
+    findTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 4000,
+      description:
+        'how long a node waits for other nodes when an operator asks for users, connections or topics of all nodes. The answer names those that did not answer. A busy worker gets 3 s',
+    }),
+    findsInFlightMax: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 16,
+      description:
+        'maximum of such questions of one node that wait for answers: more get `busy`. Also the maximum that a node answers at the same time: it ignores more',
+    }),
+    findAnswerBytesMax: Type.Integer({
+      minimum: 65_536,
+      maximum: 1_048_576,
+      default: 262_144,
+      description: 'maximum bytes of a node’s answer. What does not fit comes with the next page. At most max_payload of the NATS server',
+    }),
+    findBytesMax: Type.Integer({
+      minimum: 1_048_576,
+      maximum: 1_073_741_824,
+      default: 16_777_216,
+      description: 'maximum bytes of the answers of all nodes to one question. Nodes whose answers exceed it count as silent',
+    }),
     userInterestMax: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

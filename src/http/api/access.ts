@@ -1,10 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readTokenFile } from '../../config/admin-tokens.ts';
+import { ALL_SCOPES, adminTokensOf, contentOf, readTokenFile, type Scope } from '../../config/admin-tokens.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import type { Scope } from './sources.ts';
 
-const ALL_SCOPES: readonly Scope[] = ['publish', 'read', 'admin'];
 /** Files are read again after this time, so that a token can be replaced without a restart. */
 const READ_AGAIN_MS = 1000;
 
@@ -34,12 +32,9 @@ export class ApiTokens {
     this.#logger = logger;
     this.#nowMs = nowMs;
     this.#readAtMs = nowMs();
-    const listed = admin.tokens.map(({ token, tokenFile, scopes }) => {
-      const text = tokenFile === undefined ? (token ?? '') : readTokenFile(tokenFile);
-      return { digest: digestOf(text), scopes, file: tokenFile };
+    this.#tokens = adminTokensOf(admin).map((token) => {
+      return { digest: digestOf(contentOf(token)), scopes: token.scopes, file: token.tokenFile };
     });
-    const whole = admin.token === '' ? [] : [{ digest: digestOf(admin.token), scopes: ALL_SCOPES, file: undefined }];
-    this.#tokens = [...whole, ...listed];
   }
 
   /** There are no tokens: every user of the machine may read, and may do nothing else. */

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
+import type { Scope } from '../../config/admin-tokens.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { parseJson } from '../../protocol/json-codec.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { type Answer, jsonAnswer, refusal } from '../answer.ts';
 import { isLocalName } from '../local-name.ts';
-import { readBody } from '../read-body.ts';
+import { BodyBytes, readBody } from '../read-body.ts';
 import type { ApiTokens } from './access.ts';
 import type { Route } from './route.ts';
-import type { ApiContext, ApiSources, Scope } from './sources.ts';
+import type { ApiContext, ApiSources } from './sources.ts';
 import { ROUTES } from './table.ts';
 
 export interface ApiOptions {
@@ -16,15 +17,17 @@ export interface ApiOptions {
   readonly logger: Logger;
 }
 
-/** Answers requests to the routes of the table. At most `tuning.admin.requestsInFlightMax` at the same time, so that their bodies and answers are bounded. */
+/** Answers requests to the routes of the table. At most `tuning.admin.requestsInFlightMax` at the same time, with at most `tuning.admin.bodiesBytesMax` of bodies. */
 export class Api {
   readonly #options: ApiOptions;
   /** By path, then by method. */
   readonly #routes = new Map<string, Map<string, Route>>();
+  readonly #bodies: BodyBytes;
   #inFlight = 0;
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    this.#bodies = new BodyBytes(options.sources.config.tuning.admin.bodiesBytesMax);
     for (const route of ROUTES) {
       const atPath = this.#routes.get(route.path) ?? new Map<string, Route>();
       this.#routes.set(route.path, atPath.set(route.method, route));
@@ -69,15 +72,24 @@ export class Api {
   async #run(route: Route, request: IncomingMessage, query: string, scopes: readonly Scope[]): Promise<Answer> {
     const { sources, logger } = this.#options;
     const context: ApiContext = { sources, logger, scopes };
-    let body: unknown;
-    if (route.body !== undefined) {
-      const bytesMax = route.bodyBytesMax(context);
-      const bytes = await readBody(request, bytesMax);
-      if (bytes === undefined) return closing(refusal('message_too_big', `the body has more than ${bytesMax} bytes`));
-      body = parseJson(bytes);
+    if (route.body === undefined) return answerOf(route, query, undefined, context);
+    const bytesMax = route.bodyBytesMax(context);
+    const read = await readBody(request, bytesMax, this.#bodies);
+    if (read === 'tooLarge') return closing(refusal('message_too_big', `the body has more than ${bytesMax} bytes`));
+    if (read === 'noRoom')
+      return closing(
+        refusal('busy', `the bodies of other requests take up tuning.admin.bodiesBytesMax (${sources.config.tuning.admin.bodiesBytesMax})`),
+      );
+    try {
+      return await answerOf(route, query, parseJson(read.bytes), context);
+    } finally {
+      read.release();
     }
-    return jsonAnswer(200, await route.run(new URLSearchParams(query), body, context));
   }
+}
+
+async function answerOf(route: Route, query: string, body: unknown, context: ApiContext): Promise<Answer> {
+  return jsonAnswer(200, await route.run(new URLSearchParams(query), body, context));
 }
 
 function badMethod(known: readonly string[]): Answer {

@@ -1,10 +1,11 @@
 import Type, { type Static, type TObject, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Scope } from '../../config/admin-tokens.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { ApiCode } from './errors.ts';
 import { readQuery } from './query.ts';
 import { closed } from './schemas/common.ts';
-import type { ApiContext, Scope } from './sources.ts';
+import type { ApiContext } from './sources.ts';
 
 export type Method = 'GET' | 'POST';
 
@@ -68,8 +69,8 @@ export function route<A extends TSchema, Q extends TObject = TObject, B extends 
     bodyBytesMax,
     async run(parameters, value, context) {
       const asked = readQuery(query, parameters);
-      if (!queryCheck.Check(asked)) throw misfit(queryCheck.Errors(asked), 'the query');
-      if (bodyCheck !== undefined && !bodyCheck.Check(value)) throw misfit(bodyCheck.Errors(value), 'the body');
+      if (!queryCheck.Check(asked)) throw misfit(queryCheck.Errors(asked), 'the query', query);
+      if (bodyCheck !== undefined && !bodyCheck.Check(value)) throw misfit(bodyCheck.Errors(value), 'the body', checkedBody);
       return (await handle({ query: asked as Static<Q>, body: value as Static<C> }, context)) as object;
     },
   };
@@ -86,14 +87,24 @@ interface Misfit {
   readonly keyword: string;
   readonly instancePath: string;
   readonly message: string;
+  readonly schemaPath: string;
 }
 
 /** What is wrong with a value, as an error. @param where what the value is */
-export function misfit([first]: readonly Misfit[], where: string): ProtocolError {
+export function misfit(misfits: readonly Misfit[], where: string, schema?: TSchema): ProtocolError {
+  // Each alternative that fails has a misfit of its own, before that of the choice.
+  const [first] = misfits.filter(({ keyword, schemaPath }) => keyword !== 'required' || !schemaPath.startsWith('#/oneOf'));
   const names = first?.instancePath.split('/').slice(1) ?? [];
   const code = first !== undefined && GRAMMAR.has(first.keyword) ? CODES[names.at(-1) ?? ''] : undefined;
   const place = names.length === 0 ? where : names.join('.').slice(0, PLACE_LENGTH_MAX);
   // TypeBox says of an unknown name that its schema is `false`.
   const what = first?.keyword === 'boolean' ? 'unknown name' : (first?.message ?? 'does not match its schema');
+  if (first?.keyword === 'oneOf' && first.instancePath === '') return new ProtocolError('bad_message', `${where}: ${choiceOf(schema)}`);
   return new ProtocolError(code ?? 'bad_message', `${place}: ${what}`);
+}
+
+function choiceOf(schema: TSchema | undefined): string {
+  const { oneOf = [] } = (schema ?? {}) as { readonly oneOf?: readonly { readonly required: readonly string[] }[] };
+  const names = oneOf.flatMap(({ required }) => required);
+  return `expected one of ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

@@ -1,24 +1,22 @@
+import type { Scope } from '../../config/admin-tokens.ts';
 import type { Config } from '../../config/schema.ts';
+import type { OrderAnswer } from '../../hub/ending/control.ts';
 import type { Draft } from '../../hub/publisher.ts';
 import type {
-  ConnectionsOverview,
+  ConnectionsFound,
   HistoryPage,
   HistoryQuestion,
   NodeFigures,
   NodeSummary,
   PageOfNames,
   PresenceOverview,
-  TopicsOverview,
+  TopicsFound,
   TopicsQuestion,
-  UsersOverview,
+  UsersFound,
 } from '../../hub/report-types.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import type { OrderAnswer } from './schemas/ending.ts';
 import type { PublishAnswer } from './schemas/publish.ts';
-
-/** What a token of the API permits. */
-export type Scope = 'publish' | 'read' | 'admin';
 
 /** Whose connections a question is about. */
 export type ConnectionTarget = { readonly user: string } | { readonly connectionId: string } | { readonly tokenId: string };
@@ -34,9 +32,10 @@ export interface ApiSources {
   notReady(): string | undefined;
   figures(): Promise<NodeFigures>;
   nodes(): Promise<readonly NodeSummary[]>;
-  topics(question: TopicsQuestion): Promise<TopicsOverview>;
-  users(question: PageOfNames): UsersOverview;
-  connections(target: ConnectionTarget, limit: number): Promise<ConnectionsOverview>;
+  /** Of all nodes, as the next two. @throws ProtocolError `busy` */
+  topics(question: TopicsQuestion): Promise<TopicsFound>;
+  users(question: PageOfNames): Promise<UsersFound>;
+  connections(target: ConnectionTarget, limit: number): Promise<ConnectionsFound>;
   /** @throws ProtocolError */
   history(question: HistoryQuestion): Promise<HistoryPage>;
   /** @throws ProtocolError */

@@ -2,6 +2,8 @@ import type { Bus } from '../../bus/bus.ts';
 import type { EndOrder } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { NodeAnswers, type OtherNode } from '../node-answers.ts';
+import type { FromNodes } from '../report-types.ts';
 import { type Order, parseOrder } from './order.ts';
 import type { Revocations } from './revocations.ts';
 
@@ -11,6 +13,8 @@ const BYTES_MAX = 4096;
 const ANSWER_MS = 500;
 /** Maximum orders of this node that wait for answers of other nodes. */
 const WAITING_MAX = 100;
+/** Of answers to one order. */
+const ANSWERS_BYTES_MAX = 1_048_576;
 
 export interface ControlOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'connected'>;
@@ -20,13 +24,11 @@ export interface ControlOptions {
   readonly revocations: Revocations;
   /** Carries the order out on this node. @returns the number of connections */
   readonly end: (order: EndOrder) => Promise<number>;
-  /** The number of known nodes. */
-  readonly nodes: () => number;
+  readonly others: () => readonly OtherNode[];
 }
 
 /** The result of an order, from the nodes that have answered. */
-export interface OrderAnswer {
-  readonly nodes: number;
+export interface OrderAnswer extends FromNodes {
   readonly connections: number;
 }
 
@@ -43,7 +45,7 @@ interface Sent {
 export class Control {
   readonly #options: ControlOptions;
   readonly #stopListening: () => void;
-  readonly #waiting = new Map<string, (connections: number) => void>();
+  readonly #answers = new NodeAnswers<number>(ANSWERS_BYTES_MAX);
   #lastOrder = 0;
 
   constructor(options: ControlOptions) {
@@ -58,16 +60,17 @@ export class Control {
    * @throws ProtocolError `bad_message`, `bad_topic`, `busy`, `unavailable` (a revocation could not be kept), `unsupported`
    */
   async order(value: object): Promise<OrderAnswer> {
-    const { bus, instance, revocations, nodes } = this.#options;
+    const { bus, instance, revocations, others } = this.#options;
     const order = parseOrder(value, Date.now());
-    if (this.#waiting.size >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
+    if (this.#answers.waiting >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
     if (order.action === 'revoke') await revocations.keep(order.revocation);
     const orderId = `${instance}-${++this.#lastOrder}`;
-    const others = bus.connected ? this.#answers(orderId, nodes() - 1) : { nodes: 0, connections: 0 };
+    // Without NATS nobody hears it, so no time is spent on waiting.
+    const answers = this.#answers.wait(orderId, { others: others(), timeoutMs: bus.connected ? ANSWER_MS : 0 });
     bus.announce('control', Buffer.from(JSON.stringify({ ...asSent(value, order), from: instance, orderId })));
     const own = await this.#carryOut(order);
-    const { nodes: answered, connections } = await others;
-    return { nodes: 1 + answered, connections: own + connections };
+    const { answers: theirs, nodesSilent } = await answers;
+    return { nodes: 1 + theirs.length, nodesSilent, connections: theirs.reduce((sum, one) => sum + one, own) };
   }
 
   stop(): void {
@@ -80,7 +83,7 @@ export class Control {
     if (typeof message !== 'object' || message === null) return;
     const { from, orderId } = message as Sent;
     if (from === instance) return;
-    if ('answerTo' in message) return this.#answered(message);
+    if ('answerTo' in message) return this.#answered(message, data.length);
     try {
       const order = parseOrder(message, Date.now());
       // A node stores a revocation before it announces it. Other programs leave that to the nodes.
@@ -100,27 +103,9 @@ export class Control {
     return connections;
   }
 
-  #answers(orderId: string, expected: number): Promise<OrderAnswer> {
-    return new Promise((resolve) => {
-      const so = { nodes: 0, connections: 0 };
-      const finish = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(orderId);
-        resolve(so);
-      };
-      const timer = setTimeout(finish, ANSWER_MS);
-      this.#waiting.set(orderId, (connections) => {
-        so.nodes++;
-        so.connections += connections;
-        if (so.nodes >= expected) finish();
-      });
-      // No other node is known, so there is nothing to wait for.
-      if (expected <= 0) finish();
-    });
-  }
-
-  #answered({ answerTo, connections }: { readonly answerTo?: unknown; readonly connections?: unknown }): void {
-    if (Number.isSafeInteger(connections)) this.#waiting.get(String(answerTo))?.(connections as number);
+  #answered({ answerTo, from, connections }: Sent & { readonly answerTo?: unknown; readonly connections?: unknown }, bytes: number): void {
+    if (typeof from !== 'string' || !Number.isSafeInteger(connections)) return;
+    this.#answers.answered(String(answerTo), from, connections as number, bytes);
   }
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestNode } from '../../support/node.ts';
 import { sign } from '../../support/tokens.ts';
@@ -193,30 +195,36 @@ describe('users and their connections', () => {
     );
     await clients[0]?.client.subscribe('scores.found');
     const first = (await get('/api/users?prefix=u.&limit=3')).body;
+    const from = { nodes: 1, nodesSilent: [] };
     expect(first).toEqual({
+      ...from,
       total: 4,
       next: 'u.dee',
       users: ['u.bob', 'u.cai', 'u.dee'].map((user) => ({ user, connections: 1 })),
     });
     const second = (await get('/api/users?prefix=u.&limit=3&after=u.dee')).body;
-    expect(second).toEqual({ total: 4, users: [{ user: 'u.eve', connections: 2 }] });
+    expect(second).toEqual({ ...from, total: 4, users: [{ user: 'u.eve', connections: 2 }] });
     const bob = {
       connectionId: clients[0]?.connectionId,
+      nodeId: node.running.nodeId,
       user: 'u.bob',
       encoding: 'msgpack',
+      connectedForMs: expect.any(Number),
       subscriptions: 1,
       topics: ['scores.found'],
       lagging: false,
       bufferedBytes: 0,
     };
-    const found = { total: 1, connections: [bob], workersSilent: 0 };
+    const found = { ...from, total: 1, connections: [bob], workersSilent: 0 };
     expect((await get('/api/connections?user=u.bob')).body).toEqual(found);
     expect((await get(`/api/connections?connectionId=${bob.connectionId}`)).body).toEqual(found);
     expect((await get('/api/connections?tokenId=t0')).body).toEqual(found);
     expect((await get('/api/connections?user=u.eve&limit=1')).body).toMatchObject({ total: 2, connections: [{ user: 'u.eve' }] });
-    expect((await get('/api/connections?user=nobody')).body).toEqual({ total: 0, connections: [], workersSilent: 0 });
+    expect((await get('/api/connections?user=nobody')).body).toEqual({ ...from, total: 0, connections: [], workersSilent: 0 });
     for (const query of ['', 'user=a&tokenId=b', 'name=a'])
       expect(await codeOf(get(`/api/connections?${query}`))).toEqual([400, 'bad_message']);
+    const { message } = (await get('/api/connections?user=a&tokenId=b')).body.error;
+    expect(message).toBe('the query: expected one of user, connectionId and tokenId');
     await Promise.all(clients.map(({ client }) => client.close()));
     await until('the users to be gone', async () => (await get('/api/users?prefix=u.')).body.total === 0);
   });
@@ -232,7 +240,56 @@ describe('the config', () => {
   });
 });
 
+describe('orders', () => {
+  it.each([
+    ['/api/disconnect', { reason: 'x' }, 'user, connectionId and tokenId'],
+    ['/api/disconnect', { user: 'a', tokenId: 'b' }, 'user, connectionId and tokenId'],
+    ['/api/unsubscribe', { topic: 'scores.a' }, 'user, connectionId and tokenId'],
+    ['/api/revoke', { user: 'a', tokenId: 'b' }, 'user and tokenId'],
+  ])('to %s must have exactly one target: not %j', async (path, body, names) => {
+    expect(await post(path, body)).toEqual({
+      status: 400,
+      body: { error: { code: 'bad_message', message: `the body: expected one of ${names}` } },
+    });
+  });
+});
+
 describe('requests', () => {
+  it('are refused with busy when the bodies of others leave no room, which is free again after them', async () => {
+    const bound = { 'tuning.admin.bodyBytesMax': 65_536, 'tuning.admin.bodiesBytesMax': 65_536 };
+    const small = await TestNode.start({ 'admin.token': TOKEN, ...bound });
+    const url = `http://127.0.0.1:${small.running.adminPort}/api/publish-many`;
+    const body = JSON.stringify({ publications: [{ topic: 'scores.a', data: 'x'.repeat(40_000) }] });
+    const ask = () => fetch(url, { method: 'POST', headers: BEARER, body });
+    try {
+      // It has sent most of its body, and not the end.
+      const slow = request(url, { method: 'POST', headers: { ...BEARER, 'Content-Length': body.length } });
+      slow.on('error', () => undefined);
+      slow.write(body.slice(0, 39_000));
+      const refused = await until('one to be refused', async () => {
+        const answer = await ask();
+        return answer.status === 503 ? answer.json() : void (await answer.arrayBuffer());
+      });
+      expect(refused).toEqual({
+        error: { code: 'busy', message: 'the bodies of other requests take up tuning.admin.bodiesBytesMax (65536)' },
+      });
+      const answered = once(slow, 'response');
+      slow.end(body.slice(39_000));
+      const [answer] = (await answered) as [IncomingMessage];
+      expect(answer.statusCode).toBe(200);
+      answer.resume();
+      await until('the room to be free', async () => (await ask()).status === 200);
+      const cut = request(url, { method: 'POST', headers: { ...BEARER, 'Content-Length': body.length } });
+      cut.on('error', () => undefined);
+      cut.write(body.slice(0, 39_000));
+      await until('one to be refused', async () => (await ask()).status === 503);
+      cut.destroy();
+      await until('the room to be free', async () => (await ask()).status === 200);
+    } finally {
+      await small.stop();
+    }
+  });
+
   it('are refused with busy when too many are being answered', async () => {
     const small = await TestNode.start({ 'admin.token': TOKEN, 'tuning.admin.requestsInFlightMax': 1 });
     try {

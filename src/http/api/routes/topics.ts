@@ -1,3 +1,4 @@
+import { TOPICS_MAX } from '../../../hub/report-types.ts';
 import { ProtocolError } from '../../../protocol/errors.ts';
 import { limitOf } from '../limit.ts';
 import { route } from '../route.ts';
@@ -7,8 +8,8 @@ export const topics = route({
   method: 'GET',
   path: '/api/topics',
   operationId: 'topics',
-  summary: 'Topics that are open on this node',
-  description: 'Rates are averages since the previous request; the first request takes a second.',
+  summary: 'Topics that are open on any node',
+  description: `Members are of all nodes. With \`sort=members\` and \`sort=rate\` each node contributes its ${TOPICS_MAX} largest. Rates are averages since the previous request; the first request takes a second.`,
   scope: 'read',
   query: TopicsQuery,
   answer: TopicsAnswer,

@@ -19,6 +19,15 @@ export const KeyName = Type.String({
 });
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const count = (description: string) => ({ ...Count, description }) as typeof Count;
+/** Of a total over several nodes. */
+export const LEAST = 'With several nodes it is the least that there can be: what several nodes have counts once';
+/** Fields of what is answered for all nodes. */
+export const fromNodes = {
+  nodes: count('nodes that have answered, with this one'),
+  nodesSilent: Type.Array(Type.String(), {
+    description: 'names of the known nodes that did not answer in time: what they have is missing',
+  }),
+};
 export const Epoch = Type.String({ description: "the life of the namespace's log; empty in ephemeral namespaces" });
 export const JsonValue = (description: string) => Type.Unknown({ description });
 
@@ -31,4 +40,6 @@ export const limit = (what: string, maximum = 10_000) =>
     default: LIMIT_DEFAULT,
     description: `maximum ${what} in the answer; \`tuning.admin.pageItemsMax\` bounds it too`,
   });
+/** Further keywords of an object that must have exactly one of these names. */
+export const oneOf = (...names: readonly string[]) => ({ oneOf: names.map((name) => ({ required: [name] })) });
 export const prefix = (what: string) => Type.String({ maxLength: 256, description: `only ${what} that begin with it` });

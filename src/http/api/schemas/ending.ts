@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { closed, count, TopicName } from './common.ts';
+import Type from 'typebox';
+import { closed, count, fromNodes, oneOf, TopicName } from './common.ts';
 
 const text = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, description });
 export const User = text(256, '`sub` of the token');
@@ -15,7 +15,7 @@ export const DisconnectBody = Type.Object(
     reason,
     reconnect: Type.Optional(Type.Boolean({ description: 'true: close with 4105, and clients come back; else with 4010' })),
   },
-  { ...closed, title: 'Disconnect', description: 'Exactly one of `user`, `connectionId` and `tokenId`.' },
+  { ...closed, ...oneOf('user', 'connectionId', 'tokenId'), title: 'Disconnect' },
 );
 
 export const UnsubscribeBody = Type.Object(
@@ -26,7 +26,7 @@ export const UnsubscribeBody = Type.Object(
     topic: TopicName,
     reason,
   },
-  { ...closed, title: 'Unsubscribe', description: 'Exactly one of `user`, `connectionId` and `tokenId`.' },
+  { ...closed, ...oneOf('user', 'connectionId', 'tokenId'), title: 'Unsubscribe' },
 );
 
 export const RevokeBody = Type.Object(
@@ -35,14 +35,13 @@ export const RevokeBody = Type.Object(
     tokenId: Type.Optional(TokenId),
     issuedBeforeMs: Type.Optional(count('with `user`: milliseconds since 1970; default: now')),
   },
-  { ...closed, title: 'Revoke', description: 'Exactly one of `user` and `tokenId`.' },
+  { ...closed, ...oneOf('user', 'tokenId'), title: 'Revoke' },
 );
 
 export const OrderAnswer = Type.Object(
   {
-    nodes: count('nodes that have answered within 500 ms, with this one'),
+    ...fromNodes,
     connections: count('connections of these nodes that were affected'),
   },
   { title: 'Ended' },
 );
-export type OrderAnswer = Static<typeof OrderAnswer>;

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { TOPICS_MAX } from '../../../hub/report-types.ts';
-import { closed, count, limit, prefix } from './common.ts';
+import { closed, count, fromNodes, LEAST, limit, prefix } from './common.ts';
 
 const Sort = Type.Union([Type.Literal('members'), Type.Literal('rate'), Type.Literal('name')]);
 
@@ -22,7 +22,7 @@ export const TopicsQuery = Type.Object(
 const Topic = Type.Object(
   {
     topic: Type.String(),
-    members: count('on this node, including lagging ones'),
+    members: count('connections that are subscribed, including lagging ones'),
     lagging: count('of them, those whose sockets do not keep up'),
     publicationsPerSecond: Type.Number({
       minimum: 0,
@@ -35,10 +35,11 @@ const Topic = Type.Object(
 export const TopicsAnswer = Type.Object(
   {
     sort: Sort,
-    total: count('topics open on this node; with `prefix`: of those that begin with it'),
+    total: count(`open topics; with \`prefix\`: of those that begin with it. ${LEAST}`),
     topics: Type.Array(Topic),
     next: Type.Optional(Type.String({ description: 'with `sort=name`: `after` of the next page; absent: this is the last page' })),
     workersSilent: count('workers that did not answer within 3 s. Their members are not counted'),
+    ...fromNodes,
   },
   { title: 'Topics' },
 );

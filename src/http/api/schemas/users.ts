@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { closed, count, limit, prefix } from './common.ts';
+import { closed, count, fromNodes, LEAST, limit, oneOf, prefix } from './common.ts';
 import { ConnectionId, TokenId, User } from './ending.ts';
 
 export const UsersQuery = Type.Object(
@@ -13,11 +13,12 @@ export const UsersQuery = Type.Object(
 
 export const UsersAnswer = Type.Object(
   {
-    total: count('users that have connections to this node; with `prefix`: of those that begin with it'),
-    users: Type.Array(Type.Object({ user: Type.String(), connections: count('to this node') }, { title: 'User' }), {
+    total: count(`users that are connected; with \`prefix\`: of those that begin with it. ${LEAST}`),
+    users: Type.Array(Type.Object({ user: Type.String(), connections: count('to all nodes that have answered') }, { title: 'User' }), {
       description: 'in the order of their names',
     }),
     next: Type.Optional(Type.String({ description: '`after` of the next page; absent: this is the last page' })),
+    ...fromNodes,
   },
   { title: 'Users' },
 );
@@ -30,14 +31,16 @@ export const ConnectionsQuery = Type.Object(
     tokenId: Type.Optional(TokenId),
     limit: Type.Optional(limit('connections')),
   },
-  closed,
+  { ...closed, ...oneOf('user', 'connectionId', 'tokenId') },
 );
 
 const Connection = Type.Object(
   {
     connectionId: Type.String(),
+    nodeId: Type.String({ description: 'the node that it is connected to' }),
     user: Type.Union([Type.String(), Type.Null()], { description: 'null: anonymous' }),
     encoding: Type.Union([Type.Literal('json'), Type.Literal('msgpack')]),
+    connectedForMs: count('time since it connected, in whole seconds'),
     subscriptions: count('topics that it is subscribed to'),
     topics: Type.Array(Type.String(), { description: 'their names: at most 100' }),
     lagging: Type.Boolean({ description: 'its socket does not keep up now' }),
@@ -48,9 +51,10 @@ const Connection = Type.Object(
 
 export const ConnectionsAnswer = Type.Object(
   {
-    total: count('connections to this node that match'),
-    connections: Type.Array(Connection),
+    total: count('connections that match'),
+    connections: Type.Array(Connection, { description: 'as many of them as `limit` and `tuning.hub.findAnswerBytesMax` permit' }),
     workersSilent: count('workers that did not answer within 3 s. Their connections are missing'),
+    ...fromNodes,
   },
   { title: 'Connections' },
 );
