@@ -39,7 +39,7 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
       bench: {
         durable: variant.durable,
         public: true,
-        keyed,
+        state: keyed ? 'keyed' : 'last',
         slowConsumer: keyed ? 'conflate' : 'replay',
         history: { maxCount: keyed ? 16 : HISTORY_COUNT_MAX },
         presence: variant.presence ? 'members' : 'off',

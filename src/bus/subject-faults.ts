@@ -73,7 +73,8 @@ function patternOf(subject: string, fault: SubjectFault): string {
   return tokens.map((token, i) => (i === tokens.length - 1 || !/^[\w=-]+$/.test(token) ? '*' : token)).join('.');
 }
 
-function explain(namespace: string, { keyed, topicTokens }: SubjectOptions, fault: SubjectFault): string {
+function explain(namespace: string, { state, topicTokens }: SubjectOptions, fault: SubjectFault): string {
+  const keyed = state === 'keyed';
   const shape = `feed.<topic>${keyed ? '.<key>' : ''}`;
   switch (fault) {
     case 'wrong_depth': {

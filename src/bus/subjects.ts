@@ -9,7 +9,7 @@ import type { Channel } from './channel.ts';
 const FEED_PREFIX = 'feed.';
 
 /** The options of a namespace that determine its subjects. */
-export type SubjectOptions = Pick<NamespaceOptions, 'keyed' | 'topicTokens'>;
+export type SubjectOptions = Pick<NamespaceOptions, 'state' | 'topicTokens'>;
 
 /** The topic and key of a subject. */
 export interface Address {
@@ -30,8 +30,8 @@ export function subjectOf(topic: Topic, key: Key | null): string {
 }
 
 /** Matches every publication of the topic, and of no other topic. */
-export function topicFilter(topic: Topic, keyed: boolean): string {
-  return keyed ? `${FEED_PREFIX}${topic}.*` : `${FEED_PREFIX}${topic}`;
+export function topicFilter(topic: Topic, { state }: Pick<SubjectOptions, 'state'>): string {
+  return state === 'keyed' ? `${FEED_PREFIX}${topic}.*` : `${FEED_PREFIX}${topic}`;
 }
 
 export function streamNameOf(namespace: string): string {
@@ -63,9 +63,9 @@ export function parseSubject(subject: string, options: SubjectOptions): Address 
   const { least, most } = depthsOf(options);
   const depth = tokenCount(name);
   if (depth < least || depth > most) return 'wrong_depth';
-  const end = options.keyed ? name.lastIndexOf('.') : name.length;
+  const end = options.state === 'keyed' ? name.lastIndexOf('.') : name.length;
   const topic = name.slice(0, end);
-  const key = options.keyed ? keyOfToken(name.slice(end + 1)) : null;
+  const key = options.state === 'keyed' ? keyOfToken(name.slice(end + 1)) : null;
   return isTopic(topic) && key !== undefined ? { topic, key } : 'bad_token';
 }
 
@@ -77,8 +77,8 @@ export function wrongDepthFilters(namespace: string, options: SubjectOptions): s
 }
 
 /** How many tokens follow `feed.`: those of the topic, and the key. */
-function depthsOf({ keyed, topicTokens }: SubjectOptions): { readonly least: number; readonly most: number } {
-  const keyTokens = keyed ? 1 : 0;
+function depthsOf({ state, topicTokens }: SubjectOptions): { readonly least: number; readonly most: number } {
+  const keyTokens = state === 'keyed' ? 1 : 0;
   const anyDepth = topicTokens === 0;
   return { least: (anyDepth ? 1 : topicTokens) + keyTokens, most: (anyDepth ? TOPIC_TOKENS_MAX : topicTokens) + keyTokens };
 }

@@ -44,7 +44,7 @@ export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; 
 
 function assertDemoTopics(config: Config): void {
   const [scores, ticks] = [SCORES_TOPIC, TICKS_TOPIC].map((topic) => namespaceOptions(config, namespaceOf(parseTopic(topic))));
-  if (scores?.public && !scores.keyed && ticks?.public && ticks.keyed) return;
+  if (scores?.public && scores.state === 'last' && ticks?.public && ticks.state === 'keyed') return;
   throw new CliError('bad_config', 'the demo needs the namespaces scores (public) and ticks (public, keyed), as they are built in', 2);
 }
 
@@ -58,7 +58,7 @@ export function demoInvitation(
   const stentor = commandLine(argv1);
   const socket = `ws://localhost:${port}${config.path}`;
   const elsewhere = port === 8080 && config.path === '/ws' ? '' : ` --url ${socket}`;
-  const chat = Object.entries(config.namespaces).find(([, options]) => options.clientPublish && !options.keyed)?.[0];
+  const chat = Object.entries(config.namespaces).find(([, options]) => options.clientPublish && options.state !== 'keyed')?.[0];
   const lines = [
     'Stentor is running a demo; its data is fictional. Try:',
     '',

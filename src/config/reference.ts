@@ -18,7 +18,7 @@ const COMMON = [
   'auth.keys',
   'auth.jwksUrl',
   'namespaces.<name>.durable',
-  'namespaces.<name>.keyed',
+  'namespaces.<name>.state',
   'namespaces.<name>.public',
   'namespaces.<name>.clientPublish',
 ];

@@ -185,11 +185,11 @@ function isStarting({ start, position }: Lagging): boolean {
  * state: it gets that too, unless it had to wait for its socket.
  */
 export function policyOf({ feed, options, start, waited }: Lagging): SlowConsumerPolicy {
-  const { slowConsumer, keyed } = feed.namespace;
+  const { slowConsumer, state } = feed.namespace;
   if (options.variant.rateHz !== undefined) return 'conflate';
   if (start === undefined) return slowConsumer;
   if (!waited) return 'replay';
   if (slowConsumer === 'conflate' || slowConsumer === 'replay') return slowConsumer;
   // It has not fallen behind: its connection is slow, and its first items were many.
-  return keyed ? 'conflate' : 'replay';
+  return state === 'keyed' ? 'conflate' : 'replay';
 }

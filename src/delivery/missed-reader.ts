@@ -42,7 +42,7 @@ export class MissedReader {
         return 'ask';
       case 'evicted':
         // This worker has the hub's whole state of a keyed topic.
-        return namespace.keyed ? undefined : (this.#take(feed, since) ?? 'ask');
+        return namespace.state === 'keyed' ? undefined : (this.#take(feed, since) ?? 'ask');
     }
   }
 

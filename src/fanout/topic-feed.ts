@@ -97,7 +97,7 @@ export class TopicFeed {
   /** What the worker itself can answer. A topic without keys, or without a log, cannot be recovered from its state. */
   get holdings(): Holdings<FanoutItem> {
     const { ring, latest, namespace } = this;
-    return { ring, state: namespace.keyed && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
+    return { ring, state: namespace.state === 'keyed' && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
   }
 
   get head(): Position {
@@ -224,6 +224,6 @@ export class TopicFeed {
   }
 
   #newLatest({ completeFrom }: FeedState): Latest<FanoutItem> {
-    return latestFor(this.namespace.keyed ? 'byKey' : 'item', this.#recent, completeFrom);
+    return latestFor(this.namespace.state, this.#recent, completeFrom);
   }
 }

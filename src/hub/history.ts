@@ -101,7 +101,7 @@ export class History {
     const now = await this.#epoch(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
     // A range of the log is not the state of a keyed topic.
-    const cached = upTo === undefined || !this.#namespace(topic).keyed ? this.#cached(topic, after) : undefined;
+    const cached = upTo === undefined || this.#namespace(topic).state !== 'keyed' ? this.#cached(topic, after) : undefined;
     const what = whatOf(question);
     const read =
       cached ??
@@ -144,7 +144,7 @@ export class History {
     if (open === undefined) throw startingOver(topic);
     const { epoch } = open;
     // Keyed topics recover by their state, and the worker has the hub's state.
-    if (open.keyed) return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
+    if (open.state === 'keyed') return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
     const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.tuning.recovery;
     const passed = open.offset;
@@ -183,7 +183,7 @@ export class History {
     const { topic, epoch, after, limit, upTo } = question;
     const passed = Math.max(this.#openTopic(topic)?.offset ?? 0, after);
     const log = this.#bus.log(namespaceOf(topic));
-    if (this.#namespace(topic).keyed && upTo === undefined) {
+    if (this.#namespace(topic).state === 'keyed' && upTo === undefined) {
       const { firstOffset } = await log.state();
       const items = this.#items(
         topic,

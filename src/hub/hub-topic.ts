@@ -5,7 +5,7 @@ import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
 import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
 import { Ring } from '../recent/ring.ts';
-import { latestFor } from '../recent/state.ts';
+import { latestFor, type StateKind } from '../recent/state.ts';
 import { bytesOf } from './recent-items.ts';
 import type { Metered } from './topic-rates.ts';
 
@@ -21,7 +21,7 @@ export interface HubTopicOptions {
   readonly topic: Topic;
   readonly number: number;
   readonly durable: boolean;
-  readonly keyed: boolean;
+  readonly state: StateKind;
   /** The recent items of all topics of the hub. */
   readonly recent: RecentBudget<LinkItem>;
   /** Calls back when the link has room for a whole state. Default: immediately. */
@@ -69,7 +69,7 @@ export class HubTopic implements Metered {
   readonly topic: Topic;
   readonly number: number;
   readonly durable: boolean;
-  readonly keyed: boolean;
+  readonly state: StateKind;
   readonly #recent: RecentBudget<LinkItem>;
   /** A list, and the fields below are undefined or shared where possible: there may be very many topics, and only few workers. */
   #interests: readonly Interest[] = [];
@@ -87,11 +87,11 @@ export class HubTopic implements Metered {
   #offset = 0;
   #awayReason: string | null = null;
 
-  constructor({ topic, number, durable, keyed, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
+  constructor({ topic, number, durable, state, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
-    this.keyed = keyed;
+    this.state = state;
     this.#recent = recent;
     this.#whenRoom = whenRoom;
   }
@@ -245,7 +245,7 @@ export class HubTopic implements Metered {
    */
   after(offset: number): LinkItem[] | undefined {
     if (offset >= this.#offset) return [];
-    return this.keyed ? this.#latest?.after(offset) : this.#ring?.after(offset);
+    return this.state === 'keyed' ? this.#latest?.after(offset) : this.#ring?.after(offset);
   }
 
   /** The last so many publications; undefined: some of them are not here. */
@@ -265,8 +265,8 @@ export class HubTopic implements Metered {
 
   #keepPast({ offset, completeFrom, items }: OpenState): void {
     this.#ring?.clear();
-    this.#ring = this.keyed ? undefined : new Ring(this.#recent, offset);
-    this.#latest = latestFor(this.keyed ? 'byKey' : 'item', this.#recent, completeFrom);
+    this.#ring = this.state === 'keyed' ? undefined : new Ring(this.#recent, offset);
+    this.#latest = latestFor(this.state, this.#recent, completeFrom);
     for (const item of items) this.#latest.set(item, -1);
   }
 

@@ -26,7 +26,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
       ...(origin !== undefined && isPlausible(origin) && { user: origin.user, connectionId: origin.connectionId }),
-      ...(result.empty && namespace.keyed && { removed: true as const }),
+      ...(result.empty && namespace.state === 'keyed' && { removed: true as const }),
     },
   };
 }

@@ -89,12 +89,12 @@ export class TopicRegistry {
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
-    const { durable, keyed } = this.#namespace(name);
+    const { durable, state } = this.#namespace(name);
     const topic = new HubTopic({
       topic: name,
       number: this.#nextNumber++,
       durable,
-      keyed,
+      state,
       recent: this.recent,
       whenRoom: this.#whenRoom,
     });

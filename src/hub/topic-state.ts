@@ -31,7 +31,7 @@ export async function readTopicState(topic: Topic, { log, follower, namespace, k
   const items = toLinkItems(publications.slice(-keysMax), namespace);
   // Positions from before it must not count as positions in the current topic.
   const offset = Math.max(publications.at(-1)?.offset ?? lastOffset, knownFrom);
-  const completeFrom = namespace.keyed ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : offset;
+  const completeFrom = namespace.state === 'keyed' ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : offset;
   await assertPassed(offset, run, log, follower);
   return { epoch, before, offset, completeFrom, knownFrom, items };
 }

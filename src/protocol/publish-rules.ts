@@ -6,7 +6,7 @@ import type { Topic } from './topic.ts';
  * Who may publish is decided elsewhere.
  */
 export interface PublishRules {
-  readonly keyed: boolean;
+  readonly state: 'last' | 'keyed';
   /** Number of tokens in each topic of the namespace; 0: any number. */
   readonly topicTokens: number;
   readonly maxPayloadBytes: number;
@@ -34,7 +34,8 @@ export function topicProblem(topic: string, namespace: Pick<PublishRules, 'topic
 }
 
 /** Without a key, a publication of a keyed topic would look like one of its parent topic: `feed.ticks.nasdaq` is key `nasdaq` of `ticks`. */
-export function keyProblem(topic: Topic, hasKey: boolean, { keyed }: Pick<PublishRules, 'keyed'>): PublishProblem | undefined {
+export function keyProblem(topic: Topic, hasKey: boolean, { state }: Pick<PublishRules, 'state'>): PublishProblem | undefined {
+  const keyed = state === 'keyed';
   if (keyed === hasKey) return undefined;
   return keyed
     ? { code: 'key_required', message: `${topic} is keyed: a publication must have a key` }
@@ -57,7 +58,7 @@ export function assertTopicFits<N extends Pick<PublishRules, 'topicTokens'>>(top
 }
 
 /** @throws ProtocolError `key_required`, `key_not_allowed` */
-export function assertKeyFits(topic: Topic, hasKey: boolean, namespace: Pick<PublishRules, 'keyed'>): void {
+export function assertKeyFits(topic: Topic, hasKey: boolean, namespace: Pick<PublishRules, 'state'>): void {
   refuse(keyProblem(topic, hasKey, namespace));
 }
 

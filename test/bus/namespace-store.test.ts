@@ -10,7 +10,7 @@ import { parseKey, parseTopic, type Topic } from '../../src/protocol/topic.ts';
 const MAX_AGE_MS = 1000;
 
 function optionsOf(keyed: boolean, maxCount: number): NamespaceOptions {
-  const namespaces = { scores: { keyed, history: { maxCount, maxAgeMs: MAX_AGE_MS } } };
+  const namespaces = { scores: { state: keyed ? 'keyed' : 'last', history: { maxCount, maxAgeMs: MAX_AGE_MS } } };
   return loadConfig({ env: {}, flags: { namespaces } }).config.namespaces.scores as NamespaceOptions;
 }
 

@@ -9,9 +9,9 @@ import { until } from '../support/until.ts';
 import { busConfig } from './nats-config.ts';
 
 const NAMESPACES = {
-  ticks: { keyed: true, topicTokens: 2 },
+  ticks: { state: 'keyed', topicTokens: 2 },
   scores: {},
-  live: { durable: false, keyed: true, topicTokens: 2 },
+  live: { durable: false, state: 'keyed', topicTokens: 2 },
   loose: { durable: false },
 };
 

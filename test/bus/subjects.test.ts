@@ -1,14 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { messageId } from '../../src/bus/message-id.ts';
-import { parseSubject, streamNameOf, streamSubjectsOf, subjectOf, topicFilter, wrongDepthFilters } from '../../src/bus/subjects.ts';
+import {
+  parseSubject,
+  type SubjectOptions,
+  streamNameOf,
+  streamSubjectsOf,
+  subjectOf,
+  topicFilter,
+  wrongDepthFilters,
+} from '../../src/bus/subjects.ts';
 import { matchesPattern, parseTopic } from '../../src/protocol/topic.ts';
 import { anyKey } from '../support/keys.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
 const topic = fc.array(token, { minLength: 1, maxLength: 8 }).map((tokens) => parseTopic(tokens.join('.')));
-const PLAIN = { keyed: false, topicTokens: 0 };
-const KEYED = { keyed: true, topicTokens: 0 };
+const PLAIN: SubjectOptions = { state: 'last', topicTokens: 0 };
+const KEYED: SubjectOptions = { state: 'keyed', topicTokens: 0 };
 
 describe('a subject', () => {
   it('is parsed back to the topic and key that it was made from', () => {
@@ -46,22 +54,22 @@ describe('a subject', () => {
   });
 
   it.each([
-    ['feed.ticks.fx.BRK.B', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
-    ['feed.ticks.fx', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
-    ['feed.ticks', { keyed: true, topicTokens: 2 }, 'wrong_depth'],
-    ['feed.ticks.fx.BTC/USDT', { keyed: true, topicTokens: 2 }, 'bad_token'],
+    ['feed.ticks.fx.BRK.B', { state: 'keyed', topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks.fx', { state: 'keyed', topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks', { state: 'keyed', topicTokens: 2 }, 'wrong_depth'],
+    ['feed.ticks.fx.BTC/USDT', { state: 'keyed', topicTokens: 2 }, 'bad_token'],
     ['feed.ticks.fx.BTC/USDT', KEYED, 'bad_token'],
     ['feed.ticks.fx.EUR=X', KEYED, 'bad_token'],
-    ['feed.ticks.fx.BRK=2EB', { keyed: true, topicTokens: 2 }, { topic: 'ticks.fx', key: 'BRK.B' }],
-    ['feed.scores', { keyed: false, topicTokens: 2 }, 'wrong_depth'],
-    ['feed.scores.a', { keyed: false, topicTokens: 2 }, { topic: 'scores.a', key: null }],
-    ['feed.scores.a=2E', { keyed: false, topicTokens: 2 }, 'bad_token'],
+    ['feed.ticks.fx.BRK=2EB', { state: 'keyed', topicTokens: 2 }, { topic: 'ticks.fx', key: 'BRK.B' }],
+    ['feed.scores', { state: 'last', topicTokens: 2 }, 'wrong_depth'],
+    ['feed.scores.a', { state: 'last', topicTokens: 2 }, { topic: 'scores.a', key: null }],
+    ['feed.scores.a=2E', { state: 'last', topicTokens: 2 }, 'bad_token'],
   ])('%s with %o is %o', (subject, options, address) => {
-    expect(parseSubject(subject, options)).toEqual(address);
+    expect(parseSubject(subject, options as SubjectOptions)).toEqual(address);
   });
 
   it('matches a filter of wrong depths just when its depth is wrong', () => {
-    const options = fc.record({ keyed: fc.boolean(), topicTokens: fc.integer({ min: 0, max: 8 }) });
+    const options = fc.record({ state: fc.constantFrom('last' as const, 'keyed' as const), topicTokens: fc.integer({ min: 0, max: 8 }) });
     const depth = fc.integer({ min: 1, max: 12 });
     fc.assert(
       fc.property(options, depth, (some, tokens) => {
@@ -73,8 +81,8 @@ describe('a subject', () => {
   });
 
   it('is found by its topic’s filter, and by the subjects of its stream', () => {
-    expect(topicFilter(parseTopic('scores.a'), false)).toBe('feed.scores.a');
-    expect(topicFilter(parseTopic('ticks.a'), true)).toBe('feed.ticks.a.*');
+    expect(topicFilter(parseTopic('scores.a'), PLAIN)).toBe('feed.scores.a');
+    expect(topicFilter(parseTopic('ticks.a'), KEYED)).toBe('feed.ticks.a.*');
     expect(streamNameOf('scores')).toBe('stentor-scores');
     expect(streamSubjectsOf('scores')).toEqual(['feed.scores', 'feed.scores.>']);
   });

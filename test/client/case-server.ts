@@ -48,7 +48,7 @@ const SETTINGS = {
   'auth.clockToleranceMs': 0,
   namespaces: {
     open: { public: true, clientPublish: true },
-    keyed: { public: true, clientPublish: true, keyed: true, slowConsumer: 'conflate' },
+    keyed: { public: true, clientPublish: true, state: 'keyed', slowConsumer: 'conflate' },
     packed: { public: true, clientPublish: true, payload: 'msgpack' },
     short: { public: true, history: { maxCount: 5 } },
     passing: { durable: false, public: true, clientPublish: true },

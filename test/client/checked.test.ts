@@ -84,7 +84,7 @@ describe('a mistake of the application', () => {
   let client: Client;
   beforeAll(async () => {
     node = await TestNode.start({
-      namespaces: { open: { public: true, clientPublish: true }, keyed: { keyed: true, clientPublish: true } },
+      namespaces: { open: { public: true, clientPublish: true }, keyed: { state: 'keyed', clientPublish: true } },
     });
     client = createClient({ url: node.url, token: await tokenOf() });
     await client.connect();

@@ -22,7 +22,7 @@ function start(options: Partial<ClientOptions> = {}): Client {
 }
 
 beforeEach(async () => {
-  const namespaces = { keyed: { public: true, keyed: true, clientPublish: true }, open: { public: true } };
+  const namespaces = { keyed: { public: true, state: 'keyed', clientPublish: true }, open: { public: true } };
   node = await TestNode.start({ namespaces });
   proxy = await TestProxy.start(node.running.port);
 });

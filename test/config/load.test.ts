@@ -19,12 +19,12 @@ describe('loadConfig: precedence', () => {
     expect(config.namespaces.scores).toMatchObject({
       durable: true,
       public: true,
-      keyed: false,
+      state: 'last',
       payload: 'json',
       history: { maxCount: 10_000 },
     });
     expect(config.namespaces.ticks).toMatchObject({
-      keyed: true,
+      state: 'keyed',
       slowConsumer: 'conflate',
       history: { maxCount: 1000, maxAgeMs: 86_400_000 },
     });
@@ -78,21 +78,23 @@ describe('loadConfig: namespaces', () => {
 
   it('replaces the file’s by STENTOR_NAMESPACES, as JSON or YAML', () => {
     const file = tempFile('a.yaml', 'namespaces: {news: {}}');
-    expect(Object.keys(loadConfig({ file, env: { STENTOR_NAMESPACES: '{"odds":{"keyed":true}}' } }).config.namespaces)).toEqual(['odds']);
-    expect(loadConfig({ env: { STENTOR_NAMESPACES: 'odds:\n  keyed: true\n' } }).config.namespaces.odds?.keyed).toBe(true);
+    expect(Object.keys(loadConfig({ file, env: { STENTOR_NAMESPACES: '{"odds":{"state":"keyed"}}' } }).config.namespaces)).toEqual([
+      'odds',
+    ]);
+    expect(loadConfig({ env: { STENTOR_NAMESPACES: 'odds:\n  state: keyed\n' } }).config.namespaces.odds?.state).toBe('keyed');
   });
 
   it('changes one option of a namespace, built-in or not, and keeps the others', () => {
     const env = { STENTOR_NAMESPACES__chat__PUBLIC: 'true', STENTOR_NAMESPACES__ticks__HISTORY_MAX_COUNT: '3' };
-    const { config } = loadConfig({ env, flags: { 'namespaces.ticks.keyed': 'false' } });
+    const { config } = loadConfig({ env, flags: { 'namespaces.ticks.state': 'last' } });
     expect(Object.keys(config.namespaces)).toEqual(['scores', 'ticks', 'chat', 'user']);
     expect(config.namespaces.chat).toMatchObject({ public: true, clientPublish: true });
-    expect(config.namespaces.ticks).toMatchObject({ keyed: false, slowConsumer: 'conflate', history: { maxCount: 3 } });
+    expect(config.namespaces.ticks).toMatchObject({ state: 'last', slowConsumer: 'conflate', history: { maxCount: 3 } });
   });
 
   it('applies STENTOR_NAMESPACES before options of one namespace, in any order of the variables', () => {
-    const env = { STENTOR_NAMESPACES__a__PUBLIC: 'true', STENTOR_NAMESPACES: '{"a":{"keyed":true}}' };
-    expect(loadConfig({ env }).config.namespaces.a).toMatchObject({ keyed: true, public: true });
+    const env = { STENTOR_NAMESPACES__a__PUBLIC: 'true', STENTOR_NAMESPACES: '{"a":{"state":"keyed"}}' };
+    expect(loadConfig({ env }).config.namespaces.a).toMatchObject({ state: 'keyed', public: true });
   });
 
   it('uses names with underscores and dashes unchanged', () => {
@@ -105,10 +107,10 @@ describe('loadConfig: namespaces', () => {
   it('has only the configured namespaces: properties of Object.prototype are none', () => {
     const { namespaces } = loadConfig({ env: {} }).config;
     expect(namespaces.constructor).toBeUndefined();
-    const named = loadConfig({ env: { STENTOR_NAMESPACES: '{"__proto__":{"keyed":true}}' } }).config.namespaces;
-    expect(Object.entries(named)).toMatchObject([['__proto__', { keyed: true }]]);
-    expect(loadConfig({ env: {}, flags: { 'namespaces.__proto__.keyed': true } }).config.namespaces.scores?.keyed).toBe(false);
-    expect(({} as { keyed?: boolean }).keyed).toBeUndefined();
+    const named = loadConfig({ env: { STENTOR_NAMESPACES: '{"__proto__":{"state":"keyed"}}' } }).config.namespaces;
+    expect(Object.entries(named)).toMatchObject([['__proto__', { state: 'keyed' }]]);
+    expect(loadConfig({ env: {}, flags: { 'namespaces.__proto__.state': 'keyed' } }).config.namespaces.scores?.state).toBe('last');
+    expect(({} as { state?: string }).state).toBeUndefined();
   });
 });
 

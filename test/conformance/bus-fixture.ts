@@ -40,9 +40,9 @@ export class BusFixture {
     this.fixedDepth = `fixedDepth${number}`;
     this.#bus = await this.#harness.open({
       [this.plain]: { history },
-      [this.keyed]: { keyed: true, history },
+      [this.keyed]: { state: 'keyed', history },
       [this.ephemeral]: { durable: false },
-      [this.ephemeralKeyed]: { durable: false, keyed: true },
+      [this.ephemeralKeyed]: { durable: false, state: 'keyed' },
       [this.fixedDepth]: { topicTokens: 2, history },
     });
   }

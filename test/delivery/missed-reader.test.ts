@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { NamespaceOptions } from '../../src/config/schema.ts';
 import type { HubClient } from '../../src/delivery/hub-client.ts';
 import { MissedReader } from '../../src/delivery/missed-reader.ts';
 import { EPOCH, feed, key, recentOf, source } from '../support/fanout-fixtures.ts';
@@ -6,13 +7,13 @@ import { namespaceOptions } from '../support/namespace-options.ts';
 
 interface Setting {
   readonly bytesMax?: number;
-  readonly keyed?: boolean;
+  readonly state?: NamespaceOptions['state'];
   /** As far back as the log has it. */
   readonly provenFrom?: number;
 }
 
 /** A topic at offset 1,000, of which the ring has the last two; a hub that has read everything from where it was asked. */
-function setUp({ bytesMax = 1_000_000, keyed = false, provenFrom = 0 }: Setting = {}) {
+function setUp({ bytesMax = 1_000_000, state = 'last', provenFrom = 0 }: Setting = {}) {
   const asked: number[] = [];
   const hub = {
     recover: async ({ after }: { readonly after: number }) => {
@@ -24,8 +25,8 @@ function setUp({ bytesMax = 1_000_000, keyed = false, provenFrom = 0 }: Setting 
   };
   const missedReader = new MissedReader(hub as unknown as HubClient, recentOf({ bytesMax: 4 * bytesMax }));
   const feedOf = (topic = 'scores.a') => {
-    const made = feed({ topic, namespace: namespaceOptions({ keyed }), limits: { itemsPerTopicMax: 2, keysPerTopicMax: 1 } });
-    for (const offset of [998, 999, 1000]) made.push(source(offset, { key: keyed ? key(`K${offset}`) : null }), offset - 1);
+    const made = feed({ topic, namespace: namespaceOptions({ state }), limits: { itemsPerTopicMax: 2, keysPerTopicMax: 1 } });
+    for (const offset of [998, 999, 1000]) made.push(source(offset, { key: state === 'keyed' ? key(`K${offset}`) : null }), offset - 1);
     return made;
   };
   return { missedReader, asked, feedOf };
@@ -38,7 +39,7 @@ describe('MissedReader', () => {
     const { missedReader, asked, feedOf } = setUp();
     expect(await missedReader.read(feedOf(), since(999))).toBeUndefined();
     expect(await missedReader.read(feedOf(), since(10, 'another'))).toBeUndefined();
-    expect(await missedReader.read(setUp({ keyed: true }).feedOf(), since(10))).toBeUndefined();
+    expect(await missedReader.read(setUp({ state: 'keyed' }).feedOf(), since(10))).toBeUndefined();
     expect(asked).toEqual([]);
   });
 

@@ -65,7 +65,7 @@ describe('catching up', () => {
   it('by conflating sends the latest of every key that changed, and counts the rest', () => {
     fc.assert(
       fc.property(names, names, bytes, (before, meanwhile, bytesMax) => {
-        const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
+        const topicFeed = feed({ namespace: namespaceOptions({ state: 'keyed' }) });
         for (const name of before) push(topicFeed, name);
         const { end, items, skipped, position } = catchUp(topicFeed, 'conflate', bytesMax, meanwhile);
         expect([end, position]).toEqual(['caughtUp', topicFeed.head]);
@@ -78,7 +78,7 @@ describe('catching up', () => {
   });
 
   it('by conflating needs no ring: the state is enough', () => {
-    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 1, bytesPerTopicMax: 1 } });
+    const topicFeed = feed({ namespace: namespaceOptions({ state: 'keyed' }), limits: { itemsPerTopicMax: 1, bytesPerTopicMax: 1 } });
     for (const name of ['a', 'b', 'a', 'c'] as Key[]) push(topicFeed, name);
     expect(topicFeed.ring.first).toBe(3);
     const { items, skipped } = catchUp(topicFeed, 'conflate', 100_000);

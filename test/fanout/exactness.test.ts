@@ -62,7 +62,7 @@ const setting = fc.record({
   flushIntervalMs: fc.constantFrom(0, 0, 15),
   pacingPeriodMaxMs: fc.constantFrom(0, 20),
   durable: fc.boolean(),
-  keyed: fc.boolean(),
+  state: fc.constantFrom('last' as const, 'keyed' as const),
   echoes: fc.boolean(),
   crowd: fc.constantFrom(0, 0, 900),
 });
@@ -77,14 +77,14 @@ function modelOf({
   flushIntervalMs,
   pacingPeriodMaxMs,
   durable,
-  keyed,
+  state,
   crowd,
 }: Setting): FanoutModel {
   const common = { recent: recentOf({ bytesMax: workerBytesMax, itemsPerTopicMax: itemsMax }) };
   const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs };
   const model = new FanoutModel(scheduling, groupConnectionsMax, [
-    { ...common, namespace: namespaceOptions({ keyed: true }) },
-    { ...common, namespace: namespaceOptions({ durable, keyed, flushIntervalMs }) },
+    { ...common, namespace: namespaceOptions({ state: 'keyed' }) },
+    { ...common, namespace: namespaceOptions({ durable, state, flushIntervalMs }) },
   ]);
   for (const topic of model.topics) model.crowd(topic, variants[0]!, crowd);
   return model;

@@ -87,7 +87,7 @@ describe('a position of another epoch', () => {
   });
 
   it('is not recovered, although the state of a keyed topic reaches back to its offset', () => {
-    const made = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 2 } });
+    const made = feed({ namespace: namespaceOptions({ state: 'keyed' }), limits: { itemsPerTopicMax: 2 } });
     for (let offset = 1; offset <= 8; offset++) made.push(source(offset, { key: key(`K${offset % 2}`) }), offset - 1);
     expect(recover(made, { epoch: EPOCH, offset: 3 })).toHaveLength(2);
     expect(recovered(made, 3)).toBeUndefined();
@@ -111,7 +111,7 @@ describe('a past of another epoch', () => {
 
 /** Keys K0 and K1 change in turn up to offset 8; only the last two changes are in the ring, and changes up to 3 are forgotten. */
 function keyedFeed(): TopicFeed {
-  const made = feed({ namespace: namespaceOptions({ keyed: true }), limits: { itemsPerTopicMax: 2, keysPerTopicMax: 2 } });
+  const made = feed({ namespace: namespaceOptions({ state: 'keyed' }), limits: { itemsPerTopicMax: 2, keysPerTopicMax: 2 } });
   for (const [offset, name] of [
     [1, 'old'],
     [3, 'older'],

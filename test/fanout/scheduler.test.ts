@@ -195,7 +195,7 @@ describe('Scheduler', () => {
 
   it('serves a rate class at its rate: the first publication immediately, then the latest of each key', () => {
     const { scheduler, sent } = setUp();
-    const topicFeed = feed({ namespace: namespaceOptions({ keyed: true }) });
+    const topicFeed = feed({ namespace: namespaceOptions({ state: 'keyed' }) });
     joinMany(topicFeed, 3, { options: { ...MSGPACK, rateHz: 5 } });
     const sentAtMs: number[] = [];
     for (let nowMs = 0; nowMs <= 2000; nowMs += 10) {

@@ -22,7 +22,7 @@ export function readStore(urls: string | readonly string[], namespace: string): 
     const consumer = await jetstream(nc).consumers.get(stream);
     const messages = await consumer.consume({ max_messages: 5000 });
     for await (const message of messages) {
-      const address = parseSubject(message.subject, { keyed: false, topicTokens: 0 });
+      const address = parseSubject(message.subject, { state: 'last', topicTokens: 0 });
       if (typeof address !== 'string') stored.push({ topic: address.topic, id: message.json<{ id: number }>().id, offset: message.seq });
       if (message.seq >= state.last_seq) break;
     }

@@ -6,6 +6,7 @@ import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
 import type { Since } from '../../src/recent/lives.ts';
+import type { StateKind } from '../../src/recent/state.ts';
 import { type Limits, WIDE } from '../support/recent-fixtures.ts';
 import { RecordingLink } from '../support/recording-link.ts';
 
@@ -15,9 +16,9 @@ function item(offset: number, key: string | null = null): LinkItem {
   return { offset, key: key as Key | null, data: Buffer.of(offset & 0x7f), publishedAtMs: 1000 + offset };
 }
 
-function topicOf({ durable = true, keyed = true, limits = {} as Limits } = {}) {
+function topicOf({ durable = true, state = 'keyed' as StateKind, limits = {} as Limits } = {}) {
   const recent = new RecentBudget(LINK_ITEM_FORM, { ...WIDE, ...limits });
-  const topic = new HubTopic({ topic: TOPIC, number: 7, durable, keyed, recent });
+  const topic = new HubTopic({ topic: TOPIC, number: 7, durable, state, recent });
   const worker = new RecordingLink();
   topic.addWorker(worker);
   return { topic, worker };
@@ -212,7 +213,7 @@ describe('HubTopic, opened for a reconnecting client', () => {
   }
 
   function plainTopic() {
-    const { topic } = topicOf({ keyed: false });
+    const { topic } = topicOf({ state: 'last' });
     topic.open({ ...state(10, [item(10)]), before: [{ epoch: 'e0', upTo: 4 }] });
     for (const offset of [12, 14]) topic.publish(item(offset));
     return topic;

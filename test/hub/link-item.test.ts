@@ -20,7 +20,7 @@ function publication(payload: string | Uint8Array, more: Partial<Publication> = 
 }
 
 const plain = namespaceOptions();
-const keyed: NamespaceOptions = namespaceOptions({ keyed: true });
+const keyed: NamespaceOptions = namespaceOptions({ state: 'keyed' });
 
 describe('toLinkItem', () => {
   it('keeps place, key and time, and makes the data MessagePack', () => {

@@ -29,7 +29,7 @@ const topicOf = (room: LinkRoom) =>
     topic: 'scores.a' as Topic,
     number: 1,
     durable: true,
-    keyed: false,
+    state: 'last',
     recent: new RecentBudget(LINK_ITEM_FORM, WIDE),
     whenRoom: (link, tell) => room.whenRoom(link, tell),
   });

@@ -7,6 +7,7 @@ import { NamespaceFeed } from '../../src/hub/namespace-feed.ts';
 import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
+import type { StateKind } from '../../src/recent/state.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { ManualLog } from '../support/manual-log.ts';
 import { RecordingLink } from '../support/recording-link.ts';
@@ -32,11 +33,11 @@ interface OpenTopic {
   readonly opening: Promise<string>;
 }
 
-function setUp({ keyed = false } = {}) {
+function setUp({ state = 'last' as StateKind } = {}) {
   const { config } = loadConfig({
     env: {},
     flags: {
-      namespaces: { scores: { public: true, keyed } },
+      namespaces: { scores: { public: true, state } },
       'tuning.hub.retryPauseMs': RETRY_PAUSE_MS,
       'tuning.hub.watchdogIntervalMs': 60_000,
       'tuning.nats.awayGraceMs': AWAY_GRACE_MS,
@@ -65,7 +66,7 @@ function setUp({ keyed = false } = {}) {
   let number = 1;
   /** Asks for a topic that one worker wants. */
   const open = (name: string): OpenTopic => {
-    const topic = new HubTopic({ topic: name as Topic, number: number++, durable: true, keyed, recent });
+    const topic = new HubTopic({ topic: name as Topic, number: number++, durable: true, state, recent });
     const worker = new RecordingLink();
     topic.addWorker(worker);
     const opening = feed.open(topic).then(
@@ -441,7 +442,7 @@ describe('the clients of a namespace whose log is not followed', () => {
 });
 
 it('a keyed topic knows every change only behind what has expired', async () => {
-  const { log, open } = setUp({ keyed: true });
+  const { log, open } = setUp({ state: 'keyed' });
   for (const key of ['k1', 'k2', 'k3']) log.append('scores.a', 1, { key });
   log.firstOffset = 2;
   const { worker } = open('scores.a');

@@ -15,7 +15,7 @@ const draft = { topic: parseTopic('plain.a'), key: null, data: packMsgpack({ n: 
 function publisherWith(settings: Readonly<Record<string, unknown>> = {}) {
   const { config } = loadConfig({
     env: {},
-    flags: { namespaces: { plain: {}, keyed: { keyed: true } }, 'log.level': 'silent', ...settings },
+    flags: { namespaces: { plain: {}, keyed: { state: 'keyed' } }, 'log.level': 'silent', ...settings },
   });
   const sent: { request: PublishRequest; resolve: (ack: PublishAck) => void; reject: (error: Error) => void }[] = [];
   const bus = {
@@ -37,7 +37,7 @@ describe('Publisher', () => {
   });
 
   it('passes nothing to the bus that the rules refuse', async () => {
-    const { publisher, sent } = publisherWith({ namespaces: { plain: { maxPayloadBytes: 3 }, keyed: { keyed: true } } });
+    const { publisher, sent } = publisherWith({ namespaces: { plain: { maxPayloadBytes: 3 }, keyed: { state: 'keyed' } } });
     await expect(publisher.publish({ ...draft, topic: parseTopic('nowhere.a') })).rejects.toMatchObject({ code: 'unknown_namespace' });
     await expect(publisher.publish({ ...draft, topic: parseTopic('keyed.a') })).rejects.toMatchObject({ code: 'key_required' });
     await expect(publisher.publish(draft)).rejects.toMatchObject({ code: 'message_too_big' });

@@ -34,7 +34,7 @@ interface Waiting<Q, T> {
 function setUp(settings: Readonly<Record<string, unknown>> = {}) {
   const { config } = loadConfig({
     env: {},
-    flags: { namespaces: { scores: { public: true }, keyed: { keyed: true } }, 'log.level': 'silent', ...settings },
+    flags: { namespaces: { scores: { public: true }, keyed: { state: 'keyed' } }, 'log.level': 'silent', ...settings },
   });
   const logger = createLogger(config.log);
   const metrics = new HubMetrics(new Registry(), logger);

@@ -7,7 +7,7 @@ import { TestNode } from '../support/node.ts';
 import { copyStore } from '../support/store-copy.ts';
 import { until } from '../support/until.ts';
 
-const NAMESPACES = { scores: { public: true }, ticks: { public: true, keyed: true, history: { maxCount: 10 } } };
+const NAMESPACES = { scores: { public: true }, ticks: { public: true, state: 'keyed', history: { maxCount: 10 } } };
 
 const nodes: TestNode[] = [];
 const servers: NatsServer[] = [];

@@ -8,7 +8,7 @@ import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   scores: { public: true, clientPublish: true },
-  ticks: { public: true, keyed: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },
+  ticks: { public: true, state: 'keyed', slowConsumer: 'conflate', history: { maxCount: 1000 } },
   live: { public: true, durable: false, clientPublish: true },
 };
 const CLIENTS = 300;

@@ -5,7 +5,7 @@ import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   chat: { public: true, clientPublish: true },
-  ticks: { public: true, keyed: true },
+  ticks: { public: true, state: 'keyed' },
 };
 
 const nodes: TestNode[] = [];

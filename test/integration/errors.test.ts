@@ -8,7 +8,7 @@ import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   plain: { public: true, clientPublish: true, maxPayloadBytes: 1024 },
-  keyed: { public: true, keyed: true, clientPublish: true },
+  keyed: { public: true, state: 'keyed', clientPublish: true },
   bytes: { public: true, clientPublish: true, payload: 'bytes' },
   producers: {},
   short: { durable: false, public: true, clientPublish: true },

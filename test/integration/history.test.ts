@@ -12,7 +12,7 @@ async function start(settings: Record<string, unknown> = {}): Promise<TestNode> 
   const node = await TestNode.start({
     namespaces: {
       scores: { public: true, history },
-      ticks: { public: true, keyed: true, history },
+      ticks: { public: true, state: 'keyed', history },
       few: { public: true, history: { ...history, clientItemsMax: 5 } },
       none: { public: true, history: { ...history, clientItemsMax: 0 } },
       chat: { public: true, clientPublish: true },

@@ -9,8 +9,8 @@ import { TestNode } from '../support/node.ts';
 import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
-  ticks: { public: true, keyed: true, clientPublish: true, topicTokens: 2 },
-  live: { public: true, keyed: true, clientPublish: true, durable: false },
+  ticks: { public: true, state: 'keyed', clientPublish: true, topicTokens: 2 },
+  live: { public: true, state: 'keyed', clientPublish: true, durable: false },
 };
 
 const keysOf = (items: readonly (readonly unknown[])[]) => items.map(([, key]) => key);

@@ -11,7 +11,7 @@ async function start(settings: Record<string, unknown> = {}): Promise<TestNode> 
   const node = await TestNode.start({
     namespaces: {
       replay: { public: true, slowConsumer: 'replay', history },
-      conflate: { public: true, keyed: true, slowConsumer: 'conflate', history },
+      conflate: { public: true, state: 'keyed', slowConsumer: 'conflate', history },
       skip: { public: true, slowConsumer: 'skip', history },
       close: { public: true, slowConsumer: 'close', history },
       live: { public: true, durable: false, slowConsumer: 'replay' },

@@ -18,10 +18,10 @@ async function start(settings: Record<string, unknown> = {}): Promise<TestNode> 
   const history = { maxCount: 1000 };
   const node = await TestNode.start({
     namespaces: {
-      ticks: { public: true, keyed: true, slowConsumer: 'conflate', history },
-      every: { public: true, keyed: true, slowConsumer: 'replay', history },
-      strict: { public: true, keyed: true, slowConsumer: 'close', history },
-      live: { public: true, keyed: true, durable: false },
+      ticks: { public: true, state: 'keyed', slowConsumer: 'conflate', history },
+      every: { public: true, state: 'keyed', slowConsumer: 'replay', history },
+      strict: { public: true, state: 'keyed', slowConsumer: 'close', history },
+      live: { public: true, state: 'keyed', durable: false },
       scores: { public: true, clientPublish: true },
     },
     'limits.messagesPerSecondMax': 10_000,

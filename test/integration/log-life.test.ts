@@ -8,7 +8,7 @@ import { copyStore } from '../support/store-copy.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
 
-const NAMESPACES = { scores: { public: true }, ticks: { public: true, keyed: true } };
+const NAMESPACES = { scores: { public: true }, ticks: { public: true, state: 'keyed' } };
 
 const nodes: TestNode[] = [];
 const servers: NatsServer[] = [];

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const NAMESPACES = {
   scores: { public: true },
   chat: { clientPublish: true },
-  ticks: { keyed: true, clientPublish: true },
+  ticks: { state: 'keyed', clientPublish: true },
 };
 const nodes: TestNode[] = [];
 afterEach(async () => {

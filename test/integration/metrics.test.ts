@@ -79,7 +79,7 @@ describe('metrics', () => {
   });
 
   it('do not count as delivered what a rate class leaves out', async () => {
-    const node = await TestNode.start({ namespaces: { ticks: { public: true, keyed: true } } });
+    const node = await TestNode.start({ namespaces: { ticks: { public: true, state: 'keyed' } } });
     nodes.push(node);
     const client = await node.connect({ encoding: 'json' });
     await client.subscribe('ticks.a', { maxRateHz: 1 });

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 
 const NAMESPACES = {
   scores: { public: true },
-  ticks: { public: true, keyed: true, history: { maxCount: 10 } },
+  ticks: { public: true, state: 'keyed', history: { maxCount: 10 } },
   passing: { public: true, durable: false },
 };
 

@@ -11,7 +11,7 @@ const NAMESPACES = {
   json: { public: true },
   msgpack: { public: true, payload: 'msgpack' },
   bytes: { public: true, payload: 'bytes' },
-  keyed: { public: true, keyed: true },
+  keyed: { public: true, state: 'keyed' },
   small: { public: true, maxPayloadBytes: 64 },
   live: { public: true, durable: false },
   open: { public: true, clientPublish: true },

@@ -8,7 +8,7 @@ import { tokenOf } from '../support/tokens.ts';
 const ADMIN = 'the-operators-token';
 const NAMESPACES = {
   plain: { public: true, clientPublish: true, topicTokens: 2, maxPayloadBytes: 1000 },
-  keyed: { public: true, clientPublish: true, keyed: true },
+  keyed: { public: true, clientPublish: true, state: 'keyed' },
   bytes: { public: true, clientPublish: true, payload: 'bytes' },
   quiet: { public: true },
   brief: { public: true, clientPublish: true, durable: false },

@@ -6,7 +6,7 @@ import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   chat: { public: true, clientPublish: true },
-  board: { public: true, clientPublish: true, keyed: true },
+  board: { public: true, clientPublish: true, state: 'keyed' },
   live: { public: true, clientPublish: true, durable: false },
 };
 

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 const NAMESPACES = {
   scores: { public: true },
   brief: { public: true, history: { maxCount: 50 } },
-  ticks: { public: true, keyed: true },
+  ticks: { public: true, state: 'keyed' },
 };
 
 let server: NatsServer;

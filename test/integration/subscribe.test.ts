@@ -6,7 +6,7 @@ import { tokenOf } from '../support/tokens.ts';
 
 const NAMESPACES = {
   scores: { public: true },
-  ticks: { public: true, keyed: true, history: { maxCount: 1000 } },
+  ticks: { public: true, state: 'keyed', history: { maxCount: 1000 } },
   live: { public: true, durable: false },
   brief: { public: true, history: { maxCount: 10 } },
 };

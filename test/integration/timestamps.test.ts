@@ -10,7 +10,7 @@ import type { TrackedItem } from '../support/topic-tracker.ts';
 const history = { maxCount: 100_000 };
 const NAMESPACES = {
   scores: { public: true, history },
-  ticks: { public: true, keyed: true, slowConsumer: 'conflate', history },
+  ticks: { public: true, state: 'keyed', slowConsumer: 'conflate', history },
   chat: { public: true, clientPublish: true, history },
   live: { public: true, durable: false },
 };

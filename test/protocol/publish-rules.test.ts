@@ -17,7 +17,7 @@ describe('the rules of a publish', () => {
   });
 
   it('want a key in keyed topics and only there', () => {
-    const codes = [true, false].map((keyed) => [true, false].map((hasKey) => keyProblem(topic, hasKey, { keyed })?.code));
+    const codes = (['keyed', 'last'] as const).map((state) => [true, false].map((hasKey) => keyProblem(topic, hasKey, { state })?.code));
     expect(codes).toEqual([
       [undefined, 'key_required'],
       ['key_not_allowed', undefined],

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const NAMESPACES = {
   open: { public: true },
   closed: { clientPublish: true, topicTokens: 2 },
-  ticks: { keyed: true, clientPublish: true },
+  ticks: { state: 'keyed', clientPublish: true },
   live: { public: true, durable: false, clientPublish: true },
 };
 

@@ -299,7 +299,7 @@ export class FanoutModel implements FanoutSink {
   feedPublication(topic: ModelTopic, publication: { key: Key | null; gap: number; pad: number; by?: string; removed?: boolean }): void {
     const { feed: topicFeed, log, durable } = topic;
     const { gap, pad, by } = publication;
-    const { keyed } = topicFeed.namespace;
+    const keyed = topicFeed.namespace.state === 'keyed';
     const key = keyed ? publication.key : null;
     const removed = keyed && publication.removed === true;
     const head = topicFeed.ring.headOffset;
@@ -393,7 +393,7 @@ export class FanoutModel implements FanoutSink {
 
   /** Replaces the log: all members continue from the state of a new one. */
   reset(topic: ModelTopic, chosen: readonly (Key | null)[]): void {
-    const keys = topic.feed.namespace.keyed ? chosen : chosen.slice(0, 1).map(() => null);
+    const keys = topic.feed.namespace.state === 'keyed' ? chosen : chosen.slice(0, 1).map(() => null);
     const { feed: topicFeed } = topic;
     topic.life++;
     const offset = topic.durable ? 1000 * topic.life : 0;

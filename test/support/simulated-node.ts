@@ -15,7 +15,7 @@ import { SimulatedLog } from './simulated-log.ts';
 import { type SimulatedShards, SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
-const NAMESPACES = { plain: { public: true }, keyed: { public: true, keyed: true } };
+const NAMESPACES = { plain: { public: true }, keyed: { public: true, state: 'keyed' } };
 /** Small, so that every bound is met. */
 const SETTINGS = {
   'tuning.recent.itemsPerTopicMax': 16,

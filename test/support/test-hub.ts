@@ -12,7 +12,7 @@ import { SimulatedLog } from './simulated-log.ts';
 import { turns } from './simulated-node.ts';
 
 const SETTINGS = {
-  namespaces: { plain: { public: true }, keyed: { public: true, keyed: true } },
+  namespaces: { plain: { public: true }, keyed: { public: true, state: 'keyed' } },
   'tuning.hub.topicLingerMs': 0,
   'tuning.hub.retryPauseMs': 1,
   'log.level': 'silent',

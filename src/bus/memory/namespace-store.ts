@@ -67,7 +67,7 @@ export class NamespaceStore {
 
   /** Whether every publication after `offset` is still there. In a keyed namespace: still there, or superseded by one of the same key. */
   isWholeAfter(offset: number): boolean {
-    return (this.#options.keyed ? this.#expiredUpTo : this.#removedUpTo) <= offset;
+    return (this.#options.state === 'keyed' ? this.#expiredUpTo : this.#removedUpTo) <= offset;
   }
 
   *after(offset: number): Generator<Publication> {
@@ -91,7 +91,7 @@ export class NamespaceStore {
       if (more) break;
       publications.push(publication);
     }
-    const fromFirst = this.#options.keyed ? undefined : publications[0]?.offset;
+    const fromFirst = this.#options.state === 'keyed' ? undefined : publications[0]?.offset;
     return { publications, anchored, provenAfter: anchored ? after : fromFirst, more };
   }
 

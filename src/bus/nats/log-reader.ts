@@ -45,7 +45,7 @@ export class LogReader {
 
   async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
     const { after, upTo = Number.POSITIVE_INFINITY, limit, bytesMax = Number.POSITIVE_INFINITY } = range;
-    const { keyed } = this.#options.namespace;
+    const keyed = this.#keyed;
     const publications: Publication[] = [];
     const lastOffset = await this.lastOffset(topic);
     // The anchor is the topic's last publication, and still exists: nothing after it can have been removed.
@@ -77,7 +77,7 @@ export class LogReader {
 
   /** The first publication that was read is an anchor too, for what follows it. */
   async #provenAfter(topic: Topic, [first]: readonly Publication[]): Promise<number | undefined> {
-    if (first === undefined || this.#options.namespace.keyed) return undefined;
+    if (first === undefined || this.#keyed) return undefined;
     return (await this.#isAnchored(topic, first.offset, true)) ? first.offset : undefined;
   }
 
@@ -113,7 +113,7 @@ export class LogReader {
   }
 
   async snapshot(topic: Topic, after: number): Promise<Publication[]> {
-    if (!this.#options.namespace.keyed) {
+    if (!this.#keyed) {
       const last = await this.#get({ last_by_subj: this.#filter(topic) });
       const publication = last === null ? undefined : publicationOf(last, this.#reader);
       return publication === undefined || publication.offset <= after ? [] : [publication];
@@ -163,7 +163,8 @@ export class LogReader {
 
   async #isAnchored(topic: Topic, after: number, anchorSeen: boolean): Promise<boolean> {
     const { namespace, replicaCount, nowMs } = this.#options;
-    const { keyed, history } = namespace;
+    const keyed = this.#keyed;
+    const { history } = namespace;
     const share = (time: string) => (nowMs() - nanosecondsOf(time) / 1e6) / history.maxAgeMs;
     const common = { after, keyed, countMax: history.maxCount, replicaCount };
     if (anchorSeen && !keyed) {
@@ -186,7 +187,11 @@ export class LogReader {
     return this.#connection.request(() => this.#streams.manager.streams.getMessage(this.#options.stream, query));
   }
 
+  get #keyed(): boolean {
+    return this.#options.namespace.state === 'keyed';
+  }
+
   #filter(topic: Topic): string {
-    return topicFilter(topic, this.#options.namespace.keyed);
+    return topicFilter(topic, this.#options.namespace);
   }
 }

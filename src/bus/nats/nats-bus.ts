@@ -146,8 +146,7 @@ export class NatsBus implements Bus {
   }
 
   listen(topic: Topic, receiver: TopicReceiver): Listener {
-    const { keyed } = this.#namespace(topic);
-    const subject = topicFilter(topic, keyed);
+    const subject = topicFilter(topic, this.#namespace(topic));
     const events = new TopicEvents(receiver, this.#ephemeral.reader(topic), this.#nowMs);
     return matchesPattern(USER_TOPICS, subject) ? this.#userTopics.add(subject, events) : this.#subscribe(subject, events);
   }

@@ -138,7 +138,7 @@ export class NatsLog implements Log {
         namespace: this.namespace,
         stream,
         mayBeBehind: isMirror,
-        keyed: this.options.keyed,
+        keyed: this.options.state === 'keyed',
         created: this.#sourceCreated,
         requestTimeoutMs: this.#nats.requestTimeoutMs,
         afterOffset,

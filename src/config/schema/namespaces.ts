@@ -39,10 +39,10 @@ export const NamespaceSchema = Type.Object(
       default: true,
       description: 'true: kept in a log, with order, no gaps, no duplicates, history and recovery. false: delivered at most once, not kept',
     }),
-    keyed: Type.Boolean({
-      default: false,
+    state: Type.Union([Type.Literal('last'), Type.Literal('keyed')], {
+      default: 'last',
       description:
-        'every publication has a key, the last token of its NATS subject. The latest publication of each key is the state of the topic',
+        'what the state of a topic is. `last`: its last publication; `keyed`: the latest publication of each key: every publication has a key, the last token of its NATS subject',
     }),
     topicTokens: Type.Integer({
       minimum: 0,
@@ -105,7 +105,7 @@ export const NamespaceSchema = Type.Object(
 /** The namespaces if the config names none. Namespaces in the config replace them. */
 export const DEFAULT_NAMESPACES = {
   scores: { durable: true, public: true },
-  ticks: { durable: true, keyed: true, public: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },
+  ticks: { durable: true, state: 'keyed', public: true, slowConsumer: 'conflate', history: { maxCount: 1000 } },
   chat: { durable: true, clientPublish: true, history: { maxCount: 1000 } },
   user: { durable: false },
 } as const;

@@ -74,7 +74,7 @@ async function withWorkers(run: FaultRun, size: Size, workers: number): Promise<
     [NAMESPACE]: { ...kept, history: { maxCount: 1_000_000 } },
     big: kept,
     past: kept,
-    state: { ...kept, keyed: true },
+    state: { ...kept, state: 'keyed' },
   };
   const node = await run.node(urls, { settings: { workers, namespaces, 'limits.messagesPerSecondMax': 1000 } });
   await fill(urls);

@@ -9,7 +9,7 @@ const TOKEN = 'the-operators-token';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };
 const NAMESPACES = {
   scores: { public: true },
-  ticks: { public: true, keyed: true, maxPayloadBytes: 100 },
+  ticks: { public: true, state: 'keyed', maxPayloadBytes: 100 },
   here: { public: true, durable: false, presence: 'members' },
   brief: { public: true, durable: false },
 };

@@ -15,7 +15,7 @@ const RUN_SECONDS = Number(process.env.SCHEMATHESIS_SECONDS ?? 20);
 const TOKEN = 'the-operators-token';
 const NAMESPACES = {
   scores: { public: true, presence: 'members' },
-  ticks: { public: true, keyed: true, topicTokens: 2, presence: 'count' },
+  ticks: { public: true, state: 'keyed', topicTokens: 2, presence: 'count' },
   brief: { public: true, durable: false },
 };
 /**

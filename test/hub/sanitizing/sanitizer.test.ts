@@ -4,7 +4,7 @@ import { Sanitizer, type SanitizerClock } from '../../../src/hub/sanitizing/sani
 import { packMsgpack, unpackMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 import { parseKey, parseTopic } from '../../../src/protocol/topic.ts';
 
-const NAMESPACES = { raw: {}, plain: { sanitize: 'text' }, rich: { sanitize: 'html' }, keyed: { keyed: true, sanitize: 'text' } };
+const NAMESPACES = { raw: {}, plain: { sanitize: 'text' }, rich: { sanitize: 'html' }, keyed: { state: 'keyed', sanitize: 'text' } };
 
 /** A clock that moves 1 ms with each look at it, and turns that the test starts. */
 class StepClock implements SanitizerClock {
