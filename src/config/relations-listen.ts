@@ -35,6 +35,14 @@ export function portsDiffer({ host, port, admin }: Config): Problem[] {
   return [{ path: 'admin.port', value: admin.port, expected: 'expected another port than `port`' }];
 }
 
+/** Paths of the clients' port that are not for WebSockets. */
+const OTHER_PATHS: ReadonlySet<string> = new Set(['/publish', '/history', '/sse']);
+
+export function pathIsFree({ path }: Config): Problem[] {
+  if (!OTHER_PATHS.has(path)) return [];
+  return [{ path: 'path', value: path, expected: `expected another path than ${[...OTHER_PATHS].join(', ')}` }];
+}
+
 /** Origins are compared as browsers send them: without a path, a trailing slash or a wildcard. Anything else would never match. */
 export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
   return allowedOrigins

@@ -13,7 +13,7 @@ import {
   someNamespace,
   userTopicsArePrivate,
 } from './relations-limits.ts';
-import { adminNeedsToken, adminTokensAreComplete, bodiesFit, originsAreOrigins, portsDiffer } from './relations-listen.ts';
+import { adminNeedsToken, adminTokensAreComplete, bodiesFit, originsAreOrigins, pathIsFree, portsDiffer } from './relations-listen.ts';
 import {
   mirrorsAreStreams,
   natsLoginIsOne,
@@ -34,6 +34,7 @@ export const RELATIONS: readonly Relation[] = [
   adminTokensAreComplete,
   bodiesFit,
   portsDiffer,
+  pathIsFree,
   originsAreOrigins,
   natsUrlsAreUrls,
   natsLoginIsOne,

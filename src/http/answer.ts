@@ -1,5 +1,5 @@
+import { type HttpCode, statusOf } from '../protocol/http-status.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
-import { type ApiCode, statusOf } from './api/errors.ts';
 import type { Refusal } from './api/schemas/refusal.ts';
 
 /** An HTTP answer of the admin listener. */
@@ -18,6 +18,6 @@ export function jsonAnswer(status: number, value: object): Answer {
   return textAnswer(status, stringifyJson(value), 'application/json');
 }
 
-export function refusal(code: ApiCode, message: string): Answer {
+export function refusal(code: HttpCode, message: string): Answer {
   return jsonAnswer(statusOf(code), { error: { code, message } } satisfies Refusal);
 }

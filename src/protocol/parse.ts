@@ -59,7 +59,8 @@ export class CommandArray {
   }
 }
 
-function checkClientMessage(value: unknown): ClientMessage {
+/** Checks a decoded message. @throws MessageError `bad_message`, `unknown_type` */
+export function checkClientMessage(value: unknown): ClientMessage {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MessageError('bad_message', 'a message is a map with a `type`', undefined);
   }

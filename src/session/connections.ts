@@ -4,7 +4,7 @@ import type { Receiver } from '../delivery/receiver.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { ClientEvents, ClientSocket, RequestRefusal } from '../transport/transport.ts';
+import type { ClientEvents, ClientRequest, ClientSocket, RequestOutcome, RequestRefusal } from '../transport/transport.ts';
 import { Authentication } from './authentication.ts';
 import type { Authenticator } from './authenticator.ts';
 import { Connection } from './connection.ts';
@@ -21,6 +21,7 @@ import { type Bucket, takeToken } from './rate-limit.ts';
 import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Refuser } from './refuser.ts';
+import { Requests } from './requests/requests.ts';
 import { Revoked } from './revoked.ts';
 import { UserConnections } from './user-connections.ts';
 
@@ -62,6 +63,7 @@ export class Connections implements ClientEvents<Connection> {
   readonly #inFlight: InFlight;
   readonly #turns: ReadTurns<Connection>;
   readonly #intake: Intake;
+  readonly #requests: Requests;
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #log: RefusalLog;
   /** When tokens expire, and until when `connect` must have been received. */
@@ -87,6 +89,7 @@ export class Connections implements ClientEvents<Connection> {
     this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, hooks: this.#hooks, onIdentity });
     this.#inFlight = new InFlight(tuning.commands, config.workers);
     const context = { config, delivery, authentication: this.#authentication, hooks: this.#hooks };
+    this.#requests = new Requests({ context, idPrefix: options.idPrefix, metrics, log: this.#log, onBug });
     const dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
@@ -140,6 +143,10 @@ export class Connections implements ClientEvents<Connection> {
 
   refused(refusal: RequestRefusal): void {
     this.#log.request(refusal);
+  }
+
+  request(request: ClientRequest): Promise<RequestOutcome> {
+    return this.#requests.request(request);
   }
 
   accept(socket: ClientSocket, encoding: Encoding): Connection {
@@ -207,6 +214,7 @@ export class Connections implements ClientEvents<Connection> {
   /** Called about once a second. */
   everySecond(nowMs: number): void {
     this.#hooks?.everySecond();
+    this.#requests.forgetOld(nowMs);
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');
   }

@@ -44,7 +44,13 @@ export class RefusalLog {
   }
 
   /** @param cause has more details than the client is told */
-  command({ id: connectionId, identity }: Connection, asked: Asked, code: ErrorCode, why: string, cause: unknown): void {
+  command(
+    { id: connectionId, identity }: Pick<Connection, 'id' | 'identity'>,
+    asked: Asked,
+    code: ErrorCode,
+    why: string,
+    cause: unknown,
+  ): void {
     if (!this.#logger.isLevelEnabled('debug')) return;
     const { id: _, type, ...about } = asked;
     const detail = cause instanceof Error ? { detail: cause.message.slice(0, TEXT_CHARS_MAX) } : {};

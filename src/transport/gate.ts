@@ -1,4 +1,5 @@
 import type { Logger } from '../telemetry/log.ts';
+import { addressOf } from './address.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** Share of all handshakes that one address may have open, so that the rest is left to others. */
@@ -196,13 +197,4 @@ export class Gate {
     if (!this.#paused || this.#handshakes > this.#handshakesMax * RESUME_SHARE || this.#room() < DESCRIPTORS_FREE_MIN) return;
     this.#paused = !this.#options.listener.resume();
   }
-}
-
-const MAPPED_V4 = Buffer.from('00000000000000000000ffff', 'hex');
-
-/** An IPv4 address unchanged, also inside IPv6; the first half of an IPv6 address, because one subscriber has all of the rest. */
-function addressOf(res: Accepted): string {
-  const bytes = Buffer.from(res.getRemoteAddress());
-  if (bytes.length !== 16) return bytes.toString('latin1');
-  return (bytes.subarray(0, 12).equals(MAPPED_V4) ? bytes.subarray(12) : bytes.subarray(0, 8)).toString('latin1');
 }

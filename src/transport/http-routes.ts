@@ -1,5 +1,6 @@
 import type { Page } from '../link/messages.ts';
 import type { Gate } from './gate.ts';
+import type { HttpRequests } from './http-requests.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
@@ -8,11 +9,12 @@ export interface HttpRoutes {
   readonly path: string;
   readonly pages: readonly Page[];
   readonly gate: Gate;
+  readonly requests: HttpRequests;
   readonly clients: Pick<ClientEvents<never>, 'refused'>;
 }
 
 /** Requests without an upgrade. Every answer ends its connection: a connection that is kept alive would use its descriptor for as long as the client wants. */
-export function routeHttp(app: UwsApp, { path, pages, gate, clients }: HttpRoutes): void {
+export function routeHttp(app: UwsApp, { path, pages, gate, requests, clients }: HttpRoutes): void {
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);
     clients.refused({ status, why: text, path: req.getUrl() });
@@ -24,6 +26,7 @@ export function routeHttp(app: UwsApp, { path, pages, gate, clients }: HttpRoute
       res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body, true);
     });
   }
+  requests.route(app);
   app.get(path, (res, req) => answer(res, req, '426 Upgrade Required', 'this is a WebSocket endpoint'));
   app.any('/*', (res, req) => answer(res, req, '404 Not Found', 'not found'));
 }

@@ -1,8 +1,10 @@
 import type { Config } from '../config/schema.ts';
 import type { Page } from '../link/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { Origins } from './cors.ts';
 import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
 import { Gate, type GateMetrics } from './gate.ts';
+import { type HttpMetrics, HttpRequests } from './http-requests.ts';
 import { routeHttp } from './http-routes.ts';
 import { Listener } from './listener.ts';
 import type { ClientEvents, PublishToShard } from './transport.ts';
@@ -14,7 +16,7 @@ export interface ServerOptions {
   readonly config: Config;
   readonly uws: Uws;
   readonly pages: readonly Page[];
-  readonly metrics: GateMetrics & UpgradeMetrics;
+  readonly metrics: GateMetrics & UpgradeMetrics & HttpMetrics;
   readonly logger: Pick<Logger, 'warn'>;
 }
 
@@ -34,6 +36,7 @@ export class WebSocketServer {
   readonly #app: UwsApp;
   readonly #listener: Listener;
   readonly #gate: Gate;
+  #requests: HttpRequests | undefined;
   #connections = 0;
 
   constructor(options: ServerOptions) {
@@ -64,11 +67,18 @@ export class WebSocketServer {
     return { count: this.#gate.handshakes, isPaused: this.#gate.isPaused };
   }
 
+  /** Requests that are read or answered without a connection, and their bytes. */
+  get requests(): { readonly count: number; readonly bytes: number } {
+    return this.#requests?.inFlight ?? { count: 0, bytes: 0 };
+  }
+
   /** Call once, before {@link listen}. */
   serve<Client>(clients: ClientEvents<Client>): void {
     const { config, pages, metrics } = this.#options;
     const { limits, tuning, path, heartbeat } = config;
-    const upgrader = new Upgrader({ config, metrics, gate: this.#gate, clients });
+    const origins = new Origins(config);
+    const upgrader = new Upgrader({ config, origins, metrics, gate: this.#gate, clients });
+    this.#requests = new HttpRequests({ config, origins, metrics, gate: this.#gate, clients });
     const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
     this.#app.filter(this.#gate.filter);
     this.#app.ws<SocketData<Client>>(path, {
@@ -102,7 +112,7 @@ export class WebSocketServer {
         clients.closed(client as Client, code, reason);
       },
     });
-    routeHttp(this.#app, { path, pages, gate: this.#gate, clients });
+    routeHttp(this.#app, { path, pages, gate: this.#gate, requests: this.#requests, clients });
   }
 
   /** @returns the port; undefined if it cannot listen there */
@@ -119,6 +129,7 @@ export class WebSocketServer {
   /** Called once a second. */
   tick(): void {
     this.#gate.tick();
+    this.#requests?.tick();
   }
 
   /** Cuts all connections. */

@@ -47,6 +47,35 @@ export interface RequestRefusal {
   readonly path?: string;
 }
 
+/** A request that is answered without a connection. */
+export interface ClientRequest {
+  readonly kind: 'publish' | 'history';
+  /** Not verified; undefined: there is none. */
+  readonly token: string | undefined;
+  /** Without the question mark. */
+  readonly query: string;
+  readonly body: Uint8Array;
+  /** Where it comes from: the same text for the same peer. */
+  readonly address: string;
+}
+
+/** What a request is answered with. */
+export type RequestOutcome =
+  /** @param body JSON */
+  | { readonly kind: 'answer'; readonly body: Uint8Array }
+  | {
+      readonly kind: 'refused';
+      /** Stable: for programs. */
+      readonly code: string;
+      /** Text for people. */
+      readonly message: string;
+      /** HTTP status; absent: that of the code. */
+      readonly status?: number;
+      /** The code and the message are those of a hook. */
+      readonly service?: true;
+      readonly retryAfterMs?: number;
+    };
+
 /**
  * The events of a transport's clients.
  *
@@ -73,4 +102,6 @@ export interface ClientEvents<Client> {
   drained(client: Client): void;
   closed(client: Client, code: number, reason: ArrayBuffer): void;
   refused(refusal: RequestRefusal): void;
+  /** Never rejects. */
+  request(request: ClientRequest): Promise<RequestOutcome>;
 }

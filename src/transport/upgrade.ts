@@ -1,12 +1,14 @@
 import type { Config } from '../config/schema.ts';
 import { type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
+import type { Origins } from './cors.ts';
 import type { Gate } from './gate.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { UwsSocket } from './uws-socket.ts';
 
 export interface UpgraderOptions {
-  readonly config: Pick<Config, 'allowedOrigins'> & { readonly auth: Pick<Config['auth'], 'allowQueryToken'> };
+  readonly config: { readonly auth: Pick<Config['auth'], 'allowQueryToken'> };
+  readonly origins: Origins;
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
   readonly metrics: UpgradeMetrics;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'takeConnect' | 'refused'>;
@@ -89,11 +91,10 @@ export class Upgrader {
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     this.#options.gate.requested(res);
     const { key, protocols, extensions, origin, token } = this.#read(req);
-    const { config, clients, gate } = this.#options;
+    const { origins, clients, gate } = this.#options;
     const refused = clients.whyUnavailable();
     if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
-    if (config.allowedOrigins.length > 0 && origin !== '' && !config.allowedOrigins.includes(origin))
-      return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
+    if (!origins.allows(origin)) return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
     const chosen = chooseProtocol(protocols);
     if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
     const flaw = token === undefined ? undefined : clients.flawOf(token);

@@ -14,7 +14,7 @@ export interface ReporterOptions {
   readonly connectionsMax: number;
   readonly delivery: Pick<Delivery, 'topics' | 'slowConsumers' | 'hub'>;
   readonly authenticator: Authenticator;
-  readonly server: Pick<WebSocketServer, 'handshakes'>;
+  readonly server: Pick<WebSocketServer, 'handshakes' | 'requests'>;
   readonly metrics: WorkerMetrics;
 }
 
@@ -39,6 +39,8 @@ export class Reporter {
     metrics.commandBytesInFlight.set(inFlight);
     metrics.unreadBytes.set(unread);
     metrics.handshakes.set(server.handshakes.count);
+    metrics.requestsInFlight.set(server.requests.count);
+    metrics.requestBytesInFlight.set(server.requests.bytes);
     metrics.acceptPaused.set(server.handshakes.isPaused ? 1 : 0);
     link.send({ kind: 'metrics', requestId, metrics: await metrics.registry.getMetricsAsJSON() });
   }

@@ -55,6 +55,22 @@ export class WorkerMetrics {
     labelNames: ['status'],
     registers: this.#registers,
   });
+  readonly #requests = new Counter({
+    name: 'stentor_http_requests_total',
+    help: 'Requests on the clients’ port that were answered without a connection, by path and HTTP status.',
+    labelNames: ['path', 'status'],
+    registers: this.#registers,
+  });
+  readonly requestsInFlight = new Gauge({
+    name: 'stentor_http_requests_in_flight',
+    help: 'Such requests that are read or answered now, of tuning.http.requestsInFlightMax.',
+    registers: this.#registers,
+  });
+  readonly requestBytesInFlight = new Gauge({
+    name: 'stentor_http_request_bytes_in_flight',
+    help: 'Bytes of their bodies and answers, of tuning.http.requestBytesInFlightMax.',
+    registers: this.#registers,
+  });
   readonly handshakes = new Gauge({
     name: 'stentor_handshakes',
     help: 'Connections that have been accepted and are not WebSockets yet.',
@@ -211,6 +227,10 @@ export class WorkerMetrics {
 
   refused(status: string): void {
     this.#upgradesRefused.inc({ status: status.slice(0, 3) });
+  }
+
+  answered(path: string, status: number): void {
+    this.#requests.inc({ path, status: String(status) });
   }
 
   messageIn(type: string): void {

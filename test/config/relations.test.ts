@@ -27,6 +27,11 @@ describe('relations between settings', () => {
     expect(['', '::', '10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1'].some(isLoopback)).toBe(false);
   });
 
+  it('the path for WebSockets is not that of other requests', () => {
+    expect(refusedAt({ path: '/publish' })).toBe('path');
+    expect(accepted({ path: '/publish/ws' })).toBe(true);
+  });
+
   it('both listeners do not share a port, unless each may use any free one', () => {
     expect(refusedAt({ port: 9090 })).toBe('admin.port');
     expect(accepted({ port: 0, 'admin.port': 0 })).toBe(true);

@@ -48,6 +48,12 @@ describe('the doors of a publish', () => {
       const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(publication) });
       return ((await response.json()) as { error?: { code: string } }).error?.code;
     },
+    '`POST /publish` of a client': async (publication) => {
+      const headers = { Authorization: `Bearer ${await tokenOf()}` };
+      const url = `http://127.0.0.1:${node.running.port}/publish`;
+      const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(publication) });
+      return ((await response.json()) as { error?: { code: string } }).error?.code;
+    },
     'an embedding program': async (publication) => {
       try {
         await node.running.publish(publication);
@@ -80,7 +86,12 @@ describe('the doors of a publish', () => {
 
   it('are open to the operator and the program, not to clients, where clients may not publish', async () => {
     const publication = { topic: 'quiet.a', data: 1 };
-    expect(await Promise.all(Object.values(doors).map((publish) => publish(publication)))).toEqual(['forbidden', undefined, undefined]);
+    expect(await Promise.all(Object.values(doors).map((publish) => publish(publication)))).toEqual([
+      'forbidden',
+      undefined,
+      'forbidden',
+      undefined,
+    ]);
   });
 });
 

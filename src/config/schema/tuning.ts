@@ -7,6 +7,7 @@ import { CommandsTuning } from './tuning-commands.ts';
 import { ConnectionsTuning } from './tuning-connections.ts';
 import { FanoutTuning } from './tuning-fanout.ts';
 import { HooksTuning } from './tuning-hooks.ts';
+import { HttpTuning } from './tuning-http.ts';
 import { HubTuning } from './tuning-hub.ts';
 import { MemoryTuning } from './tuning-memory.ts';
 import { NatsTuning } from './tuning-nats.ts';
@@ -26,6 +27,7 @@ export const TuningSchema = Type.Object(
     recovery: RecoveryTuning,
     answers: AnswersTuning,
     hooks: HooksTuning,
+    http: HttpTuning,
     hub: HubTuning,
     nats: NatsTuning,
     auth: AuthTuning,

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
-import { type ApiCode, meaningOf, statusOf } from './errors.ts';
+import { type HttpCode, statusOf } from '../../protocol/http-status.ts';
+import { meaningOf } from './errors.ts';
 import type { RouteDescription } from './route.ts';
 import { Refusal } from './schemas/refusal.ts';
 
@@ -82,8 +83,8 @@ function operationOf(route: RouteDescription, components: Map<string, unknown>):
 }
 
 /** Every code that a route may answer with. */
-export function codesOf({ errors, scope, query, body }: RouteDescription): ApiCode[] {
-  const codes = new Set<ApiCode>(errors);
+export function codesOf({ errors, scope, query, body }: RouteDescription): HttpCode[] {
+  const codes = new Set<HttpCode>(errors);
   if (Object.keys(query.properties).length > 0 || body !== undefined) codes.add('bad_message');
   if (body !== undefined) codes.add('message_too_big');
   if (scope !== 'read') codes.add('unsupported');
@@ -91,7 +92,7 @@ export function codesOf({ errors, scope, query, body }: RouteDescription): ApiCo
   return [...codes];
 }
 
-function refusalsOf(codes: readonly ApiCode[], components: Map<string, unknown>): Json {
+function refusalsOf(codes: readonly HttpCode[], components: Map<string, unknown>): Json {
   const statuses = [...new Set(codes.map(statusOf))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
@@ -103,7 +104,7 @@ function refusalsOf(codes: readonly ApiCode[], components: Map<string, unknown>)
 }
 
 /** A refusal with one of these codes. */
-function refusalOf(codes: readonly ApiCode[], components: Map<string, unknown>): Json {
+function refusalOf(codes: readonly HttpCode[], components: Map<string, unknown>): Json {
   const reference = referenced(Refusal, components);
   const narrowed = { properties: { error: { properties: { code: { enum: codes } } } } };
   return { 'application/json': { schema: { allOf: [reference, narrowed] } } };

@@ -2,8 +2,8 @@ import Type, { type Static, type TObject, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Scope } from '../../config/admin-tokens.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import type { ApiCode } from './errors.ts';
-import { readQuery } from './query.ts';
+import type { HttpCode } from '../../protocol/http-status.ts';
+import { readQuery } from '../../protocol/query.ts';
 import { closed } from './schemas/common.ts';
 import type { ApiContext } from './sources.ts';
 
@@ -23,7 +23,7 @@ export interface RouteDescription {
   readonly body: TSchema | undefined;
   readonly answer: TSchema;
   /** Codes of its own; those that any route may answer with are added. */
-  readonly errors: readonly ApiCode[];
+  readonly errors: readonly HttpCode[];
 }
 
 export interface Route extends RouteDescription {
@@ -42,7 +42,7 @@ interface Definition<Q extends TObject, B extends TSchema, C extends TSchema, A 
   /** What is checked before the handler: less than `body`, where the handler checks parts by itself. */
   readonly checkedBody?: C;
   readonly answer: A;
-  readonly errors?: readonly ApiCode[];
+  readonly errors?: readonly HttpCode[];
   readonly bodyBytesMax?: (context: ApiContext) => number;
   readonly handle: (
     input: { readonly query: Static<Q>; readonly body: Static<C> },

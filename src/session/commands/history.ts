@@ -10,7 +10,7 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 
 type Question = ClientMessage<'history'>;
 
-const ITEMS_DEFAULT = 100;
+export const ITEMS_DEFAULT = 100;
 /** A client that got `busy` need not retry earlier. */
 const RETRY_AFTER_MS = 1000;
 

@@ -1,57 +1,85 @@
 import type { HubClient } from '../../delivery/hub-client.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { assertKeyFits } from '../../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
+import type { Identity } from '../identity.ts';
 import { type Command, type CommandContext, namespaceFor } from './command.ts';
 
 type Draft = Parameters<HubClient['publish']>[0];
 
+/** Who publishes: a connection, or a request without one. */
+export interface PublishingClient {
+  readonly id: string;
+  readonly identity: Identity;
+  publishesInFlight: number;
+}
+
+/** Where a publication is stored; no position in ephemeral topics. */
+export interface Published {
+  readonly duplicate: boolean;
+  readonly epoch?: string;
+  readonly offset?: number;
+}
+
+/** `publish`: passes the publication on to the log, and answers when it is stored. @throws ProtocolError what PROTOCOL.md names for `publish` */
+export const publish: Command<'publish'> = (connection, message, context) =>
+  answer(connection, message.id, publishAs(connection, message, context));
+
+async function answer(connection: Connection, id: number | undefined, storing: Promise<Published>): Promise<void> {
+  const published = await storing;
+  if (id !== undefined) connection.send({ type: 'published', id, ...published });
+}
+
 /**
- * `publish`: passes the publication on to the log, and answers when it is stored. The number of waiting publishes per connection is bounded here, per node in
- * the hub.
+ * Publishes for a client, by any door. The number of waiting publishes per client is bounded here, per node in the hub.
  *
- * @throws ProtocolError what PROTOCOL.md names for `publish`
+ * @throws HookDenied; ProtocolError what PROTOCOL.md names for `publish`; also by rejecting
  */
-export const publish: Command<'publish'> = (connection, { id, topic: name, key: keyText, data, idempotencyKey }, context) => {
+export function publishAs(
+  client: PublishingClient,
+  { topic: name, key: keyText, data, idempotencyKey }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
+  context: Pick<CommandContext, 'config' | 'delivery' | 'hooks'>,
+): Promise<Published> {
   const { config } = context;
   const topic = parseTopic(name);
-  const namespace = assertMay(connection.identity, 'publish', namespaceFor(context, topic), topic);
+  const namespace = assertMay(client.identity, 'publish', namespaceFor(context, topic), topic);
   assertKeyFits(topic, keyText !== undefined, namespace);
   const key = keyText === undefined ? null : parseKey(keyText);
   const { publishesPerConnectionMax } = config.tuning.commands;
-  if (connection.publishesInFlight >= publishesPerConnectionMax) {
-    throw new ProtocolError('busy', `${publishesPerConnectionMax} publishes of this connection wait for the log`);
+  if (client.publishesInFlight >= publishesPerConnectionMax) {
+    throw new ProtocolError('busy', `${publishesPerConnectionMax} publishes of this client wait for the log`);
   }
-  const user = connection.identity.user ?? '';
+  const user = client.identity.user ?? '';
   // Not async itself, so that until the answer comes only the packed bytes are kept, not the values from which they were made.
-  const info = context.hooks === undefined ? undefined : connection.identity.info;
+  const info = context.hooks === undefined ? undefined : client.identity.info;
   const draft = {
     topic,
     key,
     data: packMsgpack(data),
     idempotencyKey,
     user,
-    connectionId: connection.id,
+    connectionId: client.id,
     ...(info !== undefined && { info }),
   };
-  return store(connection, context, { id, durable: namespace.durable }, draft);
-};
+  return store(client, context, namespace.durable, draft);
+}
 
 async function store(
-  connection: Connection,
+  client: PublishingClient,
   { delivery: { hub }, hooks }: Pick<CommandContext, 'delivery' | 'hooks'>,
-  { id, durable }: { readonly id: number | undefined; readonly durable: boolean },
+  durable: boolean,
   draft: Draft,
-): Promise<void> {
-  connection.publishesInFlight++;
+): Promise<Published> {
+  client.publishesInFlight++;
   try {
     const publish = (allowed: Draft) => hub.publish(allowed);
-    const { epoch, offset, duplicate } = await (hooks === undefined ? publish(draft) : hooks.publish(connection, draft, publish));
-    if (id !== undefined) connection.send({ type: 'published', id, duplicate, ...(durable && { epoch, offset }) });
+    const { epoch, offset, duplicate } = await (hooks === undefined ? publish(draft) : hooks.publish(client, draft, publish));
+    return { duplicate, ...(durable && { epoch, offset }) };
   } finally {
-    connection.publishesInFlight--;
+    client.publishesInFlight--;
   }
 }

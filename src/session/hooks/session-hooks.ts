@@ -26,6 +26,8 @@ import { Approvals } from './approvals.ts';
 import type { HookModules } from './modules.ts';
 
 type Draft = Parameters<HubClient['publish']>[0];
+/** A connection, or a request without one. */
+type Asker = Pick<Connection, 'id' | 'identity'>;
 type Step = (question: HookQuestion) => Promise<Outcome>;
 
 export interface SessionHooksOptions {
@@ -99,14 +101,14 @@ export class SessionHooks {
   }
 
   /** Asks whether this identity may connect. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
-  async assertMayConnect(connection: Connection, identity: Identity): Promise<void> {
-    const question: ConnectQuestion = { hook: 'connect', ...this.#caller(connection, identity) };
+  async assertMayConnect(client: Asker, identity: Identity): Promise<void> {
+    const question: ConnectQuestion = { hook: 'connect', ...this.#caller(client, identity) };
     assertAllowed(await askInTurn(this.#connect, question));
   }
 
   /** Asks whether the connection may subscribe to the topic or read it, and with which options. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
   async assertMaySee(
-    connection: Connection,
+    connection: Asker & Pick<Connection, 'hooksAsked'>,
     topic: Topic,
     action: SubscribeQuestion['action'],
     options: SubscribeOptions = {},
@@ -145,7 +147,7 @@ export class SessionHooks {
    * Publishes what the hook in code allows. Publishes of one connection to one topic keep their order.
    * @throws HookDenied; ProtocolError `hook_failed`, `busy`
    */
-  async publish<A>(connection: Connection, draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
+  async publish<A>(connection: Asker, draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
     const { topic } = draft;
     const hook = this.#publish.get(namespaceOf(topic));
     if (hook === undefined) return publish(draft);
@@ -167,12 +169,12 @@ export class SessionHooks {
     this.#approvals.everySecond();
   }
 
-  #ask(connection: Connection, topic: Topic, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {
+  #ask(connection: Asker, topic: Topic, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {
     const steps = this.#subscribe.get(namespaceOf(topic)) ?? [];
     return askInTurn(steps, { hook: 'subscribe', ...this.#caller(connection, connection.identity), topic, ...about });
   }
 
-  #publishQuestion(connection: Connection, { topic, key, data, idempotencyKey }: Draft): PublishQuestion {
+  #publishQuestion(connection: Asker, { topic, key, data, idempotencyKey }: Draft): PublishQuestion {
     return {
       hook: 'publish',
       ...this.#caller(connection, connection.identity),
@@ -183,7 +185,7 @@ export class SessionHooks {
     };
   }
 
-  #caller({ id }: Connection, { user, info }: Identity): HookCaller {
+  #caller({ id }: Pick<Asker, 'id'>, { user, info }: Identity): HookCaller {
     return { user, ...(info !== undefined && { info }), connectionId: id, nodeId: this.#options.nodeId };
   }
 

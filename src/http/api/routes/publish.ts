@@ -1,9 +1,9 @@
 import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ProtocolError } from '../../../protocol/errors.ts';
+import type { HttpCode } from '../../../protocol/http-status.ts';
 import { packMsgpack } from '../../../protocol/msgpack-codec.ts';
 import { parseKey, parseTopic } from '../../../protocol/topic.ts';
-import type { ApiCode } from '../errors.ts';
 import { misfit, route } from '../route.ts';
 import { PublishAnswer, PublishBody, PublishManyAnswer, PublishManyBody, PublishManyFrame } from '../schemas/publish.ts';
 import type { Refusal } from '../schemas/refusal.ts';
@@ -12,7 +12,7 @@ import type { ApiContext } from '../sources.ts';
 /** Bytes of a publish request besides its data: field names, topic, keys, and some escapes. */
 const ENVELOPE_BYTES_MAX = 4096;
 
-const PUBLISH_ERRORS: readonly ApiCode[] = [
+const PUBLISH_ERRORS: readonly HttpCode[] = [
   'bad_topic',
   'bad_key',
   'bad_payload',

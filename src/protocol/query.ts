@@ -1,5 +1,5 @@
 import type { TObject } from 'typebox';
-import { ProtocolError } from '../../protocol/errors.ts';
+import { ProtocolError } from './errors.ts';
 
 /**
  * The parameters of a query, with the types that the schema names. What cannot be converted is returned unchanged: the check refuses it.

@@ -1,0 +1,38 @@
+import Type from 'typebox';
+import { closed } from './closed.ts';
+
+export const HttpTuning = Type.Object(
+  {
+    requestsInFlightMax: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 256,
+      description:
+        'maximum requests that a worker reads or answers at the same time. At most three quarters may come from one address (IPv6: /64). More get `busy`',
+    }),
+    requestBytesInFlightMax: Type.Integer({
+      minimum: 1_048_576,
+      maximum: 4_294_967_296,
+      default: 16_777_216,
+      description: 'maximum bytes of their bodies and answers. More get `busy`',
+    }),
+    bodyTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 10_000,
+      description: 'maximum time in which the body of a request must arrive. A later one gets `timeout`',
+    }),
+    callersMax: Type.Integer({
+      minimum: 16,
+      maximum: 10_000_000,
+      default: 50_000,
+      description:
+        'maximum users, and addresses without a token, whose rates a worker remembers. Each is forgotten after two seconds without a request. More get `busy`',
+    }),
+  },
+  {
+    ...closed,
+    default: {},
+    description: 'Requests on the clients’ port that are answered without a connection: `POST /publish` and `GET /history`.',
+  },
+);

@@ -1,0 +1,52 @@
+import Type from 'typebox';
+import { encodeWithItems } from '../../fanout/frame.ts';
+import { FanoutItem } from '../../fanout/item.ts';
+import type { HistoryAnswer } from '../../link/messages.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
+import { checkClientMessage } from '../../protocol/parse.ts';
+import { readQuery } from '../../protocol/query.ts';
+import { parseTopic } from '../../protocol/topic.ts';
+import { assertMay } from '../access.ts';
+import { type CommandContext, namespaceFor } from '../commands/command.ts';
+import { ITEMS_DEFAULT } from '../commands/history.ts';
+import type { RequestClient } from './requests.ts';
+
+/** Which parameters are numbers. What they may be is checked by the schema of the message. */
+const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit: Type.Integer() });
+
+/**
+ * `GET /history`: one page of a topic, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
+ *
+ * @throws HookDenied; ProtocolError as for the command `history`
+ */
+export async function readHistory(client: RequestClient, query: string, context: CommandContext): Promise<Uint8Array> {
+  const { topic: name, since, last, limit, timestamps = false } = questionOf(query);
+  const topic = parseTopic(name);
+  const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, topic), topic).history;
+  if (context.hooks?.asksAboutSubscriptions(topic)) await context.hooks.assertMaySee(client, topic, 'history');
+  const { hub } = context.delivery;
+  const bytesMax = context.config.tuning.answers.historyPageBytesMax;
+  const count = Math.min((since === undefined ? (last ?? limit) : limit) ?? ITEMS_DEFAULT, clientItemsMax);
+  const page: HistoryAnswer =
+    since === undefined
+      ? await hub.readLast({ topic, count, bytesMax })
+      : await hub.read({ topic, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
+  const { epoch, offset, complete } = page;
+  const more = since === undefined ? offset < (page.lastOffset ?? 0) : page.more;
+  const items = page.items.map((item) => new FanoutItem(item, 0));
+  return encodeWithItems({ encoding: 'json', timestamps }, { topic, epoch, offset, complete, more }, items);
+}
+
+function questionOf(query: string): ClientMessage<'history'> {
+  const { epoch, offset, timestamps, ...fields } = readQuery(QUERY, new URLSearchParams(query));
+  if ((epoch === undefined) !== (offset === undefined))
+    throw new ProtocolError('bad_message', 'epoch and offset: expected both, or neither');
+  return checkClientMessage({
+    ...fields,
+    type: 'history',
+    id: 0,
+    ...(epoch !== undefined && { since: { epoch, offset } }),
+    ...(timestamps !== undefined && { timestamps: timestamps === 'true' || (timestamps !== 'false' && timestamps) }),
+  }) as ClientMessage<'history'>;
+}
