@@ -9,6 +9,7 @@ import type { Config } from './config/schema.ts';
 import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
 import { readDemoPages } from './demo/pages.ts';
 import { AdminServer } from './http/admin.ts';
+import { Certificates } from './hub/certificates.ts';
 import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
 import { NodeRegistry } from './hub/node-registry.ts';
@@ -16,11 +17,10 @@ import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Sanitizer } from './hub/sanitizing/sanitizer.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { workerProcesses } from './hub/worker-process.ts';
-import { createInProcessLink } from './link/in-process.ts';
+import { inProcessWorkers } from './in-process-worker.ts';
 import type { Logger } from './telemetry/log.ts';
 import { registerNodeMetrics, registerProcessMetrics } from './telemetry/process-metrics.ts';
 import { packageVersion } from './telemetry/version.ts';
-import { Worker } from './worker/worker.ts';
 
 export interface NodeOptions {
   readonly log: Logger;
@@ -45,13 +45,6 @@ export interface RunningNode {
   publish(publication: ProgramPublication): Promise<PublishAck>;
   /** Drains: accepts no new connections, sends `closing` to the open ones, then ends everything. Resolves when everything has ended. */
   stop(reason?: string): Promise<void>;
-}
-
-/** Where the workers of a node run. */
-interface Workers {
-  readonly port: number;
-  readonly pids: readonly number[];
-  stop(): Promise<void>;
 }
 
 /**
@@ -82,11 +75,27 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
 
     const pages = demo ? await readDemoPages(config.path) : [];
     let others: NodeRegistry | undefined;
+    let admin: AdminServer | undefined;
+    let workers: { readonly supervisor: Supervisor; readonly port: number } | undefined;
     const sanitizer = await Sanitizer.create(config);
-    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, others: () => others?.others() ?? [] });
+    const certificates =
+      config.tls.certFile === ''
+        ? undefined
+        : new Certificates({
+            tls: config.tls,
+            checkIntervalMs: config.tuning.connections.certificateCheckIntervalMs,
+            registry,
+            logger,
+            use: async (material) => {
+              await workers?.supervisor.replaceWorkers();
+              admin?.useCertificate(material);
+            },
+          });
+    if (certificates !== undefined) started.push(() => certificates.stop());
+    const tls = () => certificates?.current;
+    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, tls, others: () => others?.others() ?? [] });
     started.push(() => hub.stop());
 
-    let workers: Workers | undefined;
     const notReady = () => {
       if (draining) return 'draining';
       if (!bus.connected) return 'the bus is not connected';
@@ -114,7 +123,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     hub.metrics.watchNodes(() => nodeRegistry.size, registry);
 
     // Before the workers, so that it stops after them: load balancers check the health of the node while it drains.
-    const admin = await AdminServer.start(
+    const adminServer = await AdminServer.start(
       {
         nodeId,
         config,
@@ -136,24 +145,26 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         order: (value) => hub.order(value),
       },
       logger,
+      config.admin.tls ? certificates?.current : undefined,
     );
-    started.push(() => admin.stop());
+    admin = adminServer;
+    started.push(() => adminServer.stop());
 
-    workers = config.workers === 0 ? await startInProcess(config, hub, logger) : await startProcesses(config, hub, logger);
-    const { port, stop: stopWorkers } = workers;
-    started.push(stopWorkers);
+    workers = await startWorkers(config, hub, logger);
+    const { port, supervisor } = workers;
+    started.push(() => supervisor.stop());
 
     const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger, { isWanted: (topic) => hub.isOpen(topic) }) : undefined;
     if (feeds !== undefined) started.push(async () => feeds.stop());
 
-    logger.info({ port, adminPort: admin.port, bus: bus.kind, workers: config.workers }, 'node started');
+    logger.info({ port, adminPort: adminServer.port, bus: bus.kind, workers: config.workers }, 'node started');
     return {
       port,
-      adminPort: admin.port,
+      adminPort: adminServer.port,
       nodeId,
       publish: async (publication) => hub.publish(toDraft(publication), publication.idempotencyKey),
       get workerPids() {
-        return workers?.pids ?? [];
+        return config.workers === 0 ? [] : supervisor.pids;
       },
       async stop(reason = 'stopped') {
         draining = true;
@@ -168,52 +179,21 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
   }
 }
 
-async function startProcesses(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
-  // The port is chosen here, because uWebSockets can share a port between processes only if the port is given.
+/** @returns the supervisor, and the port that its workers share */
+async function startWorkers(config: Config, hub: Hub, logger: Logger): Promise<{ readonly supervisor: Supervisor; readonly port: number }> {
+  // The port is checked here, and chosen for processes: uWebSockets can share a port between them only if the port is given.
   const free = await freePort(config.host, config.port);
+  if (config.workers === 0) {
+    const supervisor = new Supervisor(config, hub, logger, inProcessWorkers(logger));
+    return { supervisor, port: await supervisor.start(1, config.port) };
+  }
   // Only Linux distributes connections over the processes that share a port.
   const count = process.platform === 'linux' ? config.workers : 1;
   if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const entryFile = fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url));
   const supervisor = new Supervisor(config, hub, logger, workerProcesses(entryFile, config.tuning.hub.linkBatchMs));
-  const port = await supervisor.start(count, free);
-  return {
-    port,
-    get pids() {
-      return supervisor.pids;
-    },
-    stop: () => supervisor.stop(),
-  };
-}
-
-async function startInProcess(config: Config, hub: Hub, logger: Logger): Promise<Workers> {
-  await freePort(config.host, config.port);
-  const { hubEnd, workerEnd } = createInProcessLink();
-  let worker: Worker | undefined;
-  const port = await new Promise<number>((resolve, reject) => {
-    workerEnd.onMessages((messages) => {
-      const [first] = messages;
-      if (first?.kind !== 'welcome') return worker?.receive(messages);
-      Worker.create(first, workerEnd, logger).then((created) => {
-        worker = created;
-      }, reject);
-    });
-    hub.attach(hubEnd, 0, config.port, {
-      onPrepared: () => hubEnd.send({ kind: 'listen' }),
-      onListening: (port, facts) => {
-        logger.info({ worker: 0, pid: process.pid, port, ...facts }, 'worker listening');
-        resolve(port);
-      },
-      onStartFailed: ({ code, message }) => reject(Object.assign(new Error(message), { code })),
-      onDrained: () => undefined,
-    });
-  });
-  return {
-    port,
-    pids: [],
-    stop: async () => worker?.drain(),
-  };
+  return { supervisor, port: await supervisor.start(count, free) };
 }
 
 /**

@@ -4,7 +4,8 @@ import type { Config } from './schema.ts';
 
 /** Larger than any token. Files above it are not read into memory. */
 const FILE_BYTES_MAX = 4096;
-const TOKEN_LENGTH_MIN = 16;
+/** Fewer can be guessed. */
+export const ADMIN_TOKEN_LENGTH_MIN = 16;
 
 /** A token of the admin port, and what it permits. */
 export type AdminToken = Config['admin']['tokens'][number];
@@ -39,7 +40,7 @@ export function adminTokenFilesAreUsable({ admin }: Config): Problem[] {
 /** @returns the token, without white space around it. @throws Error that says why there is none */
 export function readTokenFile(path: string): string {
   const token = readSmall(path).trim();
-  if (token.length < TOKEN_LENGTH_MIN) throw new Error(`it has fewer than ${TOKEN_LENGTH_MIN} characters`);
+  if (token.length < ADMIN_TOKEN_LENGTH_MIN) throw new Error(`it has fewer than ${ADMIN_TOKEN_LENGTH_MIN} characters`);
   if (/\s/.test(token)) throw new Error('it has more than one word');
   return token;
 }

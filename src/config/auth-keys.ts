@@ -1,15 +1,15 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Problem } from './problem.ts';
+import { readSmallFile } from './read-small-file.ts';
 import { lackOf } from './relations-auth.ts';
 import type { AuthKeyOptions, Config } from './schema.ts';
 
-/** Larger than any key. Files above it are not read into memory, for example if the path is that of a log or a disk image. */
+/** Larger than any key. */
 const KEY_FILE_BYTES_MAX = 65_536;
 const RSA_BITS_MIN = 2048;
 
 /**
- * Public keys that cannot be read, or do not match their algorithm. This reads the files: it is the only check of the configuration that is not pure. Without
+ * Public keys that cannot be read, or do not match their algorithm. This reads the files. Without
  * it the first worker would find the problem, when everything else has started.
  */
 export function authKeysAreUsable({ auth }: Config): Problem[] {
@@ -20,27 +20,11 @@ export function authKeysAreUsable({ auth }: Config): Problem[] {
     if (key.publicKeyPem !== undefined) return expectKey({ path: `${path}.publicKeyPem`, value: undefined }, key.publicKeyPem, key.alg);
     if (key.publicKeyFile === undefined) return [];
     const setting = { path: `${path}.publicKeyFile`, value: key.publicKeyFile };
-    const file = readKeyFile(key.publicKeyFile);
+    const file = readSmallFile(key.publicKeyFile, KEY_FILE_BYTES_MAX);
     return 'reason' in file
       ? [{ ...setting, expected: `expected a file with a public key: ${file.reason}` }]
-      : expectKey(setting, file.pem, key.alg);
+      : expectKey(setting, file.text, key.alg);
   });
-}
-
-function readKeyFile(path: string): { readonly pem: string } | { readonly reason: string } {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, 'r');
-    const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) return { reason: 'it is a folder' };
-    if (stat.size > KEY_FILE_BYTES_MAX) return { reason: `it has ${stat.size} bytes` };
-    return { pem: readFileSync(descriptor, 'utf8') };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { reason: code === 'ENOENT' ? 'there is no such file (ENOENT)' : `it cannot be read (${code})` };
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
 }
 
 function expectKey(setting: Pick<Problem, 'path' | 'value'>, pem: string, alg: AuthKeyOptions['alg']): Problem[] {

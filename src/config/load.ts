@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { adminTokenFilesAreUsable } from './admin-tokens.ts';
 import { authKeysAreUsable } from './auth-keys.ts';
+import { tlsFilesAreUsable } from './certificates.ts';
 import { checkShape } from './check.ts';
 import { withDefaults } from './defaults.ts';
 import { CONFIG_FILE_VARIABLE, type Env, readEnv } from './env.ts';
@@ -53,7 +54,7 @@ export function loadConfig({ file, env = process.env, flags = {}, base = {} }: C
 
   const config = deepFreeze(value) as Config;
   refuse(
-    [...RELATIONS, adminTokenFilesAreUsable, authKeysAreUsable].flatMap((relation) => relation(config)),
+    [...RELATIONS, adminTokenFilesAreUsable, authKeysAreUsable, tlsFilesAreUsable].flatMap((relation) => relation(config)),
     overrides,
     path,
   );

@@ -1,4 +1,4 @@
-import { adminTokensOf } from './admin-tokens.ts';
+import { ADMIN_TOKEN_LENGTH_MIN, adminTokensOf } from './admin-tokens.ts';
 import type { Problem } from './problem.ts';
 import type { Config } from './schema.ts';
 
@@ -19,6 +19,17 @@ export function bodiesFit({ tuning: { admin } }: Config): Problem[] {
   if (admin.bodyBytesMax <= admin.bodiesBytesMax) return [];
   const expected = `expected at least tuning.admin.bodyBytesMax (${admin.bodyBytesMax})`;
   return [{ path: 'tuning.admin.bodiesBytesMax', value: admin.bodiesBytesMax, expected }];
+}
+
+/** A token that other machines can try must be too long to be guessed. */
+export function adminTokenIsLong({ admin }: Config): Problem[] {
+  if (isLoopback(admin.host) || admin.token === '' || admin.token.length >= ADMIN_TOKEN_LENGTH_MIN) return [];
+  return [
+    {
+      path: 'admin.token',
+      expected: `expected at least ${ADMIN_TOKEN_LENGTH_MIN} characters, because admin.host is not a loopback address`,
+    },
+  ];
 }
 
 export function adminTokensAreComplete({ admin }: Config): Problem[] {
@@ -43,8 +54,12 @@ export function pathIsFree({ path }: Config): Problem[] {
   return [{ path: 'path', value: path, expected: `expected another path than ${[...OTHER_PATHS].join(', ')}` }];
 }
 
-/** Origins are compared as browsers send them: without a path, a trailing slash or a wildcard. Anything else would never match. */
+/**
+ * Origins are compared as browsers send them: without a path, a trailing slash or a wildcard. Anything else would never match. `*` and `none` stand alone: they
+ * say what an empty list leaves open.
+ */
 export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
+  if (allowedOrigins.length === 1 && (allowedOrigins[0] === '*' || allowedOrigins[0] === 'none')) return [];
   return allowedOrigins
     .filter((origin) => origin !== 'null' && !/^[a-z][a-z0-9+.-]*:\/\/[^/*\s]+$/.test(origin))
     .map((value) => ({

@@ -13,7 +13,15 @@ import {
   someNamespace,
   userTopicsArePrivate,
 } from './relations-limits.ts';
-import { adminNeedsToken, adminTokensAreComplete, bodiesFit, originsAreOrigins, pathIsFree, portsDiffer } from './relations-listen.ts';
+import {
+  adminNeedsToken,
+  adminTokenIsLong,
+  adminTokensAreComplete,
+  bodiesFit,
+  originsAreOrigins,
+  pathIsFree,
+  portsDiffer,
+} from './relations-listen.ts';
 import {
   mirrorsAreStreams,
   natsLoginIsOne,
@@ -23,6 +31,8 @@ import {
   natsUrlsAreUrls,
   replicasNeedNats,
 } from './relations-nats.ts';
+import { productionIsSafe } from './relations-production.ts';
+import { tlsFilesComeTogether, tlsServerNamesAreUnique } from './relations-tls.ts';
 import type { Config } from './schema.ts';
 import { caseTwins, unusableNamespaces } from './warnings.ts';
 
@@ -31,6 +41,7 @@ export type Relation = (config: Config) => readonly Problem[];
 
 export const RELATIONS: readonly Relation[] = [
   adminNeedsToken,
+  adminTokenIsLong,
   adminTokensAreComplete,
   bodiesFit,
   portsDiffer,
@@ -58,6 +69,9 @@ export const RELATIONS: readonly Relation[] = [
   hookSubjectsAreSubjects,
   hookFailuresHaveHooks,
   publishHooksArePossible,
+  tlsFilesComeTogether,
+  tlsServerNamesAreUnique,
+  productionIsSafe,
 ];
 
 /** Settings that work, but are probably a mistake. */

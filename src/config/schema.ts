@@ -6,6 +6,7 @@ import { ConnectionHooksSchema } from './schema/hooks.ts';
 import { LimitsSchema } from './schema/limits.ts';
 import { DEFAULT_NAMESPACES, NamespaceSchema } from './schema/namespaces.ts';
 import { NatsSchema } from './schema/nats.ts';
+import { TlsSchema } from './schema/tls.ts';
 import { TuningSchema } from './schema/tuning.ts';
 
 /**
@@ -35,8 +36,15 @@ export const ConfigSchema = Type.Object(
       maxItems: 256,
       default: [],
       description:
-        'values of the Origin header that are accepted, matched exactly. Empty: all. Requests without the header do not come from a browser, and are accepted',
+        'values of the Origin header that are accepted, matched exactly. Empty or `*`: all. `none`: no browsers. Requests without the header do not come from a browser, and are accepted',
     }),
+    production: Type.Boolean({
+      default: false,
+      description:
+        'refuse to start without TLS (tls.certFile, or tls.terminatedUpstream), keys for tokens (auth.keys or auth.jwksUrl) and allowedOrigins, or with an admin.token of fewer than 16 characters',
+    }),
+
+    tls: TlsSchema,
 
     admin: AdminSchema,
 

@@ -1,6 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import type { CertificatePair } from '../config/certificates.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readPage } from './admin-page.ts';
 import { type Answer, refusal, textAnswer } from './answer.ts';
@@ -9,6 +11,9 @@ import { Api } from './api/api.ts';
 import { openapiText } from './api/openapi.ts';
 import type { ApiSources } from './api/sources.ts';
 import { ROUTES } from './api/table.ts';
+
+/** Browsers use only TLS for this host from then on. */
+const ONLY_TLS = { 'Strict-Transport-Security': 'max-age=31536000' };
 
 /** What the admin listener serves. It makes no decisions. */
 export interface AdminSources extends ApiSources {
@@ -30,23 +35,26 @@ export class AdminServer {
   readonly #page = readPage();
   readonly #openapi = textAnswer(200, openapiText(ROUTES).trimEnd(), 'application/json');
 
-  private constructor(sources: AdminSources, logger: Logger) {
+  private constructor(sources: AdminSources, logger: Logger, certificate: CertificatePair | undefined) {
     this.#sources = sources;
     this.#tokens = new ApiTokens({ admin: sources.config.admin, logger });
     this.#api = new Api({ tokens: this.#tokens, sources, logger });
-    this.#server = createServer((request, response) => {
+    const onlyTls: Readonly<Record<string, string>> = certificate === undefined ? {} : ONLY_TLS;
+    const listener: RequestListener = (request, response) => {
       this.#answer(request)
         .catch((error): Answer => {
           logger.error({ err: error }, 'an admin request failed');
           return refusal('internal', 'unexpected error; see the log of the node');
         })
-        .then((answer) => send(request, response, answer));
-    });
+        .then(({ headers, ...answer }) => send(request, response, { ...answer, headers: { ...onlyTls, ...headers } }));
+    };
+    this.#server =
+      certificate === undefined ? createServer(listener) : createSecureServer({ cert: certificate.cert, key: certificate.key }, listener);
   }
 
-  /** @throws Error with code `listen_failed` */
-  static async start(sources: AdminSources, logger: Logger): Promise<AdminServer> {
-    const admin = new AdminServer(sources, logger);
+  /** @param certificate undefined: without TLS. @throws Error with code `listen_failed` */
+  static async start(sources: AdminSources, logger: Logger, certificate?: CertificatePair): Promise<AdminServer> {
+    const admin = new AdminServer(sources, logger, certificate);
     const { host, port } = sources.config.admin;
     await new Promise<void>((resolve, reject) => {
       admin.#server.once('error', (cause: NodeJS.ErrnoException) => {
@@ -60,6 +68,11 @@ export class AdminServer {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** For connections from now on. Without TLS it does nothing. */
+  useCertificate({ cert, key }: CertificatePair): void {
+    if (this.#server instanceof SecureServer) this.#server.setSecureContext({ cert, key });
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Bus, PublishAck } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
+import type { TlsMaterial } from '../config/certificates.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { workerConfig } from '../config/worker-config.ts';
@@ -52,6 +53,8 @@ export interface HubOptions {
   readonly others?: () => readonly OtherNode[];
   /** Pages that every worker serves over plain HTTP. */
   readonly pages: readonly Page[];
+  /** The certificates for workers that start now; undefined: no TLS. */
+  readonly tls?: () => TlsMaterial | undefined;
   /** Absent: no namespace sanitizes. */
   readonly sanitizer?: Sanitizer | undefined;
 }
@@ -168,7 +171,18 @@ export class Hub {
       this.#connectionLimit.removeOwner(link);
     });
     const { config, nodeId, bus, pages } = this.#options;
-    link.send({ kind: 'welcome', config: workerConfig(config), nodeId, workerIndex: index, port, busConnected: bus.connected, pages });
+    const tls = this.#options.tls?.();
+    const busConnected = bus.connected;
+    link.send({
+      kind: 'welcome',
+      config: workerConfig(config),
+      nodeId,
+      workerIndex: index,
+      port,
+      busConnected,
+      pages,
+      ...(tls !== undefined && { tls }),
+    });
     this.#revocations.tell(link);
   }
 

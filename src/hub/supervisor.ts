@@ -13,6 +13,8 @@ const STABLE_AFTER_MS = 30_000;
 const QUEUE_CHECK_INTERVAL_MS = 1000;
 /** Ready workers do not wait longer than this for one that is not. */
 const PREPARE_TIMEOUT_MS = 10_000;
+/** A worker that is to replace another one is given up after this. */
+const REPLACEMENT_TIMEOUT_MS = 60_000;
 
 /** One worker of the node, over all its processes. */
 interface WorkerSlot {
@@ -21,11 +23,15 @@ interface WorkerSlot {
   startedAtMs: number;
   crashes: number;
   timer: NodeJS.Timeout | undefined;
+  /** {@link Supervisor.replaceWorkers} has been called this often before its process started. */
+  generation: number;
+  /** Set while it is not to be restarted: it is replaced, or replaces another one and does not listen yet. Called when its process has ended. */
+  onGone: (() => void) | undefined;
 }
 
 /**
  * Starts the worker processes, lets them all listen at the same time, restarts crashed ones with backoff, restarts one that no longer reads its messages, and
- * drains them at the end.
+ * drains them at the end. It replaces them, one after the other, when they are to have something new.
  */
 export class Supervisor {
   readonly #config: Config;
@@ -37,6 +43,7 @@ export class Supervisor {
   readonly #queueCheck: NodeJS.Timeout;
   #port: number;
   #stopping = false;
+  #generation = 0;
   /** Workers of the first start that are neither ready nor have failed. Undefined: every worker listens as soon as it is ready. */
   #preparing: Set<WorkerSlot> | undefined;
   #onAllEnded: (() => void) | undefined;
@@ -102,6 +109,68 @@ export class Supervisor {
   }
 
   /**
+   * Replaces all workers by new processes, one after the other: the new one listens before the old one drains its clients. Resolves when the old ones have
+   * ended, or the node stops.
+   *
+   * @throws Error if a new worker does not start. Workers that have not been replaced yet go on.
+   */
+  async replaceWorkers(): Promise<void> {
+    this.#generation++;
+    for (;;) {
+      const worker = this.#workers.find(({ generation, onGone }) => generation < this.#generation && onGone === undefined);
+      if (worker === undefined || this.#stopping) return;
+      // One that waits for its restart gets everything new then.
+      if (worker.process === undefined) worker.generation = this.#generation;
+      else await this.#replace(worker);
+    }
+  }
+
+  async #replace(worker: WorkerSlot): Promise<void> {
+    try {
+      await this.#startReplacement();
+    } catch (error) {
+      if (this.#stopping) return;
+      throw error;
+    }
+    if (this.#stopping) return;
+    const { process } = worker;
+    if (process === undefined) {
+      // It has crashed meanwhile.
+      clearTimeout(worker.timer);
+      return this.#remove(worker);
+    }
+    const gone = new Promise<void>((resolve) => {
+      worker.onGone = resolve;
+    });
+    process.link.send({ kind: 'drain' });
+    const timer = setTimeout(() => process.kill(), this.#config.hub.drainTimeoutMs);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  /** Resolves when it listens. */
+  async #startReplacement(): Promise<void> {
+    const taken = new Set(this.#workers.map(({ index }) => index));
+    const index = Array.from({ length: taken.size + 1 }, (_, i) => i).find((i) => !taken.has(i)) as number;
+    const worker = this.#add(index);
+    worker.onGone = () => undefined;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#spawn(worker, (failure) => (failure === undefined ? resolve() : reject(failure)));
+        timer = setTimeout(() => worker.process?.kill(), REPLACEMENT_TIMEOUT_MS);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    worker.onGone = undefined;
+  }
+
+  #remove(worker: WorkerSlot): void {
+    this.#workers.splice(this.#workers.indexOf(worker), 1);
+  }
+
+  /**
    * Resolves when the worker listens. `onStarted` is also told of a failed start, but not of a later exit: a worker that has started is restarted like any
    * other.
    */
@@ -129,13 +198,14 @@ export class Supervisor {
   }
 
   #add(index: number): WorkerSlot {
-    const worker = { index, process: undefined, startedAtMs: 0, crashes: 0, timer: undefined };
+    const worker = { index, process: undefined, startedAtMs: 0, crashes: 0, timer: undefined, generation: 0, onGone: undefined };
     this.#workers.push(worker);
     return worker;
   }
 
   #spawn(worker: WorkerSlot, onStarted: (failure?: Error) => void): void {
     worker.startedAtMs = Date.now();
+    worker.generation = this.#generation;
     const process = this.#startWorker({
       onEnded: (end) => {
         process?.link.close();
@@ -152,6 +222,7 @@ export class Supervisor {
     this.#hub.attach(link, worker.index, this.#port, {
       onPrepared: () => this.#doneWithPreparing(worker),
       onListening: (port, facts) => {
+        this.#port = port;
         this.#logger.info({ worker: worker.index, pid, port, ...facts }, 'worker listening');
         onStarted();
       },
@@ -169,10 +240,15 @@ export class Supervisor {
   }
 
   #ended(worker: WorkerSlot, end: WorkerEnd): void {
+    if (worker.onGone !== undefined) {
+      this.#remove(worker);
+      worker.onGone();
+    }
     if (this.#stopping) {
       if (this.pids.length === 0) this.#onAllEnded?.();
       return;
     }
+    if (worker.onGone !== undefined) return;
     this.#hub.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
     const pauseMs = Math.min(this.#config.tuning.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);

@@ -1,3 +1,4 @@
+import type { TlsMaterial } from '../config/certificates.ts';
 import type { Config } from '../config/schema.ts';
 import type { Outcome } from '../hooks/outcome.ts';
 import type { ConnectQuestion, DisconnectQuestion, SubscribeQuestion } from '../hooks/types.ts';
@@ -57,6 +58,8 @@ export type ToWorker =
       readonly port: number;
       readonly busConnected: boolean;
       readonly pages: readonly Page[];
+      /** What the worker serves for its whole life; absent: no TLS. */
+      readonly tls?: TlsMaterial;
     }
   /** Listen for clients, as soon as the worker is ready. */
   | { readonly kind: 'listen' }

@@ -15,6 +15,8 @@ export interface HttpRequestsOptions {
   readonly origins: Origins;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'refused' | 'request'>;
   readonly metrics: HttpMetrics;
+  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
+  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 export interface HttpMetrics {
@@ -88,7 +90,7 @@ export class HttpRequests {
     const address = addressOf(res);
     gate.requested(res);
     const asked = this.#read(path, req);
-    const flaw = this.#flawOf(asked);
+    const flaw = this.#flawOf(res, asked);
     if (flaw !== undefined) return this.#refuse(res, asked, ...flaw);
     const { messageBytesMax } = config.limits;
     const bodyBytes = method === 'GET' ? 0 : (asked.contentLength ?? messageBytesMax);
@@ -127,9 +129,11 @@ export class HttpRequests {
     exchange.answer({ ...answer, headers: { ...this.#headers(origin), ...answer.headers } });
   }
 
-  /** What is wrong with the request, from its headers alone. */
-  #flawOf({ origin, token }: Asked): [HttpAnswer, string] | undefined {
-    const { clients, origins } = this.#options;
+  /** What is wrong with the request, from its connection and headers alone. */
+  #flawOf(res: HttpResponse, { origin, token }: Asked): [HttpAnswer, string] | undefined {
+    const { clients, origins, flawOfConnection } = this.#options;
+    const flawed = flawOfConnection(res);
+    if (flawed !== undefined) return [refusal('forbidden', flawed), flawed];
     const unavailable = clients.whyUnavailable();
     if (unavailable !== undefined) return [refusal('unavailable', unavailable, { retryAfterMs: UNAVAILABLE_RETRY_MS }), unavailable];
     if (!origins.allows(origin)) {

@@ -11,19 +11,41 @@ export interface HttpRoutes {
   readonly gate: Gate;
   readonly requests: HttpRequests;
   readonly clients: Pick<ClientEvents<never>, 'refused'>;
+  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
+  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
+  /** Clients reach this node by TLS. */
+  readonly isSecure: boolean;
 }
 
+/** Pages run only their own scripts, connect to WebSockets and to their own server, and are not embedded in a frame. */
+const PAGE_HEADERS: readonly (readonly [string, string])[] = [
+  [
+    'Content-Security-Policy',
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cache-Control', 'no-cache'],
+];
+/** Browsers use only TLS for this host from then on. */
+const ONLY_TLS: readonly [string, string] = ['Strict-Transport-Security', 'max-age=31536000'];
+
 /** Requests without an upgrade. Every answer ends its connection: a connection that is kept alive would use its descriptor for as long as the client wants. */
-export function routeHttp(app: UwsApp, { path, pages, gate, requests, clients }: HttpRoutes): void {
+export function routeHttp(app: UwsApp, { path, pages, gate, requests, clients, flawOfConnection, isSecure }: HttpRoutes): void {
+  const pageHeaders = isSecure ? [...PAGE_HEADERS, ONLY_TLS] : PAGE_HEADERS;
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);
     clients.refused({ status, why: text, path: req.getUrl() });
     res.writeStatus(status).end(text, true);
   };
   for (const page of pages) {
-    app.get(page.path, (res) => {
+    app.get(page.path, (res, req) => {
+      const flaw = flawOfConnection(res);
+      if (flaw !== undefined) return answer(res, req, '403 Forbidden', flaw);
       gate.requested(res);
-      res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache').end(page.body, true);
+      res.writeHeader('Content-Type', page.contentType);
+      for (const [name, value] of pageHeaders) res.writeHeader(name, value);
+      res.end(page.body, true);
     });
   }
   requests.route(app);

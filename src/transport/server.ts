@@ -1,3 +1,4 @@
+import type { TlsMaterial } from '../config/certificates.ts';
 import type { Config } from '../config/schema.ts';
 import type { Page } from '../link/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -7,17 +8,27 @@ import { Gate, type GateMetrics } from './gate.ts';
 import { type HttpMetrics, HttpRequests } from './http-requests.ts';
 import { routeHttp } from './http-routes.ts';
 import { Listener } from './listener.ts';
+import { hasCertificate, type SecureApp, secureApp } from './secure-app.ts';
 import type { ClientEvents, PublishToShard } from './transport.ts';
 import { type SocketData, type UpgradeMetrics, Upgrader } from './upgrade.ts';
-import type { Socket, Uws, UwsApp } from './uws.ts';
+import type { HttpResponse, Socket, Uws, UwsApp } from './uws.ts';
 import { UwsSocket } from './uws-socket.ts';
 
 export interface ServerOptions {
   readonly config: Config;
   readonly uws: Uws;
+  /** Undefined: without TLS. */
+  readonly tls: TlsMaterial | undefined;
   readonly pages: readonly Page[];
   readonly metrics: GateMetrics & UpgradeMetrics & HttpMetrics;
   readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** What answers requests. */
+interface Handlers {
+  readonly upgrader: Upgrader;
+  readonly requests: HttpRequests;
+  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 /** uWebSockets' own limit is above ours, so that a message that is a little too big gets a close code: uWebSockets closes without one. */
@@ -34,17 +45,20 @@ export class WebSocketServer {
   readonly connectionsMax: number;
   readonly #options: ServerOptions;
   readonly #app: UwsApp;
+  readonly #secure: SecureApp | undefined;
   readonly #listener: Listener;
   readonly #gate: Gate;
   #requests: HttpRequests | undefined;
   #connections = 0;
 
+  /** @throws Error with the code `tls_failed` */
   constructor(options: ServerOptions) {
-    const { config, uws, metrics, logger } = options;
+    const { config, uws, tls, metrics, logger } = options;
     const limit = descriptorLimit();
     this.#options = options;
     this.connectionsMax = connectionsAllowed(config.limits.connectionsPerWorkerMax, limit);
-    this.#app = uws.App();
+    this.#secure = tls === undefined ? undefined : secureApp(uws, config.tls, tls);
+    this.#app = this.#secure?.app ?? uws.App();
     this.#listener = new Listener(uws, this.#app);
     this.#gate = new Gate({
       handshakesMax: config.tuning.connections.handshakesMax,
@@ -74,13 +88,24 @@ export class WebSocketServer {
 
   /** Call once, before {@link listen}. */
   serve<Client>(clients: ClientEvents<Client>): void {
-    const { config, pages, metrics } = this.#options;
-    const { limits, tuning, path, heartbeat } = config;
+    const { config, tls, metrics } = this.#options;
     const origins = new Origins(config);
-    const upgrader = new Upgrader({ config, origins, metrics, gate: this.#gate, clients });
-    this.#requests = new HttpRequests({ config, origins, metrics, gate: this.#gate, clients });
-    const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
+    const flawOfConnection = (res: HttpResponse) =>
+      tls?.ca === undefined || hasCertificate(res) ? undefined : 'a client certificate is required';
+    const common = { config, origins, metrics, gate: this.#gate, clients, flawOfConnection };
+    const upgrader = new Upgrader(common);
+    const requests = new HttpRequests(common);
+    this.#requests = requests;
     this.#app.filter(this.#gate.filter);
+    const route = () => this.#route(clients, { upgrader, requests, flawOfConnection });
+    if (this.#secure === undefined) route();
+    else this.#secure.route(route);
+  }
+
+  #route<Client>(clients: ClientEvents<Client>, { upgrader, requests, flawOfConnection }: Handlers): void {
+    const { config, pages, tls } = this.#options;
+    const { limits, tuning, path, heartbeat } = config;
+    const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
     this.#app.ws<SocketData<Client>>(path, {
       maxPayloadLength: limits.messageBytesMax + OVERSIZE_MARGIN_BYTES,
       maxBackpressure: tuning.fanout.lagThresholdBytes,
@@ -112,7 +137,8 @@ export class WebSocketServer {
         clients.closed(client as Client, code, reason);
       },
     });
-    routeHttp(this.#app, { path, pages, gate: this.#gate, requests: this.#requests, clients });
+    const isSecure = tls !== undefined || config.tls.terminatedUpstream;
+    routeHttp(this.#app, { path, pages, gate: this.#gate, requests, clients, flawOfConnection, isSecure });
   }
 
   /** @returns the port; undefined if it cannot listen there */

@@ -12,6 +12,8 @@ export interface UpgraderOptions {
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
   readonly metrics: UpgradeMetrics;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'takeConnect' | 'refused'>;
+  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
+  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 export interface UpgradeMetrics {
@@ -91,7 +93,9 @@ export class Upgrader {
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     this.#options.gate.requested(res);
     const { key, protocols, extensions, origin, token } = this.#read(req);
-    const { origins, clients, gate } = this.#options;
+    const { origins, clients, gate, flawOfConnection } = this.#options;
+    const flawed = flawOfConnection(res);
+    if (flawed !== undefined) return this.#refuse(res, '403 Forbidden', flawed);
     const refused = clients.whyUnavailable();
     if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
     if (!origins.allows(origin)) return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });

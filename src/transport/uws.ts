@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uws-pack';
+import type { AppOptions, HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uws-pack';
 
 /**
  * The only file that loads uWebSockets.js. It is not on npm under its own name. These are tried in order, and the first that loads on this Node and this C
@@ -11,7 +11,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_sock
  */
 const CANDIDATES = ['uWebSockets.js', '@btc-vision/uwebsockets.js', 'uws-pack'];
 
-export type { HttpRequest, HttpResponse, TemplatedApp as UwsApp };
+export type { AppOptions as TlsFiles, HttpRequest, HttpResponse, TemplatedApp as UwsApp };
 export type ListenSocket = us_listen_socket;
 export type UpgradeContext = us_socket_context_t;
 export type Socket<UserData> = WebSocket<UserData>;
@@ -20,6 +20,8 @@ export interface Uws {
   /** The package it was loaded from. */
   readonly source: string;
   App(): TemplatedApp;
+  /** @throws Error if a file cannot be used */
+  SSLApp(files: AppOptions): TemplatedApp;
   closeListenSocket(socket: ListenSocket): void;
   localPort(socket: ListenSocket): number;
   /** Listen option: no SO_REUSEPORT, so that no other process can share the port. */
@@ -50,6 +52,7 @@ export async function loadUws({ headerBytesMax, candidates = CANDIDATES }: LoadO
       return {
         source,
         App: () => uws.App(),
+        SSLApp: (files) => uws.SSLApp(files),
         closeListenSocket: (socket) => uws.us_listen_socket_close(socket),
         localPort: (socket) => uws.us_socket_local_port(socket),
         exclusivePort: uws.LIBUS_LISTEN_EXCLUSIVE_PORT,

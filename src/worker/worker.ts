@@ -45,7 +45,7 @@ export class Worker {
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, hookModules, metrics }: WorkerParts, logger: Logger) {
-    const { config, nodeId, pages, workerIndex, port } = welcome;
+    const { config, nodeId, pages, tls, workerIndex, port } = welcome;
     this.#config = config;
     this.#port = port;
     this.#link = link;
@@ -53,7 +53,7 @@ export class Worker {
     this.#logger = logger;
     this.#metrics = metrics;
     this.#authenticator = authenticator;
-    this.#server = new WebSocketServer({ config, uws, pages, metrics, logger });
+    this.#server = new WebSocketServer({ config, uws, tls, pages, metrics, logger });
     const { connectionsMax } = this.#server;
     metrics.connectionsMax.set(connectionsMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');
@@ -102,7 +102,7 @@ export class Worker {
     this.#server.serve(this.#connections);
   }
 
-  /** @throws UwsUnavailableError, or Error if a configured key cannot be read, or with the code `hook_module_failed` */
+  /** @throws UwsUnavailableError, or Error if a configured key cannot be read, or with the code `hook_module_failed` or `tls_failed` */
   static async create(welcome: Welcome, link: WorkerEnd, logger: Logger): Promise<Worker> {
     const uws = await loadUws({ headerBytesMax: welcome.config.tuning.connections.headerBytesMax });
     const metrics = new WorkerMetrics(welcome.workerIndex);

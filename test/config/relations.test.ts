@@ -21,7 +21,10 @@ function accepted(flags: Record<string, unknown>): boolean {
 describe('relations between settings', () => {
   it('the admin listener needs a token where it is not on loopback', () => {
     expect(refusedAt({ 'admin.host': '0.0.0.0' })).toBe('admin.host');
-    expect(accepted({ 'admin.host': '0.0.0.0', 'admin.token': 'tell-nobody' })).toBe(true);
+    expect(accepted({ 'admin.host': '0.0.0.0', 'admin.token': 'x'.repeat(16) })).toBe(true);
+    expect(accepted({ 'admin.token': 'x' })).toBe(true);
+    expect(refusedAt({ 'admin.host': '0.0.0.0', 'admin.token': 'x' })).toBe('admin.token');
+    expect(refusedAt({ 'admin.host': '0.0.0.0', 'admin.token': 'x'.repeat(15) })).toBe('admin.token');
     expect(accepted({ 'admin.host': '::1' })).toBe(true);
     expect(['localhost', '127.0.0.1', '127.3.2.1', '::1'].every(isLoopback)).toBe(true);
     expect(['', '::', '10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1'].some(isLoopback)).toBe(false);
@@ -39,8 +42,9 @@ describe('relations between settings', () => {
   });
 
   it('an allowed origin is one that a browser can send', () => {
-    for (const origin of ['https://a.example/', 'a.example', '*', 'https://*.example'])
+    for (const origin of ['https://a.example/', 'a.example', '*,https://a.example', 'https://a.example,none', 'https://*.example'])
       expect(refusedAt({ allowedOrigins: origin })).toBe('allowedOrigins');
+    for (const origin of ['*', 'none', '']) expect(accepted({ allowedOrigins: origin })).toBe(true);
     expect(accepted({ allowedOrigins: 'https://a.example,http://localhost:3000,null,chrome-extension://abc' })).toBe(true);
   });
 

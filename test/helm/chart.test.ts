@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
+import { makeCertificates } from '../support/certificates.ts';
 import { findTool } from '../support/find-tool.ts';
 import { CHART, helm, KUBERNETES_VERSION, run, template } from './tools.ts';
 
@@ -40,10 +41,14 @@ describe.runIf(HELM !== '')('the chart', () => {
   it.each(VALUE_SETS)('makes a config of %s that Stentor starts with', (file) => {
     const manifests = fromSet(file);
     const path = join(folder, `${file}.config.yaml`);
-    writeFileSync(path, named(manifests, 'ConfigMap').data['stentor.yaml']);
+    // What the pod mounts there.
+    const { cert, key } = makeCertificates(folder).server;
+    renameSync(cert, join(folder, 'tls.crt'));
+    renameSync(key, join(folder, 'tls.key'));
+    writeFileSync(path, named(manifests, 'ConfigMap').data['stentor.yaml'].replaceAll('/etc/stentor/tls/', `${folder}/`));
     const env = {
       ...named(manifests, 'Secret')?.stringData,
-      STENTOR_ADMIN_TOKEN: 'a-token',
+      STENTOR_ADMIN_TOKEN: 'a-token-of-an-operator',
       STENTOR_NODE_ID: 'live-stentor-5d8f7c9b6d-x2x7q',
     };
     const { config } = loadConfig({ file: path, env });
@@ -63,11 +68,41 @@ describe.runIf(HELM !== '')('the chart', () => {
   it('asks the admin port for health, and shows it to no client', () => {
     const manifests = fromSet('cluster-values.yaml');
     const [container] = podOf(manifests).containers;
-    expect(container.readinessProbe.httpGet).toEqual({ path: '/health/ready', port: 'admin' });
-    expect(container.livenessProbe.httpGet).toEqual({ path: '/health/live', port: 'admin' });
+    expect(container.readinessProbe.httpGet).toEqual({ path: '/health/ready', port: 'admin', scheme: 'HTTP' });
+    expect(container.livenessProbe.httpGet).toEqual({ path: '/health/live', port: 'admin', scheme: 'HTTP' });
     const services = manifests.filter(({ kind }) => kind === 'Service');
     expect(services.map(({ spec }) => spec.ports.map((port: Manifest) => port.name))).toEqual([['ws'], ['admin']]);
     expect(services[1].spec.clusterIP).toBe('None');
+  });
+
+  it('mounts the certificate of a Secret, and says everywhere that the nodes have TLS', () => {
+    const manifests = manifestsOf([
+      '--values',
+      join(CHART, 'ci', 'tls-values.yaml'),
+      '--set',
+      'nodeTls.clientCa=true,config.admin.tls=true,serviceMonitor.enabled=true,serviceMonitor.tlsConfig.serverName=live.example.com',
+    ]);
+    const config = parse(named(manifests, 'ConfigMap').data['stentor.yaml']);
+    expect(config.tls).toEqual({
+      certFile: '/etc/stentor/tls/tls.crt',
+      keyFile: '/etc/stentor/tls/tls.key',
+      caFile: '/etc/stentor/tls/ca.crt',
+    });
+    const { containers, volumes } = podOf(manifests);
+    expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'live-tls' } });
+    expect(containers[0].volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/stentor/tls', readOnly: true });
+    expect(['startupProbe', 'readinessProbe', 'livenessProbe'].map((probe) => containers[0][probe].httpGet.scheme)).toEqual(
+      Array(3).fill('HTTPS'),
+    );
+    expect(named(manifests, 'Service').spec.ports[0]).toMatchObject({ port: 443, appProtocol: 'kubernetes.io/wss' });
+    expect(named(manifests, 'ServiceMonitor').spec.endpoints[0]).toMatchObject({
+      scheme: 'https',
+      tlsConfig: { serverName: 'live.example.com' },
+    });
+    expect(named(manifests, 'Pod').spec.containers[0].args[0]).toMatch(
+      /require\('node:https'\)[\s\S]*https:\/\/[\s\S]*statusCode === 426 \|\| \(true/,
+    );
+    expect(named(fromSet('single-values.yaml'), 'Service').spec.ports[0].appProtocol).toBe('kubernetes.io/ws');
   });
 
   it('runs without root, on a read-only file system, with nothing of the Kubernetes API', () => {
@@ -129,6 +164,8 @@ describe.runIf(HELM !== '')('the chart', () => {
     ['a client certificate that is nowhere', ['natsTls.clientCertificate=true'], 'natsTls.existingSecret'],
     ['creds from two places', ['natsCreds.existingSecret=a', 'config.nats.credsFile=/b'], 'natsCreds or config.nats.credsFile'],
     ['a CA from two places', ['natsTls.existingSecret=a', 'config.nats.tlsCaFile=/b'], 'natsTls or config.nats.tlsCaFile'],
+    ['a certificate from two places', ['nodeTls.existingSecret=a', 'config.tls.certFile=/b'], 'nodeTls or config.tls.certFile'],
+    ['a CA of clients that is nowhere', ['nodeTls.clientCa=true'], 'nodeTls.existingSecret'],
     ['an admin port that probes cannot reach', ['config.admin.host=127.0.0.1'], 'config.admin.host is 127.0.0.1'],
     ['a port that clients cannot reach', ['config.host=localhost'], 'config.host is localhost'],
     ['a rollout that cannot begin', ['maxSurge=0'], 'maxSurge and maxUnavailable'],

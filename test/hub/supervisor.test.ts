@@ -289,3 +289,105 @@ describe('a stop of workers', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 });
+
+describe('a replacement of all workers', () => {
+  /** The latest process starts to listen. */
+  const listens = ({ workers }: SetUp) => {
+    workers.at(-1)!.events.onPrepared();
+    workers.at(-1)!.events.onListening(7000, FACTS);
+    return settled();
+  };
+  const exits = ({ workers }: SetUp, i: number) => {
+    workers[i]!.events.onDrained();
+    expect(workers[i]!.isClosed).toBe(true);
+    workers[i]!.end({ exitCode: 0, signal: null });
+    return settled();
+  };
+
+  it('lets a new one listen before the old one drains, one after the other; nothing counts as a restart', async () => {
+    const all = await started(2);
+    const { supervisor, workers, restarts } = all;
+    let done = false;
+    void supervisor.replaceWorkers().then(() => {
+      done = true;
+    });
+    expect(workers[2]).toMatchObject({ index: 2, port: 7000, told: ['listen'] });
+    expect(workers[0]!.told).toEqual(['listen']);
+    await listens(all);
+    expect(workers.map(({ told }) => told.includes('drain'))).toEqual([true, false, false]);
+    expect(workers).toHaveLength(3);
+    await exits(all, 0);
+    expect(workers[3]).toMatchObject({ index: 0 });
+    expect(workers[1]!.told).toEqual(['listen']);
+    await listens(all);
+    expect([workers[1]!.told.includes('drain'), done]).toEqual([true, false]);
+    await exits(all, 1);
+    expect([done, supervisor.pids, await restarts(), workers.length]).toEqual([true, [1003, 1004], 0, 4]);
+    workers[2]!.end(CRASH);
+    await vi.advanceTimersByTimeAsync(BACKOFF_MS);
+    expect(workers[4]).toMatchObject({ index: 2 });
+  });
+
+  it('fails when a new one does not start; the old ones go on', async () => {
+    const { supervisor, workers, restarts } = await started(2);
+    const failed = expect(supervisor.replaceWorkers()).rejects.toMatchObject({ code: 'tls_failed' });
+    workers[2]!.events.onStartFailed({ code: 'tls_failed', message: 'no' });
+    await failed;
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(workers.map(({ told }) => told.includes('drain'))).toEqual([false, false, false]);
+    expect([supervisor.pids, await restarts(), workers.length]).toEqual([[1001, 1002], 0, 3]);
+  });
+
+  it('gives up a new one that neither starts nor fails, after a minute', async () => {
+    const { supervisor, workers } = await started(1);
+    const failed = expect(supervisor.replaceWorkers()).rejects.toMatchObject({ code: 'worker_failed' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    await failed;
+    expect([workers[1]!.isKilled, supervisor.pids]).toEqual([true, [1001]]);
+  });
+
+  it('kills an old one that has not drained after drainTimeoutMs', async () => {
+    const all = await started(1);
+    const replaced = all.supervisor.replaceWorkers();
+    await listens(all);
+    await vi.advanceTimersByTimeAsync(DRAIN_TIMEOUT_MS);
+    await replaced;
+    expect(all.workers.map(({ isKilled }) => isKilled)).toEqual([true, false]);
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  it('does not replace one that has crashed and started again meanwhile, nor one that waits for its restart', async () => {
+    const all = await started(3);
+    const { supervisor, workers } = all;
+    workers[2]!.end(CRASH);
+    const replaced = supervisor.replaceWorkers();
+    workers[1]!.end(CRASH);
+    await vi.advanceTimersByTimeAsync(BACKOFF_MS);
+    expect(workers.map(({ index }) => index)).toEqual([0, 1, 2, 3, 2, 1]);
+    workers[3]!.events.onListening(7000, FACTS);
+    await settled();
+    await exits(all, 0);
+    await replaced;
+    expect([supervisor.pids.length, workers.length]).toEqual([3, 6]);
+  });
+
+  it('replaces an old one that crashes while its replacement starts, and does not restart it', async () => {
+    const all = await started(1);
+    const replaced = all.supervisor.replaceWorkers();
+    all.workers[0]!.end(CRASH);
+    await listens(all);
+    await replaced;
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect([all.supervisor.pids, all.workers.length]).toEqual([[1002], 2]);
+  });
+
+  it('ends quietly when the node stops', async () => {
+    const all = await started(2);
+    const replaced = all.supervisor.replaceWorkers();
+    const stopping = all.supervisor.stop();
+    for (const i of [0, 1, 2]) all.workers[i]!.end({ exitCode: 0, signal: null });
+    await Promise.all([replaced, stopping]);
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect([all.workers.length, vi.getTimerCount()]).toEqual([3, 0]);
+  });
+});

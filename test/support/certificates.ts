@@ -7,6 +7,17 @@ export interface Certificates {
   /** For 127.0.0.1 and localhost. */
   readonly server: KeyPair;
   readonly client: KeyPair;
+  /** A further one, in files with this name, which may exist. */
+  sign(name: string, wanted: Wanted): KeyPair;
+}
+
+export interface Wanted {
+  /** Of openssl: `DNS:a.example,IP:127.0.0.1`. */
+  readonly altNames: string;
+  /** Until it expires; negative: it has expired. Default: 2. */
+  readonly days?: number;
+  /** Default: an EC key on P-256. */
+  readonly key?: readonly string[];
 }
 
 export interface KeyPair {
@@ -20,16 +31,17 @@ export function makeCertificates(folder: string): Certificates {
   const at = (name: string) => join(folder, name);
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=stentor test CA');
-  const sign = (name: string, extensions: string): KeyPair => {
+  const make = (name: string, extensions: string, { days = 2, key = newKey }: Partial<Wanted> = {}): KeyPair => {
     writeFileSync(at(`${name}.ext`), extensions);
-    openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
     const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'];
-    openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`);
+    openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-days', String(days), '-extfile', `${name}.ext`, '-out', `${name}.pem`);
     return { cert: at(`${name}.pem`), key: at(`${name}.key`) };
   };
   return {
     ca: at('ca.pem'),
-    server: sign('server', 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n'),
-    client: sign('client', 'extendedKeyUsage=clientAuth\n'),
+    server: make('server', 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n'),
+    client: make('client', 'extendedKeyUsage=clientAuth\n'),
+    sign: (name, wanted) => make(name, `subjectAltName=${wanted.altNames}\nextendedKeyUsage=serverAuth\n`, wanted),
   };
 }

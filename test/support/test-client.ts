@@ -15,7 +15,8 @@ export interface TestClientOptions {
   readonly token?: string;
   /** Instead of what `encoding` asks for. */
   readonly protocols?: readonly string[];
-  readonly socket?: ClientOptions;
+  /** `servername`: the name that is asked for in TLS. */
+  readonly socket?: ClientOptions & { readonly servername?: string };
 }
 
 export interface Closed {

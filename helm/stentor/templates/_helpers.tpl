@@ -53,6 +53,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ dig "path" "/ws" .Values.config }}
 {{- end -}}
 
+{{/* "true" where the nodes themselves have TLS. */}}
+{{- define "stentor.hasTls" -}}
+{{- if or .Values.nodeTls.existingSecret (dig "tls" "certFile" "" .Values.config) }}true{{ end -}}
+{{- end -}}
+
+{{- define "stentor.adminScheme" -}}
+{{ ternary "HTTPS" "HTTP" (dig "admin" "tls" false .Values.config) }}
+{{- end -}}
+
 {{/* stentor.yaml: .Values.config, with defaults that a pod needs. */}}
 {{- define "stentor.config" -}}
 {{- $pod := dict "host" "0.0.0.0" "port" (include "stentor.port" . | int) "admin" (dict "host" "0.0.0.0" "port" (include "stentor.adminPort" . | int)) -}}
@@ -67,7 +76,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $nats "tlsKeyFile" "/etc/stentor/nats-tls/tls.key" -}}
 {{- end -}}
 {{- end -}}
-{{- mergeOverwrite $pod (dict "nats" $nats) (deepCopy .Values.config) | toYaml -}}
+{{- $tls := dict -}}
+{{- if .Values.nodeTls.existingSecret -}}
+{{- $_ := set $tls "certFile" "/etc/stentor/tls/tls.crt" -}}
+{{- $_ := set $tls "keyFile" "/etc/stentor/tls/tls.key" -}}
+{{- if .Values.nodeTls.clientCa -}}
+{{- $_ := set $tls "caFile" "/etc/stentor/tls/ca.crt" -}}
+{{- end -}}
+{{- end -}}
+{{- mergeOverwrite $pod (dict "nats" $nats "tls" $tls) (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
 {{- define "stentor.terminationGracePeriodSeconds" -}}
@@ -143,6 +160,12 @@ STENTOR_ADMIN_TOKEN STENTOR_ADMIN_TOKENS STENTOR_NATS_PASSWORD STENTOR_NATS_TOKE
 {{- end -}}
 {{- if and .Values.natsTls.existingSecret (dig "nats" "tlsCaFile" "" .Values.config) -}}
 {{- fail "set natsTls or config.nats.tlsCaFile, not both" -}}
+{{- end -}}
+{{- if and .Values.nodeTls.clientCa (not .Values.nodeTls.existingSecret) -}}
+{{- fail "nodeTls.clientCa needs nodeTls.existingSecret with the CA" -}}
+{{- end -}}
+{{- if and .Values.nodeTls.existingSecret (dig "tls" "certFile" "" .Values.config) -}}
+{{- fail "set nodeTls or config.tls.certFile, not both" -}}
 {{- end -}}
 {{- range $path, $host := dict "config.host" (dig "host" "" .Values.config) "config.admin.host" (dig "admin" "host" "" .Values.config) -}}
 {{- if or (hasPrefix "127." $host) (has $host (list "localhost" "::1")) -}}

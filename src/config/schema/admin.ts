@@ -24,10 +24,14 @@ export const AdminSchema = Type.Object(
       description: 'address to listen on for health checks, metrics, the HTTP API and the operator’s page',
     }),
     port: Type.Integer({ minimum: 0, maximum: 65_535, default: 9090, description: 'port for the same; 0: any free one' }),
+    tls: Type.Boolean({
+      default: false,
+      description: 'serve the admin port over HTTPS, with the certificate of tls.certFile',
+    }),
     token: Type.String({
       default: '',
       description:
-        'bearer token for everything on the admin port: short for an entry of admin.tokens with all scopes. One of both is required if admin.host is not loopback',
+        'bearer token for everything on the admin port: short for an entry of admin.tokens with all scopes. One of both is required if admin.host is not loopback; this then has at least 16 characters',
       secret: true,
     }),
     tokens: Type.Array(AdminTokenSchema, {

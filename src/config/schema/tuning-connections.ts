@@ -35,6 +35,12 @@ export const ConnectionsTuning = Type.Object(
       default: 1000,
       description: 'age at which a connection without a finished request may be cut, when tuning.connections.handshakesMax is reached',
     }),
+    certificateCheckIntervalMs: Type.Integer({
+      minimum: 100,
+      maximum: 3_600_000,
+      default: 10_000,
+      description: 'interval at which the files of `tls` are read again, to use renewed ones',
+    }),
     headerBytesMax: Type.Integer({
       minimum: 4096,
       maximum: 262_144,
