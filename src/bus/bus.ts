@@ -89,10 +89,15 @@ export interface Publication {
   /** From the message's Content-Type. Undefined: as the namespace's option says. */
   readonly payloadKind: PayloadKind | undefined;
   readonly origin: Origin | undefined;
+  /** Not for the connection that it comes from. */
+  readonly noEcho?: true;
+  /** Not kept, and not for subscribers that do not keep up now. Means nothing in durable namespaces. */
+  readonly volatile?: true;
 }
 
-/** Who published, if a client did. */
+/** Who published, if a client did, or a program on behalf of a connection. */
 export interface Origin {
+  /** Empty: a program that names only the connection. */
   readonly user: string;
   /** Unique across nodes. */
   readonly connectionId: string;
@@ -143,6 +148,8 @@ export interface PublishRequest {
   /** Publications of a namespace with the same id within the deduplication window are stored once. See {@link messageId}. */
   readonly messageId?: string;
   readonly origin?: Origin;
+  readonly noEcho?: true | undefined;
+  readonly volatile?: true | undefined;
 }
 
 export interface PublishAck {

@@ -1,6 +1,7 @@
 import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
 import { usageError } from './errors.ts';
 import {
   addConfigOptions,
@@ -17,15 +18,21 @@ import { openPublisher } from './publisher.ts';
 
 interface PublishOptions extends ConfigOptions, NodeOptions {
   readonly key?: string;
+  readonly user?: string;
+  readonly except?: string;
+  readonly volatile?: true;
   readonly create?: true;
 }
 
 export function publishCommand(): Command {
   const command = new Command('publish')
     .description('publish one JSON value and print the acknowledgement')
-    .argument('<topic>', 'for example scores.epl.match-42')
+    .argument('[topic]', 'for example scores.epl.match-42; not with --user')
     .argument('[json]', 'the value (default: read from stdin)')
     .option('-k, --key <key>', 'the key, in keyed namespaces: any text, for example BRK.B')
+    .option('--user <sub>', 'to one user: to the topic user.<sub>')
+    .option('--except <connection>', 'not to this connection: to all but the sender; only over NATS')
+    .option('--volatile', 'not kept, and not for subscribers that do not keep up now; only in ephemeral namespaces')
     .option('--create', CREATE_TEXT);
   return addNodeOptions(addConfigOptions(command))
     .action(runPublish)
@@ -37,25 +44,40 @@ With --url it always publishes to that node. Over NATS the stream of the namespa
 
 Examples:
   $ stentor publish chat.lobby '{"text":"hi"}' --token "$TOKEN"
+  $ stentor publish --user ann@example.org '{"text":"shipped"}' --nats-url nats://localhost:4222
   $ stentor publish ticks.nasdaq '{"bid":189.2}' --key AAPL --nats-url nats://localhost:4222
   $ echo '{"goal":true}' | stentor publish scores.epl.match-42 --nats-url nats://localhost:4222`,
     );
 }
 
-async function runPublish(topicText: string, json: string | undefined, options: PublishOptions, command: Command): Promise<void> {
-  const topic = topicArgument(topicText);
+async function runPublish(first: string | undefined, second: string | undefined, options: PublishOptions, command: Command): Promise<void> {
+  const { topic, json } = destination(first, second, options.user);
   const key = options.key === undefined ? null : keyArgument(options.key);
   const value = checkJson(json ?? (await readText(process.stdin)));
   const { config } = await loadFromOptions(options);
   const overNode = command.getOptionValueSource('url') === 'cli';
   const publisher = await openPublisher(config, { topic, endpoint: options, overNode, create: options.create === true });
   try {
-    const ack = await publisher.publish({ topic, key, json: value });
+    const ack = await publisher.publish({ topic, key, json: value, volatile: options.volatile, exceptConnection: options.except });
     print(describeAck(topic, ack));
     note(`published to ${publisher.destination}`);
   } finally {
     await publisher.close();
   }
+}
+
+/** With `--user` the value is the only argument. */
+function destination(
+  first: string | undefined,
+  second: string | undefined,
+  user: string | undefined,
+): { readonly topic: Topic; readonly json: string | undefined } {
+  if (user === undefined) {
+    if (first === undefined) throw usageError('expected a topic, or --user');
+    return { topic: topicArgument(first), json: second };
+  }
+  if (second !== undefined) throw usageError('expected a topic or --user, not both');
+  return { topic: topicArgument(`${USER_NAMESPACE}.${encodeUser(user)}`), json: first };
 }
 
 function describeAck(topic: Topic, { epoch, offset, duplicate }: { epoch: string; offset: number; duplicate: boolean }): string {

@@ -18,6 +18,9 @@ export interface OutgoingPublication {
   readonly key: Key | null;
   /** One JSON value as text. */
   readonly json: string;
+  readonly volatile?: true | undefined;
+  /** Not to this connection; only over NATS. */
+  readonly exceptConnection?: string | undefined;
 }
 
 /** Where `publish` and `replay` send to: directly to NATS, or to a node over WebSocket. */
@@ -75,10 +78,16 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
     destination: config.nats.url.replace(/[^/@,\s]+@/g, ''),
     windowMax: NATS_WINDOW,
     ratePerSecondMax: Number.POSITIVE_INFINITY,
-    async publish({ topic, key, json }) {
+    async publish({ topic, key, json, volatile, exceptConnection }) {
       const payload = encoder.encode(json);
       assertFits(config, topic, key, payload.length);
-      return producer.publish({ topic, key, payload, payloadKind: 'json' });
+      if (volatile && namespaceOptions(config, namespaceOf(topic))?.durable)
+        throw new CliError('unsupported', `${topic} is durable: nothing in it can be volatile`);
+      const except = exceptConnection !== undefined && {
+        origin: { user: '', connectionId: exceptConnection },
+        noEcho: true as const,
+      };
+      return producer.publish({ topic, key, payload, payloadKind: 'json', volatile, ...except });
     },
     close,
   };
@@ -117,13 +126,17 @@ async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
 }
 
 /** Retries while the node says that this may succeed. The idempotency key prevents storing a publication twice. */
-async function publishToNode(connection: Connection, { topic, key, json }: OutgoingPublication): Promise<PublishAck> {
+async function publishToNode(connection: Connection, publication: OutgoingPublication): Promise<PublishAck> {
+  const { topic, key, json, volatile, exceptConnection } = publication;
+  if (exceptConnection !== undefined)
+    throw new CliError('usage', '--except needs NATS: a client cannot leave out the connection of another', 2);
   const command = {
     type: 'publish',
     topic,
     ...(key === null ? {} : { key }),
     data: parseJson(new TextEncoder().encode(json), DATA_DEPTH_MAX),
     idempotencyKey: randomUUID(),
+    ...(volatile && { volatile }),
   } as const;
   const giveUpAtMs = performance.now() + RETRY_BUDGET_MS;
   while (true) {

@@ -20,6 +20,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   limit: whole(10_000),
   snapshot: flag,
   echo: flag,
+  volatile: flag,
   timestamps: flag,
   presence: flag,
   maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],

@@ -12,7 +12,7 @@ import { Meter } from './meter.ts';
 import { type ClientOptions, readOptions, type Settings } from './options.ts';
 import { handled, warn } from './platform.ts';
 import { type Presence, toPresence } from './presence.ts';
-import { type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
+import { type OutgoingPublication, type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
 import { type AnswerTo, type AskOptions, type Request, Requests } from './requests.ts';
 import { type ConnectionState, type Feed, NORMAL_CLOSURE, type Reason } from './state.ts';
 import type { Stats } from './stats.ts';
@@ -181,15 +181,20 @@ export class Client {
     });
   }
 
+  /** Publishes many, each with its own outcome, in their order. They go to the server in few messages. */
+  publishMany(publications: Iterable<OutgoingPublication>): Promise<PromiseSettledResult<PublishAck>[]> {
+    return Promise.allSettled(Array.from(publications, ({ topic, data, ...options }) => this.publish(topic, data, options)));
+  }
+
   /**
    * Sends now or not at all, without an answer.
    * @returns false if it was not sent: no connection, too fast, too big, or the socket is full
    * @throws BadValueError, InvalidError
    */
-  publishVolatile<T = unknown>(topic: string, data: T, { key }: Pick<PublishOptions, 'key'> = {}): boolean {
+  publishVolatile<T = unknown>(topic: string, data: T, { key, echo, volatile }: Omit<PublishOptions, 'idempotencyKey'> = {}): boolean {
     assertTopic(topic);
     // Encoded in any case, so that an invalid value is reported with and without a connection.
-    const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key });
+    const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key, echo, volatile });
     const sent = this.#connection.isConnected && this.#connection.sendVolatile(frame);
     if (sent) this.#meter.counters.volatileSent++;
     else this.#meter.counters.volatileDropped++;

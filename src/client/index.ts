@@ -29,7 +29,7 @@ export type { ClientOptions, TokenSource, UrlSource } from './options.ts';
 export type { ItemSource } from './position-tracker.ts';
 export type { Presence, PresenceChange } from './presence.ts';
 export type { PublishQueueOptions } from './publish-queue.ts';
-export type { PublishAck, PublishOptions } from './publisher.ts';
+export type { OutgoingPublication, PublishAck, PublishOptions } from './publisher.ts';
 export type { ConnectionState, ConnectionStatus, Feed, Reason } from './state.ts';
 export type { Stats } from './stats.ts';
 export { Topic } from './topic.ts';

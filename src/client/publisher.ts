@@ -13,6 +13,16 @@ export interface PublishOptions {
   readonly key?: string | undefined;
   /** Publications of a topic with the same key are stored once (within two minutes). Default: a new one for each call. */
   readonly idempotencyKey?: string | undefined;
+  /** False: to all but this connection. */
+  readonly echo?: boolean | undefined;
+  /** True: it is not kept, and receivers that do not keep up now do not get it. Only in ephemeral namespaces. */
+  readonly volatile?: boolean | undefined;
+}
+
+/** A publication of {@link Client.publishMany}. */
+export interface OutgoingPublication extends PublishOptions {
+  readonly topic: string;
+  readonly data: unknown;
 }
 
 /** The log has stored it. */
@@ -58,11 +68,11 @@ export class Publisher {
     return this.#queue.size;
   }
 
-  publish(topic: string, data: unknown, { key, idempotencyKey }: PublishOptions): Promise<PublishAck> {
+  publish(topic: string, data: unknown, { key, idempotencyKey, echo, volatile }: PublishOptions): Promise<PublishAck> {
     const ack = new Promise<PublishAck>((resolve, reject) => {
       const id = this.#nextId();
       const idempotency = idempotencyKey ?? `${this.#keyPrefix}-${id}`;
-      const frame = encodeMessage({ type: 'publish', id, topic, data: data ?? null, key, idempotencyKey: idempotency });
+      const frame = encodeMessage({ type: 'publish', id, topic, data: data ?? null, key, idempotencyKey: idempotency, echo, volatile });
       const result = this.#queue.add({ id, frame, idempotencyKey: idempotency, resolve, reject }, nowMs());
       if (result.kind === 'full') throw new QueueFullError('the publish queue is full');
       result.dropped?.reject(new DroppedError('a later publish took its place in a full queue'));

@@ -121,8 +121,8 @@ export class CatchingUp {
 
   #send(receiver: Receiver, lagging: Lagging, { items, ...range }: CatchUpRange): void {
     // The first items of a stream come from the topic's state, including those that this connection published.
-    const leavesOwnOut = !lagging.options.echo && !isStarting(lagging);
-    this.#sendBatch(receiver, lagging, leavesOwnOut ? withoutOwn(items, receiver.id) : items, range);
+    const own = isStarting(lagging) ? items : withoutOwn(items, receiver.id, ({ noEcho }) => noEcho || !lagging.options.echo);
+    this.#sendBatch(receiver, lagging, own, range);
   }
 
   #sendBatch(

@@ -17,7 +17,7 @@ import { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { MissedReader } from './missed-reader.ts';
 import { Presence } from './presence.ts';
-import { Receiver, type ReceiverOptions } from './receiver.ts';
+import { Receiver, type ReceiverOf, type ReceiverOptions } from './receiver.ts';
 import { SlowConsumers } from './slow-consumers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TopicTable } from './topic-table.ts';
@@ -52,6 +52,7 @@ export interface DeliveryOptions {
   readonly config: Config;
   readonly link: WorkerEnd;
   readonly publish: PublishToShard;
+  readonly receiverOf: ReceiverOf;
   readonly metrics: DeliveryMetrics;
   /** Called for messages that are not about topics, in their order among all messages of the hub. */
   readonly onWorkerMessage: (message: WorkerMessage) => void;
@@ -83,7 +84,7 @@ export class Delivery {
   readonly #onWorkerMessage: (message: WorkerMessage) => void;
 
   constructor(options: DeliveryOptions) {
-    const { config, link, publish, metrics, onWorkerMessage, onBug, nativeMembersMin } = options;
+    const { config, link, publish, receiverOf, metrics, onWorkerMessage, onBug, nativeMembersMin } = options;
     const { limits, tuning } = config;
     const { fanout } = tuning;
     this.#config = config;
@@ -129,7 +130,7 @@ export class Delivery {
       presence,
       metrics,
     });
-    this.#sink = new FrameSink(publish, memberships, metrics);
+    this.#sink = new FrameSink(publish, receiverOf, metrics);
     this.#pump = new FanoutPump(fanout, this.#sink, {
       beforeTurn: () => {
         this.#outbox.flush();

@@ -7,22 +7,22 @@ import { CODECS } from '../protocol/codecs.ts';
 import type { PublishToShard } from '../transport/transport.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { beginningFrames } from './first-part.ts';
-import { type Memberships, membersOf } from './memberships.ts';
+import { membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
-import type { Receiver } from './receiver.ts';
+import type { Receiver, ReceiverOf } from './receiver.ts';
 
 /** Sends frames to sockets: by native publish, with one call for a whole shard, if all shards of a visit are large; otherwise socket by socket. */
 export class FrameSink implements FanoutSink {
   readonly #publishNatively: PublishToShard;
   readonly #metrics: DeliveryMetrics;
-  readonly #memberships: Memberships;
+  readonly #receiverOf: ReceiverOf;
   #visit: VisitKind = 'native';
   /** Receivers that the current visit has frames for. */
   #receivers: Receiver[] = [];
 
-  constructor(publishNatively: PublishToShard, memberships: Memberships, metrics: DeliveryMetrics) {
+  constructor(publishNatively: PublishToShard, receiverOf: ReceiverOf, metrics: DeliveryMetrics) {
     this.#publishNatively = publishNatively;
-    this.#memberships = memberships;
+    this.#receiverOf = receiverOf;
     this.#metrics = metrics;
   }
 
@@ -40,19 +40,24 @@ export class FrameSink implements FanoutSink {
     else for (const receiver of membersOf(shard)) this.#gather(receiver, frame);
   }
 
+  isMember(shard: Shard, connectionId: string): boolean {
+    const subscription = this.#receiverOf(connectionId)?.subscriptions.get(shard.variant.feed.topic);
+    return subscription?.kind === 'member' && subscription.shard === shard;
+  }
+
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
     if (this.#visit === 'direct') {
       for (const receiver of membersOf(shard)) if (receiver.id !== connectionId) this.#gather(receiver, frame);
       return;
     }
     // A publish of a socket reaches all members but itself.
-    const sender = this.#memberships.findWithoutEcho(connectionId)?.socket;
+    const sender = this.#receiverOf(connectionId)?.socket;
     if (sender === undefined || !sender.isOpen) this.publish(shard, frame, binary);
     else sender.publishToOthers(shard.nativeTopic as string, frame, binary);
   }
 
   sendTo(connectionId: string, frame: Uint8Array): void {
-    const receiver = this.#memberships.findWithoutEcho(connectionId);
+    const receiver = this.#receiverOf(connectionId);
     if (receiver === undefined) return;
     if (this.#visit === 'native') receiver.sendEncoded(frame);
     else this.#gather(receiver, frame);

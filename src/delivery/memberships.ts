@@ -14,9 +14,6 @@ export function membersOf(shard: Shard): readonly Receiver[] {
 /** Assigns connections to groups and shards, and keeps the fan-out's counts and uWS's native topics consistent. */
 export class Memberships {
   readonly #groups: Groups;
-  /** Connections that want no echo, by id, as the fan-out names them. */
-  readonly #withoutEcho = new Map<string, { readonly receiver: Receiver; topics: number }>();
-
   readonly #nativeMembersMin: number;
   /** Feeds in which some group has more than one shard, or recently had. */
   readonly #split = new Set<Variant>();
@@ -40,12 +37,7 @@ export class Memberships {
     receiver.subscriptions.set(feed.topic, member);
     shard.addRecipient(receiver);
     if (variant.extraShards > 0) this.#split.add(variant);
-    if (!options.echo) {
-      feed.setWithoutEcho(receiver.id, shard);
-      const known = this.#withoutEcho.get(receiver.id);
-      if (known === undefined) this.#withoutEcho.set(receiver.id, { receiver, topics: 1 });
-      else known.topics++;
-    }
+    if (!options.echo) feed.setWithoutEcho(receiver.id, shard);
     return member;
   }
 
@@ -91,7 +83,7 @@ export class Memberships {
     if (member.shard !== shard) this.leave(receiver, old);
     else {
       feed.leave(old.variant, shard);
-      if (!old.options.echo) this.#endWithoutEcho(receiver, feed);
+      if (!old.options.echo) feed.endWithoutEcho(receiver.id);
     }
     if (!options.echo) feed.setWithoutEcho(receiver.id, member.shard);
   }
@@ -100,18 +92,7 @@ export class Memberships {
     if (shard.nativeTopic !== undefined) receiver.socket.leave(shard.nativeTopic);
     feed.leave(variant, shard);
     shard.removeRecipient(receiver);
-    if (!options.echo) this.#endWithoutEcho(receiver, feed);
-  }
-
-  #endWithoutEcho(receiver: Receiver, feed: TopicFeed): void {
-    feed.endWithoutEcho(receiver.id);
-    const known = this.#withoutEcho.get(receiver.id);
-    if (known !== undefined && --known.topics === 0) this.#withoutEcho.delete(receiver.id);
-  }
-
-  /** Whether the connection has a topic without echo. */
-  findWithoutEcho(connectionId: string): Receiver | undefined {
-    return this.#withoutEcho.get(connectionId)?.receiver;
+    if (!options.echo) feed.endWithoutEcho(receiver.id);
   }
 
   /** Merges a group's second shard of a topic into its first, as soon as they are at the same position. */

@@ -24,6 +24,9 @@ export interface ReceiverOptions {
   readonly outbox: AnswerOutbox;
 }
 
+/** The open connection with this id; undefined: this worker has none. */
+export type ReceiverOf = (connectionId: string) => Receiver | undefined;
+
 /** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
 export class Receiver implements Recipient {
   readonly id: string;

@@ -104,13 +104,17 @@ function replay(feed: TopicFeed, position: Position, bytesMax: number, until: Po
   }
   const items: FanoutItem[] = [];
   let bytes = 0;
-  for (let sequence = position.sequence; sequence < until.sequence; sequence++) {
+  let sequence = position.sequence;
+  for (; sequence < until.sequence; sequence++) {
     const item = ring.at(sequence);
+    if (item.volatile) continue;
     bytes += item.wireBytes;
     if (items.length > 0 && bytes > bytesMax) break;
     items.push(item);
   }
-  return rangeOf(items, position, position.sequence + items.length);
+  const skipped = sequence - position.sequence - items.length;
+  if (items.length === 0) return { kind: 'skipped', skipped, position: { sequence, offset: position.offset } };
+  return { ...rangeOf(items, position, sequence), skipped };
 }
 
 /** Whether it has what comes after the position. */
@@ -141,7 +145,7 @@ function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, u
   return rangeOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
 }
 
-function rangeOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): CatchUpStep {
+function rangeOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): Extract<CatchUpStep, { kind: 'range' }> {
   const position = { sequence, offset: items.at(-1)?.offset ?? prev };
   return { kind: 'range', range: { items, prev, conflated: 0 }, skipped: 0, position };
 }

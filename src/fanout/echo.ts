@@ -11,15 +11,15 @@ export interface EchoRun {
 }
 
 /**
- * Splits a range where members with `echo: false` published into it. Native publish can leave out one socket per call, so it serves all other members with one
+ * Splits a range where members published into it that do not get what they published: their subscription has `echo: false`, or the publication has. Native publish can leave out one socket per call, so it serves all other members with one
  * frame. The member that is left out gets the same range with its own items as `[offset]`: the offset is covered, so its `prev` chain stays valid.
  *
- * @param leavesOut whether this connection is a member of the shard without echo
+ * @param leavesOut whether the connection that published it is a member of the shard, and does not get it
  */
 export function splitByEcho(
   items: readonly FanoutItem[],
   { prev, conflated }: ItemRange,
-  leavesOut: (connectionId: string) => boolean,
+  leavesOut: (item: FanoutItem) => boolean,
 ): EchoRun[] {
   const runs: EchoRun[] = [];
   let run: FanoutItem[] = [];
@@ -29,13 +29,13 @@ export function splitByEcho(
     if (run.length === 0) return;
     const first = runs.length === 0 ? conflated : 0;
     const range = { items: run, prev: runPrev, conflated: first };
-    runs.push({ range, except, own: except === undefined ? undefined : { ...range, items: withoutOwn(run, except) } });
+    runs.push({ range, except, own: except === undefined ? undefined : { ...range, items: withoutOwn(run, except, leavesOut) } });
     runPrev = (run[run.length - 1] as FanoutItem).offset;
     run = [];
     except = undefined;
   };
   for (const item of items) {
-    const origin = item.connectionId !== undefined && leavesOut(item.connectionId) ? item.connectionId : undefined;
+    const origin = item.connectionId !== undefined && leavesOut(item) ? item.connectionId : undefined;
     if (origin !== undefined && except !== undefined && origin !== except) end();
     except ??= origin;
     run.push(item);
@@ -44,10 +44,13 @@ export function splitByEcho(
   return runs;
 }
 
-/** The items for the connection that published some of them and wants no echo. */
-export function withoutOwn(items: readonly FanoutItem[], connectionId: string): EncodedItem[] {
-  // Without offsets (ephemeral topics) there is nothing to cover.
-  return items.flatMap((item) => (item.connectionId !== connectionId ? [item] : item.offset === 0 ? [] : [coveredPlace(item.offset)]));
+/** The items for the connection that published some of them. @param leavesOut asked for each of these: whether the connection does not get it */
+export function withoutOwn(items: readonly FanoutItem[], connectionId: string, leavesOut: (item: FanoutItem) => boolean): EncodedItem[] {
+  return items.flatMap((item) => {
+    if (item.connectionId !== connectionId || !leavesOut(item)) return [item];
+    // Without offsets (ephemeral topics) there is nothing to cover.
+    return item.offset === 0 ? [] : [coveredPlace(item.offset)];
+  });
 }
 
 /** An offset with nothing to deliver: the receiver has everything up to there. */

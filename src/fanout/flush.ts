@@ -10,7 +10,9 @@ export interface FanoutSink {
   beginVisit(how: VisitKind): void;
   endVisit(): void;
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void;
-  /** To all members except one connection, which wants no echo. */
+  /** Whether the connection is a member of the shard. */
+  isMember(shard: Shard, connectionId: string): boolean;
+  /** To all members except one connection, which does not get what it has published. */
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void;
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
   /** Called after a shard's frames with what each member was sent, for metrics. It is called for every shard, so it must be cheap. */
@@ -76,13 +78,14 @@ export class Flusher {
   flush(shard: Shard, nowMs: number, tick: number): number {
     const { variant } = shard;
     const { made } = variant;
-    const { ring, withoutEcho } = variant.feed;
-    if (withoutEcho.size === 0 && made?.from === shard.cursor && made.to === ring.next) return this.#give(shard, made, tick);
-    this.finish(variant);
-    const flush = this.#flushOf(shard, nowMs);
-    // Frames for members without echo are for one shard only.
-    if (withoutEcho.size > 0) this.#sink.done(flush);
-    else variant.made = flush;
+    const { ring } = variant.feed;
+    const isForAll = this.#isForAll(shard);
+    if (isForAll && made?.from === shard.cursor && made.to === ring.next) return this.#give(shard, made, tick);
+    if (isForAll) this.finish(variant);
+    const flush = this.#flushOf(shard, isForAll, nowMs);
+    // Frames that leave something out for one member are for its shard only.
+    if (isForAll) variant.made = flush;
+    else this.#sink.done(flush);
     return this.#give(shard, flush, tick);
   }
 
@@ -120,12 +123,24 @@ export class Flusher {
     for (const frame of own) this.#sink.sendTo(except, frame, binary);
   }
 
-  #flushOf(shard: Shard, nowMs: number): Flush {
+  /** Whether all members get the same of what the shard has not received. */
+  #isForAll(shard: Shard): boolean {
+    const { withoutEcho, noEchoUpTo } = shard.variant.feed;
+    if (withoutEcho.size > 0) return false;
+    return noEchoUpTo <= shard.cursor || !rangeOf(shard).items.some((item) => this.#leavesOut(shard, item));
+  }
+
+  /** Whether the connection that published the item is a member of the shard, and does not get it. */
+  #leavesOut(shard: Shard, { connectionId, noEcho }: FanoutItem): boolean {
+    if (connectionId === undefined) return false;
+    return noEcho ? this.#sink.isMember(shard, connectionId) : shard.variant.feed.withoutEcho.get(connectionId) === shard;
+  }
+
+  #flushOf(shard: Shard, isForAll: boolean, nowMs: number): Flush {
     const { cursor, variant } = shard;
-    const { ring, withoutEcho } = variant.feed;
+    const { ring } = variant.feed;
     const { items, range } = rangeOf(shard);
-    const parts =
-      withoutEcho.size === 0 ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
+    const parts = isForAll ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
     return {
       from: cursor,
       to: ring.next,
@@ -138,11 +153,10 @@ export class Flusher {
     };
   }
 
-  /** For shards whose members may want no echo. */
+  /** For shards with members that may not get what they published. */
   #partsByEcho(shard: Shard, items: readonly FanoutItem[], whole: ItemRange, nowMs: number): Part[] {
     const { variant } = shard;
-    const { withoutEcho } = variant.feed;
-    return splitByEcho(items, whole, (id) => withoutEcho.get(id) === shard).map(({ range, except, own }): Part => {
+    return splitByEcho(items, whole, (item) => this.#leavesOut(shard, item)).map(({ range, except, own }): Part => {
       const frames = this.#frames(variant, range, nowMs);
       return except === undefined || own === undefined ? { frames } : { frames, except, own: this.#frames(variant, own, nowMs) };
     });

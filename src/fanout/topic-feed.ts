@@ -53,6 +53,8 @@ export class TopicFeed {
   ring: Ring<FanoutItem>;
   latest: Latest<FanoutItem>;
   readonly #recent: RecentBudget<FanoutItem>;
+  /** Ring sequence after the last item that is not for its own connection. */
+  noEchoUpTo = 0;
   /** Ring sequence before which it need not be checked whether the feed is crowded. */
   #notCrowdedBefore = 0;
 
@@ -127,6 +129,7 @@ export class TopicFeed {
     this.before = state.before;
     this.life++;
     this.#notCrowdedBefore = 0;
+    this.noEchoUpTo = 0;
     this.ring.clear();
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state);
@@ -150,8 +153,9 @@ export class TopicFeed {
 
   /** Its next item. */
   add(item: FanoutItem): void {
-    this.latest.set(item, this.ring.next);
+    if (!item.volatile) this.latest.set(item, this.ring.next);
     this.ring.push(item);
+    if (item.noEcho) this.noEchoUpTo = this.ring.next;
   }
 
   /**

@@ -24,7 +24,7 @@ import type { OtherNode } from './node-answers.ts';
 import { Overview } from './overview.ts';
 import { HubPresence, hasPresence } from './presence.ts';
 import { presenceOverview } from './presence-overview.ts';
-import { type Draft, Publisher } from './publisher.ts';
+import { Publisher, type ServerDraft } from './publisher.ts';
 import type {
   ConnectionsFound,
   HistoryPage,
@@ -230,14 +230,18 @@ export class Hub {
   }
 
   /**
-   * Publishes for the operator, or for the program that embeds the node. The publication has no origin, like one of a producer. @throws ProtocolError; if the
+   * Publishes for the operator, or for the program that embeds the node. The publication has no user, like one of a producer. @throws ProtocolError; if the
    * bus has failed, with its error as the cause
    */
-  async publish(draft: Draft, idempotencyKey?: string): Promise<PublishAck> {
-    // A client's user is never empty.
-    const extras = idempotencyKey === undefined ? {} : { messageId: messageId(draft.topic, '', idempotencyKey) };
+  async publish({ exceptConnection, ...draft }: ServerDraft, idempotencyKey?: string): Promise<PublishAck> {
+    const extras = {
+      // A client's user is never empty.
+      ...(idempotencyKey !== undefined && { messageId: messageId(draft.topic, '', idempotencyKey) }),
+      ...(exceptConnection !== undefined && { origin: { user: '', connectionId: exceptConnection } }),
+    };
+    const noEcho = exceptConnection === undefined ? undefined : (true as const);
     try {
-      return await this.#publisher.publish(draft, extras);
+      return await this.#publisher.publish({ ...draft, noEcho }, extras);
     } catch (error) {
       throw toProtocolError(error as Error);
     }

@@ -12,7 +12,7 @@ const ORIGIN_TEXT_MAX = 16_384;
 
 /** What workers get of a publication, or why it is skipped. Every node decides the same for a publication, so `prev` chains agree. */
 export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
-  const { payload, origin } = publication;
+  const { payload, origin, noEcho, volatile } = publication;
   if (payload.length > namespace.maxPayloadBytes) {
     return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
   }
@@ -25,7 +25,9 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       key: publication.key,
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
-      ...(origin !== undefined && isPlausible(origin) && { user: origin.user, connectionId: origin.connectionId }),
+      ...(origin !== undefined && isPlausible(origin) && originFields(origin, noEcho)),
+      // A log has kept it.
+      ...(volatile && !namespace.durable && { volatile }),
       ...(result.empty && namespace.state === 'keyed' && { removed: true as const }),
     },
   };
@@ -37,6 +39,10 @@ export function toLinkItems(publications: readonly Publication[], namespace: Nam
     const result = toLinkItem(publication, namespace);
     return result.kind === 'item' ? [result.item] : [];
   });
+}
+
+function originFields({ user, connectionId }: Origin, noEcho: true | undefined): Pick<LinkItem, 'user' | 'connectionId' | 'noEcho'> {
+  return { ...(user !== '' && { user }), connectionId, ...(noEcho && { noEcho }) };
 }
 
 function isPlausible({ user, connectionId }: Origin): boolean {

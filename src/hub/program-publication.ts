@@ -3,7 +3,10 @@ import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertIdempotencyKeyFits } from '../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../protocol/topic.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
-import type { Draft } from './publisher.ts';
+import type { ServerDraft } from './publisher.ts';
+
+/** The same as in the HTTP API. */
+const CONNECTION_ID_LENGTH_MAX = 128;
 
 /** What a program publishes through the node that it embeds. */
 export interface ProgramPublication {
@@ -14,16 +17,29 @@ export interface ProgramPublication {
   readonly data: unknown;
   /** Publications to a durable topic with the same key are stored once, within the time that the log remembers message ids. */
   readonly idempotencyKey?: string | undefined;
+  /** The id of the connection on whose behalf it is published. It does not get the publication: to all but the sender. */
+  readonly exceptConnection?: string | undefined;
+  /** True: it is not kept, and subscribers whose sockets do not keep up now do not get it. Only in ephemeral namespaces. */
+  readonly volatile?: boolean | undefined;
 }
 
-/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid idempotency key */
-export function toDraft({ topic, key, data, idempotencyKey }: ProgramPublication): Draft {
+/** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid option */
+export function toDraft({ topic, key, data, idempotencyKey, exceptConnection, volatile }: ProgramPublication): ServerDraft {
   assertIdempotencyKeyFits(idempotencyKey);
+  assertConnectionIdFits(exceptConnection);
+  if (volatile !== undefined && typeof volatile !== 'boolean') throw new ProtocolError('bad_message', 'volatile: expected true or false');
   return {
     topic: parseTopic(topic),
     key: key === undefined ? null : parseKey(key),
     data: packMsgpack(toWireValue(data, BadPayload)),
+    exceptConnection,
+    ...(volatile && { volatile }),
   };
+}
+
+function assertConnectionIdFits(id: unknown): void {
+  if (id === undefined || (typeof id === 'string' && id !== '' && id.length <= CONNECTION_ID_LENGTH_MAX)) return;
+  throw new ProtocolError('bad_message', `exceptConnection: expected text of 1–${CONNECTION_ID_LENGTH_MAX} characters`);
 }
 
 class BadPayload extends ProtocolError {

@@ -2,7 +2,7 @@ import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import { assertKeyFits, assertSizeFits, assertTopicFits } from '../protocol/publish-rules.ts';
+import { assertKeyFits, assertSizeFits, assertTopicFits, assertVolatileFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { codeOf } from './failure.ts';
 import type { HubMetrics } from './hub-metrics.ts';
@@ -14,6 +14,15 @@ export interface Draft {
   readonly key: Key | null;
   /** One MessagePack value. */
   readonly data: Uint8Array;
+  /** Not for the connection in its origin. */
+  readonly noEcho?: true | undefined;
+  readonly volatile?: true | undefined;
+}
+
+/** What the operator, or the program that embeds the node, publishes. */
+export interface ServerDraft extends Omit<Draft, 'noEcho'> {
+  /** The connection on whose behalf it is published: it is left out. */
+  readonly exceptConnection?: string | undefined;
 }
 
 /**
@@ -34,20 +43,17 @@ export class Publisher {
 
   /** Checks all that {@link publish} does, and publishes nothing. @throws ProtocolError */
   assertFits(draft: Draft): void {
-    const { topic, key } = draft;
-    const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
-    assertKeyFits(topic, key !== null, namespace);
-    payloadOf(draft, namespace);
+    payloadOf(draft, this.#namespaceFor(draft));
   }
 
   /**
-   * @throws ProtocolError `unknown_namespace`, `bad_topic`, `key_required`, `key_not_allowed`, `busy`, `bad_payload`, `message_too_big`
+   * @throws ProtocolError `unknown_namespace`, `bad_topic`, `key_required`, `key_not_allowed`, `unsupported` (volatile in a durable namespace), `busy`,
+   * `bad_payload`, `message_too_big`
    * @throws BusError
    */
   async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
-    const { topic, key } = draft;
-    const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
-    assertKeyFits(topic, key !== null, namespace);
+    const { topic, key, noEcho, volatile } = draft;
+    const namespace = this.#namespaceFor(draft);
     if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
       throw new ProtocolError('busy', 'too many publishes wait for the log');
     this.#metrics.publishesInFlight.set(++this.#inFlight);
@@ -55,7 +61,7 @@ export class Publisher {
     try {
       const payloadKind = namespace.payload;
       const payload = payloadOf(draft, namespace);
-      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, ...extras });
+      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, noEcho, volatile, ...extras });
       answered({ outcome: 'stored' });
       return ack;
     } catch (error) {
@@ -64,6 +70,14 @@ export class Publisher {
     } finally {
       this.#metrics.publishesInFlight.set(--this.#inFlight);
     }
+  }
+
+  /** @throws ProtocolError */
+  #namespaceFor({ topic, key, volatile }: Draft): NamespaceOptions {
+    const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
+    assertKeyFits(topic, key !== null, namespace);
+    assertVolatileFits(topic, volatile, namespace);
+    return namespace;
   }
 }
 

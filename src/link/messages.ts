@@ -29,9 +29,13 @@ export interface LinkItem {
   /** One MessagePack value. */
   readonly data: Uint8Array;
   readonly publishedAtMs: number;
-  /** The user that published it, and the connection, if a client did. */
+  /** The user that published it, and the connection, if a client did. A program may name only a connection. */
   readonly user?: string;
   readonly connectionId?: string;
+  /** Not for this connection. */
+  readonly noEcho?: true;
+  /** Not kept, and not for subscribers that do not keep up now. */
+  readonly volatile?: true;
   /** The key was removed: an empty payload or JSON null in a keyed topic. */
   readonly removed?: true;
 }
@@ -127,6 +131,8 @@ export type ToHub =
       readonly key: Key | null;
       readonly data: Uint8Array;
       readonly idempotencyKey: string | undefined;
+      readonly noEcho?: true | undefined;
+      readonly volatile?: true | undefined;
       readonly user: string;
       readonly connectionId: string;
       /** Of the token, for a hook. */

@@ -13,6 +13,8 @@ const KIND_PUBLICATION = 1;
 const KIND_OTHER = 2;
 const FLAG_ORIGIN = 1;
 const FLAG_REMOVED = 2;
+const FLAG_NO_ECHO = 4;
+const FLAG_VOLATILE = 8;
 const HEADER_BYTES = 5;
 const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
 
@@ -36,27 +38,32 @@ export function encodeRecord(message: ToWorker | ToHub): Buffer {
 
 function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buffer {
   const key = item.key ?? '';
-  const user = item.user;
-  const connectionId = item.connectionId ?? '';
-  const originBytes = user === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
+  // Whoever has a user has a connection.
+  const { user = '', connectionId } = item;
+  const originBytes = connectionId === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
   const keyBytes = Buffer.byteLength(key);
   const length = FIXED_BYTES + keyBytes + originBytes + item.data.length;
   const record = Buffer.allocUnsafe(HEADER_BYTES + length);
   record.writeUInt32LE(1 + length, 0);
   record[4] = KIND_PUBLICATION;
-  record[5] = (user === undefined ? 0 : FLAG_ORIGIN) | (item.removed ? FLAG_REMOVED : 0);
+  record[5] = flagsOf(item);
   record.writeUInt32LE(topicNumber, 6);
   record.writeDoubleLE(item.offset, 10);
   record.writeDoubleLE(prev, 18);
   record.writeDoubleLE(item.publishedAtMs, 26);
   record[34] = keyBytes;
   let at = 35 + record.write(key, 35, 'utf8');
-  if (user !== undefined) {
+  if (connectionId !== undefined) {
     at = writeText(record, user, at);
     at = writeText(record, connectionId, at);
   }
   record.set(item.data, at);
   return record;
+}
+
+function flagsOf({ connectionId, removed, noEcho, volatile }: LinkItem): number {
+  const origin = connectionId === undefined ? 0 : FLAG_ORIGIN;
+  return origin | (removed ? FLAG_REMOVED : 0) | (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
 }
 
 function writeText(record: Buffer, text: string, at: number): number {
@@ -69,7 +76,7 @@ function decodePublication(body: Buffer): PublicationMessage {
   const flags = body[0] as number;
   const keyEnd = 30 + (body[29] as number);
   let at = keyEnd;
-  let user: string | undefined;
+  let user = '';
   let connectionId: string | undefined;
   if (flags & FLAG_ORIGIN) {
     const userEnd = at + 2 + body.readUInt16LE(at);
@@ -82,8 +89,11 @@ function decodePublication(body: Buffer): PublicationMessage {
     key: keyEnd === 30 ? null : (body.toString('utf8', 30, keyEnd) as Key),
     data: body.subarray(at),
     publishedAtMs: body.readDoubleLE(21),
-    ...(user !== undefined && { user, connectionId: connectionId as string }),
+    ...(user !== '' && { user }),
+    ...(connectionId !== undefined && { connectionId }),
     ...(flags & FLAG_REMOVED && { removed: true as const }),
+    ...(flags & FLAG_NO_ECHO && { noEcho: true as const }),
+    ...(flags & FLAG_VOLATILE && { volatile: true as const }),
   };
   return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
 }

@@ -94,6 +94,12 @@ export const CLIENT_MESSAGES = {
         description: 'a publish repeated with the same idempotency key and topic by the same user is stored once',
       }),
     ),
+    echo: Type.Optional(Type.Boolean({ description: 'false: to all but this connection, whatever its subscription says' })),
+    volatile: Type.Optional(
+      Type.Boolean({
+        description: 'true: not kept, and not for subscribers whose sockets do not keep up now; only in ephemeral namespaces',
+      }),
+    ),
   }),
   call: Type.Object({
     type: Type.Literal('call'),

@@ -12,6 +12,14 @@ export interface PublishRules {
   readonly maxPayloadBytes: number;
 }
 
+/** How a publication is sent, besides its topic, key and data. */
+export interface PublishChoices {
+  /** False: to all subscribers but the connection that publishes. */
+  readonly echo?: boolean | undefined;
+  /** It is not kept, and subscribers whose sockets do not keep up now do not get it. */
+  readonly volatile?: boolean | undefined;
+}
+
 /** Maximum length of an idempotency key, in UTF-16 units: the same as in the schemas of the messages and of the HTTP API. */
 export const IDEMPOTENCY_KEY_LENGTH_MAX = 128;
 
@@ -65,6 +73,11 @@ export function assertKeyFits(topic: Topic, hasKey: boolean, namespace: Pick<Pub
 /** @throws ProtocolError `message_too_big` */
 export function assertSizeFits(payloadBytes: number, namespace: Pick<PublishRules, 'maxPayloadBytes'>): void {
   refuse(sizeProblem(payloadBytes, namespace));
+}
+
+/** A log keeps everything: what may be lost must not get into it. @throws ProtocolError `unsupported` */
+export function assertVolatileFits(topic: Topic, volatile: boolean | undefined, { durable }: { readonly durable: boolean }): void {
+  if (volatile === true && durable) throw new ProtocolError('unsupported', `${topic} is durable: nothing in it can be volatile`);
 }
 
 /** For callers whose publications no schema checks. @throws ProtocolError `bad_message` */

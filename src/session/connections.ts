@@ -1,6 +1,5 @@
 import type { Config } from '../config/schema.ts';
 import type { Delivery } from '../delivery/delivery.ts';
-import type { Receiver } from '../delivery/receiver.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -53,7 +52,7 @@ const READ_TURN_MS = 4;
 /** The clients of a worker, from the opening to the close of their connections. */
 export class Connections implements ClientEvents<Connection> {
   readonly #options: ConnectionsOptions;
-  readonly #byReceiver = new Map<Receiver, Connection>();
+  readonly #byId = new Map<string, Connection>();
   readonly #connects: Bucket;
   readonly #hooks: SessionHooks | undefined;
   readonly #users: UserConnections;
@@ -111,7 +110,7 @@ export class Connections implements ClientEvents<Connection> {
   }
 
   get size(): number {
-    return this.#byReceiver.size;
+    return this.#byId.size;
   }
 
   /** Bytes of unanswered commands, and of messages that have not been read yet. */
@@ -120,11 +119,11 @@ export class Connections implements ClientEvents<Connection> {
   }
 
   [Symbol.iterator](): Iterator<Connection> {
-    return this.#byReceiver.values();
+    return this.#byId.values();
   }
 
-  of(receiver: Receiver): Connection | undefined {
-    return this.#byReceiver.get(receiver);
+  find(connectionId: string): Connection | undefined {
+    return this.#byId.get(connectionId);
   }
 
   whyUnavailable(): string | undefined {
@@ -156,7 +155,7 @@ export class Connections implements ClientEvents<Connection> {
 
   opened(connection: Connection, token: string | undefined): void {
     const { config, metrics, onOpened } = this.#options;
-    this.#byReceiver.set(connection.receiver, connection);
+    this.#byId.set(connection.id, connection);
     this.#heartbeat.add(connection);
     metrics.opened();
     onOpened(connection);
@@ -187,7 +186,7 @@ export class Connections implements ClientEvents<Connection> {
     const { delivery, metrics } = this.#options;
     this.#log.closed(connection, code, reason);
     this.#turns.forget(connection);
-    this.#byReceiver.delete(connection.receiver);
+    this.#byId.delete(connection.id);
     this.#heartbeat.remove(connection);
     this.#tokenExpiry.remove(connection);
     this.#connectExpiry.remove(connection);

@@ -55,7 +55,7 @@ export class Reporter {
       connectionsMax,
       subscriptions: this.#countSubscriptions(),
       lagging: slowConsumers.count,
-      longestLagging: describeLagging(slowConsumers.receivers(), (receiver) => connections.of(receiver)?.identity.user ?? null, Date.now()),
+      longestLagging: describeLagging(slowConsumers.receivers(), ({ id }) => connections.find(id)?.identity.user ?? null, Date.now()),
       topics: describeTopics(topics, wanted),
       totals: await metrics.totals(),
     };

@@ -61,6 +61,7 @@ export class Worker {
       config,
       link,
       publish: this.#server.publish,
+      receiverOf: (connectionId) => this.#connections.find(connectionId)?.receiver,
       metrics,
       onWorkerMessage: (message) => this.#receiveOther(message),
       onBug,

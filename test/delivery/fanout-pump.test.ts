@@ -8,6 +8,7 @@ const SINK: FanoutSink = {
   beginVisit: () => undefined,
   endVisit: () => undefined,
   publish: () => undefined,
+  isMember: () => false,
   publishExcept: () => undefined,
   sendTo: () => undefined,
   flushed: () => undefined,

@@ -9,12 +9,14 @@ const offsets = ({ items }: ItemRange) => items.map(({ offset }) => offset);
 
 /** `a` and `b` want no echo, `c` does. */
 function split(conflated: number, ...items: ReturnType<typeof by>[]) {
-  return splitByEcho(items, { items, prev: 10, conflated }, (id) => id === 'a' || id === 'b').map(({ range, except }) => ({
-    offsets: offsets(range),
-    prev: range.prev,
-    conflated: range.conflated,
-    except,
-  }));
+  return splitByEcho(items, { items, prev: 10, conflated }, ({ connectionId }) => connectionId === 'a' || connectionId === 'b').map(
+    ({ range, except }) => ({
+      offsets: offsets(range),
+      prev: range.prev,
+      conflated: range.conflated,
+      except,
+    }),
+  );
 }
 
 describe('a range into which members without echo have published', () => {

@@ -35,6 +35,7 @@ const operation = fc.oneof(
       // Some larger than a frame, some worth deflating.
       pad: fc.oneof({ weight: 8, arbitrary: fc.nat(40) }, fc.integer({ min: 400, max: 1400 })),
       by: fc.option(fc.nat(), { nil: undefined }),
+      noEcho: fc.nat(4).map((one) => one === 0),
       removed: fc.nat(9).map((one) => one === 0),
     }),
   },
@@ -95,7 +96,7 @@ function run(model: FanoutModel, operation: Operation, echoes: boolean): void {
   switch (operation.kind) {
     case 'publish':
       for (let i = 0; i < operation.times; i++) {
-        const { by, ...publication } = operation;
+        const { by, ...publication } = echoes ? { ...operation, noEcho: false } : operation;
         const author = by === undefined ? undefined : model.members[(by + i) % model.members.length]?.id;
         model.feedPublication(topic, { ...publication, ...(author !== undefined && { by: author }) });
       }

@@ -15,6 +15,7 @@ function setUp() {
     beginVisit: nothing,
     endVisit: nothing,
     publish: nothing,
+    isMember: () => false,
     publishExcept: nothing,
     sendTo: nothing,
     skipped: nothing,

@@ -23,6 +23,7 @@ function setUp({ periodMs = 0 } = {}) {
     beginVisit: (kind) => void visits.push(kind),
     endVisit: () => undefined,
     publish: (shard, frame, binary) => void sent.push({ shard, frame, binary }),
+    isMember: () => false,
     publishExcept: () => {
       throw new Error('every member here wants echo');
     },

@@ -19,8 +19,12 @@ const linkItem: Arbitrary<LinkItem> = fc
       key: fc.option(anyKey),
       data,
       publishedAtMs: fc.double({ min: 0, max: 1e15, noNaN: true }),
-      origin: fc.record({ user: text, connectionId: text }, { noNullPrototype: true }),
+      origin: fc.record(
+        { user: fc.string({ unit: 'binary', minLength: 1, maxLength: 100 }), connectionId: text, noEcho: fc.constant(true as const) },
+        { requiredKeys: ['connectionId'], noNullPrototype: true },
+      ),
       removed: fc.constant(true as const),
+      volatile: fc.constant(true as const),
     },
     { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
   )

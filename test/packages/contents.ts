@@ -30,6 +30,8 @@ export function contentCases(packed: Packages): void {
           'dist/client/index.d.ts',
           'dist/client/events.js',
           'dist/client/events.d.ts',
+          'dist/client/users.js',
+          'dist/client/users.d.ts',
           'stentor.min.js',
           'stentor.min.js.map',
           'MIGRATION.md',

@@ -136,7 +136,7 @@ describe('a connection', () => {
   it('is counted while it is open', async () => {
     await start();
     const client = worker.client();
-    expect([worker.connections.size, worker.connections.of(client.connection.receiver)]).toEqual([1, client.connection]);
+    expect([worker.connections.size, worker.connections.find(client.connection.id)]).toEqual([1, client.connection]);
     client.socket.close(1000);
     expect([...worker.connections]).toEqual([]);
   });

@@ -124,6 +124,7 @@ export class SimulatedNode {
       publish: (shard, frame) => {
         for (const socket of this.#shards.get(shard) ?? []) socket.send(frame);
       },
+      receiverOf: (id) => this.clients.find(({ receiver }) => receiver?.id === id)?.receiver,
       metrics: new WorkerMetrics(0),
       onWorkerMessage: () => undefined,
       onBug: (error) => {

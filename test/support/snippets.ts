@@ -25,6 +25,7 @@ export function readSnippets(file: string): Snippet[] {
 const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
 const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
 const EVENTS = resolve(import.meta.dirname, '../../src/client/events.ts');
+const USERS = resolve(import.meta.dirname, '../../src/client/users.ts');
 
 /**
  * Runs a snippet as it stands, with the SDK as it is in src, and addresses that are others here.
@@ -39,7 +40,7 @@ export async function runSnippet(
   const outfile = join(FOLDER, `${process.pid}-${line}.mjs`);
   await build({
     stdin: { contents, resolveDir: FOLDER },
-    alias: { '@stentor-broadcast/client': CLIENT, '@stentor-broadcast/client/events': EVENTS },
+    alias: { '@stentor-broadcast/client': CLIENT, '@stentor-broadcast/client/events': EVENTS, '@stentor-broadcast/client/users': USERS },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -105,6 +105,7 @@ export class TestWorker {
       config,
       link: workerEnd,
       publish: (shard, frame) => void this.published.push({ shard, frame }),
+      receiverOf: (id) => this.connections.find(id)?.receiver,
       metrics,
       onWorkerMessage: () => undefined,
       onBug,

@@ -206,8 +206,9 @@ export class MemoryBus implements Bus {
     return { epoch: '', offset: 0, duplicate: false };
   }
 
-  #draft({ topic, key, payload, payloadKind, origin }: PublishRequest): Omit<Publication, 'offset'> {
-    return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs() };
+  #draft({ topic, key, payload, payloadKind, origin, noEcho, volatile }: PublishRequest): Omit<Publication, 'offset'> {
+    const how = { ...(noEcho && { noEcho }), ...(volatile && { volatile }) };
+    return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs(), ...how };
   }
 
   #catchUp(): void {

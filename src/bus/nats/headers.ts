@@ -7,6 +7,10 @@ const CONTENT_TYPE = 'Content-Type';
 const USER = 'Stentor-User';
 const CONNECTION = 'Stentor-Connection';
 const NODE = 'Stentor-Node';
+/** `false`: not for the connection in `Stentor-Connection`. */
+const ECHO = 'Stentor-Echo';
+/** `true`: not kept, and not for subscribers that do not keep up now. */
+const VOLATILE = 'Stentor-Volatile';
 /** The key as text. The subject has it too, as a token, so the two are compared. */
 const KEY = 'Stentor-Key';
 
@@ -21,9 +25,11 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
 };
 
 /** @returns undefined if there is nothing to set; most messages of a feed have no headers */
-export function headersOf({ payloadKind, origin }: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
-  if (payloadKind === namespace.payload && origin === undefined) return undefined;
+export function headersOf({ payloadKind, origin, noEcho, volatile }: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
+  if (payloadKind === namespace.payload && origin === undefined && !volatile) return undefined;
   const all = headers();
+  if (noEcho) all.set(ECHO, 'false');
+  if (volatile) all.set(VOLATILE, 'true');
   if (payloadKind !== namespace.payload) all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind]);
   if (origin !== undefined) {
     // Escaped: a user may be any text, but a header value may not contain line breaks and is trimmed.
@@ -68,9 +74,11 @@ export interface ReadHeaders {
   readonly origin: Origin | undefined;
   /** Without the spaces around it, which NATS clients remove. */
   readonly key: string | undefined;
+  readonly noEcho: boolean;
+  readonly volatile: boolean;
 }
 
-const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined };
+const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined, noEcho: false, volatile: false };
 
 /** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise. */
 export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
@@ -80,14 +88,18 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   let user = '';
   let connection = '';
   let key: string | undefined;
+  let noEcho = false;
+  let volatile = false;
   // One pass over all headers: each lookup by name would list all names first.
   for (const [name, [value = '']] of all) {
     if (isHeader(name, CONTENT_TYPE)) contentType = value;
     else if (isHeader(name, USER)) user = value;
     else if (isHeader(name, CONNECTION)) connection = value;
     else if (isHeader(name, KEY)) key = value.trim();
+    else if (isHeader(name, ECHO)) noEcho = value.trim() === 'false';
+    else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
   }
-  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key };
+  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, noEcho, volatile };
 }
 
 /** NATS keeps the case of names, and some clients and proxies write them in lower case. */

@@ -44,9 +44,19 @@ export class PublicationReader {
   #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
     if (typeof address === 'string') return this.#refuse(message, address, offset);
-    const { payloadKind, origin, key } = readHeaders(message);
+    const { payloadKind, origin, key, noEcho, volatile } = readHeaders(message);
     if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
-    return { topic: address.topic, key: address.key, offset, publishedAtMs, payload: message.data, payloadKind, origin };
+    return {
+      topic: address.topic,
+      key: address.key,
+      offset,
+      publishedAtMs,
+      payload: message.data,
+      payloadKind,
+      origin,
+      ...(noEcho && { noEcho }),
+      ...(volatile && { volatile }),
+    };
   }
 
   #refuse({ subject }: Message, fault: SubjectFault, offset: number): undefined {

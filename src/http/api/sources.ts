@@ -1,7 +1,7 @@
 import type { Scope } from '../../config/admin-tokens.ts';
 import type { Config } from '../../config/schema.ts';
 import type { OrderAnswer } from '../../hub/ending/control.ts';
-import type { Draft } from '../../hub/publisher.ts';
+import type { ServerDraft } from '../../hub/publisher.ts';
 import type {
   ConnectionsFound,
   HistoryPage,
@@ -41,7 +41,7 @@ export interface ApiSources {
   /** @throws ProtocolError */
   presence(topic: Topic): PresenceOverview;
   /** @throws ProtocolError */
-  publish(draft: Draft, idempotencyKey?: string): Promise<PublishAnswer>;
+  publish(draft: ServerDraft, idempotencyKey?: string): Promise<PublishAnswer>;
   /** Ends connections, subscriptions or tokens on all nodes. @throws ProtocolError */
   order(value: object): Promise<OrderAnswer>;
 }

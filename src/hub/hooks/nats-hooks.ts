@@ -90,8 +90,8 @@ export class NatsHooks {
   }
 
   /** @throws ProtocolError `hook_failed` if the hook's data does not fit the namespace: the hook made the mistake, not the client */
-  #changed({ topic, key }: Publish, value: unknown): Draft {
-    const draft = { topic, key, data: packMsgpack(value) };
+  #changed({ topic, key, noEcho, volatile }: Publish, value: unknown): Draft {
+    const draft = { topic, key, data: packMsgpack(value), noEcho, volatile };
     try {
       this.#options.publisher.assertFits(draft);
       return draft;

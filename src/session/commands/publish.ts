@@ -2,7 +2,7 @@ import type { HubClient } from '../../delivery/hub-client.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
-import { assertKeyFits } from '../../protocol/publish-rules.ts';
+import { assertKeyFits, assertVolatileFits } from '../../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
@@ -41,13 +41,14 @@ async function answer(connection: Connection, id: number | undefined, storing: P
  */
 export function publishAs(
   client: PublishingClient,
-  { topic: name, key: keyText, data, idempotencyKey }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
+  { topic: name, key: keyText, data, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
   context: Pick<CommandContext, 'config' | 'delivery' | 'hooks'>,
 ): Promise<Published> {
   const { config } = context;
   const topic = parseTopic(name);
   const namespace = assertMay(client.identity, 'publish', namespaceFor(context, topic), topic);
   assertKeyFits(topic, keyText !== undefined, namespace);
+  assertVolatileFits(topic, volatile, namespace);
   const key = keyText === undefined ? null : parseKey(keyText);
   const { publishesPerConnectionMax } = config.tuning.commands;
   if (client.publishesInFlight >= publishesPerConnectionMax) {
@@ -61,6 +62,8 @@ export function publishAs(
     key,
     data: packMsgpack(data),
     idempotencyKey,
+    ...(echo === false && { noEcho: true as const }),
+    ...(volatile === true && { volatile }),
     user,
     connectionId: client.id,
     ...(info !== undefined && { info }),

@@ -3,7 +3,8 @@ import { Compile } from 'typebox/compile';
 import { ProtocolError } from '../../../protocol/errors.ts';
 import type { HttpCode } from '../../../protocol/http-status.ts';
 import { packMsgpack } from '../../../protocol/msgpack-codec.ts';
-import { parseKey, parseTopic } from '../../../protocol/topic.ts';
+import { parseKey, parseTopic, type Topic } from '../../../protocol/topic.ts';
+import { encodeUser, USER_NAMESPACE } from '../../../protocol/user-topic.ts';
 import { misfit, route } from '../route.ts';
 import { PublishAnswer, PublishBody, PublishManyAnswer, PublishManyBody, PublishManyFrame } from '../schemas/publish.ts';
 import type { Refusal } from '../schemas/refusal.ts';
@@ -19,6 +20,7 @@ const PUBLISH_ERRORS: readonly HttpCode[] = [
   'key_required',
   'key_not_allowed',
   'unknown_namespace',
+  'unsupported',
   'message_too_big',
   'unavailable',
   'outcome_unknown',
@@ -37,8 +39,8 @@ export const publish = route({
   bodyBytesMax: ({ sources: { config } }) =>
     ENVELOPE_BYTES_MAX + Math.max(0, ...Object.values(config.namespaces).map(({ maxPayloadBytes }) => maxPayloadBytes)),
   handle: async ({ body }, context) => {
-    const answer = await publishOne(body, context);
-    context.logger.info({ topic: body.topic, key: body.key, offset: answer.offset }, 'published through the HTTP API');
+    const { topic, ...answer } = await publishOne(body, context);
+    context.logger.info({ topic, key: body.key, offset: answer.offset }, 'published through the HTTP API');
     return answer;
   },
 });
@@ -71,7 +73,8 @@ const publicationCheck = Compile(PublishBody);
 async function outcomeOf(publication: unknown, context: ApiContext): Promise<PublishAnswer | Refusal> {
   try {
     if (!publicationCheck.Check(publication)) throw misfit(publicationCheck.Errors(publication), 'the publication');
-    return await publishOne(publication as Static<typeof PublishBody>, context);
+    const { topic, ...answer } = await publishOne(publication as Static<typeof PublishBody>, context);
+    return answer;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return { error: { code: error.code, message: error.message } };
@@ -80,10 +83,18 @@ async function outcomeOf(publication: unknown, context: ApiContext): Promise<Pub
 
 /** Everything up to the bus is done at once, so that publications keep their order. @throws ProtocolError */
 async function publishOne(
-  { topic, key, data, idempotencyKey }: Static<typeof PublishBody>,
+  { topic: name, user, key, data, idempotencyKey, exceptConnection, volatile }: Static<typeof PublishBody>,
   { sources }: ApiContext,
-): Promise<PublishAnswer> {
-  const draft = { topic: parseTopic(topic), key: key === undefined ? null : parseKey(key), data: packMsgpack(data) };
+): Promise<PublishAnswer & { readonly topic: Topic }> {
+  if ((name === undefined) === (user === undefined)) throw new ProtocolError('bad_message', 'expected one of topic and user');
+  const topic = parseTopic(name ?? `${USER_NAMESPACE}.${encodeUser(user as string)}`);
+  const draft = {
+    topic,
+    key: key === undefined ? null : parseKey(key),
+    data: packMsgpack(data),
+    exceptConnection,
+    ...(volatile && { volatile: true as const }),
+  };
   const { epoch, offset, duplicate } = await sources.publish(draft, idempotencyKey);
-  return { epoch, offset, duplicate };
+  return { topic, epoch, offset, duplicate };
 }

@@ -1,10 +1,12 @@
 import Type, { type Static } from 'typebox';
 import { closed, count, Epoch, JsonValue, KeyName, TopicName } from './common.ts';
+import { ConnectionId, User } from './ending.ts';
 import { Refusal } from './refusal.ts';
 
 export const PublishBody = Type.Object(
   {
-    topic: TopicName,
+    topic: Type.Optional(TopicName),
+    user: Type.Optional({ ...User, description: '`sub` of a token: to the topic of this user, `user.<sub>`' } as typeof User),
     key: Type.Optional(KeyName),
     data: JsonValue('the publication: any JSON value, at most 60 levels of nesting. Integers keep all their digits'),
     idempotencyKey: Type.Optional(
@@ -15,8 +17,17 @@ export const PublishBody = Type.Object(
           'publications to a durable topic with the same key are stored once, within the time that the log remembers message ids',
       }),
     ),
+    exceptConnection: Type.Optional({
+      ...ConnectionId,
+      description: 'not to this connection, which the publication comes from: to all but the sender',
+    } as typeof ConnectionId),
+    volatile: Type.Optional(
+      Type.Boolean({
+        description: 'true: not kept, and not for subscribers whose sockets do not keep up now; only in ephemeral namespaces',
+      }),
+    ),
   },
-  { ...closed, title: 'Publication' },
+  { ...closed, title: 'Publication', description: 'Exactly one of `topic` and `user`.' },
 );
 
 export const PublishAnswer = Type.Object(
