@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { disconnectCommand, revokeCommand, unsubscribeCommand } from './admin/end.ts';
+import { healthCommand } from './admin/health.ts';
+import { historyCommand } from './admin/history.ts';
+import { nodesCommand } from './admin/nodes.ts';
+import { presenceCommand } from './admin/presence.ts';
+import { topCommand } from './admin/top.ts';
+import { topicsCommand } from './admin/topics.ts';
+import { connectionsCommand, usersCommand } from './admin/users.ts';
+import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
-import { disconnectCommand, revokeCommand, unsubscribeCommand } from './end.ts';
-import { healthCommand } from './health.ts';
+
 import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';
 import { replayCommand } from './replay.ts';
@@ -14,7 +22,7 @@ import { tokenCommand } from './token.ts';
 /** The command line. It throws its errors: CommanderError if Commander has printed it already, others for the caller to print. */
 export function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const program = new Command('stentor')
+  const program: Command = new Command('stentor')
     .description('Broadcasts live feeds from NATS to very many WebSocket clients, encoded once.')
     .version(version)
     .addCommand(serveCommand())
@@ -22,6 +30,13 @@ export function createProgram(): Command {
     .addCommand(subscribeCommand())
     .addCommand(tokenCommand())
     .addCommand(replayCommand())
+    .addCommand(topCommand())
+    .addCommand(nodesCommand())
+    .addCommand(topicsCommand())
+    .addCommand(historyCommand())
+    .addCommand(presenceCommand())
+    .addCommand(usersCommand())
+    .addCommand(connectionsCommand())
     .addCommand(disconnectCommand())
     .addCommand(unsubscribeCommand())
     .addCommand(revokeCommand())
@@ -29,6 +44,7 @@ export function createProgram(): Command {
     .addCommand(setupCommand())
     .addCommand(configCommand())
     .addCommand(healthCommand())
+    .addCommand(completionCommand(() => program))
     .addHelpText(
       'after',
       `

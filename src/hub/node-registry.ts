@@ -2,10 +2,12 @@ import type { Bus } from '../bus/bus.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
 import type { OtherNode } from './node-answers.ts';
-import { isSilent, type NodeSummary } from './report-types.ts';
+import type { NodeSummary } from './report-types.ts';
 
 /** A node that is silent for so long is removed. */
 const FORGET_MS = 60_000;
+/** A busy node misses an announcement now and then. */
+const SILENT_INTERVALS = 3;
 
 export interface NodeRegistryOptions {
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement'>;
@@ -59,7 +61,7 @@ export class NodeRegistry {
   /** The other nodes that are not silent. */
   others(): OtherNode[] {
     const nowMs = this.#nowMs();
-    const others = [...this.#heard.values()].filter(({ status, atMs }) => !isSilent({ ...status, heardMsAgo: nowMs - atMs }));
+    const others = [...this.#heard.values()].filter((heard) => !isSilent(heard, nowMs));
     return others.map(({ status: { instance, nodeId } }) => ({ instance, nodeId }));
   }
 
@@ -68,9 +70,9 @@ export class NodeRegistry {
     const own = this.#own ?? next(undefined, await this.#options.status(), this.#nowMs());
     const nowMs = this.#nowMs();
     this.#forgetSilent(nowMs);
-    const others = [...this.#heard.values()].map((heard) => summaryOf(heard, nowMs, false));
+    const others = [...this.#heard.values()].map((heard) => summaryOf(heard, nowMs));
     others.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
-    return [summaryOf(own, nowMs, true), ...others];
+    return [{ ...summaryOf(own, nowMs), self: true, silent: false }, ...others];
   }
 
   /** Announces that the node leaves, so that the others remove it immediately. */
@@ -133,7 +135,9 @@ function next(known: Look | undefined, status: NodeStatus, atMs: number): Heard 
   return { status, atMs, before: known && { status: known.status, atMs: known.atMs } };
 }
 
-function summaryOf({ status, atMs, before }: Heard, nowMs: number, self: boolean): NodeSummary {
+/** Of another node. */
+function summaryOf(heard: Heard, nowMs: number): NodeSummary {
+  const { status, atMs, before } = heard;
   const { instance, publicationsIn, deliveries, ...shown } = status;
   const perSecond = (field: 'publicationsIn' | 'deliveries') => {
     if (before === undefined || atMs <= before.atMs) return null;
@@ -145,7 +149,12 @@ function summaryOf({ status, atMs, before }: Heard, nowMs: number, self: boolean
     ...shown,
     publicationsPerSecond: perSecond('publicationsIn'),
     deliveriesPerSecond: perSecond('deliveries'),
-    self,
+    self: false,
+    silent: isSilent(heard, nowMs),
     heardMsAgo: Math.round(nowMs - atMs),
   };
+}
+
+function isSilent({ status, atMs }: Look, nowMs: number): boolean {
+  return nowMs - atMs > SILENT_INTERVALS * status.announceIntervalMs;
 }

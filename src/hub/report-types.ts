@@ -50,18 +50,9 @@ export interface NodeSummary {
   /** Whether it is the node that answers. */
   readonly self: boolean;
   readonly heardMsAgo: number;
-  /**
-   * Interval of announcements. A node that is silent for several intervals is very busy, cut off from the bus, or has stopped. After a minute it is removed.
-   */
+  /** It has missed several announcements: it is very busy, cut off from the bus, or has stopped. After a minute it is removed. Never true of the node itself. */
+  readonly silent: boolean;
   readonly announceIntervalMs: number;
-}
-
-/** A busy node misses an announcement now and then. */
-const SILENT_INTERVALS = 3;
-
-/** Whether a node has been silent for so long that something is wrong. */
-export function isSilent({ heardMsAgo, announceIntervalMs }: Pick<NodeSummary, 'heardMsAgo' | 'announceIntervalMs'>): boolean {
-  return heardMsAgo > SILENT_INTERVALS * announceIntervalMs;
 }
 
 /** Counts by code or reason, the most frequent first. */

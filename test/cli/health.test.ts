@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adminOrigin } from '../../src/cli/health.ts';
+import { adminOrigin } from '../../src/cli/admin/admin-origin.ts';
 import { freePort } from '../support/free-port.ts';
 import { CliProcess, runCli } from './run-cli.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeAnswer } from '../../src/http/api/schemas/nodes.ts';
-import { formatBytes, formatDuration, formatNumber } from '../../src/http/page/format.ts';
 import { errorLines, ratesBetween } from '../../src/http/page/rates.ts';
 import type { NodeErrors, NodeTotals } from '../../src/hub/report-types.ts';
+import { formatBytes, formatDuration, formatNumber } from '../../src/telemetry/format.ts';
 
 describe('figures on the page', () => {
   it('have thousands separated, and one decimal place below ten', () => {

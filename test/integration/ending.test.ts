@@ -215,7 +215,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     const { client } = await connected(two, 'ann');
     await client.subscribe('live.a');
     const where = ['--set', `admin.port=${one.running.adminPort}`, '--set', `admin.token=${ADMIN_TOKEN}`];
-    const unsubscribed = await runCli(['unsubscribe', 'live.a', '--user', 'ann', ...where]);
+    const unsubscribed = await runCli(['unsubscribe', 'live.a', '--user', 'ann', '--json', ...where]);
     expect(JSON.parse(unsubscribed.stdout)).toEqual({ nodes: 2, nodesSilent: [], connections: 1 });
     await client.next('error', ({ code }) => code === 'unsubscribed');
     await runCli(['disconnect', '--user', 'ann', '--reason', 'signed out', '--reconnect', ...where]);

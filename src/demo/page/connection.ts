@@ -1,6 +1,6 @@
 import { type Client, type ConnectionState, createClient, type WebSocketConstructor } from '../../client/index.ts';
 import { byId, fillPairs, setText } from '../../http/page/dom.ts';
-import { formatDuration } from '../../http/page/format.ts';
+import { formatDuration } from '../../telemetry/format.ts';
 
 /** The code that a browser reports for a connection that ended without a close frame. */
 const CUT_CODE = 1006;

@@ -1,6 +1,6 @@
 import type { Client, Item } from '../../client/index.ts';
 import { byId, fillPairs, setText } from '../../http/page/dom.ts';
-import { formatDuration, formatNumber } from '../../http/page/format.ts';
+import { formatDuration, formatNumber } from '../../telemetry/format.ts';
 import type { NumberedEvent } from '../numbers.ts';
 import { NUMBERS_TOPIC } from '../topics.ts';
 import type { Connection } from './connection.ts';

@@ -1,6 +1,6 @@
 import type { Client, Item, Stats } from '../../client/index.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from '../../http/page/dom.ts';
-import { formatNumber } from '../../http/page/format.ts';
+import { formatNumber } from '../../telemetry/format.ts';
 import { COMPANIES, type Tick } from '../ticker.ts';
 import { FAST_TICKS_TOPIC, TICKS_TOPIC } from '../topics.ts';
 import { PriceChart } from './chart.ts';

@@ -1,10 +1,10 @@
-import { isSilent, type LaggingFigures, type NodeErrors, type NodeSummary } from '../../hub/report-types.ts';
+import type { LaggingFigures, NodeErrors, NodeSummary } from '../../hub/report-types.ts';
 import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../../protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../protocol/errors.ts';
+import { formatBytes, formatDuration, formatNumber } from '../../telemetry/format.ts';
 import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
 import type { TopicsAnswer } from '../api/schemas/topics.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
-import { formatBytes, formatDuration, formatNumber } from './format.ts';
 import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
 
 const UNKNOWN = '–';
@@ -71,8 +71,8 @@ export function showNodes({ nodes }: NodesAnswer): void {
 }
 
 function stateOf(node: NodeSummary): Cell {
-  const { notReady, heardMsAgo, self } = node;
-  if (!self && isSilent(node)) return { text: `silent for ${formatDuration(heardMsAgo)}`, className: 'bad' };
+  const { notReady, heardMsAgo, silent } = node;
+  if (silent) return { text: `silent for ${formatDuration(heardMsAgo)}`, className: 'bad' };
   return notReady === null ? { text: 'ready' } : { text: notReady, className: 'bad' };
 }
 

@@ -89,7 +89,10 @@ const NodeSummary = Type.Object(
     deliveriesPerSecond: perSecond('deliveries'),
     self: Type.Boolean({ description: 'true: the node that answers' }),
     heardMsAgo: Count,
-    announceIntervalMs: count('a node that is silent for several intervals is busy, cut off from the bus, or has stopped'),
+    silent: Type.Boolean({
+      description: 'true: it has missed several announcements. It is very busy, cut off from the bus, or has stopped',
+    }),
+    announceIntervalMs: Count,
   },
   { title: 'NodeSummary' },
 );

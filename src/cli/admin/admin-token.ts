@@ -1,5 +1,5 @@
-import { adminTokensOf, contentOf, type Scope } from '../config/admin-tokens.ts';
-import type { Config } from '../config/schema.ts';
+import { adminTokensOf, contentOf, type Scope } from '../../config/admin-tokens.ts';
+import type { Config } from '../../config/schema.ts';
 
 /** The first token of the config that permits what the command asks for; empty if there is none. */
 export function adminToken(admin: Config['admin'], scope: Scope): string {

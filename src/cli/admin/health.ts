@@ -1,16 +1,15 @@
 import { Command } from 'commander';
-import type { Config } from '../config/schema.ts';
+import { CliError } from '../errors.ts';
+import { addConfigOptions, type ConfigOptions, loadFromOptions } from '../options.ts';
+import { print } from '../output.ts';
+import { adminOrigin } from './admin-origin.ts';
 import { askAdmin } from './ask-admin.ts';
-import { CliError } from './errors.ts';
-import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
-import { print } from './output.ts';
 
 interface HealthOptions extends ConfigOptions {
   readonly ready?: true;
 }
 
 const ANSWER_TIMEOUT_MS = 3000;
-const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
 
 export function healthCommand(): Command {
   const command = new Command('health')
@@ -35,10 +34,4 @@ async function runHealth(options: HealthOptions): Promise<void> {
   const { ok, text } = await askAdmin(url, 'unhealthy', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
   if (!ok) throw new CliError('unhealthy', text);
   print(text);
-}
-
-/** Where the admin listener of the node on this machine is. One that listens on all addresses is reachable on loopback too. */
-export function adminOrigin({ host, port }: Pick<Config['admin'], 'host' | 'port'>): string {
-  const reachable = ANY_ADDRESS.has(host) ? '127.0.0.1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

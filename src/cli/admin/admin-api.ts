@@ -1,0 +1,85 @@
+import type { Scope } from '../../config/admin-tokens.ts';
+import { CliError, usageError } from '../errors.ts';
+import { loadFromOptions } from '../options.ts';
+import { note } from '../output.ts';
+import type { AdminOptions } from './admin-options.ts';
+import { adminOrigin } from './admin-origin.ts';
+import { adminToken } from './admin-token.ts';
+import { askAdmin } from './ask-admin.ts';
+
+/** A node waits a few seconds for busy workers and for other nodes. */
+const ANSWER_TIMEOUT_MS = 15_000;
+const TOKEN_HELP = 'Set admin.token or admin.tokens as on the node, for example with STENTOR_ADMIN_TOKEN or --config';
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+interface Refusal {
+  readonly error?: { readonly code?: string; readonly message?: string };
+}
+
+/** The HTTP API of one node, with the token of a scope. */
+export class AdminApi {
+  readonly origin: string;
+  readonly #token: string;
+  readonly #scope: Scope;
+
+  private constructor(origin: string, token: string, scope: Scope) {
+    this.origin = origin;
+    this.#token = token;
+    this.#scope = scope;
+  }
+
+  /** @throws ConfigError, CliError `usage` */
+  static async from(options: AdminOptions, scope: Scope): Promise<AdminApi> {
+    const { adminUrl } = options;
+    if (adminUrl !== undefined && !/^https?:\/\/[^/]/.test(adminUrl))
+      throw usageError(`${adminUrl}: expected a URL like http://10.0.0.5:9090`);
+    const { config } = await loadFromOptions(options);
+    const origin = adminUrl?.replace(/\/+$/, '') ?? adminOrigin(config.admin);
+    return new AdminApi(origin, adminToken(config.admin, scope), scope);
+  }
+
+  /** @param path without `/api/` @throws CliError with the code of the API, `unreachable`, `timeout` */
+  get<T>(path: string, query: Query = {}): Promise<T> {
+    const parameters = Object.entries(query).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)] as [string, string]],
+    );
+    const text = parameters.length === 0 ? '' : `?${new URLSearchParams(parameters)}`;
+    return this.#ask(`${path}${text}`, {});
+  }
+
+  post<T>(path: string, body: object): Promise<T> {
+    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  async #ask<T>(path: string, init: RequestInit): Promise<T> {
+    const headers: Record<string, string> = this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` };
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const help = 'Is a node running there? Say where with --admin-url, or with admin.host and admin.port';
+    const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', { ...init, headers, signal }, help);
+    const answer = parse(text);
+    if (ok && answer !== undefined) return answer as T;
+    const { code = 'failed', message } = (answer as Refusal | undefined)?.error ?? {};
+    if (message === undefined) throw new CliError('failed', `${this.origin} answered ${status}, and not as an admin port of Stentor does`);
+    throw new CliError(code, `${message}${this.#help(code)}`);
+  }
+
+  #help(code: string): string {
+    if (code === 'unauthorized') return `${this.#token === '' ? '' : ', and this node does not know the given one'}. ${TOKEN_HELP}`;
+    return code === 'forbidden' && this.#token === '' ? `. ${TOKEN_HELP}: one with the scope ${this.#scope}` : '';
+  }
+}
+
+/** Tells the user what is missing in an answer about all nodes. */
+export function noteMissing({ nodesSilent = [], workersSilent = 0 }: { nodesSilent?: readonly string[]; workersSilent?: number }): void {
+  if (nodesSilent.length > 0) note(`warning: no answer from ${nodesSilent.join(', ')}: what is there is missing`);
+  if (workersSilent > 0) note(`warning: ${workersSilent} workers are too busy to answer: what they have is missing`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+import { Command } from 'commander';
+import type { HistoryAnswer } from '../../http/api/schemas/history.ts';
+import { usageError } from '../errors.ts';
+import { positiveInteger, topicArgument } from '../options.ts';
+import { note, print } from '../output.ts';
+import { printable } from '../table.ts';
+import { AdminApi } from './admin-api.ts';
+import { type AdminOptions, addAdminOptions, WHERE } from './admin-options.ts';
+
+interface HistoryOptions extends AdminOptions {
+  readonly since?: string;
+  readonly limit?: string;
+}
+
+export function historyCommand(): Command {
+  const command = new Command('history')
+    .description('print what was published to a durable topic: the last publications, oldest first')
+    .argument('<topic>', 'for example scores.epl.match-42')
+    .option('--since <epoch:offset>', 'what follows this position instead')
+    .option('-n, --limit <n>', 'at most this number of publications (default: 50)');
+  return addAdminOptions(command)
+    .action(runHistory)
+    .addHelpText(
+      'after',
+      `${WHERE}\n\nExamples:\n  $ stentor history scores.demo --limit 5\n  $ stentor history chat.demo --json | jq '.items[].data'`,
+    );
+}
+
+async function runHistory(topicText: string, options: HistoryOptions): Promise<void> {
+  const topic = topicArgument(topicText);
+  const limit = options.limit === undefined ? undefined : positiveInteger(options.limit);
+  const query = { topic, ...positionOf(options.since), limit };
+  const api = await AdminApi.from(options, 'read');
+  const answer = await api.get<HistoryAnswer>('history', query);
+  if (options.json) return print(JSON.stringify(answer));
+  for (const item of answer.items) print(lineOf(item));
+  if (!answer.complete && options.since !== undefined)
+    note('warning: publications after this position are missing: they have been removed, or the position is of another log');
+  if (answer.more) note(`there is more: --since ${answer.epoch}:${answer.offset}`);
+  if (answer.items.length === 0) note('nothing was published to it, or nothing is left in the log');
+}
+
+function lineOf({ offset, key, data, publishedAtMs, user, removed }: HistoryAnswer['items'][number]): string {
+  const parts = [
+    `#${offset}`,
+    new Date(publishedAtMs).toISOString(),
+    key === null ? '' : printable(key),
+    removed ? '(removed)' : JSON.stringify(data),
+    user === undefined ? '' : `(from ${printable(user)})`,
+  ];
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+function positionOf(text: string | undefined): { epoch?: string; offset?: number } {
+  if (text === undefined) return {};
+  const [, epoch, offset] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (epoch === undefined) throw usageError(`--since ${text}: expected <epoch>:<offset>, as printed by publish`);
+  return { epoch, offset: Number(offset) };
+}
