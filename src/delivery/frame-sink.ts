@@ -1,8 +1,9 @@
-import type { FanoutSink, Flush, VisitKind } from '../fanout/flush.ts';
+import type { FanoutSink, Flush } from '../fanout/flush.ts';
 import type { WireForm } from '../fanout/frame.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
-import type { Sent, Shard } from '../fanout/shard.ts';
+import type { Recipient, Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Variant } from '../fanout/variant.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { PublishToShard } from '../transport/transport.ts';
 import { feedStatusOf } from './feed-status.ts';
@@ -11,14 +12,11 @@ import { membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver, ReceiverOf } from './receiver.ts';
 
-/** Sends frames to sockets: by native publish, with one call for a whole shard, if all shards of a visit are large; otherwise socket by socket. */
+/** Sends frames to sockets: by native publish, with one call for a whole shard, or what waits for a connection, in one write. */
 export class FrameSink implements FanoutSink {
   readonly #publishNatively: PublishToShard;
   readonly #metrics: DeliveryMetrics;
   readonly #receiverOf: ReceiverOf;
-  #visit: VisitKind = 'native';
-  /** Receivers that the current visit has frames for. */
-  #receivers: Receiver[] = [];
 
   constructor(publishNatively: PublishToShard, receiverOf: ReceiverOf, metrics: DeliveryMetrics) {
     this.#publishNatively = publishNatively;
@@ -26,18 +24,8 @@ export class FrameSink implements FanoutSink {
     this.#metrics = metrics;
   }
 
-  beginVisit(kind: VisitKind): void {
-    this.#visit = kind;
-  }
-
-  endVisit(): void {
-    for (const receiver of this.#receivers) receiver.sendFrames();
-    this.#receivers = [];
-  }
-
-  publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
-    if (this.#visit === 'native') this.#publishNatively(shard.nativeTopic as string, frame, binary);
-    else for (const receiver of membersOf(shard)) this.#gather(receiver, frame);
+  publish({ nativeTopic }: Shard, frame: Uint8Array, binary: boolean): void {
+    this.#publishNatively(nativeTopic as string, frame, binary);
   }
 
   isMember(shard: Shard, connectionId: string): boolean {
@@ -46,10 +34,6 @@ export class FrameSink implements FanoutSink {
   }
 
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
-    if (this.#visit === 'direct') {
-      for (const receiver of membersOf(shard)) if (receiver.id !== connectionId) this.#gather(receiver, frame);
-      return;
-    }
     // A publish of a socket reaches all members but itself.
     const sender = this.#receiverOf(connectionId)?.socket;
     if (sender === undefined || !sender.isOpen) this.publish(shard, frame, binary);
@@ -57,23 +41,16 @@ export class FrameSink implements FanoutSink {
   }
 
   sendTo(connectionId: string, frame: Uint8Array): void {
-    const receiver = this.#receiverOf(connectionId);
-    if (receiver === undefined) return;
-    if (this.#visit === 'native') receiver.sendEncoded(frame);
-    else this.#gather(receiver, frame);
+    this.#receiverOf(connectionId)?.sendEncoded(frame);
   }
 
-  #gather(receiver: Receiver, frame: Uint8Array): void {
-    if (receiver.addFrame(frame)) this.#receivers.push(receiver);
+  send(recipient: Recipient): void {
+    (recipient as Receiver).sendFrames();
   }
 
-  /** The ring lost items that the shard had not been sent: its members are told, and the gap shows in the next batch's `prev`. */
-  skipped(shard: Shard, skipped: number): void {
-    const { variant } = shard;
-    const { topic, namespace } = variant.feed;
-    const message = { type: 'lagged', topic, policy: namespace.slowConsumer, skipped };
-    const codec = CODECS[variant.options.encoding];
-    this.publish(shard, codec.encode(message), codec.binary);
+  skipped({ feed, options }: Variant, skipped: number): Uint8Array {
+    const { topic, namespace } = feed;
+    return CODECS[options.encoding].encode({ type: 'lagged', topic, policy: namespace.slowConsumer, skipped });
   }
 
   /**
@@ -114,7 +91,12 @@ export class FrameSink implements FanoutSink {
   /** Outside visits. */
   #tell(shard: Shard, frame: Uint8Array, binary: boolean): void {
     if (shard.nativeTopic !== undefined) this.#publishNatively(shard.nativeTopic, frame, binary);
-    else for (const { socket } of membersOf(shard)) socket.send(frame, binary);
+    else {
+      for (const receiver of membersOf(shard)) {
+        receiver.sendFrames();
+        receiver.socket.send(frame, binary);
+      }
+    }
   }
 
   flushed({ members }: Shard, sent: Sent): void {

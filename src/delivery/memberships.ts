@@ -1,7 +1,7 @@
 import { type Group, Groups } from '../fanout/group.ts';
 import { NATIVE_MEMBERS_MIN, type Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Variant } from '../fanout/variant.ts';
+import { isSameForm, type Variant } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
 import type { Receiver } from './receiver.ts';
 import type { Member, MembershipOptions } from './subscription.ts';
@@ -32,10 +32,10 @@ export class Memberships {
    * which it has everything
    */
   enter(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
-    const { variant, shard } = feed.join(options.variant, this.#groupOf(receiver, options), minCursor);
+    this.#groupOf(receiver, options);
+    const { variant, shard } = feed.join(options.variant, receiver, minCursor);
     const member: Member = { kind: 'member', feed, options, variant, shard };
     receiver.subscriptions.set(feed.topic, member);
-    shard.addRecipient(receiver);
     if (variant.extraShards > 0) this.#split.add(variant);
     if (!options.echo) feed.setWithoutEcho(receiver.id, shard);
     return member;
@@ -59,9 +59,24 @@ export class Memberships {
   }
 
   /** From here on native publish reaches the connection, so everything that it must get before has to be sent already. */
-  listen(receiver: Receiver, { shard }: Member): void {
+  listen(receiver: Receiver, { variant, shard }: Member): void {
     if (shard.nativeTopic !== undefined) receiver.socket.join(shard.nativeTopic);
-    else if (shard.group.isNative && shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
+    else if (shard.group !== undefined) this.#makeNativeIfLarge(shard);
+    else if (shard.members >= this.#nativeMembersMin * this.#groups.countLike(receiver.group as Group)) this.#divide(variant);
+  }
+
+  /** So that groups have enough members of the topic for native topics. */
+  #divide(variant: Variant): void {
+    for (const shard of variant.shards) for (const receiver of membersOf(shard)) receiver.sendFrames();
+    variant.divide();
+    for (const shard of variant.shards) {
+      for (const receiver of membersOf(shard)) moved(receiver, shard);
+      this.#makeNativeIfLarge(shard);
+    }
+  }
+
+  #makeNativeIfLarge(shard: Shard): void {
+    if (shard.group?.isNative && shard.members >= this.#nativeMembersMin) this.#makeNative(shard);
   }
 
   /** While it has members. */
@@ -77,21 +92,25 @@ export class Memberships {
    * that leaves its last native topic. @param between sends the connection what lies between the two, and calls {@link listen}
    */
   change(receiver: Receiver, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
-    const { feed, shard } = old;
+    const { feed, variant, shard } = old;
+    if (isSameForm(options.variant, variant.options)) {
+      const member: Member = { ...old, options };
+      receiver.subscriptions.set(feed.topic, member);
+      if (!old.options.echo) feed.endWithoutEcho(receiver.id);
+      if (!options.echo) feed.setWithoutEcho(receiver.id, shard);
+      return between(member);
+    }
     const member = this.enter(receiver, feed, options, shard.cursor);
     between(member);
-    if (member.shard !== shard) this.leave(receiver, old);
-    else {
-      feed.leave(old.variant, shard);
-      if (!old.options.echo) feed.endWithoutEcho(receiver.id);
-    }
+    this.leave(receiver, old);
     if (!options.echo) feed.setWithoutEcho(receiver.id, member.shard);
   }
 
   leave(receiver: Receiver, { feed, variant, shard, options }: Member): void {
     if (shard.nativeTopic !== undefined) receiver.socket.leave(shard.nativeTopic);
-    feed.leave(variant, shard);
-    shard.removeRecipient(receiver);
+    // What waits for it may be of this topic.
+    else receiver.sendFrames();
+    feed.leave(variant, shard, receiver);
     if (!options.echo) feed.endWithoutEcho(receiver.id);
   }
 
@@ -104,19 +123,23 @@ export class Memberships {
   }
 
   #move(variant: Variant, from: Shard, into: Shard): void {
-    const { feed } = variant;
     // A connection that listens natively may have queued frames, and loses them when it leaves its last native topic.
     if (from.nativeTopic !== undefined) this.#makeNative(into);
     for (const receiver of membersOf(from)) {
-      const member = receiver.subscriptions.get(feed.topic);
-      if (member?.kind !== 'member') continue;
       // In this order, because uWS forgets what is queued for a socket that leaves its last native topic.
       if (into.nativeTopic !== undefined) receiver.socket.join(into.nativeTopic);
       if (from.nativeTopic !== undefined) receiver.socket.leave(from.nativeTopic);
-      variant.move(from, into);
-      member.shard = into;
-      into.addRecipient(receiver);
-      if (!member.options.echo) feed.setWithoutEcho(receiver.id, into);
+      variant.move(receiver, from, into);
+      moved(receiver, into);
     }
   }
+}
+
+/** It is in that shard of its topic now. */
+function moved(receiver: Receiver, shard: Shard): void {
+  const { feed } = shard.variant;
+  const member = receiver.subscriptions.get(feed.topic);
+  if (member?.kind !== 'member') return;
+  member.shard = shard;
+  if (!member.options.echo) feed.setWithoutEcho(receiver.id, shard);
 }

@@ -1,3 +1,4 @@
+import { type Flush, framesFor } from '../fanout/flush.ts';
 import type { Group } from '../fanout/group.ts';
 import type { Recipient } from '../fanout/shard.ts';
 import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/close-codes.ts';
@@ -27,6 +28,8 @@ export interface ReceiverOptions {
 /** The open connection with this id; undefined: this worker has none. */
 export type ReceiverOf = (connectionId: string) => Receiver | undefined;
 
+const NOTHING: readonly Flush[] = [];
+
 /** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
 export class Receiver implements Recipient {
   readonly id: string;
@@ -49,8 +52,11 @@ export class Receiver implements Recipient {
   /** Answers that are sent together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
   #gathered: Uint8Array[] | undefined;
   #gatheredBytes = 0;
-  /** Frames of the fan-out's current visit. */
-  #frames: Uint8Array[] | undefined;
+  /** What waits until the fan-out visits the connection's group; bounded by half of `lagThresholdBytes`. */
+  #flushes: Flush[] | undefined;
+  #flushBytes = 0;
+  /** Those that {@link sendFrames} has sent. */
+  #sentFlushes = 0;
   #roomWaiters: (() => void)[] = [];
 
   constructor(id: string, codec: Codec, socket: ClientSocket, options: ReceiverOptions) {
@@ -70,6 +76,7 @@ export class Receiver implements Recipient {
     this.#queuedBytes = 0;
     this.#gathered = undefined;
     this.#gatheredBytes = 0;
+    this.#forgetFlushes();
     for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 
@@ -102,6 +109,8 @@ export class Receiver implements Recipient {
   }
 
   sendEncoded(bytes: Uint8Array): void {
+    // What the fan-out had for it earlier must arrive earlier.
+    this.sendFrames();
     // After the collected answers, even if the last command has been answered: later messages must not arrive earlier.
     if ((this.#gathering > 0 || this.#gathered !== undefined) && this.isOpen) this.#gather(bytes);
     else this.#sendNow(bytes);
@@ -153,28 +162,51 @@ export class Receiver implements Recipient {
     });
   }
 
-  /** @returns whether it is the first of the visit, which {@link sendFrames} ends */
-  addFrame(frame: Uint8Array): boolean {
-    if (this.#frames !== undefined) {
-      this.#frames.push(frame);
-      return false;
+  add(flush: Flush): boolean {
+    const isFirst = this.#flushes === undefined;
+    this.#flushes ??= [];
+    this.#flushes.push(flush);
+    this.#flushBytes += flush.sent.bytes;
+    if (this.#flushBytes > this.#options.lagThresholdBytes / 2) this.sendFrames();
+    return isFirst;
+  }
+
+  /** What waits, in one write. What a full socket does not accept is reported as dropped. */
+  sendFrames(): void {
+    const flushes = this.#flushes;
+    const { socket } = this;
+    if (flushes === undefined) return;
+    const [first] = flushes;
+    if (flushes.length > 1 || first === undefined) socket.cork(() => this.#sendFlushes(flushes));
+    else if (first.parts.length > 1) socket.cork(() => this.#sendFlush(first));
+    else this.#sendFlush(first);
+    this.#forgetFlushes();
+  }
+
+  #sendFlushes(flushes: readonly Flush[]): void {
+    for (const flush of flushes) {
+      if (!this.#sendFlush(flush)) return;
+      this.#sentFlushes++;
     }
-    this.#frames = [frame];
+  }
+
+  #sendFlush({ parts }: Flush): boolean {
+    const { binary } = this.codec;
+    for (const part of parts) for (const frame of framesFor(part, this)) if (!this.socket.send(frame, binary)) return false;
     return true;
   }
 
-  /** In one write. What a full socket does not accept is reported as dropped. */
-  sendFrames(): void {
-    const frames = this.#frames;
-    const { socket } = this;
-    this.#frames = undefined;
-    if (frames === undefined || !socket.isOpen) return;
-    const { binary } = this.codec;
-    if (frames.length === 1) socket.send(frames[0] as Uint8Array, binary);
-    else
-      socket.cork(() => {
-        for (const frame of frames) if (!socket.send(frame, binary)) return;
-      });
+  /** What waited and has not been sent. It will not be sent. */
+  takeUnsent(): readonly Flush[] {
+    const unsent = this.#flushes?.slice(this.#sentFlushes) ?? NOTHING;
+    this.#forgetFlushes();
+    return unsent;
+  }
+
+  #forgetFlushes(): void {
+    this.#flushes = undefined;
+    this.#flushBytes = 0;
+    this.#sentFlushes = 0;
   }
 
   /** The socket has room again. */
@@ -192,6 +224,7 @@ export class Receiver implements Recipient {
    * @param text more details than the reason's own text
    */
   end(reason: CloseReason, text: string = CLOSE_REASON_TEXTS[reason]): void {
+    this.sendFrames();
     this.sendGathered();
     this.socket.end(CLOSE_CODES[reason], text);
   }

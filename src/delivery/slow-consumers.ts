@@ -1,5 +1,7 @@
 import type { Config } from '../config/schema.ts';
+import type { Flush } from '../fanout/flush.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
+import type { Variant } from '../fanout/variant.ts';
 import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -85,16 +87,22 @@ export class SlowConsumers {
     if (this.#marked.has(receiver)) return;
     const { metrics } = this.#options;
     const tick = this.#options.tick();
+    const unsent = new Map<Variant, Flush>();
+    for (const flush of receiver.takeUnsent()) {
+      if (!unsent.has(flush.variant)) unsent.set(flush.variant, flush);
+      metrics.lost(flush.sent);
+    }
     const drops = new Map<Topic, Drop>();
     for (const [topic, subscription] of receiver.subscriptions) {
       if (subscription.kind !== 'member') continue;
-      const { shard } = subscription;
+      const { shard, variant } = subscription;
+      const first = unsent.get(variant);
       drops.set(topic, {
-        has: shard.positionOfDropped(tick),
+        has: first === undefined ? shard.positionOfDropped(tick) : { sequence: first.from, offset: first.fromOffset },
         given: { sequence: shard.cursor, offset: shard.offset },
         startsOver: shard.hasLostResync(tick),
       });
-      metrics.lost(shard.lostIn(tick));
+      if (first === undefined) metrics.lost(shard.lostIn(tick));
     }
     this.#marked.set(receiver, drops);
     setImmediate(() => this.leaveMarked());
@@ -129,7 +137,7 @@ export class SlowConsumers {
   startOver(feed: TopicFeed, reason: string): void {
     for (const { shards } of feed.variants) {
       for (const shard of [...shards]) {
-        for (const receiver of membersOf(shard)) {
+        for (const receiver of [...membersOf(shard)]) {
           const member = receiver.subscriptions.get(feed.topic);
           if (member?.kind !== 'member') continue;
           this.#options.memberships.leave(receiver, member);

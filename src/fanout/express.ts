@@ -41,9 +41,7 @@ export class Express {
     });
     if (waiting.length > 1) waiting.sort((a, b) => a.feed.members - b.feed.members);
     const served = this.#affordable(waiting);
-    this.#flusher.beginVisit(served.flatMap(({ shards }) => shards));
     for (const variant of served) this.#serve(variant, nowMs, tick);
-    this.#flusher.endVisit();
     this.#waiting = waiting.slice(served.length);
   }
 
@@ -62,7 +60,11 @@ export class Express {
     const { next } = variant.feed.ring;
     variant.isExpress = false;
     this.#flusher.finish(variant);
-    for (const shard of variant.shards) if (shard.cursor < next) this.#flusher.flush(shard, nowMs, tick);
+    for (const shard of variant.shards) {
+      if (shard.cursor >= next) continue;
+      if (shard.nativeTopic === undefined) this.#flusher.send(shard, nowMs, tick);
+      else this.#flusher.publish(shard, nowMs, tick);
+    }
     this.#flusher.finish(variant);
   }
 }

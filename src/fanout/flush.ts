@@ -1,34 +1,29 @@
 import { buildFrames, type ItemRange } from './batch.ts';
 import { splitByEcho } from './echo.ts';
+import type { Group } from './group.ts';
 import type { FanoutItem } from './item.ts';
-import type { Sent, Shard } from './shard.ts';
+import type { Lane } from './lane.ts';
+import type { Recipient, Sent, Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
 /** The destination of frames: the worker's sockets. */
 export interface FanoutSink {
-  /** Everything published until {@link endVisit} goes to each socket in one write. */
-  beginVisit(how: VisitKind): void;
-  endVisit(): void;
+  /** To all members of a shard with a native topic. uWS joins what is published in a loop turn into one write per socket. */
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void;
   /** Whether the connection is a member of the shard. */
   isMember(shard: Shard, connectionId: string): boolean;
   /** To all members except one connection, which does not get what it has published. */
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void;
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
-  /** Called after a shard's frames with what each member was sent, for metrics. It is called for every shard, so it must be cheap. */
+  /** Everything that waits for a recipient, in one write. */
+  send(recipient: Recipient): void;
+  /** Called with what each member is sent, for metrics. It is called for every shard, so it must be cheap. */
   flushed(shard: Shard, sent: Sent): void;
-  /** Called once, when the last shard has been sent the frames. */
+  /** Called once, when the last shard has been given the frames. */
   done(flush: Flush): void;
-  /** Called before a shard's frames: the ring has evicted `skipped` items that its members have not received. */
-  skipped(shard: Shard, skipped: number): void;
+  /** The message for members that have not received `skipped` items, because the ring has evicted them. */
+  skipped(variant: Variant, skipped: number): Uint8Array;
 }
-
-/**
- * How the sockets of a visit are written to. `native`: all its shards have native topics; each frame is passed to uWS once for all members of a shard, and uWS
- * joins the frames of a socket. `direct`: frames are collected per socket, which is written to once. A visit never mixes them, because each would make a write
- * of its own.
- */
-export type VisitKind = 'native' | 'direct';
 
 /** Frames for a shard's members. */
 interface Part {
@@ -40,17 +35,22 @@ interface Part {
 
 /** What a shard is sent, from one position in the ring to another. */
 export interface Flush {
+  readonly variant: Variant;
   readonly from: number;
+  readonly fromOffset: number;
   readonly to: number;
   /** The topic's offset there. */
   readonly offset: number;
   readonly parts: readonly Part[];
   /** What each member is sent. */
   readonly sent: Sent;
-  /** Publications that the ring had already evicted. */
-  readonly skipped: number;
   /** When the bus stored the oldest publication in the frames. */
   readonly oldestPublishedAtMs: number;
+}
+
+/** The part's frames for one of the shard's members. */
+export function framesFor({ frames, except, own = [] }: Part, { id }: Recipient): readonly Uint8Array[] {
+  return except === id ? own : frames;
 }
 
 /** Sends shards what they have not received. Frames are created once for all shards at the same position. */
@@ -70,31 +70,44 @@ export class Flusher {
   }
 
   /**
-   * Sends the shard everything from its cursor to the ring's head.
+   * Publishes natively everything from the shard's cursor to the ring's head.
    *
    * @param tick the loop turn
    * @returns number of publications that each member was sent or told of
    */
-  flush(shard: Shard, nowMs: number, tick: number): number {
-    const { variant } = shard;
-    const { made } = variant;
-    const { ring } = variant.feed;
-    const isForAll = this.#isForAll(shard);
-    if (isForAll && made?.from === shard.cursor && made.to === ring.next) return this.#give(shard, made, tick);
-    if (isForAll) this.finish(variant);
-    const flush = this.#flushOf(shard, isForAll, nowMs);
-    // Frames that leave something out for one member are for its shard only.
-    if (isForAll) variant.made = flush;
-    else this.#sink.done(flush);
-    return this.#give(shard, flush, tick);
+  publish(shard: Shard, nowMs: number, tick: number): number {
+    const flush = this.#advance(shard, nowMs, tick);
+    const binary = shard.variant.options.encoding === 'msgpack';
+    for (const part of flush.parts) this.#publish(shard, part, binary);
+    return flush.to - flush.from;
   }
 
-  beginVisit(shards: readonly Shard[]): void {
-    this.#sink.beginVisit(shards.every(({ nativeTopic }) => nativeTopic !== undefined) ? 'native' : 'direct');
+  /** The same for each member separately: the frames wait for the visit of its group. @param lane which is to visit the groups; undefined: it does now */
+  gather(shard: Shard, nowMs: number, tick: number, lane?: Lane): number {
+    const flush = this.#advance(shard, nowMs, tick);
+    for (const recipient of shard.recipients) {
+      const { group } = recipient;
+      if (group === undefined) continue;
+      if (recipient.add(flush)) group.waiting.push(recipient);
+      lane?.expect(group);
+    }
+    return flush.to - flush.from;
   }
 
-  endVisit(): void {
-    this.#sink.endVisit();
+  /** The same at once. */
+  send(shard: Shard, nowMs: number, tick: number): void {
+    const flush = this.#advance(shard, nowMs, tick);
+    for (const recipient of shard.recipients) {
+      recipient.add(flush);
+      this.#sink.send(recipient);
+    }
+  }
+
+  /** Everything that waits for the group's connections. @returns their number */
+  sendWaiting(group: Group): number {
+    const waiting = group.takeWaiting();
+    for (const recipient of waiting) this.#sink.send(recipient);
+    return waiting.length;
   }
 
   /** What was last created for the variant is not reused any more. */
@@ -103,15 +116,25 @@ export class Flusher {
     variant.made = undefined;
   }
 
-  #give(shard: Shard, flush: Flush, tick: number): number {
-    const items = flush.to - shard.cursor;
-    if (flush.skipped > 0) this.#sink.skipped(shard, flush.skipped);
-    // Before they are sent, because native publish reports a drop of a large frame during the call.
+  /** What the shard is to be sent; it counts as sent from now on, because a drop may be reported during the sending. */
+  #advance(shard: Shard, nowMs: number, tick: number): Flush {
+    const flush = this.#flushFor(shard, nowMs);
     shard.advance(flush.to, flush.offset, tick, flush.sent);
-    const binary = shard.variant.options.encoding === 'msgpack';
-    for (const part of flush.parts) this.#publish(shard, part, binary);
     this.#sink.flushed(shard, flush.sent);
-    return items;
+    return flush;
+  }
+
+  #flushFor(shard: Shard, nowMs: number): Flush {
+    const { variant, group } = shard;
+    const { made, feed } = variant;
+    const isForAll = this.#isForAll(shard);
+    if (isForAll && made?.from === shard.cursor && made.to === feed.ring.next) return made;
+    if (isForAll) this.finish(variant);
+    const flush = this.#flushOf(shard, isForAll, nowMs);
+    // A direct shard has no others beside it, and frames that leave something out for one member are for its shard only.
+    if (isForAll && group !== undefined) variant.made = flush;
+    else this.#sink.done(flush);
+    return flush;
   }
 
   #publish(shard: Shard, { frames, except, own = [] }: Part, binary: boolean): void {
@@ -137,18 +160,21 @@ export class Flusher {
   }
 
   #flushOf(shard: Shard, isForAll: boolean, nowMs: number): Flush {
-    const { cursor, variant } = shard;
+    const { cursor, offset, variant } = shard;
     const { ring } = variant.feed;
     const { items, range } = rangeOf(shard);
     const parts = isForAll ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
+    // A rate class has lost nothing: only the latest of each key is due.
+    const skipped = variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0;
     return {
+      variant,
       from: cursor,
+      fromOffset: offset,
       to: ring.next,
       offset: ring.headOffset,
-      parts,
+      // The gap shows in the next batch's `prev`.
+      parts: skipped === 0 ? parts : [{ frames: [this.#sink.skipped(variant, skipped)] }, ...parts],
       sent: sentOf(parts, items.length),
-      // A rate class has lost nothing: only the latest of each key is due.
-      skipped: variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0,
       oldestPublishedAtMs: ring.at(Math.max(cursor, ring.first)).publishedAtMs,
     };
   }

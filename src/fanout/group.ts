@@ -1,5 +1,5 @@
 import type { Encoding } from '../protocol/codec.ts';
-import type { Shard } from './shard.ts';
+import type { Recipient, Shard } from './shard.ts';
 
 /** The form of a connection's frames, for its whole lifetime. */
 export interface GroupForm {
@@ -10,6 +10,8 @@ export interface GroupForm {
 
 /** What a group has to send in one lane: its shards with something pending. */
 export class Agenda {
+  /** The group is in the lane's next pass. */
+  isListed = false;
   /** For the next pass. */
   pending: Shard[] = [];
   /** For the current pass, and how many of them have been visited. */
@@ -31,6 +33,7 @@ export class Agenda {
     this.visited = 0;
     this.#dueOnlyLarge = this.onlyLarge;
     this.onlyLarge = true;
+    this.isListed = false;
     this.#isPostponed = false;
   }
 
@@ -60,8 +63,8 @@ export class Agenda {
 }
 
 /**
- * Connections with the same form, whatever topics they follow. Everything pending for a group is published in one loop turn, and uWS joins it into one `send()`
- * per socket. With fifty topics on a connection this is a fiftieth of the calls, and the calls are the cost.
+ * Connections with the same form, whatever topics they follow. Everything pending for a group is sent in one loop turn, by one `send()` per socket. With fifty
+ * topics on a connection this is a fiftieth of the calls, and the calls are the cost.
  */
 export class Group {
   readonly form: GroupForm;
@@ -70,12 +73,20 @@ export class Group {
   /** Whether its connections can listen in native topics. If false, each frame is sent to each connection. */
   readonly isNative: boolean;
   connections = 0;
+  /** Its connections for which frames wait. */
+  waiting: Recipient[] = [];
   readonly #agendas: Agenda[] = [];
 
   constructor(form: GroupForm, number: number, isNative = true) {
     this.form = form;
     this.number = number;
     this.isNative = isNative;
+  }
+
+  takeWaiting(): readonly Recipient[] {
+    const { waiting } = this;
+    this.waiting = [];
+    return waiting;
   }
 
   agenda(laneNumber: number): Agenda {
@@ -91,7 +102,7 @@ export class Group {
   sendsDue(laneNumber: number): number {
     const { due, pending } = this.agenda(laneNumber);
     if (due.length + pending.length > COUNTED_SHARDS_MAX) return this.connections;
-    let members = 0;
+    let members = this.waiting.length;
     for (const shard of due) members += shard.members;
     for (const shard of pending) members += shard.members;
     return Math.min(this.connections, members);
@@ -104,7 +115,7 @@ const COUNTED_SHARDS_MAX = 16;
 /** The worker's groups: chooses the group of a new connection. */
 export class Groups {
   readonly #connectionsMax: number;
-  readonly #withRoom = new Map<string, Set<Group>>();
+  readonly #ofForm = new Map<string, { readonly withRoom: Set<Group>; count: number }>();
   #nextNumber = 0;
 
   /** @param connectionsMax maximum number of connections in a group */
@@ -114,32 +125,41 @@ export class Groups {
 
   /** Adds a connection to a group of its form, together with others that can listen in native topics, or with others that cannot. */
   enter(form: GroupForm, isNative = true): Group {
-    const withRoom = this.#ofForm(form, isNative);
-    let [group] = withRoom;
+    const alike = this.#like(form, isNative);
+    let [group] = alike.withRoom;
     if (group === undefined) {
       group = new Group(form, this.#nextNumber++, isNative);
-      withRoom.add(group);
+      alike.withRoom.add(group);
+      alike.count++;
     }
     group.connections++;
-    if (group.connections >= this.#connectionsMax) withRoom.delete(group);
+    if (group.connections >= this.#connectionsMax) alike.withRoom.delete(group);
     return group;
   }
 
   /** The connection has closed, or has moved. A group ends with its last connection. */
   leave(group: Group): void {
     group.connections--;
-    const withRoom = this.#ofForm(group.form, group.isNative);
-    if (group.connections > 0) withRoom.add(group);
-    else withRoom.delete(group);
+    const alike = this.#like(group.form, group.isNative);
+    if (group.connections > 0) alike.withRoom.add(group);
+    else {
+      alike.withRoom.delete(group);
+      alike.count--;
+    }
   }
 
-  #ofForm({ encoding, deflate }: GroupForm, isNative: boolean): Set<Group> {
+  /** Number of groups of the same form. */
+  countLike({ form, isNative }: Group): number {
+    return this.#like(form, isNative).count;
+  }
+
+  #like({ encoding, deflate }: GroupForm, isNative: boolean): { readonly withRoom: Set<Group>; count: number } {
     const name = `${encoding}${deflate ? ' deflate' : ''}${isNative ? '' : ' one by one'}`;
-    let withRoom = this.#withRoom.get(name);
-    if (withRoom === undefined) {
-      withRoom = new Set();
-      this.#withRoom.set(name, withRoom);
+    let alike = this.#ofForm.get(name);
+    if (alike === undefined) {
+      alike = { withRoom: new Set(), count: 0 };
+      this.#ofForm.set(name, alike);
     }
-    return withRoom;
+    return alike;
   }
 }

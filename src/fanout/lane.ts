@@ -1,4 +1,4 @@
-import type { Group } from './group.ts';
+import type { Agenda, Group } from './group.ts';
 import type { Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
@@ -40,6 +40,11 @@ export class Lane {
   pass: Pass | undefined;
   /** No pass before this time: it waits for more publications to join. */
   pacedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Variants with direct shards that have something for the pass, and how many of them have been taken. */
+  #due: Variant[] = [];
+  #taken = 0;
+  /** The same for the next pass. */
+  #direct: Variant[] = [];
   #variants: Variant[] = [];
   #groups: Group[] = [];
   #firstListedAtMs = 0;
@@ -52,7 +57,7 @@ export class Lane {
 
   /** When the next pass may start; undefined: nothing waits for one. */
   get dueAtMs(): number | undefined {
-    if (this.#variants.length === 0 && this.#groups.length === 0) return undefined;
+    if (this.#isIdle) return undefined;
     const { intervalMs, gathers } = this.timing;
     const intervalDueAtMs = gathers ? this.#firstListedAtMs + intervalMs : this.#lastStartAtMs + intervalMs;
     return Math.max(intervalDueAtMs, this.pacedUntilMs);
@@ -65,6 +70,10 @@ export class Lane {
     return pass.startedAtMs + (pass.spreadMs * pass.visited) / pass.groups.length;
   }
 
+  get #isIdle(): boolean {
+    return !this.hasDue && this.#direct.length === 0 && this.#variants.length === 0 && this.#groups.length === 0;
+  }
+
   get #spreadMs(): number {
     const { intervalMs, gathers } = this.timing;
     return gathers ? 0 : Math.min(SPREAD_MAX_MS, intervalMs * SPREAD_SHARE);
@@ -72,18 +81,58 @@ export class Lane {
 
   /** The variant has something for the next pass. */
   list(variant: Variant, nowMs: number): void {
-    if (this.#variants.length === 0) this.#firstListedAtMs = nowMs;
+    if (this.#isIdle) this.#firstListedAtMs = nowMs;
     variant.isListed = true;
+    if (!variant.isDivided) {
+      this.#direct.push(variant);
+      return;
+    }
     this.#variants.push(variant);
     for (const shard of variant.shards) this.enlist(shard);
   }
 
   /** A shard of a listed variant. */
   enlist(shard: Shard): void {
-    const agenda = shard.group.agenda(this.number);
-    if (agenda.pending.length === 0) this.#groups.push(shard.group);
+    const { group } = shard;
+    if (group === undefined) return;
+    const agenda = this.#listed(group);
     agenda.pending.push(shard);
     if (shard.variant.feed.members < LARGE_MEMBERS_MIN) agenda.onlyLarge = false;
+  }
+
+  /** Frames wait for connections of the group. */
+  expect(group: Group): void {
+    this.#listed(group).onlyLarge = false;
+  }
+
+  #listed(group: Group): Agenda {
+    const agenda = group.agenda(this.number);
+    if (!agenda.isListed) {
+      agenda.isListed = true;
+      this.#groups.push(group);
+    }
+    return agenda;
+  }
+
+  /** Direct shards that have something belong to the pass from now on. */
+  admit(): void {
+    if (this.#direct.length === 0) return;
+    this.#due = this.#taken < this.#due.length ? this.#due.slice(this.#taken).concat(this.#direct) : this.#direct;
+    this.#taken = 0;
+    this.#direct = [];
+  }
+
+  get hasDue(): boolean {
+    return this.#taken < this.#due.length;
+  }
+
+  /** The next variant whose direct shards belong to the pass; it is listed again when it has something new. */
+  takeDue(): Variant | undefined {
+    const variant = this.#due[this.#taken];
+    if (variant === undefined) return undefined;
+    this.#taken++;
+    variant.isListed = false;
+    return variant;
   }
 
   startPass(nowMs: number, { periodMs, spreadMs } = { periodMs: 0, spreadMs: this.#spreadMs }): void {
@@ -110,9 +159,7 @@ export class Lane {
     const { pass } = this;
     if (pass === undefined) return;
     for (const group of pass.groups.splice(pass.visited)) {
-      const agenda = group.agenda(this.number);
-      if (agenda.pending.length === 0) this.#groups.push(group);
-      agenda.postpone();
+      this.#listed(group).postpone();
     }
   }
 

@@ -5,7 +5,9 @@ import { Lane, type Pass, type Timing } from './lane.ts';
 import { MemberCost } from './member-cost.ts';
 import { type Pace, Pacing } from './pacing.ts';
 import { Quantum } from './quantum.ts';
+import type { Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
+import type { Variant } from './variant.ts';
 
 export interface SchedulerOptions {
   readonly frameBytesMax: number;
@@ -27,6 +29,10 @@ export interface TurnResult {
 /** Cost of creating a frame, and of a native publish, in sends to a socket (8 µs; 2.5 µs and 0.4 µs were measured). */
 const SENDS_PER_FRAME = 0.3;
 const SENDS_PER_PUBLISH = 0.05;
+/** Cost of adding a frame to what waits for a connection. */
+const SENDS_PER_GATHERED = 0.05;
+/** Share of a turn for making frames before visits. */
+const GATHERING_SHARE = 0.5;
 /** Share of the pacing period for its visits: the loop has time between them, and clients do not get everything at once. */
 const SPREAD_SHARE = 0.95;
 /** Of the pacing period, for the sends of a pass: the loop has other things to do, too. */
@@ -85,9 +91,9 @@ export class Scheduler {
   turn(nowMs: number, tick: number): TurnResult {
     this.#learn(nowMs);
     for (const lane of this.#lanes) this.#cutIfLong(lane);
-    for (const lane of this.#lanes) if (lane.pass === undefined && isDue(lane.dueAtMs, nowMs)) this.#startPass(lane, nowMs);
     const quantum = this.#quantum.members;
     let sends = 0;
+    for (const lane of this.#lanes) sends += this.#prepare(lane, quantum * GATHERING_SHARE - sends, nowMs, tick);
     for (let progress = true; progress && sends < quantum; ) {
       progress = false;
       for (const lane of this.#lanes) {
@@ -100,7 +106,9 @@ export class Scheduler {
         progress = true;
       }
     }
-    for (const lane of this.#lanes) if (lane.pass !== undefined && lane.nextVisitAtMs === undefined) this.#endPass(lane, lane.pass);
+    for (const lane of this.#lanes) {
+      if (lane.pass !== undefined && lane.nextVisitAtMs === undefined && !lane.hasDue) this.#endPass(lane, lane.pass);
+    }
     // Published last: uWS sends what was published last first, so a small topic's members do not wait for a large one's.
     this.#express.serve(nowMs, tick, this.#memberCost.ms);
     if (this.#sending.sends === 0) this.#sending.fromMs = nowMs;
@@ -128,7 +136,7 @@ export class Scheduler {
   #result(nowMs: number, sends: number): TurnResult {
     let nextDueAtMs: number | undefined;
     for (const lane of this.#lanes) {
-      const dueAtMs = lane.pass === undefined ? lane.dueAtMs : lane.nextVisitAtMs;
+      const dueAtMs = lane.pass === undefined ? lane.dueAtMs : lane.hasDue ? nowMs : lane.nextVisitAtMs;
       if (dueAtMs !== undefined && (nextDueAtMs === undefined || dueAtMs < nextDueAtMs)) nextDueAtMs = dueAtMs;
     }
     const more = isDue(nextDueAtMs, nowMs);
@@ -154,29 +162,56 @@ export class Scheduler {
   }
 
   /**
-   * Publishes what the pass has for its next group; only a part of it if so many frames must be created for it that the turn would get too long. @returns its
-   * cost, in sends; at least 1, so that a turn ends
+   * Starts the lane's pass if it is due, and makes the frames of topics with few members, so that visits join them. In a running pass too, if it serves what
+   * comes as soon as there is time: then what a group has not been sent yet also leaves with its visit. @returns the cost, in sends
+   */
+  #prepare(lane: Lane, budget: number, nowMs: number, tick: number): number {
+    const starts = lane.pass === undefined && isDue(lane.dueAtMs, nowMs);
+    if (starts || (lane.pass !== undefined && lane.timing.intervalMs === 0)) lane.admit();
+    let work = 0;
+    while (lane.hasDue && work < budget) work += this.#gather(lane, nowMs, tick);
+    if (starts) this.#startPass(lane, nowMs);
+    return work;
+  }
+
+  /** The next topic's. @returns the cost, in sends */
+  #gather(lane: Lane, nowMs: number, tick: number): number {
+    const variant = lane.takeDue() as Variant;
+    // Otherwise its shards are on the agendas of their groups.
+    if (variant.isDivided) return 0;
+    const { next } = variant.feed.ring;
+    let work = 0;
+    for (const shard of variant.shards) {
+      if (shard.cursor >= next) continue;
+      const items = this.#flusher.gather(shard, nowMs, tick, lane);
+      this.#pace.visited(0, items * shard.members, 0);
+      work += SENDS_PER_FRAME + SENDS_PER_GATHERED * shard.members;
+    }
+    return work;
+  }
+
+  /**
+   * Sends what the pass has for its next group, natively where each of its shards has a native topic, and else socket by socket: a mix would be two writes for
+   * each. Only a part of it if so many frames must be created for it that the turn would get too long. @returns its cost, in sends; at least 1, so that a turn
+   * ends
    */
   #visitNext(lane: Lane, pass: Pass, budget: number, nowMs: number, tick: number): number {
     const group = pass.groups[pass.visited] as Group;
     const agenda = group.agenda(lane.number);
     const due = agenda.beginVisit();
+    const isNative = group.waiting.length === 0 && due.every(({ nativeTopic }) => nativeTopic !== undefined);
     let members = 0;
     let work = 0;
-    this.#flusher.beginVisit(due);
     for (; agenda.visited < due.length && work < budget; agenda.visited++) {
-      const shard = due[agenda.visited] as (typeof due)[number];
-      if (shard.members === 0) continue;
-      const { variant } = shard;
-      if (shard.cursor >= variant.feed.ring.next) continue;
+      const shard = due[agenda.visited] as Shard;
+      if (shard.members === 0 || shard.cursor >= shard.variant.feed.ring.next) continue;
       const madeBefore = this.#flusher.made;
-      const items = this.#flusher.flush(shard, nowMs, tick);
+      const items = isNative ? this.#flusher.publish(shard, nowMs, tick) : this.#flusher.gather(shard, nowMs, tick);
       members += shard.members;
       agenda.deliveries += items * shard.members;
       work += SENDS_PER_PUBLISH + (this.#flusher.made - madeBefore) * SENDS_PER_FRAME;
     }
-    this.#flusher.endVisit();
-    const sends = Math.min(group.connections, members);
+    const sends = isNative ? Math.min(group.connections, members) : this.#flusher.sendWaiting(group);
     if (agenda.visited === due.length) {
       this.#pace.visited(group.connections, agenda.deliveries, nowMs - agenda.visitedAtMs);
       agenda.endVisit(nowMs);

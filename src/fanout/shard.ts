@@ -1,4 +1,5 @@
 import type { Position } from '../recent/position.ts';
+import type { Flush } from './flush.ts';
 import type { Group } from './group.ts';
 import type { Variant } from './variant.ts';
 
@@ -11,6 +12,10 @@ export const NATIVE_MEMBERS_MIN = 16;
 /** A connection, as the fan-out knows it. */
 export interface Recipient {
   readonly id: string;
+  /** That of its topics; undefined after its end. */
+  readonly group: Group | undefined;
+  /** Something for it waits until its group is visited. @returns whether nothing else has waited */
+  add(flush: Flush): boolean;
 }
 
 /** What each member of a shard was sent. */
@@ -21,21 +26,23 @@ export interface Sent {
   readonly items: number;
 }
 
-const NOBODY: readonly Recipient[] = [];
+const NOBODY: Recipient[] = [];
 const NOTHING: Sent = { frames: 0, bytes: 0, items: 0 };
 
+/** From so many recipients on, their list grows with some room. */
+const ROOMY_FROM = 32;
+
 /**
- * The connections of one group that follow one variant of a topic. They always get the same frames. If there are many, they are one native uWS topic. Members
- * join at the cursor, so nothing is sent twice and nothing must be flushed for a join.
+ * Connections that follow one variant of a topic, and always get the same frames: those of one group, or all of them where they are few. Members join at the
+ * cursor, so nothing is sent twice and nothing must be flushed for a join.
  */
 export class Shard {
   readonly variant: Variant;
-  readonly group: Group;
+  /** Undefined: a direct shard, of all groups. */
+  readonly group: Group | undefined;
   /** Name of the native topic if there is one: its members listen there. ASCII and short, which uWS looks up fastest. */
   nativeTopic: string | undefined;
-  members = 0;
-  /** The same members, for sending to them one by one. */
-  recipients: readonly Recipient[] = NOBODY;
+  #recipients = NOBODY;
   /** Ring sequence of the next item to send. */
   cursor: number;
   /** Offset up to which the members have been sent everything: the `prev` of the next batch. */
@@ -49,7 +56,7 @@ export class Shard {
   /** The loop turn in which its members were told about a reset. */
   #resyncTick = -1;
 
-  constructor(variant: Variant, group: Group, cursor: number, offset: number) {
+  constructor(variant: Variant, group: Group | undefined, cursor: number, offset: number) {
     this.variant = variant;
     this.group = group;
     this.cursor = cursor;
@@ -58,16 +65,25 @@ export class Shard {
     this.offsetBefore = offset;
   }
 
+  get recipients(): readonly Recipient[] {
+    return this.#recipients;
+  }
+
+  get members(): number {
+    return this.#recipients.length;
+  }
+
   addRecipient(recipient: Recipient): void {
-    // Exactly as long as needed: an array that grows by push or spread allocates 17 places at once, and most shards have one or two members.
-    if (!this.recipients.includes(recipient)) this.recipients = this.recipients.concat(recipient);
+    // Exactly as long as needed: an array that grows by push or spread allocates 17 places at once, and most shards have few members.
+    if (this.members < ROOMY_FROM) this.#recipients = this.#recipients.concat(recipient);
+    else this.#recipients.push(recipient);
   }
 
   removeRecipient(recipient: Recipient): void {
-    this.recipients = this.recipients.filter((other) => other !== recipient);
+    this.#recipients = this.#recipients.filter((other) => other !== recipient);
   }
 
-  /** Everything up to `cursor` has been passed to native publish in loop turn `tick`. */
+  /** Everything up to `cursor` has been handed over in loop turn `tick`. */
   advance(cursor: number, offset: number, tick: number, sent = NOTHING): void {
     this.#sent = this.flushTick === tick ? sumOf(this.#sent, sent) : sent;
     if (this.flushTick !== tick) {
@@ -105,19 +121,23 @@ export class Shard {
     this.offset = this.offsetBefore = offset;
   }
 
-  /** What a member did not get whose socket dropped something in loop turn `tick`. */
+  /** What a member did not get, besides what waited for it, whose socket dropped something in loop turn `tick`. */
   lostIn(tick: number): Sent {
-    return this.flushTick === tick ? this.#sent : NOTHING;
+    return this.#isInDoubt(tick) ? this.#sent : NOTHING;
   }
 
   /**
-   * What a member certainly has whose socket dropped something in loop turn `tick`. Native publish reports that it lost something of a batch, but not what, so
-   * everything flushed in that turn counts as lost.
+   * What a member certainly has whose socket dropped something in loop turn `tick`, besides what waited for it. Native publish reports that it lost something of
+   * a batch, but not what, so everything flushed in that turn counts as lost. What is sent to each socket separately is known.
    */
   positionOfDropped(tick: number): Position {
-    return this.flushTick === tick
+    return this.#isInDoubt(tick)
       ? { sequence: this.cursorBefore, offset: this.offsetBefore }
       : { sequence: this.cursor, offset: this.offset };
+  }
+
+  #isInDoubt(tick: number): boolean {
+    return this.group !== undefined && this.flushTick === tick;
   }
 }
 

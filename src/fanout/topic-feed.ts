@@ -9,7 +9,7 @@ import { latestFor } from '../recent/state.ts';
 import type { Holdings } from '../recent/where.ts';
 import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
-import type { Shard } from './shard.ts';
+import type { Recipient, Shard } from './shard.ts';
 import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
 export interface TopicFeedOptions {
@@ -160,22 +160,22 @@ export class TopicFeed {
 
   /**
    * Adds a member to the variant that it wants. It gets what comes after the shard's {@link Shard.offset}.
-   * @param group that of its connection, with the same form as `options`
+   * @param recipient its group has the same form as `options`
    * @param minCursor ring sequence up to which the member already has everything
    */
-  join(options: VariantOptions, group: Group, minCursor = 0): { variant: Variant; shard: Shard } {
+  join(options: VariantOptions, recipient: Recipient, minCursor = 0): { variant: Variant; shard: Shard } {
     let variant = this.#variantOf(options);
     if (variant === undefined) {
       variant = new Variant(this, options);
       this.variants = this.variants.concat(variant);
     }
     this.#members++;
-    return { variant, shard: variant.join(group, minCursor) };
+    return { variant, shard: variant.join(recipient, minCursor) };
   }
 
-  leave(variant: Variant, shard: Shard): void {
+  leave(variant: Variant, shard: Shard, recipient: Recipient): void {
     this.#members--;
-    variant.leave(shard);
+    variant.leave(shard, recipient);
     if (variant.shards.length === 0) this.variants = this.variants.filter((other) => other !== variant);
   }
 
@@ -215,8 +215,13 @@ export class TopicFeed {
 
   /** The position of a member that {@link join}s now: it gets what comes after that. */
   placeOf(options: VariantOptions, group: Group, minCursor = 0): Position {
-    const shard = this.#variantOf(options)?.shardOf(group, minCursor);
+    const shard = this.shardOf(options, group, minCursor);
     return shard === undefined ? this.head : { sequence: shard.cursor, offset: shard.offset };
+  }
+
+  /** The shard that it joins; undefined: a new one. */
+  shardOf(options: VariantOptions, group: Group | undefined, minCursor: number): Shard | undefined {
+    return this.#variantOf(options)?.shardOf(group, minCursor);
   }
 
   #variantOf(options: VariantOptions): Variant | undefined {

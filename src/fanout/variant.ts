@@ -1,7 +1,7 @@
 import type { Flush } from './flush.ts';
 import type { Group, GroupForm } from './group.ts';
 import type { Lane, Timing } from './lane.ts';
-import { Shard } from './shard.ts';
+import { type Recipient, Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** How a variant's members want the topic. Variants exist only while they have members. */
@@ -21,13 +21,15 @@ export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
 }
 
 /**
- * One form of a topic's stream, and the shards of its members: one for each group with members, and sometimes a second one for a group, whose members were
- * further ahead than the first. The scheduler's state for it is here too.
+ * One form of a topic's stream, and the shards of its members. Where they are few, it has one direct shard. After {@link divide} it has one for each group with
+ * members. There may be second ones, whose members were further ahead than the first. The scheduler's state for it is here too.
  */
 export class Variant {
   readonly feed: TopicFeed;
   readonly options: VariantOptions;
   shards: readonly Shard[] = [];
+  /** It has a shard for each group. */
+  isDivided = false;
   /** Shards that are the second or third of their group. */
   extraShards = 0;
   lane: Lane | undefined;
@@ -64,26 +66,48 @@ export class Variant {
    * Adds a member, and returns its shard. @param minCursor what the member already has: a shard that is behind it would repeat items, so then a new one is
    * created at the head
    */
-  join(group: Group, minCursor: number): Shard {
-    const shard = this.shardOf(group, minCursor) ?? this.#addShard(group);
-    shard.members++;
+  join(recipient: Recipient, minCursor: number): Shard {
+    const { group } = recipient;
+    const { ring } = this.feed;
+    const shard = this.shardOf(group, minCursor) ?? this.#addShard(this.#homeOf(group), ring.next, ring.headOffset);
+    shard.addRecipient(recipient);
     return shard;
   }
 
-  /** The group's shard that {@link join} would choose; undefined: a new one. */
-  shardOf(group: Group, minCursor: number): Shard | undefined {
-    return this.shards.find((shard) => shard.group === group && shard.cursor >= minCursor);
+  /** The shard that {@link join} would choose for a connection of the group; undefined: a new one. */
+  shardOf(group: Group | undefined, minCursor: number): Shard | undefined {
+    const home = this.#homeOf(group);
+    return this.shards.find((shard) => shard.group === home && shard.cursor >= minCursor);
   }
 
-  leave(shard: Shard): void {
-    shard.members--;
+  leave(shard: Shard, recipient: Recipient): void {
+    shard.removeRecipient(recipient);
     if (shard.members === 0) this.#removeShard(shard);
+  }
+
+  /** Gives the members of each group a shard of their own, at the position where they are. Nothing may wait for them. */
+  divide(): void {
+    const divided = this.shards;
+    this.isDivided = true;
+    this.shards = [];
+    this.extraShards = 0;
+    for (const from of divided) {
+      for (const recipient of from.recipients) {
+        const { group } = recipient;
+        let shard = this.shards.find((other) => other.group === group && other.cursor === from.cursor);
+        if (shard === undefined) {
+          shard = this.#addShard(group, from.cursor, from.offset);
+          shard.absorb(from);
+        }
+        shard.addRecipient(recipient);
+      }
+    }
   }
 
   /** Two shards of one group at the same cursor, so that the members of `from` can be moved without missing or repeating anything. */
   mergeable(): { from: Shard; into: Shard } | undefined {
     if (this.extraShards === 0) return undefined;
-    const seen = new Map<Group, Shard[]>();
+    const seen = new Map<Group | undefined, Shard[]>();
     for (const shard of this.shards) {
       const others = seen.get(shard.group);
       const other = others?.find(({ cursor }) => cursor === shard.cursor);
@@ -94,20 +118,23 @@ export class Variant {
     return undefined;
   }
 
-  /** Moves one member's count; the caller moves the connection. */
-  move(from: Shard, into: Shard): void {
+  /** Moves a member between two such shards. */
+  move(recipient: Recipient, from: Shard, into: Shard): void {
     into.absorb(from);
-    into.members++;
-    this.leave(from);
+    into.addRecipient(recipient);
+    this.leave(from, recipient);
   }
 
-  #addShard(group: Group): Shard {
-    const { ring } = this.feed;
+  #homeOf(group: Group | undefined): Group | undefined {
+    return this.isDivided ? group : undefined;
+  }
+
+  #addShard(group: Group | undefined, cursor: number, offset: number): Shard {
     if (this.shards.some((other) => other.group === group)) this.extraShards++;
-    const shard = new Shard(this, group, ring.next, ring.headOffset);
+    const shard = new Shard(this, group, cursor, offset);
     // Exactly as long as needed: an array that grows by push allocates 17 places at once.
     this.shards = this.shards.concat(shard);
-    // It is at the head, but what comes before the next pass is for it too.
+    // It may be at the head, but what comes before the next pass is for it too.
     if (this.isListed) this.lane?.enlist(shard);
     return shard;
   }

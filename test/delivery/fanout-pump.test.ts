@@ -5,15 +5,14 @@ import { feed as feedOf, joinMany, source } from '../support/fanout-fixtures.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const SINK: FanoutSink = {
-  beginVisit: () => undefined,
-  endVisit: () => undefined,
+  send: () => undefined,
   publish: () => undefined,
   isMember: () => false,
   publishExcept: () => undefined,
   sendTo: () => undefined,
   flushed: () => undefined,
   done: () => undefined,
-  skipped: () => undefined,
+  skipped: () => new Uint8Array(),
 };
 
 function setUp(members: number) {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
-import { feed as feedOf, groupOf, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { feed as feedOf, join, MSGPACK, source } from '../support/fanout-fixtures.ts';
 
 const publication = (offset: number, topicNumber = 1) => new PublicationMessage(topicNumber, offset - 1, source(offset) as LinkItem);
 const publications = (from: number, to: number, topicNumber = 1) =>
@@ -31,7 +31,7 @@ function setUp({
   let lost = 0;
   const topics = [1, 2].map((number) => {
     const feed = feedOf({ topic: `scores.t${number}`, limits: { itemsPerTopicMax: itemsMax } });
-    const { shard } = feed.join(MSGPACK, groupOf());
+    const { shard } = join(feed);
     const add = feed.add.bind(feed);
     feed.add = (item) => {
       log.push(number === 1 ? item.offset : `${number}:${item.offset}`);
@@ -144,7 +144,9 @@ describe('HubQueue', () => {
     queue.receive(publications(1, 8));
     expect(log.at(-1)).toBe('queued');
     // Its members have left meanwhile.
-    for (const variant of feed.variants) for (const shard of [...variant.shards]) feed.leave(variant, shard);
+    for (const variant of feed.variants) {
+      for (const shard of variant.shards) for (const recipient of shard.recipients) feed.leave(variant, shard, recipient);
+    }
     queue.receive(publications(9, 10));
     expect(log.slice(-2)).toEqual([9, 10]);
   });
@@ -194,7 +196,7 @@ describe('HubQueue', () => {
 
   it('never waits for members of rate classes: they need the latest of each key only', () => {
     const { queue, log, feed, pass } = setUp();
-    feed.join({ ...MSGPACK, rateHz: 1 }, groupOf());
+    join(feed, { ...MSGPACK, rateHz: 1 });
     for (let offset = 1; offset <= 100; offset++) {
       queue.receive([publication(offset)]);
       pass();

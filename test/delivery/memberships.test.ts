@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Memberships } from '../../src/delivery/memberships.ts';
 import type { Member } from '../../src/delivery/subscription.ts';
+import type { Flush } from '../../src/fanout/flush.ts';
 import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout-fixtures.ts';
@@ -21,9 +22,10 @@ describe('a shard', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
-    const { shard } = memberOf(stubs[0]!, made);
-    expect([shard.nativeTopic, stubs.some(({ socket }) => socket.steps.length > 0)]).toEqual([undefined, false]);
+    const direct = memberOf(stubs[0]!, made).shard;
+    expect([direct.nativeTopic, stubs.some(({ socket }) => socket.steps.length > 0)]).toEqual([undefined, false]);
     stubs.push(enter(memberships, made, 'last'));
+    const { shard } = memberOf(stubs[0]!, made);
     expect(shard.nativeTopic).toBeDefined();
     for (const stub of stubs) expect(stub.socket.steps).toEqual([`+${shard.nativeTopic}`]);
     for (const stub of stubs.slice(2)) memberships.leave(stub.receiver, memberOf(stub, made));
@@ -34,8 +36,8 @@ describe('a shard', () => {
 
 describe('members of shards that are joined', () => {
   /** One group's two shards: `e`, who may want no echo, had more than the others when it came. Now all have everything; `e`'s was flushed in turn 7. */
-  function twoShards(echo: boolean, others = 2) {
-    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+  function twoShards(echo: boolean, others = 2, nativeMembersMin = NATIVE_MEMBERS_MIN) {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX, nativeMembersMin);
     const made = feed();
     const [c] = Array.from({ length: others }, (_, index) => enter(memberships, made, `c${index}`));
     made.push(source(1), 0);
@@ -61,16 +63,13 @@ describe('members of shards that are joined', () => {
   });
 
   it('listen in the new native topic before they leave the old one, because uWS drops the queue of a socket that leaves its last', () => {
-    const { memberships, made, c, e } = twoShards(true);
-    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
-    for (let i = 0; i < NATIVE_MEMBERS_MIN; i++) enter(memberships, made, `more${i}`, { minCursor: 0 });
-    // The larger of the two stays.
-    left.nativeTopic = 'left';
-    const natives = (): (string | undefined)[] => [into.nativeTopic, left.nativeTopic];
-    expect(natives()).toEqual([expect.any(String), 'left']);
+    const { memberships, made, c, e } = twoShards(true, 2, 1);
+    const [into, left] = [memberOf(c, made).shard.nativeTopic, memberOf(e, made).shard.nativeTopic];
+    expect([into, left]).toEqual([expect.any(String), expect.any(String)]);
     e.socket.steps.length = 0;
     memberships.merge();
-    expect(e.socket.steps).toEqual([`+${into.nativeTopic}`, '-left']);
+    // The larger of the two stays.
+    expect(e.socket.steps).toEqual([`+${into}`, `-${left}`]);
   });
 
   it('become a native topic with the shard that they leave, when that was one', () => {
@@ -91,9 +90,60 @@ describe('members of shards that are joined', () => {
   });
 
   it('keep the record of a drop in the same loop turn', () => {
-    const { memberships, made, e } = twoShards(true);
+    const { memberships, made, e } = twoShards(true, 2, 1);
     memberships.merge();
     expect(memberOf(e, made).shard.positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
+  });
+});
+
+describe('a topic with so many members that each group has some', () => {
+  const flushOf = (member: Member, text: string): Flush => {
+    const { variant } = member;
+    const sent = { frames: 1, bytes: text.length, items: 1 };
+    return { variant, from: 0, fromOffset: 0, to: 1, offset: 1, parts: [{ frames: [Buffer.from(text)] }], sent, oldestPublishedAtMs: 0 };
+  };
+
+  it('is divided by groups; its members get before that what waits for them, and members of other groups move, too', () => {
+    const memberships = new Memberships(2, 2);
+    const made = feed();
+    const a = enter(memberships, made, 'a');
+    const d = enter(memberships, feed({ topic: 'scores.other' }), 'd');
+    const [b, c] = [enter(memberships, made, 'b', { echo: false }), enter(memberships, made, 'c')];
+    expect(new Set([a, b, c].map((stub) => memberOf(stub, made).shard)).size).toBe(1);
+    a.receiver.add(flushOf(memberOf(a, made), '{}'));
+    // Four members, two groups.
+    memberships.listen(d.receiver, memberships.enter(d.receiver, made, { variant: MSGPACK, echo: true }, 0));
+    expect(a.sent).toEqual([{}]);
+    for (const stub of [a, b, c, d]) {
+      const { shard } = memberOf(stub, made);
+      expect(shard).toMatchObject({ group: stub.receiver.group, members: 2 });
+      expect([...stub.socket.listensTo]).toEqual([shard.nativeTopic]);
+    }
+    expect(memberOf(a, made).shard).not.toBe(memberOf(b, made).shard);
+    expect(made.withoutEcho.get('b')).toBe(memberOf(b, made).shard);
+  });
+
+  it('gets a member what waits for it before it leaves, and before anything else that it is sent', () => {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const made = feed();
+    const stub = enter(memberships, made, 'a');
+    const member = memberOf(stub, made);
+    for (const text of ['[1]', '[2]']) stub.receiver.add(flushOf(member, text));
+    stub.receiver.send({ type: 'pong' } as never);
+    expect(stub.sent).toEqual([[1], [2], { type: 'pong' }]);
+    expect(stub.socket.writes).toEqual([2, 1]);
+    stub.receiver.add(flushOf(member, '[3]'));
+    memberships.leave(stub.receiver, member);
+    expect(stub.sent.at(-1)).toEqual([3]);
+  });
+
+  it('joins no more for a connection than half of what it may lag', () => {
+    const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
+    const stub = enter(memberships, feed(), 'a');
+    const [subscription] = stub.receiver.subscriptions.values();
+    const flush = flushOf(subscription as Member, `"${'x'.repeat(298)}"`);
+    expect([stub.receiver.add(flush), stub.receiver.add(flush), stub.sent.length]).toEqual([true, false, 2]);
+    expect([stub.receiver.add(flush), stub.sent.length]).toEqual([true, 2]);
   });
 });
 

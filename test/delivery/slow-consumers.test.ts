@@ -19,9 +19,9 @@ import { StubReceiver } from '../support/stub-receiver.ts';
 const FULL_BYTES = 5000;
 
 /** One connection in some topics; `answer` is the log's, when a ring no longer has what comes next. */
-function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new Error('the log is not asked here'))) {
+function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new Error('the log is not asked here')), nativeMembersMin = 1) {
   const { config } = loadConfig({ env: {}, flags: {} });
-  const memberships = new Memberships(250);
+  const memberships = new Memberships(250, nativeMembersMin);
   const bugs: Error[] = [];
   const clock = { tick: 1 };
   const metrics = new WorkerMetrics(0);
@@ -86,6 +86,32 @@ describe('a connection whose socket dropped something', () => {
     expect(batchesOf(stub)).toEqual([[0, [1, 2, 3]]]);
     expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
     expect(stub.receiver.lag).toBeUndefined();
+  });
+
+  it('gets again only what its full socket did not accept, where it is written to separately', async () => {
+    const { slowConsumers, stub, join, clock, drain } = setUp(undefined, 16);
+    const [made, other] = [join('scores.a'), join('scores.b')];
+    const variant = made.variants[0]!;
+    const flushTo = (to: number) => {
+      made.push(source(to), to - 1);
+      const parts = [{ frames: [Buffer.from(JSON.stringify({ type: 'batch', topic: 'scores.a', prev: to - 1, items: [[to]] }))] }];
+      const sent = { frames: 1, bytes: 10, items: 1 };
+      stub.receiver.add({ variant, from: to - 1, fromOffset: to - 1, to, offset: to, parts, sent, oldestPublishedAtMs: 0 });
+      variant.shards[0]!.advance(to, to, clock.tick);
+    };
+    stub.socket.bytesMax = 150;
+    stub.socket.onDropped = () => slowConsumers.dropped(stub.receiver);
+    for (let to = 1; to <= 4; to++) flushTo(to);
+    stub.receiver.sendFrames();
+    expect(batchesOf(stub)).toEqual([
+      [0, [1]],
+      [1, [2]],
+    ]);
+    slowConsumers.leaveMarked();
+    stub.socket.bytesMax = Number.POSITIVE_INFINITY;
+    await drain();
+    expect(batchesOf(stub).slice(2)).toEqual([[2, [3, 4]]]);
+    expect(stub.receiver.subscriptions.get(other.topic)).toMatchObject({ kind: 'member' });
   });
 
   it('loses nothing when a second drop is reported before it has left', async () => {

@@ -12,13 +12,12 @@ function setUp() {
   const served: string[] = [];
   const nothing = () => undefined;
   const sink = {
-    beginVisit: nothing,
-    endVisit: nothing,
     publish: nothing,
     isMember: () => false,
     publishExcept: nothing,
     sendTo: nothing,
-    skipped: nothing,
+    send: nothing,
+    skipped: () => new Uint8Array(),
     done: nothing,
     flushed: ({ variant }: { variant: Variant }) => void served.push(variant.feed.topic),
   };

@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { FanoutSink, VisitKind } from '../../src/fanout/flush.ts';
+import type { FanoutSink } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { Scheduler } from '../../src/fanout/scheduler.ts';
 import type { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
-import { feed, groupOf, JSON_VARIANT, joinMany, key, MSGPACK, source, steadyPace } from '../support/fanout-fixtures.ts';
+import {
+  feed,
+  groupOf,
+  JSON_VARIANT,
+  join,
+  joinMany,
+  key,
+  MSGPACK,
+  makeNative,
+  type StubRecipient,
+  source,
+  steadyPace,
+} from '../support/fanout-fixtures.ts';
 import { decodeBatch } from '../support/fanout-model.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
@@ -14,14 +26,22 @@ interface Sent {
   readonly binary: boolean;
 }
 
+/** One write to a connection. */
+interface Write {
+  readonly recipient: StubRecipient;
+  readonly frames: readonly Uint8Array[];
+}
+
 /** A scheduler whose sink remembers. */
 function setUp({ periodMs = 0 } = {}) {
   const sent: Sent[] = [];
-  const visits: VisitKind[] = [];
+  const writes: Write[] = [];
   const flushes: { items: number; oldestPublishedAtMs: number }[] = [];
   const sink: FanoutSink = {
-    beginVisit: (kind) => void visits.push(kind),
-    endVisit: () => undefined,
+    send: (recipient) => {
+      const frames = (recipient as StubRecipient).take();
+      if (frames.length > 0) writes.push({ recipient: recipient as StubRecipient, frames });
+    },
     publish: (shard, frame, binary) => void sent.push({ shard, frame, binary }),
     isMember: () => false,
     publishExcept: () => {
@@ -31,7 +51,7 @@ function setUp({ periodMs = 0 } = {}) {
       throw new Error('every member here wants echo');
     },
     flushed: () => undefined,
-    skipped: () => undefined,
+    skipped: () => new Uint8Array(),
     done: ({ sent: { items }, oldestPublishedAtMs }) => void flushes.push({ items, oldestPublishedAtMs }),
   };
   const scheduler = new Scheduler(
@@ -39,7 +59,7 @@ function setUp({ periodMs = 0 } = {}) {
     sink,
     steadyPace(periodMs),
   );
-  return { scheduler, sent, flushes, visits };
+  return { scheduler, sent, flushes, writes };
 }
 
 let nextOffset = 1;
@@ -51,25 +71,85 @@ const topicsOf = (sent: readonly Sent[]) => sent.map(({ frame, binary }) => deco
 
 describe('Scheduler', () => {
   it('visits natively only where every shard that is due has a native topic', () => {
-    const { scheduler, visits } = setUp();
+    const { scheduler, sent, writes } = setUp();
     const group = groupOf();
     const [a, b] = [feed({ topic: 'scores.a' }), feed({ topic: 'scores.b' })];
-    for (const each of [a, b]) for (let i = 0; i < 200; i++) each.join(MSGPACK, group);
+    for (const each of [a, b]) for (let i = 0; i < 200; i++) join(each, MSGPACK, group);
+    for (const each of [a, b]) each.variants[0]!.divide();
     const publishBoth = (turn: number) => {
-      visits.length = 0;
+      sent.length = writes.length = 0;
       for (const each of [a, b]) {
         publish(each);
         scheduler.wake(each, turn);
       }
       scheduler.turn(turn, turn);
-      return visits[0];
+      return [sent.length, writes.length];
     };
     const shards = [a, b].map(({ variants }) => variants[0]!.shards[0]!);
-    expect(publishBoth(100)).toBe('direct');
+    expect(publishBoth(100)).toEqual([0, 400]);
     shards[0]!.nativeTopic = 'n1';
-    expect(publishBoth(200)).toBe('direct');
+    expect(publishBoth(200)).toEqual([0, 400]);
     shards[1]!.nativeTopic = 'n2';
-    expect(publishBoth(300)).toBe('native');
+    expect(publishBoth(300)).toEqual([2, 0]);
+  });
+
+  it('writes once to each connection, what topics of few members and what topics of many have for it', () => {
+    const { scheduler, sent, writes } = setUp();
+    const groups = new Groups(2);
+    const connections = Array.from({ length: 4 }, () => groups.enter(MSGPACK)).map((group) => join(feed(), MSGPACK, group).recipient);
+    const [large, few, fewer] = ['large', 'few', 'fewer'].map((name) => feed({ topic: `scores.${name}` })) as [
+      TopicFeed,
+      TopicFeed,
+      TopicFeed,
+    ];
+    for (const recipient of connections) large.join(MSGPACK, recipient);
+    makeNative(large.variants[0]!);
+    for (const recipient of connections.slice(0, 3)) few.join(MSGPACK, recipient);
+    fewer.join(MSGPACK, connections[0]!);
+    for (const each of [large, few, fewer]) {
+      publish(each);
+      scheduler.wake(each, 0);
+    }
+    scheduler.turn(0, 0);
+    expect(sent).toEqual([]);
+    expect(
+      writes.map(({ recipient, frames }) => [connections.indexOf(recipient), frames.map((frame) => decodeBatch(frame, true).topic).sort()]),
+    ).toEqual([
+      [0, ['scores.few', 'scores.fewer', 'scores.large']],
+      [1, ['scores.few', 'scores.large']],
+      [2, ['scores.few', 'scores.large']],
+      [3, ['scores.large']],
+    ]);
+    // Only those of the groups with something from few members are written to one by one.
+    publish(large);
+    publish(fewer);
+    for (const each of [large, fewer]) scheduler.wake(each, 10);
+    writes.length = 0;
+    scheduler.turn(10, 1);
+    expect(writes.map(({ frames }) => frames.length)).toEqual([2, 1]);
+    expect(sent.map(({ shard }) => shard.group)).toEqual([connections[2]!.group]);
+  });
+
+  it('joins what topics of few members publish within a pacing period, for each connection', () => {
+    const { scheduler, writes } = setUp({ periodMs: 40 });
+    const group = groupOf();
+    const topics = Array.from({ length: 12 }, (_, number) => feed({ topic: `scores.t${number}` }));
+    const { recipient } = join(topics[0]!, MSGPACK, group);
+    for (const each of topics.slice(1)) each.join(MSGPACK, recipient);
+    // The express has used up its time.
+    const crowd = feed({ topic: 'scores.crowd' });
+    for (let i = 0; i < 128; i++) join(crowd, MSGPACK, groupOf());
+    for (let nowMs = 0; nowMs <= 200; nowMs++) {
+      const due = nowMs % 10 === 5 ? [crowd, ...topics.slice((nowMs - 5) / 10, (nowMs + 5) / 10)] : [crowd];
+      for (const each of due) {
+        publish(each);
+        scheduler.wake(each, nowMs);
+      }
+      scheduler.turn(nowMs, nowMs);
+    }
+    const theirs = writes.filter((write) => write.recipient === recipient).map(({ frames }) => frames.length);
+    expect(theirs.reduce((sum, count) => sum + count)).toBe(12);
+    expect(theirs.length).toBeLessThanOrEqual(4);
   });
 
   it('sends an idle publication in the turn of its arrival', () => {
@@ -217,7 +297,7 @@ describe('Scheduler', () => {
     const { scheduler, sent } = setUp();
     const topicFeed = feed();
     for (const options of [MSGPACK, JSON_VARIANT, { ...MSGPACK, deflate: true }, { ...JSON_VARIANT, rateHz: 1 }])
-      topicFeed.join(options, groupOf(options));
+      makeNative(join(topicFeed, options).variant);
     publish(topicFeed, { value: 'x'.repeat(2000) });
     scheduler.wake(topicFeed, 0);
     scheduler.turn(0, 0);
@@ -280,7 +360,10 @@ describe('Scheduler', () => {
     const groups = new Groups(100);
     const [a, b] = [feed({ topic: 'scores.a' }), feed({ topic: 'scores.b' })];
     const connections = Array.from({ length: 200 }, () => groups.enter(MSGPACK));
-    for (const each of [a, b]) for (const group of connections) each.join(MSGPACK, group);
+    for (const each of [a, b]) {
+      for (const group of connections) join(each, MSGPACK, group);
+      makeNative(each.variants[0]!);
+    }
     publish(a);
     scheduler.wake(a, 0);
     scheduler.turn(0, 0);
@@ -315,7 +398,7 @@ describe('Scheduler', () => {
       let sends = 0;
       for (const { shard } of sent) {
         sends += shard.members;
-        sentAtMs.set(shard.group, [...(sentAtMs.get(shard.group) ?? []), nowMs]);
+        sentAtMs.set(shard.group!, [...(sentAtMs.get(shard.group!) ?? []), nowMs]);
       }
       // 8 µs a send: four groups take 16 ms, twenty-four 96.
       nowMs += Math.max(1, sends * 0.008);
@@ -324,7 +407,7 @@ describe('Scheduler', () => {
     const longestOf = (topicFeed: TopicFeed) =>
       Math.max(
         ...topicFeed.variants[0]!.shards.flatMap(({ group }) =>
-          (sentAtMs.get(group) ?? []).slice(2).map((at, i, all) => (i === 0 ? 0 : at - all[i - 1]!)),
+          (sentAtMs.get(group!) ?? []).slice(2).map((at, i, all) => (i === 0 ? 0 : at - all[i - 1]!)),
         ),
       );
     expect(longestOf(small)).toBeLessThan(100);
@@ -338,9 +421,10 @@ describe('Scheduler', () => {
     // Each connection follows ten of them.
     for (let connection = 0; connection < 1000; connection++) {
       const group = groups.enter(MSGPACK);
-      for (let i = 0; i < 10; i++) feeds[(connection + 5 * i) % feeds.length]!.join(MSGPACK, group);
+      for (let i = 0; i < 10; i++) join(feeds[(connection + 5 * i) % feeds.length]!, MSGPACK, group);
     }
     for (const each of feeds) {
+      makeNative(each.variants[0]!);
       publish(each);
       scheduler.wake(each, 0);
     }
@@ -352,7 +436,7 @@ describe('Scheduler', () => {
       for (const {
         shard: { group },
       } of sent) {
-        turnsOf.set(group, (turnsOf.get(group) ?? new Set()).add(turn));
+        turnsOf.set(group!, (turnsOf.get(group!) ?? new Set()).add(turn));
       }
     }
     expect(turn).toBeGreaterThan(1);
@@ -366,8 +450,9 @@ describe('Scheduler', () => {
     const groups = new Groups(250);
     for (let connection = 0; connection < 5000; connection++) {
       const group = groups.enter(MSGPACK);
-      for (const each of feeds) each.join(MSGPACK, group);
+      for (const each of feeds) join(each, MSGPACK, group);
     }
+    for (const each of feeds) makeNative(each.variants[0]!);
     for (const each of feeds) publish(each);
     for (const each of feeds) scheduler.wake(each, 0);
     for (let turn = 0; scheduler.turn(turn * 7, turn).more; turn++);
@@ -375,25 +460,32 @@ describe('Scheduler', () => {
     expect(new Set(sent.map(({ frame }) => frame)).size).toBe(20);
   });
 
-  it('counts the creation of frames, too: ten thousand topics do not fit into one turn', () => {
-    const { scheduler, sent } = setUp();
-    const feeds = Array.from({ length: 10_000 }, (_, number) => feed({ topic: `scores.t${number}` }));
-    const groups = new Groups(250);
-    const connections = Array.from({ length: 200 }, () => groups.enter(MSGPACK));
-    for (const [number, each] of feeds.entries()) each.join(MSGPACK, connections[number % connections.length]!);
-    for (const each of feeds) {
-      publish(each);
-      scheduler.wake(each, 0);
-    }
-    let most = 0;
-    for (let turn = 0, more = true; more; turn++) {
-      const before = sent.length;
-      more = scheduler.turn(turn * 7, turn).more;
-      most = Math.max(most, sent.length - before);
-    }
-    expect(sent).toHaveLength(10_000);
-    expect(most).toBeLessThan(5000);
-  });
+  it.each(['native', 'direct'])(
+    'counts the creation of frames, too: ten thousand topics with %s shards do not fit into one turn',
+    (kind) => {
+      const { scheduler, sent, flushes } = setUp();
+      const feeds = Array.from({ length: 10_000 }, (_, number) => feed({ topic: `scores.t${number}` }));
+      const groups = new Groups(250);
+      const connections = Array.from({ length: 200 }, () => groups.enter(MSGPACK));
+      for (const [number, each] of feeds.entries()) {
+        const { variant } = join(each, MSGPACK, connections[number % connections.length]!);
+        if (kind === 'native') makeNative(variant);
+      }
+      for (const each of feeds) {
+        publish(each);
+        scheduler.wake(each, 0);
+      }
+      const total = () => (kind === 'native' ? sent.length : flushes.length);
+      let most = 0;
+      for (let turn = 0, more = true; more; turn++) {
+        const before = total();
+        more = scheduler.turn(turn * 7, turn).more;
+        most = Math.max(most, total() - before);
+      }
+      expect(total()).toBe(10_000);
+      expect(most).toBeLessThan(5000);
+    },
+  );
 
   it('adds members that join while a topic waits for its pass', () => {
     const { scheduler, sent } = setUp({ periodMs: 50 });
@@ -405,7 +497,8 @@ describe('Scheduler', () => {
     publish(topicFeed);
     scheduler.wake(topicFeed, 1);
     scheduler.turn(1, 1);
-    const { shard } = topicFeed.join(MSGPACK, groupOf());
+    const { variant, shard } = join(topicFeed);
+    makeNative(variant);
     publish(topicFeed);
     scheduler.wake(topicFeed, 2);
     for (let nowMs = 2; nowMs < 100; nowMs++) scheduler.turn(nowMs, nowMs);

@@ -4,7 +4,7 @@ import { rateClassFor } from '../../src/fanout/rate-class.ts';
 import { Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type Variant, variantName } from '../../src/fanout/variant.ts';
-import { feed, groupOf, JSON_VARIANT, joinMany, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { feed, groupOf, JSON_VARIANT, join, joinMany, MSGPACK, source } from '../support/fanout-fixtures.ts';
 
 function variantOf(topicFeed: TopicFeed): Variant {
   return topicFeed.variants[0] as Variant;
@@ -30,8 +30,8 @@ describe('Groups', () => {
   it('fills groups that have room again', () => {
     const { topicFeed, places, groups, variant } = joined(8);
     const [left] = places;
-    topicFeed.leave(left!.variant, left!.shard);
-    groups.leave(left!.group);
+    topicFeed.leave(left!.variant, left!.shard, left!.recipient);
+    groups.leave(left!.recipient.group);
     expect(sizes(variant)).toEqual([3, 4]);
     joinMany(topicFeed, 2, { groups });
     expect(sizes(variant)).toEqual([4, 4, 1]);
@@ -58,6 +58,37 @@ describe('Groups', () => {
 });
 
 describe('Variant', () => {
+  it('has one shard of all groups until it is divided; then one for each, at the position where they were', () => {
+    const topicFeed = feed();
+    const groups = new Groups(3);
+    const members = Array.from({ length: 9 }, () => join(topicFeed, MSGPACK, groups.enter(MSGPACK)));
+    const variant = variantOf(topicFeed);
+    expect(variant.shards).toEqual([members[0]!.shard]);
+    const [direct] = variant.shards as [Shard];
+    expect([direct.group, direct.members]).toEqual([undefined, 9]);
+    topicFeed.push(source(1), 0);
+    topicFeed.push(source(2), 1);
+    direct.advance(1, 1, 4);
+    join(topicFeed, MSGPACK, members[0]!.recipient.group, 2);
+    variant.divide();
+    expect(variant.shards.map(({ cursor, offset, members: count }) => [cursor, offset, count])).toEqual([
+      [1, 1, 3],
+      [1, 1, 3],
+      [1, 1, 3],
+      [2, 2, 1],
+    ]);
+    expect(variant.extraShards).toBe(1);
+    expect(topicFeed.members).toBe(10);
+    for (const { recipient } of members) {
+      expect(variant.shards.filter(({ recipients }) => recipients.includes(recipient)).map(({ group }) => group)).toEqual([
+        recipient.group,
+      ]);
+    }
+    // A new member joins that of its group.
+    const { shard, recipient } = join(topicFeed, MSGPACK, members[4]!.recipient.group);
+    expect([shard.group, shard.members]).toEqual([recipient.group, 4]);
+  });
+
   it('has one shard for the connections of a group', () => {
     const { variant } = joined(9, 3);
     expect(new Set(variant.shards.map(({ group }) => group)).size).toBe(3);
@@ -66,33 +97,33 @@ describe('Variant', () => {
 
   it('names native topics as no other of the topic is or was named', () => {
     const { topicFeed, variant } = joined(9, 3);
-    const other = topicFeed.join(JSON_VARIANT, groupOf(JSON_VARIANT)).variant;
+    const other = join(topicFeed, JSON_VARIANT).variant;
     const names = [variant, variant, other, variant, other].map((one) => one.newNativeTopic());
     expect(new Set(names).size).toBe(names.length);
   });
 
   it('vanishes with its last member', () => {
     const topicFeed = feed();
-    const a = topicFeed.join(MSGPACK, groupOf());
-    const b = topicFeed.join(JSON_VARIANT, groupOf(JSON_VARIANT));
+    const a = join(topicFeed);
+    const b = join(topicFeed, JSON_VARIANT);
     expect(topicFeed.variants).toHaveLength(2);
-    topicFeed.leave(a.variant, a.shard);
+    topicFeed.leave(a.variant, a.shard, a.recipient);
     expect(topicFeed.variants.map(({ options }) => options)).toEqual([JSON_VARIANT]);
-    topicFeed.leave(b.variant, b.shard);
+    topicFeed.leave(b.variant, b.shard, b.recipient);
     expect(topicFeed.variants).toHaveLength(0);
     expect(topicFeed.isUnused).toBe(true);
   });
 
   it('puts a member that is ahead of its group into a separate shard at the head', () => {
     const { topicFeed, places, variant } = joined(2);
-    const [{ group }] = places as [(typeof places)[number]];
+    const { group } = places[0]!.recipient;
     topicFeed.push(source(1), 0);
     topicFeed.push(source(2), 1);
-    expect(topicFeed.join(MSGPACK, group, 0).shard).toBe(variant.shards[0]);
-    const ahead = topicFeed.join(MSGPACK, group, 1).shard;
-    expect(ahead).toMatchObject({ cursor: 2, offset: 2, group });
+    expect(join(topicFeed, MSGPACK, group, 0).shard).toBe(variant.shards[0]);
+    const { shard, recipient } = join(topicFeed, MSGPACK, group, 1);
+    expect(shard).toMatchObject({ cursor: 2, offset: 2, group });
     expect([variant.shards.length, variant.extraShards]).toEqual([2, 1]);
-    topicFeed.leave(variant, ahead);
+    topicFeed.leave(variant, shard, recipient);
     expect([variant.shards.length, variant.extraShards]).toEqual([1, 0]);
   });
 
@@ -113,15 +144,15 @@ describe('Variant', () => {
 describe('merging', () => {
   it("merges a group's second shard into its first when both are at the same position", () => {
     const { topicFeed, places, variant } = joined(3, 10);
-    const [{ group }] = places as [(typeof places)[number]];
+    const { group } = places[0]!.recipient;
     topicFeed.push(source(1), 0);
-    topicFeed.join(MSGPACK, group, 1);
+    const { recipient } = join(topicFeed, MSGPACK, group, 1);
     expect(variant.shards.map(({ cursor }) => cursor)).toEqual([0, 1]);
     expect(variant.mergeable()).toBeUndefined();
     const [first, second] = variant.shards as [Shard, Shard];
     first.advance(1, 1, 1);
     expect(variant.mergeable()).toEqual({ from: second, into: first });
-    variant.move(second, first);
+    variant.move(recipient, second, first);
     expect(sizes(variant)).toEqual([4]);
     expect(topicFeed.members).toBe(4);
     expect(variant.mergeable()).toBeUndefined();

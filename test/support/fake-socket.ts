@@ -7,6 +7,9 @@ export class FakeSocket implements ClientSocket {
   bufferedBytes = 0;
   /** It takes nothing more: what it is sent is dropped. */
   isFull = false;
+  /** Of all that it takes; what comes after that is dropped, and reported. */
+  bytesMax = Number.POSITIVE_INFINITY;
+  onDropped: () => void = () => undefined;
   readonly frames: Uint8Array[] = [];
   /** How many frames each write had. */
   readonly writes: number[] = [];
@@ -26,6 +29,10 @@ export class FakeSocket implements ClientSocket {
 
   send(frame: Uint8Array, _binary: boolean): boolean {
     if (!this.isOpen || this.isFull) return false;
+    if (this.frames.reduce((sum, { length }) => sum + length, frame.length) > this.bytesMax) {
+      this.onDropped();
+      return false;
+    }
     this.frames.push(frame);
     if (this.#corked === undefined) this.writes.push(1);
     else this.#corked++;

@@ -1,8 +1,9 @@
 import type { NamespaceOptions } from '../../src/config/schema.ts';
+import { type Flush, framesFor } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { FANOUT_ITEM_FORM, FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
 import type { Pace } from '../../src/fanout/pacing.ts';
-import type { Shard } from '../../src/fanout/shard.ts';
+import type { Recipient, Shard } from '../../src/fanout/shard.ts';
 import { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
@@ -35,16 +36,59 @@ export function groupOf(options: VariantOptions = MSGPACK): Group {
   return ownGroups.enter(options);
 }
 
-/** Connections that follow the topic, each in a group of at most `groupConnectionsMax`. */
+let nextRecipient = 1;
+
+/** A connection that remembers what waits for it. */
+export class StubRecipient implements Recipient {
+  readonly id = `r${nextRecipient++}`;
+  readonly group: Group;
+  #flushes: Flush[] = [];
+
+  constructor(group: Group = groupOf()) {
+    this.group = group;
+  }
+
+  add(flush: Flush): boolean {
+    this.#flushes.push(flush);
+    return this.#flushes.length === 1;
+  }
+
+  /** What waited, in order. */
+  take(): Uint8Array[] {
+    return this.#flushes.splice(0).flatMap(({ parts }) => parts.flatMap((part) => framesFor(part, this)));
+  }
+}
+
+export interface Joined {
+  readonly variant: Variant;
+  readonly shard: Shard;
+  readonly recipient: StubRecipient;
+}
+
+/** A connection of the group follows the topic. */
+export function join(topicFeed: TopicFeed, options: VariantOptions = MSGPACK, group: Group = groupOf(options), minCursor = 0): Joined {
+  const recipient = new StubRecipient(group);
+  return { ...topicFeed.join(options, recipient, minCursor), recipient };
+}
+
+/** Divides the variant, and gives all its shards native topics. */
+export function makeNative(variant: Variant): void {
+  if (!variant.isDivided) variant.divide();
+  for (const shard of variant.shards) shard.nativeTopic ??= variant.newNativeTopic();
+}
+
+/** Connections that follow the topic, each in a group of at most `groupConnectionsMax`. Each group's are a shard with a native topic. */
 export function joinMany(
   topicFeed: TopicFeed,
   count: number,
   { options = MSGPACK, groups = new Groups(250) }: { readonly options?: VariantOptions; readonly groups?: Groups } = {},
-): { variant: Variant; shard: Shard; group: Group }[] {
-  return Array.from({ length: count }, () => {
-    const group = groups.enter(options);
-    return { ...topicFeed.join(options, group), group };
-  });
+): Joined[] {
+  const joined = Array.from({ length: count }, () => join(topicFeed, options, groups.enter(options)));
+  for (const { variant } of joined.slice(0, 1)) makeNative(variant);
+  const shardOf = new Map<Recipient, Shard>();
+  for (const { shards } of topicFeed.variants)
+    for (const shard of shards) for (const recipient of shard.recipients) shardOf.set(recipient, shard);
+  return joined.map(({ variant, recipient }) => ({ variant, recipient, shard: shardOf.get(recipient) as Shard }));
 }
 
 let nextNumber = 1;

@@ -1,12 +1,12 @@
 import { inflateRawSync } from 'node:zlib';
 import { Compile } from 'typebox/compile';
 import { expect } from 'vitest';
-import type { FanoutSink, VisitKind } from '../../src/fanout/flush.ts';
+import { type FanoutSink, type Flush, framesFor } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
 import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { firstPartOf, fromStateOf, goingOn } from '../../src/fanout/recovery.ts';
 import { Scheduler, type SchedulerOptions } from '../../src/fanout/scheduler.ts';
-import type { Shard } from '../../src/fanout/shard.ts';
+import type { Recipient, Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import type { Variant, VariantOptions } from '../../src/fanout/variant.ts';
 import { DEFLATED_EXT_TYPE } from '../../src/protocol/codec.ts';
@@ -14,7 +14,7 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import type { Key } from '../../src/protocol/topic.ts';
-import { type FeedSettings, feed, source, steadyPace } from './fanout-fixtures.ts';
+import { type FeedSettings, feed, StubRecipient, source, steadyPace } from './fanout-fixtures.ts';
 
 type Batch = ServerMessage<'batch'>;
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -53,16 +53,17 @@ export interface ModelPublication {
 export type JoinMode = 'plain' | 'snapshot' | { readonly back: number };
 
 /** One client: what it knows from the wire alone, and what the model says it must get next. */
-export class ModelMember {
+export class ModelMember implements Recipient {
   readonly id: string;
   readonly topic: ModelTopic;
   readonly options: VariantOptions;
   readonly echo: boolean;
-  readonly variant: Variant;
   readonly group: Group;
   /** Its group is that of another member's connection, which follows another topic too. */
   readonly isBeside: boolean;
+  readonly variant: Variant;
   shard: Shard;
+  #waiting: Flush[] = [];
   /** Its position, as the protocol has it: the last offset covered. */
   at: number;
   /** Index of the entry that it must get next. */
@@ -77,15 +78,27 @@ export class ModelMember {
   /** Left-out entries that the first frame of a range announced and that lie in the frames after it. */
   conflatedLeft = 0;
 
-  constructor(id: string, topic: ModelTopic, options: VariantOptions, echo: boolean, variant: Variant, shard: Shard, isBeside: boolean) {
+  /** @param minCursor what it has already */
+  constructor(
+    id: string,
+    topic: ModelTopic,
+    how: {
+      readonly options: VariantOptions;
+      readonly echo: boolean;
+      readonly group: Group;
+      readonly isBeside: boolean;
+      readonly minCursor: number;
+    },
+  ) {
     this.id = id;
     this.topic = topic;
-    this.options = options;
-    this.echo = echo;
+    this.options = how.options;
+    this.echo = how.echo;
+    this.group = how.group;
+    this.isBeside = how.isBeside;
+    const { variant, shard } = topic.feed.join(how.options, this, how.minCursor);
     this.variant = variant;
     this.shard = shard;
-    this.group = shard.group;
-    this.isBeside = isBeside;
     this.at = shard.offset;
     this.next = shard.cursor;
     this.stateFrom = shard.cursor;
@@ -96,12 +109,31 @@ export class ModelMember {
     return this.echo && !this.topic.log.some((entry) => this.#isOwn(entry));
   }
 
+  add(flush: Flush): boolean {
+    this.#waiting.push(flush);
+    return this.#waiting.length === 1;
+  }
+
+  /** What waits for it is sent. */
+  receiveWaiting(frameBytesMax: number): void {
+    const binary = this.options.encoding === 'msgpack';
+    for (const { parts } of this.#waiting.splice(0)) {
+      for (const part of parts) for (const frame of framesFor(part, this)) this.receive(frame, binary, frameBytesMax);
+    }
+  }
+
   get conflates(): boolean {
     return this.options.rateHz !== undefined;
   }
 
   /** Checks a frame against the model, and takes it as a client would. */
   receive(frame: Uint8Array, binary: boolean, frameBytesMax: number): void {
+    const skipped = skippedOf(frame, binary);
+    if (skipped > 0) {
+      this.told += skipped;
+      this.everSkipped = true;
+      return;
+    }
     const batch = decodeBatch(frame, binary);
     expect(binary).toBe(this.options.encoding === 'msgpack');
     expect(batch.topic).toBe(this.topic.feed.topic);
@@ -213,13 +245,22 @@ export class ModelMember {
   }
 }
 
+/** Of the message that tells what the ring has lost; 0: it is another one. */
+function skippedOf(frame: Uint8Array, binary: boolean): number {
+  // Short, so never deflated.
+  if (frame.length > 200 || decoded.has(frame) || (binary && frame[0] === DEFLATED_HEAD)) return 0;
+  const message = (binary ? msgpackCodec : jsonCodec).decode(frame) as ServerMessage;
+  return message.type === 'lagged' ? message.skipped : 0;
+}
+
+const DEFLATED_HEAD = 0xc9;
 const decoded = new WeakMap<Uint8Array, Batch>();
 
 /** A frame as a client sees it, checked against its schema. */
 export function decodeBatch(frame: Uint8Array, binary: boolean): Batch {
   const known = decoded.get(frame);
   if (known !== undefined) return known;
-  const plain = binary && frame[0] === 0xc9 && frame[5] === DEFLATED_EXT_TYPE ? inflateRawSync(frame.subarray(6)) : frame;
+  const plain = binary && frame[0] === DEFLATED_HEAD && frame[5] === DEFLATED_EXT_TYPE ? inflateRawSync(frame.subarray(6)) : frame;
   const batch = (binary ? msgpackCodec : jsonCodec).decode(plain) as Batch;
   if (!batchSchema.Check(batch)) throw new Error(`no batch: ${JSON.stringify(batchSchema.Errors(batch))}`);
   decoded.set(frame, batch);
@@ -236,10 +277,7 @@ export class FanoutModel implements FanoutSink {
   readonly scheduler: Scheduler;
   readonly #options: SchedulerOptions;
   readonly #listeners = new Map<Shard, Set<ModelMember>>();
-  #visit: VisitKind | undefined;
-  /** What a direct visit has for each member. */
-  readonly #gathered = new Map<ModelMember, (() => void)[]>();
-  readonly #crowds: { readonly topic: ModelTopic; readonly variant: Variant; readonly members: Map<Shard, number> }[] = [];
+  readonly #crowds: { readonly topic: ModelTopic; readonly recipients: readonly StubRecipient[] }[] = [];
   readonly #groups: Groups;
   nowMs = 1000;
   tick = 0;
@@ -256,23 +294,13 @@ export class FanoutModel implements FanoutSink {
     });
   }
 
-  beginVisit(kind: VisitKind): void {
-    expect(this.#visit).toBeUndefined();
-    this.#visit = kind;
-  }
-
-  endVisit(): void {
-    for (const receives of this.#gathered.values()) for (const receive of receives) receive();
-    this.#gathered.clear();
-    this.#visit = undefined;
-  }
-
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
-    for (const member of this.#listenersOf(shard)) this.#hand(member, frame, binary);
+    for (const member of this.#listenersOf(shard)) member.receive(frame, binary, this.#options.frameBytesMax);
   }
 
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
-    for (const member of this.#listenersOf(shard)) if (member.id !== connectionId) this.#hand(member, frame, binary);
+    for (const member of this.#listenersOf(shard))
+      if (member.id !== connectionId) member.receive(frame, binary, this.#options.frameBytesMax);
   }
 
   isMember(shard: Shard, connectionId: string): boolean {
@@ -280,39 +308,25 @@ export class FanoutModel implements FanoutSink {
   }
 
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void {
-    const member = this.members.find(({ id }) => id === connectionId);
-    if (member !== undefined) this.#hand(member, frame, binary);
+    this.members.find(({ id }) => id === connectionId)?.receive(frame, binary, this.#options.frameBytesMax);
+  }
+
+  send(recipient: Recipient): void {
+    if (recipient instanceof ModelMember) recipient.receiveWaiting(this.#options.frameBytesMax);
+    else (recipient as StubRecipient).take();
   }
 
   #listenersOf(shard: Shard): Iterable<ModelMember> {
-    if (this.#visit === 'native' && shard.nativeTopic === undefined) throw new Error('a native visit of a shard without a native topic');
+    if (shard.nativeTopic === undefined) throw new Error('a native publish to a shard without a native topic');
     return this.#listeners.get(shard) ?? [];
-  }
-
-  #hand(member: ModelMember, frame: Uint8Array, binary: boolean): void {
-    if (this.#visit === 'direct') this.#gather(member, () => member.receive(frame, binary, this.#options.frameBytesMax));
-    else member.receive(frame, binary, this.#options.frameBytesMax);
-  }
-
-  #gather(member: ModelMember, receive: () => void): void {
-    const receives = this.#gathered.get(member);
-    if (receives === undefined) this.#gathered.set(member, [receive]);
-    else receives.push(receive);
   }
 
   flushed(): void {}
 
   done(): void {}
 
-  skipped(shard: Shard, skipped: number): void {
-    for (const member of this.#listeners.get(shard) ?? []) {
-      const tell = () => {
-        member.told += skipped;
-        member.everSkipped = true;
-      };
-      if (this.#visit === 'direct') this.#gather(member, tell);
-      else tell();
-    }
+  skipped({ feed: { topic }, options: { encoding } }: Variant, skipped: number): Uint8Array {
+    return (encoding === 'msgpack' ? msgpackCodec : jsonCodec).encode({ type: 'lagged', topic, policy: 'skip', skipped });
   }
 
   /** Of a topic without keys the key does not count, and it cannot be removed. */
@@ -340,43 +354,39 @@ export class FanoutModel implements FanoutSink {
     const isBeside =
       beside !== undefined && beside.topic !== topic && beside.options.encoding === encoding && beside.options.deflate === deflate;
     const group = isBeside ? beside.group : this.#groups.enter(options);
-    const { variant, shard } = topicFeed.join(options, group, minCursor);
-    const member = new ModelMember(`m${this.#nextMember++}`, topic, options, echo, variant, shard, isBeside);
+    const member = new ModelMember(`m${this.#nextMember++}`, topic, { options, echo, group, isBeside, minCursor });
     this.members.push(member);
     if (mode === 'snapshot') this.#takeSnapshot(member);
     if (sinceOffset !== undefined && topic.durable) this.#takeMissed(member, sinceOffset);
-    if (!echo) topicFeed.setWithoutEcho(member.id, shard);
+    if (!echo) topicFeed.setWithoutEcho(member.id, member.shard);
     this.#listen(member);
   }
 
   leave(member: ModelMember): void {
+    member.receiveWaiting(this.#options.frameBytesMax);
     this.members.splice(this.members.indexOf(member), 1);
     this.#unlisten(member);
     member.topic.feed.endWithoutEcho(member.id);
-    member.topic.feed.leave(member.variant, member.shard);
+    member.topic.feed.leave(member.variant, member.shard, member);
     if (!member.isBeside) this.#groups.leave(member.group);
   }
 
   /** Adds members that the model does not check, so that one turn does not reach all shards. */
   crowd(topic: ModelTopic, options: VariantOptions, count: number): void {
-    const members = new Map<Shard, number>();
-    let variant: Variant | undefined;
-    for (let i = 0; i < count; i++) {
-      const joined = topic.feed.join(options, this.#groups.enter(options));
-      variant = joined.variant;
-      members.set(joined.shard, (members.get(joined.shard) ?? 0) + 1);
-    }
-    if (variant !== undefined) this.#crowds.push({ topic, variant, members });
+    const recipients = Array.from({ length: count }, () => new StubRecipient(this.#groups.enter(options)));
+    for (const recipient of recipients) topic.feed.join(options, recipient);
+    this.#crowds.push({ topic, recipients });
   }
 
   endCrowds(): void {
-    for (const { topic, variant, members } of this.#crowds.splice(0)) {
-      for (const [shard, count] of members) {
-        for (let i = 0; i < count; i++) {
-          topic.feed.leave(variant, shard);
-          this.#groups.leave(shard.group);
+    for (const { topic, recipients } of this.#crowds.splice(0)) {
+      const left = new Set<Recipient>(recipients);
+      for (const variant of topic.feed.variants) {
+        for (const shard of variant.shards) {
+          for (const recipient of shard.recipients) if (left.has(recipient)) topic.feed.leave(variant, shard, recipient);
         }
       }
+      for (const { group } of recipients) this.#groups.leave(group);
     }
   }
 
@@ -384,37 +394,40 @@ export class FanoutModel implements FanoutSink {
     for (const { feed: topicFeed } of this.topics) {
       for (const variant of topicFeed.variants) {
         for (let pair = variant.mergeable(); pair !== undefined; pair = variant.mergeable()) {
-          for (const member of [...(this.#listeners.get(pair.from) ?? [])]) {
-            this.#unlisten(member);
-            variant.move(pair.from, pair.into);
-            member.shard = pair.into;
-            if (!member.echo) topicFeed.setWithoutEcho(member.id, pair.into);
-            this.#listen(member);
+          for (const recipient of pair.from.recipients) {
+            if (recipient instanceof ModelMember) this.#unlisten(recipient);
+            variant.move(recipient, pair.from, pair.into);
+            if (recipient instanceof ModelMember) this.#moved(recipient, pair.into);
           }
-          this.#moveCrowd(variant, pair.from, pair.into);
         }
       }
     }
   }
 
-  #moveCrowd(variant: Variant, from: Shard, into: Shard): void {
-    for (const { members } of this.#crowds) {
-      const count = members.get(from) ?? 0;
-      if (count === 0) continue;
-      for (let i = 0; i < count; i++) variant.move(from, into);
-      members.delete(from);
-      members.set(into, (members.get(into) ?? 0) + count);
+  /** As {@link Memberships} does: what waits is sent first. */
+  #divide(variant: Variant): void {
+    for (const { recipients } of variant.shards) for (const recipient of recipients) this.send(recipient);
+    variant.divide();
+    for (const shard of variant.shards) {
+      for (const recipient of shard.recipients) {
+        if (!(recipient instanceof ModelMember)) continue;
+        this.#unlisten(recipient);
+        this.#moved(recipient, shard);
+      }
     }
   }
 
-  #crowdIn(shard: Shard): number {
-    return this.#crowds.reduce((sum, { members }) => sum + (members.get(shard) ?? 0), 0);
+  #moved(member: ModelMember, shard: Shard): void {
+    member.shard = shard;
+    if (!member.echo) member.topic.feed.setWithoutEcho(member.id, shard);
+    this.#listen(member);
   }
 
   /** Replaces the log: all members continue from the state of a new one. */
   reset(topic: ModelTopic, chosen: readonly (Key | null)[]): void {
     const keys = topic.feed.namespace.state === 'keyed' ? chosen : chosen.slice(0, 1).map(() => null);
     const { feed: topicFeed } = topic;
+    for (const member of this.members) if (member.topic === topic) member.receiveWaiting(this.#options.frameBytesMax);
     topic.life++;
     const offset = topic.durable ? 1000 * topic.life : 0;
     // Nothing of an ephemeral topic is from before its ring.
@@ -453,21 +466,28 @@ export class FanoutModel implements FanoutSink {
       for (const variant of topicFeed.variants) {
         expect(variant.shards.length).toBeGreaterThan(0);
         for (const shard of variant.shards) {
-          const there = (this.#listeners.get(shard)?.size ?? 0) + this.#crowdIn(shard);
           // No `expect` for each of hundreds of shards: it costs more than all else here.
-          if (shard.members !== there || there === 0) throw new Error(`${shard.members} counted, ${there} there`);
-          total += there;
+          if (shard.members === 0 || new Set(shard.recipients).size !== shard.members) throw new Error('an empty shard, or a member twice');
+          if ((shard.group === undefined) === variant.isDivided) throw new Error('a shard of the wrong kind');
+          total += shard.members;
           shards++;
           seen.add(shard);
           if (shard.nativeTopic !== undefined) natives.push(shard.nativeTopic);
-          expect(shard.group.form).toMatchObject({ encoding: variant.options.encoding, deflate: variant.options.deflate });
+          for (const { group } of shard.recipients) {
+            if (shard.group !== undefined && group !== shard.group) throw new Error('a member in the shard of another group');
+            const { encoding, deflate } = group!.form;
+            if (encoding !== variant.options.encoding || deflate !== variant.options.deflate) throw new Error('a member of another form');
+          }
         }
       }
       expect(topicFeed.members).toBe(total);
     }
     expect(seen.size).toBe(shards);
     expect(new Set(natives).size).toBe(natives.length);
-    for (const shard of this.#listeners.keys()) expect(seen.has(shard)).toBe(true);
+    for (const member of this.members) {
+      if (!seen.has(member.shard) || !member.shard.recipients.includes(member)) throw new Error('a member that is not in its shard');
+      if (!this.#listeners.get(member.shard)?.has(member)) throw new Error('a member that does not listen');
+    }
   }
 
   #takeSnapshot(member: ModelMember): void {
@@ -515,7 +535,9 @@ export class FanoutModel implements FanoutSink {
     const members = this.#listeners.get(shard) ?? new Set();
     this.#listeners.set(shard, members);
     members.add(member);
-    if (shard.nativeTopic === undefined && members.size >= NATIVE_MEMBERS_MIN) shard.nativeTopic = shard.variant.newNativeTopic();
+    if (shard.group !== undefined) {
+      if (shard.nativeTopic === undefined && members.size >= NATIVE_MEMBERS_MIN) shard.nativeTopic = shard.variant.newNativeTopic();
+    } else if (shard.members >= NATIVE_MEMBERS_MIN * this.#groups.countLike(member.group)) this.#divide(shard.variant);
   }
 
   #unlisten(member: ModelMember): void {
