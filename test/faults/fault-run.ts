@@ -1,3 +1,4 @@
+import type { WebSocketConstructor } from '../../src/client/websocket.ts';
 import { type FrameFault, FrameProxy } from '../support/frame-proxy.ts';
 import type { NatsServer } from '../support/nats-server.ts';
 import { startNatsServer } from '../support/nats-server.ts';
@@ -179,11 +180,13 @@ export class FaultRun {
     this.none({ calmDropped: dropped, calmHeld: held, calmHistoryAsked: historyAsked });
   }
 
-  async sdkClients(count: number, topics: readonly string[]): Promise<SdkClients> {
+  /** @param secure WebSockets over TLS; without it, all is plain */
+  async sdkClients(count: number, topics: readonly string[], secure?: WebSocketConstructor): Promise<SdkClients> {
     const clients = new SdkClients(
       count,
       this.nodes.map(({ port }) => port),
       topics,
+      secure,
     );
     this.onEnd(() => clients.close());
     await clients.connect();

@@ -2,6 +2,7 @@ import type { Scenario } from './scenario.ts';
 import { answersFlood } from './scenarios/answers-flood.ts';
 import { arrayFlood } from './scenarios/array-flood.ts';
 import { callFlood } from './scenarios/call-flood.ts';
+import { certificatesRenewed } from './scenarios/certificates-renewed.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
 import { frameFlood } from './scenarios/frame-flood.ts';
 import { halfOpen } from './scenarios/half-open.ts';
@@ -37,4 +38,5 @@ export const SCENARIOS: readonly Scenario[] = [
   callFlood,
   halfOpen,
   arrayFlood,
+  certificatesRenewed,
 ];

@@ -1,4 +1,5 @@
 import { Client } from '../../src/client/index.ts';
+import type { WebSocketConstructor } from '../../src/client/websocket.ts';
 import { until } from '../support/until.ts';
 import { ClientCheck } from './checker.ts';
 import { type Acknowledged, addVerdicts, type Life, type Verdict } from './ledger.ts';
@@ -18,12 +19,15 @@ export class SdkClients {
   readonly told: Record<string, number> = {};
   readonly #clients: { readonly client: Client; readonly topic: string; readonly told: Told[] }[] = [];
 
-  /** @param ports client i begins with port i modulo their number */
-  constructor(count: number, ports: readonly number[], topics: readonly string[]) {
-    const urls = ports.map((port) => `ws://127.0.0.1:${port}/ws`);
+  /**
+   * @param ports client i begins with port i modulo their number
+   * @param secure WebSockets over TLS; without it, all is plain
+   */
+  constructor(count: number, ports: readonly number[], topics: readonly string[], secure?: WebSocketConstructor) {
+    const urls = ports.map((port) => `${secure === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/ws`);
     for (let i = 0; i < count; i++) {
       const turned = [...urls.slice(i % urls.length), ...urls.slice(0, i % urls.length)];
-      const client = new Client({ url: turned });
+      const client = new Client({ url: turned, WebSocket: secure });
       const topic = topics[i % topics.length]!;
       const told: Told[] = [];
       client.on('error', ({ code }) => {
@@ -35,6 +39,11 @@ export class SdkClients {
       this.#clients.push({ client, topic, told });
       listen(client, topic, told);
     }
+  }
+
+  /** Of the log, as the first client knows it. */
+  get epoch(): string {
+    return this.#clients[0]?.told[0]?.epoch ?? '';
   }
 
   /** Resolves when every subscription has started. */

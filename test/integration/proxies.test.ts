@@ -1,0 +1,305 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../support/certificates.ts';
+import { findTool } from '../support/find-tool.ts';
+import { freePort } from '../support/free-port.ts';
+import { TestNode } from '../support/node.ts';
+import { ProxyProcess } from '../support/proxy-process.ts';
+import { TestClient } from '../support/test-client.ts';
+import { until } from '../support/until.ts';
+
+const PAGE = readFileSync(resolve(import.meta.dirname, '../../src/transport/PROXIES.md'), 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'stentor-proxies-'));
+const certs = makeCertificates(folder);
+const ca = readFileSync(certs.ca);
+const bundle = join(folder, 'bundle.pem');
+writeFileSync(bundle, readFileSync(certs.server.cert, 'utf8') + readFileSync(certs.server.key, 'utf8'));
+
+type Backends = readonly TestNode[];
+
+/** The configuration of the page, with the addresses, files and times of a test. */
+function configOf(language: string, first: string, replacements: Readonly<Record<string, string>>): string {
+  const found = Array.from(PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')), ([, text = '']) => text);
+  let config = found.find((text) => text.startsWith(first));
+  if (config === undefined) throw new Error(`the page has no ${first}`);
+  for (const [from, to] of Object.entries(replacements)) {
+    if (!config.includes(from)) throw new Error(`${first} has no ${from}`);
+    config = config.replaceAll(from, to);
+  }
+  return config;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly program: string | undefined;
+  /** Bodies above the limit of the page are refused by the proxy. */
+  readonly limitsBodies: boolean;
+  /** Asks the nodes whether they are ready. */
+  readonly checksHealth: boolean;
+  start(backends: Backends, changes?: Readonly<Record<string, string>>): Promise<ProxyProcess>;
+}
+
+const running: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of running.splice(0).reverse()) await stop();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(program: string, args: readonly string[], port: number): Promise<ProxyProcess> {
+  const proxy = await ProxyProcess.start(program, args, port);
+  running.push(() => proxy.stop());
+  return proxy;
+}
+
+function file(name: string, text: string): string {
+  const path = join(mkdtempSync(join(folder, 'proxy-')), name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const NGINX = findTool('NGINX', 'nginx');
+
+const KINDS: readonly Kind[] = [
+  {
+    name: 'nginx',
+    program: NGINX,
+    limitsBodies: true,
+    checksHealth: false,
+    async start([one, two], changes = {}) {
+      const port = await freePort();
+      const config = configOf('nginx', '# nginx.conf', {
+        'worker_processes auto;': 'worker_processes 1;',
+        'worker_rlimit_nofile 131072;': '',
+        'worker_connections 65536;': 'worker_connections 512;',
+        '10.0.0.1:8080': `127.0.0.1:${one?.running.port}`,
+        '10.0.0.2:8080': `127.0.0.1:${two?.running.port}`,
+        'listen 443 ssl;': `listen 127.0.0.1:${port} ssl;`,
+        '/etc/nginx/tls/tls.crt': certs.server.cert,
+        '/etc/nginx/tls/tls.key': certs.server.key,
+        ...changes,
+      });
+      const place = mkdtempSync(join(folder, 'nginx-'));
+      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+        .map((kind) => `${kind}_temp_path ${join(place, kind)};`)
+        .join(' ');
+      mkdirSync(join(place, 'logs'));
+      // Otherwise the workers of root are `nobody`, who may not write there.
+      const user = process.getuid?.() === 0 ? ' user root;' : '';
+      const path = file('nginx.conf', config.replace('http {', `http {\n  access_log off; ${temporary}`));
+      return run(NGINX as string, ['-p', place, '-c', path, '-g', `daemon off; pid ${join(place, 'pid')}; error_log stderr;${user}`], port);
+    },
+  },
+  {
+    name: 'HAProxy',
+    program: findTool('HAPROXY', 'haproxy'),
+    limitsBodies: true,
+    checksHealth: true,
+    async start([one, two], changes = {}) {
+      const port = await freePort();
+      const config = configOf('haproxy', '# haproxy.cfg', {
+        'maxconn 100000': 'maxconn 500',
+        '10.0.0.1:8080': `127.0.0.1:${one?.running.port}`,
+        '10.0.0.2:8080': `127.0.0.1:${two?.running.port}`,
+        'cookie node1 check port 9090': `cookie node1 check port ${one?.running.adminPort}`,
+        'cookie node2 check port 9090': `cookie node2 check port ${two?.running.adminPort}`,
+        'inter 2s': 'inter 200ms',
+        'bind :443': `bind 127.0.0.1:${port}`,
+        '/etc/haproxy/tls.pem': bundle,
+        ...changes,
+      });
+      return run(findTool('HAPROXY', 'haproxy') as string, ['-db', '-f', file('haproxy.cfg', config)], port);
+    },
+  },
+  {
+    name: 'Envoy',
+    program: findTool('ENVOY', 'envoy'),
+    limitsBodies: false,
+    checksHealth: true,
+    async start([one, two], changes = {}) {
+      const port = await freePort();
+      const config = configOf('yaml', '# envoy.yaml', {
+        'address: 0.0.0.0, port_value: 443': `address: 127.0.0.1, port_value: ${port}`,
+        'address: 10.0.0.1, port_value: 8080': `address: 127.0.0.1, port_value: ${one?.running.port}`,
+        'address: 10.0.0.2, port_value: 8080': `address: 127.0.0.1, port_value: ${two?.running.port}`,
+        '/etc/envoy/tls/tls.crt': certs.server.cert,
+        '/etc/envoy/tls/tls.key': certs.server.key,
+        'interval: 2s': 'interval: 0.2s',
+        ...changes,
+      });
+      const [before, middle, after] = config.split('{ port_value: 9090 }');
+      const text = `${before}{ port_value: ${one?.running.adminPort} }${middle}{ port_value: ${two?.running.adminPort} }${after}`;
+      const args = ['--concurrency', '1', '--disable-hot-restart', '--drain-time-s', '1', '-l', 'warning', '-c', file('envoy.yaml', text)];
+      return run(findTool('ENVOY', 'envoy') as string, args, port);
+    },
+  },
+];
+
+async function startNodes(first: Record<string, unknown> = {}, second: Record<string, unknown> = {}): Promise<[TestNode, TestNode]> {
+  const common = { namespaces: { scores: { public: true } }, 'tls.terminatedUpstream': true };
+  const nodes = [await TestNode.start({ ...common, ...first }), await TestNode.start({ ...common, ...second })] as [TestNode, TestNode];
+  for (const node of nodes) running.push(() => node.stop());
+  return nodes;
+}
+
+async function connect(proxy: ProxyProcess, headers: Readonly<Record<string, string>> = {}): Promise<TestClient> {
+  const client = await TestClient.connect(`wss://127.0.0.1:${proxy.port}/ws`, { encoding: 'msgpack', socket: { ca, headers } });
+  running.push(() => client.close());
+  return client;
+}
+
+/** Headers of the answer to an upgrade, and the client. */
+async function connectForCookie(proxy: ProxyProcess): Promise<string> {
+  let cookie = '';
+  const made = new Promise<void>((done) => {
+    const asked = request({
+      port: proxy.port,
+      host: '127.0.0.1',
+      path: '/ws',
+      ca,
+      agent: false,
+      headers: {
+        Connection: 'Upgrade',
+        Upgrade: 'websocket',
+        'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      },
+    });
+    asked.once('upgrade', (response, socket) => {
+      cookie = response.headers['set-cookie']?.map((each) => each.split(';')[0]).join('; ') ?? '';
+      running.push(async () => socket.destroy());
+      done();
+    });
+    asked.end();
+  });
+  await made;
+  return cookie;
+}
+
+const connectionsOf = (nodes: Backends) => Promise.all(nodes.map((node) => node.metric('stentor_connections')));
+
+function post(proxy: ProxyProcess, bytes: number): Promise<number> {
+  return new Promise((done, failed) => {
+    const asked = request({ port: proxy.port, host: '127.0.0.1', path: '/nowhere', method: 'POST', ca, agent: false }, (response) => {
+      response.resume();
+      done(response.statusCode ?? 0);
+    });
+    asked.once('error', failed);
+    asked.end(Buffer.alloc(bytes));
+  });
+}
+
+for (const kind of KINDS) {
+  describe.runIf(kind.program !== undefined)(`behind ${kind.name}, with the configuration of PROXIES.md`, () => {
+    it('clients connect over TLS, are spread over the nodes, and get what is published', async () => {
+      const nodes = await startNodes();
+      const proxy = await kind.start(nodes);
+      const clients: TestClient[] = [];
+      for (let i = 0; i < 10; i++) clients.push(await connect(proxy));
+      const counts = await connectionsOf(nodes);
+      expect(counts[0]! + counts[1]!).toBe(10);
+      expect(Math.min(...counts)).toBeGreaterThan(0);
+      for (const client of clients) {
+        client.track('scores.a');
+        await client.subscribe('scores.a');
+      }
+      for (let n = 0; n < 5; n++) for (const node of nodes) await node.publish('scores.a', n);
+      for (const client of clients) await until('the publications', () => client.track('scores.a').items.length === 5);
+    });
+
+    it('headers as large as a token of 16 KiB pass', async () => {
+      const proxy = await kind.start(await startNodes());
+      const refused = await connect(proxy, { authorization: `Bearer ${'x'.repeat(16_384)}` }).catch((error) => error as { status: number });
+      expect(refused).toMatchObject({ status: 401 });
+    });
+
+    it.runIf(kind.limitsBodies)('bodies of 100 KiB pass, larger ones than 128 KiB do not', async () => {
+      const proxy = await kind.start(await startNodes());
+      expect(await post(proxy, 100 * 1024)).toBe(404);
+      expect(await post(proxy, 200 * 1024)).toBe(413);
+    });
+
+    it('a client that a full node refuses with 503 gets another one', async () => {
+      const nodes = await startNodes({ 'limits.connectionsPerWorkerMax': 1 });
+      const proxy = await kind.start(nodes);
+      for (let i = 0; i < 8; i++) await connect(proxy);
+      expect(await connectionsOf(nodes)).toEqual([1, 7]);
+    });
+
+    it('a node that has stopped gets no clients', async () => {
+      const nodes = await startNodes();
+      const proxy = await kind.start(nodes);
+      await connect(proxy);
+      await nodes[0].running.stop();
+      for (let i = 0; i < 4; i++) await until('a connection', () => connect(proxy));
+      expect(await nodes[1].metric('stentor_connections')).toBeGreaterThanOrEqual(4);
+    });
+
+    it('pings keep a silent connection open, if they come more often than the timeout; else the proxy closes it', async () => {
+      const timeouts = PAGE.match(/120s/g)?.length ?? 0;
+      expect(timeouts).toBeGreaterThan(3);
+      const often = { 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 };
+      const proxy = await kind.start(await startNodes(often, often), { '120s': '2s' });
+      const client = await connect(proxy);
+      // Ten pings take twice the timeout.
+      await until('ten pings', () => client.pings >= 10);
+      await client.settle();
+      const seldom = await kind.start(await startNodes(), { '120s': '2s' });
+      expect(await (await connect(seldom)).closed).toMatchObject({ code: 1006 });
+    });
+
+    it.runIf(kind.checksHealth)('a node that is not ready gets no clients, and keeps those that it has', async () => {
+      const nodes = await startNodes();
+      const proxy = await kind.start(nodes);
+      const clients = [await connect(proxy), await connect(proxy), await connect(proxy), await connect(proxy)];
+      expect(Math.min(...(await connectionsOf(nodes)))).toBeGreaterThan(0);
+      // As when NATS is away: it says that it is not ready, and would accept clients.
+      Object.defineProperty(nodes[0].bus, 'connected', { get: () => false });
+      const fourMore = async () => {
+        const [before] = await connectionsOf(nodes);
+        for (let i = 0; i < 4; i++) await connect(proxy);
+        return (await connectionsOf(nodes))[0] === before;
+      };
+      // Once may be chance: the proxies choose the less busy of two at random.
+      await until('the proxy to notice', async () => (await fourMore()) && (await fourMore()) && (await fourMore()));
+      expect(await fourMore()).toBe(true);
+      for (const client of clients) await client.settle();
+    });
+  });
+}
+
+describe.runIf(NGINX !== undefined)('clients stay on a node behind nginx', () => {
+  it('with ip_hash', async () => {
+    const nodes = await startNodes();
+    const proxy = await KINDS[0]!.start(nodes, { '    least_conn;': '    ip_hash;' });
+    for (let i = 0; i < 6; i++) await connect(proxy);
+    expect((await connectionsOf(nodes)).toSorted()).toEqual([0, 6]);
+  });
+
+  it('with a cookie', async () => {
+    const nodes = await startNodes();
+    const changes = { '    least_conn;': '    hash $uid_got$uid_set consistent;', '# userid on;': 'userid on;' };
+    const proxy = await KINDS[0]!.start(nodes, changes);
+    for (let client = 0; client < 4; client++) {
+      const before = await connectionsOf(nodes);
+      const cookie = await connectForCookie(proxy);
+      expect(cookie).toMatch(/^stentor=/);
+      for (let i = 0; i < 3; i++) await connect(proxy, { cookie });
+      const grown = (await connectionsOf(nodes)).map((count, i) => count - before[i]!);
+      expect(grown.toSorted()).toEqual([0, 4]);
+    }
+  });
+});
+
+describe.runIf(KINDS[1]!.program !== undefined)('clients stay on a node behind HAProxy', () => {
+  it('with a cookie', async () => {
+    const nodes = await startNodes();
+    const proxy = await KINDS[1]!.start(nodes, { '# cookie stentor': 'cookie stentor' });
+    const cookie = await connectForCookie(proxy);
+    expect(cookie).toMatch(/^stentor=node[12]$/);
+    for (let i = 0; i < 5; i++) await connect(proxy, { cookie });
+    expect((await connectionsOf(nodes)).toSorted()).toEqual([0, 6]);
+  });
+});
