@@ -1,7 +1,10 @@
-/** `@stentor-broadcast/client/events`: names and payloads of an application's events, in one typed module. It has its own entry, because most pages need none. */
-import { BadValueError } from './errors.ts';
+/** `@stentor-broadcast/client/events`: an application's events, a typing indicator, and topics of users. It has its own entry, because most pages need none. */
+import { userTopicOf } from '../protocol/user-topic.ts';
+import { BadValueError, InvalidError } from './errors.ts';
 import type { Item } from './item.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
+
+export { type TypingIndicator, type TypingOptions, typingIndicator } from './typing-indicator.ts';
 
 /** Says whether a value is an event's payload. A compiled TypeBox schema is one: `Compile(Type.Object({ … }))`. */
 export interface PayloadCheck<T> {
@@ -71,19 +74,22 @@ export class Events<E extends EventChecks> {
   }
 
   /** Calls the handler of each event that a topic delivers. Events without a handler are ignored. @returns a function that stops it */
-  subscribe(topic: Delivers, handlers: EventHandlers<E>, { onInvalid }: EventListenOptions = {}): () => void {
-    const byName = new Map<string, unknown>(Object.entries(handlers));
-    return topic.subscribe((item) => {
-      // The removal of a key is no event.
-      if (item.removed) return;
-      const { event, data } = (item.data ?? {}) as Partial<EventMessage>;
-      if (typeof event !== 'string') return onInvalid?.('not an event: { event, data }', item);
-      // A newer version of the application may have more events.
-      if (!this.#checks.has(event)) return;
-      const problem = this.#problem(event, data);
-      if (problem !== undefined) return onInvalid?.(problem, item);
-      (byName.get(event) as ((data: unknown, item: Item) => void) | undefined)?.(data, item);
-    });
+  subscribe(topic: Delivers, handlers: EventHandlers<E>, options?: EventListenOptions): () => void {
+    return topic.subscribe((item) => this.handle(item, handlers, options));
+  }
+
+  /** Calls the handler of the event in one item, for items that came otherwise: with `history`, or in a loop. */
+  handle(item: Item, handlers: EventHandlers<E>, { onInvalid }: EventListenOptions = {}): void {
+    // The removal of a key is no event.
+    if (item.removed) return;
+    const { event, data } = (item.data ?? {}) as Partial<EventMessage>;
+    if (typeof event !== 'string') return onInvalid?.('not an event: { event, data }', item);
+    // A newer version of the application may have more events.
+    if (!this.#checks.has(event)) return;
+    const problem = this.#problem(event, data);
+    if (problem !== undefined) return onInvalid?.(problem, item);
+    const handler = Object.hasOwn(handlers, event) ? handlers[event] : undefined;
+    (handler as ((data: unknown, item: Item) => void) | undefined)?.(data, item);
   }
 
   #problem(name: string, data: unknown): string | undefined {
@@ -96,4 +102,15 @@ export class Events<E extends EventChecks> {
 /** Defines the events of an application: `defineEvents({ 'message:send': Compile(Message), 'typing:start': payload<{}>() })`. */
 export function defineEvents<const E extends EventChecks>(checks: E): Events<E> {
   return new Events(checks);
+}
+
+/**
+ * The topic of a user, to publish to: `client.publish(userTopic('ann@example.org'), …)`. A topic takes `A-Z a-z 0-9 _ -`; other characters of the user are
+ * escaped.
+ * @throws InvalidError if the user has no topic: it would be longer than 64 characters with its escapes
+ */
+export function userTopic(user: string): string {
+  const topic = userTopicOf(user);
+  if (topic === undefined) throw new InvalidError(`user ${JSON.stringify(user)}: expected 1 to 64 characters, escapes included`);
+  return topic;
 }

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { defineEvents, type PayloadOf, payload } from '../../src/client/events.ts';
 import { createClient } from '../../src/client/index.ts';
+import type { Item } from '../../src/client/item.ts';
 import { TestNode } from '../support/node.ts';
 import { tokenOf } from '../support/tokens.ts';
 
@@ -35,6 +36,19 @@ describe('defineEvents', () => {
     expect(() => events.message('toString' as 'typing:start', { since: 1 })).toThrow(refused);
     // @ts-expect-error a payload that only the compiler checks
     expect(events.message('typing:start', 'anything')).toBeDefined();
+  });
+});
+
+describe('handle', () => {
+  it('is for items that came otherwise than by a subscription', () => {
+    const handler = vi.fn();
+    const item = (data: unknown, removed = false) => ({ data, removed }) as Item;
+    const valid = item({ event: 'message:send', data: { text: 'a' } });
+    events.handle(valid, { 'message:send': handler });
+    for (const data of [null, 1, { event: 'message:send', data: { text: 1 } }, { event: 'toString' }])
+      events.handle(item(data), { 'message:send': handler });
+    events.handle(item({ event: 'message:send', data: { text: 'a' } }, true), { 'message:send': handler });
+    expect(handler.mock.calls).toEqual([[{ text: 'a' }, valid]]);
   });
 });
 

@@ -29,7 +29,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each states its output', () => {
-    expect(snippets).toHaveLength(13);
+    expect(snippets).toHaveLength(14);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 
