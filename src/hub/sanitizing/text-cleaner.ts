@@ -32,8 +32,17 @@ export async function loadTextCleaner(): Promise<(mode: SanitizeMode) => CleanTe
       parseStyleAttributes: false,
       nestingLimit: NESTING_MAX,
     };
-    return (text) => sanitizeHtml(text, options);
+    return mode === 'html' ? (text) => sanitizeHtml(text, options) : (text) => asText(sanitizeHtml(text, options));
   };
+}
+
+/**
+ * Undoes the escapes that the library writes, so that a text stays a text: `Q&A <b>now</b>` is `Q&A now`. Only a `<` that a browser could read as the start of
+ * a tag stays escaped.
+ */
+function asText(html: string): string {
+  const text = html.replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
+  return text.replace(EACH_TAG_START, '&lt;');
 }
 
 /**
@@ -45,3 +54,4 @@ export function mayContainTags(text: string): boolean {
 }
 
 const TAG_START = /<(?:[A-Za-z/!?\0]|$)/;
+const EACH_TAG_START = /<(?=[A-Za-z/!?\0]|$)/g;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadTextCleaner, mayContainTags } from '../../../src/hub/sanitizing/text-cleaner.ts';
 import { EVASIONS } from './evasions.ts';
@@ -9,7 +10,8 @@ const TEXT = '(?:[^<>])';
 const TAG = '</?(?:a|b|blockquote|br|code|em|i|li|ol|p|pre|s|strong|u|ul)(?: /)?>';
 const LINK = '<a href="(?:https?://|mailto:)[^\\s"<>`\']+">';
 const ALLOWED_HTML = new RegExp(`^(?:${TEXT}|${TAG}|${LINK})*$`, 'i');
-const ALLOWED_TEXT = new RegExp(`^${TEXT}*$`);
+/** A `<` that no browser reads as the start of a tag or comment. */
+const ALLOWED_TEXT = /^(?:[^<]|<(?![A-Za-z/!?\0]|$))*$/;
 
 /** As the sanitizer does. */
 const clean = (mode: 'text' | 'html', text: string) => (mayContainTags(text) ? cleaner(mode)(text) : text);
@@ -45,8 +47,46 @@ describe('what is no attack', () => {
     expect(clean('text', text)).toBe('a b c');
   });
 
-  it('a text with tags is HTML afterwards', () => {
-    expect(clean('text', 'a & b <i>c</i>')).toBe('a &amp; b c');
+  it.each([
+    ['Q&A "now" <b>&amp;</b> 1 < 2 > 0 <3', 'Q&A "now" & 1 < 2 > 0 <3'],
+    ['<i>x</i> &lt;script&gt; &amp;lt;b&amp;gt;', 'x &lt;script> &lt;b&gt;'],
+    ['<<b>script>', '&lt;script>'],
+  ])('in mode text %j is a text afterwards: only a < that could begin a tag is escaped', (text, expected) => {
+    expect(clean('text', text)).toBe(expected);
+  });
+
+  it('in mode html a text with tags is HTML afterwards', () => {
+    expect(clean('html', 'a & b <i>c</i>')).toBe('a &amp; b <i>c</i>');
+  });
+
+  it('mode text leaves no tag of any text, and what it leaves stays as it is', () => {
+    const pieces = fc.constantFrom(
+      '<',
+      '>',
+      '&',
+      '&lt;',
+      '&amp;',
+      '&#60;',
+      '&lt',
+      'b',
+      'script',
+      '/',
+      '!--',
+      '-->',
+      '"',
+      ' ',
+      '=',
+      'x',
+      '\0',
+      '3',
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 30 }), (parts) => {
+        const cleaned = clean('text', parts.join(''));
+        expect(cleaned).toMatch(ALLOWED_TEXT);
+        expect(clean('text', cleaned)).toBe(cleaned);
+      }),
+    );
   });
 
   it('a < at the end counts, because a page may join two texts', () => {
