@@ -2,11 +2,12 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Config } from '../config/schema.ts';
+import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import { parseDuration } from './duration.ts';
 import { CliError, usageError } from './errors.ts';
 import { type Algorithm, assertPattern, makeToken } from './make-token.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
-import { print } from './output.ts';
+import { note, print } from './output.ts';
 
 const SECRET_CHARACTERS_MIN = 32;
 
@@ -39,11 +40,15 @@ export function tokenCommand(): Command {
     .option('--issuer <iss>', 'issuer (default: auth.issuer of the config)')
     .option('--audience <aud>', 'audience (default: auth.audience of the config)');
   return addConfigOptions(command)
-    .action(async (options: TokenOptions) => print(await tokenFor(options)))
+    .action(async (options: TokenOptions) => {
+      print(await tokenFor(options));
+      noteTopicOf(options.sub);
+    })
     .addHelpText(
       'after',
       `
 In a pattern, * is one token, and > at the end is one or more.
+If the topic of the user has escapes, it is printed to stderr: see \`stentor key --user\`.
 
 Examples:
   $ stentor token --config stentor.yaml --sub alice --subscribe 'scores.>' --publish 'chat.*'
@@ -72,6 +77,13 @@ export async function tokenFor(options: TokenOptions): Promise<string> {
     audience: options.audience ?? config?.auth.audience,
   };
   return makeToken(request, Date.now());
+}
+
+/** A user with characters that a topic does not take has a topic that nobody can guess. */
+function noteTopicOf(user: string): void {
+  const topic = userTopicOf(user);
+  if (topic === undefined) note('this user has no topic: with its escapes it would be longer than 64 characters');
+  else if (topic !== `${USER_NAMESPACE}.${user}`) note(`the topic of this user: ${topic}`);
 }
 
 interface SigningKey {
