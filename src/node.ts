@@ -24,8 +24,16 @@ import { packageVersion } from './telemetry/version.ts';
 
 export interface NodeOptions {
   readonly log: Logger;
-  /** Publish the demo feeds and serve the demo page. */
-  readonly demo?: boolean;
+  /** Absent: no demo. */
+  readonly demo?: DemoOptions | undefined;
+}
+
+/** A demo node serves the demo pages. */
+export interface DemoOptions {
+  /** It publishes the demo feeds too. */
+  readonly feeds: boolean;
+  /** One of `auth.keys`, HS256, with the id `demo`: whoever visits the chat page gets a token that is signed with it. Absent: nobody gets one. */
+  readonly visitorSecret?: string | undefined;
 }
 
 /** A running node. */
@@ -57,7 +65,7 @@ export function startNode(config: Config, options: NodeOptions): Promise<Running
 }
 
 /** {@link startNode} with a bus that the caller creates and can use: tests and benchmarks publish on it. The node starts it and stops it. */
-export async function startNodeOn(makeBus: typeof createBus, config: Config, { log, demo = false }: NodeOptions): Promise<RunningNode> {
+export async function startNodeOn(makeBus: typeof createBus, config: Config, { log, demo }: NodeOptions): Promise<RunningNode> {
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
   const logger = log.child({ nodeId });
   const registry = new Registry();
@@ -73,7 +81,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     started.push(() => bus.stop());
     await bus.start();
 
-    const pages = demo ? await readDemoPages(config.path) : [];
+    const pages = demo === undefined ? [] : await readDemoPages(config.path);
     let others: NodeRegistry | undefined;
     let admin: AdminServer | undefined;
     let workers: { readonly supervisor: Supervisor; readonly port: number } | undefined;
@@ -93,7 +101,18 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
           });
     if (certificates !== undefined) started.push(() => certificates.stop());
     const tls = () => certificates?.current;
-    const hub = new Hub({ config, bus, nodeId, logger, registry, pages, sanitizer, tls, others: () => others?.others() ?? [] });
+    const hub = new Hub({
+      config,
+      bus,
+      nodeId,
+      logger,
+      registry,
+      pages,
+      visitorSecret: demo?.visitorSecret,
+      sanitizer,
+      tls,
+      others: () => others?.others() ?? [],
+    });
     started.push(() => hub.stop());
 
     const notReady = () => {
@@ -154,7 +173,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     const { port, supervisor } = workers;
     started.push(() => supervisor.stop());
 
-    const feeds: DemoFeeds | undefined = demo ? startDemoFeeds(bus, logger, { isWanted: (topic) => hub.isOpen(topic) }) : undefined;
+    const feeds: DemoFeeds | undefined = demo?.feeds ? startDemoFeeds(bus, logger, { isWanted: (topic) => hub.isOpen(topic) }) : undefined;
     if (feeds !== undefined) started.push(async () => feeds.stop());
 
     logger.info({ port, adminPort: adminServer.port, bus: bus.kind, workers: config.workers }, 'node started');

@@ -3,13 +3,22 @@ import { basename, relative } from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import { DEMO_KEY_ID, DEMO_NAMESPACES, offersChat } from '../demo/chat-settings.ts';
 import { SCORES_TOPIC, TICKS_TOPIC } from '../demo/topics.ts';
 import { namespaceOf, parseTopic } from '../protocol/topic.ts';
 import { CliError } from './errors.ts';
 import { makeToken } from './make-token.ts';
 
 const ONE_DAY_MS = 86_400_000;
-const DEMO_KEY_ID = 'demo';
+
+/** A demo node's config, and what was created for it, if no auth key is configured. */
+export interface DemoSettings {
+  readonly loaded: LoadedConfig;
+  /** May subscribe and publish to everything. */
+  readonly token?: string;
+  /** The key that the chat page's visitors get tokens with. Absent also where the operator's namespaces do not suit. */
+  readonly visitorSecret?: string;
+}
 
 type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<string, unknown>>) => Promise<LoadedConfig>;
 
@@ -17,12 +26,12 @@ type Load = (flags: Readonly<Record<string, unknown>>, base: Readonly<Record<str
  * The config of a demo node: on loopback and with readable logs, unless set otherwise. If no auth key is configured, it creates one for the lifetime of the
  * process, and a token signed with it, so that the printed `publish` line works.
  */
-export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; token: string | undefined }> {
-  const base = { host: '127.0.0.1', 'log.pretty': true };
+export async function demoSettings(load: Load): Promise<DemoSettings> {
+  const base = { host: '127.0.0.1', 'log.pretty': true, namespaces: DEMO_NAMESPACES };
   const loaded = await load({}, base);
   assertDemoTopics(loaded.config);
   const { auth } = loaded.config;
-  if (auth.keys.length > 0 || auth.jwksUrl !== '') return { loaded, token: undefined };
+  if (auth.keys.length > 0 || auth.jwksUrl !== '') return { loaded };
   const secret = randomBytes(32).toString('base64url');
   const token = await makeToken(
     {
@@ -39,7 +48,8 @@ export async function demoSettings(load: Load): Promise<{ loaded: LoadedConfig; 
     },
     Date.now(),
   );
-  return { loaded: await load({ 'auth.keys': [{ kid: DEMO_KEY_ID, alg: 'HS256', secret }] }, base), token };
+  const withKey = await load({ 'auth.keys': [{ kid: DEMO_KEY_ID, alg: 'HS256', secret }] }, base);
+  return { loaded: withKey, token, ...(offersChat(withKey.config) && { visitorSecret: secret }) };
 }
 
 function assertDemoTopics(config: Config): void {
@@ -52,7 +62,7 @@ function assertDemoTopics(config: Config): void {
 export function demoInvitation(
   config: Config,
   { port, adminPort }: { readonly port: number; readonly adminPort: number },
-  token: string | undefined,
+  { token, visitorSecret }: Pick<DemoSettings, 'token' | 'visitorSecret'>,
   argv1 = process.argv[1] ?? '',
 ): string {
   const stentor = commandLine(argv1);
@@ -63,13 +73,16 @@ export function demoInvitation(
     'Stentor is running a demo; its data is fictional. Try:',
     '',
     `  the page           http://localhost:${port}/`,
+    ...(visitorSecret === undefined ? [] : [`  the chat sample    http://localhost:${port}/chat`]),
     `  for operators      http://localhost:${adminPort}/`,
     `  any client         npx wscat -c ${socket}`,
     `                     then type  {"type":"subscribe","id":1,"topic":"${SCORES_TOPIC}"}`,
     `  the command line   ${stentor} subscribe ${TICKS_TOPIC} --snapshot${elsewhere}`,
   ];
   if (chat !== undefined && token !== undefined) {
-    lines.push(`  publish            ${stentor} publish ${chat}.demo '{"text":"hi"}'${elsewhere} --token ${token}`);
+    lines.push(
+      `  publish            ${stentor} publish ${chat}.demo '{"event":"message","data":{"text":"hi"}}'${elsewhere} --token ${token}`,
+    );
     lines.push(`and watch it         ${stentor} subscribe ${chat}.demo${elsewhere} --token ${token}`);
   }
   if (config.host === '127.0.0.1') lines.push('  other machines     only with  --set host=0.0.0.0');

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
-import type { RunningNode } from '../node.ts';
+import type { DemoOptions, RunningNode } from '../node.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import { demoInvitation, demoSettings } from './demo.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
@@ -15,6 +15,8 @@ interface ServeOptions extends ConfigOptions {
   readonly adminPort?: string;
   readonly workers?: string;
   readonly demo?: true;
+  /** False with --no-feeds. */
+  readonly feeds: boolean;
 }
 
 export function serveCommand(): Command {
@@ -23,7 +25,8 @@ export function serveCommand(): Command {
     .option('-p, --port <port>', 'same as --set port=<port>')
     .option('--admin-port <port>', 'same as --set admin.port=<port>')
     .option('-w, --workers <count>', 'same as --set workers=<count>')
-    .option('--demo', 'also publish demo feeds, serve the demo page, and print commands to try');
+    .option('--demo', 'also publish demo feeds, serve the demo pages, and print commands to try')
+    .option('--no-feeds', 'with --demo: publish no feeds, because another node on the same NATS does');
   return addConfigOptions(command)
     .action(runServe)
     .addHelpText(
@@ -33,6 +36,7 @@ The settings: stentor config --reference. SIGTERM or SIGINT drains the node; it 
 
 Examples:
   $ stentor serve --demo
+  $ stentor serve --demo --no-feeds --nats-url nats://localhost:4222 --port 8081 --admin-port 9091
   $ stentor serve --config stentor.yaml --workers 4
   $ STENTOR_NATS_URL=nats://localhost:4222 stentor serve --set namespaces.chat.public=true`,
     );
@@ -40,20 +44,21 @@ Examples:
 
 async function runServe(options: ServeOptions): Promise<void> {
   const flags = { port: options.port, 'admin.port': options.adminPort, workers: options.workers };
-  const { loaded, token } = options.demo
-    ? await demoSettings((more, base) => loadFromOptions(options, { ...flags, ...more }, base))
-    : { loaded: await loadFromOptions(options, flags), token: undefined };
-  await run(loaded, options.demo === true, token);
+  if (!options.demo) return void (await run(await loadFromOptions(options, flags)));
+  const settings = await demoSettings((more, base) => loadFromOptions(options, { ...flags, ...more }, base));
+  const { loaded, visitorSecret } = settings;
+  const node = await run(loaded, { feeds: options.feeds, visitorSecret });
+  print(demoInvitation(loaded.config, node, settings));
 }
 
-async function run({ config, warnings }: LoadedConfig, demo: boolean, token: string | undefined): Promise<void> {
+async function run({ config, warnings }: LoadedConfig, demo?: DemoOptions): Promise<RunningNode> {
   const log = createLogger(config.log);
   for (const warning of warnings) log.warn(warning);
   // Loaded here, so that the other commands do not load uWebSockets.
   const { startNode } = await import('../node.ts');
   const node = await startNode(config, { log, demo });
   stopOnSignals(node, log);
-  if (demo) print(demoInvitation(config, node, token));
+  return node;
 }
 
 /** The first signal starts a drain. The second one ends the process immediately. */

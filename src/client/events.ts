@@ -1,6 +1,5 @@
-/** `@stentor-broadcast/client/events`: an application's events, a typing indicator, and topics of users. It has its own entry, because most pages need none. */
-import { userTopicOf } from '../protocol/user-topic.ts';
-import { BadValueError, InvalidError } from './errors.ts';
+/** `@stentor-broadcast/client/events`: an application's events, and a typing indicator. It has its own entry, because most pages need none. */
+import { BadValueError } from './errors.ts';
 import type { Item } from './item.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 
@@ -102,15 +101,4 @@ export class Events<E extends EventChecks> {
 /** Defines the events of an application: `defineEvents({ 'message:send': Compile(Message), 'typing:start': payload<{}>() })`. */
 export function defineEvents<const E extends EventChecks>(checks: E): Events<E> {
   return new Events(checks);
-}
-
-/**
- * The topic of a user, to publish to: `client.publish(userTopic('ann@example.org'), …)`. A topic takes `A-Z a-z 0-9 _ -`; other characters of the user are
- * escaped.
- * @throws InvalidError if the user has no topic: it would be longer than 64 characters with its escapes
- */
-export function userTopic(user: string): string {
-  const topic = userTopicOf(user);
-  if (topic === undefined) throw new InvalidError(`user ${JSON.stringify(user)}: expected 1 to 64 characters, escapes included`);
-  return topic;
 }

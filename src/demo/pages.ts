@@ -7,34 +7,42 @@ export interface DemoPage {
   readonly body: Uint8Array;
 }
 
+const HTML = 'text/html; charset=utf-8';
+const SCRIPT = 'text/javascript; charset=utf-8';
+const STYLE = 'text/css; charset=utf-8';
+
 const FILES = [
-  { path: '/page.js', file: 'page.js', contentType: 'text/javascript; charset=utf-8' },
-  { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
+  { path: '/', file: 'page/index.html', contentType: HTML },
+  { path: '/page.js', file: 'page/page.js', contentType: SCRIPT },
+  { path: '/style.css', file: 'page/style.css', contentType: STYLE },
+  { path: '/chat', file: 'chat/index.html', contentType: HTML },
+  { path: '/chat.js', file: 'chat/page.js', contentType: SCRIPT },
+  { path: '/chat.css', file: 'chat/style.css', contentType: STYLE },
 ] as const;
 
-/** `npm run build` creates the page. When the node runs from src, it serves the built page too. */
-const BUILT = new URL('../../dist/demo/page/', import.meta.url);
+/** `npm run build` creates the pages. When the node runs from src, it serves the built pages too. */
+const BUILT = new URL('../../dist/demo/', import.meta.url);
 
 /**
- * The demo page, configured to connect to the WebSocket endpoint of this node.
+ * The demo pages, configured to connect to the WebSocket endpoint of this node.
  *
  * @throws Error with code `page_missing` if there is no build
  */
 export async function readDemoPages(endpointPath: string): Promise<DemoPage[]> {
   try {
-    const html = await readFile(new URL('index.html', BUILT), 'utf8');
-    const files = FILES.map(async ({ path, file, contentType }) => ({ path, contentType, body: await readFile(new URL(file, BUILT)) }));
-    return [
-      { path: '/', contentType: 'text/html; charset=utf-8', body: Buffer.from(withEndpoint(html, endpointPath)) },
-      ...(await Promise.all(files)),
-    ];
+    const files = FILES.map(async ({ path, file, contentType }) => {
+      const body = await readFile(new URL(file, BUILT));
+      return { path, contentType, body: contentType === HTML ? withEndpoint(body, endpointPath) : body };
+    });
+    return await Promise.all(files);
   } catch (cause) {
-    throw Object.assign(new Error('the demo page is not built: npm run build', { cause }), { code: 'page_missing' });
+    throw Object.assign(new Error('the demo pages are not built: npm run build', { cause }), { code: 'page_missing' });
   }
 }
 
 /** The page knows only its host, and only the node knows the path. */
-function withEndpoint(html: string, path: string): string {
+function withEndpoint(html: Buffer, path: string): Buffer {
   const escaped = path.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
-  return html.replace('<meta name="stentor-path" content="/ws" />', () => `<meta name="stentor-path" content="${escaped}" />`);
+  const meta = '<meta name="stentor-path" content="/ws" />';
+  return Buffer.from(html.toString().replace(meta, () => `<meta name="stentor-path" content="${escaped}" />`));
 }

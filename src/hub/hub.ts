@@ -55,6 +55,8 @@ export interface HubOptions {
   readonly pages: readonly Page[];
   /** The certificates for workers that start now; undefined: no TLS. */
   readonly tls?: () => TlsMaterial | undefined;
+  /** Of a demo: the key of its visitors' tokens. */
+  readonly visitorSecret?: string | undefined;
   /** Absent: no namespace sanitizes. */
   readonly sanitizer?: Sanitizer | undefined;
 }
@@ -170,7 +172,7 @@ export class Hub {
       this.#presence?.removeWorker(link, index);
       this.#connectionLimit.removeOwner(link);
     });
-    const { config, nodeId, bus, pages } = this.#options;
+    const { config, nodeId, bus, pages, visitorSecret } = this.#options;
     const tls = this.#options.tls?.();
     const busConnected = bus.connected;
     link.send({
@@ -182,6 +184,7 @@ export class Hub {
       busConnected,
       pages,
       ...(tls !== undefined && { tls }),
+      ...(visitorSecret !== undefined && { visitorSecret }),
     });
     this.#revocations.tell(link);
   }

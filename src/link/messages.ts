@@ -15,7 +15,7 @@ import type { Missed } from '../recent/missed.ts';
  * once by the hub.
  */
 
-/** A file that workers serve over plain HTTP beside the WebSocket endpoint: the demo page. */
+/** A file that workers serve over plain HTTP beside the WebSocket endpoint: a demo page. */
 export interface Page {
   readonly path: string;
   readonly contentType: string;
@@ -64,6 +64,8 @@ export type ToWorker =
       readonly pages: readonly Page[];
       /** What the worker serves for its whole life; absent: no TLS. */
       readonly tls?: TlsMaterial;
+      /** Of a demo: visitors of the chat page get tokens that are signed with it. Absent: nobody gets any. */
+      readonly visitorSecret?: string;
     }
   /** Listen for clients, as soon as the worker is ready. */
   | { readonly kind: 'listen' }

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -28,14 +27,17 @@ export async function bundleWorker() {
 }
 
 /**
- * The pages that a node serves: every folder `src/*` + `/page`.
+ * The pages that a node serves: three folders of `src`. The chat sample imports the SDK by its public names, as an application does.
  * @returns {Promise<import('esbuild').Metafile>}
  */
 export async function bundlePages() {
-  const folders = readdirSync(`${ROOT}src`).filter((name) => existsSync(`${ROOT}src/${name}/page/index.html`));
+  const folders = ['src/http/page', 'src/demo/page', 'src/demo/chat'];
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: folders.flatMap((name) => ['index.html', 'page.ts', 'style.css'].map((file) => `src/${name}/page/${file}`)),
+    entryPoints: folders.flatMap((folder) => ['index.html', 'page.ts', 'style.css'].map((file) => `${folder}/${file}`)),
+    alias: Object.fromEntries(
+      ['', '/events', '/users'].map((entry) => [`@stentor-broadcast/client${entry}`, `./src/client${entry || '/index'}.ts`]),
+    ),
     outbase: 'src',
     outdir: 'dist',
     bundle: true,

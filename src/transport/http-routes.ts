@@ -4,10 +4,17 @@ import type { HttpRequests } from './http-requests.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
+/** What is answered to `GET path`, from its query. */
+export interface DynamicPage {
+  readonly path: string;
+  answer(query: string | undefined): Promise<{ readonly status: string; readonly contentType: string; readonly body: string }>;
+}
+
 export interface HttpRoutes {
   /** Path of the WebSocket endpoint. */
   readonly path: string;
   readonly pages: readonly Page[];
+  readonly dynamicPages: readonly DynamicPage[];
   readonly gate: Gate;
   readonly requests: HttpRequests;
   readonly clients: Pick<ClientEvents<never>, 'refused'>;
@@ -31,7 +38,10 @@ const PAGE_HEADERS: readonly (readonly [string, string])[] = [
 const ONLY_TLS: readonly [string, string] = ['Strict-Transport-Security', 'max-age=31536000'];
 
 /** Requests without an upgrade. Every answer ends its connection: a connection that is kept alive would use its descriptor for as long as the client wants. */
-export function routeHttp(app: UwsApp, { path, pages, gate, requests, clients, flawOfConnection, isSecure }: HttpRoutes): void {
+export function routeHttp(
+  app: UwsApp,
+  { path, pages, dynamicPages, gate, requests, clients, flawOfConnection, isSecure }: HttpRoutes,
+): void {
   const pageHeaders = isSecure ? [...PAGE_HEADERS, ONLY_TLS] : PAGE_HEADERS;
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
     gate.requested(res);
@@ -49,6 +59,27 @@ export function routeHttp(app: UwsApp, { path, pages, gate, requests, clients, f
     });
   }
   requests.route(app);
+  for (const page of dynamicPages) {
+    app.get(page.path, (res, req) => {
+      const flaw = flawOfConnection(res);
+      if (flaw !== undefined) return answer(res, req, '403 Forbidden', flaw);
+      gate.requested(res);
+      let open = true;
+      res.onAborted(() => {
+        open = false;
+      });
+      const end = (status: string, contentType: string, body: string) => {
+        if (!open) return;
+        res.cork(() => {
+          res.writeStatus(status).writeHeader('Content-Type', contentType).writeHeader('Cache-Control', 'no-store').end(body, true);
+        });
+      };
+      page.answer(req.getQuery()).then(
+        ({ status, contentType, body }) => end(status, contentType, body),
+        () => end('500 Internal Server Error', 'text/plain', 'failed'),
+      );
+    });
+  }
   app.get(path, (res, req) => answer(res, req, '426 Upgrade Required', 'this is a WebSocket endpoint'));
   app.any('/*', (res, req) => answer(res, req, '404 Not Found', 'not found'));
 }

@@ -6,7 +6,7 @@ import { Origins } from './cors.ts';
 import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
 import { Gate, type GateMetrics } from './gate.ts';
 import { type HttpMetrics, HttpRequests } from './http-requests.ts';
-import { routeHttp } from './http-routes.ts';
+import { type DynamicPage, routeHttp } from './http-routes.ts';
 import { Listener } from './listener.ts';
 import { hasCertificate, type SecureApp, secureApp } from './secure-app.ts';
 import type { ClientEvents, PublishToShard } from './transport.ts';
@@ -20,6 +20,7 @@ export interface ServerOptions {
   /** Undefined: without TLS. */
   readonly tls: TlsMaterial | undefined;
   readonly pages: readonly Page[];
+  readonly dynamicPages: readonly DynamicPage[];
   readonly metrics: GateMetrics & UpgradeMetrics & HttpMetrics;
   readonly logger: Pick<Logger, 'warn'>;
 }
@@ -103,7 +104,7 @@ export class WebSocketServer {
   }
 
   #route<Client>(clients: ClientEvents<Client>, { upgrader, requests, flawOfConnection }: Handlers): void {
-    const { config, pages, tls } = this.#options;
+    const { config, pages, dynamicPages, tls } = this.#options;
     const { limits, tuning, path, heartbeat } = config;
     const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
     this.#app.ws<SocketData<Client>>(path, {
@@ -138,7 +139,7 @@ export class WebSocketServer {
       },
     });
     const isSecure = tls !== undefined || config.tls.terminatedUpstream;
-    routeHttp(this.#app, { path, pages, gate: this.#gate, requests, clients, flawOfConnection, isSecure });
+    routeHttp(this.#app, { path, pages, dynamicPages, gate: this.#gate, requests, clients, flawOfConnection, isSecure });
   }
 
   /** @returns the port; undefined if it cannot listen there */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import { Delivery, type WorkerMessage } from '../delivery/delivery.ts';
+import { visitorTokenPage } from '../demo/visitor-tokens.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import { Authenticator } from '../session/authenticator.ts';
@@ -45,7 +46,7 @@ export class Worker {
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, hookModules, metrics }: WorkerParts, logger: Logger) {
-    const { config, nodeId, pages, tls, workerIndex, port } = welcome;
+    const { config, nodeId, pages, visitorSecret, tls, workerIndex, port } = welcome;
     this.#config = config;
     this.#port = port;
     this.#link = link;
@@ -53,7 +54,8 @@ export class Worker {
     this.#logger = logger;
     this.#metrics = metrics;
     this.#authenticator = authenticator;
-    this.#server = new WebSocketServer({ config, uws, tls, pages, metrics, logger });
+    const dynamicPages = visitorSecret === undefined ? [] : [visitorTokenPage(visitorSecret, config.auth)];
+    this.#server = new WebSocketServer({ config, uws, tls, pages, dynamicPages, metrics, logger });
     const { connectionsMax } = this.#server;
     metrics.connectionsMax.set(connectionsMax);
     const onBug = (error: Error) => logger.error({ err: error }, 'a command failed');

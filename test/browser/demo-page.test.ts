@@ -42,7 +42,7 @@ describe.runIf(chromium !== undefined)('the demo page', () => {
   });
   afterAll(() => browser?.close());
   beforeEach(async () => {
-    node = await TestNode.start({ path: '/live/ws' }, { demo: true });
+    node = await TestNode.start({ path: '/live/ws' }, { demo: { feeds: true } });
   });
   afterEach(async () => {
     await page.close();

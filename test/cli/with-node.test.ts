@@ -65,7 +65,9 @@ describe('stentor serve', () => {
     await listener.until(/subscribed to chat\.demo/);
     const published = await runCli(argsOf(/main\.js (publish.*)/));
     expect(lines(published)).toEqual([{ topic: 'chat.demo', epoch: expect.any(String), offset: 1, duplicate: false }]);
-    expect(lines(await listener.ended)).toMatchObject([{ topic: 'chat.demo', offset: 1, data: { text: 'hi' }, origin: 'demo' }]);
+    expect(lines(await listener.ended)).toMatchObject([
+      { topic: 'chat.demo', offset: 1, data: { event: 'message', data: { text: 'hi' } }, origin: 'demo' },
+    ]);
   });
 
   it('drains and exits with 0 at SIGTERM, and tells its clients why', async () => {

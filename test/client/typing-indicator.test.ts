@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { typingIndicator, userTopic } from '../../src/client/events.ts';
+import { typingIndicator } from '../../src/client/events.ts';
 import type { Item } from '../../src/client/item.ts';
 
 /** A client whose topic the test delivers to. */
@@ -102,12 +102,5 @@ describe('typingIndicator', () => {
 
   it('refuses a callback that is none', () => {
     expect(() => typingIndicator(new StubClient(), 'typing.a', undefined as never)).toThrow(expect.objectContaining({ code: 'invalid' }));
-  });
-});
-
-describe('userTopic', () => {
-  it('is the topic of a user, escaped, and refuses a user without one', () => {
-    expect(userTopic('ann@example.org')).toBe('user.ann__aexample__dorg');
-    for (const user of ['', 'é'.repeat(30)]) expect(() => userTopic(user)).toThrow(expect.objectContaining({ code: 'invalid' }));
   });
 });

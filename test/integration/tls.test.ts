@@ -151,7 +151,7 @@ describe('a node with tls.certFile', () => {
   it('lets in only clients with a certificate of tls.caFile, if it is set', async () => {
     const others = mkdtempSync(join(folder, 'others-'));
     const foreign = makeCertificates(others).client;
-    const { running } = await startHere({ 'tls.caFile': certs.ca }, { demo: true });
+    const { running } = await startHere({ 'tls.caFile': certs.ca }, { demo: { feeds: true } });
     const pair = ({ cert, key }: KeyPair) => ({ cert: readFileSync(cert), key: readFileSync(key) });
     const refused = await client(running.port).catch((error) => error as Refused);
     expect([refused instanceof Refused, (refused as Refused).status]).toEqual([true, 403]);
@@ -162,7 +162,7 @@ describe('a node with tls.certFile', () => {
   });
 
   it('sends its pages with a policy, and tells browsers to use only TLS', async () => {
-    const { running } = await startHere({}, { demo: true });
+    const { running } = await startHere({}, { demo: { feeds: true } });
     const { status, headers } = await get(running.port, '/');
     expect([status, headers]).toEqual([
       200,
@@ -186,7 +186,7 @@ describe('a node with tls.certFile', () => {
 
 describe('a node without TLS', () => {
   it('sends its pages with the same policy, and nothing that would make browsers use TLS', async () => {
-    const node = await TestNode.start({ namespaces: NAMESPACES }, { demo: true });
+    const node = await TestNode.start({ namespaces: NAMESPACES }, { demo: { feeds: true } });
     closing.push(() => node.stop());
     const { headers } = await fetch(`http://127.0.0.1:${node.running.port}/`);
     expect([headers.get('strict-transport-security'), headers.get('x-content-type-options')]).toEqual([null, 'nosniff']);
@@ -195,7 +195,7 @@ describe('a node without TLS', () => {
   });
 
   it('tells browsers to use only TLS if a proxy in front terminates it', async () => {
-    const node = await TestNode.start({ namespaces: NAMESPACES, 'tls.terminatedUpstream': true }, { demo: true });
+    const node = await TestNode.start({ namespaces: NAMESPACES, 'tls.terminatedUpstream': true }, { demo: { feeds: true } });
     closing.push(() => node.stop());
     const { headers } = await fetch(`http://127.0.0.1:${node.running.port}/`);
     expect(headers.get('strict-transport-security')).toBe('max-age=31536000');

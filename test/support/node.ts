@@ -1,7 +1,7 @@
 import type { Bus, PublishAck, PublishRequest } from '../../src/bus/bus.ts';
 import { createBus } from '../../src/bus/create-bus.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { type RunningNode, startNodeOn } from '../../src/node.ts';
+import { type DemoOptions, type RunningNode, startNodeOn } from '../../src/node.ts';
 import { parseKey, parseTopic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { readMetric } from './metrics.ts';
@@ -43,7 +43,7 @@ export class TestNode {
     this.log = log;
   }
 
-  static async start(settings: Readonly<Record<string, unknown>> = {}, { demo = false } = {}): Promise<TestNode> {
+  static async start(settings: Readonly<Record<string, unknown>> = {}, { demo }: { readonly demo?: DemoOptions } = {}): Promise<TestNode> {
     const { config } = loadConfig({ env: {}, flags: testSettings(settings) });
     const log: string[] = [];
     const logger = createLogger(config.log, { write: (line) => void log.push(line) });
