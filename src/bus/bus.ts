@@ -93,6 +93,8 @@ export interface Publication {
   readonly noEcho?: true;
   /** Not kept, and not for subscribers that do not keep up now. Means nothing in durable namespaces. */
   readonly volatile?: true;
+  /** In a document namespace: the whole document, not a patch. */
+  readonly image?: boolean | undefined;
 }
 
 /** Who published, if a client did, or a program on behalf of a connection. */
@@ -150,6 +152,8 @@ export interface PublishRequest {
   readonly origin?: Origin;
   readonly noEcho?: true | undefined;
   readonly volatile?: true | undefined;
+  /** In a document namespace: the whole document, not a patch. */
+  readonly image?: boolean | undefined;
 }
 
 export interface PublishAck {

@@ -22,6 +22,7 @@ interface PublishOptions extends ConfigOptions, NodeOptions {
   readonly except?: string;
   readonly volatile?: true;
   readonly create?: true;
+  readonly image?: true;
 }
 
 export function publishCommand(): Command {
@@ -33,6 +34,7 @@ export function publishCommand(): Command {
     .option('--user <sub>', 'to one user: to the topic user.<sub>')
     .option('--except <connection>', 'not to this connection: to all but the sender; only over NATS')
     .option('--volatile', 'not kept, and not for subscribers that do not keep up now; only in ephemeral namespaces')
+    .option('--image', 'in document namespaces: the value is the whole document, not a merge patch')
     .option('--create', CREATE_TEXT);
   return addNodeOptions(addConfigOptions(command))
     .action(runPublish)
@@ -58,7 +60,8 @@ async function runPublish(first: string | undefined, second: string | undefined,
   const overNode = command.getOptionValueSource('url') === 'cli';
   const publisher = await openPublisher(config, { topic, endpoint: options, overNode, create: options.create === true });
   try {
-    const ack = await publisher.publish({ topic, key, json: value, volatile: options.volatile, exceptConnection: options.except });
+    const { image, volatile, except } = options;
+    const ack = await publisher.publish({ topic, key, json: value, image, volatile, exceptConnection: except });
     print(describeAck(topic, ack));
     note(`published to ${publisher.destination}`);
   } finally {

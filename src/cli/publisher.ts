@@ -21,6 +21,8 @@ export interface OutgoingPublication {
   readonly volatile?: true | undefined;
   /** Not to this connection; only over NATS. */
   readonly exceptConnection?: string | undefined;
+  /** In a document namespace: the whole document, not a patch. */
+  readonly image?: boolean | undefined;
 }
 
 /** Where `publish` and `replay` send to: directly to NATS, or to a node over WebSocket. */
@@ -78,7 +80,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
     destination: config.nats.url.replace(/[^/@,\s]+@/g, ''),
     windowMax: NATS_WINDOW,
     ratePerSecondMax: Number.POSITIVE_INFINITY,
-    async publish({ topic, key, json, volatile, exceptConnection }) {
+    async publish({ topic, key, json, image, volatile, exceptConnection }) {
       const payload = encoder.encode(json);
       assertFits(config, topic, key, payload.length);
       if (volatile && namespaceOptions(config, namespaceOf(topic))?.durable)
@@ -87,7 +89,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
         origin: { user: '', connectionId: exceptConnection },
         noEcho: true as const,
       };
-      return producer.publish({ topic, key, payload, payloadKind: 'json', volatile, ...except });
+      return producer.publish({ topic, key, payload, payloadKind: 'json', image, volatile, ...except });
     },
     close,
   };
@@ -127,7 +129,7 @@ async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
 
 /** Retries while the node says that this may succeed. The idempotency key prevents storing a publication twice. */
 async function publishToNode(connection: Connection, publication: OutgoingPublication): Promise<PublishAck> {
-  const { topic, key, json, volatile, exceptConnection } = publication;
+  const { topic, key, json, image, volatile, exceptConnection } = publication;
   if (exceptConnection !== undefined)
     throw new CliError('usage', '--except needs NATS: a client cannot leave out the connection of another', 2);
   const command = {
@@ -135,6 +137,7 @@ async function publishToNode(connection: Connection, publication: OutgoingPublic
     topic,
     ...(key === null ? {} : { key }),
     data: parseJson(new TextEncoder().encode(json), DATA_DEPTH_MAX),
+    ...(image === true && { image }),
     idempotencyKey: randomUUID(),
     ...(volatile && { volatile }),
   } as const;

@@ -35,6 +35,23 @@ export function sanitizedPayloadsHaveTexts({ namespaces }: Config): Problem[] {
     }));
 }
 
+/** A patch that is lost, left out, or no value leaves a document that nobody published. */
+export function documentsArePossible({ namespaces }: Config): Problem[] {
+  return Object.entries(namespaces)
+    .filter(([, { state }]) => state === 'document')
+    .flatMap(([name, options]) => {
+      const { durable, slowConsumer, payload } = options;
+      const problem = (option: string, value: unknown, expected: string) => ({ path: `namespaces.${name}.${option}`, value, expected });
+      return [
+        ...(durable ? [] : [problem('durable', durable, 'expected true, because the state is a document')]),
+        ...(slowConsumer === 'skip'
+          ? [problem('slowConsumer', slowConsumer, 'expected another policy, because the state is a document')]
+          : []),
+        ...(payload === 'bytes' ? [problem('payload', payload, 'expected json or msgpack, because the state is a document')] : []),
+      ];
+    });
+}
+
 /** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {

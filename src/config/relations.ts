@@ -4,6 +4,7 @@ import { hookFailuresHaveHooks, hookSubjectsAreSubjects, publishHooksArePossible
 import {
   answersFitTheirBudgets,
   connectionBoundsNest,
+  documentsArePossible,
   fanoutBoundsNest,
   lagComesBeforeClose,
   messagesFitTheirBounds,
@@ -60,6 +61,7 @@ export const RELATIONS: readonly Relation[] = [
   someNamespace,
   userTopicsArePrivate,
   sanitizedPayloadsHaveTexts,
+  documentsArePossible,
   payloadsFit,
   lagComesBeforeClose,
   connectionBoundsNest,

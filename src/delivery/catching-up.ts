@@ -191,5 +191,5 @@ export function policyOf({ feed, options, start, waited }: Lagging): SlowConsume
   if (!waited) return 'replay';
   if (slowConsumer === 'conflate' || slowConsumer === 'replay') return slowConsumer;
   // It has not fallen behind: its connection is slow, and its first items were many.
-  return state === 'keyed' ? 'conflate' : 'replay';
+  return state === 'last' ? 'replay' : 'conflate';
 }

@@ -35,7 +35,7 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
   const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
-    const first = encodeWithItems(form, { ...message, offset: Math.max(until.offset, beginning.position.offset) }, all.items);
+    const first = encodeWithItems(form, { ...message, offset: Math.max(until.offset, all.position.offset) }, all.items);
     // JSON, and items with their times, are longer than the MessagePack that was counted.
     if (first.length <= frameBytesMax || all.items.length <= 1) return { first, rest: undefined };
   }

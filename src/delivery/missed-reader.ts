@@ -41,8 +41,8 @@ export class MissedReader {
       case 'ahead':
         return 'ask';
       case 'evicted':
-        // This worker has the hub's whole state of a keyed topic.
-        return namespace.state === 'keyed' ? undefined : (this.#take(feed, since) ?? 'ask');
+        // This worker has the hub's whole state of a topic with keys or a document.
+        return namespace.state !== 'last' ? undefined : (this.#take(feed, since) ?? 'ask');
     }
   }
 

@@ -171,7 +171,12 @@ export class Subscriptions {
   #join(receiver: Receiver, feed: TopicFeed, wish: Wish, missed: MissedItems | undefined): void {
     const { since, snapshot } = wish;
     const options = membershipOptions(receiver, feed, wish);
-    const beginning = since !== undefined ? goingOn(feed, since, missed) : snapshot === true ? fromStateOf(feed) : FROM_NOW_ON;
+    const beginning =
+      since !== undefined
+        ? goingOn(feed, since, missed)
+        : snapshot === true || feed.namespace.state === 'document'
+          ? fromStateOf(feed)
+          : FROM_NOW_ON;
     const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
     const { first, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
@@ -184,7 +189,9 @@ export class Subscriptions {
     const { beginning, options, minCursor, missed } = how;
     const { rateHz } = options.variant;
     const { topic, epoch } = feed;
-    const message = { type: 'subscribed', id, topic, epoch, recovered: beginning.recovered, ...(rateHz !== undefined && { rateHz }) };
+    const { recovered } = beginning;
+    const unavailable = feed.isUnavailable && { state: 'unavailable' };
+    const message = { type: 'subscribed', id, topic, epoch, recovered, ...(rateHz !== undefined && { rateHz }), ...unavailable };
     return beginningFrames(feed, {
       beginning,
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),

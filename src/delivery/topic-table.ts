@@ -1,6 +1,7 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { FANOUT_ITEM_FORM, type FanoutItem } from '../fanout/item.ts';
+import type { FanoutItem } from '../fanout/item.ts';
+import { FANOUT_ITEM_FORM } from '../fanout/item-form.ts';
 import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';

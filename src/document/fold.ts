@@ -60,6 +60,9 @@ class MapNode {
   }
 }
 
+/** What one publication does to a document: it is set or removed (undefined), or changed. */
+export type DocumentChange = { readonly kind: 'document'; readonly document: unknown } | ({ readonly kind: 'pair' } & PatchPair);
+
 /**
  * What merge patches do, together: a document with everything that changed it, or the changes alone, whatever the document is. It is changed in place: a patch
  * costs its own members, however many there are.
@@ -92,6 +95,18 @@ export class Fold {
   /** Of the document; of changes, about what their pair takes. */
   get size(): Size {
     return this.#root === undefined ? { bytes: 0, fields: 0 } : sizeOfNode(this.#root);
+  }
+
+  add(change: DocumentChange): void {
+    if (change.kind === 'document') this.replace(change.document);
+    else this.pair(change);
+  }
+
+  /** A change before all others. If the whole document is known, it does not matter. */
+  addBefore(change: DocumentChange): void {
+    if (change.kind === 'document') return this.replaceBefore(change.document);
+    this.patchBefore(change.patch);
+    if (change.first !== undefined) this.patchBefore(change.first);
   }
 
   /** Replaces the document. @param document undefined: it is removed */

@@ -2,7 +2,6 @@ import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
-import type { ItemForm } from '../recent/item-form.ts';
 import type { EncodedItem } from './frame.ts';
 import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
@@ -22,6 +21,10 @@ export interface ItemSource {
   readonly noEcho?: true;
   /** Not part of the state, and not for members that fell behind. */
   readonly volatile?: true;
+  /** `data` is a merge patch. */
+  readonly patch?: true;
+  /** Of a patch: one MessagePack value, a merge patch to apply before it. */
+  readonly first?: Uint8Array | undefined;
 }
 
 /** Memory of an item besides its bytes: itself, the objects around them, its slot (measured on Node 20: 201 B, and 365 B if they are more than a kilobyte). */
@@ -30,6 +33,7 @@ const OBJECT_BYTES = 256;
 const REMOVED = 1;
 const NO_ECHO = 2;
 const VOLATILE = 4;
+const PATCH = 8;
 
 const writer = new MsgpackWriter(1024);
 
@@ -48,6 +52,8 @@ export class FanoutItem {
   readonly #user: string | undefined;
   /** In one field, because there are very many items. */
   readonly #flags: number;
+  /** Of a patch: what is to be applied before it. */
+  readonly #first: Uint8Array | undefined;
   readonly #msgpack: KeptBytes;
   readonly #dataStart: number;
   readonly #dataEnd: number;
@@ -60,8 +66,9 @@ export class FanoutItem {
     this.publishedAtMs = source.publishedAtMs;
     this.connectionId = source.connectionId;
     this.#user = source.user;
-    this.#flags = (source.removed ? REMOVED : 0) | (source.noEcho ? NO_ECHO : 0) | (source.volatile ? VOLATILE : 0);
-    const metaFields = (source.user === undefined ? 0 : 1) + (source.removed ? 1 : 0);
+    this.#flags = flagsOf(source);
+    this.#first = source.first;
+    const metaFields = (source.user === undefined ? 0 : 1) + (source.removed ? 1 : 0) + (source.patch ? 1 : 0) + (source.first ? 1 : 0);
     writer.reset();
     writer.arrayHeader(metaFields === 0 ? 3 : 4);
     writer.uint(source.offset);
@@ -79,6 +86,14 @@ export class FanoutItem {
       if (source.removed) {
         writer.text('removed');
         writer.bool(true);
+      }
+      if (source.patch) {
+        writer.text('patch');
+        writer.bool(true);
+      }
+      if (source.first !== undefined) {
+        writer.text('first');
+        writer.raw(source.first);
       }
     }
     this.#msgpack = writer.keep();
@@ -99,7 +114,7 @@ export class FanoutItem {
   }
 
   get hasMeta(): boolean {
-    return this.#user !== undefined || this.removed;
+    return this.#user !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
   }
 
   timed(): EncodedItem {
@@ -118,6 +133,20 @@ export class FanoutItem {
     return (this.#flags & VOLATILE) !== 0;
   }
 
+  get isPatch(): boolean {
+    return (this.#flags & PATCH) !== 0;
+  }
+
+  /** Of a patch: what is to be applied before it. */
+  get first(): Uint8Array | undefined {
+    return this.#first;
+  }
+
+  /** One MessagePack value: a view, or a copy. */
+  get data(): Uint8Array {
+    return toBuffer(this.#msgpack).subarray(this.#dataStart, this.#dataEnd);
+  }
+
   encoded(encoding: Encoding): KeptBytes {
     if (encoding === 'msgpack') return this.#msgpack;
     this.#json ??= keepBytes(Buffer.from(this.#toJson()));
@@ -125,17 +154,19 @@ export class FanoutItem {
   }
 
   #toJson(): string {
-    const data = stringifyJson(unpackMsgpack(toBuffer(this.#msgpack).subarray(this.#dataStart, this.#dataEnd)));
+    const data = stringifyJson(unpackMsgpack(this.data));
     const head = `[${this.offset},${this.key === null ? 'null' : JSON.stringify(this.key)},${data}`;
     if (!this.hasMeta) return `${head}]`;
-    const meta = { ...(this.#user !== undefined && { origin: this.#user }), ...(this.removed && { removed: true }) };
-    return `${head},${JSON.stringify(meta)}]`;
+    const meta = {
+      ...(this.#user !== undefined && { origin: this.#user }),
+      ...(this.removed && { removed: true }),
+      ...(this.isPatch && { patch: true }),
+      ...(this.#first !== undefined && { first: unpackMsgpack(this.#first) }),
+    };
+    return `${head},${stringifyJson(meta)}]`;
   }
 }
 
-/** How a worker measures the items of the recent past. */
-export const FANOUT_ITEM_FORM: ItemForm<FanoutItem> = {
-  bytesOf: (item) => item.bytes,
-  wireBytesOf: (item) => item.wireBytes,
-  slotOf: (item) => item.key,
-};
+function flagsOf({ removed, noEcho, volatile, patch }: ItemSource): number {
+  return (removed ? REMOVED : 0) | (noEcho ? NO_ECHO : 0) | (volatile ? VOLATILE : 0) | (patch ? PATCH : 0);
+}

@@ -40,7 +40,8 @@ export const FROM_NOW_ON: Beginning = { recovered: false, position: { sequence: 
 
 /**
  * How a client continues from `since`: with everything of the topic after it, if that is proven to be complete; in a keyed topic, if the ring does not reach
- * back, with the latest item of every key that changed. Otherwise it starts again from the state.
+ * back, with the latest item of every key that changed; in a document topic with its changes as few, or with the document. Otherwise it starts again from the
+ * state.
  */
 export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | undefined): Beginning {
   const { namespace, epoch, head } = feed;
@@ -50,7 +51,12 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
   const where = whereIsAfter(feed.holdings, offset);
   switch (where.kind) {
     case 'ring':
-      return { recovered: true, position: { sequence: where.sequence, offset }, start: { by: 'replay', fresh: false } };
+      // The changes of a document are composed.
+      return {
+        recovered: true,
+        position: { sequence: where.sequence, offset },
+        start: { by: namespace.state === 'document' ? 'state' : 'replay', fresh: false },
+      };
     case 'state':
       return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
     case 'ahead':

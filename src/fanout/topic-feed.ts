@@ -30,6 +30,8 @@ export interface FeedState {
   /** `items` has the latest item of every key that changed after this offset. */
   readonly completeFrom: number;
   readonly items: readonly ItemSource[];
+  /** The topic's document is not known. */
+  readonly unavailable?: true;
 }
 
 const NOBODY: ReadonlyMap<string, Shard> = new Map();
@@ -45,6 +47,8 @@ export class TopicFeed {
   before: FeedState['before'];
   /** Counts calls of {@link reset}: ring sequences are valid only between two of them. */
   life = 0;
+  /** The topic's document is not known: there is no state until the next reset. */
+  isUnavailable = false;
   #awayReason: string | null = null;
   #members = 0;
   #lagging = 0;
@@ -64,7 +68,7 @@ export class TopicFeed {
     this.namespace = namespace;
     this.#recent = recent;
     this.ring = this.#newRing(state);
-    this.latest = this.#newLatest(state);
+    this.latest = this.#newLatest(state, this.ring);
     this.reset(state);
   }
 
@@ -96,10 +100,10 @@ export class TopicFeed {
     return this.#withoutEcho ?? NOBODY;
   }
 
-  /** What the worker itself can answer. A topic without keys, or without a log, cannot be recovered from its state. */
+  /** What the worker itself can answer. A topic whose state is only its last item, or that has no log, cannot be recovered from its state. */
   get holdings(): Holdings<FanoutItem> {
     const { ring, latest, namespace } = this;
-    return { ring, state: namespace.state === 'keyed' && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
+    return { ring, state: namespace.state !== 'last' && namespace.durable ? latest : undefined, headOffset: ring.headOffset };
   }
 
   get head(): Position {
@@ -132,7 +136,8 @@ export class TopicFeed {
     this.noEchoUpTo = 0;
     this.ring.clear();
     this.ring = this.#newRing(state);
-    this.latest = this.#newLatest(state);
+    this.latest = this.#newLatest(state, this.ring);
+    this.isUnavailable = state.unavailable === true;
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants) {
       variant.made = undefined;
@@ -232,7 +237,7 @@ export class TopicFeed {
     return new Ring(this.#recent, offset);
   }
 
-  #newLatest({ completeFrom }: FeedState): Latest<FanoutItem> {
-    return latestFor(this.namespace.state, this.#recent, completeFrom);
+  #newLatest({ completeFrom }: FeedState, ring: Ring<FanoutItem>): Latest<FanoutItem> {
+    return latestFor(this.namespace.state, this.#recent, completeFrom, ring);
   }
 }

@@ -46,6 +46,8 @@ export interface PublishQuestion extends HookCaller {
   readonly topic: string;
   readonly key: string | null;
   readonly data: unknown;
+  /** `data` is a whole document, not a patch. */
+  readonly image?: boolean;
   readonly idempotencyKey?: string;
 }
 

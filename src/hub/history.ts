@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bus, BusError, type Publication, type ReadResult } from '../bus/bus.ts';
+import { type Bus, BusError, type Log, type Publication, type ReadResult } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
@@ -8,6 +8,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
 import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
+import { DocumentReader } from './document-reader.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
@@ -45,6 +46,7 @@ export class History {
    * note of a read of the last publications is their requested number.
    */
   readonly #reads: KeptReads<LinkItem, { readonly lastCount: number }>;
+  readonly #documents: DocumentReader;
   /** Bounds the bytes of log reads under way. */
   readonly #budget: ByteBudget;
 
@@ -54,6 +56,7 @@ export class History {
     this.#registry = registry;
     this.#metrics = metrics;
     this.#reads = new KeptReads(registry.recent);
+    this.#documents = new DocumentReader(config.tuning.nats.readsWaitingMax);
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
@@ -100,8 +103,8 @@ export class History {
     const { topic, epoch, after, limit, upTo } = question;
     const now = await this.#epoch(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
-    // A range of the log is not the state of a keyed topic.
-    const cached = upTo === undefined || this.#namespace(topic).state !== 'keyed' ? this.#cached(topic, after) : undefined;
+    // A range of the log is not the state of a topic with keys or a document.
+    const cached = upTo === undefined || this.#namespace(topic).state === 'last' ? this.#cached(topic, after) : undefined;
     const what = whatOf(question);
     const read =
       cached ??
@@ -143,8 +146,8 @@ export class History {
     const open = this.#openTopic(topic);
     if (open === undefined) throw startingOver(topic);
     const { epoch } = open;
-    // Keyed topics recover by their state, and the worker has the hub's state.
-    if (open.state === 'keyed') return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
+    // Topics with keys or a document recover by their state, and the worker has the hub's state.
+    if (open.state !== 'last') return { epoch, completeFrom: open.offset, offset: open.offset, items: [] };
     const log = this.#bus.log(namespaceOf(topic));
     const { recoveryItemsMax: limit, recoveryBytesMax: bytesMax } = this.#config.tuning.recovery;
     const passed = open.offset;
@@ -183,6 +186,7 @@ export class History {
     const { topic, epoch, after, limit, upTo } = question;
     const passed = Math.max(this.#openTopic(topic)?.offset ?? 0, after);
     const log = this.#bus.log(namespaceOf(topic));
+    if (this.#namespace(topic).state === 'document' && upTo === undefined) return this.#readDocument(question, log, passed);
     if (this.#namespace(topic).state === 'keyed' && upTo === undefined) {
       const { firstOffset } = await log.state();
       const items = this.#items(
@@ -202,6 +206,13 @@ export class History {
     // The last publications do not depend on what lay before them.
     const completeFrom = anchored || upTo !== undefined ? after : undefined;
     return this.#keep(question, { epoch, completeFrom, offset, items: this.#items(topic, publications), more });
+  }
+
+  async #readDocument(question: PageQuestion, log: Log, passed: number): Promise<RecoveryAnswer> {
+    const { topic, epoch, after } = question;
+    const { document, offset = 0 } = await this.#documents.read(log, topic, this.#namespace(topic));
+    const items = document.after(after);
+    return { epoch, completeFrom: items && after, offset: Math.max(offset, passed), items: items ?? [] };
   }
 
   /** As much as one answer may have, the newest of it. */

@@ -223,7 +223,7 @@ export class HubMetrics {
   }
 
   /** Counts an invalid publication of a producer, and logs at most one a second. */
-  skipped(reason: 'malformed' | 'too_big', topic: string, detail: string): void {
+  skipped(reason: 'malformed' | 'too_big' | 'document_too_large', topic: string, detail: string): void {
     this.#skipped.inc({ reason });
     this.#skippedSinceLog++;
     const nowMs = Date.now();

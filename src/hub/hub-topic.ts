@@ -6,6 +6,7 @@ import type { Latest } from '../recent/latest.ts';
 import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
 import { Ring } from '../recent/ring.ts';
 import { latestFor, type StateKind } from '../recent/state.ts';
+import type { HubDocument } from './hub-document.ts';
 import { bytesOf } from './recent-items.ts';
 import type { Metered } from './topic-rates.ts';
 
@@ -17,11 +18,21 @@ export interface OpenState extends TopicState {
   readonly knownFrom?: number;
 }
 
+/** How a topic keeps its document. */
+export interface DocumentOptions {
+  /** @param isKnown false: until it is published as a whole, there is none */
+  create(completeFrom: number, isKnown: boolean): HubDocument;
+  /** A publication is skipped, because it would make the document too large. */
+  onRefused(topic: Topic, problem: string): void;
+}
+
 export interface HubTopicOptions {
   readonly topic: Topic;
   readonly number: number;
   readonly durable: boolean;
   readonly state: StateKind;
+  /** Creates its document, where its state is one. */
+  readonly document?: DocumentOptions;
   /** The recent items of all topics of the hub. */
   readonly recent: RecentBudget<LinkItem>;
   /** Calls back when the link has room for a whole state. Default: immediately. */
@@ -54,6 +65,7 @@ interface Interest {
 
 const AT_ONCE = (_: HubEnd, tell: () => void) => tell();
 const NO_LIVES: readonly PastLife[] = [];
+const DOCUMENT_KNOWN = 'the document is known again';
 
 /**
  * A topic with subscribers on this node: its `prev` chain, its state, and the workers that want it.
@@ -71,11 +83,13 @@ export class HubTopic implements Metered {
   readonly durable: boolean;
   readonly state: StateKind;
   readonly #recent: RecentBudget<LinkItem>;
+  readonly #documents: DocumentOptions | undefined;
   /** A list, and the fields below are undefined or shared where possible: there may be very many topics, and only few workers. */
   #interests: readonly Interest[] = [];
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
-  /** Of a durable topic without keys. A keyed one recovers by its state. */
+  /** Of a durable topic whose state is its last item. Others recover by their state. */
   #ring: Ring<LinkItem> | undefined;
+  #document: HubDocument | undefined;
   /** Of a durable topic. */
   #latest: Latest<LinkItem> | undefined;
   #knownFrom = 0;
@@ -87,12 +101,13 @@ export class HubTopic implements Metered {
   #offset = 0;
   #awayReason: string | null = null;
 
-  constructor({ topic, number, durable, state, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
+  constructor({ topic, number, durable, state, document, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
     this.number = number;
     this.durable = durable;
     this.state = state;
     this.#recent = recent;
+    this.#documents = document;
     this.#whenRoom = whenRoom;
   }
 
@@ -112,6 +127,11 @@ export class HubTopic implements Metered {
   /** Positions before this offset may be of another history. */
   get knownFrom(): number {
     return this.#knownFrom;
+  }
+
+  /** Of an open topic. */
+  get document(): HubDocument | undefined {
+    return this.#document;
   }
 
   get workerCount(): number {
@@ -200,11 +220,15 @@ export class HubTopic implements Metered {
     this.#offset = state.offset;
     this.#knownFrom = state.knownFrom ?? 0;
     if (this.durable) this.#keepPast(state);
+    this.#tellAll(resyncReason);
+    for (const item of buffered) this.publish(item);
+  }
+
+  #tellAll(resyncReason?: string): void {
     for (const interest of this.#interests) {
       if (interest.told.kind === 'state') interest.told = resyncReason === undefined ? NOTHING : { kind: 'oldState', reason: resyncReason };
       this.#tellWhenRoom(interest);
     }
-    for (const item of buffered) this.publish(item);
   }
 
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
@@ -230,7 +254,8 @@ export class HubTopic implements Metered {
     }
     if (this.durable) {
       if (item.offset <= this.#offset) return;
-      this.#latest?.set(item, -1);
+      if (this.#document === undefined) this.#latest?.set(item, -1);
+      else if (!this.#fold(this.#document, item)) return;
       this.#ring?.push(item);
     }
     this.published++;
@@ -239,13 +264,32 @@ export class HubTopic implements Metered {
     this.#broadcast(message);
   }
 
+  /** @returns false if there is nothing to send: the document stays what it was, or everybody is told the whole one */
+  #fold(document: HubDocument, item: LinkItem): boolean {
+    const taken = document.take(item);
+    switch (taken.kind) {
+      case 'folded':
+        return true;
+      case 'refused':
+        this.#documents?.onRefused(this.topic, taken.problem);
+        return false;
+      case 'unknown':
+        this.#offset = item.offset;
+        return false;
+      case 'begun':
+        this.#offset = item.offset;
+        this.#tellAll(DOCUMENT_KNOWN);
+        return false;
+    }
+  }
+
   /**
    * Everything that came after the offset: of a keyed topic the latest item of every key that changed. Undefined: some of it is not here.
    * Only of a durable topic that is open.
    */
   after(offset: number): LinkItem[] | undefined {
     if (offset >= this.#offset) return [];
-    return this.state === 'keyed' ? this.#latest?.after(offset) : this.#ring?.after(offset);
+    return this.state === 'last' ? this.#ring?.after(offset) : this.#latest?.after(offset);
   }
 
   /** The last so many publications; undefined: some of them are not here. */
@@ -263,10 +307,12 @@ export class HubTopic implements Metered {
     this.#ring?.clear();
   }
 
-  #keepPast({ offset, completeFrom, items }: OpenState): void {
+  #keepPast({ offset, completeFrom, items, unavailable }: OpenState): void {
     this.#ring?.clear();
-    this.#ring = this.state === 'keyed' ? undefined : new Ring(this.#recent, offset);
-    this.#latest = latestFor(this.state, this.#recent, completeFrom);
+    const ring = new Ring(this.#recent, offset);
+    this.#ring = this.state === 'last' ? ring : undefined;
+    this.#document = this.#documents?.create(completeFrom, unavailable !== true);
+    this.#latest = this.#document ?? latestFor(this.state, this.#recent, completeFrom, ring);
     for (const item of items) this.#latest.set(item, -1);
   }
 
@@ -278,8 +324,9 @@ export class HubTopic implements Metered {
       epoch: this.#epoch,
       ...(this.#before.length > 0 && { before: this.#before }),
       offset: this.#offset,
-      completeFrom: this.#latest?.completeFrom ?? 0,
+      completeFrom: this.#document?.isKnown === false ? this.#offset : (this.#latest?.completeFrom ?? 0),
       items: this.#latest?.between(-1, Number.POSITIVE_INFINITY) ?? [],
+      ...(this.#document?.isKnown === false && { unavailable: true as const }),
     };
   }
 

@@ -98,7 +98,7 @@ export class Hub {
     this.#options = options;
     this.metrics = new HubMetrics(options.registry, logger);
     this.#topics = new TopicRegistry(config, bus, logger, this.metrics);
-    this.#publisher = new Publisher(config, bus, this.metrics);
+    this.#publisher = new Publisher(config, bus, this.metrics, (topic) => this.#topics.get(topic)?.document);
     const hooks = NatsHooks.create({
       config,
       bus,

@@ -1,7 +1,7 @@
 import type { Origin, Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { LinkItem } from '../link/messages.ts';
-import { payloadToMsgpack } from './payload.ts';
+import { isMsgpackMap, payloadToMsgpack } from './payload.ts';
 
 export type LinkItemResult =
   | { readonly kind: 'item'; readonly item: LinkItem }
@@ -25,12 +25,18 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       key: publication.key,
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
-      ...(origin !== undefined && isPlausible(origin) && originFields(origin, noEcho)),
+      ...(origin !== undefined && isPlausible(origin) && originFields(origin, namespace.state === 'document' ? undefined : noEcho)),
       // A log has kept it.
       ...(volatile && !namespace.durable && { volatile }),
-      ...(result.empty && namespace.state === 'keyed' && { removed: true as const }),
+      ...(namespace.state !== 'last' && result.empty && { removed: true as const }),
+      ...(namespace.state === 'document' && isPatch(publication, result.data) && { patch: true as const }),
     },
   };
+}
+
+/** A merge patch whose root is no map is the new document. */
+function isPatch({ image }: Publication, data: Uint8Array): boolean {
+  return image !== true && isMsgpackMap(data);
 }
 
 /** Those that are not skipped. */

@@ -5,6 +5,7 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
+import { DocumentReader } from './document-reader.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
@@ -44,6 +45,7 @@ export class NamespaceFeed {
   readonly #follower: LogFollower;
   readonly #topics = new Map<Topic, HubTopic>();
   readonly #openings: Limiter;
+  readonly #documents: DocumentReader;
   readonly #looks: NodeJS.Timeout;
 
   constructor(options: NamespaceFeedOptions) {
@@ -52,6 +54,7 @@ export class NamespaceFeed {
     this.name = name;
     this.log = log;
     this.#openings = new Limiter(OPENINGS_MAX, config.tuning.nats.readsWaitingMax);
+    this.#documents = new DocumentReader(config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
     this.#follower = new LogFollower(
       {
@@ -152,6 +155,7 @@ export class NamespaceFeed {
         follower: this.#follower,
         namespace: this.#namespace,
         keysMax: this.#options.config.tuning.recent.keysPerTopicMax,
+        documents: this.#documents,
       };
       const state = await readTopicState(topic.topic, sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;

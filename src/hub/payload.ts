@@ -37,6 +37,11 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): Payloa
   }
 }
 
+/** Whether the root of one MessagePack value is a map. */
+export function isMsgpackMap([head = 0]: Uint8Array): boolean {
+  return (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
+}
+
 /**
  * Copies the value. The input may be a view of a whole socket read. The packer's output is a view of its buffer, which keeps megabytes after one large payload
  * (12 MB after one of 1 MB). A topic's state is kept for long, and would keep all of that memory.

@@ -15,6 +15,8 @@ export interface ProgramPublication {
   readonly key?: string | undefined;
   /** Any value that the SDK could send. It is stored as the namespace's `payload` says; `bytes` accepts a view or a buffer. */
   readonly data: unknown;
+  /** In a document namespace: `data` is the whole document, not a merge patch. */
+  readonly image?: boolean | undefined;
   /** Publications to a durable topic with the same key are stored once, within the time that the log remembers message ids. */
   readonly idempotencyKey?: string | undefined;
   /** The id of the connection on whose behalf it is published. It does not get the publication: to all but the sender. */
@@ -24,7 +26,7 @@ export interface ProgramPublication {
 }
 
 /** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid option */
-export function toDraft({ topic, key, data, idempotencyKey, exceptConnection, volatile }: ProgramPublication): ServerDraft {
+export function toDraft({ topic, key, data, image, idempotencyKey, exceptConnection, volatile }: ProgramPublication): ServerDraft {
   assertIdempotencyKeyFits(idempotencyKey);
   assertConnectionIdFits(exceptConnection);
   if (volatile !== undefined && typeof volatile !== 'boolean') throw new ProtocolError('bad_message', 'volatile: expected true or false');
@@ -34,6 +36,7 @@ export function toDraft({ topic, key, data, idempotencyKey, exceptConnection, vo
     data: packMsgpack(toWireValue(data, BadPayload)),
     exceptConnection,
     ...(volatile && { volatile }),
+    ...(image === true && { image }),
   };
 }
 

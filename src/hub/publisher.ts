@@ -2,11 +2,13 @@ import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertSizeFits, assertTopicFits, assertVolatileFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { codeOf } from './failure.ts';
+import { documentBoundsOf, HubDocument } from './hub-document.ts';
 import type { HubMetrics } from './hub-metrics.ts';
-import { msgpackToPayload } from './payload.ts';
+import { isMsgpackMap, msgpackToPayload } from './payload.ts';
 
 /** A publication to be published. */
 export interface Draft {
@@ -14,6 +16,8 @@ export interface Draft {
   readonly key: Key | null;
   /** One MessagePack value. */
   readonly data: Uint8Array;
+  /** In a document namespace: the whole document, not a patch. */
+  readonly image?: boolean | undefined;
   /** Not for the connection in its origin. */
   readonly noEcho?: true | undefined;
   readonly volatile?: true | undefined;
@@ -33,17 +37,27 @@ export class Publisher {
   readonly #config: Config;
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>;
+  readonly #documentOf: (topic: Topic) => HubDocument | undefined;
   #inFlight = 0;
 
-  constructor(config: Config, bus: Pick<Bus, 'publish'>, metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>) {
+  /** @param documentOf the document of a topic, if this node follows it */
+  constructor(
+    config: Config,
+    bus: Pick<Bus, 'publish'>,
+    metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>,
+    documentOf: (topic: Topic) => HubDocument | undefined = () => undefined,
+  ) {
     this.#config = config;
     this.#bus = bus;
     this.#metrics = metrics;
+    this.#documentOf = documentOf;
   }
 
   /** Checks all that {@link publish} does, and publishes nothing. @throws ProtocolError */
   assertFits(draft: Draft): void {
-    payloadOf(draft, this.#namespaceFor(draft));
+    const namespace = this.#namespaceFor(draft);
+    payloadOf(draft, namespace);
+    this.#assertDocumentFits(draft, namespace);
   }
 
   /**
@@ -52,8 +66,9 @@ export class Publisher {
    * @throws BusError
    */
   async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
-    const { topic, key, noEcho, volatile } = draft;
+    const { topic, key, image, noEcho, volatile } = draft;
     const namespace = this.#namespaceFor(draft);
+    this.#assertDocumentFits(draft, namespace);
     if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
       throw new ProtocolError('busy', 'too many publishes wait for the log');
     this.#metrics.publishesInFlight.set(++this.#inFlight);
@@ -61,7 +76,7 @@ export class Publisher {
     try {
       const payloadKind = namespace.payload;
       const payload = payloadOf(draft, namespace);
-      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, noEcho, volatile, ...extras });
+      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, ...extras });
       answered({ outcome: 'stored' });
       return ack;
     } catch (error) {
@@ -78,6 +93,20 @@ export class Publisher {
     assertKeyFits(topic, key !== null, namespace);
     assertVolatileFits(topic, volatile, namespace);
     return namespace;
+  }
+
+  /** What others publish meanwhile may make it too large all the same: then every node skips it. */
+  #assertDocumentFits({ topic, data, image, noEcho }: Draft, namespace: NamespaceOptions): void {
+    if (namespace.state !== 'document') {
+      if (image === true) throw new ProtocolError('unsupported', `${topic} has no document`);
+      return;
+    }
+    if (noEcho) throw new ProtocolError('unsupported', `${topic} has a document: a publication is for everybody`);
+    // Deeper than any document: it is refused as a payload.
+    if (msgpackToPayload(data, 'msgpack') === undefined) return;
+    const document = this.#documentOf(topic) ?? new HubDocument(documentBoundsOf(namespace), 0, true);
+    const problem = document.problemOf(unpackMsgpack(data), image !== true && isMsgpackMap(data));
+    if (problem !== undefined) throw new ProtocolError('document_too_large', problem);
   }
 }
 

@@ -7,8 +7,9 @@ import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
+import { documentBoundsOf, HubDocument } from './hub-document.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
-import { HubTopic, type Returning } from './hub-topic.ts';
+import { type DocumentOptions, HubTopic, type Returning } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
@@ -89,12 +90,14 @@ export class TopicRegistry {
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
-    const { durable, state } = this.#namespace(name);
+    const namespace = this.#namespace(name);
+    const { durable, state } = namespace;
     const topic = new HubTopic({
       topic: name,
       number: this.#nextNumber++,
       durable,
       state,
+      ...(state === 'document' && { document: this.#documentOptions(namespace) }),
       recent: this.recent,
       whenRoom: this.#whenRoom,
     });
@@ -133,6 +136,14 @@ export class TopicRegistry {
   #namespace(topic: Topic): NamespaceOptions {
     // Workers do not open topics of unknown namespaces.
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
+  }
+
+  #documentOptions(namespace: NamespaceOptions): DocumentOptions {
+    const bounds = documentBoundsOf(namespace);
+    return {
+      create: (completeFrom, isKnown) => new HubDocument(bounds, completeFrom, isKnown),
+      onRefused: (topic, problem) => this.#metrics.skipped('document_too_large', topic, problem),
+    };
   }
 
   #openEphemeral(topic: HubTopic): void {

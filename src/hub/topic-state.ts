@@ -1,6 +1,7 @@
 import { BusError, type Log } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { DocumentReader } from './document-reader.ts';
 import type { OpenState } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
 import type { FollowerRun, LogFollower } from './log-follower.ts';
@@ -10,6 +11,7 @@ export interface StateSources {
   readonly follower: LogFollower;
   readonly namespace: NamespaceOptions;
   readonly keysMax: number;
+  readonly documents: DocumentReader;
 }
 
 /** How long to wait for a follower that lags. */
@@ -19,13 +21,28 @@ const REACH_TIMEOUT_MS = 2000;
  * The state of a topic from the log, for opening it. What the follower delivers of the topic must already be buffered.
  * @throws BusError
  */
-export async function readTopicState(topic: Topic, { log, follower, namespace, keysMax }: StateSources): Promise<OpenState> {
+export async function readTopicState(topic: Topic, sources: StateSources): Promise<OpenState> {
+  const { log, follower, namespace, keysMax } = sources;
   const { position, run } = follower;
   // The end of the log is requested first: a topic without publications is at the end of the log at that time, so nobody can have missed one.
   const { epoch, before = [], lastOffset, knownFrom = 0 } = await follower.end();
   if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
   // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
+  if (namespace.state === 'document') {
+    const { document, offset = lastOffset } = await sources.documents.read(log, topic, namespace, knownFrom);
+    await assertPassed(offset, run, log, follower);
+    const unavailable = !document.isKnown && { unavailable: true as const };
+    return {
+      epoch,
+      before,
+      offset: Math.max(offset, knownFrom),
+      completeFrom: knownFrom,
+      knownFrom,
+      items: document.between(),
+      ...unavailable,
+    };
+  }
   const publications = await log.snapshot(topic);
   const surplus = publications[publications.length - keysMax - 1]?.offset ?? 0;
   const items = toLinkItems(publications.slice(-keysMax), namespace);

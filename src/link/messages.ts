@@ -36,8 +36,10 @@ export interface LinkItem {
   readonly noEcho?: true;
   /** Not kept, and not for subscribers that do not keep up now. */
   readonly volatile?: true;
-  /** The key was removed: an empty payload or JSON null in a keyed topic. */
+  /** The key, or the document, was removed: an empty payload or null in a topic with keys or a document. */
   readonly removed?: true;
+  /** `data` is a merge patch of the topic's document. */
+  readonly patch?: true;
 }
 
 /** What a worker needs to serve a topic that has just been opened or reset. */
@@ -49,8 +51,10 @@ export interface TopicState {
   readonly offset: number;
   /** `items` has the latest item of every key that changed after this offset. For a topic without keys: its `offset`. */
   readonly completeFrom: number;
-  /** Latest item per key (of the topic itself if it is not keyed), oldest first. */
+  /** Latest item per key, oldest first; without keys the last item, or the whole document. */
   readonly items: readonly LinkItem[];
+  /** The document is not known, so there is none until one is published as a whole. */
+  readonly unavailable?: true;
 }
 
 export type ToWorker =
@@ -132,6 +136,8 @@ export type ToHub =
       readonly topic: Topic;
       readonly key: Key | null;
       readonly data: Uint8Array;
+      /** The whole document, not a patch. */
+      readonly image?: boolean;
       readonly idempotencyKey: string | undefined;
       readonly noEcho?: true | undefined;
       readonly volatile?: true | undefined;

@@ -15,6 +15,7 @@ const FLAG_ORIGIN = 1;
 const FLAG_REMOVED = 2;
 const FLAG_NO_ECHO = 4;
 const FLAG_VOLATILE = 8;
+const FLAG_PATCH = 16;
 const HEADER_BYTES = 5;
 const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
 
@@ -61,9 +62,10 @@ function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buf
   return record;
 }
 
-function flagsOf({ connectionId, removed, noEcho, volatile }: LinkItem): number {
+function flagsOf({ connectionId, removed, noEcho, volatile, patch }: LinkItem): number {
   const origin = connectionId === undefined ? 0 : FLAG_ORIGIN;
-  return origin | (removed ? FLAG_REMOVED : 0) | (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
+  const sending = (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
+  return origin | sending | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
 }
 
 function writeText(record: Buffer, text: string, at: number): number {
@@ -94,6 +96,7 @@ function decodePublication(body: Buffer): PublicationMessage {
     ...(flags & FLAG_REMOVED && { removed: true as const }),
     ...(flags & FLAG_NO_ECHO && { noEcho: true as const }),
     ...(flags & FLAG_VOLATILE && { volatile: true as const }),
+    ...(flags & FLAG_PATCH && { patch: true as const }),
   };
   return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
 }

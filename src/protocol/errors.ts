@@ -25,6 +25,11 @@ export const ERROR_KINDS = {
   key_required: { retryable: false, countsTowardsClose: true, meaning: 'The topic is keyed: a publication must have a key.' },
   key_not_allowed: { retryable: false, countsTowardsClose: true, meaning: 'The topic is not keyed: a publication must not have a key.' },
   bad_payload: { retryable: false, countsTowardsClose: true, meaning: 'The data does not match the payload format of the namespace.' },
+  document_too_large: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'The publication would make the document larger, deeper or of more fields than the namespace allows.',
+  },
   unauthorized: { retryable: false, countsTowardsClose: true, meaning: 'No token, or an invalid one.' },
   token_expired: { retryable: false, countsTowardsClose: true, meaning: 'The token has expired; refresh it.' },
   token_revoked: { retryable: false, countsTowardsClose: true, meaning: 'The token has been revoked. The connection is closed with 4011.' },

@@ -25,7 +25,9 @@ export const ItemMeta = Type.Object({
     Type.Number({ description: 'when the log stored it, whole milliseconds since 1970, if `timestamps` was requested' }),
   ),
   origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
-  removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is nil' })),
+  removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is nil' })),
+  patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),
+  first: Type.Optional(Type.Unknown({ description: 'a merge patch to apply before `data`; both are one step' })),
 });
 export const Item = Type.Union(
   [
@@ -87,6 +89,11 @@ export const CLIENT_MESSAGES = {
       }),
     ),
     data: Type.Unknown({ description: 'the publication; at most 60 levels of nesting' }),
+    image: Type.Optional(
+      Type.Boolean({
+        description: 'true, in a document namespace: `data` is the whole document, not a merge patch. The token must permit it',
+      }),
+    ),
     idempotencyKey: Type.Optional(
       Type.String({
         minLength: 1,
@@ -167,6 +174,9 @@ export const SERVER_MESSAGES = {
     }),
     items: { ...Items, description: 'what was missed, the state, or nothing: see Subscribing' } as typeof Items,
     rateHz: Type.Optional(Type.Number({ description: 'the granted rate class' })),
+    state: Type.Optional(
+      Type.Literal('unavailable', { description: 'the document is not known: when it is published as a whole, `resync` brings it' }),
+    ),
     upTo: Type.Optional(offset('the rest of what was missed, or of the state, up to here follows in batches')),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),

@@ -6,7 +6,7 @@ import type { Topic } from './topic.ts';
  * Who may publish is decided elsewhere.
  */
 export interface PublishRules {
-  readonly state: 'last' | 'keyed';
+  readonly state: 'last' | 'keyed' | 'document';
   /** Number of tokens in each topic of the namespace; 0: any number. */
   readonly topicTokens: number;
   readonly maxPayloadBytes: number;

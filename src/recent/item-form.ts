@@ -1,3 +1,6 @@
+import type { DocumentChange } from '../document/fold.ts';
+import type { PatchPair } from '../document/merge-patch.ts';
+
 /** What the recent past must know of an item. */
 export interface RecentItem {
   readonly offset: number;
@@ -16,4 +19,17 @@ export interface ItemForm<T extends RecentItem> {
    * no class of this folder reads `key` itself.
    */
   slotOf(item: T): string | null;
+  /** Absent: there are no documents. */
+  readonly documents?: DocumentForm<T>;
+}
+
+/** How items of document topics are read, and how items with several changes are made. */
+export interface DocumentForm<T extends RecentItem> {
+  /** It changes the document; false: it sets or removes it. */
+  isPatch(item: T): boolean;
+  changeOf(item: T): DocumentChange;
+  /** The whole document after the item `last`. */
+  wholeItem(last: T, document: unknown): T;
+  /** Several changes as one, the last of which is that of the item `last`. */
+  pairItem(last: T, pair: PatchPair): T;
 }

@@ -11,8 +11,7 @@ export interface NextOptions {
 }
 
 /**
- * A topic's state: what a client needs that has nothing of the topic. Here it is the latest item, or the latest item of every key. A topic whose state is a
- * document would be another implementation: `set` applies a change, and `next` returns the document, or its changes, as items.
+ * A topic's state: what a client needs that has nothing of the topic: the latest item, the latest item of every key, or a document, with its changes.
  */
 export interface Latest<T extends RecentItem> {
   /** The latest item of everything that changed after this offset is here. */

@@ -5,7 +5,7 @@ import type { Ring } from './ring.ts';
 /** What a process has of a topic in one epoch of its log. */
 export interface Holdings<T extends RecentItem> {
   readonly ring: Ring<T> | undefined;
-  /** The state, if it can replace what was missed: for a durable keyed topic. */
+  /** The state, if it can replace what was missed: for a durable topic with keys or a document. */
   readonly state: Latest<T> | undefined;
   /** The topic's offset as this process knows it. */
   readonly headOffset: number;
@@ -15,7 +15,7 @@ export interface Holdings<T extends RecentItem> {
 export type Whereabouts =
   /** All of it, in the ring. */
   | { readonly kind: 'ring'; readonly sequence: number }
-  /** The latest of every key that changed, which is enough to continue. */
+  /** The latest of every key that changed, or the document, which is enough to continue. */
   | { readonly kind: 'state' }
   /** This process has not reached the offset yet. */
   | { readonly kind: 'ahead' }

@@ -6,10 +6,10 @@ import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import type { Identity } from './identity.ts';
 
 /** What a client may do with a topic. For a `call`, the topic is the name of the method. */
-export type Action = 'subscribe' | 'publish' | 'history' | 'presence' | 'call';
+export type Action = 'subscribe' | 'publish' | 'image' | 'history' | 'presence' | 'call';
 
 /** The options of a namespace that access depends on. */
-export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'topicTokens' | 'presence'> & {
+export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'state' | 'topicTokens' | 'presence'> & {
   readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
 };
 
@@ -38,6 +38,15 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     if (!namespace.clientPublish) return deny('forbidden', `clients may not publish to ${topic}`);
     if (identity.user === null) return deny('unauthorized', 'publishing needs a token');
     return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
+  },
+
+  /** Publishing whole documents needs both permissions. */
+  image(identity, namespace, topic) {
+    const decision = TOPIC_RULES.publish(identity, namespace, topic);
+    if (!decision.allowed) return decision;
+    if (namespace.state !== 'document') return deny('unsupported', `${topic} has no document`);
+    if (permits(identity.image ?? [], topic)) return ALLOWED;
+    return deny('forbidden', `the token does not permit publishing whole documents to ${topic}`);
   },
 
   /** The same rule as for `subscribe`; the namespace must have presence. */

@@ -13,6 +13,7 @@ const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { max
 const StentorClaim = Type.Object({
   subscribe: Patterns,
   publish: Patterns,
+  image: Patterns,
   call: Patterns,
   info: Type.Optional(Type.Unknown()),
   connectionsMax: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
@@ -140,7 +141,7 @@ function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not match its schema');
-  const { subscribe = [], publish = [], call = [], info, connectionsMax } = claim as Static<typeof StentorClaim>;
+  const { subscribe = [], publish = [], call = [], image, info, connectionsMax } = claim as Static<typeof StentorClaim>;
   if (info !== undefined && Buffer.byteLength(JSON.stringify(info)) > INFO_BYTES_MAX) {
     throw new ProtocolError('unauthorized', `the claim \`stentor.info\` has more than ${INFO_BYTES_MAX} bytes`);
   }
@@ -153,6 +154,7 @@ function toIdentity(payload: JWTPayload): Identity {
     call,
     info,
     expiresAtMs,
+    ...(image !== undefined && { image }),
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(typeof jti === 'string' && { tokenId: jti }),
     ...(iat !== undefined && { issuedAtMs: iat * 1000 }),

@@ -4,6 +4,8 @@ export interface Identity {
   readonly user: string | null;
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
+  /** Where it may publish whole documents, as well as patches. */
+  readonly image?: readonly string[];
   readonly call: readonly string[];
   /** What other subscribers see of the user. Any JSON value; undefined: nothing. */
   readonly info: unknown;

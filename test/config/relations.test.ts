@@ -224,6 +224,14 @@ describe('relations between settings', () => {
     expect(accepted({ 'nats.url': 'nats://a', 'namespaces.scores.maxPayloadBytes': 65_537, 'memory.maxBytes': 65_536 })).toBe(true);
   });
 
+  it('documents are kept, have values, and nothing of them is left out', () => {
+    const refused = (options: object) => refusedAt({ namespaces: { a: { state: 'document', ...options } } });
+    expect(refused({ durable: false })).toBe('namespaces.a.durable');
+    expect(refused({ slowConsumer: 'skip' })).toBe('namespaces.a.slowConsumer');
+    expect(refused({ payload: 'bytes' })).toBe('namespaces.a.payload');
+    expect(accepted({ namespaces: { a: { state: 'document', slowConsumer: 'conflate', payload: 'msgpack' } } })).toBe(true);
+  });
+
   it('only payloads with texts are sanitized', () => {
     expect(refusedAt({ namespaces: { a: { sanitize: 'text', payload: 'bytes' } } })).toBe('namespaces.a.sanitize');
     expect(accepted({ namespaces: { a: { sanitize: 'html', payload: 'msgpack' }, b: { payload: 'bytes' } } })).toBe(true);

@@ -25,6 +25,7 @@ const linkItem: Arbitrary<LinkItem> = fc
       ),
       removed: fc.constant(true as const),
       volatile: fc.constant(true as const),
+      patch: fc.constant(true as const),
     },
     { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
   )

@@ -74,7 +74,7 @@ class TopicHistory {
     const here = this.all.filter(({ offset }) => offset > this.expiredUpTo);
     const last = here.filter((one) => here.findLast(({ key }) => key === one.key) === one);
     const completeFrom = Math.max(this.expiredUpTo, last[last.length - KEYS_MAX - 1]?.offset ?? 0);
-    const state = latestFor(this.keyed ? 'keyed' : 'last', this.budget, completeFrom);
+    const state = latestFor(this.keyed ? 'keyed' : 'last', this.budget, completeFrom, this.ring);
     for (const item of last.slice(-KEYS_MAX)) state.set(item, -1);
     return state;
   }

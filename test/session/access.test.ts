@@ -55,6 +55,16 @@ describe('decide', () => {
     expect(verdict(ANONYMOUS, action, { public: true })).toBe(expected);
   });
 
+  it('lets clients publish whole documents with both permissions, where there are documents', () => {
+    const document = { state: 'document' } as const;
+    expect(verdict({ ...ALICE, image: ['scores.*'] }, 'image', document)).toBe('allow');
+    expect(verdict(ALICE, 'image', document)).toBe('forbidden');
+    expect(verdict({ ...ALICE, image: ['other.*'] }, 'image', document)).toBe('forbidden');
+    expect(verdict({ ...ALICE, publish: [], image: ['>'] }, 'image', document)).toBe('forbidden');
+    expect(verdict({ ...ALICE, image: ['>'] }, 'image', { state: 'keyed' })).toBe('unsupported');
+    expect(verdict(ANONYMOUS, 'image', document)).toBe('unauthorized');
+  });
+
   it('refuses every publish if clients may not publish, even if the token permits it', () => {
     expect(verdict(ALICE, 'publish', { clientPublish: false })).toBe('forbidden');
     expect(verdict(ANONYMOUS, 'publish', { clientPublish: false })).toBe('forbidden');

@@ -13,6 +13,7 @@ const COUNTS: Record<ErrorCode, boolean> = {
   key_required: true,
   key_not_allowed: true,
   bad_payload: true,
+  document_too_large: false,
   unauthorized: true,
   token_expired: true,
   token_revoked: true,

@@ -1,7 +1,8 @@
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { type Flush, framesFor } from '../../src/fanout/flush.ts';
 import { type Group, Groups } from '../../src/fanout/group.ts';
-import { FANOUT_ITEM_FORM, FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
+import { FanoutItem, type ItemSource } from '../../src/fanout/item.ts';
+import { FANOUT_ITEM_FORM } from '../../src/fanout/item-form.ts';
 import type { Pace } from '../../src/fanout/pacing.ts';
 import type { Recipient, Shard } from '../../src/fanout/shard.ts';
 import { TopicFeed } from '../../src/fanout/topic-feed.ts';

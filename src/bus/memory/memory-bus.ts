@@ -206,8 +206,8 @@ export class MemoryBus implements Bus {
     return { epoch: '', offset: 0, duplicate: false };
   }
 
-  #draft({ topic, key, payload, payloadKind, origin, noEcho, volatile }: PublishRequest): Omit<Publication, 'offset'> {
-    const how = { ...(noEcho && { noEcho }), ...(volatile && { volatile }) };
+  #draft({ topic, key, payload, payloadKind, origin, image, noEcho, volatile }: PublishRequest): Omit<Publication, 'offset'> {
+    const how = { ...(image && { image }), ...(noEcho && { noEcho }), ...(volatile && { volatile }) };
     return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs(), ...how };
   }
 

@@ -11,6 +11,8 @@ const NODE = 'Stentor-Node';
 const ECHO = 'Stentor-Echo';
 /** `true`: not kept, and not for subscribers that do not keep up now. */
 const VOLATILE = 'Stentor-Volatile';
+/** `true`: the payload is a whole document, not a patch. */
+const IMAGE = 'Stentor-Image';
 /** The key as text. The subject has it too, as a token, so the two are compared. */
 const KEY = 'Stentor-Key';
 
@@ -25,8 +27,9 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
 };
 
 /** @returns undefined if there is nothing to set; most messages of a feed have no headers */
-export function headersOf({ payloadKind, origin, noEcho, volatile }: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
-  if (payloadKind === namespace.payload && origin === undefined && !volatile) return undefined;
+export function headersOf(request: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
+  const { payloadKind, origin, image, noEcho, volatile } = request;
+  if (payloadKind === namespace.payload && origin === undefined && !image && !volatile) return undefined;
   const all = headers();
   if (noEcho) all.set(ECHO, 'false');
   if (volatile) all.set(VOLATILE, 'true');
@@ -36,6 +39,7 @@ export function headersOf({ payloadKind, origin, noEcho, volatile }: PublishRequ
     all.set(USER, escaped(origin.user));
     all.set(CONNECTION, escaped(origin.connectionId));
   }
+  if (image === true) all.set(IMAGE, 'true');
   return all;
 }
 
@@ -74,11 +78,12 @@ export interface ReadHeaders {
   readonly origin: Origin | undefined;
   /** Without the spaces around it, which NATS clients remove. */
   readonly key: string | undefined;
+  readonly image: boolean;
   readonly noEcho: boolean;
   readonly volatile: boolean;
 }
 
-const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined, noEcho: false, volatile: false };
+const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined, image: false, noEcho: false, volatile: false };
 
 /** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise. */
 export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
@@ -88,6 +93,7 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   let user = '';
   let connection = '';
   let key: string | undefined;
+  let image = false;
   let noEcho = false;
   let volatile = false;
   // One pass over all headers: each lookup by name would list all names first.
@@ -96,10 +102,11 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
     else if (isHeader(name, USER)) user = value;
     else if (isHeader(name, CONNECTION)) connection = value;
     else if (isHeader(name, KEY)) key = value.trim();
+    else if (isHeader(name, IMAGE)) image = value.trim() === 'true';
     else if (isHeader(name, ECHO)) noEcho = value.trim() === 'false';
     else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
   }
-  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, noEcho, volatile };
+  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, image, noEcho, volatile };
 }
 
 /** NATS keeps the case of names, and some clients and proxies write them in lower case. */

@@ -44,7 +44,7 @@ export class PublicationReader {
   #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
     if (typeof address === 'string') return this.#refuse(message, address, offset);
-    const { payloadKind, origin, key, noEcho, volatile } = readHeaders(message);
+    const { payloadKind, origin, key, image, noEcho, volatile } = readHeaders(message);
     if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
     return {
       topic: address.topic,
@@ -54,6 +54,7 @@ export class PublicationReader {
       payload: message.data,
       payloadKind,
       origin,
+      ...(image && { image }),
       ...(noEcho && { noEcho }),
       ...(volatile && { volatile }),
     };

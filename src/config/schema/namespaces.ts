@@ -39,10 +39,29 @@ export const NamespaceSchema = Type.Object(
       default: true,
       description: 'true: kept in a log, with order, no gaps, no duplicates, history and recovery. false: delivered at most once, not kept',
     }),
-    state: Type.Union([Type.Literal('last'), Type.Literal('keyed')], {
+    state: Type.Union([Type.Literal('last'), Type.Literal('keyed'), Type.Literal('document')], {
       default: 'last',
       description:
-        'what the state of a topic is. `last`: its last publication; `keyed`: the latest publication of each key: every publication has a key, the last token of its NATS subject',
+        'what the state of a topic is. `last`: its last publication; `keyed`: the latest publication of each key: every publication has a key, the last token of its NATS subject; `document`: a document, which publications change by JSON merge patches, or replace',
+    }),
+    documentBytesMax: Type.Integer({
+      minimum: 64,
+      maximum: 1_040_384,
+      default: 262_144,
+      description:
+        'with `state: document`: largest document, in MessagePack. A publication that would make it larger is refused (from a client), or skipped and counted (from a producer). All nodes must have the same bounds',
+    }),
+    documentDepthMax: Type.Integer({
+      minimum: 1,
+      maximum: 60,
+      default: 16,
+      description: 'with `state: document`: most levels of maps and lists in a document',
+    }),
+    documentFieldsMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 20_000,
+      description: 'with `state: document`: most members of maps and elements of lists in a document, at all levels',
     }),
     topicTokens: Type.Integer({
       minimum: 0,

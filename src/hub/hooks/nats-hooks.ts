@@ -90,8 +90,8 @@ export class NatsHooks {
   }
 
   /** @throws ProtocolError `hook_failed` if the hook's data does not fit the namespace: the hook made the mistake, not the client */
-  #changed({ topic, key, noEcho, volatile }: Publish, value: unknown): Draft {
-    const draft = { topic, key, data: packMsgpack(value), noEcho, volatile };
+  #changed({ topic, key, image, noEcho, volatile }: Publish, value: unknown): Draft {
+    const draft = { topic, key, data: packMsgpack(value), image, noEcho, volatile };
     try {
       this.#options.publisher.assertFits(draft);
       return draft;
@@ -100,7 +100,7 @@ export class NatsHooks {
     }
   }
 
-  #questionOf({ topic, key, data, idempotencyKey, user, connectionId, info }: Publish): HookQuestion {
+  #questionOf({ topic, key, data, image, idempotencyKey, user, connectionId, info }: Publish): HookQuestion {
     return {
       hook: 'publish',
       user,
@@ -110,6 +110,7 @@ export class NatsHooks {
       topic,
       key,
       data: unpackMsgpack(data),
+      ...(image === true && { image }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     };
   }

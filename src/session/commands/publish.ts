@@ -41,12 +41,12 @@ async function answer(connection: Connection, id: number | undefined, storing: P
  */
 export function publishAs(
   client: PublishingClient,
-  { topic: name, key: keyText, data, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
+  { topic: name, key: keyText, data, image, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
   context: Pick<CommandContext, 'config' | 'delivery' | 'hooks'>,
 ): Promise<Published> {
   const { config } = context;
   const topic = parseTopic(name);
-  const namespace = assertMay(client.identity, 'publish', namespaceFor(context, topic), topic);
+  const namespace = assertMay(client.identity, image === true ? 'image' : 'publish', namespaceFor(context, topic), topic);
   assertKeyFits(topic, keyText !== undefined, namespace);
   assertVolatileFits(topic, volatile, namespace);
   const key = keyText === undefined ? null : parseKey(keyText);
@@ -66,6 +66,7 @@ export function publishAs(
     ...(volatile === true && { volatile }),
     user,
     connectionId: client.id,
+    ...(image === true && { image }),
     ...(info !== undefined && { info }),
   };
   return store(client, context, namespace.durable, draft);

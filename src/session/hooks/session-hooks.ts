@@ -174,13 +174,14 @@ export class SessionHooks {
     return askInTurn(steps, { hook: 'subscribe', ...this.#caller(connection, connection.identity), topic, ...about });
   }
 
-  #publishQuestion(connection: Asker, { topic, key, data, idempotencyKey }: Draft): PublishQuestion {
+  #publishQuestion(connection: Asker, { topic, key, data, image, idempotencyKey }: Draft): PublishQuestion {
     return {
       hook: 'publish',
       ...this.#caller(connection, connection.identity),
       topic,
       key,
       data: unpackMsgpack(data),
+      ...(image === true && { image }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     };
   }

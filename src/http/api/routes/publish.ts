@@ -22,6 +22,7 @@ const PUBLISH_ERRORS: readonly HttpCode[] = [
   'unknown_namespace',
   'unsupported',
   'message_too_big',
+  'document_too_large',
   'unavailable',
   'outcome_unknown',
 ];
@@ -83,7 +84,7 @@ async function outcomeOf(publication: unknown, context: ApiContext): Promise<Pub
 
 /** Everything up to the bus is done at once, so that publications keep their order. @throws ProtocolError */
 async function publishOne(
-  { topic: name, user, key, data, idempotencyKey, exceptConnection, volatile }: Static<typeof PublishBody>,
+  { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile }: Static<typeof PublishBody>,
   { sources }: ApiContext,
 ): Promise<PublishAnswer & { readonly topic: Topic }> {
   if ((name === undefined) === (user === undefined)) throw new ProtocolError('bad_message', 'expected one of topic and user');
@@ -92,6 +93,7 @@ async function publishOne(
     topic,
     key: key === undefined ? null : parseKey(key),
     data: packMsgpack(data),
+    ...(image && { image }),
     exceptConnection,
     ...(volatile && { volatile: true as const }),
   };

@@ -1,0 +1,35 @@
+import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import type { DocumentForm, ItemForm } from '../recent/item-form.ts';
+import { FanoutItem } from './item.ts';
+
+/** The items of document topics in a worker. One that stands for several has the offset, and the time, of the last of them, and no origin. */
+const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
+  isPatch: ({ isPatch }) => isPatch,
+
+  changeOf(item) {
+    if (item.removed) return { kind: 'document', document: undefined };
+    const value = unpackMsgpack(item.data);
+    if (!item.isPatch) return { kind: 'document', document: value };
+    const { first } = item;
+    return first === undefined ? { kind: 'pair', patch: value } : { kind: 'pair', first: unpackMsgpack(first), patch: value };
+  },
+
+  wholeItem({ offset, prev, key, publishedAtMs }, document) {
+    const data = packMsgpack(document === undefined ? null : document);
+    return new FanoutItem({ offset, key, publishedAtMs, data, ...(document === undefined && { removed: true }) }, prev);
+  },
+
+  pairItem({ offset, prev, key, publishedAtMs }, { first, patch }) {
+    // Copied, because the packer's output is a view of its buffer.
+    const deletions = first === undefined ? undefined : Buffer.from(packMsgpack(first));
+    return new FanoutItem({ offset, key, publishedAtMs, data: packMsgpack(patch), patch: true, first: deletions }, prev);
+  },
+};
+
+/** How a worker measures and reads the items of the recent past. */
+export const FANOUT_ITEM_FORM: ItemForm<FanoutItem> = {
+  bytesOf: (item) => item.bytes,
+  wireBytesOf: (item) => item.wireBytes,
+  slotOf: (item) => item.key,
+  documents: DOCUMENT_FORM,
+};

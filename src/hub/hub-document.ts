@@ -1,0 +1,102 @@
+import type { NamespaceOptions } from '../config/schema.ts';
+import { type DocumentBounds, documentProblem, patchProblem } from '../document/bounds.ts';
+import { Fold } from '../document/fold.ts';
+import type { LinkItem } from '../link/messages.ts';
+import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import type { Latest } from '../recent/latest.ts';
+import type { Position } from '../recent/position.ts';
+
+/** What happens with a publication of a document topic. */
+export type Taken =
+  | { readonly kind: 'folded' }
+  /** The document would be too large. It stays what it was. */
+  | { readonly kind: 'refused'; readonly problem: string }
+  /** It is a patch of a document that is not known. */
+  | { readonly kind: 'unknown' }
+  /** It sets or removes a document that was not known: now it is. */
+  | { readonly kind: 'begun' };
+
+const FOLDED: Taken = { kind: 'folded' };
+const UNKNOWN: Taken = { kind: 'unknown' };
+const BEGUN: Taken = { kind: 'begun' };
+
+export function documentBoundsOf(namespace: NamespaceOptions): DocumentBounds {
+  const { documentBytesMax: bytesMax, documentDepthMax: depthMax, documentFieldsMax: fieldsMax } = namespace;
+  return { bytesMax, depthMax, fieldsMax };
+}
+
+/**
+ * The document of a topic in the hub: every publication is folded into it, once for all workers. It answers with the whole document as of its last publication.
+ * What came after some offset, workers compose.
+ */
+export class HubDocument implements Latest<LinkItem> {
+  readonly completeFrom: number;
+  readonly #bounds: DocumentBounds;
+  readonly #fold = Fold.ofDocument(undefined);
+  #isKnown: boolean;
+  #last: LinkItem | undefined;
+  /** The whole document, once somebody has asked. */
+  #whole: LinkItem | undefined;
+
+  /** @param isKnown false: a patch says nothing about it, until it is set or removed */
+  constructor(bounds: DocumentBounds, completeFrom: number, isKnown: boolean) {
+    this.#bounds = bounds;
+    this.completeFrom = completeFrom;
+    this.#isKnown = isKnown;
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  take(item: LinkItem): Taken {
+    if (!this.#isKnown && item.patch) return UNKNOWN;
+    const value = item.removed ? undefined : unpackMsgpack(item.data);
+    const problem = item.removed ? undefined : this.problemOf(value, item.patch === true);
+    if (problem !== undefined) return { kind: 'refused', problem };
+    this.#add(item, value);
+    if (this.#isKnown) return FOLDED;
+    this.#isKnown = true;
+    return BEGUN;
+  }
+
+  /** Why a value would make the document too large, as a patch or as a whole. A patch of a document that is not known is compared with an empty one. */
+  problemOf(value: unknown, isPatch: boolean): string | undefined {
+    return isPatch ? patchProblem(this.#fold, value, this.#bounds) : documentProblem(value, this.#bounds);
+  }
+
+  /** An item of the state. */
+  set(item: LinkItem): void {
+    this.#add(item, item.removed ? undefined : unpackMsgpack(item.data));
+  }
+
+  between(): LinkItem[] {
+    const whole = this.#wholeItem();
+    return whole === undefined ? [] : [whole];
+  }
+
+  after(offset: number): LinkItem[] | undefined {
+    if (!this.#isKnown || offset < this.completeFrom) return undefined;
+    return this.between().filter((item) => item.offset > offset);
+  }
+
+  next(from: Position): { items: LinkItem[]; position: Position } {
+    const items = this.between().filter((item) => item.offset > from.offset);
+    return { items, position: { sequence: -1, offset: items.at(-1)?.offset ?? from.offset } };
+  }
+
+  #add(item: LinkItem, value: unknown): void {
+    if (item.patch) this.#fold.patch(value);
+    else this.#fold.replace(value);
+    this.#last = item;
+    this.#whole = item.patch ? undefined : item;
+  }
+
+  #wholeItem(): LinkItem | undefined {
+    if (this.#last === undefined || !this.#isKnown) return undefined;
+    const { offset, key, publishedAtMs } = this.#last;
+    // Copied, because the packer's output is a view of its buffer.
+    this.#whole ??= { offset, key, data: Buffer.from(packMsgpack(this.#fold.document())), publishedAtMs };
+    return this.#whole;
+  }
+}

@@ -1,0 +1,100 @@
+import { crc32 } from 'node:zlib';
+import { mergePatch } from './document-fixtures.ts';
+
+/** A book that a test makes up: price → size as texts, and a checksum over all of it. */
+export interface Book {
+  readonly bids?: Readonly<Record<string, string>>;
+  readonly asks?: Readonly<Record<string, string>>;
+  /** Text, or a map, and back: what merge patches alone cannot compose. */
+  readonly status?: unknown;
+  readonly checksum?: number;
+}
+
+export interface BookChange {
+  readonly patch: unknown;
+  readonly image: boolean;
+}
+
+/** Whether the checksum that a book carries is that of its content. */
+export function isRight(book: unknown): boolean {
+  const { checksum, ...content } = book as Book;
+  return checksum === checksumOf(content);
+}
+
+function checksumOf({ bids, asks, status }: Omit<Book, 'checksum'>): number {
+  const side = (levels: Book['bids']) =>
+    levels === undefined
+      ? 'none'
+      : Object.keys(levels)
+          .sort()
+          .map((price) => `${price}:${levels[price]}`)
+          .join();
+  return Number(crc32(`${side(bids)}|${side(asks)}|${textOfStatus(status)}`));
+}
+
+function textOfStatus(status: unknown): string {
+  if (typeof status !== 'object' || status === null) return JSON.stringify(status) ?? 'none';
+  const map = status as Record<string, unknown>;
+  return `{${Object.keys(map)
+    .sort()
+    .map((name) => `${name}:${textOfStatus(map[name])}`)
+    .join()}}`;
+}
+
+const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(Math.random() * choices.length)] as T;
+const decimal = (max: number, digits: number) => (Math.random() * max).toFixed(digits);
+
+/** Makes changes up, by Math.random, which tests seed. Each has the checksum of the book after it. */
+export class BookGenerator {
+  readonly #levels: number;
+  #book: Omit<Book, 'checksum'> = {};
+
+  /** @param levels prices of a side, about */
+  constructor(levels: number) {
+    this.#levels = levels;
+  }
+
+  get book(): Book {
+    return { ...this.#book, checksum: checksumOf(this.#book) };
+  }
+
+  image(): BookChange {
+    this.#book = { bids: this.#side(), asks: this.#side(), status: this.#status() };
+    return { patch: this.book, image: true };
+  }
+
+  next(): BookChange {
+    if (Math.random() < 0.005) return this.image();
+    const patch = this.#patch();
+    this.#book = mergePatch(this.#book, patch) as Book;
+    return { patch: { ...patch, checksum: checksumOf(this.#book) }, image: false };
+  }
+
+  #patch(): Record<string, unknown> {
+    const change = Math.random();
+    if (change < 0.02) return { [pick('bids', 'asks')]: null };
+    if (change < 0.06) return { status: null };
+    if (change < 0.2) return { status: this.#status() };
+    const levels = Array.from({ length: 1 + Math.floor(Math.random() * 6) }, () => [this.#price(), pick(null, decimal(10, 8))]);
+    return { [pick('bids', 'asks')]: Object.fromEntries(levels) };
+  }
+
+  #status(): unknown {
+    return pick<unknown>(
+      'open',
+      'halted',
+      { phase: 'auction' },
+      { phase: null, until: '10.30' },
+      { auction: { price: decimal(9, 2) } },
+      {},
+    );
+  }
+
+  #side(): Record<string, string> {
+    return Object.fromEntries(Array.from({ length: this.#levels }, () => [this.#price(), decimal(10, 8)]));
+  }
+
+  #price(): string {
+    return (100 + Math.floor(Math.random() * 2 * this.#levels) / 10).toFixed(1);
+  }
+}
