@@ -11,6 +11,7 @@ import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
 import type { Receiver } from './receiver.ts';
+import { movedTo } from './stream-positions.ts';
 import type { Lagging } from './subscription.ts';
 
 export interface CatchingUpOptions {
@@ -135,8 +136,8 @@ export class CatchingUp {
     const frames = buildFrames(feed, options.variant, { ...range, items }, Date.now(), frameBytesMax);
     let bytes = 0;
     for (const frame of frames) {
-      bytes += frame.length;
-      receiver.sendEncoded(frame);
+      bytes += frame.bytes.length;
+      receiver.sendEncoded(frame.bytes, movedTo(feed, frame));
     }
     this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
   }
@@ -145,7 +146,7 @@ export class CatchingUp {
   #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
     const frames = this.#beginning(lagging, reason);
-    receiver.sendEncoded(frames.first);
+    receiver.sendEncoded(frames.first, movedTo(feed, { prev: 0, offset: frames.offset }));
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
     Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0 } satisfies Partial<Lagging>);
     return false;

@@ -19,6 +19,7 @@ import { MissedReader } from './missed-reader.ts';
 import { Presence } from './presence.ts';
 import { Receiver, type ReceiverOf, type ReceiverOptions } from './receiver.ts';
 import { SlowConsumers } from './slow-consumers.ts';
+import type { StreamPositions } from './stream-positions.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TopicTable } from './topic-table.ts';
 
@@ -93,6 +94,7 @@ export class Delivery {
       lagThresholdBytes: fanout.lagThresholdBytes,
       sendBufferLimitBytes: limits.sendBufferLimitBytes,
       outbox: this.#outbox,
+      dropped: (receiver) => this.dropped(receiver),
     };
     this.topics = new TopicTable(config, link);
     this.hub = new HubClient(link, config);
@@ -153,8 +155,8 @@ export class Delivery {
   }
 
   /** Creates the receiver of a new connection. */
-  receiver(id: string, encoding: Encoding, socket: ClientSocket): Receiver {
-    return new Receiver(id, CODECS[encoding], socket, this.#receiverOptions);
+  receiver(id: string, encoding: Encoding, socket: ClientSocket, positions?: StreamPositions): Receiver {
+    return new Receiver(id, CODECS[encoding], socket, this.#receiverOptions, positions);
   }
 
   /** All messages of the hub, in order, except `welcome`. */

@@ -21,6 +21,8 @@ export interface BeginningOptions {
 /** The first message of a stream, and what is left for catching up. */
 export interface BeginningFrames {
   readonly first: Uint8Array;
+  /** The client's position after `first`. */
+  readonly offset: number;
   /** Undefined: `first` has everything up to `until`. */
   readonly rest: { readonly position: Position; readonly start: Start } | undefined;
 }
@@ -35,13 +37,15 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
   const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
-    const first = encodeWithItems(form, { ...message, offset: Math.max(until.offset, all.position.offset) }, all.items);
+    const offset = Math.max(until.offset, all.position.offset);
+    const first = encodeWithItems(form, { ...message, offset }, all.items);
     // JSON, and items with their times, are longer than the MessagePack that was counted.
-    if (first.length <= frameBytesMax || all.items.length <= 1) return { first, rest: undefined };
+    if (first.length <= frameBytesMax || all.items.length <= 1) return { first, offset, rest: undefined };
   }
   // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
   const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
   const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;
-  return { first: encodeWithItems(form, { ...message, offset: position.offset, ...upTo }, items), rest: { position, start } };
+  const { offset } = position;
+  return { first: encodeWithItems(form, { ...message, offset, ...upTo }, items), offset, rest: { position, start } };
 }

@@ -11,6 +11,7 @@ import { beginningFrames } from './first-part.ts';
 import { membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver, ReceiverOf } from './receiver.ts';
+import { type Moved, movedTo } from './stream-positions.ts';
 
 /** Sends frames to sockets: by native publish, with one call for a whole shard, or what waits for a connection, in one write. */
 export class FrameSink implements FanoutSink {
@@ -61,6 +62,7 @@ export class FrameSink implements FanoutSink {
     const message = { type: 'resync', topic, epoch, reason };
     const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
     const frames = new Map<string, Uint8Array>();
+    const moved = movedTo(feed, { prev: 0, offset: head.offset });
     for (const { options: form } of feed.variants) {
       if (frames.has(wireFormName(form))) continue;
       const { first, rest } = beginningFrames(feed, { ...options, form });
@@ -72,7 +74,7 @@ export class FrameSink implements FanoutSink {
       for (const shard of shards) {
         // Before it is sent, because a drop of a large frame is reported during the publish.
         shard.toldToStartOver(tick);
-        this.#tell(shard, frame, options.encoding === 'msgpack');
+        this.#tell(shard, frame, options.encoding === 'msgpack', moved);
       }
     }
     return true;
@@ -89,14 +91,9 @@ export class FrameSink implements FanoutSink {
   }
 
   /** Outside visits. */
-  #tell(shard: Shard, frame: Uint8Array, binary: boolean): void {
+  #tell(shard: Shard, frame: Uint8Array, binary: boolean, moved?: Moved): void {
     if (shard.nativeTopic !== undefined) this.#publishNatively(shard.nativeTopic, frame, binary);
-    else {
-      for (const receiver of membersOf(shard)) {
-        receiver.sendFrames();
-        receiver.socket.send(frame, binary);
-      }
-    }
+    else for (const receiver of membersOf(shard)) receiver.tell(frame, moved);
   }
 
   flushed({ members }: Shard, sent: Sent): void {

@@ -7,6 +7,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { ClientSocket } from '../transport/transport.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
+import type { Moved, StreamPositions } from './stream-positions.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Present while not all of a connection's topics are in the fast path. */
@@ -23,6 +24,8 @@ export interface ReceiverOptions {
   readonly lagThresholdBytes: number;
   readonly sendBufferLimitBytes: number;
   readonly outbox: AnswerOutbox;
+  /** A stream of events was not sent something, because it would have left a gap. */
+  readonly dropped: (receiver: Receiver) => void;
 }
 
 /** The open connection with this id; undefined: this worker has none. */
@@ -30,11 +33,19 @@ export type ReceiverOf = (connectionId: string) => Receiver | undefined;
 
 const NOTHING: readonly Flush[] = [];
 
+/** A message, and the id of its event in a stream of events. */
+interface Outgoing {
+  readonly bytes: Uint8Array;
+  readonly eventId: string | undefined;
+}
+
 /** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
 export class Receiver implements Recipient {
   readonly id: string;
   readonly codec: Codec;
   readonly socket: ClientSocket;
+  /** Of a stream of events: what its peer comes back with. */
+  readonly positions: StreamPositions | undefined;
   /** Whether it accepts compressed frames. Fixed before its first topic. */
   deflate = false;
   /** Set with its first topic. */
@@ -45,12 +56,12 @@ export class Receiver implements Recipient {
   /** The large answer that the next one waits for: one at a time. */
   #largeAnswer: Promise<unknown> | undefined;
   /** Answers that wait because the socket is full and would drop them. Bounded by `sendBufferLimitBytes`. */
-  #queued: Uint8Array[] | undefined;
+  #queued: Outgoing[] | undefined;
   #queuedBytes = 0;
   /** Unanswered commands of arrays: while there are some, answers are collected. */
   #gathering = 0;
   /** Answers that are sent together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
-  #gathered: Uint8Array[] | undefined;
+  #gathered: Outgoing[] | undefined;
   #gatheredBytes = 0;
   /** What waits until the fan-out visits the connection's group; bounded by half of `lagThresholdBytes`. */
   #flushes: Flush[] | undefined;
@@ -59,10 +70,11 @@ export class Receiver implements Recipient {
   #sentFlushes = 0;
   #roomWaiters: (() => void)[] = [];
 
-  constructor(id: string, codec: Codec, socket: ClientSocket, options: ReceiverOptions) {
+  constructor(id: string, codec: Codec, socket: ClientSocket, options: ReceiverOptions, positions?: StreamPositions) {
     this.id = id;
     this.codec = codec;
     this.socket = socket;
+    this.positions = positions;
     this.#options = options;
   }
 
@@ -108,36 +120,39 @@ export class Receiver implements Recipient {
     this.sendEncoded(this.codec.encode(message));
   }
 
-  sendEncoded(bytes: Uint8Array): void {
+  /** @param moved what it covers of a durable topic */
+  sendEncoded(bytes: Uint8Array, moved?: Moved): void {
     // What the fan-out had for it earlier must arrive earlier.
     this.sendFrames();
+    const message: Outgoing = { bytes, eventId: moved && this.positions?.move(moved) };
     // After the collected answers, even if the last command has been answered: later messages must not arrive earlier.
-    if ((this.#gathering > 0 || this.#gathered !== undefined) && this.isOpen) this.#gather(bytes);
-    else this.#sendNow(bytes);
+    if ((this.#gathering > 0 || this.#gathered !== undefined) && this.isOpen) this.#gather(message);
+    else this.#sendNow(message);
   }
 
-  #gather(bytes: Uint8Array): void {
+  #gather(message: Outgoing): void {
     const { lagThresholdBytes, outbox } = this.#options;
     if (this.#gathered === undefined) {
       this.#gathered = [];
       outbox.add(this);
     }
-    this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.length;
+    this.#gathered.push(message);
+    this.#gatheredBytes += message.bytes.length;
     if (this.#gatheredBytes > lagThresholdBytes / 2) this.sendGathered();
   }
 
-  #sendNow(bytes: Uint8Array): void {
+  #sendNow(message: Outgoing): void {
     const { socket } = this;
+    const { bytes, eventId } = message;
     if (!socket.isOpen) return;
     const { lagThresholdBytes, sendBufferLimitBytes } = this.#options;
     const { bufferedBytes } = socket;
     if (this.#queued === undefined && bufferedBytes <= lagThresholdBytes) {
-      socket.send(bytes, this.codec.binary);
+      socket.send(bytes, this.codec.binary, eventId);
       return;
     }
     this.#queued ??= [];
-    this.#queued.push(bytes);
+    this.#queued.push(message);
     this.#queuedBytes += bytes.length;
     if (this.#queuedBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
   }
@@ -158,7 +173,7 @@ export class Receiver implements Recipient {
     this.#gatheredBytes = 0;
     if (gathered === undefined) return;
     this.socket.cork(() => {
-      for (const bytes of gathered) this.#sendNow(bytes);
+      for (const message of gathered) this.#sendNow(message);
     });
   }
 
@@ -190,10 +205,44 @@ export class Receiver implements Recipient {
     }
   }
 
-  #sendFlush({ parts }: Flush): boolean {
+  #sendFlush(flush: Flush): boolean {
+    if (this.positions !== undefined && flush.variant.feed.namespace.durable) return this.#sendEvents(this.positions, flush);
     const { binary } = this.codec;
-    for (const part of parts) for (const frame of framesFor(part, this)) if (!this.socket.send(frame, binary)) return false;
+    for (const part of flush.parts) for (const { bytes } of framesFor(part, this)) if (!this.socket.send(bytes, binary)) return false;
     return true;
+  }
+
+  /** To a stream of events. If something would be missing, nothing is sent: the stream goes back, and gets that from the log. */
+  #sendEvents(positions: StreamPositions, { variant, epoch, parts }: Flush): boolean {
+    const { topic } = variant.feed;
+    for (const part of parts) {
+      for (const { bytes, prev, offset } of framesFor(part, this)) {
+        if (prev === undefined || offset === undefined) continue;
+        const moved = { topic, epoch, prev, offset };
+        if (positions.leavesGap(moved)) {
+          this.#options.dropped(this);
+          return false;
+        }
+        if (!this.#tell(bytes, moved)) return false;
+      }
+    }
+    return true;
+  }
+
+  /** After what waits for it. What a full socket does not accept is reported as dropped. @param moved what it covers of a durable topic */
+  tell(bytes: Uint8Array, moved?: Moved): void {
+    this.sendFrames();
+    this.#tell(bytes, moved);
+  }
+
+  #tell(bytes: Uint8Array, moved: Moved | undefined): boolean {
+    const { positions, socket } = this;
+    const { binary } = this.codec;
+    if (positions === undefined || moved === undefined) return socket.send(bytes, binary);
+    const before = positions.of(moved.topic);
+    if (socket.send(bytes, binary, positions.move(moved))) return true;
+    positions.goBack(moved.topic, before);
+    return false;
   }
 
   /** What waited and has not been sent. It will not be sent. */
@@ -214,7 +263,7 @@ export class Receiver implements Recipient {
     const queued = this.#queued ?? [];
     this.#queued = undefined;
     this.#queuedBytes = 0;
-    for (const bytes of queued) this.#sendNow(bytes);
+    for (const message of queued) this.#sendNow(message);
     if (this.hasRoom) for (const resume of this.#roomWaiters.splice(0)) resume();
   }
 

@@ -118,6 +118,8 @@ export class SlowConsumers {
         const member = receiver.subscriptions.get(topic);
         if (member?.kind === 'member') this.#fallBehind(receiver, member, drop);
       }
+      // It may have left because of a gap, with a socket that has room, so no event of the socket follows.
+      if (receiver.positions !== undefined) this.#goOn(receiver);
     }
   }
 
@@ -216,14 +218,16 @@ export class SlowConsumers {
    * What was sent in the turn of the drop may or may not have arrived. A durable topic sends it again, and the client drops what it has; so does a topic whose
    * policy is the latest state. Other ephemeral topics are delivered at most once: there it counts as lost.
    */
-  #fallBehind(receiver: Receiver, member: Member, { has, given, startsOver }: Drop): void {
+  #fallBehind(receiver: Receiver, member: Member, { has: atLeast, given, startsOver }: Drop): void {
     const { feed, options } = member;
+    // First, because it sends what waits.
+    this.#options.memberships.leave(receiver, member);
+    const has = acceptedOf(receiver, member) ?? atLeast;
     const lagging = laggingAt(feed, options, has);
     if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
       lagging.position = given;
       lagging.skipped = given.sequence - has.sequence;
     }
-    this.#options.memberships.leave(receiver, member);
     if (receiver.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
     if (startsOver) lagging.life = NO_LIFE;
     lagging.partBytes = this.#options.catchingUp.partBytesMax;
@@ -282,6 +286,19 @@ export class SlowConsumers {
   #waits(receiver: Receiver, left: readonly Lagging[]): void {
     if (receiver.isOpen) for (const lagging of left) lagging.waited = true;
   }
+}
+
+/**
+ * What a stream of events certainly has of a topic: it knows exactly what its socket has accepted. Undefined: ask the shard.
+ *
+ * A peer without the SDK does not compare offsets, so it must not get anything twice.
+ */
+function acceptedOf({ positions }: Receiver, { feed, shard }: Member): Position | undefined {
+  const since = positions?.of(feed.topic);
+  if (since === undefined || since.epoch !== feed.epoch) return undefined;
+  const { offset } = since;
+  if (offset === shard.offset) return { sequence: shard.cursor, offset };
+  return { sequence: feed.ring.sequenceAfter(offset) ?? Math.min(shard.cursorBefore, feed.ring.first - 1), offset };
 }
 
 function laggingAt(feed: TopicFeed, options: MembershipOptions, position: Position): Lagging {

@@ -16,6 +16,7 @@ import type { MissedReader } from './missed-reader.ts';
 import type { Presence } from './presence.ts';
 import type { Receiver } from './receiver.ts';
 import type { SlowConsumers } from './slow-consumers.ts';
+import { movedTo } from './stream-positions.ts';
 import type { Lagging, Member, MembershipOptions, Subscription } from './subscription.ts';
 import type { TopicTable } from './topic-table.ts';
 
@@ -179,8 +180,8 @@ export class Subscriptions {
           : FROM_NOW_ON;
     const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
-    const { first, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
-    if (!this.#answer(receiver, feed, first)) return;
+    const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
+    if (!this.#answer(receiver, feed, first, offset)) return;
     if (rest !== undefined) return this.#slowConsumers.begin(receiver, feed, options, rest);
     this.#memberships.listen(receiver, this.#memberships.enter(receiver, feed, options, minCursor));
   }
@@ -210,15 +211,15 @@ export class Subscriptions {
     const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
     const position = { sequence: left.cursor, offset: left.offset };
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
-    const { first, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor: left.cursor });
+    const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor: left.cursor });
     if (rest === undefined) {
       this.#memberships.change(receiver, current, options, (member) => {
-        this.#answer(receiver, feed, first);
+        this.#answer(receiver, feed, first, offset);
         this.#memberships.listen(receiver, member);
       });
     } else {
       // First, because what native publish has queued for the socket must be sent before what is sent to it directly, and is lost when it leaves.
-      if (this.#answer(receiver, feed, first)) {
+      if (this.#answer(receiver, feed, first, offset)) {
         feed.reserve();
         this.#memberships.leave(receiver, current);
         this.#slowConsumers.begin(receiver, feed, options, rest);
@@ -230,8 +231,8 @@ export class Subscriptions {
   }
 
   /** @returns false if this was one message too many for the connection */
-  #answer(receiver: Receiver, feed: TopicFeed, first: Uint8Array): boolean {
-    receiver.sendEncoded(first);
+  #answer(receiver: Receiver, feed: TopicFeed, first: Uint8Array, offset: number): boolean {
+    receiver.sendEncoded(first, movedTo(feed, { prev: 0, offset }));
     if (feed.awayReason !== null) receiver.send(feedStatusOf(feed));
     return receiver.isOpen;
   }
@@ -255,7 +256,7 @@ export class Subscriptions {
       ...(rateHz !== undefined && { rateHz }),
       ...(more && { upTo: start.until.offset }),
     };
-    this.#answer(receiver, current.feed, encodeWithItems(options.variant, reply, []));
+    this.#answer(receiver, current.feed, encodeWithItems(options.variant, reply, []), offset);
   }
 
   #leave(receiver: Receiver, subscription: Subscription | undefined): void {

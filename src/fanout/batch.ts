@@ -19,6 +19,15 @@ export interface BatchTopic {
   readonly epoch: string;
 }
 
+/** One frame, and what it covers of its topic. */
+export interface BatchFrame {
+  readonly bytes: Uint8Array;
+  /** The topic's offset just before it. */
+  readonly prev: number;
+  /** The topic's offset after it. */
+  readonly offset: number;
+}
+
 /** A whole range in one frame. Its items already have the right form. */
 function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, range: ItemRange, sentAtMs: number): Uint8Array {
   const { items, prev, conflated } = range;
@@ -27,16 +36,17 @@ function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchFo
 }
 
 /** A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. */
-export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange, sentAtMs: number, frameBytesMax: number): Uint8Array[] {
+export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange, sentAtMs: number, frameBytesMax: number): BatchFrame[] {
   const items = itemsInForm(range.items, form);
   const headBytes = batchHeadBytes(topic);
-  const frames: Uint8Array[] = [];
+  const frames: BatchFrame[] = [];
   let { prev, conflated } = range;
   for (let start = 0; start < items.length; ) {
     const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
     const part = count === items.length ? items : items.slice(start, start + count);
-    frames.push(buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs));
-    prev = (part[part.length - 1] as EncodedItem).offset;
+    const { offset } = part[part.length - 1] as EncodedItem;
+    frames.push({ bytes: buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs), prev, offset });
+    prev = offset;
     conflated = 0;
     start += count;
   }

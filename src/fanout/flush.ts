@@ -1,4 +1,4 @@
-import { buildFrames, type ItemRange } from './batch.ts';
+import { type BatchFrame, buildFrames, type ItemRange } from './batch.ts';
 import { splitByEcho } from './echo.ts';
 import type { Group } from './group.ts';
 import type { FanoutItem } from './item.ts';
@@ -25,17 +25,22 @@ export interface FanoutSink {
   skipped(variant: Variant, skipped: number): Uint8Array;
 }
 
+/** Without `prev` and `offset` it has no items. */
+export type Frame = Pick<BatchFrame, 'bytes'> & Partial<BatchFrame>;
+
 /** Frames for a shard's members. */
 interface Part {
-  readonly frames: readonly Uint8Array[];
+  readonly frames: readonly Frame[];
   /** For all except this connection, which gets `own` instead. */
   readonly except?: string;
-  readonly own?: readonly Uint8Array[];
+  readonly own?: readonly Frame[];
 }
 
 /** What a shard is sent, from one position in the ring to another. */
 export interface Flush {
   readonly variant: Variant;
+  /** That of its frames: the topic may be reset while they wait. */
+  readonly epoch: string;
   readonly from: number;
   readonly fromOffset: number;
   readonly to: number;
@@ -49,7 +54,7 @@ export interface Flush {
 }
 
 /** The part's frames for one of the shard's members. */
-export function framesFor({ frames, except, own = [] }: Part, { id }: Recipient): readonly Uint8Array[] {
+export function framesFor({ frames, except, own = [] }: Part, { id }: Recipient): readonly Frame[] {
   return except === id ? own : frames;
 }
 
@@ -139,11 +144,11 @@ export class Flusher {
 
   #publish(shard: Shard, { frames, except, own = [] }: Part, binary: boolean): void {
     if (except === undefined) {
-      for (const frame of frames) this.#sink.publish(shard, frame, binary);
+      for (const { bytes } of frames) this.#sink.publish(shard, bytes, binary);
       return;
     }
-    for (const frame of frames) this.#sink.publishExcept(shard, frame, binary, except);
-    for (const frame of own) this.#sink.sendTo(except, frame, binary);
+    for (const { bytes } of frames) this.#sink.publishExcept(shard, bytes, binary, except);
+    for (const { bytes } of own) this.#sink.sendTo(except, bytes, binary);
   }
 
   /** Whether all members get the same of what the shard has not received. */
@@ -168,12 +173,13 @@ export class Flusher {
     const skipped = variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0;
     return {
       variant,
+      epoch: variant.feed.epoch,
       from: cursor,
       fromOffset: offset,
       to: ring.next,
       offset: ring.headOffset,
       // The gap shows in the next batch's `prev`.
-      parts: skipped === 0 ? parts : [{ frames: [this.#sink.skipped(variant, skipped)] }, ...parts],
+      parts: skipped === 0 ? parts : [{ frames: [{ bytes: this.#sink.skipped(variant, skipped) }] }, ...parts],
       sent: sentOf(parts, items.length),
       oldestPublishedAtMs: ring.at(Math.max(cursor, ring.first)).publishedAtMs,
     };
@@ -188,7 +194,7 @@ export class Flusher {
     });
   }
 
-  #frames({ feed, options }: Variant, range: ItemRange, nowMs: number): Uint8Array[] {
+  #frames({ feed, options }: Variant, range: ItemRange, nowMs: number): BatchFrame[] {
     this.#made++;
     return buildFrames(feed, options, range, nowMs, this.#frameBytesMax);
   }
@@ -199,7 +205,7 @@ function sentOf(parts: readonly Part[], items: number): Sent {
   let bytes = 0;
   for (const part of parts) {
     frames += part.frames.length;
-    for (const frame of part.frames) bytes += frame.length;
+    for (const frame of part.frames) bytes += frame.bytes.length;
   }
   return { frames, bytes, items };
 }

@@ -22,6 +22,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { Refuser } from './refuser.ts';
 import { Requests } from './requests/requests.ts';
 import { Revoked } from './revoked.ts';
+import { type Stream, streamOf } from './stream-request.ts';
 import { UserConnections } from './user-connections.ts';
 
 /** What the hub says about connections and tokens. */
@@ -49,8 +50,11 @@ export interface ConnectionsOptions {
 /** Time of a loop turn for messages of clients, short enough that members do not notice. A full array of commands takes 5 to 15 ms, and is not divided. */
 const READ_TURN_MS = 4;
 
+/** For a stream without a token. */
+const CONNECT = Buffer.from('{"type":"connect","id":0}');
+
 /** The clients of a worker, from the opening to the close of their connections. */
-export class Connections implements ClientEvents<Connection> {
+export class Connections implements ClientEvents<Connection, Stream> {
   readonly #options: ConnectionsOptions;
   readonly #byId = new Map<string, Connection>();
   readonly #connects: Bucket;
@@ -63,6 +67,7 @@ export class Connections implements ClientEvents<Connection> {
   readonly #turns: ReadTurns<Connection>;
   readonly #intake: Intake;
   readonly #requests: Requests;
+  readonly #dispatcher: Dispatcher;
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #log: RefusalLog;
   /** When tokens expire, and until when `connect` must have been received. */
@@ -89,13 +94,13 @@ export class Connections implements ClientEvents<Connection> {
     this.#inFlight = new InFlight(tuning.commands, config.workers);
     const context = { config, delivery, authentication: this.#authentication, hooks: this.#hooks };
     this.#requests = new Requests({ context, idPrefix: options.idPrefix, metrics, log: this.#log, onBug });
-    const dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
+    this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
       unreadBytesPerConnectionMax: limits.unreadBytesPerConnectionMax,
       inFlight: this.#inFlight,
       read: (connection, message) => {
-        dispatcher.receive(connection, message).catch((error) => {
+        this.#dispatcher.receive(connection, message).catch((error) => {
           logger.error({ err: error }, 'a message could not be handled');
           connection.end('serverError');
         });
@@ -148,9 +153,9 @@ export class Connections implements ClientEvents<Connection> {
     return this.#requests.request(request);
   }
 
-  accept(socket: ClientSocket, encoding: Encoding): Connection {
+  accept(socket: ClientSocket, encoding: Encoding, stream?: Stream): Connection {
     const { delivery, idPrefix } = this.#options;
-    return new Connection(delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket));
+    return new Connection(delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket, stream?.positions));
   }
 
   opened(connection: Connection, token: string | undefined): void {
@@ -162,6 +167,17 @@ export class Connections implements ClientEvents<Connection> {
     if (token !== undefined) this.#authentication.checkUpgrade(connection, token);
     else if (!this.#authentication.anonymousAllowed)
       this.#connectExpiry.set(connection, Date.now() + config.tuning.connections.connectTimeoutMs);
+  }
+
+  streamOf(query: string, lastEventId: string): ReturnType<ClientEvents<Connection, Stream>['streamOf']> {
+    return streamOf(query, lastEventId, this.#options.config.tuning.http.topicsPerStreamMax);
+  }
+
+  openedStream(connection: Connection, token: string | undefined, { commands }: Stream): void {
+    this.opened(connection, token);
+    // With a token the answer to it comes by itself.
+    const connect = token === undefined ? [CONNECT] : [];
+    this.#dispatcher.start(connection, [...connect, ...commands]);
   }
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {

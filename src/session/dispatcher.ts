@@ -65,6 +65,22 @@ export class Dispatcher {
     return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
   }
 
+  /** Commands that a stream's request stands for, each as JSON. They count against no rate, and are answered as those of an array. */
+  start(connection: Connection, commands: readonly Uint8Array[]): void {
+    connection.receiver.expectAnswers(commands.length);
+    for (const bytes of commands) void this.#startOne(connection, bytes).finally(() => connection.receiver.answered());
+  }
+
+  async #startOne(connection: Connection, bytes: Uint8Array): Promise<void> {
+    const message = this.#parse(connection, bytes);
+    if (!connection.isOpen || message === undefined || message instanceof CommandArray) return;
+    this.#options.metrics.messageIn(message.type);
+    const asked = askedBy(message);
+    const busy = this.#options.inFlight.take(connection, bytes.length);
+    if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
+    return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
+  }
+
   /**
    * An array of commands: each is accepted or refused, and answered as if it had been sent alone. What is answered in one loop turn is sent in one write. Not
    * async, because the commands themselves must not be kept until all are answered.

@@ -67,7 +67,9 @@ export class Gate {
   readonly #handshakesMax: number;
   readonly #perAddressMax: number;
   readonly #byAddress = new Map<string, Address>();
-  #handshakes = 0;
+  /** Connections of uWebSockets that are not WebSockets; streams of events among them. */
+  #unupgraded = 0;
+  #streams = 0;
   /** Descriptors that are neither handshakes nor connections, as of the last check. */
   #otherDescriptors = 0;
   #paused = false;
@@ -86,6 +88,10 @@ export class Gate {
     return this.#handshakes;
   }
 
+  get #handshakes(): number {
+    return this.#unupgraded - this.#streams;
+  }
+
   get isPaused(): boolean {
     return this.#paused;
   }
@@ -93,7 +99,7 @@ export class Gate {
   /** uWebSockets calls this when it has accepted a connection (1), and when one that was never upgraded ends (-1). */
   readonly filter = (res: Accepted, change: number): void => {
     if (change < 0) return this.#left();
-    this.#handshakes++;
+    this.#unupgraded++;
     const key = addressOf(res);
     const address = this.#byAddress.get(key) ?? { count: 0, waiting: new Set() };
     this.#byAddress.set(key, address);
@@ -132,6 +138,17 @@ export class Gate {
     this.#left();
   }
 
+  /** Its request is answered with a stream of events: it is counted among the connections. */
+  streamBegan(): void {
+    this.#streams++;
+  }
+
+  /** The stream has ended. Its connection has too, or is one that ends. */
+  streamEnded(): void {
+    this.#streams--;
+    if (this.#paused) setImmediate(() => this.#resumeIfRoom());
+  }
+
   /** Called once a second. */
   tick(): void {
     this.#look(false);
@@ -158,7 +175,7 @@ export class Gate {
   }
 
   #left(): void {
-    this.#handshakes--;
+    this.#unupgraded--;
     // Also drops those whose address was no longer known when their request came.
     if (this.#handshakes === 0) this.#byAddress.clear();
     if (this.#paused) setImmediate(() => this.#resumeIfRoom());

@@ -1,4 +1,5 @@
 import type { Page } from '../link/messages.ts';
+import type { EventStreams } from './event-streams.ts';
 import type { Gate } from './gate.ts';
 import type { HttpRequests } from './http-requests.ts';
 import type { ClientEvents } from './transport.ts';
@@ -17,6 +18,7 @@ export interface HttpRoutes {
   readonly dynamicPages: readonly DynamicPage[];
   readonly gate: Gate;
   readonly requests: HttpRequests;
+  readonly streams: Pick<EventStreams<never, never>, 'route'>;
   readonly clients: Pick<ClientEvents<never>, 'refused'>;
   /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
   readonly flawOfConnection: (res: HttpResponse) => string | undefined;
@@ -40,7 +42,7 @@ const ONLY_TLS: readonly [string, string] = ['Strict-Transport-Security', 'max-a
 /** Requests without an upgrade. Every answer ends its connection: a connection that is kept alive would use its descriptor for as long as the client wants. */
 export function routeHttp(
   app: UwsApp,
-  { path, pages, dynamicPages, gate, requests, clients, flawOfConnection, isSecure }: HttpRoutes,
+  { path, pages, dynamicPages, gate, requests, streams, clients, flawOfConnection, isSecure }: HttpRoutes,
 ): void {
   const pageHeaders = isSecure ? [...PAGE_HEADERS, ONLY_TLS] : PAGE_HEADERS;
   const answer = (res: HttpResponse, req: HttpRequest, status: string, text: string) => {
@@ -59,6 +61,7 @@ export function routeHttp(
     });
   }
   requests.route(app);
+  streams.route(app);
   for (const page of dynamicPages) {
     app.get(page.path, (res, req) => {
       const flaw = flawOfConnection(res);

@@ -4,6 +4,7 @@ import type { Page } from '../link/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Origins } from './cors.ts';
 import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
+import { EventStreams } from './event-streams.ts';
 import { Gate, type GateMetrics } from './gate.ts';
 import { type HttpMetrics, HttpRequests } from './http-requests.ts';
 import { type DynamicPage, routeHttp } from './http-routes.ts';
@@ -29,6 +30,7 @@ export interface ServerOptions {
 interface Handlers {
   readonly upgrader: Upgrader;
   readonly requests: HttpRequests;
+  readonly streams: Pick<EventStreams<never, never>, 'route'>;
   readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
@@ -40,7 +42,7 @@ function idleTimeoutSeconds(pingIntervalMs: number): number {
   return Math.min(960, Math.max(8, Math.ceil((3 * pingIntervalMs) / 1000)));
 }
 
-/** WebSockets by uWebSockets: the listening sockets, and native publish to the members of a shard. */
+/** WebSockets, and other requests, by uWebSockets: the listening sockets, and native publish to the members of a shard. */
 export class WebSocketServer {
   /** As configured, or what the descriptor limit allows. */
   readonly connectionsMax: number;
@@ -50,6 +52,7 @@ export class WebSocketServer {
   readonly #listener: Listener;
   readonly #gate: Gate;
   #requests: HttpRequests | undefined;
+  #streams: Pick<EventStreams<never, never>, 'count' | 'tick'> | undefined;
   #connections = 0;
 
   /** @throws Error with the code `tls_failed` */
@@ -66,7 +69,7 @@ export class WebSocketServer {
       handshakeGraceMs: config.tuning.connections.handshakeGraceMs,
       descriptorLimit: limit,
       descriptorsOpen,
-      connections: () => this.#connections,
+      connections: () => this.#connections + (this.#streams?.count ?? 0),
       listener: this.#listener,
       metrics,
       logger,
@@ -77,7 +80,12 @@ export class WebSocketServer {
     this.#app.publish(shard, frame, binary);
   };
 
-  /** Connections that have been accepted and are not WebSockets yet; and whether accepting is paused. */
+  /** Streams of events that are open. */
+  get streams(): number {
+    return this.#streams?.count ?? 0;
+  }
+
+  /** Connections that have been accepted and are neither WebSockets nor streams of events yet; and whether accepting is paused. */
   get handshakes(): { readonly count: number; readonly isPaused: boolean } {
     return { count: this.#gate.handshakes, isPaused: this.#gate.isPaused };
   }
@@ -88,7 +96,7 @@ export class WebSocketServer {
   }
 
   /** Call once, before {@link listen}. */
-  serve<Client>(clients: ClientEvents<Client>): void {
+  serve<Client, Stream>(clients: ClientEvents<Client, Stream>): void {
     const { config, tls, metrics } = this.#options;
     const origins = new Origins(config);
     const flawOfConnection = (res: HttpResponse) =>
@@ -97,13 +105,15 @@ export class WebSocketServer {
     const upgrader = new Upgrader(common);
     const requests = new HttpRequests(common);
     this.#requests = requests;
+    const streams = new EventStreams(common);
+    this.#streams = streams;
     this.#app.filter(this.#gate.filter);
-    const route = () => this.#route(clients, { upgrader, requests, flawOfConnection });
+    const route = () => this.#route(clients, { upgrader, requests, streams, flawOfConnection });
     if (this.#secure === undefined) route();
     else this.#secure.route(route);
   }
 
-  #route<Client>(clients: ClientEvents<Client>, { upgrader, requests, flawOfConnection }: Handlers): void {
+  #route<Client, Stream>(clients: ClientEvents<Client, Stream>, { upgrader, requests, streams, flawOfConnection }: Handlers): void {
     const { config, pages, dynamicPages, tls } = this.#options;
     const { limits, tuning, path, heartbeat } = config;
     const clientOf = (socket: Socket<SocketData<Client>>) => socket.getUserData().client as Client;
@@ -139,7 +149,7 @@ export class WebSocketServer {
       },
     });
     const isSecure = tls !== undefined || config.tls.terminatedUpstream;
-    routeHttp(this.#app, { path, pages, dynamicPages, gate: this.#gate, requests, clients, flawOfConnection, isSecure });
+    routeHttp(this.#app, { path, pages, dynamicPages, gate: this.#gate, requests, streams, clients, flawOfConnection, isSecure });
   }
 
   /** @returns the port; undefined if it cannot listen there */
@@ -157,6 +167,7 @@ export class WebSocketServer {
   tick(): void {
     this.#gate.tick();
     this.#requests?.tick();
+    this.#streams?.tick();
   }
 
   /** Cuts all connections. */

@@ -18,8 +18,11 @@ export interface ClientSocket {
   readonly isOpen: boolean;
   /** Bytes that were passed to it and have not been sent yet; 0 after the close. */
   readonly bufferedBytes: number;
-  /** @returns false if it is full, and has dropped the frame */
-  send(frame: Uint8Array, binary: boolean): boolean;
+  /**
+   * @param eventId what the peer sends when it comes back, if this frame was the last one that it got; only for streams of events
+   * @returns false if it is full, and has dropped the frame
+   */
+  send(frame: Uint8Array, binary: boolean, eventId?: string): boolean;
   /** Everything that `work` sends goes into one write, if the transport supports that. */
   cork(work: () => void): void;
   join(shard: string): void;
@@ -62,26 +65,28 @@ export interface ClientRequest {
 /** What a request is answered with. */
 export type RequestOutcome =
   /** @param body JSON */
-  | { readonly kind: 'answer'; readonly body: Uint8Array }
-  | {
-      readonly kind: 'refused';
-      /** Stable: for programs. */
-      readonly code: string;
-      /** Text for people. */
-      readonly message: string;
-      /** HTTP status; absent: that of the code. */
-      readonly status?: number;
-      /** The code and the message are those of a hook. */
-      readonly service?: true;
-      readonly retryAfterMs?: number;
-    };
+  { readonly kind: 'answer'; readonly body: Uint8Array } | RequestRefused;
+
+export interface RequestRefused {
+  readonly kind: 'refused';
+  /** Stable: for programs. */
+  readonly code: string;
+  /** Text for people. */
+  readonly message: string;
+  /** HTTP status; absent: that of the code. */
+  readonly status?: number;
+  /** The code and the message are those of a hook. */
+  readonly service?: true;
+  readonly retryAfterMs?: number;
+}
 
 /**
  * The events of a transport's clients.
  *
  * @typeParam Client what `accept` returned for the socket
+ * @typeParam Stream what `streamOf` returned for a request
  */
-export interface ClientEvents<Client> {
+export interface ClientEvents<Client, Stream = unknown> {
   /** Undefined: clients are accepted; otherwise why not. */
   whyUnavailable(): string | undefined;
   /** Why the token is certainly invalid, from what can be checked without its signature; undefined: it may be valid. */
@@ -89,9 +94,13 @@ export interface ClientEvents<Client> {
   /** Counts a client against the rate of connects; false: the rate is exceeded. */
   takeConnect(): boolean;
   /** Creates the object by which the transport identifies the client from now on. Nothing is sent here. */
-  accept(socket: ClientSocket, encoding: Encoding): Client;
+  accept(socket: ClientSocket, encoding: Encoding, stream?: Stream): Client;
   /** @param token from the request, not verified yet; undefined: there was none */
   opened(client: Client, token: string | undefined): void;
+  /** What a request for a stream of events asks for. @param lastEventId of the last event that the peer got; empty: there is none */
+  streamOf(query: string, lastEventId: string): { readonly kind: 'stream'; readonly stream: Stream } | RequestRefused;
+  /** The same as {@link ClientEvents.opened}, for a stream of events: it begins with what its request asks for. */
+  openedStream(client: Client, token: string | undefined, stream: Stream): void;
   /** @param message belongs to the transport: it is emptied when this returns */
   message(client: Client, message: ArrayBuffer, isBinary: boolean): void;
   /** A ping or a pong. */

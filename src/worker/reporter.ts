@@ -14,7 +14,7 @@ export interface ReporterOptions {
   readonly connectionsMax: number;
   readonly delivery: Pick<Delivery, 'topics' | 'slowConsumers' | 'hub'>;
   readonly authenticator: Authenticator;
-  readonly server: Pick<WebSocketServer, 'handshakes' | 'requests'>;
+  readonly server: Pick<WebSocketServer, 'handshakes' | 'requests' | 'streams'>;
   readonly metrics: WorkerMetrics;
 }
 
@@ -39,6 +39,7 @@ export class Reporter {
     metrics.commandBytesInFlight.set(inFlight);
     metrics.unreadBytes.set(unread);
     metrics.handshakes.set(server.handshakes.count);
+    metrics.streams.set(server.streams);
     metrics.requestsInFlight.set(server.requests.count);
     metrics.requestBytesInFlight.set(server.requests.bytes);
     metrics.acceptPaused.set(server.handshakes.isPaused ? 1 : 0);

@@ -71,6 +71,11 @@ export class WorkerMetrics {
     help: 'Bytes of their bodies and answers, of tuning.http.requestBytesInFlightMax.',
     registers: this.#registers,
   });
+  readonly streams = new Gauge({
+    name: 'stentor_event_streams',
+    help: 'Open connections that are streams of events (GET /sse).',
+    registers: this.#registers,
+  });
   readonly handshakes = new Gauge({
     name: 'stentor_handshakes',
     help: 'Connections that have been accepted and are not WebSockets yet.',

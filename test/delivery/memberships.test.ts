@@ -100,7 +100,17 @@ describe('a topic with so many members that each group has some', () => {
   const flushOf = (member: Member, text: string): Flush => {
     const { variant } = member;
     const sent = { frames: 1, bytes: text.length, items: 1 };
-    return { variant, from: 0, fromOffset: 0, to: 1, offset: 1, parts: [{ frames: [Buffer.from(text)] }], sent, oldestPublishedAtMs: 0 };
+    return {
+      variant,
+      epoch: 'e1',
+      from: 0,
+      fromOffset: 0,
+      to: 1,
+      offset: 1,
+      parts: [{ frames: [{ bytes: Buffer.from(text) }] }],
+      sent,
+      oldestPublishedAtMs: 0,
+    };
   };
 
   it('is divided by groups; its members get before that what waits for them, and members of other groups move, too', () => {

@@ -80,17 +80,18 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
         const frames = buildFrames(topic, { encoding, deflate: false, timestamps: false }, { items, prev: 7, conflated }, 1, 1024);
         let prev = 7;
         const seen: number[] = [];
-        for (const [index, frame] of frames.entries()) {
+        for (const [index, { bytes: frame, ...covers }] of frames.entries()) {
           const batch = decodeBatch(frame, binary);
           expect(batch.prev).toBe(prev);
           expect(batch.conflated ?? 0).toBe(index === 0 ? conflated : 0);
           if (batch.items.length > 1) expect(frame.length).toBeLessThanOrEqual(1024);
           for (const [at] of batch.items) seen.push(at);
+          expect(covers).toEqual({ prev, offset: seen.at(-1) });
           prev = seen.at(-1) as number;
         }
         expect(seen).toEqual(items.map((one) => one.offset));
         // Not more frames than it takes: two neighbours do not fit one.
-        for (let i = 1; i < frames.length; i++) expect(frames[i - 1]!.length + frames[i]!.length).toBeGreaterThan(1024 - 100);
+        for (let i = 1; i < frames.length; i++) expect(frames[i - 1]!.bytes.length + frames[i]!.bytes.length).toBeGreaterThan(1024 - 100);
       }),
     );
   });
@@ -188,8 +189,8 @@ describe('an item with its time', () => {
     const form = { encoding: 'msgpack', deflate: false, timestamps: true } as const;
     const frames = buildFrames({ topic: 'scores.a', epoch: 'e' }, form, { items, prev: 0, conflated: 0 }, 1, 1024);
     expect(frames.length).toBeGreaterThan(1);
-    for (const frame of frames) expect(frame.length).toBeLessThanOrEqual(1024);
-    const metas = frames.flatMap((frame) => decodeBatch(frame, true).items).map(([, , , meta]) => meta);
+    for (const { bytes } of frames) expect(bytes.length).toBeLessThanOrEqual(1024);
+    const metas = frames.flatMap(({ bytes }) => decodeBatch(bytes, true).items).map(([, , , meta]) => meta);
     expect(metas).toEqual(items.map(({ publishedAtMs }) => ({ publishedAtMs })));
   });
 });

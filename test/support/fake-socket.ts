@@ -11,6 +11,8 @@ export class FakeSocket implements ClientSocket {
   bytesMax = Number.POSITIVE_INFINITY;
   onDropped: () => void = () => undefined;
   readonly frames: Uint8Array[] = [];
+  /** Of the frames that had one, in a stream of events. */
+  readonly eventIds: string[] = [];
   /** How many frames each write had. */
   readonly writes: number[] = [];
   /** Shards that it has joined, with every step that led there. */
@@ -27,12 +29,13 @@ export class FakeSocket implements ClientSocket {
     this.isNative = isNative;
   }
 
-  send(frame: Uint8Array, _binary: boolean): boolean {
+  send(frame: Uint8Array, _binary: boolean, eventId?: string): boolean {
     if (!this.isOpen || this.isFull) return false;
     if (this.frames.reduce((sum, { length }) => sum + length, frame.length) > this.bytesMax) {
       this.onDropped();
       return false;
     }
+    if (eventId !== undefined) this.eventIds.push(eventId);
     this.frames.push(frame);
     if (this.#corked === undefined) this.writes.push(1);
     else this.#corked++;

@@ -56,7 +56,7 @@ export class StubRecipient implements Recipient {
 
   /** What waited, in order. */
   take(): Uint8Array[] {
-    return this.#flushes.splice(0).flatMap(({ parts }) => parts.flatMap((part) => framesFor(part, this)));
+    return this.#flushes.splice(0).flatMap(({ parts }) => parts.flatMap((part) => framesFor(part, this).map(({ bytes }) => bytes)));
   }
 }
 

@@ -118,7 +118,7 @@ export class ModelMember implements Recipient {
   receiveWaiting(frameBytesMax: number): void {
     const binary = this.options.encoding === 'msgpack';
     for (const { parts } of this.#waiting.splice(0)) {
-      for (const part of parts) for (const frame of framesFor(part, this)) this.receive(frame, binary, frameBytesMax);
+      for (const part of parts) for (const { bytes } of framesFor(part, this)) this.receive(bytes, binary, frameBytesMax);
     }
   }
 

@@ -12,7 +12,12 @@ export class StubReceiver {
 
   constructor(id = 'c1', socket = new FakeSocket()) {
     this.socket = socket;
-    this.receiver = new Receiver(id, jsonCodec, socket, { lagThresholdBytes: 1000, sendBufferLimitBytes: 10_000, outbox: this.outbox });
+    this.receiver = new Receiver(id, jsonCodec, socket, {
+      lagThresholdBytes: 1000,
+      sendBufferLimitBytes: 10_000,
+      outbox: this.outbox,
+      dropped: () => undefined,
+    });
     socket.onClosed = () => this.receiver.closed();
   }
 

@@ -23,6 +23,8 @@ export interface ClientOptions {
   readonly token?: string;
   readonly encoding?: Encoding;
   readonly isNative?: boolean;
+  /** A stream of events: the query of its request, and the id of the last event. */
+  readonly stream?: readonly [query: string, lastEventId: string];
 }
 
 /** A client of a {@link TestWorker}, behind a socket that is the test's. */
@@ -32,13 +34,16 @@ export class FakeClient {
   readonly #encoding: Encoding;
   readonly #connections: Connections;
 
-  constructor(connections: Connections, { token, encoding = 'json', isNative = true }: ClientOptions) {
+  constructor(connections: Connections, { token, encoding = 'json', stream, isNative = stream === undefined }: ClientOptions) {
     this.socket = new FakeSocket({ isNative });
     this.#connections = connections;
     this.#encoding = encoding;
-    this.connection = connections.accept(this.socket, encoding);
+    const asked = stream && connections.streamOf(...stream);
+    if (asked?.kind === 'refused') throw new Error(asked.message);
+    this.connection = connections.accept(this.socket, encoding, asked?.stream);
     this.socket.onClosed = (code) => connections.closed(this.connection, code, new ArrayBuffer(0));
-    connections.opened(this.connection, token);
+    if (asked === undefined) connections.opened(this.connection, token);
+    else connections.openedStream(this.connection, token, asked.stream);
   }
 
   /** One frame: a message, or an array of them. */

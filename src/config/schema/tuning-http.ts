@@ -22,6 +22,12 @@ export const HttpTuning = Type.Object(
       default: 10_000,
       description: 'maximum time in which the body of a request must arrive. A later one gets `timeout`',
     }),
+    topicsPerStreamMax: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 50,
+      description: 'maximum topics of one `GET /sse`. Each adds up to 12 bytes to the id of every event',
+    }),
     callersMax: Type.Integer({
       minimum: 16,
       maximum: 10_000_000,
@@ -33,6 +39,6 @@ export const HttpTuning = Type.Object(
   {
     ...closed,
     default: {},
-    description: 'Requests on the clients’ port that are answered without a connection: `POST /publish` and `GET /history`.',
+    description: 'HTTP on the clients’ port: `POST /publish`, `GET /history`, and streams of events (`GET /sse`).',
   },
 );

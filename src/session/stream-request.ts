@@ -1,0 +1,72 @@
+import { readPositions, StreamPositions } from '../delivery/stream-positions.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import type { ClientMessage } from '../protocol/messages.ts';
+import { checkClientMessage } from '../protocol/parse.ts';
+import { parseTopic } from '../protocol/topic.ts';
+import type { Since } from '../recent/lives.ts';
+import type { RequestRefused } from '../transport/transport.ts';
+
+/** A stream of events: what its client would have sent over a WebSocket, and where its topics are. */
+export interface Stream {
+  /** A `subscribe` for each topic, as JSON. Its id is the topic's place in the request, from 1. */
+  readonly commands: readonly Uint8Array[];
+  readonly positions: StreamPositions;
+}
+
+/** Of no log: the topic starts from its state, and the client is told so. */
+const VOID: Since = { epoch: '-', offset: 0 };
+
+/**
+ * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `since=epoch:offset` once for each topic, or not at all. Where the client comes
+ * back (`Last-Event-ID`), its positions count instead.
+ */
+export function streamOf(query: string, lastEventId: string, topicsMax: number): { kind: 'stream'; stream: Stream } | RequestRefused {
+  try {
+    return { kind: 'stream', stream: read(new URLSearchParams(query), lastEventId, topicsMax) };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { kind: 'refused', code: error.code, message: error.message };
+  }
+}
+
+function read(query: URLSearchParams, header: string, topicsMax: number): Stream {
+  const topics = query.getAll('topic');
+  if (topics.length === 0 || topics.length > topicsMax) {
+    throw new ProtocolError('bad_message', `topic: expected 1 to ${topicsMax} times, not ${topics.length}`);
+  }
+  for (const topic of topics) parseTopic(topic);
+  if (new Set(topics).size < topics.length) throw new ProtocolError('bad_message', 'topic: the same one comes twice');
+  const lastEventId = header || (query.get('lastEventId') ?? '');
+  const since = lastEventId === '' ? sinceOf(query, topics.length) : (readPositions(lastEventId, topics) ?? topics.map(() => VOID));
+  const options = {
+    ...flag(query, 'snapshot'),
+    ...flag(query, 'timestamps'),
+    ...flag(query, 'presence'),
+    ...(query.has('maxRateHz') && { maxRateHz: Number(query.get('maxRateHz') || Number.NaN) }),
+  };
+  const commands = topics.map((topic, index) => {
+    const position = since[index];
+    const command = { ...options, type: 'subscribe', id: index + 1, topic, ...(position !== undefined && { since: position }) };
+    return Buffer.from(JSON.stringify(checkClientMessage(command) as ClientMessage<'subscribe'>));
+  });
+  return { commands, positions: new StreamPositions(topics, since) };
+}
+
+function flag(query: URLSearchParams, name: string): Record<string, boolean> {
+  const value = query.get(name);
+  if (value === null) return {};
+  if (value !== 'true' && value !== 'false') throw new ProtocolError('bad_message', `${name}: expected true or false`);
+  return { [name]: value === 'true' };
+}
+
+function sinceOf(query: URLSearchParams, topics: number): (Since | undefined)[] {
+  const values = query.getAll('since');
+  if (values.length === 0) return [];
+  if (values.length !== topics) throw new ProtocolError('bad_message', `since: expected once for each of the ${topics} topics`);
+  return values.map((value) => {
+    if (value === '') return undefined;
+    const [, epoch, offset] = /^(.{1,64}):(\d{1,16})$/.exec(value) ?? [];
+    if (epoch === undefined) throw new ProtocolError('bad_message', 'since: expected epoch:offset');
+    return { epoch, offset: Number(offset) };
+  });
+}
