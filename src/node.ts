@@ -15,6 +15,7 @@ import { Hub } from './hub/hub.ts';
 import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Sanitizer } from './hub/sanitizing/sanitizer.ts';
+import { SanitizerMetrics } from './hub/sanitizing/sanitizer-metrics.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { workerProcesses } from './hub/worker-process.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
@@ -85,7 +86,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
     let others: NodeRegistry | undefined;
     let admin: AdminServer | undefined;
     let workers: { readonly supervisor: Supervisor; readonly port: number } | undefined;
-    const sanitizer = await Sanitizer.create(config);
+    const sanitizer = await Sanitizer.create(config, { watch: () => new SanitizerMetrics(registry) });
     const certificates =
       config.tls.certFile === ''
         ? undefined

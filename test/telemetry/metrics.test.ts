@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CliProcess } from '../cli/run-cli.ts';
+import { makeCertificates } from '../support/certificates.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
@@ -10,16 +13,24 @@ const withoutSeries = (name: string) => name.replace(/_(bucket|count|sum)$/, '')
 
 describe('the metrics of a running node', () => {
   let node: CliProcess;
+  let folder: string;
   let exposed = '';
 
   beforeAll(async () => {
-    // Metrics of presence exist only if a namespace has it.
-    const settings = ['--set', 'log.pretty=false', '--set', 'namespaces.scores.presence=count'];
+    // Metrics of presence and of sanitizing exist only if a namespace has it, and those of certificates only with TLS.
+    folder = mkdtempSync(join(tmpdir(), 'stentor-metrics-'));
+    const { cert, key } = makeCertificates(folder).server;
+    const tls = [`tls.certFile=${cert}`, `tls.keyFile=${key}`, 'admin.tls=false'];
+    const options = ['namespaces.scores.presence=count', 'namespaces.chat.sanitize=text', ...tls];
+    const settings = ['log.pretty=false', ...options].flatMap((setting) => ['--set', setting]);
     node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', ...settings]);
     const [, port] = await node.until(/"adminPort":(\d+).*node started/);
     exposed = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   });
-  afterAll(() => node.kill());
+  afterAll(async () => {
+    await node.kill();
+    rmSync(folder, { recursive: true });
+  });
 
   it('are those of the table in src/OPERATING.md, each with its type', () => {
     const rows = read('src/OPERATING.md').matchAll(/^\| `((?:stentor|process|nodejs)_\w+)` \| (\w+) \|/gm);

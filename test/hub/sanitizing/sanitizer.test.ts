@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import { Sanitizer, type SanitizerClock } from '../../../src/hub/sanitizing/sanitizer.ts';
+import type { SanitizerWatch } from '../../../src/hub/sanitizing/sanitizer-metrics.ts';
 import { packMsgpack, unpackMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 import { parseKey, parseTopic } from '../../../src/protocol/topic.ts';
 
@@ -21,12 +22,29 @@ class StepClock implements SanitizerClock {
   }
 }
 
+/** Remembers what it is told. */
+class RecordingWatch implements SanitizerWatch {
+  readonly outcomes: string[] = [];
+  readonly codes: string[] = [];
+  now: readonly [count: number, bytes: number] = [0, 0];
+  cleaned(outcome: string, durationMs: number): void {
+    this.outcomes.push(`${outcome} ${durationMs}`);
+  }
+  refused(code: string): void {
+    this.codes.push(code);
+  }
+  waiting(count: number, bytes: number): void {
+    this.now = [count, bytes];
+  }
+}
+
 async function sanitizerWith(settings: Readonly<Record<string, unknown>> = {}) {
   const { config } = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, 'log.level': 'silent', ...settings } });
   const clock = new StepClock();
-  const sanitizer = (await Sanitizer.create(config, clock)) as Sanitizer;
+  const watch = new RecordingWatch();
+  const sanitizer = (await Sanitizer.create(config, { watch: () => watch, clock })) as Sanitizer;
   const clean = (topic: string, value: unknown) => sanitizer.clean({ topic: parseTopic(topic), key: null, data: packMsgpack(value) });
-  return { sanitizer, clock, clean };
+  return { sanitizer, clock, watch, clean };
 }
 
 async function cleaned(topic: string, value: unknown): Promise<unknown> {
@@ -39,7 +57,9 @@ async function cleaned(topic: string, value: unknown): Promise<unknown> {
 describe('Sanitizer', () => {
   it('is none, where no namespace sanitizes', async () => {
     const { config } = loadConfig({ env: {}, flags: { namespaces: { raw: {} } } });
-    expect(await Sanitizer.create(config)).toBeUndefined();
+    const watch = vi.fn();
+    expect(await Sanitizer.create(config, { watch })).toBeUndefined();
+    expect(watch).not.toHaveBeenCalled();
   });
 
   it('cleans every text of the data, by the mode of the namespace', async () => {
@@ -95,19 +115,34 @@ describe('Sanitizer', () => {
     expect(unpackMsgpack((await free).data)).toEqual(['x'.repeat(3000), 'x']);
   });
 
+  it('says what it did, how long it took, and what waits', async () => {
+    const { sanitizer, watch, clean, clock } = await sanitizerWith({ 'tuning.sanitize.queueMax': 3 });
+    const drafts = ['<b>x</b>', 'I <3 you', { '<b>': 1 }].map((value) => clean('plain.a', value));
+    const bytes = ['<b>x</b>', 'I <3 you', { '<b>': 1 }].reduce<number>((sum, value) => sum + packMsgpack(value).length, 0);
+    expect(watch.now).toEqual([3, bytes]);
+    expect(() => clean('plain.a', '<b>')).toThrow(expect.objectContaining({ code: 'busy' }));
+    expect(() => sanitizer.clean({ topic: parseTopic('keyed.a'), key: parseKey('<b>'), data: packMsgpack(1) })).toThrow();
+    clock.turn();
+    clock.turn();
+    expect(watch.outcomes).toEqual(['changed 1', 'unchanged 1', 'refused 1']);
+    expect(watch.codes).toEqual(['busy', 'bad_key', 'bad_payload']);
+    expect(watch.now).toEqual([0, 0]);
+    expect((await Promise.allSettled(drafts)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+  });
+
   it('pauses after turnMs, and keeps the order, also of what needs no cleaning', async () => {
-    const { sanitizer, clean, clock } = await sanitizerWith({ 'tuning.sanitize.turnMs': 2 });
+    const { watch, clean, clock } = await sanitizerWith({ 'tuning.sanitize.turnMs': 2 });
     const order: number[] = [];
     const all = [0, 1, 2, 3, 4].map(async (n) => {
       await clean('plain.a', n % 2 === 0 ? `<b>${n}</b>` : 'plain');
       order.push(n);
     });
-    expect([sanitizer.size, clock.turns.length]).toEqual([5, 1]);
+    expect([watch.now[0], clock.turns.length]).toEqual([5, 1]);
     clock.turn();
-    expect([sanitizer.size, clock.turns.length]).toEqual([3, 1]);
+    expect([watch.now[0], clock.turns.length]).toEqual([3, 1]);
     clock.turn();
     clock.turn();
-    expect([sanitizer.size, clock.turns.length]).toEqual([0, 0]);
+    expect([watch.now[0], clock.turns.length]).toEqual([0, 0]);
     await Promise.all(all);
     expect(order).toEqual([0, 1, 2, 3, 4]);
   });
