@@ -11,6 +11,7 @@ import { Api } from './api/api.ts';
 import { openapiText } from './api/openapi.ts';
 import type { ApiSources } from './api/sources.ts';
 import { ROUTES } from './api/table.ts';
+import { FOREIGN_HOST, isLocalName } from './local-name.ts';
 
 /** Browsers use only TLS for this host from then on. */
 const ONLY_TLS = { 'Strict-Transport-Security': 'max-age=31536000' };
@@ -100,10 +101,10 @@ export class AdminServer {
     }
   }
 
-  /** Why the request may not read metrics; undefined if it may. Without any token the Host may be any: Prometheus knows nodes by name. */
-  #mayScrape(request: IncomingMessage): Answer | undefined {
-    if (this.#tokens.isOpen) return undefined;
-    const scopes = this.#tokens.scopesOf(request.headers.authorization);
+  /** Why the request may not read metrics; undefined if it may. */
+  #mayScrape({ headers }: IncomingMessage): Answer | undefined {
+    if (this.#tokens.isOpen) return isLocalName(headers.host) ? undefined : textAnswer(403, FOREIGN_HOST);
+    const scopes = this.#tokens.scopesOf(headers.authorization);
     if (scopes === undefined) return textAnswer(401, 'a bearer token is required');
     return scopes.includes('read') ? undefined : textAnswer(403, 'this needs a token with the scope read');
   }

@@ -23,6 +23,13 @@ const stentorClaim = Compile(StentorClaim);
 /** `sub` is the user. It is in every item that the user publishes, so its length is limited. A number is refused, because as text it could be another user. */
 const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
 
+/** Control characters would come into logs, subjects and other clients' pages. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** The last time that a Date can have, in seconds since 1970: later ones are no times. */
+const TIME_MAX_SECONDS = 8_640_000_000_000;
+
 /** Of `info`, as JSON: each member of a topic has one, on every node. */
 const INFO_BYTES_MAX = 1024;
 
@@ -139,6 +146,10 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
 
 function toIdentity(payload: JWTPayload): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
+  if (CONTROL.test(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` has control characters');
+  for (const claim of ['exp', 'iat'] as const) {
+    if (Math.abs(payload[claim] ?? 0) > TIME_MAX_SECONDS) throw new ProtocolError('unauthorized', `the claim \`${claim}\` is no time`);
+  }
   const claim = payload.stentor ?? {};
   if (!stentorClaim.Check(claim)) throw new ProtocolError('unauthorized', 'the claim `stentor` does not match its schema');
   const { subscribe = [], publish = [], call = [], image, info, connectionsMax } = claim as Static<typeof StentorClaim>;

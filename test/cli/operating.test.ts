@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
   const ann = await node.connect({
     encoding: 'json',
-    token: await sign({ sub: 'ann\u001b[2J', exp: Date.now() / 1000 + 600, stentor: { info: { team: 2 } } }),
+    token: await sign({ sub: 'ann\u202e[2J', exp: Date.now() / 1000 + 600, stentor: { info: { team: 2 } } }),
   });
   ({ connectionId } = await ann.next('connected'));
   for (const topic of ['scores.a', 'scores.b', 'scores.c', 'scores.d', 'ticks.fx']) await ann.subscribe(topic);
@@ -75,11 +75,11 @@ describe('the commands that ask the HTTP API', () => {
     ]);
     const connections = await ask('connections', '--connection', connectionId);
     expect(connections.stdout).toMatch(new RegExp(`${connectionId} +ann�\\[2J +one .* json .* no +scores.a scores.b scores.c \\+2\n`));
-    expect(JSON.parse((await ask('connections', '--user', 'ann\u001b[2J', '--json')).stdout)).toMatchObject({ total: 1 });
+    expect(JSON.parse((await ask('connections', '--user', 'ann\u202e[2J', '--json')).stdout)).toMatchObject({ total: 1 });
     const presence = await ask('presence', 'scores.a');
     expect(presence.stdout).toMatch(/^1 connection\nMEMBER +INFO\nann�\[2J +\{"team":2\}\n$/);
     expect(JSON.parse((await ask('presence', 'scores.a', '--json')).stdout)).toMatchObject({ count: 1, topic: 'scores.a' });
-    expect(`${users.stdout}${connections.stdout}${presence.stdout}`).not.toContain('\u001b');
+    expect(`${users.stdout}${connections.stdout}${presence.stdout}`).not.toContain('\u202e');
   });
 
   it('list nodes', async () => {

@@ -44,12 +44,20 @@ describe('without admin.token', () => {
     expect(await refused(post({ topic: 'scores.a', data: 1 }))).toEqual([404, 'unsupported']);
   });
 
-  it("a web page whose name resolves to this machine reads nothing: the request's host must be localhost or an address", async () => {
-    const asked = request({ host: '127.0.0.1', port: node.running.adminPort, path: '/api/node', headers: { Host: 'evil.example' } }).end();
-    const [response] = await once(asked, 'response');
-    expect(response.statusCode).toBe(403);
-    response.resume();
-  });
+  it.each(['/api/node', '/metrics'])(
+    "a web page whose name resolves to this machine does not read %s: the request's host must be localhost or an address",
+    async (path) => {
+      const statusFor = async (host: string) => {
+        const asked = request({ host: '127.0.0.1', port: node.running.adminPort, path, headers: { Host: host } }).end();
+        const [response] = await once(asked, 'response');
+        response.resume();
+        return response.statusCode;
+      };
+      for (const host of ['evil.example', 'evil.example:9090', 'localhost.evil.example', '127.0.0.1.evil.example'])
+        expect(await statusFor(host), host).toBe(403);
+      for (const host of ['localhost:9090', '127.0.0.1', '[::1]:9090']) expect(await statusFor(host), host).toBe(200);
+    },
+  );
 
   it('serves the page with a policy that permits only its own script', async () => {
     const page = await fetch(url('/'));

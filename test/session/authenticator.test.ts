@@ -337,3 +337,32 @@ function endless(response: ServerResponse): void {
   while (!response.destroyed && response.write('['.repeat(65_536)));
   if (!response.destroyed) response.once('drain', () => endless(response));
 }
+
+describe('the claims of a token that is signed', () => {
+  it.each([
+    ['exp', 1e300],
+    ['exp', 8_640_000_000_001],
+    ['iat', 1e300],
+    ['iat', -1e300],
+  ])('are refused if %s is %d, which is no time', async (claim, value) => {
+    const pair = await signingPair('EdDSA', 'k');
+    const { verdict } = await setUp(await serve(pair.jwk));
+    expect(await verdict(pair.token({ [claim]: value }))).toBe('unauthorized');
+  });
+
+  it('may say that the token never expires in practice', async () => {
+    const pair = await signingPair('EdDSA', 'k');
+    const { verdict } = await setUp(await serve(pair.jwk));
+    expect(await verdict(pair.token({ exp: 8_640_000_000_000, iat: 1 }))).toBe('alice');
+  });
+
+  it.each(['a\u0000b', 'a\nlevel:error', '\u001b[2J', 'a\u0085', '\u007f'])(
+    'are refused if sub is %j, which has control characters',
+    async (sub) => {
+      const pair = await signingPair('EdDSA', 'k');
+      const { verdict } = await setUp(await serve(pair.jwk));
+      expect(await verdict(pair.token({ sub }))).toBe('unauthorized');
+      expect(await verdict(pair.token({ sub: 'Zoë 山田 👩‍💻' }))).toBe('Zoë 山田 👩‍💻');
+    },
+  );
+});

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../protocol/errors.ts';
 import { parseJson } from '../../protocol/json-codec.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { type Answer, jsonAnswer, refusal } from '../answer.ts';
-import { isLocalName } from '../local-name.ts';
+import { FOREIGN_HOST, isLocalName } from '../local-name.ts';
 import { BodyBytes, readBody } from '../read-body.ts';
 import type { ApiTokens } from './access.ts';
 import type { Route } from './route.ts';
@@ -61,8 +61,7 @@ export class Api {
       if (needed !== 'read')
         return refusal('unsupported', `this needs a token with the scope ${needed}, and neither admin.token nor admin.tokens is set`);
       // Without a token, a foreign DNS name that resolves to this address would let a foreign web page read the API (DNS rebinding).
-      if (!isLocalName(headers.host))
-        return refusal('forbidden', 'without a token in the config, only localhost and IP addresses are accepted as Host');
+      if (!isLocalName(headers.host)) return refusal('forbidden', FOREIGN_HOST);
       return undefined;
     }
     if (scopes === undefined) return unauthorized();
