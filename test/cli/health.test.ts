@@ -28,8 +28,9 @@ describe('stentor health', () => {
   });
 
   it('asks on loopback where the node listens on every address', () => {
-    expect(adminOrigin({ host: '0.0.0.0', port: 9090 })).toBe('http://127.0.0.1:9090');
-    expect(adminOrigin({ host: '::1', port: 9090 })).toBe('http://[::1]:9090');
-    expect(adminOrigin({ host: '10.0.0.5', port: 1 })).toBe('http://10.0.0.5:1');
+    expect(adminOrigin({ host: '0.0.0.0', port: 9090, tls: false })).toBe('http://127.0.0.1:9090');
+    expect(adminOrigin({ host: '::1', port: 9090, tls: false })).toBe('http://[::1]:9090');
+    expect(adminOrigin({ host: '10.0.0.5', port: 1, tls: false })).toBe('http://10.0.0.5:1');
+    expect(adminOrigin({ host: '::1', port: 1, tls: true })).toBe('https://[::1]:1');
   });
 });

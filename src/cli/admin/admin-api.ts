@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Scope } from '../../config/admin-tokens.ts';
 import { CliError, usageError } from '../errors.ts';
 import { loadFromOptions } from '../options.ts';
@@ -22,9 +23,11 @@ export class AdminApi {
   readonly origin: string;
   readonly #token: string;
   readonly #scope: Scope;
+  readonly #certificate: string | undefined;
 
-  private constructor(origin: string, token: string, scope: Scope) {
+  private constructor(origin: string, token: string, scope: Scope, certificate: string | undefined) {
     this.origin = origin;
+    this.#certificate = certificate;
     this.#token = token;
     this.#scope = scope;
   }
@@ -36,7 +39,9 @@ export class AdminApi {
       throw usageError(`${adminUrl}: expected a URL like http://10.0.0.5:9090`);
     const { config } = await loadFromOptions(options);
     const origin = adminUrl?.replace(/\/+$/, '') ?? adminOrigin(config.admin);
-    return new AdminApi(origin, adminToken(config.admin, scope), scope);
+    // The node of this configuration, at an address that is not in its certificate.
+    const certificate = adminUrl === undefined && config.admin.tls ? readFileSync(config.tls.certFile, 'utf8') : undefined;
+    return new AdminApi(origin, adminToken(config.admin, scope), scope, certificate);
   }
 
   /** @param path without `/api/` @throws CliError with the code of the API, `unreachable`, `timeout` */
@@ -52,11 +57,12 @@ export class AdminApi {
     return this.#ask(path, { method: 'POST', body: JSON.stringify(body) });
   }
 
-  async #ask<T>(path: string, init: RequestInit): Promise<T> {
+  async #ask<T>(path: string, init: { readonly method?: string; readonly body?: string }): Promise<T> {
     const headers: Record<string, string> = this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` };
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     const help = 'Is a node running there? Say where with --admin-url, or with admin.host and admin.port';
-    const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', { ...init, headers, signal }, help);
+    const asked = { ...init, headers, signal, help, certificate: this.#certificate };
+    const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', asked);
     const answer = parse(text);
     if (ok && answer !== undefined) return answer as T;
     const { code = 'failed', message } = (answer as Refusal | undefined)?.error ?? {};

@@ -31,7 +31,8 @@ Examples:
 async function runHealth(options: HealthOptions): Promise<void> {
   const { config } = await loadFromOptions(options);
   const url = `${adminOrigin(config.admin)}/health/${options.ready ? 'ready' : 'live'}`;
-  const { ok, text } = await askAdmin(url, 'unhealthy', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  const { ok, text } = await askAdmin(url, 'unhealthy', { signal, ...(config.admin.tls && { certificate: 'any' }) });
   if (!ok) throw new CliError('unhealthy', text);
   print(text);
 }

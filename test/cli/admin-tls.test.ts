@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../support/certificates.ts';
+import { TestNode } from '../support/node.ts';
+import { runCli } from './run-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stentor-admin-tls-'));
+const certs = makeCertificates(folder);
+const other = certs.sign('other', { altNames: 'DNS:live.example.com' });
+const TOKEN = 'a-token-of-an-operator';
+let node: TestNode;
+let settings: Record<string, string>;
+
+beforeAll(async () => {
+  const tls = { 'tls.certFile': other.cert, 'tls.keyFile': other.key, 'admin.tls': true, 'admin.token': TOKEN };
+  node = await TestNode.start({ nodeId: 'one', ...tls });
+  settings = {
+    STENTOR_TLS_CERT_FILE: other.cert,
+    STENTOR_TLS_KEY_FILE: other.key,
+    STENTOR_ADMIN_TLS: 'true',
+    STENTOR_ADMIN_TOKEN: TOKEN,
+    STENTOR_ADMIN_PORT: String(node.running.adminPort),
+  };
+});
+afterAll(async () => {
+  await node.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('commands that ask an admin port with TLS', () => {
+  it('reach the node of their configuration, although its certificate is for another name', async () => {
+    expect(await runCli(['health'], { env: settings })).toMatchObject({ code: 0, stdout: 'live\n' });
+    const { code, stdout } = await runCli(['nodes', '--json'], { env: settings });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"one"')]);
+    const ended = await runCli(['disconnect', '--user', 'ann'], { env: settings });
+    expect(ended.code).toBe(0);
+  });
+
+  it('do not send the token if something else answers there', async () => {
+    const env = { ...settings, STENTOR_TLS_CERT_FILE: certs.server.cert, STENTOR_TLS_KEY_FILE: certs.server.key };
+    const { code, stderr } = await runCli(['nodes'], { env });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('another certificate than that in tls.certFile')]);
+  });
+
+  it('check the name with --admin-url', async () => {
+    const { code, stderr } = await runCli(['nodes', '--admin-url', `https://127.0.0.1:${node.running.adminPort}`], { env: settings });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/certificate/)]);
+  });
+});
