@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { PAYLOAD_BYTES_MIN } from './core/stamp.ts';
+import { PAYLOAD_BYTES_MIN } from '../src/bench/stamp.ts';
 import { SCENARIOS, scenarioNamed } from './scenarios/registry.ts';
 import type { Overrides, Scenario } from './scenarios/scenario.ts';
 import { SERVERS, serverNamed } from './servers/registry.ts';

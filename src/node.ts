@@ -136,6 +136,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         ...summarize(await hub.figures()),
         notReady: notReady() ?? null,
         announceIntervalMs: config.tuning.hub.announceIntervalMs,
+        clockMs: Date.now(),
       }),
     });
     others = nodeRegistry;

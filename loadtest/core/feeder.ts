@@ -1,6 +1,6 @@
-import { nowUs } from './clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
+import { PayloadMaker } from '../../src/bench/stamp.ts';
 import { dueAtUs, dueCount, type FeedPlan, type FeedResult, publicationOf, publicationsIn, type TopicFeed } from './feed.ts';
-import { PayloadMaker } from './stamp.ts';
 
 /** `key` is null where the topic is not keyed. */
 export type Publish = (topic: string, payload: Buffer, key: string | null) => void;

@@ -1,4 +1,4 @@
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 import { type FeedPlan, publicationsIn, type TopicFeed } from '../core/feed.ts';
 import { cpuSeconds, machineCpuSeconds, processName, processTree, residentBytes } from '../core/proc.ts';
 import type { RunningServer } from '../servers/server.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nowUs } from '../../src/bench/clock.ts';
 import { childScript } from '../build.ts';
-import { nowUs } from '../core/clock.ts';
 import { cpuSeconds } from '../core/proc.ts';
 import { Child } from '../core/rpc.ts';
 import { emptyRun } from '../measure/empty-run.ts';

@@ -1,4 +1,4 @@
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 import { keyOf, publicationsIn, type TopicFeed } from '../core/feed.ts';
 import { cpuSeconds, processTree, residentBytes } from '../core/proc.ts';
 import { kernelBytesOfPort } from '../core/ss.ts';

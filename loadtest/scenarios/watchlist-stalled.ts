@@ -1,4 +1,4 @@
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 import { comparedWith } from '../measure/beside-itself.ts';
 import type { GroupSwarm } from '../measure/swarms.ts';
 import type { RunResult } from '../measure/types.ts';

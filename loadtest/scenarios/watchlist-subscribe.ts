@@ -1,4 +1,4 @@
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 import { cpuSeconds, processTree } from '../core/proc.ts';
 import type { Watchlist } from '../core/watchlist.ts';
 import { emptyRun } from '../measure/empty-run.ts';

@@ -1,8 +1,8 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { PayloadMaker } from '../../src/bench/stamp.ts';
 import type { FeedPlan } from '../core/feed.ts';
 import { runFeed } from '../core/feeder.ts';
 import { serveCalls } from '../core/rpc.ts';
-import { PayloadMaker } from '../core/stamp.ts';
 import { natsSubject } from '../swarm/dialects.ts';
 
 /** The producer beside the servers that are fed by NATS: any NATS client would do the same. */

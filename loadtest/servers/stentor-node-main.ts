@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { PayloadMaker } from '../../src/bench/stamp.ts';
 import type { Bus } from '../../src/bus/bus.ts';
 import type { createBus } from '../../src/bus/create-bus.ts';
 import type { loadConfig } from '../../src/config/load.ts';
@@ -9,7 +10,6 @@ import type { createLogger } from '../../src/telemetry/log.ts';
 import type { FeedPlan } from '../core/feed.ts';
 import { runFeed } from '../core/feeder.ts';
 import { serveCalls } from '../core/rpc.ts';
-import { PayloadMaker } from '../core/stamp.ts';
 import type { NodeListening } from './server.ts';
 
 /** A whole node from the built `dist/`, as `stentor serve` starts it; with the memory bus it can also be fed from inside. */

@@ -1,5 +1,5 @@
 import { pack, unpack } from 'msgpackr';
-import { clientFrame, OPCODE } from './frames.ts';
+import { clientFrame, OPCODE } from '../../src/bench/frames.ts';
 
 /** What a frame without items asks of the client. */
 export type Reaction =

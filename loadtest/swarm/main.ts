@@ -1,5 +1,5 @@
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 import { serveCalls } from '../core/rpc.ts';
 import type { ConnectReport, SwarmSettings, WindowReport } from './settings.ts';
 import { Swarm } from './swarm.ts';

@@ -1,9 +1,9 @@
 import net from 'node:net';
-import { nowUs } from '../core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
+import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../src/bench/frames.ts';
+import { readUpgradeAnswer, upgradeRequest } from '../../src/bench/handshake.ts';
 import { ChunkMemo } from './chunk-memo.ts';
 import { DIALECTS, type Dialect, type Positions, type TopicPosition } from './dialects.ts';
-import { clientFrame, type FrameSink, OPCODE, walkFrames } from './frames.ts';
-import { readUpgradeAnswer, upgradeRequest } from './handshake.ts';
 import type { SwarmSettings } from './settings.ts';
 import { ANY_SEQUENCE, Tally } from './tally.ts';
 import { WatchTally } from './watch-tally.ts';

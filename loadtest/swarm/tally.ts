@@ -1,7 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { keyAt, sequenceAt, timeUsAt } from '../core/stamp.ts';
+import { keyAt, sequenceAt, timeUsAt } from '../../src/bench/stamp.ts';
+import { StampScanner } from '../../src/bench/stamp-scanner.ts';
 import { newHistogram } from './histogram.ts';
-import { StampScanner } from './stamp-scanner.ts';
 
 export interface TallyOptions {
   readonly connections: number;

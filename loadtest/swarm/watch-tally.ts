@@ -1,8 +1,8 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { keyAt, sequenceAt, timeUsAt } from '../core/stamp.ts';
+import { keyAt, sequenceAt, timeUsAt } from '../../src/bench/stamp.ts';
+import { StampScanner } from '../../src/bench/stamp-scanner.ts';
 import { type Watchlist, WatchlistMap } from '../core/watchlist.ts';
 import { newHistogram } from './histogram.ts';
-import { StampScanner } from './stamp-scanner.ts';
 import { ANY_SEQUENCE } from './tally.ts';
 
 export interface WatchTallyOptions {

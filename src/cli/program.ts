@@ -8,9 +8,11 @@ import { presenceCommand } from './admin/presence.ts';
 import { topCommand } from './admin/top.ts';
 import { topicsCommand } from './admin/topics.ts';
 import { connectionsCommand, usersCommand } from './admin/users.ts';
+import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 
+import { doctorCommand } from './doctor.ts';
 import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';
 import { replayCommand } from './replay.ts';
@@ -40,6 +42,8 @@ export function createProgram(): Command {
     .addCommand(disconnectCommand())
     .addCommand(unsubscribeCommand())
     .addCommand(revokeCommand())
+    .addCommand(doctorCommand())
+    .addCommand(benchCommand())
     .addCommand(keyCommand())
     .addCommand(setupCommand())
     .addCommand(configCommand())

@@ -27,6 +27,8 @@ const Status = Type.Object({
   publicationsIn: count,
   deliveries: count,
   announceIntervalMs: count,
+  /** Its clock when it announced this, milliseconds since 1970. */
+  clockMs: count,
 });
 const Goodbye = Type.Object({ instance: text, leaving: Type.Literal(true) });
 

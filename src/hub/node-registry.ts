@@ -20,11 +20,15 @@ export interface NodeRegistryOptions {
   readonly status: () => Promise<NodeStatus>;
   /** Milliseconds, from any origin. */
   readonly nowMs?: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallMs?: () => number;
 }
 
 interface Look {
   readonly status: NodeStatus;
   readonly atMs: number;
+  /** Its clock minus the one here. Its way through NATS makes it too small by as much. */
+  readonly clockOffsetMs: number;
 }
 
 interface Heard extends Look {
@@ -35,6 +39,7 @@ interface Heard extends Look {
 export class NodeRegistry {
   readonly #options: NodeRegistryOptions;
   readonly #nowMs: () => number;
+  readonly #wallMs: () => number;
   /** By instance. */
   readonly #heard = new Map<string, Heard>();
   readonly #timer: NodeJS.Timeout | undefined;
@@ -47,6 +52,7 @@ export class NodeRegistry {
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#wallMs = options.wallMs ?? (() => Date.now());
     this.#stopListening = options.bus.onAnnouncement('nodes', (data) => this.#receive(data));
     if (options.intervalMs === 0) return;
     this.#timer = setInterval(() => this.#announce(), options.intervalMs);
@@ -67,7 +73,7 @@ export class NodeRegistry {
 
   /** This node first, then the others, sorted by name. */
   async nodes(): Promise<NodeSummary[]> {
-    const own = this.#own ?? next(undefined, await this.#options.status(), this.#nowMs());
+    const own = this.#own ?? next(undefined, await this.#options.status(), { atMs: this.#nowMs(), clockOffsetMs: 0 });
     const nowMs = this.#nowMs();
     this.#forgetSilent(nowMs);
     const others = [...this.#heard.values()].map((heard) => summaryOf(heard, nowMs));
@@ -98,7 +104,7 @@ export class NodeRegistry {
   async #announceOnce(): Promise<void> {
     const status = await this.#options.status();
     if (this.#stopped) return;
-    this.#own = next(this.#own, status, this.#nowMs());
+    this.#own = next(this.#own, status, { atMs: this.#nowMs(), clockOffsetMs: 0 });
     this.#options.bus.announce('nodes', encodeAnnouncement(status));
   }
 
@@ -116,7 +122,8 @@ export class NodeRegistry {
       this.#forgetSilent(nowMs);
       if (this.#heard.size >= this.#options.nodesMax) return;
     } else this.#warnOfNamesake(announcement);
-    this.#heard.set(instance, next(known, announcement, nowMs));
+    const clockOffsetMs = Math.round(announcement.clockMs - this.#wallMs());
+    this.#heard.set(instance, next(known, announcement, { atMs: nowMs, clockOffsetMs }));
   }
 
   /** A node with the same name that is heard twice is not a predecessor of this node, which has stopped. */
@@ -131,14 +138,15 @@ export class NodeRegistry {
   }
 }
 
-function next(known: Look | undefined, status: NodeStatus, atMs: number): Heard {
-  return { status, atMs, before: known && { status: known.status, atMs: known.atMs } };
+function next(known: Look | undefined, status: NodeStatus, when: Omit<Look, 'status'>): Heard {
+  const before = known && { status: known.status, atMs: known.atMs, clockOffsetMs: known.clockOffsetMs };
+  return { status, ...when, before };
 }
 
 /** Of another node. */
 function summaryOf(heard: Heard, nowMs: number): NodeSummary {
-  const { status, atMs, before } = heard;
-  const { instance, publicationsIn, deliveries, ...shown } = status;
+  const { status, atMs, before, clockOffsetMs } = heard;
+  const { instance, publicationsIn, deliveries, clockMs, ...shown } = status;
   const perSecond = (field: 'publicationsIn' | 'deliveries') => {
     if (before === undefined || atMs <= before.atMs) return null;
     const more = status[field] - before.status[field];
@@ -149,6 +157,7 @@ function summaryOf(heard: Heard, nowMs: number): NodeSummary {
     ...shown,
     publicationsPerSecond: perSecond('publicationsIn'),
     deliveriesPerSecond: perSecond('deliveries'),
+    clockOffsetMs,
     self: false,
     silent: isSilent(heard, nowMs),
     heardMsAgo: Math.round(nowMs - atMs),

@@ -47,6 +47,8 @@ export interface NodeSummary {
   /** Since the announcement before; null: not known yet. */
   readonly publicationsPerSecond: number | null;
   readonly deliveriesPerSecond: number | null;
+  /** Its clock minus that of the node that answers, as of its last announcement. Too small by the time that this took. */
+  readonly clockOffsetMs: number;
   /** Whether it is the node that answers. */
   readonly self: boolean;
   readonly heardMsAgo: number;

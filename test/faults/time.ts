@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nowUs } from '../../loadtest/core/clock.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 
 /** Milliseconds on the clock that all processes of the machine share. */
 export function monoMs(): number {

@@ -21,6 +21,7 @@ const STATUS: NodeStatus = {
   publicationsIn: 0,
   deliveries: 0,
   announceIntervalMs: 2000,
+  clockMs: 1_000_000,
 };
 
 /** What a bus is for announcements: everybody hears everything. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildChildren } from '../../loadtest/build.ts';
-import { nowUs } from '../../loadtest/core/clock.ts';
 import type { TopicFeed } from '../../loadtest/core/feed.ts';
 import { scenarioNamed } from '../../loadtest/scenarios/registry.ts';
 import { floor } from '../../loadtest/servers/floor.ts';
 import type { ServerUnderTest } from '../../loadtest/servers/server.ts';
 import { Swarm } from '../../loadtest/swarm/swarm.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 
 const TOPIC = 'bench.big';
 const MEMBERS = 20;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../loadtest/swarm/frames.ts';
+import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../src/bench/frames.ts';
 
 /** A server's frame: not masked. */
 function serverFrame(opcode: number, payload: Buffer): Buffer {
@@ -66,7 +66,7 @@ describe('clientFrame', () => {
   it('is understood by a real server at every length form', async () => {
     const server = new WebSocketServer({ port: 0, perMessageDeflate: false });
     const { connect } = await import('node:net');
-    const { upgradeRequest } = await import('../../loadtest/swarm/handshake.ts');
+    const { upgradeRequest } = await import('../../src/bench/handshake.ts');
     const received = new Promise<number[]>((resolve) => {
       const sizes: number[] = [];
       server.on('connection', (socket) => {

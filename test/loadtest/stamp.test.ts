@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { keyAt, MARK, PAYLOAD_BYTES_MIN, PayloadMaker, sequenceAt, timeUsAt } from '../../loadtest/core/stamp.ts';
+import { keyAt, MARK, PAYLOAD_BYTES_MIN, PayloadMaker, sequenceAt, timeUsAt } from '../../src/bench/stamp.ts';
 
 describe('a stamp', () => {
   it('is read back from the payload that carries it', () => {

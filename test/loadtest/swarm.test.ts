@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { nowUs } from '../../loadtest/core/clock.ts';
 import { runFeed } from '../../loadtest/core/feeder.ts';
 import type { SwarmSettings } from '../../loadtest/swarm/settings.ts';
 import { Swarm } from '../../loadtest/swarm/swarm.ts';
+import { nowUs } from '../../src/bench/clock.ts';
 
 const TOPIC = 'bench.big';
 const ends: (() => Promise<void> | void)[] = [];

@@ -1,8 +1,8 @@
 import { pack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { PayloadMaker } from '../../loadtest/core/stamp.ts';
 import { ChunkMemo } from '../../loadtest/swarm/chunk-memo.ts';
 import { ANY_SEQUENCE, Tally } from '../../loadtest/swarm/tally.ts';
+import { PayloadMaker } from '../../src/bench/stamp.ts';
 
 const PAYLOAD_BYTES = 100;
 const maker = new PayloadMaker(PAYLOAD_BYTES);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { nowUs } from '../../loadtest/core/clock.ts';
 import { runFeed } from '../../loadtest/core/feeder.ts';
-import { PayloadMaker } from '../../loadtest/core/stamp.ts';
 import { WatchlistMap } from '../../loadtest/core/watchlist.ts';
 import { WatchTally } from '../../loadtest/swarm/watch-tally.ts';
+import { nowUs } from '../../src/bench/clock.ts';
+import { PayloadMaker } from '../../src/bench/stamp.ts';
 
 const PAYLOAD_BYTES = 100;
 const maker = new PayloadMaker(PAYLOAD_BYTES);

@@ -1,6 +1,6 @@
 import net from 'node:net';
-import { clientFrame, OPCODE, walkFrames } from '../../../loadtest/swarm/frames.ts';
-import { readUpgradeAnswer, upgradeRequest } from '../../../loadtest/swarm/handshake.ts';
+import { clientFrame, OPCODE, walkFrames } from '../../../src/bench/frames.ts';
+import { readUpgradeAnswer, upgradeRequest } from '../../../src/bench/handshake.ts';
 import { SUBPROTOCOLS } from '../../../src/protocol/codec.ts';
 import { monoMs } from '../time.ts';
 import type { FrameFlood, FramesReport, FramesSettings } from './settings.ts';

@@ -1,6 +1,6 @@
 import net from 'node:net';
-import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../../loadtest/swarm/frames.ts';
-import { readUpgradeAnswer, upgradeRequest } from '../../../loadtest/swarm/handshake.ts';
+import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../../src/bench/frames.ts';
+import { readUpgradeAnswer, upgradeRequest } from '../../../src/bench/handshake.ts';
 import { SUBPROTOCOLS } from '../../../src/protocol/codec.ts';
 
 const CHUNK_BYTES = 65_536;

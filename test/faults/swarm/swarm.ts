@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { nowUs } from '../../../loadtest/core/clock.ts';
+import { nowUs } from '../../../src/bench/clock.ts';
 import { addVerdicts, type Verdict } from '../ledger.ts';
 import { SwarmClient } from './client.ts';
 import { FrameReader } from './frame.ts';

@@ -87,6 +87,9 @@ const NodeSummary = Type.Object(
     topics: count('open on it'),
     publicationsPerSecond: perSecond('publications'),
     deliveriesPerSecond: perSecond('deliveries'),
+    clockOffsetMs: Type.Integer({
+      description: 'its clock minus that of the node that answers, as of its last announcement. Too small by the time that this took',
+    }),
     self: Type.Boolean({ description: 'true: the node that answers' }),
     heardMsAgo: Count,
     silent: Type.Boolean({

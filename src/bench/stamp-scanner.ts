@@ -1,4 +1,4 @@
-import { isMark, MARK, STAMP_BYTES, stampDistanceMin } from '../core/stamp.ts';
+import { isMark, MARK, STAMP_BYTES, stampDistanceMin } from './stamp.ts';
 
 /** Finds the stamps in a frame without decoding it. Items of a feed are alike, so it guesses where the next one is before it searches. */
 export class StampScanner {

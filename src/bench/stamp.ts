@@ -75,6 +75,6 @@ function writeDigits(bytes: Uint8Array, at: number, digits: number, value: numbe
 
 function readDigits(bytes: Uint8Array, at: number, digits: number): number {
   let value = 0;
-  for (let i = at; i < at + digits; i++) value = value * 10 + (bytes[i]! - 0x30);
+  for (let i = at; i < at + digits; i++) value = value * 10 + ((bytes[i] as number) - 0x30);
   return value;
 }

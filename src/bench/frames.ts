@@ -27,12 +27,12 @@ export interface FrameSink {
 export function walkFrames(bytes: Buffer, start: number, end: number, sink: FrameSink): number {
   let at = start;
   while (end - at >= 2) {
-    const short = bytes[at + 1]! & 0x7f;
+    const short = (bytes[at + 1] as number) & 0x7f;
     let payloadAt = at + 2;
     let length = short;
     if (short === 126) {
       if (end - at < 4) return at;
-      length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      length = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
       payloadAt = at + 4;
     } else if (short === 127) {
       if (end - at < 10) return at;
@@ -40,7 +40,7 @@ export function walkFrames(bytes: Buffer, start: number, end: number, sink: Fram
       payloadAt = at + 10;
     }
     if (length > end - payloadAt) return at;
-    const opcode = bytes[at]! & 0x0f;
+    const opcode = (bytes[at] as number) & 0x0f;
     at = payloadAt + length;
     if (opcode <= OPCODE.binary) sink.data(bytes, payloadAt, at);
     else if (opcode === OPCODE.ping) sink.ping(bytes, payloadAt, at);

@@ -1,0 +1,151 @@
+import { availableParallelism } from 'node:os';
+import { Command } from 'commander';
+import type { BenchResult } from '../bench/verdict.ts';
+import type { NodeAnswer, NodesAnswer } from '../http/api/schemas/nodes.ts';
+import type { PublishAnswer } from '../http/api/schemas/publish.ts';
+import type { Refusal } from '../http/api/schemas/refusal.ts';
+import { formatDuration, formatNumber } from '../telemetry/format.ts';
+import { AdminApi } from './admin/admin-api.ts';
+import type { AdminOptions } from './admin/admin-options.ts';
+import { parseDuration } from './duration.ts';
+import { CliError, usageError } from './errors.ts';
+import { addConfigOptions, addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
+import { note, print } from './output.ts';
+
+interface BenchCommandOptions extends AdminOptions, NodeOptions {
+  readonly connections: string;
+  readonly rate: string;
+  readonly duration: string;
+  readonly payload: string;
+  readonly p99: string;
+  readonly processes?: string;
+}
+
+/** From one address to one port there are 28,000. */
+const CONNECTIONS_MAX = 25_000;
+const RATE_MAX = 1000;
+const DURATION_MAX_MS = 600_000;
+const CONNECTIONS_PER_PROCESS = 2500;
+/** A stamp and what is around it. */
+const PAYLOAD_MIN = 64;
+const PAYLOAD_MAX = 60_000;
+
+export function benchCommand(): Command {
+  const command = new Command('bench')
+    .description('open connections to a running node, publish to all of them, and say whether it keeps up. Exit code 1 if it does not')
+    .argument('<topic>', 'a topic for it alone, in a namespace without keys that clients may subscribe to: scores.bench')
+    .option('--connections <n>', `connections, at most ${CONNECTIONS_MAX}`, '1000')
+    .option('--rate <n>', `publications per second, at most ${RATE_MAX}`, '10')
+    .option('--duration <duration>', 'how long, at most 10m', '10s')
+    .option('--payload <bytes>', 'bytes of a publication', '200')
+    .option('--p99 <duration>', 'the verdict is bad if 1% of the deliveries take longer', '500ms')
+    .option('--processes <n>', 'processes of clients (default: one for 2,500 connections, at most one per core)')
+    .option('--admin-url <url>', 'the admin port of the node, where it publishes (default: admin.host and admin.port)')
+    .option('--json', 'print the result as one line of JSON');
+  return addConfigOptions(addNodeOptions(command))
+    .action(run)
+    .addHelpText(
+      'after',
+      `
+It publishes through the HTTP API: the config must have a token with the scope publish, as on the node. All subscribers of the topic get what it publishes, and a
+durable topic keeps it. A latency is the time from when a publication was due until a client has it. Run it on another machine than the node: on the same one they
+share the cores. For more than ${CONNECTIONS_MAX} connections run it on several machines at the same time; each counts its own publications only.
+
+Examples:
+  $ stentor bench scores.bench
+  $ stentor bench scores.bench --url wss://live.example.com/ws --admin-url http://10.0.0.5:9090 --connections 20000 --rate 5 --duration 60s`,
+    );
+}
+
+async function run(topicText: string, options: BenchCommandOptions): Promise<void> {
+  const topic = topicArgument(topicText);
+  const plan = planOf(options);
+  const api = await AdminApi.from(options, 'publish');
+  await assertRoom(api, plan.connections);
+  const { runBench } = await import('../bench/run.ts');
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  process.on('SIGINT', end).on('SIGTERM', end);
+  const { url, token, encoding } = options;
+  const publish = (payloads: readonly string[]) => publishAll(api, topic, payloads);
+  const result = await runBench({ ...plan, url, token, encoding, topic, publish, onProgress: note, signal: ending.signal });
+  process.off('SIGINT', end).off('SIGTERM', end);
+  if (options.json) print(JSON.stringify(result));
+  else for (const line of linesOf(result, plan.p99MaxMs)) print(line);
+  if (result.verdict === 'bad') throw new CliError('bad_verdict', result.reasons[0] ?? 'see above');
+}
+
+function planOf({ connections, rate, duration, payload, p99, processes, url }: BenchCommandOptions) {
+  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw usageError(`${url}: expected a URL like ws://localhost:8080/ws`);
+  const count = atMost('--connections', positiveInteger(connections), CONNECTIONS_MAX);
+  const cores = availableParallelism();
+  return {
+    connections: count,
+    perSecond: atMost('--rate', positiveNumber(rate), RATE_MAX),
+    durationMs: atMost('--duration', parseDuration(duration), DURATION_MAX_MS),
+    payloadBytes: Math.max(PAYLOAD_MIN, atMost('--payload', positiveInteger(payload), PAYLOAD_MAX)),
+    p99MaxMs: parseDuration(p99),
+    processes:
+      processes === undefined
+        ? Math.min(cores, Math.ceil(count / CONNECTIONS_PER_PROCESS))
+        : Math.min(count, atMost('--processes', positiveInteger(processes), 64)),
+  };
+}
+
+function atMost(option: string, value: number, max: number): number {
+  if (value > max) throw usageError(`${option}: expected at most ${max}`);
+  return value;
+}
+
+/** The bench must not take the places of clients. @throws CliError `busy` */
+async function assertRoom(api: AdminApi, wanted: number): Promise<void> {
+  const free = await freePlaces(api).catch((error) => {
+    // A token with only the scope publish may not ask.
+    if (error instanceof CliError && error.code === 'forbidden') return Number.POSITIVE_INFINITY;
+    throw error;
+  });
+  if (free >= wanted) return;
+  throw new CliError(
+    'busy',
+    `the nodes have room for ${free} more connections, not for ${wanted}: raise the limit of open files, or limits.connectionsPerWorkerMax`,
+  );
+}
+
+async function freePlaces(api: AdminApi): Promise<number> {
+  const [{ workers }, { nodes }] = await Promise.all([api.get<NodeAnswer>('node'), api.get<NodesAnswer>('nodes')]);
+  // What a node has announced of itself may be older than its workers.
+  const places = [...workers, ...nodes.filter(({ self, silent }) => !self && !silent)];
+  return places.reduce((sum, { connections, connectionsMax }) => sum + connectionsMax - connections, 0);
+}
+
+async function publishAll(api: AdminApi, topic: string, payloads: readonly string[]): Promise<string[]> {
+  const publications = payloads.map((data) => ({ topic, data: JSON.parse(data) }));
+  const { outcomes } = await api.post<{ readonly outcomes: readonly (PublishAnswer | Refusal)[] }>('publish-many', { publications });
+  return outcomes.flatMap((outcome) => {
+    if (!('error' in outcome)) return [];
+    const { code, message } = outcome.error;
+    // Whatever is published, it will be refused.
+    if (code !== 'busy' && code !== 'unavailable' && code !== 'outcome_unknown')
+      throw new CliError(code, `cannot publish to ${topic}: ${message}`);
+    return [code];
+  });
+}
+
+function linesOf(
+  { connections, publications, deliveries, latency, clientCpuShare, verdict, reasons }: BenchResult,
+  p99MaxMs: number,
+): string[] {
+  const ms = (value: number) => `${formatNumber(value)} ms`;
+  const whole = (value: number) => formatNumber(value);
+  return [
+    `connections   ${whole(connections.ready)} of ${whole(connections.wanted)}, opened in ${formatDuration(connections.openedInMs)}`,
+    `publications  ${whole(publications.stored)} of ${whole(publications.wanted)}, ${whole(publications.perSecond)}/s`,
+    `deliveries    ${whole(deliveries.delivered)} of ${whole(deliveries.expected)}, ${whole(deliveries.perSecond)}/s`,
+    latency === undefined
+      ? 'latency       nothing was delivered'
+      : `latency       p50 ${ms(latency.p50Ms)}, p95 ${ms(latency.p95Ms)}, p99 ${ms(latency.p99Ms)}, max ${ms(latency.maxMs)} (wanted: p99 up to ${ms(p99MaxMs)})`,
+    `clients' CPU  ${Math.round(clientCpuShare * 100)}% of a core, at most`,
+    `verdict       ${verdict}`,
+    ...reasons.map((reason) => `  - ${reason}`),
+  ];
+}
