@@ -30,8 +30,7 @@ export class FrameSink implements FanoutSink {
   }
 
   isMember(shard: Shard, connectionId: string): boolean {
-    const subscription = this.#receiverOf(connectionId)?.subscriptions.get(shard.variant.feed.topic);
-    return subscription?.kind === 'member' && subscription.shard === shard;
+    return this.#receiverOf(connectionId)?.subscriptions.get(shard.variant.feed.topic) === shard;
   }
 
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {

@@ -4,7 +4,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { isSameForm, type Variant } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
 import type { Receiver } from './receiver.ts';
-import type { Member, MembershipOptions } from './subscription.ts';
+import type { MembershipOptions } from './subscription.ts';
 
 /** The shard's current members. The fan-out keeps them, and knows only the ids of connections. */
 export function membersOf(shard: Shard): readonly Receiver[] {
@@ -31,14 +31,13 @@ export class Memberships {
    * Adds the connection to the variant. It gets what comes after the shard's offset, once {@link listen} has been called. @param minCursor ring sequence up to
    * which it has everything
    */
-  enter(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Member {
+  enter(receiver: Receiver, feed: TopicFeed, options: MembershipOptions, minCursor: number): Shard {
     this.#groupOf(receiver, options);
     const { variant, shard } = feed.join(options.variant, receiver, minCursor);
-    const member: Member = { kind: 'member', feed, options, variant, shard };
-    receiver.subscriptions.set(feed.topic, member);
+    receiver.subscriptions.set(feed.topic, shard);
     if (variant.extraShards > 0) this.#split.add(variant);
     if (!options.echo) feed.setWithoutEcho(receiver.id, shard);
-    return member;
+    return shard;
   }
 
   /** Where the connection would be if it joined now: it gets what comes after that. */
@@ -59,10 +58,10 @@ export class Memberships {
   }
 
   /** From here on native publish reaches the connection, so everything that it must get before has to be sent already. */
-  listen(receiver: Receiver, { variant, shard }: Member): void {
+  listen(receiver: Receiver, shard: Shard): void {
     if (shard.nativeTopic !== undefined) receiver.socket.join(shard.nativeTopic);
     else if (shard.group !== undefined) this.#makeNativeIfLarge(shard);
-    else if (shard.members >= this.#nativeMembersMin * this.#groups.countLike(receiver.group as Group)) this.#divide(variant);
+    else if (shard.members >= this.#nativeMembersMin * this.#groups.countLike(receiver.group as Group)) this.#divide(shard.variant);
   }
 
   /** So that groups have enough members of the topic for native topics. */
@@ -91,27 +90,30 @@ export class Memberships {
    * Moves a connection to another shard of its topic. It listens in the new one before it leaves the old one, because uWS forgets what is queued for a socket
    * that leaves its last native topic. @param between sends the connection what lies between the two, and calls {@link listen}
    */
-  change(receiver: Receiver, old: Member, options: MembershipOptions, between: (member: Member) => void): void {
-    const { feed, variant, shard } = old;
-    if (isSameForm(options.variant, variant.options)) {
-      const member: Member = { ...old, options };
-      receiver.subscriptions.set(feed.topic, member);
-      if (!old.options.echo) feed.endWithoutEcho(receiver.id);
-      if (!options.echo) feed.setWithoutEcho(receiver.id, shard);
-      return between(member);
+  change(receiver: Receiver, old: Shard, options: MembershipOptions, between: (shard: Shard) => void): void {
+    const { feed, options: form } = old.variant;
+    if (isSameForm(options.variant, form)) {
+      if (options.echo) feed.endWithoutEcho(receiver.id);
+      else feed.setWithoutEcho(receiver.id, old);
+      return between(old);
     }
-    const member = this.enter(receiver, feed, options, shard.cursor);
-    between(member);
-    this.leave(receiver, old);
-    if (!options.echo) feed.setWithoutEcho(receiver.id, member.shard);
+    const shard = this.enter(receiver, feed, options, old.cursor);
+    between(shard);
+    this.#leaveShard(receiver, old);
+    if (options.echo) feed.endWithoutEcho(receiver.id);
   }
 
-  leave(receiver: Receiver, { feed, variant, shard, options }: Member): void {
-    if (shard.nativeTopic !== undefined) receiver.socket.leave(shard.nativeTopic);
+  leave(receiver: Receiver, shard: Shard): void {
+    this.#leaveShard(receiver, shard);
+    shard.variant.feed.endWithoutEcho(receiver.id);
+  }
+
+  #leaveShard(receiver: Receiver, shard: Shard): void {
+    const { nativeTopic, variant } = shard;
+    if (nativeTopic !== undefined) receiver.socket.leave(nativeTopic);
     // What waits for it may be of this topic.
     else receiver.sendFrames();
-    feed.leave(variant, shard, receiver);
-    if (!options.echo) feed.endWithoutEcho(receiver.id);
+    variant.feed.leave(variant, shard, receiver);
   }
 
   /** Merges a group's second shard of a topic into its first, as soon as they are at the same position. */
@@ -135,11 +137,16 @@ export class Memberships {
   }
 }
 
-/** It is in that shard of its topic now. */
+/** It is in that shard of its variant now. */
 function moved(receiver: Receiver, shard: Shard): void {
   const { feed } = shard.variant;
-  const member = receiver.subscriptions.get(feed.topic);
-  if (member?.kind !== 'member') return;
-  member.shard = shard;
-  if (!member.options.echo) feed.setWithoutEcho(receiver.id, shard);
+  const before = receiver.subscriptions.get(feed.topic);
+  if (before?.kind !== 'member' || before.variant !== shard.variant) return;
+  receiver.subscriptions.set(feed.topic, shard);
+  if (feed.withoutEcho.has(receiver.id)) feed.setWithoutEcho(receiver.id, shard);
+}
+
+/** How the connection wanted its topic. */
+export function optionsOf({ id }: Receiver, { variant }: Shard): MembershipOptions {
+  return { variant: variant.options, echo: !variant.feed.withoutEcho.has(id) };
 }

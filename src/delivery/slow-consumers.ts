@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Flush } from '../fanout/flush.ts';
+import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
@@ -10,10 +11,10 @@ import { type CatchingUp, policyOf } from './catching-up.ts';
 import type { BeginningFrames } from './first-part.ts';
 import { FIRST_PART_BYTES } from './first-part.ts';
 import { LoopShare } from './loop-share.ts';
-import { type Memberships, membersOf } from './memberships.ts';
+import { type Memberships, membersOf, optionsOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver } from './receiver.ts';
-import type { Lagging, Member, MembershipOptions } from './subscription.ts';
+import type { Lagging, MembershipOptions } from './subscription.ts';
 import type { TopicTable } from './topic-table.ts';
 
 export interface SlowConsumersOptions {
@@ -93,10 +94,9 @@ export class SlowConsumers {
       metrics.lost(flush.sent);
     }
     const drops = new Map<Topic, Drop>();
-    for (const [topic, subscription] of receiver.subscriptions) {
-      if (subscription.kind !== 'member') continue;
-      const { shard, variant } = subscription;
-      const first = unsent.get(variant);
+    for (const [topic, shard] of receiver.subscriptions) {
+      if (shard.kind !== 'member') continue;
+      const first = unsent.get(shard.variant);
       drops.set(topic, {
         has: first === undefined ? shard.positionOfDropped(tick) : { sequence: first.from, offset: first.fromOffset },
         given: { sequence: shard.cursor, offset: shard.offset },
@@ -115,8 +115,8 @@ export class SlowConsumers {
     for (const [receiver, drops] of marked) {
       if (!receiver.isOpen) continue;
       for (const [topic, drop] of drops) {
-        const member = receiver.subscriptions.get(topic);
-        if (member?.kind === 'member') this.#fallBehind(receiver, member, drop);
+        const subscription = receiver.subscriptions.get(topic);
+        if (subscription?.kind === 'member') this.#fallBehind(receiver, subscription, drop);
       }
       // It may have left because of a gap, with a socket that has room, so no event of the socket follows.
       if (receiver.positions !== undefined) this.#goOn(receiver);
@@ -140,10 +140,10 @@ export class SlowConsumers {
     for (const { shards } of feed.variants) {
       for (const shard of [...shards]) {
         for (const receiver of [...membersOf(shard)]) {
-          const member = receiver.subscriptions.get(feed.topic);
-          if (member?.kind !== 'member') continue;
-          this.#options.memberships.leave(receiver, member);
-          this.#enter(receiver, { ...laggingAt(feed, member.options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
+          if (receiver.subscriptions.get(feed.topic) !== shard) continue;
+          const options = optionsOf(receiver, shard);
+          this.#options.memberships.leave(receiver, shard);
+          this.#enter(receiver, { ...laggingAt(feed, options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
           this.#goOn(receiver);
         }
       }
@@ -218,11 +218,12 @@ export class SlowConsumers {
    * What was sent in the turn of the drop may or may not have arrived. A durable topic sends it again, and the client drops what it has; so does a topic whose
    * policy is the latest state. Other ephemeral topics are delivered at most once: there it counts as lost.
    */
-  #fallBehind(receiver: Receiver, member: Member, { has: atLeast, given, startsOver }: Drop): void {
-    const { feed, options } = member;
+  #fallBehind(receiver: Receiver, shard: Shard, { has: atLeast, given, startsOver }: Drop): void {
+    const { feed } = shard.variant;
+    const options = optionsOf(receiver, shard);
     // First, because it sends what waits.
-    this.#options.memberships.leave(receiver, member);
-    const has = acceptedOf(receiver, member) ?? atLeast;
+    this.#options.memberships.leave(receiver, shard);
+    const has = acceptedOf(receiver, shard) ?? atLeast;
     const lagging = laggingAt(feed, options, has);
     if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
       lagging.position = given;
@@ -293,7 +294,8 @@ export class SlowConsumers {
  *
  * A peer without the SDK does not compare offsets, so it must not get anything twice.
  */
-function acceptedOf({ positions }: Receiver, { feed, shard }: Member): Position | undefined {
+function acceptedOf({ positions }: Receiver, shard: Shard): Position | undefined {
+  const { feed } = shard.variant;
   const since = positions?.of(feed.topic);
   if (since === undefined || since.epoch !== feed.epoch) return undefined;
   const { offset } = since;

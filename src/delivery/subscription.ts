@@ -1,7 +1,7 @@
 import type { Start } from '../fanout/catch-up.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Variant, VariantOptions } from '../fanout/variant.ts';
+import type { VariantOptions } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
 
 /** The variant in which a connection wants a topic. */
@@ -9,15 +9,6 @@ export interface MembershipOptions {
   readonly variant: VariantOptions;
   /** False: the connection wants nothing that it publishes itself. */
   readonly echo: boolean;
-}
-
-/** In the fast path: gets what is published to the shard. */
-export interface Member {
-  readonly kind: 'member';
-  readonly feed: TopicFeed;
-  readonly options: MembershipOptions;
-  readonly variant: Variant;
-  shard: Shard;
 }
 
 /** Not in the fast path: its socket must catch up, or it is new and still gets the first items of its stream. */
@@ -40,5 +31,8 @@ export interface Lagging {
   skipped: number;
 }
 
-/** A connection's membership in a topic. `pending` while the topic is being opened or its history read. */
-export type Subscription = { readonly kind: 'pending' } | Member | Lagging;
+/**
+ * A connection's membership in a topic. `pending` while the topic is being opened or its history read. In the fast path it is the shard: the connection gets
+ * what is published to that.
+ */
+export type Subscription = { readonly kind: 'pending' } | Shard | Lagging;

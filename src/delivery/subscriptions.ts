@@ -2,6 +2,7 @@ import type { MissedItems } from '../fanout/catch-up.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
 import { rateClassFor } from '../fanout/rate-class.ts';
 import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
+import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
 import type { Member as PresenceMember } from '../presence/member.ts';
@@ -17,7 +18,7 @@ import type { Presence } from './presence.ts';
 import type { Receiver } from './receiver.ts';
 import type { SlowConsumers } from './slow-consumers.ts';
 import { movedTo } from './stream-positions.ts';
-import type { Lagging, Member, MembershipOptions, Subscription } from './subscription.ts';
+import type { Lagging, MembershipOptions, Subscription } from './subscription.ts';
 import type { TopicTable } from './topic-table.ts';
 
 /** The options of a `subscribe`, besides its topic. */
@@ -100,6 +101,9 @@ export class Subscriptions {
       return this.#changeLagging(receiver, current, wish);
     }
     this.#leave(receiver, current);
+    const open = wish.since === undefined && receiver.hasRoom ? this.#topics.get(topic) : undefined;
+    // Nearly always: without the objects that a wait needs.
+    if (open !== undefined) return this.#join(receiver, open, wish, undefined);
     const pending: Subscription = { kind: 'pending' };
     receiver.subscriptions.set(topic, pending);
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
@@ -204,8 +208,8 @@ export class Subscriptions {
   }
 
   /** Another `subscribe` to the same topic, for example with another rate. The stream continues at its position. */
-  #change(receiver: Receiver, current: Member, wish: Wish): void {
-    const { feed, shard: left } = current;
+  #change(receiver: Receiver, left: Shard, wish: Wish): void {
+    const { feed } = left.variant;
     const options = membershipOptions(receiver, feed, wish);
     // What lies in between may have left the ring, for example with a slow rate class: then the client gets the whole state.
     const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
@@ -213,15 +217,15 @@ export class Subscriptions {
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor: left.cursor });
     if (rest === undefined) {
-      this.#memberships.change(receiver, current, options, (member) => {
+      this.#memberships.change(receiver, left, options, (shard) => {
         this.#answer(receiver, feed, first, offset);
-        this.#memberships.listen(receiver, member);
+        this.#memberships.listen(receiver, shard);
       });
     } else {
       // First, because what native publish has queued for the socket must be sent before what is sent to it directly, and is lost when it leaves.
       if (this.#answer(receiver, feed, first, offset)) {
         feed.reserve();
-        this.#memberships.leave(receiver, current);
+        this.#memberships.leave(receiver, left);
         this.#slowConsumers.begin(receiver, feed, options, rest);
         feed.endReservation();
       }
@@ -263,7 +267,7 @@ export class Subscriptions {
     if (subscription === undefined || subscription.kind === 'pending') return;
     if (subscription.kind === 'lagging') return this.#slowConsumers.forget(receiver, subscription);
     this.#memberships.leave(receiver, subscription);
-    this.#topics.releaseIfUnused(subscription.feed);
+    this.#topics.releaseIfUnused(subscription.variant.feed);
   }
 }
 

@@ -65,6 +65,11 @@ export class Shard {
     this.offsetBefore = offset;
   }
 
+  /** A connection's subscription in the fast path is its shard: there are very many, and an object for each would only repeat this. */
+  get kind(): 'member' {
+    return 'member';
+  }
+
   get recipients(): readonly Recipient[] {
     return this.#recipients;
   }

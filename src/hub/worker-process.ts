@@ -8,8 +8,11 @@ import { SocketLink } from '../link/socket.ts';
 /**
  * V8's young generation grows to 48 MiB on its own. A worker makes little garbage, and the memory is better spent on connections:
  * 10,000 idle ones took 2,930 B of user-space memory each without this, 1,150 B with it.
+ *
+ * Its old generation may grow to four times of what lived at the last collection. Half as much again is enough: after 320,000 subscriptions at once a
+ * subscription takes 558 B instead of 936, at the same CPU (18.1 and 18.3 µs a delivery; W1 2.58 and 2.53 µs).
  */
-const WORKER_FLAGS = ['--max-semi-space-size=4'];
+const WORKER_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
 
 export interface WorkerProcess {
   readonly pid: number;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Memberships } from '../../src/delivery/memberships.ts';
-import type { Member } from '../../src/delivery/subscription.ts';
 import type { Flush } from '../../src/fanout/flush.ts';
-import { NATIVE_MEMBERS_MIN } from '../../src/fanout/shard.ts';
+import { NATIVE_MEMBERS_MIN, type Shard } from '../../src/fanout/shard.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { feed, JSON_VARIANT, MSGPACK, source } from '../support/fanout-fixtures.ts';
 import { StubReceiver } from '../support/stub-receiver.ts';
@@ -15,20 +14,20 @@ function enter(memberships: Memberships, made: TopicFeed, id: string, { echo = t
   return stub;
 }
 
-const memberOf = ({ receiver }: StubReceiver, made: TopicFeed) => receiver.subscriptions.get(made.topic) as Member;
+const shardOf = ({ receiver }: StubReceiver, made: TopicFeed) => receiver.subscriptions.get(made.topic) as Shard;
 
 describe('a shard', () => {
   it('has a native topic from its 16th member on, in which all members listen, until the last one has left', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stubs = Array.from({ length: NATIVE_MEMBERS_MIN - 1 }, (_, index) => enter(memberships, made, `c${index}`));
-    const direct = memberOf(stubs[0]!, made).shard;
+    const direct = shardOf(stubs[0]!, made);
     expect([direct.nativeTopic, stubs.some(({ socket }) => socket.steps.length > 0)]).toEqual([undefined, false]);
     stubs.push(enter(memberships, made, 'last'));
-    const { shard } = memberOf(stubs[0]!, made);
+    const shard = shardOf(stubs[0]!, made);
     expect(shard.nativeTopic).toBeDefined();
     for (const stub of stubs) expect(stub.socket.steps).toEqual([`+${shard.nativeTopic}`]);
-    for (const stub of stubs.slice(2)) memberships.leave(stub.receiver, memberOf(stub, made));
+    for (const stub of stubs.slice(2)) memberships.leave(stub.receiver, shardOf(stub, made));
     expect(stubs.map(({ socket }) => socket.listensTo.size)).toEqual([1, 1, ...stubs.slice(2).map(() => 0)]);
     expect(shard.recipients).toEqual(stubs.slice(0, 2).map(({ receiver }) => receiver));
   });
@@ -43,28 +42,28 @@ describe('members of shards that are joined', () => {
     made.push(source(1), 0);
     const e = enter(memberships, made, 'e', { echo, minCursor: 1 });
     made.push(source(2), 1);
-    memberOf(c!, made).shard.advance(2, 2, 6);
-    memberOf(e, made).shard.advance(2, 2, 7);
+    shardOf(c!, made).advance(2, 2, 6);
+    shardOf(e, made).advance(2, 2, 7);
     return { memberships, made, c: c!, e };
   }
 
   it('move to the other shard, listen there, and are counted there', () => {
     const { memberships, made, c, e } = twoShards(true, NATIVE_MEMBERS_MIN);
-    const into = memberOf(c, made).shard;
-    expect(memberOf(e, made).shard).not.toBe(into);
+    const into = shardOf(c, made);
+    expect(shardOf(e, made)).not.toBe(into);
     memberships.merge();
-    expect(memberOf(e, made).shard).toBe(into);
+    expect(shardOf(e, made)).toBe(into);
     expect([...e.socket.listensTo]).toEqual([into.nativeTopic]);
-    expect(memberOf(e, made).variant.shards).toEqual([into]);
+    expect(shardOf(e, made).variant.shards).toEqual([into]);
     expect([into.members, into.recipients.includes(e.receiver)]).toEqual([NATIVE_MEMBERS_MIN + 1, true]);
-    memberships.leave(e.receiver, memberOf(e, made));
+    memberships.leave(e.receiver, shardOf(e, made));
     expect([into.members, into.recipients.includes(e.receiver)]).toEqual([NATIVE_MEMBERS_MIN, false]);
     expect(e.socket.listensTo.size).toBe(0);
   });
 
   it('listen in the new native topic before they leave the old one, because uWS drops the queue of a socket that leaves its last', () => {
     const { memberships, made, c, e } = twoShards(true, 2, 1);
-    const [into, left] = [memberOf(c, made).shard.nativeTopic, memberOf(e, made).shard.nativeTopic];
+    const [into, left] = [shardOf(c, made).nativeTopic, shardOf(e, made).nativeTopic];
     expect([into, left]).toEqual([expect.any(String), expect.any(String)]);
     e.socket.steps.length = 0;
     memberships.merge();
@@ -74,10 +73,10 @@ describe('members of shards that are joined', () => {
 
   it('become a native topic with the shard that they leave, when that was one', () => {
     const { memberships, made, c, e } = twoShards(true);
-    const [into, left] = [memberOf(c, made).shard, memberOf(e, made).shard];
+    const [into, left] = [shardOf(c, made), shardOf(e, made)];
     left.nativeTopic = 'left';
     memberships.merge();
-    expect(memberOf(e, made).shard).toBe(into);
+    expect(shardOf(e, made)).toBe(into);
     expect(into.nativeTopic).toBeDefined();
     for (const stub of [c, e]) expect([...stub.socket.listensTo]).toEqual([into.nativeTopic]);
     expect(e.socket.steps.at(-1)).toBe('-left');
@@ -86,19 +85,18 @@ describe('members of shards that are joined', () => {
   it('still do not get what they publish themselves, without echo', () => {
     const { memberships, made, e } = twoShards(false);
     memberships.merge();
-    expect(made.withoutEcho.get('e')).toBe(memberOf(e, made).shard);
+    expect(made.withoutEcho.get('e')).toBe(shardOf(e, made));
   });
 
   it('keep the record of a drop in the same loop turn', () => {
     const { memberships, made, e } = twoShards(true, 2, 1);
     memberships.merge();
-    expect(memberOf(e, made).shard.positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
+    expect(shardOf(e, made).positionOfDropped(7)).toEqual({ sequence: 1, offset: 1 });
   });
 });
 
 describe('a topic with so many members that each group has some', () => {
-  const flushOf = (member: Member, text: string): Flush => {
-    const { variant } = member;
+  const flushOf = ({ variant }: Shard, text: string): Flush => {
     const sent = { frames: 1, bytes: text.length, items: 1 };
     return {
       variant,
@@ -119,31 +117,31 @@ describe('a topic with so many members that each group has some', () => {
     const a = enter(memberships, made, 'a');
     const d = enter(memberships, feed({ topic: 'scores.other' }), 'd');
     const [b, c] = [enter(memberships, made, 'b', { echo: false }), enter(memberships, made, 'c')];
-    expect(new Set([a, b, c].map((stub) => memberOf(stub, made).shard)).size).toBe(1);
-    a.receiver.add(flushOf(memberOf(a, made), '{}'));
+    expect(new Set([a, b, c].map((stub) => shardOf(stub, made))).size).toBe(1);
+    a.receiver.add(flushOf(shardOf(a, made), '{}'));
     // Four members, two groups.
     memberships.listen(d.receiver, memberships.enter(d.receiver, made, { variant: MSGPACK, echo: true }, 0));
     expect(a.sent).toEqual([{}]);
     for (const stub of [a, b, c, d]) {
-      const { shard } = memberOf(stub, made);
+      const shard = shardOf(stub, made);
       expect(shard).toMatchObject({ group: stub.receiver.group, members: 2 });
       expect([...stub.socket.listensTo]).toEqual([shard.nativeTopic]);
     }
-    expect(memberOf(a, made).shard).not.toBe(memberOf(b, made).shard);
-    expect(made.withoutEcho.get('b')).toBe(memberOf(b, made).shard);
+    expect(shardOf(a, made)).not.toBe(shardOf(b, made));
+    expect(made.withoutEcho.get('b')).toBe(shardOf(b, made));
   });
 
   it('gets a member what waits for it before it leaves, and before anything else that it is sent', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a');
-    const member = memberOf(stub, made);
-    for (const text of ['[1]', '[2]']) stub.receiver.add(flushOf(member, text));
+    const shard = shardOf(stub, made);
+    for (const text of ['[1]', '[2]']) stub.receiver.add(flushOf(shard, text));
     stub.receiver.send({ type: 'pong' } as never);
     expect(stub.sent).toEqual([[1], [2], { type: 'pong' }]);
     expect(stub.socket.writes).toEqual([2, 1]);
-    stub.receiver.add(flushOf(member, '[3]'));
-    memberships.leave(stub.receiver, member);
+    stub.receiver.add(flushOf(shard, '[3]'));
+    memberships.leave(stub.receiver, shard);
     expect(stub.sent.at(-1)).toEqual([3]);
   });
 
@@ -151,7 +149,7 @@ describe('a topic with so many members that each group has some', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const stub = enter(memberships, feed(), 'a');
     const [subscription] = stub.receiver.subscriptions.values();
-    const flush = flushOf(subscription as Member, `"${'x'.repeat(298)}"`);
+    const flush = flushOf(subscription as Shard, `"${'x'.repeat(298)}"`);
     expect([stub.receiver.add(flush), stub.receiver.add(flush), stub.sent.length]).toEqual([true, false, 2]);
     expect([stub.receiver.add(flush), stub.sent.length]).toEqual([true, 2]);
   });
@@ -165,14 +163,12 @@ describe('a member that changes its place in a topic', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a', { echo: false });
-    memberships.change(stub.receiver, memberOf(stub, made), { variant, echo: false }, (member) =>
-      memberships.listen(stub.receiver, member),
-    );
-    const { shard } = memberOf(stub, made);
+    memberships.change(stub.receiver, shardOf(stub, made), { variant, echo: false }, (member) => memberships.listen(stub.receiver, member));
+    const shard = shardOf(stub, made);
     expect(made.withoutEcho.get('a')).toBe(shard);
     expect(shard.recipients).toEqual([stub.receiver]);
     expect(made.members).toBe(1);
-    memberships.leave(stub.receiver, memberOf(stub, made));
+    memberships.leave(stub.receiver, shardOf(stub, made));
     expect(made.withoutEcho.size).toBe(0);
   });
 
@@ -180,7 +176,7 @@ describe('a member that changes its place in a topic', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX);
     const made = feed();
     const stub = enter(memberships, made, 'a', { echo: false });
-    memberships.change(stub.receiver, memberOf(stub, made), { variant: MSGPACK, echo: true }, () => undefined);
+    memberships.change(stub.receiver, shardOf(stub, made), { variant: MSGPACK, echo: true }, () => undefined);
     expect(made.withoutEcho.size).toBe(0);
   });
 });
