@@ -46,6 +46,21 @@ export const ROOM_SCENARIOS: readonly Scenario[] = [
     ],
   }),
   feedScenario({
+    name: 'sse',
+    title: 'Streams of events, 20 at once, ten times a second, to 2,000',
+    describes:
+      'Server-sent events against WebSockets with JSON: the same 20 items in each write. uWebSockets has no native publish for HTTP answers.',
+    servers: ['stentor-sse', 'stentor-json'],
+    baseline: 'stentor-json',
+    members: 2000,
+    rate: 200,
+    burst: 20,
+    seconds: 8,
+    targets: [
+      ratioTarget('SSE', 'cpuPerDeliveryUs', 1.3, 'CPU per delivery by SSE ≤ 1.3 × WebSocket JSON', ['stentor-sse', 'stentor-json']),
+    ],
+  }),
+  feedScenario({
     name: 'burst',
     title: 'Burst feed, 20 at once, twice a second, to 2,000',
     describes: 'A goal, a whistle: many publications in one instant, then silence.',

@@ -14,6 +14,8 @@ interface Variant {
   readonly durable: boolean;
   /** Clients speak JSON instead of MessagePack. */
   readonly json?: boolean;
+  /** Clients are streams of events (SSE). */
+  readonly sse?: boolean;
   readonly presence?: boolean;
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
@@ -120,7 +122,8 @@ async function readMetric(nodes: readonly Node[], name: string): Promise<number>
   return sum;
 }
 
-function dialectOf({ json = false }: Variant): DialectName {
+function dialectOf({ json = false, sse = false }: Variant): DialectName {
+  if (sse) return 'stentor-sse';
   return json ? 'stentor-json' : 'stentor';
 }
 
@@ -141,6 +144,8 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-ephemeral', title: 'Stentor, memory bus, ephemeral', bus: 'memory', durable: false }),
   stentor({ name: 'stentor-presence', title: 'Stentor, memory bus, ephemeral, presence', bus: 'memory', durable: false, presence: true }),
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
+  stentor({ name: 'stentor-json', title: 'Stentor, memory bus, JSON', bus: 'memory', durable: true, json: true }),
+  stentor({ name: 'stentor-sse', title: 'Stentor, memory bus, SSE', bus: 'memory', durable: true, sse: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),

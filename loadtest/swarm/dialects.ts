@@ -13,6 +13,10 @@ export type Reaction =
 /** How a client of one kind of server subscribes; the counting of items is the same for all. */
 export interface Dialect {
   readonly path: string;
+  /** A stream of events (SSE) instead of a WebSocket: its request asks for the topics. */
+  readonly isStream?: true;
+  /** Of a stream of events. */
+  pathFor?(topics: readonly string[]): string;
   readonly subprotocol?: string;
   /** Sent as soon as the WebSocket is open, or later. */
   hello(subscription: Subscription, topics: readonly string[]): readonly Buffer[];
@@ -39,7 +43,7 @@ export interface TopicPosition {
   readonly offset: number;
 }
 
-export type DialectName = 'stentor' | 'stentor-json' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
+export type DialectName = 'stentor' | 'stentor-json' | 'stentor-sse' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
 
 const NONE: Reaction = { kind: 'none' };
 const READY: Reaction = { kind: 'ready', topics: 1 };
@@ -66,6 +70,14 @@ const stentorJson: Dialect = {
     const commands = subscribes(subscription, topics).map((command) => Buffer.from(JSON.stringify(command)));
     return inMessages(commands, jsonArray).map((message) => clientFrame(OPCODE.text, message));
   },
+  control: (payload) => stentorReaction(JSON.parse(payload.toString())),
+};
+
+const stentorSse: Dialect = {
+  path: '/sse',
+  isStream: true,
+  pathFor: (topics) => `/sse?${topics.map((topic) => `topic=${topic}`).join('&')}`,
+  hello: () => [],
   control: (payload) => stentorReaction(JSON.parse(payload.toString())),
 };
 
@@ -189,7 +201,15 @@ const centrifugo: Dialect = {
   },
 };
 
-export const DIALECTS: Record<DialectName, Dialect> = { stentor, 'stentor-json': stentorJson, plain, socketio, nats, centrifugo };
+export const DIALECTS: Record<DialectName, Dialect> = {
+  stentor,
+  'stentor-json': stentorJson,
+  'stentor-sse': stentorSse,
+  plain,
+  socketio,
+  nats,
+  centrifugo,
+};
 
 /** Where producers publish a topic: the same subject for Stentor, the bare NATS client, and NATS's own listener. */
 export function natsSubject(topic: string): string {

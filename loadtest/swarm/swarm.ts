@@ -4,6 +4,7 @@ import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../src/bench
 import { readUpgradeAnswer, upgradeRequest } from '../../src/bench/handshake.ts';
 import { ChunkMemo } from './chunk-memo.ts';
 import { DIALECTS, type Dialect, type Positions, type TopicPosition } from './dialects.ts';
+import { readStreamAnswer, streamRequest, walkEvents } from './events.ts';
 import type { SwarmSettings } from './settings.ts';
 import { ANY_SEQUENCE, Tally } from './tally.ts';
 import { WatchTally } from './watch-tally.ts';
@@ -163,7 +164,12 @@ export class Swarm implements FrameSink {
     });
     this.#sockets[connection] = socket;
     this.#states[connection] = STATE.upgrading;
-    socket.once('connect', () => socket.write(upgradeRequest(`${host}:${port}`, path, this.#dialect.subprotocol)));
+    const { pathFor, subprotocol } = this.#dialect;
+    const request =
+      pathFor === undefined
+        ? upgradeRequest(`${host}:${port}`, path, subprotocol)
+        : streamRequest(`${host}:${port}`, pathFor(this.#topicsOf(connection)));
+    socket.once('connect', () => socket.write(request));
     socket.once('error', (error) => {
       this.refusal ||= error.message;
     });
@@ -216,12 +222,12 @@ export class Swarm implements FrameSink {
   #walk(connection: number, bytes: Buffer, start: number, length: number): number {
     this.#current = connection;
     this.#onlyItems = true;
-    return walkFrames(bytes, start, length, this);
+    return this.#dialect.isStream ? walkEvents(bytes, start, length, this) : walkFrames(bytes, start, length, this);
   }
 
   #readUpgrade(connection: number, length: number): void {
     // The answer of every server here fits one read; a split one would be refused below and show as a closed connection.
-    const answer = readUpgradeAnswer(this.#chunk, length);
+    const answer = this.#dialect.isStream ? readStreamAnswer(this.#chunk, length) : readUpgradeAnswer(this.#chunk, length);
     if (answer.kind !== 'open') {
       this.refusal ||= answer.kind === 'refused' ? answer.status : 'the answer to the upgrade came in parts';
       this.#sockets[connection]?.destroy();
