@@ -1,7 +1,8 @@
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Hub } from './hub.ts';
-import type { StartWorker, WorkerEnd, WorkerProcess } from './worker-process.ts';
+import type { StartWorker, WorkerEnd } from './worker-process.ts';
+import { failedAtStart, freeIndex, newSlot, type WorkerSlot } from './worker-slot.ts';
 
 const RESTART_BACKOFF_MAX_MS = 30_000;
 /** A worker that has run this long is restarted with the shortest pause. */
@@ -15,19 +16,6 @@ const QUEUE_CHECK_INTERVAL_MS = 1000;
 const PREPARE_TIMEOUT_MS = 10_000;
 /** A worker that is to replace another one is given up after this. */
 const REPLACEMENT_TIMEOUT_MS = 60_000;
-
-/** One worker of the node, over all its processes. */
-interface WorkerSlot {
-  readonly index: number;
-  process: WorkerProcess | undefined;
-  startedAtMs: number;
-  crashes: number;
-  timer: NodeJS.Timeout | undefined;
-  /** {@link Supervisor.replaceWorkers} has been called this often before its process started. */
-  generation: number;
-  /** Set while it is not to be restarted: it is replaced, or replaces another one and does not listen yet. Called when its process has ended. */
-  onGone: (() => void) | undefined;
-}
 
 /**
  * Starts the worker processes, lets them all listen at the same time, restarts crashed ones with backoff, restarts one that no longer reads its messages, and
@@ -150,9 +138,7 @@ export class Supervisor {
 
   /** Resolves when it listens. */
   async #startReplacement(): Promise<void> {
-    const taken = new Set(this.#workers.map(({ index }) => index));
-    const index = Array.from({ length: taken.size + 1 }, (_, i) => i).find((i) => !taken.has(i)) as number;
-    const worker = this.#add(index);
+    const worker = this.#add(freeIndex(this.#workers));
     worker.onGone = () => undefined;
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -198,7 +184,7 @@ export class Supervisor {
   }
 
   #add(index: number): WorkerSlot {
-    const worker = { index, process: undefined, startedAtMs: 0, crashes: 0, timer: undefined, generation: 0, onGone: undefined };
+    const worker = newSlot(index);
     this.#workers.push(worker);
     return worker;
   }
@@ -269,8 +255,4 @@ export class Supervisor {
     this.#logger.warn({ workers: this.pids.length }, 'drain timed out; killing the workers');
     for (const { process } of this.#workers) process?.kill();
   }
-}
-
-function failedAtStart(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code });
 }

@@ -34,7 +34,6 @@ const PAGE_HEADERS: readonly (readonly [string, string])[] = [
   ],
   ['X-Content-Type-Options', 'nosniff'],
   ['Referrer-Policy', 'no-referrer'],
-  ['Cache-Control', 'no-cache'],
 ];
 /** Browsers use only TLS for this host from then on. */
 const ONLY_TLS: readonly [string, string] = ['Strict-Transport-Security', 'max-age=31536000'];
@@ -55,7 +54,7 @@ export function routeHttp(
       const flaw = flawOfConnection(res);
       if (flaw !== undefined) return answer(res, req, '403 Forbidden', flaw);
       gate.requested(res);
-      res.writeHeader('Content-Type', page.contentType);
+      res.writeHeader('Content-Type', page.contentType).writeHeader('Cache-Control', 'no-cache');
       for (const [name, value] of pageHeaders) res.writeHeader(name, value);
       res.end(page.body, true);
     });
@@ -74,7 +73,9 @@ export function routeHttp(
       const end = (status: string, contentType: string, body: string) => {
         if (!open) return;
         res.cork(() => {
-          res.writeStatus(status).writeHeader('Content-Type', contentType).writeHeader('Cache-Control', 'no-store').end(body, true);
+          res.writeStatus(status).writeHeader('Content-Type', contentType).writeHeader('Cache-Control', 'no-store');
+          for (const [name, value] of pageHeaders) res.writeHeader(name, value);
+          res.end(body, true);
         });
       };
       page.answer(req.getQuery()).then(

@@ -178,6 +178,27 @@ async function connectForCookie(proxy: ProxyProcess): Promise<string> {
   return cookie;
 }
 
+/** A stream of events, as text. */
+function stream(proxy: ProxyProcess): { readonly status: number; readonly text: string; readonly ended: boolean } {
+  const told = { status: 0, text: '', ended: false };
+  const asked = request({ port: proxy.port, host: '127.0.0.1', path: '/sse?topic=scores.a', ca, agent: false }, (response) => {
+    told.status = response.statusCode ?? 0;
+    response.setEncoding('utf8').on('data', (text: string) => {
+      told.text += text;
+    });
+    response.once('close', () => {
+      told.ended = true;
+    });
+    response.once('error', () => undefined);
+  });
+  asked.once('error', () => {
+    told.ended = true;
+  });
+  asked.end();
+  running.push(async () => asked.destroy());
+  return told;
+}
+
 const connectionsOf = (nodes: Backends) => Promise.all(nodes.map((node) => node.metric('stentor_connections')));
 
 function post(proxy: ProxyProcess, bytes: number): Promise<number> {
@@ -207,6 +228,17 @@ for (const kind of KINDS) {
       }
       for (let n = 0; n < 5; n++) for (const node of nodes) await node.publish('scores.a', n);
       for (const client of clients) await until('the publications', () => client.track('scores.a').items.length === 5);
+    });
+
+    it('streams of events pass event by event', async () => {
+      const nodes = await startNodes();
+      const events = stream(await kind.start(nodes));
+      await until('the stream to begin', () => events.text.includes('event: subscribed'));
+      for (const n of ['first', 'second']) {
+        for (const node of nodes) await node.publish('scores.a', n);
+        await until(`the ${n} event`, () => events.text.includes(n));
+      }
+      expect(events).toMatchObject({ status: 200, ended: false });
     });
 
     it('headers as large as a token of 16 KiB pass', async () => {
@@ -242,10 +274,12 @@ for (const kind of KINDS) {
       expect(timeouts).toBeGreaterThan(3);
       const often = { 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 };
       const proxy = await kind.start(await startNodes(often, often), { '120s': '2s' });
+      const events = stream(proxy);
       const client = await connect(proxy);
       // Ten pings take twice the timeout.
       await until('ten pings', () => client.pings >= 10);
       await client.settle();
+      expect(events).toMatchObject({ status: 200, ended: false });
       const seldom = await kind.start(await startNodes(), { '120s': '2s' });
       expect(await (await connect(seldom)).closed).toMatchObject({ code: 1006 });
     });

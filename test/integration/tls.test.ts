@@ -220,6 +220,24 @@ describe('renewed certificates', () => {
     await node.untilMetric('stentor_workers', (workers) => workers === 1);
   });
 
+  it('end a stream of events with closing, too', async () => {
+    const node = await startHere();
+    let text = '';
+    const ended = new Promise<void>((resolve, reject) => {
+      const asked = request({ port: node.running.port, host: '127.0.0.1', path: '/sse?topic=scores.a', ca, agent: false }, (response) => {
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('close', resolve);
+      });
+      asked.once('error', reject).end();
+    });
+    await until('the stream to begin', () => text.includes('event: subscribed'));
+    node.files.put(renewed);
+    await ended;
+    expect(text).toMatch(/event: closing[\s\S]*"code":4200/);
+  });
+
   it('are used by all workers, one after the other, while others accept clients', async () => {
     const files = new Files();
     const node = await launch(files);
