@@ -15,6 +15,8 @@ export type {
   SubscribeQuestion,
 } from './hooks/types.ts';
 export type { ProgramPublication } from './hub/program-publication.ts';
+export type { ProgramCall, ProgramMessage, ProgramSent } from './hub/sending/program.ts';
+export type { ClientAnswer } from './hub/sending/sender.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
 export { type ErrorCode, ProtocolError } from './protocol/errors.ts';
 export { decodeKey, encodeKey } from './protocol/key-token.ts';

@@ -16,6 +16,8 @@ import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Sanitizer } from './hub/sanitizing/sanitizer.ts';
 import { SanitizerMetrics } from './hub/sanitizing/sanitizer-metrics.ts';
+import { callForProgram, type ProgramCall, type ProgramMessage, type ProgramSent, sendForProgram } from './hub/sending/program.ts';
+import type { ClientAnswer } from './hub/sending/sender.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import { workerProcesses } from './hub/worker-process.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
@@ -52,6 +54,17 @@ export interface RunningNode {
    * `busy`, `unavailable`, `outcome_unknown`: with `idempotencyKey` it may be sent again
    */
   publish(publication: ProgramPublication): Promise<PublishAck>;
+  /**
+   * Sends to one connection, or to every connection that is subscribed in a namespace, on all nodes: at most once, in no topic and no log.
+   * @throws ProtocolError (by rejection) `bad_message`, `bad_payload`, `no_such_connection`, `unknown_namespace`, `message_too_big`, `busy`, `timeout`,
+   * `unavailable`
+   */
+  send(message: ProgramMessage): Promise<ProgramSent>;
+  /**
+   * Calls a method of a client, or of all connections of a user, on all nodes. Each connection answers by itself, or has an error.
+   * @throws ProtocolError (by rejection) `bad_message`, `bad_payload`, `bad_topic`, `no_such_connection`, `message_too_big`, `busy`, `unavailable`
+   */
+  call(call: ProgramCall): Promise<readonly ClientAnswer[]>;
   /** Drains: accepts no new connections, sends `closing` to the open ones, then ends everything. Resolves when everything has ended. */
   stop(reason?: string): Promise<void>;
 }
@@ -163,6 +176,9 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         history: (question) => hub.history(question),
         presence: (topic) => hub.presence(topic),
         publish: (draft, idempotencyKey) => hub.publish(draft, idempotencyKey),
+        sendToNamespace: (namespace, data) => hub.sendToNamespace(namespace, data),
+        sendToConnection: (connectionId, data, volatile) => hub.sendToConnection(connectionId, data, volatile),
+        callClients: (call) => hub.callClients(call),
         order: (value) => hub.order(value),
       },
       logger,
@@ -184,6 +200,8 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
       adminPort: adminServer.port,
       nodeId,
       publish: async (publication) => hub.publish(toDraft(publication), publication.idempotencyKey),
+      send: async (message) => sendForProgram(hub, message),
+      call: async (call) => callForProgram(hub, call),
       get workerPids() {
         return config.workers === 0 ? [] : supervisor.pids;
       },

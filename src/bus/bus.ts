@@ -1,6 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
-import type { Channel, UserChannel } from './channel.ts';
+import type { Channel, RequestAddress, UserChannel } from './channel.ts';
 import type { RevocationStore } from './revocation-store.ts';
 import type { SubjectFault } from './subjects.ts';
 
@@ -49,7 +49,42 @@ export interface Bus {
   readonly revocations: RevocationStore;
   /** Calls the service of the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;
+  /**
+   * Sends to all nodes that listen to the address, including this one, at most once. Resolves when the broker has accepted it.
+   * @throws BusError `bus_unreachable`, `publish_refused`, `permission_denied`
+   */
+  send(address: RequestAddress, payload: Uint8Array, payloadKind: CallPayloadKind): Promise<void>;
+  /** Asks the node that listens to the address. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
+  request(address: RequestAddress, request: OutgoingRequest): Promise<CallAnswer>;
+  /** Called with what servers send to matching addresses from now on. Returns a function that stops it. */
+  onRequest(pattern: RequestAddress, listener: (request: IncomingRequest) => void): () => void;
 }
+
+export interface OutgoingRequest {
+  readonly payload: Uint8Array;
+  readonly payloadKind: CallPayloadKind;
+  /** For an answer; the other node is told. */
+  readonly timeoutMs: number;
+  /** The other node may drop it. */
+  readonly volatile?: boolean | undefined;
+}
+
+/** From another node, or from any program with the permission. */
+export interface IncomingRequest {
+  readonly address: RequestAddress;
+  /** May be a view of a larger buffer. */
+  readonly payload: Uint8Array;
+  /** Undefined: not stated. */
+  readonly payloadKind: PayloadKind | undefined;
+  /** Undefined: not stated, or no valid number. */
+  readonly timeoutMs: number | undefined;
+  readonly volatile: boolean;
+  /** Undefined: nobody waits for an answer. Never throws. */
+  readonly answer: ((answer: RequestAnswer) => void) | undefined;
+}
+
+/** In JSON or MessagePack, which the answer says; or an error. */
+export type RequestAnswer = { readonly kind: 'result'; readonly payload: Uint8Array; readonly payloadKind: CallPayloadKind } | ServiceError;
 
 export interface ChannelReceiver {
   hear(data: Uint8Array): void;

@@ -2,11 +2,12 @@ import type { NamespaceOptions } from '../config/schema.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE } from '../protocol/user-topic.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, RequestAddress } from './channel.ts';
 
 /** The only module that maps topics and keys to NATS subjects. In a keyed namespace the last token is always the key. */
 
 const FEED_PREFIX = 'feed.';
+const REQUEST_PREFIX = 'stentor.';
 
 /** The options of a namespace that determine its subjects. */
 export type SubjectOptions = Pick<NamespaceOptions, 'state' | 'topicTokens'>;
@@ -46,6 +47,16 @@ export function streamSubjectsOf(namespace: string): string[] {
 /** The subject of a channel between nodes. */
 export function channelSubjectOf(channel: Channel): string {
   return `stentor.${channel}`;
+}
+
+/** The subject of what servers ask of nodes. */
+export function requestSubjectOf(address: RequestAddress): string {
+  return `${REQUEST_PREFIX}${address}`;
+}
+
+/** @param subject of a request */
+export function requestAddressOf(subject: string): RequestAddress {
+  return subject.slice(REQUEST_PREFIX.length) as RequestAddress;
 }
 
 /** Of each user: the topic that is the user's own, and the channel of the nodes that have connections of the user. */

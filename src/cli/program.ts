@@ -5,6 +5,7 @@ import { healthCommand } from './admin/health.ts';
 import { historyCommand } from './admin/history.ts';
 import { nodesCommand } from './admin/nodes.ts';
 import { presenceCommand } from './admin/presence.ts';
+import { callCommand, sendCommand } from './admin/send.ts';
 import { topCommand } from './admin/top.ts';
 import { topicsCommand } from './admin/topics.ts';
 import { connectionsCommand, usersCommand } from './admin/users.ts';
@@ -29,6 +30,8 @@ export function createProgram(): Command {
     .version(version)
     .addCommand(serveCommand())
     .addCommand(publishCommand())
+    .addCommand(sendCommand())
+    .addCommand(callCommand())
     .addCommand(subscribeCommand())
     .addCommand(tokenCommand())
     .addCommand(replayCommand())

@@ -89,7 +89,8 @@ function describeAck(topic: Topic, { epoch, offset, duplicate }: { epoch: string
   return JSON.stringify({ topic, ...(offset === 0 ? { namespace: namespaceOf(topic), ephemeral: true } : position) });
 }
 
-function checkJson(text: string): string {
+/** The text of one JSON value. @throws CliError `usage` */
+export function checkJson(text: string): string {
   try {
     JSON.parse(text);
     return text.trim();

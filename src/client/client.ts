@@ -1,5 +1,6 @@
 import type { ServerMessage } from '../protocol/messages.ts';
 import { AsyncQueue } from './async-queue.ts';
+import { type CallHandler, CallHandlers } from './call-handlers.ts';
 import { assertFields, assertTopic, unexpected } from './check.ts';
 import type { CallOptions, ClientEvents } from './client-types.ts';
 import { nowMs } from './clock.ts';
@@ -37,6 +38,7 @@ export class Client {
   readonly #publisher: Publisher;
   readonly #refresher: TokenRefresher;
   readonly #topics: Topics;
+  readonly #handlers = new CallHandlers();
   #lastId = 0;
 
   /** Does not connect yet. @throws InvalidError */
@@ -216,6 +218,16 @@ export class Client {
     });
   }
 
+  /**
+   * Answers calls of servers to `method` from now on. There is one handler for a method: the last one.
+   * @returns a function that stops it @throws InvalidError
+   */
+  onCall(method: string, handler: CallHandler): () => void {
+    assertTopic(method);
+    assertFields({ listener: handler ?? null });
+    return this.#handlers.set(method, handler);
+  }
+
   /** Reads a topic's log: everything after `since`, or the last publications. */
   history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
     return handled(async () => {
@@ -308,6 +320,10 @@ export class Client {
       case 'presence':
         if (message.id === undefined) return this.#topics.receive(message.topic, message);
         return void this.#requests.answered(message.id, message);
+      case 'message':
+        return this.#events.emit('message', { data: message.data, namespace: message.namespace });
+      case 'call':
+        return void this.#answer(message);
       case 'error':
         return this.#error(message);
       case 'published':
@@ -319,6 +335,13 @@ export class Client {
       case 'refreshed':
         return void this.#requests.answered(message.id, message);
     }
+  }
+
+  async #answer(call: ServerMessage<'call'>): Promise<void> {
+    const asked = this.#connection.session;
+    const frame = await this.#handlers.answer(call, this.#connection.messageBytesMax);
+    // On another connection the id is none, or that of another call.
+    if (this.#connection.session === asked) this.#connection.send(frame);
   }
 
   #serviceError(message: ServerMessage<'error'>, error: CommandError): void {

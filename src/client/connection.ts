@@ -73,6 +73,11 @@ export class Connection {
     return this.#outbox !== undefined;
   }
 
+  /** Another one for each connection. */
+  get session(): object | undefined {
+    return this.#session;
+  }
+
   /** The server's limit, once it is known. */
   get messageBytesMax(): number {
     return this.#limits?.messageBytesMax ?? Number.POSITIVE_INFINITY;

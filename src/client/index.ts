@@ -5,8 +5,9 @@ import type { ClientOptions } from './options.ts';
 export type { Position, PresenceMember } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
+export type { CallHandler } from './call-handlers.ts';
 export { Client } from './client.ts';
-export type { CallOptions, ClientEvents } from './client-types.ts';
+export type { CallOptions, ClientEvents, ServerSent } from './client-types.ts';
 export {
   BadValueError,
   BugError,

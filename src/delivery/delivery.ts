@@ -16,6 +16,7 @@ import { HubQueue } from './hub-queue.ts';
 import { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { MissedReader } from './missed-reader.ts';
+import { NamespaceMessages } from './namespace-messages.ts';
 import { Presence } from './presence.ts';
 import { Receiver, type ReceiverOf, type ReceiverOptions } from './receiver.ts';
 import { SlowConsumers } from './slow-consumers.ts';
@@ -33,6 +34,7 @@ export type DeliveryMessage = Extract<
       | 'openFailed'
       | 'resync'
       | 'topicStatus'
+      | 'sendToNamespace'
       | 'presenceState'
       | 'presenceChanges'
       | 'presenceAnswer'
@@ -81,6 +83,7 @@ export class Delivery {
   readonly #pump: FanoutPump;
   readonly #hubQueue: HubQueue;
   readonly #outbox = new AnswerOutbox();
+  readonly #namespaceMessages: NamespaceMessages;
   readonly #receiverOptions: ReceiverOptions;
   readonly #onWorkerMessage: (message: WorkerMessage) => void;
 
@@ -123,6 +126,12 @@ export class Delivery {
         })
       : undefined;
     const { presence } = this;
+    this.#namespaceMessages = new NamespaceMessages({
+      publish,
+      outbox: this.#outbox,
+      feeds: () => topics.feeds(),
+      lagging: () => slowConsumers.receivers(),
+    });
     this.subscriptions = new Subscriptions({
       frameBytesMax: fanout.frameBytesMax,
       topics,
@@ -130,6 +139,7 @@ export class Delivery {
       slowConsumers,
       missedReader,
       presence,
+      namespaceMessages: this.#namespaceMessages,
       metrics,
     });
     this.#sink = new FrameSink(publish, receiverOf, metrics);
@@ -209,6 +219,8 @@ export class Delivery {
         return this.#resync(message);
       case 'topicStatus':
         return this.#topicStatus(message);
+      case 'sendToNamespace':
+        return this.#namespaceMessages.send(message.namespace, message.data);
       case 'presenceState':
       case 'presenceChanges':
         return this.presence?.receive(message);

@@ -14,6 +14,7 @@ import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
+import type { NamespaceMessages } from './namespace-messages.ts';
 import type { Presence } from './presence.ts';
 import type { Receiver } from './receiver.ts';
 import type { SlowConsumers } from './slow-consumers.ts';
@@ -55,6 +56,7 @@ export interface SubscriptionsOptions {
   readonly missedReader: MissedReader;
   /** Undefined: no namespace has it. */
   readonly presence: Presence | undefined;
+  readonly namespaceMessages: NamespaceMessages;
   readonly metrics: DeliveryMetrics;
 }
 
@@ -66,15 +68,18 @@ export class Subscriptions {
   readonly #slowConsumers: SlowConsumers;
   readonly #missedReader: MissedReader;
   readonly #presence: Presence | undefined;
+  readonly #namespaceMessages: NamespaceMessages;
   readonly #metrics: DeliveryMetrics;
 
-  constructor({ frameBytesMax, topics, memberships, slowConsumers, missedReader, presence, metrics }: SubscriptionsOptions) {
+  constructor(options: SubscriptionsOptions) {
+    const { frameBytesMax, topics, memberships, slowConsumers, missedReader, presence, namespaceMessages, metrics } = options;
     this.#frameBytesMax = frameBytesMax;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#slowConsumers = slowConsumers;
     this.#missedReader = missedReader;
     this.#presence = presence;
+    this.#namespaceMessages = namespaceMessages;
     this.#metrics = metrics;
   }
 
@@ -115,7 +120,7 @@ export class Subscriptions {
     } catch (error) {
       if (stillWanted()) {
         receiver.subscriptions.delete(topic);
-        this.#presence?.ended(receiver, topic);
+        this.#ended(receiver, topic);
       }
       throw error;
     } finally {
@@ -139,14 +144,20 @@ export class Subscriptions {
     if (subscription === undefined) return false;
     this.#leave(receiver, subscription);
     receiver.subscriptions.delete(topic);
-    this.#presence?.ended(receiver, topic);
+    this.#ended(receiver, topic);
     return true;
+  }
+
+  #ended(receiver: Receiver, topic: Topic): void {
+    this.#presence?.ended(receiver, topic);
+    this.#namespaceMessages.ended(receiver, topic);
   }
 
   /** The connection has closed, and its socket has already left its shards. */
   endAll(receiver: Receiver): void {
     for (const subscription of receiver.subscriptions.values()) this.#leave(receiver, subscription);
     receiver.subscriptions.clear();
+    this.#namespaceMessages.closed(receiver);
     this.#slowConsumers.gone(receiver);
     this.#memberships.gone(receiver);
   }
@@ -186,6 +197,7 @@ export class Subscriptions {
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
     if (!this.#answer(receiver, feed, first, offset)) return;
+    this.#namespaceMessages.subscribed(receiver, feed.topic);
     if (rest !== undefined) return this.#slowConsumers.begin(receiver, feed, options, rest);
     this.#memberships.listen(receiver, this.#memberships.enter(receiver, feed, options, minCursor));
   }

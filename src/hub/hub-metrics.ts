@@ -96,6 +96,17 @@ export class HubMetrics {
     this.workers = new Gauge({ name: 'stentor_workers', help: 'Running workers.', registers });
   }
 
+  watchSending(deliverer: { readonly inFlight: number }, registry: Registry): void {
+    new Gauge({
+      name: 'stentor_client_requests_in_flight',
+      help: 'Calls of clients, and messages to single connections, that this node has not answered yet.',
+      registers: [registry],
+      collect() {
+        this.set(deliverer.inFlight);
+      },
+    });
+  }
+
   /** Values that are kept elsewhere and read at a scrape. */
   watch(bus: Bus, followers: () => Iterable<FollowerView>, registry: Registry): void {
     const registers = [registry];

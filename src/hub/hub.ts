@@ -38,6 +38,8 @@ import type {
 } from './report-types.ts';
 import { RequestHandler } from './requests.ts';
 import type { Sanitizer } from './sanitizing/sanitizer.ts';
+import { Deliverer } from './sending/deliverer.ts';
+import { type ClientAnswer, Sender, type ServerCall } from './sending/sender.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { ConnectionLimit } from './users/connection-limit.ts';
 import { usersOverview } from './users/overview.ts';
@@ -84,6 +86,8 @@ export class Hub {
   readonly #control: Control;
   /** Users, connections and topics of all nodes. */
   readonly #finder: Finder;
+  readonly #sender: Sender;
+  readonly #deliverer: Deliverer;
   readonly #workers = new Set<HubEnd>();
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
@@ -149,6 +153,9 @@ export class Hub {
     this.metrics.watchReads(() => this.#requests.readBytes, options.registry);
     if (this.#presence !== undefined) this.metrics.watchPresence(this.#presence, options.registry);
     this.metrics.busConnected.set(bus.connected ? 1 : 0);
+    this.#sender = new Sender({ config, bus, finder: this.#finder });
+    this.#deliverer = new Deliverer({ config, bus, logger, workers: this.#workers });
+    this.metrics.watchSending(this.#deliverer, options.registry);
     this.#stopWatchingBus = bus.onConnectedChange((connected) => this.#busChanged(connected));
   }
 
@@ -171,8 +178,11 @@ export class Hub {
       this.#topics.removeWorker(link);
       this.#presence?.removeWorker(link, index);
       this.#connectionLimit.removeOwner(link);
+      this.#deliverer.removeWorker(link);
     });
     const { config, nodeId, bus, pages, visitorSecret } = this.#options;
+    const idPrefix = `${nodeId}-${randomBytes(4).toString('hex')}.`;
+    this.#deliverer.addWorker(link, idPrefix);
     const tls = this.#options.tls?.();
     const busConnected = bus.connected;
     link.send({
@@ -180,6 +190,7 @@ export class Hub {
       config: workerConfig(config),
       nodeId,
       workerIndex: index,
+      idPrefix,
       port,
       busConnected,
       pages,
@@ -250,6 +261,21 @@ export class Hub {
     }
   }
 
+  /** Sends to every connection that is subscribed in the namespace. @throws ProtocolError as {@link Sender.toNamespace} */
+  sendToNamespace(namespace: string, data: Uint8Array): Promise<void> {
+    return this.#sender.toNamespace(namespace, data);
+  }
+
+  /** @returns false: it was dropped. @throws ProtocolError as {@link Sender.toConnection} */
+  sendToConnection(connectionId: string, data: Uint8Array, volatile: boolean): Promise<boolean> {
+    return this.#sender.toConnection(connectionId, data, volatile);
+  }
+
+  /** Calls clients. @throws ProtocolError as {@link Sender.call} */
+  callClients(call: ServerCall): Promise<readonly ClientAnswer[]> {
+    return this.#sender.call(call);
+  }
+
   /** Has all nodes end connections, subscriptions or tokens. @throws ProtocolError as {@link Control.order} */
   order(value: object): Promise<OrderAnswer> {
     return this.#control.order(value);
@@ -266,6 +292,7 @@ export class Hub {
     this.#connectionLimit.stop();
     this.#control.stop();
     this.#finder.stop();
+    this.#deliverer.stop();
     this.#revocations.stop();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();
@@ -312,6 +339,9 @@ export class Hub {
         return void this.#userConnected(worker, message);
       case 'userDisconnected':
         return this.#connectionLimit.remove(message.user, message.connectionId);
+      case 'sent':
+      case 'called':
+        return this.#deliverer.answered(message);
       case 'ended':
       case 'connections':
       case 'metrics':

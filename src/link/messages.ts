@@ -63,6 +63,8 @@ export type ToWorker =
       readonly config: Config;
       readonly nodeId: string;
       readonly workerIndex: number;
+      /** The ids of its connections begin with it. No other worker has ever had the same. */
+      readonly idPrefix: string;
       readonly port: number;
       readonly busConnected: boolean;
       readonly pages: readonly Page[];
@@ -110,6 +112,25 @@ export type ToWorker =
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
   /** Request for a report, which includes these topics. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
+  /** Of a server, to every connection that is subscribed in the namespace. */
+  | { readonly kind: 'sendToNamespace'; readonly namespace: string; readonly data: Uint8Array }
+  /** Of a server, to one connection. Answered with `sent`. */
+  | {
+      readonly kind: 'sendToConnection';
+      readonly requestId: number;
+      readonly connectionId: string;
+      readonly data: Uint8Array;
+      readonly volatile: boolean;
+    }
+  /** Of a server. Answered with `called`. */
+  | {
+      readonly kind: 'callConnection';
+      readonly requestId: number;
+      readonly connectionId: string;
+      readonly method: Topic;
+      readonly data: Uint8Array;
+      readonly timeoutMs: number;
+    }
   /** Request for the connections that are meant: how many there are, and this number of them. */
   | { readonly kind: 'connectionsWanted'; readonly requestId: number; readonly target: EndTarget; readonly limit: number }
   | { readonly kind: 'drain' };
@@ -185,10 +206,17 @@ export type ToHub =
   | { readonly kind: 'userDisconnected'; readonly user: string; readonly connectionId: string }
   /** So many connections of this worker were meant. */
   | { readonly kind: 'ended'; readonly requestId: number; readonly connections: number }
+  | { readonly kind: 'sent'; readonly requestId: number; readonly outcome: 'sent' | 'dropped' | 'noConnection' }
+  | { readonly kind: 'called'; readonly requestId: number; readonly outcome: CalledOutcome }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | ({ readonly kind: 'connections'; readonly requestId: number } & ConnectionsReport)
   | { readonly kind: 'drained' };
+
+/** What became of a call of a client: its result, as one MessagePack value, or an error of the client's handler or of the worker. */
+export type CalledOutcome =
+  | { readonly kind: 'result'; readonly data: Uint8Array }
+  | { readonly kind: 'error'; readonly code: string; readonly message: string };
 
 /** Whose connections an operator means. */
 export type EndTarget = { readonly user: string } | { readonly connectionId: string } | { readonly tokenId: string };

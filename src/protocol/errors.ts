@@ -68,6 +68,21 @@ export const ERROR_KINDS = {
     countsTowardsClose: false,
     meaning: 'The answer of the service is invalid in its format. The call has been carried out.',
   },
+  no_such_connection: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'To a server that sends or calls: no node has this connection now.',
+  },
+  no_handler: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'To a server that calls: the client has no handler for this method.',
+  },
+  connection_closed: {
+    retryable: false,
+    countsTowardsClose: false,
+    meaning: 'To a server that calls: the connection closed before the client answered. The call may have been carried out.',
+  },
   service_error: {
     retryable: false,
     countsTowardsClose: false,

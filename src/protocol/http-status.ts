@@ -9,6 +9,7 @@ const STATUS: Partial<Record<HttpCode, number>> = {
   token_revoked: 401,
   forbidden: 403,
   hook_denied: 403,
+  no_such_connection: 404,
   unknown_namespace: 404,
   unsupported: 404,
   not_found: 404,

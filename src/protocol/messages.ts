@@ -7,6 +7,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 
 /** Maximum of ids that clients choose: a safe integer, so that every encoding keeps it. */
 const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'chosen by the client, returned in the answer' });
+const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
@@ -131,6 +132,17 @@ export const CLIENT_MESSAGES = {
     timestamps: Timestamps,
   }),
   presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
+  result: Type.Object({
+    type: Type.Literal('result'),
+    id: ServerId,
+    data: Type.Optional(Type.Unknown({ description: 'absent: nil' })),
+  }),
+  error: Type.Object({
+    type: Type.Literal('error'),
+    id: ServerId,
+    code: Type.String({ minLength: 1, maxLength: 64, description: '`no_handler`: it has none for the method; else its own' }),
+    message: Type.Optional(Type.String({ maxLength: 1024, description: 'text for people' })),
+  }),
   refresh: Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token }),
   ping: Type.Object({ type: Type.Literal('ping'), t: Type.Optional(Type.Number({ description: 'returned unchanged' })) }),
 } as const satisfies Record<string, TSchema>;
@@ -199,6 +211,22 @@ export const SERVER_MESSAGES = {
     duplicate: Type.Boolean({ description: 'true: the idempotency key was used before, and nothing was stored now' }),
   }),
   result: Type.Object({ type: Type.Literal('result'), id: Id, data: Type.Unknown() }),
+  message: Type.Object({
+    type: Type.Literal('message'),
+    namespace: Type.Optional(
+      Type.String({
+        description: 'it was sent to every connection that is subscribed in this namespace; absent: to this connection alone',
+      }),
+    ),
+    data: Type.Unknown(),
+  }),
+  call: Type.Object({
+    type: Type.Literal('call'),
+    id: { ...Id, description: 'chosen by the server, returned in the answer' } as typeof Id,
+    method: Type.String({ description: 'same grammar as a topic' }),
+    data: Type.Unknown(),
+    timeoutMs: Type.Integer({ description: 'the server waits for the answer for this time' }),
+  }),
   history: Type.Object({
     type: Type.Literal('history'),
     id: Id,

@@ -65,7 +65,9 @@ export function checkClientMessage(value: unknown): ClientMessage {
     throw new MessageError('bad_message', 'a message is a map with a `type`', undefined);
   }
   const { type, id } = value as { type?: unknown; id?: unknown };
-  const messageId = Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
+  // The id of an answer is one of the server's own: an error with it would look like one for a command of the client.
+  const isCommand = type !== 'result' && type !== 'error';
+  const messageId = isCommand && Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
   if (typeof type !== 'string') throw new MessageError('bad_message', '`type` is missing', messageId);
   const validator = validators.get(type as ClientMessageType);
   if (validator === undefined)

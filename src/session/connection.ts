@@ -26,6 +26,8 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   authenticating: Promise<void> | undefined;
   publishesInFlight = 0;
   callsInFlight = 0;
+  /** Calls of servers that the client has not answered. */
+  callsReceived = 0;
   historiesInFlight = 0;
   commandsInFlight = 0;
   commandBytesInFlight = 0;

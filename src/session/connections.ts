@@ -10,6 +10,7 @@ import { Connection } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
 import { ExpiryIndex } from './expiry.ts';
+import { FromServers } from './from-servers.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { SessionHooks, SessionHooksOptions } from './hooks/session-hooks.ts';
 import { InFlight } from './in-flight.ts';
@@ -55,6 +56,8 @@ const CONNECT = Buffer.from('{"type":"connect","id":0}');
 
 /** The clients of a worker, from the opening to the close of their connections. */
 export class Connections implements ClientEvents<Connection, Stream> {
+  /** What servers send to single connections, and ask of them. */
+  readonly fromServers: FromServers;
   readonly #options: ConnectionsOptions;
   readonly #byId = new Map<string, Connection>();
   readonly #connects: Bucket;
@@ -92,7 +95,15 @@ export class Connections implements ClientEvents<Connection, Stream> {
     const [users, revoked] = [this.#users, this.#revoked];
     this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, hooks: this.#hooks, onIdentity });
     this.#inFlight = new InFlight(tuning.commands, config.workers);
-    const context = { config, delivery, authentication: this.#authentication, hooks: this.#hooks };
+    const find = (connectionId: string) => this.#byId.get(connectionId);
+    this.fromServers = new FromServers({ find, callsPerConnectionMax: tuning.sending.callsPerConnectionMax });
+    const context = {
+      config,
+      delivery,
+      authentication: this.#authentication,
+      hooks: this.#hooks,
+      fromServers: this.fromServers,
+    };
     this.#requests = new Requests({ context, idPrefix: options.idPrefix, metrics, log: this.#log, onBug });
     this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
     this.#turns = new ReadTurns({
@@ -206,6 +217,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#heartbeat.remove(connection);
     this.#tokenExpiry.remove(connection);
     this.#connectExpiry.remove(connection);
+    this.fromServers.closed(connection);
     delivery.closed(connection.receiver);
     this.#users.closed(connection);
     this.#hooks?.closed(connection, code);

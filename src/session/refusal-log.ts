@@ -22,7 +22,8 @@ const OURS_FROM = 4000;
 export function askedBy(message: ClientMessage): Asked {
   return {
     type: message.type,
-    id: 'id' in message ? message.id : undefined,
+    // An answer has the id of the server's question.
+    id: 'id' in message && message.type !== 'result' && message.type !== 'error' ? message.id : undefined,
     topic: 'topic' in message ? message.topic : undefined,
     key: 'key' in message ? message.key : undefined,
   };

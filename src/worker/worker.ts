@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/schema.ts';
 import { Delivery, type WorkerMessage } from '../delivery/delivery.ts';
@@ -46,7 +45,7 @@ export class Worker {
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, hookModules, metrics }: WorkerParts, logger: Logger) {
-    const { config, nodeId, pages, visitorSecret, tls, workerIndex, port } = welcome;
+    const { config, nodeId, pages, visitorSecret, tls, workerIndex, idPrefix, port } = welcome;
     this.#config = config;
     this.#port = port;
     this.#link = link;
@@ -71,7 +70,7 @@ export class Worker {
     this.#connections = new Connections({
       config,
       nodeId,
-      idPrefix: `${nodeId}-${randomBytes(4).toString('hex')}-`,
+      idPrefix,
       connectionsMax,
       delivery: this.#delivery,
       authenticator,
@@ -185,6 +184,12 @@ export class Worker {
       case 'endWanted':
       case 'revoked':
         return this.#link.send({ kind: 'ended', requestId: message.requestId, connections: this.#connections.receive(message) ?? 0 });
+      case 'sendToConnection':
+        return this.#link.send({ kind: 'sent', requestId: message.requestId, outcome: this.#connections.fromServers.send(message) });
+      case 'callConnection':
+        return this.#connections.fromServers.call(message, (outcome) => {
+          this.#link.send({ kind: 'called', requestId: message.requestId, outcome });
+        });
       case 'revocations':
       case 'endSurplus':
         return void this.#connections.receive(message);

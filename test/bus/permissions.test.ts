@@ -20,6 +20,8 @@ describe('the missing permission of a NATS user', () => {
     ['stentor.nodes', 'stentor.nodes'],
     ['stentor.presence.all', 'stentor.presence.>'],
     ['stentor.users.ann', 'stentor.users.>'],
+    ['stentor.send.namespace.*', 'stentor.send.>'],
+    ['stentor.call.connection.one-5f0c2a71.*.>', 'stentor.call.>'],
   ])('%s: %s', (subject, needed) => {
     expect(neededFor({ operation: 'publish', subject }, DEFAULT_NAMES)).toBe(needed);
   });

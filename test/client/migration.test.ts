@@ -53,7 +53,7 @@ describe('src/client/MIGRATION.md', () => {
   });
 
   it('has programs to run', () => {
-    expect(snippets).toHaveLength(8);
+    expect(snippets).toHaveLength(9);
   });
 
   for (const snippet of snippets.filter(({ prints }) => prints.length > 0)) {

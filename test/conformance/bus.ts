@@ -6,6 +6,7 @@ import { BusFixture, type BusHarness } from './bus-fixture.ts';
 import { describeFollowing } from './bus-following.ts';
 import { describePublishing } from './bus-publishing.ts';
 import { describeReading } from './bus-reading.ts';
+import { describeRequests } from './bus-requests.ts';
 import { describeRevocations } from './bus-revocations.ts';
 import { describeStopping } from './bus-stopping.ts';
 
@@ -21,6 +22,7 @@ export function describeBus(name: string, harness: BusHarness): void {
     describeBounds(fixture);
     describeEphemeral(fixture);
     describeAnnouncing(fixture);
+    describeRequests(fixture);
     describeRevocations(fixture);
     describeStopping(fixture);
   });

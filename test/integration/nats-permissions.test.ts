@@ -3,6 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setUpNats } from '../../src/bus/nats/set-up.ts';
 import type { Encoding } from '../../src/protocol/codec.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { busConfig } from '../bus/nats-config.ts';
 import { natsServerBinaries } from '../support/nats-binary.ts';
 import { permissionsOf, ROLES, roleSettings, rolesWithout } from '../support/nats-roles.ts';
@@ -84,9 +85,18 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await ask('history', { type: 'history', topic: 'scores.a', last: 5 });
     await ask('listen', { type: 'subscribe', topic: 'user.a' });
     await ask('say', { type: 'publish', topic: 'user.a', data: 1 });
-    await ask('call', { type: 'call', method: 'echo', data: 1 });
+    await ask('rpc', { type: 'call', method: 'echo', data: 1 });
     const order = { method: 'POST', headers: ADMIN, body: '{"user":"nobody"}' };
     await fetch(`http://127.0.0.1:${node.running.adminPort}/api/disconnect`, order);
+    const { connectionId } = client.messages.find(({ type }) => type === 'connected') as ServerMessage<'connected'>;
+    const post = async (path: string, body: object) => {
+      const url = `http://127.0.0.1:${node.running.adminPort}/api/${path}`;
+      const answer = await fetch(url, { method: 'POST', headers: ADMIN, body: JSON.stringify(body) });
+      answers[path] = `${answer.status} ${(await answer.text()).trim()}`;
+    };
+    await post('send', { namespace: 'user', data: 1 });
+    // Nobody answers it.
+    await post('call', { connectionId, method: 'm', timeoutMs: 50 });
     await node.admin('/api/users', ADMIN);
     return answers;
   }
@@ -97,7 +107,9 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     history: 'history',
     listen: 'subscribed',
     say: 'published',
-    call: 'result',
+    rpc: 'result',
+    call: expect.stringMatching(/^200 .*"timeout"/),
+    send: '200 {}',
   };
 
   it('a node does all that it does, and lacks nothing', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Encoding } from '../../src/protocol/codec.ts';
@@ -203,6 +205,32 @@ describe.each(ENCODINGS)('to one user (%s)', (encoding) => {
     const { code, stderr } = await runCli(['publish', '--user', 'ann', 'chat.a', '1']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('usage')]);
   });
+});
+
+it('and the other ways to send are the rows of the guide', () => {
+  const guide = readFileSync(resolve(import.meta.dirname, '../../src/bus/PUBLISHING.md'), 'utf8');
+  const [, table = ''] = /\| way \| SDK [^\n]*\n\|[^\n]*\n((?:\|[^\n]*\n)+)/.exec(guide) ?? [];
+  const rows = table
+    .trim()
+    .split('\n')
+    .map((row) => row.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  // A new row needs a test here, or in sending-connections.test.ts.
+  expect(rows.map(([, way]) => way)).toEqual([
+    'to a topic',
+    'with an ack from the log',
+    'to all but the sender',
+    'to one user',
+    'to one connection',
+    'to every connection of a namespace',
+    'volatile',
+    'with acks from the receivers',
+    'many in one message',
+  ]);
+  for (const row of rows)
+    expect(
+      row.slice(1, -1).filter((cell) => cell === ''),
+      row[1],
+    ).toEqual([]);
 });
 
 async function manyOf(node: TestNode, encoding: Encoding) {

@@ -15,7 +15,8 @@ describe('PROTOCOL.md', () => {
   });
 
   it('names every command with its answer', () => {
-    for (const type of Object.keys(CLIENT_MESSAGES)) expect(PROTOCOL).toMatch(new RegExp(`^\\| \`${type}\` \\| \``, 'm'));
+    for (const type of Object.keys(CLIENT_MESSAGES))
+      expect(PROTOCOL).toMatch(new RegExp(`^\\| (\`\\w+\`, )*\`${type}\`(, \`\\w+\`)* \\| (\`|none)`, 'm'));
   });
 
   it('links only to sections that it has', () => {

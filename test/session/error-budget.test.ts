@@ -36,6 +36,9 @@ const COUNTS: Record<ErrorCode, boolean> = {
   hook_failed: false,
   answer_too_large: false,
   bad_answer: false,
+  no_such_connection: false,
+  no_handler: false,
+  connection_closed: false,
   service_error: false,
 };
 

@@ -9,6 +9,7 @@ export function busOfLogs(log: (namespace: string) => Log): Bus {
     onConnectedChange: () => () => undefined,
     announce: () => undefined,
     onAnnouncement: () => () => undefined,
+    onRequest: () => () => undefined,
     log,
   };
   return bus as unknown as Bus;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
 import {
   type Bus,
   type BusCounters,
@@ -9,14 +9,16 @@ import {
   type CallAnswer,
   type CallQuestion,
   type ChannelReceiver,
+  type IncomingRequest,
   type Listener,
   type Log,
+  type OutgoingRequest,
   type Publication,
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
 } from '../bus.ts';
-import type { Channel, UserChannel } from '../channel.ts';
+import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
 import { payloadBytes } from '../payload-bytes.ts';
@@ -51,6 +53,7 @@ export class MemoryBus implements Bus {
   readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
   readonly #handlers = new Map<string, CallHandler>();
   readonly #announcementListeners = new Map<Channel, Set<(data: Uint8Array) => void>>();
+  readonly #requestListeners = new Set<{ readonly pattern: RequestAddress; readonly receive: (request: IncomingRequest) => void }>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   // The publisher bounds it, as the contract says. It is emptied within the same loop turn.
   #pending: PendingPublish[] = [];
@@ -158,17 +161,38 @@ export class MemoryBus implements Bus {
     // It has no subjects but those of methods.
     const handler = subject === undefined ? this.#handlers.get(method) : undefined;
     if (handler === undefined) throw new BusError('no_responders', `no service answers ${method}`);
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`)), timeoutMs);
+    const answer = await within(timeoutMs, method, async () => handler(payload, question));
+    return 'kind' in answer ? answer : { kind: 'result', payload: payloadBytes(answer), payloadKind: undefined };
+  }
+
+  async send(address: RequestAddress, payload: Uint8Array, payloadKind: OutgoingRequest['payloadKind']): Promise<void> {
+    if (!this.#running) throw busClosed();
+    this.#receive({ address, payload, payloadKind, timeoutMs: undefined, volatile: false, answer: undefined });
+  }
+
+  async request(address: RequestAddress, { payload, payloadKind, timeoutMs, volatile = false }: OutgoingRequest): Promise<CallAnswer> {
+    if (!this.#running) throw busClosed();
+    return within(timeoutMs, address, () => {
+      return new Promise((answer, reject) => {
+        if (!this.#receive({ address, payload, payloadKind, timeoutMs, volatile, answer }))
+          reject(new BusError('no_responders', `no service answers ${address}`));
+      });
     });
-    try {
-      const asked = Promise.resolve().then(() => handler(payload, question));
-      const answer = await Promise.race([asked, timeout]);
-      return 'kind' in answer ? answer : { kind: 'result', payload: payloadBytes(answer), payloadKind: undefined };
-    } finally {
-      clearTimeout(timer);
-    }
+  }
+
+  onRequest(pattern: RequestAddress, listener: (request: IncomingRequest) => void): () => void {
+    const entry = { pattern, receive: (request: IncomingRequest) => deliver(listener, request) };
+    this.#requestListeners.add(entry);
+    return () => this.#requestListeners.delete(entry);
+  }
+
+  /** @returns false if nobody listens */
+  #receive(request: IncomingRequest): boolean {
+    const matching = [...this.#requestListeners].filter(({ pattern }) => matchesPattern(pattern, request.address));
+    queueMicrotask(() => {
+      for (const { receive } of matching) if (this.#running) receive(request);
+    });
+    return matching.length > 0;
   }
 
   /** Never called inside publish or follow, so that a receiver that publishes does not get its own publication before its call returns. */
@@ -219,6 +243,19 @@ export class MemoryBus implements Bus {
     if (this.#running === running) return;
     this.#running = running;
     for (const listener of [...this.#connectedListeners]) listener(running);
+  }
+}
+
+/** @throws BusError `call_timeout` */
+async function within<A>(timeoutMs: number, name: string, ask: () => Promise<A>): Promise<A> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new BusError('call_timeout', `${name} did not answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([ask(), timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
-import type { CallQuestion, Origin, PublishRequest, ServiceError } from '../bus.ts';
+import type { CallQuestion, IncomingRequest, Origin, OutgoingRequest, PublishRequest, RequestAnswer, ServiceError } from '../bus.ts';
 
 const CONTENT_TYPE = 'Content-Type';
 /** Who published, if a client did. A producer with access to NATS can set these too: it is trusted, as it is with the content of the feed. */
@@ -13,6 +13,8 @@ const ECHO = 'Stentor-Echo';
 const VOLATILE = 'Stentor-Volatile';
 /** `true`: the payload is a whole document, not a patch. */
 const IMAGE = 'Stentor-Image';
+/** For how long somebody waits for an answer, in milliseconds. */
+const TIMEOUT_MS = 'Stentor-Timeout-Ms';
 /** The key as text. The subject has it too, as a token, so the two are compared. */
 const KEY = 'Stentor-Key';
 
@@ -51,6 +53,45 @@ export function callHeadersOf({ payloadKind, caller }: CallQuestion): MsgHdrs {
   all.set(CONNECTION, escaped(caller.connectionId));
   all.set(NODE, escaped(caller.nodeId));
   return all;
+}
+
+/** Of what a server sends to a connection, or to all of a namespace. */
+export function requestHeadersOf({ payloadKind, timeoutMs, volatile }: Partial<OutgoingRequest>): MsgHdrs {
+  const all = headers();
+  all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind ?? 'json']);
+  if (timeoutMs !== undefined) all.set(TIMEOUT_MS, String(timeoutMs));
+  if (volatile) all.set(VOLATILE, 'true');
+  return all;
+}
+
+export function readRequestHeaders(message: {
+  readonly headers?: MsgHdrs;
+}): Pick<IncomingRequest, 'payloadKind' | 'timeoutMs' | 'volatile'> {
+  let contentType = '';
+  let timeoutMs = Number.NaN;
+  let volatile = false;
+  for (const [name, [value = '']] of decoded(message) ?? []) {
+    if (isHeader(name, CONTENT_TYPE)) contentType = value;
+    else if (isHeader(name, TIMEOUT_MS)) timeoutMs = Number(value);
+    else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
+  }
+  return { payloadKind: payloadKindOf(contentType), timeoutMs: timeoutMs >= 1 ? timeoutMs : undefined, volatile };
+}
+
+/** Of an answer, as services send it. */
+export function answerHeadersOf(answer: RequestAnswer): MsgHdrs {
+  const all = headers();
+  if (answer.kind === 'result') all.set(CONTENT_TYPE, CONTENT_TYPES[answer.payloadKind]);
+  else {
+    all.set(SERVICE_ERROR_CODE, oneLine(answer.code));
+    all.set(SERVICE_ERROR, oneLine(answer.text));
+  }
+  return all;
+}
+
+/** A client's text may have line breaks, which a header cannot. */
+function oneLine(text: string): string {
+  return Buffer.from(text.replace(/[\r\n]+/g, ' ')).toString();
 }
 
 /** What an answer's headers say: the format of its payload, or that the service failed. */

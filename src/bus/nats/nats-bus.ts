@@ -1,3 +1,4 @@
+import type { RequestOptions } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
@@ -10,18 +11,20 @@ import {
   type CallQuestion,
   type ChannelReceiver,
   type FaultCount,
+  type IncomingRequest,
   type Listener,
   type Log,
+  type OutgoingRequest,
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
 } from '../bus.ts';
-import type { Channel, UserChannel } from '../channel.ts';
+import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
-import { channelSubjectOf, rpcSubjectOf, subjectOf, topicFilter, USER_CHANNELS, USER_TOPICS } from '../subjects.ts';
+import { channelSubjectOf, requestSubjectOf, rpcSubjectOf, subjectOf, topicFilter, USER_CHANNELS, USER_TOPICS } from '../subjects.ts';
 import { ChannelEvents } from './channel-events.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
@@ -30,12 +33,13 @@ import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
 import { flush, within } from './flush.ts';
-import { callHeadersOf, headersOf, readAnswerHeaders } from './headers.ts';
+import { callHeadersOf, headersOf, readAnswerHeaders, requestHeadersOf } from './headers.ts';
 import { InterestGroup } from './interest-group.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
 import { Publisher } from './publisher.ts';
+import { RequestEvents } from './request-events.ts';
 import { RevocationBucket } from './revocation-bucket.ts';
 import { natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
@@ -44,6 +48,9 @@ import type { TroubleLog } from './trouble-log.ts';
 
 /** How long a stopping bus waits for a last checkpoint, and for its writes to be received. */
 const STOP_STEP_TIMEOUT_MS = 1000;
+
+/** A node answers within the time that it is told; this is added for the way. */
+const REQUEST_MARGIN_MS = 500;
 
 interface Started {
   readonly connection: Connection;
@@ -189,20 +196,37 @@ export class NatsBus implements Bus {
   }
 
   async call(question: CallQuestion): Promise<CallAnswer> {
-    const { connection } = this.#running();
     const { method, subject, payload, timeoutMs } = question;
     // The same grammar as for topics, because it becomes part of a subject.
     if (subject === undefined && !isTopic(method)) throw new BusError('no_responders', 'no service can have a method with this name');
+    return this.#request(subject ?? rpcSubjectOf(method), method, payload, { timeout: timeoutMs, headers: callHeadersOf(question) });
+  }
+
+  async send(address: RequestAddress, payload: Uint8Array, payloadKind: OutgoingRequest['payloadKind']): Promise<void> {
+    await this.#running().ephemeral.publish(requestSubjectOf(address), payload, requestHeadersOf({ payloadKind }));
+  }
+
+  async request(address: RequestAddress, request: OutgoingRequest): Promise<CallAnswer> {
+    const options = { timeout: request.timeoutMs + REQUEST_MARGIN_MS, headers: requestHeadersOf(request) };
+    return this.#request(requestSubjectOf(address), address, request.payload, options);
+  }
+
+  onRequest(pattern: RequestAddress, listener: (request: IncomingRequest) => void): () => void {
+    const subscription = this.#subscribe(requestSubjectOf(pattern), new RequestEvents(listener));
+    return () => subscription.stop();
+  }
+
+  async #request(subject: string, name: string, payload: Uint8Array, options: RequestOptions): Promise<CallAnswer> {
+    const { connection } = this.#running();
     try {
-      const options = { timeout: timeoutMs, headers: callHeadersOf(question) };
-      const answer = await connection.request(() => connection.nc.request(subject ?? rpcSubjectOf(method), payload, options));
+      const answer = await connection.request(() => connection.nc.request(subject, payload, options));
       const { payloadKind, serviceError } = readAnswerHeaders(answer);
       return serviceError ?? { kind: 'result', payload: answer.data, payloadKind };
     } catch (cause) {
       const failure = failureOf(cause);
-      if (failure === 'no_responders') throw new BusError('no_responders', `no service answers ${method}`, { cause });
-      if (failure === 'timeout') throw new BusError('call_timeout', `${method} did not answer within ${timeoutMs} ms`, { cause });
-      throw unreachable(`calling ${method}`, cause, connection.names);
+      if (failure === 'no_responders') throw new BusError('no_responders', `no service answers ${name}`, { cause });
+      if (failure === 'timeout') throw new BusError('call_timeout', `${name} did not answer within ${options.timeout} ms`, { cause });
+      throw unreachable(`calling ${name}`, cause, connection.names);
     }
   }
 

@@ -20,6 +20,8 @@ export function neededFor({ subject }: Denied, names: NatsNames): string {
   if (subject.startsWith('feed.')) return subject.split('.').length === 2 ? subject : upTo(subject, 2);
   if (subject.startsWith('rpc.')) return 'rpc.>';
   if (subject.startsWith('stentor.presence.')) return 'stentor.presence.>';
+  if (subject.startsWith('stentor.send.')) return 'stentor.send.>';
+  if (subject.startsWith('stentor.call.')) return 'stentor.call.>';
   if (subject.startsWith('stentor.users.')) return 'stentor.users.>';
   if (subject.startsWith('stentor.control.')) return 'stentor.control.>';
   if (!subject.startsWith(`${api}.`)) return subject;

@@ -53,13 +53,14 @@ export class AdminApi {
     return this.#ask(`${path}${text}`, {});
   }
 
-  post<T>(path: string, body: object): Promise<T> {
-    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) });
+  /** @param workMs time that the node itself may take for it */
+  post<T>(path: string, body: object, workMs = 0): Promise<T> {
+    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) }, workMs);
   }
 
-  async #ask<T>(path: string, init: { readonly method?: string; readonly body?: string }): Promise<T> {
+  async #ask<T>(path: string, init: { readonly method?: string; readonly body?: string }, workMs = 0): Promise<T> {
     const headers: Record<string, string> = this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` };
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS + workMs);
     const help = 'Is a node running there? Say where with --admin-url, or with admin.host and admin.port';
     const asked = { ...init, headers, signal, help, certificate: this.#certificate };
     const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', asked);

@@ -15,6 +15,7 @@ import { PresenceTuning } from './tuning-presence.ts';
 import { RecentTuning } from './tuning-recent.ts';
 import { RecoveryTuning } from './tuning-recovery.ts';
 import { SanitizeTuning } from './tuning-sanitize.ts';
+import { SendingTuning } from './tuning-sending.ts';
 
 /** Limits, delays and batches whose defaults suit nearly everybody. They have a separate reference page, TUNING.md. */
 export const TuningSchema = Type.Object(
@@ -34,6 +35,7 @@ export const TuningSchema = Type.Object(
     memory: MemoryTuning,
     presence: PresenceTuning,
     sanitize: SanitizeTuning,
+    sending: SendingTuning,
   },
   { ...closed, default: {} },
 );

@@ -14,6 +14,7 @@ import type {
   TopicsQuestion,
   UsersFound,
 } from '../../hub/report-types.ts';
+import type { ClientAnswer, ServerCall } from '../../hub/sending/sender.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { PublishAnswer } from './schemas/publish.ts';
@@ -42,6 +43,12 @@ export interface ApiSources {
   presence(topic: Topic): PresenceOverview;
   /** @throws ProtocolError */
   publish(draft: ServerDraft, idempotencyKey?: string): Promise<PublishAnswer>;
+  /** @throws ProtocolError */
+  sendToNamespace(namespace: string, data: Uint8Array): Promise<void>;
+  /** @returns false: it was dropped. @throws ProtocolError */
+  sendToConnection(connectionId: string, data: Uint8Array, volatile: boolean): Promise<boolean>;
+  /** @throws ProtocolError */
+  callClients(call: ServerCall): Promise<readonly ClientAnswer[]>;
   /** Ends connections, subscriptions or tokens on all nodes. @throws ProtocolError */
   order(value: object): Promise<OrderAnswer>;
 }

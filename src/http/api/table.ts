@@ -5,6 +5,7 @@ import { history } from './routes/history.ts';
 import { node, nodes } from './routes/nodes.ts';
 import { presence } from './routes/presence.ts';
 import { publish, publishMany } from './routes/publish.ts';
+import { call, send } from './routes/sending.ts';
 import { topics } from './routes/topics.ts';
 import { connections, users } from './routes/users.ts';
 
@@ -12,6 +13,8 @@ import { connections, users } from './routes/users.ts';
 export const ROUTES: readonly Route[] = [
   publish,
   publishMany,
+  send,
+  call,
   history,
   topics,
   presence,

@@ -5,6 +5,7 @@ import type { ClientMessage, ClientMessageType } from '../../protocol/messages.t
 import { namespaceOf, type Topic } from '../../protocol/topic.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
+import type { FromServers } from '../from-servers.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
 
 /** What commands use. */
@@ -14,6 +15,7 @@ export interface CommandContext {
   readonly authentication: Authentication;
   /** Absent: there are none. */
   readonly hooks?: SessionHooks | undefined;
+  readonly fromServers: FromServers;
 }
 
 /**

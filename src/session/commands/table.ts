@@ -1,5 +1,6 @@
 import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
 import type { Connection } from '../connection.ts';
+import { error, result } from './answer.ts';
 import { call } from './call.ts';
 import type { Command, CommandContext } from './command.ts';
 import { connect } from './connect.ts';
@@ -19,6 +20,8 @@ export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
   publish,
   history,
   call,
+  result,
+  error,
   refresh,
   presence,
   ping,

@@ -87,7 +87,6 @@ async function publishOne(
   { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile }: Static<typeof PublishBody>,
   { sources }: ApiContext,
 ): Promise<PublishAnswer & { readonly topic: Topic }> {
-  if ((name === undefined) === (user === undefined)) throw new ProtocolError('bad_message', 'expected one of topic and user');
   const topic = parseTopic(name ?? `${USER_NAMESPACE}.${encodeUser(user as string)}`);
   const draft = {
     topic,

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { closed, count, Epoch, JsonValue, KeyName, TopicName } from './common.ts';
+import { closed, count, Epoch, JsonValue, KeyName, oneOf, TopicName } from './common.ts';
 import { ConnectionId, User } from './ending.ts';
 import { Refusal } from './refusal.ts';
 
@@ -28,7 +28,7 @@ export const PublishBody = Type.Object(
       }),
     ),
   },
-  { ...closed, title: 'Publication', description: 'Exactly one of `topic` and `user`.' },
+  { ...closed, ...oneOf('topic', 'user'), title: 'Publication' },
 );
 
 export const PublishAnswer = Type.Object(
