@@ -147,11 +147,18 @@ export class ConnectionLimit<Owner> {
     }
   }
 
+  /** Refuses at once what is surely above the limit. Other nodes are asked if they are not known yet, or have announced nothing for long: they may be gone. */
   async #admits(entry: ListeningUser<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
-    const refused = () => entry.isSurplusNewest(connection, this.#bus.connected ? undefined : Number.POSITIVE_INFINITY);
-    // A node that already has connections of the user knows those of the other nodes.
-    if (begins && !refused() && this.#bus.connected) await untilAnswered(connection);
-    if (!refused()) return true;
+    const askedAtMs = this.#nowMs();
+    const isSurplus = (heardSinceMs?: number) =>
+      entry.isSurplusNewest(connection, this.#bus.connected ? heardSinceMs : Number.POSITIVE_INFINITY);
+    if (this.#bus.connected && !isSurplus(askedAtMs - FRESH_MS) && (begins || isSurplus())) {
+      // A user that begins has asked already.
+      if (!begins) this.#tell(entry, { whole: true, asks: true });
+      await untilAnswered(connection);
+      entry.forgetUnheard(askedAtMs);
+    }
+    if (!isSurplus()) return true;
     this.remove(entry.user, connection.connectionId);
     return false;
   }

@@ -110,10 +110,6 @@ export class LocalUser<Owner> {
     for (const [instance, { heardAtMs }] of this.#remote ?? []) if (heardAtMs < sinceMs) this.#remote?.delete(instance);
   }
 
-  forgetRemote(): void {
-    this.#remote = undefined;
-  }
-
   /** The user's limit: that of the newest connection. 0: no limit. */
   get connectionsMax(): number {
     let newestRank = -1;

@@ -268,6 +268,40 @@ describe('The limit on a user’s connections', () => {
       expect(all.closed).toEqual([]);
     });
 
+    it('counts no connection of a node that is gone, and asks only once', async () => {
+      const all = cluster(3, { mode: 'refuse' });
+      for (const node of [0, 1]) {
+        all.connect(node);
+        await pass(200);
+      }
+      await pass(3000);
+      // Killed: it sends and receives nothing more.
+      all.buses[1]!.connected = false;
+      all.open.splice(all.open.indexOf('c1@1'), 1);
+      all.connect(0);
+      await pass(100);
+      expect(all.open).toEqual(['c0@0', 'c2@0']);
+      const sentBefore = all.air.sent;
+      all.connect(0);
+      await pass(100);
+      expect(all.refused).toEqual(['c3@0']);
+      // The announcements of the refused connection and of its end.
+      expect(all.air.sent - sentBefore).toBe(2);
+    });
+
+    it('counts the connections of a node that said nothing for long', async () => {
+      const all = cluster(2, { mode: 'refuse' });
+      for (const node of [0, 1]) {
+        all.connect(node);
+        await pass(200);
+      }
+      await pass(60_000);
+      const extra = all.connect(0);
+      await pass(100);
+      expect(all.refused).toEqual([extra]);
+      expect(all.open).toEqual(['c0@0', 'c1@1']);
+    });
+
     it('keeps exactly the limit when all connect at the same moment', async () => {
       const all = cluster(4, { mode: 'refuse', max: 2 });
       for (let node = 0; node < 4; node++) all.connect(node);
