@@ -84,7 +84,7 @@ export class Authentication {
     let identity: Identity;
     try {
       identity = await this.verify(token);
-      await this.#options.hooks?.assertMayConnect(connection, identity);
+      await this.assertMayConnect(connection, identity);
     } catch (error) {
       return this.#refuse(connection, asked, error as Error);
     }
@@ -101,6 +101,13 @@ export class Authentication {
     const identity = await authenticator.verify(token);
     revoked.assertNot(identity);
     return identity;
+  }
+
+  /** Asks the connect hook. @throws HookDenied; ProtocolError `hook_failed`, `busy`, `token_revoked` */
+  async assertMayConnect(connection: Connection, identity: Identity): Promise<void> {
+    await this.#options.hooks?.assertMayConnect(connection, identity);
+    // A revocation that came meanwhile did not find this connection: it did not have the identity yet.
+    this.#options.revoked.assertNot(identity);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
@@ -189,6 +189,20 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     });
     const client = await strict.connect({ encoding: 'json' });
     expect(await client.ask({ type: 'connect', token: await token('ann', { jti: 'strict' }) })).toMatchObject({ code: 'token_revoked' });
+  });
+
+  it('revokes a token while the connect hook is still asked about its bearer', async () => {
+    const node = await start({ 'hooks.connect': 'nats:auth.connect', 'hooks.timeoutMs': 20_000 });
+    const questions: Msg[] = [];
+    const hook = program.subscribe('auth.connect', { callback: (_, message) => void questions.push(message) });
+    await program.flush();
+    const client = await node.connect({ encoding: 'json', token: await token('ann', { jti: 'hooked' }) });
+    const question = await until('the hook to be asked', () => questions[0]);
+    expect((await post(node, '/api/revoke', { tokenId: 'hooked' })).body).toMatchObject({ connections: 0 });
+    question.respond('{"allow":true}');
+    expect(await client.next('error')).toMatchObject({ code: 'token_revoked' });
+    expect(await client.closed).toMatchObject({ code: 4011 });
+    hook.unsubscribe();
   });
 
   it('is for the operator alone, says what is wrong, and is unsupported where tokens cannot be revoked', async () => {

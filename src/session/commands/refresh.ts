@@ -15,7 +15,7 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
   // The connection was accepted as another user, or as anonymous.
-  if (identity.user !== connection.identity.user) await context.hooks?.assertMayConnect(connection, identity);
+  if (identity.user !== connection.identity.user) await authentication.assertMayConnect(connection, identity);
   if (!(await authentication.accept(connection, identity, askedBy(message)))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(
