@@ -97,10 +97,8 @@ export class Presence {
     this.#presents.delete(receiver);
   }
 
-  /** The current state of the topic: the one that watchers have, or the hub's answer. @throws ProtocolError `busy`, `unavailable` */
+  /** The current state of the topic, from the hub: what watchers have may be a second old. @throws ProtocolError `busy`, `unavailable` */
   async state(topic: Topic): Promise<PresenceState> {
-    const view = this.#views.get(topic);
-    if (view?.isKnown) return view.state;
     let asked = this.#asked.get(topic);
     if (asked === undefined) {
       // A client that has subscribed must see itself in the answer.

@@ -61,7 +61,8 @@ export class HubPresence {
     this.#hasPresence = (topic) => known.has(namespaceOf(topic));
     this.#nowMs = nowMs;
     this.#logger = logger;
-    this.#union = new Union({ rulesOf: ownRulesOf, graceMs, countIntervalMs: COUNT_MS });
+    // Steps are not exactly so far apart: a count that is due in some milliseconds must not wait for another step.
+    this.#union = new Union({ rulesOf: ownRulesOf, graceMs, countIntervalMs: COUNT_MS - STEP_MS / 2 });
     this.#budget = new MemberBudget(membersBytesMax);
     this.#tracker = new Tracker({ union: this.#union, budget: this.#budget, rulesOf: ownRulesOf, graceMs });
     this.#exchange = new Exchange({

@@ -1,5 +1,5 @@
-/** Decreases within one step are merged into one, with the greatest value and the end of the step. So a topic that empties keeps a dozen, not thousands. */
-const STEP_MS = 250;
+/** Decreases within one step are merged into one, with the greatest value and the end of the step. So a topic that empties keeps some dozens, not thousands. */
+const STEP_MS = 50;
 
 interface Fall {
   readonly value: number;

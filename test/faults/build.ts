@@ -13,11 +13,13 @@ const DIST = join(ROOT, 'dist');
 const COPY = join(OUT, `copy-${process.pid}`);
 export const NODE_MAIN = join(COPY, 'dist/cli/main.js');
 
+const CHILDREN = ['swarm', 'attack', 'flood', 'people'] as const;
+
 /** Builds the children to plain JavaScript: thousands of clients on two cores leave nothing for a TypeScript loader. */
 export async function buildChildren(): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { swarm: 'test/faults/swarm/main.ts', attack: 'test/faults/attack/main.ts', flood: 'test/faults/flood/main.ts' },
+    entryPoints: Object.fromEntries(CHILDREN.map((name) => [name, `test/faults/${name}/main.ts`])),
     outdir: OUT,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -29,7 +31,7 @@ export async function buildChildren(): Promise<void> {
   });
 }
 
-export function childScript(name: 'swarm' | 'attack' | 'flood'): string {
+export function childScript(name: (typeof CHILDREN)[number]): string {
   return join(OUT, `${name}.mjs`);
 }
 

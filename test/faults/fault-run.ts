@@ -45,7 +45,8 @@ export class FaultRun {
 
   readonly #judgesTime: boolean;
   readonly #harm: FrameFault | undefined;
-  readonly #seed: number;
+  /** Of its random choices. */
+  readonly seed: number;
 
   /**
    * @param judgesTime false in `npm test`, where other tests share the cores: there a time says nothing, and is only noted
@@ -55,7 +56,7 @@ export class FaultRun {
   constructor(log: (line: string) => void, judgesTime: boolean, seed: number, harm?: FrameFault) {
     this.#log = log;
     this.#judgesTime = judgesTime;
-    this.#seed = seed;
+    this.seed = seed;
     this.#harm = harm;
   }
 
@@ -164,7 +165,7 @@ export class FaultRun {
     const { ports = this.nodes.map(({ port }) => port), ...rest } = settings;
     const swarm = await SwarmProcess.start({
       inFlightMax: 100,
-      seed: this.#seed,
+      seed: this.seed,
       // Answers that are lost on purpose are not waited for as long as those that are late.
       requestTimeoutMs: this.#harm === undefined ? REQUEST_TIMEOUT_MS : HARMED_REQUEST_TIMEOUT_MS,
       ...rest,

@@ -13,6 +13,7 @@ import { natsCut } from './scenarios/nats-cut.ts';
 import { natsKilled } from './scenarios/nats-killed.ts';
 import { nodeKilled } from './scenarios/node-killed.ts';
 import { pastRetention } from './scenarios/past-retention.ts';
+import { people } from './scenarios/people.ts';
 import { reconnectStorm } from './scenarios/reconnect-storm.ts';
 import { rollback } from './scenarios/rollback.ts';
 import { rollingRestart } from './scenarios/rolling-restart.ts';
@@ -39,4 +40,5 @@ export const SCENARIOS: readonly Scenario[] = [
   halfOpen,
   arrayFlood,
   certificatesRenewed,
+  people,
 ];

@@ -95,6 +95,15 @@ export class RestartableNode {
     await until(`${this.name} to be ready`, async () => (await this.ready()) === 200);
   }
 
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+
+  /** A request of the HTTP API, as the operator. */
+  post(path: string, body: object): Promise<Response> {
+    return this.#current.admin(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
   metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     return this.#current.metric(name, labels);
   }

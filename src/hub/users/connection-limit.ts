@@ -7,6 +7,8 @@ import { type LocalConnection, LocalUser, type NodeNews } from './local-user.ts'
 
 /** What another node said is trusted for this time. After that the node is asked again before a connection is closed. */
 const FRESH_MS = 1000;
+/** The same for a refusal, which is final, while the clients of a killed node come back soon. Other nodes answer faster, so a user that is refused often is not asked about each time. */
+const REFUSAL_FRESH_MS = 200;
 /** Time for other nodes to answer. With `refuse`, a connect takes this much longer, at most 100 ms. */
 const ANSWER_MS = 80;
 /** With `refuse`, a connection can still be closed within this time after it was accepted, if announcements come late. */
@@ -147,16 +149,22 @@ export class ConnectionLimit<Owner> {
     }
   }
 
-  /** Refuses at once what is surely above the limit. Other nodes are asked if they are not known yet, or have announced nothing for long: they may be gone. */
+  /**
+   * Nothing is refused at once. Within the wait all nodes agree on the order of connections that came at the same time, so that these do not refuse each other;
+   * and a node that is gone does not answer.
+   */
   async #admits(entry: ListeningUser<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
-    const askedAtMs = this.#nowMs();
+    const { sinceMs } = connection;
     const isSurplus = (heardSinceMs?: number) =>
       entry.isSurplusNewest(connection, this.#bus.connected ? heardSinceMs : Number.POSITIVE_INFINITY);
-    if (this.#bus.connected && !isSurplus(askedAtMs - FRESH_MS) && (begins || isSurplus())) {
+    if (this.#bus.connected && (begins || isSurplus() || entry.local.some(({ isWaiting }) => isWaiting))) {
       // A user that begins has asked already.
-      if (!begins) this.#tell(entry, { whole: true, asks: true });
-      await untilAnswered(connection);
-      entry.forgetUnheard(askedAtMs);
+      const asks = !begins && isSurplus() && !isSurplus(sinceMs - REFUSAL_FRESH_MS);
+      if (asks) this.#tell(entry, { whole: true, asks: true });
+      connection.isWaiting = true;
+      await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+      connection.isWaiting = false;
+      if (asks) entry.forgetUnheard(sinceMs);
     }
     if (!isSurplus()) return true;
     this.remove(entry.user, connection.connectionId);
@@ -188,15 +196,20 @@ export class ConnectionLimit<Owner> {
     }, ANSWER_MS);
   }
 
-  /** Closes young connections that were accepted while other nodes accepted too, at the same time. */
+  /** Closes young connections that were accepted while other nodes accepted too, at the same time. Not at once: see {@link #admits}. */
   #judgeYoung(entry: ListeningUser<Owner>): void {
+    if (entry.judging !== undefined || this.#youngSurplus(entry).length === 0) return;
+    entry.judging = setTimeout(() => {
+      entry.judging = undefined;
+      for (let [newest] = this.#youngSurplus(entry); newest !== undefined; [newest] = this.#youngSurplus(entry)) this.#close(entry, newest);
+    }, ANSWER_MS);
+  }
+
+  /** Newest first. */
+  #youngSurplus(entry: ListeningUser<Owner>): LocalConnection<Owner>[] {
     const nowMs = this.#nowMs();
-    for (const one of [...entry.local].reverse()) {
-      if (nowMs - one.sinceMs > YOUNG_MS) break;
-      if (!entry.isSurplusNewest(one, nowMs - FRESH_MS)) continue;
-      if (one.wake === undefined) this.#close(entry, one);
-      else one.wake();
-    }
+    const isSurplus = (one: LocalConnection<Owner>) => nowMs - one.sinceMs <= YOUNG_MS && entry.isSurplusNewest(one, nowMs - FRESH_MS);
+    return entry.local.filter((one) => !one.isWaiting && isSurplus(one)).reverse();
   }
 
   /** The connection no longer counts, even if its socket takes long to close. */
@@ -245,18 +258,6 @@ export class ConnectionLimit<Owner> {
     this.#users.delete(entry.user);
     this.#untold.delete(entry.user);
   }
-}
-
-/** Waits for the answers, or until there are enough to refuse the connection. */
-async function untilAnswered(connection: LocalConnection<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ANSWER_MS);
-    connection.wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-  connection.wake = undefined;
 }
 
 /** If the user's token would be too long, the channel has a digest of the user instead. */

@@ -1,3 +1,6 @@
+/** An announced age is too low by the time that the announcement took. A connection that is older by more than this is older. */
+const SURELY_OLDER_MS = 40;
+
 /** One connection of the user. All nodes agree on the order: a greater `rank` is newer, and equal ranks are ordered by instance. */
 export interface Ranked {
   readonly rank: number;
@@ -11,8 +14,8 @@ export interface LocalConnection<Owner> {
   readonly sinceMs: number;
   readonly connectionsMax: number;
   rank: number;
-  /** Set while the connection waits to be accepted. Ends the wait. */
-  wake: (() => void) | undefined;
+  /** It is not decided yet whether the connection is accepted. */
+  isWaiting: boolean;
 }
 
 /** The connections of the user on another node, as that node announced them. */
@@ -71,8 +74,8 @@ export class LocalUser<Owner> {
     return this.local.length === 0;
   }
 
-  add(connection: Omit<LocalConnection<Owner>, 'rank' | 'wake'>, wallMs: number): LocalConnection<Owner> {
-    const added: LocalConnection<Owner> = { ...connection, rank: Math.max(wallMs, this.#greatestRank() + 1), wake: undefined };
+  add(connection: Omit<LocalConnection<Owner>, 'rank' | 'isWaiting'>, wallMs: number): LocalConnection<Owner> {
+    const added: LocalConnection<Owner> = { ...connection, rank: Math.max(wallMs, this.#greatestRank() + 1), isWaiting: false };
     // concat keeps the array small: push would allocate 17 places at once.
     this.local = this.local.concat(added);
     return added;
@@ -87,15 +90,17 @@ export class LocalUser<Owner> {
 
   learn({ instance, version, whole, added, removed, connectionsMax }: NodeNews, nowMs: number): Heard {
     const known = this.#remote?.get(instance);
-    const ranks = added.map(({ rank }) => rank);
+    const ranks = this.#ranksHere(added, nowMs);
     if (whole && ranks.length === 0) this.#remote?.delete(instance);
-    else if (whole) this.#setRemote(instance, { version, heardAtMs: nowMs, ranks: ranks.sort((a, b) => a - b), connectionsMax });
+    else if (whole) this.#setRemote(instance, { version, heardAtMs: nowMs, ranks, connectionsMax });
     else if (known === undefined || version !== known.version + 1) {
       // The added connections exist in any case. What is missing must be asked for.
       if (ranks.length > 0)
         this.#setRemote(instance, { version, heardAtMs: nowMs, ranks: merge(known?.ranks ?? [], ranks), connectionsMax });
       return { gap: known !== undefined || ranks.length > 0, raised: this.#raiseAbove(added, nowMs) };
     } else {
+      // The rank of a removed connection may have been raised here.
+      if (removed.some((rank) => !known.ranks.includes(rank))) return { gap: true, raised: this.#raiseAbove(added, nowMs) };
       const gone = new Set(removed);
       const left = gone.size === 0 ? known.ranks : known.ranks.filter((rank) => !gone.has(rank));
       const now = merge(left, ranks);
@@ -147,6 +152,18 @@ export class LocalUser<Owner> {
   /** All connections of this node, for an announcement. */
   whole(nowMs: number): Ranked[] {
     return this.local.map(({ rank, sinceMs }) => ({ rank, ageMs: nowMs - sinceMs }));
+  }
+
+  /** Ranks of another node's connections, ascending. If one is surely newer than one of this node, its node will raise its rank above that one's. This does not wait for it. */
+  #ranksHere(added: readonly Ranked[], nowMs: number): number[] {
+    let last = -1;
+    return [...added]
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ rank, ageMs }) => {
+        const older = this.local.findLast(({ sinceMs }) => nowMs - sinceMs > ageMs + SURELY_OLDER_MS);
+        last = Math.max(rank, last + 1, (older?.rank ?? -1) + 1);
+        return last;
+      });
   }
 
   /** If an older connection elsewhere has a greater rank than one of this node, raises the rank of that one and of all newer ones. */

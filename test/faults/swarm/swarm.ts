@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { nowUs } from '../../../src/bench/clock.ts';
 import { addVerdicts, type Verdict } from '../ledger.ts';
 import { SwarmClient } from './client.ts';
@@ -6,11 +5,11 @@ import { FrameReader } from './frame.ts';
 import type { CheckRequest, Reached, StatsReport, SwarmReport, SwarmSettings, Target } from './settings.ts';
 import { SwarmStats, workerOf } from './stats.ts';
 import { SharedFrames } from './swarm-ledger.ts';
+import { makeToken } from './token.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
 const POLL_MS = 10;
 const EXAMPLES_MAX = 5;
-const TOKEN_LIFE_SECONDS = 3600;
 
 /** Many clients in one process. */
 export class Swarm {
@@ -149,11 +148,4 @@ export class Swarm {
   #describe({ topic, live, position, connectionId }: SwarmClient, wanted: number | undefined): string {
     return JSON.stringify({ topic, live, position, wanted, connectionId });
   }
-}
-
-/** HS256 with what a node asks for, made here since ten thousand of them are wanted at once. */
-function makeToken(sub: string, secret: string): string {
-  const claims = { sub, exp: Math.floor(Date.now() / 1000) + TOKEN_LIFE_SECONDS, stentor: { subscribe: ['>'], publish: ['>'], call: [] } };
-  const head = [{ alg: 'HS256' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
 }
