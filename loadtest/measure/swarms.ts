@@ -44,6 +44,7 @@ export class GroupSwarm {
         keys: options.keys,
         ...(group.watch === undefined ? {} : { watch: group.watch }),
         ...(group.alsoFollows === undefined ? {} : { alsoFollows: group.alsoFollows }),
+        ...(server.tokenSecret === undefined ? {} : { tokenSecret: server.tokenSecret }),
         later: options.later ?? false,
         payloadBytes: options.payloadBytes,
         inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,

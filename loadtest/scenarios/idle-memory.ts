@@ -9,13 +9,8 @@ import type { Scenario } from './scenario.ts';
 const FIRST_MEMBERS = 2000;
 const MEMBERS = 10_000;
 
-export const idleMemory: Scenario = {
-  name: 'idle-memory',
-  title: 'Memory of 10,000 idle connections with one subscription each',
+const IDLE = {
   describes: "Growth of the server's private memory from 2,000 to 12,000 connections, over 10,000. The least of ten readings, 5 s.",
-  servers: ['stentor', 'uws', 'ws', 'socketio'],
-  baseline: 'uws',
-  targets: [figureTarget('6', 'bytesPerConnection', 2560, 'user-space memory per idle connection ≤ 2.5 KB')],
   run(server, pair, overrides) {
     const members = overrides.members ?? (overrides.quick ? MEMBERS / 5 : MEMBERS);
     return withServer(server, { nodes: 1, workers: overrides.workers ?? 1, keyed: false }, async (stage) => {
@@ -29,4 +24,28 @@ export const idleMemory: Scenario = {
       return emptyRun(server.name, pair, { bytesPerConnection: (after - before) / members, privateMiB: after / 2 ** 20 });
     });
   },
+} satisfies Pick<Scenario, 'describes' | 'run'>;
+
+export const idleMemory: Scenario = {
+  ...IDLE,
+  name: 'idle-memory',
+  title: 'Memory of 10,000 idle connections with one subscription each',
+  servers: ['stentor', 'uws', 'ws', 'socketio'],
+  baseline: 'uws',
+  targets: [figureTarget('6', 'bytesPerConnection', 2560, 'user-space memory per idle connection ≤ 2.5 KB')],
+};
+
+/** Anonymous clients and users, without and with presence. */
+export const idleMemoryOfUsers: Scenario = {
+  ...IDLE,
+  name: 'idle-memory-users',
+  title: 'Memory of 10,000 idle connections of users, and with presence',
+  servers: ['stentor-ephemeral', 'stentor-users', 'stentor-presence', 'stentor-users-presence'],
+  baseline: 'stentor-ephemeral',
+  targets: [
+    figureTarget('people', 'bytesPerConnection', 2560, 'an anonymous connection ≤ 2.5 KB', 'stentor-ephemeral'),
+    figureTarget('people', 'bytesPerConnection', 2560, 'the same with presence ≤ 2.5 KB', 'stentor-presence'),
+    figureTarget('people', 'bytesPerConnection', 3584, 'a user’s connection ≤ 3.5 KB', 'stentor-users'),
+    figureTarget('people', 'bytesPerConnection', 3584, 'the same with presence ≤ 3.5 KB', 'stentor-users-presence'),
+  ],
 };

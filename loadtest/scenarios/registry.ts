@@ -1,7 +1,7 @@
 import { FLOOR_SCENARIOS } from './floor.ts';
 import { growth } from './growth.ts';
 import { hubIntake } from './hub-intake.ts';
-import { idleMemory } from './idle-memory.ts';
+import { idleMemory, idleMemoryOfUsers } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
 import { oneASecond } from './one-a-second.ts';
 import { PRESENCE_SCENARIOS } from './presence.ts';
@@ -24,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   joinStorm,
   slowReaders,
   idleMemory,
+  idleMemoryOfUsers,
   ...PRESENCE_SCENARIOS,
   hubIntake,
   sdkClient,

@@ -34,6 +34,8 @@ export interface RunningServer {
   readonly ports: readonly number[];
   /** Roots of what is measured: their children count too, the feeder and NATS do not (but for NATS as a server under test). */
   readonly pids: readonly number[];
+  /** Every client is a user of its own, with a token signed by it. */
+  readonly tokenSecret?: string;
   /** The feed comes out of the measured process itself. */
   readonly selfFed: boolean;
   /** Publishes the plan and resolves when the last publication was handed over. */

@@ -17,12 +17,16 @@ interface Variant {
   /** Clients are streams of events (SSE). */
   readonly sse?: boolean;
   readonly presence?: boolean;
+  /** Every client has a token, and is a user of its own. */
+  readonly users?: boolean;
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
 }
 
 /** More than the longest run publishes on one topic: a follower that is held up on purpose must find everything still there. */
 const HISTORY_COUNT_MAX = 1_000_000;
+
+const TOKEN_SECRET = 'a-secret-of-the-benchmark-with-32-bytes';
 
 function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: string): Record<string, unknown> {
   return {
@@ -37,7 +41,9 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
     'limits.messagesPerSecondMax': 1000,
     // So that the count falls at once, and changes every second.
     'tuning.presence.graceMs': 0,
+    ...(variant.users && { 'auth.keys': [{ alg: 'HS256', secret: TOKEN_SECRET }] }),
     namespaces: {
+      ...(variant.users && { user: { durable: false } }),
       bench: {
         durable: variant.durable,
         public: true,
@@ -70,6 +76,7 @@ async function startOnMemory(variant: Variant, settings: StartSettings): Promise
   const { child } = node;
   return {
     dialect: dialectOf(variant),
+    ...(variant.users && { tokenSecret: TOKEN_SECRET }),
     ports: [node.port],
     pids: [child.pid],
     selfFed: true,
@@ -143,6 +150,15 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor', title: 'Stentor, memory bus', bus: 'memory', durable: true }),
   stentor({ name: 'stentor-ephemeral', title: 'Stentor, memory bus, ephemeral', bus: 'memory', durable: false }),
   stentor({ name: 'stentor-presence', title: 'Stentor, memory bus, ephemeral, presence', bus: 'memory', durable: false, presence: true }),
+  stentor({ name: 'stentor-users', title: 'Stentor, memory bus, ephemeral, users', bus: 'memory', durable: false, users: true }),
+  stentor({
+    name: 'stentor-users-presence',
+    title: 'Stentor, memory bus, ephemeral, users, presence',
+    bus: 'memory',
+    durable: false,
+    users: true,
+    presence: true,
+  }),
   stentor({ name: 'stentor-one', title: 'Stentor, memory bus, one process', bus: 'memory', durable: true, oneProcess: true }),
   stentor({ name: 'stentor-json', title: 'Stentor, memory bus, JSON', bus: 'memory', durable: true, json: true }),
   stentor({ name: 'stentor-sse', title: 'Stentor, memory bus, SSE', bus: 'memory', durable: true, sse: true }),

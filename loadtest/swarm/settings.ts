@@ -17,6 +17,8 @@ export interface SwarmSettings {
   readonly alsoFollows?: string;
   /** Connections are ready once they are open, and subscribe when they are told to. */
   readonly later?: boolean;
+  /** Each connection is a user of its own, with a token. */
+  readonly tokenSecret?: string;
   readonly payloadBytes: number;
   /** Connections being opened at once. */
   readonly inFlightMax: number;

@@ -7,6 +7,7 @@ import { DIALECTS, type Dialect, type Positions, type TopicPosition } from './di
 import { readStreamAnswer, streamRequest, walkEvents } from './events.ts';
 import type { SwarmSettings } from './settings.ts';
 import { ANY_SEQUENCE, Tally } from './tally.ts';
+import { makeToken } from './token.ts';
 import { WatchTally } from './watch-tally.ts';
 
 const CHUNK_BYTES_MAX = 65_536;
@@ -146,7 +147,8 @@ export class Swarm implements FrameSink {
   }
 
   #open(connection: number): void {
-    const { port, path = this.#dialect.path } = this.settings;
+    const { port, path = this.#dialect.path, tokenSecret } = this.settings;
+    const token = tokenSecret === undefined ? undefined : makeToken(`user-${process.pid}-${connection}`, tokenSecret);
     const host = `127.0.0.${1 + Math.floor(connection / CONNECTIONS_PER_ADDRESS)}`;
     const startedUs = nowUs();
     this.joinUs[connection] = -startedUs;
@@ -167,7 +169,7 @@ export class Swarm implements FrameSink {
     const { pathFor, subprotocol } = this.#dialect;
     const request =
       pathFor === undefined
-        ? upgradeRequest(`${host}:${port}`, path, subprotocol)
+        ? upgradeRequest(`${host}:${port}`, path, subprotocol, token)
         : streamRequest(`${host}:${port}`, pathFor(this.#topicsOf(connection)));
     socket.once('connect', () => socket.write(request));
     socket.once('error', (error) => {

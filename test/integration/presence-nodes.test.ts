@@ -131,6 +131,7 @@ describe('presence of two nodes with two workers each, on one nats-server', () =
     const victim = await launch();
     for (const user of ['bob', 'eve', 'kim']) await (await connect(victim, user)).subscribe(topic);
     await untilPresence(watcher, topic, ['ann', 'bob', 'eve', 'kim']);
+    await watcher.until('the joins', () => changesOf(watcher).length === 3);
     const before = changesOf(watcher).length;
     const killedAtMs = performance.now();
     await victim.kill9();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeToken } from '../swarm/token.ts';
+import { makeToken } from '../../../loadtest/swarm/token.ts';
 import { monoMs } from '../time.ts';
 import { ItemChecker } from './item-checker.ts';
 import { LimitWatch } from './limit-watch.ts';

@@ -1,3 +1,4 @@
+import { makeToken } from '../../../loadtest/swarm/token.ts';
 import { nowUs } from '../../../src/bench/clock.ts';
 import { addVerdicts, type Verdict } from '../ledger.ts';
 import { SwarmClient } from './client.ts';
@@ -5,7 +6,6 @@ import { FrameReader } from './frame.ts';
 import type { CheckRequest, Reached, StatsReport, SwarmReport, SwarmSettings, Target } from './settings.ts';
 import { SwarmStats, workerOf } from './stats.ts';
 import { SharedFrames } from './swarm-ledger.ts';
-import { makeToken } from './token.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
 const POLL_MS = 10;

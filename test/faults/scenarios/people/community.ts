@@ -1,3 +1,4 @@
+import { makeToken } from '../../../../loadtest/swarm/token.ts';
 import type { NatsServer } from '../../../support/nats-server.ts';
 import { TestClient } from '../../../support/test-client.ts';
 import { SECRET } from '../../../support/tokens.ts';
@@ -6,7 +7,6 @@ import type { FaultRun, NodeSettings } from '../../fault-run.ts';
 import { roomOf, userName } from '../../people/topics.ts';
 import type { RestartableNode } from '../../restartable-node.ts';
 import type { Size } from '../../scenario.ts';
-import { makeToken } from '../../swarm/token.ts';
 import { Services } from './services.ts';
 
 export const CONNECTIONS_MAX = 5;

@@ -1,9 +1,9 @@
+import { makeToken } from '../../../../loadtest/swarm/token.ts';
 import { TestClient } from '../../../support/test-client.ts';
 import { SECRET } from '../../../support/tokens.ts';
 import { until } from '../../../support/until.ts';
 import type { FaultRun } from '../../fault-run.ts';
 import type { RestartableNode } from '../../restartable-node.ts';
-import { makeToken } from '../../swarm/token.ts';
 import { seconds } from '../../time.ts';
 import { CONNECTIONS_MAX } from './community.ts';
 
