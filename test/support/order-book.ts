@@ -7,6 +7,7 @@ export interface Book {
   readonly asks?: Readonly<Record<string, string>>;
   /** Text, or a map, and back: what merge patches alone cannot compose. */
   readonly status?: unknown;
+  readonly note?: string;
   readonly checksum?: number;
 }
 
@@ -21,7 +22,7 @@ export function isRight(book: unknown): boolean {
   return checksum === checksumOf(content);
 }
 
-function checksumOf({ bids, asks, status }: Omit<Book, 'checksum'>): number {
+function checksumOf({ bids, asks, status, note = '' }: Omit<Book, 'checksum'>): number {
   const side = (levels: Book['bids']) =>
     levels === undefined
       ? 'none'
@@ -29,7 +30,7 @@ function checksumOf({ bids, asks, status }: Omit<Book, 'checksum'>): number {
           .sort()
           .map((price) => `${price}:${levels[price]}`)
           .join();
-  return Number(crc32(`${side(bids)}|${side(asks)}|${textOfStatus(status)}`));
+  return Number(crc32(`${side(bids)}|${side(asks)}|${textOfStatus(status)}|${note}`));
 }
 
 function textOfStatus(status: unknown): string {
@@ -47,11 +48,13 @@ const decimal = (max: number, digits: number) => (Math.random() * max).toFixed(d
 /** Makes changes up, by Math.random, which tests seed. Each has the checksum of the book after it. */
 export class BookGenerator {
   readonly #levels: number;
+  readonly #noteChars: number;
   #book: Omit<Book, 'checksum'> = {};
 
-  /** @param levels prices of a side, about */
-  constructor(levels: number) {
+  /** @param levels prices of a side, about. @param noteChars of a text that every change has, for slow readers */
+  constructor(levels: number, noteChars = 0) {
     this.#levels = levels;
+    this.#noteChars = noteChars;
   }
 
   get book(): Book {
@@ -65,7 +68,8 @@ export class BookGenerator {
 
   next(): BookChange {
     if (Math.random() < 0.005) return this.image();
-    const patch = this.#patch();
+    const note = this.#noteChars > 0 && { note: String.fromCharCode(97 + Math.floor(Math.random() * 26)).repeat(this.#noteChars) };
+    const patch = { ...this.#patch(), ...note };
     this.#book = mergePatch(this.#book, patch) as Book;
     return { patch: { ...patch, checksum: checksumOf(this.#book) }, image: false };
   }
