@@ -20,6 +20,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   limit: whole(10_000),
   snapshot: flag,
   echo: flag,
+  image: flag,
   volatile: flag,
   timestamps: flag,
   presence: flag,

@@ -1,3 +1,4 @@
+import type { PatchPair } from '../document/merge-patch.ts';
 import type { Position, Item as WireItem } from '../protocol/messages.ts';
 import type { ItemSource } from './position-tracker.ts';
 
@@ -17,6 +18,11 @@ export interface Item<T = unknown> {
   /** When the log stored it, milliseconds since 1970, where the subscription or the request has `timestamps: true`. */
   readonly publishedAtMs: number | undefined;
   readonly source: ItemSource;
+  /**
+   * In a topic with a document: the change that made it of the document before. Undefined: it is whole. `data` is the document with the options of
+   * `@stentor-broadcast/client/document`, and the patch itself without them.
+   */
+  readonly patch: PatchPair | undefined;
 }
 
 /** The stream could not be continued from this client's position. It starts again from the topic's state. */
@@ -45,6 +51,8 @@ export interface Subscribed extends Position {
   readonly recovered: boolean;
   /** The granted rate class for `maxRateHz`. */
   readonly rateHz: number | undefined;
+  /** The topic's document is not known: it comes with a resync, when it is published as a whole. */
+  readonly state: 'unavailable' | undefined;
 }
 
 export interface History<T = unknown> extends Position {
@@ -69,6 +77,7 @@ export function toItem<T>(topic: string, epoch: string, item: WireItem, source: 
     origin: meta?.origin,
     publishedAtMs: meta?.publishedAtMs,
     source,
+    patch: meta?.patch && { first: meta.first, patch: data },
   };
 }
 

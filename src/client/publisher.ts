@@ -13,6 +13,8 @@ export interface PublishOptions {
   readonly key?: string | undefined;
   /** Publications of a topic with the same key are stored once (within two minutes). Default: a new one for each call. */
   readonly idempotencyKey?: string | undefined;
+  /** In a document namespace: the data is the whole document, not a merge patch. The token must permit it. */
+  readonly image?: boolean | undefined;
   /** False: to all but this connection. */
   readonly echo?: boolean | undefined;
   /** True: it is not kept, and receivers that do not keep up now do not get it. Only in ephemeral namespaces. */
@@ -68,11 +70,21 @@ export class Publisher {
     return this.#queue.size;
   }
 
-  publish(topic: string, data: unknown, { key, idempotencyKey, echo, volatile }: PublishOptions): Promise<PublishAck> {
+  publish(topic: string, data: unknown, { key, idempotencyKey, image, echo, volatile }: PublishOptions): Promise<PublishAck> {
     const ack = new Promise<PublishAck>((resolve, reject) => {
       const id = this.#nextId();
       const idempotency = idempotencyKey ?? `${this.#keyPrefix}-${id}`;
-      const frame = encodeMessage({ type: 'publish', id, topic, data: data ?? null, key, idempotencyKey: idempotency, echo, volatile });
+      const frame = encodeMessage({
+        type: 'publish',
+        id,
+        topic,
+        data: data ?? null,
+        key,
+        image,
+        idempotencyKey: idempotency,
+        echo,
+        volatile,
+      });
       const result = this.#queue.add({ id, frame, idempotencyKey: idempotency, resolve, reject }, nowMs());
       if (result.kind === 'full') throw new QueueFullError('the publish queue is full');
       result.dropped?.reject(new DroppedError('a later publish took its place in a full queue'));

@@ -1,8 +1,8 @@
-import type { Position, ServerMessage } from '../protocol/messages.ts';
+import type { Position, ServerMessage, Item as WireItem } from '../protocol/messages.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { Emitter } from './emitter.ts';
 import { DisconnectedError, type StentorError } from './errors.ts';
-import { type Item, type Lagged, type Resync, type Subscribed, toItem, toItems } from './item.ts';
+import { type Item, type Lagged, type Resync, type Subscribed, toItem } from './item.ts';
 import { soon } from './platform.ts';
 import { type Delivery, PositionTracker, type Step } from './position-tracker.ts';
 import { type PresenceChange, PresenceTracker } from './presence.ts';
@@ -37,6 +37,8 @@ export class Subscription<T = unknown> {
   readonly #state: TopicState<T> | undefined;
   readonly #retryTimer = new Timer(() => this.resubscribe());
   #position: Position | undefined;
+  /** The item with the document as it is now. */
+  #folded: Item<T> | undefined;
   #ended = false;
   /** Number of topics that share it. */
   #topics = 0;
@@ -67,6 +69,11 @@ export class Subscription<T = unknown> {
   /** Everything up to here has been delivered. */
   get position(): Position | undefined {
     return this.#position;
+  }
+
+  /** Undefined: there is none, or it is not asked for. */
+  get document(): T | undefined {
+    return this.#folded?.removed === false ? this.#folded.data : undefined;
   }
 
   get liveness(): Liveness {
@@ -122,8 +129,8 @@ export class Subscription<T = unknown> {
       this.#refusals = 0;
       this.#feed = LIVE;
       this.#answered = true;
-      const { epoch, offset, recovered, rateHz, upTo = offset } = answer;
-      this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz };
+      const { epoch, offset, recovered, rateHz, state, upTo = offset } = answer;
+      this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz, state };
       this.#apply(this.#tracker.subscribed(answer, since));
     };
     this.#host.ask(request, { timeoutMs, onAnswer }).catch((error: StentorError) => {
@@ -214,17 +221,20 @@ export class Subscription<T = unknown> {
   #deliver({ source, items, position, resyncReason, startsState }: Delivery): void {
     const { counters } = this.#host;
     const { epoch, offset } = position;
-    if (startsState) this.#state?.restart();
+    if (startsState) {
+      this.#state?.restart();
+      this.#folded = undefined;
+    }
+    const all = items.map((wireItem) => this.#fold(toItem<T>(this.name, epoch, wireItem, source)));
     if (resyncReason !== undefined) {
       counters.resyncs++;
-      const state = toItems<T>(this.name, epoch, items, source);
+      const state = all.filter((item) => item !== undefined);
       this.events.emit('resync', { topic: this.name, reason: resyncReason, epoch, offset, items: state });
     }
-    for (const wireItem of items) {
+    for (const [at, item] of all.entries()) {
       if (this.#ended) return;
-      const item = toItem<T>(this.name, epoch, wireItem, source);
       // Within a snapshot, an item's offset is not a position to resume from.
-      if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: wireItem[0] };
+      if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: (items[at] as WireItem)[0] };
       if (item === undefined) continue;
       counters.items++;
       if (source !== 'live') counters[source]++;
@@ -232,6 +242,13 @@ export class Subscription<T = unknown> {
       this.events.emit('item', item);
     }
     if (!this.#ended && epoch !== '') this.#position = position;
+  }
+
+  #fold(item: Item<T> | undefined): Item<T> | undefined {
+    const { fold } = this.options;
+    if (item === undefined || fold === undefined) return item;
+    this.#folded = fold(this.#folded, item) as Item<T>;
+    return this.#folded;
   }
 
   /** Emits `subscribed` when all of what was missed, or of the state, has been delivered, or its log was reset meanwhile. */

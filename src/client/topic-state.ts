@@ -36,6 +36,6 @@ export class TopicState<T> {
 
   /** Oldest change first, each with source `snapshot`. */
   items(): Item<T>[] {
-    return Array.from(this.#items.values(), (item) => ({ ...item, source: 'snapshot' as const }));
+    return Array.from(this.#items.values(), (item) => ({ ...item, patch: undefined, source: 'snapshot' as const }));
   }
 }

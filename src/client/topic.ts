@@ -65,6 +65,11 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     return this.#subscription === undefined ? this.#lastPosition : this.#subscription.position;
   }
 
+  /** The document as it is now, with `documentOptions`. It never changes: a change makes another one. Undefined: there is none. */
+  get document(): T | undefined {
+    return this.#subscription?.document;
+  }
+
   /**
    * Calls back with every item from now on. With `snapshot`, a listener that joins later gets the current state first: soon, and before any newer item.
    * @returns a function that stops it; when the last listener stops, the topic is unsubscribed

@@ -91,9 +91,10 @@ function assertSame({ name, options: current }: Subscription, wanted: SubscribeO
     echo: options.echo ?? true,
     timestamps: options.timestamps ?? false,
     presence: options.presence ?? false,
+    document: options.fold !== undefined,
   });
   const [a, b] = [described(current), described(wanted)];
-  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps', 'presence'] as const) {
+  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps', 'presence', 'document'] as const) {
     if (a[option] === b[option]) continue;
     throw new InvalidError(
       `${name} is subscribed to already with ${option} ${a[option]}, not ${b[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,

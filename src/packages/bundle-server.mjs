@@ -36,7 +36,7 @@ export async function bundlePages() {
     absWorkingDir: ROOT,
     entryPoints: folders.flatMap((folder) => ['index.html', 'page.ts', 'style.css'].map((file) => `${folder}/${file}`)),
     alias: Object.fromEntries(
-      ['', '/events', '/users'].map((entry) => [`@stentor-broadcast/client${entry}`, `./src/client${entry || '/index'}.ts`]),
+      ['', '/document', '/events', '/users'].map((entry) => [`@stentor-broadcast/client${entry}`, `./src/client${entry || '/index'}.ts`]),
     ),
     outbase: 'src',
     outdir: 'dist',

@@ -8,7 +8,7 @@ import { messageTypes } from './message-types.mjs';
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
 /** Files of src/client that programs import. */
-const ENTRIES = ['index', 'events', 'users'];
+const ENTRIES = ['index', 'document', 'events', 'users'];
 const DOCUMENTS = {
   'src/client/README.md': 'README.md',
   'src/client/MIGRATION.md': 'MIGRATION.md',
@@ -90,12 +90,15 @@ function manifest({ version, license, engines, repository, homepage, bugs, depen
     jsdelivr: './stentor.min.js',
     exports: {
       '.': { types: './dist/client/index.d.ts', default: './dist/client/index.js' },
+      './document': { types: './dist/client/document.d.ts', default: './dist/client/document.js' },
       './events': { types: './dist/client/events.d.ts', default: './dist/client/events.js' },
       './users': { types: './dist/client/users.d.ts', default: './dist/client/users.js' },
       './stentor.min.js': { types: './stentor.min.d.ts', default: './stentor.min.js' },
       './package.json': './package.json',
     },
-    typesVersions: { '*': { events: ['./dist/client/events.d.ts'], users: ['./dist/client/users.d.ts'] } },
+    typesVersions: {
+      '*': { document: ['./dist/client/document.d.ts'], events: ['./dist/client/events.d.ts'], users: ['./dist/client/users.d.ts'] },
+    },
     files: ['dist', 'src', 'stentor.min.*', 'MIGRATION.md', 'PROTOCOL.md', 'THIRD-PARTY-LICENSES.txt'],
     dependencies: { msgpackr: dependencies.msgpackr },
     // Node 20 has no WebSocket of its own; browsers never load it.

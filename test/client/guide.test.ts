@@ -18,6 +18,7 @@ describe('src/client/README.md', () => {
     const namespaces = {
       ...DEFAULT_NAMESPACES,
       chat: { ...DEFAULT_NAMESPACES.chat, presence: 'members' },
+      books: { clientPublish: true, state: 'document' },
       typing: { durable: false, clientPublish: true },
     };
     node = await TestNode.start({ 'nats.url': nats.url, namespaces });
@@ -29,7 +30,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each states its output', () => {
-    expect(snippets).toHaveLength(14);
+    expect(snippets).toHaveLength(15);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 

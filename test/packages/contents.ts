@@ -28,6 +28,8 @@ export function contentCases(packed: Packages): void {
         client: [
           'dist/client/index.js',
           'dist/client/index.d.ts',
+          'dist/client/document.js',
+          'dist/client/document.d.ts',
           'dist/client/events.js',
           'dist/client/events.d.ts',
           'dist/client/users.js',

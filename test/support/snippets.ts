@@ -24,6 +24,7 @@ export function readSnippets(file: string): Snippet[] {
 /** Below the repository's root, so that packages are found; git leaves it out. */
 const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
 const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
+const DOCUMENT = resolve(import.meta.dirname, '../../src/client/document.ts');
 const EVENTS = resolve(import.meta.dirname, '../../src/client/events.ts');
 const USERS = resolve(import.meta.dirname, '../../src/client/users.ts');
 
@@ -40,7 +41,12 @@ export async function runSnippet(
   const outfile = join(FOLDER, `${process.pid}-${line}.mjs`);
   await build({
     stdin: { contents, resolveDir: FOLDER },
-    alias: { '@stentor-broadcast/client': CLIENT, '@stentor-broadcast/client/events': EVENTS, '@stentor-broadcast/client/users': USERS },
+    alias: {
+      '@stentor-broadcast/client': CLIENT,
+      '@stentor-broadcast/client/document': DOCUMENT,
+      '@stentor-broadcast/client/events': EVENTS,
+      '@stentor-broadcast/client/users': USERS,
+    },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -8,6 +8,8 @@ export interface Grants {
   readonly subscribe?: readonly string[];
   readonly publish?: readonly string[];
   readonly call?: readonly string[];
+  /** Where whole documents may be published. */
+  readonly image?: readonly string[];
 }
 
 export interface TokenOptions extends Grants {
@@ -18,8 +20,8 @@ export interface TokenOptions extends Grants {
 
 /** A token as {@link HS256_KEYS} accept it: may do everything unless told less. */
 export function tokenOf({ sub = 'alice', expiresInMs = 600_000, connectionsMax, ...grants }: TokenOptions = {}): Promise<string> {
-  const { subscribe = ['>'], publish = ['>'], call = ['>'] } = grants;
-  return sign({ sub, exp: (Date.now() + expiresInMs) / 1000, stentor: { subscribe, publish, call, connectionsMax } });
+  const { subscribe = ['>'], publish = ['>'], call = ['>'], image = ['>'] } = grants;
+  return sign({ sub, exp: (Date.now() + expiresInMs) / 1000, stentor: { subscribe, publish, call, image, connectionsMax } });
 }
 
 /** A token with just these claims. */

@@ -1,0 +1,24 @@
+/** `@stentor-broadcast/client/document`: topics whose state is a document. It has its own entry, because most pages have none. */
+import { applyPair } from '../document/merge-patch.ts';
+import type { Fold, TopicOptions } from './topic-types.ts';
+
+export type { PatchPair } from '../document/merge-patch.ts';
+export { applyPair, applyPatch } from '../document/merge-patch.ts';
+
+/** A document needs all of its changes, from the whole on. */
+export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold'>;
+
+/** One function, so that topics with the same name can share their subscription. */
+const fold: Fold = (before, item) => {
+  if (item.patch === undefined) return item;
+  return { ...item, data: applyPair(before?.removed === false ? before.data : undefined, item.patch) };
+};
+
+/**
+ * The options of a topic whose state is a document: `client.topic<Book>('books.btc', documentOptions())`. The `data` of each item is then the document after it,
+ * and `patch` is what changed. `topic.document` is the document as it is now. Documents are never changed: a change makes another one, which shares what has not
+ * changed, so `===` on a part of it tells whether that part is the same.
+ */
+export function documentOptions<T>(options: DocumentOptions<T> = {}): TopicOptions<T> {
+  return { ...options, snapshot: true, fold };
+}
