@@ -89,12 +89,24 @@ export function lagComesBeforeClose({ limits, tuning }: Config): Problem[] {
 }
 
 /** A connection's share of a limit cannot exceed the whole. */
-export function connectionBoundsNest({ tuning: { commands } }: Config): Problem[] {
+export function connectionBoundsNest({ tuning: { commands, sending } }: Config): Problem[] {
   const { publishesPerConnectionMax, publishesInFlightMax, callsPerConnectionMax, callsInFlightMax } = commands;
   const path = 'tuning.commands';
   return [
     ...atMost(`${path}.publishesPerConnectionMax`, publishesPerConnectionMax, publishesInFlightMax, `${path}.publishesInFlightMax`),
     ...atMost(`${path}.callsPerConnectionMax`, callsPerConnectionMax, callsInFlightMax, `${path}.callsInFlightMax`),
+    ...atMost(
+      'tuning.sending.callsPerConnectionMax',
+      sending.callsPerConnectionMax,
+      sending.requestsInFlightMax,
+      'tuning.sending.requestsInFlightMax',
+    ),
+    ...atMost(
+      'tuning.sending.messageBytesMax',
+      sending.messageBytesMax,
+      sending.requestBytesInFlightMax,
+      'tuning.sending.requestBytesInFlightMax',
+    ),
   ];
 }
 

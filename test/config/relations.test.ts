@@ -179,6 +179,11 @@ describe('relations between settings', () => {
     expect(accepted({ 'tuning.commands.callsInFlightMax': 32 })).toBe(true);
     expect(refusedAt({ 'tuning.commands.publishesInFlightMax': 63 })).toBe('tuning.commands.publishesPerConnectionMax');
     expect(accepted({ 'tuning.commands.publishesInFlightMax': 64 })).toBe(true);
+    expect(refusedAt({ 'tuning.sending.requestsInFlightMax': 31 })).toBe('tuning.sending.callsPerConnectionMax');
+    expect(accepted({ 'tuning.sending.requestsInFlightMax': 32 })).toBe(true);
+    expect(refusedAt({ 'tuning.sending.messageBytesMax': 65_537, 'tuning.sending.requestBytesInFlightMax': 65_536 })).toBe(
+      'tuning.sending.messageBytesMax',
+    );
   });
 
   it.each([

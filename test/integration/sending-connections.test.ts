@@ -21,6 +21,7 @@ beforeAll(async () => {
     'tuning.sending.messageBytesMax': 20_000,
     'tuning.sending.callsPerConnectionMax': 4,
     'tuning.sending.requestsInFlightMax': 8,
+    'tuning.sending.requestBytesInFlightMax': 65_536,
     'tuning.commands.callAnswerBytesMax': 2000,
   });
 });
@@ -261,6 +262,16 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     await second.client.close();
     await Promise.all(more);
     expect(await pair.metric(pair.two, 'stentor_client_requests_in_flight')).toBe(0);
+  });
+
+  it('are bounded in bytes', async () => {
+    const { client, connectionId } = await pair.client(pair.two, 'ann', encoding);
+    const data = 'x'.repeat(19_000);
+    const silent = Array.from({ length: 3 }, () => pair.one.running.call({ connectionId, method: 'silent', data, timeoutMs: 60_000 }));
+    await client.until('all calls', () => client.messages.filter(({ type }) => type === 'call').length === 3);
+    expect(await pair.one.running.call({ connectionId, method: 'one.more', data })).toMatchObject([{ error: { code: 'busy' } }]);
+    await client.close();
+    await Promise.all(silent);
   });
 
   it('can be answered only by the client that was called, once', async () => {

@@ -24,7 +24,8 @@ export class RequestEvents implements SubscriptionEvents {
 function respond(message: Msg, answer: RequestAnswer): void {
   try {
     message.respond(answer.kind === 'result' ? answer.payload : NOTHING, { headers: answerHeadersOf(answer) });
-  } catch {
-    // The connection is closed, or the answer is larger than NATS permits.
+  } catch (error) {
+    // With a closed connection nothing more can be done.
+    if (answer.kind === 'result') respond(message, { kind: 'serviceError', code: 'answer_too_large', text: (error as Error).message });
   }
 }

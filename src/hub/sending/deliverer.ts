@@ -125,10 +125,11 @@ export class Deliverer {
 
   /** One MessagePack value. @throws ProtocolError `bad_payload`, `message_too_big` */
   #dataOf({ payload, payloadKind }: IncomingRequest): Uint8Array {
-    const { messageBytesMax } = this.#options.config.tuning.sending;
+    const { tuning, limits } = this.#options.config;
     const result = payloadToMsgpack(payload, payloadKind ?? 'json');
     if (result.kind === 'malformed') throw new ProtocolError('bad_payload', result.reason);
-    assertFits(result.data, messageBytesMax);
+    // More would close the connection.
+    assertFits(result.data, Math.min(tuning.sending.messageBytesMax, limits.sendBufferLimitBytes));
     return result.data;
   }
 }
