@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly log: Logger;
   /** Absent: no demo. */
   readonly demo?: DemoOptions | undefined;
+  /** Called when a drain is requested through the HTTP API: call {@link RunningNode.stop}. Absent: such requests are refused. */
+  readonly onDrainWanted?: () => void;
 }
 
 /** A demo node serves the demo pages. */
@@ -79,7 +81,11 @@ export function startNode(config: Config, options: NodeOptions): Promise<Running
 }
 
 /** {@link startNode} with a bus that the caller creates and can use: tests and benchmarks publish on it. The node starts it and stops it. */
-export async function startNodeOn(makeBus: typeof createBus, config: Config, { log, demo }: NodeOptions): Promise<RunningNode> {
+export async function startNodeOn(
+  makeBus: typeof createBus,
+  config: Config,
+  { log, demo, onDrainWanted }: NodeOptions,
+): Promise<RunningNode> {
   const nodeId = config.nodeId === '' ? `node-${randomBytes(4).toString('hex')}` : config.nodeId;
   const logger = log.child({ nodeId });
   const registry = new Registry();
@@ -170,6 +176,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         bus: () => ({ kind: bus.kind, connected: bus.connected }),
         figures: () => hub.figures(),
         nodes: () => nodeRegistry.nodes(),
+        series: () => hub.series(),
         topics: (question) => hub.topics(question),
         users: (question) => hub.users(question),
         connections: (target, limit) => hub.connections(target, limit),
@@ -180,6 +187,7 @@ export async function startNodeOn(makeBus: typeof createBus, config: Config, { l
         sendToConnection: (connectionId, data, volatile) => hub.sendToConnection(connectionId, data, volatile),
         callClients: (call) => hub.callClients(call),
         order: (value) => hub.order(value),
+        drain: onDrainWanted,
       },
       logger,
       config.admin.tls ? certificates?.current : undefined,

@@ -56,16 +56,18 @@ async function run({ config, warnings }: LoadedConfig, demo?: DemoOptions): Prom
   for (const warning of warnings) log.warn(warning);
   // Loaded here, so that the other commands do not load uWebSockets.
   const { startNode } = await import('../node.ts');
-  const node = await startNode(config, { log, demo });
-  stopOnSignals(node, log);
+  let drain = () => {};
+  const node = await startNode(config, { log, demo, onDrainWanted: () => drain() });
+  drain = stopOnSignals(node, log);
   return node;
 }
 
-/** The first signal starts a drain. The second one ends the process immediately. */
-function stopOnSignals(node: RunningNode, log: Logger): void {
+/** The first signal starts a drain. The second one ends the process immediately. @returns what starts a drain, too */
+function stopOnSignals(node: RunningNode, log: Logger): () => void {
   const signals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15 };
   let stopping = false;
   const stop = (reason: string) => {
+    if (stopping) return;
     stopping = true;
     node.stop(reason).then(
       () => process.exit(0),
@@ -81,9 +83,8 @@ function stopOnSignals(node: RunningNode, log: Logger): void {
       stop(signal);
     });
   }
-  whenNpmEnds(() => {
-    if (!stopping) stop('the npm process that started it has exited');
-  });
+  whenNpmEnds(() => stop('the npm process that started it has exited'));
+  return () => stop('requested through the HTTP API');
 }
 
 /**

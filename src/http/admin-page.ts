@@ -4,6 +4,7 @@ import type { Answer } from './answer.ts';
 const FILES = [
   { path: '/', file: 'index.html', contentType: 'text/html; charset=utf-8' },
   { path: '/page.js', file: 'page.js', contentType: 'text/javascript; charset=utf-8' },
+  { path: '/help.html', file: 'help.html', contentType: 'text/html; charset=utf-8' },
   { path: '/style.css', file: 'style.css', contentType: 'text/css; charset=utf-8' },
 ] as const;
 

@@ -226,7 +226,7 @@ export class HubMetrics {
   }
 
   /** For the operator's page. */
-  async totals(): Promise<Omit<HubTotals, 'topics'>> {
+  async totals(): Promise<Omit<HubTotals, 'topics' | 'process'>> {
     const [publicationsIn, skipped] = await Promise.all([sumBy(this.publicationsIn), sumBy(this.#skipped, 'reason')]);
     const all = { ...skipped };
     for (const { fault, messages } of this.#faults()) all[fault] = (all[fault] ?? 0) + messages;

@@ -13,6 +13,7 @@ import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { LoopLag, processFigures } from '../telemetry/loop-lag.ts';
 import { Control, type OrderAnswer } from './ending/control.ts';
 import { Revocations } from './ending/revocations.ts';
 import { toProtocolError } from './failure.ts';
@@ -32,6 +33,7 @@ import type {
   NodeFigures,
   PageOfNames,
   PresenceOverview,
+  SeriesFound,
   TopicsFound,
   TopicsQuestion,
   UsersFound,
@@ -40,6 +42,7 @@ import { RequestHandler } from './requests.ts';
 import type { Sanitizer } from './sanitizing/sanitizer.ts';
 import { Deliverer } from './sending/deliverer.ts';
 import { type ClientAnswer, Sender, type ServerCall } from './sending/sender.ts';
+import { Sampler } from './series/sampler.ts';
 import { TopicRegistry } from './topic-registry.ts';
 import { ConnectionLimit } from './users/connection-limit.ts';
 import { usersOverview } from './users/overview.ts';
@@ -88,6 +91,8 @@ export class Hub {
   readonly #finder: Finder;
   readonly #sender: Sender;
   readonly #deliverer: Deliverer;
+  readonly #sampler: Sampler;
+  readonly #loopLag = new LoopLag();
   readonly #workers = new Set<HubEnd>();
   readonly #listening = new Set<HubEnd>();
   readonly #reports = new WorkerReports(this.#workers);
@@ -133,6 +138,9 @@ export class Hub {
     this.#revocations = new Revocations({ config, bus, logger, workers: this.#workers, revoke });
     const end = (order: EndOrder) => this.#reports.end(order);
     this.#control = new Control({ bus, instance, logger, revocations: this.#revocations, end, others });
+    const { seriesIntervalMs: intervalMs, seriesPointsMax: pointsMax } = config.tuning.admin;
+    const sampler = new Sampler({ intervalMs, pointsMax, figures: () => this.figures(), logger });
+    this.#sampler = sampler;
     const overview = new Overview(this.#topics, this.#reports);
     this.#finder = new Finder({
       config,
@@ -145,6 +153,7 @@ export class Hub {
         users: (question) => usersOverview(this.#connectionLimit, question),
         connections: (target, limit) => this.#reports.connections(target, limit),
         topics: (question) => overview.topics(question),
+        series: () => sampler.columns(),
       },
     });
     this.#presence = hasPresence(config) ? new HubPresence({ config, bus, logger }) : undefined;
@@ -212,7 +221,12 @@ export class Hub {
 
   async figures(): Promise<NodeFigures> {
     const [answers, totals] = await Promise.all([this.#reports.reports(), this.metrics.totals()]);
-    return nodeFigures(answers, { topics: this.#topics.size, ...totals });
+    return nodeFigures(answers, { topics: this.#topics.size, ...totals, process: processFigures(this.#loopLag) });
+  }
+
+  /** The last hour of all nodes. @throws ProtocolError (by rejection) `busy` */
+  series(): Promise<SeriesFound> {
+    return this.#finder.series();
   }
 
   /** Topics of all nodes. @throws ProtocolError (by rejection) `busy` */
@@ -293,6 +307,8 @@ export class Hub {
     this.#control.stop();
     this.#finder.stop();
     this.#deliverer.stop();
+    this.#sampler.stop();
+    this.#loopLag.stop();
     this.#revocations.stop();
     await this.#topics.stop();
     for (const worker of [...this.#workers]) worker.close();

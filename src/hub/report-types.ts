@@ -1,4 +1,5 @@
 import type { Topic } from '../protocol/topic.ts';
+import type { SeriesColumns } from './series/fields.ts';
 
 /**
  * What the hub reports about its node, its topics and the nodes that share its bus. Types and limits only. The HTTP API's answers and the operator's page are
@@ -18,6 +19,18 @@ export interface NodeFigures {
   /** Totals since the processes started. To get rates, request them twice. A restarted worker starts at 0. */
   readonly totals: NodeTotals;
   readonly errors: NodeErrors;
+  readonly processes: ProcessTotals;
+  /** Counts of `stentor_publish_to_socket_seconds` of all workers: up to each bound, and of all. */
+  readonly publishToSocket: readonly number[];
+}
+
+/** All processes of a node together. */
+export interface ProcessTotals {
+  readonly memoryBytes: number;
+  /** CPU time since they started. */
+  readonly cpuMs: number;
+  /** Of the process where it is longest. */
+  readonly loopLagMs: number;
 }
 
 export interface NodeTotals {
@@ -224,4 +237,10 @@ export interface HistoryItem {
   /** The user that published it, if a client did. */
   readonly user?: string;
   readonly removed?: true;
+}
+
+/** The last hour of each node. */
+export interface SeriesFound extends FromNodes {
+  readonly intervalMs: number;
+  readonly series: readonly ({ readonly nodeId: string; readonly self: boolean } & SeriesColumns)[];
 }

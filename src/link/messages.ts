@@ -271,6 +271,17 @@ export interface WorkerReport {
   /** The requested topics; empty if none were requested. */
   readonly topics: readonly TopicReport[];
   readonly totals: WorkerTotals;
+  readonly process: ProcessReport;
+}
+
+/** What a process uses. */
+export interface ProcessReport {
+  readonly pid: number;
+  readonly memoryBytes: number;
+  /** CPU time since it started. */
+  readonly cpuMs: number;
+  /** The longest delay of a timer within ten seconds. */
+  readonly loopLagMs: number;
 }
 
 /** Totals since the worker started; the maps are by code. */
@@ -281,6 +292,8 @@ export interface WorkerTotals {
   readonly errors: Readonly<Record<string, number>>;
   readonly closed: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
+  /** Counts of `stentor_publish_to_socket_seconds`: up to each bound, and of all. */
+  readonly publishToSocket: readonly number[];
 }
 
 export interface LaggingReport {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { bundlePages, bundleWorker } from './bundle-server.mjs';
 import { makeClientPackage } from './client-package.mjs';
 import { rewriteDeclarations } from './declarations.mjs';
+import { makeHelpPage } from './help-page.mjs';
 import { bundledLicenses } from './licenses.mjs';
 
 /**
@@ -16,6 +17,7 @@ process.chdir(ROOT);
 rewriteDeclarations(join(ROOT, 'dist'));
 // Before the worker is bundled, because the SDK's files are used as compiled.
 const weight = await makeClientPackage(ROOT);
+makeHelpPage(ROOT);
 const metafiles = [await bundleWorker(), await bundlePages()];
 writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENSES.txt'), bundledLicenses(ROOT, metafiles));
 process.stdout.write(`dist/packages/client/${weight}\n`);

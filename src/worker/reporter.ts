@@ -3,6 +3,7 @@ import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Connections } from '../session/connections.ts';
+import { type LoopLag, processFigures } from '../telemetry/loop-lag.ts';
 import type { WebSocketServer } from '../transport/server.ts';
 import { describeConnections, describeLagging, describeTopics } from './report.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -16,6 +17,7 @@ export interface ReporterOptions {
   readonly authenticator: Authenticator;
   readonly server: Pick<WebSocketServer, 'handshakes' | 'requests' | 'streams'>;
   readonly metrics: WorkerMetrics;
+  readonly loopLag: LoopLag;
 }
 
 /** Answers the hub's requests: metrics for a scrape, a report for display. */
@@ -47,7 +49,7 @@ export class Reporter {
   }
 
   async sendReport({ requestId, topics: wanted }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
-    const { index, connections, connectionsMax, delivery, metrics, link } = this.#options;
+    const { index, connections, connectionsMax, delivery, metrics, loopLag, link } = this.#options;
     const { slowConsumers, topics } = delivery;
     const report = {
       index,
@@ -59,6 +61,7 @@ export class Reporter {
       longestLagging: describeLagging(slowConsumers.receivers(), ({ id }) => connections.find(id)?.identity.user ?? null, Date.now()),
       topics: describeTopics(topics, wanted),
       totals: await metrics.totals(),
+      process: processFigures(loopLag),
     };
     link.send({ kind: 'report', requestId, report });
   }

@@ -3,7 +3,8 @@ import type { Sent } from '../fanout/shard.ts';
 import type { WorkerTotals } from '../link/messages.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { sumBy } from '../telemetry/sum-by.ts';
+import { PUBLISH_TO_SOCKET_BOUNDS_MS } from '../telemetry/publish-to-socket-bounds.ts';
+import { bucketCounts, sumBy } from '../telemetry/sum-by.ts';
 
 /** Our own codes, and those of WebSocket stacks. Clients may send any code, and each would be a permanent time series. */
 const COUNTED_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE_CODES)]);
@@ -209,7 +210,7 @@ export class WorkerMetrics {
   readonly publishToSocket = new Histogram({
     name: 'stentor_publish_to_socket_seconds',
     help: "Time from the bus' timestamp to the hand-over to uWebSockets for the last group, for the oldest publication of each batch.",
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    buckets: PUBLISH_TO_SOCKET_BOUNDS_MS.map((ms) => ms / 1000),
     registers: this.#registers,
   });
 
@@ -256,13 +257,14 @@ export class WorkerMetrics {
 
   /** For the operator's page: reads only these counters, because a scrape of the registry resets some metrics. */
   async totals(): Promise<WorkerTotals> {
-    const [deliveries, sentBytes, messagesIn, errors, closed, refused] = await Promise.all([
+    const [deliveries, sentBytes, messagesIn, errors, closed, refused, publishToSocket] = await Promise.all([
       sumBy(this.#deliveries),
       sumBy(this.#bytesOut),
       sumBy(this.#messagesIn),
       sumBy(this.#errors, 'code'),
       sumBy(this.#connectionsClosed, 'code'),
       sumBy(this.#upgradesRefused, 'status'),
+      bucketCounts(this.publishToSocket),
     ]);
     return {
       deliveries: deliveries[''] ?? 0,
@@ -271,6 +273,7 @@ export class WorkerMetrics {
       errors,
       closed,
       refused,
+      publishToSocket,
     };
   }
 

@@ -10,6 +10,7 @@ import { type HookModules, loadHookModules } from '../session/hooks/modules.ts';
 import { SessionHooks } from '../session/hooks/session-hooks.ts';
 import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { LoopLag } from '../telemetry/loop-lag.ts';
 import { WebSocketServer } from '../transport/server.ts';
 import { loadUws, type Uws } from '../transport/uws.ts';
 import { BusWatch } from './bus-watch.ts';
@@ -41,6 +42,7 @@ export class Worker {
   readonly #connections: Connections;
   readonly #busWatch: BusWatch;
   readonly #reporter: Reporter;
+  readonly #loopLag = new LoopLag();
   #secondTimer: NodeJS.Timeout | undefined;
   #draining = false;
 
@@ -100,6 +102,7 @@ export class Worker {
       authenticator,
       server: this.#server,
       metrics,
+      loopLag: this.#loopLag,
     });
     this.#server.serve(this.#connections);
   }
@@ -142,6 +145,7 @@ export class Worker {
   stop(): void {
     this.#server.stopListening();
     clearInterval(this.#secondTimer);
+    this.#loopLag.stop();
     this.#authenticator.stop();
     this.#busWatch.stop();
     this.#connections.stop();

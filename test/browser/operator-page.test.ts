@@ -3,12 +3,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
-import { NodeProcess } from '../support/node-process.ts';
+import { ADMIN_TOKEN, NodeProcess } from '../support/node-process.ts';
 import { tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
 const chromium = chromiumPath();
 const TOKEN = 'the-operators-token';
+/** Whether a line was drawn: pixels of a canvas that are not clear. */
+const DRAWN = `(() => {
+  const canvas = document.querySelector('figure[data-field=connections] canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value) => value !== 0);
+})()`;
 
 describe.runIf(chromium !== undefined)("the operator's page", () => {
   let node: TestNode;
@@ -147,11 +153,16 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     await untilText('#publish-outcome', /not valid JSON/);
     await page.fill('#publish-data', '{"home": 1}');
     await page.click('#publish button');
+    await untilText('#confirm-text', /All subscribers of scores\.a get it/);
+    await page.click('#confirm-no');
+    await page.click('#publish button');
+    await page.click('#confirm-yes');
     const batch = await client.next('batch');
     expect(batch.items[0]?.[2]).toEqual({ home: 1 });
     await untilText('#publish-outcome', new RegExp(`^stored at offset ${batch.items[0]?.[0]}$`));
     await page.fill('#publish-topic', 'nowhere.a');
     await page.keyboard.press('Enter');
+    await page.click('#confirm-yes');
     await untilText('#publish-outcome', /^unknown_namespace: /);
   });
 
@@ -183,6 +194,112 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     complaints = complaints.filter((url) => !url.startsWith('http://127.0.0.1'));
   });
 
+  it('begins with what needs attention, each with a link to what to do', async () => {
+    await open();
+    await page.waitForSelector('#problems-none:not([hidden])');
+    const client = await node.connect();
+    await expect(client.subscribe('nowhere.a')).rejects.toThrow();
+    await untilText('#problems', /1 × the error unknown_namespace/);
+    expect(await page.isVisible('#problems-none')).toBe(false);
+    const [help] = await Promise.all([page.waitForEvent('popup'), page.click('#problems a')]);
+    await help.waitForLoadState();
+    expect(help.url()).toContain('help.html#error-unknown_namespace');
+    expect(await help.locator('h3:target').textContent()).toBe('unknown_namespace');
+    expect(await help.locator('h3:target + p').textContent()).toContain('is not under namespaces');
+    await help.setViewportSize({ width: 390, height: 844 });
+    expect(await help.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    await help.close();
+  });
+
+  it('draws the last hour of each node, and of all together', async () => {
+    const nats = await startNatsServer();
+    const settings = { 'nats.url': nats.url, 'tuning.hub.announceIntervalMs': 200, 'tuning.admin.seriesIntervalMs': 200 };
+    const second = await TestNode.start({ ...settings, nodeId: 'second' });
+    try {
+      for (let n = 0; n < 3; n++) await (await second.connect()).subscribe('scores.a');
+      await open({ ...settings, nodeId: 'first' });
+      await (await node.connect()).subscribe('scores.a');
+      await page.waitForSelector('#charts-node:not([hidden])');
+      expect(await page.locator('#charts canvas').count()).toBe(8);
+      await untilText('figure[data-field=connections] b', /^4$/);
+      await page.selectOption('#charts-node', 'second');
+      await untilText('figure[data-field=connections] b', /^3$/);
+      await untilText('figure[data-field=memoryBytes] b', /MiB$/);
+      await until('something to be drawn', async () => page.evaluate(DRAWN));
+    } finally {
+      await second.stop();
+      await node.stop();
+      await nats.stop();
+      node = await TestNode.start();
+    }
+  });
+
+  it('finds a user and its connections, and disconnects after a question', async () => {
+    await open({ 'admin.token': TOKEN });
+    const ann = await node.connect({ encoding: 'json', token: await tokenOf({ sub: 'ann' }) });
+    await ann.subscribe('scores.a');
+    await unlock();
+    await page.fill('#find-text', 'ann');
+    await page.keyboard.press('Enter');
+    await untilText('#found-users', /^ann1disconnect all$/);
+    await untilText('#found-connections', /annnode-.*disconnect$/);
+    await page.click('#found-connections button');
+    await untilText('#confirm-text', /Close the connection node-/);
+    await page.keyboard.press('Escape');
+    expect(ann.socket.readyState).toBe(1);
+    await page.click('#found-connections button');
+    await page.click('#confirm-yes');
+    expect(await ann.closed).toMatchObject({ code: 4010 });
+    await untilText('#find-done', /^1 connection closed$/);
+    await untilText('#find-outcome', /Nothing found/);
+    await page.fill('#find-text', 'scores.');
+    await page.keyboard.press('Enter');
+    await untilText('#found-topics', /^scores\.a/);
+  });
+
+  it('shows a topic: its members, its rate and its last items', async () => {
+    await open({ 'namespaces.scores.presence': 'members', 'namespaces.scores.public': true });
+    const ann = await node.connect({ encoding: 'json', token: await tokenOf({ sub: 'ann' }) });
+    await ann.subscribe('scores.a');
+    for (let n = 1; n <= 3; n++) await node.publish('scores.a', { n });
+    await untilText('#topics', /^scores\.a/);
+    await page.click('#topics button');
+    await untilText('#topic-title', /^scores\.a$/);
+    await untilText('#topic-figures', /members1/);
+    await untilText('#topic-items', /\{"n":3\}.*\{"n":2\}.*\{"n":1\}/);
+    await untilText('#topic-members', /^ann/);
+    await node.publish('scores.a', { html: '<b>4</b>' });
+    await untilText('#topic-items', /<b>4<\/b>/);
+    expect(await page.locator('#topic-items b').count()).toBe(0);
+    await page.click('#topic-close');
+    expect(await page.isVisible('#topic')).toBe(false);
+  });
+
+  it('drains a node after a question; one that is embedded refuses', async () => {
+    await open({ 'admin.token': TOKEN });
+    await unlock();
+    await page.click('#drain');
+    await untilText('#confirm-title', new RegExp(`^Drain ${node.running.nodeId}\\?$`));
+    await page.click('#confirm-yes');
+    await untilText('#drain-outcome', /^unsupported: this node is embedded/);
+
+    const process = NodeProcess.launch({ nodeId: 'to-drain', workers: 0 });
+    try {
+      await process.untilStarted(0);
+      const client = await process.connect();
+      await page.goto(`http://127.0.0.1:${process.adminPort}/`);
+      await unlock(ADMIN_TOKEN);
+      await page.click('#drain');
+      await page.click('#confirm-yes');
+      await untilText('#drain-outcome', /^It drains/);
+      expect(await client.closed).toMatchObject({ code: 4200 });
+      expect((await process.ended).code).toBe(0);
+    } finally {
+      await process.stop();
+      complaints = complaints.filter((text) => !text.includes(String(process.adminPort)));
+    }
+  });
+
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`fits a phone, ${colorScheme}`, async () => {
       await open({ 'admin.token': TOKEN }, { viewport: { width: 390, height: 844 }, colorScheme });
@@ -190,6 +307,13 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
       await client.subscribe(`scores.${'a-rather-long-name-of-a-topic-'.repeat(2)}x`);
       await unlock();
       await untilText('#topics', /rather-long/);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+      // Cards are closed, and each says its most important figure.
+      expect(await page.isVisible('#topics')).toBe(false);
+      expect(await page.textContent('#topics-brief')).toBe('1');
+      expect(await page.evaluate<number>('document.documentElement.scrollHeight')).toBeLessThan(1700);
+      for (const summary of await page.locator('details.fold:visible > summary').all()) await summary.click();
+      expect(await page.isVisible('#topics')).toBe(true);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
     });
   }

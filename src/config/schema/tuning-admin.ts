@@ -27,6 +27,18 @@ export const AdminTuning = Type.Object(
       default: 1000,
       description: 'maximum publications in one request. More get `bad_message`',
     }),
+    seriesIntervalMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 10_000,
+      description: 'time between two points of the charts of the operator’s page. Nodes that share a NATS should have the same',
+    }),
+    seriesPointsMax: Type.Integer({
+      minimum: 1,
+      maximum: 600,
+      default: 360,
+      description: 'points that a node keeps in memory for them, of 80 bytes each: an hour, by default',
+    }),
     pageItemsMax: Type.Integer({
       minimum: 1,
       maximum: 10_000,

@@ -1,4 +1,5 @@
 import uPlot from 'uplot';
+import { resolveColour } from '../../http/page/colour.ts';
 import { byId } from '../../http/page/dom.ts';
 import type { PriceHistory } from './price-history.ts';
 
@@ -82,15 +83,4 @@ export class PriceChart {
     this.#drawnAtMs = nowMs;
     this.#plot.setData([timesMs.map((timeMs) => (timeMs - nowMs) / 1000), prices]);
   }
-}
-
-/** A canvas cannot resolve custom properties. So the computed colour of an element is read. */
-function resolveColour(place: HTMLElement, name: string): string {
-  const probe = place.querySelector<HTMLElement>(`[data-colour="${name}"]`) ?? place.appendChild(document.createElement('span'));
-  if (probe.dataset.colour === undefined) {
-    probe.dataset.colour = name;
-    probe.hidden = true;
-    probe.style.color = `var(${name})`;
-  }
-  return getComputedStyle(probe).color;
 }

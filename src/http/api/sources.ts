@@ -10,6 +10,7 @@ import type {
   NodeSummary,
   PageOfNames,
   PresenceOverview,
+  SeriesFound,
   TopicsFound,
   TopicsQuestion,
   UsersFound,
@@ -33,8 +34,9 @@ export interface ApiSources {
   notReady(): string | undefined;
   figures(): Promise<NodeFigures>;
   nodes(): Promise<readonly NodeSummary[]>;
-  /** Of all nodes, as the next two. @throws ProtocolError `busy` */
+  /** Of all nodes, as the next three. @throws ProtocolError `busy` */
   topics(question: TopicsQuestion): Promise<TopicsFound>;
+  series(): Promise<SeriesFound>;
   users(question: PageOfNames): Promise<UsersFound>;
   connections(target: ConnectionTarget, limit: number): Promise<ConnectionsFound>;
   /** @throws ProtocolError */
@@ -51,6 +53,8 @@ export interface ApiSources {
   callClients(call: ServerCall): Promise<readonly ClientAnswer[]>;
   /** Ends connections, subscriptions or tokens on all nodes. @throws ProtocolError */
   order(value: object): Promise<OrderAnswer>;
+  /** Drains and ends the node. Absent: only the program that started it can. */
+  readonly drain?: (() => void) | undefined;
 }
 
 /** What a route answers from. */

@@ -10,9 +10,29 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Shows how something went. */
+export function outcome(id: string, tone: 'quiet' | 'good' | 'warn' | 'bad', text: string): void {
+  const output = byId(id);
+  output.dataset.tone = tone;
+  setText(output, text);
+}
+
 export interface Cell {
   readonly text: string;
   readonly className?: string;
+  /** The cell is a button, which does this to the value: see {@link onAction}. */
+  readonly action?: string;
+  readonly value?: string;
+  /** The cell is a link. */
+  readonly href?: string;
+}
+
+/** Calls back for the buttons in tables within this element. */
+export function onAction(parent: HTMLElement, listener: (action: string, value: string) => unknown): void {
+  parent.addEventListener('click', (event) => {
+    const button = (event.target as Element).closest<HTMLElement>('button[data-action]');
+    if (button !== null) listener(button.dataset.action ?? '', button.dataset.value ?? '');
+  });
 }
 
 /** Sets the rows of the table's body. Existing rows and cells are reused, so that selection and scroll position stay. */
@@ -24,14 +44,32 @@ export function fillTable(body: HTMLElement, rows: readonly (readonly Cell[])[],
   for (const [at, cells] of shown.entries()) {
     const row = table.rows[at] ?? table.insertRow();
     while (row.cells.length > cells.length) row.deleteCell(-1);
-    for (const [column, { text, className = '' }] of cells.entries()) {
+    for (const [column, content] of cells.entries()) {
       const cell = row.cells[column] ?? row.insertCell();
+      const { className = '' } = content;
       if (cell.className !== className) cell.className = className;
       cell.colSpan = rows.length === 0 ? heads.length : 1;
       // On a narrow page a row is a block, and each cell shows its own label.
       cell.dataset.label = rows.length === 0 ? '' : (heads[column]?.textContent ?? '');
-      setText(cell, text);
+      fillCell(cell, content);
     }
+  }
+}
+
+function fillCell(cell: HTMLElement, { text, action, value = '', href }: Cell): void {
+  const tag = action !== undefined ? 'button' : href !== undefined ? 'a' : undefined;
+  if (tag === undefined) return setText(cell, text);
+  let inner = cell.firstElementChild as HTMLElement | null;
+  if (inner?.localName !== tag) {
+    inner = document.createElement(tag);
+    cell.replaceChildren(inner);
+  }
+  setText(inner, text);
+  if (inner instanceof HTMLAnchorElement) inner.href = href ?? '';
+  else if (inner instanceof HTMLButtonElement) {
+    inner.type = 'button';
+    inner.dataset.action = action;
+    inner.dataset.value = value;
   }
 }
 

@@ -1,19 +1,37 @@
 import type { TopicSort } from '../../hub/report-types.ts';
+import { formatNumber } from '../../telemetry/format.ts';
 import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
+import type { SeriesAnswer } from '../api/schemas/series.ts';
 import type { TopicsAnswer } from '../api/schemas/topics.ts';
 import { Api, Refused } from './api.ts';
-import { byId, setText } from './dom.ts';
+import { Charts } from './charts.ts';
+import { watchConfirm } from './confirm.ts';
+import { byId, onAction, setText } from './dom.ts';
+import { watchDrainBox } from './drain-box.ts';
+import { watchFindBox } from './find-box.ts';
+import { openFolds, showBrief } from './folds.ts';
+import { problemsOf } from './problems.ts';
 import { watchPublishBox } from './publish-box.ts';
-import type { Look } from './rates.ts';
+import { errorLines, type Look } from './rates.ts';
+import { latestOf, linesOf } from './series.ts';
 import { showErrors, showLagging, showNode, showNodes, showState, showTopics, showWorkers } from './show.ts';
+import { showProblems } from './show-problems.ts';
+import { TopicDetail } from './topic-detail.ts';
 
 const LOOK_EVERY_MS = 2000;
 const TOPICS_SHOWN = 25;
 
 const api = new Api();
+const charts = new Charts(byId('charts'));
+const topicDetail = new TopicDetail(api);
+const showTopic = (topic: string) => void topicDetail.show(topic);
 const publishBox = watchPublishBox(api);
+const drainBox = watchDrainBox(api);
+const findBox = watchFindBox(api, showTopic);
 let first: NodeAnswer | undefined;
 let last: Look | undefined;
+let series: SeriesAnswer | undefined;
+let seriesAtMs = Number.NEGATIVE_INFINITY;
 let looking = false;
 
 /** Polls the node and shows the result. Parts that cannot be fetched now stay unchanged, and a line says so. */
@@ -21,7 +39,8 @@ async function look(): Promise<void> {
   if (looking || document.hidden) return;
   looking = true;
   try {
-    const [node, nodes, topics] = await Promise.all([api.node(), api.nodes(), api.topics(chosenSort(), TOPICS_SHOWN)]);
+    const topicsShown = { sort: chosenSort(), limit: TOPICS_SHOWN };
+    const [node, nodes, topics] = await Promise.all([api.node(), api.nodes(), api.topics(topicsShown), lookAtSeries()]);
     show(node, nodes, topics);
     problem('');
   } catch (error) {
@@ -31,22 +50,63 @@ async function look(): Promise<void> {
   }
 }
 
-function show(node: NodeAnswer, nodes: NodesAnswer, topics: TopicsAnswer): void {
+/** Once for each of its points. */
+async function lookAtSeries(): Promise<void> {
+  if (performance.now() - seriesAtMs < (series?.intervalMs ?? 0)) return;
+  series = await api.series();
+  seriesAtMs = performance.now();
+}
+
+function show(node: NodeAnswer, { nodes }: NodesAnswer, topics: TopicsAnswer): void {
   const now: Look = { atMs: performance.now(), node };
   // The counters of a node start at 0 when it restarts.
   if (first === undefined || first.nodeId !== node.nodeId || (last !== undefined && last.node.uptimeMs > node.uptimeMs)) first = node;
+  const errors = errorLines(first.errors, node.errors);
   showState(node);
+  showProblems(problemsOf({ node, nodes, series, errors }));
   showNode(last, now);
-  showNodes(nodes);
+  showNodes({ nodes });
   showWorkers(node);
   showTopics(topics);
   showLagging(node.lagging);
-  showErrors(first.errors, node.errors);
+  showErrors(errors);
+  showSeries();
+  const connections = node.workers.reduce((sum, worker) => sum + worker.connections, 0);
+  const lagging = nodes.reduce((sum, one) => sum + one.lagging, 0);
+  showBrief('topics-brief', formatNumber(topics.total));
+  showBrief('lagging-brief', formatNumber(lagging), lagging > 0 ? 'warn' : 'quiet');
+  const recent = errors.reduce((sum, { since }) => sum + since, 0);
+  showBrief('errors-brief', recent === 0 ? 'none new' : `${formatNumber(recent)} new`, recent > 0 ? 'warn' : 'quiet');
   byId('main').hidden = false;
   byId('token-form').hidden = true;
-  publishBox.allow(node.scopes.includes('publish'), api.token !== '');
+  const hasToken = api.token !== '';
+  publishBox.allow(node.scopes.includes('publish'), hasToken);
+  findBox.allow(node.scopes.includes('admin'));
+  drainBox.allow(node.nodeId, connections, node.scopes.includes('admin'));
   setText(byId('updated'), `as of ${new Date().toLocaleTimeString()}`);
   last = now;
+}
+
+/** The choice of a node, and its charts. */
+function showSeries(): void {
+  if (series === undefined) return;
+  const choice = byId<HTMLSelectElement>('charts-node');
+  const names = series.series.map(({ nodeId }) => nodeId);
+  const known = [...choice.options].slice(1).map(({ value }) => value);
+  if (String(names) !== String(known)) {
+    const chosen = choice.value;
+    choice.replaceChildren(choice.options[0] as Node, ...names.map((name) => new Option(name, name)));
+    choice.value = names.includes(chosen) ? chosen : '';
+  }
+  choice.hidden = names.length < 2;
+  charts.show(series, choice.value);
+  const connections = latestOf(linesOf(series, 'connections', 'sum'));
+  showBrief(
+    'history-brief',
+    connections === null ? '' : `${formatNumber(connections)} ${connections === 1 ? 'connection' : 'connections'}`,
+  );
+  const silent = series.nodesSilent;
+  setText(byId('charts-note'), silent.length === 0 ? '' : `No answer from ${silent.join(', ')}.`);
 }
 
 function missed(error: Error): void {
@@ -91,6 +151,10 @@ byId('token-forget').addEventListener('click', () => {
   void look();
 });
 for (const radio of document.querySelectorAll('input[name="sort"]')) radio.addEventListener('change', () => void look());
+onAction(byId('topics'), (_, topic) => showTopic(topic));
+byId('charts-node').addEventListener('change', showSeries);
 document.addEventListener('visibilitychange', () => void look());
+watchConfirm();
+openFolds();
 setInterval(() => void look(), LOOK_EVERY_MS);
 void look();

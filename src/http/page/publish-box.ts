@@ -1,5 +1,6 @@
-import { type Api, Refused } from './api.ts';
-import { byId, setText } from './dom.ts';
+import { type Api, reasonOf } from './api.ts';
+import { confirmed } from './confirm.ts';
+import { byId, outcome, setText } from './dom.ts';
 
 /** The form to publish. It is shown once a token has been given that permits it. */
 export function watchPublishBox(api: Api): { allow(allowed: boolean, hasToken: boolean): void } {
@@ -22,22 +23,20 @@ export function watchPublishBox(api: Api): { allow(allowed: boolean, hasToken: b
 }
 
 async function publish(api: Api, topic: string, key: string, text: string): Promise<void> {
+  const say = (tone: 'quiet' | 'good' | 'bad', words: string) => outcome('publish-outcome', tone, words);
   try {
     JSON.parse(text);
   } catch (error) {
-    return outcome('bad', `The data is not valid JSON: ${(error as Error).message}`);
+    return say('bad', `The data is not valid JSON: ${(error as Error).message}`);
   }
-  outcome('quiet', 'publishing');
+  say('quiet', '');
+  const where = key === '' ? topic : `${topic}, key ${key}`;
+  if (!(await confirmed({ title: 'Publish?', text: `All subscribers of ${where} get it, on all nodes.`, action: 'Publish' }))) return;
+  say('quiet', 'publishing');
   try {
     const { offset, duplicate } = await api.publish(topic, key, text);
-    outcome('good', `${offset === 0 ? 'published' : `stored at offset ${offset}`}${duplicate ? ', duplicate' : ''}`);
+    say('good', `${offset === 0 ? 'published' : `stored at offset ${offset}`}${duplicate ? ', duplicate' : ''}`);
   } catch (error) {
-    outcome('bad', error instanceof Refused ? `${error.code}: ${error.message}` : (error as Error).message);
+    say('bad', reasonOf(error));
   }
-}
-
-function outcome(tone: 'quiet' | 'good' | 'bad', text: string): void {
-  const output = byId('publish-outcome');
-  output.dataset.tone = tone;
-  setText(output, text);
 }

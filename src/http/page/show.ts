@@ -5,7 +5,9 @@ import { formatBytes, formatDuration, formatNumber } from '../../telemetry/forma
 import type { NodeAnswer, NodesAnswer } from '../api/schemas/nodes.ts';
 import type { TopicsAnswer } from '../api/schemas/topics.ts';
 import { byId, type Cell, fillPairs, fillTable, setText } from './dom.ts';
-import { type ErrorLine, errorLines, type Look, ratesBetween } from './rates.ts';
+import { showBrief } from './folds.ts';
+import { helpOf } from './problems.ts';
+import { type ErrorLine, type Look, ratesBetween } from './rates.ts';
 
 const UNKNOWN = '–';
 const LAGGING_SHOWN = 10;
@@ -35,6 +37,7 @@ export function showNode(before: Look | undefined, now: Look): void {
     ['sent/s', rate(rates?.sentBytes, formatBytes)],
     ['commands/s in', rate(rates?.messagesIn)],
   ]);
+  showBrief('node-brief', node.nodeId);
   fillPairs(byId('node'), [
     ['node', node.nodeId],
     ['version', node.version],
@@ -62,6 +65,8 @@ export function showNodes({ nodes }: NodesAnswer): void {
   ]);
   fillTable(byId('nodes'), rows, 'None.');
   const connections = nodes.reduce((total, node) => total + node.connections, 0);
+  const down = nodes.filter(({ silent, notReady }) => silent || notReady !== null).length;
+  showBrief('nodes-brief', down === 0 ? formatNumber(nodes.length) : `${down} of ${nodes.length} not ready`, down === 0 ? 'quiet' : 'bad');
   setText(
     byId('nodes-note'),
     nodes.length > 1
@@ -86,6 +91,7 @@ export function showWorkers({ workers, workersSilent }: Pick<NodeAnswer, 'worker
     number(lagging),
   ]);
   fillTable(byId('workers'), rows, 'No worker responds.');
+  showBrief('workers-brief', formatNumber(workers.length), workersSilent === 0 ? 'quiet' : 'bad');
   const note = byId('workers-note');
   note.hidden = workersSilent === 0;
   setText(note, `${workersSilent} ${workersSilent === 1 ? 'worker is' : 'workers are'} too busy to answer: all figures exclude it.`);
@@ -93,7 +99,7 @@ export function showWorkers({ workers, workersSilent }: Pick<NodeAnswer, 'worker
 
 export function showTopics({ topics, total, workersSilent }: TopicsAnswer): void {
   const rows = topics.map(({ topic, members, lagging, publicationsPerSecond }) => [
-    name(topic),
+    { text: topic, className: 'name', action: 'topic', value: topic },
     number(members),
     number(lagging),
     number(publicationsPerSecond),
@@ -127,10 +133,10 @@ const KINDS: Record<keyof NodeErrors, string> = {
   skipped: 'publication skipped',
 };
 
-export function showErrors(first: NodeErrors, now: NodeErrors): void {
-  const rows = errorLines(first, now).map((line) => [
+export function showErrors(lines: readonly ErrorLine[]): void {
+  const rows = lines.map((line) => [
     { text: KINDS[line.kind], className: 'kind' },
-    text(line.code),
+    { text: line.code, href: `help.html#${helpOf(line.kind, line.code)}` },
     number(line.since),
     number(line.count),
     { text: meaningOf(line), className: 'note' },

@@ -8,6 +8,7 @@ import type {
   ConnectionsFound,
   ConnectionsOverview,
   PageOfNames,
+  SeriesFound,
   TopicsFound,
   TopicsOverview,
   TopicsQuestion,
@@ -15,6 +16,7 @@ import type {
   UsersOverview,
 } from '../report-types.ts';
 import { TOPICS_MAX } from '../report-types.ts';
+import type { SeriesColumns } from '../series/fields.ts';
 import { mergeConnections, mergeTopics, mergeUsers } from './merge.ts';
 import {
   type Answer,
@@ -32,6 +34,7 @@ export interface LocalSources {
   users(question: PageOfNames): UsersOverview;
   connections(target: EndTarget, limit: number): Promise<ConnectionsOverview>;
   topics(question: TopicsQuestion): Promise<TopicsOverview>;
+  series(): SeriesColumns;
 }
 
 export interface FinderOptions {
@@ -89,6 +92,14 @@ export class Finder {
     return { ...mergeConnections(all, limit), ...from };
   }
 
+  /** @throws ProtocolError (by rejection) `busy` */
+  async series(): Promise<SeriesFound> {
+    const { all, ...from } = await this.#ask('series', { kind: 'series' });
+    const [own, ...others] = all.map(({ nodeId, found: { columns } }, at) => ({ nodeId, self: at === 0, ...columns }));
+    const series = own === undefined ? [] : [own, ...others.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))];
+    return { intervalMs: this.#options.config.tuning.admin.seriesIntervalMs, series, ...from };
+  }
+
   stop(): void {
     for (const stop of this.#stopListening) stop();
   }
@@ -123,6 +134,8 @@ export class Finder {
         const { users, ...page } = local.users(question);
         return { kind: 'users', ...page, users: [...users] };
       }
+      case 'series':
+        return { kind: 'series', columns: local.series() as FoundOf<'series'>['columns'] };
       case 'topics': {
         const { topics, sort, ...page } = await local.topics(question);
         return { kind: 'topics', ...page, topics: [...topics] };

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import { TOPICS_MAX } from '../report-types.ts';
+import { SERIES_FIELDS, type SeriesField } from '../series/fields.ts';
 
 /** What a node asks all nodes (on `control.find`), and what each answers to the one that asked (on `control.found.<instance>`). As MessagePack. */
 
@@ -10,6 +11,8 @@ const QUESTION_BYTES_MAX = 4096;
 /** The largest `tuning.hub.findAnswerBytesMax`. A larger answer is ignored. */
 const ANSWER_BYTES_MAX = 1_048_576;
 const ITEMS_MAX = 10_000;
+/** The largest `tuning.admin.seriesPointsMax`. */
+const POINTS_MAX = 600;
 
 const text = (maxLength: number) => Type.String({ maxLength });
 const count = Type.Integer({ minimum: 0 });
@@ -24,6 +27,7 @@ const Question = Type.Union([
     ...page,
     limit: Type.Integer({ minimum: 0, maximum: TOPICS_MAX }),
   }),
+  Type.Object({ kind: Type.Literal('series') }),
   Type.Object({
     kind: Type.Literal('connections'),
     target: Type.Union([Type.Object({ user: text(256) }), Type.Object({ connectionId: id }), Type.Object({ tokenId: text(256) })]),
@@ -32,6 +36,11 @@ const Question = Type.Union([
 ]);
 const Sent = Type.Object({ questionId: text(64), from: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), question: Question });
 
+const column = Type.Array(Type.Union([Type.Number(), Type.Null()]), { maxItems: POINTS_MAX });
+const columns = Type.Object({
+  atMs: Type.Array(Type.Number(), { maxItems: POINTS_MAX }),
+  ...(Object.fromEntries(SERIES_FIELDS.map((field) => [field, column])) as Record<SeriesField, typeof column>),
+});
 const paged = { total: count, next: Type.Optional(text(256)) };
 const Found = Type.Union([
   Type.Object({
@@ -48,6 +57,7 @@ const Found = Type.Union([
       { maxItems: TOPICS_MAX },
     ),
   }),
+  Type.Object({ kind: Type.Literal('series'), columns }),
   Type.Object({
     kind: Type.Literal('connections'),
     total: count,
@@ -114,11 +124,15 @@ function unpacked(data: Uint8Array): unknown {
 
 function lengthOf(found: Found): number {
   if (found.kind === 'users') return found.users.length;
+  // With all of its points it is smaller than the smallest bound of an answer.
+  if (found.kind === 'series') return 0;
   return found.kind === 'topics' ? found.topics.length : found.connections.length;
 }
 
 function firstOf(found: Found, kept: number): Found {
   switch (found.kind) {
+    case 'series':
+      return found;
     case 'connections':
       return { ...found, connections: found.connections.slice(0, kept) };
     case 'users': {

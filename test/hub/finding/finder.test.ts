@@ -4,6 +4,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { Finder, type LocalSources } from '../../../src/hub/finding/finder.ts';
 import { decodeQuestion, encodeAnswer, encodeQuestion } from '../../../src/hub/finding/messages.ts';
 import type { OtherNode } from '../../../src/hub/node-answers.ts';
+import { SERIES_FIELDS, type SeriesField } from '../../../src/hub/series/fields.ts';
 import { packMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 
@@ -24,6 +25,11 @@ class Air {
     return () => listeners.delete(listener);
   }
 }
+
+const COLUMNS = {
+  atMs: [1000],
+  ...(Object.fromEntries(SERIES_FIELDS.map((field) => [field, [null]])) as Record<SeriesField, (number | null)[]>),
+};
 
 const others = (...names: string[]): OtherNode[] => names.map((nodeId) => ({ instance: `i-${nodeId}`, nodeId }));
 
@@ -48,6 +54,7 @@ describe('The finder', () => {
       }),
       topics: async ({ sort }) => ({ sort, total: 0, topics: [], workersSilent: 0 }),
       connections: () => new Promise(() => undefined),
+      series: () => ({ ...COLUMNS, connections: [known.length] }),
     };
     const logger = createLogger(config.log, { write: () => undefined });
     const finder = new Finder({ config, bus: air, instance: `i-${nodeId}`, nodeId, logger, local, others: () => known });
@@ -70,6 +77,19 @@ describe('The finder', () => {
       nodesSilent: [],
     });
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('has the series of all nodes, its own first', async () => {
+    const b = node('b', others('c', 'a'), {});
+    node('c', [], {});
+    node('a', [], {});
+    const { series, intervalMs, nodes } = await b.series();
+    expect([intervalMs, nodes]).toEqual([10_000, 3]);
+    expect(series.map(({ nodeId, self, connections }) => [nodeId, self, connections])).toEqual([
+      ['b', true, [2]],
+      ['a', false, [0]],
+      ['c', false, [0]],
+    ]);
   });
 
   it('names the nodes that do not answer in time', async () => {

@@ -53,6 +53,20 @@ export const NodeAnswer = Type.Object(
       },
       { description: 'since the processes started; a restarted worker starts at 0. To get rates, request them twice' },
     ),
+    processes: Type.Object(
+      {
+        memoryBytes: count('resident memory'),
+        cpuMs: Type.Number({ minimum: 0, description: 'CPU time since they started' }),
+        loopLagMs: Type.Number({
+          minimum: 0,
+          description: 'longest delay of a timer within ten seconds, of the process where it is longest',
+        }),
+      },
+      { description: 'all processes of the node together' },
+    ),
+    publishToSocket: Type.Array(Count, {
+      description: 'counts of `stentor_publish_to_socket_seconds`: up to each of its bounds, and of all',
+    }),
     errors: Type.Object(
       {
         sent: codeCounts("errors sent to clients, by the protocol's error code"),
