@@ -43,6 +43,17 @@ export function decodeMessage(frame: Uint8Array): ServerMessage {
   return message;
 }
 
+/** What the SDK itself has encoded: a message, or several in one frame. */
+export function decodeMessages(frame: Uint8Array): ClientMessage[] {
+  const value = codec().unpack(frame);
+  return Array.isArray(value) ? value : [value];
+}
+
+/** Without a check. */
+export function encodeAny(message: ServerMessage): Uint8Array {
+  return codec().pack(message);
+}
+
 /** The deflated bytes, if the frame is one MessagePack ext (type 90). */
 export function deflatedPart(frame: Uint8Array): Uint8Array | undefined {
   // ext 8, 16, 32: head byte, length, type.

@@ -8,7 +8,7 @@ import { messageTypes } from './message-types.mjs';
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
 /** Files of src/client that programs import. */
-const ENTRIES = ['index', 'document', 'events', 'users'];
+const ENTRIES = ['index', 'document', 'events', 'users', 'sse'];
 const DOCUMENTS = {
   'src/client/README.md': 'README.md',
   'src/client/MIGRATION.md': 'MIGRATION.md',
@@ -92,12 +92,18 @@ function manifest({ version, license, engines, repository, homepage, bugs, depen
       '.': { types: './dist/client/index.d.ts', default: './dist/client/index.js' },
       './document': { types: './dist/client/document.d.ts', default: './dist/client/document.js' },
       './events': { types: './dist/client/events.d.ts', default: './dist/client/events.js' },
+      './sse': { types: './dist/client/sse.d.ts', default: './dist/client/sse.js' },
       './users': { types: './dist/client/users.d.ts', default: './dist/client/users.js' },
       './stentor.min.js': { types: './stentor.min.d.ts', default: './stentor.min.js' },
       './package.json': './package.json',
     },
     typesVersions: {
-      '*': { document: ['./dist/client/document.d.ts'], events: ['./dist/client/events.d.ts'], users: ['./dist/client/users.d.ts'] },
+      '*': {
+        document: ['./dist/client/document.d.ts'],
+        events: ['./dist/client/events.d.ts'],
+        users: ['./dist/client/users.d.ts'],
+        sse: ['./dist/client/sse.d.ts'],
+      },
     },
     files: ['dist', 'src', 'stentor.min.*', 'MIGRATION.md', 'PROTOCOL.md', 'THIRD-PARTY-LICENSES.txt'],
     dependencies: { msgpackr: dependencies.msgpackr },

@@ -17,7 +17,8 @@ export interface Stream {
 const VOID: Since = { epoch: '-', offset: 0 };
 
 /**
- * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `since=epoch:offset` once for each topic, or not at all. Where the client comes
+ * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `snapshot` may come once for each topic, and `since=epoch:offset` does, or not
+ * at all. Where the client comes
  * back (`Last-Event-ID`), its positions count instead.
  */
 export function streamOf(query: string, lastEventId: string, topicsMax: number): { kind: 'stream'; stream: Stream } | RequestRefused {
@@ -31,29 +32,36 @@ export function streamOf(query: string, lastEventId: string, topicsMax: number):
 
 function read(query: URLSearchParams, header: string, topicsMax: number): Stream {
   const topics = query.getAll('topic');
-  if (topics.length === 0 || topics.length > topicsMax) {
-    throw new ProtocolError('bad_message', `topic: expected 1 to ${topicsMax} times, not ${topics.length}`);
-  }
+  if (topics.length > topicsMax) throw new ProtocolError('bad_message', `topic: expected at most ${topicsMax} times, not ${topics.length}`);
   for (const topic of topics) parseTopic(topic);
   if (new Set(topics).size < topics.length) throw new ProtocolError('bad_message', 'topic: the same one comes twice');
   const lastEventId = header || (query.get('lastEventId') ?? '');
   const since = lastEventId === '' ? sinceOf(query, topics.length) : (readPositions(lastEventId, topics) ?? topics.map(() => VOID));
+  const snapshots = query.getAll('snapshot');
+  if (snapshots.length > 1 && snapshots.length !== topics.length) {
+    throw new ProtocolError('bad_message', `snapshot: expected once, or once for each of the ${topics.length} topics`);
+  }
   const options = {
-    ...flag(query, 'snapshot'),
-    ...flag(query, 'timestamps'),
-    ...flag(query, 'presence'),
+    ...flag('timestamps', query.get('timestamps')),
+    ...flag('presence', query.get('presence')),
     ...(query.has('maxRateHz') && { maxRateHz: Number(query.get('maxRateHz') || Number.NaN) }),
   };
   const commands = topics.map((topic, index) => {
     const position = since[index];
-    const command = { ...options, type: 'subscribe', id: index + 1, topic, ...(position !== undefined && { since: position }) };
+    const command = {
+      ...options,
+      ...flag('snapshot', snapshots[index] ?? snapshots[0] ?? null),
+      type: 'subscribe',
+      id: index + 1,
+      topic,
+      ...(position !== undefined && { since: position }),
+    };
     return Buffer.from(JSON.stringify(checkClientMessage(command) as ClientMessage<'subscribe'>));
   });
   return { commands, positions: new StreamPositions(topics, since) };
 }
 
-function flag(query: URLSearchParams, name: string): Record<string, boolean> {
-  const value = query.get(name);
+function flag(name: string, value: string | null): Record<string, boolean> {
   if (value === null) return {};
   if (value !== 'true' && value !== 'false') throw new ProtocolError('bad_message', `${name}: expected true or false`);
   return { [name]: value === 'true' };

@@ -30,7 +30,7 @@ describe('src/client/README.md', () => {
   });
 
   it('has programs to run, and each states its output', () => {
-    expect(snippets).toHaveLength(15);
+    expect(snippets).toHaveLength(16);
     expect(snippets.filter(({ prints }) => prints.length === 0)).toEqual([]);
   });
 

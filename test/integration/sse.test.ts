@@ -122,19 +122,30 @@ describe('GET /sse', () => {
   });
 
   it.each([
-    ['no topic', 400, 'bad_message', ''],
     ['51 topics', 400, 'bad_message', Array.from({ length: 51 }, (_, n) => `topic=open.t${n}`).join('&')],
     ['a topic twice', 400, 'bad_message', 'topic=open.a&topic=open.a'],
     ['a bad topic', 400, 'bad_topic', 'topic=open.*'],
     ['a bad rate', 400, 'bad_message', 'topic=open.a&maxRateHz=-1'],
     ['a bad flag', 400, 'bad_message', 'topic=open.a&snapshot=1'],
     ['positions for other topics', 400, 'bad_message', 'topic=open.a&since=e:1&since=e:2'],
+    ['snapshot for other topics', 400, 'bad_message', 'topic=open.a&snapshot=true&snapshot=false'],
     ['a bad position', 400, 'bad_message', 'topic=open.a&since=e'],
   ])('refuses %s with %i %s', async (_, status, code, query) => {
     await start();
     const client = stream(query);
     await client.closed;
     expect([client.status, JSON.parse(client.bodyText).error.code]).toEqual([status, code]);
+  });
+
+  it('without topics says who the client is; and takes `snapshot` for each topic', async () => {
+    await start();
+    const nobody = stream('', { token: await tokenOf({ sub: 'ann' }) });
+    expect((await nobody.next('connected')).data).toMatchObject({ user: 'ann' });
+    await node.publish('open.a', { n: 1 });
+    await node.publish('open.b', { n: 2 });
+    const client = stream('topic=open.a&topic=open.b&snapshot=true&snapshot=false');
+    await client.next('subscribed', 2);
+    expect([numbers(client, 'open.a'), numbers(client, 'open.b')]).toEqual([[1], []]);
   });
 
   it('tells of a topic that it may not have, and sends the others', async () => {

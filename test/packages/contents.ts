@@ -33,6 +33,8 @@ export function contentCases(packed: Packages): void {
           'dist/client/events.js',
           'dist/client/events.d.ts',
           'dist/client/users.js',
+          'dist/client/sse.js',
+          'dist/client/sse.d.ts',
           'dist/client/users.d.ts',
           'stentor.min.js',
           'stentor.min.js.map',

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A network that lets HTTP through, and cuts every connection that asks for a WebSocket. */
+export class WebSocketBlocker {
+  isBlocking = true;
+  /** WebSockets that it has cut. */
+  blocked = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(targetPort: number) {
+    this.#server = createServer((client) => this.#accept(client, targetPort));
+  }
+
+  static async start(targetPort: number): Promise<WebSocketBlocker> {
+    const blocker = new WebSocketBlocker(targetPort);
+    blocker.#server.listen(0, '127.0.0.1');
+    await once(blocker.#server, 'listening');
+    return blocker;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Breaks what is open. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #accept(client: Socket, targetPort: number): void {
+    this.#keep(client);
+    client.once('data', (head) => {
+      if (this.isBlocking && /^upgrade: websocket/im.test(head.toString('latin1'))) {
+        this.blocked++;
+        return client.destroy();
+      }
+      const server = connect(targetPort, '127.0.0.1', () => server.write(head));
+      this.#keep(server);
+      client.pipe(server).pipe(client);
+      client.once('close', () => server.destroy());
+      server.once('close', () => client.destroy());
+    });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+}
