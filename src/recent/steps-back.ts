@@ -4,6 +4,8 @@ import type { Ring } from './ring.ts';
 
 /** So many changes at least are between two steps. */
 const STEP_ITEMS_MIN = 16;
+/** Who missed more gets the document: a pass over 10,000 changes takes up to 280 ms of the loop. */
+const ITEMS_MAX = 2048;
 /** A step is at most this share of the way longer than the one before it: there are few, and a client gets little that it has already. */
 const STEP_SHARE = 1 / 4;
 
@@ -58,7 +60,8 @@ export class StepsBack<T extends RecentItem> {
       const change = this.#documents.changeOf(this.#ring.at(this.#reached - 1));
       this.#fold.addBefore(change);
       this.#reached--;
-      this.#isOver = this.#fold.isWhole || this.#fold.size.bytes > this.#bytesMax;
+      const isFar = this.#lastSequence - this.#reached >= ITEMS_MAX;
+      this.#isOver = isFar || this.#fold.isWhole || this.#fold.size.bytes > this.#bytesMax;
       if (this.#isOver) return undefined;
     }
     // What the ring had before is gone.
