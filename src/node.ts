@@ -19,6 +19,7 @@ import { SanitizerMetrics } from './hub/sanitizing/sanitizer-metrics.ts';
 import { callForProgram, type ProgramCall, type ProgramMessage, type ProgramSent, sendForProgram } from './hub/sending/program.ts';
 import type { ClientAnswer } from './hub/sending/sender.ts';
 import { Supervisor } from './hub/supervisor.ts';
+import type { WorkerLinks } from './hub/worker-links.ts';
 import { workerProcesses } from './hub/worker-process.ts';
 import { inProcessWorkers } from './in-process-worker.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -138,7 +139,7 @@ export async function startNodeOn(
     const notReady = () => {
       if (draining) return 'draining';
       if (!bus.connected) return 'the bus is not connected';
-      return hub.listeningCount === 0 ? 'no worker is listening' : undefined;
+      return hub.links.listeningCount === 0 ? 'no worker is listening' : undefined;
     };
     const version = packageVersion();
     const nodeRegistry = new NodeRegistry({
@@ -152,7 +153,7 @@ export async function startNodeOn(
         host: hostname(),
         version,
         uptimeMs: Math.round(process.uptime() * 1000),
-        ...summarize(await hub.figures()),
+        ...summarize(await hub.operator.figures()),
         notReady: notReady() ?? null,
         announceIntervalMs: config.tuning.hub.announceIntervalMs,
         clockMs: Date.now(),
@@ -172,21 +173,9 @@ export async function startNodeOn(
         },
         notReady,
         registry,
-        workerMetrics: () => hub.workerMetrics(),
         bus: () => ({ kind: bus.kind, connected: bus.connected }),
-        figures: () => hub.figures(),
+        operator: hub.operator,
         nodes: () => nodeRegistry.nodes(),
-        series: () => hub.series(),
-        topics: (question) => hub.topics(question),
-        users: (question) => hub.users(question),
-        connections: (target, limit) => hub.connections(target, limit),
-        history: (question) => hub.history(question),
-        presence: (topic) => hub.presence(topic),
-        publish: (draft, idempotencyKey) => hub.publish(draft, idempotencyKey),
-        sendToNamespace: (namespace, data) => hub.sendToNamespace(namespace, data),
-        sendToConnection: (connectionId, data, volatile) => hub.sendToConnection(connectionId, data, volatile),
-        callClients: (call) => hub.callClients(call),
-        order: (value) => hub.order(value),
         drain: onDrainWanted,
       },
       logger,
@@ -195,7 +184,7 @@ export async function startNodeOn(
     admin = adminServer;
     started.push(() => adminServer.stop());
 
-    workers = await startWorkers(config, hub, logger);
+    workers = await startWorkers(config, hub.links, logger);
     const { port, supervisor } = workers;
     started.push(() => supervisor.stop());
 
@@ -207,9 +196,9 @@ export async function startNodeOn(
       port,
       adminPort: adminServer.port,
       nodeId,
-      publish: async (publication) => hub.publish(toDraft(publication), publication.idempotencyKey),
-      send: async (message) => sendForProgram(hub, message),
-      call: async (call) => callForProgram(hub, call),
+      publish: async (publication) => hub.operator.publish(toDraft(publication), publication.idempotencyKey),
+      send: async (message) => sendForProgram(hub.operator.sender, message),
+      call: async (call) => callForProgram(hub.operator.sender, call),
       get workerPids() {
         return config.workers === 0 ? [] : supervisor.pids;
       },
@@ -227,11 +216,15 @@ export async function startNodeOn(
 }
 
 /** @returns the supervisor, and the port that its workers share */
-async function startWorkers(config: Config, hub: Hub, logger: Logger): Promise<{ readonly supervisor: Supervisor; readonly port: number }> {
+async function startWorkers(
+  config: Config,
+  links: WorkerLinks,
+  logger: Logger,
+): Promise<{ readonly supervisor: Supervisor; readonly port: number }> {
   // The port is checked here, and chosen for processes: uWebSockets can share a port between them only if the port is given.
   const free = await freePort(config.host, config.port);
   if (config.workers === 0) {
-    const supervisor = new Supervisor(config, hub, logger, inProcessWorkers(logger));
+    const supervisor = new Supervisor(config, links, logger, inProcessWorkers(logger));
     return { supervisor, port: await supervisor.start(1, config.port) };
   }
   // Only Linux distributes connections over the processes that share a port.
@@ -239,7 +232,7 @@ async function startWorkers(config: Config, hub: Hub, logger: Logger): Promise<{
   if (count < config.workers) logger.warn({ platform: process.platform }, 'only Linux shares a port between workers: running one worker');
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const entryFile = fileURLToPath(new URL(`./worker/main.${extension}`, import.meta.url));
-  const supervisor = new Supervisor(config, hub, logger, workerProcesses(entryFile, config.tuning.hub.linkBatchMs));
+  const supervisor = new Supervisor(config, links, logger, workerProcesses(entryFile, config.tuning.hub.linkBatchMs));
   return { supervisor, port: await supervisor.start(count, free) };
 }
 

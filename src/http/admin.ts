@@ -20,8 +20,6 @@ const ONLY_TLS = { 'Strict-Transport-Security': 'max-age=31536000' };
 export interface AdminSources extends ApiSources {
   /** The hub's own metrics. */
   readonly registry: Registry;
-  /** Metrics of the workers, as prom-client's JSON. */
-  workerMetrics(): Promise<unknown[]>;
 }
 
 /**
@@ -111,7 +109,7 @@ export class AdminServer {
 
   async #metrics(): Promise<string> {
     const own = await this.#sources.registry.getMetricsAsJSON();
-    const workers = await this.#sources.workerMetrics();
+    const workers = await this.#sources.operator.reports.metrics();
     return AggregatorRegistry.aggregate([own, ...workers] as object[]).metrics();
   }
 }

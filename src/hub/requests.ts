@@ -9,12 +9,10 @@ import type { Logger } from '../telemetry/log.ts';
 import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
 import { History } from './history.ts';
-import { readHistory } from './history-page.ts';
 import type { NatsHooks } from './hooks/nats-hooks.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { Returning } from './hub-topic.ts';
 import type { Draft, Publisher } from './publisher.ts';
-import type { HistoryPage, HistoryQuestion } from './report-types.ts';
 import type { Sanitizer } from './sanitizing/sanitizer.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
@@ -36,8 +34,7 @@ export interface RequestHandlerOptions {
 
 /** Answers requests of workers on behalf of their clients: publish, history, call. */
 export class RequestHandler {
-  readonly #config: Config;
-  readonly #history: History;
+  readonly history: History;
   readonly #calls: Calls;
   readonly #publisher: Publisher;
   readonly #hooks: NatsHooks | undefined;
@@ -45,23 +42,17 @@ export class RequestHandler {
   readonly #logger: Logger;
 
   constructor({ config, bus, nodeId, registry, publisher, hooks, sanitizer, metrics, logger }: RequestHandlerOptions) {
-    this.#config = config;
     this.#calls = new Calls({ config, bus, nodeId, metrics });
-    this.#history = new History(config, bus, registry, metrics);
+    this.history = new History(config, bus, registry, metrics);
     this.#publisher = publisher;
     this.#hooks = hooks;
     this.#sanitizer = sanitizer;
     this.#logger = logger;
   }
 
-  /** Log reads for clients. */
-  get readBytes(): History['bytes'] {
-    return this.#history.bytes;
-  }
-
   /** For a worker that opens a topic because a client comes back to it. */
   returning({ topic, since }: Request<'open'>): Returning | undefined {
-    return since && { since, bring: (after) => this.#history.bring({ topic, after }) };
+    return since && { since, bring: (after) => this.history.bring({ topic, after }) };
   }
 
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
@@ -85,20 +76,15 @@ export class RequestHandler {
   }
 
   async read(worker: HubEnd, request: Request<'read'>): Promise<void> {
-    await this.#answer(worker, request.requestId, 'items', () => this.#history.page(request));
+    await this.#answer(worker, request.requestId, 'items', () => this.history.page(request));
   }
 
   async readLast(worker: HubEnd, request: Request<'readLast'>): Promise<void> {
-    await this.#answer(worker, request.requestId, 'items', () => this.#history.last(request.topic, request.count, request.bytesMax));
+    await this.#answer(worker, request.requestId, 'items', () => this.history.last(request.topic, request.count, request.bytesMax));
   }
 
   async recover(worker: HubEnd, request: Request<'recover'>): Promise<void> {
-    await this.#answer(worker, request.requestId, 'recovery', () => this.#history.recover(request));
-  }
-
-  /** @throws ProtocolError as {@link readHistory} */
-  historyForOperator(question: HistoryQuestion): Promise<HistoryPage> {
-    return readHistory({ config: this.#config, history: this.#history }, question);
+    await this.#answer(worker, request.requestId, 'recovery', () => this.history.recover(request));
   }
 
   async call(worker: HubEnd, request: Request<'call'>): Promise<void> {

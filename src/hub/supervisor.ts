@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { Hub } from './hub.ts';
+import type { WorkerLinks } from './worker-links.ts';
 import type { StartWorker, WorkerEnd } from './worker-process.ts';
 import { failedAtStart, freeIndex, newSlot, type WorkerSlot } from './worker-slot.ts';
 
@@ -23,7 +23,7 @@ const REPLACEMENT_TIMEOUT_MS = 60_000;
  */
 export class Supervisor {
   readonly #config: Config;
-  readonly #hub: Pick<Hub, 'attach' | 'drain' | 'metrics'>;
+  readonly #links: Pick<WorkerLinks, 'attach' | 'drain' | 'metrics'>;
   readonly #logger: Logger;
   #started = false;
   readonly #startWorker: StartWorker;
@@ -36,9 +36,9 @@ export class Supervisor {
   #preparing: Set<WorkerSlot> | undefined;
   #onAllEnded: (() => void) | undefined;
 
-  constructor(config: Config, hub: Pick<Hub, 'attach' | 'drain' | 'metrics'>, logger: Logger, startWorker: StartWorker) {
+  constructor(config: Config, links: Pick<WorkerLinks, 'attach' | 'drain' | 'metrics'>, logger: Logger, startWorker: StartWorker) {
     this.#config = config;
-    this.#hub = hub;
+    this.#links = links;
     this.#logger = logger;
     this.#startWorker = startWorker;
     this.#port = config.port;
@@ -89,7 +89,7 @@ export class Supervisor {
       const ended = new Promise<void>((resolve) => {
         this.#onAllEnded = resolve;
       });
-      this.#hub.drain();
+      this.#links.drain();
       const timer = setTimeout(() => this.#killAll(), this.#config.hub.drainTimeoutMs);
       await ended;
       clearTimeout(timer);
@@ -205,7 +205,7 @@ export class Supervisor {
     worker.process = process;
     if (process === undefined) return;
     const { link, pid } = process;
-    this.#hub.attach(link, worker.index, this.#port, {
+    this.#links.attach(link, worker.index, this.#port, {
       onPrepared: () => this.#doneWithPreparing(worker),
       onListening: (port, facts) => {
         this.#port = port;
@@ -235,7 +235,7 @@ export class Supervisor {
       return;
     }
     if (worker.onGone !== undefined) return;
-    this.#hub.metrics.workerRestarts.inc();
+    this.#links.metrics.workerRestarts.inc();
     worker.crashes = Date.now() - worker.startedAtMs > STABLE_AFTER_MS ? 0 : worker.crashes + 1;
     const pauseMs = Math.min(this.#config.tuning.hub.workerRestartBackoffMs * 2 ** Math.max(0, worker.crashes - 1), RESTART_BACKOFF_MAX_MS);
     this.#logger.error({ worker: worker.index, ...end, pauseMs }, 'worker exited unexpectedly; restarting');

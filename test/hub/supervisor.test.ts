@@ -1,9 +1,9 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { WorkerEvents } from '../../src/hub/hub.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
 import { Supervisor } from '../../src/hub/supervisor.ts';
+import type { WorkerEvents } from '../../src/hub/worker-links.ts';
 import type { StartWorker, WorkerEnd } from '../../src/hub/worker-process.ts';
 import type { HubEnd } from '../../src/link/link.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -76,7 +76,7 @@ function setUp(settings: Readonly<Record<string, unknown>> = {}) {
     workers.push(worker);
     return { pid: 1000 + workers.length, link, kill };
   };
-  const hub = {
+  const links = {
     metrics: new HubMetrics(new Registry(), logger),
     attach: (link: HubEnd, index: number, port: number, events: WorkerEvents) => {
       if (link !== starting?.link) throw new Error('another link than that of the worker which is started');
@@ -84,8 +84,8 @@ function setUp(settings: Readonly<Record<string, unknown>> = {}) {
     },
     drain: () => void drains++,
   };
-  const supervisor = new Supervisor(config, hub, logger, start);
-  const restarts = async () => (await hub.metrics.workerRestarts.get()).values[0]?.value ?? 0;
+  const supervisor = new Supervisor(config, links, logger, start);
+  const restarts = async () => (await links.metrics.workerRestarts.get()).values[0]?.value ?? 0;
   return { supervisor, workers, lines, broken, restarts, drains: () => drains };
 }
 

@@ -134,7 +134,7 @@ export class SimulatedNode {
       topicQueueFromBytes: 0,
     });
     workerEnd.onMessages((messages) => this.#delivery.receive(messages));
-    this.#hub.attach(hubEnd, 0, 0, {
+    this.#hub.links.attach(hubEnd, 0, 0, {
       onPrepared: () => undefined,
       onListening: () => undefined,
       onStartFailed: () => undefined,

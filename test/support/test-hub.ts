@@ -42,7 +42,7 @@ export class TestHub {
     this.#worker = workerEnd;
     workerEnd.onMessages((messages) => this.told.push(...messages));
     const ignore = () => undefined;
-    this.#hub.attach(hubEnd, 0, 0, { onPrepared: ignore, onListening: ignore, onStartFailed: ignore, onDrained: ignore });
+    this.#hub.links.attach(hubEnd, 0, 0, { onPrepared: ignore, onListening: ignore, onStartFailed: ignore, onDrained: ignore });
   }
 
   logOf(namespace: string): SimulatedLog {

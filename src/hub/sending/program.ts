@@ -1,8 +1,7 @@
 import { ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { toWireValue } from '../../protocol/wire-value.ts';
-import type { Hub } from '../hub.ts';
-import type { CallTarget, ClientAnswer } from './sender.ts';
+import type { CallTarget, ClientAnswer, Sender } from './sender.ts';
 
 /** What a program sends through the node that it embeds. Exactly one of `namespace` and `connectionId`. */
 export interface ProgramMessage {
@@ -32,26 +31,26 @@ export interface ProgramSent {
 
 /** @throws ProtocolError `bad_message`, `bad_payload` and those of {@link Sender} */
 export async function sendForProgram(
-  hub: Pick<Hub, 'sendToNamespace' | 'sendToConnection'>,
+  sender: Pick<Sender, 'toNamespace' | 'toConnection'>,
   { namespace, connectionId, data, volatile = false }: ProgramMessage,
 ): Promise<ProgramSent> {
   const value = packed(data);
   if (namespace !== undefined && connectionId === undefined) {
-    await hub.sendToNamespace(namespace, value);
+    await sender.toNamespace(namespace, value);
     return {};
   }
   if (namespace !== undefined || connectionId === undefined)
     throw new ProtocolError('bad_message', 'expected one of namespace and connectionId');
-  return { delivered: await hub.sendToConnection(connectionId, value, volatile === true) };
+  return { delivered: await sender.toConnection(connectionId, value, volatile === true) };
 }
 
 /** @throws ProtocolError `bad_message`, `bad_payload` and those of {@link Sender.call} */
 export async function callForProgram(
-  hub: Pick<Hub, 'callClients'>,
+  sender: Pick<Sender, 'call'>,
   { connectionId, user, method, data = null, timeoutMs }: ProgramCall,
 ): Promise<readonly ClientAnswer[]> {
   if (timeoutMs !== undefined && !(timeoutMs >= 1)) throw new ProtocolError('bad_message', 'timeoutMs: expected a number of milliseconds');
-  return hub.callClients({ target: targetOf(connectionId, user), method, data: packed(data), timeoutMs });
+  return sender.call({ target: targetOf(connectionId, user), method, data: packed(data), timeoutMs });
 }
 
 function targetOf(connectionId: string | undefined, user: string | undefined): CallTarget {

@@ -12,7 +12,7 @@ export const disconnect = route({
   scope: 'admin',
   body: DisconnectBody,
   answer: OrderAnswer,
-  handle: ({ body }, { sources }) => sources.order({ ...body, action: 'disconnect' }),
+  handle: ({ body }, { sources }) => sources.operator.control.order({ ...body, action: 'disconnect' }),
 });
 
 export const unsubscribe = route({
@@ -25,7 +25,7 @@ export const unsubscribe = route({
   body: UnsubscribeBody,
   answer: OrderAnswer,
   errors: ['bad_topic'],
-  handle: ({ body }, { sources }) => sources.order({ ...body, action: 'unsubscribe' }),
+  handle: ({ body }, { sources }) => sources.operator.control.order({ ...body, action: 'unsubscribe' }),
 });
 
 export const revoke = route({
@@ -38,5 +38,5 @@ export const revoke = route({
   body: RevokeBody,
   answer: OrderAnswer,
   errors: ['unavailable'],
-  handle: ({ body }, { sources }) => sources.order({ ...body, action: 'revoke' }),
+  handle: ({ body }, { sources }) => sources.operator.control.order({ ...body, action: 'revoke' }),
 });

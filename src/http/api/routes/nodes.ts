@@ -20,7 +20,7 @@ export const node = route({
     bus: sources.bus(),
     notReady: sources.notReady() ?? null,
     scopes,
-    ...(await sources.figures()),
+    ...(await sources.operator.figures()),
   }),
 });
 

@@ -14,6 +14,6 @@ export const presence = route({
   errors: ['bad_topic', 'unknown_namespace', 'unsupported'],
   handle: ({ query }, { sources }) => {
     const topic = parseTopic(query.topic);
-    return { topic, ...sources.presence(topic) };
+    return { topic, ...sources.operator.presence(topic) };
   },
 });

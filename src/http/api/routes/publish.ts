@@ -96,6 +96,6 @@ async function publishOne(
     exceptConnection,
     ...(volatile && { volatile: true as const }),
   };
-  const { epoch, offset, duplicate } = await sources.publish(draft, idempotencyKey);
+  const { epoch, offset, duplicate } = await sources.operator.publish(draft, idempotencyKey);
   return { topic, epoch, offset, duplicate };
 }

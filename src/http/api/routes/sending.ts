@@ -23,8 +23,8 @@ export const send = route({
   bodyBytesMax,
   handle: async ({ body: { namespace, connectionId, data, volatile = false } }, { sources }): Promise<SendAnswer> => {
     const packed = packMsgpack(data);
-    if (connectionId !== undefined) return { delivered: await sources.sendToConnection(connectionId, packed, volatile) };
-    await sources.sendToNamespace(namespace as string, packed);
+    if (connectionId !== undefined) return { delivered: await sources.operator.sender.toConnection(connectionId, packed, volatile) };
+    await sources.operator.sender.toNamespace(namespace as string, packed);
     return {};
   },
 });
@@ -41,7 +41,7 @@ export const call = route({
   errors: ['bad_topic', 'bad_payload', 'no_such_connection', 'unavailable'],
   bodyBytesMax,
   handle: async ({ body: { method, data = null, timeoutMs, ...target } }, { sources }) => ({
-    answers: await sources.callClients({ target: targetOf(target), method, data: packMsgpack(data), timeoutMs }),
+    answers: await sources.operator.sender.call({ target: targetOf(target), method, data: packMsgpack(data), timeoutMs }),
   }),
 });
 

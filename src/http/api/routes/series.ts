@@ -10,5 +10,5 @@ export const series = route({
     'A node keeps `tuning.admin.seriesPointsMax` points in memory, and begins anew when it restarts. For longer times use Prometheus.',
   scope: 'read',
   answer: SeriesAnswer,
-  handle: (_, { sources }) => sources.series(),
+  handle: (_, { sources }) => sources.operator.finder.series(),
 });

@@ -16,6 +16,6 @@ export const topics = route({
   handle: ({ query }, context) => {
     const { sort = 'members', prefix, after } = query;
     if (after !== undefined && sort !== 'name') throw new ProtocolError('bad_message', 'after: expected only with sort=name');
-    return context.sources.topics({ sort, prefix, after, limit: limitOf(query, context) });
+    return context.sources.operator.finder.topics({ sort, prefix, after, limit: limitOf(query, context) });
   },
 });

@@ -15,7 +15,8 @@ export const users = route({
   scope: 'read',
   query: UsersQuery,
   answer: UsersAnswer,
-  handle: ({ query }, context) => context.sources.users({ prefix: query.prefix, after: query.after, limit: limitOf(query, context) }),
+  handle: ({ query }, context) =>
+    context.sources.operator.finder.users({ prefix: query.prefix, after: query.after, limit: limitOf(query, context) }),
 });
 
 export const connections = route({
@@ -27,7 +28,7 @@ export const connections = route({
   scope: 'read',
   query: ConnectionsQuery,
   answer: ConnectionsAnswer,
-  handle: ({ query }, context) => context.sources.connections(targetOf(query), limitOf(query, context)),
+  handle: ({ query }, context) => context.sources.operator.finder.connections(targetOf(query), limitOf(query, context)),
 });
 
 /** The schema has seen that it is exactly one. */
