@@ -177,6 +177,10 @@ export class Receiver implements Recipient {
     });
   }
 
+  get isWaiting(): boolean {
+    return this.#flushes !== undefined;
+  }
+
   add(flush: Flush): boolean {
     const isFirst = this.#flushes === undefined;
     this.#flushes ??= [];

@@ -61,9 +61,9 @@ export class Express {
     variant.isExpress = false;
     this.#flusher.finish(variant);
     for (const shard of variant.shards) {
-      if (shard.cursor >= next) continue;
+      // What a pass has prepared for its members waits for the visits of their groups.
       if (shard.nativeTopic === undefined) this.#flusher.send(shard, nowMs, tick);
-      else this.#flusher.publish(shard, nowMs, tick);
+      else if (shard.cursor < next) this.#flusher.publish(shard, nowMs, tick);
     }
     this.#flusher.finish(variant);
   }

@@ -99,11 +99,11 @@ export class Flusher {
     return flush.to - flush.from;
   }
 
-  /** The same at once. */
+  /** The same at once, with all that waits for the members. */
   send(shard: Shard, nowMs: number, tick: number): void {
-    const flush = this.#advance(shard, nowMs, tick);
+    const flush = shard.cursor < shard.variant.feed.ring.next ? this.#advance(shard, nowMs, tick) : undefined;
     for (const recipient of shard.recipients) {
-      recipient.add(flush);
+      if (flush !== undefined) recipient.add(flush);
       this.#sink.send(recipient);
     }
   }

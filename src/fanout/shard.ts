@@ -16,6 +16,8 @@ export interface Recipient {
   readonly group: Group | undefined;
   /** Something for it waits until its group is visited. @returns whether nothing else has waited */
   add(flush: Flush): boolean;
+  /** Something waits for it. */
+  readonly isWaiting: boolean;
 }
 
 /** What each member of a shard was sent. */

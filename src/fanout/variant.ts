@@ -56,10 +56,12 @@ export class Variant {
     return `${this.feed.number.toString(36)}${variantName(this.options)}.${this.#nextNativeTopic++}`;
   }
 
-  /** Some shard has not been sent everything. */
+  /** Some member has not been sent everything. */
   get isBehind(): boolean {
     const { next } = this.feed.ring;
-    return this.shards.some(({ cursor }) => cursor < next);
+    return this.shards.some(
+      ({ cursor, group, recipients }) => cursor < next || (group === undefined && recipients.some(({ isWaiting }) => isWaiting)),
+    );
   }
 
   /**

@@ -49,6 +49,10 @@ export class StubRecipient implements Recipient {
     this.group = group;
   }
 
+  get isWaiting(): boolean {
+    return this.#flushes.length > 0;
+  }
+
   add(flush: Flush): boolean {
     this.#flushes.push(flush);
     return this.#flushes.length === 1;

@@ -109,6 +109,10 @@ export class ModelMember implements Recipient {
     return this.echo && !this.topic.log.some((entry) => this.#isOwn(entry));
   }
 
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   add(flush: Flush): boolean {
     this.#waiting.push(flush);
     return this.#waiting.length === 1;
