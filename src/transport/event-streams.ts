@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Origins } from './cors.ts';
 import { EventSocket } from './event-socket.ts';
 import type { Gate } from './gate.ts';
-import { type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
+import { endPreflight, type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
 import type { HttpMetrics } from './http-requests.ts';
 import type { ClientEvents } from './transport.ts';
 import { findToken } from './upgrade.ts';
@@ -132,8 +132,7 @@ export class EventStreams<Client, Stream> {
     const origin = req.getHeader('origin');
     const why = 'the origin is not in allowedOrigins';
     if (!origins.allows(origin)) return this.#refuse(res, origin, refusal('forbidden', why), why);
-    writeHead(res, 204, origins.preflight(origin, 'GET'));
-    res.endWithoutBody(undefined, true);
+    endPreflight(res, origins.preflight(origin, 'GET'));
   }
 
   #refuse(res: HttpResponse, origin: string, answer: HttpAnswer, why: string): void {

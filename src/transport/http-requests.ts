@@ -3,7 +3,7 @@ import { addressOf } from './address.ts';
 import type { Origins } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
-import { type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
+import { endPreflight, type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
 import { InFlightRequests } from './in-flight-requests.ts';
 import type { ClientEvents, ClientRequest } from './transport.ts';
 import { findToken } from './upgrade.ts';
@@ -165,8 +165,7 @@ export class HttpRequests {
       const why = 'the origin is not in allowedOrigins';
       return this.#refuse(res, asked, refusal('forbidden', why), why);
     }
-    writeHead(res, 204, origins.preflight(origin, method));
-    res.endWithoutBody(undefined, true);
+    endPreflight(res, origins.preflight(origin, method));
   }
 
   #refuse(res: HttpResponse, { path, origin }: Asked, answer: HttpAnswer, why: string): void {

@@ -244,10 +244,13 @@ describe('pages of other origins', () => {
 
   it('get the answer to a preflight', async () => {
     await start({ allowedOrigins: [PAGE] });
-    const ask = (origin: string) =>
-      request(node, '/publish', { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
-    const { status, headers } = await ask(PAGE);
-    expect(status).toBe(204);
+    const ask = (origin: string, path = '/publish') =>
+      request(node, path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
+    for (const path of ['/publish', '/history?topic=open.a', '/sse?topic=open.a']) {
+      const preflight = await ask(PAGE, path);
+      expect([path, preflight.status, preflight.headers.get('content-length')]).toEqual([path, 200, '0']);
+    }
+    const { headers } = await ask(PAGE);
     expect(headers.get('access-control-allow-methods')).toBe('POST');
     expect(headers.get('access-control-allow-headers')).toContain('Authorization');
     expect((await ask('https://evil.example')).status).toBe(403);
