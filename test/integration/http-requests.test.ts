@@ -96,6 +96,12 @@ describe('POST /publish', () => {
     expect(await node.metric('stentor_http_request_bytes_in_flight')).toBe(0);
   });
 
+  it('refuses with 408 also with the default time, before uWS closes the silent connection', async () => {
+    await start();
+    const head = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${await tokenOf()}\r\nContent-Length: 60000\r\n\r\n`;
+    expect(statusOf(await rawRequest(node.running.port, `${head}{`))).toBe(408);
+  });
+
   it('counts the requests of a user as the messages of one connection, and tells when to come again', async () => {
     await start({ 'limits.messagesPerSecondMax': 2 });
     const token = await tokenOf();

@@ -19,8 +19,9 @@ export const HttpTuning = Type.Object(
     bodyTimeoutMs: Type.Integer({
       minimum: 100,
       maximum: 600_000,
-      default: 10_000,
-      description: 'maximum time in which the body of a request must arrive. A later one gets `timeout`',
+      default: 5000,
+      description:
+        'maximum time in which the body of a request must arrive. A later one gets `timeout`. uWebSockets.js closes a connection without an answer when nothing arrives for 8 to 12 s',
     }),
     topicsPerStreamMax: Type.Integer({
       minimum: 1,
