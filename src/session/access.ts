@@ -37,7 +37,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
   publish(identity, namespace, topic) {
     if (!namespace.clientPublish) return deny('forbidden', `clients may not publish to ${topic}`);
     if (identity.user === null) return deny('unauthorized', 'publishing needs a token');
-    return permits(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
+    return permitsTopic(identity.publish, topic) ? ALLOWED : deny('forbidden', `the token does not permit publishing to ${topic}`);
   },
 
   /** Publishing whole documents needs both permissions. */
@@ -45,7 +45,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     const decision = TOPIC_RULES.publish(identity, namespace, topic);
     if (!decision.allowed) return decision;
     if (namespace.state !== 'document') return deny('unsupported', `${topic} has no document`);
-    if (permits(identity.image ?? [], topic)) return ALLOWED;
+    if (permitsTopic(identity.image ?? [], topic)) return ALLOWED;
     return deny('forbidden', `the token does not permit publishing whole documents to ${topic}`);
   },
 
@@ -114,14 +114,16 @@ export function mayBeAnonymous(namespaces: Readonly<Record<string, Pick<Namespac
   return Object.values(namespaces).some((namespace) => namespace.public);
 }
 
-/**
- * A user's own topic needs no permission. For the others of its namespace a pattern must name the namespace: `>` is for feeds, and lets nobody read what
- * others are sent.
- */
+/** A user's own topic needs no permission. */
 function maySubscribe({ user, subscribe }: Identity, topic: string): boolean {
-  if (!isOfUsers(topic)) return permits(subscribe, topic);
-  if (user !== null && topic === userTopicOf(user)) return true;
-  return permits(subscribe.filter(isOfUsers), topic);
+  return (user !== null && isOfUsers(topic) && topic === userTopicOf(user)) || permitsTopic(subscribe, topic);
+}
+
+/**
+ * Topics of users need a pattern that names their namespace. `>` is for feeds: with it, nobody reads what other users are sent, or writes to them.
+ */
+function permitsTopic(patterns: readonly string[], topic: string): boolean {
+  return permits(isOfUsers(topic) ? patterns.filter(isOfUsers) : patterns, topic);
 }
 
 function isOfUsers(topicOrPattern: string): boolean {

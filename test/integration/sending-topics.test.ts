@@ -8,6 +8,7 @@ import { runCli } from '../cli/run-cli.ts';
 import type { TestNode } from '../support/node.ts';
 import { NodePair } from '../support/node-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
+import { tokenOf } from '../support/tokens.ts';
 
 const ENCODINGS: readonly Encoding[] = ['json', 'msgpack'];
 const NAMESPACES = {
@@ -181,10 +182,12 @@ describe.each(ENCODINGS)('to one user (%s)', (encoding) => {
     const user = `ann_${encoding}@example.org`;
     const topic = `user.ann_${encoding}__aexample__dorg`;
     const both = await Promise.all(pair.both.map((node) => pair.client(node, user, encoding)));
-    const eve = await pair.client(pair.one, 'eve', encoding);
+    const eve = await pair.one.connect({ encoding, token: await tokenOf({ sub: 'eve', publish: ['user.*'] }) });
+    const mallory = await pair.one.connect({ encoding, token: await tokenOf({ sub: 'mallory', publish: ['>'] }) });
     for (const { client } of both) await client.subscribe(topic);
-    await eve.client.subscribe('user.eve');
-    await eve.client.get('published', { type: 'publish', topic, data: 'ws' });
+    await eve.subscribe('user.eve');
+    await eve.get('published', { type: 'publish', topic, data: 'ws' });
+    expect(await mallory.get('error', { type: 'publish', topic, data: 'forged' })).toMatchObject({ code: 'forbidden' });
     expect((await pair.post(pair.two, '/api/publish', { user, data: 'http' })).status).toBe(200);
     pair.program.publish(`feed.${topic}`, '"nats"');
     const { code, stderr } = await runCli(['publish', '--user', user, '"cli"', '--nats-url', pair.nats.url]);
@@ -193,8 +196,8 @@ describe.each(ENCODINGS)('to one user (%s)', (encoding) => {
       await client.until('all', () => valuesOf(client, topic).length === 4);
       expect(new Set(valuesOf(client, topic))).toEqual(new Set(['ws', 'http', 'nats', 'cli']));
     }
-    await eve.client.settle();
-    expect(eve.client.messages.filter(({ type }) => type === 'batch')).toEqual([]);
+    await eve.settle();
+    expect(eve.messages.filter(({ type }) => type === 'batch')).toEqual([]);
   });
 
   it('is refused where the user has no topic', async () => {

@@ -70,6 +70,21 @@ describe('decide', () => {
     expect(verdict(ANONYMOUS, 'publish', { clientPublish: false })).toBe('forbidden');
   });
 
+  it.each<Action>(['publish', 'image', 'subscribe', 'presence'])(
+    'wants a pattern that names the namespace for topics of other users, because `>` is for feeds: %s',
+    (action) => {
+      const options = { public: false, state: 'document' } as const;
+      const eveWith = (...patterns: string[]) => ({ ...ALICE, user: 'eve', subscribe: patterns, publish: patterns, image: patterns });
+      for (const topic of ['user.alice', 'user.alice.x', 'user']) {
+        for (const pattern of ['>', '*.>', '*', '*.*', '*.alice'])
+          expect(verdict(eveWith(pattern), action, options, topic)).toBe('forbidden');
+      }
+      expect(verdict(eveWith('user.*'), action, options, 'user.alice')).toBe('allow');
+      expect(verdict(eveWith('>', 'user.alice'), action, options, 'user.alice')).toBe('allow');
+      expect(verdict(eveWith('>'), action, options, 'users.alice')).toBe('allow');
+    },
+  );
+
   it('has no history of an ephemeral namespace, nor if clients may not read it', () => {
     expect(verdict(ALICE, 'history', { durable: false })).toBe('unsupported');
     expect(verdict(ALICE, 'history', { history: { clientItemsMax: 0 } })).toBe('unsupported');
