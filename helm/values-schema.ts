@@ -39,6 +39,7 @@ const ChartValues = part({
   natsCreds: part({ existingSecret: Text(), key: Type.String({ minLength: 1 }) }),
   natsTls: part({ existingSecret: Text(), clientCertificate: Type.Boolean() }),
   nodeTls: part({ existingSecret: Text('a Secret with tls.crt and tls.key'), clientCa: Type.Boolean() }),
+  hookModules: part({ existingConfigMap: Text('a ConfigMap whose files are mounted at /etc/stentor/hooks') }),
   extraEnv: AnyObjects,
   extraVolumes: AnyObjects,
   extraVolumeMounts: AnyObjects,

@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
+import { loadHookModules } from '../../src/session/hooks/modules.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { findTool } from '../support/find-tool.ts';
 import { CHART, helm, KUBERNETES_VERSION, run, template } from './tools.ts';
@@ -27,6 +28,16 @@ function manifestsOf(args: readonly string[]): Manifest[] {
 const fromSet = (file: string) => manifestsOf(['--values', join(CHART, 'ci', file)]);
 const named = (manifests: readonly Manifest[], kind: string): Manifest => manifests.find((manifest) => manifest.kind === kind);
 const podOf = (manifests: readonly Manifest[]): Manifest => named(manifests, 'Deployment').spec.template.spec;
+
+/** As a ConfigMap is mounted: each file is a symbolic link through `..data` into a folder of its version. */
+function mountLikeKubelet(path: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(join(path, '..2026_11_26'), { recursive: true });
+  symlinkSync('..2026_11_26', join(path, '..data'));
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(path, '..data', name), content);
+    symlinkSync(join('..data', name), join(path, name));
+  }
+}
 
 describe.runIf(HELM !== '')('the chart', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stentor-chart-'));
@@ -105,6 +116,25 @@ describe.runIf(HELM !== '')('the chart', () => {
     expect(named(fromSet('single-values.yaml'), 'Service').spec.ports[0].appProtocol).toBe('kubernetes.io/ws');
   });
 
+  it('mounts the files of hooks where the config looks for them', async () => {
+    const manifests = fromSet('hooks-values.yaml');
+    const { containers, volumes } = podOf(manifests);
+    expect(volumes).toContainEqual({ name: 'hooks', configMap: { name: 'live-hooks' } });
+    expect(containers[0].volumeMounts).toContainEqual({ name: 'hooks', mountPath: '/etc/stentor/hooks', readOnly: true });
+    const mounted = join(folder, 'hooks');
+    mountLikeKubelet(mounted, {
+      'connections.mjs': 'export const connect = () => ({ allow: true });',
+      'rooms.mjs': "import { rule } from './rules.mjs';\nexport const subscribe = () => rule;",
+      'rules.mjs': "export const rule = { allow: false, code: 'members_only' };",
+    });
+    const path = join(folder, 'hooks.config.yaml');
+    writeFileSync(path, named(manifests, 'ConfigMap').data['stentor.yaml'].replaceAll('/etc/stentor/hooks/', `${mounted}/`));
+    const env = { ...named(manifests, 'Secret').stringData, STENTOR_ADMIN_TOKEN: 'a-token-of-an-operator' };
+    const hooks = await loadHookModules(loadConfig({ file: path, env }).config);
+    expect(hooks.connections.connect?.({} as never)).toEqual({ allow: true });
+    expect(hooks.namespaces.get('chat')?.subscribe?.({} as never)).toEqual({ allow: false, code: 'members_only' });
+  });
+
   it('runs without root, on a read-only file system, with nothing of the Kubernetes API', () => {
     const pod = podOf(fromSet('single-values.yaml'));
     expect(pod.securityContext.runAsNonRoot).toBe(true);
@@ -166,6 +196,13 @@ describe.runIf(HELM !== '')('the chart', () => {
     ['a CA from two places', ['natsTls.existingSecret=a', 'config.nats.tlsCaFile=/b'], 'natsTls or config.nats.tlsCaFile'],
     ['a certificate from two places', ['nodeTls.existingSecret=a', 'config.tls.certFile=/b'], 'nodeTls or config.tls.certFile'],
     ['a CA of clients that is nowhere', ['nodeTls.clientCa=true'], 'nodeTls.existingSecret'],
+    ['a file of hooks that is nowhere', ['config.hooks.module=/etc/stentor/hooks/a.mjs'], 'set hookModules.existingConfigMap'],
+    [
+      'a file of hooks of a namespace that is nowhere',
+      ['config.namespaces.chat.hooks.module=/etc/stentor/hooks/a.mjs'],
+      'set hookModules.existingConfigMap',
+    ],
+    ['files of hooks that nobody loads', ['hookModules.existingConfigMap=a'], 'no hooks.module of config'],
     ['an admin port that probes cannot reach', ['config.admin.host=127.0.0.1'], 'config.admin.host is 127.0.0.1'],
     ['a port that clients cannot reach', ['config.host=localhost'], 'config.host is localhost'],
     ['a rollout that cannot begin', ['maxSurge=0'], 'maxSurge and maxUnavailable'],

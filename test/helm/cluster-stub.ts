@@ -5,10 +5,12 @@ import { KUBERNETES_VERSION } from './tools.ts';
 
 const [MAJOR, MINOR] = KUBERNETES_VERSION.split('.') as [string, string];
 
-/** As much of a Kubernetes API as `lookup` of a Secret asks for: the real helm reads it over HTTP, as it would a cluster's. */
+/** As much of a Kubernetes API as `lookup` of a Secret or a ConfigMap asks for: the real helm reads it over HTTP, as it would a cluster's. */
 export class ClusterStub {
   /** By name, in every namespace: what `data` has before base64. */
   readonly secrets = new Map<string, Readonly<Record<string, string>>>();
+  /** By name, in every namespace: `data`. */
+  readonly configMaps = new Map<string, Readonly<Record<string, string>>>();
   readonly #server: Server = createServer((request, response) => {
     const answer = this.#answer(new URL(request.url ?? '/', 'http://cluster').pathname);
     response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
@@ -38,8 +40,12 @@ export class ClusterStub {
     if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: [] };
     if (path === '/api/v1') {
       const secrets = { name: 'secrets', singularName: 'secret', namespaced: true, kind: 'Secret', verbs: ['get', 'list'] };
-      return { kind: 'APIResourceList', groupVersion: 'v1', resources: [secrets] };
+      const configMaps = { ...secrets, name: 'configmaps', singularName: 'configmap', kind: 'ConfigMap' };
+      return { kind: 'APIResourceList', groupVersion: 'v1', resources: [secrets, configMaps] };
     }
+    const [, mapName = ''] = /^\/api\/v1\/namespaces\/[^/]+\/configmaps\/(.+)$/.exec(path) ?? [];
+    const map = this.configMaps.get(mapName);
+    if (map !== undefined) return { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: mapName }, data: map };
     const [, name = ''] = /^\/api\/v1\/namespaces\/[^/]+\/secrets\/(.+)$/.exec(path) ?? [];
     const data = this.secrets.get(name);
     if (data === undefined) return undefined;

@@ -125,6 +125,25 @@ describe.runIf(HELM !== '')('secrets of the chart', () => {
     });
   });
 
+  it('and files of hooks roll the pods when they change, where helm can ask the cluster', async () => {
+    const cluster = await ClusterStub.start();
+    try {
+      const settings = ['hookModules.existingConfigMap=live-hooks', 'config.hooks.module=/etc/stentor/hooks/a.mjs'];
+      const checksumWith = async (file: string) => {
+        cluster.configMaps.set('live-hooks', { 'a.mjs': file });
+        const told = await templateAsync(HELM, ['--dry-run=server', '--kube-apiserver', cluster.url, ...set(settings)]);
+        return annotationsOf(told)['checksum/hook-modules'];
+      };
+      const before = await checksumWith('one');
+      expect(before).toMatch(/^[0-9a-f]{64}$/);
+      expect(await checksumWith('one')).toBe(before);
+      expect(await checksumWith('two')).not.toBe(before);
+      expect(annotationsOf(template(HELM, set(settings)))).not.toHaveProperty('checksum/hook-modules');
+    } finally {
+      await cluster.stop();
+    }
+  });
+
   it('of yours change no annotation where helm cannot ask: a rollout restart does it', () => {
     expect(annotationsOf(template(HELM, set(['existingSecret=stentor-env'])))).not.toHaveProperty('checksum/existing-secret');
   });

@@ -115,6 +115,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{/* The files of hookModules.existingConfigMap, as YAML; empty if there is no cluster to ask. Workers load them only when they start. */}}
+{{- define "stentor.hookModulesData" -}}
+{{- with .Values.hookModules.existingConfigMap -}}
+{{- with (lookup "v1" "ConfigMap" $.Release.Namespace .) -}}
+{{- dict "data" (get . "data") "binaryData" (get . "binaryData") | toYaml -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Says which value contains NATS's URL; empty if none does. */}}
 {{- define "stentor.natsUrlSource" -}}
 {{- $inEnv := false -}}
@@ -166,6 +175,17 @@ STENTOR_ADMIN_TOKEN STENTOR_ADMIN_TOKENS STENTOR_NATS_PASSWORD STENTOR_NATS_TOKE
 {{- end -}}
 {{- if and .Values.nodeTls.existingSecret (dig "tls" "certFile" "" .Values.config) -}}
 {{- fail "set nodeTls or config.tls.certFile, not both" -}}
+{{- end -}}
+{{- $modules := list (dig "hooks" "module" "" .Values.config) -}}
+{{- range dig "namespaces" dict .Values.config }}{{ $modules = append $modules (dig "hooks" "module" "" (. | default dict)) }}{{ end -}}
+{{- $mounted := false -}}
+{{- range $modules }}{{ if hasPrefix "/etc/stentor/hooks/" . }}{{ $mounted = true }}{{ end }}{{ end -}}
+{{- $isMounted := or .Values.hookModules.existingConfigMap (contains "/etc/stentor/hooks" (toYaml .Values.extraVolumeMounts)) -}}
+{{- if and $mounted (not $isMounted) -}}
+{{- fail "a hooks.module of config is in /etc/stentor/hooks: set hookModules.existingConfigMap to the ConfigMap with the file" -}}
+{{- end -}}
+{{- if and .Values.hookModules.existingConfigMap (not $mounted) -}}
+{{- fail "hookModules.existingConfigMap is set, but no hooks.module of config is in /etc/stentor/hooks" -}}
 {{- end -}}
 {{- range $path, $host := dict "config.host" (dig "host" "" .Values.config) "config.admin.host" (dig "admin" "host" "" .Values.config) -}}
 {{- if or (hasPrefix "127." $host) (has $host (list "localhost" "::1")) -}}
