@@ -48,7 +48,10 @@ describe('the metrics of a running node', () => {
   });
 
   it('are the only ones that the alerts and the dashboard ask for', () => {
-    const known = new Set(Array.from(exposed.matchAll(/^# TYPE (\S+) /gm), ([, name]) => name));
+    // Those of hooks exist only with hooks, and those over NATS only with NATS.
+    const ofHooks = ['src/hub/hub.ts', 'src/worker/worker.ts'].flatMap((file) => [...read(file).matchAll(/new HookMetrics\('(\w+)'/g)]);
+    expect(ofHooks).toHaveLength(2);
+    const known = new Set([...exposed.matchAll(/^# TYPE (\S+) /gm), ...ofHooks].map(([, name]) => name));
     const rules = parse(read('helm/stentor/rules/stentor.yaml')) as { groups: { rules: { expr: string }[] }[] };
     const dashboard = read('helm/stentor/dashboards/stentor.json');
     const asked = [...rules.groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)), dashboard].join('\n');
