@@ -1,25 +1,21 @@
 import type { Config } from '../config/schema.ts';
-import type { Origins } from './cors.ts';
 import { EventSocket } from './event-socket.ts';
 import type { Gate } from './gate.ts';
 import { endPreflight, type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
 import type { HttpMetrics } from './http-requests.ts';
+import { flawOfOrigin, flawOfRequest, type RequestChecks } from './request-flaw.ts';
 import type { ClientEvents } from './transport.ts';
 import { findToken } from './upgrade.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
-export interface EventStreamsOptions<Client, Stream> {
+export interface EventStreamsOptions<Client, Stream> extends RequestChecks {
   readonly config: Config;
   readonly gate: Pick<Gate, 'requested' | 'streamBegan' | 'streamEnded'>;
-  readonly origins: Origins;
   readonly clients: ClientEvents<Client, Stream>;
   readonly metrics: HttpMetrics;
-  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
-  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 const PATH = '/sse';
-const UNAVAILABLE_RETRY_MS = 5000;
 const TOO_FAST_RETRY_MS = 1000;
 
 /** Streams of events, `GET /sse`: connections like WebSockets, but that only the node sends on. */
@@ -64,7 +60,7 @@ export class EventStreams<Client, Stream> {
     const query = req.getQuery() ?? '';
     const queryToken = config.auth.allowQueryToken ? req.getQuery('token') : undefined;
     const token = findToken(req.getHeader('authorization'), [], queryToken);
-    const refused = this.#whyNot(res, origin, token);
+    const refused = flawOfRequest(this.#options, res, { origin, token });
     if (refused !== undefined) return this.#refuse(res, origin, ...refused);
     const asked = clients.streamOf(query, req.getHeader('last-event-id'));
     if (asked.kind === 'refused') return this.#refuse(res, origin, refusal(asked.code, asked.message, asked), asked.message);
@@ -111,27 +107,12 @@ export class EventStreams<Client, Stream> {
     clients.openedStream(client, token, stream);
   }
 
-  /** What is wrong with the request, from its connection and headers alone. */
-  #whyNot(res: HttpResponse, origin: string, token: string | undefined): [HttpAnswer, string] | undefined {
-    const { clients, origins, flawOfConnection } = this.#options;
-    const flawed = flawOfConnection(res);
-    if (flawed !== undefined) return [refusal('forbidden', flawed), flawed];
-    const unavailable = clients.whyUnavailable();
-    if (unavailable !== undefined) return [refusal('unavailable', unavailable, { retryAfterMs: UNAVAILABLE_RETRY_MS }), unavailable];
-    if (!origins.allows(origin)) {
-      const why = 'the origin is not in allowedOrigins';
-      return [refusal('forbidden', why), why];
-    }
-    const flaw = token === undefined ? undefined : clients.flawOf(token);
-    return flaw === undefined ? undefined : [refusal('unauthorized', flaw), flaw];
-  }
-
   #preflight(res: HttpResponse, req: HttpRequest): void {
     const { gate, origins } = this.#options;
     gate.requested(res);
     const origin = req.getHeader('origin');
-    const why = 'the origin is not in allowedOrigins';
-    if (!origins.allows(origin)) return this.#refuse(res, origin, refusal('forbidden', why), why);
+    const foreign = flawOfOrigin(origins, origin);
+    if (foreign !== undefined) return this.#refuse(res, origin, ...foreign);
     endPreflight(res, origins.preflight(origin, 'GET'));
   }
 

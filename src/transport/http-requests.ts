@@ -1,22 +1,19 @@
 import type { Config } from '../config/schema.ts';
 import { addressOf } from './address.ts';
-import type { Origins } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { endPreflight, type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
 import { InFlightRequests } from './in-flight-requests.ts';
+import { flawOfOrigin, flawOfRequest, type RequestChecks } from './request-flaw.ts';
 import type { ClientEvents, ClientRequest } from './transport.ts';
 import { findToken } from './upgrade.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
-export interface HttpRequestsOptions {
+export interface HttpRequestsOptions extends RequestChecks {
   readonly config: Config;
   readonly gate: Pick<Gate, 'requested'>;
-  readonly origins: Origins;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'refused' | 'request'>;
   readonly metrics: HttpMetrics;
-  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
-  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 export interface HttpMetrics {
@@ -33,8 +30,6 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/publish': { kind: 'publish', method: 'POST' },
   '/history': { kind: 'history', method: 'GET' },
 };
-/** A worker that is full or shutting down stays so for a while. */
-const UNAVAILABLE_RETRY_MS = 5000;
 const BUSY_RETRY_MS = 1000;
 
 /** What is known of a request when its headers have arrived. */
@@ -90,7 +85,7 @@ export class HttpRequests {
     const address = addressOf(res);
     gate.requested(res);
     const asked = this.#read(path, req);
-    const flaw = this.#flawOf(res, asked);
+    const flaw = flawOfRequest(this.#options, res, asked);
     if (flaw !== undefined) return this.#refuse(res, asked, ...flaw);
     const { messageBytesMax } = config.limits;
     const bodyBytes = method === 'GET' ? 0 : (asked.contentLength ?? messageBytesMax);
@@ -129,21 +124,6 @@ export class HttpRequests {
     exchange.answer({ ...answer, headers: { ...this.#headers(origin), ...answer.headers } });
   }
 
-  /** What is wrong with the request, from its connection and headers alone. */
-  #flawOf(res: HttpResponse, { origin, token }: Asked): [HttpAnswer, string] | undefined {
-    const { clients, origins, flawOfConnection } = this.#options;
-    const flawed = flawOfConnection(res);
-    if (flawed !== undefined) return [refusal('forbidden', flawed), flawed];
-    const unavailable = clients.whyUnavailable();
-    if (unavailable !== undefined) return [refusal('unavailable', unavailable, { retryAfterMs: UNAVAILABLE_RETRY_MS }), unavailable];
-    if (!origins.allows(origin)) {
-      const why = 'the origin is not in allowedOrigins';
-      return [refusal('forbidden', why), why];
-    }
-    const flaw = token === undefined ? undefined : clients.flawOf(token);
-    return flaw === undefined ? undefined : [refusal('unauthorized', flaw), flaw];
-  }
-
   #read(path: string, req: HttpRequest): Asked {
     const length = req.getHeader('content-length');
     const queryToken = this.#options.config.auth.allowQueryToken ? req.getQuery('token') : undefined;
@@ -161,10 +141,8 @@ export class HttpRequests {
     gate.requested(res);
     const asked = this.#read(path, req);
     const { origin } = asked;
-    if (!origins.allows(origin)) {
-      const why = 'the origin is not in allowedOrigins';
-      return this.#refuse(res, asked, refusal('forbidden', why), why);
-    }
+    const foreign = flawOfOrigin(origins, origin);
+    if (foreign !== undefined) return this.#refuse(res, asked, ...foreign);
     endPreflight(res, origins.preflight(origin, method));
   }
 
