@@ -46,6 +46,16 @@ export interface Bus {
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void;
   /** The same for the channel of one of very many users: the receiver is an object, and what stops it is one too. */
   listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'>;
+  /**
+   * Called when a producer says that it is there, although it may have nothing to publish on the topic. NATS: a message on `beat.<topic>`; its content means
+   * nothing. Not stored. With memory there are no producers but this process, and none that only say so. Returns a function that stops it.
+   */
+  onHeartbeat(namespace: string, listener: (topic: Topic) => void): () => void;
+  /**
+   * Asks the broker for an answer. True: everything that it had sent to this node before the call has been received. False: the connection is lost. Never
+   * rejects, and takes as long as the broker takes.
+   */
+  confirm(): Promise<boolean>;
   readonly revocations: RevocationStore;
   /** Calls the service of the method. @throws BusError `no_responders`, `call_timeout`, `bus_unreachable`, `permission_denied` */
   call(question: CallQuestion): Promise<CallAnswer>;

@@ -63,6 +63,14 @@ export function requestAddressOf(subject: string): RequestAddress {
 export const USER_TOPICS = `${FEED_PREFIX}${USER_NAMESPACE}.*`;
 export const USER_CHANNELS = channelSubjectOf('users.*');
 
+/** Followed by the topic: its producer is there. */
+export const HEARTBEAT_PREFIX = 'beat.';
+
+/** The heartbeats of all topics of a namespace. */
+export function heartbeatSubjectsOf(namespace: string): string[] {
+  return [`${HEARTBEAT_PREFIX}${namespace}`, `${HEARTBEAT_PREFIX}${namespace}.>`];
+}
+
 export function rpcSubjectOf(method: string): string {
   return `rpc.${method}`;
 }

@@ -100,6 +100,10 @@ class ItemPrinter {
         const about = message.topic === undefined ? '' : `${message.topic}: `;
         return note(`${about}${message.live ? 'live again' : `not live (${message.reason ?? 'no reason given'})`}`);
       }
+      case 'status': {
+        const { topic, stale, reason, sinceMs } = message;
+        return note(`${topic}: ${stale ? `stale since ${new Date(sinceMs ?? 0).toISOString()} (${reason})` : 'not stale any more'}`);
+      }
       case 'closing':
         return note(`the node is closing this connection: ${message.code} ${message.reason}`);
       case 'error':

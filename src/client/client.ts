@@ -314,6 +314,7 @@ export class Client {
       case 'batch':
       case 'resync':
       case 'lagged':
+      case 'status':
         return this.#topics.receive(message.topic, message);
       case 'feed':
         return message.topic === undefined ? undefined : this.#topics.receive(message.topic, message);

@@ -2,7 +2,7 @@
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 
-export type { Position, PresenceMember } from '../protocol/messages.ts';
+export type { Position, PresenceMember, Stale } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
 export type { CallHandler } from './call-handlers.ts';

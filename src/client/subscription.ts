@@ -1,4 +1,4 @@
-import type { Position, ServerMessage, Item as WireItem } from '../protocol/messages.ts';
+import type { Position, ServerMessage, Stale, Item as WireItem } from '../protocol/messages.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { Emitter } from './emitter.ts';
 import { DisconnectedError, type StentorError } from './errors.ts';
@@ -17,6 +17,7 @@ export interface SubscriptionEvents<T> {
   lagged: Lagged;
   subscribed: Subscribed;
   live: Liveness;
+  stale: Stale | undefined;
   presence: PresenceChange;
   error: StentorError;
   /** The last event, with the error if there was one. */
@@ -54,6 +55,7 @@ export class Subscription<T = unknown> {
   /** What the server reported about this topic only. */
   #feed: Feed = LIVE;
   #liveness: Liveness = { live: false, reason: undefined };
+  #stale: Stale | undefined;
   readonly #presenceTracker = new PresenceTracker();
   #presence: PresenceChange | undefined;
 
@@ -78,6 +80,10 @@ export class Subscription<T = unknown> {
 
   get liveness(): Liveness {
     return this.#liveness;
+  }
+
+  get stale(): Stale | undefined {
+    return this.#stale;
   }
 
   /** What was last told of it, for who comes late. */
@@ -131,6 +137,7 @@ export class Subscription<T = unknown> {
       this.#answered = true;
       const { epoch, offset, recovered, rateHz, state, upTo = offset } = answer;
       this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz, state };
+      this.#setStale(answer.stale);
       this.#apply(this.#tracker.subscribed(answer, since));
     };
     this.#host.ask(request, { timeoutMs, onAnswer }).catch((error: StentorError) => {
@@ -147,7 +154,7 @@ export class Subscription<T = unknown> {
   }
 
   /** Messages with this topic's name. */
-  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'presence'>): void {
+  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
     const tracker = this.#tracker;
     switch (message.type) {
       case 'batch':
@@ -163,6 +170,8 @@ export class Subscription<T = unknown> {
       case 'presence':
         this.#presence = this.#presenceTracker.apply(message);
         return this.events.emit('presence', this.#presence);
+      case 'status':
+        return this.#setStale(message.stale ? (message as Stale) : undefined);
       case 'feed':
         this.#feed = message.live ? LIVE : { live: false, reason: message.reason };
         return this.tellLiveness();
@@ -196,6 +205,12 @@ export class Subscription<T = unknown> {
     this.#end();
     if (!this.#host.isConnected) return;
     void this.#host.ask({ type: 'unsubscribe', topic: this.name }, { timeoutMs: this.#host.requestTimeoutMs });
+  }
+
+  #setStale(stale: Stale | undefined): void {
+    if (stale?.reason === this.#stale?.reason) return;
+    this.#stale = stale && { sinceMs: stale.sinceMs, reason: stale.reason };
+    this.events.emit('stale', this.#stale);
   }
 
   /** Emits `live` if it has changed. */

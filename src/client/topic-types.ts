@@ -1,4 +1,4 @@
-import type { Position } from '../protocol/messages.ts';
+import type { Position, Stale } from '../protocol/messages.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
 import type { Item, Lagged, Resync, Subscribed } from './item.ts';
@@ -38,6 +38,11 @@ export interface TopicOptions<T = unknown> extends SubscribeOptions {
   readonly onPresence?: ((presence: PresenceChange) => void) | undefined;
   /** Whether new publications arrive: see {@link Liveness}. Called with every change. */
   readonly onLive?: ((liveness: Liveness) => void) | undefined;
+  /**
+   * The topic is stale: its producer has sent nothing for the time that the operator set, neither publications nor heartbeats, or the node has lost its broker;
+   * undefined: it is not stale any more. Called with every change.
+   */
+  readonly onStale?: ((stale: Stale | undefined) => void) | undefined;
   /** The subscription has ended: not permitted, or no longer permitted; too many topics; or the client was refused permanently. */
   readonly onError?: ((error: StentorError) => void) | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Position } from '../protocol/messages.ts';
+import type { Position, Stale } from '../protocol/messages.ts';
 import { AsyncQueue, type IterationOptions } from './async-queue.ts';
 import { assertFields } from './check.ts';
 import { callSafely, type Emitter } from './emitter.ts';
@@ -56,6 +56,11 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   /** New publications reach this client: it is subscribed and connected, and the server has its broker. */
   get isLive(): boolean {
     return this.#subscription?.liveness.live ?? false;
+  }
+
+  /** Since when the topic has not been heard of, and why; undefined: it is not stale, as far as this client was told. */
+  get stale(): Stale | undefined {
+    return this.#subscription?.stale;
   }
 
   /**
@@ -180,7 +185,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     this.#subscription = subscription;
     this.#toldSubscribed = false;
     const { events } = subscription;
-    const { onResync, onLagged, onSubscribed, onLive, onPresence, onError } = this.#options ?? {};
+    const { onResync, onLagged, onSubscribed, onLive, onStale, onPresence, onError } = this.#options ?? {};
     this.#callbacks = [
       events.on('subscribed', (begun) => {
         this.#toldSubscribed = true;
@@ -189,6 +194,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
       ...(onResync === undefined ? [] : [events.on('resync', onResync)]),
       ...(onLagged === undefined ? [] : [events.on('lagged', onLagged)]),
       ...(onLive === undefined ? [] : [events.on('live', onLive)]),
+      ...(onStale === undefined ? [] : [events.on('stale', onStale)]),
       ...(onPresence === undefined ? [] : [events.on('presence', onPresence)]),
       ...(onError === undefined ? [] : [events.on('error', onError)]),
       events.on('end', (error) => {

@@ -46,7 +46,7 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
 
-  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'presence'>): void {
+  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
     this.#active.get(name)?.receive(message);
   }
 

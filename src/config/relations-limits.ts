@@ -24,6 +24,17 @@ export function userTopicsArePrivate({ namespaces }: Config): Problem[] {
   return [{ path: 'namespaces.user.public', value: true, expected: 'expected false: each topic of it belongs to one user' }];
 }
 
+/** Shorter times would be noise: a node looks four times a second. */
+export function staleTimesAreLong({ namespaces }: Config): Problem[] {
+  return Object.entries(namespaces)
+    .filter(([, { staleAfterMs }]) => staleAfterMs > 0 && staleAfterMs < 1000)
+    .map(([name, { staleAfterMs }]) => ({
+      path: `namespaces.${name}.staleAfterMs`,
+      value: staleAfterMs,
+      expected: 'expected 0, or at least 1000',
+    }));
+}
+
 /** Bytes have no texts that could be cleaned. */
 export function sanitizedPayloadsHaveTexts({ namespaces }: Config): Problem[] {
   return Object.entries(namespaces)

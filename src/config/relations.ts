@@ -12,6 +12,7 @@ import {
   pongComesBeforeNextPing,
   sanitizedPayloadsHaveTexts,
   someNamespace,
+  staleTimesAreLong,
   userTopicsArePrivate,
 } from './relations-limits.ts';
 import {
@@ -59,6 +60,7 @@ export const RELATIONS: readonly Relation[] = [
   jwksIsUsable,
   pongComesBeforeNextPing,
   someNamespace,
+  staleTimesAreLong,
   userTopicsArePrivate,
   sanitizedPayloadsHaveTexts,
   documentsArePossible,

@@ -1,15 +1,17 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import type { ClientSocket, PublishToShard } from '../transport/transport.ts';
 import { AnswerOutbox } from './answer-outbox.ts';
 import { CatchingUp } from './catching-up.ts';
 import { FanoutPump } from './fanout-pump.ts';
-import { feedStatusOf } from './feed-status.ts';
+import { feedStatusOf, staleStatusOf } from './feed-status.ts';
 import { FrameSink } from './frame-sink.ts';
 import { HubClient } from './hub-client.ts';
 import { HubQueue } from './hub-queue.ts';
@@ -35,6 +37,7 @@ export type DeliveryMessage = Extract<
       | 'resync'
       | 'topicStatus'
       | 'sendToNamespace'
+      | 'topicStale'
       | 'presenceState'
       | 'presenceChanges'
       | 'presenceAnswer'
@@ -221,6 +224,8 @@ export class Delivery {
         return this.#topicStatus(message);
       case 'sendToNamespace':
         return this.#namespaceMessages.send(message.namespace, message.data);
+      case 'topicStale':
+        return this.#topicStale(message);
       case 'presenceState':
       case 'presenceChanges':
         return this.presence?.receive(message);
@@ -256,7 +261,19 @@ export class Delivery {
     if (feed === undefined) return;
     this.#outbox.flush();
     feed.setStatus(awayReason);
-    this.#sink.status(feed);
-    this.slowConsumers.tell(feed, feedStatusOf(feed));
+    this.#tellAll(feed, feedStatusOf(feed));
+  }
+
+  #topicStale({ topic, stale }: Extract<ToWorker, { kind: 'topicStale' }>): void {
+    const feed = this.topics.get(topic);
+    if (feed === undefined) return;
+    this.#outbox.flush();
+    feed.stale = stale;
+    this.#tellAll(feed, staleStatusOf(feed));
+  }
+
+  #tellAll(feed: TopicFeed, message: ServerMessage<'feed' | 'status'>): void {
+    this.#sink.status(feed, message);
+    this.slowConsumers.tell(feed, message);
   }
 }

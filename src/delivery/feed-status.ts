@@ -5,3 +5,8 @@ import type { ServerMessage } from '../protocol/messages.ts';
 export function feedStatusOf({ topic, awayReason }: TopicFeed): ServerMessage<'feed'> {
   return { type: 'feed', live: awayReason === null, topic, ...(awayReason !== null && { reason: awayReason }) };
 }
+
+/** Tells all members whether a topic is stale, when it changes. New members are told in `subscribed`. */
+export function staleStatusOf({ topic, stale }: TopicFeed): ServerMessage<'status'> {
+  return { type: 'status', topic, stale: stale !== null, ...stale };
+}

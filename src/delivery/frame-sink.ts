@@ -5,8 +5,8 @@ import type { Recipient, Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
 import type { PublishToShard } from '../transport/transport.ts';
-import { feedStatusOf } from './feed-status.ts';
 import { beginningFrames } from './first-part.ts';
 import { membersOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -79,9 +79,8 @@ export class FrameSink implements FanoutSink {
     return true;
   }
 
-  /** Tells every member whether the topic is live. Native publish does not reach slow consumers. */
-  status(feed: TopicFeed): void {
-    const message = feedStatusOf(feed);
+  /** Tells every member something about the topic. Native publish does not reach slow consumers. */
+  status(feed: TopicFeed, message: ServerMessage<'feed' | 'status'>): void {
     for (const { options, shards } of feed.variants) {
       const codec = CODECS[options.encoding];
       const frame = codec.encode(message);

@@ -208,7 +208,8 @@ export class Subscriptions {
     const { topic, epoch } = feed;
     const { recovered } = beginning;
     const unavailable = feed.isUnavailable && { state: 'unavailable' };
-    const message = { type: 'subscribed', id, topic, epoch, recovered, ...(rateHz !== undefined && { rateHz }), ...unavailable };
+    const stale = feed.stale !== null && { stale: feed.stale };
+    const message = { type: 'subscribed', id, topic, epoch, recovered, ...(rateHz !== undefined && { rateHz }), ...unavailable, ...stale };
     return beginningFrames(feed, {
       beginning,
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),
@@ -257,7 +258,7 @@ export class Subscriptions {
   #changeLagging(receiver: Receiver, current: Lagging, wish: Wish): void {
     const options = membershipOptions(receiver, current.feed, wish);
     this.#slowConsumers.change(current, options);
-    const { topic, epoch } = current.feed;
+    const { topic, epoch, stale } = current.feed;
     const { rateHz } = options.variant;
     const { position, start } = current;
     const { offset } = position;
@@ -270,6 +271,7 @@ export class Subscriptions {
       offset,
       recovered: true,
       ...(rateHz !== undefined && { rateHz }),
+      ...(stale !== null && { stale }),
       ...(more && { upTo: start.until.offset }),
     };
     this.#answer(receiver, current.feed, encodeWithItems(options.variant, reply, []), offset);

@@ -20,6 +20,7 @@ const SIXTEEN_MIB = 16 * 1024 * 1024;
  */
 export const DEMO_NAMESPACES = {
   ...DEFAULT_NAMESPACES,
+  scores: { ...DEFAULT_NAMESPACES.scores, staleAfterMs: 10_000 },
   chat: { ...DEFAULT_NAMESPACES.chat, presence: 'members', sanitize: 'text' },
   typing: { durable: false, clientPublish: true },
   user: { durable: true, clientPublish: true, sanitize: 'text', history: { maxCount: 200, maxBytes: SIXTEEN_MIB } },

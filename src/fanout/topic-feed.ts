@@ -1,4 +1,5 @@
 import type { NamespaceOptions } from '../config/schema.ts';
+import type { Stale } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
@@ -32,6 +33,7 @@ export interface FeedState {
   readonly items: readonly ItemSource[];
   /** The topic's document is not known. */
   readonly unavailable?: true;
+  readonly stale?: Stale;
 }
 
 const NOBODY: ReadonlyMap<string, Shard> = new Map();
@@ -50,6 +52,8 @@ export class TopicFeed {
   /** The topic's document is not known: there is no state until the next reset. */
   isUnavailable = false;
   #awayReason: string | null = null;
+  /** It has not been heard; null: it has. */
+  stale: Stale | null = null;
   #members = 0;
   #lagging = 0;
   #joining = 0;
@@ -138,6 +142,7 @@ export class TopicFeed {
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state, this.ring);
     this.isUnavailable = state.unavailable === true;
+    this.stale = state.stale ?? null;
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants) {
       variant.made = undefined;

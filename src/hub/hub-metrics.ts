@@ -3,6 +3,7 @@ import type { Bus, BusCounters, FaultCount } from '../bus/bus.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sumBy } from '../telemetry/sum-by.ts';
 import type { HubTotals } from './figures.ts';
+import type { StaleCount } from './health/feed-health.ts';
 import type { PresenceFigures } from './presence.ts';
 
 /** How the hub follows one namespace's log. */
@@ -153,6 +154,20 @@ export class HubMetrics {
       registers: [registry],
       collect() {
         for (const [state, value] of Object.entries(bytes())) this.set({ state }, value);
+      },
+    });
+  }
+
+  /** @param counts of stale topics; reasons that are left out have none */
+  watchStale(counts: () => Iterable<StaleCount>, registry: Registry): void {
+    new Gauge({
+      name: 'stentor_topics_stale',
+      help: 'Open topics that have neither a publication nor a heartbeat for staleAfterMs, by reason: producer_silent, broker_lost.',
+      labelNames: ['topic_namespace', 'reason'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { namespace, reason, topics } of counts()) this.set({ topic_namespace: namespace, reason }, topics);
       },
     });
   }

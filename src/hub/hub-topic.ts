@@ -1,5 +1,6 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
+import type { Stale } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
@@ -100,6 +101,7 @@ export class HubTopic implements Metered {
   #before = NO_LIVES;
   #offset = 0;
   #awayReason: string | null = null;
+  #stale: Stale | null = null;
 
   constructor({ topic, number, durable, state, document, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
@@ -194,6 +196,12 @@ export class HubTopic implements Metered {
     if (this.#awayReason === reason) return;
     this.#awayReason = reason;
     this.#broadcast(this.#statusMessage());
+  }
+
+  /** Tells clients that the topic has not been heard; null: it has. */
+  setStale(stale: Stale | null): void {
+    this.#stale = stale;
+    this.#broadcast({ kind: 'topicStale', topic: this.topic, stale });
   }
 
   removeWorker(worker: HubEnd): void {
@@ -327,6 +335,7 @@ export class HubTopic implements Metered {
       completeFrom: this.#document?.isKnown === false ? this.#offset : (this.#latest?.completeFrom ?? 0),
       items: this.#latest?.between(-1, Number.POSITIVE_INFINITY) ?? [],
       ...(this.#document?.isKnown === false && { unavailable: true as const }),
+      ...(this.#stale !== null && { stale: this.#stale }),
     };
   }
 

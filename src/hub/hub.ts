@@ -114,6 +114,7 @@ export class Hub {
       logger,
     });
     metrics.watch(bus, () => topics.followers(), registry);
+    metrics.watchStale(() => topics.stale(), registry);
     metrics.watchUsers(connectionLimit, revocations, registry);
     metrics.watchReads(() => requests.history.bytes, registry);
     if (presence !== undefined) metrics.watchPresence(presence, registry);

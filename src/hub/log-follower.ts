@@ -48,6 +48,7 @@ export class LogFollower {
   #starting: Promise<void> | undefined;
   #follower: Follower | undefined;
   #restarting = false;
+  #starts = 0;
   #epoch = '';
   #lastSample: FollowerSample | undefined;
   #watching = false;
@@ -68,6 +69,11 @@ export class LogFollower {
   /** Publications are delivered, from a log that is confirmed to be the one that {@link epoch} names. */
   get live(): boolean {
     return this.#follower?.live ?? false;
+  }
+
+  /** Names the uninterrupted time in which the log is followed; undefined: it is not followed now. */
+  get hearing(): string | undefined {
+    return this.live ? `${this.#starts}.${this.#follower?.interruptions}` : undefined;
   }
 
   get position(): number {
@@ -180,6 +186,7 @@ export class LogFollower {
     if (this.#abort.signal.aborted) return follower.stop();
     this.#epoch = epoch;
     this.#lastSample = undefined;
+    this.#starts++;
     this.#follower = follower;
   }
 

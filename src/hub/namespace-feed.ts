@@ -19,6 +19,8 @@ export interface NamespaceFeedOptions {
   readonly busConnected: () => boolean;
   /** Called for each publication of the namespace, with or without subscribers. */
   readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
+  /** A topic was opened whose last publication was stored at this time. */
+  readonly onOpened: (topic: Topic, publishedAtMs: number) => void;
   /** When its turn to be opened came, the topic had no subscribers left. The next subscriber opens it again. */
   readonly onUnwanted: (topic: HubTopic) => void;
   /** The clients of a topic are told to resync. */
@@ -90,6 +92,11 @@ export class NamespaceFeed {
     return this.#follower.position;
   }
 
+  /** Changes when following the log was interrupted; undefined: it is not followed now. */
+  get hearing(): string | undefined {
+    return this.#follower.hearing;
+  }
+
   lag(): Promise<number | undefined> {
     return this.#follower.lag();
   }
@@ -159,7 +166,11 @@ export class NamespaceFeed {
       };
       const state = await readTopicState(topic.topic, sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
-      if (!topic.takeOverflow()) return topic.open(state, resyncReason);
+      if (!topic.takeOverflow()) {
+        const last = state.items.at(-1);
+        if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
+        return topic.open(state, resyncReason);
+      }
       this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
     }
   }

@@ -7,6 +7,7 @@ import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
+import { FeedHealth, type StaleCount } from './health/feed-health.ts';
 import { documentBoundsOf, HubDocument } from './hub-document.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { type DocumentOptions, HubTopic, type Returning } from './hub-topic.ts';
@@ -36,6 +37,8 @@ export class TopicRegistry {
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
+  /** Undefined: no namespace has `staleAfterMs`. */
+  readonly #health: FeedHealth | undefined;
   // Created once, not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish(topic, publication);
@@ -48,6 +51,12 @@ export class TopicRegistry {
     this.#metrics = metrics;
     this.#room = new LinkRoom(config.tuning.answers.answerBytesPerWorkerMax);
     this.recent = new RecentBudget(LINK_ITEM_FORM, config.tuning.recent);
+    this.#health = FeedHealth.create({
+      config,
+      bus,
+      hearingOf: (namespace) => (config.namespaces[namespace]?.durable ? this.#feeds.get(namespace)?.hearing : 'no log'),
+      onChange: (topic, stale) => this.#topics.get(topic)?.setStale(stale),
+    });
   }
 
   get size(): number {
@@ -67,6 +76,11 @@ export class TopicRegistry {
   /** Resolves when all logs are followed, or have not been reachable for some seconds; their topics are then told that they are not live. Never rejects. */
   async whenFollowing(): Promise<void> {
     await Promise.allSettled([...this.#feeds.values()].map((feed) => feed.ready()));
+  }
+
+  /** Stale topics, for metrics. */
+  stale(): Iterable<StaleCount> {
+    return this.#health?.counts() ?? [];
   }
 
   get(topic: Topic): HubTopic | undefined {
@@ -104,6 +118,7 @@ export class TopicRegistry {
     topic.addWorker(worker, returning);
     this.#topics.set(name, topic);
     this.#metrics.topics.set(this.#topics.size);
+    this.#health?.opened(name);
     if (durable) void this.#openDurable(topic);
     else this.#openEphemeral(topic);
   }
@@ -129,6 +144,7 @@ export class TopicRegistry {
     for (const timer of this.#lingers.values()) clearTimeout(timer);
     for (const feed of this.#topicFeeds.values()) feed.stop();
     this.#room.stop();
+    this.#health?.stop();
     await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
     this.#topics.clear();
   }
@@ -188,6 +204,7 @@ export class TopicRegistry {
         counter.inc();
         if (open !== undefined) this.#publish(open, publication);
       },
+      onOpened: (topic, publishedAtMs) => this.#health?.lastPublished(topic, publishedAtMs),
       onUnwanted: (topic) => this.#close(topic),
       onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
     });
@@ -203,6 +220,7 @@ export class TopicRegistry {
       this.#metrics.skipped(result.reason, publication.topic, result.detail);
       return;
     }
+    this.#health?.heard(topic.topic);
     topic.publish(result.item);
   }
 
@@ -215,6 +233,7 @@ export class TopicRegistry {
     this.#metrics.topics.set(this.#topics.size);
     this.#topicFeeds.get(name)?.stop();
     this.#topicFeeds.delete(name);
+    this.#health?.closed(name);
     topic.close();
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;

@@ -6,6 +6,7 @@ import type { PresenceReport } from '../presence/tracker.ts';
 import type { PresenceChange, PresenceState } from '../presence/union.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+import type { Stale } from '../protocol/messages.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
 import type { Missed } from '../recent/missed.ts';
@@ -55,6 +56,8 @@ export interface TopicState {
   readonly items: readonly LinkItem[];
   /** The document is not known, so there is none until one is published as a whole. */
   readonly unavailable?: true;
+  /** It has not been heard; absent: it has. */
+  readonly stale?: Stale;
 }
 
 export type ToWorker =
@@ -103,6 +106,8 @@ export type ToWorker =
   | { readonly kind: 'presenceAnswer'; readonly requestId: number; readonly state: PresenceState }
   /** An open topic is not live (with the reason, for clients), or is live again (null). */
   | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
+  /** An open topic has not been heard of, or has again (null). */
+  | { readonly kind: 'topicStale'; readonly topic: Topic; readonly stale: Stale | null }
   /** Answered with `ended`. */
   | { readonly kind: 'endWanted'; readonly requestId: number; readonly order: EndOrder }
   /** Tokens that are revoked from now on. Answered with `ended`. */

@@ -237,6 +237,11 @@ describe('relations between settings', () => {
     expect(accepted({ namespaces: { a: { state: 'document', slowConsumer: 'conflate', payload: 'msgpack' } } })).toBe(true);
   });
 
+  it('topics are not stale within less than a second', () => {
+    expect(refusedAt({ namespaces: { a: { staleAfterMs: 999 } } })).toBe('namespaces.a.staleAfterMs');
+    expect(accepted({ namespaces: { a: { staleAfterMs: 1000 }, b: { staleAfterMs: 0 } } })).toBe(true);
+  });
+
   it('only payloads with texts are sanitized', () => {
     expect(refusedAt({ namespaces: { a: { sanitize: 'text', payload: 'bytes' } } })).toBe('namespaces.a.sanitize');
     expect(accepted({ namespaces: { a: { sanitize: 'html', payload: 'msgpack' }, b: { payload: 'bytes' } } })).toBe(true);

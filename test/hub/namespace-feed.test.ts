@@ -60,6 +60,7 @@ function setUp({ state = 'last' as StateKind } = {}) {
       if (topic !== undefined && result.kind !== 'skipped') topic.publish(result.item);
     },
     onUnwanted: ({ topic }) => void told.unwanted.push(topic),
+    onOpened: () => undefined,
     onResync: () => void told.resyncs++,
   });
   stops.push(() => feed.stop());

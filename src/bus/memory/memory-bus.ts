@@ -143,6 +143,14 @@ export class MemoryBus implements Bus {
     };
   }
 
+  onHeartbeat(): () => void {
+    return () => undefined;
+  }
+
+  async confirm(): Promise<boolean> {
+    return this.#running;
+  }
+
   listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'> {
     return { stop: this.onAnnouncement(channel, (data) => receiver.hear(data)) };
   }

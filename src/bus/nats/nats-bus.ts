@@ -24,7 +24,17 @@ import { checkAddress } from '../check-address.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
-import { channelSubjectOf, requestSubjectOf, rpcSubjectOf, subjectOf, topicFilter, USER_CHANNELS, USER_TOPICS } from '../subjects.ts';
+import {
+  channelSubjectOf,
+  HEARTBEAT_PREFIX,
+  heartbeatSubjectsOf,
+  requestSubjectOf,
+  rpcSubjectOf,
+  subjectOf,
+  topicFilter,
+  USER_CHANNELS,
+  USER_TOPICS,
+} from '../subjects.ts';
 import { ChannelEvents } from './channel-events.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
@@ -189,6 +199,27 @@ export class NatsBus implements Bus {
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
     const subscription = this.#subscribe(channelSubjectOf(channel), { onMessage: ({ data }) => listener(data) });
     return () => subscription.stop();
+  }
+
+  onHeartbeat(namespace: string, listener: (topic: Topic) => void): () => void {
+    const onMessage = ({ subject }: { readonly subject: string }) => {
+      const topic = subject.slice(HEARTBEAT_PREFIX.length);
+      if (isTopic(topic)) listener(topic);
+    };
+    const subscriptions = heartbeatSubjectsOf(namespace).map((subject) => this.#subscribe(subject, { onMessage }));
+    return () => {
+      for (const subscription of subscriptions) subscription.stop();
+    };
+  }
+
+  async confirm(): Promise<boolean> {
+    const { connection } = this.#started ?? {};
+    if (connection?.connected !== true) return false;
+    // What a lost connection leaves open is rejected.
+    return connection.nc.flush().then(
+      () => true,
+      () => false,
+    );
   }
 
   listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'> {

@@ -105,6 +105,13 @@ export const NamespaceSchema = Type.Object(
       default: 65_536,
       description: 'largest payload of a publication. A larger one is refused (from a client), or skipped and counted (from a producer)',
     }),
+    staleAfterMs: Type.Integer({
+      minimum: 0,
+      maximum: ONE_DAY_MS,
+      default: 0,
+      description:
+        'how long a topic may have neither a publication nor a heartbeat of its producer (`beat.<topic>` on NATS) before its subscribers are told that it is stale (`status`). 0: never. At least 1000',
+    }),
     presence: Type.Union([Type.Literal('off'), Type.Literal('count'), Type.Literal('members')], {
       default: 'off',
       description:

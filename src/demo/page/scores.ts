@@ -1,4 +1,4 @@
-import type { Client } from '../../client/index.ts';
+import type { Client, Stale } from '../../client/index.ts';
 import { byId, setText } from '../../http/page/dom.ts';
 import type { MatchEvent } from '../match.ts';
 import { SCORES_TOPIC } from '../topics.ts';
@@ -7,7 +7,13 @@ const EVENTS_SHOWN = 8;
 
 /** Shows the match: its score and its latest events. */
 export function showScores(client: Client): void {
-  client.topic<Partial<MatchEvent>>(SCORES_TOPIC, { snapshot: true }).subscribe(({ data }) => showEvent(data));
+  client.topic<Partial<MatchEvent>>(SCORES_TOPIC, { snapshot: true, onStale: showStale }).subscribe(({ data }) => showEvent(data));
+}
+
+/** Only where the operator has set `staleAfterMs`. */
+function showStale(stale: Stale | undefined): void {
+  const why = stale?.reason === 'broker_lost' ? 'the server has lost its broker' : 'the feed is silent';
+  setText(byId('stale'), stale === undefined ? '' : `Stale: ${why} since ${new Date(stale.sinceMs).toLocaleTimeString()}`);
 }
 
 /** Anybody who may publish to the topic may have sent something else, so no field can be relied on. */
