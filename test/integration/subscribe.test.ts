@@ -340,11 +340,12 @@ describe('a rate class', () => {
     const node = await start();
     const client = await node.connect();
     for (const [maxRateHz, rateHz] of [
-      [1000, 20],
+      [1000, 100],
       [20, 20],
       [19.9, 10],
       [3, 2],
-      [0.01, 0.5],
+      [0.3, 0.2],
+      [0.01, 0.1],
     ] as const) {
       expect(await client.subscribe('ticks.a', { maxRateHz })).toMatchObject({ rateHz });
     }
