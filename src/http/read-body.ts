@@ -21,11 +21,31 @@ export class BodyBytes {
   }
 }
 
-/** A body that was read, with what returns its bytes to the budget; or why it was not. The rest of it is then not read. */
-export type ReadBody = { readonly bytes: Uint8Array; readonly release: () => void } | 'tooLarge' | 'noRoom';
+/** Why a body was not read. `cut`: the client has closed the connection. */
+export type Unread = 'tooLarge' | 'noRoom' | 'tooSlow' | 'cut';
 
-/** Reads the body of a request: at most `bytesMax`, and only while `budget` has room for it. Rejects if the client ends it too early. */
-export async function readBody(request: IncomingMessage, bytesMax: number, budget: BodyBytes): Promise<ReadBody> {
+/** A body that was read, with what returns its bytes to the budget; or why it was not. The rest of it is then not read. */
+export type ReadBody = { readonly bytes: Uint8Array; readonly release: () => void } | Unread;
+
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+}
+
+/** Reads the body of a request: at most `bytesMax`, within `timeoutMs`, and only while `budget` has room for it. Close the connection after `tooSlow`: this returns the bytes that have arrived. */
+export async function readBody(request: IncomingMessage, { bytesMax, timeoutMs }: BodyLimits, budget: BodyBytes): Promise<ReadBody> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooSlow = new Promise<'tooSlow'>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, 'tooSlow');
+  });
+  const reading = collect(request, bytesMax, budget);
+  const read = await Promise.race([reading, tooSlow]);
+  clearTimeout(timer);
+  if (read === 'tooSlow') void reading.then((late) => typeof late === 'object' && late.release());
+  return read;
+}
+
+async function collect(request: IncomingMessage, bytesMax: number, budget: BodyBytes): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return 'tooLarge';
   const chunks: Buffer[] = [];
   let taken = 0;
@@ -33,7 +53,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number, budge
     budget.release(taken);
     taken = 0;
   };
-  const refused = (why: 'tooLarge' | 'noRoom') => {
+  const refused = (why: Unread) => {
     release();
     return why;
   };
@@ -44,9 +64,8 @@ export async function readBody(request: IncomingMessage, bytesMax: number, budge
       taken += chunk.length;
       chunks.push(chunk);
     }
-  } catch (error) {
-    release();
-    throw error;
+  } catch {
+    return refused('cut');
   }
   return { bytes: Buffer.concat(chunks), release };
 }

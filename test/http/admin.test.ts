@@ -10,6 +10,7 @@ import { TOPICS_MAX } from '../../src/hub/report-types.ts';
 import { LAGGING_SHOWN_MAX } from '../../src/worker/report.ts';
 import { CliProcess } from '../cli/run-cli.ts';
 import { TestNode } from '../support/node.ts';
+import { rawRequest } from '../support/raw-http.ts';
 import { TestClient } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
 
@@ -151,6 +152,19 @@ describe('with admin.token', () => {
     const [response] = await answered;
     expect(response.statusCode).toBe(413);
     chunked.destroy();
+  });
+
+  it('refuses with 408 what does not arrive in time, so that half-sent requests do not hold every place', async () => {
+    await node.stop();
+    node = await TestNode.start({ 'admin.token': TOKEN, 'tuning.admin.bodyTimeoutMs': 100, 'tuning.admin.requestsInFlightMax': 2 });
+    const { adminPort: port } = node.running;
+    const half = `POST /api/publish HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 50\r\n\r\n{`;
+    const answers = await Promise.all([rawRequest(port, half), rawRequest(port, half)]);
+    expect(answers.map((text) => [/^HTTP\S* (\d+)/.exec(text)?.[1], /"code":"(\w+)"/.exec(text)?.[1]])).toEqual(
+      Array(2).fill(['408', 'timeout']),
+    );
+    expect((await readNode()).scopes).toContain('admin');
+    expect(node.log.some((line) => line.includes('an admin request failed'))).toBe(false);
   });
 });
 

@@ -15,6 +15,12 @@ export const AdminTuning = Type.Object(
       default: 4_194_304,
       description: 'maximum bytes of a request that publishes many publications. A larger one gets `message_too_big`',
     }),
+    bodyTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 5000,
+      description: 'maximum time in which the body of a request must arrive. A later one gets `timeout`',
+    }),
     bodiesBytesMax: Type.Integer({
       minimum: 65_536,
       maximum: 1_073_741_824,

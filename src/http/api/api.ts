@@ -73,7 +73,10 @@ export class Api {
     const context: ApiContext = { sources, logger, scopes };
     if (route.body === undefined) return answerOf(route, query, undefined, context);
     const bytesMax = route.bodyBytesMax(context);
-    const read = await readBody(request, bytesMax, this.#bodies);
+    const { bodyTimeoutMs: timeoutMs } = sources.config.tuning.admin;
+    const read = await readBody(request, { bytesMax, timeoutMs }, this.#bodies);
+    if (read === 'tooSlow') return closing(refusal('timeout', `the body did not arrive within ${timeoutMs} ms`));
+    if (read === 'cut') return closing(refusal('bad_message', 'the connection was closed within the body'));
     if (read === 'tooLarge') return closing(refusal('message_too_big', `the body has more than ${bytesMax} bytes`));
     if (read === 'noRoom')
       return closing(

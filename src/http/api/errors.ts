@@ -8,6 +8,7 @@ const MEANINGS: Partial<Record<HttpCode, string>> = {
   forbidden: 'The token does not have the scope; or no token is configured, and the Host is neither `localhost` nor an IP address.',
   unsupported: 'This node or namespace does not offer it; the message names the setting.',
   message_too_big: 'The body or the payload exceeds a size limit.',
+  timeout: 'The body did not arrive in time, or the node of the connection did not answer.',
   bad_method: 'The path has other methods: see the header Allow.',
   not_found: 'The API has no such path.',
 };

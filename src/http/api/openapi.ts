@@ -87,7 +87,7 @@ function operationOf(route: RouteDescription, components: Map<string, unknown>):
 export function codesOf({ errors, scope, query, body }: RouteDescription): HttpCode[] {
   const codes = new Set<HttpCode>(errors);
   if (Object.keys(query.properties).length > 0 || body !== undefined) codes.add('bad_message');
-  if (body !== undefined) codes.add('message_too_big');
+  if (body !== undefined) for (const code of ['message_too_big', 'timeout'] as const) codes.add(code);
   if (scope !== 'read') codes.add('unsupported');
   for (const code of ['unauthorized', 'forbidden', 'busy', 'internal'] as const) codes.add(code);
   return [...codes];
