@@ -177,7 +177,7 @@ describe('presence of two workers, without NATS', () => {
     const workers = new Map<string, number>();
     for (const client of clients) {
       const { connectionId } = client.messages[0] as ServerMessage<'connected'>;
-      const worker = connectionId.slice(0, connectionId.lastIndexOf('-'));
+      const worker = connectionId.slice(0, connectionId.lastIndexOf('.'));
       workers.set(worker, (workers.get(worker) ?? 0) + 1);
       await client.subscribe('chat.a', { presence: true });
     }

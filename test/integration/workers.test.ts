@@ -35,7 +35,7 @@ async function clientsByWorker(node: NodeProcess, count: number): Promise<Map<st
   for (let i = 0; i < count; i++) {
     const client = await node.connect();
     const { connectionId } = await client.get('connected', { type: 'connect' });
-    const worker = connectionId.slice(0, connectionId.lastIndexOf('-'));
+    const worker = connectionId.slice(0, connectionId.lastIndexOf('.'));
     byWorker.set(worker, [...(byWorker.get(worker) ?? []), client]);
     client.track('scores.a');
     await client.subscribe('scores.a');

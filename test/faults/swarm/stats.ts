@@ -71,9 +71,9 @@ export class SwarmStats {
   }
 }
 
-/** Connection ids are `<node>-<worker's life>-<number>`. */
+/** Connection ids are `<node>-<worker's life>.<number>`. */
 export function workerOf(connectionId: string): string {
-  return connectionId.slice(0, connectionId.lastIndexOf('-'));
+  return connectionId.slice(0, connectionId.lastIndexOf('.'));
 }
 
 function count(counts: Record<string, number>, name: string): void {
