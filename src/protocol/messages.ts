@@ -58,7 +58,7 @@ const StaleReason = Type.Union([Type.Literal('producer_silent'), Type.Literal('b
 });
 const StaleSchema = Type.Object(
   { sinceMs: { ...TimeMs, description: 'when the topic was last heard, milliseconds since 1970' } as typeof TimeMs, reason: StaleReason },
-  { title: 'Stale', description: 'the topic is stale; absent: it is not' },
+  { description: 'the topic is stale; absent: it is not' },
 );
 
 export const CLIENT_MESSAGES = {

@@ -9,6 +9,8 @@ const OWN_MAX = 4;
 /** What a connection to a server is for subscriptions: each is live when the test says so, and gets what matches it. */
 class Server {
   readonly subscriptions = new Set<{ subject: string; events: SubscriptionEvents; live: (live: boolean) => void }>();
+  /** The server answers for a subscription that was stopped meanwhile, too. */
+  #stopped: ((live: boolean) => void)[] = [];
 
   readonly subscribe = (subject: string, events: SubscriptionEvents) => {
     let settle: (live: boolean) => void = () => undefined;
@@ -17,7 +19,10 @@ class Server {
     });
     const subscription = { subject, events, live: settle };
     this.subscriptions.add(subscription);
-    return { live, stop: () => void this.subscriptions.delete(subscription) };
+    const stop = () => {
+      if (this.subscriptions.delete(subscription)) this.#stopped.push(settle);
+    };
+    return { live, stop };
   };
 
   get subjects(): string[] {
@@ -28,6 +33,7 @@ class Server {
   async settle(): Promise<void> {
     for (let turn = 0; turn < 5; turn++) {
       for (const { live } of this.subscriptions) live(true);
+      for (const live of this.#stopped.splice(0)) live(true);
       await new Promise(setImmediate);
     }
   }

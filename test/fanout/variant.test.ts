@@ -199,14 +199,17 @@ describe('Shard', () => {
 
 describe('rate classes', () => {
   it.each([
-    [0.1, 0.5],
+    [0.01, 0.1],
+    [0.1, 0.1],
+    [0.3, 0.2],
     [0.5, 0.5],
     [0.99, 0.5],
     [1, 1],
     [4.9, 2],
     [5, 5],
     [20, 20],
-    [1000, 20],
+    [99, 50],
+    [1000, 100],
   ])('asked for %d a second, %d is granted', (asked, granted) => {
     expect(rateClassFor(asked)).toBe(granted);
   });
