@@ -53,13 +53,16 @@ export const PresenceMember = Type.Object(
 /** Who is subscribed to a topic. */
 export type PresenceMember = Static<typeof PresenceMember>;
 
-const StaleReason = Type.Union([Type.Literal('producer_silent'), Type.Literal('broker_lost')], {
+export const StaleReason = Type.Union([Type.Literal('producer_silent'), Type.Literal('broker_lost')], {
   description: '`producer_silent`: the producer sends nothing; `broker_lost`: this node hears nothing from its broker',
 });
-const StaleSchema = Type.Object(
+export const Stale = Type.Object(
   { sinceMs: { ...TimeMs, description: 'when the topic was last heard, milliseconds since 1970' } as typeof TimeMs, reason: StaleReason },
   { description: 'the topic is stale; absent: it is not' },
 );
+export type StaleReason = Static<typeof StaleReason>;
+/** A topic that has not been heard: since when, and why. */
+export type Stale = Static<typeof Stale>;
 
 export const CLIENT_MESSAGES = {
   connect: Type.Object({
@@ -197,7 +200,7 @@ export const SERVER_MESSAGES = {
     state: Type.Optional(
       Type.Literal('unavailable', { description: 'the document is not known: when it is published as a whole, `resync` brings it' }),
     ),
-    stale: Type.Optional(StaleSchema),
+    stale: Type.Optional(Stale),
     upTo: Type.Optional(offset('the rest of what was missed, or of the state, up to here follows in batches')),
   }),
   unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
@@ -337,10 +340,6 @@ export const SERVER_MESSAGES = {
     ),
   }),
 } as const satisfies Record<string, TSchema>;
-
-export type StaleReason = Static<typeof StaleReason>;
-/** A topic that has not been heard: since when, and why. */
-export type Stale = Static<typeof StaleSchema>;
 
 type ClientMessages = { [K in keyof typeof CLIENT_MESSAGES]: Static<(typeof CLIENT_MESSAGES)[K]> };
 type ServerMessages = { [K in keyof typeof SERVER_MESSAGES]: Static<(typeof SERVER_MESSAGES)[K]> };

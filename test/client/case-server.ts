@@ -45,7 +45,7 @@ const SETTINGS = {
   'limits.messageBytesMax': 65_536,
   // Small, so that what was missed is read from the log as well as from what is held of it.
   // On a slow machine a client is away for so long that it misses more than the default.
-  'tuning.recovery.recoveryBytesMax': 67_108_864,
+  'tuning.recovery.recoveryBytesMax': 33_554_432,
   'tuning.recent.itemsPerTopicMax': Number(process.env.RING ?? 64),
   'auth.clockToleranceMs': 0,
   namespaces: {
