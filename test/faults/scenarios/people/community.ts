@@ -88,7 +88,10 @@ export async function startCommunity(run: FaultRun, size: Size): Promise<Communi
 
 /** A client of its own, which is connected and not part of the crowd. */
 export async function visit(node: RestartableNode, sub: string): Promise<TestClient> {
-  const client = await TestClient.connect(node.url, { encoding: 'msgpack', token: makeToken(sub, SECRET, { call: ['>'] }) });
+  const client = await TestClient.connect(node.url, {
+    encoding: 'msgpack',
+    token: makeToken(sub, SECRET, { call: ['>'], publish: ['>', 'user.*'] }),
+  });
   await client.next('connected');
   return client;
 }
