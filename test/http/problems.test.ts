@@ -4,7 +4,7 @@ import type { NodeAnswer, NodesAnswer } from '../../src/http/api/schemas/nodes.t
 import type { SeriesAnswer } from '../../src/http/api/schemas/series.ts';
 import { helpOf, problemsOf } from '../../src/http/page/problems.ts';
 import type { ErrorLine } from '../../src/http/page/rates.ts';
-import { latestOf, linesOf } from '../../src/http/page/series.ts';
+import { latestOf, linesOf, timeRange } from '../../src/http/page/series.ts';
 import { CLOSE_CODES } from '../../src/protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../src/protocol/errors.ts';
 
@@ -131,5 +131,11 @@ describe('lines of a chart', () => {
     const gaps = series({ nodeId: 'a', atMs: [0, 20_000, 70_000], values: { connections: [1, 2, 3] } });
     expect(linesOf(gaps, 'connections', 'sum').lines[0]?.values).toEqual([1, 1, 2, null, null, null, null, 3]);
     expect(latestOf(linesOf(series(), 'connections', 'sum'))).toBeNull();
+  });
+
+  it('are over at least five minutes, also if there is one point or none', () => {
+    expect(timeRange(3000, 3000)).toEqual([2700, 3000]);
+    expect(timeRange(null, 3000)).toEqual([2700, 3000]);
+    expect(timeRange(0, 3600)).toEqual([0, 3600]);
   });
 });

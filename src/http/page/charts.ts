@@ -4,7 +4,7 @@ import { formatBytes, formatNumber } from '../../telemetry/format.ts';
 import type { SeriesAnswer } from '../api/schemas/series.ts';
 import { resolveColour } from './colour.ts';
 import { setText } from './dom.ts';
-import { type Lines, latestOf, linesOf } from './series.ts';
+import { type Lines, latestOf, linesOf, timeRange } from './series.ts';
 
 interface ChartKind {
   readonly field: SeriesField;
@@ -97,7 +97,10 @@ class Chart {
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.15 : 1] } },
+      scales: {
+        x: { range: (_, first, last) => timeRange(first, last ?? Date.now() / 1000) },
+        y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.15 : 1] },
+      },
       axes: [
         { ...axis, size: TIME_AXIS_PX, space: 70, values: (_, seconds) => seconds.map(clockTime) },
         {

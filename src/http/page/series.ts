@@ -44,6 +44,14 @@ export function linesOf({ series, intervalMs }: SeriesAnswer, field: SeriesField
   return { times, lines: [{ name: combine === 'sum' ? 'all nodes' : 'highest', isTotal: true, values }, ...lines] };
 }
 
+/** Of a node that has just started: one point has no range of its own, and would be drawn in the middle of days. */
+const TIME_RANGE_MIN_S = 300;
+
+/** The times that an axis shows, seconds since 1970. @param first of the points; null: there are none */
+export function timeRange(first: number | null, last: number): [number, number] {
+  return [Math.min(first ?? last, last - TIME_RANGE_MIN_S), last];
+}
+
 /** The last known value of the line for all; null: there is none. */
 export function latestOf({ lines }: Lines): number | null {
   const total = lines.find(({ isTotal }) => isTotal);
