@@ -39,7 +39,8 @@ export class PositionTracker {
   #position: Position | undefined;
   #held: Batch[] = [];
   #heldItems = 0;
-  #asking = false;
+  /** The position that the request in flight was given, if there is one. Every position is another object, so an answer to an earlier request is recognized. */
+  #askedSince: Position | undefined;
   #fruitlessAsks = 0;
   /** Batches up to this offset bring the rest of what was missed, or of the state. */
   #restUpTo = 0;
@@ -111,11 +112,14 @@ export class PositionTracker {
     return this.#join(delivery, duplicates);
   }
 
-  /** The answer to `history` since {@link position}, or a part of it: each is processed separately. */
-  history({ epoch, offset, complete, continues, items }: HistoryPart): Step {
+  /**
+   * The answer to `history`, or a part of it: each is processed separately.
+   * @param since the {@link position} with which it was requested, the same object. An answer that a reset has overtaken is ignored.
+   */
+  history({ epoch, offset, complete, continues, items }: HistoryPart, since: Position): Step {
     const last = this.#position;
-    if (!this.#asking || last === undefined) return step([]);
-    this.#asking = continues === true;
+    if (this.#askedSince !== since || last === undefined) return step([]);
+    if (continues !== true) this.#askedSince = undefined;
     if (epoch !== last.epoch || !complete) return this.#resubscribe([], 0);
     this.#fruitlessAsks = offset > last.offset ? 0 : this.#fruitlessAsks + 1;
     if (this.#fruitlessAsks >= FRUITLESS_ASKS_MAX) return this.#resubscribe([], 0);
@@ -124,9 +128,9 @@ export class PositionTracker {
     return this.#join([this.#delivery('recovered', fresh)], items.length - fresh.length);
   }
 
-  /** The log could not be read. */
-  historyFailed(): Step {
-    if (!this.#asking) return step([]);
+  /** The log could not be read. @param since as for {@link history} */
+  historyFailed(since: Position): Step {
+    if (this.#askedSince !== since) return step([]);
     return this.#resubscribe([], 0);
   }
 
@@ -181,11 +185,11 @@ export class PositionTracker {
       dropped += taken.duplicates;
     }
     if (this.#held.length === 0) {
-      this.#asking = false;
+      this.#askedSince = undefined;
       return step(joined, dropped);
     }
-    if (this.#asking) return step(joined, dropped);
-    this.#asking = true;
+    if (this.#askedSince !== undefined) return step(joined, dropped);
+    this.#askedSince = this.#position;
     return { deliveries: joined, next: 'askHistory', duplicates: dropped };
   }
 
@@ -209,7 +213,7 @@ export class PositionTracker {
   #dropHeld(): void {
     this.#held = [];
     this.#heldItems = 0;
-    this.#asking = false;
+    this.#askedSince = undefined;
     this.#fruitlessAsks = 0;
   }
 

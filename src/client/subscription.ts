@@ -282,15 +282,16 @@ export class Subscription<T = unknown> {
     const tracker = this.#tracker;
     this.#host.counters.gaps++;
     const { timestamps } = this.options;
-    const request = { type: 'history', topic: this.name, since: tracker.position as Position, limit: GAP_LIMIT, timestamps } as const;
+    const since = tracker.position as Position;
+    const request = { type: 'history', topic: this.name, since, limit: GAP_LIMIT, timestamps } as const;
     const onAnswer = (answer: ServerMessage<'history'>) => {
-      if (turn === this.#turn) this.#apply(tracker.history(answer));
+      if (turn === this.#turn) this.#apply(tracker.history(answer, since));
     };
     const options = { timeoutMs: this.#host.requestTimeoutMs, onAnswer, onPart: onAnswer };
     this.#host.ask(request, options).catch((error: StentorError) => {
       if (turn !== this.#turn) return;
       const pauseMs = retryAfterMsOf(error);
-      const step = tracker.historyFailed();
+      const step = tracker.historyFailed(since);
       if (pauseMs === undefined || step.next !== 'resubscribe') return this.#apply(step);
       this.#retryTimer.set(pauseMs);
     });

@@ -163,7 +163,7 @@ class Model {
     const page = complete ? this.#after(since.offset).slice(0, 2) : [];
     const offset = page.length < 2 ? Math.max(since.offset, this.#head) : (page.at(-1) as number);
     const message = { epoch: `e${this.#epoch}`, offset, complete, items: toItems(page) };
-    this.#wire.push({ answers: true, read: () => this.tracker.history(message) });
+    this.#wire.push({ answers: true, read: () => this.tracker.history(message, since) });
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PositionTracker, type Step } from '../../src/client/position-tracker.ts';
-import type { Item } from '../../src/protocol/messages.ts';
+import type { Item, Position } from '../../src/protocol/messages.ts';
 
 const EPOCH = 'e1';
 const items = (...offsets: number[]): Item[] => offsets.map((offset) => [offset, null, `#${offset}`]);
@@ -13,6 +13,8 @@ function trackerAt(offset: number, holdItemsMax = 100): PositionTracker {
   tracker.subscribed({ epoch: EPOCH, offset, recovered: false, items: [] }, undefined);
   return tracker;
 }
+
+const positionOf = ({ position }: PositionTracker) => position as Position;
 
 const told = ({ deliveries, next, duplicates }: Step) => ({
   offsets: deliveries.flatMap((delivery) => delivery.items.map(([offset]) => offset)),
@@ -54,16 +56,17 @@ describe('a batch', () => {
     expect(told(tracker.batch(batch(12, 14)))).toMatchObject({ offsets: [], next: 'askHistory' });
     expect(told(tracker.batch(batch(14, 15)))).toMatchObject({ offsets: [], next: 'nothing' });
     expect(tracker.heldItems).toBe(2);
-    const filled = told(tracker.history(history(14, true, 11, 12, 14)));
+    const filled = told(tracker.history(history(14, true, 11, 12, 14), positionOf(tracker)));
     expect(filled).toEqual({ offsets: [11, 12, 14, 15], sources: ['recovered', 'live'], next: 'nothing', duplicates: 1 });
     expect(tracker.heldItems).toBe(0);
   });
 
   it('may come late: held batches follow it, and the log’s answer is not needed any more', () => {
     const tracker = trackerAt(10);
+    const since = positionOf(tracker);
     tracker.batch(batch(12, 14));
     expect(told(tracker.batch(batch(10, 11, 12)))).toMatchObject({ offsets: [11, 12, 14], next: 'nothing' });
-    expect(told(tracker.history(history(14, true, 11, 12, 14)))).toMatchObject({ offsets: [], duplicates: 0 });
+    expect(told(tracker.history(history(14, true, 11, 12, 14), since))).toMatchObject({ offsets: [], duplicates: 0 });
   });
 
   it('of another epoch makes the topic start over, and is not delivered', () => {
@@ -92,21 +95,24 @@ describe('a gap', () => {
   it('is asked for page by page while the log has more', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(15, 16));
-    expect(told(tracker.history(history(12, true, 11, 12)))).toMatchObject({ offsets: [11, 12], next: 'askHistory' });
+    expect(told(tracker.history(history(12, true, 11, 12), positionOf(tracker)))).toMatchObject({ offsets: [11, 12], next: 'askHistory' });
     expect(tracker.position?.offset).toBe(12);
-    expect(told(tracker.history(history(15, true, 15)))).toMatchObject({ offsets: [15, 16], next: 'nothing' });
+    expect(told(tracker.history(history(15, true, 15), positionOf(tracker)))).toMatchObject({ offsets: [15, 16], next: 'nothing' });
   });
 
   it('is no gap when the log has nothing there', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(15, 16));
-    expect(told(tracker.history(history(15, true)))).toMatchObject({ offsets: [16], next: 'nothing' });
+    expect(told(tracker.history(history(15, true), positionOf(tracker)))).toMatchObject({ offsets: [16], next: 'nothing' });
   });
 
   it.each<[what: string, answer: (tracker: PositionTracker) => Step]>([
-    ['is not whole', (tracker) => tracker.history(history(15, false, 13))],
-    ['is of another epoch', (tracker) => tracker.history({ epoch: 'e2', offset: 15, complete: true, items: items(13) })],
-    ['cannot be had', (tracker) => tracker.historyFailed()],
+    ['is not whole', (tracker) => tracker.history(history(15, false, 13), positionOf(tracker))],
+    [
+      'is of another epoch',
+      (tracker) => tracker.history({ epoch: 'e2', offset: 15, complete: true, items: items(13) }, positionOf(tracker)),
+    ],
+    ['cannot be had', (tracker) => tracker.historyFailed(positionOf(tracker))],
   ])('makes the topic start over when the answer %s', (_, answer) => {
     const tracker = trackerAt(10);
     tracker.batch(batch(15, 16));
@@ -119,7 +125,7 @@ describe('a gap', () => {
   it('makes the topic start over when the log keeps bringing nothing new', () => {
     const tracker = trackerAt(10);
     tracker.batch(batch(15, 16));
-    const next = [1, 2, 3].map(() => tracker.history(history(10, true)).next);
+    const next = [1, 2, 3].map(() => tracker.history(history(10, true), positionOf(tracker)).next);
     expect(next).toEqual(['askHistory', 'askHistory', 'resubscribe']);
   });
 
@@ -161,11 +167,26 @@ describe('a subscription', () => {
 
   it('starts again from a resync, and drops held batches', () => {
     const tracker = trackerAt(10);
+    const since = positionOf(tracker);
     tracker.batch(batch(12, 13));
     const step = tracker.resync({ epoch: 'e2', offset: 5, reason: 'the log was lost', items: items(5) });
     expect(step.deliveries).toMatchObject([{ resyncReason: 'the log was lost', source: 'snapshot', position: { epoch: 'e2', offset: 5 } }]);
-    expect(told(tracker.history(history(13, true, 11, 12, 13)))).toMatchObject({ offsets: [] });
+    expect(told(tracker.history(history(13, true, 11, 12, 13), since))).toMatchObject({ offsets: [] });
     expect(told(tracker.batch({ epoch: 'e2', prev: 5, items: items(6) }))).toMatchObject({ offsets: [6] });
+  });
+
+  it('takes no answer of the log that was requested before a resync for the one that was requested after it', () => {
+    const tracker = trackerAt(10);
+    tracker.batch(batch(12, 13));
+    const early = positionOf(tracker);
+    expect(told(tracker.history({ ...history(11, true, 11), continues: true }, early))).toMatchObject({ offsets: [11] });
+    tracker.resync({ epoch: EPOCH, offset: 10, reason: 'what was missed is gone', items: [] });
+    expect(tracker.batch(batch(12, 13)).next).toBe('askHistory');
+    const late = positionOf(tracker);
+    expect(told(tracker.history(history(12, true, 12), early))).toMatchObject({ offsets: [], next: 'nothing' });
+    expect(tracker.historyFailed(early).next).toBe('nothing');
+    expect(tracker.position).toEqual({ epoch: EPOCH, offset: 10 });
+    expect(told(tracker.history(history(12, true, 11, 12), late))).toMatchObject({ offsets: [11, 12, 13], next: 'nothing' });
   });
 
   it('continues after what the server skipped, and delivers held batches', () => {
