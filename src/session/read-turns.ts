@@ -1,5 +1,6 @@
 import type { CloseReason } from '../protocol/close-codes.ts';
 import type { InFlight } from './in-flight.ts';
+import { TurnTime } from './turn-time.ts';
 
 /** A message, and its time of arrival, because it may be read later. */
 export interface InboundMessage {
@@ -42,16 +43,15 @@ const OVERHEAD_BYTES = 128;
  */
 export class ReadTurns<C extends Reader> {
   readonly #options: ReadTurnsOptions<C>;
-  readonly #nowMs: () => number;
+  readonly #time: TurnTime;
   /** Connections with unread messages, each once, the next one first. */
   #queue: C[] = [];
-  #spentMs = 0;
-  #armed = false;
   #bytes = 0;
 
   constructor(options: ReadTurnsOptions<C>) {
+    const { turnMs, nowMs } = options;
     this.#options = options;
-    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#time = new TurnTime({ turnMs, nowMs, isWaiting: () => this.#queue.length > 0, next: () => this.#readNext() });
   }
 
   /** Waiting bytes of all connections. */
@@ -61,9 +61,9 @@ export class ReadTurns<C extends Reader> {
 
   /** Reads the message now, or later. A connection that has sent far more than can be read is closed with 4102. */
   take(connection: C, message: InboundMessage): void {
-    this.#arm();
+    this.#time.arm();
     const { unread } = connection;
-    if (unread === undefined && this.#spentMs < this.#options.turnMs) return this.#read(connection, message);
+    if (unread === undefined && this.#time.isLeft) return this.#read(connection, message);
     const bytes = message.bytes.length + OVERHEAD_BYTES;
     // At least one message may wait, however large it is.
     if (unread !== undefined && unread.bytes + bytes > this.#options.unreadBytesPerConnectionMax) return this.#endTooFast(connection);
@@ -95,26 +95,14 @@ export class ReadTurns<C extends Reader> {
   }
 
   #read(connection: C, message: InboundMessage): void {
-    const startMs = this.#nowMs();
+    const startMs = this.#time.start();
     this.#options.read(connection, message);
-    this.#spentMs += this.#nowMs() - startMs;
+    this.#time.spent(startMs);
   }
 
   #forgetBytes(bytes: number): void {
     this.#bytes -= bytes;
     this.#options.inFlight.forget(bytes);
-  }
-
-  /** A new turn begins with the next `setImmediate`, after everything that the sockets have received. */
-  #arm(): void {
-    if (this.#armed) return;
-    this.#armed = true;
-    setImmediate(() => {
-      this.#armed = false;
-      this.#spentMs = 0;
-      while (this.#queue.length > 0 && this.#spentMs < this.#options.turnMs) this.#readNext();
-      if (this.#queue.length > 0) this.#arm();
-    });
   }
 
   #readNext(): void {
