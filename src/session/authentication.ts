@@ -104,9 +104,9 @@ export class Authentication {
   }
 
   /** Asks the connect hook. @throws HookDenied; ProtocolError `hook_failed`, `busy`, `token_revoked` */
-  async assertMayConnect(connection: Connection, identity: Identity): Promise<void> {
-    await this.#options.hooks?.assertMayConnect(connection, identity);
-    // A revocation that came meanwhile did not find this connection: it did not have the identity yet.
+  async assertMayConnect(client: Pick<Connection, 'id' | 'identity'>, identity: Identity): Promise<void> {
+    await this.#options.hooks?.assertMayConnect(client, identity);
+    // A revocation that came meanwhile did not find this client: a connection did not have the identity yet, and a request is not looked for.
     this.#options.revoked.assertNot(identity);
   }
 

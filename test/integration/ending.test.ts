@@ -3,6 +3,7 @@ import { Kvm } from '@nats-io/kv';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
+import { post as publish } from '../support/http.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import type { TestClient } from '../support/test-client.ts';
@@ -202,6 +203,24 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     question.respond('{"allow":true}');
     expect(await client.next('error')).toMatchObject({ code: 'token_revoked' });
     expect(await client.closed).toMatchObject({ code: 4011 });
+    hook.unsubscribe();
+  });
+
+  it('revokes the token of a request while the connect hook is still asked about its bearer', async () => {
+    const room = { durable: false, clientPublish: true };
+    const node = await start({ 'hooks.connect': 'nats:auth.connect', 'hooks.timeoutMs': 20_000, namespaces: { room } });
+    const questions: Msg[] = [];
+    const hook = program.subscribe('auth.connect', { callback: (_, message) => void questions.push(message) });
+    await program.flush();
+    const publishing = publish(
+      node,
+      { topic: 'room.a', data: 1 },
+      { token: await token('ann', { jti: 'asked', stentor: { publish: ['>'] } }) },
+    );
+    const question = await until('the hook to be asked', () => questions[0]);
+    await post(node, '/api/revoke', { tokenId: 'asked' });
+    question.respond('{"allow":true}');
+    expect(await publishing).toMatchObject({ status: 401, body: { error: { code: 'token_revoked' } } });
     hook.unsubscribe();
   });
 

@@ -99,7 +99,7 @@ export class Requests {
     caller.requestsInFlight++;
     try {
       const client = new RequestClient(id, identity, caller);
-      await context.hooks?.assertMayConnect(client, identity);
+      await context.authentication.assertMayConnect(client, identity);
       const answer = await this.#turns.run(async () =>
         kind === 'publish' ? publishBody(client, body, context) : readHistory(client, query, context),
       );
