@@ -2,23 +2,16 @@ import type { Config } from '../config/schema.ts';
 import { addressOf } from './address.ts';
 import { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
-import { endPreflight, type HttpAnswer, refusal, statusLine, writeHead } from './http-answer.ts';
+import { type HttpAnswer, refusal } from './http-answer.ts';
+import { type Asked, HttpDoor, type HttpDoorOptions } from './http-door.ts';
 import { InFlightRequests } from './in-flight-requests.ts';
-import { flawOfOrigin, flawOfRequest, type RequestChecks } from './request-flaw.ts';
 import type { ClientEvents, ClientRequest } from './transport.ts';
-import { findToken } from './upgrade.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
-export interface HttpRequestsOptions extends RequestChecks {
+export interface HttpRequestsOptions extends HttpDoorOptions {
   readonly config: Config;
   readonly gate: Pick<Gate, 'requested'>;
-  readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'refused' | 'request'>;
-  readonly metrics: HttpMetrics;
-}
-
-export interface HttpMetrics {
-  /** @param route the path, or `other` */
-  answered(route: string, status: number): void;
+  readonly clients: HttpDoorOptions['clients'] & Pick<ClientEvents<never>, 'request'>;
 }
 
 interface Route {
@@ -32,24 +25,16 @@ const ROUTES: Readonly<Record<string, Route>> = {
 };
 const BUSY_RETRY_MS = 1000;
 
-/** What is known of a request when its headers have arrived. */
-interface Asked {
-  readonly path: string;
-  readonly origin: string;
-  readonly query: string;
-  readonly token: string | undefined;
-  /** Undefined: its body comes in chunks. */
-  readonly contentLength: number | undefined;
-}
-
 /** Requests that are answered without a connection: `POST /publish` and `GET /history`. */
 export class HttpRequests {
   readonly #options: HttpRequestsOptions;
+  readonly #door: HttpDoor;
   readonly #inFlight: InFlightRequests;
   readonly #open = new Set<Exchange>();
 
   constructor(options: HttpRequestsOptions) {
     this.#options = options;
+    this.#door = new HttpDoor(options);
     this.#inFlight = new InFlightRequests(options.config.tuning.http);
   }
 
@@ -62,12 +47,7 @@ export class HttpRequests {
       const take = (res: HttpResponse, req: HttpRequest) => this.#take(path, route, res, req);
       if (route.method === 'POST') app.post(path, take);
       else app.get(path, take);
-      app.options(path, (res, req) => this.#preflight(path, route.method, res, req));
-      app.any(path, (res, req) => {
-        this.#options.gate.requested(res);
-        const why = refusal('bad_method', `expected ${route.method}`, { headers: { Allow: `${route.method}, OPTIONS` } });
-        this.#refuse(res, this.#read(path, req), why, 'the method is not that of the path');
-      });
+      this.#door.routeOthers(app, path, route.method);
     }
   }
 
@@ -84,18 +64,17 @@ export class HttpRequests {
     const { gate, config } = this.#options;
     const address = addressOf(res);
     gate.requested(res);
-    const asked = this.#read(path, req);
-    const flaw = flawOfRequest(this.#options, res, asked);
-    if (flaw !== undefined) return this.#refuse(res, asked, ...flaw);
+    const asked = this.#door.read(path, req);
+    const flaw = this.#door.flawOf(res, asked);
+    if (flaw !== undefined) return this.#door.refuse(res, asked, flaw);
     const { messageBytesMax } = config.limits;
-    const bodyBytes = method === 'GET' ? 0 : (asked.contentLength ?? messageBytesMax);
+    const bodyBytes = method === 'GET' ? 0 : (contentLengthOf(req) ?? messageBytesMax);
     if (bodyBytes > messageBytesMax) {
-      const why = `the body has more than ${messageBytesMax} bytes`;
-      return this.#refuse(res, asked, refusal('message_too_big', why), why);
+      return this.#door.refuse(res, asked, { code: 'message_too_big', message: `the body has more than ${messageBytesMax} bytes` });
     }
     const bytes = method === 'GET' ? config.tuning.answers.historyPageBytesMax : bodyBytes;
     const busy = this.#inFlight.take(address, bytes);
-    if (busy !== undefined) return this.#refuse(res, asked, refusal('busy', busy, { retryAfterMs: BUSY_RETRY_MS }), busy);
+    if (busy !== undefined) return this.#door.refuse(res, asked, { code: 'busy', message: busy, retryAfterMs: BUSY_RETRY_MS });
     const exchange = new Exchange(res, performance.now(), () => {
       this.#open.delete(exchange);
       this.#inFlight.release(address, bytes);
@@ -121,42 +100,14 @@ export class HttpRequests {
   async #answer(exchange: Exchange, { path, origin }: Asked, answering: Promise<HttpAnswer>): Promise<void> {
     const answer = await answering;
     this.#options.metrics.answered(path, answer.status);
-    exchange.answer({ ...answer, headers: { ...this.#headers(origin), ...answer.headers } });
+    exchange.answer({ ...answer, headers: { ...this.#door.headers(origin), ...answer.headers } });
   }
+}
 
-  #read(path: string, req: HttpRequest): Asked {
-    const length = req.getHeader('content-length');
-    const queryToken = this.#options.config.auth.allowQueryToken ? req.getQuery('token') : undefined;
-    return {
-      path,
-      origin: req.getHeader('origin'),
-      query: req.getQuery() ?? '',
-      token: findToken(req.getHeader('authorization'), [], queryToken),
-      contentLength: length === '' ? undefined : Number(length),
-    };
-  }
-
-  #preflight(path: string, method: string, res: HttpResponse, req: HttpRequest): void {
-    const { gate, origins } = this.#options;
-    gate.requested(res);
-    const asked = this.#read(path, req);
-    const { origin } = asked;
-    const foreign = flawOfOrigin(origins, origin);
-    if (foreign !== undefined) return this.#refuse(res, asked, ...foreign);
-    endPreflight(res, origins.preflight(origin, method));
-  }
-
-  #refuse(res: HttpResponse, { path, origin }: Asked, answer: HttpAnswer, why: string): void {
-    const { clients, metrics } = this.#options;
-    clients.refused({ status: statusLine(answer.status), why, path, ...(origin !== '' && { origin }) });
-    metrics.answered(path, answer.status);
-    writeHead(res, answer.status, { ...this.#headers(origin), ...answer.headers });
-    res.end(answer.body, true);
-  }
-
-  #headers(origin: string): HttpAnswer['headers'] {
-    return { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...this.#options.origins.headers(origin) };
-  }
+/** Undefined: the body comes in chunks. */
+function contentLengthOf(req: HttpRequest): number | undefined {
+  const length = req.getHeader('content-length');
+  return length === '' ? undefined : Number(length);
 }
 
 const NOTHING = new Uint8Array();

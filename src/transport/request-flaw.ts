@@ -1,13 +1,13 @@
 import type { Origins } from './cors.ts';
-import { type HttpAnswer, refusal } from './http-answer.ts';
-import type { ClientEvents } from './transport.ts';
+import type { ClientEvents, RequestRefused } from './transport.ts';
 import type { HttpResponse } from './uws.ts';
 
-/** A worker that is full or shutting down stays so for a while. */
+/** A worker that is full or shutting down stays so for a while; an exceeded rate does not last. */
 const UNAVAILABLE_RETRY_MS = 5000;
+const TOO_FAST_RETRY_MS = 1000;
 
-/** How a request is refused, and why, for the log. */
-export type Refused = readonly [HttpAnswer, string];
+/** Why a request is refused. Each kind of request has its own form of the answer. */
+export type Flaw = Omit<RequestRefused, 'kind'>;
 
 export interface RequestChecks {
   readonly origins: Origins;
@@ -18,22 +18,32 @@ export interface RequestChecks {
 
 /** What is wrong with a request, from its connection and headers alone; undefined: nothing. */
 export function flawOfRequest(
-  { clients, origins, flawOfConnection }: RequestChecks,
+  checks: RequestChecks,
   res: HttpResponse,
   { origin, token }: { readonly origin: string; readonly token: string | undefined },
-): Refused | undefined {
-  const flawed = flawOfConnection(res);
-  if (flawed !== undefined) return [refusal('forbidden', flawed), flawed];
-  const unavailable = clients.whyUnavailable();
-  if (unavailable !== undefined) return [refusal('unavailable', unavailable, { retryAfterMs: UNAVAILABLE_RETRY_MS }), unavailable];
-  const foreign = flawOfOrigin(origins, origin);
-  if (foreign !== undefined) return foreign;
-  const flaw = token === undefined ? undefined : clients.flawOf(token);
-  return flaw === undefined ? undefined : [refusal('unauthorized', flaw), flaw];
+): Flaw | undefined {
+  return flawBeforeReading(checks, res) ?? flawOfOrigin(checks, origin) ?? flawOfToken(checks, token);
 }
 
-export function flawOfOrigin(origins: Origins, origin: string): Refused | undefined {
-  if (origins.allows(origin)) return undefined;
-  const why = 'the origin is not in allowedOrigins';
-  return [refusal('forbidden', why), why];
+/** Whatever it asks for. */
+export function flawBeforeReading({ clients, flawOfConnection }: Omit<RequestChecks, 'origins'>, res: HttpResponse): Flaw | undefined {
+  const flawed = flawOfConnection(res);
+  if (flawed !== undefined) return { code: 'forbidden', message: flawed };
+  const unavailable = clients.whyUnavailable();
+  return unavailable === undefined ? undefined : { code: 'unavailable', message: unavailable, retryAfterMs: UNAVAILABLE_RETRY_MS };
+}
+
+export function flawOfOrigin({ origins }: Pick<RequestChecks, 'origins'>, origin: string): Flaw | undefined {
+  return origins.allows(origin) ? undefined : { code: 'forbidden', message: 'the origin is not in allowedOrigins' };
+}
+
+export function flawOfToken({ clients }: Pick<RequestChecks, 'clients'>, token: string | undefined): Flaw | undefined {
+  const flaw = token === undefined ? undefined : clients.flawOf(token);
+  return flaw === undefined ? undefined : { code: 'unauthorized', message: flaw };
+}
+
+/** Counts a connection. Call last, so that refused requests do not count against the rate. */
+export function flawOfRate({ clients }: { readonly clients: Pick<ClientEvents<never>, 'takeConnect'> }): Flaw | undefined {
+  if (clients.takeConnect()) return undefined;
+  return { code: 'unavailable', message: 'more connects per second than limits.connectsPerSecondMax', retryAfterMs: TOO_FAST_RETRY_MS };
 }

@@ -1,19 +1,18 @@
 import type { Config } from '../config/schema.ts';
 import { type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
-import type { Origins } from './cors.ts';
+import { type HttpCode, statusOf } from '../protocol/http-status.ts';
 import type { Gate } from './gate.ts';
+import { statusLine } from './http-answer.ts';
+import { type Flaw, flawBeforeReading, flawOfOrigin, flawOfRate, flawOfToken, type RequestChecks } from './request-flaw.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { UwsSocket } from './uws-socket.ts';
 
-export interface UpgraderOptions {
+export interface UpgraderOptions extends RequestChecks {
   readonly config: { readonly auth: Pick<Config['auth'], 'allowQueryToken'> };
-  readonly origins: Origins;
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
   readonly metrics: UpgradeMetrics;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'takeConnect' | 'refused'>;
-  /** Why a request is refused for its connection, whatever it asks for; undefined: it is not. */
-  readonly flawOfConnection: (res: HttpResponse) => string | undefined;
 }
 
 export interface UpgradeMetrics {
@@ -32,11 +31,6 @@ export interface SocketData<Client> {
 }
 
 const BEARER_ENTRY = 'bearer.';
-/** A worker that is full or shutting down stays so for a while; an exceeded rate does not last. */
-const RETRY_AFTER_SECONDS = 5;
-const RETRY_AFTER_TOO_FAST_SECONDS = 1;
-const UNAVAILABLE = '503 Service Unavailable';
-const TOO_FAST = 'more connects per second than limits.connectsPerSecondMax';
 
 /** What an upgrade request contains. */
 export interface Handshake {
@@ -68,6 +62,15 @@ export function findToken(authorization: string, protocols: readonly string[], q
   return queryToken === undefined || queryToken === '' ? undefined : queryToken;
 }
 
+/** The token of a request. @param protocols offered for a WebSocket */
+export function tokenOf(
+  req: HttpRequest,
+  { auth }: { readonly auth: Pick<Config['auth'], 'allowQueryToken'> },
+  protocols: readonly string[] = [],
+): string | undefined {
+  return findToken(req.getHeader('authorization'), protocols, auth.allowQueryToken ? req.getQuery('token') : undefined);
+}
+
 /** Every entry, in order. The header may come in several lines (RFC 6455, 11.3.4), of which `getHeader` returns the first. */
 export function offeredProtocols(req: Pick<HttpRequest, 'forEach'>): string[] {
   const entries: string[] = [];
@@ -93,41 +96,40 @@ export class Upgrader {
   readonly upgrade = (res: HttpResponse, req: HttpRequest, context: UpgradeContext): void => {
     this.#options.gate.requested(res);
     const { key, protocols, extensions, origin, token } = this.#read(req);
-    const { origins, clients, gate, flawOfConnection } = this.#options;
-    const flawed = flawOfConnection(res);
-    if (flawed !== undefined) return this.#refuse(res, '403 Forbidden', flawed);
-    const refused = clients.whyUnavailable();
-    if (refused !== undefined) return this.#refuse(res, UNAVAILABLE, refused);
-    if (!origins.allows(origin)) return this.#refuse(res, '403 Forbidden', 'the origin is not in allowedOrigins', { origin });
+    const options = this.#options;
+    const flawed = flawBeforeReading(options, res);
+    if (flawed !== undefined) return this.#refuse(res, flawed);
+    const foreign = flawOfOrigin(options, origin);
+    if (foreign !== undefined) return this.#refuse(res, foreign, { origin });
     const chosen = chooseProtocol(protocols);
-    if (chosen === undefined) return this.#refuse(res, '426 Upgrade Required', 'no subprotocol in common');
-    const flaw = token === undefined ? undefined : clients.flawOf(token);
-    if (flaw !== undefined) return this.#refuse(res, '401 Unauthorized', flaw);
-    // Last, so that refused requests do not count against the rate.
-    if (!clients.takeConnect()) return this.#refuse(res, UNAVAILABLE, TOO_FAST);
+    if (chosen === undefined) return this.#end(res, statusLine(426), 'no subprotocol in common');
+    const flaw = flawOfToken(options, token) ?? flawOfRate(options);
+    if (flaw !== undefined) return this.#refuse(res, flaw);
     const data: SocketData<unknown> = { encoding: chosen.encoding, token, socket: undefined, client: undefined };
     res.upgrade(data, key, chosen.subprotocol, extensions, context);
-    gate.upgraded();
+    options.gate.upgraded();
   };
 
   #read(req: HttpRequest): Handshake {
     const protocols = offeredProtocols(req);
-    const queryToken = this.#options.config.auth.allowQueryToken ? req.getQuery('token') : undefined;
     return {
       key: req.getHeader('sec-websocket-key'),
       protocols,
       extensions: req.getHeader('sec-websocket-extensions'),
       origin: req.getHeader('origin'),
-      token: findToken(req.getHeader('authorization'), protocols, queryToken),
+      token: tokenOf(req, this.#options.config, protocols),
     };
   }
 
-  #refuse(res: HttpResponse, status: string, why: string, more: { readonly origin?: string } = {}): void {
+  #refuse(res: HttpResponse, { code, message, retryAfterMs }: Flaw, more?: { readonly origin: string }): void {
+    this.#end(res, statusLine(statusOf(code as HttpCode)), message, more, retryAfterMs);
+  }
+
+  #end(res: HttpResponse, status: string, why: string, more?: { readonly origin: string }, retryAfterMs?: number): void {
     this.#options.metrics.refused(status);
     this.#options.clients.refused({ status, why, ...more });
     res.writeStatus(status);
-    if (status === UNAVAILABLE)
-      res.writeHeader('Retry-After', String(why === TOO_FAST ? RETRY_AFTER_TOO_FAST_SECONDS : RETRY_AFTER_SECONDS));
+    if (retryAfterMs !== undefined) res.writeHeader('Retry-After', String(retryAfterMs / 1000));
     res.end(status, true);
   }
 }
