@@ -14,7 +14,12 @@ export function readQuery({ properties }: TObject, parameters: URLSearchParams):
     names.map((name) => {
       const text = parameters.get(name) as string;
       const { type } = (Object.hasOwn(properties, name) ? properties[name] : {}) as { readonly type?: string };
-      return [name, type === 'integer' && /^-?\d{1,16}$/.test(text) ? Number(text) : text];
+      return [name, converted(text, type)];
     }),
   );
+}
+
+function converted(text: string, type: string | undefined): unknown {
+  if (type === 'integer' && /^-?\d{1,16}$/.test(text)) return Number(text);
+  return type === 'boolean' && (text === 'true' || text === 'false') ? text === 'true' : text;
 }

@@ -12,8 +12,8 @@ import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import { ITEMS_DEFAULT } from '../commands/history.ts';
 import type { RequestClient } from './requests.ts';
 
-/** Which parameters are numbers. What they may be is checked by the schema of the message. */
-const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit: Type.Integer() });
+/** Which parameters are no texts. What they may be is checked by the schema of the message. */
+const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit: Type.Integer(), timestamps: Type.Boolean() });
 
 /**
  * `GET /history`: one page of a topic, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
@@ -39,7 +39,7 @@ export async function readHistory(client: RequestClient, query: string, context:
 }
 
 function questionOf(query: string): ClientMessage<'history'> {
-  const { epoch, offset, timestamps, ...fields } = readQuery(QUERY, new URLSearchParams(query));
+  const { epoch, offset, ...fields } = readQuery(QUERY, new URLSearchParams(query));
   if ((epoch === undefined) !== (offset === undefined))
     throw new ProtocolError('bad_message', 'epoch and offset: expected both, or neither');
   return checkClientMessage({
@@ -47,6 +47,5 @@ function questionOf(query: string): ClientMessage<'history'> {
     type: 'history',
     id: 0,
     ...(epoch !== undefined && { since: { epoch, offset } }),
-    ...(timestamps !== undefined && { timestamps: timestamps === 'true' || (timestamps !== 'false' && timestamps) }),
   }) as ClientMessage<'history'>;
 }
