@@ -85,10 +85,6 @@ export class Gate {
   }
 
   get handshakes(): number {
-    return this.#handshakes;
-  }
-
-  get #handshakes(): number {
     return this.#unupgraded - this.#streams;
   }
 
@@ -160,24 +156,24 @@ export class Gate {
 
   #look(count: boolean): void {
     const open = this.#options.descriptorsOpen(count);
-    if (open !== undefined) this.#otherDescriptors = Math.max(0, open - this.#handshakes - this.#options.connections());
+    if (open !== undefined) this.#otherDescriptors = Math.max(0, open - this.handshakes - this.#options.connections());
   }
 
   /** Number of further connections that the descriptors permit. */
   #room(): number {
     const { descriptorLimit, connections } = this.#options;
     if (descriptorLimit === undefined) return Number.POSITIVE_INFINITY;
-    return descriptorLimit - DESCRIPTORS_FREE_MIN - this.#otherDescriptors - this.#handshakes - connections();
+    return descriptorLimit - DESCRIPTORS_FREE_MIN - this.#otherDescriptors - this.handshakes - connections();
   }
 
   #isFull(): boolean {
-    return this.#handshakes >= this.#handshakesMax || this.#room() <= 0;
+    return this.handshakes >= this.#handshakesMax || this.#room() <= 0;
   }
 
   #left(): void {
     this.#unupgraded--;
     // Also drops those whose address was no longer known when their request came.
-    if (this.#handshakes === 0) this.#byAddress.clear();
+    if (this.handshakes === 0) this.#byAddress.clear();
     if (this.#paused) setImmediate(() => this.#resumeIfRoom());
   }
 
@@ -205,13 +201,13 @@ export class Gate {
     const nowMs = this.#nowMs();
     if (nowMs - this.#warnedAtMs < WARN_INTERVAL_MS) return;
     this.#warnedAtMs = nowMs;
-    const figures = { handshakes: this.#handshakes, handshakesMax: this.#handshakesMax, descriptorsLeft: this.#room() };
+    const figures = { handshakes: this.handshakes, handshakesMax: this.#handshakesMax, descriptorsLeft: this.#room() };
     this.#options.logger.warn(figures, 'stopped accepting connections: too many open handshakes, or too few descriptors');
   }
 
   #resumeIfRoom(): void {
     // Not as soon as one leaves, because each change closes and opens all listening sockets.
-    if (!this.#paused || this.#handshakes > this.#handshakesMax * RESUME_SHARE || this.#room() < DESCRIPTORS_FREE_MIN) return;
+    if (!this.#paused || this.handshakes > this.#handshakesMax * RESUME_SHARE || this.#room() < DESCRIPTORS_FREE_MIN) return;
     this.#paused = !this.#options.listener.resume();
   }
 }
