@@ -11,8 +11,9 @@ export interface EchoRun {
 }
 
 /**
- * Splits a range where members published into it that do not get what they published: their subscription has `echo: false`, or the publication has. Native publish can leave out one socket per call, so it serves all other members with one
- * frame. The member that is left out gets the same range with its own items as `[offset]`: the offset is covered, so its `prev` chain stays valid.
+ * Splits a range where members published into it that do not get what they published: their subscription has `echo: false`, or the publication has. Native
+ * publish can leave out one socket per call, so it serves all other members with one frame. The member that is left out gets the same range with its own items
+ * as `[offset]`: the offset is covered, so its `prev` chain stays valid.
  *
  * @param leavesOut whether the connection that published it is a member of the shard, and does not get it
  */
@@ -45,9 +46,16 @@ export function splitByEcho(
 }
 
 /** The items for the connection that published some of them. @param leavesOut asked for each of these: whether the connection does not get it */
-export function withoutOwn(items: readonly FanoutItem[], connectionId: string, leavesOut: (item: FanoutItem) => boolean): EncodedItem[] {
+export function withoutOwn(
+  items: readonly FanoutItem[],
+  connectionId: string,
+  leavesOut: (item: FanoutItem) => boolean,
+): readonly EncodedItem[] {
+  const isOwn = (item: FanoutItem) => item.connectionId === connectionId && leavesOut(item);
+  // Nearly always: without a copy.
+  if (!items.some(isOwn)) return items;
   return items.flatMap((item) => {
-    if (item.connectionId !== connectionId || !leavesOut(item)) return [item];
+    if (!isOwn(item)) return [item];
     // Without offsets (ephemeral topics) there is nothing to cover.
     return item.offset === 0 ? [] : [coveredPlace(item.offset)];
   });

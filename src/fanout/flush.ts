@@ -54,8 +54,8 @@ export interface Flush {
 }
 
 /** The part's frames for one of the shard's members. */
-export function framesFor({ frames, except, own = [] }: Part, { id }: Recipient): readonly Frame[] {
-  return except === id ? own : frames;
+export function framesFor({ frames, except, own }: Part, { id }: Recipient): readonly Frame[] {
+  return except === id ? (own ?? []) : frames;
 }
 
 /** Sends shards what they have not received. Frames are created once for all shards at the same position. */

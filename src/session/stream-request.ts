@@ -18,8 +18,7 @@ const VOID: Since = { epoch: '-', offset: 0 };
 
 /**
  * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `snapshot` may come once for each topic, and `since=epoch:offset` does, or not
- * at all. Where the client comes
- * back (`Last-Event-ID`), its positions count instead.
+ * at all. Where the client comes back (`Last-Event-ID`), its positions count instead.
  */
 export function streamOf(query: string, lastEventId: string, topicsMax: number): { kind: 'stream'; stream: Stream } | RequestRefused {
   try {
