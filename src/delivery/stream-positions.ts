@@ -81,25 +81,22 @@ export class StreamPositions {
 
   #set(index: number, position: Since): void {
     this.#positions[index] = position;
-    let epoch = this.#epochs.indexOf(position.epoch);
-    if (epoch === -1) epoch = this.#addEpoch(position.epoch);
-    const offset = position.offset.toString(36);
-    this.#parts[index] = epoch === 0 ? offset : `${epoch}:${offset}`;
+    if (this.#epochs.includes(position.epoch)) this.#writePart(index, position);
+    else this.#addEpoch(position.epoch);
   }
 
   /** Those that no topic is in any more are forgotten: so there are never more than topics. */
-  #addEpoch(epoch: string): number {
+  #addEpoch(epoch: string): void {
     const used = new Set(this.#positions.flatMap((position) => (position === undefined ? [] : [position.epoch])));
     this.#epochs = [...used].filter((one) => one !== epoch).concat(epoch);
-    const added = this.#epochs.length - 1;
-    for (const [index, position] of this.#positions.entries()) {
-      if (position === undefined || position.epoch === epoch) continue;
-      const known = this.#epochs.indexOf(position.epoch);
-      const offset = position.offset.toString(36);
-      this.#parts[index] = known === 0 ? offset : `${known}:${offset}`;
-    }
+    for (const [index, position] of this.#positions.entries()) if (position !== undefined) this.#writePart(index, position);
     this.#writeHead();
-    return added;
+  }
+
+  #writePart(index: number, position: Since): void {
+    const epoch = this.#epochs.indexOf(position.epoch);
+    const offset = position.offset.toString(36);
+    this.#parts[index] = epoch === 0 ? offset : `${epoch}:${offset}`;
   }
 
   #writeHead(): void {
