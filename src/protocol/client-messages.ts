@@ -1,0 +1,101 @@
+import Type, { type TSchema } from 'typebox';
+import { Id, Position, TopicText } from './fields.ts';
+
+const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
+const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
+const Timestamps = Type.Optional(Type.Boolean({ description: 'true: every item of a durable topic has `meta.publishedAtMs`' }));
+
+/** What clients send, by type. */
+export const CLIENT_MESSAGES = {
+  connect: Type.Object({
+    type: Type.Literal('connect'),
+    id: Id,
+    token: Type.Optional(Token),
+    compression: Type.Optional(Type.Literal('deflate-raw', { description: 'msgpack only: batches may come deflated (ext 90)' })),
+  }),
+  subscribe: Type.Object({
+    type: Type.Literal('subscribe'),
+    id: Id,
+    topic: TopicText,
+    since: Type.Optional({ ...Position, description: 'resume: start with everything after this position' } as typeof Position),
+    snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
+    maxRateHz: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1000,
+        description: 'maximum batches per second, each with the latest item of every key that changed; rounded down to a rate class',
+      }),
+    ),
+    echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
+    timestamps: Timestamps,
+    presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
+  }),
+  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
+  publish: Type.Object({
+    type: Type.Literal('publish'),
+    id: Type.Optional(Id),
+    topic: TopicText,
+    key: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'required in keyed topics, and allowed only there; at most 128 bytes, see the key grammar',
+      }),
+    ),
+    data: Type.Unknown({ description: 'the publication; at most 60 levels of nesting' }),
+    image: Type.Optional(
+      Type.Boolean({
+        description: 'true, in a document namespace: `data` is the whole document, not a merge patch. The token must permit it',
+      }),
+    ),
+    idempotencyKey: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'a publish repeated with the same idempotency key and topic by the same user is stored once',
+      }),
+    ),
+    echo: Type.Optional(Type.Boolean({ description: 'false: to all but this connection, whatever its subscription says' })),
+    volatile: Type.Optional(
+      Type.Boolean({
+        description: 'true: not kept, and not for subscribers whose sockets do not keep up now; only in ephemeral namespaces',
+      }),
+    ),
+  }),
+  call: Type.Object({
+    type: Type.Literal('call'),
+    id: Id,
+    method: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'answered by the service at the NATS subject `rpc.<method>`; same grammar as a topic',
+    }),
+    data: Type.Optional(Type.Unknown({ description: 'absent: nil' })),
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000, description: 'default 5000' })),
+  }),
+  history: Type.Object({
+    type: Type.Literal('history'),
+    id: Id,
+    topic: TopicText,
+    since: Type.Optional({ ...Position, description: 'what follows this position, oldest first' } as typeof Position),
+    last: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: this number of last publications, oldest first' }),
+    ),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
+    timestamps: Timestamps,
+  }),
+  presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
+  result: Type.Object({
+    type: Type.Literal('result'),
+    id: ServerId,
+    data: Type.Optional(Type.Unknown({ description: 'absent: nil' })),
+  }),
+  error: Type.Object({
+    type: Type.Literal('error'),
+    id: ServerId,
+    code: Type.String({ minLength: 1, maxLength: 64, description: '`no_handler`: it has none for the method; else its own' }),
+    message: Type.Optional(Type.String({ maxLength: 1024, description: 'text for people' })),
+  }),
+  refresh: Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token }),
+  ping: Type.Object({ type: Type.Literal('ping'), t: Type.Optional(Type.Number({ description: 'returned unchanged' })) }),
+} as const satisfies Record<string, TSchema>;

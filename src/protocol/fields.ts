@@ -1,0 +1,63 @@
+import Type, { type Static } from 'typebox';
+
+/** Fields that several messages of the wire protocol have. */
+
+/** Maximum of ids that clients choose: a safe integer, so that every encoding keeps it. */
+export const Id = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'chosen by the client, returned in the answer',
+});
+export const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
+const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
+export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
+export const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
+
+export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
+/** The position that a client resumes from: an epoch of a log and an offset in it. */
+export type Position = Static<typeof Position>;
+
+/** `[offset, key, data]`, `[offset, key, data, meta]`; `[offset]` covers an offset without anything to deliver (a left-out echo). */
+export const ItemMeta = Type.Object({
+  publishedAtMs: Type.Optional(
+    Type.Number({ description: 'when the log stored it, whole milliseconds since 1970, if `timestamps` was requested' }),
+  ),
+  origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
+  removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is nil' })),
+  patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),
+  first: Type.Optional(Type.Unknown({ description: 'a merge patch to apply before `data`; both are one step' })),
+});
+export const Item = Type.Union(
+  [
+    Type.Tuple([Offset]),
+    Type.Tuple([Offset, Type.Union([Type.String(), Type.Null()]), Type.Unknown()]),
+    Type.Tuple([Offset, Type.Union([Type.String(), Type.Null()]), Type.Unknown(), ItemMeta]),
+  ],
+  { title: 'Item' },
+);
+export type Item = Static<typeof Item>;
+
+export const Items = Type.Array(Item);
+
+export const PresenceMember = Type.Object(
+  {
+    user: Type.Optional(Type.String({ description: 'absent: an anonymous client' })),
+    connectionId: Type.Optional(Type.String({ description: 'of an anonymous client: each of its connections is a member' })),
+    info: Type.Optional(Type.Unknown({ description: "the claim `stentor.info` of the member's token" })),
+  },
+  { title: 'Member' },
+);
+/** Who is subscribed to a topic. */
+export type PresenceMember = Static<typeof PresenceMember>;
+
+export const StaleReason = Type.Union([Type.Literal('producer_silent'), Type.Literal('broker_lost')], {
+  description: '`producer_silent`: the producer sends nothing; `broker_lost`: this node hears nothing from its broker',
+});
+export const Stale = Type.Object(
+  { sinceMs: { ...TimeMs, description: 'when the topic was last heard, milliseconds since 1970' } as typeof TimeMs, reason: StaleReason },
+  { description: 'the topic is stale; absent: it is not' },
+);
+export type StaleReason = Static<typeof StaleReason>;
+/** A topic that has not been heard: since when, and why. */
+export type Stale = Static<typeof Stale>;
