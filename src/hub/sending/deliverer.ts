@@ -6,8 +6,8 @@ import { type ErrorCode, ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { msgpackToPayload, payloadToMsgpack } from '../payload.ts';
+import { WorkerQuestions } from '../worker-questions.ts';
 import { ALL_NAMESPACES, calledIn, connectionIn, namespaceIn, patternsOf } from './addresses.ts';
-import { WorkerQuestions } from './worker-questions.ts';
 
 /** If the one that calls names no time. */
 export const CALL_TIMEOUT_MS = 5000;
