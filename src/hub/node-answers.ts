@@ -20,6 +20,7 @@ interface Waiting<T> {
 export interface WaitOptions {
   /** The nodes that are expected to answer. Answers of further ones are taken too while it waits. */
   readonly others: readonly OtherNode[];
+  /** 0: nobody hears the question, so no time is spent on waiting. */
   readonly timeoutMs: number;
 }
 
@@ -53,7 +54,8 @@ export class NodeAnswers<T> {
       };
       const timer = setTimeout(finish, timeoutMs);
       this.#waiting.set(questionId, { answers, bytes: 0, take });
-      take();
+      if (timeoutMs === 0) finish();
+      else take();
     });
   }
 

@@ -65,7 +65,6 @@ export class Control {
     if (this.#answers.waiting >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
     if (order.action === 'revoke') await revocations.keep(order.revocation);
     const orderId = `${instance}-${++this.#lastOrder}`;
-    // Without NATS nobody hears it, so no time is spent on waiting.
     const answers = this.#answers.wait(orderId, { others: others(), timeoutMs: bus.connected ? ANSWER_MS : 0 });
     bus.announce('control', Buffer.from(JSON.stringify({ ...asSent(value, order), from: instance, orderId })));
     const own = await this.#carryOut(order);

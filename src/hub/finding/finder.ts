@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import type { EndTarget } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import { type Answered, NodeAnswers, type OtherNode } from '../node-answers.ts';
+import { NodeAnswers, type OtherNode } from '../node-answers.ts';
 import type {
   ConnectionsFound,
   ConnectionsOverview,
@@ -111,10 +111,7 @@ export class Finder {
     this.#asking++;
     try {
       const questionId = String(++this.#lastQuestion);
-      const known = others();
-      const waiting: Promise<Answered<Answer>> = bus.connected
-        ? this.#answers.wait(questionId, { others: known, timeoutMs: findTimeoutMs })
-        : Promise.resolve({ answers: [], nodesSilent: known.map((other) => other.nodeId).sort() });
+      const waiting = this.#answers.wait(questionId, { others: others(), timeoutMs: bus.connected ? findTimeoutMs : 0 });
       // Even if no other node is known: a missing permission is then noticed before there is one.
       bus.announce('control.find', encodeQuestion({ questionId, from: instance, question }));
       const [own, { answers, nodesSilent }] = await Promise.all([this.#findHere(question), waiting]);
