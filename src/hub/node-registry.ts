@@ -27,11 +27,11 @@ export interface NodeRegistryOptions {
 interface Look {
   readonly status: NodeStatus;
   readonly atMs: number;
-  /** Its clock minus the one here. Its way through NATS makes it too small by as much. */
-  readonly clockOffsetMs: number;
 }
 
 interface Heard extends Look {
+  /** Its clock minus the one here. Its way through NATS makes it too small by as much. */
+  readonly clockOffsetMs: number;
   readonly before: Look | undefined;
 }
 
@@ -73,7 +73,7 @@ export class NodeRegistry {
 
   /** This node first, then the others, sorted by name. */
   async nodes(): Promise<NodeSummary[]> {
-    const own = this.#own ?? next(undefined, await this.#options.status(), { atMs: this.#nowMs(), clockOffsetMs: 0 });
+    const own = this.#own ?? next(undefined, await this.#options.status(), this.#nowMs(), 0);
     const nowMs = this.#nowMs();
     this.#forgetSilent(nowMs);
     const others = [...this.#heard.values()].map((heard) => summaryOf(heard, nowMs));
@@ -104,7 +104,7 @@ export class NodeRegistry {
   async #announceOnce(): Promise<void> {
     const status = await this.#options.status();
     if (this.#stopped) return;
-    this.#own = next(this.#own, status, { atMs: this.#nowMs(), clockOffsetMs: 0 });
+    this.#own = next(this.#own, status, this.#nowMs(), 0);
     this.#options.bus.announce('nodes', encodeAnnouncement(status));
   }
 
@@ -123,7 +123,7 @@ export class NodeRegistry {
       if (this.#heard.size >= this.#options.nodesMax) return;
     } else this.#warnOfNamesake(announcement);
     const clockOffsetMs = Math.round(announcement.clockMs - this.#wallMs());
-    this.#heard.set(instance, next(known, announcement, { atMs: nowMs, clockOffsetMs }));
+    this.#heard.set(instance, next(known, announcement, nowMs, clockOffsetMs));
   }
 
   /** A node with the same name that is heard twice is not a predecessor of this node, which has stopped. */
@@ -138,9 +138,8 @@ export class NodeRegistry {
   }
 }
 
-function next(known: Look | undefined, status: NodeStatus, when: Omit<Look, 'status'>): Heard {
-  const before = known && { status: known.status, atMs: known.atMs, clockOffsetMs: known.clockOffsetMs };
-  return { status, ...when, before };
+function next(known: Look | undefined, status: NodeStatus, atMs: number, clockOffsetMs: number): Heard {
+  return { status, atMs, clockOffsetMs, before: known && { status: known.status, atMs: known.atMs } };
 }
 
 /** Of another node. */
