@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
+import { unpackChecked } from '../protocol/unpack-checked.ts';
 
 /** Anything larger is not an announcement. */
 const BYTES_MAX = 4096;
@@ -44,11 +45,5 @@ export function encodeAnnouncement(one: Announcement): Uint8Array {
 
 /** @returns undefined if it is not an announcement of this version */
 export function decodeAnnouncement(data: Uint8Array): Announcement | undefined {
-  if (data.length > BYTES_MAX) return undefined;
-  try {
-    const value = unpackMsgpack(data);
-    return announcement.Check(value) ? (value as Announcement) : undefined;
-  } catch {
-    return undefined;
-  }
+  return unpackChecked<Announcement>(data, announcement, BYTES_MAX);
 }

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { isTopic } from '../protocol/topic.ts';
+import { unpackChecked } from '../protocol/unpack-checked.ts';
 import type { Member } from './member.ts';
 import type { TopicChange } from './topic-change.ts';
 
@@ -54,16 +55,9 @@ export function encodePresence(message: PresenceMessage): Uint8Array {
 
 /** @returns undefined for an invalid message: from another version, or not from a node */
 export function decodePresence(data: Uint8Array): PresenceMessage | undefined {
-  if (data.length > BYTES_MAX) return undefined;
-  try {
-    const message = unpackMsgpack(data);
-    if (!checked.Check(message)) return undefined;
-    const known = message as Static<typeof Message>;
-    if ('changes' in known && !known.changes.every(({ topic }) => isTopic(topic))) return undefined;
-    return known as PresenceMessage;
-  } catch {
-    return undefined;
-  }
+  const message = unpackChecked<Static<typeof Message>>(data, checked, BYTES_MAX);
+  if (message === undefined || ('changes' in message && !message.changes.every(({ topic }) => isTopic(topic)))) return undefined;
+  return message as PresenceMessage;
 }
 
 /** Splits the changes into messages of limited size. There is always at least one. */

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
+import { packMsgpack } from '../../protocol/msgpack-codec.ts';
+import { unpackChecked } from '../../protocol/unpack-checked.ts';
 import { TOPICS_MAX } from '../report-types.ts';
 import { SERIES_FIELDS, type SeriesField } from '../series/fields.ts';
 
@@ -94,8 +95,7 @@ export function encodeQuestion(question: SentQuestion): Uint8Array {
 
 /** @returns undefined if it is not a question of this version */
 export function decodeQuestion(data: Uint8Array): SentQuestion | undefined {
-  const value = data.length > QUESTION_BYTES_MAX ? undefined : unpacked(data);
-  return sentCheck.Check(value) ? (value as SentQuestion) : undefined;
+  return unpackChecked<SentQuestion>(data, sentCheck, QUESTION_BYTES_MAX);
 }
 
 /** The answer in at most `bytesMax` bytes: what does not fit is left out, from the end of the list, down to one item. `total` and `next` say that there is more. */
@@ -110,16 +110,7 @@ export function encodeAnswer(answer: Answer, bytesMax: number): Uint8Array {
 
 /** @returns undefined if it is not an answer of this version */
 export function decodeAnswer(data: Uint8Array): Answer | undefined {
-  const value = data.length > ANSWER_BYTES_MAX ? undefined : unpacked(data);
-  return answerCheck.Check(value) ? (value as Answer) : undefined;
-}
-
-function unpacked(data: Uint8Array): unknown {
-  try {
-    return unpackMsgpack(data);
-  } catch {
-    return undefined;
-  }
+  return unpackChecked<Answer>(data, answerCheck, ANSWER_BYTES_MAX);
 }
 
 function lengthOf(found: Found): number {

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
+import { packMsgpack } from '../../protocol/msgpack-codec.ts';
+import { unpackChecked } from '../../protocol/unpack-checked.ts';
 import type { NodeNews } from './local-user.ts';
 
 /** Larger messages are ignored. It is the default maximum of NATS. */
@@ -45,17 +46,12 @@ export function beginningOf(instance: string): Uint8Array {
 
 /** @returns undefined for an invalid message: from another version, or not from a node */
 export function decodeUserAnnouncement(data: Uint8Array): UserAnnouncement | undefined {
-  if (data.length > BYTES_MAX) return undefined;
-  try {
-    const value: unknown = unpackMsgpack(data);
-    if (!wire.Check(value)) return undefined;
-    const [instance, version, flags, connectionsMax, ranks, removed] = value as Static<typeof Wire>;
-    const added = Array.from({ length: ranks.length >> 1 }, (_, i) => ({
-      rank: ranks[2 * i] as number,
-      ageMs: ranks[2 * i + 1] as number,
-    }));
-    return { instance, version, whole: (flags & WHOLE) > 0, asks: (flags & ASKS) > 0, connectionsMax, added, removed };
-  } catch {
-    return undefined;
-  }
+  const value = unpackChecked<Static<typeof Wire>>(data, wire, BYTES_MAX);
+  if (value === undefined) return undefined;
+  const [instance, version, flags, connectionsMax, ranks, removed] = value;
+  const added = Array.from({ length: ranks.length >> 1 }, (_, i) => ({
+    rank: ranks[2 * i] as number,
+    ageMs: ranks[2 * i + 1] as number,
+  }));
+  return { instance, version, whole: (flags & WHOLE) > 0, asks: (flags & ASKS) > 0, connectionsMax, added, removed };
 }
