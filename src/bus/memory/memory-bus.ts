@@ -21,6 +21,7 @@ import {
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
+import { inTime } from '../in-time.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -169,7 +170,8 @@ export class MemoryBus implements Bus {
     // It has no subjects but those of methods.
     const handler = subject === undefined ? this.#handlers.get(method) : undefined;
     if (handler === undefined) throw new BusError('no_responders', `no service answers ${method}`);
-    const answer = await within(timeoutMs, method, async () => handler(payload, question));
+    const asked = (async () => handler(payload, question))();
+    const answer = await inTime(timeoutMs, asked, () => tooLate(method, timeoutMs));
     return 'kind' in answer ? answer : { kind: 'result', payload: payloadBytes(answer), payloadKind: undefined };
   }
 
@@ -180,12 +182,11 @@ export class MemoryBus implements Bus {
 
   async request(address: RequestAddress, { payload, payloadKind, timeoutMs, volatile = false }: OutgoingRequest): Promise<CallAnswer> {
     if (!this.#running) throw busClosed();
-    return within(timeoutMs, address, () => {
-      return new Promise((answer, reject) => {
-        if (!this.#receive({ address, payload, payloadKind, timeoutMs, volatile, answer }))
-          reject(new BusError('no_responders', `no service answers ${address}`));
-      });
+    const asked = new Promise<CallAnswer>((answer, reject) => {
+      if (!this.#receive({ address, payload, payloadKind, timeoutMs, volatile, answer }))
+        reject(new BusError('no_responders', `no service answers ${address}`));
     });
+    return inTime(timeoutMs, asked, () => tooLate(address, timeoutMs));
   }
 
   onRequest(pattern: RequestAddress, listener: (request: IncomingRequest) => void): () => void {
@@ -254,17 +255,8 @@ export class MemoryBus implements Bus {
   }
 }
 
-/** @throws BusError `call_timeout` */
-async function within<A>(timeoutMs: number, name: string, ask: () => Promise<A>): Promise<A> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BusError('call_timeout', `${name} did not answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([ask(), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+function tooLate(name: string, timeoutMs: number): BusError {
+  return new BusError('call_timeout', `${name} did not answer within ${timeoutMs} ms`);
 }
 
 function busClosed(): BusError {

@@ -8,6 +8,7 @@ import {
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { BusError } from '../bus.ts';
+import { inTime } from '../in-time.ts';
 import { askWhyAway, reasonOf } from './away-reason.ts';
 import { connectDirectly, readDirectly } from './direct-transport.ts';
 import { DEFAULT_NAMES, type NatsNames } from './names.ts';
@@ -186,19 +187,13 @@ export async function connectFirst(options: ConnectionOptions, servers: string, 
 
 /** Closes a connection that comes too late. */
 async function within(ms: number, connecting: Promise<NatsConnection>): Promise<NatsConnection> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('timeout')), Math.max(ms, 1));
-  });
   try {
-    return await Promise.race([connecting, tooLate]);
+    return await inTime(Math.max(ms, 1), connecting, () => new Error('timeout'));
   } catch (error) {
     connecting.then(
       (late) => late.close(),
       () => undefined,
     );
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -3,6 +3,7 @@ import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { BusError } from '../bus.ts';
+import { inTime } from '../in-time.ts';
 import { keptKey, type RevocationStore, type StoredRevocation, widest } from '../revocation-store.ts';
 import type { Connection } from './connection.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
@@ -63,7 +64,9 @@ export class RevocationBucket implements RevocationStore {
     try {
       if (this.#kv?.connection !== connection) this.#kv = { connection, kv: await this.#open(connection) };
       const { kv } = this.#kv;
-      return await connection.request(() => withinTime(this.#nats.requestTimeoutMs, work(kv)));
+      const { requestTimeoutMs } = this.#nats;
+      const late = () => new Error(`no answer within ${requestTimeoutMs} ms`);
+      return await connection.request(() => inTime(requestTimeoutMs, work(kv), late));
     } catch (error) {
       // For example it was deleted: the next attempt creates it again.
       this.#kv = undefined;
@@ -111,17 +114,5 @@ function revocationIn(entry: KvEntry): StoredRevocation | undefined {
     return Entry.Check(value) ? (value as StoredRevocation) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-async function withinTime<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
