@@ -62,6 +62,7 @@ export class Sender {
   /** @returns false: it is volatile, and the socket does not keep up. @throws ProtocolError `no_such_connection`, `message_too_big`, `busy`, `unavailable` */
   async toConnection(connectionId: string, data: Uint8Array, volatile: boolean): Promise<boolean> {
     if (!isConnectionId(connectionId)) throw noConnection();
+    assertFits(data, this.#options.config.tuning.sending.messageBytesMax);
     const answer = await this.#ask(sendAddress(connectionId), data, SEND_TIMEOUT_MS, volatile);
     if (answer.kind === 'serviceError') throw new ProtocolError(answer.code as ErrorCode, answer.text);
     return (dataOf(answer) as { delivered?: boolean }).delivered === true;
@@ -101,8 +102,7 @@ export class Sender {
 
   async #ask(address: RequestAddress, payload: Uint8Array, timeoutMs: number, volatile = false): Promise<CallAnswer> {
     const { bus, config } = this.#options;
-    const { requestsInFlightMax, messageBytesMax } = config.tuning.sending;
-    assertFits(payload, messageBytesMax);
+    const { requestsInFlightMax } = config.tuning.sending;
     if (this.#inFlight >= requestsInFlightMax)
       throw new ProtocolError('busy', `${requestsInFlightMax} requests of this node are unanswered`);
     this.#inFlight++;
