@@ -5,6 +5,7 @@ import type { SeriesAnswer } from '../../src/http/api/schemas/series.ts';
 import { helpOf, problemsOf } from '../../src/http/page/problems.ts';
 import type { ErrorLine } from '../../src/http/page/rates.ts';
 import { latestOf, linesOf, timeRange } from '../../src/http/page/series.ts';
+import { SERIES_FIELDS } from '../../src/hub/series/fields.ts';
 import { CLOSE_CODES } from '../../src/protocol/close-codes.ts';
 import { ERROR_KINDS } from '../../src/protocol/errors.ts';
 
@@ -30,23 +31,12 @@ const found = (change: Partial<Parameters<typeof problemsOf>[0]>) =>
 function series(
   ...all: { nodeId: string; atMs: number[]; values: Partial<Record<keyof SeriesAnswer['series'][number], (number | null)[]>> }[]
 ): SeriesAnswer {
-  const names = [
-    'connections',
-    'deliveriesPerSecond',
-    'publicationsPerSecond',
-    'publishToSocketP99Ms',
-    'lagging',
-    'errorsPerSecond',
-    'memoryBytes',
-    'cpuCores',
-    'loopLagMs',
-  ];
   return {
     intervalMs: 10_000,
     nodes: all.length,
     nodesSilent: [],
     series: all.map(({ nodeId, atMs, values }, at) => {
-      const columns = Object.fromEntries(names.map((name) => [name, atMs.map(() => 0)]));
+      const columns = Object.fromEntries(SERIES_FIELDS.map((name) => [name, atMs.map(() => 0)]));
       return { nodeId, self: at === 0, atMs, ...columns, ...values } as SeriesAnswer['series'][number];
     }),
   };
