@@ -44,7 +44,6 @@ export class EventSocket implements ClientSocket {
   #heldBytes = 0;
   #bufferedBytes = 0;
   #isCorked = false;
-  #isWhole = true;
 
   constructor(options: EventSocketOptions) {
     const { res } = options;
@@ -153,11 +152,7 @@ export class EventSocket implements ClientSocket {
   }
 
   #write(bytes: Uint8Array): void {
-    const res = this.#res as HttpResponse;
-    res.cork(() => {
-      this.#isWhole = res.write(bytes);
-    });
-    if (this.#isWhole) return;
+    if (this.#pass(this.#res as HttpResponse, bytes)) return;
     if (this.#bufferedBytes === 0) this.#options.events.full(true);
     this.#bufferedBytes += bytes.length;
   }
@@ -167,14 +162,20 @@ export class EventSocket implements ClientSocket {
     const res = this.#res;
     if (res === undefined || this.#held !== undefined) return true;
     // uWebSockets goes on with what waits only when something is written.
-    res.cork(() => {
-      this.#isWhole = res.write(RESUME);
-    });
-    if (!this.#isWhole) return true;
+    if (!this.#pass(res, RESUME)) return true;
     if (this.#bufferedBytes > 0) this.#options.events.full(false);
     this.#bufferedBytes = 0;
     this.#options.events.drained();
     return true;
+  }
+
+  /** @returns whether the socket took everything that waits */
+  #pass(res: HttpResponse, bytes: Uint8Array): boolean {
+    let isWhole = false;
+    res.cork(() => {
+      isWhole = res.write(bytes);
+    });
+    return isWhole;
   }
 
   #refuse(res: HttpResponse, code: number, reason: string): void {
