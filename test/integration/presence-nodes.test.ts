@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { workerOf } from '../support/connection-id.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import type { TestClient } from '../support/test-client.ts';
@@ -177,7 +178,7 @@ describe('presence of two workers, without NATS', () => {
     const workers = new Map<string, number>();
     for (const client of clients) {
       const { connectionId } = client.messages[0] as ServerMessage<'connected'>;
-      const worker = connectionId.slice(0, connectionId.lastIndexOf('.'));
+      const worker = workerOf(connectionId);
       workers.set(worker, (workers.get(worker) ?? 0) + 1);
       await client.subscribe('chat.a', { presence: true });
     }

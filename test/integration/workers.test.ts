@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { workerOf } from '../support/connection-id.ts';
 import { freePort } from '../support/free-port.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import type { TestClient } from '../support/test-client.ts';
@@ -29,13 +30,13 @@ const isAlive = (pid: number) => {
   }
 };
 
-/** Clients that follow `scores.a`, by worker: a connection's id begins with its worker's part. */
+/** Clients that follow `scores.a`, by worker. */
 async function clientsByWorker(node: NodeProcess, count: number): Promise<Map<string, TestClient[]>> {
   const byWorker = new Map<string, TestClient[]>();
   for (let i = 0; i < count; i++) {
     const client = await node.connect();
     const { connectionId } = await client.get('connected', { type: 'connect' });
-    const worker = connectionId.slice(0, connectionId.lastIndexOf('.'));
+    const worker = workerOf(connectionId);
     byWorker.set(worker, [...(byWorker.get(worker) ?? []), client]);
     client.track('scores.a');
     await client.subscribe('scores.a');

@@ -1,3 +1,5 @@
+import { workerOf } from '../../support/connection-id.ts';
+
 /** What a swarm counts beside the ledgers. */
 export class SwarmStats {
   /** Items dropped as had already: no fault, but work. */
@@ -69,11 +71,6 @@ export class SwarmStats {
   subscribed(): void {
     this.onSubscribed();
   }
-}
-
-/** Connection ids are `<node>-<worker's life>.<number>`. */
-export function workerOf(connectionId: string): string {
-  return connectionId.slice(0, connectionId.lastIndexOf('.'));
 }
 
 function count(counts: Record<string, number>, name: string): void {

@@ -1,10 +1,11 @@
 import { makeToken } from '../../../loadtest/swarm/token.ts';
 import { nowUs } from '../../../src/bench/clock.ts';
+import { workerOf } from '../../support/connection-id.ts';
 import { addVerdicts, type Verdict } from '../ledger.ts';
 import { SwarmClient } from './client.ts';
 import { FrameReader } from './frame.ts';
 import type { CheckRequest, Reached, StatsReport, SwarmReport, SwarmSettings, Target } from './settings.ts';
-import { SwarmStats, workerOf } from './stats.ts';
+import { SwarmStats } from './stats.ts';
 import { SharedFrames } from './swarm-ledger.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
