@@ -19,6 +19,9 @@ afterEach(() => node.stop());
 const start = async (settings: Readonly<Record<string, unknown>> = {}) => {
   node = await TestNode.start({ namespaces: NAMESPACES, ...settings });
 };
+/** The head of a `POST /publish`, whose body a test sends as it likes. */
+const publishHead = (token: string, framing: string) =>
+  `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n${framing}\r\n\r\n`;
 
 describe('POST /publish', () => {
   it('stores the publication, says where, and recognizes a repetition, also one that came as a command', async () => {
@@ -80,7 +83,7 @@ describe('POST /publish', () => {
 
   it('refuses a body in chunks that grows above the limit, and reads one that does not', async () => {
     await start();
-    const head = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${await tokenOf()}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const head = publishHead(await tokenOf(), 'Transfer-Encoding: chunked');
     const body = JSON.stringify({ topic: 'chat.a', data: 1 });
     const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
     const answer = await rawRequest(node.running.port, `${head}${chunk(body.slice(0, 5))}${chunk(body.slice(5))}0\r\n\r\n`);
@@ -90,7 +93,7 @@ describe('POST /publish', () => {
 
   it('refuses with 408 what does not arrive in time, and forgets it', async () => {
     await start({ 'tuning.http.bodyTimeoutMs': 100 });
-    const head = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${await tokenOf()}\r\nContent-Length: 60000\r\n\r\n`;
+    const head = publishHead(await tokenOf(), 'Content-Length: 60000');
     const answer = await rawRequest(node.running.port, `${head}{`);
     expect([statusOf(answer), /"code":"(\w+)"/.exec(answer)?.[1]]).toEqual([408, 'timeout']);
     expect(await node.metric('stentor_http_request_bytes_in_flight')).toBe(0);
@@ -98,7 +101,7 @@ describe('POST /publish', () => {
 
   it('refuses with 408 also with the default time, before uWS closes the silent connection', async () => {
     await start();
-    const head = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${await tokenOf()}\r\nContent-Length: 60000\r\n\r\n`;
+    const head = publishHead(await tokenOf(), 'Content-Length: 60000');
     expect(statusOf(await rawRequest(node.running.port, `${head}{`))).toBe(408);
   });
 
@@ -116,15 +119,13 @@ describe('POST /publish', () => {
   it('is bounded in requests and in bytes: more get busy, of an address three quarters, and room comes back', async () => {
     await start({ 'tuning.http.requestsInFlightMax': 4, 'tuning.http.requestBytesInFlightMax': 1_048_576 });
     const token = await tokenOf();
-    const head = (bytes: number) =>
-      `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${bytes}\r\n\r\n`;
     const hold = () =>
       net
         .connect(node.running.port, '127.0.0.1')
         .on('error', () => undefined)
         .setNoDelay();
     const held = Array.from({ length: 3 }, hold);
-    for (const socket of held) socket.write(head(1000));
+    for (const socket of held) socket.write(publishHead(token, 'Content-Length: 1000'));
     await node.untilMetric('stentor_http_requests_in_flight', (count) => count === 3);
     const busy = await post(node, { topic: 'chat.a', data: 1 }, { token });
     expect(busy).toMatchObject({ status: 503, body: { error: { code: 'busy' } } });
@@ -137,7 +138,7 @@ describe('POST /publish', () => {
     await start();
     const token = await tokenOf();
     const body = JSON.stringify({ topic: 'chat.left', data: 1 });
-    const text = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const text = `${publishHead(token, `Content-Length: ${body.length}`)}${body}`;
     for (let n = 0; n < 20; n++) {
       const socket = net.connect(node.running.port, '127.0.0.1', () => socket.write(text, () => socket.resetAndDestroy()));
       socket.on('error', () => undefined);

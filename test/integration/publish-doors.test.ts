@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramPublication } from '../../src/index.ts';
 import { DATA_DEPTH_MAX } from '../../src/protocol/depth.ts';
+import { post } from '../support/http.ts';
 import { TestNode } from '../support/node.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
@@ -49,10 +50,8 @@ describe('the doors of a publish', () => {
       return ((await response.json()) as { error?: { code: string } }).error?.code;
     },
     '`POST /publish` of a client': async (publication) => {
-      const headers = { Authorization: `Bearer ${await tokenOf()}` };
-      const url = `http://127.0.0.1:${node.running.port}/publish`;
-      const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(publication) });
-      return ((await response.json()) as { error?: { code: string } }).error?.code;
+      const { body } = await post(node, publication, { token: await tokenOf() });
+      return body.error?.code;
     },
     'an embedding program': async (publication) => {
       try {

@@ -26,6 +26,11 @@ const stream = (query: string, options: EventClientOptions = {}) => {
   return client;
 };
 const numbers = (client: EventClient, topic: string) => client.items(topic).map((item) => (item as [number, null, { n: number }])[2].n);
+/** The status and the code with which the node has refused it. */
+const refusalOf = async (client: EventClient) => {
+  await client.closed;
+  return [client.status, JSON.parse(client.bodyText).error.code];
+};
 
 describe('GET /sse', () => {
   it('sends the messages that a WebSocket client would get, named by their types, each with an id', async () => {
@@ -132,9 +137,7 @@ describe('GET /sse', () => {
     ['a bad position', 400, 'bad_message', 'topic=open.a&since=e'],
   ])('refuses %s with %i %s', async (_, status, code, query) => {
     await start();
-    const client = stream(query);
-    await client.closed;
-    expect([client.status, JSON.parse(client.bodyText).error.code]).toEqual([status, code]);
+    expect(await refusalOf(stream(query))).toEqual([status, code]);
   });
 
   it('without topics says who the client is; and takes `snapshot` for each topic', async () => {
@@ -167,8 +170,7 @@ describe('the token of a stream', () => {
     const forged = await sign({ sub: 'eve', exp: Date.now() / 1000 + 600 }, new TextEncoder().encode('another-secret-of-32-characters!!'));
     for (const token of ['x.y.z', forged, await tokenOf({ expiresInMs: -60_000 })]) {
       const client = stream('topic=open.a', { token });
-      await client.closed;
-      expect([client.status, JSON.parse(client.bodyText).error.code]).toEqual([401, 'unauthorized']);
+      expect(await refusalOf(client)).toEqual([401, 'unauthorized']);
       expect(client.headText).toMatch(/www-authenticate: bearer/i);
     }
   });
@@ -208,8 +210,7 @@ describe('a stream as a connection', () => {
     await first.next('subscribed');
     await node.connect();
     const third = stream('topic=open.a');
-    await third.closed;
-    expect([third.status, JSON.parse(third.bodyText).error.code]).toEqual([503, 'unavailable']);
+    expect(await refusalOf(third)).toEqual([503, 'unavailable']);
     expect(third.headText).toMatch(/retry-after: 5/i);
     expect([await node.metric('stentor_event_streams'), await node.metric('stentor_handshakes')]).toEqual([1, 0]);
     first.socket.destroy();
@@ -239,15 +240,24 @@ describe('a stream as a connection', () => {
 });
 
 describe('a stream whose peer does not read', () => {
-  const fill = async (topic: string, stop: () => boolean) => {
-    let n = 0;
-    while (!stop()) {
-      await node.publish(topic, { n: n++, text: 'x'.repeat(20_000) });
-      // The bus of this process must get its turn.
-      await new Promise((resolve) => setImmediate(resolve));
-      if (n > 3000) throw new Error('the stream never filled');
+  /** Publishes numbers until the node has noticed. @returns how many */
+  const fillUntilLagging = async (topic: string) => {
+    let lagging = 0;
+    const watching = setInterval(async () => {
+      lagging = await node.metric('stentor_connections_lagging');
+    }, 50);
+    try {
+      let n = 0;
+      while (lagging === 0) {
+        await node.publish(topic, { n: n++, text: 'x'.repeat(20_000) });
+        // The bus of this process must get its turn.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (n > 3000) throw new Error('the stream never filled');
+      }
+      return n;
+    } finally {
+      clearInterval(watching);
     }
-    return n;
   };
 
   it('leaves the fast path, and gets everything when it reads again: in order, nothing twice', async () => {
@@ -255,11 +265,7 @@ describe('a stream whose peer does not read', () => {
     const client = stream('topic=open.a');
     await client.next('subscribed');
     client.socket.pause();
-    let lagging = 0;
-    const watching = setInterval(async () => {
-      lagging = await node.metric('stentor_connections_lagging');
-    }, 50);
-    const sent = await fill('open.a', () => lagging > 0).finally(() => clearInterval(watching));
+    const sent = await fillUntilLagging('open.a');
     for (let n = sent; n < sent + 20; n++) await node.publish('open.a', { n, text: '' });
     client.socket.resume();
     await until('everything', () => client.items('open.a').length >= sent + 20);
@@ -274,11 +280,7 @@ describe('a stream whose peer does not read', () => {
     const client = stream('topic=open.a');
     await client.next('subscribed');
     client.socket.pause();
-    let lagging = 0;
-    const watching = setInterval(async () => {
-      lagging = await node.metric('stentor_connections_lagging');
-    }, 50);
-    const sent = await fill('open.a', () => lagging > 0).finally(() => clearInterval(watching));
+    const sent = await fillUntilLagging('open.a');
     await node.untilMetric('stentor_event_streams', (count) => count === 0);
     expect(await node.metric('stentor_connections_closed_total', { code: '4103' })).toBe(1);
     client.socket.resume();
