@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../support/is-alive.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -16,15 +17,6 @@ afterEach(() => {
   for (const { pid = 0 } of started.splice(0)) if (isAlive(-pid)) process.kill(-pid, 'SIGKILL');
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
-
-/** @param pid of a process; negative: of a group that has one at least */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 /** `npm start` as package.json has it, but on the build that is there: a build now would take it away from other tests. */
 function npmStart(...args: string[]): ChildProcessWithoutNullStreams {

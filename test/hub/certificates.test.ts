@@ -7,7 +7,7 @@ import type { TlsMaterial } from '../../src/config/certificates.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { Certificates } from '../../src/hub/certificates.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { type KeyPair, makeCertificates } from '../support/certificates.ts';
+import { KeyFiles, type KeyPair, makeCertificates } from '../support/certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stentor-renewal-'));
 const certs = makeCertificates(folder);
@@ -15,13 +15,9 @@ const renewed = certs.sign('renewed', { altNames: 'IP:127.0.0.1', days: 30 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function setUp() {
-  const certFile = join(folder, 'tls.crt');
-  const keyFile = join(folder, 'tls.key');
-  const put = ({ cert, key }: KeyPair) => {
-    copyFileSync(cert, certFile);
-    copyFileSync(key, keyFile);
-  };
-  put(certs.server);
+  const files = new KeyFiles(folder, certs.server);
+  const { certFile, keyFile } = files;
+  const put = (pair: KeyPair) => files.put(pair);
   const { config } = loadConfig({ env: {}, flags: { 'tls.certFile': certFile, 'tls.keyFile': keyFile } });
   const lines: { readonly level: string; readonly msg: string; readonly why?: string }[] = [];
   const registry = new Registry();

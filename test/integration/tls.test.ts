@@ -1,13 +1,15 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions, connect, type PeerCertificate } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { type KeyPair, makeCertificates } from '../support/certificates.ts';
+import { KeyFiles, type KeyPair, makeCertificates } from '../support/certificates.ts';
+import { isAlive } from '../support/is-alive.ts';
 import { TestNode } from '../support/node.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import { Refused, TestClient, type TestClientOptions } from '../support/test-client.ts';
+import { tlsHandshake } from '../support/tls-handshake.ts';
 import { until } from '../support/until.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stentor-tls-'));
@@ -25,35 +27,17 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** The files of a node: replaced by {@link Files.put}. */
-class Files {
-  readonly settings: Record<string, unknown>;
-  readonly certFile: string;
-  readonly keyFile: string;
+const newFiles = () => new KeyFiles(mkdtempSync(join(folder, 'node-')), certs.server);
+const settingsOf = ({ certFile, keyFile }: KeyFiles) => ({
+  namespaces: NAMESPACES,
+  'tls.certFile': certFile,
+  'tls.keyFile': keyFile,
+  'tuning.connections.certificateCheckIntervalMs': 100,
+});
 
-  constructor(more: Record<string, unknown> = {}) {
-    const own = mkdtempSync(join(folder, 'node-'));
-    this.certFile = join(own, 'tls.crt');
-    this.keyFile = join(own, 'tls.key');
-    this.put(certs.server);
-    this.settings = {
-      namespaces: NAMESPACES,
-      'tls.certFile': this.certFile,
-      'tls.keyFile': this.keyFile,
-      'tuning.connections.certificateCheckIntervalMs': 100,
-      ...more,
-    };
-  }
-
-  put({ cert, key }: KeyPair): void {
-    copyFileSync(key, this.keyFile);
-    copyFileSync(cert, this.certFile);
-  }
-}
-
-async function startHere(more: Record<string, unknown> = {}, options = {}): Promise<TestNode & { readonly files: Files }> {
-  const files = new Files(more);
-  const node = await TestNode.start(files.settings, options);
+async function startHere(more: Record<string, unknown> = {}, options = {}): Promise<TestNode & { readonly files: KeyFiles }> {
+  const files = newFiles();
+  const node = await TestNode.start({ ...settingsOf(files), ...more }, options);
   closing.push(() => node.stop());
   return Object.assign(node, { files });
 }
@@ -64,17 +48,7 @@ async function client(port: number, { socket, ...options }: TestClientOptions = 
   return made;
 }
 
-/** A TLS handshake; its version and the certificate that the server presents. */
-function handshake(port: number, options: ConnectionOptions = {}): Promise<{ version: string | null; certificate: PeerCertificate }> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', ca, ...options }, () => {
-      resolve({ version: socket.getProtocol(), certificate: socket.getPeerCertificate() });
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
-}
-
+const handshake = (port: number, options: ConnectionOptions = {}) => tlsHandshake(port, { ca, ...options });
 const nameAt = async (port: number, options: ConnectionOptions = {}) => (await handshake(port, options)).certificate.subject.CN;
 
 function get(port: number, path: string, options: ConnectionOptions = {}) {
@@ -239,7 +213,7 @@ describe('renewed certificates', () => {
   });
 
   it('are used by all workers, one after the other, while others accept clients', async () => {
-    const files = new Files();
+    const files = newFiles();
     const node = await launch(files);
     const before = node.workerPids;
     const clients = await Promise.all(Array.from({ length: 20 }, () => client(node.port)));
@@ -248,20 +222,20 @@ describe('renewed certificates', () => {
     await node.untilLine('certificates renewed');
     for (let i = 0; i < 20; i++) expect(await nameAt(node.port)).toBe('renewed');
     expect(node.lines.filter(({ msg }) => /unexpectedly/.test(msg))).toEqual([]);
-    expect(await metricOf(node, 'stentor_workers')).toBe(2);
-    expect(await metricOf(node, 'stentor_worker_restarts_total')).toBe(0);
-    expect(await metricOf(node, 'stentor_tls_renewals_total', { result: 'used' })).toBe(1);
+    expect(await node.metric('stentor_workers')).toBe(2);
+    expect(await node.metric('stentor_worker_restarts_total')).toBe(0);
+    expect(await node.metric('stentor_tls_renewals_total', { result: 'used' })).toBe(1);
     expect(before.some(isAlive)).toBe(false);
   });
 
   it('that cannot be used are not: open connections stay, and a worker that crashes starts again with the last good ones', async () => {
-    const files = new Files();
+    const files = newFiles();
     const node = await launch(files);
     const one = await client(node.port);
     writeFileSync(files.certFile, 'rubbish');
     const { why } = await node.untilLine('the renewed certificates cannot be used; the last ones stay in use');
     expect(why).toMatch(/^tls\.certFile .*no -----BEGIN CERTIFICATE/);
-    const expires = await metricOf(node, 'stentor_tls_certificate_expires_timestamp_seconds', { name: 'default' });
+    const expires = await node.metric('stentor_tls_certificate_expires_timestamp_seconds', { name: 'default' });
     expect(Math.round((expires - Date.now() / 1000) / 86_400)).toBe(2);
     const killed = node.workerPids;
     for (const pid of killed) process.kill(pid, 'SIGKILL');
@@ -274,19 +248,9 @@ describe('renewed certificates', () => {
   });
 });
 
-async function launch(files: Files): Promise<NodeProcess> {
-  const node = NodeProcess.launch(files.settings);
+async function launch(files: KeyFiles): Promise<NodeProcess> {
+  const node = NodeProcess.launch(settingsOf(files));
   closing.push(() => node.stop());
   await node.untilStarted(2);
   return node;
 }
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
-const metricOf = (node: NodeProcess, name: string, labels: Record<string, string> = {}) => node.metric(name, labels);

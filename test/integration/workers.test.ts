@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { workerOf } from '../support/connection-id.ts';
 import { freePort } from '../support/free-port.ts';
+import { isAlive } from '../support/is-alive.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
@@ -21,14 +22,6 @@ async function start(settings: Record<string, unknown> = {}, args: readonly stri
 afterEach(async () => {
   for (const node of nodes.splice(0)) await node.stop();
 });
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 /** Clients that follow `scores.a`, by worker. */
 async function clientsByWorker(node: NodeProcess, count: number): Promise<Map<string, TestClient[]>> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Certificates {
@@ -23,6 +23,23 @@ export interface Wanted {
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;
+}
+
+/** The files that a node is configured with. Another pair is put into them, as a renewal does. */
+export class KeyFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+
+  constructor(folder: string, pair: KeyPair) {
+    this.certFile = join(folder, 'tls.crt');
+    this.keyFile = join(folder, 'tls.key');
+    this.put(pair);
+  }
+
+  put({ cert, key }: KeyPair): void {
+    copyFileSync(key, this.keyFile);
+    copyFileSync(cert, this.certFile);
+  }
 }
 
 /** A certificate authority and what it has signed, as files in the folder. */

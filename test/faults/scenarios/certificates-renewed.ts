@@ -1,8 +1,8 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
-import { type KeyPair, makeCertificates } from '../../support/certificates.ts';
+import { KeyFiles, makeCertificates } from '../../support/certificates.ts';
+import { tlsHandshake } from '../../support/tls-handshake.ts';
 import { until } from '../../support/until.ts';
 import { lastOffsetsOf, NAMESPACE, topicsOf } from '../fault-run.ts';
 import { lifeOf } from '../ledger.ts';
@@ -25,19 +25,14 @@ export const certificatesRenewed: Scenario = {
     const folder = mkdtempSync(join(tmpdir(), 'stentor-renewed-'));
     run.onEnd(() => rmSync(folder, { recursive: true, force: true }));
     const certs = makeCertificates(folder);
-    const [certFile, keyFile] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
-    const put = ({ cert, key }: KeyPair) => {
-      copyFileSync(key, keyFile);
-      copyFileSync(cert, certFile);
-    };
-    put(certs.server);
+    const files = new KeyFiles(folder, certs.server);
     const nats = await run.nats();
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
     const settings = {
       workers: WORKERS,
-      'tls.certFile': certFile,
-      'tls.keyFile': keyFile,
+      'tls.certFile': files.certFile,
+      'tls.keyFile': files.keyFile,
       'tuning.connections.certificateCheckIntervalMs': CHECK_INTERVAL_MS,
     };
     const node = await run.node(urls, { settings });
@@ -48,11 +43,11 @@ export const certificatesRenewed: Scenario = {
     await seconds(size.quick ? 1 : 3);
     run.expect(sockets.closedWithClosing + sockets.closedWithout === 0, 'connections ended before anything was renewed');
 
-    const presents = async (name: string) => (await commonName(node.port)) === name;
+    const presents = async (name: string) => (await tlsHandshake(node.port, { rejectUnauthorized: false })).certificate.subject.CN === name;
     const renew = async (name: string) => {
       const before = await node.metric('stentor_tls_renewals_total', { result: 'used' });
       const startedAtMs = monoMs();
-      put(certs.sign(name, { altNames: 'IP:127.0.0.1,DNS:localhost', days: 30 }));
+      files.put(certs.sign(name, { altNames: 'IP:127.0.0.1,DNS:localhost', days: 30 }));
       await until(
         'the certificates to be used',
         async () => (await node.metric('stentor_tls_renewals_total', { result: 'used' })) > before,
@@ -66,7 +61,7 @@ export const certificatesRenewed: Scenario = {
     run.expect(sockets.closedWithClosing >= size.clients, `only ${sockets.closedWithClosing} connections were closed, of ${size.clients}`);
 
     const closes = sockets.closedWithClosing;
-    writeFileSync(certFile, 'rubbish');
+    writeFileSync(files.certFile, 'rubbish');
     await until('rubbish to be refused', async () => (await node.metric('stentor_tls_renewals_total', { result: 'refused' })) === 1);
     await seconds(size.quick ? 0.5 : 2);
     run.expect(sockets.closedWithClosing === closes && (await presents('first')), 'rubbish changed something');
@@ -85,14 +80,3 @@ export const certificatesRenewed: Scenario = {
     run.figure('published', stored.length);
   },
 };
-
-/** Of the certificate that the node presents now. */
-function commonName(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
-      resolve(String(socket.getPeerCertificate().subject.CN));
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
-}

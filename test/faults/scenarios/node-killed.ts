@@ -1,3 +1,4 @@
+import { isAlive } from '../../support/is-alive.ts';
 import { until } from '../../support/until.ts';
 import type { Scenario } from '../scenario.ts';
 import { allLive, startThreeNodes } from '../three-nodes.ts';
@@ -39,12 +40,3 @@ export const nodeKilled: Scenario = {
     await run.judge(cluster);
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
