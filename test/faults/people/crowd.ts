@@ -206,6 +206,7 @@ export class Crowd implements PersonEvents {
   }
 
   unsubscribed(person: Person, topic: string): void {
+    this.#contradictions += person.watchers.get(topic)?.contradictions ?? 0;
     this.#leaves(person, topic, monoMs(), true);
   }
 

@@ -33,10 +33,6 @@ export class LimitWatch {
     if (!paused) for (const [user, open] of this.#open) if (open > this.#max) this.#over.set(user, nowMs);
   }
 
-  openOf(user: string): number {
-    return this.#open.get(user) ?? 0;
-  }
-
   longestMs(nowMs: number): number {
     return Math.max(this.#longestMs, ...[...this.#over.values()].map((sinceMs) => nowMs - sinceMs));
   }

@@ -253,7 +253,7 @@ export class Person implements Receiver {
   }
 
   #unsubscribed(topic: string): void {
-    this.watchers.delete(topic);
     if (this.subscribed.delete(topic)) this.#events.unsubscribed(this, topic);
+    this.watchers.delete(topic);
   }
 }

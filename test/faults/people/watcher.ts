@@ -34,9 +34,13 @@ export class Watcher {
 
   /** The same for the list of members. */
   wrongList({ users }: PresenceTruth): string | undefined {
-    if (this.#members === undefined) return undefined;
-    const ghosts = [...this.#members].filter((user) => !users.includes(user));
-    const absent = users.filter((user) => !this.#members?.has(user));
-    return ghosts.length + absent.length === 0 ? undefined : `too many: ${ghosts.slice(0, 3)}; missing: ${absent.slice(0, 3)}`;
+    return this.#members === undefined ? undefined : wrongMembers([...this.#members], users);
   }
+}
+
+/** @returns how a list of members differs from who is there; undefined: it does not */
+export function wrongMembers(members: readonly string[], users: readonly string[]): string | undefined {
+  const ghosts = members.filter((user) => !users.includes(user));
+  const absent = users.filter((user) => !members.includes(user));
+  return ghosts.length + absent.length === 0 ? undefined : `too many: ${ghosts.slice(0, 3)}; missing: ${absent.slice(0, 3)}`;
 }

@@ -1,5 +1,6 @@
 import type { TestClient } from '../../../support/test-client.ts';
 import type { CrowdState, PresenceTruth } from '../../people/settings.ts';
+import { wrongMembers } from '../../people/watcher.ts';
 import type { RestartableNode } from '../../restartable-node.ts';
 import { monoMs, seconds } from '../../time.ts';
 import { type Community, SETTLE_TIMEOUT_MS, withVisitors } from './community.ts';
@@ -89,8 +90,9 @@ async function differs(visitor: TestClient, topic: string, { count, users }: Pre
   if (answer.type !== 'presence') return `${topic} was answered with ${JSON.stringify(answer)}`;
   if (answer.count !== count) return `${topic} has count ${answer.count} instead of ${count}`;
   if (answer.members === undefined) return undefined;
-  const told = answer.members.map(({ user }) => user as string);
-  const ghosts = told.filter((user) => !users.includes(user));
-  const absent = users.filter((user) => !told.includes(user));
-  return ghosts.length + absent.length === 0 ? undefined : `${topic} has ghosts ${ghosts.slice(0, 3)} and misses ${absent.slice(0, 3)}`;
+  const wrong = wrongMembers(
+    answer.members.map(({ user }) => user as string),
+    users,
+  );
+  return wrong && `${topic} has ${wrong}`;
 }
