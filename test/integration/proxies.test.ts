@@ -48,8 +48,8 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(program: string, args: readonly string[], port: number): Promise<ProxyProcess> {
-  const proxy = await ProxyProcess.start(program, args, port);
+async function run({ program }: Kind, args: readonly string[], port: number): Promise<ProxyProcess> {
+  const proxy = await ProxyProcess.start(program as string, args, port);
   running.push(() => proxy.stop());
   return proxy;
 }
@@ -60,12 +60,10 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const NGINX = findTool('NGINX', 'nginx');
-
 const KINDS: readonly Kind[] = [
   {
     name: 'nginx',
-    program: NGINX,
+    program: findTool('NGINX', 'nginx'),
     limitsBodies: true,
     checksHealth: false,
     async start([one, two], changes = {}) {
@@ -89,7 +87,7 @@ const KINDS: readonly Kind[] = [
       // Otherwise the workers of root are `nobody`, who may not write there.
       const user = process.getuid?.() === 0 ? ' user root;' : '';
       const path = file('nginx.conf', config.replace('http {', `http {\n  access_log off; ${temporary}`));
-      return run(NGINX as string, ['-p', place, '-c', path, '-g', `daemon off; pid ${join(place, 'pid')}; error_log stderr;${user}`], port);
+      return run(this, ['-p', place, '-c', path, '-g', `daemon off; pid ${join(place, 'pid')}; error_log stderr;${user}`], port);
     },
   },
   {
@@ -110,7 +108,7 @@ const KINDS: readonly Kind[] = [
         '/etc/haproxy/tls.pem': bundle,
         ...changes,
       });
-      return run(findTool('HAPROXY', 'haproxy') as string, ['-db', '-f', file('haproxy.cfg', config)], port);
+      return run(this, ['-db', '-f', file('haproxy.cfg', config)], port);
     },
   },
   {
@@ -132,7 +130,7 @@ const KINDS: readonly Kind[] = [
       const [before, middle, after] = config.split('{ port_value: 9090 }');
       const text = `${before}{ port_value: ${one?.running.adminPort} }${middle}{ port_value: ${two?.running.adminPort} }${after}`;
       const args = ['--concurrency', '1', '--disable-hot-restart', '--drain-time-s', '1', '-l', 'warning', '-c', file('envoy.yaml', text)];
-      return run(findTool('ENVOY', 'envoy') as string, args, port);
+      return run(this, args, port);
     },
   },
 ];
@@ -150,7 +148,7 @@ async function connect(proxy: ProxyProcess, headers: Readonly<Record<string, str
   return client;
 }
 
-/** Headers of the answer to an upgrade, and the client. */
+/** The cookies that an answer to an upgrade sets, as a client sends them back. */
 async function connectForCookie(proxy: ProxyProcess): Promise<string> {
   let cookie = '';
   const made = new Promise<void>((done) => {
@@ -308,7 +306,7 @@ for (const kind of KINDS) {
   });
 }
 
-describe.runIf(NGINX !== undefined)('clients stay on a node behind nginx', () => {
+describe.runIf(KINDS[0]!.program !== undefined)('clients stay on a node behind nginx', () => {
   it('with ip_hash', async () => {
     const nodes = await startNodes();
     const proxy = await KINDS[0]!.start(nodes, { '    least_conn;': '    ip_hash;' });
