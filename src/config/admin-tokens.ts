@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
 import type { Problem } from './problem.ts';
+import { readSmallFile } from './read-small-file.ts';
 import type { Config } from './schema.ts';
 
-/** Larger than any token. Files above it are not read into memory. */
+/** Larger than any token. */
 const FILE_BYTES_MAX = 4096;
 /** Fewer can be guessed. */
 export const ADMIN_TOKEN_LENGTH_MIN = 16;
@@ -39,21 +39,10 @@ export function adminTokenFilesAreUsable({ admin }: Config): Problem[] {
 
 /** @returns the token, without white space around it. @throws Error that says why there is none */
 export function readTokenFile(path: string): string {
-  const token = readSmall(path).trim();
+  const file = readSmallFile(path, FILE_BYTES_MAX);
+  if ('reason' in file) throw new Error(file.reason);
+  const token = file.text.trim();
   if (token.length < ADMIN_TOKEN_LENGTH_MIN) throw new Error(`it has fewer than ${ADMIN_TOKEN_LENGTH_MIN} characters`);
   if (/\s/.test(token)) throw new Error('it has more than one word');
   return token;
-}
-
-function readSmall(path: string): string {
-  try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) throw new Error('it is a folder');
-    if (stat.size > FILE_BYTES_MAX) throw new Error(`it has ${stat.size} bytes`);
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new Error(code === 'ENOENT' ? 'there is no such file (ENOENT)' : `it cannot be read (${code})`, { cause: error });
-  }
 }
