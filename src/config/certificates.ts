@@ -43,7 +43,7 @@ export function tlsFilesAreUsable({ tls }: Config): Problem[] {
 export function readTls(tls: Config['tls'], nowMs: number): TlsRead {
   const problems: Problem[] = [];
   const expiries: Expiry[] = [];
-  const pair = (path: string, files: { readonly certFile: string; readonly keyFile: string; readonly name?: string }): CertificatePair => {
+  const pair = (path: string, files: PairFiles): CertificatePair => {
     const read = readPair(path, files, nowMs);
     if ('problem' in read) {
       problems.push(read.problem);
@@ -52,7 +52,7 @@ export function readTls(tls: Config['tls'], nowMs: number): TlsRead {
     expiries.push({ name: files.name ?? 'default', expiresAtMs: read.expiresAtMs });
     return { cert: read.cert, key: read.key };
   };
-  const own = pair('tls', { certFile: tls.certFile, keyFile: tls.keyFile });
+  const own = pair('tls', tls);
   const serverNames = tls.serverNames.map((files, i) => ({ name: files.name, ...pair(`tls.serverNames.${i}`, files) }));
   const ca = tls.caFile === '' ? undefined : readCertificates('tls.caFile', tls.caFile);
   if (ca !== undefined && 'problem' in ca) problems.push(ca.problem);
