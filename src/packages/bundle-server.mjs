@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { FURTHER_ENTRIES } from './client-package.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -36,7 +37,10 @@ export async function bundlePages() {
     absWorkingDir: ROOT,
     entryPoints: folders.flatMap((folder) => ['index.html', 'page.ts', 'style.css'].map((file) => `${folder}/${file}`)),
     alias: Object.fromEntries(
-      ['', '/document', '/events', '/users'].map((entry) => [`@stentor-broadcast/client${entry}`, `./src/client${entry || '/index'}.ts`]),
+      ['', ...FURTHER_ENTRIES.map((entry) => `/${entry}`)].map((path) => [
+        `@stentor-broadcast/client${path}`,
+        `./src/client${path || '/index'}.ts`,
+      ]),
     ),
     outbase: 'src',
     outdir: 'dist',

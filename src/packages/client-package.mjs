@@ -7,8 +7,8 @@ import { bundledLicenses } from './licenses.mjs';
 import { messageTypes } from './message-types.mjs';
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
-/** Files of src/client that programs import. */
-const ENTRIES = ['index', 'document', 'events', 'users', 'sse'];
+/** Files of src/client that programs import, besides the index: `@stentor-broadcast/client/events`. */
+export const FURTHER_ENTRIES = ['document', 'events', 'sse', 'users'];
 const DOCUMENTS = {
   'src/client/README.md': 'README.md',
   'src/client/MIGRATION.md': 'MIGRATION.md',
@@ -30,7 +30,7 @@ export async function makeClientPackage(root) {
   };
   const copy = (path) => cpSync(join(root, path), join(to, path), { recursive: true });
 
-  for (const entry of ENTRIES) {
+  for (const entry of ['index', ...FURTHER_ENTRIES]) {
     for (const path of reachable(root, `dist/client/${entry}.js`, (path) => path)) {
       for (const file of [path, `${path}.map`, path.replace('dist/', 'src/').replace(/\.js$/, '.ts')]) copy(file);
     }
@@ -90,21 +90,11 @@ function manifest({ version, license, engines, repository, homepage, bugs, depen
     jsdelivr: './stentor.min.js',
     exports: {
       '.': { types: './dist/client/index.d.ts', default: './dist/client/index.js' },
-      './document': { types: './dist/client/document.d.ts', default: './dist/client/document.js' },
-      './events': { types: './dist/client/events.d.ts', default: './dist/client/events.js' },
-      './sse': { types: './dist/client/sse.d.ts', default: './dist/client/sse.js' },
-      './users': { types: './dist/client/users.d.ts', default: './dist/client/users.js' },
+      ...perEntry((entry) => [`./${entry}`, { types: `./dist/client/${entry}.d.ts`, default: `./dist/client/${entry}.js` }]),
       './stentor.min.js': { types: './stentor.min.d.ts', default: './stentor.min.js' },
       './package.json': './package.json',
     },
-    typesVersions: {
-      '*': {
-        document: ['./dist/client/document.d.ts'],
-        events: ['./dist/client/events.d.ts'],
-        users: ['./dist/client/users.d.ts'],
-        sse: ['./dist/client/sse.d.ts'],
-      },
-    },
+    typesVersions: { '*': perEntry((entry) => [entry, [`./dist/client/${entry}.d.ts`]]) },
     files: ['dist', 'src', 'stentor.min.*', 'MIGRATION.md', 'PROTOCOL.md', 'THIRD-PARTY-LICENSES.txt'],
     dependencies: { msgpackr: dependencies.msgpackr },
     // Node 20 has no WebSocket of its own; browsers never load it.
@@ -112,4 +102,8 @@ function manifest({ version, license, engines, repository, homepage, bugs, depen
     peerDependenciesMeta: { ws: { optional: true } },
     publishConfig: server.publishConfig,
   };
+}
+
+function perEntry(toProperty) {
+  return Object.fromEntries(FURTHER_ENTRIES.map(toProperty));
 }
