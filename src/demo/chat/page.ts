@@ -1,10 +1,10 @@
-import { type ConnectionState, createClient } from '@stentor-broadcast/client';
+import { createClient } from '@stentor-broadcast/client';
 import { byId, setText } from '../../http/page/dom.ts';
+import { endpoint } from '../page/endpoint.ts';
+import { showStatus } from '../page/status.ts';
 import { Chat } from './chat.ts';
 import { TEXT_CHARACTERS_MAX } from './events.ts';
 import { askForToken, storedVisitor, storeVisitor, type Visitor } from './visitor.ts';
-
-const TONES = { connected: 'good', connecting: 'warn', reconnecting: 'warn', disconnected: 'bad' } as const;
 
 const join = byId<HTMLFormElement>('join');
 const name = byId<HTMLInputElement>('name');
@@ -43,22 +43,12 @@ function enter(visitor: Visitor): void {
   setText(byId('my-name'), visitor.user);
   const client = createClient({ url: endpoint(), token: visitor.token });
   const chat = new Chat(client, visitor.user);
-  client.on('state', (state) => showState(state));
+  client.on('state', showStatus);
   client.on('state', (state) => {
     if (state.status !== 'disconnected') return;
     chat.stop();
     askForName(state.reason.code === 1000 ? '' : `The server has ended the connection: ${state.reason.text}.`);
   });
   byId('leave').onclick = () => void client.close();
-  showState(client.state);
-}
-
-function showState({ status }: ConnectionState): void {
-  setText(byId('state'), status);
-  byId('state').dataset.tone = TONES[status];
-}
-
-function endpoint(): string {
-  const path = document.querySelector<HTMLMetaElement>('meta[name="stentor-path"]')?.content ?? '/ws';
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`;
+  showStatus(client.state);
 }

@@ -1,6 +1,8 @@
 import { type Client, type ConnectionState, createClient, type WebSocketConstructor } from '../../client/index.ts';
-import { byId, fillPairs, setText } from '../../http/page/dom.ts';
+import { byId, fillPairs } from '../../http/page/dom.ts';
 import { formatDuration } from '../../telemetry/format.ts';
+import { endpoint } from './endpoint.ts';
+import { showStatus } from './status.ts';
 
 /** The code that a browser reports for a connection that ended without a close frame. */
 const CUT_CODE = 1006;
@@ -38,21 +40,12 @@ export class Connection {
   }
 }
 
-function endpoint(): string {
-  const path = document.querySelector<HTMLMetaElement>('meta[name="stentor-path"]')?.content ?? '/ws';
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`;
-}
-
-const TONES = { connected: 'good', connecting: 'warn', reconnecting: 'warn', disconnected: 'bad' } as const;
-
 /** Shows the state of the connection, and counts down to the next attempt. */
 export function showConnection(client: Client): void {
   let sinceMs = Date.now();
   const show = () => {
     const { state } = client;
-    const pill = byId('state');
-    setText(pill, state.status);
-    pill.dataset.tone = TONES[state.status];
+    showStatus(state);
     const { rttMs, disconnects } = client.stats();
     const roundTrip: [string, string] = ['round trip', rttMs === undefined ? '–' : `${rttMs.toFixed(1)} ms`];
     fillPairs(byId('connection'), [...describe(state, sinceMs), roundTrip, ['connections lost', String(disconnects)]]);
