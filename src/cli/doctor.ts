@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { NodesAnswer } from '../http/api/schemas/nodes.ts';
+import { counted } from '../telemetry/format.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import { type AdminOptions, addAdminOptions } from './admin/admin-options.ts';
 import { CliError } from './errors.ts';
@@ -48,7 +49,7 @@ async function runDoctor(options: AdminOptions): Promise<void> {
     }
     if (nodes === undefined) print('note     no node answers on the admin port: clocks of other nodes were not compared');
   }
-  if (problems > 0) throw new CliError('unhealthy', `${problems} ${problems === 1 ? 'problem' : 'problems'}: see above`);
+  if (problems > 0) throw new CliError('unhealthy', `${counted(problems, 'problem')}: see above`);
 }
 
 /** Undefined: no node answers. */

@@ -12,7 +12,6 @@ import { connectionsCommand, usersCommand } from './admin/users.ts';
 import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
-
 import { doctorCommand } from './doctor.ts';
 import { keyCommand } from './key.ts';
 import { publishCommand } from './publish.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { formatBytes } from '../telemetry/format.ts';
+import { counted, formatBytes } from '../telemetry/format.ts';
 import { connectionsAllowed } from '../transport/descriptors.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import type { MachineFacts } from './machine-facts.ts';
@@ -29,7 +29,7 @@ function uws({ uws: found }: MachineFacts): Finding {
 }
 
 function workers({ cores }: MachineFacts, { workers: wanted }: Pick<Config, 'workers'>): Finding {
-  const text = `${wanted} ${wanted === 1 ? 'worker' : 'workers'} on ${cores} ${cores === 1 ? 'core' : 'cores'}`;
+  const text = `${counted(wanted, 'worker')} on ${counted(cores, 'core')}`;
   if (wanted <= cores) return ok('workers', text);
   return warning('workers', text, `Set workers to at most ${cores}: more share cores, and wait for one another`);
 }

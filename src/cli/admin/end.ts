@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { counted } from '../../telemetry/format.ts';
 import { usageError } from '../errors.ts';
 import { topicArgument } from '../options.ts';
 import { print } from '../output.ts';
@@ -76,6 +77,6 @@ async function send(action: string, options: EndOptions, body: object, done: str
   const answer = await api.post<Ended>(action, body);
   if (options.json) return print(JSON.stringify(answer));
   const { connections, nodes } = answer;
-  print(`${connections} ${connections === 1 ? 'connection' : 'connections'} ${done}, on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`);
+  print(`${counted(connections, 'connection')} ${done}, on ${counted(nodes, 'node')}`);
   noteMissing(answer);
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { PresenceAnswer } from '../../http/api/schemas/presence.ts';
+import { counted } from '../../telemetry/format.ts';
 import { topicArgument } from '../options.ts';
 import { note, print } from '../output.ts';
 import { tableLines } from '../table.ts';
@@ -20,7 +21,7 @@ async function runPresence(topicText: string, options: AdminOptions): Promise<vo
   const api = await AdminApi.from(options, 'read');
   const { count, members = [], membersOmitted, ...rest } = await api.get<PresenceAnswer>('presence', { topic });
   if (options.json) return print(JSON.stringify({ ...rest, count, members, membersOmitted }));
-  print(`${count} ${count === 1 ? 'connection' : 'connections'}`);
+  print(counted(count, 'connection'));
   const columns = [
     { head: 'MEMBER', text: (member: (typeof members)[number]) => member.user ?? `(anonymous) ${member.connectionId ?? ''}` },
     { head: 'INFO', text: (member: (typeof members)[number]) => (member.info === undefined ? '' : JSON.stringify(member.info)) },
