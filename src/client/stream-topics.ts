@@ -78,7 +78,7 @@ export class StreamTopics {
 
   /** Of a topic that was there before the stream was opened again: what it missed, or its state. */
   #subscribed(topic: Topic, message: ServerMessage<'subscribed'>): ServerMessage[] {
-    const { epoch, offset, recovered, items, topic: name, upTo } = message;
+    const { epoch, offset, recovered, items, topic: name, upTo, stale } = message;
     const before = topic.position;
     if (epoch !== '') topic.position = { epoch, offset };
     if (topic.id !== undefined) {
@@ -86,10 +86,12 @@ export class StreamTopics {
       topic.id = undefined;
       return [{ ...message, id }];
     }
-    if (epoch === '' || (recovered && items.length === 0)) return [];
-    if (recovered) return [{ type: 'batch', topic: name, epoch, prev: before?.offset ?? 0, sentAtMs: Date.now(), items }];
+    // It may have changed while there was no stream.
+    const status: ServerMessage = { type: 'status', topic: name, stale: stale !== undefined, ...stale };
+    if (epoch === '' || (recovered && items.length === 0)) return [status];
+    if (recovered) return [status, { type: 'batch', topic: name, epoch, prev: before?.offset ?? 0, sentAtMs: Date.now(), items }];
     const reason = 'what was missed is gone';
-    return [{ type: 'resync', topic: name, epoch, offset, reason, items, ...(upTo !== undefined && { upTo }) }];
+    return [status, { type: 'resync', topic: name, epoch, offset, reason, items, ...(upTo !== undefined && { upTo }) }];
   }
 
   #error(topics: readonly string[], message: ServerMessage<'error'>): ServerMessage[] {
