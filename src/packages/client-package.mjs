@@ -9,6 +9,8 @@ import { messageTypes } from './message-types.mjs';
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
 /** Files of src/client that programs import, besides the index: `@stentor-broadcast/client/events`. */
 export const FURTHER_ENTRIES = ['document', 'events', 'sse', 'users'];
+/** Generated from the schemas: the compiler's declarations, and those that they import, are in terms of the schema library. */
+const MESSAGE_TYPES = 'dist/protocol/messages.d.ts';
 const DOCUMENTS = {
   'src/client/README.md': 'README.md',
   'src/client/MIGRATION.md': 'MIGRATION.md',
@@ -34,9 +36,9 @@ export async function makeClientPackage(root) {
     for (const path of reachable(root, `dist/client/${entry}.js`, (path) => path)) {
       for (const file of [path, `${path}.map`, path.replace('dist/', 'src/').replace(/\.js$/, '.ts')]) copy(file);
     }
-    for (const path of reachable(root, `dist/client/${entry}.d.ts`, (path) => path.replace(/\.js$/, '.d.ts'))) copy(path);
+    for (const path of reachable(root, `dist/client/${entry}.d.ts`, (path) => path.replace(/\.js$/, '.d.ts'), MESSAGE_TYPES)) copy(path);
   }
-  write('dist/protocol/messages.d.ts', messageTypes(await import(pathToFileURL(join(root, 'dist/protocol/messages.js')).href)));
+  write(MESSAGE_TYPES, messageTypes(await import(pathToFileURL(join(root, 'dist/protocol/messages.js')).href)));
 
   const { code, sourceMap, gzippedBytes, metafile } = await bundleClient();
   const own = await bundleClient(['msgpackr/*']);
@@ -59,10 +61,11 @@ export async function makeClientPackage(root) {
   return `stentor.min.js: ${gzippedBytes} bytes gzipped (${code.length} uncompressed), ${own.gzippedBytes} (${own.code.length}) without the MessagePack library`;
 }
 
-/** All our files that a compiled file imports, including itself; paths from the root. */
-function reachable(root, entry, toFile) {
+/** All our files that a compiled file imports, including itself; paths from the root. What `leaf` imports is left out. */
+function reachable(root, entry, toFile, leaf) {
   const found = new Set([entry]);
   for (const path of found) {
+    if (path === leaf) continue;
     const text = readFileSync(join(root, path), 'utf8');
     for (const [, name] of text.matchAll(IMPORT)) if (name.startsWith('.')) found.add(toFile(posix.join(posix.dirname(path), name)));
   }
