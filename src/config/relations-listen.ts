@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ADMIN_TOKEN_LENGTH_MIN, adminTokensOf } from './admin-tokens.ts';
 import type { Problem } from './problem.ts';
 import type { Config } from './schema.ts';
@@ -44,6 +45,30 @@ export function portsDiffer({ host, port, admin }: Config): Problem[] {
   const overlap = host === admin.host || WILDCARDS.has(host) || WILDCARDS.has(admin.host);
   if (port === 0 || port !== admin.port || !overlap) return [];
   return [{ path: 'admin.port', value: admin.port, expected: 'expected another port than `port`' }];
+}
+
+/** Node's BlockList takes each of them. */
+export function proxiesAreAddresses({ proxies }: Config): Problem[] {
+  return proxies.trusted
+    .filter((entry) => !isNetwork(entry))
+    .map((value) => ({
+      path: 'proxies.trusted',
+      value,
+      expected: 'expected addresses or networks, like 10.1.2.3, 10.0.0.0/8 or fd00::/8',
+    }));
+}
+
+function isNetwork(entry: string): boolean {
+  const [address = '', prefix, ...more] = entry.split('/');
+  const family = address.includes('%') ? 0 : isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}
+
+/** The header comes before the handshake of TLS, which uWebSockets does not expect. */
+export function proxyProtocolIsWithoutTls({ proxies, tls }: Config): Problem[] {
+  if (proxies.addressFrom !== 'proxyProtocol' || tls.certFile === '') return [];
+  return [{ path: 'proxies.addressFrom', value: proxies.addressFrom, expected: 'expected forwardedFor, because tls.certFile is set' }];
 }
 
 /** Paths of the clients' port that are not for WebSockets. */

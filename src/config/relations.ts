@@ -23,6 +23,8 @@ import {
   originsAreOrigins,
   pathIsFree,
   portsDiffer,
+  proxiesAreAddresses,
+  proxyProtocolIsWithoutTls,
 } from './relations-listen.ts';
 import {
   mirrorsAreStreams,
@@ -49,6 +51,8 @@ export const RELATIONS: readonly Relation[] = [
   portsDiffer,
   pathIsFree,
   originsAreOrigins,
+  proxiesAreAddresses,
+  proxyProtocolIsWithoutTls,
   natsUrlsAreUrls,
   natsLoginIsOne,
   natsNamesAreNames,

@@ -6,6 +6,7 @@ import { ConnectionHooksSchema } from './schema/hooks.ts';
 import { LimitsSchema } from './schema/limits.ts';
 import { DEFAULT_NAMESPACES, NamespaceSchema } from './schema/namespaces.ts';
 import { NatsSchema } from './schema/nats.ts';
+import { ProxiesSchema } from './schema/proxies.ts';
 import { TlsSchema } from './schema/tls.ts';
 import { TuningSchema } from './schema/tuning.ts';
 
@@ -45,6 +46,8 @@ export const ConfigSchema = Type.Object(
     }),
 
     tls: TlsSchema,
+
+    proxies: ProxiesSchema,
 
     admin: AdminSchema,
 

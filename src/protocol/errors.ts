@@ -40,10 +40,15 @@ export const ERROR_KINDS = {
   too_many_connections: {
     retryable: false,
     countsTowardsClose: false,
-    meaning: 'The user has as many connections as allowed, on all nodes together. The connection is closed with 4008.',
+    meaning:
+      'The user has as many connections as allowed, on all nodes together: the connection is closed with 4008. Or the address of the client has, and gets HTTP status 429.',
   },
   too_many_topics: { retryable: false, countsTowardsClose: false, meaning: 'The connection has reached its maximum number of topics.' },
-  rate_limited: { retryable: true, countsTowardsClose: false, meaning: 'Too many messages or bytes per second from this connection.' },
+  rate_limited: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'Too many messages or bytes per second from this connection, or connects per second from its address.',
+  },
   busy: { retryable: true, countsTowardsClose: false, meaning: 'A queue of the node is full; retry later.' },
   unavailable: { retryable: true, countsTowardsClose: false, meaning: 'The broker or the hub cannot be reached now.' },
   outcome_unknown: {

@@ -17,6 +17,7 @@ const STATUS: Partial<Record<HttpCode, number>> = {
   timeout: 408,
   message_too_big: 413,
   rate_limited: 429,
+  too_many_connections: 429,
   internal: 500,
   busy: 503,
   unavailable: 503,

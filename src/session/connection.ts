@@ -17,6 +17,7 @@ import type { Reader, Unread } from './read-turns.ts';
 export class Connection implements Bucket, CommandsInFlight, ErrorCount, HeartbeatPeer, Inbound, Reader {
   /** Its subscriptions, and what is sent to it. */
   readonly receiver: Receiver;
+  readonly address: string;
   identity: Identity = ANONYMOUS;
   /** It is authenticated: by a token in the upgrade, by `connect`, or as anonymous. */
   ready = false;
@@ -58,8 +59,10 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   /** When it was opened, by {@link secondsNow}. A small integer, so that it needs no object of its own. */
   readonly openedAtS = secondsNow();
 
-  constructor(receiver: Receiver) {
+  /** @param address whose connections are counted; empty: no limit needs it */
+  constructor(receiver: Receiver, address = '') {
     this.receiver = receiver;
+    this.address = address;
   }
 
   get id(): string {

@@ -3,9 +3,10 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { ClientEvents, ClientRequest, ClientSocket, RequestOutcome, RequestRefusal } from '../transport/transport.ts';
+import type { ClientEvents, ClientRequest, ClientSocket, RequestOutcome, RequestRefusal, RequestRefused } from '../transport/transport.ts';
 import { Authentication } from './authentication.ts';
 import type { Authenticator } from './authenticator.ts';
+import { ConnectLimits } from './connect-limits.ts';
 import { Connection } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
@@ -17,7 +18,6 @@ import { InFlight } from './in-flight.ts';
 import { InboundLimits } from './inbound-limits.ts';
 import { Intake } from './intake.ts';
 import type { SessionMetrics } from './metrics.ts';
-import { type Bucket, takeToken } from './rate-limit.ts';
 import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Refuser } from './refuser.ts';
@@ -48,6 +48,9 @@ export interface ConnectionsOptions {
   readonly onBug: (error: Error) => void;
 }
 
+/** What the transport knows of a new client. */
+type Accepted = { readonly socket: ClientSocket; readonly address: string; readonly encoding: Encoding };
+
 /** Time of a loop turn for messages of clients, short enough that members do not notice. A full array of commands takes 5 to 15 ms, and is not divided. */
 const READ_TURN_MS = 4;
 
@@ -60,7 +63,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   readonly fromServers: FromServers;
   readonly #options: ConnectionsOptions;
   readonly #byId = new Map<string, Connection>();
-  readonly #connects: Bucket;
+  readonly #connects: ConnectLimits;
   readonly #hooks: SessionHooks | undefined;
   readonly #users: UserConnections;
   readonly #revoked: Revoked;
@@ -84,7 +87,8 @@ export class Connections implements ClientEvents<Connection, Stream> {
     const { heartbeat, tuning } = config;
     const limits = { ...config.limits, ...tuning.commands };
     this.#options = options;
-    this.#connects = { rateTokens: limits.connectsPerSecondMax, rateAtMs: performance.now() };
+    const { workers } = config;
+    this.#connects = new ConnectLimits({ limits, addressesMax: tuning.connections.addressesMax, workers, metrics });
     this.#log = new RefusalLog(logger);
     const refuser = new Refuser({ errorsPerMinuteMax: limits.errorsPerMinuteMax, metrics, log: this.#log, onBug });
     const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
@@ -151,9 +155,8 @@ export class Connections implements ClientEvents<Connection, Stream> {
     return this.#options.authenticator.flawOf(token);
   }
 
-  takeConnect(): boolean {
-    const { connectsPerSecondMax } = this.#options.config.limits;
-    return connectsPerSecondMax === 0 || takeToken(this.#connects, connectsPerSecondMax, performance.now()) === 0;
+  takeConnect(address: string): RequestRefused | undefined {
+    return this.#connects.take(address, performance.now());
   }
 
   refused(refusal: RequestRefusal): void {
@@ -164,9 +167,10 @@ export class Connections implements ClientEvents<Connection, Stream> {
     return this.#requests.request(request);
   }
 
-  accept(socket: ClientSocket, encoding: Encoding, stream?: Stream): Connection {
+  accept({ socket, address, encoding }: Accepted, stream?: Stream): Connection {
     const { delivery, idPrefix } = this.#options;
-    return new Connection(delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket, stream?.positions));
+    const receiver = delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket, stream?.positions);
+    return new Connection(receiver, this.#connects.opened(address));
   }
 
   opened(connection: Connection, token: string | undefined): void {
@@ -220,6 +224,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.fromServers.closed(connection);
     delivery.closed(connection.receiver);
     this.#users.closed(connection);
+    this.#connects.closed(connection.address);
     this.#hooks?.closed(connection, code);
     metrics.closed(code);
   }
@@ -242,6 +247,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   everySecond(nowMs: number): void {
     this.#hooks?.everySecond();
     this.#requests.forgetOld(nowMs);
+    this.#connects.forgetFull(performance.now());
     for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
     for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');
   }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../protocol/errors.ts';
+import type { ConnectLimit } from './connect-limits.ts';
 
 interface Count {
   inc(): void;
@@ -9,6 +10,8 @@ export interface SessionMetrics {
   readonly controlFramesIn: Count;
   /** Connections closed because they sent more than allowed. */
   readonly floods: Count;
+  /** @param limit the setting that refused a new client */
+  connectRefused(limit: ConnectLimit): void;
   opened(): void;
   closed(code: number): void;
   bytesIn(bytes: number): void;

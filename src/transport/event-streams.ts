@@ -1,14 +1,15 @@
 import type { Config } from '../config/schema.ts';
+import type { ClientAddresses } from './client-address.ts';
 import { EventSocket } from './event-socket.ts';
 import type { Gate } from './gate.ts';
 import { statusLine } from './http-answer.ts';
 import { HttpDoor, type HttpDoorOptions } from './http-door.ts';
-import { flawOfRate } from './request-flaw.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
 export interface EventStreamsOptions<Client, Stream> extends HttpDoorOptions {
   readonly config: Config;
+  readonly addresses: Pick<ClientAddresses, 'of'>;
   readonly gate: Pick<Gate, 'requested' | 'streamBegan' | 'streamEnded'>;
   readonly clients: ClientEvents<Client, Stream>;
 }
@@ -52,12 +53,17 @@ export class EventStreams<Client, Stream> {
     if (flaw !== undefined) return this.#door.refuse(res, request, flaw);
     const asked = clients.streamOf(query, req.getHeader('last-event-id'));
     if (asked.kind === 'refused') return this.#door.refuse(res, request, asked);
-    const tooFast = flawOfRate(this.#options);
-    if (tooFast !== undefined) return this.#door.refuse(res, request, tooFast);
-    this.#open(res, origin, token, asked.stream);
+    const address = this.#options.addresses.of(res, req);
+    const limited = clients.takeConnect(address);
+    if (limited !== undefined) return this.#door.refuse(res, request, limited);
+    this.#open(res, { origin, token, address }, asked.stream);
   }
 
-  #open(res: HttpResponse, origin: string, token: string | undefined, stream: Stream): void {
+  #open(
+    res: HttpResponse,
+    { origin, token, address }: { readonly origin: string; readonly token: string | undefined; readonly address: string },
+    stream: Stream,
+  ): void {
     const { gate, clients, config, origins } = this.#options;
     const socket: EventSocket = new EventSocket({
       res,
@@ -86,7 +92,7 @@ export class EventStreams<Client, Stream> {
         },
       },
     });
-    const client = clients.accept(socket, 'json', stream);
+    const client = clients.accept({ socket, address, encoding: 'json' }, stream);
     this.#count++;
     gate.streamBegan();
     clients.openedStream(client, token, stream);

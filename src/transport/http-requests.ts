@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { addressOf } from './address.ts';
+import type { ClientAddresses } from './client-address.ts';
 import { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { type HttpAnswer, refusal } from './http-answer.ts';
@@ -10,6 +10,7 @@ import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
 export interface HttpRequestsOptions extends HttpDoorOptions {
   readonly config: Config;
+  readonly addresses: Pick<ClientAddresses, 'of'>;
   readonly gate: Pick<Gate, 'requested'>;
   readonly clients: HttpDoorOptions['clients'] & Pick<ClientEvents<never>, 'request'>;
 }
@@ -61,8 +62,8 @@ export class HttpRequests {
   }
 
   #take(path: string, { kind, method }: Route, res: HttpResponse, req: HttpRequest): void {
-    const { gate, config } = this.#options;
-    const address = addressOf(res);
+    const { addresses, gate, config } = this.#options;
+    const address = addresses.of(res, req);
     gate.requested(res);
     const asked = this.#door.read(path, req);
     const flaw = this.#door.flawOf(res, asked);

@@ -2,9 +2,8 @@ import type { Origins } from './cors.ts';
 import type { ClientEvents, RequestRefused } from './transport.ts';
 import type { HttpResponse } from './uws.ts';
 
-/** A worker that is full or shutting down stays so for a while; an exceeded rate does not last. */
+/** A worker that is full or shutting down stays so for a while. */
 const UNAVAILABLE_RETRY_MS = 5000;
-const TOO_FAST_RETRY_MS = 1000;
 
 /** Why a request is refused. Each kind of request has its own form of the answer. */
 export type Flaw = Omit<RequestRefused, 'kind'>;
@@ -40,10 +39,4 @@ export function flawOfOrigin({ origins }: Pick<RequestChecks, 'origins'>, origin
 export function flawOfToken({ clients }: Pick<RequestChecks, 'clients'>, token: string | undefined): Flaw | undefined {
   const flaw = token === undefined ? undefined : clients.flawOf(token);
   return flaw === undefined ? undefined : { code: 'unauthorized', message: flaw };
-}
-
-/** Counts a connection. Call last, so that refused requests do not count against the rate. */
-export function flawOfRate({ clients }: { readonly clients: Pick<ClientEvents<never>, 'takeConnect'> }): Flaw | undefined {
-  if (clients.takeConnect()) return undefined;
-  return { code: 'unavailable', message: 'more connects per second than limits.connectsPerSecondMax', retryAfterMs: TOO_FAST_RETRY_MS };
 }

@@ -2,6 +2,7 @@ import type { TlsMaterial } from '../config/certificates.ts';
 import type { Config } from '../config/schema.ts';
 import type { Page } from '../link/messages.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { ClientAddresses } from './client-address.ts';
 import { Origins } from './cors.ts';
 import { connectionsAllowed, descriptorLimit, descriptorsOpen } from './descriptors.ts';
 import { EventStreams } from './event-streams.ts';
@@ -102,7 +103,8 @@ export class WebSocketServer {
     const origins = new Origins(config);
     const flawOfConnection = (res: HttpResponse) =>
       tls?.ca === undefined || hasCertificate(res) ? undefined : 'a client certificate is required';
-    const common = { config, origins, metrics, gate: this.#gate, clients, flawOfConnection };
+    const addresses = new ClientAddresses(config.proxies);
+    const common = { config, origins, addresses, metrics, gate: this.#gate, clients, flawOfConnection };
     const upgrader = new Upgrader(common);
     const requests = new HttpRequests(common);
     this.#requests = requests;
@@ -128,9 +130,10 @@ export class WebSocketServer {
       upgrade: upgrader.upgrade,
       open: (ws) => {
         const data = ws.getUserData();
-        const { token, encoding } = data;
+        const { token, encoding, address = '' } = data;
         const socket = new UwsSocket(ws);
-        const client = clients.accept(socket, encoding);
+        const client = clients.accept({ socket, address, encoding });
+        data.address = undefined;
         data.token = undefined;
         data.socket = socket;
         data.client = client;

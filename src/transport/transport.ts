@@ -91,10 +91,15 @@ export interface ClientEvents<Client, Stream = unknown> {
   whyUnavailable(): string | undefined;
   /** Why the token is certainly invalid, from what can be checked without its signature; undefined: it may be valid. */
   flawOf(token: string): string | undefined;
-  /** Counts a client against the rate of connects; false: the rate is exceeded. */
-  takeConnect(): boolean;
+  /**
+   * Counts a client against the rates of connects. Call last, so that requests that are refused for something else do not count.
+   *
+   * @param address the same text for the same client
+   * @returns undefined: it may connect
+   */
+  takeConnect(address: string): RequestRefused | undefined;
   /** Creates the object by which the transport identifies the client from now on. Nothing is sent here. */
-  accept(socket: ClientSocket, encoding: Encoding, stream?: Stream): Client;
+  accept(client: { readonly socket: ClientSocket; readonly address: string; readonly encoding: Encoding }, stream?: Stream): Client;
   /** @param token from the request, not verified yet; undefined: there was none */
   opened(client: Client, token: string | undefined): void;
   /** What a request for a stream of events asks for. @param lastEventId of the last event that the peer got; empty: there is none */

@@ -1,15 +1,17 @@
 import type { Config } from '../config/schema.ts';
 import { type Encoding, SUBPROTOCOLS } from '../protocol/codec.ts';
 import { type HttpCode, statusOf } from '../protocol/http-status.ts';
+import type { ClientAddresses } from './client-address.ts';
 import type { Gate } from './gate.ts';
 import { statusLine } from './http-answer.ts';
-import { type Flaw, flawBeforeReading, flawOfOrigin, flawOfRate, flawOfToken, type RequestChecks } from './request-flaw.ts';
+import { type Flaw, flawBeforeReading, flawOfOrigin, flawOfToken, type RequestChecks } from './request-flaw.ts';
 import type { ClientEvents } from './transport.ts';
 import type { HttpRequest, HttpResponse, UpgradeContext } from './uws.ts';
 import type { UwsSocket } from './uws-socket.ts';
 
 export interface UpgraderOptions extends RequestChecks {
   readonly config: { readonly auth: Pick<Config['auth'], 'allowQueryToken'> };
+  readonly addresses: Pick<ClientAddresses, 'of'>;
   readonly gate: Pick<Gate, 'requested' | 'upgraded'>;
   readonly metrics: UpgradeMetrics;
   readonly clients: Pick<ClientEvents<never>, 'whyUnavailable' | 'flawOf' | 'takeConnect' | 'refused'>;
@@ -23,6 +25,8 @@ export interface UpgradeMetrics {
 /** The data that uWebSockets keeps with a socket. It copies these fields into its own object. */
 export interface SocketData<Client> {
   readonly encoding: Encoding;
+  /** Undefined once the socket has opened. */
+  address: string | undefined;
   /** As received; undefined once the socket has opened. */
   token: string | undefined;
   /** Both are set when it has opened. */
@@ -103,9 +107,10 @@ export class Upgrader {
     if (foreign !== undefined) return this.#refuse(res, foreign, { origin });
     const chosen = chooseProtocol(protocols);
     if (chosen === undefined) return this.#end(res, statusLine(426), 'no subprotocol in common');
-    const flaw = flawOfToken(options, token) ?? flawOfRate(options);
+    const address = options.addresses.of(res, req);
+    const flaw = flawOfToken(options, token) ?? options.clients.takeConnect(address);
     if (flaw !== undefined) return this.#refuse(res, flaw);
-    const data: SocketData<unknown> = { encoding: chosen.encoding, token, socket: undefined, client: undefined };
+    const data: SocketData<unknown> = { encoding: chosen.encoding, address, token, socket: undefined, client: undefined };
     res.upgrade(data, key, chosen.subprotocol, extensions, context);
     options.gate.upgraded();
   };

@@ -56,6 +56,12 @@ export class WorkerMetrics {
     labelNames: ['status'],
     registers: this.#registers,
   });
+  readonly #connectsRefused = new Counter({
+    name: 'stentor_connects_refused_total',
+    help: 'Connects refused by a limit of connects or of an address, by the name of the setting.',
+    labelNames: ['limit'],
+    registers: this.#registers,
+  });
   readonly #requests = new Counter({
     name: 'stentor_http_requests_total',
     help: 'Requests on the clients’ port that were answered without a connection, by path and HTTP status.',
@@ -233,6 +239,10 @@ export class WorkerMetrics {
 
   refused(status: string): void {
     this.#upgradesRefused.inc({ status: status.slice(0, 3) });
+  }
+
+  connectRefused(limit: string): void {
+    this.#connectsRefused.inc({ limit });
   }
 
   answered(path: string, status: number): void {

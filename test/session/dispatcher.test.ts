@@ -172,6 +172,6 @@ describe('a connection', () => {
 
 it('refuses a new connection above connectsPerSecondMax', async () => {
   await start({ 'limits.connectsPerSecondMax': 3 });
-  const taken = Array.from({ length: 4 }, () => worker.connections.takeConnect());
-  expect(taken).toEqual([true, true, true, false]);
+  const taken = Array.from({ length: 4 }, () => worker.connections.takeConnect('')?.code);
+  expect(taken).toEqual([undefined, undefined, undefined, 'unavailable']);
 });

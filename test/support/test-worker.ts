@@ -40,7 +40,7 @@ export class FakeClient {
     this.#encoding = encoding;
     const asked = stream && connections.streamOf(...stream);
     if (asked?.kind === 'refused') throw new Error(asked.message);
-    this.connection = connections.accept(this.socket, encoding, asked?.stream);
+    this.connection = connections.accept({ socket: this.socket, address: '', encoding }, asked?.stream);
     this.socket.onClosed = (code) => connections.closed(this.connection, code, new ArrayBuffer(0));
     if (asked === undefined) connections.opened(this.connection, token);
     else connections.openedStream(this.connection, token, asked.stream);

@@ -17,6 +17,20 @@ export const LimitsSchema = Type.Object(
       description:
         'maximum new connections per second and worker, with a burst of the same number. More are refused with 503. A new node then fills slowly, and a reconnect storm does not delay connected clients. 0: no limit',
     }),
+    connectionsPerAddressMax: Type.Integer({
+      minimum: 0,
+      maximum: 5_000_000,
+      default: 0,
+      description:
+        'maximum connections from one address (IPv6: /64) to the node. Each worker has an equal share, rounded up. More are refused with 429. Behind proxies set proxies.trusted first: otherwise all clients have the address of the proxy. 0: no limit',
+    }),
+    connectsPerAddressPerSecondMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 0,
+      description:
+        'maximum new connections per second from one address to the node, with a burst of the same number. Each worker has an equal share, rounded up. More are refused with 429. 0: no limit',
+    }),
     connectionsPerUserMax: Type.Integer({
       minimum: 0,
       maximum: 100_000,

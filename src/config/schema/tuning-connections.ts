@@ -35,6 +35,13 @@ export const ConnectionsTuning = Type.Object(
       default: 1000,
       description: 'age at which a connection without a finished request may be cut, when tuning.connections.handshakesMax is reached',
     }),
+    addressesMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 65_536,
+      description:
+        'maximum addresses whose connects per second a worker counts, if limits.connectsPerAddressPerSecondMax is set. The one that connected longest ago is forgotten',
+    }),
     certificateCheckIntervalMs: Type.Integer({
       minimum: 100,
       maximum: 3_600_000,
