@@ -17,9 +17,10 @@ export function adminNeedsToken({ admin }: Config): Problem[] {
 
 /** Otherwise a body of the size that is permitted could never be read. */
 export function bodiesFit({ tuning: { admin } }: Config): Problem[] {
-  if (admin.bodyBytesMax <= admin.bodiesBytesMax) return [];
   const expected = `expected at least tuning.admin.bodyBytesMax (${admin.bodyBytesMax})`;
-  return [{ path: 'tuning.admin.bodiesBytesMax', value: admin.bodiesBytesMax, expected }];
+  return (['bodiesBytesMax', 'bodiesBytesPerTokenMax'] as const)
+    .filter((name) => admin[name] < admin.bodyBytesMax)
+    .map((name) => ({ path: `tuning.admin.${name}`, value: admin[name], expected }));
 }
 
 /** A token that other machines can try must be too long to be guessed. */

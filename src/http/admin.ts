@@ -4,17 +4,23 @@ import type { AddressInfo } from 'node:net';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import type { CertificatePair } from '../config/certificates.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { AdminConnections } from './admin-connections.ts';
+import { AdminMetrics } from './admin-metrics.ts';
 import { readPage } from './admin-page.ts';
 import { type Answer, refusal, textAnswer } from './answer.ts';
 import { ApiTokens } from './api/access.ts';
 import { Api } from './api/api.ts';
 import { openapiText } from './api/openapi.ts';
+import { Places } from './api/places.ts';
 import type { ApiSources } from './api/sources.ts';
 import { ROUTES } from './api/table.ts';
 import { FOREIGN_HOST, isLocalName } from './local-name.ts';
 
 /** Browsers use only TLS for this host from then on. */
 const ONLY_TLS = { 'Strict-Transport-Security': 'max-age=31536000' };
+
+/** How often requests that do not arrive are looked for. */
+const CHECK_INTERVAL_MS = 1000;
 
 /** What the admin listener serves. It makes no decisions. */
 export interface AdminSources extends ApiSources {
@@ -31,24 +37,45 @@ export class AdminServer {
   readonly #sources: AdminSources;
   readonly #tokens: ApiTokens;
   readonly #api: Api;
+  readonly #places: Places;
+  readonly #connections: AdminConnections;
+  #scraping: Promise<string> | undefined;
   readonly #page = readPage();
   readonly #openapi = textAnswer(200, openapiText(ROUTES).trimEnd(), 'application/json');
 
   private constructor(sources: AdminSources, logger: Logger, certificate: CertificatePair | undefined) {
     this.#sources = sources;
-    this.#tokens = new ApiTokens({ admin: sources.config.admin, logger });
-    this.#api = new Api({ tokens: this.#tokens, sources, logger });
+    const { tuning, admin } = sources.config;
+    const { connectionsMax, bodyTimeoutMs, answerTimeoutMs } = tuning.admin;
+    this.#tokens = new ApiTokens({ admin, logger });
+    this.#places = new Places(tuning.admin, (full) => metrics.refused(full));
+    this.#connections = new AdminConnections({ connectionsMax, onCut: () => metrics.cut() });
+    const metrics = new AdminMetrics(sources.registry, () => this.#figures());
+    this.#api = new Api({
+      tokens: this.#tokens,
+      sources,
+      places: this.#places,
+      onPlace: (...of) => this.#connections.answering(...of),
+      logger,
+    });
     const onlyTls: Readonly<Record<string, string>> = certificate === undefined ? {} : ONLY_TLS;
     const listener: RequestListener = (request, response) => {
-      this.#answer(request)
+      this.#answer(request, response)
         .catch((error): Answer => {
           logger.error({ err: error }, 'an admin request failed');
           return refusal('internal', 'unexpected error; see the log of the node');
         })
-        .then(({ headers, ...answer }) => send(request, response, { ...answer, headers: { ...onlyTls, ...headers } }));
+        .then(({ headers, ...answer }) => {
+          response.setTimeout(answerTimeoutMs, () => request.socket.destroy());
+          send(request, response, { ...answer, headers: { ...onlyTls, ...headers } });
+        });
     };
+    const options = { headersTimeout: bodyTimeoutMs, requestTimeout: 2 * bodyTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS };
     this.#server =
-      certificate === undefined ? createServer(listener) : createSecureServer({ cert: certificate.cert, key: certificate.key }, listener);
+      certificate === undefined
+        ? createServer(options, listener)
+        : createSecureServer({ ...options, handshakeTimeout: bodyTimeoutMs, cert: certificate.cert, key: certificate.key }, listener);
+    this.#connections.watch(this.#server);
   }
 
   /** @param certificate undefined: without TLS. @throws Error with code `listen_failed` */
@@ -79,9 +106,13 @@ export class AdminServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  #figures() {
+    return { connections: this.#connections.count, requests: this.#places.count, bodyBytes: this.#places.bytes };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const [path, query] = splitTarget(request.url ?? '/');
-    if (path.startsWith('/api/')) return this.#api.answer(request, path, query);
+    if (path.startsWith('/api/')) return this.#api.answer(request, response, path, query);
     if (request.method !== 'GET' && request.method !== 'HEAD') return textAnswer(405, 'method not allowed');
     switch (path) {
       case '/health/live':
@@ -91,7 +122,7 @@ export class AdminServer {
         return textAnswer(reason === undefined ? 200 : 503, reason ?? 'ready');
       }
       case '/metrics':
-        return this.#mayScrape(request) ?? textAnswer(200, await this.#metrics(), this.#sources.registry.contentType);
+        return this.#mayScrape(request) ?? textAnswer(200, await this.#scrape(), this.#sources.registry.contentType);
       case '/openapi.json':
         return this.#openapi;
       default:
@@ -102,9 +133,17 @@ export class AdminServer {
   /** Why the request may not read metrics; undefined if it may. */
   #mayScrape({ headers }: IncomingMessage): Answer | undefined {
     if (this.#tokens.isOpen) return isLocalName(headers.host) ? undefined : textAnswer(403, FOREIGN_HOST);
-    const scopes = this.#tokens.scopesOf(headers.authorization);
-    if (scopes === undefined) return textAnswer(401, 'a bearer token is required');
-    return scopes.includes('read') ? undefined : textAnswer(403, 'this needs a token with the scope read');
+    const grant = this.#tokens.grantOf(headers.authorization);
+    if (grant === undefined) return textAnswer(401, 'a bearer token is required');
+    return grant.scopes.includes('read') ? undefined : textAnswer(403, 'this needs a token with the scope read');
+  }
+
+  /** Scrapes at the same time get the same text. */
+  #scrape(): Promise<string> {
+    this.#scraping ??= this.#metrics().finally(() => {
+      this.#scraping = undefined;
+    });
+    return this.#scraping;
   }
 
   async #metrics(): Promise<string> {

@@ -7,6 +7,8 @@ import type { Logger } from '../../telemetry/log.ts';
 const READ_AGAIN_MS = 1000;
 
 interface KnownToken {
+  /** The same after its file was replaced. */
+  readonly name: string;
   digest: Buffer;
   readonly scopes: readonly Scope[];
   readonly file: string | undefined;
@@ -17,6 +19,13 @@ export interface ApiTokensOptions {
   readonly logger: Logger;
   /** Milliseconds, from any origin. */
   readonly nowMs?: () => number;
+}
+
+/** What a request may do, and whom it is counted for. */
+export interface Grant {
+  readonly scopes: readonly Scope[];
+  /** The token: never its text. */
+  readonly caller: string;
 }
 
 /** Which tokens there are, and what each permits. */
@@ -32,8 +41,8 @@ export class ApiTokens {
     this.#logger = logger;
     this.#nowMs = nowMs;
     this.#readAtMs = nowMs();
-    this.#tokens = adminTokensOf(admin).map((token) => {
-      return { digest: digestOf(contentOf(token)), scopes: token.scopes, file: token.tokenFile };
+    this.#tokens = adminTokensOf(admin).map((token, i) => {
+      return { name: `token ${i}`, digest: digestOf(contentOf(token)), scopes: token.scopes, file: token.tokenFile };
     });
   }
 
@@ -46,13 +55,15 @@ export class ApiTokens {
    * @returns what the token of an Authorization header permits; undefined: it is none of these. All tokens are compared, each in constant time, so that the
    * time says nothing about them
    */
-  scopesOf(authorization: string | undefined): readonly Scope[] | undefined {
+  grantOf(authorization: string | undefined): Grant | undefined {
     const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? [];
     if (token === undefined) return undefined;
     this.#readAgain();
     const given = digestOf(token);
     const matching = this.#tokens.filter(({ digest }) => timingSafeEqual(digest, given));
-    return matching.length === 0 ? undefined : ALL_SCOPES.filter((scope) => matching.some(({ scopes }) => scopes.includes(scope)));
+    const [first] = matching;
+    if (first === undefined) return undefined;
+    return { caller: first.name, scopes: ALL_SCOPES.filter((scope) => matching.some(({ scopes }) => scopes.includes(scope))) };
   }
 
   #readAgain(): void {

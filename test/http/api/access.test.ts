@@ -35,9 +35,9 @@ describe('the tokens of the HTTP API', () => {
   it('are several at the same time, each with its scopes; admin.token has all', () => {
     const several = tokens({ 'admin.token': 'root', 'admin.tokens': [...LIST, { token: READER, scopes: ['admin'] }] });
     expect(several.isOpen).toBe(false);
-    expect(several.scopesOf('Bearer root')).toEqual(['publish', 'read', 'admin']);
-    expect(several.scopesOf(`Bearer ${FIRST}`)).toEqual(['publish']);
-    expect(several.scopesOf(`bearer  ${READER}`)).toEqual(['read', 'admin']);
+    expect(several.grantOf('Bearer root')?.scopes).toEqual(['publish', 'read', 'admin']);
+    expect(several.grantOf(`Bearer ${FIRST}`)?.scopes).toEqual(['publish']);
+    expect(several.grantOf(`bearer  ${READER}`)?.scopes).toEqual(['read', 'admin']);
     for (const none of [
       undefined,
       '',
@@ -49,24 +49,24 @@ describe('the tokens of the HTTP API', () => {
       `Bearer ${FIRST} x`,
       'Bearer rootroot',
     ]) {
-      expect(several.scopesOf(none)).toBeUndefined();
+      expect(several.grantOf(none)?.scopes).toBeUndefined();
     }
     expect(tokens({}).isOpen).toBe(true);
-    expect(tokens({}).scopesOf('Bearer ')).toBeUndefined();
+    expect(tokens({}).grantOf('Bearer ')?.scopes).toBeUndefined();
   });
 
   it('are read again from their files, and stay valid while a file cannot be used', () => {
     const fromFile = tokens({ 'admin.tokens': [{ tokenFile: file, scopes: ['publish'] }] });
-    expect(fromFile.scopesOf(`Bearer ${SECOND}`)).toEqual(['publish']);
+    expect(fromFile.grantOf(`Bearer ${SECOND}`)?.scopes).toEqual(['publish']);
     writeFileSync(file, 'replaced-by-another-token');
-    expect(fromFile.scopesOf(`Bearer ${SECOND}`)).toEqual(['publish']);
+    expect(fromFile.grantOf(`Bearer ${SECOND}`)?.scopes).toEqual(['publish']);
     nowMs += 1000;
-    expect(fromFile.scopesOf(`Bearer ${SECOND}`)).toBeUndefined();
-    expect(fromFile.scopesOf('Bearer replaced-by-another-token')).toEqual(['publish']);
+    expect(fromFile.grantOf(`Bearer ${SECOND}`)?.scopes).toBeUndefined();
+    expect(fromFile.grantOf('Bearer replaced-by-another-token')?.scopes).toEqual(['publish']);
     rmSync(file);
     for (let reads = 0; reads < 3; reads++) {
       nowMs += 1000;
-      expect(fromFile.scopesOf('Bearer replaced-by-another-token')).toEqual(['publish']);
+      expect(fromFile.grantOf('Bearer replaced-by-another-token')?.scopes).toEqual(['publish']);
     }
     expect(log.filter((line) => line.includes('its last token stays valid'))).toHaveLength(1);
   });
