@@ -16,6 +16,8 @@ interface Topic {
   readonly options: string;
   readonly snapshot: boolean;
   position: Position | undefined;
+  /** It has been told that it is not live. */
+  isAway: boolean;
 }
 
 /** Of the server. */
@@ -26,6 +28,8 @@ export class StreamTopics {
   readonly #topics = new Map<string, Topic>();
   readonly #streams = new Map<string, AbortController>();
   readonly #begin: (group: StreamGroup) => void;
+  /** The stream that said last that the broker is away. */
+  #away: StreamGroup | undefined;
   /** Streams that are to be opened, when the commands of this turn have been read. */
   readonly #due = new Set<string>();
 
@@ -51,7 +55,7 @@ export class StreamTopics {
     const old = this.#topics.get(topic);
     this.#topics.delete(topic);
     if (old !== undefined && old.options !== options) this.#openLater(old.options);
-    this.#topics.set(topic, { id, options, snapshot, position: since });
+    this.#topics.set(topic, { id, options, snapshot, position: since, isAway: false });
     this.#openLater(options);
   }
 
@@ -62,18 +66,29 @@ export class StreamTopics {
   }
 
   /** A message of a stream, as a WebSocket would have it. */
-  translate({ topics }: StreamGroup, message: ServerMessage): ServerMessage[] {
-    if (message.type === 'error') return this.#error(topics, message);
-    if (!('topic' in message) || message.topic === undefined) return [message];
+  translate(group: StreamGroup, message: ServerMessage): ServerMessage[] {
+    if (message.type === 'error') return this.#error(group.topics, message);
+    if (!('topic' in message) || message.topic === undefined) {
+      if (message.type === 'feed') this.#away = message.live ? undefined : group;
+      return [message];
+    }
     const topic = this.#topics.get(message.topic);
     // Unsubscribed meanwhile.
     if (topic === undefined) return [];
-    if (message.type === 'subscribed') return this.#subscribed(topic, message);
+    if (message.type === 'subscribed') return [...this.#liveAgain(group), ...this.#subscribed(topic, message)];
+    if (message.type === 'feed') topic.isAway = !message.live;
     const { position } = topic;
     if (message.type === 'batch' && message.epoch !== '') {
       topic.position = { epoch: message.epoch, offset: message.items.at(-1)?.[0] ?? position?.offset ?? 0 };
     } else if (message.type === 'resync') topic.position = { epoch: message.epoch, offset: message.offset };
     return [message];
+  }
+
+  /** A stream says nothing of a broker that came back before it began. One that is away is told before the topics. */
+  #liveAgain(group: StreamGroup): ServerMessage[] {
+    if (this.#away === undefined || this.#away === group || !this.#away.signal.aborted) return [];
+    this.#away = undefined;
+    return [{ type: 'feed', live: true }];
   }
 
   /** Of a topic that was there before the stream was opened again: what it missed, or its state. */
@@ -87,11 +102,14 @@ export class StreamTopics {
       return [{ ...message, id }];
     }
     // It may have changed while there was no stream.
-    const status: ServerMessage = { type: 'status', topic: name, stale: stale !== undefined, ...stale };
-    if (epoch === '' || (recovered && items.length === 0)) return [status];
-    if (recovered) return [status, { type: 'batch', topic: name, epoch, prev: before?.offset ?? 0, sentAtMs: Date.now(), items }];
+    const status: ServerMessage[] = [{ type: 'status', topic: name, stale: stale !== undefined, ...stale }];
+    // If it is still away, the stream says so next.
+    if (topic.isAway) status.push({ type: 'feed', live: true, topic: name });
+    topic.isAway = false;
+    if (epoch === '' || (recovered && items.length === 0)) return status;
+    if (recovered) return [...status, { type: 'batch', topic: name, epoch, prev: before?.offset ?? 0, sentAtMs: Date.now(), items }];
     const reason = 'what was missed is gone';
-    return [status, { type: 'resync', topic: name, epoch, offset, reason, items, ...(upTo !== undefined && { upTo }) }];
+    return [...status, { type: 'resync', topic: name, epoch, offset, reason, items, ...(upTo !== undefined && { upTo }) }];
   }
 
   #error(topics: readonly string[], message: ServerMessage<'error'>): ServerMessage[] {

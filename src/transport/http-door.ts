@@ -25,7 +25,15 @@ export interface Asked {
   readonly origin: string;
   readonly query: string;
   readonly token: string | undefined;
+  /** It has a token only in the query, and that does not count. */
+  readonly isTokenUnread: boolean;
 }
+
+/** Such a client would otherwise be served as an anonymous one, or be told that it has no token. */
+const TOKEN_UNREAD: Flaw = {
+  code: 'unauthorized',
+  message: 'a token in the query needs auth.allowQueryToken: true on the server; otherwise send it in the header Authorization: Bearer',
+};
 
 /** What the paths for requests of clients have in common: how requests are read and refused, preflights, and other methods. */
 export class HttpDoor {
@@ -52,11 +60,14 @@ export class HttpDoor {
   }
 
   read(path: string, req: HttpRequest): Asked {
-    return { path, origin: req.getHeader('origin'), query: req.getQuery() ?? '', token: tokenOf(req, this.#options.config) };
+    const token = tokenOf(req, this.#options.config);
+    const isTokenUnread = token === undefined && !this.#options.config.auth.allowQueryToken && Boolean(req.getQuery('token'));
+    return { path, origin: req.getHeader('origin'), query: req.getQuery() ?? '', token, isTokenUnread };
   }
 
   flawOf(res: HttpResponse, asked: Asked): Flaw | undefined {
-    return flawOfRequest(this.#options, res, asked);
+    const flaw = flawOfRequest(this.#options, res, asked);
+    return flaw ?? (asked.isTokenUnread ? TOKEN_UNREAD : undefined);
   }
 
   refuse(res: HttpResponse, { path, origin }: Asked, flaw: Flaw, more: Headers = {}): void {

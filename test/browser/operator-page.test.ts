@@ -255,6 +255,7 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     await page.fill('#find-text', 'scores.');
     await page.keyboard.press('Enter');
     await untilText('#found-topics', /^scores\.a/);
+    await untilText('#find-done', /^$/);
   });
 
   it('shows a topic: its members, its rate and its last items', async () => {

@@ -16,12 +16,16 @@ const subscribed = (more: Partial<ServerMessage<'subscribed'>> = {}): ServerMess
 });
 
 /** A topic whose stream has been replaced by another one, because something else was subscribed too. */
-async function reopened(first: Partial<ServerMessage<'subscribed'>>): Promise<(message: ServerMessage) => ServerMessage[]> {
+async function reopened(
+  first: Partial<ServerMessage<'subscribed'>>,
+  further: readonly ServerMessage[] = [],
+): Promise<(message: ServerMessage) => ServerMessage[]> {
   const groups: StreamGroup[] = [];
   const topics = new StreamTopics((group) => groups.push(group));
   topics.subscribe({ type: 'subscribe', id: 7, topic: TOPIC });
   await Promise.resolve();
   expect(topics.translate(groups[0] as StreamGroup, subscribed(first))).toEqual([{ ...subscribed(first), id: 7 }]);
+  for (const message of further) expect(topics.translate(groups[0] as StreamGroup, message)).toEqual([message]);
   topics.subscribe({ type: 'subscribe', id: 8, topic: 'scores.b' });
   await Promise.resolve();
   expect(groups.map(({ signal }) => signal.aborted)).toEqual([true, false]);
@@ -42,5 +46,22 @@ describe('a topic whose stream is replaced', () => {
     ]);
     const ended = await reopened({ stale: STALE });
     expect(ended(subscribed(answer))[0]).toEqual({ type: 'status', topic: TOPIC, stale: false });
+  });
+
+  it.each([
+    ['the broker came back', {}],
+    ['the topic became live', { topic: TOPIC }],
+  ])('is told that %s between the two streams', async (_, about) => {
+    const became = await reopened({}, [{ type: 'feed', live: false, reason: 'away', ...about }]);
+    const answers = became(subscribed());
+    expect(answers.filter(({ type }) => type === 'feed')).toEqual([{ type: 'feed', live: true, ...about }]);
+    expect(became(subscribed()).filter(({ type }) => type === 'feed')).toEqual([]);
+  });
+
+  it('is told nothing of the kind by a stream that says itself that the broker is away', async () => {
+    const away: ServerMessage = { type: 'feed', live: false, reason: 'away' };
+    const became = await reopened({}, [away]);
+    expect(became(away)).toEqual([away]);
+    expect(became(subscribed()).filter(({ type }) => type === 'feed')).toEqual([]);
   });
 });

@@ -71,6 +71,8 @@ describe('POST /publish', () => {
   it.each([
     ['no JSON', 400, 'bad_message', '{'],
     ['an array', 400, 'bad_message', '[]'],
+    ['the type of a message', 400, 'bad_message', '{"type":"publish","topic":"chat.a","data":1}'],
+    ['the id of a message', 400, 'bad_message', '{"id":1,"topic":"chat.a","data":1}'],
     ['no topic', 400, 'bad_message', '{"data":1}'],
     ['nothing', 400, 'bad_message', ''],
     ['an unknown namespace', 404, 'unknown_namespace', '{"topic":"nowhere.a","data":1}'],
@@ -197,7 +199,11 @@ describe('GET /history', () => {
   it('takes a token from the query only where that is allowed', async () => {
     await start();
     const path = `/history?topic=chat.a&token=${await tokenOf()}`;
-    expect((await request(node, path)).status).toBe(401);
+    for (const refused of [path, path.replace('chat', 'open')]) {
+      const { status, body } = await request(node, refused);
+      expect([status, body.error.code, body.error.message]).toEqual([401, 'unauthorized', expect.stringContaining('auth.allowQueryToken')]);
+    }
+    expect((await request(node, path, { token: await tokenOf() })).status).toBe(200);
     await node.stop();
     await start({ 'auth.allowQueryToken': true });
     expect((await request(node, path)).status).toBe(200);

@@ -9,7 +9,8 @@ const SHOWN = 20;
 /** Finds users, connections and topics of all nodes, and can disconnect. */
 export function watchFindBox(api: Api, showTopic: (topic: string) => void): { allow(mayDisconnect: boolean): void } {
   let mayDisconnect = false;
-  const find = async (text: string) => {
+  const find = async (text: string, done = '') => {
+    setText(byId('find-done'), done);
     if (text === '') return;
     outcome('find-outcome', 'quiet', 'searching');
     try {
@@ -28,9 +29,8 @@ export function watchFindBox(api: Api, showTopic: (topic: string) => void): { al
       byId<HTMLInputElement>('find-text').value = value;
       return find(value);
     }
-    if (await disconnect(api, action === 'end-user' ? { user: value } : { connectionId: value })) {
-      await find(byId<HTMLInputElement>('find-text').value.trim());
-    }
+    const done = await disconnect(api, action === 'end-user' ? { user: value } : { connectionId: value });
+    if (done !== undefined) await find(byId<HTMLInputElement>('find-text').value.trim(), done);
   });
   return {
     allow(allowed) {
@@ -94,20 +94,20 @@ function section(id: string, count: number, rows: readonly (readonly Cell[])[]):
   fillTable(byId(id), rows, '');
 }
 
-async function disconnect(api: Api, target: Target): Promise<boolean> {
+/** @returns what was done; undefined: nothing */
+async function disconnect(api: Api, target: Target): Promise<string | undefined> {
   const whose = 'user' in target ? `all connections of ${target.user}` : `the connection ${target.connectionId}`;
   const isWanted = await confirmed({
     title: 'Disconnect?',
     text: `Close ${whose}, on all nodes. The client is told, and does not come back by itself (4010).`,
     action: 'Disconnect',
   });
-  if (!isWanted) return false;
+  if (!isWanted) return undefined;
   try {
     const { connections } = await api.disconnect(target, false);
-    setText(byId('find-done'), `${connections} ${connections === 1 ? 'connection' : 'connections'} closed`);
-    return true;
+    return `${connections} ${connections === 1 ? 'connection' : 'connections'} closed`;
   } catch (error) {
     outcome('find-outcome', 'bad', reasonOf(error));
-    return false;
+    return undefined;
   }
 }

@@ -20,7 +20,7 @@ async function answer(connection: Connection, message: ClientMessage<'connect'>,
   } else if (authentication.asksFirst(connection)) {
     if (!(await authentication.identifyAnonymous(connection, asked))) return;
   } else if (!authentication.isReady(connection)) {
-    return authentication.refuseAnonymous(connection, asked, 'a token is required');
+    return authentication.refuseAnonymous(connection, asked, 'a token is required; one in the query counts only with auth.allowQueryToken');
   }
   connection.receiver.deflate = message.compression === 'deflate-raw' && connection.codec.encoding === 'msgpack';
   authentication.sendConnected(connection, message.id);

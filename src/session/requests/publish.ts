@@ -1,3 +1,4 @@
+import { ProtocolError } from '../../protocol/errors.ts';
 import { jsonCodec } from '../../protocol/json-codec.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { checkClientMessage } from '../../protocol/parse.ts';
@@ -16,8 +17,11 @@ export function publishBody(client: PublishingClient, body: Uint8Array, context:
 function read(body: Uint8Array): ClientMessage<'publish'> {
   const value = jsonCodec.decode(body);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return checkClientMessage(value) as never;
-  const { id: _, ...fields } = value as { readonly id?: unknown };
-  return checkClientMessage({ ...fields, type: 'publish' }) as ClientMessage<'publish'>;
+  // Another type would be published all the same, and no answer has the id.
+  for (const name of ['type', 'id']) {
+    if (Object.hasOwn(value, name)) throw new ProtocolError('bad_message', `${name}: a body of POST /publish has none`);
+  }
+  return checkClientMessage({ ...value, type: 'publish' }) as ClientMessage<'publish'>;
 }
 
 async function asJson(answering: Promise<object>): Promise<Uint8Array> {

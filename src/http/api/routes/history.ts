@@ -31,5 +31,7 @@ function sinceOf({ epoch, offset }: Static<typeof HistoryQuery>): HistoryQuestio
 }
 
 function shown({ offset, key, data, publishedAtMs, user, removed }: HistoryItem): Static<typeof HistoryAnswer>['items'][number] {
-  return { offset, key, data: unpackMsgpack(data), publishedAtMs, ...(user !== undefined && { user }), ...(removed && { removed }) };
+  // NATS has nanoseconds.
+  const atMs = Math.floor(publishedAtMs);
+  return { offset, key, data: unpackMsgpack(data), publishedAtMs: atMs, ...(user !== undefined && { user }), ...(removed && { removed }) };
 }

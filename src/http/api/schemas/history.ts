@@ -16,7 +16,7 @@ const Item = Type.Object(
     offset: count('its place in the log'),
     key: Type.Union([Type.String(), Type.Null()], { description: 'null: the topic is not keyed' }),
     data: JsonValue('bytes are base64 text; integers beyond 53 bits are text of digits'),
-    publishedAtMs: Type.Number({ description: 'when the log stored it, milliseconds since 1970' }),
+    publishedAtMs: count('when the log stored it, milliseconds since 1970'),
     user: Type.Optional(Type.String({ description: 'the user that published it, if a client did' })),
     removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is null' })),
   },
