@@ -4,11 +4,10 @@ import type { Recipient } from '../fanout/shard.ts';
 import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/close-codes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
 import type { ClientSocket } from '../transport/transport.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
 import type { Moved, StreamPositions } from './stream-positions.ts';
-import type { Subscription } from './subscription.ts';
+import { SubscriptionMap } from './subscription-map.ts';
 
 /** Present while not all of a connection's topics are in the fast path. */
 export interface Lag {
@@ -50,7 +49,7 @@ export class Receiver implements Recipient {
   deflate = false;
   /** Set with its first topic. */
   group: Group | undefined;
-  readonly subscriptions = new Map<Topic, Subscription>();
+  readonly subscriptions = new SubscriptionMap();
   lag: Lag | undefined;
   readonly #options: ReceiverOptions;
   /** The large answer that the next one waits for: one at a time. */
@@ -68,7 +67,7 @@ export class Receiver implements Recipient {
   #flushBytes = 0;
   /** Those that {@link sendFrames} has sent. */
   #sentFlushes = 0;
-  #roomWaiters: (() => void)[] = [];
+  #roomWaiters: (() => void)[] | undefined;
 
   constructor(id: string, codec: Codec, socket: ClientSocket, options: ReceiverOptions, positions?: StreamPositions) {
     this.id = id;
@@ -89,7 +88,7 @@ export class Receiver implements Recipient {
     this.#gathered = undefined;
     this.#gatheredBytes = 0;
     this.#forgetFlushes();
-    for (const resume of this.#roomWaiters.splice(0)) resume();
+    this.#resumeWaiters();
   }
 
   /** Runs the work for a large answer after earlier ones. At most as many wait as the connection may have subscriptions and history requests under way. */
@@ -113,7 +112,16 @@ export class Receiver implements Recipient {
   /** Resolves when there is room, or the connection has closed. At most as many wait as the connection has subscriptions under way, plus one large answer. */
   whenRoom(): Promise<void> {
     if (this.hasRoom) return Promise.resolve();
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+    return new Promise((resolve) => {
+      this.#roomWaiters ??= [];
+      this.#roomWaiters.push(resolve);
+    });
+  }
+
+  #resumeWaiters(): void {
+    const waiters = this.#roomWaiters ?? [];
+    this.#roomWaiters = undefined;
+    for (const resume of waiters) resume();
   }
 
   send(message: ServerMessage): void {
@@ -268,7 +276,7 @@ export class Receiver implements Recipient {
     this.#queued = undefined;
     this.#queuedBytes = 0;
     for (const message of queued) this.#sendNow(message);
-    if (this.hasRoom) for (const resume of this.#roomWaiters.splice(0)) resume();
+    if (this.hasRoom) this.#resumeWaiters();
   }
 
   /**

@@ -1,8 +1,9 @@
 import type { SubscribeOptions } from '../hooks/types.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Expiring } from './expiry.ts';
 
 /** A subscription that a hook has allowed with an expiry time. */
-export interface ApprovalOf<C> {
+export interface ApprovalOf<C> extends Expiring {
   readonly connection: C;
   readonly topic: Topic;
   readonly options: SubscribeOptions;

@@ -6,6 +6,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import { toWellFormed } from '../protocol/utf8.ts';
 import type { Identity } from './identity.ts';
 import { RemoteKeySet, type RemoteKeySetOptions } from './remote-key-set.ts';
+import { SharedPatterns } from './shared-patterns.ts';
 import { keysFor, readStaticKey, type VerificationKey } from './verification-key.ts';
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
@@ -40,6 +41,7 @@ export class Authenticator {
   readonly #auth: AuthConfig;
   readonly #keys: readonly VerificationKey[];
   readonly #keySet: RemoteKeySet | undefined;
+  readonly #patterns = new SharedPatterns();
 
   private constructor(auth: AuthConfig, keys: readonly VerificationKey[], keySet: RemoteKeySet | undefined) {
     this.#auth = auth;
@@ -110,7 +112,7 @@ export class Authenticator {
     for (const key of keysFor(keys, alg, kid)) {
       try {
         const { payload } = await jwtVerify(token, key.key, this.#options(key.alg));
-        return toIdentity(payload);
+        return toIdentity(payload, this.#patterns);
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw refusal(error);
       }
@@ -144,7 +146,7 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
   }
 }
 
-function toIdentity(payload: JWTPayload): Identity {
+function toIdentity(payload: JWTPayload, patterns: SharedPatterns): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   if (CONTROL.test(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` has control characters');
   for (const claim of ['exp', 'iat'] as const) {
@@ -160,12 +162,12 @@ function toIdentity(payload: JWTPayload): Identity {
   const { jti, iat } = payload;
   return {
     user: toWellFormed(payload.sub),
-    subscribe,
-    publish,
-    call,
+    subscribe: patterns.of(subscribe),
+    publish: patterns.of(publish),
+    call: patterns.of(call),
     info,
     expiresAtMs,
-    ...(image !== undefined && { image }),
+    ...(image !== undefined && { image: patterns.of(image) }),
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(typeof jti === 'string' && { tokenId: jti }),
     ...(iat !== undefined && { issuedAtMs: iat * 1000 }),

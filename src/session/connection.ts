@@ -6,6 +6,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { ApprovalOf } from './approval.ts';
 import type { ErrorCount } from './error-budget.ts';
+import type { Expiring } from './expiry.ts';
 import type { HeartbeatPeer } from './heartbeat.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { CommandsInFlight } from './in-flight.ts';
@@ -14,7 +15,7 @@ import type { Bucket } from './rate-limit.ts';
 import type { Reader, Unread } from './read-turns.ts';
 
 /** One client's connection, as a session: its identity, and its limits. Counters of limits are fields of it, so that a limit needs no object. */
-export class Connection implements Bucket, CommandsInFlight, ErrorCount, HeartbeatPeer, Inbound, Reader {
+export class Connection implements Bucket, CommandsInFlight, ErrorCount, Expiring, HeartbeatPeer, Inbound, Reader {
   /** Its subscriptions, and what is sent to it. */
   readonly receiver: Receiver;
   readonly address: string;
@@ -56,6 +57,11 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Heartbe
   /** Pings in a row that were not answered in time. */
   missedPongs = 0;
   awaitsPong = false;
+  heartbeatSlot = 0;
+  /** When its token expires, or until when `connect` must have been received. */
+  dueSecond = 0;
+  /** The hub counts it among the connections of its user. */
+  countedOfUser = false;
   /** When it was opened, by {@link secondsNow}. A small integer, so that it needs no object of its own. */
   readonly openedAtS = secondsNow();
 

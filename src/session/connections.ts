@@ -37,7 +37,7 @@ export interface ConnectionsOptions {
   readonly connectionsMax: number;
   readonly delivery: Delivery;
   readonly authenticator: Pick<Authenticator, 'verify' | 'flawOf'>;
-  /** Absent: there are none. @param end ends a subscription; false: there is none */
+  /** Absent: there are none. */
   readonly hooks?: (end: SessionHooksOptions['end']) => SessionHooks | undefined;
   readonly metrics: SessionMetrics;
   readonly logger: Logger;
@@ -77,8 +77,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   readonly #heartbeat: Heartbeat<Connection>;
   readonly #log: RefusalLog;
   /** When tokens expire, and until when `connect` must have been received. */
-  readonly #tokenExpiry = new ExpiryIndex<Connection>(Date.now());
-  readonly #connectExpiry = new ExpiryIndex<Connection>(Date.now());
+  readonly #expiry = new ExpiryIndex<Connection>(Date.now());
   readonly #heartbeatTimer: NodeJS.Timeout;
   #nextId = 1;
 
@@ -92,7 +91,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#log = new RefusalLog(logger);
     const refuser = new Refuser({ errorsPerMinuteMax: limits.errorsPerMinuteMax, metrics, log: this.#log, onBug });
     const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
-    this.#users = new UserConnections({ config, hub: delivery.hub });
+    this.#users = new UserConnections({ config, hub: delivery.hub, find: (connectionId) => this.#byId.get(connectionId) });
     this.#revoked = new Revoked(config);
     this.#endings = new Endings({ connections: this, subscriptions: delivery.subscriptions, revoked: this.#revoked });
     this.#hooks = options.hooks?.((connection, topic) => delivery.subscriptions.end(connection.receiver, topic));
@@ -180,8 +179,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     metrics.opened();
     onOpened(connection);
     if (token !== undefined) this.#authentication.checkUpgrade(connection, token);
-    else if (!this.#authentication.anonymousAllowed)
-      this.#connectExpiry.set(connection, Date.now() + config.tuning.connections.connectTimeoutMs);
+    else if (!this.#authentication.anonymousAllowed) this.#expiry.set(connection, Date.now() + config.tuning.connections.connectTimeoutMs);
   }
 
   streamOf(query: string, lastEventId: string): ReturnType<ClientEvents<Connection, Stream>['streamOf']> {
@@ -219,8 +217,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#turns.forget(connection);
     this.#byId.delete(connection.id);
     this.#heartbeat.remove(connection);
-    this.#tokenExpiry.remove(connection);
-    this.#connectExpiry.remove(connection);
+    this.#expiry.remove(connection);
     this.fromServers.closed(connection);
     delivery.closed(connection.receiver);
     this.#users.closed(connection);
@@ -248,8 +245,10 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#hooks?.everySecond();
     this.#requests.forgetOld(nowMs);
     this.#connects.forgetFull(performance.now());
-    for (const connection of this.#tokenExpiry.takeExpired(nowMs)) connection.end('tokenExpired');
-    for (const connection of this.#connectExpiry.takeExpired(nowMs)) if (!connection.connected) connection.end('unauthorized');
+    for (const connection of this.#expiry.takeExpired(nowMs)) {
+      if (connection.identity.expiresAtMs !== undefined) connection.end('tokenExpired');
+      else if (!connection.connected) connection.end('unauthorized');
+    }
   }
 
   stop(): void {
@@ -258,6 +257,6 @@ export class Connections implements ClientEvents<Connection, Stream> {
 
   #watchExpiry(connection: Connection): void {
     const { expiresAtMs } = connection.identity;
-    if (expiresAtMs !== undefined && connection.isOpen) this.#tokenExpiry.set(connection, expiresAtMs);
+    if (expiresAtMs !== undefined && connection.isOpen) this.#expiry.set(connection, expiresAtMs);
   }
 }

@@ -1,5 +1,7 @@
 /** A peer, as the heartbeat sees it. */
 export interface HeartbeatPeer {
+  /** Its slot in the wheel. */
+  heartbeatSlot: number;
   awaitsPong: boolean;
   missedPongs: number;
 }
@@ -20,7 +22,6 @@ const SLOTS = 50;
  */
 export class Heartbeat<Peer extends HeartbeatPeer> {
   readonly #slots: Set<Peer>[] = Array.from({ length: SLOTS }, () => new Set<Peer>());
-  readonly #slotOf: WeakMap<Peer, number> = new WeakMap();
   readonly #actions: HeartbeatActions<Peer>;
   readonly #pongSlots: number;
   readonly #random: () => number;
@@ -37,12 +38,12 @@ export class Heartbeat<Peer extends HeartbeatPeer> {
 
   add(peer: Peer): void {
     const slot = Math.floor(this.#random() * SLOTS);
-    this.#slotOf.set(peer, slot);
+    peer.heartbeatSlot = slot;
     this.#slots[slot]?.add(peer);
   }
 
   remove(peer: Peer): void {
-    this.#slots[this.#slotOf.get(peer) ?? 0]?.delete(peer);
+    this.#slots[peer.heartbeatSlot]?.delete(peer);
   }
 
   /** Anything received from the peer shows that it is alive. */

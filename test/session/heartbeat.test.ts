@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { Heartbeat } from '../../src/session/heartbeat.ts';
 
 interface Peer {
+  heartbeatSlot: number;
   awaitsPong: boolean;
   missedPongs: number;
   answers: boolean;
 }
 
-const peer = (answers: boolean): Peer => ({ awaitsPong: false, missedPongs: 0, answers });
+const peer = (answers: boolean): Peer => ({ heartbeatSlot: 0, awaitsPong: false, missedPongs: 0, answers });
 
 /** A wheel whose peers answer at once, or never. Time is counted in ticks; a ping interval has `ticksPerInterval` of them. */
 function setUp({ pingIntervalMs = 25_000, pongTimeoutMs = 5000, random = Math.random } = {}) {

@@ -23,6 +23,7 @@ import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
 import { inTime } from '../in-time.ts';
 import { payloadBytes } from '../payload-bytes.ts';
+import { Channels } from './channels.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { MemoryLog } from './memory-log.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
@@ -53,7 +54,7 @@ export class MemoryBus implements Bus {
   readonly #followers = new Set<MemoryFollower>();
   readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
   readonly #handlers = new Map<string, CallHandler>();
-  readonly #announcementListeners = new Map<Channel, Set<(data: Uint8Array) => void>>();
+  readonly #channels = new Channels();
   readonly #requestListeners = new Set<{ readonly pattern: RequestAddress; readonly receive: (request: IncomingRequest) => void }>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   // The publisher bounds it, as the contract says. It is emptied within the same loop turn.
@@ -130,18 +131,13 @@ export class MemoryBus implements Bus {
   announce(channel: Channel, data: Uint8Array): void {
     const copy = data.slice();
     queueMicrotask(() => {
-      if (this.#running) for (const receive of [...(this.#announcementListeners.get(channel) ?? [])]) receive(copy);
+      if (this.#running) this.#channels.announce(channel, copy);
     });
   }
 
   onAnnouncement(channel: Channel, listener: (data: Uint8Array) => void): () => void {
-    const receive = (data: Uint8Array) => deliver(listener, data);
-    const listeners = this.#announcementListeners.get(channel) ?? new Set();
-    this.#announcementListeners.set(channel, listeners.add(receive));
-    return () => {
-      listeners.delete(receive);
-      if (listeners.size === 0 && this.#announcementListeners.get(channel) === listeners) this.#announcementListeners.delete(channel);
-    };
+    const started = this.#channels.listen(channel, { hear: listener });
+    return () => started.stop();
   }
 
   onHeartbeat(): () => void {
@@ -153,7 +149,7 @@ export class MemoryBus implements Bus {
   }
 
   listenToUser(channel: UserChannel, receiver: ChannelReceiver): Pick<Listener, 'stop'> {
-    return { stop: this.onAnnouncement(channel, (data) => receiver.hear(data)) };
+    return this.#channels.listen(channel, receiver);
   }
 
   /** Answers calls of `method` from now on, as a service on NATS subject `rpc.<method>` would. Returns a function that stops it. */

@@ -43,7 +43,7 @@ export class Approvals {
     const known = connection.approvals?.get(topic);
     if (known !== undefined) this.#forget(known);
     if (expiresAtMs === undefined) return;
-    const approval: Approval = { connection, topic, options, triesLeft: TRIES_MAX };
+    const approval: Approval = { connection, topic, options, triesLeft: TRIES_MAX, dueSecond: 0 };
     connection.approvals ??= new Map();
     connection.approvals.set(topic, approval);
     this.#expiry.set(approval, expiresAtMs);
