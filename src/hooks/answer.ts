@@ -11,6 +11,7 @@ const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 const closed = { additionalProperties: false } as const;
 const allow = Type.Literal(true);
 const cacheMs = Type.Optional(Type.Number({ minimum: 0, maximum: DURATION_MAX_MS }));
+const expiresInMs = Type.Optional(Type.Number({ minimum: 1000, maximum: DURATION_MAX_MS }));
 
 const Options = Type.Object(
   {
@@ -28,18 +29,8 @@ const DENIAL = Compile(
   Type.Object({ allow: Type.Literal(false), code: Type.Optional(Type.String()), message: Type.Optional(Type.String()) }, closed),
 );
 const ALLOWANCES: Readonly<Record<Exclude<HookName, 'disconnect'>, Checker>> = {
-  connect: compiled(Type.Object({ allow, cacheMs }, closed)),
-  subscribe: compiled(
-    Type.Object(
-      {
-        allow,
-        cacheMs,
-        options: Type.Optional(Options),
-        expiresInMs: Type.Optional(Type.Number({ minimum: 1000, maximum: DURATION_MAX_MS })),
-      },
-      closed,
-    ),
-  ),
+  connect: compiled(Type.Object({ allow, cacheMs, expiresInMs }, closed)),
+  subscribe: compiled(Type.Object({ allow, cacheMs, options: Type.Optional(Options), expiresInMs }, closed)),
   publish: compiled(Type.Object({ allow, cacheMs, data: Type.Optional(Type.Unknown()) }, closed)),
 };
 

@@ -3,7 +3,7 @@ import type { AnswerCache } from './answer-cache.ts';
 import { ALLOWED, type Outcome } from './outcome.ts';
 import type { HookName, HookQuestion } from './types.ts';
 
-export type HookResult = 'allowed' | 'denied' | 'failed' | 'busy' | 'cached';
+export type HookResult = 'allowed' | 'denied' | 'failed' | 'busy' | 'cached' | 'joined';
 
 export interface HookOptions {
   readonly name: HookName;
@@ -13,7 +13,7 @@ export interface HookOptions {
   readonly scope: string;
   readonly timeoutMs: number;
   readonly hookFailed: 'deny' | 'allow';
-  /** Maximum unanswered questions. */
+  /** Maximum unanswered questions, with those that wait for the answer to an equal one. */
   readonly askedMax: number;
   readonly cache: AnswerCache;
   /** Rejects if there is no answer. It may take longer than `timeoutMs`: a late result is ignored. */
@@ -23,10 +23,24 @@ export interface HookOptions {
   readonly nowMs?: () => number;
 }
 
-/** One hook of one namespace or of connections, in code or on NATS. Applies its time-out, its bound, its cached answers and `hookFailed`. */
+/** The answer to a question. */
+interface Given {
+  readonly outcome: Outcome;
+  /** It is the answer to equal questions, too: the hook lets it be kept, or has failed. */
+  readonly isForAll: boolean;
+}
+
+/**
+ * One hook of one namespace or of connections, in code or on NATS. Applies its time-out, its bound, its cached answers and `hookFailed`. Of equal questions at the
+ * same time one is asked, and the others wait for its answer. Where that may not be kept, each of them is asked after all.
+ */
 export class Hook {
   readonly #options: HookOptions;
   #asked = 0;
+  /** Unanswered questions that equal ones wait for, by cache key. */
+  readonly #inFlight = new Map<string, Promise<Given>>();
+  /** False: the last permission was not one to keep. Then nobody waits for it, because that would only take time. */
+  #keeps = true;
 
   constructor(options: HookOptions) {
     this.#options = options;
@@ -39,24 +53,54 @@ export class Hook {
 
   /** Never rejects. */
   async ask(question: HookQuestion): Promise<Outcome> {
-    const { name, where, timeoutMs, askedMax, cache, nowMs = Date.now } = this.#options;
+    const { name, where, askedMax, cache, nowMs = Date.now } = this.#options;
     const key = cacheKey(this.#options.scope, where, question);
     const cached = key === undefined ? undefined : cache.get(key, nowMs());
     if (cached !== undefined) return this.#done('cached', 0, cached);
     if (this.#asked >= askedMax) {
       return this.#done('busy', 0, { kind: 'busy', message: `${askedMax} questions of the ${name} hook are unanswered` });
     }
-    const startMs = performance.now();
     this.#asked++;
-    let answer: CheckedAnswer;
     try {
-      answer = checkAnswer(name, await within(timeoutMs, this.#options.ask(question, timeoutMs)));
-    } catch (error) {
-      answer = { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) };
+      // Publishes of different data are no equal questions.
+      return key === undefined || question.hook === 'publish'
+        ? (await this.#askNow(question, key)).outcome
+        : await this.#askOnce(question, key);
     } finally {
       this.#asked--;
     }
-    return this.#outcome(answer, key, performance.now() - startMs);
+  }
+
+  async #askOnce(question: HookQuestion, key: string): Promise<Outcome> {
+    const startMs = performance.now();
+    const before = this.#keeps ? this.#inFlight.get(key) : undefined;
+    if (before !== undefined) {
+      const { outcome, isForAll } = await before;
+      if (isForAll) return this.#done('joined', performance.now() - startMs, outcome);
+    }
+    const asking = this.#askNow(question, key);
+    const isFirst = !this.#inFlight.has(key);
+    if (isFirst) this.#inFlight.set(key, asking);
+    try {
+      return (await asking).outcome;
+    } finally {
+      if (isFirst) this.#inFlight.delete(key);
+    }
+  }
+
+  /** Never rejects. */
+  async #askNow(question: HookQuestion, key: string | undefined): Promise<Given> {
+    const { name, timeoutMs, ask } = this.#options;
+    const startMs = performance.now();
+    let answer: CheckedAnswer;
+    try {
+      answer = checkAnswer(name, await within(timeoutMs, ask(question, timeoutMs)));
+    } catch (error) {
+      answer = { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) };
+    }
+    const mayKeep = answer.kind === 'allowed' && keptMsOf(answer) > 0;
+    if (answer.kind === 'allowed') this.#keeps = mayKeep;
+    return { outcome: this.#outcome(answer, key, performance.now() - startMs), isForAll: mayKeep || answer.kind === 'invalid' };
   }
 
   #outcome(answer: CheckedAnswer, key: string | undefined, durationMs: number): Outcome {
@@ -68,15 +112,15 @@ export class Hook {
       case 'denied':
         return this.#done('denied', durationMs, answer);
       case 'allowed': {
-        const { options, expiresInMs, changed, cacheMs } = answer;
+        const { options, expiresInMs, changed } = answer;
         const outcome: Outcome = {
           kind: 'allowed',
           ...(options !== undefined && { options }),
           ...(expiresInMs !== undefined && { expiresAtMs: nowMs() + expiresInMs }),
           ...(changed !== undefined && { changed }),
         };
-        const keptMs = Math.min(cacheMs, expiresInMs ?? cacheMs);
-        if (key !== undefined && keptMs > 0 && changed === undefined) cache.set(key, outcome, nowMs() + keptMs);
+        const keptMs = keptMsOf(answer);
+        if (key !== undefined && keptMs > 0) cache.set(key, outcome, nowMs() + keptMs);
         return this.#done('allowed', durationMs, outcome);
       }
     }
@@ -93,11 +137,16 @@ export class Hook {
  * @returns undefined: the answer is not cached. A question about an expired permission always reaches the hook
  */
 function cacheKey(scope: string, where: string, question: HookQuestion): string | undefined {
-  if (question.hook === 'disconnect' || (question.hook === 'subscribe' && question.again)) return undefined;
+  if (question.hook === 'disconnect' || (question.hook !== 'publish' && question.again)) return undefined;
   const { hook, user, info = null } = question;
   const about = question.hook === 'connect' ? [] : [question.topic];
   const how = question.hook === 'subscribe' ? [question.action, question.options] : [];
   return JSON.stringify([scope, where, hook, user, info, ...about, ...how]);
+}
+
+/** For how long the answer may be used for equal questions. Changed data belongs to one publish. */
+function keptMsOf({ cacheMs, expiresInMs, changed }: Extract<CheckedAnswer, { kind: 'allowed' }>): number {
+  return changed === undefined ? Math.min(cacheMs, expiresInMs ?? cacheMs) : 0;
 }
 
 async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {

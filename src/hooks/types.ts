@@ -15,9 +15,11 @@ export interface HookCaller {
   readonly nodeId: string;
 }
 
-/** A client opens a connection. */
+/** A client opens a connection, or an anonymous one gets a user. */
 export interface ConnectQuestion extends HookCaller {
   readonly hook: 'connect';
+  /** True: the connection is open, and the last answer has expired. */
+  readonly again: boolean;
 }
 
 /** The options of a client's `subscribe`. A field is absent if the client did not send it. */
@@ -67,20 +69,25 @@ export interface HookDenial {
   readonly message?: string;
 }
 
-export interface ConnectAllowance {
+interface Allowance {
   readonly allow: true;
   /** For this time the node uses this answer for the same user (hooks in code: the worker does). */
   readonly cacheMs?: number;
 }
 
-export interface SubscribeAllowance extends ConnectAllowance {
+export interface ConnectAllowance extends Allowance {
+  /** After this time the hook is asked again. A denial then closes the connection. */
+  readonly expiresInMs?: number;
+}
+
+export interface SubscribeAllowance extends Allowance {
   /** These options replace those of the client. */
   readonly options?: SubscribeOptions;
   /** After this time the hook is asked again. A denial then ends the subscription. */
   readonly expiresInMs?: number;
 }
 
-export interface PublishAllowance extends ConnectAllowance {
+export interface PublishAllowance extends Allowance {
   /** This data is published instead of the client's. Such an answer is not cached. */
   readonly data?: unknown;
 }

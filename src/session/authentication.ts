@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { HookDenied } from '../hooks/denied.ts';
+import { ALLOWED, type Allowed } from '../hooks/outcome.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -22,7 +23,7 @@ export interface AuthenticationOptions {
   readonly users: Pick<UserConnections, 'admit'>;
   readonly revoked: Pick<Revoked, 'assertNot'>;
   /** Absent: there are none. */
-  readonly hooks?: Pick<SessionHooks, 'asksAboutConnections' | 'assertMayConnect'> | undefined;
+  readonly hooks?: Pick<SessionHooks, 'asksAboutConnections' | 'assertMayConnect' | 'connected'> | undefined;
   /** The expiry of the connection's token has changed. */
   readonly onIdentity: (connection: Connection) => void;
 }
@@ -70,8 +71,10 @@ export class Authentication {
   async identifyAnonymous(connection: Connection, asked: Asked): Promise<boolean> {
     connection.connected = true;
     if (connection.ready) return true;
+    const { hooks } = this.#options;
     try {
-      await this.#options.hooks?.assertMayConnect(connection, connection.identity);
+      const allowed = await hooks?.assertMayConnect(connection, connection.identity);
+      if (allowed !== undefined) hooks?.connected(connection, allowed);
     } catch (error) {
       return this.#refuse(connection, asked, error as Error);
     }
@@ -82,15 +85,16 @@ export class Authentication {
   /** @returns true if the connection now belongs to the token's user; otherwise the client has been told why not, and closed */
   async identify(connection: Connection, token: string, asked: Asked): Promise<boolean> {
     let identity: Identity;
+    let allowed: Allowed;
     try {
       identity = await this.verify(token);
-      await this.assertMayConnect(connection, identity);
+      allowed = await this.assertMayConnect(connection, identity);
     } catch (error) {
       return this.#refuse(connection, asked, error as Error);
     }
     // A hook may have taken its time.
     if (!connection.isOpen) return false;
-    if (!(await this.accept(connection, identity, asked))) return false;
+    if (!(await this.accept(connection, identity, asked, allowed))) return false;
     connection.ready = true;
     return true;
   }
@@ -104,18 +108,21 @@ export class Authentication {
   }
 
   /** Asks the connect hook. @throws HookDenied; ProtocolError `hook_failed`, `busy`, `token_revoked` */
-  async assertMayConnect(client: Pick<Connection, 'id' | 'identity'>, identity: Identity): Promise<void> {
-    await this.#options.hooks?.assertMayConnect(client, identity);
+  async assertMayConnect(client: Pick<Connection, 'id' | 'identity'>, identity: Identity): Promise<Allowed> {
+    const allowed = await this.#options.hooks?.assertMayConnect(client, identity);
     // A revocation that came meanwhile did not find this client: a connection did not have the identity yet, and a request is not looked for.
     this.#options.revoked.assertNot(identity);
+    return allowed ?? ALLOWED;
   }
 
   /**
    * From now on the connection belongs to this user, with these permissions.
+   * @param allowed what the connect hook said; undefined: it was not asked
    * @returns false: the user has too many connections. The client has been told, and closed
    */
-  async accept(connection: Connection, identity: Identity, asked: Asked): Promise<boolean> {
+  async accept(connection: Connection, identity: Identity, asked: Asked, allowed?: Allowed): Promise<boolean> {
     connection.identity = identity;
+    if (allowed !== undefined) this.#options.hooks?.connected(connection, allowed);
     this.#options.onIdentity(connection);
     try {
       await this.#options.users.admit(connection);
@@ -123,6 +130,11 @@ export class Authentication {
     } catch (error) {
       return this.#refuse(connection, asked, error as Error);
     }
+  }
+
+  /** The connect hook does not allow the connection any more. */
+  endDenied(connection: Connection, error: Error): void {
+    this.#refuse(connection, {}, error);
   }
 
   #refuse(connection: Connection, asked: Asked, error: Error): false {

@@ -38,7 +38,7 @@ export interface ConnectionsOptions {
   readonly delivery: Delivery;
   readonly authenticator: Pick<Authenticator, 'verify' | 'flawOf'>;
   /** Absent: there are none. */
-  readonly hooks?: (end: SessionHooksOptions['end']) => SessionHooks | undefined;
+  readonly hooks?: (ends: Pick<SessionHooksOptions, 'end' | 'endConnection'>) => SessionHooks | undefined;
   readonly metrics: SessionMetrics;
   readonly logger: Logger;
   /** Why no clients are accepted now; undefined: they are accepted. */
@@ -94,7 +94,10 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#users = new UserConnections({ config, hub: delivery.hub, find: (connectionId) => this.#byId.get(connectionId) });
     this.#revoked = new Revoked(config);
     this.#endings = new Endings({ connections: this, subscriptions: delivery.subscriptions, revoked: this.#revoked });
-    this.#hooks = options.hooks?.((connection, topic) => delivery.subscriptions.end(connection.receiver, topic));
+    this.#hooks = options.hooks?.({
+      end: (connection, topic) => delivery.subscriptions.end(connection.receiver, topic),
+      endConnection: (connection, error) => this.#authentication.endDenied(connection, error),
+    });
     const [users, revoked] = [this.#users, this.#revoked];
     this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, hooks: this.#hooks, onIdentity });
     this.#inFlight = new InFlight(tuning.commands, config.workers);

@@ -19,7 +19,7 @@ export class HookMetrics {
     this.#logger = logger;
     this.#seconds = new Histogram({
       name,
-      help: 'Time that hooks took, by hook, namespace and result: allowed, denied, failed, busy (not asked), cached (not asked).',
+      help: 'Time that hooks took, by hook, namespace and result: allowed, denied, failed, busy (not asked), cached (not asked), joined (waited for the answer to an equal question).',
       labelNames: ['hook', 'topic_namespace', 'result'],
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers: [registry],

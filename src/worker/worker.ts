@@ -76,14 +76,14 @@ export class Worker {
       connectionsMax,
       delivery: this.#delivery,
       authenticator,
-      hooks: (end) =>
+      hooks: (ends) =>
         SessionHooks.create({
           config,
           nodeId,
           hub: this.#delivery.hub,
           modules: hookModules,
           metrics: () => new HookMetrics('stentor_hook_module_seconds', metrics.registry, logger),
-          end,
+          ...ends,
         }),
       metrics,
       logger,

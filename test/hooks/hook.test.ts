@@ -6,7 +6,7 @@ import type { ConnectQuestion, PublishQuestion, SubscribeQuestion } from '../../
 const WHO = { user: 'ann', connectionId: 'c1', nodeId: 'n' };
 const SUBSCRIBE: SubscribeQuestion = { hook: 'subscribe', ...WHO, topic: 'room.a', action: 'subscribe', again: false, options: {} };
 const PUBLISH: PublishQuestion = { hook: 'publish', ...WHO, topic: 'room.a', key: null, data: 1 };
-const CONNECT: ConnectQuestion = { hook: 'connect', ...WHO };
+const CONNECT: ConnectQuestion = { hook: 'connect', ...WHO, again: false };
 
 function setUp(more: Partial<HookOptions> = {}) {
   const asked: unknown[] = [];
@@ -92,13 +92,86 @@ describe('a hook', () => {
           answers.push(resolve);
         }),
     });
-    const first = [hook.ask(SUBSCRIBE), hook.ask(SUBSCRIBE)];
+    const first = [hook.ask(SUBSCRIBE), hook.ask({ ...SUBSCRIBE, topic: 'room.b' })];
     expect(await hook.ask(SUBSCRIBE)).toEqual({ kind: 'busy', message: '2 questions of the subscribe hook are unanswered' });
     for (const answer of answers) answer({ allow: true });
     await Promise.all(first);
     void hook.ask(SUBSCRIBE);
     expect(asked).toHaveLength(3);
     expect(results).toEqual(['busy', 'allowed', 'allowed']);
+  });
+
+  describe('with equal questions at the same time', () => {
+    const answers: ((answer: unknown) => void)[] = [];
+    const slow = (more: Partial<HookOptions> = {}) => {
+      answers.length = 0;
+      return setUp({ ...more, ask: () => new Promise((resolve) => void answers.push(resolve)) });
+    };
+    const questions = ['c1', 'c2', 'c3'].map((connectionId) => ({ ...SUBSCRIBE, connectionId }));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+    it('is asked once, if its answer may be kept', async () => {
+      const { hook, asked, results } = slow();
+      const outcomes = questions.map((question) => hook.ask(question));
+      const other = hook.ask({ ...SUBSCRIBE, user: 'bob' });
+      await turn();
+      expect(asked).toHaveLength(2);
+      expect(hook.asked).toBe(4);
+      for (const answer of answers) answer({ allow: true, cacheMs: 1000, options: { maxRateHz: 1 } });
+      expect(await Promise.all([...outcomes, other])).toEqual(Array(4).fill({ kind: 'allowed', options: { maxRateHz: 1 } }));
+      expect(results.sort()).toEqual(['allowed', 'allowed', 'joined', 'joined']);
+      expect(hook.asked).toBe(0);
+    });
+
+    it.each([
+      ['keeps no answers', { allow: true }],
+      ['denies', { allow: false, code: 'no' }],
+    ])('is asked about each of them if it %s', async (_, answer) => {
+      const { hook, asked } = slow();
+      const outcomes = questions.map((question) => hook.ask(question));
+      await turn();
+      answers[0]?.(answer);
+      await turn();
+      expect(asked).toEqual(questions);
+      for (const give of answers) give(answer);
+      for (const outcome of await Promise.all(outcomes)) expect(outcome.kind).toBe(answer.allow ? 'allowed' : 'denied');
+      // From then on nobody waits for a hook that keeps no answers.
+      const later = questions.map((question) => hook.ask(question));
+      await turn();
+      expect(asked).toHaveLength(answer.allow ? 6 : 4);
+      for (const give of answers) give(answer);
+      await turn();
+      for (const give of answers) give(answer);
+      await Promise.all(later);
+    });
+
+    it('is not asked again by everybody who waited when it has failed', async () => {
+      const { hook, asked, results } = slow({ timeoutMs: 20 });
+      const outcomes = await Promise.all(questions.map((question) => hook.ask(question)));
+      expect(outcomes).toEqual(Array(3).fill({ kind: 'failed' }));
+      expect(asked).toHaveLength(1);
+      expect(results).toEqual(['failed', 'joined', 'joined']);
+    });
+
+    it('counts those that wait towards askedMax', async () => {
+      const { hook } = slow({ askedMax: 2 });
+      const first = [hook.ask(SUBSCRIBE), hook.ask(SUBSCRIBE)];
+      expect(await hook.ask(SUBSCRIBE)).toMatchObject({ kind: 'busy' });
+      answers[0]?.({ allow: true, cacheMs: 1 });
+      await Promise.all(first);
+    });
+
+    it('is asked about every publish, because their data differ, and about every expired permission', async () => {
+      const publishes = slow({ name: 'publish' });
+      const outcomes = [1, 2].map((data) => publishes.hook.ask({ ...PUBLISH, data }));
+      expect(publishes.asked).toHaveLength(2);
+      for (const answer of answers) answer({ allow: true, cacheMs: 1000 });
+      await Promise.all(outcomes);
+      const again = slow();
+      void again.hook.ask({ ...SUBSCRIBE, again: true });
+      void again.hook.ask({ ...SUBSCRIBE, again: true });
+      expect(again.asked).toHaveLength(2);
+    });
   });
 
   it('is not asked again while its answer is kept, by any connection of the same user', async () => {

@@ -384,7 +384,14 @@ describe('hooks over NATS', () => {
       await greeting.get('connected', { type: 'connect' });
       await greeting.subscribe('open.a');
       expect(asked.map(({ user }) => user)).toEqual(['ann', null, null]);
-      expect(asked[0]).toEqual({ hook: 'connect', user: 'ann', info: { name: 'ann' }, connectionId, nodeId: guarded.running.nodeId });
+      expect(asked[0]).toEqual({
+        hook: 'connect',
+        user: 'ann',
+        info: { name: 'ann' },
+        connectionId,
+        nodeId: guarded.running.nodeId,
+        again: false,
+      });
       ann.socket.close(1000);
       await until('the end', () => gone.length === 1);
       expect(gone[0]).toMatchObject({ hook: 'disconnect', user: 'ann', connectionId, code: 1000 });
@@ -423,6 +430,34 @@ describe('hooks over NATS', () => {
 
     it('close with 4100 if they fail: the client may come back', async () => {
       const client = await guarded.connect({ encoding: 'json', token: await tokenFor('ann') });
+      expect(await client.next('error')).toMatchObject({ code: 'hook_failed', retryable: true });
+      expect(await client.closed).toMatchObject({ code: 4100 });
+    });
+
+    it('are asked again when their answer has expired, and close the connection when they deny', async () => {
+      let banned = false;
+      const asked = await serve('auth.connect', ({ user }) => {
+        if (user === 'carl') return { allow: true, expiresInMs: 3_600_000 };
+        return banned ? { allow: false, code: 'banned', message: 'until Monday' } : { allow: true, expiresInMs: 1000 };
+      });
+      const [ann, carl, anonymous] = [await connected('ann', guarded), await connected('carl', guarded), await guarded.connect()];
+      await anonymous.get('connected', { type: 'connect' });
+      const againOf = (user: string | null) => asked.filter((question) => question.user === user && question.again === true).length;
+      await until('the second questions', () => againOf('ann') >= 2 && againOf(null) >= 2);
+      await ann.subscribe('open.a');
+      banned = true;
+      for (const client of [ann, anonymous]) {
+        expect(await client.next('error')).toMatchObject({ code: 'banned', message: 'until Monday', service: true });
+        expect(await client.closed).toMatchObject({ code: 4001 });
+      }
+      expect(againOf('carl')).toBe(0);
+      await carl.subscribe('open.a');
+    });
+
+    it('close with 4100 if they fail when they are asked again', async () => {
+      let answers = 0;
+      await serve('auth.connect', () => (answers++ === 0 ? { allow: true, expiresInMs: 1000 } : { allow: 'perhaps' }));
+      const client = await connected('ann', guarded);
       expect(await client.next('error')).toMatchObject({ code: 'hook_failed', retryable: true });
       expect(await client.closed).toMatchObject({ code: 4100 });
     });

@@ -15,8 +15,9 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   const identity = await authentication.verify(token);
   assertAllowed(decideRefresh(connection.identity, identity));
   // The connection was accepted as another user, or as anonymous.
-  if (identity.user !== connection.identity.user) await authentication.assertMayConnect(connection, identity);
-  if (!(await authentication.accept(connection, identity, askedBy(message)))) return;
+  const isOther = identity.user !== connection.identity.user;
+  const allowed = isOther ? await authentication.assertMayConnect(connection, identity) : undefined;
+  if (!(await authentication.accept(connection, identity, askedBy(message), allowed))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(
     (topic) => !decide(identity, 'subscribe', namespaceFor(context, topic), topic).allowed,

@@ -23,6 +23,7 @@ import type { HookMetrics } from '../../telemetry/hook-metrics.ts';
 import type { Connection } from '../connection.ts';
 import type { Identity } from '../identity.ts';
 import { Approvals } from './approvals.ts';
+import { ConnectionApprovals } from './connection-approvals.ts';
 import type { HookModules } from './modules.ts';
 
 type Draft = Parameters<HubClient['publish']>[0];
@@ -38,6 +39,8 @@ export interface SessionHooksOptions {
   readonly metrics: () => Pick<HookMetrics, 'of'>;
   /** Ends a subscription. @returns false: there is none */
   readonly end: (connection: Connection, topic: Topic) => boolean;
+  /** Tells the client why, and closes its connection. */
+  readonly endConnection: (connection: Connection, error: Error) => void;
 }
 
 /** When a connection has too many commands that wait for hooks, the client retries after this time. */
@@ -58,6 +61,7 @@ export class SessionHooks {
   readonly #publish = new Map<string, Hook>();
   readonly #order = new InOrder();
   readonly #approvals: Approvals;
+  readonly #connections: ConnectionApprovals;
 
   /** @returns undefined: there are no hooks */
   static create(options: SessionHooksOptions): SessionHooks | undefined {
@@ -68,7 +72,7 @@ export class SessionHooks {
   }
 
   private constructor(options: SessionHooksOptions, metrics: Pick<HookMetrics, 'of'>) {
-    const { config, modules, hub, end } = options;
+    const { config, modules, hub, end, endConnection } = options;
     this.#options = options;
     this.#metrics = metrics;
     this.#cache = new AnswerCache(config.tuning.hooks);
@@ -90,6 +94,10 @@ export class SessionHooks {
       ask: ({ connection, topic, options }) => this.#ask(connection, topic, { action: 'subscribe', options, again: true }),
       end,
     });
+    this.#connections = new ConnectionApprovals({
+      ask: (connection) => askInTurn(this.#connect, this.#connectQuestion(connection, connection.identity, true)),
+      end: endConnection,
+    });
   }
 
   get asksAboutConnections(): boolean {
@@ -101,9 +109,13 @@ export class SessionHooks {
   }
 
   /** Asks whether this identity may connect. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
-  async assertMayConnect(client: Asker, identity: Identity): Promise<void> {
-    const question: ConnectQuestion = { hook: 'connect', ...this.#caller(client, identity) };
-    assertAllowed(await askInTurn(this.#connect, question));
+  async assertMayConnect(client: Asker, identity: Identity): Promise<Allowed> {
+    return assertAllowed(await askInTurn(this.#connect, this.#connectQuestion(client, identity, false)));
+  }
+
+  /** The connection has been accepted, as the hook allowed it: until the answer expires. */
+  connected(connection: Connection, { expiresAtMs }: Allowed): void {
+    this.#connections.set(connection, expiresAtMs);
   }
 
   /** Asks whether the connection may subscribe to the topic or read it, and with which options. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
@@ -160,6 +172,7 @@ export class SessionHooks {
 
   closed(connection: Connection, code: number): void {
     this.#approvals.closed(connection);
+    this.#connections.closed(connection);
     if (!connection.ready || this.#disconnect.length === 0) return;
     const question: DisconnectQuestion = { hook: 'disconnect', ...this.#caller(connection, connection.identity), code };
     for (const step of this.#disconnect) void step(question);
@@ -167,6 +180,11 @@ export class SessionHooks {
 
   everySecond(): void {
     this.#approvals.everySecond();
+    this.#connections.everySecond();
+  }
+
+  #connectQuestion(client: Asker, identity: Identity, again: boolean): ConnectQuestion {
+    return { hook: 'connect', ...this.#caller(client, identity), again };
   }
 
   #ask(connection: Asker, topic: Topic, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {

@@ -85,7 +85,7 @@ describe('hooks on NATS, at the bus', () => {
     expect(JSON.parse(Buffer.from(asked[0]!.payload).toString())).toEqual(SUBSCRIBE);
     // No hook is configured for this namespace, nor for connections.
     expect(await hooks.ask({ ...SUBSCRIBE, topic: 'open.a' })).toEqual({ kind: 'allowed' });
-    expect(await hooks.ask({ hook: 'connect', user: null, connectionId: 'c1', nodeId: 'n1' })).toEqual({ kind: 'allowed' });
+    expect(await hooks.ask({ hook: 'connect', user: null, connectionId: 'c1', nodeId: 'n1', again: false })).toEqual({ kind: 'allowed' });
     expect(asked).toHaveLength(1);
   });
 
