@@ -12,7 +12,7 @@ export interface EventSocketOptions {
   readonly events: {
     /** It has dropped something. */
     dropped(): void;
-    /** Its peer reads. */
+    /** Its peer has read something. */
     drained(): void;
     closed(code: number, reason: string): void;
     /** It was ended before it began, with this status. */
@@ -22,6 +22,7 @@ export interface EventSocketOptions {
 }
 
 const ABNORMAL = 1006;
+const TOO_SLOW = { code: 4103, reason: 'too slow' };
 /** Bytes that a stream adds to the first write, about. */
 const RESUME = Buffer.from(':\n');
 
@@ -114,7 +115,8 @@ export class EventSocket implements ClientSocket {
     this.#over(code, reason);
   }
 
-  cut(code = ABNORMAL, reason = ''): void {
+  /** Its peer is silent anyway. While something waits for its socket, that it takes nothing is what is known. */
+  cut(code = this.#bufferedBytes > 0 ? TOO_SLOW.code : ABNORMAL, reason = code === TOO_SLOW.code ? TOO_SLOW.reason : ''): void {
     const res = this.#res;
     this.#over(code, reason);
     res?.close();
@@ -162,9 +164,10 @@ export class EventSocket implements ClientSocket {
     const res = this.#res;
     if (res === undefined || this.#held !== undefined) return true;
     // uWebSockets goes on with what waits only when something is written.
-    if (!this.#pass(res, RESUME)) return true;
-    if (this.#bufferedBytes > 0) this.#options.events.full(false);
-    this.#bufferedBytes = 0;
+    const isWhole = this.#pass(res, RESUME);
+    if (isWhole && this.#bufferedBytes > 0) this.#options.events.full(false);
+    if (isWhole) this.#bufferedBytes = 0;
+    // Also where not all has left: a peer that reads slowly is alive.
     this.#options.events.drained();
     return true;
   }

@@ -290,4 +290,16 @@ describe('a stream whose peer does not read', () => {
     await until('the rest', () => client.items('open.a').length + again.items('open.a').length >= sent);
     expect([...numbers(client, 'open.a'), ...numbers(again, 'open.a')]).toEqual(Array.from({ length: sent }, (_, n) => n));
   });
+
+  it('is cut as too slow when its socket takes nothing for two ping intervals, before limits.slowTimeoutMs', async () => {
+    await start({ 'heartbeat.pingIntervalMs': 500, 'tuning.connections.pongTimeoutMs': 100 });
+    const client = stream('topic=open.a');
+    await client.next('subscribed');
+    client.socket.pause();
+    await fillUntilLagging('open.a');
+    await node.untilMetric('stentor_event_streams', (count) => count === 0);
+    expect(await node.metric('stentor_connections_closed_total', { code: '4103' })).toBe(1);
+    expect(await node.metric('stentor_connections_closed_total', { code: '1006' })).toBe(0);
+    client.socket.destroy();
+  });
 });
