@@ -1,6 +1,5 @@
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
 import { mergePatch } from './document-fixtures.ts';
-import type { TestClient } from './test-client.ts';
 
 /** Folds a document as PROTOCOL.md tells a client to. It does not use the project's own folding. */
 export class DocumentFollower {
@@ -27,7 +26,7 @@ export class DocumentFollower {
   }
 
   /** Takes what has come to the client since the last call. */
-  take(client: TestClient): this {
+  take(client: { readonly messages: readonly unknown[] }): this {
     for (; this.#seen < client.messages.length; this.#seen++) this.#receive(client.messages[this.#seen] as ServerMessage);
     return this;
   }

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import tls from 'node:tls';
 import { until } from './until.ts';
 
 export interface StreamEvent {
@@ -12,6 +13,8 @@ export interface EventClientOptions {
   readonly token?: string;
   readonly lastEventId?: string;
   readonly headers?: readonly string[];
+  /** Of the certificate of the server, which is then asked over TLS. */
+  readonly ca?: Buffer;
 }
 
 /** A client of `GET /sse` on a socket of its own: raw HTTP, and the rules of the EventSource standard. */
@@ -33,7 +36,7 @@ export class EventClient {
   #text = '';
   #fields = { event: '', data: [] as string[], id: undefined as string | undefined };
 
-  constructor(port: number, path: string, { token, lastEventId, headers = [] }: EventClientOptions = {}) {
+  constructor(port: number, path: string, { token, lastEventId, headers = [], ca }: EventClientOptions = {}) {
     const lines = [
       `GET ${path} HTTP/1.1`,
       'Host: localhost',
@@ -41,7 +44,8 @@ export class EventClient {
       ...(lastEventId === undefined ? [] : [`Last-Event-ID: ${lastEventId}`]),
       ...headers,
     ];
-    this.socket = net.connect(port, '127.0.0.1', () => this.socket.write(`${lines.join('\r\n')}\r\n\r\n`));
+    const ask = () => void this.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    this.socket = ca === undefined ? net.connect(port, '127.0.0.1', ask) : tls.connect({ port, host: '127.0.0.1', ca }, ask);
     this.socket.on('error', () => undefined);
     this.socket.on('data', (bytes) => this.#receive(bytes));
     this.closed = new Promise((resolve) => {
@@ -50,6 +54,11 @@ export class EventClient {
         resolve();
       });
     });
+  }
+
+  /** Without the error of `EventSource`, the events are the messages of a WebSocket. */
+  get messages(): StreamEvent['data'][] {
+    return this.events.map(({ data }) => data);
   }
 
   ofType(event: string): StreamEvent[] {
