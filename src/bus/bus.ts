@@ -1,6 +1,7 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { Channel, RequestAddress, UserChannel } from './channel.ts';
+import type { ImageStore } from './image-store.ts';
 import type { RevocationStore } from './revocation-store.ts';
 import type { SubjectFault } from './subjects.ts';
 
@@ -228,6 +229,8 @@ export interface Listener {
 /** The log of one durable namespace. */
 export interface Log {
   readonly namespace: string;
+  /** Undefined: its topics have no documents. */
+  readonly images: ImageStore | undefined;
   /**
    * The current state of the log. If it was recreated or rolled back, or no node can tell, it has a new epoch here, the same on every node. It takes some
    * seconds while that is uncertain.

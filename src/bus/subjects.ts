@@ -7,6 +7,7 @@ import type { Channel, RequestAddress } from './channel.ts';
 /** The only module that maps topics and keys to NATS subjects. In a keyed namespace the last token is always the key. */
 
 const FEED_PREFIX = 'feed.';
+const IMAGE_PREFIX = 'image.';
 const REQUEST_PREFIX = 'stentor.';
 
 /** The options of a namespace that determine its subjects. */
@@ -40,8 +41,24 @@ export function streamNameOf(namespace: string): string {
 }
 
 /** The subjects that a durable namespace's stream stores. */
-export function streamSubjectsOf(namespace: string): string[] {
-  return [`${FEED_PREFIX}${namespace}`, `${FEED_PREFIX}${namespace}.>`];
+export function streamSubjectsOf(namespace: string, { state }: Pick<SubjectOptions, 'state'>): string[] {
+  const prefixes = state === 'document' ? [FEED_PREFIX, IMAGE_PREFIX] : [FEED_PREFIX];
+  return prefixes.flatMap((prefix) => [`${prefix}${namespace}`, `${prefix}${namespace}.>`]);
+}
+
+/** Of the images of a topic's document. */
+export function imageSubjectOf(topic: Topic): string {
+  return `${IMAGE_PREFIX}${topic}`;
+}
+
+export function isImageSubject(subject: string): boolean {
+  return subject.startsWith(IMAGE_PREFIX);
+}
+
+/** The topic of an image; undefined: it is none. */
+export function imageTopicOf(subject: string): Topic | undefined {
+  const topic = isImageSubject(subject) ? subject.slice(IMAGE_PREFIX.length) : '';
+  return isTopic(topic) ? topic : undefined;
 }
 
 /** The subject of a channel between nodes. */

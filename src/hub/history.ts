@@ -8,7 +8,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
 import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
-import { DocumentReader } from './document-reader.ts';
+import { DocumentReader } from './documents/document-reader.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
@@ -56,7 +56,8 @@ export class History {
     this.#registry = registry;
     this.#metrics = metrics;
     this.#reads = new KeptReads(registry.recent);
-    this.#documents = new DocumentReader(config.tuning.nats.readsWaitingMax);
+    const onOtherBounds = (topic: Topic, detail: string) => metrics.image('other_bounds', topic, detail);
+    this.#documents = new DocumentReader({ waitingMax: config.tuning.nats.readsWaitingMax, onOtherBounds });
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
@@ -210,7 +211,7 @@ export class History {
 
   async #readDocument(question: PageQuestion, log: Log, passed: number): Promise<RecoveryAnswer> {
     const { topic, epoch, after } = question;
-    const { document, offset = 0 } = await this.#documents.read(log, topic, this.#namespace(topic));
+    const { document, offset = 0 } = await this.#documents.read(log, topic, this.#namespace(topic), await log.state());
     const items = document.after(after);
     return { epoch, completeFrom: items && after, offset: Math.max(offset, passed), items: items ?? [] };
   }

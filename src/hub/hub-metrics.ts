@@ -1,7 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Bus, BusCounters, FaultCount } from '../bus/bus.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { OnceASecond } from '../telemetry/once-a-second.ts';
 import { sumBy } from '../telemetry/sum-by.ts';
+import type { ImageOutcome } from './documents/image-writer.ts';
 import type { HubTotals } from './figures.ts';
 import type { StaleCount } from './health/feed-health.ts';
 import type { PresenceFigures } from './presence.ts';
@@ -40,13 +42,14 @@ export class HubMetrics {
   readonly publishAck: Histogram<'outcome'>;
   readonly workers: Gauge;
   readonly #skipped: Counter<'reason'>;
-  readonly #logger: Logger;
+  readonly #images: Counter<'outcome'>;
+  readonly #skippedLog: OnceASecond;
+  readonly #imageLog: OnceASecond;
   #faults: () => Iterable<FaultCount> = () => [];
-  #lastSkipLogAtMs = 0;
-  #skippedSinceLog = 0;
 
   constructor(registry: Registry, logger: Logger) {
-    this.#logger = logger;
+    this.#skippedLog = new OnceASecond(logger, 'publication skipped');
+    this.#imageLog = new OnceASecond(logger, 'image of a document not stored or not used');
     const registers = [registry];
     this.publicationsIn = new Counter({
       name: 'stentor_publications_in_total',
@@ -58,6 +61,12 @@ export class HubMetrics {
       name: 'stentor_publications_skipped_total',
       help: 'Publications of producers that were skipped, by reason.',
       labelNames: ['reason'],
+      registers,
+    });
+    this.#images = new Counter({
+      name: 'stentor_document_images_total',
+      help: 'Images of documents, by outcome: stored; superseded (another node stored one first); failed; too_large (for a NATS message); skipped (too many when topics closed); other_bounds (one in the log was not used, because its node had other bounds of documents).',
+      labelNames: ['outcome'],
       registers,
     });
     this.workerRestarts = new Counter({
@@ -251,11 +260,12 @@ export class HubMetrics {
   /** Counts an invalid publication of a producer, and logs at most one a second. */
   skipped(reason: 'malformed' | 'too_big' | 'document_too_large', topic: string, detail: string): void {
     this.#skipped.inc({ reason });
-    this.#skippedSinceLog++;
-    const nowMs = Date.now();
-    if (nowMs - this.#lastSkipLogAtMs < 1000) return;
-    this.#logger.warn({ topic, reason, detail, count: this.#skippedSinceLog }, 'publication skipped');
-    this.#lastSkipLogAtMs = nowMs;
-    this.#skippedSinceLog = 0;
+    this.#skippedLog.warn({ topic, reason, detail });
+  }
+
+  /** Counts what happens with images of documents. With a detail, the operator is told. */
+  image(outcome: ImageOutcome, topic: string, detail?: string): void {
+    this.#images.inc({ outcome });
+    if (detail !== undefined) this.#imageLog.warn({ topic, outcome, detail });
   }
 }

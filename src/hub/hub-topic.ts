@@ -7,7 +7,8 @@ import type { Latest } from '../recent/latest.ts';
 import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
 import { Ring } from '../recent/ring.ts';
 import { latestFor, type StateKind } from '../recent/state.ts';
-import type { HubDocument } from './hub-document.ts';
+import type { KnownImage } from './documents/document-reader.ts';
+import type { HubDocument } from './documents/hub-document.ts';
 import { bytesOf } from './recent-items.ts';
 import type { Metered } from './topic-rates.ts';
 
@@ -17,6 +18,8 @@ export const OPENING_BUFFER_MAX = 10_000;
 /** The state of a topic, and the offset from which clients' positions in it can be trusted. */
 export interface OpenState extends TopicState {
   readonly knownFrom?: number;
+  /** Of its document: the last one in the log. */
+  readonly image?: KnownImage | undefined;
 }
 
 /** How a topic keeps its document. */

@@ -5,7 +5,8 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
-import { DocumentReader } from './document-reader.ts';
+import { DocumentReader } from './documents/document-reader.ts';
+import { type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
@@ -25,6 +26,8 @@ export interface NamespaceFeedOptions {
   readonly onUnwanted: (topic: HubTopic) => void;
   /** The clients of a topic are told to resync. */
   readonly onResync: () => void;
+  /** Something happened with the image of a document. */
+  readonly onImage: (outcome: ImageOutcome, topic: Topic, detail?: string) => void;
 }
 
 /** Number of topics that are opened at the same time. Many share one request for the end of the log, and live publications are handled in between. */
@@ -48,6 +51,8 @@ export class NamespaceFeed {
   readonly #topics = new Map<Topic, HubTopic>();
   readonly #openings: Limiter;
   readonly #documents: DocumentReader;
+  /** Undefined: its topics have no documents. */
+  readonly #images: ImageWriter | undefined;
   readonly #looks: NodeJS.Timeout;
 
   constructor(options: NamespaceFeedOptions) {
@@ -56,8 +61,11 @@ export class NamespaceFeed {
     this.name = name;
     this.log = log;
     this.#openings = new Limiter(OPENINGS_MAX, config.tuning.nats.readsWaitingMax);
-    this.#documents = new DocumentReader(config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
+    this.#documents = new DocumentReader({
+      waitingMax: config.tuning.nats.readsWaitingMax,
+      onOtherBounds: (topic, detail) => options.onImage('other_bounds', topic, detail),
+    });
     this.#follower = new LogFollower(
       {
         log,
@@ -74,6 +82,7 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
+    this.#images = this.#imageWriter();
     // A follower that is about to resume is not reported yet, and subscribers wait for it.
     const judge = new AwayJudge(READY_TIMEOUT_MS + config.tuning.nats.awayGraceMs);
     this.#looks = setInterval(() => this.#look(judge), LOOK_EVERY_MS);
@@ -139,11 +148,14 @@ export class NamespaceFeed {
   }
 
   close(topic: HubTopic): void {
-    if (this.#topics.get(topic.topic) === topic) this.#topics.delete(topic.topic);
+    if (this.#topics.get(topic.topic) !== topic) return;
+    this.#topics.delete(topic.topic);
+    this.#images?.closed(topic);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#looks);
+    await this.#images?.stop();
     this.#topics.clear();
     await this.#follower.stop();
   }
@@ -169,10 +181,26 @@ export class NamespaceFeed {
       if (!topic.takeOverflow()) {
         const last = state.items.at(-1);
         if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
-        return topic.open(state, resyncReason);
+        topic.open(state, resyncReason);
+        this.#images?.opened(topic, state.image);
+        return;
       }
       this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
     }
+  }
+
+  #imageWriter(): ImageWriter | undefined {
+    const { log, config, onImage } = this.#options;
+    if (log.images === undefined) return undefined;
+    return new ImageWriter({
+      images: log.images,
+      namespace: this.#namespace,
+      intervalMs: config.tuning.hub.imageIntervalMs,
+      following: () => (this.#follower.live ? this.#follower : undefined),
+      logState: () => this.#follower.end(),
+      onOutcome: onImage,
+      nowMs: Date.now,
+    });
   }
 
   /** Clients have these topics already. So a topic that cannot be read now is retried, not given up. */

@@ -5,8 +5,8 @@ import { ProtocolError } from '../protocol/errors.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertSizeFits, assertTopicFits, assertVolatileFits } from '../protocol/publish-rules.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
+import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
 import { codeOf } from './failure.ts';
-import { documentBoundsOf, HubDocument } from './hub-document.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import { isMsgpackMap, msgpackToPayload } from './payload.ts';
 

@@ -6,9 +6,9 @@ import type { ErrorCode } from '../protocol/errors.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import { FeedHealth, type StaleCount } from './health/feed-health.ts';
-import { documentBoundsOf, HubDocument } from './hub-document.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { type DocumentOptions, HubTopic, type Returning } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
@@ -207,6 +207,7 @@ export class TopicRegistry {
       onOpened: (topic, publishedAtMs) => this.#health?.lastPublished(topic, publishedAtMs),
       onUnwanted: (topic) => this.#close(topic),
       onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
+      onImage: (outcome, topic, detail) => this.#metrics.image(outcome, topic, detail),
     });
     this.#feeds.set(namespace, feed);
     return feed;

@@ -1,7 +1,7 @@
 import { BusError, type Log } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
-import type { DocumentReader } from './document-reader.ts';
+import type { DocumentReader } from './documents/document-reader.ts';
 import type { OpenState } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
 import type { FollowerRun, LogFollower } from './log-follower.ts';
@@ -25,12 +25,13 @@ export async function readTopicState(topic: Topic, sources: StateSources): Promi
   const { log, follower, namespace, keysMax } = sources;
   const { position, run } = follower;
   // The end of the log is requested first: a topic without publications is at the end of the log at that time, so nobody can have missed one.
-  const { epoch, before = [], lastOffset, knownFrom = 0 } = await follower.end();
+  const end = await follower.end();
+  const { epoch, before = [], lastOffset, knownFrom = 0 } = end;
   if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
   // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
   if (namespace.state === 'document') {
-    const { document, offset = lastOffset } = await sources.documents.read(log, topic, namespace, knownFrom);
+    const { document, offset = lastOffset, image } = await sources.documents.read(log, topic, namespace, end, knownFrom);
     await assertPassed(offset, run, log, follower);
     const unavailable = !document.isKnown && { unavailable: true as const };
     return {
@@ -41,6 +42,7 @@ export async function readTopicState(topic: Topic, sources: StateSources): Promi
       knownFrom,
       items: document.between(),
       ...unavailable,
+      image,
     };
   }
   const publications = await log.snapshot(topic);

@@ -34,7 +34,7 @@ describe('the limiter of reads', () => {
 describe('the reader of publications', () => {
   it('caches a limited number of addresses, and still reads further ones', () => {
     const faults: string[] = [];
-    const reader = new PublicationReader({ state: 'last', topicTokens: 0 }, (subject) => faults.push(subject), 10);
+    const reader = new PublicationReader({ state: 'last', topicTokens: 0 }, { onFault: (subject) => faults.push(subject) }, 10);
     for (let i = 0; i < 25; i++) {
       const message = { subject: `feed.scores.t${i}`, data: new Uint8Array(), headers: undefined as never };
       expect(reader.fromCore(message, 5)).toMatchObject({ topic: `scores.t${i}`, publishedAtMs: 5 });

@@ -84,7 +84,8 @@ describe('a subject', () => {
     expect(topicFilter(parseTopic('scores.a'), PLAIN)).toBe('feed.scores.a');
     expect(topicFilter(parseTopic('ticks.a'), KEYED)).toBe('feed.ticks.a.*');
     expect(streamNameOf('scores')).toBe('stentor-scores');
-    expect(streamSubjectsOf('scores')).toEqual(['feed.scores', 'feed.scores.>']);
+    expect(streamSubjectsOf('scores', PLAIN)).toEqual(['feed.scores', 'feed.scores.>']);
+    expect(streamSubjectsOf('books', { state: 'document' })).toEqual(['feed.books', 'feed.books.>', 'image.books', 'image.books.>']);
   });
 });
 

@@ -15,6 +15,7 @@ let nextNumber = 1;
 export class BusFixture {
   plain = '';
   keyed = '';
+  documents = '';
   ephemeral = '';
   ephemeralKeyed = '';
   /** Its topics have two tokens. */
@@ -35,12 +36,14 @@ export class BusFixture {
     const number = nextNumber++;
     this.plain = `plain${number}`;
     this.keyed = `keyed${number}`;
+    this.documents = `documents${number}`;
     this.ephemeral = `ephemeral${number}`;
     this.ephemeralKeyed = `ephemeralKeyed${number}`;
     this.fixedDepth = `fixedDepth${number}`;
     this.#bus = await this.#harness.open({
       [this.plain]: { history },
       [this.keyed]: { state: 'keyed', history },
+      [this.documents]: { state: 'document', history, slowConsumer: 'conflate' },
       [this.ephemeral]: { durable: false },
       [this.ephemeralKeyed]: { durable: false, state: 'keyed' },
       [this.fixedDepth]: { topicTokens: 2, history },

@@ -4,6 +4,7 @@ import { describeBounds } from './bus-bounds.ts';
 import { describeEphemeral } from './bus-ephemeral.ts';
 import { BusFixture, type BusHarness } from './bus-fixture.ts';
 import { describeFollowing } from './bus-following.ts';
+import { describeImages } from './bus-images.ts';
 import { describePublishing } from './bus-publishing.ts';
 import { describeReading } from './bus-reading.ts';
 import { describeRequests } from './bus-requests.ts';
@@ -20,6 +21,7 @@ export function describeBus(name: string, harness: BusHarness): void {
     describeFollowing(fixture);
     describeReading(fixture);
     describeBounds(fixture);
+    describeImages(fixture);
     describeEphemeral(fixture);
     describeAnnouncing(fixture);
     describeRequests(fixture);

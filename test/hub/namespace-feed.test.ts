@@ -62,6 +62,7 @@ function setUp({ state = 'last' as StateKind } = {}) {
     onUnwanted: ({ topic }) => void told.unwanted.push(topic),
     onOpened: () => undefined,
     onResync: () => void told.resyncs++,
+    onImage: () => undefined,
   });
   stops.push(() => feed.stop());
   let number = 1;

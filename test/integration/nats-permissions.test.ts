@@ -257,4 +257,35 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
       await server.reload(ROLES);
     }
   });
+
+  it('documents of a namespace need image.<namespace>.> for their images, and go on without', async () => {
+    const feed = '"feed.scores.>"';
+    const withImages = ROLES.replace(feed, `${feed}\n      "image.books"\n      "image.books.>"`).replaceAll('scores', 'books');
+    const books = { namespaces: { books: { public: true, clientPublish: true, state: 'document' } }, 'tuning.hub.topicLingerMs': 0 };
+    await server.reload(withImages);
+    await setUpNats(busConfig(server.url, { ...books, ...roleSettings('SETUP') }), () => undefined);
+    await server.reload(ROLES.replaceAll('scores', 'books'));
+    const node = await start({ ...books, 'tuning.hub.imageIntervalMs': 300, 'admin.token': '' });
+    const outcome = (name: string) => ['stentor_document_images_total', (count: number) => count > 0, { outcome: name }] as const;
+    try {
+      const client = await asUser(node);
+      const change = async () => {
+        await client.subscribe('books.a');
+        await client.get('published', { type: 'publish', topic: 'books.a', data: { a: Math.random() } });
+        await client.get('published', { type: 'publish', topic: 'books.a', data: { b: Math.random() } });
+        await client.get('unsubscribed', { type: 'unsubscribe', topic: 'books.a' });
+      };
+      await change();
+      await node.untilMetric(...outcome('failed'));
+      expect(node.log.some((line) => line.includes('the user needs \\"image.books.>\\" in permissions.publish'))).toBe(true);
+      await server.reload(withImages);
+      await until('an image', async () => {
+        await change();
+        return (await node.metric('stentor_document_images_total', { outcome: 'stored' })) > 0;
+      });
+    } finally {
+      await node.stop();
+      await server.reload(ROLES);
+    }
+  });
 });

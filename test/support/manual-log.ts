@@ -8,6 +8,7 @@ import type { Key, Topic } from '../../src/protocol/topic.ts';
  */
 export class ManualLog implements Log {
   readonly namespace: string;
+  readonly images = undefined;
   epoch = 'e1';
   publications: Publication[] = [];
   /** The oldest that is still there. */

@@ -67,14 +67,17 @@ export class BookGenerator {
   }
 
   next(): BookChange {
-    if (Math.random() < 0.005) return this.image();
+    return Math.random() < 0.005 ? this.image() : this.patch();
+  }
+
+  patch(): BookChange {
     const note = this.#noteChars > 0 && { note: String.fromCharCode(97 + Math.floor(Math.random() * 26)).repeat(this.#noteChars) };
-    const patch = { ...this.#patch(), ...note };
+    const patch = { ...this.#change(), ...note };
     this.#book = mergePatch(this.#book, patch) as Book;
     return { patch: { ...patch, checksum: checksumOf(this.#book) }, image: false };
   }
 
-  #patch(): Record<string, unknown> {
+  #change(): Record<string, unknown> {
     const change = Math.random();
     if (change < 0.02) return { [pick('bids', 'asks')]: null };
     if (change < 0.06) return { status: null };

@@ -30,6 +30,7 @@ export interface SimulatedLogOptions {
  */
 export class SimulatedLog implements Log {
   readonly namespace: string;
+  readonly images = undefined;
   /** Every history that there ever was, the present one last; nothing is ever taken out of them. */
   readonly lives: Written[][] = [[]];
   /** In touch with the server. */

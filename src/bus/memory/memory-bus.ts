@@ -25,6 +25,7 @@ import { inTime } from '../in-time.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { Channels } from './channels.ts';
 import type { MemoryFollower } from './memory-follower.ts';
+import { type ImagePlace, MemoryImages } from './memory-images.ts';
 import { MemoryLog } from './memory-log.ts';
 import { MemoryRevocations } from './memory-revocations.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -50,6 +51,7 @@ export class MemoryBus implements Bus {
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #store: MemoryStore;
+  readonly #images = new Map<string, MemoryImages>();
   readonly #epoch = randomBytes(12).toString('base64url');
   readonly #followers = new Set<MemoryFollower>();
   readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
@@ -67,6 +69,10 @@ export class MemoryBus implements Bus {
     this.#nowMs = nowMs;
     this.revocations = new MemoryRevocations(config.auth.tokenLifeMaxMs, nowMs);
     this.#store = new MemoryStore(config);
+    for (const [name, { durable, state }] of Object.entries(config.namespaces)) {
+      if (!durable || state !== 'document') continue;
+      this.#images.set(name, new MemoryImages(this.#imagePlace(name)));
+    }
   }
 
   /** Always empty: there are no subjects, and {@link publish} refuses what is invalid. */
@@ -97,7 +103,7 @@ export class MemoryBus implements Bus {
   log(namespace: string): Log {
     const store = () => this.#store.namespace(namespace, this.#nowMs());
     store();
-    return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery());
+    return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery(), this.#images.get(namespace));
   }
 
   listen(topic: Topic, receiver: TopicReceiver): Listener {
@@ -233,6 +239,17 @@ export class MemoryBus implements Bus {
     const publication = { ...this.#draft(request), offset: 0 };
     for (const receive of [...(this.#listeners.get(request.topic) ?? [])]) receive(publication);
     return { epoch: '', offset: 0, duplicate: false };
+  }
+
+  #imagePlace(namespace: string): ImagePlace {
+    return {
+      store: () => (this.#running ? this.#store.namespace(namespace, this.#nowMs()) : undefined),
+      append: (draft) => {
+        this.#scheduleDelivery();
+        return this.#store.append(namespace, draft, undefined).offset;
+      },
+      nowMs: this.#nowMs,
+    };
   }
 
   #draft({ topic, key, payload, payloadKind, origin, image, noEcho, volatile }: PublishRequest): Omit<Publication, 'offset'> {

@@ -1,5 +1,6 @@
 import { BusError, type Follower, type Publication } from '../bus.ts';
 import { deliver } from '../deliver.ts';
+import { isImage } from './memory-images.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
 /** Follows a namespace's store by position. It does not copy publications that it has not delivered yet. */
@@ -59,7 +60,7 @@ export class MemoryFollower implements Follower {
     for (const publication of store.after(this.#position)) {
       if (this.#stopped) return;
       this.#position = publication.offset;
-      deliver(this.#onPublication, publication);
+      if (!isImage(publication)) deliver(this.#onPublication, publication);
     }
     if (!this.#stopped) this.#position = store.lastOffset;
   }

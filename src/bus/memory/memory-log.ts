@@ -2,19 +2,29 @@ import type { Topic } from '../../protocol/topic.ts';
 import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
+import type { MemoryImages } from './memory-images.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 
 /** The log of one durable namespace: implements the contract with its store. */
 export class MemoryLog implements Log {
   readonly namespace: string;
+  readonly images: MemoryImages | undefined;
   readonly #epoch: string;
   readonly #store: () => NamespaceStore;
   readonly #followers: Set<MemoryFollower>;
   readonly #scheduleDelivery: () => void;
 
   /** @param store returns the namespace's store without expired publications */
-  constructor(namespace: string, epoch: string, store: () => NamespaceStore, followers: Set<MemoryFollower>, scheduleDelivery: () => void) {
+  constructor(
+    namespace: string,
+    epoch: string,
+    store: () => NamespaceStore,
+    followers: Set<MemoryFollower>,
+    scheduleDelivery: () => void,
+    images: MemoryImages | undefined,
+  ) {
     this.namespace = namespace;
+    this.images = images;
     this.#epoch = epoch;
     this.#store = store;
     this.#followers = followers;

@@ -17,7 +17,7 @@ export class EphemeralSubjects {
     this.#readers = new Map(
       this.#namespaces.map(([name, options]) => [
         name,
-        new PublicationReader(options, (subject, fault) => faults.note(name, options, fault, subject)),
+        new PublicationReader(options, { onFault: (subject, fault) => faults.note(name, options, fault, subject) }),
       ]),
     );
   }

@@ -5,7 +5,7 @@ import { Compile } from 'typebox/compile';
 import { BusError } from '../bus.ts';
 import type { Connection } from './connection.ts';
 import type { EpochEntry } from './epoch.ts';
-import { isStreamNotFound, unreachable } from './errors.ts';
+import { isStreamNotFound, isWrongLastSequence, unreachable } from './errors.ts';
 import type { NatsSettings } from './settings.ts';
 
 /** In NATS' memory: an entry proves that NATS has been up since it was written. */
@@ -14,7 +14,6 @@ export const EPOCH_BUCKET = 'stentor-epochs';
 export const LIVES_BUCKET = 'stentor-lives';
 export type EpochBucket = typeof EPOCH_BUCKET | typeof LIVES_BUCKET;
 
-const WRONG_LAST_SEQUENCE = [10071, 10164];
 const NAME_IN_USE = 10058;
 const NO_MEMORY = [10023, 10028, 10047];
 
@@ -78,7 +77,7 @@ export class EpochStore {
       );
       return true;
     } catch (error) {
-      if (WRONG_LAST_SEQUENCE.includes((error as { code?: number }).code ?? 0)) return false;
+      if (isWrongLastSequence(error)) return false;
       throw unreachable(`bucket ${this.#bucket}`, error, this.#connection.names);
     }
   }

@@ -6,6 +6,7 @@ import { DEFAULT_NAMES } from './names.ts';
 import { deniedIn, describeDenied } from './permissions.ts';
 
 const STREAM_NOT_FOUND = 10059;
+const WRONG_LAST_SEQUENCE = [10071, 10164];
 
 /** The kind of a request's failure, as far as it matters for what to do next. */
 export type Failure =
@@ -39,6 +40,11 @@ export function failureOf(error: unknown): Failure {
 
 export function isStreamNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+}
+
+/** A write that was only for the case that nothing had been written since some point: something has. */
+export function isWrongLastSequence(error: unknown): boolean {
+  return WRONG_LAST_SEQUENCE.includes((error as { code?: number }).code ?? 0);
 }
 
 /**

@@ -23,6 +23,7 @@ import { NatsFollower } from './follower.ts';
 import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { assertMirror } from './mirror.ts';
+import { NatsImages } from './nats-images.ts';
 import { PublicationReader } from './publication-reader.ts';
 import type { NatsSettings } from './settings.ts';
 import { nanosecondsOf } from './stored-message.ts';
@@ -52,6 +53,7 @@ export class NatsLog implements Log {
   readonly #source: { readonly stream: string; readonly streams: Streams };
   #sourceCreated = '';
   readonly options: NamespaceOptions;
+  readonly images: NatsImages | undefined;
   readonly #nats: NatsSettings;
   readonly #context: NatsLogContext;
   readonly #publications: PublicationReader;
@@ -78,9 +80,14 @@ export class NatsLog implements Log {
       isFollowed: () => this.#followers.size > 0,
       nowMs,
     });
-    this.#publications = new PublicationReader(options, (subject, fault, offset) => this.#subjects.note(subject, fault, offset));
+    const images = options.state === 'document' ? new NatsImages(connection, this.stream, this.#source, nats.requestTimeoutMs) : undefined;
+    this.images = images;
+    this.#publications = new PublicationReader(options, {
+      onFault: (subject, fault, offset) => this.#subjects.note(subject, fault, offset),
+      onImage: (topic, image) => images?.noteStored(topic, image),
+    });
     // What is read again must not be counted again.
-    const quietly = new PublicationReader(options, () => undefined);
+    const quietly = new PublicationReader(options, { onFault: () => undefined });
     this.#reader = new LogReader(connection, this.#source.streams, quietly, {
       stream: this.#source.stream,
       namespace: options,

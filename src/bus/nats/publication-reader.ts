@@ -1,6 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
+import type { Topic } from '../../protocol/topic.ts';
 import type { Publication } from '../bus.ts';
-import { type Address, parseSubject, type SubjectFault, type SubjectOptions } from '../subjects.ts';
+import type { StoredImage } from '../image-store.ts';
+import { type Address, imageTopicOf, isImageSubject, parseSubject, type SubjectFault, type SubjectOptions } from '../subjects.ts';
 import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';
 
@@ -9,21 +11,23 @@ const ADDRESSES_MAX = 16_384;
 
 type Message = Pick<Msg, 'subject' | 'headers' | 'data'>;
 
+export interface ReaderEvents {
+  /** Called for every message that is not a valid publication. */
+  onFault(subject: string, fault: SubjectFault, offset: number): void;
+  /** Called for every image of a document in the log. */
+  onImage?(topic: Topic, image: StoredImage): void;
+}
+
 /** Converts NATS messages to publications of one namespace. */
 export class PublicationReader {
   readonly #options: SubjectOptions;
-  readonly #onFault: (subject: string, fault: SubjectFault, offset: number) => void;
+  readonly #events: ReaderEvents;
   readonly #addressesMax: number;
   readonly #addresses = new Map<string, Address>();
 
-  /** @param onFault called for every message that is not a valid publication */
-  constructor(
-    options: SubjectOptions,
-    onFault: (subject: string, fault: SubjectFault, offset: number) => void,
-    addressesMax = ADDRESSES_MAX,
-  ) {
+  constructor(options: SubjectOptions, events: ReaderEvents, addressesMax = ADDRESSES_MAX) {
     this.#options = options;
-    this.#onFault = onFault;
+    this.#events = events;
     this.#addressesMax = addressesMax;
   }
 
@@ -31,8 +35,9 @@ export class PublicationReader {
     return this.#addresses.size;
   }
 
-  /** @returns undefined if the message is not a valid publication of the namespace */
+  /** @returns undefined if the message is not a valid publication of the namespace, or is an image */
   fromLog(message: Message, { streamSeq, timestampNs }: Delivery): Publication | undefined {
+    if (isImageSubject(message.subject)) return this.#image(message, streamSeq, timestampNs / 1e6);
     return this.#read(message, streamSeq, timestampNs / 1e6);
   }
 
@@ -60,8 +65,14 @@ export class PublicationReader {
     };
   }
 
+  #image({ subject, data }: Message, offset: number, storedAtMs: number): undefined {
+    const topic = imageTopicOf(subject);
+    if (topic !== undefined) this.#events.onImage?.(topic, { offset, storedAtMs, payload: data });
+    return undefined;
+  }
+
   #refuse({ subject }: Message, fault: SubjectFault, offset: number): undefined {
-    this.#onFault(subject, fault, offset);
+    this.#events.onFault(subject, fault, offset);
     return undefined;
   }
 

@@ -15,7 +15,7 @@ export function streamConfigOf(namespace: string, options: NamespaceOptions, nat
   const { history } = options;
   return {
     name: streamNameOf(namespace),
-    subjects: streamSubjectsOf(namespace),
+    subjects: streamSubjectsOf(namespace, options),
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     // Oldest first: while an anchor is still there, nothing after it is missing.

@@ -1,7 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
-import { parseSubject, type SubjectFault, wrongDepthFilters } from '../subjects.ts';
+import { isImageSubject, parseSubject, type SubjectFault, wrongDepthFilters } from '../subjects.ts';
 
 /** A check may take at most this share of the time between two checks. */
 const SHARE_MAX = 0.01;
@@ -65,6 +65,7 @@ export class SubjectCheck {
     const { namespace, options, faults } = this.#options;
     const found = new Map<SubjectFault, number>();
     for (const [subject, messages] of Object.entries(subjects)) {
+      if (isImageSubject(subject)) continue;
       const fault = parseSubject(subject, options);
       if (typeof fault !== 'string') continue;
       found.set(fault, (found.get(fault) ?? 0) + messages);

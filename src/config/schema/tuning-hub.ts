@@ -29,6 +29,13 @@ export const HubTuning = Type.Object(
       description:
         'time between two checks of a log follower against the end of the log. A follower that is behind and received nothing in between is restarted',
     }),
+    imageIntervalMs: Type.Integer({
+      minimum: 300,
+      maximum: 3_600_000,
+      default: 30_000,
+      description:
+        'minimum time between two images of a document in its log (`image.<topic>`), whatever the number of nodes. An image comes sooner only where the log may soon remove what the document is folded from. All nodes should have the same',
+    }),
     retryPauseMs: Type.Integer({
       minimum: 1,
       maximum: 60_000,

@@ -1,10 +1,10 @@
-import type { NamespaceOptions } from '../config/schema.ts';
-import { type DocumentBounds, documentProblem, patchProblem } from '../document/bounds.ts';
-import { Fold } from '../document/fold.ts';
-import type { LinkItem } from '../link/messages.ts';
-import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
-import type { Latest } from '../recent/latest.ts';
-import type { Position } from '../recent/position.ts';
+import type { NamespaceOptions } from '../../config/schema.ts';
+import { type DocumentBounds, documentProblem, patchProblem } from '../../document/bounds.ts';
+import { Fold } from '../../document/fold.ts';
+import type { LinkItem } from '../../link/messages.ts';
+import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
+import type { Latest } from '../../recent/latest.ts';
+import type { Position } from '../../recent/position.ts';
 
 /** What happens with a publication of a document topic. */
 export type Taken =
@@ -25,6 +25,25 @@ export function documentBoundsOf(namespace: NamespaceOptions): DocumentBounds {
   return { bytesMax, depthMax, fieldsMax };
 }
 
+/** How far a document has come, for its images. */
+export interface DocumentProgress {
+  /** Of the last publication that is folded; 0: none. */
+  readonly offset: number;
+  /** When that was stored. */
+  readonly publishedAtMs: number;
+  /** The last publication that set it as a whole, or the image that it was read from, or the first publication: from there it can be folded again. */
+  readonly baseOffset: number;
+  readonly baseAtMs: number;
+  /** Publications since, and what they take in a log. */
+  readonly changes: number;
+  readonly changedBytes: number;
+  /** Bytes of the document, about. */
+  readonly bytes: number;
+}
+
+/** What a publication takes in a log besides its payload, about. */
+const LOG_OVERHEAD_BYTES = 100;
+
 /**
  * The document of a topic in the hub: every publication is folded into it, once for all workers. It answers with the whole document as of its last publication.
  * What came after some offset, workers compose.
@@ -37,6 +56,9 @@ export class HubDocument implements Latest<LinkItem> {
   #last: LinkItem | undefined;
   /** The whole document, once somebody has asked. */
   #whole: LinkItem | undefined;
+  #base: Pick<LinkItem, 'offset' | 'publishedAtMs'> | undefined;
+  #changes = 0;
+  #changedBytes = 0;
 
   /** @param isKnown false: a patch says nothing about it, until it is set or removed */
   constructor(bounds: DocumentBounds, completeFrom: number, isKnown: boolean) {
@@ -47,6 +69,26 @@ export class HubDocument implements Latest<LinkItem> {
 
   get isKnown(): boolean {
     return this.#isKnown;
+  }
+
+  get progress(): DocumentProgress {
+    const { offset = 0, publishedAtMs = 0 } = this.#last ?? {};
+    const { offset: baseOffset = 0, publishedAtMs: baseAtMs = 0 } = this.#base ?? {};
+    return {
+      offset,
+      publishedAtMs,
+      baseOffset,
+      baseAtMs,
+      changes: this.#changes,
+      changedBytes: this.#changedBytes,
+      bytes: this.#fold.size.bytes,
+    };
+  }
+
+  /** The whole of it in MessagePack, not copied; undefined: there is none. Only if it is known. */
+  encoded(): Uint8Array | undefined {
+    const document = this.#fold.document();
+    return document === undefined ? undefined : packMsgpack(document);
   }
 
   take(item: LinkItem): Taken {
@@ -86,8 +128,18 @@ export class HubDocument implements Latest<LinkItem> {
   }
 
   #add(item: LinkItem, value: unknown): void {
-    if (item.patch) this.#fold.patch(value);
-    else this.#fold.replace(value);
+    if (item.patch) {
+      this.#fold.patch(value);
+      this.#changes++;
+      this.#changedBytes += item.data.length + LOG_OVERHEAD_BYTES;
+    } else {
+      this.#fold.replace(value);
+      this.#base = undefined;
+      this.#changes = 0;
+      this.#changedBytes = 0;
+    }
+    // Not the item itself, which has the bytes of its data.
+    this.#base ??= { offset: item.offset, publishedAtMs: item.publishedAtMs };
     this.#last = item;
     this.#whole = item.patch ? undefined : item;
   }

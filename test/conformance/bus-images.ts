@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { ImageStore } from '../../src/bus/image-store.ts';
+import { textOf } from '../support/publications.ts';
+import { until } from '../support/until.ts';
+import { type BusFixture, topicOf } from './bus-fixture.ts';
+
+export function describeImages(fixture: BusFixture): void {
+  describe('images of documents', () => {
+    const images = () => fixture.bus.log(fixture.documents).images as ImageStore;
+
+    it('are only in namespaces with documents', async () => {
+      await fixture.start();
+      expect(fixture.bus.log(fixture.plain).images).toBeUndefined();
+      expect(fixture.bus.log(fixture.keyed).images).toBeUndefined();
+      expect(images().bytesMax).toBe(1_040_384);
+    });
+
+    it('are stored if the last one is still the one that their writer knows', async () => {
+      await fixture.start();
+      const topic = topicOf(fixture.documents, 'a');
+      expect(await images().last(topic)).toBeUndefined();
+      const first = (await images().put(topic, Buffer.from('one'), 0)) as number;
+      expect(await images().put(topic, Buffer.from('late'), 0)).toBeUndefined();
+      const second = (await images().put(topic, Buffer.from('two'), first)) as number;
+      expect(second).toBeGreaterThan(first);
+      expect(await images().put(topic, Buffer.from('late'), first)).toBeUndefined();
+      const last = await images().last(topic);
+      expect(last).toMatchObject({ offset: second, storedAtMs: expect.any(Number) });
+      expect(Buffer.from(last?.payload ?? []).toString()).toBe('two');
+      // Of another topic, although its name begins like this one.
+      expect(await images().last(topicOf(fixture.documents, 'a', 'b'))).toBeUndefined();
+      expect(await images().put(topicOf(fixture.documents), Buffer.from('three'), 0)).toBeGreaterThan(second);
+    });
+
+    it('are in the log, but are no publications', async () => {
+      await fixture.start();
+      const topic = topicOf(fixture.documents, 'a');
+      const log = fixture.bus.log(fixture.documents);
+      const received: string[] = [];
+      const seen: string[] = [];
+      const stop = images().onStored((of, { offset, payload }) => void seen.push(`${of} ${offset} ${Buffer.from(payload)}`));
+      const follower = await log.follow(
+        0,
+        (publication) => void received.push(textOf(publication)),
+        () => undefined,
+      );
+      const { offset } = await fixture.publish(topic, '1');
+      const image = (await images().put(topic, Buffer.from('image'), 0)) as number;
+      await fixture.publish(topic, '2');
+      await until('both', () => received.length === 2 && follower.position === image + 1);
+      expect(received).toEqual(['1', '2']);
+      expect(seen).toEqual([`${topic} ${image} image`]);
+      expect(image).toBe(offset + 1);
+      expect((await log.readLast(topic, 10)).map(textOf)).toEqual(['1', '2']);
+      expect((await log.read(topic, { after: 0, limit: 10 })).publications.map(textOf)).toEqual(['1', '2']);
+      expect(await log.lastOffset(topic)).toBe(image + 1);
+      expect(await log.state()).toMatchObject({ lastOffset: image + 1 });
+      expect([...fixture.bus.faults()].filter(({ messages }) => messages > 0)).toEqual([]);
+      stop();
+      await follower.stop();
+    });
+
+    it('are removed by age as publications are', async () => {
+      await fixture.start({ maxAgeMs: 1000 });
+      const topic = topicOf(fixture.documents, 'a');
+      await images().put(topic, Buffer.from('one'), 0);
+      await fixture.passTime(1500);
+      await until('it to be removed', async () => (await images().last(topic)) === undefined);
+      expect(await images().put(topic, Buffer.from('two'), 0)).toBeGreaterThan(0);
+    });
+  });
+}
