@@ -4,6 +4,7 @@ import { arrayFlood } from './scenarios/array-flood.ts';
 import { callFlood } from './scenarios/call-flood.ts';
 import { certificatesRenewed } from './scenarios/certificates-renewed.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
+import { documents } from './scenarios/documents.ts';
 import { frameFlood } from './scenarios/frame-flood.ts';
 import { halfOpen } from './scenarios/half-open.ts';
 import { sameKey, sameKeyElsewhere } from './scenarios/idempotency.ts';
@@ -41,4 +42,5 @@ export const SCENARIOS: readonly Scenario[] = [
   arrayFlood,
   certificatesRenewed,
   people,
+  documents,
 ];

@@ -61,6 +61,13 @@ export class BookGenerator {
     return { ...this.#book, checksum: checksumOf(this.#book) };
   }
 
+  /** Another one, with the same book. */
+  copy(): BookGenerator {
+    const other = new BookGenerator(this.#levels, this.#noteChars);
+    other.#book = this.#book;
+    return other;
+  }
+
   image(): BookChange {
     this.#book = { bids: this.#side(), asks: this.#side(), status: this.#status() };
     return { patch: this.book, image: true };

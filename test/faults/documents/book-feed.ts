@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstream } from '@nats-io/jetstream';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { type Book, type BookChange, BookGenerator } from '../../support/order-book.ts';
+
+/** Prices of a side, about. */
+const LEVELS = 60;
+const RETRY_MS = 200;
+const IMAGE = headers();
+IMAGE.set('Stentor-Image', 'true');
+
+/** Publishes one book: as a whole once, and then only changes. A publication is sent again under the same id until it is acknowledged. */
+class BookTopic {
+  readonly topic: string;
+  /** Of the last publication. */
+  offset = 0;
+  #generator = new BookGenerator(LEVELS);
+  readonly #nats: NatsConnection;
+  readonly #run: string;
+  #sent = 0;
+
+  constructor(topic: string, nats: NatsConnection, run: string) {
+    this.topic = topic;
+    this.#nats = nats;
+    this.#run = run;
+  }
+
+  get book(): Book {
+    return this.#generator.book;
+  }
+
+  begin(): Promise<void> {
+    return this.#publish(this.#generator.image());
+  }
+
+  change(): Promise<void> {
+    return this.#publish(this.#generator.patch());
+  }
+
+  /** @returns what puts the book back to what it is now */
+  remember(): () => void {
+    const then = this.#generator.copy();
+    return () => {
+      this.#generator = then;
+    };
+  }
+
+  async #publish({ patch, image }: BookChange): Promise<void> {
+    const msgID = `${this.#run} ${this.topic} ${++this.#sent}`;
+    for (;;) {
+      try {
+        const options = { msgID, timeout: 2000, ...(image && { headers: IMAGE }) };
+        this.offset = (await jetstream(this.#nats).publish(`feed.${this.topic}`, JSON.stringify(patch), options)).seq;
+        return;
+      } catch {
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+}
+
+/** The producers of all books of a run. */
+export class BookFeed {
+  readonly topics: readonly BookTopic[];
+  readonly #nats: NatsConnection;
+  #running = false;
+  #loops: Promise<void>[] = [];
+
+  private constructor(topics: readonly BookTopic[], nats: NatsConnection) {
+    this.topics = topics;
+    this.#nats = nats;
+  }
+
+  static async begin(url: string, names: readonly string[], run: string): Promise<BookFeed> {
+    const nats = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    const feed = new BookFeed(
+      names.map((name) => new BookTopic(name, nats, run)),
+      nats,
+    );
+    await Promise.all(feed.topics.map((topic) => topic.begin()));
+    return feed;
+  }
+
+  /** So many changes of each book, one after the other. */
+  async change(count: number): Promise<void> {
+    await Promise.all(
+      this.topics.map(async (topic) => {
+        for (let n = 0; n < count; n++) await topic.change();
+      }),
+    );
+  }
+
+  /** Publishes until {@link pause}, so many a second of each book at most. */
+  start(ratePerSecond: number): void {
+    this.#running = true;
+    this.#loops = this.topics.map(async (topic) => {
+      while (this.#running) {
+        await topic.change();
+        await sleep(1000 / ratePerSecond);
+      }
+    });
+  }
+
+  async pause(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+  }
+
+  remember(): () => void {
+    const all = this.topics.map((topic) => topic.remember());
+    return () => {
+      for (const restore of all) restore();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#running = false;
+    await this.#nats.close();
+  }
+}
