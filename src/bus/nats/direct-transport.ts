@@ -1,6 +1,7 @@
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type ConnectionOptions, deferred, type NatsConnection, NatsConnectionImpl, setTransportFactory } from '@nats-io/transport-node';
 import { NodeTransport, nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
+import { dial } from './dial.ts';
 
 const READ_BYTES = 65_536;
 
@@ -30,36 +31,22 @@ class DirectTransport extends NodeTransport {
   }
 
   override dial({ port, hostname }: { port: number; hostname: string }): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      let failure: Error | undefined;
-      const socket = createConnection({
-        port,
-        host: hostname,
-        noDelay: true,
-        onread: {
-          buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-          // A copy, because a request keeps its answer.
-          callback: (length, buffer) => {
-            const bytes = Buffer.from(buffer.subarray(0, length));
-            if (this.connected) this.#receive(bytes);
-            // The server's first message, INFO, is awaited as an event.
-            else socket.emit('data', bytes);
-            return true;
-          },
+    return dial((socket) => ({
+      port,
+      host: hostname,
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        // A copy, because a request keeps its answer.
+        callback: (length, buffer) => {
+          const bytes = Buffer.from(buffer.subarray(0, length));
+          if (this.connected) this.#receive(bytes);
+          // The server's first message, INFO, is awaited as an event.
+          else socket().emit('data', bytes);
+          return true;
         },
-      });
-      socket.once('connect', () => {
-        socket.removeAllListeners();
-        resolve(socket);
-      });
-      socket.on('error', (error) => {
-        failure = error;
-      });
-      socket.on('close', () => {
-        socket.removeAllListeners();
-        reject(failure);
-      });
-    });
+      },
+    }));
   }
 
   override setupHandlers(): void {
