@@ -1,12 +1,13 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Config } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { toWellFormed } from '../protocol/utf8.ts';
 import type { Identity } from './identity.ts';
-import { RemoteKeySet, type RemoteKeySetOptions } from './remote-key-set.ts';
+import { type AuthSettings, RemoteKeySet, type RemoteKeySetOptions } from './remote-key-set.ts';
+import { claimsBySecret } from './secret-signature.ts';
 import { SharedPatterns } from './shared-patterns.ts';
+import { TokenCache } from './token-cache.ts';
 import { keysFor, readStaticKey, type VerificationKey } from './verification-key.ts';
 
 const Patterns = Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 256 }));
@@ -34,19 +35,19 @@ const TIME_MAX_SECONDS = 8_640_000_000_000;
 /** Of `info`, as JSON: each member of a topic has one, on every node. */
 const INFO_BYTES_MAX = 1024;
 
-type AuthConfig = Config['auth'];
-
 /** Converts tokens to identities. Every key is used only with the one algorithm that it is configured for, so an RS256 key never verifies an HS256 token. */
 export class Authenticator {
-  readonly #auth: AuthConfig;
+  readonly #auth: AuthSettings;
   readonly #keys: readonly VerificationKey[];
   readonly #keySet: RemoteKeySet | undefined;
   readonly #patterns = new SharedPatterns();
+  readonly #verified: TokenCache;
 
-  private constructor(auth: AuthConfig, keys: readonly VerificationKey[], keySet: RemoteKeySet | undefined) {
+  private constructor(auth: AuthSettings, keys: readonly VerificationKey[], keySet: RemoteKeySet | undefined) {
     this.#auth = auth;
     this.#keys = keys;
     this.#keySet = keySet;
+    this.#verified = new TokenCache(auth);
   }
 
   /** Starts to fetch `auth.jwksUrl`, without waiting for it. @throws Error if a configured key cannot be read */
@@ -67,8 +68,15 @@ export class Authenticator {
     this.#keySet?.stop();
   }
 
+  /** Verified tokens that are kept, and their bytes, for metrics. */
+  get kept(): { readonly tokens: number; readonly bytes: number } {
+    return { tokens: this.#verified.size, bytes: this.#verified.bytes };
+  }
+
   /** Why the token is certainly invalid, from what can be checked without its signature; undefined: it may be valid. */
   flawOf(token: string, nowMs = Date.now()): string | undefined {
+    const known = this.#verified.get(token);
+    if (known !== undefined && !this.#isExpired(known.identity, nowMs)) return undefined;
     try {
       const { alg, kid } = decodeProtectedHeader(token);
       const { exp } = decodeJwt(token);
@@ -83,6 +91,8 @@ export class Authenticator {
 
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
+    const known = await this.#recall(token);
+    if (known !== undefined) return known;
     const identity = (await this.#try(token, this.#keys)) ?? (await this.#tryKeySet(token));
     if (identity === undefined) {
       throw new ProtocolError('unauthorized', 'the token is not signed with a known key', {
@@ -90,6 +100,21 @@ export class Authenticator {
       });
     }
     return identity;
+  }
+
+  /** The result of an earlier verification, while it still counts. @throws ProtocolError `unavailable` */
+  async #recall(token: string): Promise<Identity | undefined> {
+    const known = this.#verified.get(token);
+    if (known === undefined) return undefined;
+    const { identity, keys } = known;
+    // A key may have been withdrawn: then there is another key set.
+    if (!this.#isExpired(identity, Date.now()) && (keys === this.#keys || keys === (await this.#keySet?.keys()))) return identity;
+    this.#verified.delete(token);
+    return undefined;
+  }
+
+  #isExpired({ expiresAtMs = 0 }: Identity, nowMs: number): boolean {
+    return expiresAtMs + this.#auth.clockToleranceMs <= nowMs;
   }
 
   async #tryKeySet(token: string): Promise<Identity | undefined> {
@@ -111,8 +136,11 @@ export class Authenticator {
     const { alg, kid } = headerOf(token);
     for (const key of keysFor(keys, alg, kid)) {
       try {
-        const { payload } = await jwtVerify(token, key.key, this.#options(key.alg));
-        return toIdentity(payload, this.#patterns);
+        const options = this.#options(key.alg);
+        const claims = claimsBySecret(token, key, options) ?? (await jwtVerify(token, key.key, options)).payload;
+        const identity = toIdentity(claims, this.#patterns);
+        this.#verified.add(token, { identity, keys });
+        return identity;
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw refusal(error);
       }

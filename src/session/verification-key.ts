@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type CryptoKey, importJWK, importSPKI, type JWK } from 'jose';
 import type { AuthKeyOptions, Config } from '../config/schema.ts';
@@ -9,6 +9,8 @@ export interface VerificationKey {
   readonly kid: string | undefined;
   readonly alg: string;
   readonly key: CryptoKey;
+  /** Of a symmetric algorithm. */
+  readonly secret?: KeyObject;
 }
 
 type JwksAlgorithm = Config['auth']['jwksAlgorithms'][number];
@@ -28,7 +30,7 @@ export function keysFor(keys: readonly VerificationKey[], alg: string | undefine
 
 /** @throws Error if the key cannot be read; the configuration check has read it before */
 export async function readStaticKey({ kid, alg, secret, publicKeyPem, publicKeyFile }: AuthKeyOptions): Promise<VerificationKey> {
-  if (secret !== undefined) return { kid, alg, key: await importSecret(secret) };
+  if (secret !== undefined) return { kid, alg, key: await importSecret(secret), secret: createSecretKey(secret, 'utf8') };
   const pem = publicKeyPem ?? (await readFile(publicKeyFile as string, 'utf8'));
   // Exported again, because jose refuses comments around the key, which OpenSSL and the configuration check accept.
   const spki = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();

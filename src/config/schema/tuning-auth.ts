@@ -17,6 +17,19 @@ export const AuthTuning = Type.Object(
       description:
         'maximum number of keys in the set for auth.jwksAlgorithms. A set with more keys, or with none, is treated as a failed fetch',
     }),
+    verifiedTokensMax: Type.Integer({
+      minimum: 0,
+      maximum: 10_000_000,
+      default: 20_000,
+      description:
+        'maximum verified tokens that each worker remembers, so that a client that comes back costs less. Expiry, revocations and new key sets count as always. 0: none',
+    }),
+    verifiedTokenBytesMax: Type.Integer({
+      minimum: 65_536,
+      maximum: 1_073_741_824,
+      default: 33_554_432,
+      description: 'maximum bytes of these, by an estimate. Above either bound, those that were used longest ago are forgotten',
+    }),
     revocationsMax: Type.Integer({
       minimum: 1,
       maximum: 10_000_000,
@@ -27,6 +40,6 @@ export const AuthTuning = Type.Object(
   {
     ...closed,
     default: {},
-    description: 'Fetching the keys of `auth.jwksUrl`, and revoked tokens.',
+    description: 'Fetching the keys of `auth.jwksUrl`, verified tokens, and revoked tokens.',
   },
 );
