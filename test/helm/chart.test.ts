@@ -154,6 +154,18 @@ describe.runIf(HELM !== '')('the chart', () => {
     expect(alerts).not.toContain('StentorConnectionSpike');
   });
 
+  it('scales by connections, deliveries and the delay of event loops where their targets are set', () => {
+    const targets = ({ spec }: Manifest) =>
+      spec.metrics.flatMap(({ pods }: Manifest) => (pods === undefined ? [] : [[pods.metric.name, pods.target.averageValue]]));
+    expect(targets(named(fromSet('cluster-values.yaml'), 'HorizontalPodAutoscaler'))).toEqual([
+      ['stentor_connections', '50000'],
+      ['stentor_deliveries_per_second', '1500000'],
+      ['stentor_loop_lag_seconds', '50m'],
+    ]);
+    const byCpu = manifestsOf(['--set', 'autoscaling.enabled=true,config.nats.url=nats://nats:4222']);
+    expect(targets(named(byCpu, 'HorizontalPodAutoscaler'))).toEqual([]);
+  });
+
   it('adds a node when a worker and its hub use 0.7 core: above a normal load, below the maximum of a worker', () => {
     const manifests = fromSet('cluster-values.yaml');
     const { workers } = parse(named(manifests, 'ConfigMap').data['stentor.yaml']);

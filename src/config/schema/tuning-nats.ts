@@ -47,11 +47,31 @@ export const NatsTuning = Type.Object(
       description:
         'maximum subjects of a stream for this search; each takes about 1.5 µs of CPU. In a larger stream it finds only subjects with a wrong number of tokens',
     }),
+    filterTopicsMax: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 1000,
+      description:
+        'maximum topics of a durable namespace that a node asks NATS for by name (nats-server 2.10 or newer). With more topics, it follows the whole namespace. 0: always',
+    }),
+    filterAbovePerSecond: Type.Integer({
+      minimum: 0,
+      maximum: 10_000_000,
+      default: 2000,
+      description: 'it asks by name if the namespace has more publications a second of other topics than this, and than of its own topics',
+    }),
     readsInFlightMax: Type.Integer({
       minimum: 1,
       maximum: 1000,
       default: 32,
       description: 'maximum simultaneous log reads of a node (recovery, history, snapshots)',
+    }),
+    readPageBytesMax: Type.Integer({
+      minimum: 4096,
+      maximum: 67_108_864,
+      default: 1_048_576,
+      description:
+        'maximum bytes that each of these reads requests from NATS at once, so all together at most `readsInFlightMax` times this. A larger publication comes alone',
     }),
     readsWaitingMax: Type.Integer({
       minimum: 0,
