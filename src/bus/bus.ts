@@ -239,13 +239,18 @@ export interface Log {
   state(): Promise<LogState>;
   /**
    * Delivers every publication of the namespace with an offset above `afterOffset`, in order, without end. Resolves when it has begun; publications may come
-   * before that. Retention may remove publications before a follower reads them. In a keyed namespace, publications that a later one of the same key superseded
+   * before that. With `interest`, publications of other topics may be left out. Retention may remove publications before a follower reads them. In a keyed namespace, publications that a later one of the same key superseded
    * are then left out. Anything else that is missing breaks the follower. `onBroken` is called once when it cannot continue; the follower has then stopped.
    * Codes: `log_gone` (deleted or recreated: another epoch), `log_gap` (the next publication was lost, or it cannot tell), `log_rolled_back` (the log ends
    * before what was delivered, or differs there: another epoch).
    * @throws BusError the same codes if it cannot begin; `bus_unreachable`
    */
-  follow(afterOffset: number, onPublication: (publication: Publication) => void, onBroken: (error: Error) => void): Promise<Follower>;
+  follow(
+    afterOffset: number,
+    onPublication: (publication: Publication) => void,
+    onBroken: (error: Error) => void,
+    interest?: Interest,
+  ): Promise<Follower>;
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 if it has none. */
   lastOffset(topic: Topic): Promise<number>;
   /** The topic's publications with offsets in (after, upTo], oldest first, within bounds. @throws BusError `bus_unreachable`, `bus_busy` */
@@ -280,8 +285,16 @@ export interface LogState {
   readonly originLastOffset?: number;
 }
 
+/** The topics that the owner of a follower wants. It may change at any time. */
+export interface Interest {
+  readonly topicCount: number;
+  topics(): Iterable<Topic>;
+  /** Publications of wanted topics that have been delivered. Only rises. */
+  readonly received: number;
+}
+
 export interface Follower {
-  /** Every publication up to here has been delivered, or never existed. */
+  /** Every publication up to here has been delivered, is not of a wanted topic, or never existed. */
   readonly position: number;
   /** False while it has lost its log, until it is confirmed that it continues in the same one. */
   readonly live: boolean;
@@ -289,6 +302,13 @@ export interface Follower {
   readonly interruptions: number;
   /** Resolves with {@link live}: as soon as it is true, after the timeout, or when the follower has stopped. */
   whenLive(timeoutMs: number): Promise<boolean>;
+  /** How many topics it asks for; undefined: for all of the namespace. */
+  readonly filteredTopics: number | undefined;
+  /**
+   * Resolves when everything that is stored from now on for a topic of its interest is delivered, also if it was added a moment ago. Also resolves when the
+   * follower loses its log or stops; {@link interruptions} tells.
+   */
+  cover(topic: Topic): Promise<void>;
   /** Restarts from its position with a new consumer. */
   restart(reason: string): void;
   stop(): Promise<void>;

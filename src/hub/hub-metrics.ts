@@ -13,6 +13,8 @@ export interface FollowerView {
   readonly namespace: string;
   /** Undefined: unknown at the moment. */
   lag(): Promise<number | undefined>;
+  /** Topics that are asked for by name; undefined: the whole namespace is followed. */
+  readonly filteredTopics: number | undefined;
 }
 
 const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = [
@@ -141,6 +143,16 @@ export class HubMetrics {
       collect() {
         this.reset();
         for (const { namespace, fault, messages } of bus.faults()) this.inc({ topic_namespace: namespace, reason: fault }, messages);
+      },
+    });
+    new Gauge({
+      name: 'stentor_follower_filtered_topics',
+      help: 'Topics of a namespace that this node asks NATS for by name; 0: it follows the whole namespace.',
+      labelNames: ['topic_namespace'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { namespace, filteredTopics = 0 } of followers()) this.set({ topic_namespace: namespace }, filteredTopics);
       },
     });
     new Gauge({

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusError, type Follower, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import { BusError, type Follower, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { PositionWaiters } from './position-waiters.ts';
 import { SharedCall } from './shared-call.ts';
@@ -21,6 +22,8 @@ export interface FollowerRun {
 
 export interface LogFollowerOptions {
   readonly log: Log;
+  /** Default: all of the namespace is wanted. */
+  readonly interest?: Interest;
   readonly logger: Logger;
   readonly watchdogIntervalMs: number;
   /** How long {@link LogFollower.ready} waits for a follower that is about to resume. */
@@ -100,7 +103,10 @@ export class LogFollower {
     // The timer need not be cleared: a result after the answer has no effect.
     const tooLate = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), LAG_TIMEOUT_MS).unref());
     const state = await Promise.race([this.end().catch(() => undefined), tooLate]);
-    return state && Math.max(0, state.lastOffset - this.position);
+    if (state === undefined) return undefined;
+    // One that does not get everything is told later how far it is.
+    if (this.filteredTopics !== undefined) await this.reach(state.lastOffset, LAG_TIMEOUT_MS);
+    return Math.max(0, state.lastOffset - this.position);
   }
 
   /** Resolves when publications are delivered, from a log that is confirmed to be the one that {@link epoch} names. @throws BusError */
@@ -116,6 +122,16 @@ export class LogFollower {
       if (hopeless || performance.now() + pollMs > deadlineMs) throw error;
       await sleep(pollMs);
     }
+  }
+
+  /** Topics that are asked for by name; undefined: the whole namespace is followed. */
+  get filteredTopics(): number | undefined {
+    return this.#follower?.filteredTopics;
+  }
+
+  /** Resolves when everything that is stored from now on for the topic is delivered, or nothing is followed now. */
+  async cover(topic: Topic): Promise<void> {
+    await this.#follower?.cover(topic);
   }
 
   /** @returns false if the follower has not reached the offset in time */
@@ -169,7 +185,7 @@ export class LogFollower {
   }
 
   async #startOnce(): Promise<void> {
-    const { log } = this.#options;
+    const { log, interest } = this.#options;
     const { epoch, lastOffset } = await this.end();
     let brokenEarly: Error | undefined;
     // It may end before it is returned.
@@ -181,6 +197,7 @@ export class LogFollower {
         if (follower !== undefined && this.#follower === follower) void this.#restart(reasonOf(error), error);
         else brokenEarly = error;
       },
+      interest,
     );
     if (brokenEarly !== undefined) throw brokenEarly;
     if (this.#abort.signal.aborted) return follower.stop();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log, LogState, Publication } from '../bus/bus.ts';
+import type { Interest, Log, LogState, Publication } from '../bus/bus.ts';
 import { Limiter } from '../bus/limiter.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -18,7 +18,7 @@ export interface NamespaceFeedOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly busConnected: () => boolean;
-  /** Called for each publication of the namespace, with or without subscribers. */
+  /** Called for each publication that NATS sends: of the whole namespace, or of the topics that are asked for by name. */
   readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
   /** A topic was opened whose last publication was stored at this time. */
   readonly onOpened: (topic: Topic, publishedAtMs: number) => void;
@@ -54,6 +54,8 @@ export class NamespaceFeed {
   /** Undefined: its topics have no documents. */
   readonly #images: ImageWriter | undefined;
   readonly #looks: NodeJS.Timeout;
+  /** Publications of open topics. */
+  #received = 0;
 
   constructor(options: NamespaceFeedOptions) {
     const { name, log, config, logger, onPublication } = options;
@@ -69,13 +71,18 @@ export class NamespaceFeed {
     this.#follower = new LogFollower(
       {
         log,
+        interest: this.#interest(),
         logger,
         watchdogIntervalMs: config.tuning.hub.watchdogIntervalMs,
         readyTimeoutMs: Math.min(READY_TIMEOUT_MS, config.tuning.nats.requestTimeoutMs),
         retryPauseMs: config.tuning.hub.retryPauseMs,
       },
       {
-        onPublication: (publication) => onPublication(publication, this.#topics.get(publication.topic)),
+        onPublication: (publication) => {
+          const topic = this.#topics.get(publication.topic);
+          if (topic !== undefined) this.#received++;
+          onPublication(publication, topic);
+        },
         onBroken: () => {
           for (const topic of this.#topics.values()) topic.startBuffering();
         },
@@ -104,6 +111,11 @@ export class NamespaceFeed {
   /** Changes when following the log was interrupted; undefined: it is not followed now. */
   get hearing(): string | undefined {
     return this.#follower.hearing;
+  }
+
+  /** Topics that are asked for by name; undefined: the whole namespace is followed. */
+  get filteredTopics(): number | undefined {
+    return this.#follower.filteredTopics;
   }
 
   lag(): Promise<number | undefined> {
@@ -167,7 +179,22 @@ export class NamespaceFeed {
     for (const topic of this.#topics.values()) topic.setAway(told === 'away' ? AWAY_REASON : null);
   }
 
+  #interest(): Interest {
+    const feed = this;
+    return {
+      get topicCount() {
+        return feed.#topics.size;
+      },
+      get received() {
+        return feed.#received;
+      },
+      topics: () => this.#topics.keys(),
+    };
+  }
+
   async #openWith(topic: HubTopic, life: number, resyncReason?: string): Promise<void> {
+    // What is not delivered must be in the state that is read.
+    await this.#follower.cover(topic.topic);
     for (;;) {
       const sources = {
         log: this.log,

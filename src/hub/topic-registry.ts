@@ -65,7 +65,7 @@ export class TopicRegistry {
 
   /** The followers of the durable namespaces, for metrics. */
   *followers(): Iterable<FollowerView> {
-    for (const feed of this.#feeds.values()) yield { namespace: feed.name, lag: () => feed.lag() };
+    for (const feed of this.#feeds.values()) yield { namespace: feed.name, filteredTopics: feed.filteredTopics, lag: () => feed.lag() };
   }
 
   /** The source of the topic's namespace, while any topic of it is open. */

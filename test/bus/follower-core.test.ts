@@ -33,10 +33,11 @@ describe('a follower', () => {
           // Nothing that it has not had is removed here: that is a gap, below.
           const first = Math.min(firstOffset, after) + 1;
           expect(core.check(bounds(first, last))).toBe('ok');
-          const start = Math.max(core.begin({ firstOffset: first }), first);
+          const leg = core.begin({ firstOffset: first });
+          const start = Math.max(leg.startSeq, first);
           for (let i = 0; i < length && start + i <= last; i++) {
             if (lost.includes(i)) continue;
-            const verdict = core.accept(delivery(start + i, i + 1), NEVER);
+            const verdict = core.accept(leg, delivery(start + i, i + 1), NEVER);
             if (verdict === 'restart') break;
             expect(['deliver', 'drop']).toContain(verdict);
             if (verdict === 'deliver') delivered.push(start + i);
@@ -55,9 +56,9 @@ describe('a follower', () => {
       [true, true, 'gap'],
     ] as const) {
       const core = new FollowerCore(0, keyed);
-      core.begin(bounds(1, 9));
-      expect(core.accept(delivery(1, 1), NEVER)).toBe('deliver');
-      expect(core.accept(delivery(5, 2), () => mayHaveExpired)).toBe(verdict);
+      const leg = core.begin(bounds(1, 9));
+      expect(core.accept(leg, delivery(1, 1), NEVER)).toBe('deliver');
+      expect(core.accept(leg, delivery(5, 2), () => mayHaveExpired)).toBe(verdict);
       expect(core.position).toBe(verdict === 'deliver' ? 5 : 1);
     }
   });
@@ -72,19 +73,20 @@ describe('a follower', () => {
 
   it('knows a log that ends before its position, or has another publication there', () => {
     const core = new FollowerCore(0, false);
-    core.begin(bounds(1, 2));
-    core.accept(delivery(1, 1), NEVER);
-    core.accept(delivery(2, 2), NEVER);
+    const leg = core.begin(bounds(1, 2));
+    core.accept(leg, delivery(1, 1), NEVER);
+    core.accept(leg, delivery(2, 2), NEVER);
     expect(core.check(bounds(1, 1))).toBe('rolled_back');
-    expect(core.begin(bounds(1, 9))).toBe(2);
-    expect(core.accept(delivery(2, 1, timeOf(2) + 500_000), NEVER)).toBe('rolled_back');
+    const again = core.begin(bounds(1, 9));
+    expect(again.startSeq).toBe(2);
+    expect(core.accept(again, delivery(2, 1, timeOf(2) + 500_000), NEVER)).toBe('rolled_back');
   });
 
   it('knows a log of which nothing is kept by the time of its last publication', () => {
     const core = new FollowerCore(0, false);
-    core.begin(bounds(1, 2));
-    core.accept(delivery(1, 1), NEVER);
-    core.accept(delivery(2, 2), NEVER);
+    const leg = core.begin(bounds(1, 2));
+    core.accept(leg, delivery(1, 1), NEVER);
+    core.accept(leg, delivery(2, 2), NEVER);
     expect(core.check(bounds(3, 2))).toBe('ok');
     expect(core.check({ ...bounds(3, 2), lastTimestampNs: timeOf(2) + 500_000 })).toBe('rolled_back');
     expect(core.check({ ...bounds(3, 2), lastTimestampNs: undefined })).toBe('gap');
@@ -94,12 +96,67 @@ describe('a follower', () => {
 
   it('has lost something when a heartbeat says that more was delivered', () => {
     const core = new FollowerCore(0, false);
-    core.begin(bounds(1, 9));
-    core.accept(delivery(1, 1), NEVER);
-    expect(core.agrees(1)).toBe(true);
-    expect(core.agrees(2)).toBe(false);
-    core.begin(bounds(1, 9));
+    const leg = core.begin(bounds(1, 9));
+    core.accept(leg, delivery(1, 1), NEVER);
+    expect(leg.agrees(1)).toBe(true);
+    expect(leg.agrees(2)).toBe(false);
     // Idle, and not even what it has had already has come: that is not there any more.
-    expect(core.agrees(0)).toBe(false);
+    expect(core.begin(bounds(1, 9)).agrees(0)).toBe(false);
+  });
+});
+
+describe('a follower of some topics', () => {
+  /** Sure, at offset 3. */
+  function at3(countMax = 100, keyed = false) {
+    const core = new FollowerCore(0, keyed, countMax);
+    const whole = core.begin(bounds(1, 3));
+    for (const n of [1, 2, 3]) core.accept(whole, delivery(n, n), NEVER);
+    return { core, whole };
+  }
+  const waiting = (streamSeq: number, consumerSeq: number, pending: number) => ({ ...delivery(streamSeq, consumerSeq), pending });
+
+  it('jumps over others, and takes from each of two consumers only what the other has not delivered', () => {
+    const { core, whole } = at3();
+    const some = core.continue(true);
+    expect(some.startSeq).toBe(4);
+    expect(core.accept(whole, delivery(4, 4), NEVER)).toBe('deliver');
+    expect(core.accept(some, delivery(7, 1), NEVER)).toBe('deliver');
+    expect(core.accept(whole, delivery(5, 5), NEVER)).toBe('drop');
+    expect(core.accept(whole, delivery(7, 6), NEVER)).toBe('drop');
+    expect(core.accept(some, delivery(11, 3), NEVER)).toBe('restart');
+    expect(core.accept(whole, delivery(8, 7), NEVER)).toBe('deliver');
+  });
+
+  it('doubts when as many are waiting as a topic may lose, or when they may have expired, and then has not moved', () => {
+    for (const keyed of [false, true]) {
+      const { core } = at3(100, keyed);
+      const some = core.continue(true);
+      expect(core.accept(some, waiting(9, 1, 48), NEVER)).toBe('deliver');
+      expect(core.accept(some, waiting(12, 2, 49), NEVER)).toBe(keyed ? 'deliver' : 'doubt');
+      expect(core.accept(some, waiting(15, 3, 0), () => true)).toBe('doubt');
+      expect(core.position).toBe(keyed ? 12 : 9);
+      expect(core.begin(bounds(1, 20)).startSeq).toBe(core.position);
+    }
+  });
+
+  it('passes what is not wanted, and resumes from the last publication that it knows', () => {
+    const { core } = at3();
+    core.pass(20, timeOf(20));
+    core.pass(10, timeOf(10));
+    expect([core.position, core.sureNs, core.anchor?.offset]).toEqual([20, timeOf(20), 3]);
+    expect(core.check(bounds(1, 19))).toBe('rolled_back');
+    expect(core.check(bounds(4, 25))).toBe('gap');
+    expect(core.check(bounds(3, 20))).toBe('ok');
+    core.setAnchor({ offset: 21, timestampNs: timeOf(21) });
+    expect(core.anchor?.offset).toBe(3);
+    core.setAnchor({ offset: 18, timestampNs: timeOf(18) });
+    expect(core.check(bounds(4, 25))).toBe('ok');
+    const leg = core.begin(bounds(4, 25));
+    expect(leg.startSeq).toBe(18);
+    expect(core.accept(leg, delivery(18, 1), NEVER)).toBe('drop');
+    expect(core.accept(leg, delivery(19, 2), NEVER)).toBe('drop');
+    expect(core.accept(leg, delivery(20, 3), NEVER)).toBe('drop');
+    expect(core.accept(leg, delivery(21, 4), NEVER)).toBe('deliver');
+    expect(core.accept(leg, delivery(23, 5), NEVER)).toBe('gap');
   });
 });

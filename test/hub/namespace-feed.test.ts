@@ -82,6 +82,29 @@ function setUp({ state = 'last' as StateKind } = {}) {
 
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
+describe('NamespaceFeed asks for a topic by name', () => {
+  it('before it reads its state, and says which topics it wants', async () => {
+    const { log, open, feed } = setUp();
+    await open('scores.a').opening;
+    let covered = () => {};
+    log.follower.covering = new Promise((resolve) => {
+      covered = resolve;
+    });
+    const asked = log.asked.snapshot;
+    const { opening } = open('scores.b');
+    await vi.advanceTimersByTimeAsync(0);
+    expect([log.follower.covered.at(-1), log.asked.snapshot]).toEqual(['scores.b', asked]);
+    expect([log.interest?.topicCount, [...(log.interest?.topics() ?? [])]]).toEqual([2, ['scores.a', 'scores.b']]);
+    covered();
+    expect([await opening, log.asked.snapshot]).toEqual(['resolved', asked + 1]);
+    log.append('scores.a', 1);
+    log.append('scores.other', 2);
+    log.follower.deliver();
+    expect(log.interest?.received).toBe(1);
+    expect(feed.filteredTopics).toBeUndefined();
+  });
+});
+
 describe('a topic of a namespace that is opened', () => {
   it('has the state of the log, and then all that was published since, each once and in order', async () => {
     const { log, open } = setUp();

@@ -1,5 +1,5 @@
 import type { ReadRange, ReadResult } from '../../src/bus/bus.ts';
-import { BusError, type BusErrorCode, type Follower, type Log, type LogState, type Publication } from '../../src/bus/bus.ts';
+import { BusError, type BusErrorCode, type Follower, type Interest, type Log, type LogState, type Publication } from '../../src/bus/bus.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 
 /**
@@ -17,6 +17,8 @@ export class ManualLog implements Log {
   failure: Error | undefined;
   /** What following fails with. */
   followFailure: Error | undefined;
+  /** Of who follows it. */
+  interest: Interest | undefined;
   /** Every one that there was, the latest last. */
   readonly followers: ManualFollower[] = [];
   /** Questions so far, by name. */
@@ -67,8 +69,14 @@ export class ManualLog implements Log {
     return this.#answer('state', () => ({ epoch: this.epoch, firstOffset: this.firstOffset, lastOffset: this.endOffset }));
   }
 
-  async follow(after: number, onPublication: (publication: Publication) => void, onBroken: (error: Error) => void): Promise<Follower> {
+  async follow(
+    after: number,
+    onPublication: (publication: Publication) => void,
+    onBroken: (error: Error) => void,
+    interest?: Interest,
+  ): Promise<Follower> {
     this.asked.follow++;
+    this.interest = interest;
     await this.#gate;
     const failure = this.failure ?? this.followFailure;
     if (failure !== undefined) throw failure;
@@ -166,6 +174,17 @@ export class ManualFollower implements Follower {
         resolve(true);
       });
     });
+  }
+
+  readonly filteredTopics = undefined;
+  /** Topics that it was asked to cover. */
+  readonly covered: Topic[] = [];
+  /** What it waits for before it covers one. */
+  covering: Promise<void> = Promise.resolve();
+
+  async cover(topic: Topic): Promise<void> {
+    this.covered.push(topic);
+    await this.covering;
   }
 
   restart(reason: string): void {

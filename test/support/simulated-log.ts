@@ -2,7 +2,7 @@ import { BusError, type Follower, type Log, type LogState, type Publication, typ
 import type { Anchor } from '../../src/bus/nats/epoch.ts';
 import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
 import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
-import { FollowerCore, type LogBounds } from '../../src/bus/nats/follower-core.ts';
+import { FollowerCore, type Leg, type LogBounds } from '../../src/bus/nats/follower-core.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 
 /** One publication of a history, whether it is still kept or not. */
@@ -317,6 +317,7 @@ class SimulatedFollower implements Follower {
   readonly #core: FollowerCore;
   readonly #events: SimulatedFollowerEvents;
   #consumer: { next: number; seq: number } | undefined;
+  #leg: Leg | undefined;
   #stopped = false;
   #begun = false;
   #waiters: ((live: boolean) => void)[] = [];
@@ -362,6 +363,10 @@ class SimulatedFollower implements Follower {
     void this.resume();
   }
 
+  readonly filteredTopics = undefined;
+
+  async cover(): Promise<void> {}
+
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -383,13 +388,15 @@ class SimulatedFollower implements Follower {
     if (bounds === undefined || this.#stopped || this.#consumer !== undefined) return;
     if (!this.#begun && this.#core.anchor === undefined && this.position > 0) {
       const [found] = this.#log.from(this.position);
-      if (this.position === bounds.lastOffset && bounds.lastTimestampNs !== undefined) this.#core.setAnchor(bounds.lastTimestampNs);
-      else if (found?.publication.offset === this.position) this.#core.setAnchor(found.timestampNs);
+      if (this.position === bounds.lastOffset && bounds.lastTimestampNs !== undefined)
+        this.#core.setAnchor({ offset: this.position, timestampNs: bounds.lastTimestampNs });
+      else if (found?.publication.offset === this.position) this.#core.setAnchor({ offset: this.position, timestampNs: found.timestampNs });
     }
     const check = this.#core.check(bounds);
     if (check === 'rolled_back') return this.#break('log_rolled_back');
     if (check === 'gap') return this.#break('log_gap');
-    this.#consumer = { next: this.#core.begin(bounds), seq: 0 };
+    this.#leg = this.#core.begin(bounds);
+    this.#consumer = { next: this.#leg.startSeq, seq: 0 };
     this.#goLiveIfSure();
   }
 
@@ -399,7 +406,7 @@ class SimulatedFollower implements Follower {
       const [written] = this.#log.from(consumer.next);
       if (written === undefined) {
         // As an idle heartbeat: it says how many there were.
-        if (!this.#core.agrees(consumer.seq)) this.restart();
+        if (!this.#leg?.agrees(consumer.seq)) this.restart();
         return;
       }
       const { publication, timestampNs } = written;
@@ -410,6 +417,7 @@ class SimulatedFollower implements Follower {
         continue;
       }
       const verdict = this.#core.accept(
+        this.#leg as Leg,
         { streamSeq: publication.offset, consumerSeq: consumer.seq, timestampNs, pending: 0 },
         () => this.#log.bounds.mayHaveExpired,
       );
@@ -422,7 +430,7 @@ class SimulatedFollower implements Follower {
   }
 
   #goLiveIfSure(): void {
-    if (this.live || !this.#core.isSure) return;
+    if (this.live || !this.#leg?.isSure) return;
     this.live = true;
     this.#begun = true;
     for (const resolve of this.#waiters.splice(0)) resolve(true);

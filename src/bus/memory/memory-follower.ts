@@ -41,6 +41,11 @@ export class MemoryFollower implements Follower {
     return this.live;
   }
 
+  readonly filteredTopics = undefined;
+
+  /** It delivers all of the namespace. */
+  async cover(): Promise<void> {}
+
   /** It cannot get stuck. */
   restart(): void {}
 

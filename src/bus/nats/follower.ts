@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
-import { type BusCounters, BusError, type BusErrorCode, type Follower, type Publication } from '../bus.ts';
+import type { Topic } from '../../protocol/topic.ts';
+import { BusError, type BusErrorCode, type Follower } from '../bus.ts';
 import { deliver } from '../deliver.ts';
 import { backoffMs } from './backoff.ts';
-import type { Connection } from './connection.ts';
+import { Consumption } from './consumption.ts';
 import type { Delivery } from './delivery.ts';
 import { type Anchor, DENIALS_MIN, type LogEnd } from './epoch.ts';
 import { isStreamNotFound } from './errors.ts';
-import { FollowerCore } from './follower-core.ts';
+import { FollowerCore, type Leg } from './follower-core.ts';
+import type { FollowerContext, FollowerOptions } from './follower-options.ts';
+import { LiveState } from './live-state.ts';
 import { boundsOf, endOf, mayHaveExpired } from './log-bounds.ts';
-import { OrderedConsumer } from './ordered-consumer.ts';
+import { Narrowing } from './narrowing.ts';
 import { deniedIn, describeDenied } from './permissions.ts';
-import type { PublicationReader } from './publication-reader.ts';
 import { nanosecondsOf } from './stored-message.ts';
-import type { Streams } from './streams.ts';
 
 /** Timeout of a follower's request, which is then repeated, and doubled after every third: during a leader change some requests get no answer. */
 const FIRST_TIMEOUT_MS = 1000;
@@ -22,58 +24,55 @@ const DENIAL_PAUSE_MS = 1000;
 /** The bus logs it once for all followers. */
 const CONNECTION_LOST = 'the connection was lost';
 
-export interface FollowerOptions {
-  readonly namespace: string;
-  readonly stream: string;
-  readonly keyed: boolean;
-  /** A mirror that ends before our position is behind, not rolled back: its origin has what is missing. */
-  readonly mayBeBehind: boolean;
-  /** Creation time of the stream in the epoch to follow. */
-  readonly created: string;
-  readonly afterOffset: number;
-  readonly requestTimeoutMs: number;
-  readonly onPublication: (publication: Publication) => void;
-  readonly onBroken: (error: BusError) => void;
-  readonly onNotice: (message: string) => void;
-  /** It follows, or follows again, and the log is still the same. */
-  readonly onLive: () => void;
-  /** It has stopped, by itself or on request. */
-  readonly onEnded: () => void;
-}
-
-interface Context {
-  readonly connection: Connection;
-  readonly streams: Streams;
-  readonly reader: PublicationReader;
-  readonly counters: BusCounters;
-  readonly nowMs: () => number;
-}
-
 /**
  * Follows a stream through restarts, leader changes and lost messages: with one ordered consumer after the other, each from where the last one ended. {@link
  * FollowerCore} decides which deliveries are valid.
  */
 export class NatsFollower implements Follower {
   readonly #options: FollowerOptions;
-  readonly #context: Context;
+  readonly #context: FollowerContext;
   readonly #core: FollowerCore;
+  /** Undefined: it always follows the whole namespace. */
+  readonly #narrowing: Narrowing | undefined;
   readonly #abort = new AbortController();
-  readonly #waiters = new Set<(live: boolean) => void>();
+  readonly #state = new LiveState();
   #failure: BusError | undefined;
   /** Created once, because every delivery carries it. */
-  readonly #mayHaveExpired = () => mayHaveExpired(this.#core.timestampNs, this.#maxAgeNs, this.#context.nowMs());
+  readonly #mayHaveExpired = () => mayHaveExpired(this.#core.sureNs, this.#maxAgeNs, this.#context.nowMs());
   #maxAgeNs = 0;
   #begun = false;
-  #live = false;
-  #interruptions = 0;
   #denials = 0;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #endConsumer: ((reason: string) => void) | undefined;
 
-  constructor(context: Context, options: FollowerOptions) {
+  constructor(context: FollowerContext, options: FollowerOptions) {
     this.#context = context;
     this.#options = options;
-    this.#core = new FollowerCore(options.afterOffset, options.keyed);
+    const { state, history } = options.options;
+    this.#core = new FollowerCore(options.afterOffset, state === 'keyed', history.maxCount);
+    this.#narrowing = this.#narrowingOf(options);
+  }
+
+  #narrowingOf({ interest, interestBounds, options, stream, mayBeBehind }: FollowerOptions): Narrowing | undefined {
+    // What a mirror has proves nothing about its origin, so it is not left out.
+    if (interest === undefined || interestBounds.filterTopicsMax === 0 || mayBeBehind) return undefined;
+    return new Narrowing({
+      interest,
+      bounds: interestBounds,
+      namespace: options,
+      core: this.#core,
+      info: (jsm) => this.#context.connection.request(() => jsm.streams.info(stream)),
+      onGap: (reason) => this.#endConsumer?.(this.#break('log_gap', reason).reason),
+      restart: (reason) => this.restart(reason),
+    });
+  }
+
+  get filteredTopics(): number | undefined {
+    return this.#narrowing?.filteredTopics;
+  }
+
+  async cover(topic: Topic): Promise<void> {
+    await this.#narrowing?.cover(topic);
   }
 
   get position(): number {
@@ -81,11 +80,11 @@ export class NatsFollower implements Follower {
   }
 
   get live(): boolean {
-    return this.#live;
+    return this.#state.live;
   }
 
   get interruptions(): number {
-    return this.#interruptions;
+    return this.#state.interruptions;
   }
 
   get anchor(): Anchor | undefined {
@@ -93,16 +92,7 @@ export class NatsFollower implements Follower {
   }
 
   whenLive(timeoutMs: number): Promise<boolean> {
-    if (this.#live || this.#abort.signal.aborted) return Promise.resolve(this.#live);
-    return new Promise((resolve) => {
-      const done = (live: boolean) => {
-        clearTimeout(timer);
-        this.#waiters.delete(done);
-        resolve(live);
-      };
-      const timer = setTimeout(() => done(false), timeoutMs);
-      this.#waiters.add(done);
-    });
+    return this.#abort.signal.aborted ? Promise.resolve(this.live) : this.#state.when(timeoutMs);
   }
 
   /** Stop trusting what is followed. */
@@ -125,8 +115,8 @@ export class NatsFollower implements Follower {
       2 * this.#options.requestTimeoutMs,
     );
     void this.#run().finally(() => {
-      this.#setLive(false);
-      for (const done of [...this.#waiters]) done(false);
+      this.#state.end();
+      this.#narrowing?.stop();
       this.#options.onEnded();
     });
     await begun.finally(() => clearTimeout(timer));
@@ -161,7 +151,7 @@ export class NatsFollower implements Follower {
     const info = await connection.request(() => jsm.streams.info(stream));
     if (info.created !== created) return this.#break('log_gone', 'it was recreated');
     await this.#findAnchor(endOf(info), (seq) => connection.request(() => jsm.streams.getMessage(stream, { seq })));
-    const bounds = boundsOf(info, this.#core.timestampNs, this.#context.nowMs());
+    const bounds = boundsOf(info, this.#core.sureNs, this.#context.nowMs());
     const check = this.#core.check(bounds);
     if (check === 'rolled_back' && this.#options.mayBeBehind)
       return { reason: `it is behind: it ends at ${bounds.lastOffset}`, wasLive: false };
@@ -169,7 +159,7 @@ export class NatsFollower implements Follower {
     if (check === 'gap') return this.#break('log_gap', `it begins at ${bounds.firstOffset}, after ${this.position + 1}`);
     this.#denials = 0;
     this.#maxAgeNs = info.config.max_age;
-    return this.#consume((consumer) => connection.request(() => consumer.start(jsm, this.#core.begin(bounds))));
+    return this.#consume(jsm, this.#core.begin(bounds));
   }
 
   /** Known from the start, so that even the first interruption cannot hide a rollback. */
@@ -177,23 +167,28 @@ export class NatsFollower implements Follower {
     const { position, anchor } = this.#core;
     // What is there after an interruption says nothing about what was there before.
     if (this.#begun || anchor !== undefined || position === 0 || position > end.lastOffset) return;
-    if (position === end.lastOffset && end.lastTimestampNs !== undefined) return this.#core.setAnchor(end.lastTimestampNs);
+    if (position === end.lastOffset && end.lastTimestampNs !== undefined)
+      return this.#core.setAnchor({ offset: position, timestampNs: end.lastTimestampNs });
     const found = await get(position);
-    if (found !== null) this.#core.setAnchor(nanosecondsOf(found.timestamp));
+    if (found !== null) this.#core.setAnchor({ offset: position, timestampNs: nanosecondsOf(found.timestamp) });
   }
 
-  async #consume(start: (consumer: OrderedConsumer) => Promise<void>): Promise<{ reason: string; wasLive: boolean }> {
-    const { connection } = this.#context;
+  /** Runs consumers without interruption. Resolves when they have ended. */
+  async #consume(jsm: JetStreamManager, leg: Leg): Promise<{ reason: string; wasLive: boolean }> {
+    const { connection, streams, nowMs } = this.#context;
     const { signal } = this.#abort;
     return new Promise((resolve, reject) => {
       let started = false;
       const goLiveIfSure = () => {
-        if (started && !this.#live && this.#core.isSure) this.#goLive();
+        if (!started || this.live || !leg.isSure) return;
+        this.#narrowing?.begin(consumption, jsm);
+        this.#goLive();
       };
       const cleanUp = () => {
         this.#endConsumer = undefined;
-        this.#setLive(false);
-        consumer.stop();
+        this.#state.set(false);
+        consumption.stop();
+        this.#narrowing?.end();
         stopWatching();
         signal.removeEventListener('abort', aborted);
       };
@@ -204,23 +199,17 @@ export class NatsFollower implements Follower {
       const aborted = () => end('stopped');
       this.#endConsumer = end;
       const stopWatching = connection.onChange(() => end(CONNECTION_LOST));
-      const consumer = new OrderedConsumer(
+      const consumption = new Consumption({
         connection,
-        { stream: this.#options.stream, api: this.#context.streams.api },
-        {
-          onMessage: (message, delivery) => {
-            const trouble = this.#receive(message, delivery);
-            if (trouble !== undefined) end(trouble);
-            else goLiveIfSure();
-          },
-          onHeartbeat: (lastConsumerSeq) => {
-            if (!this.#core.agrees(lastConsumerSeq)) end('a publication was lost on the way');
-          },
-          onEnded: end,
-        },
-      );
+        place: { stream: this.#options.stream, api: streams.api },
+        core: this.#core,
+        nowMs,
+        receive: (on, message, delivery) => this.#receive(on, message, delivery),
+        onSure: goLiveIfSure,
+        onEnded: end,
+      });
       signal.addEventListener('abort', aborted);
-      start(consumer).then(
+      consumption.begin(jsm, leg).then(
         () => {
           started = true;
           goLiveIfSure();
@@ -234,8 +223,8 @@ export class NatsFollower implements Follower {
   }
 
   /** @returns why this consumer must end */
-  #receive(message: Msg, delivery: Delivery): string | undefined {
-    const verdict = this.#core.accept(delivery, this.#mayHaveExpired);
+  #receive(leg: Leg, message: Msg, delivery: Delivery): string | undefined {
+    const verdict = this.#core.accept(leg, delivery, this.#mayHaveExpired);
     switch (verdict) {
       case 'deliver': {
         const publication = this.#context.reader.fromLog(message, delivery);
@@ -246,6 +235,8 @@ export class NatsFollower implements Follower {
         return undefined;
       case 'restart':
         return 'a publication was lost on the way';
+      case 'doubt':
+        return 'too much is waiting to be sure of a part of the namespace';
       case 'gap':
         return this.#break('log_gap', `after ${this.position} comes ${delivery.streamSeq}`).reason;
       case 'rolled_back':
@@ -256,15 +247,9 @@ export class NatsFollower implements Follower {
   #goLive(): void {
     if (this.#abort.signal.aborted) return;
     this.#begun = true;
-    this.#setLive(true);
+    this.#state.set(true);
     this.#settle?.resolve();
     this.#options.onLive();
-  }
-
-  #setLive(live: boolean): void {
-    if (this.#live && !live) this.#interruptions++;
-    this.#live = live;
-    if (live) for (const done of [...this.#waiters]) done(true);
   }
 
   #explain(error: Error): { reason: string; wasLive: boolean } {

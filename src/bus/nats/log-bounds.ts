@@ -6,6 +6,9 @@ import { nanosecondsOf } from './stored-message.ts';
 /** Below these shares of a stream's limits, nothing has been removed because of size or age, even if clocks differ. */
 const SHARE_MAX = 0.9;
 
+/** The log keeps less than this: it could be replaced before somebody sees it. */
+const SHORT_LIFE_MS = 60_000;
+
 /** Servers give an empty stream different first sequences; this is the sequence of the next message. */
 export function rangeOf({ state }: Pick<StreamInfo, 'state'>): { readonly firstOffset: number; readonly lastOffset: number } {
   const { messages, first_seq, last_seq } = state;
@@ -18,11 +21,17 @@ export function endOf({ state }: Pick<StreamInfo, 'state'>): LogEnd {
   return { lastOffset: state.last_seq, lastTimestampNs: lastTimestampNs > 0 ? lastTimestampNs : undefined };
 }
 
-/** @param timestampNs when the publication at a follower's position was stored, if it has one */
-export function boundsOf(info: StreamInfo, timestampNs: number | undefined, nowMs: number): LogBounds {
+/** @param sureNs everything that was stored up to this time has been delivered, if that is known */
+export function boundsOf(info: StreamInfo, sureNs: number | undefined, nowMs: number): LogBounds {
   const { config, state } = info;
   const bySize = state.bytes >= config.max_bytes * SHARE_MAX;
-  return { ...rangeOf(info), ...endOf(info), mayHaveExpired: bySize || mayHaveExpired(timestampNs, config.max_age, nowMs) };
+  return { ...rangeOf(info), ...endOf(info), mayHaveExpired: bySize || mayHaveExpired(sureNs, config.max_age, nowMs) };
+}
+
+/** Whether the size limit removes publications soon after they were stored. */
+export function isShortLived({ config, state }: StreamInfo): boolean {
+  if (state.bytes < config.max_bytes * SHARE_MAX) return false;
+  return (nanosecondsOf(state.last_ts) - nanosecondsOf(state.first_ts)) / 1e6 < SHORT_LIFE_MS;
 }
 
 /** Whether age may have removed what was stored right after the given time. */

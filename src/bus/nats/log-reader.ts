@@ -17,6 +17,7 @@ export interface LogReaderOptions {
   readonly stream: string;
   readonly namespace: NamespaceOptions;
   readonly requestTimeoutMs: number;
+  readonly pageBytesMax: number;
   readonly replicaCount: number;
   readonly nowMs: () => number;
 }
@@ -138,7 +139,7 @@ export class LogReader {
     topic: Topic,
     plan: Pick<RangePlan, 'from' | 'endOffset' | 'limit'> & { take: (publication: Publication | undefined, offset: number) => boolean },
   ): Promise<void> {
-    const { stream, requestTimeoutMs } = this.#options;
+    const { stream, requestTimeoutMs, pageBytesMax } = this.#options;
     const range: RangePlan = {
       ...plan,
       stream,
@@ -147,7 +148,7 @@ export class LogReader {
       take: (message, delivery) => plan.take(this.#reader.fromLog(message, delivery), delivery.streamSeq),
     };
     await withConsumer(this.#connection, this.#streams, range, ({ name }) =>
-      readRange(this.#connection, name, { ...range, api: this.#streams.api }, requestTimeoutMs),
+      readRange(this.#connection, name, { ...range, api: this.#streams.api, pageBytesMax }, requestTimeoutMs),
     );
   }
 

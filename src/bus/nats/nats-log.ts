@@ -6,6 +6,7 @@ import {
   BusError,
   type BusNotice,
   type Follower,
+  type Interest,
   type Log,
   type LogState,
   type Publication,
@@ -77,7 +78,7 @@ export class NatsLog implements Log {
       faults,
       subjectsMax: nats.subjectCheckMax,
       info: (query) => connection.request(() => streams.manager.streams.info(this.stream, query)),
-      isFollowed: () => this.#followers.size > 0,
+      isFollowed: () => [...this.#followers.keys()].some(({ filteredTopics }) => filteredTopics === undefined),
       nowMs,
     });
     const images = options.state === 'document' ? new NatsImages(connection, this.stream, this.#source, nats.requestTimeoutMs) : undefined;
@@ -92,6 +93,7 @@ export class NatsLog implements Log {
       stream: this.#source.stream,
       namespace: options,
       requestTimeoutMs: nats.requestTimeoutMs,
+      pageBytesMax: nats.readPageBytesMax,
       replicaCount: nats.streamReplicas,
       nowMs,
     });
@@ -134,6 +136,7 @@ export class NatsLog implements Log {
     afterOffset: number,
     onPublication: (publication: Publication) => void,
     onBroken: (error: Error) => void,
+    interest?: Interest,
   ): Promise<Follower> {
     const { connection, counters, nowMs, onNotice } = this.#context;
     const { stream, streams } = this.#source;
@@ -145,7 +148,9 @@ export class NatsLog implements Log {
         namespace: this.namespace,
         stream,
         mayBeBehind: isMirror,
-        keyed: this.options.state === 'keyed',
+        options: this.options,
+        interest,
+        interestBounds: this.#nats,
         created: this.#sourceCreated,
         requestTimeoutMs: this.#nats.requestTimeoutMs,
         afterOffset,

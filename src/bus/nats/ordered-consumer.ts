@@ -5,6 +5,8 @@ import { type Delivery, parseDelivery } from './delivery.ts';
 
 /** Interval of heartbeats while nothing is delivered. After {@link SILENT_BEATS_MAX} intervals without anything, the consumer counts as lost. */
 const HEARTBEAT_MS = 1000;
+/** The same of a filtered consumer: its heartbeats also say how far it is. The server permits no shorter interval. */
+const FILTERED_HEARTBEAT_MS = 100;
 const SILENT_BEATS_MAX = 3;
 /** The server deletes a consumer without a subscriber after this time. */
 const INACTIVE_MS = 30_000;
@@ -15,10 +17,19 @@ export interface StreamPlace {
   readonly api: string;
 }
 
+/** What an idle consumer says. */
+export interface Heartbeat {
+  /** If this equals the local consumer sequence, everything sent has arrived, according to the server. */
+  readonly lastConsumerSeq: number;
+  /** The consumer has passed this stream sequence. */
+  readonly lastStreamSeq: number;
+  /** It has more, and waits until what it sent has been received. */
+  readonly stalled: boolean;
+}
+
 export interface OrderedConsumerEvents {
   onMessage(message: Msg, delivery: Delivery): void;
-  /** If this equals the local consumer sequence, everything sent has arrived, according to the server. */
-  onHeartbeat(lastConsumerSeq: number): void;
+  onHeartbeat(heartbeat: Heartbeat): void;
   /** It will deliver no more; the owner creates another one. Called at most once. */
   onEnded(reason: string): void;
 }
@@ -50,11 +61,17 @@ export class OrderedConsumer {
     this.#events = events;
   }
 
-  /** Messages may arrive before it resolves. @throws what the client throws; then it has ended without calling onEnded */
-  async start(jsm: JetStreamManager, startSeq: number): Promise<void> {
+  /**
+   * Messages may arrive before it resolves.
+   * @param filters the subjects to deliver; undefined: all
+   * @returns false if the server has ignored the filters, as servers before 2.10 do
+   * @throws what the client throws; then it has ended without calling onEnded
+   */
+  async start(jsm: JetStreamManager, startSeq: number, filters?: readonly string[]): Promise<boolean> {
     this.#subscription = this.#connection.nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
+    let filtered: readonly string[] | undefined;
     try {
-      await jsm.consumers.add(this.#stream, {
+      const { config } = await jsm.consumers.add(this.#stream, {
         name: this.#name,
         deliver_subject: this.#inbox,
         deliver_policy: DeliverPolicy.StartSequence,
@@ -64,14 +81,17 @@ export class OrderedConsumer {
         mem_storage: true,
         num_replicas: 1,
         flow_control: true,
-        idle_heartbeat: nanos(HEARTBEAT_MS),
+        idle_heartbeat: nanos(filters === undefined ? HEARTBEAT_MS : FILTERED_HEARTBEAT_MS),
         inactive_threshold: nanos(INACTIVE_MS),
+        ...(filters !== undefined && { filter_subjects: [...filters] }),
       });
+      filtered = config.filter_subjects;
     } catch (error) {
       this.stop();
       throw error;
     }
     if (!this.#ended) this.#watchdog = setInterval(() => this.#watch(), HEARTBEAT_MS);
+    return filters === undefined || filtered?.length === filters.length;
   }
 
   stop(): void {
@@ -100,7 +120,12 @@ export class OrderedConsumer {
     if (reply !== '') return this.#connection.nc.publish(reply);
     const stalled = message.headers?.get('Nats-Consumer-Stalled') ?? '';
     if (stalled !== '') this.#connection.nc.publish(stalled);
-    this.#events.onHeartbeat(Number(message.headers?.get('Nats-Last-Consumer') ?? 0));
+    const numberIn = (name: string) => Number(message.headers?.get(name) ?? 0);
+    this.#events.onHeartbeat({
+      lastConsumerSeq: numberIn('Nats-Last-Consumer'),
+      lastStreamSeq: numberIn('Nats-Last-Stream'),
+      stalled: stalled !== '',
+    });
   }
 
   #watch(): void {

@@ -4,8 +4,11 @@ import { type Connection, DisconnectedError } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
 import type { Streams } from './streams.ts';
 
-/** Number of messages requested at once: limits what the server sends without a further request. */
+/** Number of messages requested at once. With `pageBytesMax` it limits what the server sends without a further request. */
 const PAGE_MAX = 500;
+/** The statuses of a page that ends because the next message would exceed its bytes, or (newer servers) because its bytes are exactly used up. */
+const PAGE_FULL = 'Message Size Exceeds MaxBytes';
+const PAGE_DONE = 'Batch Completed';
 const PAGE_EXPIRES_MS = 1000;
 const INACTIVE_MS = 10_000;
 
@@ -55,13 +58,14 @@ export async function withConsumer<T>(
   }
 }
 
+export interface PagePlan {
+  readonly api: string;
+  /** Maximum bytes requested at once, with subjects and headers. A larger message comes alone. */
+  readonly pageBytesMax: number;
+}
+
 /** @throws DisconnectedError, or an error if nothing arrived for `timeoutMs` or something was lost */
-export function readRange(
-  connection: Connection,
-  consumer: string,
-  plan: RangePlan & { readonly api: string },
-  timeoutMs: number,
-): Promise<void> {
+export function readRange(connection: Connection, consumer: string, plan: RangePlan & PagePlan, timeoutMs: number): Promise<void> {
   if (!connection.connected) return Promise.reject(new DisconnectedError(false));
   return new Promise((resolve, reject) => {
     new RangeRead(connection, consumer, plan, timeoutMs, (error) => (error === undefined ? resolve() : reject(error))).start();
@@ -70,31 +74,28 @@ export function readRange(
 
 class RangeRead {
   readonly #nc: NatsConnection;
-  readonly #plan: RangePlan;
+  readonly #plan: RangePlan & PagePlan;
   readonly #onDone: (error?: Error) => void;
   readonly #inbox: string;
   readonly #nextSubject: string;
   readonly #subscription;
   readonly #stopWatching: () => void;
   readonly #timer: NodeJS.Timeout;
+  #pages = 0;
+  #pageAsked = 0;
   #pageLeft = 0;
   #taken = 0;
   #consumerSeq = 0;
+  #stalled = false;
   #done = false;
 
-  constructor(
-    connection: Connection,
-    consumer: string,
-    plan: RangePlan & { readonly api: string },
-    timeoutMs: number,
-    onDone: (error?: Error) => void,
-  ) {
+  constructor(connection: Connection, consumer: string, plan: RangePlan & PagePlan, timeoutMs: number, onDone: (error?: Error) => void) {
     this.#nc = connection.nc;
     this.#nextSubject = `${plan.api}.CONSUMER.MSG.NEXT.${plan.stream}.${consumer}`;
     this.#inbox = connection.newInbox();
     this.#plan = plan;
     this.#onDone = onDone;
-    this.#subscription = this.#nc.subscribe(this.#inbox, {
+    this.#subscription = this.#nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => (error === null ? this.#receive(message) : this.#finish(error)),
     });
     const stops = [
@@ -105,7 +106,12 @@ class RangeRead {
     this.#stopWatching = () => {
       for (const stop of stops) stop();
     };
-    this.#timer = setTimeout(() => this.#finish(new Error('timeout')), timeoutMs);
+    this.#timer = setTimeout(() => this.#stall(), timeoutMs);
+  }
+
+  /** Of the present page. */
+  get #replySubject(): string {
+    return `${this.#inbox}.${this.#pages}`;
   }
 
   start(): void {
@@ -117,6 +123,7 @@ class RangeRead {
     const delivery = parseDelivery(message.reply ?? '');
     if (delivery === undefined) return this.#receiveStatus(message);
     if (delivery.consumerSeq !== ++this.#consumerSeq) return this.#finish(new Error('a message was lost on the way'));
+    this.#stalled = false;
     this.#timer.refresh();
     this.#pageLeft--;
     const goOn = this.#plan.take(message, delivery);
@@ -126,19 +133,36 @@ class RangeRead {
 
   /** 408: the time of this page is over. Any other status is the end of this consumer. */
   #receiveStatus(message: Msg): void {
-    const status = message.headers?.code ?? 0;
-    if (status !== 408) return this.#finish(new Error(`${status} ${message.headers?.description ?? ''}`.trim()));
+    // Of an earlier page, which is complete.
+    if (message.subject !== this.#replySubject) return;
+    const { code: status = 0, description = '' } = message.headers ?? {};
+    // If not even the first message fits, it is larger than a page.
+    if (status === 409 && description === PAGE_FULL) return this.#askForPage(this.#pageLeft === this.#pageAsked);
+    if (status === 409 && description === PAGE_DONE) return this.#askForPage();
+    if (status !== 408) return this.#finish(new Error(`${status} ${description}`.trim()));
     this.#plan.currentEndOffset().then(
       (endOffset) => (endOffset < this.#plan.endOffset ? this.#finish() : this.#askForPage()),
       (error) => this.#finish(error),
     );
   }
 
-  #askForPage(): void {
+  /** @param oneOfAnySize the next message, however large */
+  #askForPage(oneOfAnySize = false): void {
     if (this.#done) return;
-    this.#pageLeft = Math.min(PAGE_MAX, this.#plan.limit - this.#taken);
-    const page = { batch: this.#pageLeft, expires: nanos(PAGE_EXPIRES_MS) };
-    this.#nc.publish(this.#nextSubject, JSON.stringify(page), { reply: this.#inbox });
+    this.#pageAsked = oneOfAnySize ? 1 : Math.min(PAGE_MAX, this.#plan.limit - this.#taken);
+    this.#pageLeft = this.#pageAsked;
+    const bytes = oneOfAnySize ? {} : { max_bytes: this.#plan.pageBytesMax };
+    const page = { batch: this.#pageLeft, expires: nanos(PAGE_EXPIRES_MS), ...bytes };
+    this.#pages++;
+    this.#nc.publish(this.#nextSubject, JSON.stringify(page), { reply: this.#replySubject });
+  }
+
+  /** A page whose bytes are exactly used up ends without a word, so once it is only asked for the next one. */
+  #stall(): void {
+    if (this.#stalled || this.#pageLeft === this.#pageAsked) return this.#finish(new Error('timeout'));
+    this.#stalled = true;
+    this.#timer.refresh();
+    this.#askForPage();
   }
 
   #finish(error?: Error): void {
