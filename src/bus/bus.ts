@@ -141,6 +141,8 @@ export interface Publication {
   readonly volatile?: true;
   /** In a document namespace: the whole document, not a patch. */
   readonly image?: boolean | undefined;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
 }
 
 /** Who published, if a client did, or a program on behalf of a connection. */
@@ -200,6 +202,8 @@ export interface PublishRequest {
   readonly volatile?: true | undefined;
   /** In a document namespace: the whole document, not a patch. */
   readonly image?: boolean | undefined;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
 }
 
 export interface PublishAck {

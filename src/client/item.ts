@@ -17,6 +17,8 @@ export interface Item<T = unknown> {
   readonly origin: string | undefined;
   /** When the log stored it, milliseconds since 1970, where the subscription or the request has `timestamps: true`. */
   readonly publishedAtMs: number | undefined;
+  /** When it happened, by its producer's clock, milliseconds since 1970, if the producer says so. */
+  readonly eventAtMs: number | undefined;
   readonly source: ItemSource;
   /**
    * In a topic with a document: the change that made it of the document before. Undefined: it is whole. `data` is the document with the options of
@@ -76,6 +78,7 @@ export function toItem<T>(topic: string, epoch: string, item: WireItem, source: 
     removed: meta?.removed === true,
     origin: meta?.origin,
     publishedAtMs: meta?.publishedAtMs,
+    eventAtMs: meta?.eventAtMs,
     source,
     patch: meta?.patch && { first: meta.first, patch: data },
   };

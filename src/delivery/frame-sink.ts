@@ -98,9 +98,11 @@ export class FrameSink implements FanoutSink {
     this.#metrics.flushed(members, sent);
   }
 
-  done({ sent, oldestPublishedAtMs }: Flush): void {
+  done({ sent, oldestPublishedAtMs, oldestEventAtMs }: Flush): void {
     this.#metrics.batchItems.observe(sent.items);
-    this.#metrics.publishToSocket.observe(Math.max(0, Date.now() - oldestPublishedAtMs) / 1000);
+    const nowMs = Date.now();
+    this.#metrics.publishToSocket.observe(Math.max(0, nowMs - oldestPublishedAtMs) / 1000);
+    if (oldestEventAtMs !== undefined) this.#metrics.eventToSocket.observe(Math.max(0, nowMs - oldestEventAtMs) / 1000);
   }
 }
 

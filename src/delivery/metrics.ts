@@ -20,6 +20,7 @@ export interface DeliveryMetrics {
   readonly topicQueued: Count;
   readonly batchItems: Distribution;
   readonly publishToSocket: Distribution;
+  readonly eventToSocket: Distribution;
   /** A subscribe with a position, and who had the missed items. */
   recovery(from: 'worker' | 'hub' | 'none'): void;
   /** These were sent to a shard. */

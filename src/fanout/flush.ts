@@ -51,6 +51,8 @@ export interface Flush {
   readonly sent: Sent;
   /** When the bus stored the oldest publication in the frames. */
   readonly oldestPublishedAtMs: number;
+  /** When it happened, if its producer says so. */
+  readonly oldestEventAtMs: number | undefined;
 }
 
 /** The part's frames for one of the shard's members. */
@@ -171,6 +173,7 @@ export class Flusher {
     const parts = isForAll ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
     // A rate class has lost nothing: only the latest of each key is due.
     const skipped = variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0;
+    const oldest = ring.at(Math.max(cursor, ring.first));
     return {
       variant,
       epoch: variant.feed.epoch,
@@ -181,7 +184,8 @@ export class Flusher {
       // The gap shows in the next batch's `prev`.
       parts: skipped === 0 ? parts : [{ frames: [{ bytes: this.#sink.skipped(variant, skipped) }] }, ...parts],
       sent: sentOf(parts, items.length),
-      oldestPublishedAtMs: ring.at(Math.max(cursor, ring.first)).publishedAtMs,
+      oldestPublishedAtMs: oldest.publishedAtMs,
+      oldestEventAtMs: oldest.eventAtMs,
     };
   }
 

@@ -2,7 +2,7 @@ import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { DocumentForm, ItemForm } from '../recent/item-form.ts';
 import { FanoutItem } from './item.ts';
 
-/** The items of document topics in a worker. One that stands for several has the offset, and the time, of the last of them, and no origin. */
+/** The items of document topics in a worker. One that stands for several has the offset, and the times, of the last of them, and no origin. */
 const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
   isPatch: ({ isPatch }) => isPatch,
 
@@ -14,15 +14,15 @@ const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
     return first === undefined ? { kind: 'pair', patch: value } : { kind: 'pair', first: unpackMsgpack(first), patch: value };
   },
 
-  wholeItem({ offset, prev, key, publishedAtMs }, document) {
+  wholeItem({ offset, prev, key, publishedAtMs, eventAtMs }, document) {
     const data = packMsgpack(document === undefined ? null : document);
-    return new FanoutItem({ offset, key, publishedAtMs, data, ...(document === undefined && { removed: true }) }, prev);
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data, ...(document === undefined && { removed: true }) }, prev);
   },
 
-  pairItem({ offset, prev, key, publishedAtMs }, { first, patch }) {
+  pairItem({ offset, prev, key, publishedAtMs, eventAtMs }, { first, patch }) {
     // Copied, because the packer's output is a view of its buffer.
     const deletions = first === undefined ? undefined : Buffer.from(packMsgpack(first));
-    return new FanoutItem({ offset, key, publishedAtMs, data: packMsgpack(patch), patch: true, first: deletions }, prev);
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data: packMsgpack(patch), patch: true, first: deletions }, prev);
   },
 };
 

@@ -14,6 +14,8 @@ export interface ItemSource {
   readonly data: Uint8Array;
   /** When the bus stored it, milliseconds since 1970. */
   readonly publishedAtMs: number;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
   readonly user?: string;
   readonly connectionId?: string;
   readonly removed?: true;
@@ -47,6 +49,8 @@ export class FanoutItem {
   readonly prev: number;
   readonly key: Key | null;
   readonly publishedAtMs: number;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs: number | undefined;
   /** The connection that published it, if a client did, or on whose behalf; used by `echo: false`. */
   readonly connectionId: string | undefined;
   readonly #user: string | undefined;
@@ -64,11 +68,12 @@ export class FanoutItem {
     this.prev = prev;
     this.key = source.key;
     this.publishedAtMs = source.publishedAtMs;
+    this.eventAtMs = source.eventAtMs;
     this.connectionId = source.connectionId;
     this.#user = source.user;
     this.#flags = flagsOf(source);
     this.#first = source.first;
-    const metaFields = (source.user === undefined ? 0 : 1) + (source.removed ? 1 : 0) + (source.patch ? 1 : 0) + (source.first ? 1 : 0);
+    const metaFields = metaFieldsOf(source);
     writer.reset();
     writer.arrayHeader(metaFields === 0 ? 3 : 4);
     writer.uint(source.offset);
@@ -79,6 +84,10 @@ export class FanoutItem {
     this.#dataEnd = writer.length;
     if (metaFields > 0) {
       writer.mapHeader(metaFields);
+      if (source.eventAtMs !== undefined) {
+        writer.text('eventAtMs');
+        writer.uint(source.eventAtMs);
+      }
       if (source.user !== undefined) {
         writer.text('origin');
         writer.text(source.user);
@@ -114,7 +123,7 @@ export class FanoutItem {
   }
 
   get hasMeta(): boolean {
-    return this.#user !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
+    return this.#user !== undefined || this.eventAtMs !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
   }
 
   timed(): EncodedItem {
@@ -158,6 +167,7 @@ export class FanoutItem {
     const head = `[${this.offset},${this.key === null ? 'null' : JSON.stringify(this.key)},${data}`;
     if (!this.hasMeta) return `${head}]`;
     const meta = {
+      ...(this.eventAtMs !== undefined && { eventAtMs: this.eventAtMs }),
       ...(this.#user !== undefined && { origin: this.#user }),
       ...(this.removed && { removed: true }),
       ...(this.isPatch && { patch: true }),
@@ -165,6 +175,10 @@ export class FanoutItem {
     };
     return `${head},${stringifyJson(meta)}]`;
   }
+}
+
+function metaFieldsOf({ eventAtMs, user, removed, patch, first }: ItemSource): number {
+  return (eventAtMs === undefined ? 0 : 1) + (user === undefined ? 0 : 1) + (removed ? 1 : 0) + (patch ? 1 : 0) + (first ? 1 : 0);
 }
 
 function flagsOf({ removed, noEcho, volatile, patch }: ItemSource): number {

@@ -52,7 +52,7 @@ function withTimeInMsgpack(item: Timeable): Uint8Array {
   const bytes = Buffer.allocUnsafe(plain.length + FIELD_BYTES + (hasMeta ? 0 : 1));
   bytes.set(plain);
   bytes[0] = ARRAY_OF_FOUR;
-  // A map of one or two fields has its count in its first byte.
+  // A map of so few fields has its count in its first byte.
   bytes[metaAt] = hasMeta ? (plain[metaAt] as number) + 1 : MAP_OF_ONE;
   let at = hasMeta ? plain.length : metaAt + 1;
   bytes[at++] = 0xa0 | FIELD.length;

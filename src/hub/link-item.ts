@@ -12,7 +12,7 @@ const ORIGIN_TEXT_MAX = 16_384;
 
 /** What workers get of a publication, or why it is skipped. Every node decides the same for a publication, so `prev` chains agree. */
 export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
-  const { payload, origin, noEcho, volatile } = publication;
+  const { payload, origin, noEcho, volatile, eventAtMs } = publication;
   if (payload.length > namespace.maxPayloadBytes) {
     return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
   }
@@ -25,6 +25,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       key: publication.key,
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
+      ...(eventAtMs !== undefined && { eventAtMs }),
       ...(origin !== undefined && isPlausible(origin) && originFields(origin, namespace.state === 'document' ? undefined : noEcho)),
       // A log has kept it.
       ...(volatile && !namespace.durable && { volatile }),

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
-import { assertIdempotencyKeyFits } from '../protocol/publish-rules.ts';
+import { assertIdempotencyKeyFits, EVENT_TIME_MS_MAX } from '../protocol/publish-rules.ts';
 import { parseKey, parseTopic } from '../protocol/topic.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
 import type { ServerDraft } from './publisher.ts';
@@ -23,13 +23,17 @@ export interface ProgramPublication {
   readonly exceptConnection?: string | undefined;
   /** True: it is not kept, and subscribers whose sockets do not keep up now do not get it. Only in ephemeral namespaces. */
   readonly volatile?: boolean | undefined;
+  /** When it happened, milliseconds since 1970: subscribers get it as `meta.eventAtMs`. */
+  readonly eventAtMs?: number | undefined;
 }
 
 /** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid option */
-export function toDraft({ topic, key, data, image, idempotencyKey, exceptConnection, volatile }: ProgramPublication): ServerDraft {
+export function toDraft(publication: ProgramPublication): ServerDraft {
+  const { topic, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs } = publication;
   assertIdempotencyKeyFits(idempotencyKey);
   assertConnectionIdFits(exceptConnection);
   if (volatile !== undefined && typeof volatile !== 'boolean') throw new ProtocolError('bad_message', 'volatile: expected true or false');
+  assertTimeFits(eventAtMs);
   return {
     topic: parseTopic(topic),
     key: key === undefined ? null : parseKey(key),
@@ -37,7 +41,13 @@ export function toDraft({ topic, key, data, image, idempotencyKey, exceptConnect
     exceptConnection,
     ...(volatile && { volatile }),
     ...(image === true && { image }),
+    ...(eventAtMs !== undefined && { eventAtMs: Math.floor(eventAtMs) }),
   };
+}
+
+function assertTimeFits(ms: unknown): void {
+  if (ms === undefined || (typeof ms === 'number' && ms >= 0 && ms <= EVENT_TIME_MS_MAX)) return;
+  throw new ProtocolError('bad_message', `eventAtMs: expected milliseconds since 1970, at most ${EVENT_TIME_MS_MAX}`);
 }
 
 function assertConnectionIdFits(id: unknown): void {

@@ -21,6 +21,8 @@ export interface Draft {
   /** Not for the connection in its origin. */
   readonly noEcho?: true | undefined;
   readonly volatile?: true | undefined;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
 }
 
 /** What the operator, or the program that embeds the node, publishes. */
@@ -66,7 +68,7 @@ export class Publisher {
    * @throws BusError
    */
   async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
-    const { topic, key, image, noEcho, volatile } = draft;
+    const { topic, key, image, noEcho, volatile, eventAtMs } = draft;
     const namespace = this.#namespaceFor(draft);
     this.#assertDocumentFits(draft, namespace);
     if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
@@ -76,7 +78,7 @@ export class Publisher {
     try {
       const payloadKind = namespace.payload;
       const payload = payloadOf(draft, namespace);
-      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, ...extras });
+      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, eventAtMs, ...extras });
       answered({ outcome: 'stored' });
       return ack;
     } catch (error) {

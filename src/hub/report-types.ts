@@ -234,6 +234,8 @@ export interface HistoryItem {
   /** One MessagePack value. */
   readonly data: Uint8Array;
   readonly publishedAtMs: number;
+  /** When it happened, by its producer's clock. */
+  readonly eventAtMs?: number | undefined;
   /** The user that published it, if a client did. */
   readonly user?: string;
   readonly removed?: true;

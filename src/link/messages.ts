@@ -30,6 +30,8 @@ export interface LinkItem {
   /** One MessagePack value. */
   readonly data: Uint8Array;
   readonly publishedAtMs: number;
+  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
+  readonly eventAtMs?: number | undefined;
   /** The user that published it, and the connection, if a client did. A program may name only a connection. */
   readonly user?: string;
   readonly connectionId?: string;

@@ -6,8 +6,8 @@ import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './
  * The encoding of the link: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is no version.
  * Publications, nearly all of the traffic, have a body with fixed fields. Everything else is MessagePack.
  *
- * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,] data
- * to the end of the record.
+ * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,] [f64
+ * eventAtMs,] data to the end of the record.
  */
 const KIND_PUBLICATION = 1;
 const KIND_OTHER = 2;
@@ -16,6 +16,7 @@ const FLAG_REMOVED = 2;
 const FLAG_NO_ECHO = 4;
 const FLAG_VOLATILE = 8;
 const FLAG_PATCH = 16;
+const FLAG_EVENT_TIME = 32;
 const HEADER_BYTES = 5;
 const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
 
@@ -40,10 +41,11 @@ export function encodeRecord(message: ToWorker | ToHub): Buffer {
 function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buffer {
   const key = item.key ?? '';
   // Whoever has a user has a connection.
-  const { user = '', connectionId } = item;
+  const { user = '', connectionId, eventAtMs } = item;
   const originBytes = connectionId === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
   const keyBytes = Buffer.byteLength(key);
-  const length = FIXED_BYTES + keyBytes + originBytes + item.data.length;
+  const timeBytes = eventAtMs === undefined ? 0 : 8;
+  const length = FIXED_BYTES + keyBytes + originBytes + timeBytes + item.data.length;
   const record = Buffer.allocUnsafe(HEADER_BYTES + length);
   record.writeUInt32LE(1 + length, 0);
   record[4] = KIND_PUBLICATION;
@@ -58,14 +60,16 @@ function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buf
     at = writeText(record, user, at);
     at = writeText(record, connectionId, at);
   }
+  if (eventAtMs !== undefined) at = record.writeDoubleLE(eventAtMs, at);
   record.set(item.data, at);
   return record;
 }
 
-function flagsOf({ connectionId, removed, noEcho, volatile, patch }: LinkItem): number {
+function flagsOf({ connectionId, removed, noEcho, volatile, patch, eventAtMs }: LinkItem): number {
   const origin = connectionId === undefined ? 0 : FLAG_ORIGIN;
   const sending = (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
-  return origin | sending | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
+  const time = eventAtMs === undefined ? 0 : FLAG_EVENT_TIME;
+  return origin | sending | time | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
 }
 
 function writeText(record: Buffer, text: string, at: number): number {
@@ -86,11 +90,14 @@ function decodePublication(body: Buffer): PublicationMessage {
     at = userEnd + 2 + body.readUInt16LE(userEnd);
     connectionId = body.toString('utf8', userEnd + 2, at);
   }
+  const eventAtMs = flags & FLAG_EVENT_TIME ? body.readDoubleLE(at) : undefined;
+  if (eventAtMs !== undefined) at += 8;
   const item: LinkItem = {
     offset: body.readDoubleLE(5),
     key: keyEnd === 30 ? null : (body.toString('utf8', 30, keyEnd) as Key),
     data: body.subarray(at),
     publishedAtMs: body.readDoubleLE(21),
+    ...(eventAtMs !== undefined && { eventAtMs }),
     ...(user !== '' && { user }),
     ...(connectionId !== undefined && { connectionId }),
     ...(flags & FLAG_REMOVED && { removed: true as const }),

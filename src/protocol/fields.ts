@@ -23,6 +23,9 @@ export const ItemMeta = Type.Object({
   publishedAtMs: Type.Optional(
     Type.Number({ description: 'when the log stored it, whole milliseconds since 1970, if `timestamps` was requested' }),
   ),
+  eventAtMs: Type.Optional(
+    Type.Number({ description: "when it happened, by its producer's clock, whole milliseconds since 1970, if the producer says so" }),
+  ),
   origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
   removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is nil' })),
   patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),

@@ -219,6 +219,12 @@ export class WorkerMetrics {
     buckets: PUBLISH_TO_SOCKET_BOUNDS_MS.map((ms) => ms / 1000),
     registers: this.#registers,
   });
+  readonly eventToSocket = new Histogram({
+    name: 'stentor_event_to_socket_seconds',
+    help: "Time from the producer's event time to the hand-over to uWebSockets for the last group, for the oldest publication of each batch, if it has one.",
+    buckets: PUBLISH_TO_SOCKET_BOUNDS_MS.map((ms) => ms / 1000),
+    registers: this.#registers,
+  });
 
   #pending = { frames: 0, bytes: 0, items: 0 };
 

@@ -108,6 +108,7 @@ describe('a topic with so many members that each group has some', () => {
       parts: [{ frames: [{ bytes: Buffer.from(text) }] }],
       sent,
       oldestPublishedAtMs: 0,
+      oldestEventAtMs: undefined,
     };
   };
 

@@ -98,7 +98,18 @@ describe('a connection whose socket dropped something', () => {
         { frames: [{ bytes: Buffer.from(JSON.stringify({ type: 'batch', topic: 'scores.a', prev: to - 1, items: [[to]] })) }] },
       ];
       const sent = { frames: 1, bytes: 10, items: 1 };
-      stub.receiver.add({ variant, epoch: 'e1', from: to - 1, fromOffset: to - 1, to, offset: to, parts, sent, oldestPublishedAtMs: 0 });
+      stub.receiver.add({
+        variant,
+        epoch: 'e1',
+        from: to - 1,
+        fromOffset: to - 1,
+        to,
+        offset: to,
+        parts,
+        sent,
+        oldestPublishedAtMs: 0,
+        oldestEventAtMs: undefined,
+      });
       variant.shards[0]!.advance(to, to, clock.tick);
     };
     stub.socket.bytesMax = 150;

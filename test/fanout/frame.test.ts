@@ -35,14 +35,15 @@ const sourceArbitrary = fc.record(
     key: fc.option(anyKey),
     value: jsonData(),
     publishedAtMs: fc.maxSafeNat(),
+    eventAtMs: fc.maxSafeNat(),
     user: fc.string({ unit: 'binary', maxLength: 300 }),
     removed: fc.constant(true as const),
   },
   { requiredKeys: ['offset', 'key', 'value', 'publishedAtMs'] },
 );
 
-function expected({ offset: at, key, value, user, removed }: Partial<ItemSource> & { value: unknown }): unknown[] {
-  const meta = { ...(user !== undefined && { origin: user }), ...(removed && { removed }) };
+function expected({ offset: at, key, value, eventAtMs, user, removed }: Partial<ItemSource> & { value: unknown }): unknown[] {
+  const meta = { ...(eventAtMs !== undefined && { eventAtMs }), ...(user !== undefined && { origin: user }), ...(removed && { removed }) };
   return Object.keys(meta).length === 0 ? [at, key, value] : [at, key, value, meta];
 }
 

@@ -26,6 +26,7 @@ const linkItem: Arbitrary<LinkItem> = fc
       removed: fc.constant(true as const),
       volatile: fc.constant(true as const),
       patch: fc.constant(true as const),
+      eventAtMs: offset,
     },
     { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
   )

@@ -252,8 +252,9 @@ export class MemoryBus implements Bus {
     };
   }
 
-  #draft({ topic, key, payload, payloadKind, origin, image, noEcho, volatile }: PublishRequest): Omit<Publication, 'offset'> {
-    const how = { ...(image && { image }), ...(noEcho && { noEcho }), ...(volatile && { volatile }) };
+  #draft({ topic, key, payload, payloadKind, origin, image, noEcho, volatile, eventAtMs }: PublishRequest): Omit<Publication, 'offset'> {
+    const time = eventAtMs !== undefined && { eventAtMs };
+    const how = { ...(image && { image }), ...(noEcho && { noEcho }), ...(volatile && { volatile }), ...time };
     return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs(), ...how };
   }
 

@@ -1,5 +1,6 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
+import { EVENT_TIME_MS_MAX } from '../../protocol/publish-rules.ts';
 import type { CallQuestion, IncomingRequest, Origin, OutgoingRequest, PublishRequest, RequestAnswer, ServiceError } from '../bus.ts';
 
 const CONTENT_TYPE = 'Content-Type';
@@ -13,6 +14,8 @@ const ECHO = 'Stentor-Echo';
 const VOLATILE = 'Stentor-Volatile';
 /** `true`: the payload is a whole document, not a patch. */
 const IMAGE = 'Stentor-Image';
+/** When the event happened, by the producer's clock: milliseconds since 1970. */
+const EVENT_TIME = 'Stentor-Event-Time';
 /** For how long somebody waits for an answer, in milliseconds. */
 const TIMEOUT_MS = 'Stentor-Timeout-Ms';
 /** The key as text. The subject has it too, as a token, so the two are compared. */
@@ -30,8 +33,8 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
 
 /** @returns undefined if there is nothing to set; most messages of a feed have no headers */
 export function headersOf(request: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
-  const { payloadKind, origin, image, noEcho, volatile } = request;
-  if (payloadKind === namespace.payload && origin === undefined && !image && !volatile) return undefined;
+  const { payloadKind, origin, image, noEcho, volatile, eventAtMs } = request;
+  if (payloadKind === namespace.payload && origin === undefined && !image && !volatile && eventAtMs === undefined) return undefined;
   const all = headers();
   if (noEcho) all.set(ECHO, 'false');
   if (volatile) all.set(VOLATILE, 'true');
@@ -42,6 +45,7 @@ export function headersOf(request: PublishRequest, namespace: NamespaceOptions):
     all.set(CONNECTION, escaped(origin.connectionId));
   }
   if (image === true) all.set(IMAGE, 'true');
+  if (eventAtMs !== undefined) all.set(EVENT_TIME, String(eventAtMs));
   return all;
 }
 
@@ -122,9 +126,18 @@ export interface ReadHeaders {
   readonly image: boolean;
   readonly noEcho: boolean;
   readonly volatile: boolean;
+  readonly eventAtMs: number | undefined;
 }
 
-const NOTHING: ReadHeaders = { payloadKind: undefined, origin: undefined, key: undefined, image: false, noEcho: false, volatile: false };
+const NOTHING: ReadHeaders = {
+  payloadKind: undefined,
+  origin: undefined,
+  key: undefined,
+  image: false,
+  noEcho: false,
+  volatile: false,
+  eventAtMs: undefined,
+};
 
 /** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise. */
 export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
@@ -137,6 +150,7 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
   let image = false;
   let noEcho = false;
   let volatile = false;
+  let eventAtMs: number | undefined;
   // One pass over all headers: each lookup by name would list all names first.
   for (const [name, [value = '']] of all) {
     if (isHeader(name, CONTENT_TYPE)) contentType = value;
@@ -146,8 +160,17 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
     else if (isHeader(name, IMAGE)) image = value.trim() === 'true';
     else if (isHeader(name, ECHO)) noEcho = value.trim() === 'false';
     else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
+    else if (isHeader(name, EVENT_TIME)) eventAtMs = timeOf(value);
   }
-  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, image, noEcho, volatile };
+  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, image, noEcho, volatile, eventAtMs };
+}
+
+/** Whole milliseconds since 1970; undefined for anything else: a publication is worth more than its time. */
+function timeOf(value: string): number | undefined {
+  const text = value.trim();
+  if (!/^\d{1,16}(?:\.\d*)?$/.test(text)) return undefined;
+  const ms = Math.floor(Number(text));
+  return ms <= EVENT_TIME_MS_MAX ? ms : undefined;
 }
 
 /** NATS keeps the case of names, and some clients and proxies write them in lower case. */

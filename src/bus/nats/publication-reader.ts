@@ -49,7 +49,7 @@ export class PublicationReader {
   #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
     if (typeof address === 'string') return this.#refuse(message, address, offset);
-    const { payloadKind, origin, key, image, noEcho, volatile } = readHeaders(message);
+    const { payloadKind, origin, key, image, noEcho, volatile, eventAtMs } = readHeaders(message);
     if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
     return {
       topic: address.topic,
@@ -62,6 +62,7 @@ export class PublicationReader {
       ...(image && { image }),
       ...(noEcho && { noEcho }),
       ...(volatile && { volatile }),
+      ...(eventAtMs !== undefined && { eventAtMs }),
     };
   }
 

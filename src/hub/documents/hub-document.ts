@@ -146,9 +146,11 @@ export class HubDocument implements Latest<LinkItem> {
 
   #wholeItem(): LinkItem | undefined {
     if (this.#last === undefined || !this.#isKnown) return undefined;
-    const { offset, key, publishedAtMs } = this.#last;
+    if (this.#whole !== undefined) return this.#whole;
+    const { offset, key, publishedAtMs, eventAtMs } = this.#last;
     // Copied, because the packer's output is a view of its buffer.
-    this.#whole ??= { offset, key, data: Buffer.from(packMsgpack(this.#fold.document())), publishedAtMs };
+    const data = Buffer.from(packMsgpack(this.#fold.document()));
+    this.#whole = { offset, key, data, publishedAtMs, ...(eventAtMs !== undefined && { eventAtMs }) };
     return this.#whole;
   }
 }

@@ -30,8 +30,16 @@ function sinceOf({ epoch, offset }: Static<typeof HistoryQuery>): HistoryQuestio
   return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
 }
 
-function shown({ offset, key, data, publishedAtMs, user, removed }: HistoryItem): Static<typeof HistoryAnswer>['items'][number] {
-  // NATS has nanoseconds.
-  const atMs = Math.floor(publishedAtMs);
-  return { offset, key, data: unpackMsgpack(data), publishedAtMs: atMs, ...(user !== undefined && { user }), ...(removed && { removed }) };
+function shown({ offset, key, data, publishedAtMs, eventAtMs, user, removed }: HistoryItem): Static<typeof HistoryAnswer>['items'][number] {
+  const time = eventAtMs !== undefined && { eventAtMs };
+  return {
+    offset,
+    key,
+    data: unpackMsgpack(data),
+    // NATS has nanoseconds.
+    publishedAtMs: Math.floor(publishedAtMs),
+    ...time,
+    ...(user !== undefined && { user }),
+    ...(removed && { removed }),
+  };
 }

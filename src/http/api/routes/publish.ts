@@ -84,7 +84,7 @@ async function outcomeOf(publication: unknown, context: ApiContext): Promise<Pub
 
 /** Everything up to the bus is done at once, so that publications keep their order. @throws ProtocolError */
 async function publishOne(
-  { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile }: Static<typeof PublishBody>,
+  { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs }: Static<typeof PublishBody>,
   { sources }: ApiContext,
 ): Promise<PublishAnswer & { readonly topic: Topic }> {
   const topic = parseTopic(name ?? `${USER_NAMESPACE}.${encodeUser(user as string)}`);
@@ -95,6 +95,7 @@ async function publishOne(
     ...(image && { image }),
     exceptConnection,
     ...(volatile && { volatile: true as const }),
+    eventAtMs,
   };
   const { epoch, offset, duplicate } = await sources.operator.publish(draft, idempotencyKey);
   return { topic, epoch, offset, duplicate };

@@ -17,6 +17,7 @@ const Item = Type.Object(
     key: Type.Union([Type.String(), Type.Null()], { description: 'null: the topic is not keyed' }),
     data: JsonValue('bytes are base64 text; integers beyond 53 bits are text of digits'),
     publishedAtMs: count('when the log stored it, milliseconds since 1970'),
+    eventAtMs: Type.Optional(count("when it happened, by its producer's clock, milliseconds since 1970")),
     user: Type.Optional(Type.String({ description: 'the user that published it, if a client did' })),
     removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is null' })),
   },

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { EVENT_TIME_MS_MAX } from '../../../protocol/publish-rules.ts';
 import { closed, count, Epoch, JsonValue, KeyName, oneOf, TopicName } from './common.ts';
 import { ConnectionId, User } from './ending.ts';
 import { Refusal } from './refusal.ts';
@@ -25,6 +26,13 @@ export const PublishBody = Type.Object(
     volatile: Type.Optional(
       Type.Boolean({
         description: 'true: not kept, and not for subscribers whose sockets do not keep up now; only in ephemeral namespaces',
+      }),
+    ),
+    eventAtMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: EVENT_TIME_MS_MAX,
+        description: 'when it happened, milliseconds since 1970: subscribers get it as `meta.eventAtMs`',
       }),
     ),
   },
