@@ -5,6 +5,8 @@ import { namespaceOf, type Topic } from '../../protocol/topic.ts';
 import { Pulse, StaleJudge } from './stale-judge.ts';
 
 const LOOK_EVERY_MS = 250;
+/** A look that comes so late says nothing about the broker: its answers wait in the same loop. */
+const LATE_LOOK_MS = 1000;
 
 export interface FeedHealthOptions {
   readonly config: Config;
@@ -42,6 +44,7 @@ export class FeedHealth {
   /** Those before the last answer. */
   #seenBusChanges = 0;
   #asking = false;
+  #lookedAtMs = performance.now();
 
   /** Undefined: no namespace needs it. */
   static create(options: FeedHealthOptions): FeedHealth | undefined {
@@ -117,6 +120,9 @@ export class FeedHealth {
 
   #look(): void {
     const nowMs = performance.now();
+    const isLate = nowMs - this.#lookedAtMs > LATE_LOOK_MS;
+    this.#lookedAtMs = nowMs;
+    if (isLate) return;
     // A question that is still open: the broker is away, or very slow.
     if (this.#asking) return this.#unconfirmed(nowMs);
     if (this.#watched.size > 0) return void this.#ask(nowMs);
@@ -137,6 +143,7 @@ export class FeedHealth {
       const hearing = this.#options.hearingOf(namespace);
       const isSame = hearing !== undefined && hearing === watched.hearing;
       watched.hearing = hearing;
+      if (answered) watched.judge.answered(askedAtMs);
       if (confirmed && isSame) watched.judge.confirmed(askedAtMs, performance.now());
       else watched.judge.unconfirmed(performance.now(), true);
     }

@@ -2,10 +2,19 @@ import type { Stale, StaleReason } from '../../protocol/messages.ts';
 import type { Topic } from '../../protocol/topic.ts';
 
 /**
- * How long nothing may be heard from the broker before topics are stale for that reason: a silence of 3 s, up to 3 s more until it is detected, and what it takes
- * to resume. With 5 s a line that was silent for 3 s made topics stale.
+ * How long the broker may leave the node without an answer before topics are stale for that reason: a cut of 3 s, and what it takes to reach the broker again:
+ * an attempt to connect that began in a silent cut lasts for 2.5 s, and the next one begins after 250 to 350 ms. With 5 s a line that was silent for 3 s made
+ * topics stale.
  */
-export const BROKER_LOST_MS = 8000;
+export const BROKER_LOST_MS = 7000;
+/** The same for a broker that answers, while the node does not hear all: following the log takes longer to resume. */
+export const NOT_FOLLOWED_MS = 8000;
+/**
+ * A producer is heard twice in `staleAfterMs`. If a topic had been silent for so much longer than half of it when the broker was last heard, then no cut is
+ * the reason. The broker has then as long to answer as an answer may take otherwise.
+ */
+const LATE_MS = 1000;
+const ANSWER_MS = 750;
 /** Topics are due in slots of this length, so a look visits only those of the slots that have passed. */
 const SLOT_MS = 250;
 
@@ -39,8 +48,8 @@ export interface StaleJudgeOptions {
  * Decides which topics of a namespace are stale: neither published to nor heard from for `staleAfterMs`. Pure: it is told the time.
  *
  * A topic is called silent only by what the node has certainly heard: up to a moment that the broker has confirmed, and after the last interruption, because
- * heartbeats in between are lost. If nothing is confirmed for {@link BROKER_LOST_MS}, topics are stale because the node has lost the broker. They stay so until they are
- * heard, or have been silent for the whole time since.
+ * heartbeats in between are lost. If the broker does not answer for {@link BROKER_LOST_MS}, topics that have not been heard for `staleAfterMs` are stale because
+ * the node has lost the broker; those whose producer was late already, at once. They stay so until they are heard, or have been silent for the whole time since.
  */
 export class StaleJudge {
   readonly counts: Record<StaleReason, number> = { producer_silent: 0, broker_lost: 0 };
@@ -50,6 +59,7 @@ export class StaleJudge {
   /** Slots before this one have been looked at. */
   #nextSlot: number;
   #confirmedAtMs: number;
+  #answeredAtMs: number;
   /** What was sent to the node before may have been lost. */
   #floorMs: number;
   #interrupted = false;
@@ -57,6 +67,7 @@ export class StaleJudge {
   constructor(options: StaleJudgeOptions, nowMs: number) {
     this.#options = options;
     this.#confirmedAtMs = nowMs;
+    this.#answeredAtMs = nowMs;
     this.#floorMs = nowMs;
     this.#nextSlot = Math.floor(nowMs / SLOT_MS);
   }
@@ -86,11 +97,17 @@ export class StaleJudge {
     if (pulse.slot === undefined) this.#schedule(pulse);
   }
 
+  /** The broker has answered what it was asked then. */
+  answered(atMs: number): void {
+    this.#answeredAtMs = atMs;
+  }
+
   /** Everything that the broker sent before `atMs` has arrived, without an interruption since the last call unless {@link unconfirmed} was called. */
   confirmed(atMs: number, nowMs: number): void {
     if (this.#interrupted) this.#floorMs = nowMs;
     this.#interrupted = false;
     this.#confirmedAtMs = atMs;
+    this.#answeredAtMs = atMs;
     for (const end = Math.floor(atMs / SLOT_MS); this.#nextSlot <= end; this.#nextSlot++) {
       const slot = this.#slots.get(this.#nextSlot);
       if (slot === undefined) continue;
@@ -102,10 +119,19 @@ export class StaleJudge {
   /** The broker is away, or does not answer. @param interrupted what it sends meanwhile may be lost */
   unconfirmed(nowMs: number, interrupted: boolean): void {
     this.#interrupted ||= interrupted;
-    if (nowMs - this.#confirmedAtMs < BROKER_LOST_MS) return;
+    const unansweredMs = nowMs - this.#answeredAtMs;
+    if (unansweredMs < ANSWER_MS && nowMs - this.#confirmedAtMs < NOT_FOLLOWED_MS) return;
+    const isLost = unansweredMs >= BROKER_LOST_MS || nowMs - this.#confirmedAtMs >= NOT_FOLLOWED_MS;
+    const { staleAfterMs } = this.#options;
     for (const pulse of this.#pulses) {
-      if (pulse.reason === undefined && nowMs - pulse.heardAtMs >= this.#options.staleAfterMs) this.#change(pulse, 'broker_lost', nowMs);
+      if (pulse.reason !== undefined || nowMs - pulse.heardAtMs < staleAfterMs) continue;
+      if (isLost || this.#wasLate(pulse)) this.#change(pulse, 'broker_lost', nowMs);
     }
+  }
+
+  /** It should have been heard before the broker was lost. */
+  #wasLate({ heardAtMs }: Pulse): boolean {
+    return this.#answeredAtMs - Math.max(heardAtMs, this.#floorMs) >= this.#options.staleAfterMs / 2 + LATE_MS;
   }
 
   #lookAt(pulse: Pulse, nowMs: number): void {
@@ -117,7 +143,7 @@ export class StaleJudge {
 
   /** Short interruptions, each of which begins the time anew, must not hide a silent topic for ever. */
   #isTooOftenInterrupted({ heardAtMs }: Pulse, nowMs: number): boolean {
-    return this.#floorMs > heardAtMs && nowMs - heardAtMs >= 2 * this.#options.staleAfterMs + BROKER_LOST_MS;
+    return this.#floorMs > heardAtMs && nowMs - heardAtMs >= 2 * this.#options.staleAfterMs + NOT_FOLLOWED_MS;
   }
 
   #dueMs({ heardAtMs }: Pulse): number {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { BROKER_LOST_MS, Pulse, StaleJudge } from '../../../src/hub/health/stale-judge.ts';
+import { BROKER_LOST_MS, NOT_FOLLOWED_MS, Pulse, StaleJudge } from '../../../src/hub/health/stale-judge.ts';
 import type { Topic } from '../../../src/protocol/topic.ts';
 
 const STALE_AFTER_MS = 2000;
@@ -91,13 +91,27 @@ describe('StaleJudge', () => {
     judge.heard(a, nowMs);
     judge.heard(b, nowMs);
     cutFor(BROKER_LOST_MS);
-    expect(changes).toEqual(['9000 a broker_lost 1000', '9000 b broker_lost 1000']);
+    expect(changes).toEqual(['8000 a broker_lost 1000', '8000 b broker_lost 1000']);
     cutFor(3000);
     pass(500);
     judge.heard(b, nowMs);
     pass(1750);
-    expect(changes.slice(2)).toEqual(['12500 b fresh', '14250 a producer_silent 1000']);
+    expect(changes.slice(2)).toEqual(['11500 b fresh', '13250 a producer_silent 1000']);
     expect(judge.counts).toEqual({ producer_silent: 1, broker_lost: 0 });
+  });
+
+  it('waits longer for a broker that answers, while its log is not followed again', () => {
+    watch('a');
+    cutFor(3000);
+    const resume = (ms: number) =>
+      pass(ms, () => {
+        judge.answered(nowMs);
+        judge.unconfirmed(nowMs, true);
+      });
+    resume(NOT_FOLLOWED_MS - 3000 - LOOK_MS);
+    expect(changes).toEqual([]);
+    resume(LOOK_MS);
+    expect(changes).toEqual(['8000 a broker_lost 0']);
   });
 
   it('does not let many short interruptions hide a silent topic', () => {
@@ -118,5 +132,57 @@ describe('StaleJudge', () => {
     expect(judge.size).toBe(0);
     pass(5000);
     expect(changes).toHaveLength(1000);
+  });
+});
+
+describe('the loss of the broker', () => {
+  /** A producer that is heard every `everyMs`, until the broker is lost at `lostAtMs` for `lostMs`. @returns when the topic was stale, and when it was last heard */
+  const run = (staleAfterMs: number, everyMs: number, lostAtMs: number, lostMs: number) => {
+    let staleAtMs: number | undefined;
+    let nowMs = 0;
+    const options = {
+      staleAfterMs,
+      onChange(_: Pulse, stale: unknown) {
+        if (stale !== null) staleAtMs ??= nowMs;
+      },
+    };
+    const judge = new StaleJudge({ ...options, wallClockMs: () => nowMs }, nowMs);
+    const pulse = new Pulse('a' as Topic, nowMs);
+    judge.watch(pulse);
+    const isLost = () => nowMs > lostAtMs && nowMs <= lostAtMs + lostMs;
+    for (; staleAtMs === undefined && nowMs < lostAtMs + lostMs + 2 * staleAfterMs; nowMs += 50) {
+      if (nowMs % everyMs === 0 && !isLost()) judge.heard(pulse, nowMs);
+      if (nowMs % LOOK_MS !== 0) continue;
+      if (isLost()) judge.unconfirmed(nowMs, true);
+      else judge.confirmed(nowMs, nowMs);
+    }
+    return { staleAtMs, heardAtMs: pulse.heardAtMs };
+  };
+  const LONG_MS = 100_000;
+
+  it.each([
+    ['twice', 14_000, 7000],
+    ['twice', 30_000, 15_000],
+    ['often', 6250, 250],
+    ['often', 10_000, 250],
+    // Its producer may have ended before.
+    ['once', 14_000, 14_000],
+    ['once', 30_000, 30_000],
+  ])('is told within 1 s of the bound, whenever it begins: heard %s in %d ms', (_, staleAfterMs, everyMs) => {
+    for (let lostAtMs = 60_000; lostAtMs < 60_000 + everyMs; lostAtMs += 50) {
+      const { staleAtMs, heardAtMs } = run(staleAfterMs, everyMs, lostAtMs, LONG_MS);
+      const lateMs = (staleAtMs as number) - heardAtMs - staleAfterMs;
+      expect(lateMs).toBeGreaterThanOrEqual(0);
+      expect(lateMs).toBeLessThanOrEqual(1000);
+    }
+  });
+
+  it('is never told where it lasts for 3 s, and it takes 3 s to reach the broker again', () => {
+    for (const staleAfterMs of [1000, 2000, 4000, 8000, 10_000, 20_000]) {
+      const everyMs = staleAfterMs / 2;
+      for (let lostAtMs = 60_000; lostAtMs < 60_000 + everyMs; lostAtMs += 50) {
+        expect(run(staleAfterMs, everyMs, lostAtMs, 6000).staleAtMs).toBeUndefined();
+      }
+    }
   });
 });
