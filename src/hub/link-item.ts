@@ -16,7 +16,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
   if (payload.length > namespace.maxPayloadBytes) {
     return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
   }
-  const result = payloadToMsgpack(payload, publication.payloadKind ?? namespace.payload);
+  const result = payloadToMsgpack(payload, publication.payloadKind ?? namespace.payload, namespace.numbers);
   if (result.kind === 'malformed') return { kind: 'skipped', reason: 'malformed', detail: result.reason };
   return {
     kind: 'item',

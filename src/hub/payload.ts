@@ -1,9 +1,10 @@
-import type { PayloadKind } from '../config/schema.ts';
+import type { NamespaceOptions, PayloadKind } from '../config/schema.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../protocol/msgpack-scan.ts';
+import { quoteInexactNumbers } from './json-numbers.ts';
 
 /** A producer's payload as workers insert it into frames, or why it is invalid. */
 export type PayloadResult =
@@ -14,14 +15,15 @@ const NIL = Uint8Array.of(0xc0);
 
 /**
  * Converts a payload from the bus into one MessagePack value: JSON is transcoded, MessagePack is validated and used unchanged, bytes are wrapped as `bin`.
+ * With `numbers: text`, numbers of JSON that a double would change become text.
  * `empty` is true for no bytes at all, JSON `null` and MessagePack nil: in a keyed topic these remove the key.
  */
-export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind): PayloadResult {
+export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind, numbers: NamespaceOptions['numbers'] = 'double'): PayloadResult {
   if (payload.length === 0) return { kind: 'value', data: NIL, empty: true };
   try {
     switch (kind) {
       case 'json': {
-        const value = parseJson(payload, DATA_DEPTH_MAX);
+        const value = parseJson(numbers === 'text' ? quoteInexactNumbers(payload) : payload, DATA_DEPTH_MAX);
         return value === null
           ? { kind: 'value', data: NIL, empty: true }
           : { kind: 'value', data: compact(packMsgpack(value)), empty: false };

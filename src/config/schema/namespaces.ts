@@ -81,6 +81,11 @@ export const NamespaceSchema = Type.Object(
       default: 'json',
       description: 'format of the payload in NATS messages. A Content-Type header overrides it for its message',
     }),
+    numbers: Type.Union([Type.Literal('double'), Type.Literal('text')], {
+      default: 'double',
+      description:
+        'what becomes of numbers in JSON payloads that a double would change (`0.10`, `1.0`, more than 17 digits, integers beyond 2^53). `double`: doubles, and integers exactly; `text`: they reach clients of both encodings as text, digit for digit. Other numbers stay numbers',
+    }),
     history: History,
     mirror: Type.String({
       default: '',
