@@ -26,7 +26,7 @@ export function quoteInexactNumbers(bytes: Uint8Array): Uint8Array {
     }
     if (byte !== MINUS && !isDigit(byte)) continue;
     const end = endOfNumber(bytes, at + 1);
-    if (mayBeInexact(bytes, at, end) && isInexact(text.latin1Slice(at, end)) && !isName(bytes, end)) {
+    if (mayBeInexact(bytes, at, end) && isInexact(text.toString('latin1', at, end)) && !isName(bytes, end)) {
       parts.push(bytes.subarray(copied, at), MARK, bytes.subarray(at, end), MARK);
       copied = end;
     }
