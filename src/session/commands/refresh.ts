@@ -17,6 +17,8 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   // The connection was accepted as another user, or as anonymous.
   const isOther = identity.user !== connection.identity.user;
   const allowed = isOther ? await authentication.assertMayConnect(connection, identity) : undefined;
+  // While the hook was asked, another `refresh` may have given the connection a user.
+  assertAllowed(decideRefresh(connection.identity, identity));
   if (!(await authentication.accept(connection, identity, askedBy(message), allowed))) return;
   delivery.presence?.became(receiver, memberOf(identity.user, connection.id, identity.info));
   const forbidden = [...receiver.subscriptions.keys()].filter(
