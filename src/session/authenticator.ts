@@ -177,6 +177,8 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
 function toIdentity(payload: JWTPayload, patterns: SharedPatterns): Identity {
   if (!user.Check(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` is not a text of 1–256 characters');
   if (CONTROL.test(payload.sub)) throw new ProtocolError('unauthorized', 'the claim `sub` has control characters');
+  // Repaired, it would be another user's name.
+  if (toWellFormed(payload.sub) !== payload.sub) throw new ProtocolError('unauthorized', 'the claim `sub` is not valid Unicode');
   for (const claim of ['exp', 'iat'] as const) {
     if (Math.abs(payload[claim] ?? 0) > TIME_MAX_SECONDS) throw new ProtocolError('unauthorized', `the claim \`${claim}\` is no time`);
   }
@@ -189,7 +191,7 @@ function toIdentity(payload: JWTPayload, patterns: SharedPatterns): Identity {
   const expiresAtMs = (payload.exp as number) * 1000;
   const { jti, iat } = payload;
   return {
-    user: toWellFormed(payload.sub),
+    user: payload.sub,
     subscribe: patterns.of(subscribe),
     publish: patterns.of(publish),
     call: patterns.of(call),

@@ -365,4 +365,13 @@ describe('the claims of a token that is signed', () => {
       expect(await verdict(pair.token({ sub: 'Zoë 山田 👩‍💻' }))).toBe('Zoë 山田 👩‍💻');
     },
   );
+
+  it.each(['a\ud800', '\udc00a'])(
+    'are refused if sub is %j, which is half a character: two of them would be the same user',
+    async (sub) => {
+      const pair = await signingPair('EdDSA', 'k');
+      const { verdict } = await setUp(await serve(pair.jwk));
+      expect(await verdict(pair.token({ sub }))).toBe('unauthorized');
+    },
+  );
 });
