@@ -37,7 +37,7 @@ interface Given {
 export class Hook {
   readonly #options: HookOptions;
   #asked = 0;
-  /** Unanswered questions that equal ones wait for, by cache key. */
+  /** Unanswered questions that equal ones wait for, by key. */
   readonly #inFlight = new Map<string, Promise<Given>>();
   /** False: the last permission was not one to keep. Then nobody waits for it, because that would only take time. */
   #keeps = true;
@@ -54,8 +54,10 @@ export class Hook {
   /** Never rejects. */
   async ask(question: HookQuestion): Promise<Outcome> {
     const { name, where, askedMax, cache, nowMs = Date.now } = this.#options;
-    const key = cacheKey(this.#options.scope, where, question);
-    const cached = key === undefined ? undefined : cache.get(key, nowMs());
+    const key = keyOf(this.#options.scope, where, question);
+    // Whether an expired permission goes on is always asked.
+    const isAgain = isAskedAgain(question);
+    const cached = key === undefined || isAgain ? undefined : cache.get(key, nowMs());
     if (cached !== undefined) return this.#done('cached', 0, cached);
     if (this.#asked >= askedMax) {
       return this.#done('busy', 0, { kind: 'busy', message: `${askedMax} questions of the ${name} hook are unanswered` });
@@ -100,7 +102,8 @@ export class Hook {
     }
     const mayKeep = answer.kind === 'allowed' && keptMsOf(answer) > 0;
     if (answer.kind === 'allowed') this.#keeps = mayKeep;
-    return { outcome: this.#outcome(answer, key, performance.now() - startMs), isForAll: mayKeep || answer.kind === 'invalid' };
+    const keptAs = isAskedAgain(question) ? undefined : key;
+    return { outcome: this.#outcome(answer, keptAs, performance.now() - startMs), isForAll: mayKeep || answer.kind === 'invalid' };
   }
 
   #outcome(answer: CheckedAnswer, key: string | undefined, durationMs: number): Outcome {
@@ -132,16 +135,21 @@ export class Hook {
   }
 }
 
+/** The question is about a permission that has expired. Its answer is not kept, but it is the answer to equal questions at the same time. */
+function isAskedAgain(question: HookQuestion): boolean {
+  return (question.hook === 'connect' || question.hook === 'subscribe') && question.again;
+}
+
 /**
- * The cache key of a question. It contains everything in the question except the connection and the data of a publish.
- * @returns undefined: the answer is not cached. A question about an expired permission always reaches the hook
+ * The key of a question. It contains everything in the question except the connection and the data of a publish.
+ * @returns undefined: no question is equal to it
  */
-function cacheKey(scope: string, where: string, question: HookQuestion): string | undefined {
-  if (question.hook === 'disconnect' || (question.hook !== 'publish' && question.again)) return undefined;
+function keyOf(scope: string, where: string, question: HookQuestion): string | undefined {
+  if (question.hook === 'disconnect') return undefined;
   const { hook, user, info = null } = question;
   const about = question.hook === 'connect' ? [] : [question.topic];
   const how = question.hook === 'subscribe' ? [question.action, question.options] : [];
-  return JSON.stringify([scope, where, hook, user, info, ...about, ...how]);
+  return JSON.stringify([scope, where, hook, user, info, isAskedAgain(question), ...about, ...how]);
 }
 
 /** For how long the answer may be used for equal questions. Changed data belongs to one publish. */
