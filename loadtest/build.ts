@@ -17,6 +17,8 @@ const CHILDREN = {
   'nats-feeder': 'loadtest/servers/nats-feeder-main.ts',
   'stentor-node': 'loadtest/servers/stentor-node-main.ts',
   'sdk-client': 'loadtest/servers/sdk-client-main.ts',
+  'user-interest': 'loadtest/servers/user-interest-main.ts',
+  'hook-service': 'loadtest/servers/hook-service-main.ts',
   'centrifugo-feeder': 'loadtest/servers/centrifugo-feeder-main.ts',
 } as const;
 

@@ -1,5 +1,6 @@
 import { FLOOR_SCENARIOS } from './floor.ts';
 import { growth } from './growth.ts';
+import { hooks } from './hooks.ts';
 import { hubIntake } from './hub-intake.ts';
 import { idleMemory, idleMemoryOfUsers } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
@@ -9,6 +10,7 @@ import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
 import { sdkClient } from './sdk-client.ts';
 import { slowReaders } from './slow-readers.ts';
+import { userInterest } from './user-interest.ts';
 import { WATCHLIST_SCENARIOS } from './watchlist.ts';
 import { watchlistStalled } from './watchlist-stalled.ts';
 import { watchlistSubscribe } from './watchlist-subscribe.ts';
@@ -26,6 +28,8 @@ export const SCENARIOS: readonly Scenario[] = [
   idleMemory,
   idleMemoryOfUsers,
   ...PRESENCE_SCENARIOS,
+  userInterest,
+  hooks,
   hubIntake,
   sdkClient,
 ];

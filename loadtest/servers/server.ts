@@ -36,6 +36,8 @@ export interface RunningServer {
   readonly pids: readonly number[];
   /** Every client is a user of its own, with a token signed by it. */
   readonly tokenSecret?: string;
+  /** Of the broker that its nodes share. */
+  readonly natsUrl?: string;
   /** The feed comes out of the measured process itself. */
   readonly selfFed: boolean;
   /** Publishes the plan and resolves when the last publication was handed over. */

@@ -19,12 +19,21 @@ interface Variant {
   readonly presence?: boolean;
   /** Every client has a token, and is a user of its own. */
   readonly users?: boolean;
+  /** Hooks of the namespace: on NATS, whose answers may be kept or not, or in code. */
+  readonly hooks?: 'nats' | 'kept' | 'code';
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
 }
 
 /** More than the longest run publishes on one topic: a follower that is held up on purpose must find everything still there. */
 const HISTORY_COUNT_MAX = 1_000_000;
+
+/** The subjects are answered by the scenario `hooks`. */
+const HOOKS = {
+  nats: { subscribe: 'nats:bench.hooks', publish: 'nats:bench.hooks' },
+  kept: { subscribe: 'nats:bench.kept', publish: 'nats:bench.kept' },
+  code: { module: join(ROOT, 'loadtest', 'servers', 'allowing-hooks.mjs') },
+} as const;
 
 const TOKEN_SECRET = 'a-secret-of-the-benchmark-with-32-bytes';
 
@@ -38,7 +47,8 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
     'limits.connectionsPerWorkerMax': 19_000,
     // A watchlist subscribes to all its topics at once.
     'limits.topicsPerConnectionMax': 1000,
-    'limits.messagesPerSecondMax': 1000,
+    // One client publishes and subscribes as fast as it is answered.
+    'limits.messagesPerSecondMax': 10_000,
     // So that the count falls at once, and changes every second.
     'tuning.presence.graceMs': 0,
     ...(variant.users && { 'auth.keys': [{ alg: 'HS256', secret: TOKEN_SECRET }] }),
@@ -51,6 +61,8 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
         slowConsumer: keyed ? 'conflate' : 'replay',
         history: { maxCount: keyed ? 16 : HISTORY_COUNT_MAX },
         presence: variant.presence ? 'members' : 'off',
+        clientPublish: true,
+        ...(variant.hooks !== undefined && { hooks: HOOKS[variant.hooks] }),
       },
     },
   };
@@ -108,7 +120,9 @@ async function startOnNats(variant: Variant, settings: StartSettings): Promise<R
     get pids() {
       return nodes.map(({ child }) => child.pid);
     },
+    ...(variant.users && { tokenSecret: TOKEN_SECRET }),
     selfFed: false,
+    natsUrl: nats.server.url,
     feed: nats.feed,
     flood: nats.flood,
     metric: (name) => readMetric(nodes, name),
@@ -165,5 +179,17 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),
+  stentor({ name: 'stentor-no-hooks', title: 'Stentor, NATS, ephemeral, users', bus: 'nats', durable: false, json: true, users: true }),
+  ...(['nats', 'kept', 'code'] as const).map((hooks) =>
+    stentor({
+      name: `stentor-hooks-${hooks}`,
+      title: `the same, hooks: ${hooks}`,
+      bus: 'nats',
+      durable: false,
+      json: true,
+      users: true,
+      hooks,
+    }),
+  ),
   stentor({ name: 'stentor-nats-ephemeral', title: 'Stentor, NATS, ephemeral', bus: 'nats', durable: false }),
 ];
