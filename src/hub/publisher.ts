@@ -57,9 +57,7 @@ export class Publisher {
 
   /** Checks all that {@link publish} does, and publishes nothing. @throws ProtocolError */
   assertFits(draft: Draft): void {
-    const namespace = this.#namespaceFor(draft);
-    payloadOf(draft, namespace);
-    this.#assertDocumentFits(draft, namespace);
+    this.#payloadOf(draft, this.#namespaceFor(draft));
   }
 
   /**
@@ -70,14 +68,13 @@ export class Publisher {
   async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
     const { topic, key, image, noEcho, volatile, eventAtMs } = draft;
     const namespace = this.#namespaceFor(draft);
-    this.#assertDocumentFits(draft, namespace);
     if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
       throw new ProtocolError('busy', 'too many publishes wait for the log');
+    const payload = this.#payloadOf(draft, namespace);
     this.#metrics.publishesInFlight.set(++this.#inFlight);
     const answered = this.#metrics.publishAck.startTimer();
     try {
       const payloadKind = namespace.payload;
-      const payload = payloadOf(draft, namespace);
       const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, eventAtMs, ...extras });
       answered({ outcome: 'stored' });
       return ack;
@@ -90,22 +87,25 @@ export class Publisher {
   }
 
   /** @throws ProtocolError */
-  #namespaceFor({ topic, key, volatile }: Draft): NamespaceOptions {
+  #namespaceFor({ topic, key, image, noEcho, volatile }: Draft): NamespaceOptions {
     const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
     assertKeyFits(topic, key !== null, namespace);
     assertVolatileFits(topic, volatile, namespace);
+    const hasDocument = namespace.state === 'document';
+    if (image === true && !hasDocument) throw new ProtocolError('unsupported', `${topic} has no document`);
+    if (noEcho && hasDocument) throw new ProtocolError('unsupported', `${topic} has a document: a publication is for everybody`);
     return namespace;
   }
 
+  /** @throws ProtocolError */
+  #payloadOf(draft: Draft, namespace: NamespaceOptions): Uint8Array {
+    const payload = payloadOf(draft, namespace);
+    if (namespace.state === 'document') this.#assertDocumentFits(draft, namespace);
+    return payload;
+  }
+
   /** What others publish meanwhile may make it too large all the same: then every node skips it. */
-  #assertDocumentFits({ topic, data, image, noEcho }: Draft, namespace: NamespaceOptions): void {
-    if (namespace.state !== 'document') {
-      if (image === true) throw new ProtocolError('unsupported', `${topic} has no document`);
-      return;
-    }
-    if (noEcho) throw new ProtocolError('unsupported', `${topic} has a document: a publication is for everybody`);
-    // Deeper than any document: it is refused as a payload.
-    if (msgpackToPayload(data, 'msgpack') === undefined) return;
+  #assertDocumentFits({ topic, data, image }: Draft, namespace: NamespaceOptions): void {
     const document = this.#documentOf(topic) ?? new HubDocument(documentBoundsOf(namespace), 0, true);
     const problem = document.problemOf(unpackMsgpack(data), image !== true && isMsgpackMap(data));
     if (problem !== undefined) throw new ProtocolError('document_too_large', problem);
