@@ -10,7 +10,6 @@ import { type DemoFeeds, startDemoFeeds } from './demo/feeds.ts';
 import { readDemoPages } from './demo/pages.ts';
 import { AdminServer } from './http/admin.ts';
 import { Certificates } from './hub/certificates.ts';
-import { summarize } from './hub/figures.ts';
 import { Hub } from './hub/hub.ts';
 import { NodeRegistry } from './hub/node-registry.ts';
 import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
@@ -91,7 +90,6 @@ export async function startNodeOn(
   const logger = log.child({ nodeId });
   const registry = new Registry();
   registerNodeMetrics(registry, nodeId);
-  registerProcessMetrics(registry, 'hub');
   const started: (() => Promise<void>)[] = [];
   const unwind = async () => {
     for (const stop of started.splice(0).reverse()) await stop();
@@ -135,6 +133,7 @@ export async function startNodeOn(
       others: () => others?.others() ?? [],
     });
     started.push(() => hub.stop());
+    registerProcessMetrics(registry, 'hub', hub.operator.loopLag);
 
     const notReady = () => {
       if (draining) return 'draining';
@@ -153,7 +152,7 @@ export async function startNodeOn(
         host: hostname(),
         version,
         uptimeMs: Math.round(process.uptime() * 1000),
-        ...summarize(await hub.operator.figures()),
+        ...(await hub.operator.summary()),
         notReady: notReady() ?? null,
         announceIntervalMs: config.tuning.hub.announceIntervalMs,
         clockMs: Date.now(),

@@ -1,4 +1,4 @@
-import type { ProcessReport, WorkerTotals } from '../link/messages.ts';
+import type { ProcessReport, WorkerSummary, WorkerTotals } from '../link/messages.ts';
 import type { Count, LaggingFigures, NodeFigures, ProcessTotals } from './report-types.ts';
 import type { WorkerAnswers } from './worker-reports.ts';
 
@@ -34,19 +34,16 @@ export function nodeFigures({ reports, silent }: WorkerAnswers, { topics, public
   };
 }
 
-/** A summary of it for other nodes, in few bytes. */
-export function summarize({ workers, topics, totals }: NodeFigures) {
-  const sum = (field: 'connections' | 'connectionsMax' | 'subscriptions' | 'lagging') =>
-    workers.reduce((total, worker) => total + worker[field], 0);
+/** What a node tells the others about its workers. */
+export function summaryOf(workers: readonly WorkerSummary[]): WorkerSummary & { readonly workers: number } {
+  const sum = (field: keyof WorkerSummary) => workers.reduce((total, worker) => total + worker[field], 0);
   return {
     workers: workers.length,
     connections: sum('connections'),
     connectionsMax: sum('connectionsMax'),
     subscriptions: sum('subscriptions'),
     lagging: sum('lagging'),
-    topics,
-    publicationsIn: totals.publicationsIn,
-    deliveries: totals.deliveries,
+    deliveries: sum('deliveries'),
   };
 }
 

@@ -32,7 +32,6 @@ function setUnlessUnknown(gauge: Gauge<'topic_namespace'>, namespace: string, la
 
 /** The hub's own metrics. Workers have theirs, and the admin listener serves both. */
 export class HubMetrics {
-  readonly publicationsIn: Counter<'topic_namespace'>;
   readonly workerRestarts: Counter;
   readonly topics: Gauge;
   readonly busConnected: Gauge;
@@ -43,6 +42,8 @@ export class HubMetrics {
   readonly callsInFlight: Gauge;
   readonly publishAck: Histogram<'outcome'>;
   readonly workers: Gauge;
+  /** By namespace. */
+  readonly #publicationsIn = new Map<string, number>();
   readonly #skipped: Counter<'reason'>;
   readonly #images: Counter<'outcome'>;
   readonly #skippedLog: OnceASecond;
@@ -53,11 +54,16 @@ export class HubMetrics {
     this.#skippedLog = new OnceASecond(logger, 'publication skipped');
     this.#imageLog = new OnceASecond(logger, 'image of a document not stored or not used');
     const registers = [registry];
-    this.publicationsIn = new Counter({
+    const publicationsIn = this.#publicationsIn;
+    new Counter({
       name: 'stentor_publications_in_total',
       help: 'Publications from the bus.',
       labelNames: ['topic_namespace'],
       registers,
+      collect() {
+        this.reset();
+        for (const [namespace, count] of publicationsIn) this.inc({ topic_namespace: namespace }, count);
+      },
     });
     this.#skipped = new Counter({
       name: 'stentor_publications_skipped_total',
@@ -261,12 +267,23 @@ export class HubMetrics {
     }
   }
 
+  /** Called for each publication, so it must be cheap. */
+  publicationIn(namespace: string): void {
+    this.#publicationsIn.set(namespace, (this.#publicationsIn.get(namespace) ?? 0) + 1);
+  }
+
+  /** Publications from the bus, of all namespaces. */
+  get publicationsIn(): number {
+    let sum = 0;
+    for (const count of this.#publicationsIn.values()) sum += count;
+    return sum;
+  }
+
   /** For the operator's page. */
   async totals(): Promise<Omit<HubTotals, 'topics' | 'process'>> {
-    const [publicationsIn, skipped] = await Promise.all([sumBy(this.publicationsIn), sumBy(this.#skipped, 'reason')]);
-    const all = { ...skipped };
+    const all = await sumBy(this.#skipped, 'reason');
     for (const { fault, messages } of this.#faults()) all[fault] = (all[fault] ?? 0) + messages;
-    return { publicationsIn: publicationsIn[''] ?? 0, skipped: all };
+    return { publicationsIn: this.publicationsIn, skipped: all };
   }
 
   /** Counts an invalid publication of a producer, and logs at most one a second. */

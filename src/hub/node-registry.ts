@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
+import { AlignedInterval } from '../telemetry/aligned-interval.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { decodeAnnouncement, encodeAnnouncement, type NodeStatus } from './announcement.ts';
 import type { OtherNode } from './node-answers.ts';
@@ -42,7 +43,7 @@ export class NodeRegistry {
   readonly #wallMs: () => number;
   /** By instance. */
   readonly #heard = new Map<string, Heard>();
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #timer: AlignedInterval | undefined;
   readonly #stopListening: () => void;
   #own: Heard | undefined;
   #announcing: Promise<void> | undefined;
@@ -55,7 +56,7 @@ export class NodeRegistry {
     this.#wallMs = options.wallMs ?? (() => Date.now());
     this.#stopListening = options.bus.onAnnouncement('nodes', (data) => this.#receive(data));
     if (options.intervalMs === 0) return;
-    this.#timer = setInterval(() => this.#announce(), options.intervalMs);
+    this.#timer = new AlignedInterval(options.intervalMs, () => this.#announce());
     this.#announce();
   }
 
@@ -84,7 +85,7 @@ export class NodeRegistry {
   /** Announces that the node leaves, so that the others remove it immediately. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#timer?.stop();
     this.#stopListening();
     await this.#announcing;
     if (this.#own === undefined) return;

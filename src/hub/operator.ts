@@ -12,7 +12,7 @@ import { LoopLag, processFigures } from '../telemetry/loop-lag.ts';
 import { Control } from './ending/control.ts';
 import type { Revocations } from './ending/revocations.ts';
 import { toProtocolError } from './failure.ts';
-import { nodeFigures } from './figures.ts';
+import { nodeFigures, summaryOf } from './figures.ts';
 import { Finder } from './finding/finder.ts';
 import type { History } from './history.ts';
 import { readHistory } from './history-page.ts';
@@ -59,9 +59,10 @@ export class Operator {
   readonly control: Control;
   /** Of the workers of this node. */
   readonly reports: WorkerReports;
+  /** Of the hub's process. */
+  readonly loopLag = new LoopLag();
   readonly #options: OperatorOptions;
   readonly #sampler: Sampler;
-  readonly #loopLag = new LoopLag();
 
   constructor(options: OperatorOptions) {
     const { config, bus, nodeId, instance, logger, others, reports, revocations } = options;
@@ -94,7 +95,13 @@ export class Operator {
   async figures(): Promise<NodeFigures> {
     const { reports, metrics, topics } = this.#options;
     const [answers, totals] = await Promise.all([reports.reports(), metrics.totals()]);
-    return nodeFigures(answers, { topics: topics.size, ...totals, process: processFigures(this.#loopLag) });
+    return nodeFigures(answers, { topics: topics.size, ...totals, process: processFigures(this.loopLag) });
+  }
+
+  /** The few of them that the other nodes are told. */
+  async summary() {
+    const { reports, metrics, topics } = this.#options;
+    return { ...summaryOf(await reports.summaries()), topics: topics.size, publicationsIn: metrics.publicationsIn };
   }
 
   /** @throws ProtocolError as {@link readHistory} */
@@ -130,6 +137,6 @@ export class Operator {
     this.control.stop();
     this.finder.stop();
     this.#sampler.stop();
-    this.#loopLag.stop();
+    this.loopLag.stop();
   }
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { AlignedInterval } from '../telemetry/aligned-interval.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { WorkerLinks } from './worker-links.ts';
 import type { StartWorker, WorkerEnd } from './worker-process.ts';
@@ -28,7 +29,7 @@ export class Supervisor {
   #started = false;
   readonly #startWorker: StartWorker;
   readonly #workers: WorkerSlot[] = [];
-  readonly #queueCheck: NodeJS.Timeout;
+  readonly #queueCheck: AlignedInterval;
   #port: number;
   #stopping = false;
   #generation = 0;
@@ -42,7 +43,7 @@ export class Supervisor {
     this.#logger = logger;
     this.#startWorker = startWorker;
     this.#port = config.port;
-    this.#queueCheck = setInterval(() => this.#endSlowWorkers(), QUEUE_CHECK_INTERVAL_MS);
+    this.#queueCheck = new AlignedInterval(QUEUE_CHECK_INTERVAL_MS, () => this.#endSlowWorkers());
   }
 
   /** Worker process ids, for operators and tests. */
@@ -68,7 +69,7 @@ export class Supervisor {
       this.#started = true;
     } catch (error) {
       this.#stopping = true;
-      clearInterval(this.#queueCheck);
+      this.#queueCheck.stop();
       for (const { process, timer: restart } of workers) {
         clearTimeout(restart);
         process?.kill();
@@ -83,7 +84,7 @@ export class Supervisor {
   /** Workers drain their clients and exit. Workers that are left after the drain timeout are killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#queueCheck);
+    this.#queueCheck.stop();
     for (const worker of this.#workers) clearTimeout(worker.timer);
     if (this.pids.length > 0) {
       const ended = new Promise<void>((resolve) => {

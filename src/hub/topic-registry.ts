@@ -193,7 +193,6 @@ export class TopicRegistry {
   #feed(namespace: string): NamespaceFeed {
     const known = this.#feeds.get(namespace);
     if (known !== undefined) return known;
-    const counter = this.#metrics.publicationsIn.labels({ topic_namespace: namespace });
     const feed = new NamespaceFeed({
       name: namespace,
       log: this.#bus.log(namespace),
@@ -201,7 +200,7 @@ export class TopicRegistry {
       logger: this.#logger,
       busConnected: () => this.#bus.connected,
       onPublication: (publication, open) => {
-        counter.inc();
+        this.#metrics.publicationIn(namespace);
         if (open !== undefined) this.#publish(open, publication);
       },
       onOpened: (topic, publishedAtMs) => this.#health?.lastPublished(topic, publishedAtMs),
@@ -215,7 +214,7 @@ export class TopicRegistry {
 
   #publish(topic: HubTopic, publication: Publication): void {
     const namespace = this.#namespace(topic.topic);
-    if (!namespace.durable) this.#metrics.publicationsIn.inc({ topic_namespace: namespaceOf(topic.topic) });
+    if (!namespace.durable) this.#metrics.publicationIn(namespaceOf(topic.topic));
     const result = toLinkItem(publication, namespace);
     if (result.kind === 'skipped') {
       this.#metrics.skipped(result.reason, publication.topic, result.detail);

@@ -171,6 +171,7 @@ export class WorkerLinks {
       case 'ended':
       case 'connections':
       case 'metrics':
+      case 'summary':
       case 'report':
         return reports.answered(message);
       default:

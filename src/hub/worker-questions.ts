@@ -4,6 +4,7 @@ import type { ToHub, ToWorker } from '../link/messages.ts';
 /** What a worker is asked, with the kind of its answer. */
 interface Answers {
   readonly metricsWanted: 'metrics';
+  readonly summaryWanted: 'summary';
   readonly reportWanted: 'report';
   readonly endWanted: 'ended';
   readonly revoked: 'ended';

@@ -1,5 +1,5 @@
 import type { HubEnd } from '../link/link.ts';
-import type { EndOrder, EndTarget, Revocation, TopicsWanted, WorkerReport } from '../link/messages.ts';
+import type { EndOrder, EndTarget, Revocation, TopicsWanted, WorkerReport, WorkerSummary } from '../link/messages.ts';
 import type { ConnectionsOverview } from './report-types.ts';
 import { type AnswerTo, type Asked, type Question, WorkerQuestions } from './worker-questions.ts';
 
@@ -30,6 +30,11 @@ export class WorkerReports {
   async metrics(): Promise<unknown[]> {
     const answers = await this.#askAll<'metricsWanted'>({ kind: 'metricsWanted' }, METRICS_TIMEOUT_MS);
     return answers.map(({ metrics }) => metrics);
+  }
+
+  /** A worker that does not answer in time is left out. */
+  async summaries(): Promise<readonly WorkerSummary[]> {
+    return this.#askAll<'summaryWanted'>({ kind: 'summaryWanted' }, METRICS_TIMEOUT_MS);
   }
 
   async reports(topics?: TopicsWanted): Promise<WorkerAnswers> {

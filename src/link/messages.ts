@@ -117,6 +117,8 @@ export type ToWorker =
   /** All that are known; complete: all that there are. */
   | { readonly kind: 'revocations'; readonly revocations: readonly Revocation[]; readonly complete: boolean }
   | { readonly kind: 'metricsWanted'; readonly requestId: number }
+  /** Request for a few counts: every node announces them every other second, busy or not. */
+  | { readonly kind: 'summaryWanted'; readonly requestId: number }
   /** Request for a report, which includes these topics. */
   | { readonly kind: 'reportWanted'; readonly requestId: number; readonly topics?: TopicsWanted }
   /** Of a server, to every connection that is subscribed in the namespace. */
@@ -216,6 +218,7 @@ export type ToHub =
   | { readonly kind: 'sent'; readonly requestId: number; readonly outcome: 'sent' | 'dropped' | 'noConnection' }
   | { readonly kind: 'called'; readonly requestId: number; readonly outcome: CalledOutcome }
   | { readonly kind: 'metrics'; readonly requestId: number; readonly metrics: unknown }
+  | ({ readonly kind: 'summary'; readonly requestId: number } & WorkerSummary)
   | { readonly kind: 'report'; readonly requestId: number; readonly report: WorkerReport }
   | ({ readonly kind: 'connections'; readonly requestId: number } & ConnectionsReport)
   | { readonly kind: 'drained' };
@@ -265,20 +268,29 @@ export interface ConnectionReport {
 }
 
 /** A worker's state, for display. Its metrics have a part of it, too. But only a scrape may read those, because reading resets some of them. */
-export interface WorkerReport {
+export interface WorkerReport extends WorkerCounts {
   readonly index: number;
   readonly pid: number;
-  readonly connections: number;
-  readonly connectionsMax: number;
-  readonly subscriptions: number;
-  /** Connections whose sockets do not keep up now. */
-  readonly lagging: number;
   /** Of them, a limited number that have lagged longest, longest first. */
   readonly longestLagging: readonly LaggingReport[];
   /** The requested topics; empty if none were requested. */
   readonly topics: readonly TopicReport[];
   readonly totals: WorkerTotals;
   readonly process: ProcessReport;
+}
+
+export interface WorkerCounts {
+  readonly connections: number;
+  readonly connectionsMax: number;
+  readonly subscriptions: number;
+  /** Connections whose sockets do not keep up now. */
+  readonly lagging: number;
+}
+
+/** Of a worker, for other nodes. */
+export interface WorkerSummary extends WorkerCounts {
+  /** Since the worker started. */
+  readonly deliveries: number;
 }
 
 /** What a process uses. */

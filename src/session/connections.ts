@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
+import { AlignedInterval } from '../telemetry/aligned-interval.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ClientEvents, ClientRequest, ClientSocket, RequestOutcome, RequestRefusal, RequestRefused } from '../transport/transport.ts';
 import { Authentication } from './authentication.ts';
@@ -78,7 +79,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   readonly #log: RefusalLog;
   /** When tokens expire, and until when `connect` must have been received. */
   readonly #expiry = new ExpiryIndex<Connection>(Date.now());
-  readonly #heartbeatTimer: NodeJS.Timeout;
+  readonly #heartbeats: AlignedInterval;
   #nextId = 1;
 
   constructor(options: ConnectionsOptions) {
@@ -127,7 +128,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
       ping: ({ receiver }) => receiver.socket.ping(),
       lost: ({ receiver }) => receiver.socket.cut(),
     });
-    this.#heartbeatTimer = setInterval(() => this.#heartbeat.tick(), heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval);
+    this.#heartbeats = new AlignedInterval(heartbeat.pingIntervalMs / Heartbeat.ticksPerInterval, () => this.#heartbeat.tick());
     this.#intake = new Intake({ limits: new InboundLimits(limits), heartbeat: this.#heartbeat, turns: this.#turns, metrics });
   }
 
@@ -255,7 +256,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   }
 
   stop(): void {
-    clearInterval(this.#heartbeatTimer);
+    this.#heartbeats.stop();
   }
 
   #watchExpiry(connection: Connection): void {

@@ -1,14 +1,7 @@
 import { totalmem } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LoopLag } from './loop-lag.ts';
 import { packageVersion } from './version.ts';
-
-/**
- * Interval of the samples of the loop's delay. Each sample is a wake-up. At 20 ms they were most of the CPU of an idle node, 0.55% of a core; at 100 ms they
- * were two thirds of its wake-ups.
- */
-const DELAY_RESOLUTION_MS = 250;
-const NANOSECONDS = 1e9;
 
 /**
  * Metrics of the operating system and Node about this process, under the names that Prometheus' client libraries use. prom-client's own set is not used: it
@@ -16,7 +9,7 @@ const NANOSECONDS = 1e9;
  *
  * @param part `hub` or `worker`: a label, because a node has several processes
  */
-export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker'): void {
+export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker', loopLag: LoopLag): void {
   const registers = [registry];
   const labels = { process: part };
   const gauge = (name: string, help: string, read: () => number) =>
@@ -37,7 +30,8 @@ export function registerProcessMetrics(registry: Registry, part: 'hub' | 'worker
   });
   gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => performance.timeOrigin / 1000);
   registerCpu(registry, labels);
-  registerLoopDelay(gauge);
+  gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of timers, 99th percentile since the last scrape.', () => loopLag.p99Seconds);
+  gauge('nodejs_eventloop_lag_max_seconds', 'The longest delay of a timer since the last scrape.', () => loopLag.takeMaxSeconds());
 }
 
 /** Metrics that exist once per node, not per process. */
@@ -75,22 +69,4 @@ function registerCpu(registry: Registry, labels: { process: string }): void {
       counted = user + system;
     },
   });
-}
-
-function registerLoopDelay(gauge: (name: string, help: string, read: () => number) => unknown): void {
-  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
-  delay.enable();
-  gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of timers, 99th percentile since the last scrape.', () => {
-    return seconds(delay.percentile(99));
-  });
-  gauge('nodejs_eventloop_lag_max_seconds', 'The longest delay of a timer since the last scrape.', () => {
-    const max = seconds(delay.max);
-    delay.reset();
-    return max;
-  });
-}
-
-/** The histogram covers the whole time between two samples. Before its first sample it is empty. */
-function seconds(nanoseconds: number): number {
-  return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / NANOSECONDS - DELAY_RESOLUTION_MS / 1000) : 0;
 }

@@ -24,7 +24,7 @@ link.onMessages((messages) => {
     void worker.then(
       (started) => {
         running = started;
-        registerProcessMetrics(started.metricsRegistry, 'worker');
+        registerProcessMetrics(started.metricsRegistry, 'worker', started.loopLag);
       },
       () => undefined,
     );

@@ -1,6 +1,6 @@
 import type { Delivery } from '../delivery/delivery.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { ToWorker } from '../link/messages.ts';
+import type { ToWorker, WorkerCounts } from '../link/messages.ts';
 import type { Authenticator } from '../session/authenticator.ts';
 import type { Connections } from '../session/connections.ts';
 import { type LoopLag, processFigures } from '../telemetry/loop-lag.ts';
@@ -48,16 +48,17 @@ export class Reporter {
     link.send({ kind: 'metrics', requestId, metrics: await metrics.registry.getMetricsAsJSON() });
   }
 
+  sendSummary(requestId: number): void {
+    this.#options.link.send({ kind: 'summary', requestId, ...this.#counts(), deliveries: this.#options.metrics.deliveredItems });
+  }
+
   async sendReport({ requestId, topics: wanted }: Extract<ToWorker, { kind: 'reportWanted' }>): Promise<void> {
-    const { index, connections, connectionsMax, delivery, metrics, loopLag, link } = this.#options;
+    const { index, connections, delivery, metrics, loopLag, link } = this.#options;
     const { slowConsumers, topics } = delivery;
     const report = {
       index,
       pid: process.pid,
-      connections: connections.size,
-      connectionsMax,
-      subscriptions: this.#countSubscriptions(),
-      lagging: slowConsumers.count,
+      ...this.#counts(),
       longestLagging: describeLagging(slowConsumers.receivers(), ({ id }) => connections.find(id)?.identity.user ?? null, Date.now()),
       topics: describeTopics(topics, wanted),
       totals: await metrics.totals(),
@@ -69,6 +70,16 @@ export class Reporter {
   sendConnections({ requestId, target, limit }: Extract<ToWorker, { kind: 'connectionsWanted' }>): void {
     const { connections, link } = this.#options;
     link.send({ kind: 'connections', requestId, ...describeConnections(connections, target, limit) });
+  }
+
+  #counts(): WorkerCounts {
+    const { connections, connectionsMax, delivery } = this.#options;
+    return {
+      connections: connections.size,
+      connectionsMax,
+      subscriptions: this.#countSubscriptions(),
+      lagging: delivery.slowConsumers.count,
+    };
   }
 
   #countSubscriptions(): number {

@@ -228,6 +228,8 @@ export class WorkerMetrics {
 
   #pending = { frames: 0, bytes: 0, items: 0 };
 
+  #deliveredItems = 0;
+
   /** @param index of the worker. It is a label, because counters that the hub added up would fall when a worker restarts. */
   constructor(index: number) {
     this.registry.setDefaultLabels({ worker: String(index) });
@@ -293,6 +295,11 @@ export class WorkerMetrics {
     };
   }
 
+  /** The value of `stentor_deliveries_total`. */
+  get deliveredItems(): number {
+    return this.#deliveredItems;
+  }
+
   /** These were sent to a shard. Counted when the turn has ended, because until then a socket may report that it {@link lost} them. */
   flushed(members: number, sent: Sent): void {
     this.#pending.frames += sent.frames * members;
@@ -312,6 +319,7 @@ export class WorkerMetrics {
     this.#framesOut.inc(frames);
     this.#bytesOut.inc(bytes);
     this.#deliveries.inc(items);
+    this.#deliveredItems += items;
   }
 
   turnEnded(): void {

@@ -8,6 +8,7 @@ import { Authenticator } from '../session/authenticator.ts';
 import { Connections } from '../session/connections.ts';
 import { type HookModules, loadHookModules } from '../session/hooks/modules.ts';
 import { SessionHooks } from '../session/hooks/session-hooks.ts';
+import { AlignedInterval } from '../telemetry/aligned-interval.ts';
 import { HookMetrics } from '../telemetry/hook-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { LoopLag } from '../telemetry/loop-lag.ts';
@@ -30,6 +31,7 @@ interface WorkerParts {
 
 /** The clients of one link to the hub: a transport, and above it delivery and sessions. All wiring of a worker is here. */
 export class Worker {
+  readonly loopLag = new LoopLag();
   readonly #config: Config;
   readonly #port: number;
   readonly #link: WorkerEnd;
@@ -42,8 +44,7 @@ export class Worker {
   readonly #connections: Connections;
   readonly #busWatch: BusWatch;
   readonly #reporter: Reporter;
-  readonly #loopLag = new LoopLag();
-  #secondTimer: NodeJS.Timeout | undefined;
+  #seconds: AlignedInterval | undefined;
   #draining = false;
 
   private constructor(welcome: Welcome, link: WorkerEnd, { uws, authenticator, hookModules, metrics }: WorkerParts, logger: Logger) {
@@ -102,7 +103,7 @@ export class Worker {
       authenticator,
       server: this.#server,
       metrics,
-      loopLag: this.#loopLag,
+      loopLag: this.loopLag,
     });
     this.#server.serve(this.#connections);
   }
@@ -144,8 +145,8 @@ export class Worker {
 
   stop(): void {
     this.#server.stopListening();
-    clearInterval(this.#secondTimer);
-    this.#loopLag.stop();
+    this.#seconds?.stop();
+    this.loopLag.stop();
     this.#authenticator.stop();
     this.#busWatch.stop();
     this.#connections.stop();
@@ -154,7 +155,7 @@ export class Worker {
   }
 
   #start(): void {
-    this.#secondTimer = setInterval(() => this.#everySecond(), 1000);
+    this.#seconds = new AlignedInterval(1000, () => this.#everySecond());
     this.#logger.debug('worker started');
     this.#link.send({ kind: 'prepared' });
   }
@@ -181,6 +182,8 @@ export class Worker {
         return this.#listen();
       case 'metricsWanted':
         return void this.#reporter.sendMetrics(message.requestId);
+      case 'summaryWanted':
+        return this.#reporter.sendSummary(message.requestId);
       case 'reportWanted':
         return void this.#reporter.sendReport(message);
       case 'connectionsWanted':

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeFigures } from '../../src/hub/figures.ts';
+import { nodeFigures, summaryOf } from '../../src/hub/figures.ts';
 import type { WorkerReport } from '../../src/link/messages.ts';
 
 function report(index: number, changes: Partial<WorkerReport> = {}): WorkerReport {
@@ -59,5 +59,20 @@ describe('nodeFigures', () => {
       { topics: 0, publicationsIn: 0, skipped: {}, process: { ...HUB, pid: 100 } },
     );
     expect(processes).toMatchObject({ memoryBytes: 1000, cpuMs: 10 });
+  });
+});
+
+describe('summaryOf', () => {
+  it('sums what the workers have answered, and counts them', () => {
+    const worker = { connections: 2, connectionsMax: 10, subscriptions: 3, lagging: 1, deliveries: 5 };
+    expect(summaryOf([worker, { ...worker, deliveries: 7 }])).toEqual({
+      workers: 2,
+      connections: 4,
+      connectionsMax: 20,
+      subscriptions: 6,
+      lagging: 2,
+      deliveries: 12,
+    });
+    expect(summaryOf([])).toEqual({ workers: 0, connections: 0, connectionsMax: 0, subscriptions: 0, lagging: 0, deliveries: 0 });
   });
 });

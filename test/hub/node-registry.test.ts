@@ -46,7 +46,7 @@ describe('The node registry', () => {
   const registries: NodeRegistry[] = [];
 
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     air = new Air();
     log = [];
   });

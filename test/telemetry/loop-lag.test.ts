@@ -1,24 +1,38 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LoopLag } from '../../src/telemetry/loop-lag.ts';
 
 describe('the loop lag', () => {
   let lag: LoopLag;
-  afterEach(() => lag.stop());
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    lag = new LoopLag();
+  });
+  afterEach(() => {
+    lag.stop();
+    vi.useRealTimers();
+  });
 
   it('is the longest delay within ten seconds', () => {
-    lag = new LoopLag();
-    let nowMs = performance.now();
-    const tick = (lateMs: number) => {
-      nowMs += 1000 + lateMs;
-      lag.tick(nowMs);
-    };
-    // Its own first tick is only nearly a second after its start.
-    for (let n = 0; n < 11; n++) tick(0);
-    expect(lag.maxMs).toBeLessThan(20);
-    tick(300);
-    for (let n = 0; n < 9; n++) tick(20);
-    expect(lag.maxMs).toBeCloseTo(300, 0);
-    tick(20);
-    expect(lag.maxMs).toBeCloseTo(20, 0);
+    lag.tick(300);
+    for (let n = 0; n < 19; n++) lag.tick(20);
+    expect(lag.maxMs).toBe(300);
+    lag.tick(20);
+    expect(lag.maxMs).toBe(20);
+  });
+
+  it('is the longest delay since the last scrape', () => {
+    lag.tick(300);
+    lag.tick(20);
+    expect(lag.p99Seconds).toBeCloseTo(0.3, 2);
+    expect(lag.takeMaxSeconds()).toBeCloseTo(0.3, 2);
+    lag.tick(20);
+    expect(lag.takeMaxSeconds()).toBeCloseTo(0.02, 3);
+    expect(lag.takeMaxSeconds()).toBe(0);
+  });
+
+  it('is measured twice a second', () => {
+    const tick = vi.spyOn(lag, 'tick');
+    vi.advanceTimersByTime(10_000);
+    expect(tick).toHaveBeenCalledTimes(20);
   });
 });

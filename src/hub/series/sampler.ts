@@ -1,3 +1,4 @@
+import { AlignedInterval } from '../../telemetry/aligned-interval.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { NodeFigures } from '../report-types.ts';
 import type { SeriesColumns } from './fields.ts';
@@ -15,14 +16,14 @@ export interface SamplerOptions {
 export class Sampler {
   readonly #options: SamplerOptions;
   readonly #series: Series;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: AlignedInterval;
   #last: Sample | undefined;
   #sampling = false;
 
   constructor(options: SamplerOptions) {
     this.#options = options;
     this.#series = new Series(options.pointsMax);
-    this.#timer = setInterval(() => void this.#sample(), options.intervalMs);
+    this.#timer = new AlignedInterval(options.intervalMs, () => void this.#sample());
   }
 
   columns(): SeriesColumns {
@@ -30,7 +31,7 @@ export class Sampler {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer.stop();
   }
 
   /** A node whose workers are busy for longer than an interval has fewer points. */
