@@ -191,8 +191,9 @@ export class Receiver implements Recipient {
 
   add(flush: Flush): boolean {
     const isFirst = this.#flushes === undefined;
-    this.#flushes ??= [];
-    this.#flushes.push(flush);
+    // Exactly as long as needed: mostly one waits, and an array that grows by push allocates 17 places at once.
+    if (this.#flushes === undefined) this.#flushes = [flush];
+    else this.#flushes.push(flush);
     this.#flushBytes += flush.sent.bytes;
     if (this.#flushBytes > this.#options.lagThresholdBytes / 2) this.sendFrames();
     return isFirst;
