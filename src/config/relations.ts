@@ -38,7 +38,7 @@ import {
 import { productionIsSafe } from './relations-production.ts';
 import { tlsFilesComeTogether, tlsServerNamesAreUnique } from './relations-tls.ts';
 import type { Config } from './schema.ts';
-import { caseTwins, unusableNamespaces } from './warnings.ts';
+import { caseTwins, epochsAreForgotten, unusableNamespaces } from './warnings.ts';
 
 /** A rule between settings that are each valid by the schema. Pure; returns the problems. */
 export type Relation = (config: Config) => readonly Problem[];
@@ -83,4 +83,9 @@ export const RELATIONS: readonly Relation[] = [
 ];
 
 /** Settings that work, but are probably a mistake. */
-export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [unusableNamespaces, caseTwins, natsPasswordsInClear];
+export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [
+  unusableNamespaces,
+  caseTwins,
+  natsPasswordsInClear,
+  epochsAreForgotten,
+];

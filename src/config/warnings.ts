@@ -26,3 +26,11 @@ export function caseTwins({ namespaces }: Config): string[] {
     return twin === undefined ? [] : [`namespaces ${twin} and ${name} differ in case only`];
   });
 }
+
+/** Whoever makes the streams beforehand, so that nothing depends on a node, probably wants the same for the epochs. */
+export function epochsAreForgotten({ nats }: Config): string[] {
+  if (nats.url === '' || nats.manageStreams || nats.epochStorage !== 'memory') return [];
+  return [
+    'nats.manageStreams is false, but with nats.epochStorage: memory the nodes themselves create the bucket that keeps the epochs, and after a full outage all clients must resync; `file` uses a bucket that `stentor setup` creates',
+  ];
+}

@@ -1,12 +1,17 @@
 import { BusError, type BusErrorCode } from '../bus/bus.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 
-const CLIENT_TEXTS: Partial<Record<BusErrorCode, string>> = {
+/** Of every code, so that a new one cannot bring a subject or a stream to clients. */
+const CLIENT_TEXTS: Readonly<Record<BusErrorCode, string>> = {
   bus_unreachable: 'the broker cannot be reached now',
   bus_closed: 'the node is shutting down',
+  bus_busy: 'too many reads of the log wait',
   jetstream_unavailable: 'the broker cannot be reached now',
   stream_missing: 'the log cannot be reached now',
   stream_mismatch: 'the log cannot be reached now',
+  stream_refused: 'the log cannot be reached now',
+  server_too_old: 'the broker cannot be reached now',
+  unknown_namespace: 'the namespace is not configured',
   mirror_too_old: 'the log cannot be read now',
   log_gone: 'the log cannot be read now',
   log_gap: 'the log cannot be read now',
@@ -14,6 +19,8 @@ const CLIENT_TEXTS: Partial<Record<BusErrorCode, string>> = {
   permission_denied: 'the broker denies this node the operation',
   publish_timeout: 'the log did not answer in time: the publication may or may not be stored',
   publish_refused: 'the broker refused the publication',
+  no_responders: 'no service answers this method',
+  call_timeout: 'the service did not answer in time',
 };
 
 /** Maps a failure in the hub to an error of the protocol. */
@@ -34,10 +41,10 @@ export function codeOf(error: Error): ErrorCode {
   }
 }
 
-/** Internals of the bus (streams, subjects, permissions) go to the log, not to clients. */
+/** Internals (streams, subjects, permissions, and what a bug throws) go to the log, not to clients. */
 export function textForClient(error: Error): string {
-  if (!(error instanceof BusError)) return error.message;
-  return CLIENT_TEXTS[error.code] ?? error.message;
+  if (error instanceof ProtocolError) return error.message;
+  return error instanceof BusError ? CLIENT_TEXTS[error.code] : 'unexpected server error';
 }
 
 /** The same failure with the protocol's code, for operators and embedding programs: with the bus' own text, and the bus' error as its cause. */

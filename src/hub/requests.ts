@@ -5,6 +5,7 @@ import { HookDenied } from '../hooks/denied.ts';
 import { ALLOWED } from '../hooks/outcome.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
+import { ProtocolError } from '../protocol/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
@@ -119,6 +120,7 @@ export class RequestHandler {
       return void worker.send({ kind: 'serviceError', requestId, code: error.code, message: error.message });
     }
     if (error instanceof BusError) this.#logger.debug({ err: error }, 'the bus refused what a client requested');
+    else if (!(error instanceof ProtocolError)) this.#logger.error({ err: error }, 'a request of a client could not be answered');
     worker.send({ kind: 'failed', requestId, code: codeOf(error), message: textForClient(error) });
   }
 }

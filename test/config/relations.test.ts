@@ -268,6 +268,15 @@ describe('relations between settings', () => {
 describe('warnings', () => {
   const warningsOf = (flags: Record<string, unknown>) => loadConfig({ env: {}, flags }).warnings;
 
+  it('a node that may create no streams, and yet creates the bucket of the epochs, is named', () => {
+    const nats = { 'nats.url': 'nats://127.0.0.1', namespaces: { a: { public: true } } };
+    expect(warningsOf({ ...nats, 'nats.manageStreams': false, 'nats.epochStorage': 'memory' })).toEqual([
+      expect.stringContaining('nats.epochStorage: memory'),
+    ]);
+    expect(warningsOf({ ...nats, 'nats.manageStreams': false })).toEqual([]);
+    expect(warningsOf({ ...nats, 'nats.epochStorage': 'memory' })).toEqual([]);
+  });
+
   it('names the namespaces that cannot be used without auth keys', () => {
     expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
     expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([

@@ -139,6 +139,22 @@ describe('arrays of commands', () => {
     expect(await node.metric('stentor_floods_total')).toBe(1);
   });
 
+  it('may subscribe and unsubscribe in pairs, hundreds of them: none counts as an error of the client', async () => {
+    const node = await start({ 'tuning.commands.errorsPerMinuteMax': 5 });
+    const client = await node.connect({ encoding: 'json' });
+    const pairs = range(400).flatMap((i) => [
+      { type: 'subscribe', id: 2 * i, topic: `feed.t${i}` },
+      { type: 'unsubscribe', id: 2 * i + 1, topic: `feed.t${i}` },
+    ]);
+    client.send(pairs);
+    await answered(client, 800);
+    for (const answer of answers(client)) {
+      if (answer.type === 'error') expect(answer.code).toBe('not_subscribed');
+      else expect(['subscribed', 'unsubscribed']).toContain(answer.type);
+    }
+    await client.subscribe('feed.still-here');
+  });
+
   it('are not parsed further when their connection has been closed for errors', async () => {
     const node = await start({ 'tuning.commands.errorsPerMinuteMax': 60 });
     const client = await node.connect({ encoding: 'json' });

@@ -47,6 +47,20 @@ describe('the headers of an upgrade request', () => {
     expect(statusOf(await rawRequest(node.running.port, upgradeOfBytes(HEADER_BYTES_MAX + 100)))).toBe(431);
   });
 
+  it('may come in two segments: only a cut within the method or the version may be refused, with 505, and harms nobody else', async () => {
+    const request = rawUpgrade();
+    const line = request.indexOf('\r\n');
+    const refused: number[] = [];
+    for (let cut = 1; cut < line + 20; cut++) {
+      const status = statusOf(await rawRequest(node.running.port, [request.slice(0, cut), request.slice(cut)]));
+      if (status === 505) refused.push(cut);
+      else expect(status, `cut at ${cut}`).toBe(101);
+    }
+    // A fault of some builds of uWebSockets.js: after the method and its space, and within `HTTP/1.1`.
+    for (const cut of refused) expect(cut === 4 || (cut > line - 9 && cut < line + 2), `cut at ${cut}`).toBe(true);
+    expect(statusOf(await rawRequest(node.running.port, request))).toBe(101);
+  });
+
   it('may name subprotocols in several lines', async () => {
     const token = await longToken(400);
     const answers = await Promise.all(

@@ -49,6 +49,19 @@ const TEXT = 1;
 const PING = 9;
 const PONG = 10;
 
+describe('a text frame that is not UTF-8', () => {
+  it.each(['c3', 'c0af', 'eda080', 'f8888080', '7b22ff'])(
+    '(%s) ends its connection with 1006, as PROTOCOL.md says, and no other',
+    async (hex) => {
+      const node = await start();
+      const [client, other] = [await connected(node), await connected(node)];
+      client.socket.send(Buffer.from(hex, 'hex'), { binary: false });
+      expect(await client.closed).toMatchObject({ code: 1006 });
+      await other.settle();
+    },
+  );
+});
+
 describe('frames a second from one connection', () => {
   it.each([
     ['pings', (client: TestClient) => client.socket.ping()],
