@@ -113,6 +113,8 @@ export interface BusCounters {
   followerRestarts: number;
   /** Durable publishes that were sent again. */
   publishRetries: number;
+  /** Publications whose origin no node had signed, where nodes sign. They have none. */
+  originsForged: number;
 }
 
 export interface FaultCount {

@@ -23,7 +23,7 @@ export function printValue(path: string, value: unknown): string {
 }
 
 function redact(shape: Shape | undefined, value: unknown): unknown {
-  if (shape?.secret) return value === '' ? '' : REDACTED;
+  if (shape?.secret) return value === '' || (Array.isArray(value) && value.length === 0) ? value : REDACTED;
   if (typeof value === 'string') return value.replace(/(^|\/\/|,)[^/@,\s]+@/g, `$1${REDACTED}@`);
   if (Array.isArray(value)) return value.map((item) => redact(shape?.items, item));
   if (!isPlainObject(value)) return value;

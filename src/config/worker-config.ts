@@ -5,7 +5,7 @@ export function workerConfig(config: Config): Config {
   return {
     ...config,
     admin: { ...config.admin, token: '', tokens: [] },
-    nats: { ...config.nats, url: '', user: '', password: '', token: '' },
+    nats: { ...config.nats, url: '', user: '', password: '', token: '', originSecrets: [] },
   };
 }
 

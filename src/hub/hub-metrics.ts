@@ -18,6 +18,11 @@ export interface FollowerView {
 }
 
 const BUS_COUNTERS: readonly (readonly [keyof BusCounters, string, string])[] = [
+  [
+    'originsForged',
+    'stentor_origins_forged_total',
+    'Publications whose Stentor-User no node had signed, with nats.originSecrets. They are delivered without a user.',
+  ],
   ['followerRestarts', 'stentor_follower_restarts_total', 'Times that following a log was resumed.'],
   ['publishRetries', 'stentor_publish_retries_total', 'Durable publishes sent to the log again.'],
 ];

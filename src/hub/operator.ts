@@ -120,9 +120,10 @@ export class Operator {
 
   /** The publication has no user, like one of a producer. @throws ProtocolError; if the bus has failed, with its error as the cause */
   async publish({ exceptConnection, ...draft }: ServerDraft, idempotencyKey?: string): Promise<PublishAck> {
+    const { config } = this.#options;
     const extras = {
       // A client's user is never empty.
-      ...(idempotencyKey !== undefined && { messageId: messageId(draft.topic, '', idempotencyKey) }),
+      ...(idempotencyKey !== undefined && { messageId: messageId(draft.topic, '', idempotencyKey, config.nats.originSecrets[0]) }),
       ...(exceptConnection !== undefined && { origin: { user: '', connectionId: exceptConnection } }),
     };
     const noEcho = exceptConnection === undefined ? undefined : (true as const);

@@ -41,6 +41,7 @@ export class RequestHandler {
   readonly #hooks: NatsHooks | undefined;
   readonly #sanitizer: Sanitizer | undefined;
   readonly #logger: Logger;
+  readonly #secret: string | undefined;
 
   constructor({ config, bus, nodeId, registry, publisher, hooks, sanitizer, metrics, logger }: RequestHandlerOptions) {
     this.#calls = new Calls({ config, bus, nodeId, metrics });
@@ -49,6 +50,7 @@ export class RequestHandler {
     this.#hooks = hooks;
     this.#sanitizer = sanitizer;
     this.#logger = logger;
+    this.#secret = config.nats.originSecrets[0];
   }
 
   /** For a worker that opens a topic because a client comes back to it. */
@@ -62,7 +64,7 @@ export class RequestHandler {
       const store = (draft: Draft) =>
         this.#publisher.publish(draft, {
           origin: { user, connectionId },
-          ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey) }),
+          ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey, this.#secret) }),
         });
       // After the hook, whose change may contain what the client wrote.
       const publish = (draft: Draft) => {

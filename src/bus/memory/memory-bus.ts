@@ -46,7 +46,7 @@ export type CallHandler = (payload: Uint8Array, question: CallQuestion) => Promi
  */
 export class MemoryBus implements Bus {
   readonly kind = 'memory';
-  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
+  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0, originsForged: 0 };
   readonly revocations: MemoryRevocations;
   readonly #config: Config;
   readonly #nowMs: () => number;

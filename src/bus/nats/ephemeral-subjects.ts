@@ -1,9 +1,17 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import type { BusCounters } from '../bus.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { wrongDepthFilters } from '../subjects.ts';
+import type { OriginSignatures } from './origin-signatures.ts';
 import { PublicationReader } from './publication-reader.ts';
+
+export interface EphemeralSubjectsContext {
+  readonly faults: SubjectFaults;
+  readonly signatures: OriginSignatures;
+  readonly counters: BusCounters;
+}
 
 /** Reads the subjects of ephemeral namespaces, and watches for subjects of a wrong depth. */
 export class EphemeralSubjects {
@@ -11,13 +19,14 @@ export class EphemeralSubjects {
   readonly #readers: ReadonlyMap<string, PublicationReader>;
   readonly #faults: SubjectFaults;
 
-  constructor({ namespaces }: Pick<Config, 'namespaces'>, faults: SubjectFaults) {
+  constructor({ namespaces }: Pick<Config, 'namespaces'>, { faults, signatures, counters }: EphemeralSubjectsContext) {
+    const onForged = () => void counters.originsForged++;
     this.#faults = faults;
     this.#namespaces = Object.entries(namespaces).filter(([, { durable }]) => !durable);
     this.#readers = new Map(
       this.#namespaces.map(([name, options]) => [
         name,
-        new PublicationReader(options, { onFault: (subject, fault) => faults.note(name, options, fault, subject) }),
+        new PublicationReader({ ...options, signatures }, { onFault: (subject, fault) => faults.note(name, options, fault, subject), onForged }),
       ]),
     );
   }

@@ -1,13 +1,17 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
 import { EVENT_TIME_MS_MAX } from '../../protocol/publish-rules.ts';
 import type { CallQuestion, IncomingRequest, Origin, OutgoingRequest, PublishRequest, RequestAnswer, ServiceError } from '../bus.ts';
+import { subjectOf } from '../subjects.ts';
+import type { OriginSignatures } from './origin-signatures.ts';
 
 const CONTENT_TYPE = 'Content-Type';
-/** Who published, if a client did. A producer with access to NATS can set these too: it is trusted, as it is with the content of the feed. */
+/** Who published, if a client did. A producer with access to NATS can set these too: they are believed unless `nats.originSecrets` is set. */
 const USER = 'Stentor-User';
 const CONNECTION = 'Stentor-Connection';
 const NODE = 'Stentor-Node';
+/** Proves that a node has set these two. */
+const SIGNATURE = 'Stentor-Signature';
 /** `false`: not for the connection in `Stentor-Connection`. */
 const ECHO = 'Stentor-Echo';
 /** `true`: not kept, and not for subscribers that do not keep up now. */
@@ -32,7 +36,7 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
 };
 
 /** @returns undefined if there is nothing to set; most messages of a feed have no headers */
-export function headersOf(request: PublishRequest, namespace: NamespaceOptions): MsgHdrs | undefined {
+export function headersOf(request: PublishRequest, namespace: NamespaceOptions, signatures: OriginSignatures): MsgHdrs | undefined {
   const { payloadKind, origin, image, noEcho, volatile, eventAtMs } = request;
   if (payloadKind === namespace.payload && origin === undefined && !image && !volatile && eventAtMs === undefined) return undefined;
   const all = headers();
@@ -41,8 +45,12 @@ export function headersOf(request: PublishRequest, namespace: NamespaceOptions):
   if (payloadKind !== namespace.payload) all.set(CONTENT_TYPE, CONTENT_TYPES[payloadKind]);
   if (origin !== undefined) {
     // Escaped: a user may be any text, but a header value may not contain line breaks and is trimmed.
-    all.set(USER, escaped(origin.user));
-    all.set(CONNECTION, escaped(origin.connectionId));
+    const user = escaped(origin.user);
+    const connection = escaped(origin.connectionId);
+    all.set(USER, user);
+    all.set(CONNECTION, connection);
+    const signature = signatures.sign({ subject: subjectOf(request.topic, request.key), user, connection, payload: request.payload });
+    if (signature !== undefined) all.set(SIGNATURE, signature);
   }
   if (image === true) all.set(IMAGE, 'true');
   if (eventAtMs !== undefined) all.set(EVENT_TIME, String(eventAtMs));
@@ -121,6 +129,8 @@ export function readAnswerHeaders(message: { readonly headers?: MsgHdrs }): {
 export interface ReadHeaders {
   readonly payloadKind: PayloadKind | undefined;
   readonly origin: Origin | undefined;
+  /** There is an origin, but no node has signed it. */
+  readonly originForged?: true;
   /** Without the spaces around it, which NATS clients remove. */
   readonly key: string | undefined;
   readonly image: boolean;
@@ -139,13 +149,14 @@ const NOTHING: ReadHeaders = {
   eventAtMs: undefined,
 };
 
-/** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise. */
-export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeaders {
+/** Reads the headers of a message. Costs nothing if there are none, about 2 µs otherwise, and more where origins are signed. */
+export function readHeaders(message: Readonly<Pick<Msg, 'headers' | 'subject' | 'data'>>, signatures: OriginSignatures): ReadHeaders {
   const all = decoded(message);
   if (all === undefined) return NOTHING;
   let contentType = '';
   let user = '';
   let connection = '';
+  let signature = '';
   let key: string | undefined;
   let image = false;
   let noEcho = false;
@@ -156,13 +167,29 @@ export function readHeaders(message: { readonly headers?: MsgHdrs }): ReadHeader
     if (isHeader(name, CONTENT_TYPE)) contentType = value;
     else if (isHeader(name, USER)) user = value;
     else if (isHeader(name, CONNECTION)) connection = value;
+    else if (isHeader(name, SIGNATURE)) signature = value;
     else if (isHeader(name, KEY)) key = value.trim();
     else if (isHeader(name, IMAGE)) image = value.trim() === 'true';
     else if (isHeader(name, ECHO)) noEcho = value.trim() === 'false';
     else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
     else if (isHeader(name, EVENT_TIME)) eventAtMs = timeOf(value);
   }
-  return { payloadKind: payloadKindOf(contentType), origin: originOf(user, connection), key, image, noEcho, volatile, eventAtMs };
+  const origin = originOf(user, connection);
+  // Without a user it claims nothing: a service sends so to all but one connection.
+  const isForged =
+    origin !== undefined &&
+    origin.user !== '' &&
+    !signatures.isBelieved({ subject: message.subject, user, connection, payload: message.data }, signature);
+  return {
+    payloadKind: payloadKindOf(contentType),
+    origin: isForged ? undefined : origin,
+    key,
+    image,
+    noEcho,
+    volatile,
+    eventAtMs,
+    ...(isForged && { originForged: true }),
+  };
 }
 
 /** Whole milliseconds since 1970; undefined for anything else: a publication is worth more than its time. */

@@ -48,6 +48,7 @@ import { InterestGroup } from './interest-group.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
 import { openConnection } from './open-connection.ts';
+import { OriginSignatures } from './origin-signatures.ts';
 import { Publisher } from './publisher.ts';
 import { RequestEvents } from './request-events.ts';
 import { RevocationBucket } from './revocation-bucket.ts';
@@ -76,13 +77,14 @@ interface Started {
 /** The bus of nodes that share a NATS server or cluster: durable namespaces are streams, ephemeral ones plain subjects. */
 export class NatsBus implements Bus {
   readonly kind = 'nats';
-  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0 };
+  readonly counters: BusCounters = { followerRestarts: 0, publishRetries: 0, originsForged: 0 };
   readonly revocations: RevocationBucket;
   readonly #config: Config;
   readonly #nowMs: () => number;
   readonly #onNotice: (notice: BusNotice) => void;
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   readonly #faults: SubjectFaults;
+  readonly #signatures: OriginSignatures;
   readonly #ephemeral: EphemeralSubjects;
   readonly #userTopics: InterestGroup;
   readonly #userChannels: InterestGroup;
@@ -94,7 +96,8 @@ export class NatsBus implements Bus {
     this.#onNotice = onNotice;
     this.#faults = new SubjectFaults((level, message) => this.#notice(level, message), nowMs);
     this.revocations = new RevocationBucket(() => this.#running().connection, natsSettings(config), config.auth.tokenLifeMaxMs);
-    this.#ephemeral = new EphemeralSubjects(config, this.#faults);
+    this.#signatures = new OriginSignatures(config.nats.originSecrets);
+    this.#ephemeral = new EphemeralSubjects(config, { faults: this.#faults, signatures: this.#signatures, counters: this.counters });
     const ownMax = config.tuning.hub.userInterestMax;
     const subscribe = (subject: string, events: SubscriptionEvents) => this.#subscribe(subject, events);
     this.#userTopics = new InterestGroup({ wildcard: USER_TOPICS, ownMax, subscribe });
@@ -178,7 +181,7 @@ export class NatsBus implements Bus {
       const { seq, duplicate } = await publisher.publish(request, log.stream, namespace);
       return { epoch: log.epoch, offset: seq, duplicate };
     }
-    await ephemeral.publish(subjectOf(request.topic, request.key), request.payload, headersOf(request, namespace));
+    await ephemeral.publish(subjectOf(request.topic, request.key), request.payload, headersOf(request, namespace, this.#signatures));
     return { epoch: '', offset: 0, duplicate: false };
   }
 

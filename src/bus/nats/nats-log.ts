@@ -25,6 +25,7 @@ import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { assertMirror } from './mirror.ts';
 import { NatsImages } from './nats-images.ts';
+import { OriginSignatures } from './origin-signatures.ts';
 import { PublicationReader } from './publication-reader.ts';
 import type { NatsSettings } from './settings.ts';
 import { nanosecondsOf } from './stored-message.ts';
@@ -83,12 +84,14 @@ export class NatsLog implements Log {
     });
     const images = options.state === 'document' ? new NatsImages(connection, this.stream, this.#source, nats.requestTimeoutMs) : undefined;
     this.images = images;
-    this.#publications = new PublicationReader(options, {
+    const signed = { ...options, signatures: new OriginSignatures(nats.originSecrets) };
+    this.#publications = new PublicationReader(signed, {
       onFault: (subject, fault, offset) => this.#subjects.note(subject, fault, offset),
       onImage: (topic, image) => images?.noteStored(topic, image),
+      onForged: () => void context.counters.originsForged++,
     });
     // What is read again must not be counted again.
-    const quietly = new PublicationReader(options, { onFault: () => undefined });
+    const quietly = new PublicationReader(signed, { onFault: () => undefined });
     this.#reader = new LogReader(connection, this.#source.streams, quietly, {
       stream: this.#source.stream,
       namespace: options,

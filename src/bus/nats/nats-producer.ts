@@ -9,9 +9,10 @@ import { unreachable } from './errors.ts';
 import { headersOf } from './headers.ts';
 import type { NatsNames } from './names.ts';
 import { openConnection } from './open-connection.ts';
+import { OriginSignatures } from './origin-signatures.ts';
 import { deniedIn, isInboxDenied } from './permissions.ts';
 import { Publisher } from './publisher.ts';
-import { natsSettings } from './settings.ts';
+import { type NatsSettings, natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 export interface ProducerOptions {
@@ -31,13 +32,15 @@ export class NatsProducer {
   readonly #stream: string;
   readonly #connection: Connection;
   readonly #publisher: Publisher;
+  readonly #signatures: OriginSignatures;
   readonly #ephemeral: EphemeralPublisher;
 
-  private constructor(name: string, namespace: NamespaceOptions, connection: Connection, publisher: Publisher) {
+  private constructor(name: string, namespace: NamespaceOptions, connection: Connection, nats: NatsSettings) {
     this.#namespace = namespace;
     this.#stream = streamNameOf(name);
     this.#connection = connection;
-    this.#publisher = publisher;
+    this.#publisher = new Publisher(connection, nats, { followerRestarts: 0, publishRetries: 0, originsForged: 0 });
+    this.#signatures = new OriginSignatures(nats.originSecrets);
     this.#ephemeral = new EphemeralPublisher(connection);
   }
 
@@ -49,7 +52,7 @@ export class NatsProducer {
     const { connection } = await openConnection(nats, 'stentor producer', (level, message) => onNotice({ level, message }), false);
     try {
       if (namespace.durable) await findStream(await Streams.open(connection, nats), connection.names, name, namespace, createStream);
-      return new NatsProducer(name, namespace, connection, new Publisher(connection, nats, { followerRestarts: 0, publishRetries: 0 }));
+      return new NatsProducer(name, namespace, connection, nats);
     } catch (error) {
       await connection.close();
       throw error;
@@ -66,7 +69,11 @@ export class NatsProducer {
       const { seq, duplicate } = await this.#publisher.publish(request, this.#stream, this.#namespace);
       return { epoch: '', offset: seq, duplicate };
     }
-    await this.#ephemeral.publish(subjectOf(request.topic, request.key), request.payload, headersOf(request, this.#namespace));
+    await this.#ephemeral.publish(
+      subjectOf(request.topic, request.key),
+      request.payload,
+      headersOf(request, this.#namespace, this.#signatures),
+    );
     return { epoch: '', offset: 0, duplicate: false };
   }
 

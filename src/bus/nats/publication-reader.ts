@@ -5,9 +5,14 @@ import type { StoredImage } from '../image-store.ts';
 import { type Address, imageTopicOf, isImageSubject, parseSubject, type SubjectFault, type SubjectOptions } from '../subjects.ts';
 import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';
+import type { OriginSignatures } from './origin-signatures.ts';
 
 /** Maximum number of subjects whose addresses are cached, so that a busy one is parsed once; about 200 bytes each. Above it all are dropped. */
 const ADDRESSES_MAX = 16_384;
+
+export interface PublicationReaderOptions extends SubjectOptions {
+  readonly signatures: OriginSignatures;
+}
 
 type Message = Pick<Msg, 'subject' | 'headers' | 'data'>;
 
@@ -16,16 +21,18 @@ export interface ReaderEvents {
   onFault(subject: string, fault: SubjectFault, offset: number): void;
   /** Called for every image of a document in the log. */
   onImage?(topic: Topic, image: StoredImage): void;
+  /** An origin was not signed: the publication has none. */
+  onForged?(): void;
 }
 
 /** Converts NATS messages to publications of one namespace. */
 export class PublicationReader {
-  readonly #options: SubjectOptions;
+  readonly #options: PublicationReaderOptions;
   readonly #events: ReaderEvents;
   readonly #addressesMax: number;
   readonly #addresses = new Map<string, Address>();
 
-  constructor(options: SubjectOptions, events: ReaderEvents, addressesMax = ADDRESSES_MAX) {
+  constructor(options: PublicationReaderOptions, events: ReaderEvents, addressesMax = ADDRESSES_MAX) {
     this.#options = options;
     this.#events = events;
     this.#addressesMax = addressesMax;
@@ -49,8 +56,9 @@ export class PublicationReader {
   #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
     if (typeof address === 'string') return this.#refuse(message, address, offset);
-    const { payloadKind, origin, key, image, noEcho, volatile, eventAtMs } = readHeaders(message);
+    const { payloadKind, origin, originForged, key, image, noEcho, volatile, eventAtMs } = readHeaders(message, this.#options.signatures);
     if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
+    if (originForged) this.#events.onForged?.();
     return {
       topic: address.topic,
       key: address.key,

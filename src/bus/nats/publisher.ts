@@ -8,6 +8,7 @@ import { subjectOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { type Failure, failureOf } from './errors.ts';
 import { headersOf } from './headers.ts';
+import { OriginSignatures } from './origin-signatures.ts';
 import { deniedIn, describeDenied, isInboxDenied } from './permissions.ts';
 import { afterFailure, FIRST_ATTEMPT } from './publish-retry.ts';
 import { dedupeWindowMsOf } from './stream-config.ts';
@@ -16,6 +17,7 @@ import { dedupeWindowMsOf } from './stream-config.ts';
 const FIRST_TIMEOUT_MS = 2000;
 
 export interface PublisherOptions {
+  readonly originSecrets: readonly string[];
   readonly requestTimeoutMs: number;
   readonly publishBudgetMs: number;
 }
@@ -25,6 +27,7 @@ export class Publisher {
   readonly #connection: Connection;
   readonly #options: PublisherOptions;
   readonly #counters: BusCounters;
+  readonly #signatures: OriginSignatures;
   readonly #js: JetStreamClient;
   readonly #abort = new AbortController();
 
@@ -32,6 +35,7 @@ export class Publisher {
     this.#connection = connection;
     this.#options = options;
     this.#counters = counters;
+    this.#signatures = new OriginSignatures(options.originSecrets);
     this.#js = jetstream(connection.nc, { apiPrefix: connection.names.api });
     // One for each publish that waits to be sent again.
     setMaxListeners(0, this.#abort.signal);
@@ -83,7 +87,7 @@ export class Publisher {
     namespace: NamespaceOptions,
     timeoutMs: number,
   ): Promise<PubAck> {
-    const headers = headersOf(request, namespace);
+    const headers = headersOf(request, namespace, this.#signatures);
     const ack = await this.#connection.request(() =>
       this.#js.publish(subjectOf(request.topic, request.key), request.payload, {
         msgID: messageId,

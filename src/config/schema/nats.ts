@@ -47,6 +47,13 @@ export const NatsSchema = Type.Object(
       default: '',
       description: 'prefix of the reply subjects, for NATS users that may subscribe to no others. Empty: `_INBOX`',
     }),
+    originSecrets: Type.Array(Type.String({ minLength: 32 }), {
+      maxItems: 8,
+      secret: true,
+      default: [],
+      description:
+        'secrets of at least 32 characters, the same for all nodes. Nodes sign with the first who has published, and believe `Stentor-User` and `Stentor-Connection` in NATS only with a signature of any of them. The ids of publications with an idempotency key are then secret too. Empty: producers are believed',
+    }),
     streamReplicas: Type.Integer({
       minimum: 1,
       maximum: 5,
