@@ -12,7 +12,7 @@ const NOT_RUN = /\.(map|md|markdown|[cm]?ts)$/i;
 const BINARY = /\.node$/;
 
 // The built files, not the sources: this runs in the image, from its root.
-const { loadUws } = await import(pathToFileURL(join('dist', 'worker', 'uws.js')).href);
+const { loadUws } = await import(pathToFileURL(join('dist', 'transport', 'uws.js')).href);
 const { source } = await loadUws();
 for (const name of UWS_PACKAGES) if (name !== source) remove(join('node_modules', name));
 const build = new RegExp(`${process.platform}_${process.arch}_${process.versions.modules}\\.node$`);

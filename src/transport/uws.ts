@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { AppOptions, HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uws-pack';
+import { assertKnownBinary } from './uws-binary.ts';
 
 /**
  * The only file that loads uWebSockets.js. It is not on npm under its own name. These are tried in order, and the first that loads on this Node and this C
@@ -37,16 +38,19 @@ export interface LoadOptions {
   /** Maximum bytes of headers in a request. A process loads uWebSockets.js once, so the first call decides. Default: uWebSockets' own, 4096. */
   readonly headerBytesMax?: number;
   readonly candidates?: readonly string[];
+  /** SHA-256 of binaries, by package and path. Default: those that this version was made with. */
+  readonly checksums?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** @throws UwsUnavailableError that says what was tried, why each failed, and what to do */
-export async function loadUws({ headerBytesMax, candidates = CANDIDATES }: LoadOptions = {}): Promise<Uws> {
+export async function loadUws({ headerBytesMax, candidates = CANDIDATES, checksums }: LoadOptions = {}): Promise<Uws> {
   // uWebSockets asks getenv() when its native module loads; Node passes what is set here on to setenv().
   // biome-ignore lint/style/noProcessEnv: the one way to tell uWebSockets
   if (headerBytesMax !== undefined) process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(headerBytesMax);
   const failures: string[] = [];
   for (const source of candidates) {
     try {
+      assertKnownBinary(source, checksums);
       const loaded = await loadBuild(source);
       const uws = loaded.App === undefined ? loaded.default : loaded;
       return {
