@@ -141,7 +141,7 @@ existingSecret
 
 {{/* Variables whose whole value is a secret; a test keeps them equal to Stentor's own list. */}}
 {{- define "stentor.secretVariables" -}}
-STENTOR_ADMIN_TOKEN STENTOR_ADMIN_TOKENS STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_AUTH_KEYS
+STENTOR_ADMIN_TOKEN STENTOR_ADMIN_TOKENS STENTOR_NATS_PASSWORD STENTOR_NATS_TOKEN STENTOR_NATS_ORIGIN_SECRETS STENTOR_AUTH_KEYS
 {{- end -}}
 
 {{/* Refuses values that are valid each, but not together. */}}
