@@ -31,6 +31,7 @@ const FORBIDDEN: Readonly<Record<Role, readonly Attempt[]>> = {
     ...publish(
       'rpc.pay',
       'feed.other.a',
+      'image.scores.a',
       '_INBOX_node.1',
       '_INBOX_service.1',
       '$JS.ACK.stentor-scores.x.1.1.1.1.1',

@@ -26,7 +26,10 @@ export class EphemeralSubjects {
     this.#readers = new Map(
       this.#namespaces.map(([name, options]) => [
         name,
-        new PublicationReader({ ...options, signatures }, { onFault: (subject, fault) => faults.note(name, options, fault, subject), onForged }),
+        new PublicationReader(
+          { ...options, signatures },
+          { onFault: (subject, fault) => faults.note(name, options, fault, subject), onForged },
+        ),
       ]),
     );
   }
