@@ -3,7 +3,7 @@ import { feedScenario, ratioTarget } from './feeds.ts';
 import type { Scenario } from './scenario.ts';
 
 const FLOOR = 'floor';
-/** In the first seconds most of the hub's time is V8's own, not compiled code's: after 2 s Stentor measured 2.6 times the floor. */
+/** In the first seconds most of the hub's time is V8's own, not compiled code's: 0.215 µs a delivery after 2 s, 0.195 after 12 s. */
 const WARMUP_MS = 12_000;
 
 /**
