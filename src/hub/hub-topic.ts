@@ -69,7 +69,8 @@ interface Interest {
 
 const AT_ONCE = (_: HubEnd, tell: () => void) => tell();
 const NO_LIVES: readonly PastLife[] = [];
-const DOCUMENT_KNOWN = 'the document is known again';
+/** Why clients of a topic without a state are resynced. */
+export const DOCUMENT_KNOWN = 'the document is known again';
 
 /**
  * A topic with subscribers on this node: its `prev` chain, its state, and the workers that want it.

@@ -7,10 +7,10 @@ import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
 import { type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
-import type { HubTopic } from './hub-topic.ts';
+import { DOCUMENT_KNOWN, type HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
-import { readTopicState } from './topic-state.ts';
+import { readTopicState, type StateSources } from './topic-state.ts';
 
 export interface NamespaceFeedOptions {
   readonly name: string;
@@ -51,6 +51,10 @@ export class NamespaceFeed {
   readonly #topics = new Map<Topic, HubTopic>();
   readonly #openings: Limiter;
   readonly #documents: DocumentReader;
+  readonly #sources: StateSources;
+  /** Topics whose document may have become known by an image. */
+  readonly #trying = new Set<Topic>();
+  readonly #tryAgain = new Set<Topic>();
   /** Undefined: its topics have no documents. */
   readonly #images: ImageWriter | undefined;
   readonly #looks: NodeJS.Timeout;
@@ -89,6 +93,13 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
+    this.#sources = {
+      log,
+      follower: this.#follower,
+      namespace: this.#namespace,
+      keysMax: config.tuning.recent.keysPerTopicMax,
+      documents: this.#documents,
+    };
     this.#images = this.#imageWriter();
     // A follower that is about to resume is not reported yet, and subscribers wait for it.
     const judge = new AwayJudge(READY_TIMEOUT_MS + config.tuning.nats.awayGraceMs);
@@ -196,14 +207,7 @@ export class NamespaceFeed {
     // What is not delivered must be in the state that is read.
     await this.#follower.cover(topic.topic);
     for (;;) {
-      const sources = {
-        log: this.log,
-        follower: this.#follower,
-        namespace: this.#namespace,
-        keysMax: this.#options.config.tuning.recent.keysPerTopicMax,
-        documents: this.#documents,
-      };
-      const state = await readTopicState(topic.topic, sources);
+      const state = await readTopicState(topic.topic, this.#sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
       if (!topic.takeOverflow()) {
         const last = state.items.at(-1);
@@ -225,6 +229,7 @@ export class NamespaceFeed {
       intervalMs: config.tuning.hub.imageIntervalMs,
       following: () => (this.#follower.live ? this.#follower : undefined),
       logState: () => this.#follower.end(),
+      onHelp: (topic) => void this.#tryImage(topic),
       onOutcome: onImage,
       nowMs: Date.now,
     });
@@ -233,17 +238,40 @@ export class NamespaceFeed {
   /** Clients have these topics already. So a topic that cannot be read now is retried, not given up. */
   async #resyncAll(reason: string): Promise<void> {
     const buffering = [...this.#topics.values()].map((topic) => ({ topic, life: topic.startBuffering() }));
-    await inTurns(buffering, RESYNCS_MAX, async ({ topic, life }) => {
-      for (let attempt = 0; topic.isBuffering(life) && this.#topics.get(topic.topic) === topic; attempt++) {
-        try {
-          await this.ready();
-          await this.#openWith(topic, life, reason);
-          this.#options.onResync();
-        } catch (error) {
-          this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now; retrying');
-          await sleep(Math.min(this.#options.config.tuning.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
-        }
+    await inTurns(buffering, RESYNCS_MAX, ({ topic, life }) => this.#resync(topic, life, reason));
+  }
+
+  async #resync(topic: HubTopic, life: number, reason: string): Promise<void> {
+    for (let attempt = 0; topic.isBuffering(life) && this.#topics.get(topic.topic) === topic; attempt++) {
+      try {
+        await this.ready();
+        await this.#openWith(topic, life, reason);
+        this.#options.onResync();
+      } catch (error) {
+        this.#options.logger.debug({ topic: topic.topic, err: error, attempt }, 'a topic cannot be resynced now; retrying');
+        await sleep(Math.min(this.#options.config.tuning.hub.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS));
       }
-    });
+    }
+  }
+
+  /** Another node has stored an image of a document that is not known here: if it proves the document, clients are given it. */
+  async #tryImage(name: Topic): Promise<void> {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    if (this.#trying.has(name)) return void this.#tryAgain.add(name);
+    this.#trying.add(name);
+    try {
+      const { unavailable } = await readTopicState(name, this.#sources);
+      // Meanwhile a whole document may have come.
+      const isStillUnknown = this.#topics.get(name) === topic && topic.isOpen && topic.document?.isKnown === false;
+      if (!unavailable && isStillUnknown) await this.#resync(topic, topic.startBuffering(), DOCUMENT_KNOWN);
+    } catch (error) {
+      // It is tried again with the next image.
+      this.#options.logger.debug({ topic: name, err: error }, 'the image of a document cannot be read now');
+    } finally {
+      this.#trying.delete(name);
+      // Another image has come, perhaps after this one was read.
+      if (this.#tryAgain.delete(name)) void this.#tryImage(name);
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { answersFlood } from './scenarios/answers-flood.ts';
 import { arrayFlood } from './scenarios/array-flood.ts';
+import { bookRecovery } from './scenarios/book-recovery.ts';
 import { callFlood } from './scenarios/call-flood.ts';
 import { certificatesRenewed } from './scenarios/certificates-renewed.ts';
 import { clockSkew } from './scenarios/clock-skew.ts';
@@ -43,4 +44,5 @@ export const SCENARIOS: readonly Scenario[] = [
   certificatesRenewed,
   people,
   documents,
+  bookRecovery,
 ];

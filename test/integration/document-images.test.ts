@@ -139,6 +139,14 @@ describe.each(natsServerBinaries())('the image of a document (%s)', (binary) => 
 
   /** A document that only an image has: its whole publication is gone. */
   async function withImage(node: TestNode, change: (image: Image) => Partial<Image>): Promise<void> {
+    const image = await withoutBase(node);
+    await store({ ...image, ...change(image) });
+  }
+
+  const store = (image: Image) => jetstream(nats).publish(`image.${TOPIC}`, encodeImage(image));
+
+  /** A document whose whole publication is gone. @returns an image that would prove it */
+  async function withoutBase(node: TestNode): Promise<Image> {
     const first = await publish(node, { a: 1 }, true);
     for (let n = 0; n < COUNT_MAX; n++) await publish(node, { n });
     await publish(node, {}, true, 'books.other');
@@ -154,8 +162,7 @@ describe.each(natsServerBinaries())('the image of a document (%s)', (binary) => 
       document: packMsgpack({ a: 1, n: COUNT_MAX - 1 }),
     };
     const publishedAtMs = Date.parse(message?.timestamp ?? '') + Number(`0.${/\.\d{3}(\d+)/.exec(message?.timestamp ?? '')?.[1] ?? 0}`);
-    const exact = { ...image, publishedAtMs };
-    await jetstream(nats).publish(`image.${TOPIC}`, encodeImage({ ...exact, ...change(exact) }));
+    return { ...image, publishedAtMs };
   }
 
   it('is the document where nothing else proves it', async () => {
@@ -164,6 +171,22 @@ describe.each(natsServerBinaries())('the image of a document (%s)', (binary) => 
     const { answer } = await follow(node);
     expect(answer).not.toHaveProperty('state');
     expect(answer.items.map(([, , data]) => data)).toEqual([{ a: 1, n: COUNT_MAX - 1 }]);
+  });
+
+  it('of another node is used where the document was not known: clients are resynced', async () => {
+    const node = await startNode(await serve());
+    const image = await withoutBase(node);
+    const { answer, client, follower, has } = await follow(node);
+    expect(answer).toMatchObject({ state: 'unavailable', items: [] });
+    // This one proves nothing, and nobody is told.
+    await store({ ...image, publishedAtMs: image.publishedAtMs - 1 });
+    await publish(node, { a: 2 });
+    await store(image);
+    expect(await client.next('resync')).toMatchObject({ items: [[expect.any(Number), null, { a: 2, n: COUNT_MAX - 1 }]] });
+    const { offset } = await publish(node, { b: 1 });
+    await has(offset);
+    expect(follower).toMatchObject({ gaps: 0, document: { a: 2, n: COUNT_MAX - 1, b: 1 } });
+    expect(client.messages.filter(({ type }) => type === 'resync')).toHaveLength(1);
   });
 
   it.each([

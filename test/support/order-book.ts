@@ -49,12 +49,14 @@ const decimal = (max: number, digits: number) => (Math.random() * max).toFixed(d
 export class BookGenerator {
   readonly #levels: number;
   readonly #noteChars: number;
+  readonly #keepsSides: boolean;
   #book: Omit<Book, 'checksum'> = {};
 
-  /** @param levels prices of a side, about. @param noteChars of a text that every change has, for slow readers */
-  constructor(levels: number, noteChars = 0) {
+  /** @param levels prices of a side, about. @param noteChars of a text that every change has, for slow readers. @param keepsSides no change removes a side */
+  constructor(levels: number, noteChars = 0, keepsSides = false) {
     this.#levels = levels;
     this.#noteChars = noteChars;
+    this.#keepsSides = keepsSides;
   }
 
   get book(): Book {
@@ -63,7 +65,7 @@ export class BookGenerator {
 
   /** Another one, with the same book. */
   copy(): BookGenerator {
-    const other = new BookGenerator(this.#levels, this.#noteChars);
+    const other = new BookGenerator(this.#levels, this.#noteChars, this.#keepsSides);
     other.#book = this.#book;
     return other;
   }
@@ -86,7 +88,7 @@ export class BookGenerator {
 
   #change(): Record<string, unknown> {
     const change = Math.random();
-    if (change < 0.02) return { [pick('bids', 'asks')]: null };
+    if (change < 0.02 && !this.#keepsSides) return { [pick('bids', 'asks')]: null };
     if (change < 0.06) return { status: null };
     if (change < 0.2) return { status: this.#status() };
     const levels = Array.from({ length: 1 + Math.floor(Math.random() * 6) }, () => [this.#price(), pick(null, decimal(10, 8))]);

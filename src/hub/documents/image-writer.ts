@@ -35,6 +35,8 @@ export interface ImageWriterOptions {
   /** Where the log is followed now; undefined: it is not. */
   readonly following: () => { readonly epoch: string; readonly position: number } | undefined;
   readonly logState: () => Promise<Pick<LogState, 'firstOffset' | 'lastOffset'>>;
+  /** An image of a topic whose document is not known is in the log now. */
+  readonly onHelp: (topic: Topic) => void;
   readonly onOutcome: (outcome: ImageOutcome, topic: Topic, detail?: string) => void;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
@@ -189,7 +191,9 @@ export class ImageWriter {
 
   #stored(topic: Topic, image: StoredImage): void {
     const watched = this.#watched.get(topic);
-    if (watched !== undefined && image.offset > watched.image.storedAt) this.#noteStored(watched, image);
+    if (watched === undefined || image.offset <= watched.image.storedAt) return;
+    this.#noteStored(watched, image);
+    if (watched.topic.isOpen && watched.topic.document?.isKnown === false) this.#options.onHelp(topic);
   }
 
   #noteStored(watched: Watched, stored: StoredImage): void {

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import { type Book, type BookChange, BookGenerator } from '../../support/order-book.ts';
+import type { Book, BookChange, BookGenerator } from '../../support/order-book.ts';
 
-/** Prices of a side, about. */
-const LEVELS = 60;
 const RETRY_MS = 200;
 const IMAGE = headers();
 IMAGE.set('Stentor-Image', 'true');
@@ -14,13 +12,14 @@ class BookTopic {
   readonly topic: string;
   /** Of the last publication. */
   offset = 0;
-  #generator = new BookGenerator(LEVELS);
+  #generator: BookGenerator;
   readonly #nats: NatsConnection;
   readonly #run: string;
   #sent = 0;
 
-  constructor(topic: string, nats: NatsConnection, run: string) {
+  constructor(topic: string, nats: NatsConnection, run: string, generator: BookGenerator) {
     this.topic = topic;
+    this.#generator = generator;
     this.#nats = nats;
     this.#run = run;
   }
@@ -71,10 +70,11 @@ export class BookFeed {
     this.#nats = nats;
   }
 
-  static async begin(url: string, names: readonly string[], run: string): Promise<BookFeed> {
+  /** @param run its id: part of the ids of its publications. @param newBook makes the generator of each book */
+  static async begin(url: string, names: readonly string[], run: string, newBook: () => BookGenerator): Promise<BookFeed> {
     const nats = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     const feed = new BookFeed(
-      names.map((name) => new BookTopic(name, nats, run)),
+      names.map((name) => new BookTopic(name, nats, run, newBook())),
       nats,
     );
     await Promise.all(feed.topics.map((topic) => topic.begin()));

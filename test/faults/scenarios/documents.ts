@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { BookGenerator } from '../../support/order-book.ts';
 import { copyStore } from '../../support/store-copy.ts';
 import { until } from '../../support/until.ts';
 import { BookFeed } from '../documents/book-feed.ts';
@@ -11,12 +12,14 @@ import { monoMs, seconds } from '../time.ts';
 const NAMESPACE = 'books';
 /** Publications that the log keeps of a book. Its only whole publication is gone soon: only images prove what the book is. */
 const COUNT_MAX = 1000;
-const SETTINGS = {
+const QUICK = { countMax: 300, topics: 2, ratePerSecond: 40 };
+const settingsFor = (countMax: number) => ({
   workers: 1,
-  namespaces: { [NAMESPACE]: { public: true, state: 'document', slowConsumer: 'conflate', history: { maxCount: COUNT_MAX } } },
+  namespaces: { [NAMESPACE]: { public: true, state: 'document', slowConsumer: 'conflate', history: { maxCount: countMax } } },
   'tuning.hub.imageIntervalMs': 1000,
   'tuning.hub.topicLingerMs': 0,
-};
+});
+const LEVELS = 60;
 const RATES = [undefined, 1, 5, 20];
 
 export const documents: Scenario = {
@@ -28,20 +31,22 @@ export const documents: Scenario = {
   timeoutMs: 240_000,
   async execute(run, size) {
     const nats = await run.nats();
-    const nodes = [await run.node([nats.url], { settings: SETTINGS }), await run.node([nats.url], { settings: SETTINGS })];
-    const names = Array.from({ length: size.topics }, (_, i) => `${NAMESPACE}.t${i}`);
-    const feed = await BookFeed.begin(nats.url, names, String(run.seed));
+    const { countMax, topics, ratePerSecond } = size.quick ? QUICK : { ...size, countMax: COUNT_MAX };
+    const settings = settingsFor(countMax);
+    const nodes = [await run.node([nats.url], { settings }), await run.node([nats.url], { settings })];
+    const names = Array.from({ length: topics }, (_, i) => `${NAMESPACE}.t${i}`);
+    const feed = await BookFeed.begin(nats.url, names, String(run.seed), () => new BookGenerator(LEVELS));
     run.onEnd(() => feed.close());
     const readers = new Readers(run, feed, nodes);
     run.onEnd(() => readers.stop());
     readers.add(size.clients);
     await readers.haveAll('at the beginning');
-    await feed.change(COUNT_MAX + COUNT_MAX / 2);
+    await feed.change(countMax + countMax / 2);
     await readers.haveAll('after the whole publications are gone');
 
     const [first, second] = nodes as [RestartableNode, RestartableNode];
     const during = async (what: string, fault: () => Promise<void>) => {
-      feed.start(size.ratePerSecond);
+      feed.start(ratePerSecond);
       await seconds(size.quick ? 1 : 3);
       const atMs = monoMs();
       await fault();
@@ -71,7 +76,7 @@ export const documents: Scenario = {
     // Images are younger than the copy, and those in the copy are older than what clients have.
     const restoreBooks = feed.remember();
     const copy = await copyStore(nats);
-    await feed.change(300);
+    await feed.change(countMax / 3);
     await readers.haveAll('before the rollback');
     const epochs = readers.epochs();
     await Promise.all(nodes.map((node) => node.kill9()));

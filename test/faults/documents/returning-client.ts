@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { Packr } from 'msgpackr';
+import { WebSocket } from 'ws';
+import type { ServerMessage } from '../../../src/protocol/messages.ts';
+import { decodeFrame } from '../../support/decode-frame.ts';
+import { DocumentFollower } from '../../support/document-follower.ts';
+import { isRight } from '../../support/order-book.ts';
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+export interface BookPosition {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** One of thousands of clients that return to a book at once. It keeps its position, and, where it begins with one, the document. */
+export class ReturningClient {
+  epoch = '';
+  offset: number;
+  /** When everything that it had missed had arrived, on the clock of performance.now(); undefined: not yet. */
+  recoveredAtMs: number | undefined;
+  recovered = false;
+  /** Of the answer, and what of it came in batches. */
+  recoveryBytes = 0;
+  gaps = 0;
+  readonly follower: DocumentFollower | undefined;
+  readonly #socket: WebSocket;
+  readonly #topic: string;
+  readonly #since: BookPosition;
+  readonly #messages: ServerMessage[] = [];
+  #upTo: number | undefined;
+
+  private constructor(url: string, topic: string, since: BookPosition, document: unknown) {
+    this.#topic = topic;
+    this.#since = since;
+    this.offset = since.offset;
+    if (document !== undefined) {
+      this.follower = new DocumentFollower(topic, isRight);
+      Object.assign(this.follower, { document, ...since });
+    }
+    this.#socket = new WebSocket(url, ['stentor.v1.msgpack'], { perMessageDeflate: false });
+    this.#socket.on('message', (data: Buffer) => this.#receive(data));
+    this.#socket.on('error', () => undefined);
+  }
+
+  /** Connected, and not subscribed. @param document at `since`; undefined: it only keeps its position */
+  static async connect(url: string, topic: string, since: BookPosition, document: unknown): Promise<ReturningClient> {
+    const client = new ReturningClient(url, topic, since, document);
+    await once(client.#socket, 'open');
+    return client;
+  }
+
+  subscribe(): void {
+    this.#socket.send(packr.pack({ type: 'subscribe', id: 1, topic: this.#topic, since: this.#since }));
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+
+  #receive(data: Buffer): void {
+    const message = decodeFrame(data, true);
+    if (message.type !== 'subscribed' && message.type !== 'batch' && message.type !== 'resync') return;
+    if (this.recoveredAtMs === undefined) this.recoveryBytes += data.length;
+    if (message.type === 'subscribed') {
+      this.recovered = message.recovered;
+      this.epoch = message.epoch;
+      this.#upTo = message.upTo ?? message.offset;
+    } else if (message.type === 'batch' && message.prev > this.offset) this.gaps++;
+    const last = message.items.at(-1)?.[0] ?? 0;
+    this.offset = Math.max(this.offset, last, message.type === 'batch' ? 0 : message.offset);
+    if (this.recoveredAtMs === undefined && this.#upTo !== undefined && this.offset >= this.#upTo) this.recoveredAtMs = performance.now();
+    if (this.follower === undefined) return;
+    this.#messages.push(message);
+    this.follower.take(this);
+  }
+
+  get messages(): readonly ServerMessage[] {
+    return this.#messages;
+  }
+}
