@@ -11,6 +11,7 @@ import type { Scenario } from './scenario.ts';
 import { sdkClient } from './sdk-client.ts';
 import { slowReaders } from './slow-readers.ts';
 import { userInterest } from './user-interest.ts';
+import { usersReconnect } from './users-reconnect.ts';
 import { WATCHLIST_SCENARIOS } from './watchlist.ts';
 import { watchlistStalled } from './watchlist-stalled.ts';
 import { watchlistSubscribe } from './watchlist-subscribe.ts';
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   idleMemoryOfUsers,
   ...PRESENCE_SCENARIOS,
   userInterest,
+  usersReconnect,
   hooks,
   hubIntake,
   sdkClient,

@@ -16,11 +16,19 @@ const SCRATCH_BYTES = 4_194_304;
 /** Ephemeral ports for one destination run out at 28,000, and their search gets slow well before: Linux looks at even ones first. */
 const CONNECTIONS_PER_ADDRESS = 8000;
 
+/** Each connection subscribes to the topic of its user. */
+export const OWN_TOPIC = 'user.*';
+
 /** Between two groups of connections that subscribe and unsubscribe. */
 const CHURN_STEP_MS = 10;
 
 /** `waiting`: open, and to subscribe when it is told to. */
 const STATE = { idle: 0, upgrading: 1, waiting: 2, open: 3, ready: 4, closed: 5 } as const;
+
+/** Needs no escapes in the topic of the user. */
+function userOf(connection: number): string {
+  return `user-${process.pid}-${connection}`;
+}
 
 /** Very many WebSocket clients on raw sockets in one process: one shared read buffer, no objects per message. */
 export class Swarm implements FrameSink {
@@ -148,7 +156,7 @@ export class Swarm implements FrameSink {
 
   #open(connection: number): void {
     const { port, path = this.#dialect.path, tokenSecret } = this.settings;
-    const token = tokenSecret === undefined ? undefined : makeToken(`user-${process.pid}-${connection}`, tokenSecret);
+    const token = tokenSecret === undefined ? undefined : makeToken(userOf(connection), tokenSecret);
     const host = `127.0.0.${1 + Math.floor(connection / CONNECTIONS_PER_ADDRESS)}`;
     const startedUs = nowUs();
     this.joinUs[connection] = -startedUs;
@@ -263,6 +271,7 @@ export class Swarm implements FrameSink {
   #topicsOf(connection: number): string[] {
     const { watch, subscription, alsoFollows } = this.settings;
     const also = alsoFollows === undefined ? [] : [alsoFollows];
+    if (subscription.topic === OWN_TOPIC) return [`user.${userOf(connection)}`, ...also];
     if (watch === undefined || !(this.tally instanceof WatchTally)) return [subscription.topic, ...also];
     const { map } = this.tally;
     return [
