@@ -139,6 +139,7 @@ export class Authenticator {
         const options = this.#options(key.alg);
         const claims = claimsBySecret(token, key, options) ?? (await jwtVerify(token, key.key, options)).payload;
         const identity = toIdentity(claims, this.#patterns);
+        this.#assertLife(identity);
         this.#verified.add(token, { identity, keys });
         return identity;
       } catch (error) {
@@ -146,6 +147,15 @@ export class Authenticator {
       }
     }
     return undefined;
+  }
+
+  /** A revocation is kept for the longest life of a token. One that lives longer would be valid again after it. */
+  #assertLife({ issuedAtMs, expiresAtMs = 0 }: Identity): void {
+    const { revocations, tokenLifeMaxMs, clockToleranceMs } = this.#auth;
+    if (revocations === 'off') return;
+    const nowMs = Date.now();
+    if (expiresAtMs - Math.min(issuedAtMs ?? nowMs, nowMs) <= tokenLifeMaxMs + clockToleranceMs) return;
+    throw new ProtocolError('unauthorized', 'the token lives longer than auth.tokenLifeMaxMs permits');
   }
 
   #options(algorithm: string) {

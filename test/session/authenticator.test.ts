@@ -350,6 +350,21 @@ describe('the claims of a token that is signed', () => {
     expect(await verdict(pair.token({ [claim]: value }))).toBe('unauthorized');
   });
 
+  it.each(['accept', 'refuse'])('are refused where the token outlives its revocation: auth.revocations is %s', async (revocations) => {
+    const pair = await signingPair('EdDSA', 'k');
+    const server = await serve(pair.jwk);
+    const { verdict } = await setUp(server, { revocations, tokenLifeMaxMs: HOUR_MS, clockToleranceMs: 0 });
+    const now = Math.floor(Date.now() / 1000);
+    expect(await verdict(pair.token({ iat: now - 1800, exp: now + 1800 }))).toBe('alice');
+    expect(await verdict(pair.token({ iat: now - 1801, exp: now + 1800 }))).toBe('unauthorized');
+    // An `iat` in the future is no reason to trust it longer.
+    expect(await verdict(pair.token({ iat: now + 7200, exp: now + 7300 }))).toBe('unauthorized');
+    expect(await verdict(pair.token({ exp: now + 3590 }))).toBe('alice');
+    expect(await verdict(pair.token({ exp: now + 3700 }))).toBe('unauthorized');
+    const { verdict: lax } = await setUp(server, { revocations: 'off', tokenLifeMaxMs: HOUR_MS });
+    expect(await lax(pair.token({ iat: now - 1801, exp: now + 1800 }))).toBe('alice');
+  });
+
   it('may say that the token never expires in practice', async () => {
     const pair = await signingPair('EdDSA', 'k');
     const { verdict } = await setUp(await serve(pair.jwk));

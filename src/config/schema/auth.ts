@@ -61,7 +61,8 @@ export const AuthSchema = Type.Object(
       minimum: 60_000,
       maximum: 366 * ONE_DAY_MS,
       default: 30 * ONE_DAY_MS,
-      description: 'longest life of a token. Revocations are kept for this time. Only for auth.revocations',
+      description:
+        'longest life of a token. Revocations are kept for this time, so tokens that live longer are refused. Only for auth.revocations',
     }),
     allowQueryToken: Type.Boolean({
       default: false,
