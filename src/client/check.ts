@@ -24,6 +24,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   volatile: flag,
   timestamps: flag,
   presence: flag,
+  delta: flag,
   maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],
   since: [isPosition, 'a position, { epoch, offset }'],
   signal: [(value) => value === null || typeof (value as AbortSignal).addEventListener === 'function', 'an AbortSignal'],

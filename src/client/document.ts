@@ -1,4 +1,4 @@
-/** `@stentor-broadcast/client/document`: topics whose state is a document. It has its own entry, because most pages have none. */
+/** `@stentor-broadcast/client/document`: topics whose state is a document, or whose values come as changes. It has its own entry, because most pages have none. */
 import { applyPair } from '../document/merge-patch.ts';
 import type { Fold, TopicOptions } from './topic-types.ts';
 
@@ -8,10 +8,10 @@ export { applyPair, applyPatch } from '../document/merge-patch.ts';
 /** A document needs all of its changes, from the whole on. */
 export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold'>;
 
-/** One function, so that topics with the same name can share their subscription. */
+/** Of a document, or of the value of a key. One function, so that topics with the same name can share their subscription. */
 const fold: Fold = (before, item) => {
   if (item.patch === undefined) return item;
-  return { ...item, data: applyPair(before?.removed === false ? before.data : undefined, item.patch) };
+  return { ...item, data: applyPair(before?.data, item.patch) };
 };
 
 /**
@@ -21,4 +21,13 @@ const fold: Fold = (before, item) => {
  */
 export function documentOptions<T>(options: DocumentOptions<T> = {}): TopicOptions<T> {
   return { ...options, snapshot: true, fold };
+}
+
+/**
+ * The options of a topic whose values are large and change little: `client.topic<Match>('scores.epl.match-42', deltaOptions())`. Where the namespace has
+ * `delta: fields`, the server sends what changed, and the `data` of each item is the whole value all the same; `patch` is what changed. The last value of every
+ * key is kept. Values are never changed, as documents.
+ */
+export function deltaOptions<T>(options: DocumentOptions<T> = {}): TopicOptions<T> {
+  return documentOptions(options);
 }

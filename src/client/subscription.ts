@@ -38,8 +38,8 @@ export class Subscription<T = unknown> {
   readonly #state: TopicState<T> | undefined;
   readonly #retryTimer = new Timer(() => this.resubscribe());
   #position: Position | undefined;
-  /** The item with the document as it is now. */
-  #folded: Item<T> | undefined;
+  /** By key: the item with the document, or the value, as it is now. */
+  readonly #folded = new Map<string | null, Item<T>>();
   #ended = false;
   /** Number of topics that share it. */
   #topics = 0;
@@ -75,7 +75,7 @@ export class Subscription<T = unknown> {
 
   /** Undefined: there is none, or it is not asked for. */
   get document(): T | undefined {
-    return this.#folded?.removed === false ? this.#folded.data : undefined;
+    return this.#folded.get(null)?.data;
   }
 
   get liveness(): Liveness {
@@ -127,9 +127,19 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { snapshot, maxRateHz, echo, timestamps, presence } = this.options;
+    const { snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
     const since = this.#tracker.position;
-    const request = { type: 'subscribe', topic: this.name, since, snapshot, maxRateHz, echo, timestamps, presence } as const;
+    const request = {
+      type: 'subscribe',
+      topic: this.name,
+      since,
+      snapshot,
+      maxRateHz,
+      echo,
+      timestamps,
+      presence,
+      delta: fold && true,
+    } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
       this.#refusals = 0;
@@ -238,7 +248,7 @@ export class Subscription<T = unknown> {
     const { epoch, offset } = position;
     if (startsState) {
       this.#state?.restart();
-      this.#folded = undefined;
+      this.#folded.clear();
     }
     const all = items.map((wireItem) => this.#fold(toItem<T>(this.name, epoch, wireItem, source)));
     if (resyncReason !== undefined) {
@@ -262,8 +272,11 @@ export class Subscription<T = unknown> {
   #fold(item: Item<T> | undefined): Item<T> | undefined {
     const { fold } = this.options;
     if (item === undefined || fold === undefined) return item;
-    this.#folded = fold(this.#folded, item) as Item<T>;
-    return this.#folded;
+    const { key } = item;
+    const folded = fold(this.#folded.get(key), item) as Item<T>;
+    if (item.removed) this.#folded.delete(key);
+    else this.#folded.set(key, folded);
+    return folded;
   }
 
   /** Emits `subscribed` when all of what was missed, or of the state, has been delivered, or its log was reset meanwhile. */

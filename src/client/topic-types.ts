@@ -7,7 +7,7 @@ import type { AnswerTo, AskOptions, Request } from './requests.ts';
 import type { Feed } from './state.ts';
 import type { Counters } from './stats.ts';
 
-/** The item with the document after it, made of the one with the document before. */
+/** The item with the document (or the value of its key) after it, made of the one with the document before. */
 export type Fold = (before: Item | undefined, item: Item) => Item;
 
 /** Options of a subscription. A connection has one subscription per topic, so all listeners of the topic must use the same options. */
@@ -22,7 +22,7 @@ export interface SubscribeOptions {
   readonly timestamps?: boolean | undefined;
   /** Be told who is subscribed, and who joins or leaves: {@link TopicOptions.onPresence}. */
   readonly presence?: boolean | undefined;
-  /** What makes a document of patches: from `documentOptions` of `@stentor-broadcast/client/document`. */
+  /** What makes a document, or a value, of patches: from `documentOptions` or `deltaOptions` of `@stentor-broadcast/client/document`. */
   readonly fold?: Fold | undefined;
   /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;

@@ -63,6 +63,25 @@ export function documentsArePossible({ namespaces }: Config): Problem[] {
     });
 }
 
+/** A change can only be applied to the value before it. */
+export function deltasArePossible({ namespaces }: Config): Problem[] {
+  return Object.entries(namespaces)
+    .filter(([, { delta }]) => delta !== 'off')
+    .flatMap(([name, { durable, state, slowConsumer, payload }]) => {
+      const problem = (option: string, value: unknown, expected: string) => ({
+        path: `namespaces.${name}.${option}`,
+        value,
+        expected: `${expected}, because of delta`,
+      });
+      return [
+        ...(durable ? [] : [problem('durable', durable, 'expected true')]),
+        ...(state === 'document' ? [problem('state', state, 'expected last or keyed')] : []),
+        ...(slowConsumer === 'skip' ? [problem('slowConsumer', slowConsumer, 'expected another policy')] : []),
+        ...(payload === 'bytes' ? [problem('payload', payload, 'expected json or msgpack')] : []),
+      ];
+    });
+}
+
 /** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {

@@ -4,6 +4,7 @@ import { hookFailuresHaveHooks, hookSubjectsAreSubjects, publishHooksArePossible
 import {
   answersFitTheirBudgets,
   connectionBoundsNest,
+  deltasArePossible,
   documentsArePossible,
   fanoutBoundsNest,
   lagComesBeforeClose,
@@ -67,6 +68,7 @@ export const RELATIONS: readonly Relation[] = [
   staleTimesAreLong,
   userTopicsArePrivate,
   sanitizedPayloadsHaveTexts,
+  deltasArePossible,
   documentsArePossible,
   payloadsFit,
   lagComesBeforeClose,

@@ -1,16 +1,15 @@
 import type { MissedItems } from '../fanout/catch-up.ts';
 import { encodeWithItems } from '../fanout/frame.ts';
-import { rateClassFor } from '../fanout/rate-class.ts';
 import { type Beginning, cursorOf, FROM_NOW_ON, fromStateOf, goingOn } from '../fanout/recovery.ts';
 import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import { variantName } from '../fanout/variant.ts';
 import type { Member as PresenceMember } from '../presence/member.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
+import { beginsDeltas, membershipOptions, type Wishes } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
@@ -23,14 +22,11 @@ import type { Lagging, MembershipOptions, Subscription } from './subscription.ts
 import type { TopicTable } from './topic-table.ts';
 
 /** The options of a `subscribe`, besides its topic. */
-export interface Wish {
+export interface Wish extends Wishes {
   /** Of the answer. */
   readonly id: number;
   readonly since?: Since | undefined;
   readonly snapshot?: boolean | undefined;
-  readonly maxRateHz?: number | undefined;
-  readonly echo?: boolean | undefined;
-  readonly timestamps?: boolean | undefined;
   /** Who it is, where the topic has presence. */
   readonly member?: (() => PresenceMember) | undefined;
   /** Be told who else is there. */
@@ -103,7 +99,8 @@ export class Subscriptions {
     const current = receiver.subscriptions.get(topic);
     if (current?.kind === 'member' && wish.since === undefined) return this.#change(receiver, current, wish);
     if (current?.kind === 'lagging' && wish.since === undefined && wish.snapshot !== true) {
-      return this.#changeLagging(receiver, current, wish);
+      const options = membershipOptions(receiver, current.feed, wish);
+      if (!beginsDeltas(options, current.options.variant)) return this.#changeLagging(receiver, current, wish, options);
     }
     this.#leave(receiver, current);
     const open = wish.since === undefined && receiver.hasRoom ? this.#topics.get(topic) : undefined;
@@ -190,10 +187,11 @@ export class Subscriptions {
     const beginning =
       since !== undefined
         ? goingOn(feed, since, missed)
-        : snapshot === true || feed.namespace.state === 'document'
+        : snapshot === true || feed.namespace.state === 'document' || options.variant.delta
           ? fromStateOf(feed)
           : FROM_NOW_ON;
-    const minCursor = since !== undefined && beginning.recovered ? cursorOf(feed, since) : startOf(feed);
+    const isReplay = since !== undefined && beginning.recovered && !(options.variant.delta && beginning.start?.by === 'state');
+    const minCursor = isReplay ? cursorOf(feed, since) : startOf(feed, options);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
     if (!this.#answer(receiver, feed, first, offset)) return;
@@ -225,10 +223,11 @@ export class Subscriptions {
     const { feed } = left.variant;
     const options = membershipOptions(receiver, feed, wish);
     // What lies in between may have left the ring, for example with a slow rate class: then the client gets the whole state.
-    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first;
+    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first && !beginsDeltas(options, left.variant.options);
     const position = { sequence: left.cursor, offset: left.offset };
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
-    const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor: left.cursor });
+    const minCursor = options.variant.delta && !goesOn ? feed.ring.next : left.cursor;
+    const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor });
     if (rest === undefined) {
       this.#memberships.change(receiver, left, options, (shard) => {
         this.#answer(receiver, feed, first, offset);
@@ -255,8 +254,7 @@ export class Subscriptions {
   }
 
   /** The same while it is catching up: it continues from what it has. */
-  #changeLagging(receiver: Receiver, current: Lagging, wish: Wish): void {
-    const options = membershipOptions(receiver, current.feed, wish);
+  #changeLagging(receiver: Receiver, current: Lagging, wish: Wish, options: MembershipOptions): void {
     this.#slowConsumers.change(current, options);
     const { topic, epoch, stale } = current.feed;
     const { rateHz } = options.variant;
@@ -289,27 +287,12 @@ export class Subscriptions {
  * Where a new member's stream begins. What waits in a shard was published before it joined. In a durable topic that does no harm, because it is told where its
  * stream begins. In an ephemeral topic nothing tells it, and it may have had that already, by the previous subscription.
  */
-function startOf({ namespace, ring }: TopicFeed): number {
-  return namespace.durable ? 0 : ring.next;
+function startOf({ namespace, ring }: TopicFeed, { variant }: MembershipOptions): number {
+  // A state leaves out what changes again in the stream, but a change takes the value before it.
+  return namespace.durable && !variant.delta ? 0 : ring.next;
 }
 
 /** The same, with its position converted to the topic's current epoch, if it is valid there. */
 function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
   return wish.since === undefined ? wish : { ...wish, since: inPresentLife(feed, wish.since) };
-}
-
-/** By content. Each subscription keeps its own object, so equal ones share one; there are only a few dozen. */
-const knownOptions = new Map<string, MembershipOptions>();
-
-function membershipOptions({ codec, deflate }: Receiver, { namespace }: TopicFeed, wish: Wish): MembershipOptions {
-  const { maxRateHz, echo } = wish;
-  const { encoding } = codec;
-  const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
-  // No log has stored an ephemeral publication.
-  const timestamps = wish.timestamps === true && namespace.durable;
-  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz, timestamps };
-  const name = `${variantName(variant)} ${echo !== false}`;
-  const options = knownOptions.get(name) ?? { variant, echo: echo !== false };
-  knownOptions.set(name, options);
-  return options;
 }

@@ -215,16 +215,18 @@ function sentOf(parts: readonly Part[], items: number): Sent {
 }
 
 /**
- * What the shard has not received: every item, with `prev` of the first one, so that a gap in the ring is visible; or, in a rate class, the latest of every key
+ * What the shard has not received, whole or as changes: every item, with `prev` of the first one, so that a gap in the ring is visible; or, in a rate class, the latest of every key
  * that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
  */
 function rangeOf(shard: Shard): { items: readonly FanoutItem[]; range: ItemRange } {
   const { feed, options } = shard.variant;
   const { ring, latest } = feed;
   if (options.rateHz === undefined) {
-    const items = ring.slice(shard.cursor, ring.next);
+    const whole = ring.slice(shard.cursor, ring.next);
+    const items = options.delta ? whole.map((item) => item.delta ?? item) : whole;
     return { items, range: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
   }
-  const items = latest.between(shard.cursor, ring.next);
+  const whole = latest.between(shard.cursor, ring.next);
+  const items = (options.delta && feed.deltas?.since(whole, shard.cursor, ring)) ?? whole;
   return { items, range: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
 }

@@ -58,6 +58,8 @@ export class FanoutItem {
   readonly #flags: number;
   /** Of a patch: what is to be applied before it. */
   readonly #first: Uint8Array | undefined;
+  /** What changed from the value before; undefined: everything, or nobody follows that. It counts in {@link bytes}, so it is set before the item is kept. */
+  delta: FanoutItem | undefined;
   readonly #msgpack: KeptBytes;
   readonly #dataStart: number;
   readonly #dataEnd: number;
@@ -108,9 +110,9 @@ export class FanoutItem {
     this.#msgpack = writer.keep();
   }
 
-  /** The memory that counts against the ring's limits: its MessagePack form and the object around it. It does not change when JSON is created. */
+  /** The memory that counts against the ring's limits: its MessagePack form and the object around it, and those of its delta. It does not change when JSON is created. */
   get bytes(): number {
-    return this.#msgpack.length + OBJECT_BYTES;
+    return this.#msgpack.length + OBJECT_BYTES + (this.delta?.bytes ?? 0);
   }
 
   /** Its size in a frame, in MessagePack. */
@@ -124,6 +126,13 @@ export class FanoutItem {
 
   get hasMeta(): boolean {
     return this.#user !== undefined || this.eventAtMs !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
+  }
+
+  /** The same publication as a merge patch. @param patch one MessagePack value, which is copied, @param first what to apply before it; kept */
+  withPatch(patch: Uint8Array, first?: Uint8Array): FanoutItem {
+    const { offset, prev, key, publishedAtMs, eventAtMs, connectionId } = this;
+    const origin = { ...(this.#user !== undefined && { user: this.#user }), ...(connectionId !== undefined && { connectionId }) };
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, ...origin, data: patch, patch: true, first }, prev);
   }
 
   timed(): EncodedItem {

@@ -8,6 +8,7 @@ import type { Position } from '../recent/position.ts';
 import { Ring } from '../recent/ring.ts';
 import { latestFor } from '../recent/state.ts';
 import type { Holdings } from '../recent/where.ts';
+import { Deltas } from './delta.ts';
 import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
 import type { Recipient, Shard } from './shard.ts';
@@ -58,6 +59,8 @@ export class TopicFeed {
   #lagging = 0;
   #joining = 0;
   #withoutEcho: Map<string, Shard> | undefined;
+  /** While some members follow what changes. */
+  deltas: Deltas | undefined;
   ring: Ring<FanoutItem>;
   latest: Latest<FanoutItem>;
   readonly #recent: RecentBudget<FanoutItem>;
@@ -142,6 +145,8 @@ export class TopicFeed {
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state, this.ring);
     this.isUnavailable = state.unavailable === true;
+    // It knows places in the ring.
+    if (this.deltas !== undefined) this.deltas = new Deltas();
     this.stale = state.stale ?? null;
     for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
     for (const variant of this.variants) {
@@ -163,7 +168,8 @@ export class TopicFeed {
 
   /** Its next item. */
   add(item: FanoutItem): void {
-    if (!item.volatile) this.latest.set(item, this.ring.next);
+    const before = item.volatile ? undefined : this.latest.set(item, this.ring.next);
+    if (this.deltas !== undefined) item.delta = this.deltas.of(before, item);
     this.ring.push(item);
     if (item.noEcho) this.noEchoUpTo = this.ring.next;
   }
@@ -178,6 +184,8 @@ export class TopicFeed {
     if (variant === undefined) {
       variant = new Variant(this, options);
       this.variants = this.variants.concat(variant);
+      // What was published before is not for its members.
+      if (options.delta) this.deltas ??= new Deltas();
     }
     this.#members++;
     return { variant, shard: variant.join(recipient, minCursor) };
@@ -186,7 +194,9 @@ export class TopicFeed {
   leave(variant: Variant, shard: Shard, recipient: Recipient): void {
     this.#members--;
     variant.leave(shard, recipient);
-    if (variant.shards.length === 0) this.variants = this.variants.filter((other) => other !== variant);
+    if (variant.shards.length > 0) return;
+    this.variants = this.variants.filter((other) => other !== variant);
+    if (!this.variants.some(({ options }) => options.delta)) this.deltas = undefined;
   }
 
   /** Number of connections that are joining, for example while their history is read. The feed stays for them. */

@@ -10,14 +10,18 @@ export interface VariantOptions extends GroupForm {
   readonly rateHz: number | undefined;
   /** With `meta.publishedAtMs` in every item. */
   readonly timestamps: boolean;
+  /** What changed of each value, instead of the value. */
+  readonly delta?: true;
 }
 
-export function variantName({ encoding, deflate, timestamps, rateHz }: VariantOptions): string {
-  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${rateHz ?? ''}`;
+export function variantName({ encoding, deflate, timestamps, delta, rateHz }: VariantOptions): string {
+  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${delta ? 'd' : ''}${rateHz ?? ''}`;
 }
 
 export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
-  return a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz && a.timestamps === b.timestamps;
+  return (
+    a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz && a.timestamps === b.timestamps && a.delta === b.delta
+  );
 }
 
 /**

@@ -20,6 +20,7 @@ const Options = Type.Object(
     echo: Type.Optional(Type.Boolean()),
     timestamps: Type.Optional(Type.Boolean()),
     presence: Type.Optional(Type.Boolean()),
+    delta: Type.Optional(Type.Boolean()),
   },
   closed,
 );

@@ -29,6 +29,7 @@ export interface SubscribeOptions {
   readonly echo?: boolean;
   readonly timestamps?: boolean;
   readonly presence?: boolean;
+  readonly delta?: boolean;
 }
 
 /** A client wants to subscribe to a topic, or to read its history or presence. */

@@ -26,13 +26,18 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
       ...(eventAtMs !== undefined && { eventAtMs }),
-      ...(origin !== undefined && isPlausible(origin) && originFields(origin, namespace.state === 'document' ? undefined : noEcho)),
+      ...(origin !== undefined && isPlausible(origin) && originFields(origin, isFolded(namespace) ? undefined : noEcho)),
       // A log has kept it.
       ...(volatile && !namespace.durable && { volatile }),
       ...(namespace.state !== 'last' && result.empty && { removed: true as const }),
       ...(namespace.state === 'document' && isPatch(publication, result.data) && { patch: true as const }),
     },
   };
+}
+
+/** Members need what they published themselves: the next change is one of that. */
+function isFolded({ state, delta }: NamespaceOptions): boolean {
+  return state === 'document' || delta === 'fields';
 }
 
 /** A merge patch whose root is no map is the new document. */

@@ -93,7 +93,8 @@ export class Publisher {
     assertVolatileFits(topic, volatile, namespace);
     const hasDocument = namespace.state === 'document';
     if (image === true && !hasDocument) throw new ProtocolError('unsupported', `${topic} has no document`);
-    if (noEcho && hasDocument) throw new ProtocolError('unsupported', `${topic} has a document: a publication is for everybody`);
+    if (noEcho && (hasDocument || namespace.delta === 'fields'))
+      throw new ProtocolError('unsupported', `${topic} has ${hasDocument ? 'a document' : 'deltas'}: a publication is for everybody`);
     return namespace;
   }
 

@@ -29,6 +29,11 @@ export const CLIENT_MESSAGES = {
     echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
     timestamps: Timestamps,
     presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
+    delta: Type.Optional(
+      Type.Boolean({
+        description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',
+      }),
+    ),
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
   publish: Type.Object({

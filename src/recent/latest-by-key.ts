@@ -41,15 +41,17 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
     return this.#places.size;
   }
 
-  set(item: T, sequence: number): void {
+  set(item: T, sequence: number): T | undefined {
     const slot = this.#form.slotOf(item);
     const place = this.#places.get(slot);
-    if (place !== undefined) this.#items[place] = (this.#items[place] as T).offset;
+    const before = place === undefined ? undefined : (this.#items[place] as T);
+    if (place !== undefined) this.#items[place] = (before as T).offset;
     this.#places.set(slot, this.#items.length);
     this.#items.push(item);
     this.#sequences.push(sequence);
     if (this.#places.size > this.#keysMax) this.#forgetOldest();
     if (this.#items.length > 2 * this.#places.size + DEAD_MIN) this.#compact();
+    return before;
   }
 
   between(from: number, to: number): T[] {

@@ -42,9 +42,12 @@ export class LatestDocument<T extends RecentItem> implements Latest<T> {
     this.completeFrom = completeFrom;
   }
 
-  set(item: T, sequence: number): void {
+  set(item: T, sequence: number): undefined {
     this.#composed.clear();
-    if (!this.#documents.isPatch(item)) return this.#rebase(item, sequence);
+    if (!this.#documents.isPatch(item)) {
+      this.#rebase(item, sequence);
+      return;
+    }
     // A topic without any document before: its first change.
     if (this.#base === undefined && this.#tail.length === 0) this.#baseSequence = sequence - 1;
     this.#tail.push(item);

@@ -12,9 +12,11 @@ export class LatestItem<T extends RecentItem> implements Latest<T> {
     this.completeFrom = completeFrom;
   }
 
-  set(item: T, sequence: number): void {
+  set(item: T, sequence: number): T | undefined {
+    const before = this.#item;
     this.#item = item;
     this.#sequence = sequence;
+    return before;
   }
 
   between(from: number, to: number): T[] {

@@ -16,8 +16,11 @@ export interface NextOptions {
 export interface Latest<T extends RecentItem> {
   /** The latest item of everything that changed after this offset is here. */
   readonly completeFrom: number;
-  /** @param sequence the item's place in the ring; -1 for an item from before the ring, or without one */
-  set(item: T, sequence: number): void;
+  /**
+   * @param sequence the item's place in the ring; -1 for an item from before the ring, or without one
+   * @returns the item whose place it takes, if it is known; nothing for documents
+   */
+  set(item: T, sequence: number): T | undefined;
   /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
   between(from: number, to: number): T[];
   /** What changed after the offset, oldest first; undefined: a change may have been forgotten. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
-import { documentOptions } from '../../src/client/document.ts';
+import { deltaOptions, documentOptions } from '../../src/client/document.ts';
 import { type Client, createClient, type Item } from '../../src/client/index.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
 import { TestNode } from '../support/node.ts';
@@ -133,5 +133,43 @@ describe('a topic with documentOptions', () => {
     await publish(name, { whole: 1 }, true);
     await until('the document', () => topic.document !== undefined);
     expect([topic.document, reasons]).toEqual([{ whole: 1 }, ['the document is known again 1']]);
+  });
+});
+
+describe('a topic with deltaOptions', () => {
+  it('delivers whole values of every key, though only changes come', async () => {
+    const node = await TestNode.start({
+      namespaces: { ticks: { public: true, state: 'keyed', delta: 'fields' }, plain: { public: true, state: 'keyed' } },
+    });
+    const client = createClient({ url: node.url });
+    const still = 'x'.repeat(100);
+    for (const namespace of ['ticks', 'plain']) {
+      const name = `${namespace}.a`;
+      const publish = (key: string, data: unknown) => node.publish(name, data, { key });
+      await publish('A', { bid: '1.10', still });
+      const got: Item<unknown>[] = [];
+      client.topic(name, deltaOptions()).subscribe((item) => got.push(item));
+      await until('the state', () => got.length === 1);
+      await publish('B', { bid: '7', still });
+      await publish('A', { bid: '1.20', still });
+      await publish('B', { bid: null, still });
+      await publish('A', null);
+      await publish('A', { bid: '3', still });
+      await publish('A', { bid: '4', still });
+      await until('all', () => got.length === 7);
+      expect(got.map(({ key, data }) => [key, data])).toEqual([
+        ['A', { bid: '1.10', still }],
+        ['B', { bid: '7', still }],
+        ['A', { bid: '1.20', still }],
+        ['B', { bid: null, still }],
+        ['A', null],
+        ['A', { bid: '3', still }],
+        ['A', { bid: '4', still }],
+      ]);
+      const patches = namespace === 'plain' ? [] : [{ bid: '1.20' }, { bid: '4' }];
+      expect(got.flatMap(({ patch }) => (patch === undefined ? [] : [patch.patch]))).toEqual(patches);
+    }
+    await client.close();
+    await node.stop();
   });
 });

@@ -20,6 +20,8 @@ export interface SimulatedLogOptions {
   readonly countMax: number;
   /** Publications are so much larger than their number. */
   readonly padBytes?: number;
+  /** What is published; `uid` is a member of it. */
+  readonly contentOf?: ((uid: number) => unknown) | undefined;
   /** A few turns of the loop: answers come late, and not in the order of the questions. */
   readonly delay: () => Promise<void>;
 }
@@ -96,8 +98,9 @@ export class SimulatedLog implements Log {
   /** @param removed of a keyed log: the key is gone */
   append(topic: Topic, key: Publication['key'], removed = false): void {
     const uid = this.#nextUid++;
-    const { padBytes } = this.#options;
-    const text = padBytes === undefined ? String(uid) : JSON.stringify({ uid, pad: 'x'.repeat(padBytes) });
+    const { padBytes, contentOf } = this.#options;
+    const plain = padBytes === undefined ? uid : { uid, pad: 'x'.repeat(padBytes) };
+    const text = JSON.stringify(contentOf === undefined ? plain : contentOf(uid));
     const publication: Publication = {
       topic,
       key,

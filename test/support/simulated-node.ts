@@ -11,6 +11,7 @@ import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { busOfLogs } from './bus-of-logs.ts';
+import { DeltaFolder } from './delta-folder.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import { type SimulatedShards, SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
@@ -42,6 +43,10 @@ export interface SimulatedNodeOptions {
   readonly delays: readonly number[];
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly padBytes?: number;
+  /** What is published; `uid` is a member of it. */
+  readonly contentOf?: (uid: number) => unknown;
+  /** What clients ask for besides the state, in turn. */
+  readonly wishes?: readonly { readonly delta?: boolean; readonly maxRateHz?: number }[];
   /** Clients read what {@link SimulatedNode.read} lets them. */
   readonly slow?: boolean;
 }
@@ -66,6 +71,7 @@ export class SimulatedClient {
   readonly runs = new Map<Topic, Run>();
   /** Ids of `subscribe` commands whose answers have still to come. */
   readonly awaiting = new Map<Topic, number>();
+  readonly values = new Map<Topic, DeltaFolder>();
   receiver: Receiver | undefined;
   socket: SimulatedSocket | undefined;
 
@@ -80,7 +86,9 @@ export class SimulatedClient {
     if (awaited !== undefined && (message.type !== 'subscribed' || message.id !== awaited)) return;
     this.awaiting.delete(topic);
     const before = tracker.items.length;
-    tracker.receive(message);
+    const folder = this.values.get(topic) ?? new DeltaFolder();
+    this.values.set(topic, folder);
+    tracker.receive(folder.whole(message, tracker.last));
     const anew = message.type === 'resync' || (message.type === 'subscribed' && !message.recovered);
     if (anew) {
       run.from = message.offset;
@@ -104,12 +112,15 @@ export class SimulatedNode {
 
   readonly #slow: boolean;
 
-  constructor({ clients, delays, settings, padBytes, slow = false }: SimulatedNodeOptions) {
+  readonly #wishes: NonNullable<SimulatedNodeOptions['wishes']>;
+
+  constructor({ clients, delays, settings, padBytes, contentOf, wishes = [{}], slow = false }: SimulatedNodeOptions) {
+    this.#wishes = wishes;
     this.#slow = slow;
     let nextDelay = 0;
     const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
     this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS, ...settings } }).config;
-    const pad = padBytes === undefined ? {} : { padBytes };
+    const pad = { contentOf, ...(padBytes !== undefined && { padBytes }) };
     this.plain = new SimulatedLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
     this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
     this.clients = Array.from({ length: clients }, () => new SimulatedClient());
@@ -167,7 +178,7 @@ export class SimulatedNode {
     const id = this.#nextId++;
     client.awaiting.set(topic, id);
     const done = this.#delivery.subscriptions
-      .subscribe(receiver, topic, { id, snapshot: true, ...(since && { since }) })
+      .subscribe(receiver, topic, { id, snapshot: true, ...this.#wishOf(client), ...(since && { since }) })
       .catch((error) => {
         // A refusal is an answer; anything else is a bug, and ends the run.
         if (!(error instanceof ProtocolError)) throw error;
@@ -176,10 +187,15 @@ export class SimulatedNode {
     this.#subscribing.add(done);
   }
 
+  #wishOf(client: SimulatedClient): object {
+    return this.#wishes[this.clients.indexOf(client) % this.#wishes.length] ?? {};
+  }
+
   unsubscribe(client: SimulatedClient, topic: Topic): void {
     if (client.receiver !== undefined) this.#delivery.subscriptions.end(client.receiver, topic);
     client.trackers.delete(topic);
     client.runs.delete(topic);
+    client.values.delete(topic);
   }
 
   /** The client's connection breaks; it keeps its positions. */

@@ -44,6 +44,11 @@ export const NamespaceSchema = Type.Object(
       description:
         'what the state of a topic is. `last`: its last publication; `keyed`: the latest publication of each key: every publication has a key, the last token of its NATS subject; `document`: a document, which publications change by JSON merge patches, or replace',
     }),
+    delta: Type.Union([Type.Literal('off'), Type.Literal('fields')], {
+      default: 'off',
+      description:
+        'with `state: last` or `keyed`. `fields`: members that ask for it (`delta: true`) get what changed of a value, not the value. It saves bandwidth where values are large and little of them changes; see PUBLISHING.md',
+    }),
     documentBytesMax: Type.Integer({
       minimum: 64,
       maximum: 1_040_384,

@@ -108,7 +108,7 @@ export class HubDocument implements Latest<LinkItem> {
   }
 
   /** An item of the state. */
-  set(item: LinkItem): void {
+  set(item: LinkItem): undefined {
     this.#add(item, item.removed ? undefined : unpackMsgpack(item.data));
   }
 

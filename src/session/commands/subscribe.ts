@@ -10,7 +10,7 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `echo: false`, where it has documents), `too_many_topics`,
+ * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
  * `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {
@@ -33,6 +33,8 @@ function begin(connection: Connection, topic: Topic, wish: Wish, context: Comman
   // Also if a hook wants it.
   if (wish.echo === false && namespace?.state === 'document')
     throw new ProtocolError('unsupported', `${topic} has a document: without its own changes a client would have another one`);
+  if (wish.echo === false && wish.delta === true)
+    throw new ProtocolError('unsupported', 'echo: false cannot be combined with delta: a change is one of the value before it');
   if (namespace?.presence === 'off') return subscriptions.subscribe(connection.receiver, topic, wish);
   // Who it is when it joins: a token may come meanwhile.
   const member = () => memberOf(connection.identity.user, connection.id, connection.identity.info);

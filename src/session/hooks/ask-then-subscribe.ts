@@ -52,12 +52,13 @@ export async function askThenSubscribe(
   }
 }
 
-function optionsOf({ snapshot, maxRateHz, echo, timestamps, presence }: ClientMessage<'subscribe'>): SubscribeOptions {
+function optionsOf({ snapshot, maxRateHz, echo, timestamps, presence, delta }: ClientMessage<'subscribe'>): SubscribeOptions {
   return {
     ...(snapshot !== undefined && { snapshot }),
     ...(maxRateHz !== undefined && { maxRateHz }),
     ...(echo !== undefined && { echo }),
     ...(timestamps !== undefined && { timestamps }),
     ...(presence !== undefined && { presence }),
+    ...(delta !== undefined && { delta }),
   };
 }
