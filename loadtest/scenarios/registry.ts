@@ -1,3 +1,4 @@
+import { deltas } from './deltas.ts';
 import { FLOOR_SCENARIOS } from './floor.ts';
 import { growth } from './growth.ts';
 import { hooks } from './hooks.ts';
@@ -34,6 +35,7 @@ export const SCENARIOS: readonly Scenario[] = [
   hooks,
   hubIntake,
   sdkClient,
+  deltas,
 ];
 
 /** @throws Error that names the scenarios there are */
