@@ -237,6 +237,15 @@ describe('relations between settings', () => {
     expect(accepted({ namespaces: { a: { state: 'document', slowConsumer: 'conflate', payload: 'msgpack' } } })).toBe(true);
   });
 
+  it('what changes of a value is kept, is of a value, and nothing of it is left out', () => {
+    const refused = (options: object) => refusedAt({ namespaces: { a: { delta: 'fields', ...options } } });
+    expect(refused({ durable: false })).toBe('namespaces.a.durable');
+    expect(refused({ state: 'document' })).toBe('namespaces.a.state');
+    expect(refused({ slowConsumer: 'skip' })).toBe('namespaces.a.slowConsumer');
+    expect(refused({ payload: 'bytes' })).toBe('namespaces.a.payload');
+    expect(accepted({ namespaces: { a: { delta: 'fields', state: 'keyed', slowConsumer: 'conflate' } } })).toBe(true);
+  });
+
   it('topics are not stale within less than a second', () => {
     expect(refusedAt({ namespaces: { a: { staleAfterMs: 999 } } })).toBe('namespaces.a.staleAfterMs');
     expect(accepted({ namespaces: { a: { staleAfterMs: 1000 }, b: { staleAfterMs: 0 } } })).toBe(true);
