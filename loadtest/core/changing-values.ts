@@ -80,7 +80,7 @@ function book(folder: string | undefined, levels: number): ChangingValues {
         const name = price(side, Math.floor(Math.random() ** 3 * levels));
         return { [name]: sides[side][name] !== undefined && Math.random() < 0.3 ? null : size() };
       };
-      const patch = line === undefined ? { bids: one('bids'), asks: one('asks') } : { bids: line.bids, asks: line.asks };
+      const patch = line === undefined ? { bids: one('bids'), asks: one('asks') } : { bids: line.bids ?? {}, asks: line.asks ?? {} };
       if (line?.image) Object.assign(sides, { bids: {}, asks: {} });
       change(patch);
       return { value: { bids: { ...sides.bids }, asks: { ...sides.asks }, n: at }, patch: { ...patch, n: at } };
