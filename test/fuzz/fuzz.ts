@@ -1,0 +1,77 @@
+import { seededRandom } from '../../src/demo/random.ts';
+import { seedOf } from '../support/seed.ts';
+import { config, link, messages } from './decoders.ts';
+import { api, frames } from './sockets.ts';
+import type { Target } from './target.ts';
+
+export const TARGETS: Readonly<Record<string, (seed: number) => Target | Promise<Target>>> = {
+  json: (seed) => messages('json', seed),
+  msgpack: (seed) => messages('msgpack', seed),
+  link,
+  config,
+  frames,
+  api,
+};
+
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly count: number;
+  /** The number of the first input. */
+  readonly from?: number;
+}
+
+export interface FuzzResult {
+  readonly inputs: number;
+  readonly seconds: number;
+  readonly memoryBytes: number;
+  /** Growth of memory in the second half of the inputs. */
+  readonly bytesPerThousand: number;
+}
+
+const SAMPLES = 20;
+const SHOWN_BYTES = 400;
+
+/** Gives a target its inputs. @throws Error that names the seed and the number of the input that was not handled as documented */
+export async function fuzz(target: Target, { seed, count, from = 0 }: FuzzOptions): Promise<FuzzResult> {
+  const startMs = performance.now();
+  const samples: { readonly at: number; readonly bytes: number }[] = [];
+  const every = Math.max(1, Math.floor(count / SAMPLES));
+  let next = from;
+  const give = async () => {
+    while (next < from + count) {
+      const index = next++;
+      const input = target.input(seededRandom(seedOf(seed, `${target.name} ${index}`)));
+      try {
+        const given = target.give(input);
+        if (given !== undefined) await given;
+      } catch (cause) {
+        next = Number.POSITIVE_INFINITY;
+        const hex = Buffer.from(input.subarray(0, SHOWN_BYTES)).toString('hex');
+        throw new Error(
+          `input ${index}: ${String(cause)}\n${hex}\nagain: npm run fuzz -- ${target.name} --seed ${seed} --from ${index} --count 1`,
+          {
+            cause,
+          },
+        );
+      }
+      if (index % every === 0) samples.push({ at: index, bytes: await target.memory() });
+    }
+  };
+  await Promise.all(Array.from({ length: target.parallel }, give));
+  await target.check();
+  const late = samples.slice(samples.length >> 1);
+  return {
+    inputs: count,
+    seconds: (performance.now() - startMs) / 1000,
+    memoryBytes: samples.at(-1)?.bytes ?? 0,
+    bytesPerThousand: slope(late) * 1000,
+  };
+}
+
+/** By least squares. */
+function slope(samples: readonly { readonly at: number; readonly bytes: number }[]): number {
+  const mean = (of: (sample: (typeof samples)[0]) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
+  const [x, y] = [mean(({ at }) => at), mean(({ bytes }) => bytes)];
+  const square = mean(({ at }) => (at - x) ** 2);
+  return square === 0 ? 0 : mean(({ at, bytes }) => (at - x) * (bytes - y)) / square;
+}

@@ -1,0 +1,29 @@
+import { parseArgs } from 'node:util';
+import { chosenSeed } from '../support/seed.ts';
+import { fuzz, TARGETS } from './fuzz.ts';
+
+/** `npm run fuzz -- [targets] [--count N] [--seed S] [--from I]`: prints a line for each target; exits with 1 at the first input that is not handled. */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { count: { type: 'string', default: '100000' }, seed: { type: 'string' }, from: { type: 'string', default: '0' } },
+});
+const seed = values.seed === undefined ? chosenSeed() : Number(values.seed);
+console.log(`SEED=${seed}`);
+for (const name of positionals.length === 0 ? Object.keys(TARGETS) : positionals) {
+  const make = TARGETS[name];
+  if (make === undefined) throw new Error(`no target ${name}: ${Object.keys(TARGETS).join(', ')}`);
+  const target = await make(seed);
+  try {
+    const { inputs, seconds, memoryBytes, bytesPerThousand } = await fuzz(target, {
+      seed,
+      count: Number(values.count),
+      from: Number(values.from),
+    });
+    const rate = Math.round(inputs / seconds);
+    console.log(
+      `${name}: ${inputs} inputs in ${seconds.toFixed(0)} s (${rate}/s), 0 unhandled; memory ${(memoryBytes / 2 ** 20).toFixed(0)} MiB, ${Math.round(bytesPerThousand)} bytes more for each 1,000 inputs of the second half`,
+    );
+  } finally {
+    await target.stop();
+  }
+}
