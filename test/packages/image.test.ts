@@ -84,3 +84,17 @@ describe('the Dockerfile', () => {
     expect(runtime).toContain('/app/sbom.cdx.json');
   });
 });
+
+describe('what builds the image', () => {
+  it('names built files that there are', () => {
+    const scripts = ['Dockerfile', 'src/packages/prune-image.mjs', 'src/packages/image-sbom.mjs'].map(read).join('\n');
+    const inDockerfile = Array.from(scripts.matchAll(/\/app\/dist\/([\w/-]+)\.js/g), ([, path]) => path);
+    const inScripts = Array.from(scripts.matchAll(/join\('dist', ((?:'[\w.-]+'(?:, )?)+)\)/g), ([, parts = '']) =>
+      parts.replaceAll(/'|\s/g, '').replaceAll(',', '/'),
+    );
+    const files = [...inDockerfile, ...inScripts.filter((path) => path.endsWith('.js')).map((path) => path.slice(0, -3))];
+    expect(files).toContain('transport/uws');
+    expect(new Set(files).size).toBeGreaterThanOrEqual(2);
+    expect(files.filter((path) => !existsSync(join(ROOT, 'src', `${path}.ts`)))).toEqual([]);
+  });
+});
