@@ -4,7 +4,6 @@ import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../../src/protocol/messages.ts';
 import { decodeFrame } from '../../support/decode-frame.ts';
 import { DocumentFollower } from '../../support/document-follower.ts';
-import { isRight } from '../../support/order-book.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
@@ -35,7 +34,7 @@ export class ReturningClient {
     this.#since = since;
     this.offset = since.offset;
     if (document !== undefined) {
-      this.follower = new DocumentFollower(topic, isRight);
+      this.follower = new DocumentFollower(topic);
       Object.assign(this.follower, { document, ...since });
     }
     this.#socket = new WebSocket(url, ['stentor.v1.msgpack'], { perMessageDeflate: false });
