@@ -14,7 +14,7 @@ export function runServer(server: ServerUnderTest, pair: number, spec: WindowSpe
     const memory = weighs ? await weighSubscriptions(stage.server, swarms) : undefined;
     const measured = await measureWindow({ server: stage.server, swarms, sequences: new Map() }, spec);
     if (memory === undefined) return { server: server.name, pair, ...measured };
-    const extra = { bytesPerSubscription: memory.bytesPerSubscription, bytesPerSubscriptionFed: await memory.fed() };
+    const extra = { ...measured.extra, bytesPerSubscription: memory.bytesPerSubscription, bytesPerSubscriptionFed: await memory.fed() };
     return { server: server.name, pair, ...measured, extra };
   });
 }

@@ -25,6 +25,8 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
   if (spec.warmupMs > 0) await feedAll(window, spec, spec.warmupMs);
   const pids = processTree(window.server.pids);
   const sends = spec.countSends ? await startSendCount(pids) : undefined;
+  const broker = window.server.brokerPid === undefined ? [] : [window.server.brokerPid];
+  const brokerBefore = cpuSeconds(broker);
   const before = readCpu(pids);
   const fed = await feedAll(window, spec, spec.durationMs);
   const after = readCpu(pids);
@@ -45,6 +47,7 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
     processes,
     feedLatenessMaxMs: fed.latenessMaxMs,
     residentMiB: residentBytes(pids) / 2 ** 20,
+    ...(broker.length > 0 && { extra: { brokerCores: ((cpuSeconds(broker) - brokerBefore) * 1000) / fed.elapsedMs } }),
     ...(sends === undefined || calls === undefined ? {} : { sends: toSendCount(sends.tool, calls, deliveries) }),
   };
 }

@@ -6,6 +6,7 @@ import { hubIntake } from './hub-intake.ts';
 import { idleMemory, idleMemoryOfUsers } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
 import { oneASecond } from './one-a-second.ts';
+import { planCheck, twelveNodes } from './plan.ts';
 import { PRESENCE_SCENARIOS } from './presence.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,7 @@ import { usersReconnect } from './users-reconnect.ts';
 import { WATCHLIST_SCENARIOS } from './watchlist.ts';
 import { watchlistStalled } from './watchlist-stalled.ts';
 import { watchlistSubscribe } from './watchlist-subscribe.ts';
+import { wideNamespace } from './wide-namespace.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...ROOM_SCENARIOS,
@@ -34,6 +36,9 @@ export const SCENARIOS: readonly Scenario[] = [
   usersReconnect,
   hooks,
   hubIntake,
+  wideNamespace,
+  planCheck,
+  twelveNodes,
   sdkClient,
   deltas,
 ];

@@ -34,6 +34,8 @@ export interface RunningServer {
   readonly ports: readonly number[];
   /** Roots of what is measured: their children count too, the feeder and NATS do not (but for NATS as a server under test). */
   readonly pids: readonly number[];
+  /** Of NATS, which is not measured with the server, but beside it. */
+  readonly brokerPid?: number;
   /** Every client is a user of its own, with a token signed by it. */
   readonly tokenSecret?: string;
   /** Of the broker that its nodes share. */

@@ -23,6 +23,8 @@ interface Variant {
   readonly hooks?: 'nats' | 'kept' | 'code';
   /** Hub and worker in one process. */
   readonly oneProcess?: boolean;
+  /** It follows the whole namespace, whatever it wants of it. */
+  readonly whole?: boolean;
 }
 
 /** More than the longest run publishes on one topic: a follower that is held up on purpose must find everything still there. */
@@ -49,6 +51,7 @@ function flags(variant: Variant, { workers, keyed }: StartSettings, natsUrl: str
     'limits.topicsPerConnectionMax': 1000,
     // One client publishes and subscribes as fast as it is answered.
     'limits.messagesPerSecondMax': 10_000,
+    ...(variant.whole && { 'tuning.nats.filterTopicsMax': 0 }),
     // So that the count falls at once, and changes every second.
     'tuning.presence.graceMs': 0,
     ...(variant.users && { 'auth.keys': [{ alg: 'HS256', secret: TOKEN_SECRET }] }),
@@ -114,6 +117,7 @@ async function startOnNats(variant: Variant, settings: StartSettings): Promise<R
   await startNodes().catch((error) => stop().then(() => Promise.reject(error)));
   return {
     dialect: dialectOf(variant),
+    brokerPid: nats.server.pid,
     get ports() {
       return nodes.map(({ port }) => port);
     },
@@ -177,6 +181,7 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-json', title: 'Stentor, memory bus, JSON', bus: 'memory', durable: true, json: true }),
   stentor({ name: 'stentor-sse', title: 'Stentor, memory bus, SSE', bus: 'memory', durable: true, sse: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
+  stentor({ name: 'stentor-nats-whole', title: 'Stentor, NATS JetStream, whole namespaces', bus: 'nats', durable: true, whole: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),
   stentor({ name: 'stentor-no-hooks', title: 'Stentor, NATS, ephemeral, users', bus: 'nats', durable: false, json: true, users: true }),

@@ -29,6 +29,10 @@ export interface BenchOptions {
   readonly onProgress: (text: string) => void;
   /** Ends it early: what was measured until then is judged. */
   readonly signal: AbortSignal;
+  /** Called when all connections are open, right before the first publication. */
+  readonly onOpened?: () => Promise<void>;
+  /** Called when everybody has everything, or does not get it. */
+  readonly onSettled?: () => Promise<void>;
 }
 
 /** Opens connections, publishes to all of them at a constant rate, and says how it went. */
@@ -54,12 +58,14 @@ async function measure(options: BenchOptions, processes: readonly ClientProcess[
   const openedInMs = (nowUs() - startUs) / 1000;
   const ready = opened.reduce((total, one) => total + one.ready, 0);
   onProgress(`publishing ${publications} times to ${topic}`);
+  await options.onOpened?.();
   const publishStartUs = nowUs();
   // Without clients there is nothing to measure.
   const plan = { count: ready === 0 ? 0 : publications, perSecond, payloadBytes, run, send: options.publish, signal };
   const published = await publishAll(plan);
   const tallies = await settled(processes, published.count);
   const elapsedMs = (nowUs() - publishStartUs) / 1000;
+  await options.onSettled?.();
   return judge(
     { connections, publications, perSecond, p99MaxMs },
     { ready, openedInMs, published, tallies: tallies.map(({ tally }) => tally), cpuShares: tallies.map(({ cpuMs }) => cpuMs / elapsedMs) },

@@ -1,9 +1,11 @@
-import { availableParallelism } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
 import { Command } from 'commander';
 import type { BenchResult } from '../bench/verdict.ts';
 import type { NodeAnswer, NodesAnswer } from '../http/api/schemas/nodes.ts';
 import type { PublishAnswer } from '../http/api/schemas/publish.ts';
 import type { Refusal } from '../http/api/schemas/refusal.ts';
+import type { Topic } from '../protocol/topic.ts';
 import { formatDuration, formatNumber } from '../telemetry/format.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import type { AdminOptions } from './admin/admin-options.ts';
@@ -19,6 +21,7 @@ interface BenchCommandOptions extends AdminOptions, NodeOptions {
   readonly payload: string;
   readonly p99: string;
   readonly processes?: string;
+  readonly calibrate?: string;
 }
 
 /** From one address to one port there are 28,000. */
@@ -41,6 +44,10 @@ export function benchCommand(): Command {
     .option('--p99 <duration>', 'the verdict is bad if 1% of the deliveries take longer', '500ms')
     .option('--processes <n>', 'processes of clients (default: one for 2,500 connections, at most one per core)')
     .option('--admin-url <url>', 'the admin port of the node, where it publishes (default: admin.host and admin.port)')
+    .option(
+      '--calibrate <file>',
+      'measure what connections, publications and deliveries cost the node, and write it for `stentor plan --constants`',
+    )
     .option('--json', 'print the result as one line of JSON');
   return addConfigOptions(addNodeOptions(command))
     .action(run)
@@ -62,6 +69,7 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
   const plan = planOf(options);
   const api = await AdminApi.from(options, 'publish');
   await assertRoom(api, plan.connections);
+  if (options.calibrate !== undefined) return runCalibration(options, options.calibrate, topic, api, plan);
   const { runBench } = await import('../bench/run.ts');
   const ending = new AbortController();
   const end = () => ending.abort();
@@ -73,6 +81,55 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
   if (options.json) print(JSON.stringify(result));
   else for (const line of linesOf(result, plan.p99MaxMs)) print(line);
   if (result.verdict === 'bad') throw new CliError('bad_verdict', result.reasons[0] ?? 'see above');
+}
+
+/** @throws CliError `bad_verdict`: the machine or the node could not do even this little */
+async function runCalibration(
+  options: BenchCommandOptions,
+  path: string,
+  topic: Topic,
+  api: AdminApi,
+  plan: ReturnType<typeof planOf>,
+): Promise<void> {
+  const [{ runBench }, { calibrate }] = await Promise.all([import('../bench/run.ts'), import('../bench/plan/calibrate.ts')]);
+  const { url, token, encoding } = options;
+  const publish = (payloads: readonly string[]) => publishAll(api, topic, payloads);
+  const counters = async () => {
+    const text = await api.metrics();
+    return {
+      cpuSeconds: sumOfMetric(text, 'process_cpu_seconds_total'),
+      framesOut: sumOfMetric(text, 'stentor_frames_out_total'),
+    };
+  };
+  const calibrating = calibrate({
+    connections: plan.connections,
+    payloadBytes: plan.payloadBytes,
+    machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`,
+    counters,
+    nowMs: () => performance.now(),
+    onProgress: note,
+    run: async ({ connections, perSecond, begin, end }) => {
+      const processes = Math.min(plan.processes, connections);
+      const given = { ...plan, connections, perSecond, processes, url, token, encoding, topic, publish, onProgress: () => undefined };
+      const result = await runBench({ ...given, signal: new AbortController().signal, onOpened: begin, onSettled: end });
+      if (result.connections.ready < connections)
+        throw new CliError('bad_verdict', result.reasons[0] ?? 'not all connections could be opened');
+    },
+  });
+  const constants = await calibrating.catch((error) => {
+    throw error instanceof RangeError ? new CliError('bad_verdict', error.message) : error;
+  });
+  writeFileSync(path, `${JSON.stringify(constants, undefined, 2)}\n`);
+  print(
+    `written to ${path}: a write costs ${constants.sendUs.toFixed(1)} µs, a joined publication ${constants.deliveryUs.toFixed(2)} µs of CPU`,
+  );
+}
+
+/** The sum over all labels. */
+function sumOfMetric(text: string, name: string): number {
+  let sum = 0;
+  for (const [, value] of text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))) sum += Number(value);
+  return sum;
 }
 
 function planOf({ connections, rate, duration, payload, p99, processes, url }: BenchCommandOptions) {

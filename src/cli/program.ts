@@ -14,6 +14,7 @@ import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { keyCommand } from './key.ts';
+import { planCommand } from './plan.ts';
 import { publishCommand } from './publish.ts';
 import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
@@ -46,6 +47,7 @@ export function createProgram(): Command {
     .addCommand(revokeCommand())
     .addCommand(doctorCommand())
     .addCommand(benchCommand())
+    .addCommand(planCommand())
     .addCommand(keyCommand())
     .addCommand(setupCommand())
     .addCommand(configCommand())

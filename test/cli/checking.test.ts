@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { readMetric } from '../support/metrics.ts';
@@ -9,6 +12,50 @@ import { CliProcess, runCli } from './run-cli.ts';
 const TOKEN = 'the-operators-token';
 const env = { STENTOR_ADMIN_TOKEN: TOKEN };
 const NAMESPACES = { scores: { public: true }, ticks: { public: true, state: 'keyed' }, brief: { public: true, durable: false } };
+
+describe('stentor plan', () => {
+  const plan = (...args: string[]) => runCli(['plan', ...args]);
+
+  it('says how many nodes a load needs, and what each does', async () => {
+    const { code, stdout } = await plan('--connections', '2M', '--rate', '5');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^nodes +\d+ with 3 workers \(one less: .*\)\neach node +.*\nCPU +.*\na connection .*\nmemory .*\nnetwork .*\nNATS .*\nconstants .*\n/,
+    );
+    const users = await plan(
+      '--connections',
+      '1K',
+      '--topics',
+      '1K',
+      '--members',
+      '1',
+      '--rate',
+      '0.1',
+      '--ephemeral',
+      '--nodes',
+      '3',
+      '--json',
+    );
+    expect(JSON.parse(users.stdout)).toMatchObject({
+      nodes: 3,
+      workersPerNode: 3,
+      node: { connections: expect.closeTo(333, 0), unknown: [] },
+    });
+  });
+
+  it('refuses what is no load, and says if no number of nodes can carry it', async () => {
+    expect(await plan('--connections', 'many')).toMatchObject({ code: 2, stderr: expect.stringContaining('--connections') });
+    expect(await plan('--connections', '10', '--members', '11')).toMatchObject({ code: 2 });
+    expect(await plan('--connections', '10', '--constants', '/nowhere')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('/nowhere'),
+    });
+    expect(await plan('--connections', '1M', '--rate', '1000000')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('impossible'),
+    });
+  });
+});
 
 describe('stentor bench', () => {
   let node: TestNode;
@@ -37,6 +84,18 @@ describe('stentor bench', () => {
     expect([result.verdict, code]).toEqual(result.reasons.length === 0 ? ['good', 0] : ['bad', 1]);
     expect(stderr).toContain('opening 40 connections\npublishing 50 times to scores.bench\n');
     await until('its connections to be gone', async () => (await metric('stentor_connections')) === 0);
+  });
+
+  it('calibrates the constants that stentor plan takes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stentor-calibrate-'));
+    const path = join(folder, 'mine.json');
+    const { code, stderr } = await bench('brief.bench', '--calibrate', path);
+    // A test's machine may be too busy to measure anything.
+    if (code !== 0) return expect(stderr).toContain('too busy');
+    expect(stderr).toContain('calibrating: writes with several publications');
+    const planned = await runCli(['plan', '--connections', '1000', '--constants', path, '--json']);
+    expect(JSON.parse(planned.stdout)).toMatchObject({ nodes: expect.any(Number), measured: expect.stringContaining('cores') });
+    rmSync(folder, { recursive: true });
   });
 
   it('prints a table for people, and works with ephemeral topics', async () => {

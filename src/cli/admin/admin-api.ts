@@ -58,12 +58,25 @@ export class AdminApi {
     return this.#ask(path, { method: 'POST', body: JSON.stringify(body) }, workMs);
   }
 
-  async #ask<T>(path: string, init: { readonly method?: string; readonly body?: string }, workMs = 0): Promise<T> {
+  /** The node's metrics, in Prometheus' text format. @throws CliError */
+  async metrics(): Promise<string> {
+    const { ok, status, text } = await askAdmin(`${this.origin}/metrics`, 'unreachable', this.#init());
+    if (ok) return text;
+    throw new CliError(
+      status === 401 || status === 403 ? 'forbidden' : 'failed',
+      `${this.origin}/metrics answered ${status}: ${text.trim()}`,
+    );
+  }
+
+  #init(init: { readonly method?: string; readonly body?: string } = {}, workMs = 0) {
     const headers: Record<string, string> = this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` };
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS + workMs);
     const help = 'Is a node running there? Say where with --admin-url, or with admin.host and admin.port';
-    const asked = { ...init, headers, signal, help, certificate: this.#certificate };
-    const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', asked);
+    return { ...init, headers, signal, help, certificate: this.#certificate };
+  }
+
+  async #ask<T>(path: string, init: { readonly method?: string; readonly body?: string }, workMs = 0): Promise<T> {
+    const { ok, status, text } = await askAdmin(`${this.origin}/api/${path}`, 'unreachable', this.#init(init, workMs));
     const answer = parse(text);
     if (ok && answer !== undefined) return answer as T;
     const { code = 'failed', message } = (answer as Refusal | undefined)?.error ?? {};

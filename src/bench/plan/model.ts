@@ -1,0 +1,189 @@
+import type { CostConstants } from './constants.ts';
+
+/** What is asked of all nodes together. */
+export interface Load {
+  readonly connections: number;
+  readonly topics: number;
+  /** Connections that follow a topic, on average. */
+  readonly membersPerTopic: number;
+  /** Publications a second of a topic, on average. */
+  readonly ratePerTopic: number;
+  readonly payloadBytes: number;
+}
+
+export interface Fleet {
+  readonly nodes: number;
+  readonly workersPerNode: number;
+  /** `tuning.fanout.pacingPeriodMaxMs`. */
+  readonly pacingPeriodMaxMs: number;
+  /** `tuning.nats.filterTopicsMax`; 0 also for NATS before 2.10. */
+  readonly filterTopicsMax: number;
+  /** A log follows the whole namespace; ephemeral topics are asked for one by one. */
+  readonly durable: boolean;
+}
+
+/** What one node does and needs, when everything is spread evenly. */
+export interface NodeForecast {
+  readonly connections: number;
+  readonly publicationsPerSecond: number;
+  readonly deliveriesPerSecond: number;
+  /** To each connection. */
+  readonly writesPerSecond: number;
+  /** Of one core. */
+  readonly hubAndWorkersCores: number;
+  readonly workerCores: number;
+  /** Time in which a worker writes to all of its connections that have something. */
+  readonly passMs: number;
+  readonly memoryBytes: number;
+  readonly sentBitsPerSecond: number;
+  /** What NATS sends to it. */
+  readonly natsBitsPerSecond: number;
+  /** Why the figures cannot be relied on; empty: they can. */
+  readonly unknown: readonly string[];
+}
+
+/** What NATS does for all nodes. */
+export interface NatsForecast {
+  readonly publicationsPerSecond: number;
+  readonly messagesPerSecond: number;
+  readonly bitsPerSecond: number;
+  /** Of all its servers together. */
+  readonly cores: number;
+  /** What to do, where one server or one namespace is not enough. */
+  readonly advice: readonly string[];
+}
+
+/** A server of eight cores at half of its time. */
+const NATS_CORES_MAX = 4;
+/** Half of a 10 Gbit/s link. */
+const NATS_BITS_MAX = 5e9;
+/** A third of what a hub was seen to take: loadtest/README.md, `-s hub-intake`. */
+const NAMESPACE_PER_SECOND_MAX = 50_000;
+
+/** Pure: what NATS does when each of so many nodes does this. */
+export function forecastNats(
+  { natsPublicationUs, natsMessageUs }: CostConstants,
+  { topics, ratePerTopic, payloadBytes }: Load,
+  { nodes, durable }: Pick<Fleet, 'nodes' | 'durable'>,
+  { publicationsPerSecond: ofNode }: Pick<NodeForecast, 'publicationsPerSecond'>,
+): NatsForecast {
+  const publicationsPerSecond = topics * ratePerTopic;
+  const messagesPerSecond = ofNode * nodes;
+  const bitsPerSecond = 8 * messagesPerSecond * (payloadBytes + NATS_BYTES);
+  const cores = (publicationsPerSecond * natsPublicationUs + messagesPerSecond * natsMessageUs) / 1e6;
+  const servers = Math.max(Math.ceil(cores / NATS_CORES_MAX), Math.ceil(bitsPerSecond / NATS_BITS_MAX));
+  return {
+    publicationsPerSecond,
+    messagesPerSecond,
+    bitsPerSecond,
+    cores,
+    advice: [
+      ...(servers > 1
+        ? [
+            `spread the nodes over ${servers} NATS servers: ${durable ? 'a mirror of the stream on each, or leaf nodes' : 'a cluster, or leaf nodes'}`,
+          ]
+        : []),
+      ...(ofNode > NAMESPACE_PER_SECOND_MAX ? ['use more namespaces, each on nodes of its own: a hub takes one at a time'] : []),
+    ],
+  };
+}
+
+/** Headers of WebSocket, TCP and IP for a write, and what surrounds an item. */
+const WRITE_BYTES = 70;
+const ITEM_BYTES = 30;
+/** Subject, headers and acknowledgement subject of a message from NATS. */
+const NATS_BYTES = 180;
+/** Of each publication, hub's part: the rest is a worker's. */
+const HUB_SHARE = 0.4;
+/** As `fanout/pacing.ts` decides. */
+const LOAD = [0.5, 1] as const;
+const JOINED = [1.5, 3] as const;
+/** Items much larger than those of the calibration cost more to write. */
+const PAYLOAD_FACTOR_MAX = 4;
+
+/** Pure: what a node of such a fleet does with the load. */
+export function forecast(constants: CostConstants, load: Load, fleet: Fleet): NodeForecast {
+  const { nodes, workersPerNode, durable, filterTopicsMax } = fleet;
+  const workers = nodes * workersPerNode;
+  const { connections, topics, membersPerTopic, ratePerTopic, payloadBytes } = load;
+  const deliveries = topics * membersPerTopic * ratePerTopic;
+  const topicsOnNode = topics * shareWithMember(membersPerTopic, nodes);
+  const topicsOnWorker = topics * shareWithMember(membersPerTopic, workers);
+  const wanted = topicsOnNode * ratePerTopic;
+  const followsAll = durable && (filterTopicsMax === 0 || topicsOnNode > filterTopicsMax);
+  const followed = followsAll ? Math.max(0, topics * ratePerTopic - wanted) : 0;
+  const perWorker = { connections: connections / workers, deliveries: deliveries / workers, publications: topicsOnWorker * ratePerTopic };
+  const topicsPerConnection = (topics * membersPerTopic) / Math.max(1, connections);
+  const ownTopics = topicsPerConnection > 1.5 || membersPerTopic < 16;
+  const sendUs = ownTopics ? (constants.ownSendUs ?? constants.sendUs) : constants.sendUs;
+  const publicationUs = publicationCost(constants, wanted);
+  const writes = writesPerSecond(perWorker, sendUs, fleet.pacingPeriodMaxMs);
+  const workerUs =
+    perWorker.publications * publicationUs * (1 - HUB_SHARE) +
+    perWorker.connections * (constants.connectionUs + writes * sendUs) +
+    Math.max(0, perWorker.deliveries - perWorker.connections * writes) * constants.deliveryUs;
+  const hubUs = wanted * publicationUs * HUB_SHARE + followed * constants.followedUs;
+  const workerCores = workerUs / 1e6;
+  const writesOfNode = (connections / nodes) * writes;
+  return {
+    connections: connections / nodes,
+    publicationsPerSecond: wanted + followed,
+    deliveriesPerSecond: deliveries / nodes,
+    writesPerSecond: writes,
+    hubAndWorkersCores: hubUs / 1e6 + workerCores * workersPerNode,
+    workerCores,
+    passMs: (perWorker.connections * sendUs) / 1000,
+    memoryBytes:
+      constants.nodeBytes * (1 + workersPerNode) +
+      (connections / nodes) * (constants.connectionBytes + topicsPerConnection * constants.subscriptionBytes),
+    sentBitsPerSecond: 8 * (writesOfNode * WRITE_BYTES + (deliveries / nodes) * (payloadBytes + ITEM_BYTES)),
+    natsBitsPerSecond: 8 * (wanted + followed) * (payloadBytes + NATS_BYTES),
+    unknown: doubts(constants, load, { workerCores, ownTopics }),
+  };
+}
+
+/** How likely it is that one of so many places has a member. */
+function shareWithMember(members: number, places: number): number {
+  return places <= 1 ? Math.min(1, members) : 1 - (1 - 1 / places) ** members;
+}
+
+/** Between the two rates of the calibration on a straight line of logarithms, and as measured beyond them. */
+function publicationCost({ publication }: CostConstants, perSecond: number): number {
+  const { slowPerSecond, slowUs, fastPerSecond, fastUs } = publication;
+  const at = Math.log(Math.max(perSecond, 1e-9) / slowPerSecond) / Math.log(fastPerSecond / slowPerSecond);
+  return slowUs * (fastUs / Math.max(slowUs, 1e-9)) ** Math.min(1, Math.max(0, at));
+}
+
+interface WorkerLoad {
+  readonly connections: number;
+  readonly deliveries: number;
+}
+
+/** Writes to a connection a second: one for each publication, unless a pass takes longer, or the worker waits to join them. */
+function writesPerSecond({ connections, deliveries }: WorkerLoad, sendUs: number, periodMaxMs: number): number {
+  const rate = deliveries / Math.max(1, connections);
+  const periodMs = periodMaxMs * between((deliveries * sendUs) / 1e6, LOAD) * between((rate * periodMaxMs) / 1000, JOINED);
+  const passMs = (connections * sendUs) / 1000;
+  return Math.min(rate, 1000 / Math.max(periodMs, passMs, 1e-3));
+}
+
+function between(value: number, [none, all]: readonly [number, number]): number {
+  return Math.min(1, Math.max(0, (value - none) / (all - none)));
+}
+
+function doubts(
+  { workerCoresMax, ownSendUs, payloadBytes: calibrated }: CostConstants,
+  { payloadBytes }: Load,
+  { workerCores, ownTopics }: { readonly workerCores: number; readonly ownTopics: boolean },
+): string[] {
+  const percent = (cores: number) => `${Math.round(cores * 100)}%`;
+  return [
+    ...(workerCores > workerCoresMax
+      ? [`a worker would use ${percent(workerCores)} of a core; up to ${percent(workerCoresMax)} was measured`]
+      : []),
+    ...(ownTopics && ownSendUs === undefined ? ['connections with topics of their own were not measured'] : []),
+    ...(payloadBytes > calibrated * PAYLOAD_FACTOR_MAX
+      ? [`publications of ${payloadBytes} bytes were not measured, only of ${calibrated}`]
+      : []),
+  ];
+}

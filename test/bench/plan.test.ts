@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { calibrate } from '../../src/bench/plan/calibrate.ts';
+import { constantsFrom, type Window } from '../../src/bench/plan/calibration.ts';
+import { type CostConstants, parseConstants } from '../../src/bench/plan/constants.ts';
+import { DEFAULT_CONSTANTS } from '../../src/bench/plan/default-constants.ts';
+import { type Fleet, forecast, type Load } from '../../src/bench/plan/model.ts';
+import { nodesFor } from '../../src/bench/plan/search.ts';
+
+const FLEET: Fleet = { nodes: 1, workersPerNode: 1, pacingPeriodMaxMs: 75, filterTopicsMax: 1000, durable: false };
+const WISHES = { coresPerProcessMax: 0.6, passMsMax: 500, connectionsPerWorkerMax: 50_000 };
+
+const big = (connections: number, ratePerTopic: number): Load => ({
+  connections,
+  topics: 1,
+  membersPerTopic: connections,
+  ratePerTopic,
+  payloadBytes: 100,
+});
+
+/** What a machine with these costs would measure. */
+function windowOf(constants: CostConstants, connections: number, perSecond: number): Window {
+  const node = forecast(constants, big(connections, perSecond), FLEET);
+  return { connections, perSecond, cores: node.hubAndWorkersCores, writesPerSecond: node.writesPerSecond };
+}
+
+describe('the constants of a calibration', () => {
+  it('are those of the machine that was measured', () => {
+    const cost = fc.record({
+      sendUs: fc.double({ min: 3, max: 30, noNaN: true }),
+      deliveryUs: fc.double({ min: 0.05, max: 0.5, noNaN: true }),
+      connectionUs: fc.double({ min: 0.1, max: 2, noNaN: true }),
+      slowUs: fc.double({ min: 200, max: 900, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(cost, ({ sendUs, deliveryUs, connectionUs, slowUs }) => {
+        const real = { ...DEFAULT_CONSTANTS, sendUs, deliveryUs, connectionUs, publication: { ...DEFAULT_CONSTANTS.publication, slowUs } };
+        const { slowPerSecond, fastPerSecond, fastUs } = real.publication;
+        const found = constantsFrom(
+          {
+            idle: { connections: 1000, perSecond: 0, cores: (1000 * connectionUs) / 1e6 },
+            slow: { connections: 1, perSecond: slowPerSecond, cores: (slowPerSecond * slowUs) / 1e6 },
+            fast: { connections: 1, perSecond: fastPerSecond, cores: (fastPerSecond * fastUs) / 1e6 },
+            single: windowOf(real, 1000, 10),
+            joined: windowOf(real, 1000, 400),
+          },
+          real,
+        );
+        expect(found.sendUs).toBeCloseTo(sendUs, 6);
+        expect(found.connectionUs).toBeCloseTo(connectionUs, 6);
+        expect(found.deliveryUs).toBeCloseTo(deliveryUs, 6);
+      }),
+    );
+  });
+
+  it('cannot be found on a machine that was busy with something else', () => {
+    const window = { connections: 1000, perSecond: 10, cores: 0.001 };
+    const busy = { idle: { ...window, cores: 0.5 }, slow: window, fast: { ...window, perSecond: 400 }, single: window, joined: window };
+    expect(() => constantsFrom(busy, DEFAULT_CONSTANTS)).toThrow('too busy');
+  });
+
+  it('come from the windows of a bench, in which the node is asked before and after', async () => {
+    const counters = { cpuSeconds: 0, framesOut: 0 };
+    let nowMs = 0;
+    const asked: number[][] = [];
+    const found = await calibrate({
+      connections: 100,
+      payloadBytes: 100,
+      machine: 'here',
+      nowMs: () => nowMs,
+      onProgress: () => undefined,
+      counters: async () => ({ ...counters }),
+      run: async ({ connections, perSecond, begin, end }) => {
+        asked.push([connections, perSecond]);
+        await begin();
+        nowMs += 10_000;
+        counters.cpuSeconds += 10 * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).hubAndWorkersCores;
+        counters.framesOut += connections * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).writesPerSecond * 10;
+        await end();
+      },
+    });
+    expect(asked).toEqual([
+      [100, 0.2],
+      [1, 20],
+      [1, 400],
+      [100, 10],
+      [100, 400],
+    ]);
+    expect(found.sendUs / DEFAULT_CONSTANTS.sendUs).toBeCloseTo(1, 1);
+    expect(found.measured).toBe('here');
+    expect(parseConstants(JSON.stringify(found))).toEqual(found);
+  });
+
+  it.each([
+    ['{', /not JSON/],
+    ['{}', /required/],
+    [JSON.stringify({ ...DEFAULT_CONSTANTS, sendUs: -1 }), /sendUs/],
+    [JSON.stringify({ ...DEFAULT_CONSTANTS, version: 2 }), /version/],
+  ])('are refused if the file is %j', (text, why) => {
+    expect(() => parseConstants(text)).toThrow(why);
+  });
+});
+
+describe('a forecast', () => {
+  it('says that it does not know what is beyond its calibration', () => {
+    expect(forecast(DEFAULT_CONSTANTS, big(1000, 10), FLEET).unknown).toEqual([]);
+    expect(forecast(DEFAULT_CONSTANTS, big(40_000, 400), FLEET).unknown).toEqual([
+      expect.stringMatching(/a worker would use \d+% of a core/),
+    ]);
+    expect(forecast(DEFAULT_CONSTANTS, { ...big(10, 1), payloadBytes: 5000 }, FLEET).unknown).toHaveLength(1);
+    const { ownSendUs: _, ...without } = DEFAULT_CONSTANTS;
+    const users = { ...big(1000, 0.1), topics: 1000, membersPerTopic: 1 };
+    expect(forecast(without, users, FLEET).unknown).toEqual(['connections with topics of their own were not measured']);
+  });
+
+  it('has a node follow all of a durable namespace only above the bound of topics', () => {
+    const wide: Load = { connections: 10_000, topics: 10_000, membersPerTopic: 1, ratePerTopic: 1, payloadBytes: 100 };
+    const at = (nodes: number, filterTopicsMax: number) =>
+      forecast(DEFAULT_CONSTANTS, wide, { ...FLEET, durable: true, nodes, filterTopicsMax });
+    expect(at(20, 1000).publicationsPerSecond).toBeCloseTo(500);
+    expect(at(20, 0).publicationsPerSecond).toBeCloseTo(10_000);
+    expect(at(5, 1000).publicationsPerSecond).toBeCloseTo(10_000);
+  });
+
+  it('never says less CPU for all nodes with more nodes, and never more for each', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 100, max: 100_000 }),
+        fc.double({ min: 0.1, max: 20, noNaN: true }),
+        fc.integer({ min: 1, max: 20 }),
+        (n, rate, nodes) => {
+          const one = forecast(DEFAULT_CONSTANTS, big(n, rate), { ...FLEET, nodes });
+          const more = forecast(DEFAULT_CONSTANTS, big(n, rate), { ...FLEET, nodes: nodes + 1 });
+          expect(more.connections).toBeLessThan(one.connections);
+          expect(more.memoryBytes).toBeLessThan(one.memoryBytes);
+          expect(more.passMs).toBeLessThan(one.passMs);
+        },
+      ),
+    );
+  });
+});
+
+describe('the number of nodes', () => {
+  it('is the smallest that fulfils all wishes, and the reason is what one less would exceed', () => {
+    const plan = nodesFor(DEFAULT_CONSTANTS, big(2_000_000, 5), FLEET, WISHES);
+    expect(plan?.nodes).toBeGreaterThan(10);
+    expect(plan?.because).toMatch(/connections a worker|of a core|a pass/);
+    expect(plan?.node.workerCores).toBeLessThanOrEqual(WISHES.coresPerProcessMax);
+    const less = forecast(DEFAULT_CONSTANTS, big(2_000_000, 5), { ...FLEET, nodes: (plan?.nodes ?? 0) - 1 });
+    expect(less.workerCores > WISHES.coresPerProcessMax || less.passMs > WISHES.passMsMax || less.connections > 50_000).toBe(true);
+    expect(nodesFor(DEFAULT_CONSTANTS, big(10, 1), FLEET, WISHES)).toMatchObject({ nodes: 1, because: 'one is enough' });
+  });
+
+  it('does not exist where every node has too many publications', () => {
+    const flood: Load = { ...big(1_000_000, 1), topics: 1, ratePerTopic: 1_000_000 };
+    expect(nodesFor(DEFAULT_CONSTANTS, flood, FLEET, WISHES)).toBeUndefined();
+  });
+});
