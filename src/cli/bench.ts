@@ -10,7 +10,7 @@ import { formatDuration, formatNumber } from '../telemetry/format.ts';
 import { AdminApi } from './admin/admin-api.ts';
 import type { AdminOptions } from './admin/admin-options.ts';
 import { parseDuration } from './duration.ts';
-import { CliError, usageError } from './errors.ts';
+import { badValue, CliError } from './errors.ts';
 import { addConfigOptions, addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
 import { note, print } from './output.ts';
 
@@ -133,24 +133,25 @@ function sumOfMetric(text: string, name: string): number {
 }
 
 function planOf({ connections, rate, duration, payload, p99, processes, url }: BenchCommandOptions) {
-  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw usageError(`${url}: expected a URL like ws://localhost:8080/ws`);
-  const count = atMost('--connections', positiveInteger(connections), CONNECTIONS_MAX);
+  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw badValue('--url', url, 'expected a URL like ws://localhost:8080/ws');
+  const count = atMost('--connections', positiveInteger, connections, CONNECTIONS_MAX);
   const cores = availableParallelism();
   return {
     connections: count,
-    perSecond: atMost('--rate', positiveNumber(rate), RATE_MAX),
-    durationMs: atMost('--duration', parseDuration(duration), DURATION_MAX_MS),
-    payloadBytes: Math.max(PAYLOAD_MIN, atMost('--payload', positiveInteger(payload), PAYLOAD_MAX)),
-    p99MaxMs: parseDuration(p99),
+    perSecond: atMost('--rate', positiveNumber, rate, RATE_MAX),
+    durationMs: atMost('--duration', parseDuration, duration, DURATION_MAX_MS),
+    payloadBytes: Math.max(PAYLOAD_MIN, atMost('--payload', positiveInteger, payload, PAYLOAD_MAX)),
+    p99MaxMs: parseDuration('--p99', p99),
     processes:
       processes === undefined
         ? Math.min(cores, Math.ceil(count / CONNECTIONS_PER_PROCESS))
-        : Math.min(count, atMost('--processes', positiveInteger(processes), 64)),
+        : Math.min(count, atMost('--processes', positiveInteger, processes, 64)),
   };
 }
 
-function atMost(option: string, value: number, max: number): number {
-  if (value > max) throw usageError(`${option}: expected at most ${max}`);
+function atMost(name: string, parse: (name: string, text: string) => number, text: string, max: number): number {
+  const value = parse(name, text);
+  if (value > max) throw badValue(name, text, `expected at most ${parse === parseDuration ? `${max / 1000}s` : max}`);
   return value;
 }
 

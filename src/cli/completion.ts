@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import { usageError } from './errors.ts';
+import { badValue } from './errors.ts';
 import { print } from './output.ts';
 
 /** One option, as shells need it. */
@@ -29,7 +29,7 @@ export function completionCommand(program: () => Command): Command {
     .description('print a script that lets a shell complete commands and options')
     .addArgument(new Argument('<shell>').choices(Object.keys(SCRIPTS)))
     .action((shell: string) => {
-      if (!(shell in SCRIPTS)) throw usageError(`${shell}: expected ${Object.keys(SCRIPTS).join(', ')}`);
+      if (!(shell in SCRIPTS)) throw badValue('shell', shell, `expected ${Object.keys(SCRIPTS).join(', ')}`);
       print(SCRIPTS[shell as Shell](wordsOf(program())).trimEnd());
     })
     .addHelpText(

@@ -16,6 +16,24 @@ export function usageError(message: string): CliError {
   return new CliError('usage', message, 2);
 }
 
+/**
+ * The form of every value that cannot be used: `--rate "x": expected a number above 0`.
+ *
+ * @param name the option or argument, as in the help: `--rate`, `topic`
+ */
+export function badValue(name: string, text: string, expected: string): CliError {
+  return usageError(`${name} ${JSON.stringify(text)}: ${expected}`);
+}
+
+/** One line for what Commander reports, in the form of all other errors. @param text `error: unknown option '--x'` */
+export function usageText(text: string): string {
+  const what = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ');
+  return `stentor: usage: ${what.replace(/\.$/, '')}; try --help\n`;
+}
+
 /** What to print for an error that ended a command, and the exit code. */
 export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (!(error instanceof Error)) return { text: `stentor: ${String(error)}`, exitCode: 1 };

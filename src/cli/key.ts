@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { decodeKey, encodeKey } from '../protocol/key-token.ts';
 import { decodeUser, encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
-import { usageError } from './errors.ts';
+import { badValue } from './errors.ts';
 import { print } from './output.ts';
 
 const PREFIX = `${USER_NAMESPACE}.`;
@@ -40,7 +40,7 @@ function runKey(text: string, { decode, user }: KeyOptions): void {
     if (user) print(decode ? decodeUser(withoutNamespace(text)) : `${PREFIX}${encodeUser(text)}`);
     else print(decode ? decodeKey(text) : encodeKey(text));
   } catch (error) {
-    throw usageError((error as Error).message);
+    throw badValue('text', text, (error as Error).message);
   }
 }
 

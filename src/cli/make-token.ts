@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { usageError } from './errors.ts';
+import { badValue } from './errors.ts';
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
@@ -41,7 +41,5 @@ export function assertPattern(pattern: string): string {
   const last = tokens.at(-1);
   const plain = last === '>' ? tokens.slice(0, -1) : tokens;
   if (plain.every((token) => PATTERN_TOKEN.test(token))) return pattern;
-  throw usageError(
-    `${JSON.stringify(pattern)} is not a topic pattern: expected tokens of [A-Za-z0-9_-] or *, joined by dots, with > only as the last`,
-  );
+  throw badValue('pattern', pattern, 'expected tokens of [A-Za-z0-9_-] or *, joined by dots, with > only as the last');
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
-import { usageError } from './errors.ts';
+import { badValue } from './errors.ts';
 
 export const DEFAULT_URL = 'ws://localhost:8080/ws';
 
@@ -60,43 +60,43 @@ export function parseSettings(settings: readonly string[]): Record<string, strin
   const parsed: Record<string, string> = Object.create(null);
   for (const setting of settings) {
     const at = setting.indexOf('=');
-    if (at < 1) throw usageError(`--set ${setting}: expected path=value`);
+    if (at < 1) throw badValue('--set', setting, 'expected path=value');
     parsed[setting.slice(0, at)] = setting.slice(at + 1);
   }
   return parsed;
 }
 
 /** @throws CliError `usage` */
-export function topicArgument(text: string): Topic {
+export function topicArgument(text: string, name = 'topic'): Topic {
   if (isTopic(text)) return text;
-  throw asUsage(() => parseTopic(text), text);
+  throw asUsage(() => parseTopic(text), name, text);
 }
 
 /** @throws CliError `usage` */
 export function keyArgument(text: string): Key {
   if (isKey(text)) return text;
-  throw asUsage(() => parseKey(text), text);
+  throw asUsage(() => parseKey(text), '--key', text);
 }
 
-/** @throws CliError `usage` */
-export function positiveNumber(text: string): number {
+/** @param name of the option. @throws CliError `usage` */
+export function positiveNumber(name: string, text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) throw usageError(`${JSON.stringify(text)}: expected a number above 0`);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) throw badValue(name, text, 'expected a number above 0');
   return value;
 }
 
-/** @throws CliError `usage` */
-export function positiveInteger(text: string): number {
-  const value = positiveNumber(text);
-  if (!Number.isSafeInteger(value)) throw usageError(`${JSON.stringify(text)}: expected a whole number`);
+/** @param name of the option. @throws CliError `usage` */
+export function positiveInteger(name: string, text: string): number {
+  const value = positiveNumber(name, text);
+  if (!Number.isSafeInteger(value)) throw badValue(name, text, 'expected a whole number');
   return value;
 }
 
-function asUsage(parse: () => unknown, text: string): Error {
+function asUsage(parse: () => unknown, name: string, text: string): Error {
   try {
     parse();
   } catch (error) {
-    return usageError(`${JSON.stringify(text)}: ${(error as Error).message}`);
+    return badValue(name, text, (error as Error).message);
   }
-  return usageError(JSON.stringify(text));
+  return badValue(name, text, 'cannot be used');
 }

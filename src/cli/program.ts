@@ -13,6 +13,7 @@ import { benchCommand } from './bench.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
+import { usageText } from './errors.ts';
 import { keyCommand } from './key.ts';
 import { planCommand } from './plan.ts';
 import { publishCommand } from './publish.ts';
@@ -63,6 +64,8 @@ Start here:
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or invalid configuration.`,
     );
-  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(try --help)');
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(usageText(text)) });
+  }
   return program;
 }

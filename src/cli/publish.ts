@@ -76,10 +76,10 @@ function destination(
   user: string | undefined,
 ): { readonly topic: Topic; readonly json: string | undefined } {
   if (user === undefined) {
-    if (first === undefined) throw usageError('expected a topic, or --user');
+    if (first === undefined) throw usageError('expected one of a topic and --user');
     return { topic: topicArgument(first), json: second };
   }
-  if (second !== undefined) throw usageError('expected a topic or --user, not both');
+  if (second !== undefined) throw usageError('expected one of a topic and --user, not both');
   return { topic: topicArgument(`${USER_NAMESPACE}.${encodeUser(user)}`), json: first };
 }
 

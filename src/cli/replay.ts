@@ -1,6 +1,6 @@
 import { accessSync, constants, createReadStream, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { CliError, usageError } from './errors.ts';
+import { badValue, CliError, usageError } from './errors.ts';
 import {
   addConfigOptions,
   addNodeOptions,
@@ -103,12 +103,12 @@ async function runReplay(file: string, options: ReplayOptions, command: Command)
 
 function planOf(options: ReplayOptions): ReplayPlan {
   const { timeField, keyField, key } = options;
-  if (key !== undefined && keyField !== undefined) throw usageError('either --key or --key-field, not both');
+  if (key !== undefined && keyField !== undefined) throw usageError('expected one of --key and --key-field, not both');
   const speed = options.speed ?? (timeField === undefined ? 'max' : '1');
-  if (speed !== 'max' && timeField === undefined) throw usageError('--speed needs --time-field, unless it is max');
+  if (speed !== 'max' && timeField === undefined) throw badValue('--speed', speed, 'needs --time-field, unless it is max');
   return {
-    topic: topicArgument(options.topic),
-    speed: speed === 'max' ? Number.POSITIVE_INFINITY : positiveNumber(speed),
+    topic: topicArgument(options.topic, '--topic'),
+    speed: speed === 'max' ? Number.POSITIVE_INFINITY : positiveNumber('--speed', speed),
     timeField,
     key: key === undefined ? null : keyArgument(key),
     keyField,
@@ -119,7 +119,7 @@ function planOf(options: ReplayOptions): ReplayPlan {
 function formatOf(file: string): 'csv' | 'ndjson' {
   if (/\.csv$/i.test(file)) return 'csv';
   if (/\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
-  throw usageError(`${file}: --format csv or ndjson is required if the name does not end in .csv, .ndjson or .jsonl`);
+  throw badValue('file', file, 'expected --format, because the name does not end in .csv, .ndjson or .jsonl');
 }
 
 function readableSize(file: string): number {

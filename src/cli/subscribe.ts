@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Item, Position, ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Connection } from './connection.ts';
-import { CliError, usageError } from './errors.ts';
+import { badValue, CliError } from './errors.ts';
 import { addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
 import { note, print } from './output.ts';
 import { itemAsJson, itemForPeople } from './print-item.ts';
@@ -41,10 +41,10 @@ Examples:
 }
 
 async function runSubscribe(topicTexts: readonly string[], options: SubscribeOptions): Promise<void> {
-  const topics = topicTexts.map(topicArgument);
+  const topics = topicTexts.map((text) => topicArgument(text));
   const since = options.since === undefined ? undefined : parsePosition(options.since, topics);
-  const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger(options.count);
-  const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber(options.maxRateHz);
+  const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger('--count', options.count);
+  const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber('--max-rate-hz', options.maxRateHz);
   const { connection } = await Connection.open(options);
   const printer = new ItemPrinter(options.json === true, left, () => connection.close());
   connection.onMessage((message) => printer.message(message));
@@ -140,10 +140,10 @@ function rate(rateHz: number | undefined): string {
 
 /** @throws CliError `usage` */
 export function parsePosition(text: string, topics: readonly Topic[]): Position {
-  if (topics.length !== 1) throw usageError('--since is a position of one topic: subscribe to only one');
+  if (topics.length !== 1) throw badValue('--since', text, 'a position of one topic: subscribe to only one');
   const at = text.lastIndexOf(':');
   const offset = text.slice(at + 1);
   if (at < 1 || !/^\d+$/.test(offset) || !Number.isSafeInteger(Number(offset)))
-    throw usageError(`--since ${text}: expected epoch:offset, as printed when subscribing`);
+    throw badValue('--since', text, 'expected <epoch>:<offset>, as printed when subscribing');
   return { epoch: text.slice(0, at), offset: Number(offset) };
 }

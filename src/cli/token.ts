@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import type { Config } from '../config/schema.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import { parseDuration } from './duration.ts';
-import { CliError, usageError } from './errors.ts';
+import { badValue, CliError, usageError } from './errors.ts';
 import { type Algorithm, assertPattern, makeToken } from './make-token.ts';
 import { addConfigOptions, type ConfigOptions, loadFromOptions } from './options.ts';
 import { note, print } from './output.ts';
@@ -62,14 +62,13 @@ export async function tokenFor(options: TokenOptions): Promise<string> {
   const wantsConfig = options.config !== undefined || options.set !== undefined || (options.secret ?? options.keyFile) === undefined;
   const config = wantsConfig ? (await loadFromOptions(options)).config : undefined;
   const { key, alg, kid } = signingKey(options, config);
-  if (options.alg !== undefined && options.alg !== alg)
-    throw usageError(`--alg ${options.alg} does not match the key, which is for ${alg}`);
+  if (options.alg !== undefined && options.alg !== alg) throw badValue('--alg', options.alg, `expected ${alg}, for which the key is`);
   const request = {
     key,
     alg,
     kid: options.kid ?? kid,
     sub: options.sub,
-    expiresInMs: parseDuration(options.expires),
+    expiresInMs: parseDuration('--expires', options.expires),
     subscribe: (options.subscribe ?? []).map(assertPattern),
     publish: (options.publish ?? []).map(assertPattern),
     call: (options.call ?? []).map(assertPattern),
@@ -93,9 +92,9 @@ interface SigningKey {
 }
 
 function signingKey({ secret, keyFile }: TokenOptions, config: Config | undefined): SigningKey {
-  if (secret !== undefined && keyFile !== undefined) throw usageError('use either --secret or --key-file, not both');
+  if (secret !== undefined && keyFile !== undefined) throw usageError('expected one of --secret and --key-file, not both');
   if (secret !== undefined) {
-    if (secret.length < SECRET_CHARACTERS_MIN) throw usageError(`--secret: at least ${SECRET_CHARACTERS_MIN} characters`);
+    if (secret.length < SECRET_CHARACTERS_MIN) throw usageError(`--secret: expected at least ${SECRET_CHARACTERS_MIN} characters`);
     return { key: secret, alg: 'HS256' };
   }
   if (keyFile !== undefined) return fromFile(keyFile);

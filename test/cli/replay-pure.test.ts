@@ -222,11 +222,11 @@ describe('replay', () => {
 
 describe('arguments', () => {
   it('reads durations with their unit', () => {
-    expect(['500ms', '90s', '10m', '1h', '7d', '1.5h'].map(parseDuration)).toEqual([
+    expect(['500ms', '90s', '10m', '1h', '7d', '1.5h'].map((text) => parseDuration('--expires', text))).toEqual([
       500, 90_000, 600_000, 3_600_000, 604_800_000, 5_400_000,
     ]);
     for (const text of ['', '1', 'h', '-1h', '0s', '1 h', '1w'])
-      expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: 'usage', exitCode: 2 }));
+      expect(() => parseDuration('--expires', text)).toThrow(expect.objectContaining({ code: 'usage', exitCode: 2 }));
   });
 
   it('reads --set with any text after the first equals sign', () => {
@@ -235,10 +235,10 @@ describe('arguments', () => {
   });
 
   it('reads numbers above 0', () => {
-    expect([positiveNumber('0.5'), positiveInteger('3')]).toEqual([0.5, 3]);
+    expect([positiveNumber('--n', '0.5'), positiveInteger('--n', '3')]).toEqual([0.5, 3]);
     for (const text of ['0', '-1', 'x', '', 'Infinity'])
-      expect(() => positiveNumber(text)).toThrow(expect.objectContaining({ code: 'usage' }));
-    expect(() => positiveInteger('1.5')).toThrow('whole number');
+      expect(() => positiveNumber('--n', text)).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => positiveInteger('--n', '1.5')).toThrow('--n "1.5": expected a whole number');
   });
 
   it('refuses an invalid topic', () => {

@@ -280,8 +280,8 @@ describe('with a running node', () => {
   it('requires the options of a replay', async () => {
     const replay = (...args: string[]) => refusal('replay', ...args, '--url', url);
     const cases: [args: string[], code: string, message: string][] = [
-      [['a.csv', '-t', 'chat.a', '--speed', '60'], 'usage', '--speed needs --time-field'],
-      [['a.csv', '-t', 'chat.a', '--time-field', 't', '--speed', 'fast'], 'usage', 'expected a number above 0'],
+      [['a.csv', '-t', 'chat.a', '--speed', '60'], 'usage', '--speed "60": needs --time-field'],
+      [['a.csv', '-t', 'chat.a', '--time-field', 't', '--speed', 'fast'], 'usage', '--speed "fast": expected a number above 0'],
       [['a.csv', '-t', 'chat.a', '--key', 'a', '--key-field', 'b'], 'usage', 'not both'],
       [['a.txt', '-t', 'chat.a'], 'usage', '--format'],
       [['/tmp', '-t', 'chat.a', '--format', 'csv'], 'bad_file', '/tmp: a directory'],

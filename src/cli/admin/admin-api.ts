@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Scope } from '../../config/admin-tokens.ts';
-import { CliError, usageError } from '../errors.ts';
+import { badValue, CliError } from '../errors.ts';
 import { loadFromOptions } from '../options.ts';
 import { note } from '../output.ts';
 import type { AdminOptions } from './admin-options.ts';
@@ -36,7 +36,7 @@ export class AdminApi {
   static async from(options: AdminOptions, scope: Scope): Promise<AdminApi> {
     const { adminUrl } = options;
     if (adminUrl !== undefined && !/^https?:\/\/[^/]/.test(adminUrl))
-      throw usageError(`${adminUrl}: expected a URL like http://10.0.0.5:9090`);
+      throw badValue('--admin-url', adminUrl, 'expected a URL like http://10.0.0.5:9090');
     const { config } = await loadFromOptions(options);
     const origin = adminUrl?.replace(/\/+$/, '') ?? adminOrigin(config.admin);
     // The node of this configuration, at an address that is not in its certificate.

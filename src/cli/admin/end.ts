@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { counted } from '../../telemetry/format.ts';
-import { usageError } from '../errors.ts';
+import { badValue } from '../errors.ts';
 import { topicArgument } from '../options.ts';
 import { print } from '../output.ts';
 import { AdminApi, noteMissing } from './admin-api.ts';
@@ -68,7 +68,7 @@ export function revokeCommand(): Command {
 function timeOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const timeMs = Date.parse(text);
-  if (Number.isNaN(timeMs)) throw usageError(`${JSON.stringify(text)}: expected a time like 2026-01-31T12:00:00Z`);
+  if (Number.isNaN(timeMs)) throw badValue('--issued-before', text, 'expected a time like 2026-01-31T12:00:00Z');
   return timeMs;
 }
 

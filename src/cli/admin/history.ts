@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { HistoryAnswer } from '../../http/api/schemas/history.ts';
-import { usageError } from '../errors.ts';
+import { badValue } from '../errors.ts';
 import { positiveInteger, topicArgument } from '../options.ts';
 import { note, print } from '../output.ts';
 import { printable } from '../table.ts';
@@ -28,7 +28,7 @@ export function historyCommand(): Command {
 
 async function runHistory(topicText: string, options: HistoryOptions): Promise<void> {
   const topic = topicArgument(topicText);
-  const limit = options.limit === undefined ? undefined : positiveInteger(options.limit);
+  const limit = options.limit === undefined ? undefined : positiveInteger('--limit', options.limit);
   const query = { topic, ...positionOf(options.since), limit };
   const api = await AdminApi.from(options, 'read');
   const answer = await api.get<HistoryAnswer>('history', query);
@@ -54,6 +54,6 @@ function lineOf({ offset, key, data, publishedAtMs, user, removed }: HistoryAnsw
 function positionOf(text: string | undefined): { epoch?: string; offset?: number } {
   if (text === undefined) return {};
   const [, epoch, offset] = /^(.+):(\d+)$/.exec(text) ?? [];
-  if (epoch === undefined) throw usageError(`--since ${text}: expected <epoch>:<offset>, as printed by publish`);
+  if (epoch === undefined) throw badValue('--since', text, 'expected <epoch>:<offset>, as printed by publish');
   return { epoch, offset: Number(offset) };
 }

@@ -18,7 +18,7 @@ export function addPageOptions(command: Command, what: string): Command {
 
 /** @throws CliError `usage` */
 export function pageOf({ prefix, after, limit }: PageOptions) {
-  return { prefix, after, limit: limit === undefined ? undefined : positiveInteger(limit) };
+  return { prefix, after, limit: limit === undefined ? undefined : positiveInteger('--limit', limit) };
 }
 
 /** Tells the user how to get what follows. */

@@ -53,9 +53,9 @@ export function callCommand(): Command {
     .action(async (method: string, json: string | undefined, options: CallOptions) => {
       const { connection, user, timeout } = options;
       if ((connection === undefined) === (user === undefined)) throw usageError('expected one of --connection and --user');
-      const timeoutMs = timeout === undefined ? undefined : Math.ceil(parseDuration(timeout));
+      const timeoutMs = timeout === undefined ? undefined : Math.ceil(parseDuration('--timeout', timeout));
       const data = JSON.parse(checkJson(json ?? 'null')) as unknown;
-      const body = { connectionId: connection, user, method: topicArgument(method), data, timeoutMs };
+      const body = { connectionId: connection, user, method: topicArgument(method, 'method'), data, timeoutMs };
       await post('call', options, body, timeoutMs);
     })
     .addHelpText(

@@ -42,9 +42,9 @@ export function topCommand(): Command {
 }
 
 async function runTop(options: TopOptions): Promise<void> {
-  const intervalMs = parseDuration(options.interval);
+  const intervalMs = parseDuration('--interval', options.interval);
   const isLive = process.stdout.isTTY === true && !options.json;
-  const count = options.count === undefined ? (isLive ? Number.POSITIVE_INFINITY : 1) : positiveInteger(options.count);
+  const count = options.count === undefined ? (isLive ? Number.POSITIVE_INFINITY : 1) : positiveInteger('--count', options.count);
   const api = await AdminApi.from(options, 'read');
   // A node that cannot be asked at all is an error of the command. Later failures are shown, and it goes on.
   const first = await look(api);

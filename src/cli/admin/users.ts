@@ -56,7 +56,7 @@ async function runUsers(options: AdminOptions & PageOptions): Promise<void> {
 }
 
 async function runConnections(options: AdminOptions & TargetOptions & { readonly limit?: string }): Promise<void> {
-  const query = { ...targetOf(options), limit: options.limit === undefined ? undefined : positiveInteger(options.limit) };
+  const query = { ...targetOf(options), limit: options.limit === undefined ? undefined : positiveInteger('--limit', options.limit) };
   const api = await AdminApi.from(options, 'read');
   const answer = await api.get<ConnectionsAnswer>('connections', query);
   if (options.json) return print(JSON.stringify(answer));
