@@ -1,6 +1,15 @@
 import { Child } from '../../loadtest/core/rpc.ts';
 import { childScript } from './build.ts';
-import type { CallsReport, CallsSettings, FramesReport, FramesSettings, HalfOpenReport, HalfOpenSettings } from './flood/settings.ts';
+import type {
+  CallsReport,
+  CallsSettings,
+  FramesReport,
+  FramesSettings,
+  HalfOpenReport,
+  HalfOpenSettings,
+  RequestsReport,
+  RequestsSettings,
+} from './flood/settings.ts';
 
 /** A client that sends too much, in a process of its own. */
 export class FloodProcess {
@@ -14,6 +23,11 @@ export class FloodProcess {
   /** Resolves when the time is over. */
   calls(settings: CallsSettings): Promise<CallsReport> {
     return this.#child.call('calls', settings);
+  }
+
+  /** Resolves when the time is over. */
+  requests(settings: RequestsSettings): Promise<RequestsReport> {
+    return this.#child.call('requests', settings);
   }
 
   startHalfOpen(settings: HalfOpenSettings): Promise<void> {

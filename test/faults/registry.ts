@@ -17,8 +17,10 @@ import { nodeKilled } from './scenarios/node-killed.ts';
 import { pastRetention } from './scenarios/past-retention.ts';
 import { people } from './scenarios/people.ts';
 import { reconnectStorm } from './scenarios/reconnect-storm.ts';
+import { requestFlood } from './scenarios/request-flood.ts';
 import { rollback } from './scenarios/rollback.ts';
 import { rollingRestart } from './scenarios/rolling-restart.ts';
+import { streamCut } from './scenarios/stream-cut.ts';
 import { workerKilled } from './scenarios/worker-killed.ts';
 
 /** By number in the matrix of faults (README.md). */
@@ -45,4 +47,6 @@ export const SCENARIOS: readonly Scenario[] = [
   people,
   documents,
   bookRecovery,
+  requestFlood,
+  streamCut,
 ];

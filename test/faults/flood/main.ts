@@ -2,6 +2,7 @@ import { serveCalls } from '../../../loadtest/core/rpc.ts';
 import { calls } from './calls.ts';
 import { frames } from './frames.ts';
 import { HalfOpen } from './half-open.ts';
+import { requests } from './requests.ts';
 import type { HalfOpenSettings } from './settings.ts';
 
 let halfOpen: HalfOpen | undefined;
@@ -9,6 +10,7 @@ let halfOpen: HalfOpen | undefined;
 serveCalls({
   frames,
   calls,
+  requests,
   startHalfOpen(settings: HalfOpenSettings) {
     halfOpen = new HalfOpen(settings);
   },

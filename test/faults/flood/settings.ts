@@ -55,3 +55,24 @@ export interface HalfOpenReport {
   /** Not connected, or cut at once. */
   refused: number;
 }
+
+/** HTTP requests to the clients' port. */
+export interface RequestsSettings {
+  readonly port: number;
+  /** All that is sent on a connection. `{number}` is another one of eight digits each time. */
+  readonly text: string;
+  /** False: nothing of the answer is read. */
+  readonly reads: boolean;
+  /** The connection is cut when the first bytes of the answer are there. */
+  readonly endsEarly: boolean;
+  /** At the same time. */
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface RequestsReport {
+  requests: number;
+  bytesIn: number;
+  /** By HTTP status; `none`: there was no answer, or it was not read. */
+  statuses: Record<string, number>;
+}
