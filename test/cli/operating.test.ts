@@ -133,7 +133,9 @@ describe('what cannot be answered', () => {
     expect((await at(here)).stderr).toMatch(
       /^stentor: unauthorized: a bearer token is required. Set admin.token or admin.tokens as on the node/,
     );
-    expect((await at(here, 'another-token-of-16')).stderr).toContain('this node does not know the given one');
+    expect((await at(here, 'another-token-of-16')).stderr).toContain(
+      'stentor: unauthorized: this node does not know the given token. Set admin.token',
+    );
     expect(await at('127.0.0.1:1')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a URL like') });
     expect(await ask('connections')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected one of --user') });
     expect(await ask('topics', '--limit', 'many')).toMatchObject({ code: 2 });

@@ -96,6 +96,8 @@ describe('with admin.token', () => {
     expect(await refused(fetch(url('/api/node')))).toEqual([401, 'unauthorized']);
     expect(await refused(fetch(url('/api/topics'), { headers: { Authorization: 'Bearer nearly' } }))).toEqual([401, 'unauthorized']);
     expect(await refused(fetch(url('/api/nodes')))).toEqual([401, 'unauthorized']);
+    const unknown = await (await fetch(url('/api/node'), { headers: { Authorization: 'Bearer nearly' } })).json();
+    expect(unknown).toEqual({ error: { code: 'unauthorized', message: 'this node does not know the given token' } });
     expect((await fetch(url('/'))).status).toBe(200);
     expect(await refused(post({ topic: 'scores.a', data: 1 }, {}))).toEqual([401, 'unauthorized']);
     expect(await refused(post({ topic: 'scores.a', data: 1 }, { Authorization: `Bearer ${TOKEN}x` }))).toEqual([401, 'unauthorized']);

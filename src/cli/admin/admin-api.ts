@@ -85,7 +85,7 @@ export class AdminApi {
   }
 
   #help(code: string): string {
-    if (code === 'unauthorized') return `${this.#token === '' ? '' : ', and this node does not know the given one'}. ${TOKEN_HELP}`;
+    if (code === 'unauthorized') return `. ${TOKEN_HELP}`;
     return code === 'forbidden' && this.#token === '' ? `. ${TOKEN_HELP}: one with the scope ${this.#scope}` : '';
   }
 }

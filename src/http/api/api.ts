@@ -84,7 +84,7 @@ export class Api {
       if (!isLocalName(headers.host)) return refusal('forbidden', FOREIGN_HOST);
       return undefined;
     }
-    if (scopes === undefined) return unauthorized();
+    if (scopes === undefined) return unauthorized(headers.authorization !== undefined);
     return scopes.includes(needed) ? undefined : refusal('forbidden', `this needs a token with the scope ${needed}`);
   }
 
@@ -134,8 +134,9 @@ function badMethod(known: readonly string[]): Answer {
   return withHeaders(refusal('bad_method', `expected ${allowed}`), { Allow: allowed });
 }
 
-function unauthorized(): Answer {
-  return withHeaders(refusal('unauthorized', 'a bearer token is required'), { 'WWW-Authenticate': 'Bearer' });
+function unauthorized(isGiven: boolean): Answer {
+  const message = isGiven ? 'this node does not know the given token' : 'a bearer token is required';
+  return withHeaders(refusal('unauthorized', message), { 'WWW-Authenticate': 'Bearer' });
 }
 
 /** Ends the connection, so that the unread rest of a body is not parsed as the next request. */
