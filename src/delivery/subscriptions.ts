@@ -103,9 +103,8 @@ export class Subscriptions {
       if (!beginsDeltas(options, current.options.variant)) return this.#changeLagging(receiver, current, wish, options);
     }
     this.#leave(receiver, current);
-    const open = wish.since === undefined && receiver.hasRoom ? this.#topics.get(topic) : undefined;
     // Nearly always: without the objects that a wait needs.
-    if (open !== undefined) return this.#join(receiver, open, wish, undefined);
+    if (this.#joinNow(receiver, topic, wish)) return;
     const pending: Subscription = { kind: 'pending' };
     receiver.subscriptions.set(topic, pending);
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
@@ -123,6 +122,17 @@ export class Subscriptions {
     } finally {
       if (feed !== undefined) this.#topics.release(feed);
     }
+  }
+
+  /** @returns false if the topic must be opened first, the socket has no room, or only the hub knows what was missed */
+  #joinNow(receiver: Receiver, topic: Topic, asked: Wish): boolean {
+    const feed = receiver.hasRoom ? this.#topics.get(topic) : undefined;
+    if (feed === undefined) return false;
+    const wish = inLifeOf(feed, asked);
+    const known = wish.since && this.#missedReader.known(feed, wish.since);
+    if (known === 'ask') return false;
+    this.#join(receiver, feed, wish, known);
+    return true;
   }
 
   /** Takes the topic's place for a subscribe that is not decided yet, so that it can be ended. What is subscribed stays as it is. */
