@@ -112,7 +112,7 @@ export class CatchingUp {
     const items: FanoutItem[] = [];
     let bytes = 0;
     for (const source of sources) {
-      const item = new FanoutItem(source, 0);
+      const item = new FanoutItem(source);
       bytes += item.wireBytes;
       if (items.length > 0 && bytes > this.partBytesMax) break;
       items.push(item);

@@ -100,7 +100,7 @@ export class HubQueue {
   #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
     const feed = this.#options.feedOf(message);
     if (feed === undefined) return;
-    const item = new FanoutItem(message.item, message.prev);
+    const item = new FanoutItem(message.item);
     const queue = this.#queues.size === 0 ? undefined : this.#queues.get(feed);
     if (queue?.timer !== undefined) {
       if (queue.items.length > 0 || feed.isCrowded) return this.#wait(queue, item, touched);

@@ -61,7 +61,7 @@ export class MissedReader {
 
   /** Takes what came with the answer that opened the topic. */
   keep(topic: Topic, { items, ...answer }: RecoveryAnswer): void {
-    this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item, 0)) }, answer.completeFrom ?? 0);
+    this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item)) }, answer.completeFrom ?? 0);
   }
 
   /** What has recently been read after this offset, for a client that is catching up. */
@@ -100,6 +100,6 @@ export class MissedReader {
 
   async #ask(topic: Topic, after: number): Promise<MissedItems> {
     const answer = await this.#hub.recover({ topic, after });
-    return { ...answer, items: answer.items.map((item) => new FanoutItem(item, 0)) };
+    return { ...answer, items: answer.items.map((item) => new FanoutItem(item)) };
   }
 }

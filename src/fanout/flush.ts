@@ -215,8 +215,8 @@ function sentOf(parts: readonly Part[], items: number): Sent {
 }
 
 /**
- * What the shard has not received, whole or as changes: every item, with `prev` of the first one, so that a gap in the ring is visible; or, in a rate class, the latest of every key
- * that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
+ * What the shard has not received, whole or as changes: every item, from the base of the ring if it has evicted some of them, so that the gap is visible; or, in a rate
+ * class, the latest of every key that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
  */
 function rangeOf(shard: Shard): { items: readonly FanoutItem[]; range: ItemRange } {
   const { feed, options } = shard.variant;
@@ -224,7 +224,7 @@ function rangeOf(shard: Shard): { items: readonly FanoutItem[]; range: ItemRange
   if (options.rateHz === undefined) {
     const whole = ring.slice(shard.cursor, ring.next);
     const items = options.delta ? whole.map((item) => item.delta ?? item) : whole;
-    return { items, range: { items, prev: items[0]?.prev ?? shard.offset, conflated: 0 } };
+    return { items, range: { items, prev: shard.cursor < ring.first ? ring.baseOffset : shard.offset, conflated: 0 } };
   }
   const whole = latest.between(shard.cursor, ring.next);
   const items = (options.delta && feed.deltas?.since(whole, shard.cursor, ring)) ?? whole;

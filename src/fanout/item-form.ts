@@ -14,15 +14,15 @@ const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
     return first === undefined ? { kind: 'pair', patch: value } : { kind: 'pair', first: unpackMsgpack(first), patch: value };
   },
 
-  wholeItem({ offset, prev, key, publishedAtMs, eventAtMs }, document) {
+  wholeItem({ offset, key, publishedAtMs, eventAtMs }, document) {
     const data = packMsgpack(document === undefined ? null : document);
-    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data, ...(document === undefined && { removed: true }) }, prev);
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data, ...(document === undefined && { removed: true }) });
   },
 
-  pairItem({ offset, prev, key, publishedAtMs, eventAtMs }, { first, patch }) {
+  pairItem({ offset, key, publishedAtMs, eventAtMs }, { first, patch }) {
     // Copied, because the packer's output is a view of its buffer.
     const deletions = first === undefined ? undefined : Buffer.from(packMsgpack(first));
-    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data: packMsgpack(patch), patch: true, first: deletions }, prev);
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data: packMsgpack(patch), patch: true, first: deletions });
   },
 };
 

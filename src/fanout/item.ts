@@ -45,8 +45,6 @@ const writer = new MsgpackWriter(1024);
  */
 export class FanoutItem {
   readonly offset: number;
-  /** The topic's offset just before this item. */
-  readonly prev: number;
   readonly key: Key | null;
   readonly publishedAtMs: number;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */
@@ -65,9 +63,8 @@ export class FanoutItem {
   readonly #dataEnd: number;
   #json: KeptBytes | undefined;
 
-  constructor(source: ItemSource, prev: number) {
+  constructor(source: ItemSource) {
     this.offset = source.offset;
-    this.prev = prev;
     this.key = source.key;
     this.publishedAtMs = source.publishedAtMs;
     this.eventAtMs = source.eventAtMs;

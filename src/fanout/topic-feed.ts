@@ -148,7 +148,7 @@ export class TopicFeed {
     // It knows places in the ring.
     if (this.deltas !== undefined) this.deltas = new Deltas();
     this.stale = state.stale ?? null;
-    for (const source of state.items) this.latest.set(new FanoutItem(source, 0), -1);
+    for (const source of state.items) this.latest.set(new FanoutItem(source), -1);
     for (const variant of this.variants) {
       variant.made = undefined;
       for (const shard of variant.shards) shard.reset(0, state.offset);
@@ -160,8 +160,8 @@ export class TopicFeed {
     this.ring.clear();
   }
 
-  push(source: ItemSource, prev: number): FanoutItem {
-    const item = new FanoutItem(source, prev);
+  push(source: ItemSource): FanoutItem {
+    const item = new FanoutItem(source);
     this.add(item);
     return item;
   }

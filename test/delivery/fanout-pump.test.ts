@@ -27,7 +27,7 @@ function setUp(members: number) {
   const feed = feedOf();
   joinMany(feed, members);
   const publish = (offset: number) => {
-    feed.push(source(offset), offset - 1);
+    feed.push(source(offset));
     pump.wake([feed]);
   };
   return { pump, feed, events, publish };

@@ -217,7 +217,7 @@ describe('HubQueue', () => {
   });
 
   it('does the same at one byte more', () => {
-    const bytes = [9, 10, 11, 12].reduce((sum, offset) => sum + feedOf().push(source(offset), offset - 1).bytes, 0);
+    const bytes = [9, 10, 11, 12].reduce((sum, offset) => sum + feedOf().push(source(offset)).bytes, 0);
     const [exact, less] = [setUp({ topicQueueBytesMax: bytes }), setUp({ topicQueueBytesMax: bytes - 1 })];
     for (const { queue } of [exact, less]) queue.receive(publications(1, 12));
     expect(exact.queue.waiting).toEqual({ items: 4, bytes });

@@ -39,9 +39,9 @@ describe('members of shards that are joined', () => {
     const memberships = new Memberships(GROUP_CONNECTIONS_MAX, nativeMembersMin);
     const made = feed();
     const [c] = Array.from({ length: others }, (_, index) => enter(memberships, made, `c${index}`));
-    made.push(source(1), 0);
+    made.push(source(1));
     const e = enter(memberships, made, 'e', { echo, minCursor: 1 });
-    made.push(source(2), 1);
+    made.push(source(2));
     shardOf(c!, made).advance(2, 2, 6);
     shardOf(e, made).advance(2, 2, 7);
     return { memberships, made, c: c!, e };

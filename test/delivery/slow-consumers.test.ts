@@ -49,7 +49,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
 
   /** What is pushed is flushed to the native topic in this loop turn. */
   function flush(made: TopicFeed, ...offsets: number[]): void {
-    for (const offset of offsets) made.push(source(offset), offset - 1);
+    for (const offset of offsets) made.push(source(offset));
     for (const variant of made.variants) {
       for (const shard of variant.shards) shard.advance(made.ring.next, made.ring.headOffset, clock.tick);
     }
@@ -81,7 +81,7 @@ describe('a connection whose socket dropped something', () => {
     flush(made, 1, 2);
     drop();
     expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'lagging' }]);
-    made.push(source(3), 2);
+    made.push(source(3));
     await drain();
     expect(batchesOf(stub)).toEqual([[0, [1, 2, 3]]]);
     expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
@@ -93,7 +93,7 @@ describe('a connection whose socket dropped something', () => {
     const [made, other] = [join('scores.a'), join('scores.b')];
     const variant = made.variants[0]!;
     const flushTo = (to: number) => {
-      made.push(source(to), to - 1);
+      made.push(source(to));
       const parts = [
         { frames: [{ bytes: Buffer.from(JSON.stringify({ type: 'batch', topic: 'scores.a', prev: to - 1, items: [[to]] })) }] },
       ];
@@ -150,9 +150,9 @@ describe('a connection whose socket dropped something', () => {
     flush(quick, 1);
     flush(slow, 1);
     drop();
-    for (let offset = 2; offset <= 8; offset++) slow.push(source(offset), offset - 1);
+    for (let offset = 2; offset <= 8; offset++) slow.push(source(offset));
     await drain();
-    quick.push(source(2), 1);
+    quick.push(source(2));
     expect(slowConsumers.count).toBe(1);
     answerLog({ epoch: EPOCH, offset: 8, complete: true, more: false, items: [1, 2, 3, 4, 5, 6, 7, 8].map((offset) => source(offset)) });
     await drain();
@@ -175,7 +175,7 @@ describe('a connection whose socket dropped something', () => {
     const made = join('scores.a');
     flush(made, 1);
     drop();
-    for (let offset = 2; offset <= 8; offset++) made.push(source(offset), offset - 1);
+    for (let offset = 2; offset <= 8; offset++) made.push(source(offset));
     await drain();
     const lagging = stub.receiver.subscriptions.get(made.topic);
     if (lagging?.kind !== 'lagging') throw new Error('it should lag');
@@ -197,7 +197,7 @@ describe('a history that is replaced while a connection lags', () => {
     drop();
     // The new log has as much in its ring as the old one had: only the life tells them apart.
     made.reset({ epoch: 'e2', offset: 0, completeFrom: 0, items: [] });
-    for (let offset = 1; offset <= 3; offset++) made.push(source(offset, { value: `new ${offset}` }), offset - 1);
+    for (let offset = 1; offset <= 3; offset++) made.push(source(offset, { value: `new ${offset}` }));
     await drain();
     expect(stub.ofType('resync')).toMatchObject([{ epoch: 'e2', offset: 3, items: [[3, null, 'new 3']] }]);
     expect(stub.ofType('batch')).toEqual([]);
@@ -227,7 +227,7 @@ describe('a connection that lags in an ephemeral topic', () => {
     const made = join('live.a', 'replay', { durable: false });
     flush(made, 0);
     drop();
-    for (let n = 0; n < 6; n++) made.push(source(0, { value: n }), 0);
+    for (let n = 0; n < 6; n++) made.push(source(0, { value: n }));
     await drain();
     expect(stub.ofType('lagged')).toMatchObject([{ policy: 'replay', skipped: 3 }]);
     expect(stub.ofType('batch').flatMap(({ items }) => items.map(([, , data]) => data))).toEqual([2, 3, 4, 5]);

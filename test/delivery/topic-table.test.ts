@@ -28,7 +28,7 @@ function open(table: TopicTable, topicNumber: number): void {
 
 function publish(table: TopicTable, topicNumber: number, offset: number): void {
   const message = new PublicationMessage(topicNumber, offset - 1, source(offset, { value: 'x'.repeat(10_000) }));
-  table.feedOf(message)?.push(message.item, message.prev);
+  table.feedOf(message)?.push(message.item);
 }
 
 const ringBytes = (table: TopicTable) => [...table.feeds()].reduce((sum, feed) => sum + feed.ring.bytes, 0);

@@ -12,7 +12,7 @@ const KEYS = ['a', 'b', 'c', 'd'] as Key[];
 
 function push(topicFeed: TopicFeed, name: Key | null): void {
   const head = topicFeed.ring.headOffset;
-  topicFeed.push(source(head + 2, { key: name }), head);
+  topicFeed.push(source(head + 2, { key: name }));
 }
 
 /** Catches up to the head, while `meanwhile` publishes between the steps. */

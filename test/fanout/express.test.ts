@@ -31,7 +31,7 @@ function topicOf(name: string, members: number): { topicFeed: TopicFeed; variant
 }
 
 let nextOffset = 1;
-const publish = (topicFeed: TopicFeed) => topicFeed.push(source(nextOffset++), topicFeed.ring.headOffset);
+const publish = (topicFeed: TopicFeed) => topicFeed.push(source(nextOffset++));
 
 describe('Express', () => {
   it('serves the smallest topic first, whole', () => {

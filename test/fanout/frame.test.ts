@@ -58,7 +58,7 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
     });
     fc.assert(
       fc.property(head, fc.array(sourceArbitrary, { maxLength: 20 }), (said, sources) => {
-        const items = sources.map(({ value, ...rest }) => new FanoutItem({ ...rest, data: packMsgpack(value) }, 0));
+        const items = sources.map(({ value, ...rest }) => new FanoutItem({ ...rest, data: packMsgpack(value) }));
         const frame = encodeBatch(encoding, said, items);
         const { conflated, ...rest } = said;
         const batch = decode(frame);
@@ -134,7 +134,7 @@ describe('FanoutItem', () => {
     // A float that a general encoder would write as an integer, and a long form of a short string.
     const data = Buffer.from('92cb3ff0000000000000d90161', 'hex');
     const read = Buffer.concat([Buffer.alloc(1_000_000), data]);
-    const one = new FanoutItem({ offset: 1, key: null, data: read.subarray(1_000_000), publishedAtMs: 0 }, 0);
+    const one = new FanoutItem({ offset: 1, key: null, data: read.subarray(1_000_000), publishedAtMs: 0 });
     const encoded = toBuffer(one.encoded('msgpack'));
     expect(encoded.toString('hex')).toBe(`9301c0${data.toString('hex')}`);
     expect(encoded.buffer.byteLength).toBeLessThan(100_000);
@@ -167,7 +167,7 @@ describe('an item with its time', () => {
     fc.assert(
       fc.property(sourceArbitrary, fc.nat(999), ({ value, ...rest }, fraction) => {
         const publishedAtMs = Math.min(rest.publishedAtMs, 2 ** 42) + fraction / 1000;
-        const one = new FanoutItem({ ...rest, publishedAtMs, data: packMsgpack(value) }, 0);
+        const one = new FanoutItem({ ...rest, publishedAtMs, data: packMsgpack(value) });
         const plain = decodeItem(one);
         const timed = one.timed();
         const meta = { ...(plain[3] as object | undefined), publishedAtMs: Math.floor(publishedAtMs) };

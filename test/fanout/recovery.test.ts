@@ -10,7 +10,7 @@ import { namespaceOptions } from '../support/namespace-options.ts';
 /** Offsets 1 to `head`, of which the ring holds the last four. */
 function feedAt(head: number): TopicFeed {
   const made = feed({ limits: { itemsPerTopicMax: 4 } });
-  for (let offset = 1; offset <= head; offset++) made.push(source(offset), offset - 1);
+  for (let offset = 1; offset <= head; offset++) made.push(source(offset));
   return made;
 }
 
@@ -88,7 +88,7 @@ describe('a position of another epoch', () => {
 
   it('is not recovered, although the state of a keyed topic reaches back to its offset', () => {
     const made = feed({ namespace: namespaceOptions({ state: 'keyed' }), limits: { itemsPerTopicMax: 2 } });
-    for (let offset = 1; offset <= 8; offset++) made.push(source(offset, { key: key(`K${offset % 2}`) }), offset - 1);
+    for (let offset = 1; offset <= 8; offset++) made.push(source(offset, { key: key(`K${offset % 2}`) }));
     expect(recover(made, { epoch: EPOCH, offset: 3 })).toHaveLength(2);
     expect(recovered(made, 3)).toBeUndefined();
   });
@@ -121,7 +121,7 @@ function keyedFeed(): TopicFeed {
     [7, 'K1'],
     [8, 'K0'],
   ] as const) {
-    made.push(source(offset, { key: key(name) }), offset - 1);
+    made.push(source(offset, { key: key(name) }));
   }
   return made;
 }

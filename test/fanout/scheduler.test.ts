@@ -64,7 +64,7 @@ function setUp({ periodMs = 0 } = {}) {
 
 let nextOffset = 1;
 function publish(topicFeed: TopicFeed, more: Parameters<typeof source>[1] = {}): void {
-  topicFeed.push(source(nextOffset++, more), topicFeed.ring.headOffset);
+  topicFeed.push(source(nextOffset++, more));
 }
 
 const topicsOf = (sent: readonly Sent[]) => sent.map(({ frame, binary }) => decodeBatch(frame, binary).topic);

@@ -66,8 +66,8 @@ describe('Variant', () => {
     expect(variant.shards).toEqual([members[0]!.shard]);
     const [direct] = variant.shards as [Shard];
     expect([direct.group, direct.members]).toEqual([undefined, 9]);
-    topicFeed.push(source(1), 0);
-    topicFeed.push(source(2), 1);
+    topicFeed.push(source(1));
+    topicFeed.push(source(2));
     direct.advance(1, 1, 4);
     join(topicFeed, MSGPACK, members[0]!.recipient.group, 2);
     variant.divide();
@@ -117,8 +117,8 @@ describe('Variant', () => {
   it('puts a member that is ahead of its group into a separate shard at the head', () => {
     const { topicFeed, places, variant } = joined(2);
     const { group } = places[0]!.recipient;
-    topicFeed.push(source(1), 0);
-    topicFeed.push(source(2), 1);
+    topicFeed.push(source(1));
+    topicFeed.push(source(2));
     expect(join(topicFeed, MSGPACK, group, 0).shard).toBe(variant.shards[0]);
     const { shard, recipient } = join(topicFeed, MSGPACK, group, 1);
     expect(shard).toMatchObject({ cursor: 2, offset: 2, group });
@@ -145,7 +145,7 @@ describe('merging', () => {
   it("merges a group's second shard into its first when both are at the same position", () => {
     const { topicFeed, places, variant } = joined(3, 10);
     const { group } = places[0]!.recipient;
-    topicFeed.push(source(1), 0);
+    topicFeed.push(source(1));
     const { recipient } = join(topicFeed, MSGPACK, group, 1);
     expect(variant.shards.map(({ cursor }) => cursor)).toEqual([0, 1]);
     expect(variant.mergeable()).toBeUndefined();

@@ -20,9 +20,8 @@ export function source(offset: number, more: Partial<ItemSource> & { readonly va
   return { offset, key: null, data: packMsgpack(value), publishedAtMs: 1000 + offset, ...rest };
 }
 
-export function item(offset: number, more: Parameters<typeof source>[1] & { readonly prev?: number } = {}): FanoutItem {
-  const { prev = offset - 1, ...rest } = more;
-  return new FanoutItem(source(offset, rest), prev);
+export function item(offset: number, more: Parameters<typeof source>[1] = {}): FanoutItem {
+  return new FanoutItem(source(offset, more));
 }
 
 export const key = (text: string) => text as Key;

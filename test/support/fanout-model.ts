@@ -345,7 +345,7 @@ export class FanoutModel implements FanoutSink {
     const entry: Entry = { offset: durable ? head + gap : 0, key, value, by, noEcho, removed };
     log.push(entry);
     const origin = by === undefined ? {} : { user: by, connectionId: by, ...(noEcho && { noEcho: true as const }) };
-    topicFeed.push(source(entry.offset, { key, value, ...origin, ...(removed && { removed: true as const }) }), head);
+    topicFeed.push(source(entry.offset, { key, value, ...origin, ...(removed && { removed: true as const }) }));
     this.scheduler.wake(topicFeed, this.nowMs);
   }
 

@@ -110,7 +110,7 @@ async function sendPage({ connection, context, question, topic }: Reading, page:
   const { encoding } = codec;
   const { frameBytesMax } = context.config.tuning.fanout;
   const form = { encoding, timestamps };
-  const plain = page.items.map((item) => new FanoutItem(item, 0));
+  const plain = page.items.map((item) => new FanoutItem(item));
   const items = itemsInForm(plain, form);
   const headBytes = batchHeadBytes({ topic, epoch });
   let at = 0;

@@ -34,7 +34,7 @@ export async function readHistory(client: RequestClient, query: string, context:
       : await hub.read({ topic, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
   const { epoch, offset, complete } = page;
   const more = since === undefined ? offset < (page.lastOffset ?? 0) : page.more;
-  const items = page.items.map((item) => new FanoutItem(item, 0));
+  const items = page.items.map((item) => new FanoutItem(item));
   return encodeWithItems({ encoding: 'json', timestamps }, { topic, epoch, offset, complete, more }, items);
 }
 
