@@ -1,4 +1,5 @@
 import type { PayloadKind } from '../config/schema.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { Channel, RequestAddress, UserChannel } from './channel.ts';
 import type { ImageStore } from './image-store.ts';
@@ -31,10 +32,10 @@ export interface Bus {
   /** The log of a durable namespace. @throws BusError `unknown_namespace` */
   log(namespace: string): Log;
   /**
-   * Delivers what is published from now on to a topic of an ephemeral namespace. The receiver is an object, because functions would have to be created for each
-   * of very many topics.
+   * Delivers what is published from now on to a topic of an ephemeral namespace, or to what else a name means. The receiver is an object, because functions
+   * would have to be created for each of very many topics.
    */
-  listen(topic: Topic, receiver: TopicReceiver): Listener;
+  listen(name: FeedName, receiver: TopicReceiver): Listener;
   /**
    * Publishes to a topic of any namespace. Durable: resolves when the log has stored it. Ephemeral: when the broker has accepted it. The caller bounds how many
    * wait at the same time.
@@ -232,7 +233,7 @@ export interface Listener {
   stop(): void;
 }
 
-/** The log of one durable namespace. */
+/** The log of one durable namespace. It is read for a topic, or for what else a name means: one key of a topic. */
 export interface Log {
   readonly namespace: string;
   /** Undefined: its topics have no documents. */
@@ -258,13 +259,13 @@ export interface Log {
     interest?: Interest,
   ): Promise<Follower>;
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 if it has none. */
-  lastOffset(topic: Topic): Promise<number>;
+  lastOffset(name: FeedName): Promise<number>;
   /** The topic's publications with offsets in (after, upTo], oldest first, within bounds. @throws BusError `bus_unreachable`, `bus_busy` */
-  read(topic: Topic, range: ReadRange): Promise<ReadResult>;
+  read(name: FeedName, range: ReadRange): Promise<ReadResult>;
   /** The topic's last `count` publications, oldest first; fewer if their payloads exceed `bytesMax`, but at least one. */
-  readLast(topic: Topic, count: number, bytesMax?: number): Promise<readonly Publication[]>;
+  readLast(name: FeedName, count: number, bytesMax?: number): Promise<readonly Publication[]>;
   /** The latest publication of every key (of the topic itself if it is not keyed) with an offset above `after`, oldest first. */
-  snapshot(topic: Topic, after?: number): Promise<readonly Publication[]>;
+  snapshot(name: FeedName, after?: number): Promise<readonly Publication[]>;
 }
 
 /** An earlier epoch of a log that a later one continues. */

@@ -1,4 +1,5 @@
 import type { NamespaceOptions } from '../config/schema.ts';
+import { type FeedName, keyOf, topicOf } from '../protocol/feed-name.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE } from '../protocol/user-topic.ts';
@@ -31,9 +32,16 @@ export function subjectOf(topic: Topic, key: Key | null): string {
   return key === null ? `${FEED_PREFIX}${topic}` : `${FEED_PREFIX}${topic}.${encodeKey(key)}`;
 }
 
-/** Matches every publication of the topic, and of no other topic. */
-export function topicFilter(topic: Topic, { state }: Pick<SubjectOptions, 'state'>): string {
-  return state === 'keyed' ? `${FEED_PREFIX}${topic}.*` : `${FEED_PREFIX}${topic}`;
+/** Matches every publication that the name means, and no other. */
+export function filterOf(name: FeedName, { state }: Pick<SubjectOptions, 'state'>): string {
+  const key = keyOf(name);
+  if (key !== undefined) return subjectOf(topicOf(name) as Topic, key);
+  return state === 'keyed' ? `${FEED_PREFIX}${name}.*` : `${FEED_PREFIX}${name}`;
+}
+
+/** Whether the filter of the name matches one subject only: there, while a publication is kept, nothing after it has been removed. */
+export function hasOneSubject(name: FeedName, { state }: Pick<SubjectOptions, 'state'>): boolean {
+  return state !== 'keyed' || keyOf(name) !== undefined;
 }
 
 export function streamNameOf(namespace: string): string {

@@ -315,11 +315,11 @@ export class Client {
       case 'resync':
       case 'lagged':
       case 'status':
-        return this.#topics.receive(message.topic, message);
+        return this.#topics.receive(message);
       case 'feed':
-        return message.topic === undefined ? undefined : this.#topics.receive(message.topic, message);
+        return this.#topics.receive(message);
       case 'presence':
-        if (message.id === undefined) return this.#topics.receive(message.topic, message);
+        if (message.id === undefined) return this.#topics.receive(message);
         return void this.#requests.answered(message.id, message);
       case 'message':
         return this.#events.emit('message', { data: message.data, namespace: message.namespace });
@@ -345,25 +345,18 @@ export class Client {
     if (this.#connection.session === asked) this.#connection.send(frame);
   }
 
-  #serviceError(message: ServerMessage<'error'>, error: CommandError): void {
-    const { id, topic } = message;
-    if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
-    if (topic !== undefined && this.#topics.fail(topic, error)) return;
-    if (id === undefined) this.#reportError(error);
-  }
-
   #error(message: ServerMessage<'error'>): void {
-    const { id, topic, code, service } = message;
+    const { id, code, service } = message;
     const error = new CommandError(message);
     // Whatever word a service or a hook uses, it is only for the command that it answers.
-    if (service) return this.#serviceError(message, error);
-    const { retryAfterMs } = error;
-    if (code === 'rate_limited') this.#connection.pause(retryAfterMs ?? 1000);
+    const retryAfterMs = service ? undefined : error.retryAfterMs;
+    const limited = !service && code === 'rate_limited';
+    if (limited) this.#connection.pause(retryAfterMs ?? 1000);
     if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
-    if (topic !== undefined && this.#topics.fail(topic, error)) return;
+    if (this.#topics.fail(message, error)) return;
     if (retryAfterMs !== undefined) this.#connection.retryAfter(retryAfterMs);
     // Refused without its id, so any unanswered command may be the one.
-    if (code === 'rate_limited') this.#publisher.unanswered(retryAfterMs ?? 1000);
+    if (limited) this.#publisher.unanswered(retryAfterMs ?? 1000);
     // An answer to a request that has ended is ignored.
     if (id === undefined) this.#reportError(error);
   }

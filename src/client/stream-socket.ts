@@ -63,7 +63,8 @@ export class StreamSocket implements WebSocketLike {
         // A stream without topics: its `connected` is the answer.
         return this.#topics.open();
       case 'subscribe':
-        return this.#topics.subscribe(message);
+        if (message.key === undefined) return this.#topics.subscribe(message);
+        return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has no single keys' }, false);
       case 'unsubscribe':
         this.#topics.unsubscribe(message.topic);
         return this.#give({ type: 'unsubscribed', id: message.id, topic: message.topic });
@@ -98,13 +99,13 @@ export class StreamSocket implements WebSocketLike {
     await this.#request(id, 'publish', { method: 'POST', body }, (published) => ({ type: 'published', ...published }));
   }
 
-  async #history({ id, topic, since, last, limit, timestamps }: ClientMessage<'history'>): Promise<void> {
+  async #history({ id, topic, key, since, last, limit, timestamps }: ClientMessage<'history'>): Promise<void> {
     const query = new URLSearchParams({ topic });
     if (since !== undefined) {
       query.set('epoch', since.epoch);
       query.set('offset', String(since.offset));
     }
-    for (const [name, value] of Object.entries({ last, limit, timestamps })) if (value !== undefined) query.set(name, String(value));
+    for (const [name, value] of Object.entries({ key, last, limit, timestamps })) if (value !== undefined) query.set(name, String(value));
     await this.#request(id, `history?${query}`, {}, (page) => ({ type: 'history', ...page }));
   }
 

@@ -127,11 +127,12 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
+    const { key, snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
     const since = this.#tracker.position;
     const request = {
       type: 'subscribe',
       topic: this.name,
+      key,
       since,
       snapshot,
       maxRateHz,
@@ -214,7 +215,7 @@ export class Subscription<T = unknown> {
     if (this.#ended) return;
     this.#end();
     if (!this.#host.isConnected) return;
-    void this.#host.ask({ type: 'unsubscribe', topic: this.name }, { timeoutMs: this.#host.requestTimeoutMs });
+    void this.#host.ask({ type: 'unsubscribe', topic: this.name, key: this.options.key }, { timeoutMs: this.#host.requestTimeoutMs });
   }
 
   #setStale(stale: Stale | undefined): void {
@@ -294,9 +295,9 @@ export class Subscription<T = unknown> {
     const turn = this.#turn;
     const tracker = this.#tracker;
     this.#host.counters.gaps++;
-    const { timestamps } = this.options;
+    const { key, timestamps } = this.options;
     const since = tracker.position as Position;
-    const request = { type: 'history', topic: this.name, since, limit: GAP_LIMIT, timestamps } as const;
+    const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps } as const;
     const onAnswer = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer, since));
     };

@@ -6,12 +6,15 @@ import type { PresenceChange } from './presence.ts';
 import type { AnswerTo, AskOptions, Request } from './requests.ts';
 import type { Feed } from './state.ts';
 import type { Counters } from './stats.ts';
+import type { Subscription } from './subscription.ts';
 
 /** The item with the document (or the value of its key) after it, made of the one with the document before. */
 export type Fold = (before: Item | undefined, item: Item) => Item;
 
 /** Options of a subscription. A connection has one subscription per topic, so all listeners of the topic must use the same options. */
 export interface SubscribeOptions {
+  /** Only this key of a keyed topic. A connection may have subscriptions to several keys, and to the whole topic. */
+  readonly key?: string | undefined;
   /** Begin with the topic's state: the latest item of every key, or of the topic. A listener that joins later begins with it too. */
   readonly snapshot?: boolean | undefined;
   /** At most so many batches a second, with the latest item of each key. The server grants the highest rate class that is not above it. */
@@ -73,7 +76,7 @@ export interface SubscriptionHost {
   readonly requestTimeoutMs: number;
   readonly backoff: BackoffOptions;
   ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
-  deactivate(subscription: { readonly name: string }): void;
+  deactivate(subscription: Subscription): void;
   /** Call with the times of a batch that has just arrived. */
   observeLatency(sentAtMs: number, items: number): void;
   /** For errors without a listener. */
@@ -81,6 +84,8 @@ export interface SubscriptionHost {
 }
 
 export interface HistoryOptions {
+  /** Only this key of a keyed topic. */
+  readonly key?: string | undefined;
   /** Everything after this position. */
   readonly since?: Position | undefined;
   /** The last publications instead. */

@@ -111,7 +111,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   }
 
   publish(data: T, options?: PublishOptions): Promise<PublishAck> {
-    return this.#host.publish(this.name, data, options);
+    return this.#host.publish(this.name, data, this.#ofKey(options));
   }
 
   /** Who is subscribed now. Rejects with CommandError `unsupported` where the namespace has no presence. */
@@ -120,7 +120,12 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   }
 
   history(options?: HistoryOptions): Promise<History<T>> {
-    return this.#host.history<T>(this.name, options);
+    return this.#host.history<T>(this.name, this.#ofKey(options));
+  }
+
+  /** With the key of this topic, if it has one. */
+  #ofKey<O extends object>(options?: O): O {
+    return { key: this.#options?.key, ...options } as O & { key?: string };
   }
 
   #iterate<V>(

@@ -16,8 +16,8 @@ export class Topics {
     // Inherits from the host instead of copying it, because its connection state changes.
     this.#host = Object.assign(Object.create(host) as TopicHost, {
       join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
-      deactivate: (subscription: { readonly name: string }) => {
-        if (this.#active.get(subscription.name) === subscription) this.#active.delete(subscription.name);
+      deactivate: (subscription: Subscription) => {
+        if (this.#active.get(idOf(subscription)) === subscription) this.#active.delete(idOf(subscription));
       },
     });
   }
@@ -46,13 +46,13 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
 
-  receive(name: string, message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
-    this.#active.get(name)?.receive(message);
+  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
+    this.#of(message)?.receive(message);
   }
 
   /** The server has ended a subscription. @returns false if there is none */
-  fail(name: string, error: StentorError): boolean {
-    const subscription = this.#active.get(name);
+  fail(address: Address, error: StentorError): boolean {
+    const subscription = this.#of(address);
     subscription?.fail(error);
     return subscription !== undefined;
   }
@@ -66,38 +66,58 @@ export class Topics {
     for (const subscription of [...this.#active.values()]) subscription.close();
   }
 
+  #of({ topic, key }: Address): Subscription | undefined {
+    return this.#active.get(idOf({ name: topic, options: { key } }));
+  }
+
   #join(name: string, options: SubscribeOptions | undefined): Subscription {
-    const active = this.#active.get(name);
+    const subscription = new Subscription(name, options ?? {}, this.#host);
+    const id = idOf(subscription);
+    const active = this.#active.get(id);
     if (active !== undefined) {
       if (options !== undefined) assertSame(active, options);
       return active;
     }
-    const subscription = new Subscription(name, options ?? {}, this.#host);
     const { isConnected, topicsMax } = this.#host;
     if (isConnected && this.#active.size >= topicsMax) failSoon(subscription, tooMany(name, topicsMax));
     else {
-      this.#active.set(name, subscription);
+      this.#active.set(id, subscription);
       subscription.resubscribe();
     }
     return subscription;
   }
 }
 
-/** @throws InvalidError if one subscription cannot satisfy both */
-function assertSame({ name, options: current }: Subscription, wanted: SubscribeOptions): void {
-  const described = (options: SubscribeOptions) => ({
+/** What a message is about. */
+interface Address {
+  readonly topic?: string | undefined;
+  readonly key?: string;
+}
+
+/** One of a whole topic, and one of each of its keys, may exist beside one another. */
+function idOf({ name, options }: { readonly name: string | undefined; readonly options: Pick<SubscribeOptions, 'key'> }): string {
+  return `${name}#${options.key ?? ''}`;
+}
+
+/** What must be the same for all listeners. */
+function described(options: SubscribeOptions): Readonly<Record<string, unknown>> {
+  return {
     snapshot: options.snapshot ?? false,
     maxRateHz: options.maxRateHz,
     echo: options.echo ?? true,
     timestamps: options.timestamps ?? false,
     presence: options.presence ?? false,
     document: options.fold !== undefined,
-  });
-  const [a, b] = [described(current), described(wanted)];
-  for (const option of ['snapshot', 'maxRateHz', 'echo', 'timestamps', 'presence', 'document'] as const) {
-    if (a[option] === b[option]) continue;
+  };
+}
+
+/** @throws InvalidError if one subscription cannot satisfy both */
+function assertSame({ name, options }: Subscription, wanted: SubscribeOptions): void {
+  const other = described(wanted);
+  for (const [option, value] of Object.entries(described(options))) {
+    if (value === other[option]) continue;
     throw new InvalidError(
-      `${name} is subscribed to already with ${option} ${a[option]}, not ${b[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,
+      `${name} is subscribed to already with ${option} ${value}, not ${other[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,
     );
   }
   // A stream that has begun does not go back for one of its listeners.

@@ -5,6 +5,7 @@ import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
+import { addressOf } from '../protocol/feed-name.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import type { HubClient } from './hub-client.ts';
 import type { Memberships } from './memberships.ts';
@@ -153,7 +154,7 @@ export class CatchingUp {
   }
 
   #beginning({ feed, options }: Lagging, reason: string): BeginningFrames {
-    const message = { type: 'resync', topic: feed.topic, epoch: feed.epoch, reason };
+    const message = { type: 'resync', ...addressOf(feed.topic), epoch: feed.epoch, reason };
     const { frameBytesMax } = this.#options.config.tuning.fanout;
     return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, frameBytesMax });
   }
@@ -164,7 +165,7 @@ export class CatchingUp {
     if (skipped > 0) {
       const policy = policyOf(lagging);
       metrics.skipped.inc(skipped);
-      receiver.send({ type: 'lagged', topic: feed.topic, policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
+      receiver.send({ type: 'lagged', ...addressOf(feed.topic), policy, skipped, ...(policy === 'skip' && { offset: position.offset }) });
     }
     const { offset } = feed.head;
     // The stream's next batch continues from the head, which may be after the last item of the state.

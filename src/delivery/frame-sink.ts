@@ -5,6 +5,7 @@ import type { Recipient, Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import { addressOf } from '../protocol/feed-name.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { PublishToShard } from '../transport/transport.ts';
 import { beginningFrames } from './first-part.ts';
@@ -50,7 +51,7 @@ export class FrameSink implements FanoutSink {
 
   skipped({ feed, options }: Variant, skipped: number): Uint8Array {
     const { topic, namespace } = feed;
-    return CODECS[options.encoding].encode({ type: 'lagged', topic, policy: namespace.slowConsumer, skipped });
+    return CODECS[options.encoding].encode({ type: 'lagged', ...addressOf(topic), policy: namespace.slowConsumer, skipped });
   }
 
   /**
@@ -58,7 +59,7 @@ export class FrameSink implements FanoutSink {
    */
   resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
     const { topic, epoch, head } = feed;
-    const message = { type: 'resync', topic, epoch, reason };
+    const message = { type: 'resync', ...addressOf(topic), epoch, reason };
     const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
     const frames = new Map<string, Uint8Array>();
     const moved = movedTo(feed, { prev: 0, offset: head.offset });

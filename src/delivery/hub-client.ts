@@ -7,7 +7,8 @@ import { ByteBudget } from '../link/byte-budget.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToHub, ToWorker, UserConnection } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
+import { namespaceOf } from '../protocol/topic.ts';
 
 type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
@@ -112,7 +113,7 @@ export class HubClient {
   }
 
   /** At most what was requested; a single publication may be larger. */
-  #pageBytes({ topic, bytesMax, limit }: { readonly topic: Topic; readonly bytesMax: number; readonly limit: number }): number {
+  #pageBytes({ topic, bytesMax, limit }: { readonly topic: FeedName; readonly bytesMax: number; readonly limit: number }): number {
     const oneBytes = namespaceOptions(this.#config, namespaceOf(topic))?.maxPayloadBytes ?? 0;
     return Math.max(bytesMax, oneBytes) + ITEM_OVERHEAD_BYTES * Math.min(limit, Math.ceil(bytesMax / ITEM_OVERHEAD_BYTES));
   }

@@ -3,7 +3,7 @@ import { FanoutItem } from '../fanout/item.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { RecoveryAnswer } from '../link/messages.ts';
 import { SharedReads } from '../link/shared-reads.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import { KeptReads } from '../recent/kept-reads.ts';
 import type { Since } from '../recent/lives.ts';
@@ -60,7 +60,7 @@ export class MissedReader {
   }
 
   /** Takes what came with the answer that opened the topic. */
-  keep(topic: Topic, { items, ...answer }: RecoveryAnswer): void {
+  keep(topic: FeedName, { items, ...answer }: RecoveryAnswer): void {
     this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item)) }, answer.completeFrom ?? 0);
   }
 
@@ -88,17 +88,17 @@ export class MissedReader {
     return kept.missed;
   }
 
-  async #read(topic: Topic, after: number): Promise<MissedItems> {
+  async #read(topic: FeedName, after: number): Promise<MissedItems> {
     const missed = await this.#ask(topic, after);
     this.#put(topic, missed, after);
     return missed;
   }
 
-  #put(topic: Topic, missed: MissedItems, askedFrom: number): void {
+  #put(topic: FeedName, missed: MissedItems, askedFrom: number): void {
     this.#kept.put(topic, missed, { askedFrom }, performance.now());
   }
 
-  async #ask(topic: Topic, after: number): Promise<MissedItems> {
+  async #ask(topic: FeedName, after: number): Promise<MissedItems> {
     const answer = await this.#hub.recover({ topic, after });
     return { ...answer, items: answer.items.map((item) => new FanoutItem(item)) };
   }

@@ -1,8 +1,9 @@
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
-import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { namespaceOf } from '../protocol/topic.ts';
 import type { PublishToShard } from '../transport/transport.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
 import { membersOf } from './memberships.ts';
@@ -66,12 +67,12 @@ export class NamespaceMessages {
   }
 
   /** The receiver has been sent the answer to its subscribe. */
-  subscribed(receiver: Receiver, topic: Topic): void {
+  subscribed(receiver: Receiver, topic: FeedName): void {
     if (this.#audiences.size > 0) this.#audiences.get(namespaceOf(topic))?.join(receiver);
   }
 
   /** The receiver's subscription has ended. */
-  ended(receiver: Receiver, topic: Topic): void {
+  ended(receiver: Receiver, topic: FeedName): void {
     if (this.#audiences.size === 0) return;
     const namespace = namespaceOf(topic);
     if (!isIn(receiver, namespace)) this.#audiences.get(namespace)?.leave(receiver);

@@ -4,8 +4,8 @@ import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Variant } from '../fanout/variant.ts';
 import { ERROR_KINDS, ProtocolError } from '../protocol/errors.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
 import type { Position } from '../recent/position.ts';
 import { type CatchingUp, policyOf } from './catching-up.ts';
 import type { BeginningFrames } from './first-part.ts';
@@ -52,7 +52,7 @@ export class SlowConsumers {
   readonly #options: SlowConsumersOptions;
   readonly #share = new LoopShare(BYTES_PER_TURN);
   /** Recorded in `dropped`, where no topic may be left and nothing sent. They leave their shards before the next round. */
-  readonly #marked = new Map<Receiver, Map<Topic, Drop>>();
+  readonly #marked = new Map<Receiver, Map<FeedName, Drop>>();
   readonly #lagging = new Set<Receiver>();
   /** Connections for which something waits: an answer that their sockets have no room for. */
   readonly #full = new Map<Receiver, { readonly sinceMs: number }>();
@@ -93,7 +93,7 @@ export class SlowConsumers {
       if (!unsent.has(flush.variant)) unsent.set(flush.variant, flush);
       metrics.lost(flush.sent);
     }
-    const drops = new Map<Topic, Drop>();
+    const drops = new Map<FeedName, Drop>();
     for (const [topic, shard] of receiver.subscriptions) {
       if (shard.kind !== 'member') continue;
       const first = unsent.get(shard.variant);

@@ -1,10 +1,10 @@
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Since } from '../recent/lives.ts';
 
 /** What a message covers of its topic. */
 export interface Moved {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly epoch: string;
   /** The topic's offset just before it; 0: it begins anew. */
   readonly prev: number;

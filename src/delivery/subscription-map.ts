@@ -1,4 +1,4 @@
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Subscription } from './subscription.ts';
 
 /**
@@ -6,26 +6,26 @@ import type { Subscription } from './subscription.ts';
  * with one subscription, instead of 184.
  */
 export class SubscriptionMap {
-  #topic: Topic | undefined;
+  #topic: FeedName | undefined;
   #subscription: Subscription | undefined;
   /** All of them, from the second on. */
-  #table: Map<Topic, Subscription> | undefined;
+  #table: Map<FeedName, Subscription> | undefined;
 
   get size(): number {
     if (this.#table !== undefined) return this.#table.size;
     return this.#topic === undefined ? 0 : 1;
   }
 
-  get(topic: Topic): Subscription | undefined {
+  get(topic: FeedName): Subscription | undefined {
     if (this.#table !== undefined) return this.#table.get(topic);
     return this.#topic === topic ? this.#subscription : undefined;
   }
 
-  has(topic: Topic): boolean {
+  has(topic: FeedName): boolean {
     return this.#table?.has(topic) ?? this.#topic === topic;
   }
 
-  set(topic: Topic, subscription: Subscription): void {
+  set(topic: FeedName, subscription: Subscription): void {
     if (this.#table === undefined) {
       if (this.#topic === undefined || this.#topic === topic) {
         this.#topic = topic;
@@ -39,7 +39,7 @@ export class SubscriptionMap {
     this.#table.set(topic, subscription);
   }
 
-  delete(topic: Topic): boolean {
+  delete(topic: FeedName): boolean {
     if (this.#table !== undefined) return this.#table.delete(topic);
     if (this.#topic !== topic) return false;
     this.#topic = undefined;
@@ -54,11 +54,11 @@ export class SubscriptionMap {
   }
 
   /** In the order in which they were added. */
-  [Symbol.iterator](): Iterator<[Topic, Subscription]> {
+  [Symbol.iterator](): Iterator<[FeedName, Subscription]> {
     return this.#entries()[Symbol.iterator]();
   }
 
-  *keys(): Iterable<Topic> {
+  *keys(): Iterable<FeedName> {
     for (const [topic] of this.#entries()) yield topic;
   }
 
@@ -66,7 +66,7 @@ export class SubscriptionMap {
     for (const [, subscription] of this.#entries()) yield subscription;
   }
 
-  #entries(): Iterable<[Topic, Subscription]> {
+  #entries(): Iterable<[FeedName, Subscription]> {
     if (this.#table !== undefined) return this.#table;
     return this.#topic === undefined ? [] : [[this.#topic, this.#subscription as Subscription]];
   }

@@ -5,6 +5,7 @@ import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Member as PresenceMember } from '../presence/member.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { addressOf, type FeedName, isWholeTopic } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
@@ -84,10 +85,12 @@ export class Subscriptions {
    *
    * @throws ProtocolError `not_subscribed` (superseded by a later command), `busy`, `unavailable`, and the hub's errors about the topic
    */
-  subscribe(receiver: Receiver, name: Topic, wish: Wish): Promise<void> {
+  subscribe(receiver: Receiver, name: FeedName, wish: Wish): Promise<void> {
     const topic = this.#topics.nameOf(name);
     const { member } = wish;
-    return member === undefined ? this.#subscribe(receiver, topic, wish) : this.#subscribeAs(member, receiver, topic, wish);
+    // Who follows a part of a topic is none of its members.
+    if (member === undefined || !isWholeTopic(topic)) return this.#subscribe(receiver, topic, wish);
+    return this.#subscribeAs(member, receiver, topic, wish);
   }
 
   async #subscribeAs(member: () => PresenceMember, receiver: Receiver, topic: Topic, wish: Wish): Promise<void> {
@@ -95,7 +98,7 @@ export class Subscriptions {
     if (receiver.isOpen && receiver.subscriptions.has(topic)) this.#presence?.subscribed(receiver, topic, member(), wish.presence === true);
   }
 
-  async #subscribe(receiver: Receiver, topic: Topic, wish: Wish): Promise<void> {
+  async #subscribe(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> {
     const current = receiver.subscriptions.get(topic);
     if (current?.kind === 'member' && wish.since === undefined) return this.#change(receiver, current, wish);
     if (current?.kind === 'lagging' && wish.since === undefined && wish.snapshot !== true) {
@@ -136,17 +139,17 @@ export class Subscriptions {
   }
 
   /** Takes the topic's place for a subscribe that is not decided yet, so that it can be ended. What is subscribed stays as it is. */
-  reserve({ subscriptions }: Receiver, topic: Topic): void {
+  reserve({ subscriptions }: Receiver, topic: FeedName): void {
     if (!subscriptions.has(topic)) subscriptions.set(this.#topics.nameOf(topic), RESERVED);
   }
 
   /** Gives up a place of {@link reserve} that has not become a subscription. */
-  letGo({ subscriptions }: Receiver, topic: Topic): void {
+  letGo({ subscriptions }: Receiver, topic: FeedName): void {
     if (subscriptions.get(topic) === RESERVED) subscriptions.delete(topic);
   }
 
   /** @returns false if there is no such subscription */
-  end(receiver: Receiver, topic: Topic): boolean {
+  end(receiver: Receiver, topic: FeedName): boolean {
     const subscription = receiver.subscriptions.get(topic);
     if (subscription === undefined) return false;
     this.#leave(receiver, subscription);
@@ -155,8 +158,8 @@ export class Subscriptions {
     return true;
   }
 
-  #ended(receiver: Receiver, topic: Topic): void {
-    this.#presence?.ended(receiver, topic);
+  #ended(receiver: Receiver, topic: FeedName): void {
+    this.#presence?.ended(receiver, topic as Topic);
     this.#namespaceMessages.ended(receiver, topic);
   }
 
@@ -217,7 +220,16 @@ export class Subscriptions {
     const { recovered } = beginning;
     const unavailable = feed.isUnavailable && { state: 'unavailable' };
     const stale = feed.stale !== null && { stale: feed.stale };
-    const message = { type: 'subscribed', id, topic, epoch, recovered, ...(rateHz !== undefined && { rateHz }), ...unavailable, ...stale };
+    const message = {
+      type: 'subscribed',
+      id,
+      ...addressOf(topic),
+      epoch,
+      recovered,
+      ...(rateHz !== undefined && { rateHz }),
+      ...unavailable,
+      ...stale,
+    };
     return beginningFrames(feed, {
       beginning,
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),
@@ -274,7 +286,7 @@ export class Subscriptions {
     const reply = {
       type: 'subscribed',
       id: wish.id,
-      topic,
+      ...addressOf(topic),
       epoch,
       offset,
       recovered: true,

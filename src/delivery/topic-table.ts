@@ -6,7 +6,8 @@ import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { PublicationMessage, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
+import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Since } from '../recent/lives.ts';
 
@@ -24,9 +25,9 @@ export class TopicTable {
   readonly #link: WorkerEnd;
   /** The recent past that the worker keeps, for all topics. */
   readonly recent: RecentBudget<FanoutItem>;
-  readonly #feeds = new Map<Topic, TopicFeed>();
+  readonly #feeds = new Map<FeedName, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
-  readonly #waiters = new Map<Topic, Waiter[]>();
+  readonly #waiters = new Map<FeedName, Waiter[]>();
 
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
@@ -43,16 +44,16 @@ export class TopicTable {
     return this.#feeds.values();
   }
 
-  get(topic: Topic): TopicFeed | undefined {
+  get(topic: FeedName): TopicFeed | undefined {
     return this.#feeds.get(topic);
   }
 
   /** The same name, as the feed's string: each message has its own copy, and each subscription keeps one. */
-  nameOf(topic: Topic): Topic {
+  nameOf(topic: FeedName): FeedName {
     return this.#feeds.get(topic)?.topic ?? topic;
   }
 
-  namespace(topic: Topic): NamespaceOptions | undefined {
+  namespace(topic: FeedName): NamespaceOptions | undefined {
     return namespaceOptions(this.#config, namespaceOf(topic));
   }
 
@@ -61,7 +62,7 @@ export class TopicTable {
    * @param since the position of a reconnecting client: if the topic must be opened, the hub also sends what the client missed
    * @throws ProtocolError
    */
-  acquire(topic: Topic, since?: Since): Promise<TopicFeed> {
+  acquire(topic: FeedName, since?: Since): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
       feed.reserve();

@@ -15,6 +15,7 @@ export interface BatchForm extends WireForm {
 }
 
 export interface BatchTopic {
+  /** The name of its feed. */
   readonly topic: string;
   readonly epoch: string;
 }

@@ -1,4 +1,5 @@
 import type { Encoding } from '../protocol/codec.ts';
+import { keyOf, topicOf } from '../protocol/feed-name.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { type KeptBytes, putBytes, toBuffer } from './kept-bytes.ts';
@@ -26,6 +27,7 @@ export function itemsInForm(items: readonly EncodedItem[], { timestamps }: Pick<
 
 /** The fields of a `batch` message besides its items. */
 export interface BatchHead {
+  /** The name of its feed. */
   readonly topic: string;
   readonly epoch: string;
   /** The topic's offset just before the range of the batch. */
@@ -44,11 +46,16 @@ export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly
 
 function msgpackBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   writer.reset();
-  writer.mapHeader(head.conflated > 0 ? 7 : 6);
+  const key = keyOf(head.topic);
+  writer.mapHeader(6 + (head.conflated > 0 ? 1 : 0) + (key === undefined ? 0 : 1));
   writer.text('type');
   writer.text('batch');
   writer.text('topic');
-  writer.text(head.topic);
+  writer.text(topicOf(head.topic));
+  if (key !== undefined) {
+    writer.text('key');
+    writer.text(key);
+  }
   writer.text('epoch');
   writer.text(head.epoch);
   writer.text('prev');
@@ -69,10 +76,12 @@ const CLOSING = Buffer.from(']}');
 const COMMA = 0x2c;
 
 function jsonBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
+  const key = keyOf(head.topic);
+  const ofKey = key === undefined ? '' : `"key":${JSON.stringify(key)},`;
   // Topics, and epochs (base64url), need no escaping.
   const conflated = head.conflated > 0 ? `"conflated":${head.conflated},` : '';
   const start = Buffer.from(
-    `{"type":"batch","topic":"${head.topic}","epoch":"${head.epoch}","prev":${head.prev},"sentAtMs":${head.sentAtMs},${conflated}"items":[`,
+    `{"type":"batch","topic":"${topicOf(head.topic)}",${ofKey}"epoch":"${head.epoch}","prev":${head.prev},"sentAtMs":${head.sentAtMs},${conflated}"items":[`,
   );
   let length = start.length + CLOSING.length + Math.max(0, items.length - 1);
   for (const item of items) length += item.encoded('json').length;
@@ -109,10 +118,14 @@ export function itemsPerFrame(
 
 /** JSON's punctuation and names (98), two safe integers (16 each) and a number of milliseconds (24 at most). */
 const HEAD_BYTES = 160;
+/** The name and punctuation of `key`. */
+const KEY_FIELD_BYTES = 10;
 
 /** An upper bound for what {@link encodeBatch} writes besides the items. */
 export function batchHeadBytes(head: { readonly topic: string; readonly epoch: string }): number {
-  return HEAD_BYTES + head.topic.length + head.epoch.length;
+  const key = keyOf(head.topic);
+  // A character is at most three bytes, or two with its escape.
+  return HEAD_BYTES + head.topic.length + head.epoch.length + (key === undefined ? 0 : KEY_FIELD_BYTES + 2 * key.length);
 }
 
 /** Any message that ends in `items`, with the already encoded items inserted. `message` must not have `items` itself. */

@@ -1,6 +1,6 @@
 import type { NamespaceOptions } from '../config/schema.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
 import type { PastLife } from '../recent/lives.ts';
@@ -15,7 +15,7 @@ import type { Recipient, Shard } from './shard.ts';
 import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
 export interface TopicFeedOptions {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   /** Identifies it among all topics of the worker. */
   readonly number: number;
   readonly namespace: NamespaceOptions;
@@ -41,7 +41,7 @@ const NOBODY: ReadonlyMap<string, Shard> = new Map();
 
 /** One topic in one worker: its recent items, its state, and the members of each variant. Pure: no sockets, no clock. */
 export class TopicFeed {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly number: number;
   readonly namespace: NamespaceOptions;
   /** In no order, and few: there are very many topics with one each, so a list takes less memory than a map. */

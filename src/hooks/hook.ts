@@ -148,7 +148,7 @@ function keyOf(scope: string, where: string, question: HookQuestion): string | u
   if (question.hook === 'disconnect') return undefined;
   const { hook, user, info = null } = question;
   const about = question.hook === 'connect' ? [] : [question.topic];
-  const how = question.hook === 'subscribe' ? [question.action, question.options] : [];
+  const how = question.hook === 'subscribe' ? [question.key ?? null, question.action, question.options] : [];
   return JSON.stringify([scope, where, hook, user, info, isAskedAgain(question), ...about, ...how]);
 }
 

@@ -36,6 +36,8 @@ export interface SubscribeOptions {
 export interface SubscribeQuestion extends HookCaller {
   readonly hook: 'subscribe';
   readonly topic: string;
+  /** Only this key of the topic. Absent: the whole topic. */
+  readonly key?: string;
   /** Reads of a topic's history and presence are asked about, too. */
   readonly action: 'subscribe' | 'history' | 'presence';
   /** True: the connection is subscribed, and the last answer has expired. */

@@ -5,6 +5,7 @@ import { ByteBudget } from '../link/byte-budget.ts';
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
 import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
@@ -56,7 +57,7 @@ export class History {
     this.#registry = registry;
     this.#metrics = metrics;
     this.#reads = new KeptReads(registry.recent);
-    const onOtherBounds = (topic: Topic, detail: string) => metrics.image('other_bounds', topic, detail);
+    const onOtherBounds = (topic: FeedName, detail: string) => metrics.image('other_bounds', topic, detail);
     this.#documents = new DocumentReader({ waitingMax: config.tuning.nats.readsWaitingMax, onOtherBounds });
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
@@ -115,7 +116,7 @@ export class History {
   }
 
   /** The first page of the topic's last publications. @throws BusError, ProtocolError `busy` */
-  async last(topic: Topic, count: number, bytesMax: number): Promise<HistoryAnswer> {
+  async last(topic: FeedName, count: number, bytesMax: number): Promise<HistoryAnswer> {
     const epoch = await this.#epoch(topic);
     const read = this.#lastCached(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
     const page = pageOf(read, { after: read.completeFrom ?? 0, limit: count, bytesMax });
@@ -123,7 +124,7 @@ export class History {
   }
 
   /** The answer without reading the log, if there is one. */
-  #cached(topic: Topic, after: number): RecoveryAnswer | undefined {
+  #cached(topic: FeedName, after: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
     if (open === undefined) return undefined;
     const items = open.after(after);
@@ -131,7 +132,7 @@ export class History {
     return items && { epoch: open.epoch, completeFrom: after, offset: Math.max(after, open.offset), items };
   }
 
-  #lastCached(topic: Topic, count: number): RecoveryAnswer | undefined {
+  #lastCached(topic: FeedName, count: number): RecoveryAnswer | undefined {
     const open = this.#openTopic(topic);
     const cached = open?.last(count);
     if (open === undefined || cached === undefined) return undefined;
@@ -140,7 +141,7 @@ export class History {
     return lastOf({ epoch: open.epoch, completeFrom: 0, offset: open.offset, items }, count);
   }
 
-  async #readForRecovery(topic: Topic, after: number): Promise<RecoveryAnswer> {
+  async #readForRecovery(topic: FeedName, after: number): Promise<RecoveryAnswer> {
     // Another read may have returned it meanwhile.
     const cached = this.#cached(topic, after);
     if (cached !== undefined) return cached;
@@ -165,7 +166,7 @@ export class History {
     return { epoch, completeFrom, offset: upTo, items };
   }
 
-  async #readNewest(topic: Topic, limit: number, bytesMax: number): Promise<Pick<ReadResult, 'publications' | 'provenAfter'>> {
+  async #readNewest(topic: FeedName, limit: number, bytesMax: number): Promise<Pick<ReadResult, 'publications' | 'provenAfter'>> {
     const log = this.#bus.log(namespaceOf(topic));
     const publications = await this.#read('recovery', bytesMax, () => log.readLast(topic, limit, bytesMax));
     const after = publications[0]?.offset;
@@ -211,13 +212,13 @@ export class History {
 
   async #readDocument(question: PageQuestion, log: Log, passed: number): Promise<RecoveryAnswer> {
     const { topic, epoch, after } = question;
-    const { document, offset = 0 } = await this.#documents.read(log, topic, this.#namespace(topic), await log.state());
+    const { document, offset = 0 } = await this.#documents.read(log, topic as Topic, this.#namespace(topic), await log.state());
     const items = document.after(after);
     return { epoch, completeFrom: items && after, offset: Math.max(offset, passed), items: items ?? [] };
   }
 
   /** As much as one answer may have, the newest of it. */
-  async #readLast(topic: Topic, epoch: string, count: number): Promise<RecoveryAnswer> {
+  async #readLast(topic: FeedName, epoch: string, count: number): Promise<RecoveryAnswer> {
     const log = this.#bus.log(namespaceOf(topic));
     const { historyBytesMax } = this.#config.tuning.answers;
     const known = this.#reads.get(whatOf({ topic, upTo: 0 }), epoch, performance.now());
@@ -235,7 +236,7 @@ export class History {
    * Undefined: unknown, or too many.
    */
   async #grown(
-    topic: Topic,
+    topic: FeedName,
     { missed: known, note, atMs }: KeptRead<LinkItem, { readonly lastCount: number }>,
   ): Promise<RecoveryAnswer | undefined> {
     const log = this.#bus.log(namespaceOf(topic));
@@ -274,7 +275,7 @@ export class History {
   }
 
   /** The epoch of the topic; a followed namespace knows it for certain. */
-  async #epoch(topic: Topic): Promise<string> {
+  async #epoch(topic: FeedName): Promise<string> {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) return (await this.#bus.log(namespaceOf(topic)).state()).epoch;
     await feed.ready();
@@ -289,16 +290,16 @@ export class History {
     return answer;
   }
 
-  #openTopic(topic: Topic): HubTopic | undefined {
+  #openTopic(topic: FeedName): HubTopic | undefined {
     const open = this.#registry.get(topic);
     return open?.isOpen ? open : undefined;
   }
 
-  #items(topic: Topic, publications: readonly Publication[]): LinkItem[] {
+  #items(topic: FeedName, publications: readonly Publication[]): LinkItem[] {
     return toLinkItems(publications, this.#namespace(topic));
   }
 
-  #namespace(topic: Topic): NamespaceOptions {
+  #namespace(topic: FeedName): NamespaceOptions {
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
 }
@@ -307,6 +308,6 @@ function dataBytes({ data }: LinkItem): number {
   return data.length;
 }
 
-function startingOver(topic: Topic): BusError {
+function startingOver(topic: FeedName): BusError {
   return new BusError('bus_unreachable', `${topic} is starting over`);
 }

@@ -1,7 +1,7 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
 import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
@@ -27,11 +27,11 @@ export interface DocumentOptions {
   /** @param isKnown false: until it is published as a whole, there is none */
   create(completeFrom: number, isKnown: boolean): HubDocument;
   /** A publication is skipped, because it would make the document too large. */
-  onRefused(topic: Topic, problem: string): void;
+  onRefused(topic: FeedName, problem: string): void;
 }
 
 export interface HubTopicOptions {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly number: number;
   readonly durable: boolean;
   readonly state: StateKind;
@@ -83,7 +83,7 @@ export class HubTopic implements Metered {
   published = 0;
   publishedSampled = 0;
   publishedPerSecond = 0;
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly number: number;
   readonly durable: boolean;
   readonly state: StateKind;

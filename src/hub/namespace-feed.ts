@@ -2,14 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Interest, Log, LogState, Publication } from '../bus/bus.ts';
 import { Limiter } from '../bus/limiter.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
+import { type FeedName, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
-import { type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
+import { type ImagedTopic, type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
 import { DOCUMENT_KNOWN, type HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
+import { OpenFeeds } from './open-feeds.ts';
 import { readTopicState, type StateSources } from './topic-state.ts';
 
 export interface NamespaceFeedOptions {
@@ -19,15 +21,15 @@ export interface NamespaceFeedOptions {
   readonly logger: Logger;
   readonly busConnected: () => boolean;
   /** Called for each publication that NATS sends: of the whole namespace, or of the topics that are asked for by name. */
-  readonly onPublication: (publication: Publication, topic: HubTopic | undefined) => void;
-  /** A topic was opened whose last publication was stored at this time. */
-  readonly onOpened: (topic: Topic, publishedAtMs: number) => void;
+  readonly onPublication: (publication: Publication, feeds: readonly HubTopic[]) => void;
+  /** A topic, or a part of it, was opened whose last publication was stored at this time. */
+  readonly onOpened: (topic: FeedName, publishedAtMs: number) => void;
   /** When its turn to be opened came, the topic had no subscribers left. The next subscriber opens it again. */
   readonly onUnwanted: (topic: HubTopic) => void;
   /** The clients of a topic are told to resync. */
   readonly onResync: () => void;
   /** Something happened with the image of a document. */
-  readonly onImage: (outcome: ImageOutcome, topic: Topic, detail?: string) => void;
+  readonly onImage: (outcome: ImageOutcome, topic: FeedName, detail?: string) => void;
 }
 
 /** Number of topics that are opened at the same time. Many share one request for the end of the log, and live publications are handled in between. */
@@ -48,7 +50,7 @@ export class NamespaceFeed {
   readonly #options: NamespaceFeedOptions;
   readonly #namespace: NamespaceOptions;
   readonly #follower: LogFollower;
-  readonly #topics = new Map<Topic, HubTopic>();
+  readonly #topics = new OpenFeeds();
   readonly #openings: Limiter;
   readonly #documents: DocumentReader;
   readonly #sources: StateSources;
@@ -83,9 +85,9 @@ export class NamespaceFeed {
       },
       {
         onPublication: (publication) => {
-          const topic = this.#topics.get(publication.topic);
-          if (topic !== undefined) this.#received++;
-          onPublication(publication, topic);
+          const feeds = this.#topics.matching(publication.topic, publication.key);
+          if (feeds.length > 0) this.#received++;
+          onPublication(publication, feeds);
         },
         onBroken: () => {
           for (const topic of this.#topics.values()) topic.startBuffering();
@@ -149,7 +151,7 @@ export class NamespaceFeed {
 
   /** Opens a new topic in its turn, unless it has no subscribers left by then. @throws BusError */
   open(topic: HubTopic): Promise<void> {
-    this.#topics.set(topic.topic, topic);
+    this.#topics.add(topic);
     const life = topic.startBuffering();
     return this.#openings.run(() => this.#openInTurn(topic, life));
   }
@@ -172,8 +174,8 @@ export class NamespaceFeed {
 
   close(topic: HubTopic): void {
     if (this.#topics.get(topic.topic) !== topic) return;
-    this.#topics.delete(topic.topic);
-    this.#images?.closed(topic);
+    this.#topics.remove(topic);
+    this.#images?.closed(topic as HubTopic & ImagedTopic);
   }
 
   async stop(): Promise<void> {
@@ -199,13 +201,13 @@ export class NamespaceFeed {
       get received() {
         return feed.#received;
       },
-      topics: () => this.#topics.keys(),
+      topics: () => this.#topics.wholeTopics(),
     };
   }
 
   async #openWith(topic: HubTopic, life: number, resyncReason?: string): Promise<void> {
     // What is not delivered must be in the state that is read.
-    await this.#follower.cover(topic.topic);
+    await this.#follower.cover(topicOf(topic.topic) as Topic);
     for (;;) {
       const state = await readTopicState(topic.topic, this.#sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
@@ -213,7 +215,7 @@ export class NamespaceFeed {
         const last = state.items.at(-1);
         if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
         topic.open(state, resyncReason);
-        this.#images?.opened(topic, state.image);
+        this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
         return;
       }
       this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');

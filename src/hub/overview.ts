@@ -1,5 +1,5 @@
 import type { TopicsWanted } from '../link/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import { top } from '../telemetry/top.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { pageOfNames } from './page-of-names.ts';
@@ -43,17 +43,17 @@ export class Overview {
     return { sort, ...page, topics: figures, workersSilent: silent };
   }
 
-  async #names(question: TopicsQuestion): Promise<{ names: readonly Topic[]; total: number; next?: string }> {
+  async #names(question: TopicsQuestion): Promise<{ names: readonly FeedName[]; total: number; next?: string }> {
     const { sort, prefix = '', limit } = question;
     if (sort === 'name') {
       const { names, ...page } = pageOfNames(this.#topicNames(), question);
-      return { ...page, names: names as readonly Topic[] };
+      return { ...page, names: names as readonly FeedName[] };
     }
     const names = sort === 'rate' ? this.#fastest(prefix, limit) : await this.#largest(prefix, limit);
     return { names, total: prefix === '' ? this.#topics.size : pageOfNames(this.#topicNames(), { prefix, limit: 0 }).total };
   }
 
-  *#topicNames(): Iterable<Topic> {
+  *#topicNames(): Iterable<FeedName> {
     for (const { topic } of this.#topics.all()) yield topic;
   }
 
@@ -61,11 +61,11 @@ export class Overview {
     for (const open of this.#topics.all()) if (open.topic.startsWith(prefix)) yield open;
   }
 
-  #fastest(prefix: string, limit: number): Topic[] {
+  #fastest(prefix: string, limit: number): FeedName[] {
     return top(this.#beginningWith(prefix), limit, (topic) => topic.publishedPerSecond).map(({ topic }) => topic);
   }
 
-  async #largest(prefix: string, limit: number): Promise<Topic[]> {
+  async #largest(prefix: string, limit: number): Promise<FeedName[]> {
     const { members, silent } = await this.#members({ top: TOPICS_MAX, prefix });
     const names = top(members, limit, ([, figures]) => figures.members).map(([topic]) => topic);
     if (silent > 0) return names;
@@ -78,8 +78,8 @@ export class Overview {
   }
 
   /** Summed over the workers. */
-  async #members(wanted: TopicsWanted): Promise<{ members: Map<Topic, Members>; silent: number }> {
-    const members = new Map<Topic, Members>();
+  async #members(wanted: TopicsWanted): Promise<{ members: Map<FeedName, Members>; silent: number }> {
+    const members = new Map<FeedName, Members>();
     const { reports, silent } = await this.#reports.reports(wanted);
     for (const { topics } of reports) {
       for (const { topic, ...here } of topics) {

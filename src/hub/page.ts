@@ -1,9 +1,9 @@
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import { bytesOf } from './recent-items.ts';
 
 export interface PageQuestion {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly epoch: string;
   readonly after: number;
   readonly limit: number;

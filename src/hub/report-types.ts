@@ -1,4 +1,4 @@
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { SeriesColumns } from './series/fields.ts';
 
 /**
@@ -213,7 +213,7 @@ export interface PresentMember {
 
 /** What comes after a position, or, without one, the last publications. */
 export interface HistoryQuestion {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly since?: { readonly epoch: string; readonly offset: number } | undefined;
   readonly limit: number;
 }

@@ -3,7 +3,8 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { LinkItem } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { namespaceOf, type Topic } from '../protocol/topic.ts';
+import { type FeedName, isWholeTopic } from '../protocol/feed-name.ts';
+import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
@@ -28,12 +29,12 @@ export class TopicRegistry {
   readonly #bus: Bus;
   readonly #logger: Logger;
   readonly #metrics: HubMetrics;
-  readonly #topics = new Map<Topic, HubTopic>();
+  readonly #topics = new Map<FeedName, HubTopic>();
   /** Of ephemeral topics. */
-  readonly #topicFeeds = new Map<Topic, EphemeralFeed>();
+  readonly #topicFeeds = new Map<FeedName, EphemeralFeed>();
   /** Of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
-  readonly #lingers = new Map<Topic, NodeJS.Timeout>();
+  readonly #lingers = new Map<FeedName, NodeJS.Timeout>();
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
@@ -41,7 +42,7 @@ export class TopicRegistry {
   readonly #health: FeedHealth | undefined;
   // Created once, not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
-  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish(topic, publication);
+  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish([topic], publication);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -69,7 +70,7 @@ export class TopicRegistry {
   }
 
   /** The source of the topic's namespace, while any topic of it is open. */
-  feedOf(topic: Topic): NamespaceFeed | undefined {
+  feedOf(topic: FeedName): NamespaceFeed | undefined {
     return this.#feeds.get(namespaceOf(topic));
   }
 
@@ -83,7 +84,7 @@ export class TopicRegistry {
     return this.#health?.counts() ?? [];
   }
 
-  get(topic: Topic): HubTopic | undefined {
+  get(topic: FeedName): HubTopic | undefined {
     return this.#topics.get(topic);
   }
 
@@ -92,7 +93,7 @@ export class TopicRegistry {
   }
 
   /** A worker has its first subscriber to the topic. It gets `opened`, now or when the topic is open, or `openFailed`. */
-  addInterest(name: Topic, worker: HubEnd, returning?: Returning): void {
+  addInterest(name: FeedName, worker: HubEnd, returning?: Returning): void {
     clearTimeout(this.#lingers.get(name));
     this.#lingers.delete(name);
     const known = this.#topics.get(name);
@@ -118,12 +119,12 @@ export class TopicRegistry {
     topic.addWorker(worker, returning);
     this.#topics.set(name, topic);
     this.#metrics.topics.set(this.#topics.size);
-    this.#health?.opened(name);
+    if (isWholeTopic(name)) this.#health?.opened(name);
     if (durable) void this.#openDurable(topic);
     else this.#openEphemeral(topic);
   }
 
-  removeInterest(name: Topic, worker: HubEnd): void {
+  removeInterest(name: FeedName, worker: HubEnd): void {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
     topic.removeWorker(worker);
@@ -149,7 +150,7 @@ export class TopicRegistry {
     this.#topics.clear();
   }
 
-  #namespace(topic: Topic): NamespaceOptions {
+  #namespace(topic: FeedName): NamespaceOptions {
     // Workers do not open topics of unknown namespaces.
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
@@ -201,9 +202,11 @@ export class TopicRegistry {
       busConnected: () => this.#bus.connected,
       onPublication: (publication, open) => {
         this.#metrics.publicationIn(namespace);
-        if (open !== undefined) this.#publish(open, publication);
+        if (open.length > 0) this.#publish(open, publication);
       },
-      onOpened: (topic, publishedAtMs) => this.#health?.lastPublished(topic, publishedAtMs),
+      onOpened: (name, publishedAtMs) => {
+        if (isWholeTopic(name)) this.#health?.lastPublished(name, publishedAtMs);
+      },
       onUnwanted: (topic) => this.#close(topic),
       onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
       onImage: (outcome, topic, detail) => this.#metrics.image(outcome, topic, detail),
@@ -212,16 +215,17 @@ export class TopicRegistry {
     return feed;
   }
 
-  #publish(topic: HubTopic, publication: Publication): void {
-    const namespace = this.#namespace(topic.topic);
-    if (!namespace.durable) this.#metrics.publicationIn(namespaceOf(topic.topic));
+  /** @param feeds which the publication is for; one at least */
+  #publish(feeds: readonly HubTopic[], publication: Publication): void {
+    const namespace = this.#namespace(publication.topic);
+    if (!namespace.durable) this.#metrics.publicationIn(namespaceOf(publication.topic));
     const result = toLinkItem(publication, namespace);
     if (result.kind === 'skipped') {
       this.#metrics.skipped(result.reason, publication.topic, result.detail);
       return;
     }
-    this.#health?.heard(topic.topic);
-    topic.publish(result.item);
+    this.#health?.heard(publication.topic);
+    for (const feed of feeds) feed.publish(result.item);
   }
 
   #close(topic: HubTopic): void {
@@ -233,7 +237,7 @@ export class TopicRegistry {
     this.#metrics.topics.set(this.#topics.size);
     this.#topicFeeds.get(name)?.stop();
     this.#topicFeeds.delete(name);
-    this.#health?.closed(name);
+    if (isWholeTopic(name)) this.#health?.closed(name);
     topic.close();
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;

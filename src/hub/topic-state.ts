@@ -1,5 +1,6 @@
 import { BusError, type Log } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { DocumentReader } from './documents/document-reader.ts';
 import type { OpenState } from './hub-topic.ts';
@@ -21,7 +22,7 @@ const REACH_TIMEOUT_MS = 2000;
  * The state of a topic from the log, for opening it. What the follower delivers of the topic must already be buffered.
  * @throws BusError
  */
-export async function readTopicState(topic: Topic, sources: StateSources): Promise<OpenState> {
+export async function readTopicState(topic: FeedName, sources: StateSources): Promise<OpenState> {
   const { log, follower, namespace, keysMax } = sources;
   const { position, run } = follower;
   // The end of the log is requested first: a topic without publications is at the end of the log at that time, so nobody can have missed one.
@@ -31,7 +32,8 @@ export async function readTopicState(topic: Topic, sources: StateSources): Promi
   // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
   if (namespace.state === 'document') {
-    const { document, offset = lastOffset, image } = await sources.documents.read(log, topic, namespace, end, knownFrom);
+    // Only whole topics have documents.
+    const { document, offset = lastOffset, image } = await sources.documents.read(log, topic as Topic, namespace, end, knownFrom);
     await assertPassed(offset, run, log, follower);
     const unavailable = !document.isKnown && { unavailable: true as const };
     return {

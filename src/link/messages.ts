@@ -6,6 +6,7 @@ import type { PresenceReport } from '../presence/tracker.ts';
 import type { PresenceChange, PresenceState } from '../presence/union.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
@@ -82,13 +83,13 @@ export type ToWorker =
   | { readonly kind: 'listen' }
   | ({
       readonly kind: 'opened';
-      readonly topic: Topic;
+      readonly topic: FeedName;
       readonly topicNumber: number;
       /** What came after the position that the worker opened the topic with, where that is little. Absent: nothing, or it is to be asked for. */
       readonly missed?: RecoveryAnswer;
     } & TopicState)
-  | { readonly kind: 'openFailed'; readonly topic: Topic; readonly code: ErrorCode; readonly message: string }
-  | ({ readonly kind: 'resync'; readonly topic: Topic; readonly topicNumber: number; readonly reason: string } & TopicState)
+  | { readonly kind: 'openFailed'; readonly topic: FeedName; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: 'resync'; readonly topic: FeedName; readonly topicNumber: number; readonly reason: string } & TopicState)
   | PublicationMessage
   | { readonly kind: 'published'; readonly requestId: number; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
@@ -107,9 +108,9 @@ export type ToWorker =
   | { readonly kind: 'presenceChanges'; readonly changes: readonly PresenceChange[] }
   | { readonly kind: 'presenceAnswer'; readonly requestId: number; readonly state: PresenceState }
   /** An open topic is not live (with the reason, for clients), or is live again (null). */
-  | { readonly kind: 'topicStatus'; readonly topic: Topic; readonly awayReason: string | null }
+  | { readonly kind: 'topicStatus'; readonly topic: FeedName; readonly awayReason: string | null }
   /** An open topic has not been heard of, or has again (null). */
-  | { readonly kind: 'topicStale'; readonly topic: Topic; readonly stale: Stale | null }
+  | { readonly kind: 'topicStale'; readonly topic: FeedName; readonly stale: Stale | null }
   /** Answered with `ended`. */
   | { readonly kind: 'endWanted'; readonly requestId: number; readonly order: EndOrder }
   /** Tokens that are revoked from now on. Answered with `ended`. */
@@ -158,8 +159,8 @@ export type ToHub =
   | ({ readonly kind: 'listening'; readonly port: number } & WorkerFacts)
   | { readonly kind: 'startFailed'; readonly code: string; readonly message: string }
   /** With the position of the client that wants the topic, if it comes back to it: what it missed then comes with `opened`. */
-  | { readonly kind: 'open'; readonly topic: Topic; readonly since?: Since }
-  | { readonly kind: 'close'; readonly topic: Topic }
+  | { readonly kind: 'open'; readonly topic: FeedName; readonly since?: Since }
+  | { readonly kind: 'close'; readonly topic: FeedName }
   | {
       readonly kind: 'publish';
       readonly requestId: number;
@@ -179,7 +180,7 @@ export type ToHub =
   | {
       readonly kind: 'read';
       readonly requestId: number;
-      readonly topic: Topic;
+      readonly topic: FeedName;
       readonly epoch: string;
       readonly after: number;
       readonly limit: number;
@@ -189,9 +190,9 @@ export type ToHub =
       readonly upTo?: number;
     }
   /** The first page of the last publications. */
-  | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: Topic; readonly count: number; readonly bytesMax: number }
+  | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: FeedName; readonly count: number; readonly bytesMax: number }
   /** Everything after a position, for a client that reconnects with one; the topic must be open. */
-  | { readonly kind: 'recover'; readonly requestId: number; readonly topic: Topic; readonly after: number }
+  | { readonly kind: 'recover'; readonly requestId: number; readonly topic: FeedName; readonly after: number }
   | {
       readonly kind: 'call';
       readonly requestId: number;
@@ -247,7 +248,7 @@ export interface UserConnection {
 }
 
 /** The worker's topics with the most members, or the named ones. */
-export type TopicsWanted = { readonly top: number; readonly prefix?: string } | { readonly named: readonly Topic[] };
+export type TopicsWanted = { readonly top: number; readonly prefix?: string } | { readonly named: readonly FeedName[] };
 
 export interface ConnectionsReport {
   readonly total: number;
@@ -262,7 +263,7 @@ export interface ConnectionReport {
   readonly connectedForMs: number;
   readonly subscriptions: number;
   /** Of the subscriptions, a limited number. */
-  readonly topics: readonly Topic[];
+  readonly topics: readonly FeedName[];
   readonly lagging: boolean;
   readonly bufferedBytes: number;
 }
@@ -324,7 +325,7 @@ export interface LaggingReport {
 }
 
 export interface TopicReport {
-  readonly topic: Topic;
+  readonly topic: FeedName;
   /** Including lagging ones. */
   readonly members: number;
   readonly lagging: number;

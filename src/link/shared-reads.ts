@@ -1,4 +1,4 @@
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 
 interface TopicReads<A> {
   running: { readonly after: number; readonly answer: Promise<A> } | undefined;
@@ -10,14 +10,14 @@ interface TopicReads<A> {
  * position, and all requesters get its answer. A request from further back waits for the next read, together with all others like it.
  */
 export class SharedReads<A> {
-  readonly #read: (topic: Topic, after: number) => Promise<A>;
-  readonly #topics = new Map<Topic, TopicReads<A>>();
+  readonly #read: (topic: FeedName, after: number) => Promise<A>;
+  readonly #topics = new Map<FeedName, TopicReads<A>>();
 
-  constructor(read: (topic: Topic, after: number) => Promise<A>) {
+  constructor(read: (topic: FeedName, after: number) => Promise<A>) {
     this.#read = read;
   }
 
-  ask(topic: Topic, after: number): Promise<A> {
+  ask(topic: FeedName, after: number): Promise<A> {
     const reads = this.#topics.get(topic) ?? { running: undefined, waiting: undefined };
     this.#topics.set(topic, reads);
     if (reads.running !== undefined && reads.running.after <= after) return reads.running.answer;
@@ -32,7 +32,7 @@ export class SharedReads<A> {
     return answer;
   }
 
-  async #start(topic: Topic, reads: TopicReads<A>): Promise<A> {
+  async #start(topic: FeedName, reads: TopicReads<A>): Promise<A> {
     const { after, answer } = reads.waiting as { after: number; answer: Promise<A> };
     reads.waiting = undefined;
     reads.running = { after, answer };

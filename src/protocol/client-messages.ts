@@ -1,8 +1,9 @@
 import Type, { type TSchema } from 'typebox';
-import { Id, Position, TopicText } from './fields.ts';
+import { Id, KeyText, Position, TopicText } from './fields.ts';
 
 const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
+const OnlyKey = Type.Optional({ ...KeyText, description: 'in a keyed topic: only this key' } as typeof KeyText);
 const Timestamps = Type.Optional(Type.Boolean({ description: 'true: every item of a durable topic has `meta.publishedAtMs`' }));
 
 /** What clients send, by type. */
@@ -17,6 +18,7 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('subscribe'),
     id: Id,
     topic: TopicText,
+    key: OnlyKey,
     since: Type.Optional({ ...Position, description: 'resume: start with everything after this position' } as typeof Position),
     snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
     maxRateHz: Type.Optional(
@@ -35,7 +37,7 @@ export const CLIENT_MESSAGES = {
       }),
     ),
   }),
-  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText }),
+  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText, key: OnlyKey }),
   publish: Type.Object({
     type: Type.Literal('publish'),
     id: Type.Optional(Id),
@@ -82,6 +84,7 @@ export const CLIENT_MESSAGES = {
     type: Type.Literal('history'),
     id: Id,
     topic: TopicText,
+    key: OnlyKey,
     since: Type.Optional({ ...Position, description: 'what follows this position, oldest first' } as typeof Position),
     last: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: this number of last publications, oldest first' }),

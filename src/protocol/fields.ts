@@ -9,6 +9,9 @@ export const Id = Type.Integer({
   description: 'chosen by the client, returned in the answer',
 });
 export const TopicText = Type.String({ minLength: 1, maxLength: 200, description: 'see the topic grammar' });
+export const KeyText = Type.String({ minLength: 1, maxLength: 128, description: 'at most 128 bytes, see the key grammar' });
+/** Of what the server sends about a subscription to one key. */
+export const OnlyKey = Type.Optional(Type.String({ description: 'the subscription, or the answer, is of this key of the topic only' }));
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
 export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });

@@ -62,7 +62,7 @@ export function sizeProblem(payloadBytes: number, { maxPayloadBytes }: Pick<Publ
  * Nothing is ever published to a topic with a wrong number of tokens, so requests for one are refused.
  * @throws ProtocolError `unknown_namespace`, `bad_topic`
  */
-export function assertTopicFits<N extends Pick<PublishRules, 'topicTokens'>>(topic: Topic, namespace: N | undefined): N {
+export function assertTopicFits<N extends Pick<PublishRules, 'topicTokens'>>(topic: string, namespace: N | undefined): N {
   refuse(topicProblem(topic, namespace));
   return namespace as N;
 }

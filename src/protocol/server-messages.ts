@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { Epoch, Id, Items, offset, PresenceMember, Stale, StaleReason, TimeMs, TopicText } from './fields.ts';
+import { Epoch, Id, Items, OnlyKey, offset, PresenceMember, Stale, StaleReason, TimeMs, TopicText } from './fields.ts';
 
 /** What the server sends, by type. */
 export const SERVER_MESSAGES = {
@@ -33,6 +33,7 @@ export const SERVER_MESSAGES = {
     type: Type.Literal('subscribed'),
     id: Id,
     topic: TopicText,
+    key: OnlyKey,
     epoch: Epoch,
     offset: offset('the new position: the next batch continues after it'),
     recovered: Type.Boolean({
@@ -47,10 +48,11 @@ export const SERVER_MESSAGES = {
     stale: Type.Optional(Stale),
     upTo: Type.Optional(offset('the rest of what was missed, or of the state, up to here follows in batches')),
   }),
-  unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText }),
+  unsubscribed: Type.Object({ type: Type.Literal('unsubscribed'), id: Id, topic: TopicText, key: OnlyKey }),
   batch: Type.Object({
     type: Type.Literal('batch'),
     topic: TopicText,
+    key: OnlyKey,
     epoch: Epoch,
     prev: offset("the topic's offset just before the range that the batch covers"),
     sentAtMs: TimeMs,
@@ -87,6 +89,7 @@ export const SERVER_MESSAGES = {
     type: Type.Literal('history'),
     id: Id,
     topic: TopicText,
+    key: OnlyKey,
     epoch: Epoch,
     offset: offset('the answer covers the topic up to here; continue from here'),
     complete: Type.Boolean({
@@ -122,6 +125,7 @@ export const SERVER_MESSAGES = {
   lagged: Type.Object({
     type: Type.Literal('lagged'),
     topic: TopicText,
+    key: OnlyKey,
     policy: Type.Union([Type.Literal('replay'), Type.Literal('conflate'), Type.Literal('skip'), Type.Literal('close')]),
     skipped: Type.Integer({
       minimum: 0,
@@ -132,6 +136,7 @@ export const SERVER_MESSAGES = {
   resync: Type.Object({
     type: Type.Literal('resync'),
     topic: TopicText,
+    key: OnlyKey,
     epoch: Epoch,
     offset: offset('the new position: the next batch continues after it'),
     upTo: Type.Optional(offset('the rest of the state up to here follows in batches')),
@@ -145,11 +150,13 @@ export const SERVER_MESSAGES = {
       ...TopicText,
       description: 'only this topic, whose subscription stays; absent: all topics',
     } as typeof TopicText),
+    key: OnlyKey,
     reason: Type.Optional(Type.String({ description: 'with `live: false`: text for people' })),
   }),
   status: Type.Object({
     type: Type.Literal('status'),
     topic: TopicText,
+    key: OnlyKey,
     stale: Type.Boolean({ description: 'true: nothing has been heard of the topic for the time that the namespace allows' }),
     sinceMs: Type.Optional({
       ...TimeMs,
@@ -168,6 +175,7 @@ export const SERVER_MESSAGES = {
     retryable: Type.Boolean({ description: 'the same command may succeed later' }),
     retryAfterMs: Type.Optional(Type.Integer({ minimum: 0, description: 'time to wait before a retry' })),
     topic: Type.Optional({ ...TopicText, description: 'without `id`: the subscription to this topic has ended' } as typeof TopicText),
+    key: OnlyKey,
     service: Type.Optional(
       Type.Literal(true, {
         description: 'a service answered a `call` with this, or a hook refused the command: `code` and `message` are its own',

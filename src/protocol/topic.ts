@@ -54,20 +54,26 @@ export function parseKey(text: string): Key {
   throw new ProtocolError('bad_key', `a key is text of 1–${KEY_BYTES_MAX} bytes of UTF-8 without control characters`);
 }
 
-/** A topic's first token. */
-export function namespaceOf(topic: Topic): string {
-  const dot = topic.indexOf('.');
-  return dot === -1 ? topic : topic.slice(0, dot);
+/** The first token of a topic, or of any other name of a feed (see `feed-name.ts`). */
+export function namespaceOf(name: string): string {
+  const dot = name.indexOf('.');
+  // A dot may be in the key of a topic with one token.
+  const mark = name.lastIndexOf('#', dot === -1 ? name.length : dot);
+  if (mark !== -1) return name.slice(0, name.indexOf('#'));
+  return dot === -1 ? name : name.slice(0, dot);
 }
 
-/** Whether a permission pattern with NATS wildcards matches the topic. `*` is one token, `>` one or more at the end: `scores.>`, `ticks.*`. */
+/**
+ * Whether a pattern with NATS wildcards matches the topic. `*` is one token, `>` one or more at the end: `scores.>`, `ticks.*`. Of another pattern: whether it
+ * matches everything that the other one does.
+ */
 export function matchesPattern(pattern: string, topic: string): boolean {
   const patternTokens = pattern.split('.');
   const tokens = topic.split('.');
   for (let i = 0; i < patternTokens.length; i++) {
     const expected = patternTokens[i];
     if (expected === '>') return i === patternTokens.length - 1 && tokens.length > i;
-    if (i >= tokens.length) return false;
+    if (i >= tokens.length || tokens[i] === '>') return false;
     if (expected !== '*' && expected !== tokens[i]) return false;
   }
   return tokens.length === patternTokens.length;

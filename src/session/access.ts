@@ -1,11 +1,12 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
+import { keyOf, topicOf } from '../protocol/feed-name.ts';
 import { topicProblem } from '../protocol/publish-rules.ts';
 import { matchesPattern } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import type { Identity } from './identity.ts';
 
-/** What a client may do with a topic. For a `call`, the topic is the name of the method. */
+/** What a client may do with a topic, or with one key of it. For a `call`, the topic is the name of the method. */
 export type Action = 'subscribe' | 'publish' | 'image' | 'history' | 'presence' | 'call';
 
 /** The options of a namespace that access depends on. */
@@ -15,7 +16,7 @@ export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 
 
 export interface Denial {
   readonly allowed: false;
-  readonly code: Extract<ErrorCode, 'unknown_namespace' | 'bad_topic' | 'unauthorized' | 'forbidden' | 'unsupported'>;
+  readonly code: Extract<ErrorCode, 'unknown_namespace' | 'bad_topic' | 'key_not_allowed' | 'unauthorized' | 'forbidden' | 'unsupported'>;
   readonly reason: string;
 }
 
@@ -24,14 +25,14 @@ export type Decision = { readonly allowed: true } | Denial;
 const USER_PREFIX = `${USER_NAMESPACE}.`;
 const ALLOWED: Decision = { allowed: true };
 
-type TopicRule = (identity: Identity, namespace: AccessOptions, topic: string) => Decision;
+type TopicRule = (identity: Identity, namespace: AccessOptions, name: string) => Decision;
 
 /** The rules for each action on a topic of a configured namespace. A new action is another entry. */
 const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
-  subscribe(identity, namespace, topic) {
-    if (namespace.public || maySubscribe(identity, topic)) return ALLOWED;
-    if (identity.user === null) return deny('unauthorized', `${topic} needs a token`);
-    return deny('forbidden', `the token does not permit subscribing to ${topic}`);
+  subscribe(identity, namespace, name) {
+    if (namespace.public || maySubscribe(identity, name)) return readable(namespace, name);
+    if (identity.user === null) return deny('unauthorized', `${name} needs a token`);
+    return deny('forbidden', `the token does not permit subscribing to ${name}`);
   },
 
   publish(identity, namespace, topic) {
@@ -51,6 +52,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
 
   /** The same rule as for `subscribe`; the namespace must have presence. */
   presence(identity, namespace, topic) {
+    if (keyOf(topic) !== undefined) return deny('unsupported', `presence is of whole topics, not of ${topic}`);
     if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit seeing who is subscribed to ${topic}`);
     }
@@ -64,7 +66,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
     }
     if (!namespace.durable) return deny('unsupported', `${topic} has no history`);
     if (namespace.history.clientItemsMax === 0) return deny('unsupported', `clients may not read the history of ${topic}`);
-    return ALLOWED;
+    return readable(namespace, topic);
   },
 };
 
@@ -72,13 +74,13 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
  * Decides whether this identity may do this. All access of clients is decided here. Limits, and whether a publication needs a key, are decided elsewhere.
  *
  * @param namespace of the topic; undefined: not configured. Methods (`call`) have none.
- * @param topic well-formed: `parseTopic` has accepted it
+ * @param topic well-formed: a topic, or the name of one key of it (`topic#key`)
  */
 export function decide(identity: Identity, action: Action, namespace: AccessOptions | undefined, topic: string): Decision {
   if (action === 'call') {
     return permits(identity.call, topic) ? ALLOWED : deny(withoutPermission(identity), `the token does not permit calling ${topic}`);
   }
-  const problem = topicProblem(topic, namespace);
+  const problem = topicProblem(topicOf(topic), namespace);
   if (problem !== undefined) return deny(problem.code, problem.message);
   return TOPIC_RULES[action](identity, namespace as AccessOptions, topic);
 }
@@ -130,9 +132,23 @@ function isOfUsers(topicOrPattern: string): boolean {
   return topicOrPattern === USER_NAMESPACE || topicOrPattern.startsWith(USER_PREFIX);
 }
 
-/** Whether one of the patterns matches. */
-export function permits(patterns: readonly string[], topic: string): boolean {
-  return patterns.some((pattern) => matchesPattern(pattern, topic));
+/**
+ * Whether one of the patterns matches all that the name means. A pattern may name one key: `ticks.nasdaq#AAPL`. One without a key means the whole topic, and so
+ * each of its keys.
+ */
+export function permits(patterns: readonly string[], name: string): boolean {
+  const topic = topicOf(name);
+  const key = keyOf(name);
+  return patterns.some((pattern) => {
+    const onlyKey = keyOf(pattern);
+    return (onlyKey === undefined || onlyKey === key) && matchesPattern(topicOf(pattern), topic);
+  });
+}
+
+/** Only topics with keys can be read by key. */
+function readable(namespace: Pick<AccessOptions, 'state'>, name: string): Decision {
+  if (keyOf(name) === undefined || namespace.state === 'keyed') return ALLOWED;
+  return deny('key_not_allowed', `${topicOf(name)} is not keyed`);
 }
 
 function withoutPermission({ user }: Identity): 'unauthorized' | 'forbidden' {

@@ -1,11 +1,11 @@
 import type { SubscribeOptions } from '../hooks/types.ts';
-import type { Topic } from '../protocol/topic.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { Expiring } from './expiry.ts';
 
 /** A subscription that a hook has allowed with an expiry time. */
 export interface ApprovalOf<C> extends Expiring {
   readonly connection: C;
-  readonly topic: Topic;
+  readonly topic: FeedName;
   readonly options: SubscribeOptions;
   /** The remaining retries when the hook has its maximum of unanswered questions. */
   triesLeft: number;

@@ -2,8 +2,8 @@ import type { Receiver } from '../delivery/receiver.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Topic } from '../protocol/topic.ts';
 import type { ApprovalOf } from './approval.ts';
 import type { ErrorCount } from './error-budget.ts';
 import type { Expiring } from './expiry.ts';
@@ -47,9 +47,9 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Expirin
   /** Commands that wait for a subscribe hook. */
   hooksAsked = 0;
   /** The last subscribe to each topic that waits for a hook. */
-  asking: Map<Topic, object> | undefined;
+  asking: Map<FeedName, object> | undefined;
   /** Subscriptions that a hook has allowed until some time. */
-  approvals: Map<Topic, ApprovalOf<Connection>> | undefined;
+  approvals: Map<FeedName, ApprovalOf<Connection>> | undefined;
   /** Messages that have not been read yet, because the loop had no time. */
   unread: Unread | undefined;
   errors = 0;

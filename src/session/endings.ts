@@ -1,5 +1,6 @@
 import type { Subscriptions } from '../delivery/subscriptions.ts';
 import type { EndOrder, EndTarget, Revocation } from '../link/messages.ts';
+import { addressOf } from '../protocol/feed-name.ts';
 import type { Connection } from './connection.ts';
 import type { Revoked } from './revoked.ts';
 
@@ -26,7 +27,8 @@ export class Endings {
     }
     const { topic, reason } = order;
     const subscribed = matching.filter((connection) => this.#options.subscriptions.end(connection.receiver, topic));
-    for (const connection of subscribed) connection.send({ type: 'error', code: 'unsubscribed', message: reason, retryable: false, topic });
+    for (const connection of subscribed)
+      connection.send({ type: 'error', code: 'unsubscribed', message: reason, retryable: false, ...addressOf(topic) });
     return subscribed.length;
   }
 

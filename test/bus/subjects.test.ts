@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { messageId } from '../../src/bus/message-id.ts';
 import {
+  filterOf,
   parseSubject,
   type SubjectOptions,
   streamNameOf,
   streamSubjectsOf,
   subjectOf,
-  topicFilter,
   wrongDepthFilters,
 } from '../../src/bus/subjects.ts';
 import { matchesPattern, parseTopic } from '../../src/protocol/topic.ts';
@@ -81,8 +81,8 @@ describe('a subject', () => {
   });
 
   it('is found by its topic’s filter, and by the subjects of its stream', () => {
-    expect(topicFilter(parseTopic('scores.a'), PLAIN)).toBe('feed.scores.a');
-    expect(topicFilter(parseTopic('ticks.a'), KEYED)).toBe('feed.ticks.a.*');
+    expect(filterOf(parseTopic('scores.a'), PLAIN)).toBe('feed.scores.a');
+    expect(filterOf(parseTopic('ticks.a'), KEYED)).toBe('feed.ticks.a.*');
     expect(streamNameOf('scores')).toBe('stentor-scores');
     expect(streamSubjectsOf('scores', PLAIN)).toEqual(['feed.scores', 'feed.scores.>']);
     expect(streamSubjectsOf('books', { state: 'document' })).toEqual(['feed.books', 'feed.books.>', 'image.books', 'image.books.>']);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { oneKeyOf } from '../../src/protocol/feed-name.ts';
+import { parseKey } from '../../src/protocol/topic.ts';
 import { Inbox } from '../support/publications.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
@@ -16,6 +18,17 @@ export function describeEphemeral(fixture: BusFixture): void {
       expect(inbox.texts).toEqual(Array.from({ length: 1000 }, (_, i) => String(i)));
       expect(acks[0]).toEqual({ epoch: '', offset: 0, duplicate: false });
       expect(inbox.publications[0]).toMatchObject({ topic: to, key: null, offset: 0 });
+    });
+
+    it('deliver one key to who listens to it', async () => {
+      await fixture.start();
+      const to = topicOf(fixture.ephemeralKeyed, 'a');
+      const [key, whole] = [new Inbox(), new Inbox()];
+      fixture.bus.listen(oneKeyOf(to, parseKey('A.B')), key);
+      fixture.bus.listen(to, whole);
+      for (const [index, text] of ['A.B', 'A', 'A.B'].entries()) await fixture.publishKey(to, text, String(index));
+      await Promise.all([key.count(2), whole.count(3)]);
+      expect(key.texts).toEqual(['0', '2']);
     });
 
     it('carry origin and kind', async () => {

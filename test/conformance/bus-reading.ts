@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { oneKeyOf } from '../../src/protocol/feed-name.ts';
+import { parseKey } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/publications.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
@@ -144,6 +146,28 @@ export function describeReading(fixture: BusFixture): void {
       expect(snapshot.map(({ key }) => key)).toEqual(['MSFT', 'AAPL', 'TSLA']);
       expect((await log.snapshot(to, offset - 1)).map(textOf)).toEqual(['a2', 't1']);
       expect((await log.snapshot(to, offset)).map(textOf)).toEqual(['t1']);
+    });
+
+    it('reads one key of a topic: its end, its snapshot, its last publications, and ranges with their proof', async () => {
+      await fixture.start({ maxCount: 3 });
+      const to = topicOf(fixture.keyed, 'nasdaq');
+      const offsets: number[] = [];
+      for (let n = 0; n < 4; n++) {
+        offsets.push((await fixture.publishKey(to, 'A.B', `a${n}`)).offset);
+        await fixture.publishKey(to, 'A', `other${n}`);
+      }
+      const log = fixture.bus.log(fixture.keyed);
+      const name = oneKeyOf(to, parseKey('A.B'));
+      const kept = offsets.slice(-3);
+      expect(await log.lastOffset(name)).toBe(offsets[3]);
+      expect((await log.snapshot(name)).map(textOf)).toEqual(['a3']);
+      expect(await log.snapshot(name, offsets[3])).toEqual([]);
+      expect((await log.readLast(name, 2)).map(textOf)).toEqual(['a2', 'a3']);
+      const range = await log.read(name, { after: kept[1]!, limit: 10 });
+      expect(range).toMatchObject({ anchored: true, more: false });
+      expect(range.publications.map(textOf)).toEqual(['a3']);
+      const none = oneKeyOf(to, parseKey('none'));
+      expect([await log.lastOffset(none), await log.snapshot(none), await log.readLast(none, 1)]).toEqual([0, [], []]);
     });
 
     it('reads a snapshot of a topic without keys: its last publication', async () => {

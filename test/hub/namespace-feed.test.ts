@@ -54,7 +54,7 @@ function setUp({ state = 'last' as StateKind } = {}) {
     config,
     logger: createLogger({ level: 'silent', pretty: false }),
     busConnected: () => bus.connected,
-    onPublication: (publication, topic) => {
+    onPublication: (publication, [topic]) => {
       told.publications.push([publication.offset, topic !== undefined]);
       const result = toLinkItem(publication, config.namespaces.scores!);
       if (topic !== undefined && result.kind !== 'skipped') topic.publish(result.item);
@@ -102,6 +102,14 @@ describe('NamespaceFeed asks for a topic by name', () => {
     log.follower.deliver();
     expect(log.interest?.received).toBe(1);
     expect(feed.filteredTopics).toBeUndefined();
+  });
+
+  it('as a whole, once, where keys of it are open', async () => {
+    const { log, open } = setUp();
+    for (const name of ['scores.a#k', 'scores.a#l', 'scores.a', 'scores.b#k']) void open(name);
+    await settled();
+    expect([...(log.interest?.topics() ?? [])]).toEqual(['scores.a', 'scores.b']);
+    expect(new Set(log.follower.covered)).toEqual(new Set(['scores.a', 'scores.b']));
   });
 });
 

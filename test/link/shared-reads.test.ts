@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { SharedReads } from '../../src/link/shared-reads.ts';
+import type { FeedName } from '../../src/protocol/feed-name.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 
 const [A, B] = ['scores.a', 'scores.b'] as Topic[] as [Topic, Topic];
 
 /** Reads that a test answers by hand. */
 function setUp() {
-  const asked: { topic: Topic; after: number; answer: (text: string) => void; fail: (error: Error) => void }[] = [];
+  const asked: { topic: FeedName; after: number; answer: (text: string) => void; fail: (error: Error) => void }[] = [];
   const reads = new SharedReads<string>(
     (topic, after) =>
       new Promise((resolve, reject) => {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { type FeedName, oneKeyOf } from '../../protocol/feed-name.ts';
+import { matchesPattern, namespaceOf } from '../../protocol/topic.ts';
 import {
   type Bus,
   type BusCounters,
@@ -54,7 +55,7 @@ export class MemoryBus implements Bus {
   readonly #images = new Map<string, MemoryImages>();
   readonly #epoch = randomBytes(12).toString('base64url');
   readonly #followers = new Set<MemoryFollower>();
-  readonly #listeners = new Map<Topic, Set<(publication: Publication) => void>>();
+  readonly #listeners = new Map<FeedName, Set<(publication: Publication) => void>>();
   readonly #handlers = new Map<string, CallHandler>();
   readonly #channels = new Channels();
   readonly #requestListeners = new Set<{ readonly pattern: RequestAddress; readonly receive: (request: IncomingRequest) => void }>();
@@ -106,9 +107,9 @@ export class MemoryBus implements Bus {
     return new MemoryLog(namespace, this.#epoch, store, this.#followers, () => this.#scheduleDelivery(), this.#images.get(namespace));
   }
 
-  listen(topic: Topic, receiver: TopicReceiver): Listener {
-    const listeners = this.#listeners.get(topic) ?? new Set();
-    this.#listeners.set(topic, listeners);
+  listen(name: FeedName, receiver: TopicReceiver): Listener {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
     // A separate function, so that the same receiver can listen twice and be stopped once.
     const receive = (publication: Publication) => deliver((received) => receiver.onPublication(received), publication);
     listeners.add(receive);
@@ -116,7 +117,7 @@ export class MemoryBus implements Bus {
       live: Promise.resolve(true),
       stop: () => {
         listeners.delete(receive);
-        if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
+        if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
       },
     };
   }
@@ -237,7 +238,9 @@ export class MemoryBus implements Bus {
 
   #publishEphemeral(request: PublishRequest): PublishAck {
     const publication = { ...this.#draft(request), offset: 0 };
-    for (const receive of [...(this.#listeners.get(request.topic) ?? [])]) receive(publication);
+    const { topic, key } = publication;
+    const names = key === null ? [topic] : [topic, oneKeyOf(topic, key)];
+    for (const receive of names.flatMap((name) => [...(this.#listeners.get(name) ?? [])])) receive(publication);
     return { epoch: '', offset: 0, duplicate: false };
   }
 

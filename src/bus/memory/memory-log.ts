@@ -1,4 +1,4 @@
-import type { Topic } from '../../protocol/topic.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
@@ -52,19 +52,19 @@ export class MemoryLog implements Log {
     return follower;
   }
 
-  async lastOffset(topic: Topic): Promise<number> {
-    return this.#store().lastOffsetOf(topic);
+  async lastOffset(name: FeedName): Promise<number> {
+    return this.#store().lastOffsetOf(name);
   }
 
-  async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
-    return this.#store().read(topic, range);
+  async read(name: FeedName, range: ReadRange): Promise<ReadResult> {
+    return this.#store().read(name, range);
   }
 
-  async readLast(topic: Topic, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
-    return newestWithin(this.#store().readLast(topic, count), bytesMax);
+  async readLast(name: FeedName, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
+    return newestWithin(this.#store().readLast(name, count), bytesMax);
   }
 
-  async snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
-    return this.#store().snapshot(topic, after);
+  async snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {
+    return this.#store().snapshot(name, after);
   }
 }

@@ -1,4 +1,5 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
+import { type FeedName, keyOf, topicOf } from '../../protocol/feed-name.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
@@ -74,34 +75,41 @@ export class NamespaceStore {
     for (const { publication } of this.#all.after(offset)) yield publication;
   }
 
-  lastOffsetOf(topic: Topic): number {
-    return this.#topics.get(topic)?.lastOffset ?? 0;
+  lastOffsetOf(name: FeedName): number {
+    return this.#only(name)?.newest()?.offset ?? 0;
   }
 
-  read(topic: Topic, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
-    const index = this.#topics.get(topic);
+  read(name: FeedName, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
+    const index = this.#topics.get(topicOf(name) as Topic);
     const publications: Publication[] = [];
     const anchored = (index?.removedUpTo ?? this.#removedUpTo) <= after;
     let more = false;
     let bytes = 0;
-    for (const { offset, publication } of index?.after(after) ?? []) {
+    for (const { offset, publication } of this.#only(name)?.after(after) ?? []) {
       if (offset > upTo) break;
       bytes += publication.payload.length;
       more = publications.length === limit || (publications.length > 0 && bytes > bytesMax);
       if (more) break;
       publications.push(publication);
     }
-    const fromFirst = this.#options.state === 'keyed' ? undefined : publications[0]?.offset;
+    const isOneOrder = this.#options.state !== 'keyed' || keyOf(name) !== undefined;
+    const fromFirst = isOneOrder ? publications[0]?.offset : undefined;
     return { publications, anchored, provenAfter: anchored ? after : fromFirst, more };
   }
 
-  readLast(topic: Topic, count: number): Publication[] {
-    return (this.#topics.get(topic)?.last(count) ?? []).map(({ publication }) => publication);
+  readLast(name: FeedName, count: number): Publication[] {
+    return (this.#only(name)?.last(count) ?? []).map(({ publication }) => publication);
   }
 
-  snapshot(topic: Topic, after: number): Publication[] {
-    const latest = this.#topics.get(topic)?.latest() ?? [];
+  snapshot(name: FeedName, after: number): Publication[] {
+    const index = this.#topics.get(topicOf(name) as Topic);
+    const latest = (keyOf(name) === undefined ? index?.latest() : this.#only(name)?.last(1)) ?? [];
     return latest.filter(({ offset }) => offset > after).map(({ publication }) => publication);
+  }
+
+  /** The publications of the name. */
+  #only(name: FeedName): EntryQueue | undefined {
+    return this.#topics.get(topicOf(name) as Topic)?.entries(keyOf(name));
   }
 
   #index(topic: Topic): TopicIndex {

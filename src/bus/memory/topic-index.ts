@@ -17,8 +17,9 @@ export class TopicIndex {
     return this.#all.size === 0;
   }
 
-  get lastOffset(): number {
-    return this.#all.newest()?.offset ?? 0;
+  /** Those of one key, or all. Undefined: there are none of that key. */
+  entries(key: Key | undefined): EntryQueue | undefined {
+    return key === undefined ? this.#all : this.#byKey.get(key);
   }
 
   /** @returns the entry that exceeds the count limit; the caller removes it */
@@ -38,14 +39,6 @@ export class TopicIndex {
     const queue = this.#byKey.get(key);
     queue?.noteRemoved();
     if (queue?.size === 0) this.#byKey.delete(key);
-  }
-
-  after(offset: number): Generator<LiveEntry> {
-    return this.#all.after(offset);
-  }
-
-  last(count: number): LiveEntry[] {
-    return this.#all.last(count);
   }
 
   /** The latest entry of every key (of the topic, if it is not keyed), oldest first. */

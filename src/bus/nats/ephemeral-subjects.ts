@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
+import { namespaceOf } from '../../protocol/topic.ts';
 import type { BusCounters } from '../bus.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
 import { wrongDepthFilters } from '../subjects.ts';
@@ -34,9 +35,9 @@ export class EphemeralSubjects {
     );
   }
 
-  /** Undefined: the topic's namespace is not ephemeral. */
-  reader(topic: Topic): PublicationReader | undefined {
-    return this.#readers.get(namespaceOf(topic));
+  /** Undefined: the name's namespace is not ephemeral. */
+  reader(name: FeedName): PublicationReader | undefined {
+    return this.#readers.get(namespaceOf(name));
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
-import type { Topic } from '../../protocol/topic.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
-import { topicFilter } from '../subjects.ts';
+import { filterOf, hasOneSubject } from '../subjects.ts';
 import { isAnchored } from './anchor.ts';
 import type { Connection } from './connection.ts';
 import { beginLastSearch, narrow, nextProbe } from './last-search.ts';
@@ -23,8 +23,8 @@ export interface LogReaderOptions {
 }
 
 /**
- * Reads one topic from a stream. The leader says where the topic ends. The consumer that reads may be on a replica that is behind; the read waits until it has
- * reached that end.
+ * Reads one topic, or one key of a topic, from a stream. The leader says where it ends. The consumer that reads may be on a replica that is behind; the read
+ * waits until it has reached that end.
  */
 export class LogReader {
   readonly #connection: Connection;
@@ -39,16 +39,16 @@ export class LogReader {
     this.#options = options;
   }
 
-  async lastOffset(topic: Topic): Promise<number> {
-    const last = await this.#get({ last_by_subj: this.#filter(topic) });
+  async lastOffset(name: FeedName): Promise<number> {
+    const last = await this.#get({ last_by_subj: this.#filter(name) });
     return last?.seq ?? 0;
   }
 
-  async read(topic: Topic, range: ReadRange): Promise<ReadResult> {
+  async read(name: FeedName, range: ReadRange): Promise<ReadResult> {
     const { after, upTo = Number.POSITIVE_INFINITY, limit, bytesMax = Number.POSITIVE_INFINITY } = range;
-    const keyed = this.#keyed;
+    const keyed = !this.#hasOneSubject(name);
     const publications: Publication[] = [];
-    const lastOffset = await this.lastOffset(topic);
+    const lastOffset = await this.lastOffset(name);
     // The anchor is the topic's last publication, and still exists: nothing after it can have been removed.
     if (lastOffset === after && after > 0 && !keyed) return { publications, anchored: true, provenAfter: after, more: false };
 
@@ -56,7 +56,7 @@ export class LogReader {
     let bytes = 0;
     let anchorSeen = false;
     if (lastOffset > after && upTo > after) {
-      await this.#collect(topic, {
+      await this.#collect(name, {
         // The anchor is read too: that the replica has it is the first half of the proof.
         from: after,
         endOffset: Math.min(lastOffset, upTo + 1),
@@ -72,23 +72,23 @@ export class LogReader {
         },
       });
     }
-    const anchored = await this.#isAnchored(topic, after, anchorSeen);
-    return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(topic, publications), more };
+    const anchored = await this.#isAnchored(name, after, anchorSeen);
+    return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(name, publications), more };
   }
 
   /** The first publication that was read is an anchor too, for what follows it. */
-  async #provenAfter(topic: Topic, [first]: readonly Publication[]): Promise<number | undefined> {
-    if (first === undefined || this.#keyed) return undefined;
-    return (await this.#isAnchored(topic, first.offset, true)) ? first.offset : undefined;
+  async #provenAfter(name: FeedName, [first]: readonly Publication[]): Promise<number | undefined> {
+    if (first === undefined || !this.#hasOneSubject(name)) return undefined;
+    return (await this.#isAnchored(name, first.offset, true)) ? first.offset : undefined;
   }
 
-  async readLast(topic: Topic, count: number, bytesMax: number): Promise<readonly Publication[]> {
-    const [lastOffset, info] = await Promise.all([this.lastOffset(topic), this.#info()]);
+  async readLast(name: FeedName, count: number, bytesMax: number): Promise<readonly Publication[]> {
+    const [lastOffset, info] = await Promise.all([this.lastOffset(name), this.#info()]);
     if (lastOffset === 0) return [];
     const { firstOffset } = rangeOf(info);
-    let search = beginLastSearch(count, firstOffset, lastOffset, await this.#countFrom(topic, firstOffset));
+    let search = beginLastSearch(count, firstOffset, lastOffset, await this.#countFrom(name, firstOffset));
     for (let probe = nextProbe(search); probe !== undefined; probe = nextProbe(search)) {
-      search = narrow(search, probe, await this.#countFrom(topic, probe));
+      search = narrow(search, probe, await this.#countFrom(name, probe));
     }
     let publications: Publication[] = [];
     let bytes = 0;
@@ -96,7 +96,7 @@ export class LogReader {
       publications = [...newestWithin(publications.slice(-count), bytesMax)];
       bytes = publications.reduce((sum, { payload }) => sum + payload.length, 0);
     };
-    await this.#collect(topic, {
+    await this.#collect(name, {
       from: search.low,
       endOffset: lastOffset,
       limit: Number.POSITIVE_INFINITY,
@@ -113,16 +113,16 @@ export class LogReader {
     return publications;
   }
 
-  async snapshot(topic: Topic, after: number): Promise<Publication[]> {
-    if (!this.#keyed) {
-      const last = await this.#get({ last_by_subj: this.#filter(topic) });
+  async snapshot(name: FeedName, after: number): Promise<Publication[]> {
+    if (this.#hasOneSubject(name)) {
+      const last = await this.#get({ last_by_subj: this.#filter(name) });
       const publication = last === null ? undefined : publicationOf(last, this.#reader);
       return publication === undefined || publication.offset <= after ? [] : [publication];
     }
-    const lastOffset = await this.lastOffset(topic);
+    const lastOffset = await this.lastOffset(name);
     if (lastOffset <= after) return [];
     const latest = new Map<string, Publication>();
-    await this.#collect(topic, {
+    await this.#collect(name, {
       from: 'last_per_subject',
       endOffset: lastOffset,
       limit: Number.POSITIVE_INFINITY,
@@ -136,15 +136,15 @@ export class LogReader {
   }
 
   async #collect(
-    topic: Topic,
+    name: FeedName,
     plan: Pick<RangePlan, 'from' | 'endOffset' | 'limit'> & { take: (publication: Publication | undefined, offset: number) => boolean },
   ): Promise<void> {
     const { stream, requestTimeoutMs, pageBytesMax } = this.#options;
     const range: RangePlan = {
       ...plan,
       stream,
-      filter: this.#filter(topic),
-      currentEndOffset: () => this.lastOffset(topic),
+      filter: this.#filter(name),
+      currentEndOffset: () => this.lastOffset(name),
       take: (message, delivery) => plan.take(this.#reader.fromLog(message, delivery), delivery.streamSeq),
     };
     await withConsumer(this.#connection, this.#streams, range, ({ name }) =>
@@ -152,19 +152,19 @@ export class LogReader {
     );
   }
 
-  async #countFrom(topic: Topic, from: number): Promise<number> {
+  async #countFrom(name: FeedName, from: number): Promise<number> {
     const { stream } = this.#options;
     return withConsumer(
       this.#connection,
       this.#streams,
-      { stream, filter: this.#filter(topic), from },
+      { stream, filter: this.#filter(name), from },
       async ({ num_pending }) => num_pending,
     );
   }
 
-  async #isAnchored(topic: Topic, after: number, anchorSeen: boolean): Promise<boolean> {
+  async #isAnchored(name: FeedName, after: number, anchorSeen: boolean): Promise<boolean> {
     const { namespace, replicaCount, nowMs } = this.#options;
-    const keyed = this.#keyed;
+    const keyed = !this.#hasOneSubject(name);
     const { history } = namespace;
     const share = (time: string) => (nowMs() - nanosecondsOf(time) / 1e6) / history.maxAgeMs;
     const common = { after, keyed, countMax: history.maxCount, replicaCount };
@@ -172,7 +172,7 @@ export class LogReader {
       const anchor = await this.#get({ seq: after });
       return anchor !== null && isAnchored({ ...common, anchorKept: true, ageShare: share(anchor.timestamp) });
     }
-    const filter = this.#filter(topic);
+    const filter = this.#filter(name);
     const info = await this.#info(keyed ? undefined : filter);
     const { messages, first_ts, subjects } = info.state;
     const log = { ...rangeOf(info), publicationCount: messages, topicCount: keyed ? undefined : (subjects?.[filter] ?? 0) };
@@ -188,11 +188,11 @@ export class LogReader {
     return this.#connection.request(() => this.#streams.manager.streams.getMessage(this.#options.stream, query));
   }
 
-  get #keyed(): boolean {
-    return this.#options.namespace.state === 'keyed';
+  #hasOneSubject(name: FeedName): boolean {
+    return hasOneSubject(name, this.#options.namespace);
   }
 
-  #filter(topic: Topic): string {
-    return topicFilter(topic, this.#options.namespace);
+  #filter(name: FeedName): string {
+    return filterOf(name, this.#options.namespace);
   }
 }

@@ -3,7 +3,7 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Interest } from '../bus.ts';
-import { topicFilter } from '../subjects.ts';
+import { filterOf } from '../subjects.ts';
 import type { Consumption } from './consumption.ts';
 import type { Anchor } from './epoch.ts';
 import type { FollowerCore } from './follower-core.ts';
@@ -153,7 +153,7 @@ export class Narrowing {
     this.#changing = true;
     this.#coming = topics;
     const waiting = this.#waiters.length;
-    const filters = topics && [...topics].map((topic) => topicFilter(topic, this.#options.namespace));
+    const filters = topics && [...topics].map((topic) => filterOf(topic, this.#options.namespace));
     const isDone = await running.consumption.takeOver(running.jsm, filters);
     this.#changing = false;
     this.#coming = undefined;

@@ -1,6 +1,7 @@
 import type { RequestOptions } from '@nats-io/transport-node';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
 import {
   type Bus,
@@ -26,12 +27,12 @@ import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import {
   channelSubjectOf,
+  filterOf,
   HEARTBEAT_PREFIX,
   heartbeatSubjectsOf,
   requestSubjectOf,
   rpcSubjectOf,
   subjectOf,
-  topicFilter,
   USER_CHANNELS,
   USER_TOPICS,
 } from '../subjects.ts';
@@ -165,9 +166,9 @@ export class NatsBus implements Bus {
     return log;
   }
 
-  listen(topic: Topic, receiver: TopicReceiver): Listener {
-    const subject = topicFilter(topic, this.#namespace(topic));
-    const events = new TopicEvents(receiver, this.#ephemeral.reader(topic), this.#nowMs);
+  listen(name: FeedName, receiver: TopicReceiver): Listener {
+    const subject = filterOf(name, this.#namespace(name));
+    const events = new TopicEvents(receiver, this.#ephemeral.reader(name), this.#nowMs);
     return matchesPattern(USER_TOPICS, subject) ? this.#userTopics.add(subject, events) : this.#subscribe(subject, events);
   }
 
@@ -297,7 +298,7 @@ export class NatsBus implements Bus {
     return new LastingSubscription(connection, subject, events, troubles);
   }
 
-  #namespace(topic: Topic): NamespaceOptions {
+  #namespace(topic: FeedName): NamespaceOptions {
     const name = namespaceOf(topic);
     const options = namespaceOptions(this.#config, name);
     if (options === undefined) throw new BusError('unknown_namespace', `${name} is not a configured namespace`);

@@ -1,6 +1,6 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
-import type { Topic } from '../../protocol/topic.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import {
   type BusCounters,
   BusError,
@@ -180,20 +180,20 @@ export class NatsLog implements Log {
     return follower;
   }
 
-  lastOffset(topic: Topic): Promise<number> {
-    return this.#limited(() => this.#reader.lastOffset(topic));
+  lastOffset(name: FeedName): Promise<number> {
+    return this.#limited(() => this.#reader.lastOffset(name));
   }
 
-  read(topic: Topic, range: ReadRange): Promise<ReadResult> {
-    return this.#limited(() => this.#reader.read(topic, range));
+  read(name: FeedName, range: ReadRange): Promise<ReadResult> {
+    return this.#limited(() => this.#reader.read(name, range));
   }
 
-  readLast(topic: Topic, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
-    return this.#limited(() => this.#reader.readLast(topic, count, bytesMax));
+  readLast(name: FeedName, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
+    return this.#limited(() => this.#reader.readLast(name, count, bytesMax));
   }
 
-  snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
-    return this.#limited(() => this.#reader.snapshot(topic, after));
+  snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {
+    return this.#limited(() => this.#reader.snapshot(name, after));
   }
 
   /** Checks for producers' wrong subjects while nothing follows the log. @throws Error */

@@ -1,8 +1,9 @@
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import type { Delivery } from '../../delivery/delivery.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
-import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { namespaceOf } from '../../protocol/topic.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
 import type { FromServers } from '../from-servers.ts';
@@ -29,7 +30,7 @@ export type Command<T extends ClientMessageType> = (
   context: CommandContext,
 ) => Promise<void> | void;
 
-/** The namespace of the topic; undefined: not configured. */
-export function namespaceFor({ config }: Pick<CommandContext, 'config'>, topic: Topic): NamespaceOptions | undefined {
-  return namespaceOptions(config, namespaceOf(topic));
+/** The namespace of the name; undefined: not configured. */
+export function namespaceFor({ config }: Pick<CommandContext, 'config'>, name: FeedName): NamespaceOptions | undefined {
+  return namespaceOptions(config, namespaceOf(name));
 }

@@ -2,8 +2,8 @@ import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../
 import { FanoutItem } from '../../fanout/item.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { addressOf, type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
-import { parseTopic, type Topic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { type Command, type CommandContext, namespaceFor } from './command.ts';
@@ -19,7 +19,7 @@ interface Reading {
   readonly connection: Connection;
   readonly context: CommandContext;
   readonly question: Question;
-  readonly topic: Topic;
+  readonly topic: FeedName;
   epoch: string;
   /** Everything up to here has been sent. */
   after: number;
@@ -34,10 +34,10 @@ interface Reading {
  * continue from there. So an answer takes the memory of one page, however large it is, and other answers are sent between its parts. A connection has one page
  * under way at a time.
  *
- * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `hook_failed`, `busy`, `unavailable`
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported`, `hook_failed`, `busy`, `unavailable`
  */
 export const history: Command<'history'> = async (connection, question, context) => {
-  const topic = parseTopic(question.topic);
+  const topic = parseFeedName(question.topic, question.key);
   const { clientItemsMax } = assertMay(connection.identity, 'history', namespaceFor(context, topic), topic).history;
   const { historiesPerConnectionMax, historyBytesMax } = context.config.tuning.answers;
   if (connection.historiesInFlight >= historiesPerConnectionMax) {
@@ -125,7 +125,7 @@ async function sendPage({ connection, context, question, topic }: Reading, page:
     const continues = !ends || !isLast;
     // After the last publications there are no more.
     const more = continues || (since !== undefined && page.more);
-    const reply = { type: 'history', id, topic, epoch, offset, complete, more, ...(continues && { continues }) };
+    const reply = { type: 'history', id, ...addressOf(topic), epoch, offset, complete, more, ...(continues && { continues }) };
     receiver.sendEncoded(encodeWithItems(form, reply, part));
   } while (at < items.length);
 }

@@ -1,5 +1,6 @@
 import type { HubClient } from '../../delivery/hub-client.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { KEY_MARK } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertVolatileFits } from '../../protocol/publish-rules.ts';
@@ -41,12 +42,14 @@ async function answer(connection: Connection, id: number | undefined, storing: P
  */
 export function publishAs(
   client: PublishingClient,
-  { topic: name, key: keyText, data, image, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
+  { topic: topicText, key: keyText, data, image, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
   context: Pick<CommandContext, 'config' | 'delivery' | 'hooks'>,
 ): Promise<Published> {
   const { config } = context;
-  const topic = parseTopic(name);
-  const namespace = assertMay(client.identity, image === true ? 'image' : 'publish', namespaceFor(context, topic), topic);
+  const topic = parseTopic(topicText);
+  // A permission may name the key.
+  const name = keyText === undefined ? topic : `${topic}${KEY_MARK}${keyText}`;
+  const namespace = assertMay(client.identity, image === true ? 'image' : 'publish', namespaceFor(context, topic), name);
   assertKeyFits(topic, keyText !== undefined, namespace);
   assertVolatileFits(topic, volatile, namespace);
   const key = keyText === undefined ? null : parseKey(keyText);

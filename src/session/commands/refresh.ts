@@ -1,4 +1,5 @@
 import { memberOf } from '../../presence/member.ts';
+import { addressOf } from '../../protocol/feed-name.ts';
 import { assertAllowed, decide, decideRefresh } from '../access.ts';
 import { askedBy } from '../refusal-log.ts';
 import { type Command, namespaceFor } from './command.ts';
@@ -27,7 +28,7 @@ export const refresh: Command<'refresh'> = async (connection, message, context) 
   for (const topic of forbidden) delivery.subscriptions.end(receiver, topic);
   for (const topic of forbidden) {
     const text = `the refreshed token does not permit ${topic}; the subscription has ended`;
-    connection.send({ type: 'error', code: 'forbidden', message: text, retryable: false, topic });
+    connection.send({ type: 'error', code: 'forbidden', message: text, retryable: false, ...addressOf(topic) });
   }
   const { expiresAtMs } = identity;
   connection.send({ type: 'refreshed', id, ...(expiresAtMs !== undefined && { expiresAtMs }) });

@@ -1,7 +1,7 @@
 import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import { parseTopic, type Topic } from '../../protocol/topic.ts';
+import { type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { askThenSubscribe } from '../hooks/ask-then-subscribe.ts';
@@ -10,15 +10,16 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
  * `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {
   const { identity, receiver } = connection;
   const { config } = context;
-  const topic = parseTopic(message.topic);
+  const topic = parseFeedName(message.topic, message.key);
   const namespace = assertMay(identity, 'subscribe', namespaceFor(context, topic), topic);
   if (message.presence === true) assertMay(identity, 'presence', namespace, topic);
+
   const { topicsPerConnectionMax } = config.limits;
   if (receiver.subscriptions.size >= topicsPerConnectionMax && !receiver.subscriptions.has(topic)) {
     throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
@@ -27,7 +28,7 @@ export const subscribe: Command<'subscribe'> = (connection, message, context) =>
   return context.hooks?.asksAboutSubscriptions(topic) ? askThenSubscribe(connection, topic, message, context, start) : start(message);
 };
 
-function begin(connection: Connection, topic: Topic, wish: Wish, context: CommandContext): Promise<void> {
+function begin(connection: Connection, topic: FeedName, wish: Wish, context: CommandContext): Promise<void> {
   const { subscriptions } = context.delivery;
   const namespace = namespaceFor(context, topic);
   // Also if a hook wants it.

@@ -2,7 +2,7 @@ import { assertAllowed, HookDenied } from '../../hooks/denied.ts';
 import type { Outcome } from '../../hooks/outcome.ts';
 import type { SubscribeOptions } from '../../hooks/types.ts';
 import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
-import type { Topic } from '../../protocol/topic.ts';
+import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import type { ApprovalOf } from '../approval.ts';
 import type { Connection } from '../connection.ts';
 import { ExpiryIndex } from '../expiry.ts';
@@ -18,7 +18,7 @@ const ENDED_MAX = 16;
 export interface ApprovalsOptions {
   readonly ask: (approval: Approval) => Promise<Outcome>;
   /** Ends the subscription. @returns false: there is none */
-  readonly end: (connection: Connection, topic: Topic) => boolean;
+  readonly end: (connection: Connection, topic: FeedName) => boolean;
   readonly nowMs?: () => number;
 }
 
@@ -39,7 +39,7 @@ export class Approvals {
   }
 
   /** @param expiresAtMs undefined: the approval does not expire */
-  set(connection: Connection, topic: Topic, options: SubscribeOptions, expiresAtMs: number | undefined): void {
+  set(connection: Connection, topic: FeedName, options: SubscribeOptions, expiresAtMs: number | undefined): void {
     const known = connection.approvals?.get(topic);
     if (known !== undefined) this.#forget(known);
     if (expiresAtMs === undefined) return;
@@ -90,7 +90,7 @@ export class Approvals {
   }
 }
 
-function tellEnded(connection: Connection, topic: Topic, outcome: Outcome): void {
+function tellEnded(connection: Connection, topic: FeedName, outcome: Outcome): void {
   try {
     assertAllowed(outcome);
   } catch (error) {
@@ -101,7 +101,7 @@ function tellEnded(connection: Connection, topic: Topic, outcome: Outcome): void
       code,
       message: `${message}; the subscription has ended`,
       retryable,
-      topic,
+      ...addressOf(topic),
       ...(error instanceof HookDenied && { service: true as const }),
     });
   }

@@ -2,8 +2,8 @@ import type { Wish } from '../../delivery/subscriptions.ts';
 import { HookDenied } from '../../hooks/denied.ts';
 import type { SubscribeOptions } from '../../hooks/types.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import type { FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
-import type { Topic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import type { Connection } from '../connection.ts';
@@ -14,7 +14,7 @@ import type { Connection } from '../connection.ts';
  */
 export async function askThenSubscribe(
   connection: Connection,
-  topic: Topic,
+  topic: FeedName,
   message: ClientMessage<'subscribe'>,
   context: CommandContext,
   start: (wish: Wish) => Promise<void>,

@@ -16,8 +16,9 @@ import type {
   SubscribeQuestion,
 } from '../../hooks/types.ts';
 import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
+import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
-import { namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { namespaceOf } from '../../protocol/topic.ts';
 import { toWireValue } from '../../protocol/wire-value.ts';
 import type { HookMetrics } from '../../telemetry/hook-metrics.ts';
 import type { Connection } from '../connection.ts';
@@ -38,7 +39,7 @@ export interface SessionHooksOptions {
   readonly modules: HookModules;
   readonly metrics: () => Pick<HookMetrics, 'of'>;
   /** Ends a subscription. @returns false: there is none */
-  readonly end: (connection: Connection, topic: Topic) => boolean;
+  readonly end: (connection: Connection, topic: FeedName) => boolean;
   /** Tells the client why, and closes its connection. */
   readonly endConnection: (connection: Connection, error: Error) => void;
 }
@@ -104,7 +105,7 @@ export class SessionHooks {
     return this.#connect.length > 0;
   }
 
-  asksAboutSubscriptions(topic: Topic): boolean {
+  asksAboutSubscriptions(topic: FeedName): boolean {
     return this.#subscribe.has(namespaceOf(topic));
   }
 
@@ -121,7 +122,7 @@ export class SessionHooks {
   /** Asks whether the connection may subscribe to the topic or read it, and with which options. @throws HookDenied; ProtocolError `hook_failed`, `busy` */
   async assertMaySee(
     connection: Asker & Pick<Connection, 'hooksAsked'>,
-    topic: Topic,
+    topic: FeedName,
     action: SubscribeQuestion['action'],
     options: SubscribeOptions = {},
   ): Promise<Allowed> {
@@ -144,14 +145,14 @@ export class SessionHooks {
   }
 
   /** Asks whether the connection may read the topic's history or presence. A subscribed one may without a question. @throws as {@link assertMaySee} */
-  async assertMayRead(connection: Connection, topic: Topic, action: 'history' | 'presence'): Promise<void> {
+  async assertMayRead(connection: Connection, topic: FeedName, action: 'history' | 'presence'): Promise<void> {
     const subscription = connection.receiver.subscriptions.get(topic);
     const isSubscribed = subscription !== undefined && subscription.kind !== 'pending';
     if (!isSubscribed && this.asksAboutSubscriptions(topic)) await this.assertMaySee(connection, topic, action);
   }
 
   /** The hook has allowed the subscription, until the answer expires. */
-  approved(connection: Connection, topic: Topic, options: SubscribeOptions, { expiresAtMs }: Allowed): void {
+  approved(connection: Connection, topic: FeedName, options: SubscribeOptions, { expiresAtMs }: Allowed): void {
     this.#approvals.set(connection, topic, options, expiresAtMs);
   }
 
@@ -187,9 +188,9 @@ export class SessionHooks {
     return { hook: 'connect', ...this.#caller(client, identity), again };
   }
 
-  #ask(connection: Asker, topic: Topic, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {
+  #ask(connection: Asker, topic: FeedName, about: Pick<SubscribeQuestion, 'action' | 'options' | 'again'>): Promise<Outcome> {
     const steps = this.#subscribe.get(namespaceOf(topic)) ?? [];
-    return askInTurn(steps, { hook: 'subscribe', ...this.#caller(connection, connection.identity), topic, ...about });
+    return askInTurn(steps, { hook: 'subscribe', ...this.#caller(connection, connection.identity), ...addressOf(topic), ...about });
   }
 
   #publishQuestion(connection: Asker, { topic, key, data, image, idempotencyKey }: Draft): PublishQuestion {

@@ -3,10 +3,10 @@ import { encodeWithItems } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { addressOf, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { checkClientMessage } from '../../protocol/parse.ts';
 import { readQuery } from '../../protocol/query.ts';
-import { parseTopic } from '../../protocol/topic.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import { ITEMS_DEFAULT } from '../commands/history.ts';
@@ -16,26 +16,26 @@ import type { RequestClient } from './requests.ts';
 const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit: Type.Integer(), timestamps: Type.Boolean() });
 
 /**
- * `GET /history`: one page of a topic, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
+ * `GET /history`: one page of a topic, or of one key of it, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
  *
  * @throws HookDenied; ProtocolError as for the command `history`
  */
 export async function readHistory(client: RequestClient, query: string, context: CommandContext): Promise<Uint8Array> {
-  const { topic: name, since, last, limit, timestamps = false } = questionOf(query);
-  const topic = parseTopic(name);
-  const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, topic), topic).history;
-  if (context.hooks?.asksAboutSubscriptions(topic)) await context.hooks.assertMaySee(client, topic, 'history');
+  const { topic: text, key, since, last, limit, timestamps = false } = questionOf(query);
+  const name = parseFeedName(text, key);
+  const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, name), name).history;
+  if (context.hooks?.asksAboutSubscriptions(name)) await context.hooks.assertMaySee(client, name, 'history');
   const { hub } = context.delivery;
   const bytesMax = context.config.tuning.answers.historyPageBytesMax;
   const count = Math.min((since === undefined ? (last ?? limit) : limit) ?? ITEMS_DEFAULT, clientItemsMax);
   const page: HistoryAnswer =
     since === undefined
-      ? await hub.readLast({ topic, count, bytesMax })
-      : await hub.read({ topic, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
+      ? await hub.readLast({ topic: name, count, bytesMax })
+      : await hub.read({ topic: name, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
   const { epoch, offset, complete } = page;
   const more = since === undefined ? offset < (page.lastOffset ?? 0) : page.more;
   const items = page.items.map((item) => new FanoutItem(item));
-  return encodeWithItems({ encoding: 'json', timestamps }, { topic, epoch, offset, complete, more }, items);
+  return encodeWithItems({ encoding: 'json', timestamps }, { ...addressOf(name), epoch, offset, complete, more }, items);
 }
 
 function questionOf(query: string): ClientMessage<'history'> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../src/hooks/outcome.ts';
+import type { FeedName } from '../../../src/protocol/feed-name.ts';
 import type { Topic } from '../../../src/protocol/topic.ts';
 import { Connection } from '../../../src/session/connection.ts';
 import { type Approval, Approvals } from '../../../src/session/hooks/approvals.ts';
@@ -11,7 +12,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 function setUp(answer: (approval: Approval) => Outcome | Promise<Outcome>) {
   const stub = new StubReceiver();
   const connection = new Connection(stub.receiver);
-  const asked: Topic[] = [];
+  const asked: FeedName[] = [];
   const time = { nowMs: 1_000_000 };
   const approvals = new Approvals({
     ask: async (approval) => {
