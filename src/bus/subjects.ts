@@ -1,5 +1,5 @@
 import type { NamespaceOptions } from '../config/schema.ts';
-import { type FeedName, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE } from '../protocol/user-topic.ts';
@@ -33,15 +33,20 @@ export function subjectOf(topic: Topic, key: Key | null): string {
 }
 
 /** Matches every publication that the name means, and no other. */
-export function filterOf(name: FeedName, { state }: Pick<SubjectOptions, 'state'>): string {
+export function filterOf(name: FeedName, { state, topicTokens }: SubjectOptions): string {
   const key = keyOf(name);
   if (key !== undefined) return subjectOf(topicOf(name) as Topic, key);
+  // With a fixed number of tokens `>` means so many: the key is not one of them.
+  if (topicTokens > 0 && name.endsWith('.>')) {
+    const missing = topicTokens + 1 - tokenCount(name);
+    return `${FEED_PREFIX}${name.slice(0, -2)}${'.*'.repeat(missing + (state === 'keyed' ? 1 : 0))}`;
+  }
   return state === 'keyed' ? `${FEED_PREFIX}${name}.*` : `${FEED_PREFIX}${name}`;
 }
 
 /** Whether the filter of the name matches one subject only: there, while a publication is kept, nothing after it has been removed. */
 export function hasOneSubject(name: FeedName, { state }: Pick<SubjectOptions, 'state'>): boolean {
-  return state !== 'keyed' || keyOf(name) !== undefined;
+  return (state !== 'keyed' && !isPattern(name)) || keyOf(name) !== undefined;
 }
 
 export function streamNameOf(namespace: string): string {

@@ -47,9 +47,9 @@ export function assertFields(fields: object): void {
   }
 }
 
-/** @throws InvalidError */
-export function assertTopic(name: unknown): void {
-  if (!isTopic(name)) throw unexpected('topic', name, '1–8 tokens of [A-Za-z0-9_-] joined by dots');
+/** @param fits `isTopicOrPattern`, where a pattern will do @throws InvalidError */
+export function assertTopic(name: unknown, fits = isTopic as (name: unknown) => boolean): void {
+  if (!fits(name)) throw unexpected('topic', name, '1–8 tokens of [A-Za-z0-9_-] joined by dots');
 }
 
 /** Whether it is a number within the bounds. */

@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
+import { isTopicOrPattern } from '../protocol/topic.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { type CallHandler, CallHandlers } from './call-handlers.ts';
 import { assertFields, assertTopic, unexpected } from './check.ts';
@@ -231,7 +232,7 @@ export class Client {
   /** Reads a topic's log: everything after `since`, or the last publications. */
   history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
     return handled(async () => {
-      assertTopic(topic);
+      assertTopic(topic, isTopicOrPattern);
       assertFields({ signal });
       const request = { type: 'history', topic, ...range } as const;
       const answer = await this.#ask(request, { timeoutMs: this.#settings.requestTimeoutMs, signal, resend: true });

@@ -4,6 +4,7 @@ import type { ItemSource } from './position-tracker.ts';
 
 /** One publication, as the application receives it. */
 export interface Item<T = unknown> {
+  /** With a pattern: the topic that it was published to. */
   readonly topic: string;
   /** Together with `offset` the position to resume from; empty in ephemeral topics. */
   readonly epoch: string;
@@ -70,7 +71,7 @@ export function toItem<T>(topic: string, epoch: string, item: WireItem, source: 
   if (item.length === 1) return undefined;
   const [offset, key, data, meta] = item;
   return {
-    topic,
+    topic: meta?.topic ?? topic,
     epoch,
     offset,
     key,

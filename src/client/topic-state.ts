@@ -6,8 +6,8 @@ import type { Item } from './item.ts';
  */
 export class TopicState<T> {
   readonly #keysMax: number;
-  /** By key, in the order of their last change. */
-  readonly #items = new Map<string | null, Item<T>>();
+  /** By topic (of a pattern there are several) and key, in the order of their last change. */
+  readonly #items = new Map<string, Item<T>>();
   #isTooLarge = false;
 
   constructor(keysMax: number) {
@@ -26,9 +26,10 @@ export class TopicState<T> {
 
   apply(item: Item<T>): void {
     if (this.#isTooLarge) return;
-    this.#items.delete(item.key);
+    const slot = `${item.topic}#${item.key}`;
+    this.#items.delete(slot);
     if (item.removed) return;
-    this.#items.set(item.key, item);
+    this.#items.set(slot, item);
     if (this.#items.size <= this.#keysMax) return;
     this.#isTooLarge = true;
     this.#items.clear();

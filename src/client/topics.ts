@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
+import { isTopicOrPattern } from '../protocol/topic.ts';
 import { assertFields, assertTopic } from './check.ts';
 import { CommandError, InvalidError, type StentorError } from './errors.ts';
 import { failSoon, Subscription } from './subscription.ts';
@@ -24,7 +25,7 @@ export class Topics {
 
   /** @throws InvalidError for an invalid topic, and for options that the server would not accept */
   get<T>(name: string, options: TopicOptions<T> | undefined): Topic<T> {
-    assertTopic(name);
+    assertTopic(name, isTopicOrPattern);
     assertFields(options ?? {});
     return new Topic<T>(name, options, this.#host);
   }
@@ -117,7 +118,7 @@ function assertSame({ name, options }: Subscription, wanted: SubscribeOptions): 
   for (const [option, value] of Object.entries(described(options))) {
     if (value === other[option]) continue;
     throw new InvalidError(
-      `${name} is subscribed to already with ${option} ${value}, not ${other[option]}: a connection has one subscription to a topic, and client.topic(name) without options joins it`,
+      `${name} is subscribed to already with ${option} ${value}, not ${other[option]}; client.topic(name) without options joins it`,
     );
   }
   // A stream that has begun does not go back for one of its listeners.

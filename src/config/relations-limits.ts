@@ -82,6 +82,19 @@ export function deltasArePossible({ namespaces }: Config): Problem[] {
     });
 }
 
+/** Otherwise the last token of a subject could be a key or a token; a document needs all of its patches; and nobody may read what other users get. */
+export function patternsArePossible({ namespaces }: Config): Problem[] {
+  return Object.entries(namespaces)
+    .filter(([, { wildcards }]) => wildcards)
+    .flatMap(([name, { state, topicTokens, delta }]) => {
+      const problem = (expected: string) => [{ path: `namespaces.${name}.wildcards`, value: true, expected }];
+      if (name === 'user') return problem('expected false: each topic of it belongs to one user');
+      if (state === 'document') return problem('expected false, because the state is a document');
+      if (delta !== 'off') return problem('expected false, because of delta');
+      return state === 'keyed' && topicTokens === 0 ? problem('expected topicTokens with it, because the namespace is keyed') : [];
+    });
+}
+
 /** A payload that exceeds one of the buffers on its way would be refused, evicted immediately, or close every subscriber. */
 export function payloadsFit(config: Config): Problem[] {
   return Object.entries(config.namespaces).flatMap(([name, options]) => {

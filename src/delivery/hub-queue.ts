@@ -10,8 +10,8 @@ export interface HubQueueOptions {
   readonly topicQueueBytesMax: number;
   /** A topic whose ring has fewer bytes never waits. */
   readonly topicQueueFromBytes: number;
-  /** @returns the publication's feed; undefined: the topic has no subscribers here any more */
-  readonly feedOf: (message: PublicationMessage) => TopicFeed | undefined;
+  /** @returns the feed with this number; undefined: it has no subscribers here any more */
+  readonly feedOf: (topicNumber: number) => TopicFeed | undefined;
   /** Is it still the feed of its topic? */
   readonly isOpen: (feed: TopicFeed) => boolean;
   readonly other: (message: Exclude<ToWorker, { kind: 'publication' }>) => void;
@@ -97,10 +97,16 @@ export class HubQueue {
     for (const { timer } of this.#queues.values()) clearTimeout(timer);
   }
 
+  /** Several feeds share an item: it is encoded once. */
   #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
-    const feed = this.#options.feedOf(message);
-    if (feed === undefined) return;
     const item = new FanoutItem(message.item);
+    this.#add(message.topicNumber, item, touched);
+    for (const { topicNumber } of message.others) this.#add(topicNumber, item, touched);
+  }
+
+  #add(topicNumber: number, item: FanoutItem, touched: Set<TopicFeed>): void {
+    const feed = this.#options.feedOf(topicNumber);
+    if (feed === undefined) return;
     const queue = this.#queues.size === 0 ? undefined : this.#queues.get(feed);
     if (queue?.timer !== undefined) {
       if (queue.items.length > 0 || feed.isCrowded) return this.#wait(queue, item, touched);

@@ -4,7 +4,7 @@ import type { FanoutItem } from '../fanout/item.ts';
 import { FANOUT_ITEM_FORM } from '../fanout/item-form.ts';
 import { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
-import type { PublicationMessage, ToWorker } from '../link/messages.ts';
+import type { ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
@@ -99,8 +99,8 @@ export class TopicTable {
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
   }
 
-  /** @returns the feed that the publication is for; undefined: the worker has no subscriber to the topic any more */
-  feedOf({ topicNumber }: PublicationMessage): TopicFeed | undefined {
+  /** @returns the feed with this number; undefined: the worker has no subscriber to it any more */
+  feedOf(topicNumber: number): TopicFeed | undefined {
     return this.#byNumber.get(topicNumber);
   }
 

@@ -1,5 +1,5 @@
 import { packMsgpack, unpackMsgpack } from '../protocol/msgpack-codec.ts';
-import type { DocumentForm, ItemForm } from '../recent/item-form.ts';
+import { type DocumentForm, type ItemForm, slotOf } from '../recent/item-form.ts';
 import { FanoutItem } from './item.ts';
 
 /** The items of document topics in a worker. One that stands for several has the offset, and the times, of the last of them, and no origin. */
@@ -30,6 +30,6 @@ const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
 export const FANOUT_ITEM_FORM: ItemForm<FanoutItem> = {
   bytesOf: (item) => item.bytes,
   wireBytesOf: (item) => item.wireBytes,
-  slotOf: (item) => item.key,
+  slotOf: ({ topic, key }) => slotOf(topic, key),
   documents: DOCUMENT_FORM,
 };

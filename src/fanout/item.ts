@@ -1,7 +1,7 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
-import type { Key } from '../protocol/topic.ts';
+import type { Key, Topic } from '../protocol/topic.ts';
 import type { EncodedItem } from './frame.ts';
 import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
@@ -27,6 +27,8 @@ export interface ItemSource {
   readonly patch?: true;
   /** Of a patch: one MessagePack value, a merge patch to apply before it. */
   readonly first?: Uint8Array | undefined;
+  /** In feeds of patterns: the topic of the publication. */
+  readonly topic?: Topic;
 }
 
 /** Memory of an item besides its bytes: itself, the objects around them, its slot (measured on Node 20: 201 B, and 365 B if they are more than a kilobyte). */
@@ -46,6 +48,8 @@ const writer = new MsgpackWriter(1024);
 export class FanoutItem {
   readonly offset: number;
   readonly key: Key | null;
+  /** In feeds of patterns. */
+  readonly topic: Topic | undefined;
   readonly publishedAtMs: number;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */
   readonly eventAtMs: number | undefined;
@@ -66,6 +70,7 @@ export class FanoutItem {
   constructor(source: ItemSource) {
     this.offset = source.offset;
     this.key = source.key;
+    this.topic = source.topic;
     this.publishedAtMs = source.publishedAtMs;
     this.eventAtMs = source.eventAtMs;
     this.connectionId = source.connectionId;
@@ -83,6 +88,10 @@ export class FanoutItem {
     this.#dataEnd = writer.length;
     if (metaFields > 0) {
       writer.mapHeader(metaFields);
+      if (source.topic !== undefined) {
+        writer.text('topic');
+        writer.text(source.topic);
+      }
       if (source.eventAtMs !== undefined) {
         writer.text('eventAtMs');
         writer.uint(source.eventAtMs);
@@ -122,6 +131,7 @@ export class FanoutItem {
   }
 
   get hasMeta(): boolean {
+    if (this.topic !== undefined) return true;
     return this.#user !== undefined || this.eventAtMs !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
   }
 
@@ -173,6 +183,7 @@ export class FanoutItem {
     const head = `[${this.offset},${this.key === null ? 'null' : JSON.stringify(this.key)},${data}`;
     if (!this.hasMeta) return `${head}]`;
     const meta = {
+      ...(this.topic !== undefined && { topic: this.topic }),
       ...(this.eventAtMs !== undefined && { eventAtMs: this.eventAtMs }),
       ...(this.#user !== undefined && { origin: this.#user }),
       ...(this.removed && { removed: true }),
@@ -183,8 +194,9 @@ export class FanoutItem {
   }
 }
 
-function metaFieldsOf({ eventAtMs, user, removed, patch, first }: ItemSource): number {
-  return (eventAtMs === undefined ? 0 : 1) + (user === undefined ? 0 : 1) + (removed ? 1 : 0) + (patch ? 1 : 0) + (first ? 1 : 0);
+function metaFieldsOf({ topic, eventAtMs, user, removed, patch, first }: ItemSource): number {
+  const time = eventAtMs === undefined ? 0 : 1;
+  return time + (topic === undefined ? 0 : 1) + (user === undefined ? 0 : 1) + (removed ? 1 : 0) + (patch ? 1 : 0) + (first ? 1 : 0);
 }
 
 function flagsOf({ removed, noEcho, volatile, patch }: ItemSource): number {

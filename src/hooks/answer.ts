@@ -31,7 +31,9 @@ const DENIAL = Compile(
 );
 const ALLOWANCES: Readonly<Record<Exclude<HookName, 'disconnect'>, Checker>> = {
   connect: compiled(Type.Object({ allow, cacheMs, expiresInMs }, closed)),
-  subscribe: compiled(Type.Object({ allow, cacheMs, options: Type.Optional(Options), expiresInMs }, closed)),
+  subscribe: compiled(
+    Type.Object({ allow, cacheMs, options: Type.Optional(Options), expiresInMs, pattern: Type.Optional(Type.Literal(true)) }, closed),
+  ),
   publish: compiled(Type.Object({ allow, cacheMs, data: Type.Optional(Type.Unknown()) }, closed)),
 };
 
@@ -42,6 +44,7 @@ export type CheckedAnswer =
       readonly cacheMs: number;
       readonly options: SubscribeOptions | undefined;
       readonly expiresInMs: number | undefined;
+      readonly pattern: true | undefined;
       readonly changed: { readonly data: unknown } | undefined;
     }
   | { readonly kind: 'denied'; readonly code: string; readonly message: string }
@@ -49,7 +52,8 @@ export type CheckedAnswer =
 
 /** @param answer the hook's answer, not checked yet */
 export function checkAnswer(hook: HookName, answer: unknown): CheckedAnswer {
-  if (hook === 'disconnect') return { kind: 'allowed', cacheMs: 0, options: undefined, expiresInMs: undefined, changed: undefined };
+  if (hook === 'disconnect')
+    return { kind: 'allowed', cacheMs: 0, options: undefined, expiresInMs: undefined, pattern: undefined, changed: undefined };
   if (DENIAL.Check(answer)) {
     const { code = '', message = '' } = answer as { code?: string; message?: string };
     return {
@@ -60,9 +64,9 @@ export function checkAnswer(hook: HookName, answer: unknown): CheckedAnswer {
   }
   const allowance = ALLOWANCES[hook];
   if (!allowance.check(answer)) return { kind: 'invalid', reason: `the answer is invalid for a ${hook} hook${allowance.why(answer)}` };
-  const { cacheMs = 0, options, expiresInMs } = answer as { cacheMs?: number; options?: SubscribeOptions; expiresInMs?: number };
+  const { cacheMs = 0, options, expiresInMs, pattern } = answer as Partial<Extract<CheckedAnswer, { kind: 'allowed' }>>;
   const changed = Object.hasOwn(answer as object, 'data') ? { data: (answer as { data: unknown }).data } : undefined;
-  return { kind: 'allowed', cacheMs, options, expiresInMs, changed };
+  return { kind: 'allowed', cacheMs, options, expiresInMs, pattern, changed };
 }
 
 interface Checker {

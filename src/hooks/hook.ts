@@ -115,11 +115,12 @@ export class Hook {
       case 'denied':
         return this.#done('denied', durationMs, answer);
       case 'allowed': {
-        const { options, expiresInMs, changed } = answer;
+        const { options, expiresInMs, pattern, changed } = answer;
         const outcome: Outcome = {
           kind: 'allowed',
           ...(options !== undefined && { options }),
           ...(expiresInMs !== undefined && { expiresAtMs: nowMs() + expiresInMs }),
+          ...(pattern !== undefined && { pattern }),
           ...(changed !== undefined && { changed }),
         };
         const keptMs = keptMsOf(answer);

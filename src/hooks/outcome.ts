@@ -14,6 +14,8 @@ export interface Allowed {
   readonly options?: SubscribeOptions;
   /** Milliseconds since 1970. */
   readonly expiresAtMs?: number;
+  /** Also for a pattern of topics. */
+  readonly pattern?: true;
   /** This data is published instead of the client's. */
   readonly changed?: { readonly data: unknown };
 }

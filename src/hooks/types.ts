@@ -35,6 +35,7 @@ export interface SubscribeOptions {
 /** A client wants to subscribe to a topic, or to read its history or presence. */
 export interface SubscribeQuestion extends HookCaller {
   readonly hook: 'subscribe';
+  /** Or a pattern of topics: the answer must then say so (`pattern: true`). */
   readonly topic: string;
   /** Only this key of the topic. Absent: the whole topic. */
   readonly key?: string;
@@ -86,6 +87,8 @@ export interface ConnectAllowance extends Allowance {
 export interface SubscribeAllowance extends Allowance {
   /** These options replace those of the client. */
   readonly options?: SubscribeOptions;
+  /** The question is about a pattern of topics (`scores.*`), and it is allowed. Without this an answer allows topics only. */
+  readonly pattern?: true;
   /** After this time the hook is asked again. A denial then ends the subscription. */
   readonly expiresInMs?: number;
 }

@@ -2,7 +2,7 @@ import type { Bus, Listener, Publication, TopicReceiver } from '../bus/bus.ts';
 import type { HubTopic } from './hub-topic.ts';
 
 /** For clients, without the broker's subjects: clients need not know them. */
-const DENIED_REASON = 'the broker denies this node the topic: publications in the meantime are lost';
+export const DENIED_REASON = 'the broker denies this node the topic: publications in the meantime are lost';
 
 /** The source of one open topic of an ephemeral namespace: a subscription to its subject, without history. */
 export class EphemeralFeed implements TopicReceiver {

@@ -296,7 +296,7 @@ export class History {
   }
 
   #items(topic: FeedName, publications: readonly Publication[]): LinkItem[] {
-    return toLinkItems(publications, this.#namespace(topic));
+    return toLinkItems(publications, this.#namespace(topic), topic);
   }
 
   #namespace(topic: FeedName): NamespaceOptions {

@@ -1,6 +1,6 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
-import type { FeedName } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
@@ -256,24 +256,37 @@ export class HubTopic implements Metered {
   }
 
   publish(item: LinkItem): void {
+    const prev = this.take(item);
+    if (prev !== undefined) this.#broadcast(new PublicationMessage(this.number, prev, item));
+  }
+
+  /**
+   * Takes the next publication into the chain and the state. @returns the offset before it, for those that are {@link told}; undefined: there is nothing to send
+   */
+  take(item: LinkItem): number | undefined {
     if (this.#buffered !== undefined) {
       if (this.#buffered.length >= OPENING_BUFFER_MAX) {
         this.#buffered = [];
         this.#overflowed = true;
       }
       this.#buffered.push(item);
-      return;
+      return undefined;
     }
     if (this.durable) {
-      if (item.offset <= this.#offset) return;
+      if (item.offset <= this.#offset) return undefined;
       if (this.#document === undefined) this.#latest?.set(item, -1);
-      else if (!this.#fold(this.#document, item)) return;
+      else if (!this.#fold(this.#document, item)) return undefined;
       this.#ring?.push(item);
     }
     this.published++;
-    const message = new PublicationMessage(this.number, this.#offset, item);
+    const prev = this.#offset;
     this.#offset = item.offset;
-    this.#broadcast(message);
+    return prev;
+  }
+
+  /** The workers that know its state, and get its publications. */
+  *told(): Iterable<HubEnd> {
+    for (const { worker, told } of this.#interests) if (told.kind === 'state') yield worker;
   }
 
   /** @returns false if there is nothing to send: the document stays what it was, or everybody is told the whole one */
@@ -324,7 +337,8 @@ export class HubTopic implements Metered {
     const ring = new Ring(this.#recent, offset);
     this.#ring = this.state === 'last' ? ring : undefined;
     this.#document = this.#documents?.create(completeFrom, unavailable !== true);
-    this.#latest = this.#document ?? latestFor(this.state, this.#recent, completeFrom, ring);
+    // Of a pattern the latest is kept by topic and key.
+    this.#latest = this.#document ?? latestFor(isPattern(this.topic) ? 'keyed' : this.state, this.#recent, completeFrom, ring);
     for (const item of items) this.#latest.set(item, -1);
   }
 

@@ -1,6 +1,7 @@
 import type { Origin, Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { LinkItem } from '../link/messages.ts';
+import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import { isMsgpackMap, payloadToMsgpack } from './payload.ts';
 
 export type LinkItemResult =
@@ -10,8 +11,11 @@ export type LinkItemResult =
 /** Longer than any user that a node permits: only a producer can have written it, and it is not passed on. In UTF-8 it fits the link's 16-bit lengths. */
 const ORIGIN_TEXT_MAX = 16_384;
 
-/** What workers get of a publication, or why it is skipped. Every node decides the same for a publication, so `prev` chains agree. */
-export function toLinkItem(publication: Publication, namespace: NamespaceOptions): LinkItemResult {
+/**
+ * What workers get of a publication, or why it is skipped. Every node decides the same for a publication, so `prev` chains agree.
+ * @param name of the feed, where that may be a pattern
+ */
+export function toLinkItem(publication: Publication, namespace: NamespaceOptions, name?: FeedName): LinkItemResult {
   const { payload, origin, noEcho, volatile, eventAtMs } = publication;
   if (payload.length > namespace.maxPayloadBytes) {
     return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
@@ -30,6 +34,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       // A log has kept it.
       ...(volatile && !namespace.durable && { volatile }),
       ...(namespace.state !== 'last' && result.empty && { removed: true as const }),
+      ...(name !== undefined && isPattern(name) && { topic: publication.topic }),
       ...(namespace.state === 'document' && isPatch(publication, result.data) && { patch: true as const }),
     },
   };
@@ -46,9 +51,9 @@ function isPatch({ image }: Publication, data: Uint8Array): boolean {
 }
 
 /** Those that are not skipped. */
-export function toLinkItems(publications: readonly Publication[], namespace: NamespaceOptions): LinkItem[] {
+export function toLinkItems(publications: readonly Publication[], namespace: NamespaceOptions, name: FeedName): LinkItem[] {
   return publications.flatMap((publication) => {
-    const result = toLinkItem(publication, namespace);
+    const result = toLinkItem(publication, namespace, name);
     return result.kind === 'item' ? [result.item] : [];
   });
 }

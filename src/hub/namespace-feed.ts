@@ -11,7 +11,7 @@ import { type ImagedTopic, type ImageOutcome, ImageWriter } from './documents/im
 import { DOCUMENT_KNOWN, type HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
-import { OpenFeeds } from './open-feeds.ts';
+import { type Matching, OpenFeeds } from './open-feeds.ts';
 import { readTopicState, type StateSources } from './topic-state.ts';
 
 export interface NamespaceFeedOptions {
@@ -21,7 +21,7 @@ export interface NamespaceFeedOptions {
   readonly logger: Logger;
   readonly busConnected: () => boolean;
   /** Called for each publication that NATS sends: of the whole namespace, or of the topics that are asked for by name. */
-  readonly onPublication: (publication: Publication, feeds: readonly HubTopic[]) => void;
+  readonly onPublication: (publication: Publication, feeds: Matching) => void;
   /** A topic, or a part of it, was opened whose last publication was stored at this time. */
   readonly onOpened: (topic: FeedName, publishedAtMs: number) => void;
   /** When its turn to be opened came, the topic had no subscribers left. The next subscriber opens it again. */
@@ -86,7 +86,7 @@ export class NamespaceFeed {
       {
         onPublication: (publication) => {
           const feeds = this.#topics.matching(publication.topic, publication.key);
-          if (feeds.length > 0) this.#received++;
+          if (feeds.named.length > 0 || feeds.patterns.length > 0) this.#received++;
           onPublication(publication, feeds);
         },
         onBroken: () => {
@@ -196,7 +196,7 @@ export class NamespaceFeed {
     const feed = this;
     return {
       get topicCount() {
-        return feed.#topics.size;
+        return feed.#topics.topicCount;
       },
       get received() {
         return feed.#received;

@@ -1,12 +1,23 @@
-import { type FeedName, keyOf, oneKeyOf, topicOf } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, keyOf, oneKeyOf, topicOf } from '../protocol/feed-name.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { HubTopic } from './hub-topic.ts';
+import { PatternTrie } from './pattern-trie.ts';
+
+/** The feeds that a publication is for. */
+export interface Matching {
+  /** The topic's own, and that of the key. */
+  readonly named: readonly HubTopic[];
+  /** Those of patterns: there an item says which topic it is of. */
+  readonly patterns: readonly HubTopic[];
+}
 
 const NONE: readonly HubTopic[] = [];
+const NOBODY: Matching = { named: NONE, patterns: NONE };
 
 /** The open feeds of one namespace, and which of them a publication is for. */
 export class OpenFeeds {
   readonly #byName = new Map<FeedName, HubTopic>();
+  readonly #patterns = new PatternTrie<HubTopic>();
   /** Number of feeds that are one key of a topic: without any, keys need not be looked up. */
   #ofKeys = 0;
 
@@ -18,7 +29,12 @@ export class OpenFeeds {
     return this.#byName.get(name);
   }
 
-  /** The topics that the feeds are of, each once: a filter for one key beside one for its topic would be refused. */
+  /** How many topics are wanted at most; infinitely many where a pattern is open. */
+  get topicCount(): number {
+    return this.#patterns.size > 0 ? Number.POSITIVE_INFINITY : this.size;
+  }
+
+  /** Without patterns: the topics that the feeds are of, each once: a filter for one key beside one for its topic would be refused. */
   wholeTopics(): Iterable<Topic> {
     return new Set(Array.from(this.#byName.keys(), (name) => topicOf(name) as Topic));
   }
@@ -27,29 +43,36 @@ export class OpenFeeds {
     return this.#byName.values();
   }
 
+  /** Replaces another one with this name. */
   add(feed: HubTopic): void {
-    if (this.#byName.has(feed.topic)) return void this.#byName.set(feed.topic, feed);
-    this.#byName.set(feed.topic, feed);
-    if (keyOf(feed.topic) !== undefined) this.#ofKeys++;
+    const { topic: name } = feed;
+    const before = this.#byName.get(name);
+    if (before !== undefined) this.remove(before);
+    this.#byName.set(name, feed);
+    if (keyOf(name) !== undefined) this.#ofKeys++;
+    else if (isPattern(name)) this.#patterns.add(name, feed);
   }
 
   /** Nothing happens if another feed has its name. */
   remove(feed: HubTopic): void {
-    if (this.#byName.get(feed.topic) !== feed) return;
-    this.#byName.delete(feed.topic);
-    if (keyOf(feed.topic) !== undefined) this.#ofKeys--;
+    const { topic: name } = feed;
+    if (this.#byName.get(name) !== feed) return;
+    this.#byName.delete(name);
+    if (keyOf(name) !== undefined) this.#ofKeys--;
+    else if (isPattern(name)) this.#patterns.remove(name, feed);
   }
 
   clear(): void {
-    this.#byName.clear();
-    this.#ofKeys = 0;
+    for (const feed of [...this.#byName.values()]) this.remove(feed);
   }
 
   /** The feeds that a publication with this topic and key is for. */
-  matching(topic: Topic, key: Key | null): readonly HubTopic[] {
+  matching(topic: Topic, key: Key | null): Matching {
+    const patterns = this.#patterns.size === 0 ? NONE : this.#patterns.matching(topic);
     const whole = this.#byName.get(topic);
     const ofKey = this.#ofKeys > 0 && key !== null ? this.#byName.get(oneKeyOf(topic, key)) : undefined;
-    if (ofKey === undefined) return whole === undefined ? NONE : [whole];
-    return whole === undefined ? [ofKey] : [whole, ofKey];
+    if (whole === undefined && ofKey === undefined) return patterns.length === 0 ? NOBODY : { named: NONE, patterns };
+    const named = whole === undefined ? [ofKey as HubTopic] : ofKey === undefined ? [whole] : [whole, ofKey];
+    return { named, patterns };
   }
 }

@@ -1,5 +1,5 @@
 import type { LinkItem } from '../link/messages.ts';
-import type { ItemForm } from '../recent/item-form.ts';
+import { type ItemForm, slotOf } from '../recent/item-form.ts';
 
 /** Objects around an item's bytes, about. */
 const ITEM_OVERHEAD_BYTES = 150;
@@ -9,4 +9,8 @@ export function bytesOf({ data, key, user }: LinkItem): number {
 }
 
 /** How the hub's recent past measures its items. */
-export const LINK_ITEM_FORM: ItemForm<LinkItem> = { bytesOf, wireBytesOf: ({ data }) => data.length, slotOf: ({ key }) => key };
+export const LINK_ITEM_FORM: ItemForm<LinkItem> = {
+  bytesOf,
+  wireBytesOf: ({ data }) => data.length,
+  slotOf: ({ topic, key }) => slotOf(topic, key),
+};

@@ -3,19 +3,24 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { LinkItem } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { type FeedName, isWholeTopic } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, isWholeTopic } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { dispatch } from './dispatch.ts';
 import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
+import { EphemeralPatterns } from './ephemeral-patterns.ts';
 import { FeedHealth, type StaleCount } from './health/feed-health.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { type DocumentOptions, HubTopic, type Returning } from './hub-topic.ts';
 import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
+import type { Matching } from './open-feeds.ts';
 import { LINK_ITEM_FORM } from './recent-items.ts';
+
+const NONE: readonly HubTopic[] = [];
 
 /** Failures that are not logged again for each topic. */
 const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
@@ -32,6 +37,10 @@ export class TopicRegistry {
   readonly #topics = new Map<FeedName, HubTopic>();
   /** Of ephemeral topics. */
   readonly #topicFeeds = new Map<FeedName, EphemeralFeed>();
+  /** Of ephemeral namespaces in which patterns are open. */
+  readonly #patternFeeds = new Map<string, EphemeralPatterns>();
+  /** Open patterns, by namespace. */
+  readonly #patterns = new Map<string, number>();
   /** Of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
   readonly #lingers = new Map<FeedName, NodeJS.Timeout>();
@@ -42,7 +51,9 @@ export class TopicRegistry {
   readonly #health: FeedHealth | undefined;
   // Created once, not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
-  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish([topic], publication);
+  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish({ named: [topic], patterns: NONE }, publication);
+  readonly #receiveForPatterns = (patterns: readonly HubTopic[], publication: Publication) =>
+    this.#publish({ named: NONE, patterns }, publication);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -106,6 +117,11 @@ export class TopicRegistry {
       return;
     }
     const namespace = this.#namespace(name);
+    if (isPattern(name)) {
+      const problem = this.#patternProblem(name, namespace);
+      if (problem !== undefined) return void worker.send({ kind: 'openFailed', topic: name, code: 'too_many_patterns', message: problem });
+      this.#countPattern(name, 1);
+    }
     const { durable, state } = namespace;
     const topic = new HubTopic({
       topic: name,
@@ -143,7 +159,7 @@ export class TopicRegistry {
 
   async stop(): Promise<void> {
     for (const timer of this.#lingers.values()) clearTimeout(timer);
-    for (const feed of this.#topicFeeds.values()) feed.stop();
+    for (const feed of [...this.#topicFeeds.values(), ...this.#patternFeeds.values()]) feed.stop();
     this.#room.stop();
     this.#health?.stop();
     await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
@@ -163,15 +179,37 @@ export class TopicRegistry {
     };
   }
 
+  /** Why no further pattern can be opened: each costs something for every publication that it matches. */
+  #patternProblem(name: FeedName, { patternsMax }: NamespaceOptions): string | undefined {
+    const { patternsPerNodeMax } = this.#config.limits;
+    if ((this.#patterns.get(namespaceOf(name)) ?? 0) >= patternsMax) return `this node has ${patternsMax} patterns of the namespace open`;
+    let open = 0;
+    for (const count of this.#patterns.values()) open += count;
+    return open >= patternsPerNodeMax ? `this node has ${patternsPerNodeMax} patterns open` : undefined;
+  }
+
+  #countPattern(name: FeedName, change: 1 | -1): void {
+    const namespace = namespaceOf(name);
+    this.#patterns.set(namespace, (this.#patterns.get(namespace) ?? 0) + change);
+  }
+
   #openEphemeral(topic: HubTopic): void {
-    const feed = new EphemeralFeed(topic, this.#bus, this.#receive);
-    this.#topicFeeds.set(topic.topic, feed);
+    const feed = isPattern(topic.topic) ? this.#patternsOf(topic) : new EphemeralFeed(topic, this.#bus, this.#receive);
+    if (feed instanceof EphemeralFeed) this.#topicFeeds.set(topic.topic, feed);
     // After `subscribed`, a client misses nothing that is published.
     void feed.live.then((live) => {
       if (this.#topics.get(topic.topic) !== topic) return;
       if (live) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
       else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node subscribing to ${topic.topic}`));
     });
+  }
+
+  #patternsOf(topic: HubTopic): EphemeralPatterns {
+    const namespace = namespaceOf(topic.topic);
+    const feed = this.#patternFeeds.get(namespace) ?? new EphemeralPatterns(namespace, this.#bus, this.#receiveForPatterns);
+    this.#patternFeeds.set(namespace, feed);
+    feed.add(topic);
+    return feed;
   }
 
   async #openDurable(topic: HubTopic): Promise<void> {
@@ -202,7 +240,7 @@ export class TopicRegistry {
       busConnected: () => this.#bus.connected,
       onPublication: (publication, open) => {
         this.#metrics.publicationIn(namespace);
-        if (open.length > 0) this.#publish(open, publication);
+        if (open.named.length > 0 || open.patterns.length > 0) this.#publish(open, publication);
       },
       onOpened: (name, publishedAtMs) => {
         if (isWholeTopic(name)) this.#health?.lastPublished(name, publishedAtMs);
@@ -215,8 +253,8 @@ export class TopicRegistry {
     return feed;
   }
 
-  /** @param feeds which the publication is for; one at least */
-  #publish(feeds: readonly HubTopic[], publication: Publication): void {
+  /** @param matching the feeds which the publication is for; one at least */
+  #publish({ named, patterns }: Matching, publication: Publication): void {
     const namespace = this.#namespace(publication.topic);
     if (!namespace.durable) this.#metrics.publicationIn(namespaceOf(publication.topic));
     const result = toLinkItem(publication, namespace);
@@ -225,7 +263,8 @@ export class TopicRegistry {
       return;
     }
     this.#health?.heard(publication.topic);
-    for (const feed of feeds) feed.publish(result.item);
+    if (named.length > 0) dispatch(named, result.item);
+    if (patterns.length > 0) dispatch(patterns, { ...result.item, topic: publication.topic });
   }
 
   #close(topic: HubTopic): void {
@@ -238,6 +277,7 @@ export class TopicRegistry {
     this.#topicFeeds.get(name)?.stop();
     this.#topicFeeds.delete(name);
     if (isWholeTopic(name)) this.#health?.closed(name);
+    if (isPattern(name)) this.#closePattern(topic);
     topic.close();
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;
@@ -245,6 +285,16 @@ export class TopicRegistry {
     if (feed.topicCount > 0) return;
     this.#feeds.delete(feed.name);
     void feed.stop();
+  }
+
+  #closePattern(topic: HubTopic): void {
+    this.#countPattern(topic.topic, -1);
+    const namespace = namespaceOf(topic.topic);
+    const feed = this.#patternFeeds.get(namespace);
+    feed?.remove(topic);
+    if (feed?.size !== 0) return;
+    this.#patternFeeds.delete(namespace);
+    feed.stop();
   }
 }
 

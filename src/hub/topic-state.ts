@@ -49,7 +49,7 @@ export async function readTopicState(topic: FeedName, sources: StateSources): Pr
   }
   const publications = await log.snapshot(topic);
   const surplus = publications[publications.length - keysMax - 1]?.offset ?? 0;
-  const items = toLinkItems(publications.slice(-keysMax), namespace);
+  const items = toLinkItems(publications.slice(-keysMax), namespace, topic);
   // Positions from before it must not count as positions in the current topic.
   const offset = Math.max(publications.at(-1)?.offset ?? lastOffset, knownFrom);
   const completeFrom = namespace.state === 'keyed' ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : offset;

@@ -44,6 +44,15 @@ export interface LinkItem {
   readonly removed?: true;
   /** `data` is a merge patch of the topic's document. */
   readonly patch?: true;
+  /** The topic of the publication: where it is for feeds of patterns. */
+  readonly topic?: Topic;
+}
+
+/** Where an item is in a feed. */
+export interface FeedPlace {
+  readonly topicNumber: number;
+  /** The feed's offset just before the item; 0 for ephemeral topics. */
+  readonly prev: number;
 }
 
 /** What a worker needs to serve a topic that has just been opened or reset. */
@@ -346,6 +355,8 @@ export interface HistoryAnswer {
 /** Recent publications of a topic, for all clients that reconnect to it. */
 export type RecoveryAnswer = Missed<LinkItem>;
 
+const NO_OTHERS: readonly FeedPlace[] = [];
+
 /** One publication on its way to workers. All workers get the same object, so its bytes are created once, when a socket needs them. */
 export class PublicationMessage {
   readonly kind = 'publication';
@@ -353,12 +364,15 @@ export class PublicationMessage {
   /** The topic's offset just before this item; 0 for ephemeral topics. */
   readonly prev: number;
   readonly item: LinkItem;
+  /** Further feeds that it is for. */
+  readonly others: readonly FeedPlace[];
   /** The encoded record, stored here so that it is created once for all workers. */
   encoded: Buffer | undefined = undefined;
 
-  constructor(topicNumber: number, prev: number, item: LinkItem) {
+  constructor(topicNumber: number, prev: number, item: LinkItem, others: readonly FeedPlace[] = NO_OTHERS) {
     this.topicNumber = topicNumber;
     this.prev = prev;
     this.item = item;
+    this.others = others;
   }
 }

@@ -1,13 +1,13 @@
 import { Packr } from 'msgpackr';
-import type { Key } from '../protocol/topic.ts';
-import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
+import type { Key, Topic } from '../protocol/topic.ts';
+import { type FeedPlace, type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
 
 /**
  * The encoding of the link: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is no version.
  * Publications, nearly all of the traffic, have a body with fixed fields. Everything else is MessagePack.
  *
- * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,] [f64
- * eventAtMs,] data to the end of the record.
+ * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,]
+ * [f64 eventAtMs,] [u8 topic length, topic,] [u16 number of other feeds, u32 topic number, f64 prev, …] data to the end of the record.
  */
 const KIND_PUBLICATION = 1;
 const KIND_OTHER = 2;
@@ -17,8 +17,11 @@ const FLAG_NO_ECHO = 4;
 const FLAG_VOLATILE = 8;
 const FLAG_PATCH = 16;
 const FLAG_EVENT_TIME = 32;
+const FLAG_TOPIC = 64;
+const FLAG_OTHERS = 128;
 const HEADER_BYTES = 5;
 const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
+const PLACE_BYTES = 4 + 8;
 
 /** A longer record is a bug of the other end. */
 export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
@@ -38,18 +41,21 @@ export function encodeRecord(message: ToWorker | ToHub): Buffer {
   return message.encoded;
 }
 
-function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buffer {
+function encodePublication({ topicNumber, prev, item, others }: PublicationMessage): Buffer {
   const key = item.key ?? '';
   // Whoever has a user has a connection.
-  const { user = '', connectionId, eventAtMs } = item;
+  const { user = '', connectionId, eventAtMs, topic } = item;
   const originBytes = connectionId === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
   const keyBytes = Buffer.byteLength(key);
   const timeBytes = eventAtMs === undefined ? 0 : 8;
-  const length = FIXED_BYTES + keyBytes + originBytes + timeBytes + item.data.length;
+  // Topics are ASCII.
+  const topicBytes = topic === undefined ? 0 : 1 + topic.length;
+  const othersBytes = others.length === 0 ? 0 : 2 + PLACE_BYTES * others.length;
+  const length = FIXED_BYTES + keyBytes + originBytes + timeBytes + topicBytes + othersBytes + item.data.length;
   const record = Buffer.allocUnsafe(HEADER_BYTES + length);
   record.writeUInt32LE(1 + length, 0);
   record[4] = KIND_PUBLICATION;
-  record[5] = flagsOf(item);
+  record[5] = flagsOf(item) | (others.length === 0 ? 0 : FLAG_OTHERS);
   record.writeUInt32LE(topicNumber, 6);
   record.writeDoubleLE(item.offset, 10);
   record.writeDoubleLE(prev, 18);
@@ -61,15 +67,38 @@ function encodePublication({ topicNumber, prev, item }: PublicationMessage): Buf
     at = writeText(record, connectionId, at);
   }
   if (eventAtMs !== undefined) at = record.writeDoubleLE(eventAtMs, at);
+  if (topic !== undefined) {
+    record[at] = topic.length;
+    at += 1 + record.write(topic, at + 1, 'latin1');
+  }
+  if (others.length > 0) at = writePlaces(record, others, at);
   record.set(item.data, at);
   return record;
 }
 
-function flagsOf({ connectionId, removed, noEcho, volatile, patch, eventAtMs }: LinkItem): number {
+function writePlaces(record: Buffer, places: readonly FeedPlace[], from: number): number {
+  let at = record.writeUInt16LE(places.length, from);
+  for (const { topicNumber, prev } of places) {
+    record.writeUInt32LE(topicNumber, at);
+    record.writeDoubleLE(prev, at + 4);
+    at += PLACE_BYTES;
+  }
+  return at;
+}
+
+function readPlaces(body: Buffer, from: number): FeedPlace[] {
+  return Array.from({ length: body.readUInt16LE(from) }, (_, index) => {
+    const at = from + 2 + PLACE_BYTES * index;
+    return { topicNumber: body.readUInt32LE(at), prev: body.readDoubleLE(at + 4) };
+  });
+}
+
+function flagsOf({ connectionId, removed, noEcho, volatile, patch, eventAtMs, topic }: LinkItem): number {
   const origin = connectionId === undefined ? 0 : FLAG_ORIGIN;
   const sending = (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
   const time = eventAtMs === undefined ? 0 : FLAG_EVENT_TIME;
-  return origin | sending | time | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
+  const ofTopic = topic === undefined ? 0 : FLAG_TOPIC;
+  return origin | sending | time | ofTopic | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
 }
 
 function writeText(record: Buffer, text: string, at: number): number {
@@ -92,6 +121,14 @@ function decodePublication(body: Buffer): PublicationMessage {
   }
   const eventAtMs = flags & FLAG_EVENT_TIME ? body.readDoubleLE(at) : undefined;
   if (eventAtMs !== undefined) at += 8;
+  let topic: Topic | undefined;
+  if (flags & FLAG_TOPIC) {
+    const topicEnd = at + 1 + (body[at] as number);
+    topic = body.toString('latin1', at + 1, topicEnd) as Topic;
+    at = topicEnd;
+  }
+  const others = flags & FLAG_OTHERS ? readPlaces(body, at) : undefined;
+  if (others !== undefined) at += 2 + PLACE_BYTES * others.length;
   const item: LinkItem = {
     offset: body.readDoubleLE(5),
     key: keyEnd === 30 ? null : (body.toString('utf8', 30, keyEnd) as Key),
@@ -104,8 +141,9 @@ function decodePublication(body: Buffer): PublicationMessage {
     ...(flags & FLAG_NO_ECHO && { noEcho: true as const }),
     ...(flags & FLAG_VOLATILE && { volatile: true as const }),
     ...(flags & FLAG_PATCH && { patch: true as const }),
+    ...(topic !== undefined && { topic }),
   };
-  return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item);
+  return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item, others);
 }
 
 /**

@@ -44,6 +44,11 @@ export const ERROR_KINDS = {
       'The user has as many connections as allowed, on all nodes together: the connection is closed with 4008. Or the address of the client has, and gets HTTP status 429.',
   },
   too_many_topics: { retryable: false, countsTowardsClose: false, meaning: 'The connection has reached its maximum number of topics.' },
+  too_many_patterns: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'The node, or the namespace on it, has its maximum of patterns open. Subscribe to topics, or retry later.',
+  },
   rate_limited: {
     retryable: true,
     countsTowardsClose: false,

@@ -1,4 +1,5 @@
-import { isTopic, type Key, parseKey, parseTopic, type Topic } from './topic.ts';
+import { ProtocolError } from './errors.ts';
+import { isTopic, isTopicOrPattern, type Key, parseKey, parseTopic, type Topic } from './topic.ts';
 
 /**
  * What a subscription names, as one text: a topic; one key of a topic, `ticks.nasdaq#AAPL`; or a pattern of topics, `scores.epl.*`. A name is a filter of the
@@ -18,6 +19,11 @@ export interface FeedAddress {
   readonly key?: string;
 }
 
+/** Whether it is a pattern: a topic whose tokens, but the first, may be `*`, and whose last one may be `>`; one of them at least. */
+export function isPattern(text: string): text is Pattern {
+  return (text.includes('*') || text.endsWith('>')) && isTopicOrPattern(text);
+}
+
 /** The name of one key of a topic. */
 export function oneKeyOf(topic: Topic, key: Key): FeedName {
   return `${topic}${KEY_MARK}${key}` as FeedName;
@@ -26,9 +32,13 @@ export function oneKeyOf(topic: Topic, key: Key): FeedName {
 /**
  * What a client names.
  * @param key only of a topic, not of a pattern
- * @throws ProtocolError `bad_topic`, `bad_key`
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`
  */
 export function parseFeedName(text: string, key?: string): FeedName {
+  if (isPattern(text)) {
+    if (key !== undefined) throw new ProtocolError('key_not_allowed', `${text} is a pattern: it cannot have a key`);
+    return text;
+  }
   const topic = parseTopic(text);
   return key === undefined ? topic : oneKeyOf(topic, parseKey(key));
 }

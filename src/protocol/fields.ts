@@ -32,6 +32,7 @@ export const ItemMeta = Type.Object({
   origin: Type.Optional(Type.String({ description: 'the user that published it, if a client published it' })),
   removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is nil' })),
   patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),
+  topic: Type.Optional(Type.String({ description: 'the topic of the publication, if the subscription is to a pattern' })),
   first: Type.Optional(Type.Unknown({ description: 'a merge patch to apply before `data`; both are one step' })),
 });
 export const Item = Type.Union(

@@ -43,6 +43,15 @@ export function topicProblem(topic: string, namespace: Pick<PublishRules, 'topic
   return problem === undefined ? undefined : { code: 'bad_topic', message: problem };
 }
 
+/** The same for a pattern: why it matches no topic. */
+export function patternProblem(pattern: string, namespace: Pick<PublishRules, 'topicTokens'> | undefined): TopicProblem | undefined {
+  const isOpenEnded = pattern.endsWith('.>');
+  if (namespace === undefined || !isOpenEnded) return topicProblem(pattern, namespace);
+  const { topicTokens } = namespace;
+  if (topicTokens === 0 || pattern.split('.').length <= topicTokens) return undefined;
+  return { code: 'bad_topic', message: `${pattern} matches no topic; topics of this namespace have ${topicTokens} tokens` };
+}
+
 /** Without a key, a publication of a keyed topic would look like one of its parent topic: `feed.ticks.nasdaq` is key `nasdaq` of `ticks`. */
 export function keyProblem(topic: Topic, hasKey: boolean, { state }: Pick<PublishRules, 'state'>): PublishProblem | undefined {
   const keyed = state === 'keyed';

@@ -21,6 +21,11 @@ export function isTopic(text: unknown): text is Topic {
   return tokens.length <= TOPIC_TOKENS_MAX && tokens.every((token) => TOKEN.test(token));
 }
 
+/** Also `scores.epl.*` and `scores.>`: any token but the first may be `*`, and the last one `>`. */
+export function isTopicOrPattern(text: unknown): boolean {
+  return isTopic(typeof text === 'string' ? text.replace(/\.(?:\*(?=\.|$)|>$)/g, '.x') : text);
+}
+
 /** `AAPL`, `BRK.B`, `BTC/USDT`: text of 1–128 bytes of UTF-8 without control characters. */
 export function isKey(text: unknown): text is Key {
   if (typeof text !== 'string') return false;

@@ -8,16 +8,19 @@ export interface RecentItem {
   readonly removed?: boolean;
 }
 
+/** @param topic of an item in a feed of a pattern; a key cannot be mistaken for it, because all of the feed's items have one */
+export function slotOf(topic: string | undefined, key: string | null): string | null {
+  if (topic === undefined) return key;
+  return key === null ? topic : `${topic}#${key}`;
+}
+
 /** How the items of a process are measured and identified: hub and worker keep different objects for the same publication. */
 export interface ItemForm<T extends RecentItem> {
   /** Bytes of memory, including the objects around it. It must not change while the item is kept. */
   bytesOf(item: T): number;
   /** Bytes in a frame, in MessagePack. */
   wireBytesOf(item: T): number;
-  /**
-   * What the item is the latest of: its key. A feed of many topics (with a pattern as its name) would return topic and key here, and nothing else would change:
-   * no class of this folder reads `key` itself.
-   */
+  /** What the item is the latest of: its key, or in a feed of a pattern its topic and key. No class of this folder reads `key` itself. */
   slotOf(item: T): string | null;
   /** Absent: there are no documents. */
   readonly documents?: DocumentForm<T>;

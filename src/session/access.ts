@@ -1,7 +1,7 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
-import { keyOf, topicOf } from '../protocol/feed-name.ts';
-import { topicProblem } from '../protocol/publish-rules.ts';
+import { isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { patternProblem, topicProblem } from '../protocol/publish-rules.ts';
 import { matchesPattern } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import type { Identity } from './identity.ts';
@@ -10,7 +10,10 @@ import type { Identity } from './identity.ts';
 export type Action = 'subscribe' | 'publish' | 'image' | 'history' | 'presence' | 'call';
 
 /** The options of a namespace that access depends on. */
-export type AccessOptions = Pick<NamespaceOptions, 'public' | 'clientPublish' | 'durable' | 'state' | 'topicTokens' | 'presence'> & {
+export type AccessOptions = Pick<
+  NamespaceOptions,
+  'public' | 'clientPublish' | 'durable' | 'state' | 'topicTokens' | 'wildcards' | 'presence'
+> & {
   readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
 };
 
@@ -52,7 +55,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
 
   /** The same rule as for `subscribe`; the namespace must have presence. */
   presence(identity, namespace, topic) {
-    if (keyOf(topic) !== undefined) return deny('unsupported', `presence is of whole topics, not of ${topic}`);
+    if (keyOf(topic) !== undefined || isPattern(topic)) return deny('unsupported', `presence is of whole topics, not of ${topic}`);
     if (!namespace.public && !maySubscribe(identity, topic)) {
       return deny(withoutPermission(identity), `the token does not permit seeing who is subscribed to ${topic}`);
     }
@@ -74,13 +77,13 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
  * Decides whether this identity may do this. All access of clients is decided here. Limits, and whether a publication needs a key, are decided elsewhere.
  *
  * @param namespace of the topic; undefined: not configured. Methods (`call`) have none.
- * @param topic well-formed: a topic, or the name of one key of it (`topic#key`)
+ * @param topic well-formed: a topic, the name of one key of it (`topic#key`), or for reading a pattern
  */
 export function decide(identity: Identity, action: Action, namespace: AccessOptions | undefined, topic: string): Decision {
   if (action === 'call') {
     return permits(identity.call, topic) ? ALLOWED : deny(withoutPermission(identity), `the token does not permit calling ${topic}`);
   }
-  const problem = topicProblem(topicOf(topic), namespace);
+  const problem = isPattern(topic) ? patternProblem(topic, namespace) : topicProblem(topicOf(topic), namespace);
   if (problem !== undefined) return deny(problem.code, problem.message);
   return TOPIC_RULES[action](identity, namespace as AccessOptions, topic);
 }
@@ -145,8 +148,9 @@ export function permits(patterns: readonly string[], name: string): boolean {
   });
 }
 
-/** Only topics with keys can be read by key. */
-function readable(namespace: Pick<AccessOptions, 'state'>, name: string): Decision {
+/** Only topics with keys can be read by key, and only some namespaces by pattern. */
+function readable(namespace: Pick<AccessOptions, 'state' | 'wildcards'>, name: string): Decision {
+  if (isPattern(name)) return namespace.wildcards ? ALLOWED : deny('unsupported', `${name}: the namespace has no patterns`);
   if (keyOf(name) === undefined || namespace.state === 'keyed') return ALLOWED;
   return deny('key_not_allowed', `${topicOf(name)} is not keyed`);
 }

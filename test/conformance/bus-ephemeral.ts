@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { oneKeyOf } from '../../src/protocol/feed-name.ts';
+import { oneKeyOf, parseFeedName } from '../../src/protocol/feed-name.ts';
 import { parseKey } from '../../src/protocol/topic.ts';
 import { Inbox } from '../support/publications.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
@@ -29,6 +29,18 @@ export function describeEphemeral(fixture: BusFixture): void {
       for (const [index, text] of ['A.B', 'A', 'A.B'].entries()) await fixture.publishKey(to, text, String(index));
       await Promise.all([key.count(2), whole.count(3)]);
       expect(key.texts).toEqual(['0', '2']);
+    });
+
+    it('deliver what a pattern matches to who listens to it, until that stops', async () => {
+      await fixture.start();
+      const inbox = new Inbox();
+      const listener = fixture.bus.listen(parseFeedName(`${fixture.ephemeral}.p.>`), inbox);
+      await listener.live;
+      for (const rest of ['p.a', 'q.a', 'p', 'p.b.c']) await fixture.publish(topicOf(fixture.ephemeral, ...rest.split('.')), rest);
+      await inbox.count(2);
+      expect(inbox.texts).toEqual(['p.a', 'p.b.c']);
+      expect(inbox.publications.map(({ topic }) => topic)).toEqual([`${fixture.ephemeral}.p.a`, `${fixture.ephemeral}.p.b.c`]);
+      listener.stop();
     });
 
     it('carry origin and kind', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { oneKeyOf } from '../../src/protocol/feed-name.ts';
-import { parseKey } from '../../src/protocol/topic.ts';
+import { oneKeyOf, parseFeedName } from '../../src/protocol/feed-name.ts';
+import { parseKey, type Topic } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/publications.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
@@ -168,6 +168,34 @@ export function describeReading(fixture: BusFixture): void {
       expect(range.publications.map(textOf)).toEqual(['a3']);
       const none = oneKeyOf(to, parseKey('none'));
       expect([await log.lastOffset(none), await log.snapshot(none), await log.readLast(none, 1)]).toEqual([0, [], []]);
+    });
+
+    it('reads what a pattern matches: its end, the latest of each topic, the last publications, and ranges with their proof', async () => {
+      await fixture.start({ maxCount: 3 });
+      const [a, b, other] = ['p.a', 'p.b', 'q.a'].map((rest) => topicOf(fixture.plain, ...rest.split('.'))) as [Topic, Topic, Topic];
+      const offsets: number[] = [];
+      for (const [to, text] of [
+        [a, 'a0'],
+        [b, 'b0'],
+        [other, 'x'],
+        [a, 'a1'],
+        [a, 'a2'],
+        [a, 'a3'],
+        [b, 'b1'],
+      ] as const) {
+        offsets.push((await fixture.publish(to, text)).offset);
+      }
+      const log = fixture.bus.log(fixture.plain);
+      const pattern = parseFeedName(`${fixture.plain}.p.*`);
+      expect(await log.lastOffset(pattern)).toBe(offsets[6]);
+      expect((await log.snapshot(pattern)).map(textOf)).toEqual(['a3', 'b1']);
+      expect((await log.snapshot(pattern, offsets[5])).map(textOf)).toEqual(['b1']);
+      expect((await log.readLast(pattern, 3)).map(textOf)).toEqual(['a2', 'a3', 'b1']);
+      const range = await log.read(pattern, { after: offsets[3]!, limit: 10 });
+      expect([range.publications.map(textOf), range.anchored, range.more]).toEqual([['a2', 'a3', 'b1'], true, false]);
+      // The first one is gone, so nothing proves that there were no more.
+      const whole = await log.read(pattern, { after: 0, limit: 10 });
+      expect([whole.publications.map(textOf), whole.anchored]).toEqual([['b0', 'a1', 'a2', 'a3', 'b1'], false]);
     });
 
     it('reads a snapshot of a topic without keys: its last publication', async () => {

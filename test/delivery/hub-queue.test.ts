@@ -47,7 +47,7 @@ function setUp({
     topicQueueItemsMax,
     topicQueueBytesMax,
     topicQueueFromBytes,
-    feedOf: ({ topicNumber }) => topics[topicNumber - 1]?.feed,
+    feedOf: (topicNumber) => topics[topicNumber - 1]?.feed,
     isOpen: (feed) => !closed.has(feed),
     other: (message) => log.push(message.kind),
     wake: (feeds) => woken.push(...feeds),

@@ -54,7 +54,7 @@ function setUp({ state = 'last' as StateKind } = {}) {
     config,
     logger: createLogger({ level: 'silent', pretty: false }),
     busConnected: () => bus.connected,
-    onPublication: (publication, [topic]) => {
+    onPublication: (publication, { named: [topic] }) => {
       told.publications.push([publication.offset, topic !== undefined]);
       const result = toLinkItem(publication, config.namespaces.scores!);
       if (topic !== undefined && result.kind !== 'skipped') topic.publish(result.item);

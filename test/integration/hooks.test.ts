@@ -16,6 +16,7 @@ const NAMESPACES = {
     maxPayloadBytes: 1000,
     hooks: { subscribe: 'nats:auth.subscribe', publish: 'nats:auth.publish', timeoutMs: 1000 },
   },
+  wide: { public: true, wildcards: true, hooks: { subscribe: 'nats:auth.subscribe', timeoutMs: 1000 } },
   // Nobody answers.
   empty: { durable: false, public: true, clientPublish: true, hooks: { subscribe: 'nats:auth.nobody', publish: 'nats:auth.nobody' } },
   lax: { durable: false, public: true, hooks: { subscribe: 'nats:auth.nobody', hookFailed: { subscribe: 'allow' } } },
@@ -55,6 +56,16 @@ describe('hooks over NATS', () => {
     await services.flush();
     return questions;
   }
+
+  it('allow a pattern only if they say that they know it for one', async () => {
+    const questions = await serve('auth.subscribe', ({ topic }) => ({ allow: true, ...(topic === 'wide.known.*' && { pattern: true }) }));
+    const client = await node.connect({ encoding: 'json' });
+    expect(await client.ask({ type: 'subscribe', topic: 'wide.*' })).toMatchObject({ type: 'error', code: 'hook_denied', service: true });
+    expect(await client.ask({ type: 'history', topic: 'wide.*' })).toMatchObject({ type: 'error', code: 'hook_denied' });
+    expect(await client.ask({ type: 'subscribe', topic: 'wide.known.*' })).toMatchObject({ type: 'subscribed' });
+    expect(await client.ask({ type: 'subscribe', topic: 'wide.a' })).toMatchObject({ type: 'subscribed' });
+    expect(questions.map(({ topic }) => topic)).toEqual(['wide.*', 'wide.*', 'wide.known.*', 'wide.a']);
+  });
 
   const tokenFor = (sub: string) =>
     sign({ sub, exp: Date.now() / 1000 + 600, stentor: { subscribe: ['>'], publish: ['>'], call: [], info: { name: sub } } });

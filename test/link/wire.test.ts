@@ -2,6 +2,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
 import { encodeRecord, RECORD_BYTES_MAX, RecordReader } from '../../src/link/wire.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
 import { anyKey } from '../support/keys.ts';
 
 type Message = ToWorker | ToHub;
@@ -27,13 +28,19 @@ const linkItem: Arbitrary<LinkItem> = fc
       volatile: fc.constant(true as const),
       patch: fc.constant(true as const),
       eventAtMs: offset,
+      topic: token.map((text) => text as Topic),
     },
     { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
   )
   .map(({ origin, ...rest }) => ({ ...rest, ...origin }));
 const publication = fc
-  .record({ topicNumber: fc.nat(0xffff_ffff), prev: offset, item: linkItem })
-  .map(({ topicNumber, prev, item }) => new PublicationMessage(topicNumber, prev, item));
+  .record({
+    topicNumber: fc.nat(0xffff_ffff),
+    prev: offset,
+    item: linkItem,
+    others: fc.array(fc.record({ topicNumber: fc.nat(0xffff_ffff), prev: offset }, { noNullPrototype: true }), { maxLength: 3 }),
+  })
+  .map(({ topicNumber, prev, item, others }) => new PublicationMessage(topicNumber, prev, item, others));
 
 const topic = token;
 const requestId = offset;
@@ -85,8 +92,8 @@ const message = fc.oneof(
 /** Without what the wire keeps with a publication. */
 function plain(one: Message): unknown {
   if (!(one instanceof PublicationMessage)) return one;
-  const { topicNumber, prev, item } = one;
-  return { kind: 'publication', topicNumber, prev, item };
+  const { topicNumber, prev, item, others } = one;
+  return { kind: 'publication', topicNumber, prev, item, others };
 }
 
 /** Hands the stream over in chunks of the sizes given, over and over. */

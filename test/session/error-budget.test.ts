@@ -23,6 +23,7 @@ const COUNTS: Record<ErrorCode, boolean> = {
   not_subscribed: false,
   unsubscribed: false,
   too_many_topics: false,
+  too_many_patterns: false,
   too_many_connections: false,
   rate_limited: false,
   busy: false,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
-import { type FeedName, oneKeyOf } from '../../protocol/feed-name.ts';
+import { type FeedName, isPattern, oneKeyOf } from '../../protocol/feed-name.ts';
 import { matchesPattern, namespaceOf } from '../../protocol/topic.ts';
 import {
   type Bus,
@@ -56,6 +56,8 @@ export class MemoryBus implements Bus {
   readonly #epoch = randomBytes(12).toString('base64url');
   readonly #followers = new Set<MemoryFollower>();
   readonly #listeners = new Map<FeedName, Set<(publication: Publication) => void>>();
+  /** Those of {@link listen} that are patterns. */
+  readonly #patterns = new Set<FeedName>();
   readonly #handlers = new Map<string, CallHandler>();
   readonly #channels = new Channels();
   readonly #requestListeners = new Set<{ readonly pattern: RequestAddress; readonly receive: (request: IncomingRequest) => void }>();
@@ -113,13 +115,19 @@ export class MemoryBus implements Bus {
     // A separate function, so that the same receiver can listen twice and be stopped once.
     const receive = (publication: Publication) => deliver((received) => receiver.onPublication(received), publication);
     listeners.add(receive);
+    if (isPattern(name)) this.#patterns.add(name);
     return {
       live: Promise.resolve(true),
       stop: () => {
         listeners.delete(receive);
-        if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
+        if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#forget(name);
       },
     };
+  }
+
+  #forget(name: FeedName): void {
+    this.#listeners.delete(name);
+    this.#patterns.delete(name);
   }
 
   async publish(request: PublishRequest): Promise<PublishAck> {
@@ -239,7 +247,8 @@ export class MemoryBus implements Bus {
   #publishEphemeral(request: PublishRequest): PublishAck {
     const publication = { ...this.#draft(request), offset: 0 };
     const { topic, key } = publication;
-    const names = key === null ? [topic] : [topic, oneKeyOf(topic, key)];
+    const patterns = [...this.#patterns].filter((pattern) => matchesPattern(pattern, topic));
+    const names = [topic, ...(key === null ? [] : [oneKeyOf(topic, key)]), ...patterns];
     for (const receive of names.flatMap((name) => [...(this.#listeners.get(name) ?? [])])) receive(publication);
     return { epoch: '', offset: 0, duplicate: false };
   }

@@ -1,6 +1,6 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
-import { type FeedName, keyOf, topicOf } from '../../protocol/feed-name.ts';
-import type { Topic } from '../../protocol/topic.ts';
+import { type FeedName, isPattern, keyOf, topicOf } from '../../protocol/feed-name.ts';
+import { matchesPattern, type Topic } from '../../protocol/topic.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
 import { TopicIndex } from './topic-index.ts';
@@ -20,6 +20,8 @@ export class NamespaceStore {
   #bytes = 0;
   #removedUpTo = 0;
   #expiredUpTo = 0;
+  /** What was removed of topics that have nothing left had this offset or a lower one. */
+  #emptiedUpTo = 0;
 
   constructor(options: NamespaceOptions) {
     this.#options = options;
@@ -76,38 +78,63 @@ export class NamespaceStore {
   }
 
   lastOffsetOf(name: FeedName): number {
-    return this.#only(name)?.newest()?.offset ?? 0;
+    return this.readLast(name, 1)[0]?.offset ?? 0;
   }
 
   read(name: FeedName, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
-    const index = this.#topics.get(topicOf(name) as Topic);
     const publications: Publication[] = [];
-    const anchored = (index?.removedUpTo ?? this.#removedUpTo) <= after;
+    const anchored = this.#removedUpToOf(name) <= after;
     let more = false;
     let bytes = 0;
-    for (const { offset, publication } of this.#only(name)?.after(after) ?? []) {
+    for (const { offset, publication } of this.#entries(name, after)) {
       if (offset > upTo) break;
       bytes += publication.payload.length;
       more = publications.length === limit || (publications.length > 0 && bytes > bytesMax);
       if (more) break;
       publications.push(publication);
     }
-    const isOneOrder = this.#options.state !== 'keyed' || keyOf(name) !== undefined;
+    const isOneOrder = (this.#options.state !== 'keyed' && !isPattern(name)) || keyOf(name) !== undefined;
     const fromFirst = isOneOrder ? publications[0]?.offset : undefined;
     return { publications, anchored, provenAfter: anchored ? after : fromFirst, more };
   }
 
   readLast(name: FeedName, count: number): Publication[] {
-    return (this.#only(name)?.last(count) ?? []).map(({ publication }) => publication);
+    const last = isPattern(name) ? [...this.#entries(name, 0)].slice(-count) : (this.#only(name)?.last(count) ?? []);
+    return last.map(({ publication }) => publication);
   }
 
   snapshot(name: FeedName, after: number): Publication[] {
-    const index = this.#topics.get(topicOf(name) as Topic);
-    const latest = (keyOf(name) === undefined ? index?.latest() : this.#only(name)?.last(1)) ?? [];
+    const latest = keyOf(name) === undefined ? this.#latest(name) : (this.#only(name)?.last(1) ?? []);
     return latest.filter(({ offset }) => offset > after).map(({ publication }) => publication);
   }
 
-  /** The publications of the name. */
+  /** Every removed publication of the name had this offset or a lower one. */
+  #removedUpToOf(name: FeedName): number {
+    if (!isPattern(name)) return this.#topics.get(topicOf(name) as Topic)?.removedUpTo ?? this.#removedUpTo;
+    let upTo = this.#emptiedUpTo;
+    for (const { removedUpTo } of this.#matching(name)) upTo = Math.max(upTo, removedUpTo);
+    return upTo;
+  }
+
+  #matching(name: FeedName): TopicIndex[] {
+    return [...this.#topics].filter(([topic]) => matchesPattern(name, topic)).map(([, index]) => index);
+  }
+
+  #latest(name: FeedName): LiveEntry[] {
+    const index = this.#topics.get(name as Topic);
+    if (!isPattern(name)) return index?.latest() ?? [];
+    return this.#matching(name)
+      .flatMap((matching) => matching.latest())
+      .sort((a, b) => a.offset - b.offset);
+  }
+
+  /** The publications of the name after the offset. */
+  #entries(name: FeedName, after: number): Iterable<LiveEntry> {
+    if (!isPattern(name)) return this.#only(name)?.after(after) ?? [];
+    return [...this.#all.after(after)].filter(({ publication }) => matchesPattern(name, publication.topic));
+  }
+
+  /** The publications of a topic, or of one key of it. */
   #only(name: FeedName): EntryQueue | undefined {
     return this.#topics.get(topicOf(name) as Topic)?.entries(keyOf(name));
   }
@@ -116,7 +143,7 @@ export class NamespaceStore {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
     // An empty topic is forgotten, so its removed publications are known for the whole namespace only.
-    const index = new TopicIndex(this.#removedUpTo);
+    const index = new TopicIndex(this.#emptiedUpTo);
     this.#topics.set(topic, index);
     return index;
   }
@@ -129,7 +156,9 @@ export class NamespaceStore {
     this.#removedUpTo = Math.max(this.#removedUpTo, entry.offset);
     this.#all.noteRemoved();
     index?.noteRemoved(entry.offset, key);
-    if (index?.isEmpty) this.#topics.delete(topic);
+    if (!index?.isEmpty) return;
+    this.#topics.delete(topic);
+    this.#emptiedUpTo = Math.max(this.#emptiedUpTo, index.removedUpTo);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What is known about a log after a read of a topic from `after` on. */
 export interface AnchorEvidence {
   readonly after: number;
+  /** The topic has many subjects: one for each key. */
   readonly keyed: boolean;
   /** The publication at `after` belongs to the topic, was there when the read began, and was still there when it had ended. */
   readonly anchorKept: boolean;
@@ -40,4 +41,31 @@ export function isAnchored({ after, keyed, anchorKept, log, countMax, ageShare, 
   if (log === undefined || log.firstOffset > after + 1) return false;
   if (log.publicationCount === log.lastOffset - log.firstOffset + 1) return true;
   return !keyed && log.topicCount !== undefined && log.topicCount < countMax;
+}
+
+/** What is known about a log after a read of many subjects: those that a pattern matches. */
+export interface ManyEvidence extends Pick<AnchorEvidence, 'after' | 'countMax' | 'ageShare' | 'replicaCount'> {
+  /** The read has everything up to here that was there. */
+  readonly readUpTo: number;
+  /** Of each subject: the offsets that were read, rising. */
+  readonly offsets: Iterable<readonly number[]>;
+  /** The state of the log after the read. */
+  readonly log: { readonly firstOffset: number; readonly lastOffset: number; readonly publicationCount: number };
+}
+
+/**
+ * The offset after which it is proven that nothing was removed before it was read; `after` or later. Undefined: nothing is proven.
+ *
+ * Removal by age or bytes takes the oldest of the log: it has taken nothing after its first offset. Removal by count takes the oldest of a subject that is full,
+ * so as many as the limit have come after what it took. Those are among the ones that were read, or came after the read; so where fewer can have come after an
+ * offset, nothing after that was removed.
+ */
+export function provenOfMany({ after, readUpTo, offsets, log, countMax, ageShare, replicaCount }: ManyEvidence): number | undefined {
+  if (replicaCount > 1 && ageShare >= AGE_SHARE_MAX) return undefined;
+  let proven = Math.max(after, log.firstOffset - 1);
+  if (log.publicationCount === log.lastOffset - log.firstOffset + 1) return proven;
+  const readMax = countMax - Math.max(0, log.lastOffset - readUpTo);
+  if (readMax <= 0) return undefined;
+  for (const read of offsets) if (read.length >= readMax) proven = Math.max(proven, read[read.length - readMax] as number);
+  return proven;
 }

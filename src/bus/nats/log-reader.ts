@@ -1,10 +1,10 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
-import type { FeedName } from '../../protocol/feed-name.ts';
+import { type FeedName, isPattern } from '../../protocol/feed-name.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
-import { filterOf, hasOneSubject } from '../subjects.ts';
-import { isAnchored } from './anchor.ts';
+import { filterOf, hasOneSubject, subjectOf } from '../subjects.ts';
+import { isAnchored, provenOfMany } from './anchor.ts';
 import type { Connection } from './connection.ts';
 import { beginLastSearch, narrow, nextProbe } from './last-search.ts';
 import { rangeOf } from './log-bounds.ts';
@@ -22,8 +22,11 @@ export interface LogReaderOptions {
   readonly nowMs: () => number;
 }
 
+/** Of a read of a pattern: which offsets each subject had. */
+type OffsetsOfSubjects = Map<string, number[]>;
+
 /**
- * Reads one topic, or one key of a topic, from a stream. The leader says where it ends. The consumer that reads may be on a replica that is behind; the read
+ * * Reads one topic, one key of a topic, or what a pattern matches, from a stream. The leader says where it ends. The consumer that reads may be on a replica that is behind; the read
  * waits until it has reached that end.
  */
 export class LogReader {
@@ -55,6 +58,8 @@ export class LogReader {
     let more = false;
     let bytes = 0;
     let anchorSeen = false;
+    let readUpTo = after;
+    const ofSubjects: OffsetsOfSubjects = new Map();
     if (lastOffset > after && upTo > after) {
       await this.#collect(name, {
         // The anchor is read too: that the replica has it is the first half of the proof.
@@ -67,13 +72,32 @@ export class LogReader {
           if (offset > upTo) return false;
           bytes += publication?.payload.length ?? 0;
           more = publications.length === limit || (publications.length > 0 && bytes > bytesMax);
-          if (!more && publication !== undefined) publications.push(publication);
-          return !more;
+          if (more) return false;
+          readUpTo = offset;
+          if (publication === undefined) return true;
+          publications.push(publication);
+          if (isPattern(name)) addTo(ofSubjects, publication);
+          return true;
         },
       });
     }
+    if (isPattern(name)) {
+      if (!more && upTo >= lastOffset) readUpTo = Math.max(readUpTo, lastOffset);
+      return { publications, more, ...(await this.#provenOfMany(after, readUpTo, ofSubjects)) };
+    }
     const anchored = await this.#isAnchored(name, after, anchorSeen);
     return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(name, publications), more };
+  }
+
+  async #provenOfMany(after: number, readUpTo: number, read: OffsetsOfSubjects): Promise<Pick<ReadResult, 'anchored' | 'provenAfter'>> {
+    const { namespace, replicaCount, nowMs } = this.#options;
+    const { maxCount: countMax, maxAgeMs } = namespace.history;
+    const info = await this.#info();
+    const { messages, first_ts } = info.state;
+    const log = { ...rangeOf(info), publicationCount: messages };
+    const ageShare = messages === 0 ? 0 : (nowMs() - nanosecondsOf(first_ts) / 1e6) / maxAgeMs;
+    const provenAfter = provenOfMany({ after, readUpTo, offsets: read.values(), log, countMax, ageShare, replicaCount });
+    return { anchored: provenAfter === after, provenAfter };
   }
 
   /** The first publication that was read is an anchor too, for what follows it. */
@@ -128,7 +152,7 @@ export class LogReader {
       limit: Number.POSITIVE_INFINITY,
       take: (publication) => {
         // A key that changes during the read comes twice.
-        if (publication !== undefined && publication.offset > after) latest.set(publication.key ?? '', publication);
+        if (publication !== undefined && publication.offset > after) latest.set(subjectOf(publication.topic, publication.key), publication);
         return true;
       },
     });
@@ -195,4 +219,11 @@ export class LogReader {
   #filter(name: FeedName): string {
     return filterOf(name, this.#options.namespace);
   }
+}
+
+function addTo(read: OffsetsOfSubjects, { topic, key, offset }: Publication): void {
+  const subject = subjectOf(topic, key);
+  const known = read.get(subject);
+  if (known === undefined) read.set(subject, [offset]);
+  else known.push(offset);
 }

@@ -82,6 +82,13 @@ export const LimitsSchema = Type.Object(
       default: 60_000,
       description: 'time after which a connection that is still a slow consumer is closed with 4103',
     }),
+    patternsPerNodeMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 1000,
+      description:
+        'maximum patterns that are open on a node, of all namespaces together (`wildcards`). More are refused with `too_many_patterns`',
+    }),
     topicsPerNodeMax: Type.Integer({
       minimum: 1,
       maximum: 10_000_000,

@@ -75,6 +75,17 @@ export const NamespaceSchema = Type.Object(
       description:
         'number of tokens in every topic of the namespace, the namespace included: `ticks.fx` has 2. A subject with another number is refused, logged and counted; this finds a missing key, and a key with a dot. 0: any number',
     }),
+    wildcards: Type.Boolean({
+      default: false,
+      description:
+        'clients may subscribe to patterns of topics: `scores.epl.*`, `scores.>`. Not for documents; with `state: keyed` only with topicTokens',
+    }),
+    patternsMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 100,
+      description: 'with `wildcards`: most patterns of the namespace that a node has open. More are refused with `too_many_patterns`',
+    }),
     public: Type.Boolean({ default: false, description: 'subscribing needs no token' }),
     clientPublish: Type.Boolean({ default: false, description: 'clients may publish if their token permits it' }),
     sanitize: Type.Union([Type.Literal('off'), Type.Literal('text'), Type.Literal('html')], {

@@ -97,7 +97,7 @@ async function readFromImage(
   for (;;) {
     const { publications, anchored, more } = await log.read(topic, { after, ...STEP });
     if (!anchored) return undefined;
-    for (const item of toLinkItems(publications, namespace)) document.take(item);
+    for (const item of toLinkItems(publications, namespace, topic)) document.take(item);
     after = offset = publications.at(-1)?.offset ?? offset;
     if (!more) return { document, offset };
     if (publications.length === 0) throw new BusError('bus_unreachable', `the log of ${log.namespace} has changed while it was read`);
@@ -115,7 +115,7 @@ async function readWhole(log: Log, topic: Topic, namespace: NamespaceOptions, co
   for (let count = FIRST_COUNT; ; count *= COUNT_FACTOR) {
     const publications: readonly Publication[] = await log.readLast(topic, count, READ_BYTES_MAX);
     const offset = publications.at(-1)?.offset;
-    const items = toLinkItems(publications, namespace);
+    const items = toLinkItems(publications, namespace, topic);
     const whole = items.findLastIndex((item) => !item.patch && fits(item));
     if (whole >= 0) return { document: documentOf(items.slice(whole), true), offset };
     if (publications.length === count) continue;

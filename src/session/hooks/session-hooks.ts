@@ -16,7 +16,7 @@ import type {
   SubscribeQuestion,
 } from '../../hooks/types.ts';
 import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
-import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
+import { addressOf, type FeedName, isPattern } from '../../protocol/feed-name.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import { namespaceOf } from '../../protocol/topic.ts';
 import { toWireValue } from '../../protocol/wire-value.ts';
@@ -239,6 +239,8 @@ export class SessionHooks {
   }
 }
 
+const NO_PATTERNS: Outcome = { kind: 'denied', code: 'hook_denied', message: 'the hook of the namespace allows topics, not patterns' };
+
 /** All hooks must allow the request. The question to a later hook contains the changes of the earlier ones. */
 async function askInTurn(steps: readonly Step[], first: HookQuestion): Promise<Outcome> {
   let allowed = ALLOWED;
@@ -246,6 +248,8 @@ async function askInTurn(steps: readonly Step[], first: HookQuestion): Promise<O
   for (const step of steps) {
     const outcome = await step(question);
     if (outcome.kind !== 'allowed') return outcome;
+    // A hook that does not know of patterns would judge one as a topic.
+    if (question.hook === 'subscribe' && isPattern(question.topic) && outcome.pattern !== true) return NO_PATTERNS;
     allowed = both(allowed, outcome);
     if (question.hook === 'subscribe') question = { ...question, options: { ...question.options, ...outcome.options } };
   }
