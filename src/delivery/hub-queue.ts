@@ -97,11 +97,14 @@ export class HubQueue {
     for (const { timer } of this.#queues.values()) clearTimeout(timer);
   }
 
-  /** Several feeds share an item: it is encoded once. */
+  /** Several feeds share an item: it is encoded once. Where they may have deltas each has its own, which keeps what changed for its members. */
   #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
     const item = new FanoutItem(message.item);
     this.#add(message.topicNumber, item, touched);
-    for (const { topicNumber } of message.others) this.#add(topicNumber, item, touched);
+    for (const { topicNumber } of message.others) {
+      const hasDeltas = this.#options.feedOf(topicNumber)?.namespace.delta === 'fields';
+      this.#add(topicNumber, hasDeltas ? new FanoutItem(message.item) : item, touched);
+    }
   }
 
   #add(topicNumber: number, item: FanoutItem, touched: Set<TopicFeed>): void {

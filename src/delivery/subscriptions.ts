@@ -128,7 +128,7 @@ export class Subscriptions {
   }
 
   /** @returns false if the topic must be opened first, the socket has no room, or only the hub knows what was missed */
-  #joinNow(receiver: Receiver, topic: Topic, asked: Wish): boolean {
+  #joinNow(receiver: Receiver, topic: FeedName, asked: Wish): boolean {
     const feed = receiver.hasRoom ? this.#topics.get(topic) : undefined;
     if (feed === undefined) return false;
     const wish = inLifeOf(feed, asked);

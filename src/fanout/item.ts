@@ -137,9 +137,9 @@ export class FanoutItem {
 
   /** The same publication as a merge patch. @param patch one MessagePack value, which is copied, @param first what to apply before it; kept */
   withPatch(patch: Uint8Array, first?: Uint8Array): FanoutItem {
-    const { offset, prev, key, publishedAtMs, eventAtMs, connectionId } = this;
+    const { offset, key, publishedAtMs, eventAtMs, connectionId } = this;
     const origin = { ...(this.#user !== undefined && { user: this.#user }), ...(connectionId !== undefined && { connectionId }) };
-    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, ...origin, data: patch, patch: true, first }, prev);
+    return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, ...origin, data: patch, patch: true, first });
   }
 
   timed(): EncodedItem {
