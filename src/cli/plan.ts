@@ -67,19 +67,19 @@ async function run(options: PlanOptions): Promise<void> {
   const constants = options.constants === undefined ? DEFAULT_CONSTANTS : constantsIn(options.constants, parseConstants);
   const load = loadOf(options);
   const fleet: Omit<Fleet, 'nodes'> = {
-    workersPerNode: positiveInteger(options.workers),
+    workersPerNode: positiveInteger('--workers', options.workers),
     pacingPeriodMaxMs: PACING_PERIOD_MS,
     filterTopicsMax: FILTER_TOPICS_MAX,
     durable: options.ephemeral !== true,
   };
   if (options.nodes !== undefined) {
-    const nodes = positiveInteger(options.nodes);
+    const nodes = positiveInteger('--nodes', options.nodes);
     const node = forecast(constants, load, { ...fleet, nodes });
     return tell(options, { nodes, node, nats: forecastNats(constants, load, { ...fleet, nodes }, node), because: '' }, fleet, constants);
   }
   const plan = nodesFor(constants, load, fleet, {
-    coresPerProcessMax: positiveNumber(options.cores),
-    passMsMax: positiveNumber(options.pass),
+    coresPerProcessMax: positiveNumber('--cores', options.cores),
+    passMsMax: positiveNumber('--pass', options.pass),
     connectionsPerWorkerMax: CONNECTIONS_PER_WORKER_MAX,
   });
   if (plan === undefined) {
@@ -98,8 +98,8 @@ function loadOf({ connections, topics, members, rate, payload }: PlanOptions): L
     connections: countIn('--connections', connections),
     topics: countIn('--topics', topics),
     membersPerTopic: members === undefined ? countIn('--connections', connections) : countIn('--members', members),
-    ratePerTopic: positiveNumber(rate),
-    payloadBytes: positiveInteger(payload),
+    ratePerTopic: positiveNumber('--rate', rate),
+    payloadBytes: positiveInteger('--payload', payload),
   };
   if (load.membersPerTopic > load.connections) throw usageError('--members: a topic cannot have more members than there are connections');
   return load;
