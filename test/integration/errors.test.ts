@@ -42,11 +42,12 @@ describe.each<Encoding>(['json', 'msgpack'])('a command that cannot be done, in 
   afterAll(() => node.stop());
 
   const CASES: [code: string, command: Ask | object][] = [
-    ['bad_topic', { type: 'subscribe', topic: 'plain.>' }],
+    ['bad_topic', { type: 'subscribe', topic: 'plain.>.a' }],
+    ['unsupported', { type: 'subscribe', topic: 'plain.>' }],
     ['bad_topic', { type: 'subscribe', topic: 'plain..a' }],
     ['bad_topic', { type: 'unsubscribe', topic: '.' }],
     ['bad_topic', { type: 'publish', topic: 'plain.a b', data: 1 }],
-    ['bad_topic', { type: 'history', topic: 'plain.*' }],
+    ['unsupported', { type: 'history', topic: 'plain.*' }],
     ['bad_topic', { type: 'call', method: 'a..b' }],
     ['unknown_namespace', { type: 'subscribe', topic: 'nowhere.a' }],
     ['unknown_namespace', { type: 'subscribe', topic: 'constructor.a' }],

@@ -183,7 +183,8 @@ describe('GET /history', () => {
   it.each([
     ['no topic', 400, 'bad_message', '/history'],
     ['a topic twice', 400, 'bad_message', '/history?topic=open.a&topic=open.b'],
-    ['a bad topic', 400, 'bad_topic', '/history?topic=open.*'],
+    ['a bad topic', 400, 'bad_topic', '/history?topic=open..a'],
+    ['a pattern where the namespace has none', 404, 'unsupported', '/history?topic=open.*'],
     ['half a position', 400, 'bad_message', '/history?topic=open.a&epoch=x'],
     ['a bad number', 400, 'bad_message', '/history?topic=open.a&last=many'],
     ['timestamps that are neither', 400, 'bad_message', '/history?topic=open.a&timestamps=1'],
