@@ -45,30 +45,6 @@ export async function startThreeNodes(
   return { urls, nats, nodes, feed, swarm, topics, size, ...(sdk !== undefined && { sdk }) };
 }
 
-/** Publications that each node has received from the log so far. */
-export function received(nodes: readonly RestartableNode[]): Promise<number[]> {
-  return Promise.all(nodes.map((node) => node.metric('stentor_publications_in_total')));
-}
-
-/**
- * Waits until each node receives publications again. What its clients are owed of the meantime is on its way then, and takes as long as it takes.
- * @param before of {@link received}, while nothing arrived
- * @returns when, on the shared clock
- */
-export async function feedsLive(nodes: readonly RestartableNode[], before: readonly number[], timeoutMs = 30_000): Promise<number> {
-  const deadlineMs = monoMs() + timeoutMs;
-  const times = nodes.map(async (node, i) => {
-    while (monoMs() < deadlineMs) {
-      // A node that is busy may not answer in time.
-      const now = await node.metric('stentor_publications_in_total').catch(() => 0);
-      if (now > (before[i] ?? 0)) return monoMs();
-      await seconds(0.05);
-    }
-    return Number.POSITIVE_INFINITY;
-  });
-  return Math.max(...(await Promise.all(times)));
-}
-
 /** Every client is live and has something that was published after this call. @returns when, on the shared clock */
 export async function allLive(run: FaultRun, { feed, swarm }: ThreeNodes, timeoutMs = 30_000): Promise<number> {
   const askedAtMs = monoMs();
