@@ -56,6 +56,7 @@ describe('error kinds', () => {
   it('may be retried where time alone can change the outcome, and only there', () => {
     const retryable = Object.entries(ERROR_KINDS).flatMap(([code, kind]) => (kind.retryable ? [code] : []));
     expect(retryable).toEqual([
+      'too_many_patterns',
       'rate_limited',
       'busy',
       'unavailable',
