@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import { SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
+import { isTopic } from '../protocol/topic.ts';
 import { decodeMessages, encodeAny } from './codec.ts';
 import { readEvents } from './event-reader.ts';
 import { ABNORMAL_CLOSURE } from './state.ts';
@@ -63,10 +64,11 @@ export class StreamSocket implements WebSocketLike {
         // A stream without topics: its `connected` is the answer.
         return this.#topics.open();
       case 'subscribe':
-        if (message.key === undefined) return this.#topics.subscribe(message);
-        return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has no single keys' }, false);
+        // The server would refuse the whole stream.
+        if (message.key === undefined && isTopic(message.topic)) return this.#topics.subscribe(message);
+        return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has whole topics only' }, false);
       case 'unsubscribe':
-        this.#topics.unsubscribe(message.topic);
+        if (message.key === undefined) this.#topics.unsubscribe(message.topic);
         return this.#give({ type: 'unsubscribed', id: message.id, topic: message.topic });
       case 'refresh':
         this.#token = message.token;

@@ -92,6 +92,22 @@ describe('a client whose network blocks WebSockets', () => {
     expect(seen).toEqual(Array.from({ length: published }, (_, n) => n));
   });
 
+  it('is refused a pattern and one key, which a stream cannot have, and its topics go on', async () => {
+    await start();
+    const { client } = connectClient({ transports: ['sse'] });
+    const refused: unknown[] = [];
+    const onError = ({ code }: { code: string }) => void refused.push(code);
+    const seen = numbersOf(client, 'open.a');
+    for (const topic of [client.topic('open.*', { onError }), client.topic('open.a', { key: 'k', onError })]) topic.subscribe(() => {});
+    await until('the refusals', () => refused.length === 2);
+    // Left before its refusal has been read.
+    client.topic('open.a', { key: 'k', onError }).subscribe(() => {})();
+    await until('the subscription', () => live.has('open.a'));
+    await node.publish('open.a', { n: 1 });
+    await until('the item', () => seen.length === 1);
+    expect([refused, client.state.status]).toEqual([['unsupported', 'unsupported'], 'connected']);
+  });
+
   it('stops for good where its token is refused', async () => {
     await start();
     const { client } = connectClient({ transports: ['sse'], token: 'no.token.this' });
