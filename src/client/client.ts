@@ -316,7 +316,6 @@ export class Client {
       case 'resync':
       case 'lagged':
       case 'status':
-        return this.#topics.receive(message);
       case 'feed':
         return this.#topics.receive(message);
       case 'presence':

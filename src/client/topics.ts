@@ -18,7 +18,8 @@ export class Topics {
     this.#host = Object.assign(Object.create(host) as TopicHost, {
       join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
       deactivate: (subscription: Subscription) => {
-        if (this.#active.get(idOf(subscription)) === subscription) this.#active.delete(idOf(subscription));
+        const id = idOf({ topic: subscription.name, key: subscription.options.key });
+        if (this.#active.get(id) === subscription) this.#active.delete(id);
       },
     });
   }
@@ -48,12 +49,12 @@ export class Topics {
   }
 
   receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
-    this.#of(message)?.receive(message);
+    this.#active.get(idOf(message))?.receive(message);
   }
 
   /** The server has ended a subscription. @returns false if there is none */
   fail(address: Address, error: StentorError): boolean {
-    const subscription = this.#of(address);
+    const subscription = this.#active.get(idOf(address));
     subscription?.fail(error);
     return subscription !== undefined;
   }
@@ -67,18 +68,14 @@ export class Topics {
     for (const subscription of [...this.#active.values()]) subscription.close();
   }
 
-  #of({ topic, key }: Address): Subscription | undefined {
-    return this.#active.get(idOf({ name: topic, options: { key } }));
-  }
-
   #join(name: string, options: SubscribeOptions | undefined): Subscription {
-    const subscription = new Subscription(name, options ?? {}, this.#host);
-    const id = idOf(subscription);
+    const id = idOf({ topic: name, key: options?.key });
     const active = this.#active.get(id);
     if (active !== undefined) {
       if (options !== undefined) assertSame(active, options);
       return active;
     }
+    const subscription = new Subscription(name, options ?? {}, this.#host);
     const { isConnected, topicsMax } = this.#host;
     if (isConnected && this.#active.size >= topicsMax) failSoon(subscription, tooMany(name, topicsMax));
     else {
@@ -92,12 +89,12 @@ export class Topics {
 /** What a message is about. */
 interface Address {
   readonly topic?: string | undefined;
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
-/** One of a whole topic, and one of each of its keys, may exist beside one another. */
-function idOf({ name, options }: { readonly name: string | undefined; readonly options: Pick<SubscribeOptions, 'key'> }): string {
-  return `${name}#${options.key ?? ''}`;
+/** One of a whole topic, and one of each of its keys, may exist beside one another. A message about no topic is for none of them. */
+function idOf({ topic = '', key = '' }: Address): string {
+  return `${topic}#${key}`;
 }
 
 /** What must be the same for all listeners. */

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Client, type Feed } from '../../src/client/index.ts';
+import { Client, CommandError, type Feed } from '../../src/client/index.ts';
 import { newCounters } from '../../src/client/stats.ts';
 import { Subscription } from '../../src/client/subscription.ts';
+import type { TopicHost } from '../../src/client/topic-host.ts';
 import type { Liveness, SubscriptionHost } from '../../src/client/topic-types.ts';
+import { Topics } from '../../src/client/topics.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
@@ -159,4 +161,21 @@ describe('a topic is live', () => {
     begin();
     expect(subscription.liveness.live).toBe(true);
   });
+});
+
+it('an error about no topic does not end the topic named undefined', () => {
+  const host = {
+    isConnected: false,
+    feed: { live: true },
+    topicsMax: 10,
+    counters: newCounters(),
+    holdItemsMax: 10,
+    reportError: () => {},
+  };
+  const topics = new Topics(host as unknown as TopicHost);
+  const topic = topics.get('undefined', {});
+  topic.subscribe(() => {});
+  const error = new CommandError({ code: 'rate_limited', message: 'too fast', retryable: true });
+  expect([topics.fail({}, error), topic.isActive]).toEqual([false, true]);
+  expect([topics.fail({ topic: 'undefined' }, error), topic.isActive]).toEqual([true, false]);
 });
