@@ -1,5 +1,4 @@
 import { constantsFrom, type Window } from '../../src/bench/plan/calibration.ts';
-import { DEFAULT_CONSTANTS } from '../../src/bench/plan/default-constants.ts';
 import { forecast, type Load } from '../../src/bench/plan/model.ts';
 import { emptyRun } from '../measure/empty-run.ts';
 import { runServer } from '../measure/run.ts';
@@ -68,14 +67,13 @@ async function calibrate(server: ServerUnderTest, pair: number, overrides: Overr
     return { connections, perSecond, cores: coresOf(run), writesPerSecond: writesOf(run) };
   };
   const own = load(1000, 1000, 20, 0.5);
-  const ownRun = () => runServer(server, pair, specOf(own, 1, overrides));
   const windows = {
     idle: await window(1000, 1),
     slow: await window(1, 20),
     fast: await window(1, 400),
     single: await window(1000, 10),
     joined: await window(1000, 400),
-    own: await ownRun().then((run) => ({
+    own: await runServer(server, pair, specOf(own, 1, overrides)).then((run) => ({
       connections: own.connections,
       perSecond: (own.topics * own.membersPerTopic * own.ratePerTopic) / own.connections,
       published: own.topics * own.ratePerTopic,
@@ -83,17 +81,7 @@ async function calibrate(server: ServerUnderTest, pair: number, overrides: Overr
       writesPerSecond: writesOf(run),
     })),
   };
-  const { connectionBytes, subscriptionBytes, nodeBytes, followedUs, natsPublicationUs, natsMessageUs } = DEFAULT_CONSTANTS;
-  return constantsFrom(windows, {
-    measured: 'this run',
-    payloadBytes: PAYLOAD_BYTES,
-    connectionBytes,
-    subscriptionBytes,
-    nodeBytes,
-    followedUs,
-    natsPublicationUs,
-    natsMessageUs,
-  });
+  return constantsFrom(windows, { measured: 'this run', payloadBytes: PAYLOAD_BYTES });
 }
 
 export const planCheck: Scenario = {

@@ -1,6 +1,5 @@
 import { constantsFrom, type Window, type Windows } from './calibration.ts';
 import type { CostConstants } from './constants.ts';
-import { DEFAULT_CONSTANTS } from './default-constants.ts';
 
 /** What a node has used and done since it started. */
 export interface NodeCounters {
@@ -27,7 +26,7 @@ export interface CalibrateOptions {
   readonly onProgress: (text: string) => void;
 }
 
-/** By name: connections that share the window's, and publications a second. A rate so low is as good as idle, and the window still has an end. */
+/** Publications a second of each window. The first is so low that it is as good as idle, and its window still has an end. */
 const IDLE_PER_SECOND = 0.2;
 const SLOW_PER_SECOND = 20;
 const FAST_PER_SECOND = 400;
@@ -44,17 +43,7 @@ export async function calibrate(options: CalibrateOptions): Promise<CostConstant
     single: await measure(options, 'writes with one publication', connections, SINGLE_PER_SECOND),
     joined: await measure(options, 'writes with several publications', connections, JOINED_PER_SECOND),
   };
-  const { connectionBytes, subscriptionBytes, nodeBytes, followedUs, natsPublicationUs, natsMessageUs } = DEFAULT_CONSTANTS;
-  return constantsFrom(windows, {
-    measured: machine,
-    payloadBytes,
-    connectionBytes,
-    subscriptionBytes,
-    nodeBytes,
-    followedUs,
-    natsPublicationUs,
-    natsMessageUs,
-  });
+  return constantsFrom(windows, { measured: machine, payloadBytes });
 }
 
 async function measure(

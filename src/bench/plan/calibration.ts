@@ -1,4 +1,6 @@
 import type { CostConstants } from './constants.ts';
+import { DEFAULT_CONSTANTS } from './default-constants.ts';
+import { publicationCost } from './model.ts';
 
 /** One window of a calibration: what a node with one worker did, and the CPU that hub and worker used, of one core. */
 export interface Window {
@@ -24,18 +26,19 @@ export interface Windows {
   readonly own?: Window & { readonly published: number };
 }
 
-/** What windows of one node do not show. */
-export type GivenConstants = Pick<
-  CostConstants,
-  'measured' | 'payloadBytes' | 'connectionBytes' | 'subscriptionBytes' | 'nodeBytes' | 'followedUs' | 'natsPublicationUs' | 'natsMessageUs'
->;
-
 /** A scheduler has other figures at other times. */
 const CORES_MAX_MARGIN = 1.25;
 const JOINED_SHARE_MAX = 0.9;
 
-/** Pure: the constants that explain the windows. @throws RangeError if a window used less CPU than what it is compared with */
-export function constantsFrom(windows: Windows, given: GivenConstants): CostConstants {
+/**
+ * Pure: the constants that explain the windows. What windows of one node do not show is that of {@link DEFAULT_CONSTANTS}.
+ *
+ * @throws RangeError if a window used less CPU than what it is compared with
+ */
+export function constantsFrom(
+  windows: Windows,
+  { measured, payloadBytes }: Pick<CostConstants, 'measured' | 'payloadBytes'>,
+): CostConstants {
   const { idle, slow, fast, single, joined, own } = windows;
   const connectionUs = (idle.cores * 1e6) / idle.connections;
   const perPublication = ({ cores, perSecond }: Window) => (cores * 1e6) / perSecond;
@@ -45,12 +48,8 @@ export function constantsFrom(windows: Windows, given: GivenConstants): CostCons
     fastPerSecond: fast.perSecond,
     fastUs: perPublication(fast),
   };
-  const costAt = (perSecond: number) => {
-    const at = Math.log(perSecond / slow.perSecond) / Math.log(fast.perSecond / slow.perSecond);
-    return publication.slowUs * (publication.fastUs / publication.slowUs) ** Math.min(1, Math.max(0, at));
-  };
   const rest = ({ cores, connections, perSecond }: Window, published = perSecond) =>
-    cores * 1e6 - connections * connectionUs - published * costAt(published);
+    cores * 1e6 - connections * connectionUs - published * publicationCost({ publication }, published);
   const sendUs = rest(single) / (single.connections * single.perSecond);
   const joinedWrites = joined.writesPerSecond ?? joined.perSecond;
   // Where next to nothing was joined, it is not known what that saves.
@@ -61,9 +60,11 @@ export function constantsFrom(windows: Windows, given: GivenConstants): CostCons
       : (rest(joined) - joined.connections * joinedWrites * sendUs) / joinedDeliveries;
   if (!(sendUs > 0)) throw new RangeError('the machine was too busy to measure what a write costs: try again when it is idle');
   const ownSendUs = own === undefined ? undefined : rest(own, own.published) / (own.connections * (own.writesPerSecond ?? own.perSecond));
+  const { ownSendUs: _, ...notMeasured } = DEFAULT_CONSTANTS;
   return {
-    version: 1,
-    ...given,
+    ...notMeasured,
+    measured,
+    payloadBytes,
     connectionUs,
     publication,
     sendUs,

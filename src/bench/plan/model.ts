@@ -148,7 +148,7 @@ function shareWithMember(members: number, places: number): number {
 }
 
 /** Between the two rates of the calibration on a straight line of logarithms, and as measured beyond them. */
-function publicationCost({ publication }: CostConstants, perSecond: number): number {
+export function publicationCost({ publication }: Pick<CostConstants, 'publication'>, perSecond: number): number {
   const { slowPerSecond, slowUs, fastPerSecond, fastUs } = publication;
   const at = Math.log(Math.max(perSecond, 1e-9) / slowPerSecond) / Math.log(fastPerSecond / slowPerSecond);
   return slowUs * (fastUs / Math.max(slowUs, 1e-9)) ** Math.min(1, Math.max(0, at));
