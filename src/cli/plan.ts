@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CostConstants } from '../bench/plan/constants.ts';
 import type { Fleet, Load, NatsForecast, NodeForecast } from '../bench/plan/model.ts';
-import { formatNumber } from '../telemetry/format.ts';
-import { CliError, usageError } from './errors.ts';
+import { counted, formatNumber } from '../telemetry/format.ts';
+import { badValue, CliError } from './errors.ts';
 import { positiveInteger, positiveNumber } from './options.ts';
 import { print } from './output.ts';
 
@@ -72,16 +72,15 @@ async function run(options: PlanOptions): Promise<void> {
     filterTopicsMax: FILTER_TOPICS_MAX,
     durable: options.ephemeral !== true,
   };
-  if (options.nodes !== undefined) {
-    const nodes = positiveInteger('--nodes', options.nodes);
-    const node = forecast(constants, load, { ...fleet, nodes });
-    return tell(options, { nodes, node, nats: forecastNats(constants, load, { ...fleet, nodes }, node), because: '' }, fleet, constants);
-  }
-  const plan = nodesFor(constants, load, fleet, {
-    coresPerProcessMax: positiveNumber('--cores', options.cores),
-    passMsMax: positiveNumber('--pass', options.pass),
-    connectionsPerWorkerMax: CONNECTIONS_PER_WORKER_MAX,
-  });
+  const given = options.nodes === undefined ? undefined : positiveInteger('--nodes', options.nodes);
+  const plan =
+    given === undefined
+      ? nodesFor(constants, load, fleet, {
+          coresPerProcessMax: positiveNumber('--cores', options.cores),
+          passMsMax: positiveNumber('--pass', options.pass),
+          connectionsPerWorkerMax: CONNECTIONS_PER_WORKER_MAX,
+        })
+      : { nodes: given, node: forecast(constants, load, { ...fleet, nodes: given }), because: '' };
   if (plan === undefined) {
     throw new CliError(
       'impossible',
@@ -94,23 +93,24 @@ async function run(options: PlanOptions): Promise<void> {
 
 /** @throws CliError `usage` */
 function loadOf({ connections, topics, members, rate, payload }: PlanOptions): Load {
-  const load = {
-    connections: countIn('--connections', connections),
+  const all = countIn('--connections', connections);
+  const membersPerTopic = members === undefined ? all : countIn('--members', members);
+  if (members !== undefined && membersPerTopic > all) throw badValue('--members', members, 'expected at most as many as --connections');
+  return {
+    connections: all,
     topics: countIn('--topics', topics),
-    membersPerTopic: members === undefined ? countIn('--connections', connections) : countIn('--members', members),
+    membersPerTopic,
     ratePerTopic: positiveNumber('--rate', rate),
     payloadBytes: positiveInteger('--payload', payload),
   };
-  if (load.membersPerTopic > load.connections) throw usageError('--members: a topic cannot have more members than there are connections');
-  return load;
 }
 
 /** `2M`, `1.5K`, `300`. @throws CliError `usage` */
-export function countIn(option: string, text: string): number {
+function countIn(option: string, text: string): number {
   const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)$/i.exec(text) ?? [];
   const value = Number(digits) * (FACTORS[unit.toUpperCase()] ?? 1);
   if (digits === '' || !(value > 0) || value > Number.MAX_SAFE_INTEGER)
-    throw usageError(`${option}: expected a number like 300, 1.5K or 2M`);
+    throw badValue(option, text, 'expected a number like 300, 1.5K or 2M');
   return value;
 }
 
@@ -119,7 +119,7 @@ function constantsIn(path: string, parse: (text: string) => CostConstants): Cost
   try {
     return parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw usageError(`--constants ${path}: ${(error as Error).message}`);
+    throw badValue('--constants', path, (error as Error).message);
   }
 }
 
@@ -144,15 +144,17 @@ function linesOf({ nodes, node, nats, because }: Told, workers: number, measured
   const whole = (value: number) => formatNumber(Math.round(value));
   const mbit = (bits: number) => `${formatNumber(Math.ceil(bits / 1e5) / 10)} Mbit/s`;
   const cores = (value: number) => value.toFixed(2);
+  const perSecond = (value: number) => (value < 1 ? value.toFixed(2) : formatNumber(value));
+  const why = nodes === 1 ? because : `one less: ${because}`;
   const { unknown } = node;
   return [
-    `nodes           ${whole(nodes)} with ${workers} workers${because === '' ? '' : ` (one less: ${because})`}`,
-    `each node       ${whole(node.connections)} connections, ${whole(node.deliveriesPerSecond)} deliveries/s, ${formatNumber(node.publicationsPerSecond)} publications/s from NATS`,
+    `nodes           ${whole(nodes)} with ${counted(workers, 'worker')}${because === '' ? '' : ` (${why})`}`,
+    `each node       ${whole(node.connections)} connections, ${whole(node.deliveriesPerSecond)} deliveries/s, ${perSecond(node.publicationsPerSecond)} publications/s from NATS`,
     `CPU             ${cores(node.hubAndWorkersCores)} cores: ${cores(node.workerCores)} for each worker, ${cores(node.hubAndWorkersCores - node.workerCores * workers)} for the hub`,
-    `a connection    ${formatNumber(node.writesPerSecond)} writes/s; a worker takes ${formatNumber(node.passMs)} ms for all of its connections`,
+    `a connection    ${perSecond(node.writesPerSecond)} writes/s; a worker takes ${formatNumber(node.passMs)} ms for all of its connections`,
     `memory          ${whole(node.memoryBytes / 2 ** 20)} MiB a node, without send buffers of slow clients`,
     `network         ${mbit(node.sentBitsPerSecond)} to clients a node, ${mbit(node.sentBitsPerSecond * nodes)} in all`,
-    `NATS            ${formatNumber(nats.publicationsPerSecond)} publications/s in, ${formatNumber(nats.messagesPerSecond)} messages/s to nodes, ${mbit(nats.bitsPerSecond)}, ${cores(nats.cores)} cores`,
+    `NATS            ${perSecond(nats.publicationsPerSecond)} publications/s in, ${perSecond(nats.messagesPerSecond)} messages/s to nodes, ${mbit(nats.bitsPerSecond)}, ${cores(nats.cores)} cores`,
     ...nats.advice.map((advice) => `                ${advice}`),
     `constants       ${measured}`,
     ...unknown.map((why) => `NOT KNOWN       ${why}: calibrate with such a load, or measure it`),
