@@ -2,11 +2,23 @@ import { parseArgs } from 'node:util';
 import { chosenSeed } from '../support/seed.ts';
 import { fuzz, TARGETS } from './fuzz.ts';
 
-/** `npm run fuzz -- [targets] [--count N] [--seed S] [--from I]`: prints a line for each target; exits with 1 at the first input that is not handled. */
+const USAGE = `npm run fuzz -- [targets] [--count N] [--seed S] [--from I]
+
+Prints a line for each target; exits with 1 at the first input that is not handled. Targets (default: all): ${Object.keys(TARGETS).join(', ')}`;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { count: { type: 'string', default: '100000' }, seed: { type: 'string' }, from: { type: 'string', default: '0' } },
+  options: {
+    count: { type: 'string', default: '100000' },
+    seed: { type: 'string' },
+    from: { type: 'string', default: '0' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const seed = values.seed === undefined ? chosenSeed() : Number(values.seed);
 console.log(`SEED=${seed}`);
 for (const name of positionals.length === 0 ? Object.keys(TARGETS) : positionals) {
