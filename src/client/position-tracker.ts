@@ -106,7 +106,7 @@ export class PositionTracker {
       const position = { epoch: '', offset: 0 };
       return step([{ source: 'live', items: batch.items, position, resyncReason: undefined, startsState: false }]);
     }
-    if (batch.epoch !== last.epoch) return this.#resubscribe([], 0);
+    if (batch.epoch !== last.epoch) return this.#resubscribe();
     if (batch.prev > last.offset) return this.#hold(batch);
     const { delivery, duplicates } = this.#take(batch, last);
     return this.#join(delivery, duplicates);
@@ -120,9 +120,9 @@ export class PositionTracker {
     const last = this.#position;
     if (this.#askedSince !== since || last === undefined) return step([]);
     if (continues !== true) this.#askedSince = undefined;
-    if (epoch !== last.epoch || !complete) return this.#resubscribe([], 0);
+    if (epoch !== last.epoch || !complete) return this.#resubscribe();
     this.#fruitlessAsks = offset > last.offset ? 0 : this.#fruitlessAsks + 1;
-    if (this.#fruitlessAsks >= FRUITLESS_ASKS_MAX) return this.#resubscribe([], 0);
+    if (this.#fruitlessAsks >= FRUITLESS_ASKS_MAX) return this.#resubscribe();
     const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
     this.#position = { epoch, offset: Math.max(last.offset, offset) };
     return this.#join([this.#delivery('recovered', fresh)], items.length - fresh.length);
@@ -131,7 +131,7 @@ export class PositionTracker {
   /** The log could not be read. @param since as for {@link history} */
   historyFailed(since: Position): Step {
     if (this.#askedSince !== since) return step([]);
-    return this.#resubscribe([], 0);
+    return this.#resubscribe();
   }
 
   resync({ epoch, offset, reason, items, upTo }: Omit<ServerMessage<'resync'>, 'type' | 'topic'>): Step {
@@ -190,7 +190,7 @@ export class PositionTracker {
     }
     if (this.#askedSince !== undefined) return step(joined, dropped);
     this.#askedSince = this.#position;
-    return { deliveries: joined, next: 'askHistory', duplicates: dropped };
+    return { ...step(joined, dropped), next: 'askHistory' };
   }
 
   #joiningHeld(): number {
@@ -200,14 +200,14 @@ export class PositionTracker {
 
   #hold(batch: Batch): Step {
     this.#heldItems += batch.items.length;
-    if (this.#heldItems > this.#holdItemsMax) return this.#resubscribe([], 0);
+    if (this.#heldItems > this.#holdItemsMax) return this.#resubscribe();
     this.#held.push(batch);
     return this.#join([], 0);
   }
 
-  #resubscribe(deliveries: readonly Delivery[], duplicates: number): Step {
+  #resubscribe(): Step {
     this.interrupted();
-    return { deliveries, next: 'resubscribe', duplicates };
+    return { ...step([]), next: 'resubscribe' };
   }
 
   #dropHeld(): void {

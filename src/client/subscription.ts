@@ -1,7 +1,7 @@
 import type { Position, ServerMessage, Stale, Item as WireItem } from '../protocol/messages.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { Emitter } from './emitter.ts';
-import { DisconnectedError, type StentorError } from './errors.ts';
+import { type CommandError, DisconnectedError, type StentorError } from './errors.ts';
 import { type Item, type Lagged, type Resync, type Subscribed, toItem } from './item.ts';
 import { soon } from './platform.ts';
 import { type Delivery, PositionTracker, type Step } from './position-tracker.ts';
@@ -331,5 +331,5 @@ export function failSoon(subscription: Subscription, error: StentorError): void 
 }
 
 function retryAfterMsOf(error: StentorError): number | undefined {
-  return 'retryAfterMs' in error ? (error.retryAfterMs as number | undefined) : undefined;
+  return (error as Partial<CommandError>).retryAfterMs;
 }
