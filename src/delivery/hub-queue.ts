@@ -147,24 +147,30 @@ export class HubQueue {
   #goOn(queue: TopicQueue): boolean {
     const { feed, items } = queue;
     let count = 0;
-    if (this.#options.isOpen(feed)) while (count < items.length && !feed.isCrowded) feed.add(items[count++] as FanoutItem);
-    else this.#end(queue);
-    if (count > 0) this.#remove(queue, count);
+    let bytes = 0;
+    if (this.#options.isOpen(feed)) {
+      while (count < items.length && !feed.isCrowded) {
+        const item = items[count++] as FanoutItem;
+        // Before it is added: what changed is then kept with it.
+        bytes += item.bytes;
+        feed.add(item);
+      }
+    } else this.#end(queue);
+    if (count > 0) this.#remove(queue, count, bytes);
     if (queue.items.length === 0 && !feed.isCrowded) this.#end(queue);
     return count > 0;
   }
 
   /** Adds all items to the ring, whether it has room or not. */
   #letGo(queue: TopicQueue): TopicQueue {
-    if (this.#options.isOpen(queue.feed)) for (const item of queue.items) queue.feed.add(item);
+    const { feed, items } = queue;
     this.#end(queue);
+    if (this.#options.isOpen(feed)) for (const item of items) feed.add(item);
     return queue;
   }
 
-  /** Removes the first items. */
-  #remove(queue: TopicQueue, count: number): void {
-    let bytes = 0;
-    for (let at = 0; at < count; at++) bytes += (queue.items[at] as FanoutItem).bytes;
+  /** Removes the first items. @param bytes what they had when they came */
+  #remove(queue: TopicQueue, count: number, bytes: number): void {
     queue.items = queue.items.slice(count);
     queue.bytes -= bytes;
     this.#items -= count;
@@ -173,7 +179,7 @@ export class HubQueue {
 
   /** Ends the wait, and drops the items that are left. */
   #end(queue: TopicQueue): void {
-    this.#remove(queue, queue.items.length);
+    this.#remove(queue, queue.items.length, queue.bytes);
     const nowMs = performance.now();
     queue.budgetMs = this.#budgetMs(queue, nowMs);
     queue.atMs = nowMs;

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
-import { feed as feedOf, join, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { feed as feedOf, join, key, MSGPACK, source } from '../support/fanout-fixtures.ts';
+import { namespaceOptions } from '../support/namespace-options.ts';
 
 const publication = (offset: number, topicNumber = 1) => new PublicationMessage(topicNumber, offset - 1, source(offset) as LinkItem);
 const publications = (from: number, to: number, topicNumber = 1) =>
@@ -16,6 +17,8 @@ interface Settings {
   readonly topicQueueFromBytes?: number;
   readonly topicQueueItemsMax?: number;
   readonly topicQueueBytesMax?: number;
+  /** The members follow what changes. */
+  readonly delta?: boolean;
 }
 
 /** A queue over two feeds with a member each; what was handed on, in order: offsets of feed 1, `2:` and offsets of feed 2, kinds of other messages. */
@@ -25,13 +28,15 @@ function setUp({
   topicQueueFromBytes = 0,
   topicQueueItemsMax = 1_000_000,
   topicQueueBytesMax = 1e9,
+  delta = false,
 }: Settings = {}) {
   const log: (number | string)[] = [];
   const woken: TopicFeed[] = [];
   let lost = 0;
   const topics = [1, 2].map((number) => {
-    const feed = feedOf({ topic: `scores.t${number}`, limits: { itemsPerTopicMax: itemsMax } });
-    const { shard } = join(feed);
+    const namespace = namespaceOptions(delta ? { state: 'keyed', delta: 'fields' } : {});
+    const feed = feedOf({ topic: `scores.t${number}`, namespace, limits: { itemsPerTopicMax: itemsMax } });
+    const { shard } = join(feed, delta ? { ...MSGPACK, delta } : MSGPACK);
     const add = feed.add.bind(feed);
     feed.add = (item) => {
       log.push(number === 1 ? item.offset : `${number}:${item.offset}`);
@@ -251,6 +256,27 @@ describe('HubQueue', () => {
     queue.forgetOld();
     expect(queue.waiting).toEqual({ items: 0, bytes: 0 });
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  describe('of what changed', () => {
+    const LONG = 'x'.repeat(50);
+    const change = (offset: number, places: readonly number[] = []) => {
+      const item = source(offset, { key: key('A'), value: { LONG, a: offset } }) as LinkItem;
+      const others = places.map((topicNumber) => ({ topicNumber, prev: offset - 1 }));
+      return new PublicationMessage(1, offset - 1, item, others);
+    };
+
+    it.each([
+      ['in passes', (parts: ReturnType<typeof setUp>) => parts.pass()],
+      ['when the topic may wait no longer', () => vi.advanceTimersByTime(1000)],
+    ])('counts waiting publications with the bytes that they came with: handed on %s', (_, handOn) => {
+      const parts = setUp({ delta: true });
+      parts.queue.receive(Array.from({ length: 12 }, (_, i) => change(i + 1)));
+      expect(parts.queue.waiting.items).toBe(4);
+      handOn(parts);
+      expect(parts.feed.ring.last(1)[0]?.delta).toBeDefined();
+      expect(parts.queue.waiting).toEqual({ items: 0, bytes: 0 });
+    });
   });
 
   it('evicts nothing from the ring before all members have it, and keeps the order, for all sizes and speeds', () => {
