@@ -159,7 +159,7 @@ export class Delivery {
       topicQueueItemsMax: fanout.topicQueueItemsMax,
       topicQueueBytesMax: fanout.topicQueueBytesMax,
       topicQueueFromBytes: options.topicQueueFromBytes ?? fanout.lagThresholdBytes,
-      feedOf: (message) => topics.feedOf(message),
+      feedOf: (topicNumber) => topics.feedOf(topicNumber),
       isOpen: (feed) => topics.isOpen(feed),
       other: (message) => this.#receiveOther(message),
       wake: (feeds) => this.#pump.wake(feeds),

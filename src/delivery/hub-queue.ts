@@ -99,16 +99,16 @@ export class HubQueue {
 
   /** Several feeds share an item: it is encoded once. Where they may have deltas each has its own, which keeps what changed for its members. */
   #publication(message: PublicationMessage, touched: Set<TopicFeed>): void {
+    const { feedOf } = this.#options;
     const item = new FanoutItem(message.item);
-    this.#add(message.topicNumber, item, touched);
+    this.#add(feedOf(message.topicNumber), item, touched);
     for (const { topicNumber } of message.others) {
-      const hasDeltas = this.#options.feedOf(topicNumber)?.namespace.delta === 'fields';
-      this.#add(topicNumber, hasDeltas ? new FanoutItem(message.item) : item, touched);
+      const feed = feedOf(topicNumber);
+      this.#add(feed, feed?.namespace.delta === 'fields' ? new FanoutItem(message.item) : item, touched);
     }
   }
 
-  #add(topicNumber: number, item: FanoutItem, touched: Set<TopicFeed>): void {
-    const feed = this.#options.feedOf(topicNumber);
+  #add(feed: TopicFeed | undefined, item: FanoutItem, touched: Set<TopicFeed>): void {
     if (feed === undefined) return;
     const queue = this.#queues.size === 0 ? undefined : this.#queues.get(feed);
     if (queue?.timer !== undefined) {

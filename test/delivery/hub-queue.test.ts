@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HubQueue } from '../../src/delivery/hub-queue.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { type LinkItem, PublicationMessage, type ToWorker } from '../../src/link/messages.ts';
+import { unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { feed as feedOf, join, key, MSGPACK, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
 
@@ -265,6 +266,19 @@ describe('HubQueue', () => {
       const others = places.map((topicNumber) => ({ topicNumber, prev: offset - 1 }));
       return new PublicationMessage(1, offset - 1, item, others);
     };
+
+    it('gives each feed of a publication its own, by the values that the feed knows', () => {
+      const { queue, feed, other } = setUp({ delta: true });
+      // A topic, and one key of it that is opened later.
+      queue.receive([change(1)]);
+      queue.receive([change(2, [2])]);
+      queue.receive([change(3, [2])]);
+      const deltas = [feed, other].map(({ ring }) => ring.last(2).map(({ delta }) => delta && unpackMsgpack(delta.data)));
+      expect(deltas).toEqual([
+        [{ a: 2 }, { a: 3 }],
+        [undefined, { a: 3 }],
+      ]);
+    });
 
     it.each([
       ['in passes', (parts: ReturnType<typeof setUp>) => parts.pass()],
