@@ -2,7 +2,7 @@ import type { NamespaceOptions } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
 import { patternProblem, topicProblem } from '../protocol/publish-rules.ts';
-import { matchesPattern } from '../protocol/topic.ts';
+import { matchesPattern, namespaceOf } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import type { Identity } from './identity.ts';
 
@@ -25,7 +25,6 @@ export interface Denial {
 
 export type Decision = { readonly allowed: true } | Denial;
 
-const USER_PREFIX = `${USER_NAMESPACE}.`;
 const ALLOWED: Decision = { allowed: true };
 
 type TopicRule = (identity: Identity, namespace: AccessOptions, name: string) => Decision;
@@ -119,20 +118,20 @@ export function mayBeAnonymous(namespaces: Readonly<Record<string, Pick<Namespac
   return Object.values(namespaces).some((namespace) => namespace.public);
 }
 
-/** A user's own topic needs no permission. */
-function maySubscribe({ user, subscribe }: Identity, topic: string): boolean {
-  return (user !== null && isOfUsers(topic) && topic === userTopicOf(user)) || permitsTopic(subscribe, topic);
+/** A user's own topic needs no permission, nor does one key of it. */
+function maySubscribe({ user, subscribe }: Identity, name: string): boolean {
+  return (user !== null && isOfUsers(name) && topicOf(name) === userTopicOf(user)) || permitsTopic(subscribe, name);
 }
 
 /**
  * Topics of users need a pattern that names their namespace. `>` is for feeds: with it, nobody reads what other users are sent, or writes to them.
  */
-function permitsTopic(patterns: readonly string[], topic: string): boolean {
-  return permits(isOfUsers(topic) ? patterns.filter(isOfUsers) : patterns, topic);
+function permitsTopic(patterns: readonly string[], name: string): boolean {
+  return permits(isOfUsers(name) ? patterns.filter(isOfUsers) : patterns, name);
 }
 
-function isOfUsers(topicOrPattern: string): boolean {
-  return topicOrPattern === USER_NAMESPACE || topicOrPattern.startsWith(USER_PREFIX);
+function isOfUsers(nameOrPattern: string): boolean {
+  return namespaceOf(nameOrPattern) === USER_NAMESPACE;
 }
 
 /**

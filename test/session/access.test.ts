@@ -85,6 +85,15 @@ describe('decide', () => {
     },
   );
 
+  it.each<Action>(['subscribe', 'history'])("lets users read each key of their own topic, and nobody else's: %s", (action) => {
+    const keyed = { public: false, state: 'keyed' } as const;
+    const bob = { ...ALICE, user: 'bob', subscribe: ['>'] };
+    expect(verdict(ALICE, action, keyed, 'user.alice')).toBe('allow');
+    expect(verdict(ALICE, action, keyed, 'user.alice#orders')).toBe('allow');
+    for (const name of ['user.alice#orders', 'user#alice', 'user#a.b']) expect(verdict(bob, action, keyed, name)).toBe('forbidden');
+    expect(verdict(bob, action, keyed, 'user.bob#orders')).toBe('allow');
+  });
+
   it('has no history of an ephemeral namespace, nor if clients may not read it', () => {
     expect(verdict(ALICE, 'history', { durable: false })).toBe('unsupported');
     expect(verdict(ALICE, 'history', { history: { clientItemsMax: 0 } })).toBe('unsupported');
