@@ -2,7 +2,7 @@ import { type DocumentMap, isMap, put } from './value.ts';
 
 /**
  * The merge patch that makes `after` of `before`; what is equal is left out. Undefined: no merge patch does, because one of them is no map, or a member that
- * changed is null now, which in a patch would delete it.
+ * changed is null now, also in JSON, which in a patch would delete it.
  *
  * @param before a value from a decoder, as `after`. The order of members means nothing
  */
@@ -25,8 +25,9 @@ function differenceOfMaps(before: DocumentMap, after: DocumentMap): DocumentMap 
   return patch;
 }
 
-/** Whether it is null, or a map with a null at any level. Those within lists are values. */
+/** Whether it is null, or a map with a null at any level. Those within lists are values. In JSON, NaN and infinities are null. */
 function hasNull(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
   return value === null || (isMap(value) && Object.values(value).some(hasNull));
 }
 

@@ -36,6 +36,9 @@ describe('the difference of two values', () => {
     ['a new null takes the whole value', { bid: 1 }, { bid: null }, undefined],
     ['also deep in it', { a: { b: { c: 1 } } }, { a: { b: { c: null } } }, undefined],
     ['also within a new map', { a: 1 }, { a: { b: { c: null } } }, undefined],
+    ['an infinity too, which is null in JSON', { bid: 1 }, { bid: Number.POSITIVE_INFINITY }, undefined],
+    ['also NaN within a new map', { a: 1 }, { a: { b: Number.NaN } }, undefined],
+    ['an infinity that stays does not matter', { bid: Number.NEGATIVE_INFINITY, a: 1 }, { bid: Number.NEGATIVE_INFINITY, a: 2 }, { a: 2 }],
     ['no map takes the whole value', 1, { a: 1 }, undefined],
     ['a list too', [1], [1], undefined],
   ])('%s', (_, before, after, expected) => expect(difference(before, after)).toEqual(expected));
