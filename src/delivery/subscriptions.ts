@@ -130,8 +130,11 @@ export class Subscriptions {
   /** @returns false if the topic must be opened first, the socket has no room, or only the hub knows what was missed */
   #joinNow(receiver: Receiver, topic: FeedName, asked: Wish): boolean {
     const feed = receiver.hasRoom ? this.#topics.get(topic) : undefined;
-    if (feed === undefined) return false;
-    const wish = inLifeOf(feed, asked);
+    return feed !== undefined && this.#joinIfKnown(receiver, feed, inLifeOf(feed, asked));
+  }
+
+  /** @returns false if only the hub knows what was missed */
+  #joinIfKnown(receiver: Receiver, feed: TopicFeed, wish: Wish): boolean {
     const known = wish.since && this.#missedReader.known(feed, wish.since);
     if (known === 'ask') return false;
     this.#join(receiver, feed, wish, known);
@@ -180,11 +183,7 @@ export class Subscriptions {
     const { since } = wish;
     await this.#slowConsumers.whenRoom(receiver);
     if (!stillWanted()) return false;
-    const known = since && this.#missedReader.known(feed, since);
-    if (since === undefined || known !== 'ask') {
-      this.#join(receiver, feed, wish, known === 'ask' ? undefined : known);
-      return true;
-    }
+    if (this.#joinIfKnown(receiver, feed, wish) || since === undefined) return true;
     return receiver.inTurn(async () => {
       await this.#slowConsumers.whenRoom(receiver);
       const missed = stillWanted() ? await this.#missedReader.read(feed, since) : undefined;
