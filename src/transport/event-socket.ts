@@ -1,3 +1,4 @@
+import { CLOSE_CODES, CLOSE_REASON_TEXTS } from '../protocol/close-codes.ts';
 import type { Headers } from './cors.ts';
 import { beginText, closedText, eventOf, HEARTBEAT, typeOf } from './event-text.ts';
 import { refusal, writeHead } from './http-answer.ts';
@@ -22,12 +23,17 @@ export interface EventSocketOptions {
 }
 
 const ABNORMAL = 1006;
-const TOO_SLOW = { code: 4103, reason: 'too slow' };
 /** Bytes that a stream adds to the first write, about. */
 const RESUME = Buffer.from(':\n');
 
 /** The HTTP status for a stream that is ended before it began, by its close code. */
-const STATUS: Readonly<Record<number, number>> = { 4001: 401, 4008: 403, 4009: 429, 4011: 401, 4201: 401 };
+const STATUS: Readonly<Record<number, number>> = {
+  [CLOSE_CODES.unauthorized]: 401,
+  [CLOSE_CODES.replaced]: 403,
+  [CLOSE_CODES.tooManyErrors]: 429,
+  [CLOSE_CODES.tokenRevoked]: 401,
+  [CLOSE_CODES.tokenExpired]: 401,
+};
 
 /**
  * A stream of events (server-sent events): an HTTP answer that does not end. Each frame is an event. It begins when the client is accepted: until then the
@@ -106,7 +112,7 @@ export class EventSocket implements ClientSocket {
     const res = this.#res;
     if (res === undefined) return;
     if (this.#held !== undefined) this.#refuse(res, code, reason);
-    else if (this.#bufferedBytes > 0) return this.cut(code, reason);
+    else if (this.#bufferedBytes > 0) return this.#cut(code, reason);
     else {
       this.flush();
       this.#write(Buffer.from(closedText(code, reason)));
@@ -116,10 +122,9 @@ export class EventSocket implements ClientSocket {
   }
 
   /** Its peer is silent anyway. While something waits for its socket, that it takes nothing is what is known. */
-  cut(code = this.#bufferedBytes > 0 ? TOO_SLOW.code : ABNORMAL, reason = code === TOO_SLOW.code ? TOO_SLOW.reason : ''): void {
-    const res = this.#res;
-    this.#over(code, reason);
-    res?.close();
+  cut(): void {
+    if (this.#bufferedBytes > 0) this.#cut(CLOSE_CODES.tooSlow, CLOSE_REASON_TEXTS.tooSlow);
+    else this.#cut(ABNORMAL, '');
   }
 
   /** Called once a second while it is full: uWebSockets cuts an answer that cannot be written to for 10 s, also on a line that is only slow. */
@@ -151,6 +156,12 @@ export class EventSocket implements ClientSocket {
     });
     for (const one of held) outgoing.add(this, eventOf(one), undefined);
     return true;
+  }
+
+  #cut(code: number, reason: string): void {
+    const res = this.#res;
+    this.#over(code, reason);
+    res?.close();
   }
 
   #write(bytes: Uint8Array): void {
