@@ -9,5 +9,5 @@ export function feedStatusOf({ topic, awayReason }: TopicFeed): ServerMessage<'f
 
 /** Tells all members whether a topic is stale, when it changes. New members are told in `subscribed`. */
 export function staleStatusOf({ topic, stale }: TopicFeed): ServerMessage<'status'> {
-  return { type: 'status', ...addressOf(topic), stale: stale !== null, ...stale };
+  return { type: 'status', topic, stale: stale !== null, ...stale };
 }

@@ -156,7 +156,6 @@ export const SERVER_MESSAGES = {
   status: Type.Object({
     type: Type.Literal('status'),
     topic: TopicText,
-    key: OnlyKey,
     stale: Type.Boolean({ description: 'true: nothing has been heard of the topic for the time that the namespace allows' }),
     sinceMs: Type.Optional({
       ...TimeMs,
