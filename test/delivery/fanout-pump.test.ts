@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FanoutPump } from '../../src/delivery/fanout-pump.ts';
 import type { FanoutSink } from '../../src/fanout/flush.ts';
 import { feed as feedOf, joinMany, source } from '../support/fanout-fixtures.ts';
@@ -17,7 +17,6 @@ const SINK: FanoutSink = {
 
 function setUp(members: number) {
   const events: string[] = [];
-  // The smallest quantum: a few groups a turn.
   const options = { frameBytesMax: 65_536, loopGapMinMs: 0.1, loopGapMaxMs: 0.2, pacingPeriodMaxMs: 0 };
   const pump = new FanoutPump(options, SINK, {
     beforeTurn: () => events.push('before'),
@@ -34,6 +33,10 @@ function setUp(members: number) {
 }
 
 describe('FanoutPump', () => {
+  // A pass is cut after some time, which a busy machine would reach.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
   it('tells of a pass that has ended when the loop turn is over, not within it', async () => {
     const { events, publish, pump } = setUp(10);
     publish(1);
