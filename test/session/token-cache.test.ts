@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { Authenticator } from '../../src/session/authenticator.ts';
 import { ANONYMOUS } from '../../src/session/identity.ts';
@@ -63,13 +63,15 @@ describe('a verified token', () => {
 
   it('gives the same identity again, until it expires', async () => {
     const authenticator = await authenticatorOf({ keys: HS256_KEYS, clockToleranceMs: 0 });
+    vi.useFakeTimers({ toFake: ['Date'] });
+    ends.push(() => vi.useRealTimers());
     const exp = Math.floor(Date.now() / 1000) + 2;
     const token = await sign({ sub: 'alice', exp });
     const identity = await authenticator.verify(token);
     expect(await authenticator.verify(token)).toBe(identity);
     expect(authenticator.flawOf(token)).toBeUndefined();
     expect(authenticator.flawOf(token, exp * 1000)).toMatch(/expired/);
-    await new Promise((resolve) => setTimeout(resolve, exp * 1000 - Date.now() + 5));
+    vi.setSystemTime(exp * 1000);
     expect(await codeOf(authenticator.verify(token))).toBe('token_expired');
     expect(authenticator.kept).toEqual({ tokens: 0, bytes: 0 });
   });
