@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.ts';
-import { readMetric } from '../support/metrics.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { until } from '../support/until.ts';
@@ -63,8 +62,6 @@ describe('stentor bench', () => {
     node = await TestNode.start({ 'admin.token': TOKEN, namespaces: NAMESPACES });
   });
   afterAll(() => node?.stop());
-  const metric = async (name: string) =>
-    readMetric(await (await node.admin('/metrics', { Authorization: `Bearer ${TOKEN}` })).text(), name);
   const bench = (topic: string, ...args: string[]) => {
     const where = ['--url', node.url, '--admin-url', `http://127.0.0.1:${node.running.adminPort}`];
     // The verdict must not depend on how busy the machine of the tests is.
@@ -83,7 +80,7 @@ describe('stentor bench', () => {
     // A slow machine may miss the rate.
     expect([result.verdict, code]).toEqual(result.reasons.length === 0 ? ['good', 0] : ['bad', 1]);
     expect(stderr).toContain('opening 40 connections\npublishing 50 times to scores.bench\n');
-    await until('its connections to be gone', async () => (await metric('stentor_connections')) === 0);
+    await node.untilMetric('stentor_connections', (count) => count === 0);
   });
 
   it('calibrates the constants that stentor plan takes', async () => {
@@ -139,12 +136,12 @@ describe('stentor bench', () => {
     const where = ['--url', node.url, '--admin-url', `http://127.0.0.1:${node.running.adminPort}`];
     const process = new CliProcess(['bench', 'scores.bench', ...where, '--connections', '10', '--duration', '5m', '--json'], { env });
     await process.until(/publishing/);
-    const before = await metric('stentor_deliveries_total');
-    await until('something to be published', async () => (await metric('stentor_deliveries_total')) > before);
+    const before = await node.metric('stentor_deliveries_total');
+    await until('something to be published', async () => (await node.metric('stentor_deliveries_total')) > before);
     process.signal('SIGINT');
     const { code, stdout } = await process.ended;
     expect([code, JSON.parse(stdout).verdict]).toEqual([1, 'bad']);
-    await until('its connections to be gone', async () => (await metric('stentor_connections')) === 0);
+    await node.untilMetric('stentor_connections', (count) => count === 0);
   });
 });
 

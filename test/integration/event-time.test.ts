@@ -91,8 +91,8 @@ describe('the time at which something happened', () => {
     const { client } = await pair.client(pair.two, 'ann', 'json');
     const tracker = client.track(topic);
     await client.subscribe(topic);
-    const count = () => pair.metric(pair.two, 'stentor_event_to_socket_seconds_count');
-    const sum = () => pair.metric(pair.two, 'stentor_event_to_socket_seconds_sum');
+    const count = () => pair.two.metric('stentor_event_to_socket_seconds_count');
+    const sum = () => pair.two.metric('stentor_event_to_socket_seconds_sum');
     const [countBefore, sumBefore] = [await count(), await sum()];
     await publish(`feed.${topic}.A`, 1);
     await client.until('one without a time', () => tracker.items.length === 1);

@@ -265,7 +265,7 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     await server.reload(withImages);
     await setUpNats(busConfig(server.url, { ...books, ...roleSettings('SETUP') }), () => undefined);
     await server.reload(ROLES.replaceAll('scores', 'books'));
-    const node = await start({ ...books, 'tuning.hub.imageIntervalMs': 300, 'admin.token': '' });
+    const node = await start({ ...books, 'tuning.hub.imageIntervalMs': 300 });
     const outcome = (name: string) => ['stentor_document_images_total', (count: number) => count > 0, { outcome: name }] as const;
     try {
       const client = await asUser(node);

@@ -253,7 +253,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
       pair.two.running.call({ connectionId: second.connectionId, method: 'm', timeoutMs: 60_000 }),
     );
     await second.client.until('all calls', () => second.client.messages.filter(({ type }) => type === 'call').length === 4);
-    expect(await pair.metric(pair.two, 'stentor_client_requests_in_flight')).toBe(8);
+    expect(await pair.two.metric('stentor_client_requests_in_flight')).toBe(8);
     const third = await pair.client(pair.two, 'eve', encoding);
     await expect(pair.one.running.send({ connectionId: third.connectionId, data: 1 })).rejects.toMatchObject({ code: 'busy' });
     await client.close();
@@ -261,7 +261,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     expect(await pair.one.running.send({ connectionId: third.connectionId, data: 1 })).toEqual({ delivered: true });
     await second.client.close();
     await Promise.all(more);
-    expect(await pair.metric(pair.two, 'stentor_client_requests_in_flight')).toBe(0);
+    expect(await pair.two.metric('stentor_client_requests_in_flight')).toBe(0);
   });
 
   it('are bounded in bytes', async () => {

@@ -160,7 +160,7 @@ describe('volatile', () => {
     const padding = 'x'.repeat(8000);
     const publish = (data: unknown, volatile?: true) => pair.one.running.publish({ topic, data, ...(volatile && { volatile }) });
     slow.client.pause();
-    const lagged = () => pair.metric(pair.two, 'stentor_connections_lagged_total');
+    const lagged = () => pair.two.metric('stentor_connections_lagged_total');
     const before = await lagged();
     while ((await lagged()) === before) for (let i = 0; i < 50; i++) await publish({ padding });
     for (let n = 0; n < 5; n++) {

@@ -1,6 +1,5 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Encoding } from '../../src/protocol/codec.ts';
-import { readMetric } from './metrics.ts';
 import { type NatsServer, startNatsServer } from './nats-server.ts';
 import { TestNode } from './node.ts';
 import type { TestClient } from './test-client.ts';
@@ -60,11 +59,6 @@ export class NodePair {
     const url = `http://127.0.0.1:${node.running.adminPort}${path}`;
     const answer = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
     return { status: answer.status, body: await answer.json() };
-  }
-
-  /** A metric's value, added up over all label sets. */
-  async metric(node: TestNode, name: string): Promise<number> {
-    return readMetric(await (await node.admin('/metrics', { Authorization: `Bearer ${ADMIN_TOKEN}` })).text(), name);
   }
 
   /** The options with which a command reaches the HTTP API of a node. */

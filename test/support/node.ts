@@ -35,12 +35,15 @@ export class TestNode {
   readonly bus: Bus;
   /** Lines of its log. */
   readonly log: string[];
+  /** `admin.token`, if it is set. */
+  readonly #adminToken: string;
   readonly #clients: TestClient[] = [];
 
-  private constructor(running: RunningNode, bus: Bus, log: string[]) {
+  private constructor(running: RunningNode, bus: Bus, log: string[], adminToken: string) {
     this.running = running;
     this.bus = bus;
     this.log = log;
+    this.#adminToken = adminToken;
   }
 
   static async start(settings: Readonly<Record<string, unknown>> = {}, { demo }: { readonly demo?: DemoOptions } = {}): Promise<TestNode> {
@@ -53,7 +56,7 @@ export class TestNode {
       return bus;
     };
     const running = await startNodeOn(makeBus, config, { log: logger, demo });
-    return new TestNode(running, bus as Bus, log);
+    return new TestNode(running, bus as Bus, log, config.admin.token);
   }
 
   get url(): string {
@@ -80,7 +83,11 @@ export class TestNode {
 
   /** A metric's value, added up over all label sets that have these labels; 0 when it is not there. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    return readMetric(await (await this.admin('/metrics')).text(), name, labels);
+    const headers: Readonly<Record<string, string>> = this.#adminToken === '' ? {} : { Authorization: `Bearer ${this.#adminToken}` };
+    const answer = await this.admin('/metrics', headers);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`/metrics was refused: ${text}`);
+    return readMetric(text, name, labels);
   }
 
   async untilMetric(name: string, fits: (value: number) => boolean, labels: Readonly<Record<string, string>> = {}): Promise<void> {

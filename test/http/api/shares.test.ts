@@ -26,15 +26,6 @@ const open = (text: string): net.Socket => {
   sockets.push(socket);
   return socket;
 };
-const metric = async (name: string, labels = '') => {
-  const text = await (await node.admin('/metrics', bearer(OPERATOR))).text();
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name}${labels} `))
-      ?.split(' ')[1],
-  );
-};
 const ask = (token: string, path = '/api/node') => node.admin(path, bearer(token));
 
 describe('a token that fills its places', () => {
@@ -54,8 +45,8 @@ describe('a token that fills its places', () => {
     }
     const refused = await ask(PUBLISHER);
     expect(refused.status).toBe(200);
-    expect(await metric('stentor_admin_requests_refused_total', '{setting="requestsPerTokenMax"}')).toBeGreaterThan(40);
-    await until('all places to be free', async () => (await metric('stentor_admin_requests_in_flight')) === 0);
+    expect(await node.metric('stentor_admin_requests_refused_total', { setting: 'requestsPerTokenMax' })).toBeGreaterThan(40);
+    await node.untilMetric('stentor_admin_requests_in_flight', (count) => count === 0);
   });
 
   it('is told which setting is reached', async () => {
@@ -102,7 +93,7 @@ describe('a token that fills its places', () => {
     await until('both places to be taken', async () => (await ask(PUBLISHER)).status === 503);
     expect((await ask(OPERATOR)).status).toBe(200);
     await until('the places to be free', async () => (await ask(PUBLISHER)).status === 200);
-    await until('the bytes to be free', async () => (await metric('stentor_admin_body_bytes')) === 0);
+    await node.untilMetric('stentor_admin_body_bytes', (bytes) => bytes === 0);
   });
 });
 
@@ -113,15 +104,15 @@ describe('an address that fills the connections', () => {
       await once(open('GET /api/node HTTP/1.1\r\nHost: x\r\n'), 'connect');
     }
     expect((await ask(OPERATOR)).status).toBe(200);
-    expect(await metric('stentor_admin_connections')).toBeLessThanOrEqual(16);
-    expect(await metric('stentor_admin_connections_cut_total')).toBeGreaterThan(80);
+    expect(await node.metric('stentor_admin_connections')).toBeLessThanOrEqual(16);
+    expect(await node.metric('stentor_admin_connections_cut_total')).toBeGreaterThan(80);
   });
 
   it('does not end a request that is being answered', async () => {
     node = await TestNode.start({ ...TOKENS, 'tuning.admin.connectionsMax': 8 });
     // Rates take a second the first time.
     const slow = ask(OPERATOR, '/api/topics');
-    await until('it to be answered', async () => (await metric('stentor_admin_requests_in_flight')) > 0);
+    await node.untilMetric('stentor_admin_requests_in_flight', (count) => count > 0);
     for (let i = 0; i < 30; i++) await once(open(''), 'connect');
     expect((await slow).status).toBe(200);
   });
