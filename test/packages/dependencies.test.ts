@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadUws } from '../../src/transport/uws.ts';
@@ -51,13 +51,5 @@ describe('the binaries of uWebSockets.js', () => {
 
   it('are not checked where an operator has installed the package by hand', () => {
     expect(() => assertKnownBinary('uWebSockets.js')).not.toThrow();
-  });
-});
-
-describe('the image', () => {
-  it('is pruned by a file of the build that exists', () => {
-    const [, path = ''] = /join\('dist', ([^)]*)\)\)\.href/.exec(read('src/packages/prune-image.mjs')) ?? [];
-    const source = path.replaceAll("'", '').split(', ').join('/').replace(/\.js$/, '.ts');
-    expect(existsSync(join(ROOT, 'src', source)), source).toBe(true);
   });
 });
