@@ -1,6 +1,7 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Publication } from '../../src/bus/bus.ts';
 import { encodeImage, type Image } from '../../src/hub/documents/image.ts';
 import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
@@ -147,22 +148,18 @@ describe.each(natsServerBinaries())('the image of a document (%s)', (binary) => 
 
   /** A document whose whole publication is gone. @returns an image that would prove it */
   async function withoutBase(node: TestNode): Promise<Image> {
-    const first = await publish(node, { a: 1 }, true);
+    const { epoch } = await publish(node, { a: 1 }, true);
     for (let n = 0; n < COUNT_MAX; n++) await publish(node, { n });
     await publish(node, {}, true, 'books.other');
-    const jsm = await jetstreamManager(nats);
-    const at = first.offset + COUNT_MAX;
-    const message = await jsm.streams.getMessage('stentor-books', { seq: at });
-    const image: Image = {
-      epoch: first.epoch,
-      offset: at,
-      publishedAtMs: message?.time.getTime() ?? 0,
-      upTo: at,
+    const [last] = (await node.bus.log('books').readLast(parseTopic(TOPIC), 1)) as [Publication];
+    return {
+      epoch,
+      offset: last.offset,
+      publishedAtMs: last.publishedAtMs,
+      upTo: last.offset,
       bounds: { bytesMax: 262_144, depthMax: 16, fieldsMax: 20_000 },
       document: packMsgpack({ a: 1, n: COUNT_MAX - 1 }),
     };
-    const publishedAtMs = Date.parse(message?.timestamp ?? '') + Number(`0.${/\.\d{3}(\d+)/.exec(message?.timestamp ?? '')?.[1] ?? 0}`);
-    return { ...image, publishedAtMs };
   }
 
   it('is the document where nothing else proves it', async () => {
