@@ -3,14 +3,13 @@ import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { pick } from '../../src/demo/random.ts';
-import { PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
 import { encodeRecord, RecordReader } from '../../src/link/wire.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { CLIENT_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import { CommandArray, MessageError, parseClientFrame } from '../../src/protocol/parse.ts';
-import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { arbitraryOf, jsonData, msgpackData } from '../support/arbitrary.ts';
+import { linkMessages } from '../support/link-messages.ts';
 import { mutate, mutateText } from './mutate.ts';
 import type { Target } from './target.ts';
 
@@ -42,17 +41,9 @@ export function messages(encoding: 'json' | 'msgpack', seed: number): Target {
   };
 }
 
-/** Records between hub and worker: valid ones, mutated, in one or several chunks. A link that gets a wrong one ends with an Error. */
-export function link(): Target {
-  const item = { offset: 7, key: 'k' as Key, data: Buffer.from('c403010203', 'hex'), publishedAtMs: 1, user: 'ana', connectionId: 'n.1' };
-  const records: (ToWorker | ToHub)[] = [
-    new PublicationMessage(1, 6, item),
-    new PublicationMessage(2, 0, { offset: 0, key: null, data: Buffer.from('c0', 'hex'), publishedAtMs: 1 }),
-    { kind: 'busStatus', connected: true } as ToWorker,
-    { kind: 'failed', requestId: 3, code: 'busy', message: 'later' } as ToWorker,
-    { kind: 'publish', requestId: 4, topic: 'a.b' as Topic, user: 'ana', connectionId: 'n.1', data: Buffer.from('x') } as unknown as ToHub,
-  ];
-  const corpus = records.map((record) => encodeRecord(record));
+/** Records between hub and worker: valid ones of every kind, mutated, in two chunks. A link that gets a wrong one ends with an Error. */
+export function link(seed: number): Target {
+  const corpus = fc.sample(linkMessages, { numRuns: CORPUS, seed }).map(encodeRecord);
   return {
     ...stays,
     name: 'link',
