@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { residentBytes } from '../../loadtest/core/proc.ts';
 
 const SAMPLE_MS = 50;
 
@@ -21,17 +21,8 @@ export class MemoryWatch {
   }
 
   #sample(): void {
-    const [first = 0, ...others] = this.#pids().map(residentMb);
+    const [first = 0, ...others] = this.#pids().map((pid) => residentBytes([pid]) / 2 ** 20);
     this.most.first = Math.max(this.most.first, first);
     this.most.others = Math.max(this.most.others, ...others);
-  }
-}
-
-function residentMb(pid: number): number {
-  try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-  } catch {
-    // It has ended, or this is another system.
-    return 0;
   }
 }

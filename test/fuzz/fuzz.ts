@@ -4,14 +4,16 @@ import { config, link, messages } from './decoders.ts';
 import { api, frames } from './sockets.ts';
 import type { Target } from './target.ts';
 
-export const TARGETS: Readonly<Record<string, (seed: number) => Target | Promise<Target>>> = {
-  json: (seed) => messages('json', seed),
-  msgpack: (seed) => messages('msgpack', seed),
+export const TARGETS = {
+  json: (seed: number) => messages('json', seed),
+  msgpack: (seed: number) => messages('msgpack', seed),
   link,
   config,
   frames,
   api,
-};
+} satisfies Record<string, (seed: number) => Target | Promise<Target>>;
+
+export type TargetName = keyof typeof TARGETS;
 
 export interface FuzzOptions {
   readonly seed: number;
@@ -47,12 +49,8 @@ export async function fuzz(target: Target, { seed, count, from = 0 }: FuzzOption
       } catch (cause) {
         next = Number.POSITIVE_INFINITY;
         const hex = Buffer.from(input.subarray(0, SHOWN_BYTES)).toString('hex');
-        throw new Error(
-          `input ${index}: ${String(cause)}\n${hex}\nagain: npm run fuzz -- ${target.name} --seed ${seed} --from ${index} --count 1`,
-          {
-            cause,
-          },
-        );
+        const again = `npm run fuzz -- ${target.name} --seed ${seed} --from ${index} --count 1`;
+        throw new Error(`input ${index}: ${String(cause)}\n${hex}\nagain: ${again}`, { cause });
       }
       if (index % every === 0) samples.push({ at: index, bytes: await target.memory() });
     }

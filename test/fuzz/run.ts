@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { chosenSeed } from '../support/seed.ts';
-import { fuzz, TARGETS } from './fuzz.ts';
+import { fuzz, TARGETS, type TargetName } from './fuzz.ts';
 
 const USAGE = `npm run fuzz -- [targets] [--count N] [--seed S] [--from I]
 
@@ -21,10 +21,11 @@ if (values.help) {
 }
 const seed = values.seed === undefined ? chosenSeed() : Number(values.seed);
 console.log(`SEED=${seed}`);
-for (const name of positionals.length === 0 ? Object.keys(TARGETS) : positionals) {
-  const make = TARGETS[name];
-  if (make === undefined) throw new Error(`no target ${name}: ${Object.keys(TARGETS).join(', ')}`);
-  const target = await make(seed);
+const names = Object.keys(TARGETS) as TargetName[];
+for (const asked of positionals.length === 0 ? names : positionals) {
+  const name = names.find((each) => each === asked);
+  if (name === undefined) throw new Error(`no target ${asked}: ${names.join(', ')}`);
+  const target = await TARGETS[name](seed);
   try {
     const { inputs, seconds, memoryBytes, bytesPerThousand } = await fuzz(target, {
       seed,

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { residentBytes } from '../../loadtest/core/proc.ts';
 import { pick, type Random } from '../../src/demo/random.ts';
 import { ADMIN_TOKEN, NodeProcess } from '../support/node-process.ts';
 import { rawUpgrade } from '../support/raw-http.ts';
@@ -39,7 +39,7 @@ async function startNode() {
   const workers = node.workerPids;
   return {
     node,
-    memory: () => [node.pid, ...workers].reduce((sum, pid) => sum + residentBytes(pid), 0),
+    memory: () => residentBytes([node.pid, ...workers]),
     check: async () => {
       if (String(node.workerPids) !== String(workers)) throw new Error(`a worker has been replaced:\n${node.output.slice(-4000)}`);
       // One that was there all the time, and a new one.
@@ -52,11 +52,6 @@ async function startNode() {
     },
     stop: () => node.stop(),
   };
-}
-
-function residentBytes(pid: number): number {
-  const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
 }
 
 /** Sends, after `opening` has been answered if there is one, and ends. @returns everything that was answered */
