@@ -23,10 +23,10 @@ export class ReturningClient {
   recoveryBytes = 0;
   gaps = 0;
   readonly follower: DocumentFollower | undefined;
+  readonly messages: ServerMessage[] = [];
   readonly #socket: WebSocket;
   readonly #topic: string;
   readonly #since: BookPosition;
-  readonly #messages: ServerMessage[] = [];
   #upTo: number | undefined;
 
   private constructor(url: string, topic: string, since: BookPosition, document: unknown) {
@@ -70,11 +70,7 @@ export class ReturningClient {
     this.offset = Math.max(this.offset, last, message.type === 'batch' ? 0 : message.offset);
     if (this.recoveredAtMs === undefined && this.#upTo !== undefined && this.offset >= this.#upTo) this.recoveredAtMs = performance.now();
     if (this.follower === undefined) return;
-    this.#messages.push(message);
+    this.messages.push(message);
     this.follower.take(this);
-  }
-
-  get messages(): readonly ServerMessage[] {
-    return this.#messages;
   }
 }
