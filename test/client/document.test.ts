@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { deltaOptions, documentOptions } from '../../src/client/document.ts';
 import { type Client, createClient, type Item } from '../../src/client/index.ts';
-import { parseTopic } from '../../src/protocol/topic.ts';
 import { TestNode } from '../support/node.ts';
 import { type Book, BookGenerator, isRight } from '../support/order-book.ts';
 import { TestProxy } from '../support/proxy.ts';
@@ -38,8 +37,7 @@ describe('a topic with documentOptions', () => {
     return client;
   }
 
-  const publish = (topic: string, data: unknown, image = false) =>
-    node.bus.publish({ topic: parseTopic(topic), key: null, payload: Buffer.from(JSON.stringify(data)), payloadKind: 'json', image });
+  const publish = (topic: string, data: unknown, image = false) => node.publish(topic, data, { image });
 
   it('delivers the document with each change of it, and never changes one that it has delivered', async () => {
     const client = connect();

@@ -35,10 +35,7 @@ async function startNode(url: string, books: object = {}, settings: object = {})
   return node;
 }
 
-function publish(node: TestNode, data: unknown, image = false, topic = TOPIC) {
-  const payload = Buffer.from(JSON.stringify(data));
-  return node.bus.publish({ topic: parseTopic(topic), key: null, payload, payloadKind: 'json', image });
-}
+const publish = (node: TestNode, data: unknown, image = false) => node.publish(TOPIC, data, { image });
 
 async function follow(node: TestNode, options: object = {}) {
   const client = await node.connect({ encoding: 'msgpack' });
@@ -150,7 +147,7 @@ describe.each(natsServerBinaries())('the image of a document (%s)', (binary) => 
   async function withoutBase(node: TestNode): Promise<Image> {
     const { epoch } = await publish(node, { a: 1 }, true);
     for (let n = 0; n < COUNT_MAX; n++) await publish(node, { n });
-    await publish(node, {}, true, 'books.other');
+    await node.publish('books.other', {}, { image: true });
     const [last] = (await node.bus.log('books').readLast(parseTopic(TOPIC), 1)) as [Publication];
     return {
       epoch,

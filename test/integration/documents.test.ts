@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseTopic } from '../../src/protocol/topic.ts';
 import { mergePatch } from '../support/document-fixtures.ts';
 import { DocumentFollower } from '../support/document-follower.ts';
 import { TestNode } from '../support/node.ts';
@@ -24,13 +23,7 @@ describe('a document topic', () => {
   let topics = 0;
   const newTopic = (namespace = 'books') => `${namespace}.t${topics++}`;
   const publish = (topic: string, data: unknown, image = false) =>
-    node.bus.publish({
-      topic: parseTopic(topic),
-      key: null,
-      payload: Buffer.from(data === undefined ? '' : JSON.stringify(data)),
-      payloadKind: 'json',
-      image,
-    });
+    node.publish(topic, data === undefined ? new Uint8Array() : data, { image });
 
   beforeAll(async () => {
     node = await TestNode.start({ namespaces: NAMESPACES });

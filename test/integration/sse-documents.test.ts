@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseTopic } from '../../src/protocol/topic.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { DocumentFollower } from '../support/document-follower.ts';
 import { EventClient } from '../support/event-client.ts';
@@ -52,15 +51,8 @@ async function followThroughCuts(port: number, ca: Buffer, nodes: readonly TestN
   const book = `books.t${topics}`;
   const numbers = `scores.t${topics++}`;
   const generator = new BookGenerator(40);
-  const publish = async (topic: string, data: unknown, image: boolean, n: number) =>
-    (nodes[n % nodes.length] as TestNode).bus.publish({
-      topic: parseTopic(topic),
-      key: null,
-      payload: Buffer.from(JSON.stringify(data)),
-      payloadKind: 'json',
-      image,
-    });
-  await publish(book, generator.image().patch, true, 0);
+  const node = (n: number) => nodes[n % nodes.length] as TestNode;
+  await node(0).publish(book, generator.image().patch, { image: true });
   const members = ['', '&maxRateHz=20', ''].map((options) => {
     const open = (lastEventId?: string) =>
       new EventClient(port, `/sse?topic=${book}&topic=${numbers}&snapshot=true${options}`, {
@@ -86,8 +78,8 @@ async function followThroughCuts(port: number, ca: Buffer, nodes: readonly TestN
   let published = 0;
   for (let n = 0; n < 600; n++) {
     const { patch, image } = generator.next();
-    last = (await publish(book, patch, image, n)).offset;
-    if (n % 3 === 0) await publish(numbers, { n: published++ }, false, n);
+    last = (await node(n).publish(book, patch, { image })).offset;
+    if (n % 3 === 0) await node(n).publish(numbers, { n: published++ });
     if (n % 50 !== 49) continue;
     const member = members[((n / 50) % 3) | 0] as (typeof members)[number];
     member.client.socket.destroy();
