@@ -1,8 +1,6 @@
 import { jetstream } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { NodeProcess } from '../support/node-process.ts';
+import { ProcessPair } from '../support/process-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 
@@ -14,28 +12,18 @@ const NAMESPACES = {
 const CLIENTS = 300;
 
 describe('two nodes with two workers each, on one nats-server', () => {
-  let nats: NatsServer;
-  let nodes: NodeProcess[];
-  let producer: NatsConnection;
-
+  let pair: ProcessPair;
   beforeAll(async () => {
-    nats = await startNatsServer();
-    nodes = [1, 2].map(() => NodeProcess.launch({ namespaces: NAMESPACES, 'nats.url': nats.url, 'log.level': 'info' }));
-    await Promise.all(nodes.map((node) => node.untilStarted(2)));
-    producer = await connect({ servers: nats.url });
+    pair = await ProcessPair.start({ namespaces: NAMESPACES, 'log.level': 'info' });
   });
-  afterAll(async () => {
-    await producer?.close();
-    await Promise.all((nodes ?? []).map((node) => node.stop()));
-    await nats?.stop();
-  });
+  afterAll(() => pair?.stop());
 
   /** Half of them on each node, half of those in each encoding. */
   async function subscribers(topic: string, count: number): Promise<TestClient[]> {
     const clients: TestClient[] = [];
     for (let at = 0; at < count; at += 50) {
       const some = Array.from({ length: Math.min(50, count - at) }, async (_, i) => {
-        const node = nodes[i % 2] as NodeProcess;
+        const node = pair.node(i);
         const client = await node.connect({ encoding: i % 4 < 2 ? 'msgpack' : 'json' });
         client.track(topic);
         await client.subscribe(topic, { snapshot: true });
@@ -48,7 +36,7 @@ describe('two nodes with two workers each, on one nats-server', () => {
 
   it('deliver every publication to every client, once and in order', async () => {
     const clients = await subscribers('scores.match', CLIENTS);
-    const log = jetstream(producer);
+    const log = jetstream(pair.producer);
     const count = 500;
     const acks = await Promise.all(Array.from({ length: count }, (_, n) => log.publish('feed.scores.match', JSON.stringify({ n }))));
     const last = Math.max(...acks.map(({ seq }) => seq));
@@ -58,14 +46,13 @@ describe('two nodes with two workers each, on one nats-server', () => {
       expect(tracker).toMatchObject({ gaps: 0, duplicates: 0 });
       expect(tracker.items.map(({ data }) => data.n)).toEqual(Array.from({ length: count }, (_, n) => n));
     }
-    const connections = await Promise.all(nodes.map((node) => node.metric('stentor_connections')));
+    const connections = await Promise.all(pair.nodes.map((node) => node.metric('stentor_connections')));
     expect(connections).toEqual([CLIENTS / 2, CLIENTS / 2]);
-    const deliveries = await Promise.all(nodes.map((node) => node.metric('stentor_deliveries_total')));
-    expect(deliveries.reduce((a, b) => a + b)).toBe(CLIENTS * count);
+    expect(await pair.metric('stentor_deliveries_total')).toBe(CLIENTS * count);
   });
 
   it('agree on the state of a keyed topic, wherever and whenever a client joins', async () => {
-    const log = jetstream(producer);
+    const log = jetstream(pair.producer);
     const publish = (n: number) => log.publish(`feed.ticks.fx.K${n % 20}`, n % 13 === 12 ? '' : String(n));
     const early = await subscribers('ticks.fx', 20);
     let last = 0;
@@ -82,7 +69,7 @@ describe('two nodes with two workers each, on one nats-server', () => {
   });
 
   it('carry a client’s publication from one node to the other, with one place in the log for both', async () => {
-    const [here, there] = nodes as [NodeProcess, NodeProcess];
+    const [here, there] = pair.nodes;
     const token = await tokenOf({ sub: 'alice' });
     const alice = await here.connect({ encoding: 'msgpack', token });
     const bob = await there.connect({ encoding: 'json' });
@@ -99,8 +86,8 @@ describe('two nodes with two workers each, on one nats-server', () => {
   });
 
   it('take over from each other: a position of one is good on the other', async () => {
-    const [here, there] = nodes as [NodeProcess, NodeProcess];
-    const log = jetstream(producer);
+    const [here, there] = pair.nodes;
+    const log = jetstream(pair.producer);
     const first = await here.connect();
     const tracker = first.track('scores.move');
     await first.subscribe('scores.move');

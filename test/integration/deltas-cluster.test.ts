@@ -1,11 +1,10 @@
 import { jetstream } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { DeltaFolder } from '../support/delta-folder.ts';
 import { textOf } from '../support/document-fixtures.ts';
-import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { NodeProcess } from '../support/node-process.ts';
+import type { NodeProcess } from '../support/node-process.ts';
+import { ProcessPair } from '../support/process-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { TopicTracker } from '../support/topic-tracker.ts';
 
@@ -96,21 +95,11 @@ class Reader {
 }
 
 describe('values as changes over two nodes with two workers each', () => {
-  let nats: NatsServer;
-  let nodes: NodeProcess[];
-  let producer: NatsConnection;
-
+  let pair: ProcessPair;
   beforeAll(async () => {
-    nats = await startNatsServer();
-    nodes = [1, 2].map(() => NodeProcess.launch({ namespaces: NAMESPACES, 'nats.url': nats.url, 'heartbeat.pingIntervalMs': 600_000 }));
-    await Promise.all(nodes.map((node) => node.untilStarted(2)));
-    producer = await connect({ servers: nats.url });
+    pair = await ProcessPair.start({ namespaces: NAMESPACES, 'heartbeat.pingIntervalMs': 600_000 });
   });
-  afterAll(async () => {
-    await producer?.close();
-    await Promise.all((nodes ?? []).map((node) => node.stop()));
-    await nats?.stop();
-  });
+  afterAll(() => pair?.stop());
 
   /** Of every key its own values; a topic without keys has one. */
   const feedOf = (topic: string) => {
@@ -118,7 +107,7 @@ describe('values as changes over two nodes with two workers each', () => {
     const values = new Values();
     const publish = async (more: object = {}) => {
       const key = keys[Math.floor(Math.random() * keys.length)];
-      return (await jetstream(producer).publish(`feed.${topic}${key}`, JSON.stringify(values.next(more)))).seq;
+      return (await jetstream(pair.producer).publish(`feed.${topic}${key}`, JSON.stringify(values.next(more)))).seq;
     };
     return { topic, values, publish, offset: 0 };
   };
@@ -130,7 +119,7 @@ describe('values as changes over two nodes with two workers each', () => {
     const add = async (options: object = {}) => {
       for (const { topic, values } of feeds) {
         for (const encoding of ['json', 'msgpack'] as const) {
-          readers.push(await new Reader(topic, values, encoding, options).start(nodes[readers.length % 2] as NodeProcess));
+          readers.push(await new Reader(topic, values, encoding, options).start(pair.node(readers.length)));
         }
       }
     };
@@ -147,7 +136,7 @@ describe('values as changes over two nodes with two workers each', () => {
       );
       const one = cut[Math.floor(Math.random() * cut.length)] as Reader;
       await one.cut();
-      await one.start(nodes[Math.floor(Math.random() * 2)] as NodeProcess);
+      await one.start(pair.node(Math.floor(Math.random() * 2)));
       if (n % (5 * step) === 0) await add();
     }
     for (const reader of readers) {
@@ -167,16 +156,14 @@ describe('values as changes over two nodes with two workers each', () => {
     await feed.publish();
     const readers = await Promise.all(
       (['json', 'msgpack', 'json', 'msgpack'] as const).map((encoding, i) =>
-        new Reader(feed.topic, feed.values, encoding, {}).start(nodes[i % 2] as NodeProcess),
+        new Reader(feed.topic, feed.values, encoding, {}).start(pair.node(i)),
       ),
     );
     const publishSome = async () => {
       for (let n = 0; n < 50; n++) feed.offset = await feed.publish({ note: `${n}`.repeat(LARGE_CHARS / 2) });
     };
-    const lagging = async () =>
-      (await Promise.all(nodes.map((node) => node.metric('stentor_connections_lagging')))).reduce((a, b) => a + b);
     for (const { client } of readers) client.pause();
-    while ((await lagging()) < readers.length) await publishSome();
+    while ((await pair.metric('stentor_connections_lagging')) < readers.length) await publishSome();
     for (const { client } of readers) client.resume();
     await publishSome();
     for (const reader of readers) {
@@ -189,7 +176,7 @@ describe('values as changes over two nodes with two workers each', () => {
   it('begin with the state where a subscription changes to them, and are refused with echo: false', async () => {
     const feed = feedOf('match.change');
     await feed.publish();
-    const client = await (nodes[0] as NodeProcess).connect({ encoding: 'json' });
+    const client = await pair.node(0).connect({ encoding: 'json' });
     expect((await client.get('subscribed', { type: 'subscribe', topic: feed.topic })).items).toEqual([]);
     const changed = await client.get('subscribed', { type: 'subscribe', topic: feed.topic, delta: true });
     expect(feed.values.isOne(changed.items[0]?.[2])).toBe(true);

@@ -1,10 +1,10 @@
 import { jetstream } from '@nats-io/jetstream';
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DocumentFollower } from '../support/document-follower.ts';
-import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { NodeProcess } from '../support/node-process.ts';
+import type { NodeProcess } from '../support/node-process.ts';
 import { type BookChange, BookGenerator, isRight } from '../support/order-book.ts';
+import { ProcessPair } from '../support/process-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 
 const NAMESPACES = { books: { public: true, state: 'document', slowConsumer: 'conflate', maxPayloadBytes: 60_000 } };
@@ -50,26 +50,16 @@ class Reader {
 }
 
 describe('order books over two nodes with two workers each', () => {
-  let nats: NatsServer;
-  let nodes: NodeProcess[];
-  let producer: NatsConnection;
-
+  let pair: ProcessPair;
   beforeAll(async () => {
-    nats = await startNatsServer();
-    nodes = [1, 2].map(() => NodeProcess.launch({ namespaces: NAMESPACES, 'nats.url': nats.url, 'heartbeat.pingIntervalMs': 600_000 }));
-    await Promise.all(nodes.map((node) => node.untilStarted(2)));
-    producer = await connect({ servers: nats.url });
+    pair = await ProcessPair.start({ namespaces: NAMESPACES, 'heartbeat.pingIntervalMs': 600_000 });
   });
-  afterAll(async () => {
-    await producer?.close();
-    await Promise.all((nodes ?? []).map((node) => node.stop()));
-    await nats?.stop();
-  });
+  afterAll(() => pair?.stop());
 
   const image = headers();
   image.set('Stentor-Image', 'true');
   const publish = (topic: string, change: BookChange) =>
-    jetstream(producer).publish(`feed.${topic}`, JSON.stringify(change.patch), change.image ? { headers: image } : {});
+    jetstream(pair.producer).publish(`feed.${topic}`, JSON.stringify(change.patch), change.image ? { headers: image } : {});
 
   it('have the right checksum after every batch: cut, at any rate, or late', async () => {
     const books = TOPICS.map((topic) => ({ topic, generator: new BookGenerator(60), offset: 0 }));
@@ -79,7 +69,7 @@ describe('order books over two nodes with two workers each', () => {
     const add = async (options: object = {}) => {
       for (const topic of TOPICS)
         for (const encoding of ['json', 'msgpack'] as const) {
-          readers.push(await new Reader(topic, encoding, options).start(nodes[readers.length % 2] as NodeProcess));
+          readers.push(await new Reader(topic, encoding, options).start(pair.node(readers.length)));
         }
     };
     for (const maxRateHz of RATES) await add(maxRateHz === undefined ? {} : { maxRateHz });
@@ -96,7 +86,7 @@ describe('order books over two nodes with two workers each', () => {
       await Promise.all(acks);
       const one = cut[Math.floor(Math.random() * cut.length)] as Reader;
       await one.cut();
-      await one.start(nodes[Math.floor(Math.random() * 2)] as NodeProcess);
+      await one.start(pair.node(Math.floor(Math.random() * 2)));
       if (n % (5 * step) === 0) await add();
     }
     for (const reader of readers) {
@@ -114,18 +104,14 @@ describe('order books over two nodes with two workers each', () => {
     const generator = new BookGenerator(60, LARGE_CHARS);
     let last = (await publish(LARGE_TOPIC, generator.image())).seq;
     const readers = await Promise.all(
-      (['json', 'msgpack', 'json', 'msgpack'] as const).map((encoding, i) =>
-        new Reader(LARGE_TOPIC, encoding).start(nodes[i % 2] as NodeProcess),
-      ),
+      (['json', 'msgpack', 'json', 'msgpack'] as const).map((encoding, i) => new Reader(LARGE_TOPIC, encoding).start(pair.node(i))),
     );
     const publishSome = async () => {
       const acks = await Promise.all(Array.from({ length: 50 }, () => publish(LARGE_TOPIC, generator.next())));
       last = acks.at(-1)?.seq ?? 0;
     };
-    const lagging = async () =>
-      (await Promise.all(nodes.map((node) => node.metric('stentor_connections_lagging')))).reduce((a, b) => a + b);
     for (const { client } of readers) client.pause();
-    while ((await lagging()) < readers.length) await publishSome();
+    while ((await pair.metric('stentor_connections_lagging')) < readers.length) await publishSome();
     await publishSome();
     for (const { client } of readers) client.resume();
     await publishSome();
