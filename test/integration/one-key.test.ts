@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
-import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { TestNode } from '../support/node.ts';
+import type { TestNode } from '../support/node.ts';
+import { NodePair } from '../support/node-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 
@@ -21,22 +21,17 @@ const batchesOf = (client: TestClient, key?: string) =>
   client.messages.filter((message): message is ServerMessage<'batch'> => message.type === 'batch' && message.key === key);
 
 describe('one key of a topic', () => {
-  let nats: NatsServer;
+  let pair: NodePair;
   let one: TestNode;
   let two: TestNode;
   let topics = 0;
   const newTopic = (namespace = 'ticks') => `${namespace}.t${topics++}`;
 
   beforeAll(async () => {
-    nats = await startNatsServer();
-    one = await TestNode.start({ namespaces: NAMESPACES, 'nats.url': nats.url });
-    two = await TestNode.start({ namespaces: NAMESPACES, 'nats.url': nats.url });
+    pair = await NodePair.start({ namespaces: NAMESPACES });
+    ({ one, two } = pair);
   });
-  afterAll(async () => {
-    await one?.stop();
-    await two?.stop();
-    await nats?.stop();
-  });
+  afterAll(() => pair?.stop());
 
   it.each(ENCODINGS)('has a state, a stream without gaps, a history and a recovery of its own, in %s', async (encoding) => {
     const topic = newTopic();

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
-import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { TestNode } from '../support/node.ts';
+import type { TestNode } from '../support/node.ts';
+import { NodePair } from '../support/node-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
 
@@ -26,7 +26,7 @@ const topicsOf = (items: readonly Item[]) => items.map((item) => metaOf(item)?.t
 const offsetsOf = (items: readonly Item[]) => items.map(([offset]) => offset);
 
 describe('a pattern of topics', () => {
-  let nats: NatsServer;
+  let pair: NodePair;
   let one: TestNode;
   let two: TestNode;
   let parts = 0;
@@ -34,16 +34,10 @@ describe('a pattern of topics', () => {
   const newPart = (namespace = 'scores') => `${namespace}.p${parts++}`;
 
   beforeAll(async () => {
-    nats = await startNatsServer();
-    const settings = { namespaces: NAMESPACES, 'nats.url': nats.url, 'limits.patternsPerNodeMax': 40, 'tuning.hub.topicLingerMs': 0 };
-    one = await TestNode.start(settings);
-    two = await TestNode.start(settings);
+    pair = await NodePair.start({ namespaces: NAMESPACES, 'limits.patternsPerNodeMax': 40, 'tuning.hub.topicLingerMs': 0 });
+    ({ one, two } = pair);
   });
-  afterAll(async () => {
-    await one?.stop();
-    await two?.stop();
-    await nats?.stop();
-  });
+  afterAll(() => pair?.stop());
 
   it.each(ENCODINGS)('gets what is published to every topic that it matches, in one order without gaps, in %s', async (encoding) => {
     const part = newPart();
