@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import type { Topic } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/document-fixtures.ts';
-import { type SimulatedClient, SimulatedNode, turns } from '../support/simulated-node.ts';
+import { SimulatedNode } from '../support/simulated-node.ts';
+import { performStep, simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const WISHES = [{ delta: true }, { delta: true, maxRateHz: 100 }, {}, { delta: true, maxRateHz: 50 }, { delta: true }];
@@ -37,64 +38,13 @@ function contentOf(uid: number): unknown {
   };
 }
 
-const topic = fc.constantFrom(...TOPICS);
-const client = fc.nat(CLIENTS - 1);
-const step = fc.oneof(
-  {
-    weight: 14,
-    arbitrary: fc.record({
-      do: fc.constant('publish' as const),
-      topic,
-      key: fc.constantFrom(...KEYS),
-      removed: fc.nat(9).map((n) => n === 0),
-    }),
-  },
-  { weight: 10, arbitrary: fc.record({ do: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 8 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('subscribe' as const), client, topic }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), client, topic }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('cut' as const), client }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('comeBack' as const), client }) },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('read' as const), client, bytes: fc.integer({ min: 1, max: 3000 }) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 20 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('rollBack' as const), topic, count: fc.integer({ min: 1, max: 6 }) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-
-async function perform(node: SimulatedNode, each: Step): Promise<void> {
-  const of = (index: number) => node.clients[index] as SimulatedClient;
-  switch (each.do) {
-    case 'publish':
-      return node.publish(each.topic, each.key, each.removed);
-    case 'deliver':
-      for (const log of [node.plain, node.keyed]) log.deliver(each.count, false);
-      return;
-    case 'subscribe':
-      return node.subscribe(of(each.client), each.topic);
-    case 'unsubscribe':
-      return node.unsubscribe(of(each.client), each.topic);
-    case 'cut':
-      return node.cut(of(each.client));
-    case 'comeBack':
-      for (const name of of(each.client).trackers.keys()) node.subscribe(of(each.client), name);
-      return;
-    case 'read':
-      return node.read(of(each.client), each.bytes);
-    case 'turns':
-      return turns(each.count);
-    case 'wait':
-      // For passes of rate classes, which have timers.
-      return new Promise((resolve) => setTimeout(resolve, each.ms));
-    case 'rollBack': {
-      const log = node.logOf(namespaceOf(each.topic));
-      await turns(40);
-      log.deliver(Number.POSITIVE_INFINITY, false);
-      await turns(10);
-      log.rollBack(each.count, false);
-      log.reconnect();
-    }
-  }
-}
+const step = simulatedSteps({
+  topics: TOPICS,
+  clients: CLIENTS,
+  keys: KEYS,
+  deliverMax: 8,
+  weights: { publish: 14, deliver: 10, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3, rollBack: 1 },
+});
 
 /** Every value that a client's application was given is one that was published, whole. */
 function check(node: SimulatedNode): void {
@@ -113,16 +63,7 @@ function check(node: SimulatedNode): void {
 
 function checkEnd(node: SimulatedNode): void {
   for (const { trackers } of node.clients) {
-    for (const [of, { state }] of trackers) {
-      const expected = new Map<string | null, number>();
-      for (const { publication, uid } of node.logOf(namespaceOf(of)).history) {
-        if (publication.topic !== of) continue;
-        if (publication.payload.length === 0) expected.delete(publication.key);
-        else expected.set(publication.key, uid);
-      }
-      const got = [...state].map(([key, data]) => [key, data.uid]).sort();
-      expect({ of, got }).toEqual({ of, got: [...expected].sort() });
-    }
+    for (const [of, tracker] of trackers) expect({ of, got: stateAt(tracker) }).toEqual({ of, got: stateOf(node, of) });
   }
 }
 
@@ -138,7 +79,7 @@ describe('clients that follow what changes, read slowly, have rates and are cut 
           try {
             for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
             for (const each of steps) {
-              await perform(node, each);
+              await performStep(node, each);
               check(node);
             }
             await node.settle();

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { SimulatedNode, turns } from '../support/simulated-node.ts';
+import { SimulatedNode } from '../support/simulated-node.ts';
+import { performStep, simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const CLIENTS = 3;
@@ -17,72 +18,13 @@ const SETTINGS = {
 };
 const PAD_BYTES = 300;
 
-const topic = fc.constantFrom(...TOPICS);
-const client = fc.nat(CLIENTS - 1);
-const step = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.record({
-      do: fc.constant('publish' as const),
-      topic,
-      key: fc.constantFrom(...KEYS),
-      removed: fc.nat(9).map((n) => n === 0),
-    }),
-  },
-  { weight: 10, arbitrary: fc.record({ do: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('subscribe' as const), client, topic }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), client, topic }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('cut' as const), client }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('comeBack' as const), client }) },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('read' as const), client, bytes: fc.integer({ min: 1, max: 3000 }) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 20 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('rollBack' as const), topic, count: fc.integer({ min: 1, max: 6 }) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-
-async function perform(node: SimulatedNode, each: Step): Promise<void> {
-  switch (each.do) {
-    case 'publish':
-      return node.publish(each.topic, each.key, each.removed);
-    case 'deliver':
-      for (const log of [node.plain, node.keyed]) log.deliver(each.count, false);
-      return;
-    case 'subscribe':
-      return node.subscribe(node.clients[each.client]!, each.topic);
-    case 'unsubscribe':
-      return node.unsubscribe(node.clients[each.client]!, each.topic);
-    case 'cut':
-      return node.cut(node.clients[each.client]!);
-    case 'comeBack':
-      for (const name of node.clients[each.client]!.trackers.keys()) node.subscribe(node.clients[each.client]!, name);
-      return;
-    case 'read':
-      return node.read(node.clients[each.client]!, each.bytes);
-    case 'turns':
-      return turns(each.count);
-    case 'rollBack': {
-      const log = node.logOf(namespaceOf(each.topic));
-      // The follower must have got everything that was read from the log: only then it detects the rollback.
-      await turns(40);
-      log.deliver(Number.POSITIVE_INFINITY, false);
-      await turns(10);
-      log.rollBack(each.count, false);
-      log.reconnect();
-    }
-  }
-}
-
-/** Of every key that there is, its last publication. */
-function stateOf(node: SimulatedNode, of: Topic): Record<string, number> {
-  const state: Record<string, number> = {};
-  for (const { publication, uid } of node.logOf(namespaceOf(of)).history) {
-    if (publication.topic !== of) continue;
-    const key = publication.key ?? '';
-    if (publication.payload.length === 0) delete state[key];
-    else state[key] = uid;
-  }
-  return state;
-}
+const step = simulatedSteps({
+  topics: TOPICS,
+  clients: CLIENTS,
+  keys: KEYS,
+  deliverMax: 12,
+  weights: { publish: 12, deliver: 10, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 4, read: 12, turns: 8, rollBack: 1 },
+});
 
 function check(node: SimulatedNode): void {
   for (const { trackers } of node.clients) {
@@ -94,14 +36,15 @@ function check(node: SimulatedNode): void {
 
 function checkWhole(node: SimulatedNode): void {
   for (const { trackers, runs } of node.clients) {
-    for (const [of, { state, last }] of trackers) {
-      const got = Object.fromEntries([...state].map(([key, data]) => [key ?? '', data.uid as number]));
+    for (const [of, tracker] of trackers) {
       if (namespaceOf(of) === 'keyed') {
-        expect({ of, got }).toEqual({ of, got: stateOf(node, of) });
+        expect({ of, got: stateAt(tracker) }).toEqual({ of, got: stateOf(node, of) });
         continue;
       }
       const { from, uids } = runs.get(of)!;
-      const owed = node.plain.history.filter(({ publication: { topic: each, offset } }) => each === of && offset > from && offset <= last);
+      const owed = node.plain.history.filter(
+        ({ publication: { topic: each, offset } }) => each === of && offset > from && offset <= tracker.last,
+      );
       expect(uids).toEqual(owed.map(({ uid }) => uid));
     }
   }
@@ -119,7 +62,7 @@ describe('a hub and a worker whose clients read slowly, and are cut off in betwe
             // A state that is larger than a frame.
             for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
             for (const each of steps) {
-              await perform(node, each);
+              await performStep(node, each);
               check(node);
             }
             await node.settle();
