@@ -272,34 +272,21 @@ describe('relations between settings', () => {
     expect(refusedAt({ 'tuning.recent.bytesMax': 4_194_303 })).toBe('tuning.recent.bytesPerTopicMax');
     expect(accepted({ 'tuning.recent.bytesMax': 4_194_304 })).toBe(true);
   });
-});
 
-describe('warnings', () => {
-  const warningsOf = (flags: Record<string, unknown>) => loadConfig({ env: {}, flags }).warnings;
-
-  it('a node that may create no streams, and yet creates the bucket of the epochs, is named', () => {
-    const nats = { 'nats.url': 'nats://127.0.0.1', namespaces: { a: { public: true } } };
-    expect(warningsOf({ ...nats, 'nats.manageStreams': false, 'nats.epochStorage': 'memory' })).toEqual([
-      expect.stringContaining('nats.epochStorage: memory'),
-    ]);
-    expect(warningsOf({ ...nats, 'nats.manageStreams': false })).toEqual([]);
-    expect(warningsOf({ ...nats, 'nats.epochStorage': 'memory' })).toEqual([]);
+  it('patterns are not of documents or users, and of keys only with topicTokens', () => {
+    const patterns = (options: object, name = 'a') => ({ namespaces: { [name]: { wildcards: true, ...options } } });
+    expect(accepted(patterns({}))).toBe(true);
+    expect(refusedAt(patterns({ state: 'document' }))).toBe('namespaces.a.wildcards');
+    expect(() => accepted(patterns({ state: 'keyed' }))).toThrow(/topicTokens/);
+    expect(accepted(patterns({ state: 'keyed', topicTokens: 2 }))).toBe(true);
+    expect(refusedAt(patterns({ durable: false }, 'user'))).toBe('namespaces.user.wildcards');
   });
 
-  it('names the namespaces that cannot be used without auth keys', () => {
-    expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
-    expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([
-      'no client can publish in a: this needs a token, and neither auth.keys nor auth.jwksUrl is set',
-    ]);
-  });
-
-  it('has no warning if tokens can be verified, or none are needed', () => {
-    expect(warningsOf({ 'auth.keys': [{ alg: 'HS256', secret: SECRET }] })).toEqual([]);
-    expect(warningsOf({ 'auth.jwksUrl': 'https://a/jwks' })).toEqual([]);
-    expect(warningsOf({ namespaces: { a: { public: true } } })).toEqual([]);
-  });
-
-  it('names namespaces that differ in case only', () => {
-    expect(warningsOf({ namespaces: { a: { public: true }, A: { public: true } } })).toEqual(['namespaces a and A differ in case only']);
+  it('trusted proxies are addresses, and the PROXY protocol needs a node without TLS', () => {
+    for (const entry of ['proxy.example', '10.0.0.0/33', '10.0.0.1/', '::1/129', '1.2.3.4/8/8', 'fe80::1%eth0/64'])
+      expect(refusedAt({ 'proxies.trusted': [entry] }), entry).toMatch(/^proxies\.trusted/);
+    expect(accepted({ 'proxies.trusted': ['10.0.0.0/8', '::1', 'fd00::/8'] })).toBe(true);
+    const tls = { 'tls.certFile': '/cert.pem', 'tls.keyFile': '/key.pem' };
+    expect(() => accepted({ ...tls, 'proxies.addressFrom': 'proxyProtocol' })).toThrow('proxies.addressFrom');
   });
 });

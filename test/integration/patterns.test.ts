@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
 import type { TestNode } from '../support/node.ts';
 import { NodePair } from '../support/node-pair.ts';
@@ -229,16 +228,4 @@ describe('a pattern of topics', () => {
     expect((await topic.history({ last: 2 })).items.map((item) => item.topic)).toEqual([`${part}.b`, `${part}.a`]);
     await sdk.close();
   });
-});
-
-it('a namespace with patterns is refused where they cannot be: documents, users, and keys without topicTokens', () => {
-  const problems =
-    (namespace: object, name = 'a') =>
-    () =>
-      loadConfig({ env: {}, flags: { namespaces: { [name]: { wildcards: true, ...namespace } } } });
-  expect(problems({})).not.toThrow();
-  expect(problems({ state: 'document' })).toThrow(/namespaces\.a\.wildcards/);
-  expect(problems({ state: 'keyed' })).toThrow(/topicTokens/);
-  expect(problems({ state: 'keyed', topicTokens: 2 })).not.toThrow();
-  expect(problems({ durable: false }, 'user')).toThrow(/namespaces\.user\.wildcards/);
 });
