@@ -163,10 +163,11 @@ export class Narrowing {
       this.#covered = topics;
       this.#seenPosition = topics && this.#options.core.position;
     } else if (topics !== undefined && this.#covered === undefined) this.#block();
-    // Whoever waited before the change is in it, unless it is not wanted any more.
-    const told = isDone || this.#covered === undefined ? this.#waiters.splice(0, waiting) : [];
-    for (const { done } of told) done();
-    if (isDone) void this.#renew();
+    // The whole namespace covers everybody. Whoever waited before the change is in it, unless it is not wanted any more.
+    const covered = this.#covered === undefined ? this.#waiters.length : isDone ? waiting : 0;
+    for (const { done } of this.#waiters.splice(0, covered)) done();
+    // Whoever came meanwhile is in the next one.
+    void this.#renew();
     return isDone;
   }
 
