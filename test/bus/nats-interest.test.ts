@@ -161,6 +161,27 @@ for (const binary of natsServerBinaries()) {
       expect(wanted.errors).toEqual([]);
     });
 
+    it('sees the images that other nodes store of its documents', async () => {
+      const namespaces = { books: { public: true, state: 'document', slowConsumer: 'conflate' } };
+      const { server, bus } = await setUp(binary, { namespaces: { scores: { public: true }, ...namespaces } });
+      const [topic, other] = [parseTopic('books.a'), parseTopic('books.b')];
+      const wanted = new Wanted();
+      const log = bus.log('books');
+      const follower = await log.follow(0, wanted.receive, wanted.fail, wanted);
+      await wanted.add(topic, log, follower);
+      if (filters) await until('it asks for its topic', () => follower.filteredTopics === 1);
+      const seen: string[] = [];
+      log.images?.onStored((name, { payload }) => void seen.push(`${name} ${payload}`));
+      const elsewhere = await createBus(busConfig(server.url, { namespaces }));
+      stops.push(() => elsewhere.stop());
+      await elsewhere.start();
+      const { images } = elsewhere.log('books');
+      for (const name of [other, topic]) await images?.put(name, Buffer.from('image'), 0);
+      await until('its image', () => seen.some((one) => one.startsWith(topic)));
+      expect(seen).toEqual(filters ? [`${topic} image`] : [`${other} image`, `${topic} image`]);
+      await follower.stop();
+    });
+
     it('never loses in silence what the log has removed before it arrived', async () => {
       const { nc, log, wanted, follower } = await setUp(binary, { 'namespaces.scores.history.maxCount': 1000 });
       const topic = TOPICS[0] as Topic;

@@ -3,7 +3,7 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Interest } from '../bus.ts';
-import { filterOf } from '../subjects.ts';
+import { filterOf, imageSubjectOf } from '../subjects.ts';
 import type { Consumption } from './consumption.ts';
 import type { Anchor } from './epoch.ts';
 import type { FollowerCore } from './follower-core.ts';
@@ -146,6 +146,13 @@ export class Narrowing {
     this.#renewing = false;
   }
 
+  /** All of a topic: also the images of its document, which may be of other nodes. */
+  #subjectsOf(topic: Topic): string[] {
+    const { namespace } = this.#options;
+    const ofTopic = filterOf(topic, namespace);
+    return namespace.state === 'document' ? [ofTopic, imageSubjectOf(topic)] : [ofTopic];
+  }
+
   /** @returns false if it continues as before */
   async #change(topics: ReadonlySet<Topic> | undefined): Promise<boolean> {
     const running = this.#running;
@@ -153,7 +160,7 @@ export class Narrowing {
     this.#changing = true;
     this.#coming = topics;
     const waiting = this.#waiters.length;
-    const filters = topics && [...topics].map((topic) => filterOf(topic, this.#options.namespace));
+    const filters = topics && [...topics].flatMap((topic) => this.#subjectsOf(topic));
     const isDone = await running.consumption.takeOver(running.jsm, filters);
     this.#changing = false;
     this.#coming = undefined;
