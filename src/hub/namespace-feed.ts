@@ -60,7 +60,7 @@ export class NamespaceFeed {
   /** Undefined: its topics have no documents. */
   readonly #images: ImageWriter | undefined;
   readonly #looks: NodeJS.Timeout;
-  /** Publications of open topics. */
+  /** Publications of open topics, also of those of which only some keys are open. */
   #received = 0;
 
   constructor(options: NamespaceFeedOptions) {
@@ -86,7 +86,7 @@ export class NamespaceFeed {
       {
         onPublication: (publication) => {
           const feeds = this.#topics.matching(publication.topic, publication.key);
-          if (feeds.named.length > 0 || feeds.patterns.length > 0) this.#received++;
+          if (feeds.named.length > 0 || feeds.patterns.length > 0 || this.#topics.hasKeysOf(publication.topic)) this.#received++;
           onPublication(publication, feeds);
         },
         onBroken: () => {

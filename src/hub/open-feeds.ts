@@ -18,8 +18,8 @@ const NOBODY: Matching = { named: NONE, patterns: NONE };
 export class OpenFeeds {
   readonly #byName = new Map<FeedName, HubTopic>();
   readonly #patterns = new PatternTrie<HubTopic>();
-  /** Number of feeds that are one key of a topic: without any, keys need not be looked up. */
-  #ofKeys = 0;
+  /** Of topics: how many feeds are one key of it. Without any, keys need not be looked up. */
+  readonly #ofKeys = new Map<string, number>();
 
   get size(): number {
     return this.#byName.size;
@@ -49,7 +49,7 @@ export class OpenFeeds {
     const before = this.#byName.get(name);
     if (before !== undefined) this.remove(before);
     this.#byName.set(name, feed);
-    if (keyOf(name) !== undefined) this.#ofKeys++;
+    if (keyOf(name) !== undefined) this.#countKey(name, 1);
     else if (isPattern(name)) this.#patterns.add(name, feed);
   }
 
@@ -58,7 +58,7 @@ export class OpenFeeds {
     const { topic: name } = feed;
     if (this.#byName.get(name) !== feed) return;
     this.#byName.delete(name);
-    if (keyOf(name) !== undefined) this.#ofKeys--;
+    if (keyOf(name) !== undefined) this.#countKey(name, -1);
     else if (isPattern(name)) this.#patterns.remove(name, feed);
   }
 
@@ -66,13 +66,25 @@ export class OpenFeeds {
     for (const feed of [...this.#byName.values()]) this.remove(feed);
   }
 
+  /** Whether any key of the topic is open: then all of the topic is wanted, see {@link wholeTopics}. */
+  hasKeysOf(topic: Topic): boolean {
+    return this.#ofKeys.has(topic);
+  }
+
   /** The feeds that a publication with this topic and key is for. */
   matching(topic: Topic, key: Key | null): Matching {
     const patterns = this.#patterns.size === 0 ? NONE : this.#patterns.matching(topic);
     const whole = this.#byName.get(topic);
-    const ofKey = this.#ofKeys > 0 && key !== null ? this.#byName.get(oneKeyOf(topic, key)) : undefined;
+    const ofKey = key !== null && this.hasKeysOf(topic) ? this.#byName.get(oneKeyOf(topic, key)) : undefined;
     if (whole === undefined && ofKey === undefined) return patterns.length === 0 ? NOBODY : { named: NONE, patterns };
     const named = whole === undefined ? [ofKey as HubTopic] : ofKey === undefined ? [whole] : [whole, ofKey];
     return { named, patterns };
+  }
+
+  #countKey(name: FeedName, change: 1 | -1): void {
+    const topic = topicOf(name);
+    const count = (this.#ofKeys.get(topic) ?? 0) + change;
+    if (count === 0) this.#ofKeys.delete(topic);
+    else this.#ofKeys.set(topic, count);
   }
 }

@@ -110,6 +110,9 @@ describe('NamespaceFeed asks for a topic by name', () => {
     await settled();
     expect([...(log.interest?.topics() ?? [])]).toEqual(['scores.a', 'scores.b']);
     expect(new Set(log.follower.covered)).toEqual(new Set(['scores.a', 'scores.b']));
+    for (const topic of ['scores.a', 'scores.b', 'scores.c']) log.append(topic, 1, { key: 'other' });
+    log.follower.deliver();
+    expect(log.interest?.received).toBe(2);
   });
 });
 
