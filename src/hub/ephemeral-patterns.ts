@@ -9,6 +9,8 @@ export class EphemeralPatterns implements TopicReceiver {
   readonly #feeds = new PatternTrie<HubTopic>();
   readonly #publish: (feeds: readonly HubTopic[], publication: Publication) => void;
   readonly #listener: Listener;
+  /** The broker denies now what it had permitted. */
+  #denied = false;
 
   constructor(namespace: string, bus: Pick<Bus, 'listen'>, publish: (feeds: readonly HubTopic[], publication: Publication) => void) {
     this.#publish = publish;
@@ -21,7 +23,7 @@ export class EphemeralPatterns implements TopicReceiver {
 
   /** Resolves when nothing is missed from now on; with false if the broker denies it. */
   get live(): Promise<boolean> {
-    return this.#listener.live;
+    return this.#listener.live.then((live) => live && !this.#denied);
   }
 
   add(feed: HubTopic): void {
@@ -38,6 +40,7 @@ export class EphemeralPatterns implements TopicReceiver {
   }
 
   onDenied(denied: boolean): void {
+    this.#denied = denied;
     for (const feed of this.#feeds.values()) feed.setAway(denied ? DENIED_REASON : null);
   }
 

@@ -4,6 +4,7 @@ import { BusError, type BusErrorCode, type Publication } from '../../src/bus/bus
 import { loadConfig } from '../../src/config/load.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
 import { TopicRegistry } from '../../src/hub/topic-registry.ts';
+import type { FeedName } from '../../src/protocol/feed-name.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { FakeBus } from '../support/fake-bus.ts';
@@ -24,7 +25,7 @@ function setUp() {
   const { config } = loadConfig({
     env: {},
     flags: {
-      namespaces: { scores: { public: true }, other: { public: true }, live: { public: true, durable: false } },
+      namespaces: { scores: { public: true }, other: { public: true }, live: { public: true, durable: false, wildcards: true } },
       'tuning.hub.topicLingerMs': LINGER_MS,
       'limits.topicsPerNodeMax': TOPICS_MAX,
     },
@@ -233,6 +234,26 @@ describe('an ephemeral topic', () => {
     bus.listeners[1]!.becomeLive(true);
     await settled();
     expect(workers[1].kinds).toEqual(['opened']);
+  });
+});
+
+describe('patterns of an ephemeral namespace', () => {
+  it('share what is heard of it, and one that is denied by then is refused', async () => {
+    const { registry, bus, workers } = setUp();
+    const [first, second, third] = ['live.*', 'live.>', 'live.a.*'] as [FeedName, FeedName, FeedName];
+    registry.addInterest(first, workers[0]);
+    bus.listeners[0]!.becomeLive(true);
+    await settled();
+    bus.listeners[0]!.receiver.onDenied?.(true);
+    registry.addInterest(second, workers[1]);
+    await settled();
+    expect(bus.listeners).toHaveLength(1);
+    expect(workers[0].kinds).toEqual(['opened', 'topicStatus']);
+    expect(workers[1].sent).toMatchObject([{ kind: 'openFailed', topic: second, code: 'unavailable' }]);
+    bus.listeners[0]!.receiver.onDenied?.(false);
+    registry.addInterest(third, workers[1]);
+    await settled();
+    expect(workers[1].kinds).toEqual(['openFailed', 'opened']);
   });
 });
 
