@@ -142,15 +142,25 @@ function isAskedAgain(question: HookQuestion): boolean {
 }
 
 /**
- * The key of a question. It contains everything in the question except the connection and the data of a publish.
+ * The key of a question. It contains everything in the question except the connection, and the data and the idempotency key of a publish.
  * @returns undefined: no question is equal to it
  */
 function keyOf(scope: string, where: string, question: HookQuestion): string | undefined {
   if (question.hook === 'disconnect') return undefined;
   const { hook, user, info = null } = question;
-  const about = question.hook === 'connect' ? [] : [question.topic];
-  const how = question.hook === 'subscribe' ? [question.key ?? null, question.action, question.options] : [];
-  return JSON.stringify([scope, where, hook, user, info, isAskedAgain(question), ...about, ...how]);
+  return JSON.stringify([scope, where, hook, user, info, isAskedAgain(question), ...subjectOf(question)]);
+}
+
+/** What a question is about. */
+function subjectOf(question: Exclude<HookQuestion, { hook: 'disconnect' }>): unknown[] {
+  switch (question.hook) {
+    case 'connect':
+      return [];
+    case 'subscribe':
+      return [question.topic, question.key ?? null, question.action, question.options];
+    case 'publish':
+      return [question.topic, question.key, question.image === true];
+  }
 }
 
 /** For how long the answer may be used for equal questions. Changed data belongs to one publish. */

@@ -202,6 +202,7 @@ describe('a hook', () => {
       { user: null },
       { info: { name: 'Ann' } },
       { topic: 'room.b' },
+      { key: 'a' },
       { action: 'history' },
       { options: { maxRateHz: 1 } },
       { again: true },
@@ -229,6 +230,13 @@ describe('a hook', () => {
     const { hook, asked } = setUp({ name: 'publish', ask: async () => ({ allow: true, cacheMs: 1000 }) });
     for (const data of [1, 2, 3]) await hook.ask({ ...PUBLISH, data });
     expect(asked).toHaveLength(1);
+  });
+
+  it('is asked about every key that is published, and about a whole document beside a patch', async () => {
+    const { hook, asked } = setUp({ name: 'publish', ask: async () => ({ allow: true, cacheMs: 60_000 }) });
+    const others: Partial<PublishQuestion>[] = [{}, { key: 'a' }, { key: 'b' }, { image: true }, { topic: 'room.b' }];
+    for (const other of [...others, ...others]) await hook.ask({ ...PUBLISH, ...other });
+    expect(asked).toHaveLength(others.length);
   });
 
   it('keeps answers apart from those of other hooks in the same cache', async () => {
