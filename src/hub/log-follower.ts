@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusError, type Follower, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import { inTime } from '../bus/in-time.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { PositionWaiters } from './position-waiters.ts';
@@ -100,9 +101,7 @@ export class LogFollower {
   /** Publications between this follower and the end of its log; undefined if the log does not answer in time, or nothing is followed now. */
   async lag(): Promise<number | undefined> {
     if (this.#follower === undefined) return undefined;
-    // The timer need not be cleared: a result after the answer has no effect.
-    const tooLate = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), LAG_TIMEOUT_MS).unref());
-    const state = await Promise.race([this.end().catch(() => undefined), tooLate]);
+    const state = await inTime(LAG_TIMEOUT_MS, this.end(), () => new Error('timeout')).catch(() => undefined);
     if (state === undefined) return undefined;
     // One that does not get everything is told later how far it is.
     if (this.filteredTopics !== undefined) await this.reach(state.lastOffset, LAG_TIMEOUT_MS);

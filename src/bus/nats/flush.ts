@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { inTime } from '../in-time.ts';
 import type { Connection } from './connection.ts';
 
 const TIMEOUT_MS = 1000;
@@ -25,10 +26,5 @@ async function flushAtTurnEnd(connection: Connection): Promise<void> {
 
 /** Waits for work up to a timeout. Its result and its errors are ignored. */
 export async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([work, timeout]).catch(() => undefined);
-  clearTimeout(timer);
+  await inTime(timeoutMs, work, () => new Error('timeout')).catch(() => undefined);
 }

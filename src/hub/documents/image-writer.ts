@@ -1,5 +1,6 @@
 import type { LogState } from '../../bus/bus.ts';
 import type { ImageStore, StoredImage } from '../../bus/image-store.ts';
+import { inTime } from '../../bus/in-time.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import { inTurns } from '../in-turns.ts';
@@ -112,12 +113,7 @@ export class ImageWriter {
     clearInterval(this.#timer);
     this.#stopListening();
     for (const { topic } of [...this.#watched.values()]) this.closed(topic);
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, STOP_TIMEOUT_MS);
-    });
-    await Promise.race([Promise.allSettled(this.#closing), tooLate]);
-    clearTimeout(timer);
+    await inTime(STOP_TIMEOUT_MS, Promise.allSettled(this.#closing), () => new Error('timeout')).catch(() => undefined);
   }
 
   async #look(): Promise<void> {
