@@ -2,6 +2,7 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern, keyOf, topicOf } from '../../protocol/feed-name.ts';
 import { matchesPattern, type Topic } from '../../protocol/topic.ts';
 import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import { hasOneSubject } from '../subjects.ts';
 import { EntryQueue, type LiveEntry } from './entry-queue.ts';
 import { TopicIndex } from './topic-index.ts';
 
@@ -93,8 +94,7 @@ export class NamespaceStore {
       if (more) break;
       publications.push(publication);
     }
-    const isOneOrder = (this.#options.state !== 'keyed' && !isPattern(name)) || keyOf(name) !== undefined;
-    const fromFirst = isOneOrder ? publications[0]?.offset : undefined;
+    const fromFirst = hasOneSubject(name, this.#options) ? publications[0]?.offset : undefined;
     return { publications, anchored, provenAfter: anchored ? after : fromFirst, more };
   }
 
