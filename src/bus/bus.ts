@@ -246,8 +246,9 @@ export interface Log {
   state(): Promise<LogState>;
   /**
    * Delivers every publication of the namespace with an offset above `afterOffset`, in order, without end. Resolves when it has begun; publications may come
-   * before that. With `interest`, publications of other topics may be left out. Retention may remove publications before a follower reads them. In a keyed namespace, publications that a later one of the same key superseded
-   * are then left out. Anything else that is missing breaks the follower. `onBroken` is called once when it cannot continue; the follower has then stopped.
+   * before that. With `interest`, publications of other topics may be left out. Retention may remove publications before a follower reads them. In a keyed
+   * namespace, publications that a later one of the same key superseded are then left out. Anything else that is missing breaks the follower. `onBroken` is called
+   * once when it cannot continue; the follower has then stopped.
    * Codes: `log_gone` (deleted or recreated: another epoch), `log_gap` (the next publication was lost, or it cannot tell), `log_rolled_back` (the log ends
    * before what was delivered, or differs there: another epoch).
    * @throws BusError the same codes if it cannot begin; `bus_unreachable`

@@ -26,8 +26,8 @@ export interface LogReaderOptions {
 type OffsetsOfSubjects = Map<string, number[]>;
 
 /**
- * * Reads one topic, one key of a topic, or what a pattern matches, from a stream. The leader says where it ends. The consumer that reads may be on a replica that is behind; the read
- * waits until it has reached that end.
+ * Reads one topic, one key of a topic, or what a pattern matches, from a stream. The leader says where it ends. The consumer that reads may be on a replica that
+ * is behind; the read waits until it has reached that end.
  */
 export class LogReader {
   readonly #connection: Connection;

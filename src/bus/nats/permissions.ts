@@ -17,8 +17,7 @@ export function neededFor({ subject }: Denied, names: NatsNames): string {
   if (subject.startsWith(`${inbox}.`)) return `${inbox}.>`;
   if (subject.startsWith('$JS.FC.')) return upTo(subject, 3);
   if (subject.includes('$KV.')) return upTo(subject, subject.split('.').indexOf('$KV') + 2);
-  if (subject.startsWith('feed.')) return subject.split('.').length === 2 ? subject : upTo(subject, 2);
-  if (subject.startsWith('image.')) return subject.split('.').length === 2 ? subject : upTo(subject, 2);
+  if (subject.startsWith('feed.') || subject.startsWith('image.')) return subject.split('.').length === 2 ? subject : upTo(subject, 2);
   if (subject.startsWith('beat.')) return subject;
   if (subject.startsWith('rpc.')) return 'rpc.>';
   if (subject.startsWith('stentor.presence.')) return 'stentor.presence.>';
