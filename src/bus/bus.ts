@@ -261,6 +261,12 @@ export interface Log {
   ): Promise<Follower>;
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 if it has none. */
   lastOffset(name: FeedName): Promise<number>;
+  /**
+   * Where a time is in the log: publications that were stored at that time or later, by the log's clock, have greater offsets, the others do not. A time after
+   * the last one is the end of the log. Where the clock went back (a new leader has another one), the first publication with such a time counts.
+   * @throws BusError `bus_unreachable`, `bus_busy`
+   */
+  offsetBefore(atMs: number): Promise<number>;
   /** The topic's publications with offsets in (after, upTo], oldest first, within bounds. @throws BusError `bus_unreachable`, `bus_busy` */
   read(name: FeedName, range: ReadRange): Promise<ReadResult>;
   /** The topic's last `count` publications, oldest first; fewer if their payloads exceed `bytesMax`, but at least one. */

@@ -3,6 +3,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import { badValue } from './errors.ts';
+import { parseTimeMs } from './replay/time.ts';
 
 export const DEFAULT_URL = 'ws://localhost:8080/ws';
 
@@ -90,6 +91,13 @@ export function positiveInteger(name: string, text: string): number {
   const value = positiveNumber(name, text);
   if (!Number.isSafeInteger(value)) throw badValue(name, text, 'expected a whole number');
   return value;
+}
+
+/** Milliseconds since 1970, or a date with a time; without a zone it is UTC. @param name of the option. @throws CliError `usage` */
+export function timeOption(name: string, text: string): number {
+  const timeMs = Math.ceil(parseTimeMs(text) ?? Number.NaN);
+  if (timeMs >= 0 && timeMs <= 8.64e15) return timeMs;
+  throw badValue(name, text, 'expected milliseconds since 1970, or a time such as 2026-03-01T12:00:00Z');
 }
 
 function asUsage(parse: () => unknown, name: string, text: string): Error {

@@ -6,6 +6,7 @@ type Rule = readonly [fits: (value: unknown) => boolean, expected: string];
 const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 const callback: Rule = [(value) => typeof value === 'function', 'a function'];
 const whole = (max: number): Rule => [(value) => Number.isInteger(value) && isWithin(value, 1, max), `an integer, 1 to ${max}`];
+const time: Rule = [(value) => Number.isInteger(value) && isWithin(value, 0, 8.64e15), 'milliseconds since 1970'];
 const oneOf = (...values: readonly unknown[]): Rule => [(value) => values.includes(value), `one of ${values.join(', ')}`];
 
 /**
@@ -27,6 +28,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   delta: flag,
   maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],
   since: [isPosition, 'a position, { epoch, offset }'],
+  sinceMs: time,
+  fromMs: time,
+  toMs: time,
   signal: [(value) => value === null || typeof (value as AbortSignal).addEventListener === 'function', 'an AbortSignal'],
   token: [(value) => ['string', 'function'].includes(typeof value), 'text, or a function that gets one'],
   WebSocket: callback,

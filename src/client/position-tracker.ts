@@ -87,10 +87,11 @@ export class PositionTracker {
       return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined, startsState: true }]);
     }
     const last = this.#position;
-    // Also in another epoch, if that continues the epoch of the position.
-    if (since !== undefined && recovered && last !== undefined) {
-      const fresh = items.filter(([itemOffset]) => itemOffset > last.offset);
-      this.#position = { epoch, offset: Math.max(last.offset, offset) };
+    // Also in another epoch, if that continues the epoch of the position. The first stream may begin at a time: then there is no position yet.
+    if (recovered && (since === undefined) === (last === undefined)) {
+      const reached = last?.offset ?? 0;
+      const fresh = items.filter(([itemOffset]) => itemOffset > reached);
+      this.#position = { epoch, offset: Math.max(reached, offset) };
       this.#rest('recovered', upTo);
       return step([this.#delivery('recovered', fresh)], items.length - fresh.length);
     }

@@ -101,13 +101,13 @@ export class StreamSocket implements WebSocketLike {
     await this.#request(id, 'publish', { method: 'POST', body }, (published) => ({ type: 'published', ...published }));
   }
 
-  async #history({ id, topic, key, since, last, limit, timestamps }: ClientMessage<'history'>): Promise<void> {
+  async #history({ id, topic, key, since, last, fromMs, toMs, limit, timestamps }: ClientMessage<'history'>): Promise<void> {
     const query = new URLSearchParams({ topic });
     if (since !== undefined) {
       query.set('epoch', since.epoch);
       query.set('offset', String(since.offset));
     }
-    for (const [name, value] of Object.entries({ key, last, limit, timestamps })) if (value !== undefined) query.set(name, String(value));
+    for (const [name, value] of Object.entries({ key, last, fromMs, toMs, limit, timestamps })) if (value !== undefined) query.set(name, String(value));
     await this.#request(id, `history?${query}`, {}, (page) => ({ type: 'history', ...page }));
   }
 

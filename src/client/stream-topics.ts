@@ -46,9 +46,9 @@ export class StreamTopics {
     for (const options of this.#streams.keys()) this.#openLater(options);
   }
 
-  subscribe({ id, topic, since, snapshot = false, maxRateHz, timestamps, presence }: Subscribe): void {
+  subscribe({ id, topic, since, sinceMs, snapshot = false, maxRateHz, timestamps, presence }: Subscribe): void {
     const query = new URLSearchParams();
-    for (const [name, value] of Object.entries({ maxRateHz, timestamps, presence }))
+    for (const [name, value] of Object.entries({ sinceMs, maxRateHz, timestamps, presence }))
       if (value !== undefined) query.set(name, String(value));
     const base = String(query);
     const options = this.#withRoom(base, topic);

@@ -127,13 +127,14 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { key, snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
+    const { key, sinceMs, snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
     const since = this.#tracker.position;
     const request = {
       type: 'subscribe',
       topic: this.name,
       key,
       since,
+      sinceMs: since ? undefined : sinceMs,
       snapshot,
       maxRateHz,
       echo,

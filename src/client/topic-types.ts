@@ -29,6 +29,8 @@ export interface SubscribeOptions {
   readonly fold?: Fold | undefined;
   /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;
+  /** Begin with what was published at this time or later, by the log's clock, milliseconds since 1970. In durable topics. */
+  readonly sinceMs?: number | undefined;
 }
 
 export interface TopicOptions<T = unknown> extends SubscribeOptions {
@@ -90,6 +92,10 @@ export interface HistoryOptions {
   readonly since?: Position | undefined;
   /** The last publications instead. */
   readonly last?: number | undefined;
+  /** What was published at this time or later instead, by the log's clock, milliseconds since 1970. */
+  readonly fromMs?: number | undefined;
+  /** With `fromMs` or `since`: only what was published before this time. */
+  readonly toMs?: number | undefined;
   readonly limit?: number | undefined;
   /** With `publishedAtMs` in every item. */
   readonly timestamps?: boolean | undefined;

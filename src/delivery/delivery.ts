@@ -44,6 +44,7 @@ export type DeliveryMessage = Extract<
       | 'published'
       | 'items'
       | 'recovery'
+      | 'place'
       | 'result'
       | 'serviceError'
       | 'hookAnswer'
@@ -233,6 +234,7 @@ export class Delivery {
       case 'published':
       case 'items':
       case 'recovery':
+      case 'place':
       case 'result':
       case 'serviceError':
       case 'hookAnswer':

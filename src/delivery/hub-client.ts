@@ -9,12 +9,13 @@ import type { ToHub, ToWorker, UserConnection } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
+import type { Since } from '../recent/lives.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }>;
+type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'readBetween' | 'placeOf' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
-type Answer<K extends 'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer'> =
-  Extract<ToWorker, { kind: K }>;
-type AnyAnswer = Answer<'published' | 'items' | 'recovery' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer'>;
+type AnswerKind = 'published' | 'items' | 'recovery' | 'place' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer';
+type Answer<K extends AnswerKind> = Extract<ToWorker, { kind: K }>;
+type AnyAnswer = Answer<AnswerKind>;
 
 interface Waiting {
   resolve(answer: AnyAnswer): void;
@@ -75,6 +76,17 @@ export class HubClient {
   /** @throws ProtocolError `busy` and the errors of the hub */
   readLast(question: Question<'readLast'>): Promise<Answer<'items'>> {
     return this.#askMuch(this.#pageBytes({ ...question, limit: question.count }), { kind: 'readLast', ...question });
+  }
+
+  /** @throws ProtocolError `busy` and the errors of the hub */
+  readBetween(question: Question<'readBetween'>): Promise<Answer<'items'>> {
+    return this.#askMuch(this.#pageBytes(question), { kind: 'readBetween', ...question });
+  }
+
+  /** The position after which comes what was stored at that time or later. @throws ProtocolError the errors of the hub */
+  async placeOf(question: Question<'placeOf'>): Promise<Since> {
+    const { epoch, offset } = await this.#ask<Answer<'place'>>({ kind: 'placeOf', ...question });
+    return { epoch, offset };
   }
 
   /** @throws ProtocolError `busy` and the errors of the hub */

@@ -59,6 +59,11 @@ export class MissedReader {
     return this.#reads.ask(feed.topic, since.offset);
   }
 
+  /** @throws ProtocolError */
+  placeOf(topic: FeedName, atMs: number): Promise<Since> {
+    return this.#hub.placeOf({ topic, atMs });
+  }
+
   /** Takes what came with the answer that opened the topic. */
   keep(topic: FeedName, { items, ...answer }: RecoveryAnswer): void {
     this.#put(topic, { ...answer, items: items.map((item) => new FanoutItem(item)) }, answer.completeFrom ?? 0);

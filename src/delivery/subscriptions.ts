@@ -27,6 +27,8 @@ export interface Wish extends Wishes {
   /** Of the answer. */
   readonly id: number;
   readonly since?: Since | undefined;
+  /** Without `since`: the position before what was stored at that time or later. */
+  readonly sinceMs?: number | undefined;
   readonly snapshot?: boolean | undefined;
   /** Who it is, where the topic has presence. */
   readonly member?: (() => PresenceMember) | undefined;
@@ -100,8 +102,9 @@ export class Subscriptions {
 
   async #subscribe(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> {
     const current = receiver.subscriptions.get(topic);
-    if (current?.kind === 'member' && wish.since === undefined) return this.#change(receiver, current, wish);
-    if (current?.kind === 'lagging' && wish.since === undefined && wish.snapshot !== true) {
+    const goesBack = wish.since !== undefined || wish.sinceMs !== undefined;
+    if (current?.kind === 'member' && !goesBack) return this.#change(receiver, current, wish);
+    if (current?.kind === 'lagging' && !goesBack && wish.snapshot !== true) {
       const options = membershipOptions(receiver, current.feed, wish);
       if (!beginsDeltas(options, current.options.variant)) return this.#changeLagging(receiver, current, wish, options);
     }
@@ -114,7 +117,8 @@ export class Subscriptions {
     let feed: TopicFeed | undefined;
     try {
       feed = await this.#topics.acquire(topic, wish.since);
-      const answered = await this.#begin(receiver, feed, inLifeOf(feed, wish), stillWanted);
+      const since = wish.sinceMs === undefined ? wish.since : await this.#missedReader.placeOf(topic, wish.sinceMs);
+      const answered = await this.#begin(receiver, feed, inLifeOf(feed, { ...wish, since }), stillWanted);
       if (!answered) throw new ProtocolError('not_subscribed', 'superseded by a later subscribe or unsubscribe to the topic');
     } catch (error) {
       if (stillWanted()) {
@@ -129,7 +133,7 @@ export class Subscriptions {
 
   /** @returns false if the topic must be opened first, the socket has no room, or only the hub knows what was missed */
   #joinNow(receiver: Receiver, topic: FeedName, asked: Wish): boolean {
-    const feed = receiver.hasRoom ? this.#topics.get(topic) : undefined;
+    const feed = receiver.hasRoom && asked.sinceMs === undefined ? this.#topics.get(topic) : undefined;
     return feed !== undefined && this.#joinIfKnown(receiver, feed, inLifeOf(feed, asked));
   }
 

@@ -2,24 +2,37 @@ import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { assertTopicFits } from '../protocol/publish-rules.ts';
+import { assertTimeRange } from '../protocol/time-range.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { toProtocolError } from './failure.ts';
 import type { History } from './history.ts';
+import type { HistoryByTime } from './history-by-time.ts';
 import type { HistoryPage, HistoryQuestion } from './report-types.ts';
+
+interface Sources {
+  readonly config: Config;
+  readonly history: Pick<History, 'page' | 'last'>;
+  readonly byTime: Pick<HistoryByTime, 'page'>;
+}
 
 /**
  * One page of a topic's history for the operator, from any durable namespace. It has at most `tuning.answers.historyBytesMax` bytes.
  *
- * @throws ProtocolError `unknown_namespace`, `bad_topic`, `unsupported`, `busy`, `unavailable`
+ * @throws ProtocolError `unknown_namespace`, `bad_topic`, `bad_message` (the range of times), `unsupported`, `busy`, `unavailable`
  */
 export async function readHistory(
-  { config, history }: { readonly config: Config; readonly history: Pick<History, 'page' | 'last'> },
-  { topic, since, limit }: HistoryQuestion,
+  { config, history, byTime }: Sources,
+  { topic, since, fromMs, toMs, limit }: HistoryQuestion,
 ): Promise<HistoryPage> {
   const namespace = assertTopicFits(topic, namespaceOptions(config, namespaceOf(topic)));
   if (!namespace.durable) throw new ProtocolError('unsupported', `${topic} is ephemeral: it has no history`);
   const bytesMax = config.tuning.answers.historyBytesMax;
+  assertTimeRange({ since, fromMs, toMs });
   try {
+    if (fromMs !== undefined || toMs !== undefined) {
+      const { lastOffset: _, ...page } = await byTime.page({ topic, since, fromMs, toMs, limit, bytesMax });
+      return page;
+    }
     if (since !== undefined) return await history.page({ topic, epoch: since.epoch, after: since.offset, limit, bytesMax });
     const { lastOffset, ...page } = await history.last(topic, limit, bytesMax);
     return { ...page, more: page.offset < (lastOffset ?? 0) };

@@ -103,21 +103,23 @@ export class History {
   /** @throws BusError, ProtocolError `busy` */
   async page(question: PageQuestion): Promise<HistoryAnswer> {
     const { topic, epoch, after, limit, upTo } = question;
-    const now = await this.#epoch(topic);
+    const now = await this.epochOf(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
     // A range of the log is not the state of a topic with keys or a document.
     const cached = upTo === undefined || this.#namespace(topic).state === 'last' ? this.#cached(topic, after) : undefined;
+    // What has been published before a time may be on its way to this node.
+    const isCovered = question.proven !== true || (this.#registry.feedOf(topic)?.position ?? 0) >= (upTo ?? 0);
     const what = whatOf(question);
     const read =
-      cached ??
+      (isCovered ? cached : undefined) ??
       this.#readAlready(what, question) ??
-      (await this.#once(`${what} ${after} ${limit} ${question.bytesMax}`, () => this.#readPage(question)));
+      (await this.#once(`${what} ${after} ${upTo} ${limit} ${question.bytesMax}`, () => this.#readPage(question)));
     return pageOf(read, question);
   }
 
   /** The first page of the topic's last publications. @throws BusError, ProtocolError `busy` */
   async last(topic: FeedName, count: number, bytesMax: number): Promise<HistoryAnswer> {
-    const epoch = await this.#epoch(topic);
+    const epoch = await this.epochOf(topic);
     const read = this.#lastCached(topic, count) ?? (await this.#once(`last ${topic} ${count}`, () => this.#readLast(topic, epoch, count)));
     const page = pageOf(read, { after: read.completeFrom ?? 0, limit: count, bytesMax });
     return { ...page, lastOffset: read.offset };
@@ -177,11 +179,11 @@ export class History {
   }
 
   /** The next page of a recent read, unless there are newer publications. */
-  #readAlready(what: string, { topic, epoch, after }: PageQuestion): RecoveryAnswer | undefined {
+  #readAlready(what: string, { topic, epoch, after, upTo: end = 0 }: PageQuestion): RecoveryAnswer | undefined {
     const read = this.#reads.get(what, epoch, performance.now())?.missed;
     if (read === undefined || read.offset < (this.#openTopic(topic)?.offset ?? 0)) return undefined;
     const { completeFrom = Number.POSITIVE_INFINITY, offset: upTo } = read;
-    return completeFrom < after && after < upTo ? read : undefined;
+    return completeFrom < after && after < upTo && (upTo >= end || read.more === true) ? read : undefined;
   }
 
   async #readPage(question: PageQuestion): Promise<RecoveryAnswer> {
@@ -206,7 +208,8 @@ export class History {
     const last = publications.at(-1)?.offset ?? 0;
     const offset = more ? last : Math.max(last, upTo ?? passed);
     // The last publications do not depend on what lay before them.
-    const completeFrom = anchored || upTo !== undefined ? after : undefined;
+    const isComplete = anchored || (upTo !== undefined && question.proven !== true);
+    const completeFrom = isComplete ? after : undefined;
     return this.#keep(question, { epoch, completeFrom, offset, items: this.#items(topic, publications), more });
   }
 
@@ -256,7 +259,7 @@ export class History {
   }
 
   /** For requests that continue. */
-  #keep(question: Pick<PageQuestion, 'topic' | 'upTo'>, answer: RecoveryAnswer, lastCount = 0): RecoveryAnswer {
+  #keep(question: Pick<PageQuestion, 'topic' | 'upTo' | 'proven'>, answer: RecoveryAnswer, lastCount = 0): RecoveryAnswer {
     if (answer.completeFrom !== undefined) this.#reads.put(whatOf(question), answer, { lastCount }, performance.now());
     return answer;
   }
@@ -275,7 +278,7 @@ export class History {
   }
 
   /** The epoch of the topic; a followed namespace knows it for certain. */
-  async #epoch(topic: FeedName): Promise<string> {
+  async epochOf(topic: FeedName): Promise<string> {
     const feed = this.#registry.feedOf(topic);
     if (feed === undefined) return (await this.#bus.log(namespaceOf(topic)).state()).epoch;
     await feed.ready();

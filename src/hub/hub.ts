@@ -94,6 +94,7 @@ export class Hub {
       topics,
       publisher,
       history: requests.history,
+      byTime: requests.historyByTime,
       reports,
       connectionLimit,
       revocations,

@@ -15,6 +15,7 @@ import { toProtocolError } from './failure.ts';
 import { nodeFigures, summaryOf } from './figures.ts';
 import { Finder } from './finding/finder.ts';
 import type { History } from './history.ts';
+import type { HistoryByTime } from './history-by-time.ts';
 import { readHistory } from './history-page.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { OtherNode } from './node-answers.ts';
@@ -42,6 +43,7 @@ export interface OperatorOptions {
   readonly topics: TopicRegistry;
   readonly publisher: Publisher;
   readonly history: History;
+  readonly byTime: HistoryByTime;
   readonly reports: WorkerReports;
   readonly connectionLimit: ConnectionLimit<HubEnd>;
   readonly revocations: Revocations;

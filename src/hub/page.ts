@@ -11,11 +11,13 @@ export interface PageQuestion {
   readonly bytesMax: number;
   /** Every publication up to this offset, as in the log; or, for a keyed topic, the latest of each key. */
   readonly upTo?: number;
+  /** With `upTo`: `complete` only if it is proven that nothing of the range has been removed. Otherwise a range is complete with what there is. */
+  readonly proven?: boolean;
 }
 
 /** What a read returns: publications as in the log, or the latest of each key. */
-export function whatOf({ topic, upTo }: Pick<PageQuestion, 'topic' | 'upTo'>): string {
-  return `${upTo === undefined ? 'since' : 'range'} ${topic}`;
+export function whatOf({ topic, upTo, proven }: Pick<PageQuestion, 'topic' | 'upTo' | 'proven'>): string {
+  return `${upTo === undefined ? 'since' : proven === true ? 'proven' : 'range'} ${topic}`;
 }
 
 /** The first publications after a position that fit into one page. */

@@ -211,10 +211,12 @@ export interface PresentMember {
   readonly info?: unknown;
 }
 
-/** What comes after a position, or, without one, the last publications. */
+/** What comes after a position, or from a time on, and before a time; without any of them, the last publications. */
 export interface HistoryQuestion {
   readonly topic: FeedName;
   readonly since?: { readonly epoch: string; readonly offset: number } | undefined;
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
   readonly limit: number;
 }
 

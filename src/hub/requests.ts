@@ -6,10 +6,12 @@ import { ALLOWED } from '../hooks/outcome.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import type { Since } from '../recent/lives.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Calls } from './calls.ts';
 import { codeOf, textForClient } from './failure.ts';
 import { History } from './history.ts';
+import { HistoryByTime } from './history-by-time.ts';
 import type { NatsHooks } from './hooks/nats-hooks.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { Returning } from './hub-topic.ts';
@@ -36,6 +38,7 @@ export interface RequestHandlerOptions {
 /** Answers requests of workers on behalf of their clients: publish, history, call. */
 export class RequestHandler {
   readonly history: History;
+  readonly historyByTime: HistoryByTime;
   readonly #calls: Calls;
   readonly #publisher: Publisher;
   readonly #hooks: NatsHooks | undefined;
@@ -46,6 +49,7 @@ export class RequestHandler {
   constructor({ config, bus, nodeId, registry, publisher, hooks, sanitizer, metrics, logger }: RequestHandlerOptions) {
     this.#calls = new Calls({ config, bus, nodeId, metrics });
     this.history = new History(config, bus, registry, metrics);
+    this.historyByTime = new HistoryByTime(bus, this.history);
     this.#publisher = publisher;
     this.#hooks = hooks;
     this.#sanitizer = sanitizer;
@@ -86,6 +90,14 @@ export class RequestHandler {
     await this.#answer(worker, request.requestId, 'items', () => this.history.last(request.topic, request.count, request.bytesMax));
   }
 
+  async readBetween(worker: HubEnd, request: Request<'readBetween'>): Promise<void> {
+    await this.#answer(worker, request.requestId, 'items', () => this.historyByTime.page(request));
+  }
+
+  async placeOf(worker: HubEnd, { requestId, topic, atMs }: Request<'placeOf'>): Promise<void> {
+    await this.#answer(worker, requestId, 'place', () => this.historyByTime.placeOf(topic, atMs));
+  }
+
   async recover(worker: HubEnd, request: Request<'recover'>): Promise<void> {
     await this.#answer(worker, request.requestId, 'recovery', () => this.history.recover(request));
   }
@@ -109,7 +121,8 @@ export class RequestHandler {
 
   async #answer(worker: HubEnd, requestId: number, kind: 'items', ask: () => Promise<HistoryAnswer>): Promise<void>;
   async #answer(worker: HubEnd, requestId: number, kind: 'recovery', ask: () => Promise<RecoveryAnswer>): Promise<void>;
-  async #answer(worker: HubEnd, requestId: number, kind: 'items' | 'recovery', ask: () => Promise<object>): Promise<void> {
+  async #answer(worker: HubEnd, requestId: number, kind: 'place', ask: () => Promise<Since>): Promise<void>;
+  async #answer(worker: HubEnd, requestId: number, kind: 'items' | 'recovery' | 'place', ask: () => Promise<object>): Promise<void> {
     try {
       worker.send({ kind, requestId, ...(await ask()) } as ToWorker);
     } catch (error) {

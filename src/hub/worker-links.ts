@@ -145,6 +145,10 @@ export class WorkerLinks {
         return void requests.read(worker, message);
       case 'readLast':
         return void requests.readLast(worker, message);
+      case 'readBetween':
+        return void requests.readBetween(worker, message);
+      case 'placeOf':
+        return void requests.placeOf(worker, message);
       case 'recover':
         return void requests.recover(worker, message);
       case 'call':

@@ -103,6 +103,7 @@ export type ToWorker =
   | { readonly kind: 'published'; readonly requestId: number; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
   | ({ readonly kind: 'items'; readonly requestId: number } & HistoryAnswer)
   | ({ readonly kind: 'recovery'; readonly requestId: number } & RecoveryAnswer)
+  | ({ readonly kind: 'place'; readonly requestId: number } & Since)
   | { readonly kind: 'result'; readonly requestId: number; readonly data: Uint8Array }
   /** A service refused a call, or a hook a publish, in its own words. */
   | { readonly kind: 'serviceError'; readonly requestId: number; readonly code: string; readonly message: string }
@@ -197,9 +198,24 @@ export type ToHub =
       readonly bytesMax: number;
       /** Every publication up to this offset, as in the log; otherwise, in a keyed topic, the latest of each key. */
       readonly upTo?: number;
+      /** With `upTo`: it is complete only if that is proven. */
+      readonly proven?: boolean;
     }
   /** The first page of the last publications. */
   | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: FeedName; readonly count: number; readonly bytesMax: number }
+  /** The first page of what lies between two times, or after a position and before a time. */
+  | {
+      readonly kind: 'readBetween';
+      readonly requestId: number;
+      readonly topic: FeedName;
+      readonly fromMs?: number | undefined;
+      readonly since?: Since | undefined;
+      readonly toMs?: number | undefined;
+      readonly limit: number;
+      readonly bytesMax: number;
+    }
+  /** The position after which comes what was stored at that time or later. */
+  | { readonly kind: 'placeOf'; readonly requestId: number; readonly topic: FeedName; readonly atMs: number }
   /** Everything after a position, for a client that reconnects with one; the topic must be open. */
   | { readonly kind: 'recover'; readonly requestId: number; readonly topic: FeedName; readonly after: number }
   | {
@@ -348,7 +364,7 @@ export interface HistoryAnswer {
   readonly complete: boolean;
   readonly more: boolean;
   readonly items: readonly LinkItem[];
-  /** For the last publications: the offset of the last one. */
+  /** For the last publications: the offset of the last one. For what lies between two times: where it ends. */
   readonly lastOffset?: number;
 }
 

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { Id, KeyText, Position, TopicText } from './fields.ts';
+import { atMs, Id, KeyText, Position, TopicText } from './fields.ts';
 
 const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
@@ -20,6 +20,7 @@ export const CLIENT_MESSAGES = {
     topic: TopicText,
     key: OnlyKey,
     since: Type.Optional({ ...Position, description: 'resume: start with everything after this position' } as typeof Position),
+    sinceMs: Type.Optional(atMs('without `since`: start with everything that was published at this time or later')),
     snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
     maxRateHz: Type.Optional(
       Type.Number({
@@ -89,6 +90,8 @@ export const CLIENT_MESSAGES = {
     last: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'without `since`: this number of last publications, oldest first' }),
     ),
+    fromMs: Type.Optional(atMs('without `since` and `last`: what was published at this time or later, oldest first')),
+    toMs: Type.Optional(atMs('with `fromMs` or `since`: only what was published before this time')),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
     timestamps: Timestamps,
   }),

@@ -17,6 +17,10 @@ export const offset = (description: string) => ({ ...Offset, description }) as t
 export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
 export const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
 
+/** A time of a log that a client names, up to the last one that a Date can have. */
+const AtMs = Type.Integer({ minimum: 0, maximum: 8.64e15 });
+export const atMs = (description: string) => ({ ...AtMs, description: `${description}, milliseconds since 1970 by the log's clock` }) as typeof AtMs;
+
 export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
 /** The position that a client resumes from: an epoch of a log and an offset in it. */
 export type Position = Static<typeof Position>;

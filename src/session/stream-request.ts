@@ -18,7 +18,7 @@ const VOID: Since = { epoch: '-', offset: 0 };
 
 /**
  * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `snapshot` may come once for each topic, and `since=epoch:offset` does, or not
- * at all. Where the client comes back (`Last-Event-ID`), its positions count instead.
+ * at all; where it does not, `sinceMs` counts. Where the client comes back (`Last-Event-ID`), its positions count instead.
  */
 export function streamOf(query: string, lastEventId: string, topicsMax: number): { kind: 'stream'; stream: Stream } | RequestRefused {
   try {
@@ -45,6 +45,7 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
     ...flag('presence', query.get('presence')),
     ...(query.has('maxRateHz') && { maxRateHz: Number(query.get('maxRateHz') || Number.NaN) }),
   };
+  const sinceMs = query.has('sinceMs') && { sinceMs: Number(query.get('sinceMs') || Number.NaN) };
   const commands = topics.map((topic, index) => {
     const position = since[index];
     const command = {
@@ -53,7 +54,7 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
       type: 'subscribe',
       id: index + 1,
       topic,
-      ...(position !== undefined && { since: position }),
+      ...(position === undefined ? sinceMs : { since: position }),
     };
     return Buffer.from(JSON.stringify(checkClientMessage(command) as ClientMessage<'subscribe'>));
   });

@@ -80,6 +80,10 @@ describe('a namespace’s store', () => {
             expect(store.snapshot(topic, after)).toEqual(model.latest(topic).filter(({ offset }) => offset > after));
           }
           expect([...store.after(after)]).toEqual(model.kept.filter(({ offset }) => offset > after));
+          for (let atMs = nowMs - 200; atMs <= nowMs + 1; atMs += 40) {
+            const first = model.kept.find(({ publishedAtMs }) => publishedAtMs >= atMs);
+            expect(store.offsetBefore(atMs)).toBe(first === undefined ? store.lastOffset : first.offset - 1);
+          }
           expect(store.firstOffset).toBe(model.kept[0]?.offset ?? model.all.length + 1);
         }),
         { numRuns: 300 },

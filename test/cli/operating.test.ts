@@ -67,6 +67,17 @@ describe('the commands that ask the HTTP API', () => {
     expect((await ask('history', 'scores.none')).stderr).toContain('nothing was published to it');
   });
 
+  it('print the history between two times', async () => {
+    const { items } = JSON.parse((await ask('history', 'scores.a', '--json')).stdout);
+    const [from, to] = [items[0].publishedAtMs, new Date(items[2].publishedAtMs + 60_000).toISOString()];
+    const all = await ask('history', 'scores.a', '--from', `${from}`, '--to', to, '--limit', '2');
+    expect(all.stdout).toMatch(/\{"n":0\}\n.*\{"n":1\}\n$/);
+    expect(all.stderr).toMatch(/^there is more: --since \S+:\d+ --to \S+Z\n$/);
+    expect((await ask('history', 'scores.a', '--from', to)).stderr).toContain('nothing was published to it');
+    for (const options of [['--to', to], ['--from', 'noon'], ['--from', to, '--to', `${from}`], ['--from', to, '--since', 'a:1']])
+      expect(await ask('history', 'scores.a', ...options)).toMatchObject({ code: 2, stderr: expect.stringContaining('usage') });
+  });
+
   it('show users, connections and presence, without control characters of names', async () => {
     const users = await ask('users');
     expect(rows(users)).toEqual([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Publication } from '../../src/bus/bus.ts';
 import { oneKeyOf, parseFeedName } from '../../src/protocol/feed-name.ts';
 import { parseKey, type Topic } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/publications.ts';
@@ -25,6 +26,30 @@ export function describeReading(fixture: BusFixture): void {
       await fixture.publishKey(topicOf(fixture.keyed), 'a', 'and another');
       expect(await fixture.bus.log(fixture.keyed).lastOffset(topicOf(fixture.keyed, 'a'))).toBe(offset);
       expect((await fixture.bus.log(fixture.keyed).snapshot(topicOf(fixture.keyed, 'a'))).map(textOf)).toEqual(['1', '2']);
+    });
+
+    it('knows where a time is: after everything that was stored before it, of any topic', async () => {
+      await fixture.start({ maxCount: 3 });
+      const log = fixture.bus.log(fixture.plain);
+      expect(await log.offsetBefore(0)).toBe(0);
+      expect(await log.offsetBefore(8.64e15)).toBe(0);
+      const stored: Publication[] = [];
+      const store = async (topic: Topic, text: string) => {
+        await fixture.passTime(20);
+        const { offset } = await fixture.publish(topic, text);
+        stored.push((await log.read(topic, { after: offset - 1, limit: 1 })).publications[0]!);
+      };
+      const [often, once] = [topicOf(fixture.plain, 'often'), topicOf(fixture.plain, 'once')];
+      for (let n = 0; n < 3; n++) await store(often, `${n}`);
+      await store(once, 'of another topic');
+      // The first two of the log go.
+      for (let n = 3; n < 5; n++) await store(often, `${n}`);
+      for (const { offset, publishedAtMs } of stored.slice(2)) {
+        expect(await log.offsetBefore(Math.floor(publishedAtMs))).toBe(offset - 1);
+        expect(await log.offsetBefore(Math.floor(publishedAtMs) + 1)).toBe(offset);
+      }
+      expect(await log.offsetBefore(0)).toBe(stored[2]!.offset - 1);
+      expect(await log.offsetBefore(8.64e15)).toBe(stored.at(-1)!.offset);
     });
 
     it('reads a range of one topic, oldest first', async () => {

@@ -22,7 +22,7 @@ export class ManualLog implements Log {
   /** Every one that there was, the latest last. */
   readonly followers: ManualFollower[] = [];
   /** Questions so far, by name. */
-  readonly asked = { state: 0, follow: 0, snapshot: 0, read: 0, readLast: 0, lastOffset: 0 };
+  readonly asked = { state: 0, follow: 0, snapshot: 0, read: 0, readLast: 0, lastOffset: 0, offsetBefore: 0 };
   #gate: Promise<void> | undefined;
 
   constructor(namespace: string) {
@@ -87,6 +87,13 @@ export class ManualLog implements Log {
 
   lastOffset(topic: Topic): Promise<number> {
     return this.#answer('lastOffset', () => this.#of(topic).at(-1)?.offset ?? 0);
+  }
+
+  offsetBefore(atMs: number): Promise<number> {
+    return this.#answer('offsetBefore', () => {
+      const first = this.publications.find(({ publishedAtMs }) => publishedAtMs >= atMs);
+      return first === undefined ? this.endOffset : first.offset - 1;
+    });
   }
 
   read(topic: Topic, { after, upTo = Number.POSITIVE_INFINITY, limit }: ReadRange): Promise<ReadResult> {

@@ -228,6 +228,13 @@ export class SimulatedLog implements Log {
     return this.#answer(() => this.#of(topic).at(-1)?.offset ?? 0);
   }
 
+  offsetBefore(atMs: number): Promise<number> {
+    return this.#answer(() => {
+      const first = this.#kept.find(({ publication }) => publication.publishedAtMs >= atMs);
+      return first === undefined ? this.endOffset : first.publication.offset - 1;
+    });
+  }
+
   read(topic: Topic, { after, upTo = Number.POSITIVE_INFINITY, limit }: ReadRange): Promise<ReadResult> {
     return this.#answer(() => {
       const found = this.#of(topic).filter(({ offset }) => offset > after && offset <= upTo);

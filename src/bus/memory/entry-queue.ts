@@ -70,6 +70,19 @@ export class EntryQueue {
     }
   }
 
+  /** The first live entry that fits. If one fits, so must all later ones. */
+  first(fits: (entry: LiveEntry) => boolean): LiveEntry | undefined {
+    let low = this.#head;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const at = this.#liveFrom(middle, high);
+      if (at === high || fits(this.#entries[at] as LiveEntry)) high = middle;
+      else low = at + 1;
+    }
+    return this.#entries[this.#liveFrom(low, this.#entries.length)] as LiveEntry | undefined;
+  }
+
   /** The last `count` live entries, oldest first. */
   last(count: number): LiveEntry[] {
     const found: LiveEntry[] = [];
@@ -82,6 +95,13 @@ export class EntryQueue {
 
   #skipDead(): void {
     while (this.#head < this.#entries.length && this.#entries[this.#head]?.publication === undefined) this.#head++;
+  }
+
+  /** The place of the first live entry from there on; `end`: there is none before it. */
+  #liveFrom(from: number, end: number): number {
+    let at = from;
+    while (at < end && this.#entries[at]?.publication === undefined) at++;
+    return at;
   }
 
   #indexAfter(offset: number): number {

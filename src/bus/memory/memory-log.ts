@@ -56,6 +56,10 @@ export class MemoryLog implements Log {
     return this.#store().lastOffsetOf(name);
   }
 
+  async offsetBefore(atMs: number): Promise<number> {
+    return this.#store().offsetBefore(atMs);
+  }
+
   async read(name: FeedName, range: ReadRange): Promise<ReadResult> {
     return this.#store().read(name, range);
   }

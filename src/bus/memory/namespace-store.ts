@@ -82,6 +82,11 @@ export class NamespaceStore {
     return this.readLast(name, 1)[0]?.offset ?? 0;
   }
 
+  offsetBefore(atMs: number): number {
+    const first = this.#all.first(({ publication }) => publication.publishedAtMs >= atMs);
+    return first === undefined ? this.#lastOffset : first.offset - 1;
+  }
+
   read(name: FeedName, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
     const publications: Publication[] = [];
     const anchored = this.#removedUpToOf(name) <= after;

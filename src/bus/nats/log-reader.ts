@@ -22,6 +22,9 @@ export interface LogReaderOptions {
   readonly nowMs: () => number;
 }
 
+/** Later than this nothing has been stored, whatever clocks say. */
+const FUTURE_MS = 365 * 24 * 3600 * 1000;
+
 /** Of a read of a pattern: which offsets each subject had. */
 type OffsetsOfSubjects = Map<string, number[]>;
 
@@ -45,6 +48,14 @@ export class LogReader {
   async lastOffset(name: FeedName): Promise<number> {
     const last = await this.#get({ last_by_subj: this.#filter(name) });
     return last?.seq ?? 0;
+  }
+
+  /** The server says at which message a consumer that begins at a time begins. */
+  async offsetBefore(atMs: number): Promise<number> {
+    const { stream, nowMs } = this.#options;
+    // Years that the server's clock cannot count would be its beginning.
+    const from = { atMs: Math.min(atMs, nowMs() + FUTURE_MS) };
+    return withConsumer(this.#connection, this.#streams, { stream, from }, async ({ delivered }) => delivered.stream_seq);
   }
 
   async read(name: FeedName, range: ReadRange): Promise<ReadResult> {

@@ -184,6 +184,10 @@ export class NatsLog implements Log {
     return this.#limited(() => this.#reader.lastOffset(name));
   }
 
+  offsetBefore(atMs: number): Promise<number> {
+    return this.#limited(() => this.#reader.offsetBefore(atMs));
+  }
+
   read(name: FeedName, range: ReadRange): Promise<ReadResult> {
     return this.#limited(() => this.#reader.read(name, range));
   }

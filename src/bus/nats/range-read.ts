@@ -1,4 +1,4 @@
-import { AckPolicy, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
 import { type Connection, DisconnectedError } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
@@ -12,10 +12,13 @@ const PAGE_DONE = 'Batch Completed';
 const PAGE_EXPIRES_MS = 1000;
 const INACTIVE_MS = 10_000;
 
+/** An offset, a time, or the last message of each subject. */
+type From = number | { readonly atMs: number } | 'last_per_subject';
+
 export interface RangePlan {
   readonly stream: string;
   readonly filter: string;
-  readonly from: number | 'last_per_subject';
+  readonly from: From;
   /** When a delivery has reached this offset, everything requested has arrived. */
   readonly endOffset: number;
   /** Called again when nothing arrives, because what was expected may have been removed meanwhile. */
@@ -26,6 +29,9 @@ export interface RangePlan {
   readonly take: (message: Msg, delivery: Delivery) => boolean;
 }
 
+/** @param filter absent: all subjects */
+type ConsumerPlan = Pick<RangePlan, 'stream' | 'from'> & Partial<Pick<RangePlan, 'filter'>>;
+
 /**
  * Creates a consumer for one topic, for the duration of `use`. A consumer is used instead of direct gets, because it works the same on every server since 2.9,
  * and reads from one replica in one order.
@@ -33,17 +39,15 @@ export interface RangePlan {
 export async function withConsumer<T>(
   connection: Connection,
   { manager: jsm, api }: Streams,
-  { stream, filter, from }: Pick<RangePlan, 'stream' | 'filter' | 'from'>,
+  { stream, filter, from }: ConsumerPlan,
   use: (info: ConsumerInfo) => Promise<T>,
 ): Promise<T> {
   const name = `stentor_read_${nuid.next()}`;
   const info = await connection.request(() =>
     jsm.consumers.add(stream, {
       name,
-      filter_subject: filter,
-      ...(from === 'last_per_subject'
-        ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(from, 1) }),
+      ...(filter !== undefined && { filter_subject: filter }),
+      ...beginningAt(from),
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
@@ -56,6 +60,12 @@ export async function withConsumer<T>(
     // Nobody waits for the answer: a consumer that is left behind is deleted after INACTIVE_MS.
     connection.tell(`${api}.CONSUMER.DELETE.${stream}.${name}`);
   }
+}
+
+function beginningAt(from: From): Partial<ConsumerConfig> {
+  if (from === 'last_per_subject') return { deliver_policy: DeliverPolicy.LastPerSubject };
+  if (typeof from === 'number') return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(from, 1) };
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(from.atMs).toISOString() };
 }
 
 export interface PagePlan {

@@ -31,6 +31,8 @@ export interface DocumentProgress {
   readonly offset: number;
   /** When that was stored. */
   readonly publishedAtMs: number;
+  /** When it happened, by its producer's clock. */
+  readonly eventAtMs?: number | undefined;
   /** The last publication that set it as a whole, or the image that it was read from, or the first publication: from there it can be folded again. */
   readonly baseOffset: number;
   readonly baseAtMs: number;
@@ -72,11 +74,12 @@ export class HubDocument implements Latest<LinkItem> {
   }
 
   get progress(): DocumentProgress {
-    const { offset = 0, publishedAtMs = 0 } = this.#last ?? {};
+    const { offset = 0, publishedAtMs = 0, eventAtMs }: Partial<LinkItem> = this.#last ?? {};
     const { offset: baseOffset = 0, publishedAtMs: baseAtMs = 0 } = this.#base ?? {};
     return {
       offset,
       publishedAtMs,
+      eventAtMs,
       baseOffset,
       baseAtMs,
       changes: this.#changes,

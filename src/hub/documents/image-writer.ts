@@ -63,6 +63,11 @@ interface Watched {
   notBeforeMs: number;
 }
 
+interface Made {
+  readonly payload: Uint8Array;
+  readonly progress: DocumentProgress;
+}
+
 /**
  * Writes images of the open documents of one namespace into its log: see {@link isImageDue} for when. Nodes need not agree on who writes: each image replaces the
  * last one only if nobody else has, and all nodes that follow the log see it.
@@ -96,9 +101,8 @@ export class ImageWriter {
   closed({ topic }: ImagedTopic): void {
     const watched = this.#watched.get(topic);
     this.#watched.delete(topic);
-    if (watched === undefined || !this.#isDue(watched, true)) return;
-    const made = this.#make(watched);
-    if (made === undefined) return;
+    const made = watched && this.#makeIfDue(watched, true);
+    if (watched === undefined || made === undefined) return;
     if (this.#closingBytes + made.payload.length > CLOSING_BYTES_MAX) return this.#options.onOutcome('skipped', topic);
     this.#closingBytes += made.payload.length;
     const writing = this.#write(watched, made).finally(() => {
@@ -119,17 +123,30 @@ export class ImageWriter {
   async #look(): Promise<void> {
     if (this.#looking || this.#watched.size === 0) return;
     this.#looking = true;
-    if (this.#looks++ % LOOKS === 0) this.#range = await this.#options.logState().catch(() => this.#range);
-    const due: Watched[] = [];
-    for (const watched of this.#watched.values()) {
-      if (due.length < DUE_MAX && this.#isDue(watched, false)) due.push(watched);
+    try {
+      if (this.#looks++ % LOOKS === 0) this.#range = await this.#options.logState().catch(() => this.#range);
+      const due: Watched[] = [];
+      for (const watched of this.#watched.values()) {
+        if (due.length < DUE_MAX && this.#isDue(watched, false)) due.push(watched);
+      }
+      await inTurns(due, WRITES_MAX, async (watched) => {
+        // Others were written before it, which takes time.
+        const made = this.#makeIfDue(watched, false);
+        if (made !== undefined) await this.#write(watched, made);
+      });
+    } finally {
+      this.#looking = false;
     }
-    await inTurns(due, WRITES_MAX, async (watched) => {
-      // Others were written before it, which takes time.
-      const made = this.#isDue(watched, false) ? this.#make(watched) : undefined;
-      if (made !== undefined) await this.#write(watched, made);
-    });
-    this.#looking = false;
+  }
+
+  /** What goes wrong with one topic holds up no other. */
+  #makeIfDue(watched: Watched, closing: boolean): Made | undefined {
+    try {
+      return this.#isDue(watched, closing) ? this.#make(watched) : undefined;
+    } catch (error) {
+      this.#failed(watched, error as Error);
+      return undefined;
+    }
   }
 
   #isDue({ topic, image, intervalMs, notBeforeMs }: Watched, closing: boolean): boolean {
@@ -148,16 +165,16 @@ export class ImageWriter {
   }
 
   /** Undefined: there can be none now. */
-  #make(watched: Watched): { readonly payload: Uint8Array; readonly progress: DocumentProgress } | undefined {
+  #make(watched: Watched): Made | undefined {
     const { topic, epoch, document, isOpen } = watched.topic;
     const following = this.#options.following();
     if (!isOpen || document?.isKnown !== true || following === undefined || following.epoch !== epoch) return undefined;
     const { progress } = document;
-    const { offset, publishedAtMs } = progress;
+    const { offset, publishedAtMs, eventAtMs } = progress;
     const upTo = following.position;
     if (upTo < offset) return undefined;
     const bounds = documentBoundsOf(this.#options.namespace);
-    const payload = encodeImage({ epoch, offset, publishedAtMs, upTo, bounds, document: document.encoded() });
+    const payload = encodeImage({ epoch, offset, publishedAtMs, eventAtMs, upTo, bounds, document: document.encoded() });
     const { bytesMax } = this.#options.images;
     if (payload.length <= bytesMax) return { payload, progress };
     watched.notBeforeMs = this.#options.nowMs() + this.#options.intervalMs;
@@ -165,11 +182,8 @@ export class ImageWriter {
     return undefined;
   }
 
-  async #write(
-    watched: Watched,
-    { payload, progress }: { readonly payload: Uint8Array; readonly progress: DocumentProgress },
-  ): Promise<void> {
-    const { images, onOutcome, nowMs, intervalMs } = this.#options;
+  async #write(watched: Watched, { payload, progress }: Made): Promise<void> {
+    const { images, onOutcome } = this.#options;
     const { topic } = watched.topic;
     try {
       const storedAt = await images.put(topic, payload, watched.image.storedAt);
@@ -180,9 +194,14 @@ export class ImageWriter {
       if (last === undefined) watched.image = NO_IMAGE;
       else this.#noteStored(watched, last);
     } catch (error) {
-      watched.notBeforeMs = nowMs() + intervalMs;
-      onOutcome('failed', topic, (error as Error).message);
+      this.#failed(watched, error as Error);
     }
+  }
+
+  #failed(watched: Watched, error: Error): void {
+    const { onOutcome, nowMs, intervalMs } = this.#options;
+    watched.notBeforeMs = nowMs() + intervalMs;
+    onOutcome('failed', watched.topic.topic, error.message);
   }
 
   #stored(topic: Topic, image: StoredImage): void {

@@ -14,6 +14,7 @@ const Wire = Type.Object({
   epoch: Type.String({ minLength: 1, maxLength: 256 }),
   offset: Type.Integer({ minimum: 1 }),
   publishedAtMs: Type.Number({ minimum: 0 }),
+  eventAtMs: Type.Optional(count),
   upTo: Type.Integer({ minimum: 1 }),
   bounds: Type.Object({ bytesMax: count, depthMax: count, fieldsMax: count }),
   document: Type.Union([Type.Null(), Type.Unsafe<Uint8Array>({})]),
@@ -27,6 +28,8 @@ export interface Image {
   readonly offset: number;
   /** When the log stored that publication. Two publications never have the same time, so this is its fingerprint, as for epochs. */
   readonly publishedAtMs: number;
+  /** When that happened, by its producer's clock. Nodes without event times have not written it. */
+  readonly eventAtMs?: number | undefined;
   /** The topic had no other publication up to here. */
   readonly upTo: number;
   /** With other bounds another publication may have been skipped, and the document be another. */
@@ -36,8 +39,9 @@ export interface Image {
 }
 
 /** Copied, because the packer's output is a view of its buffer. */
-export function encodeImage({ document, ...head }: Image): Uint8Array {
-  return Buffer.from(packMsgpack({ version: 1, ...head, document: document ?? null }));
+export function encodeImage({ document, eventAtMs, ...head }: Image): Uint8Array {
+  const time = eventAtMs !== undefined && { eventAtMs };
+  return Buffer.from(packMsgpack({ version: 1, ...head, ...time, document: document ?? null }));
 }
 
 /** @returns undefined if it is no image of this version */
@@ -52,8 +56,8 @@ export function decodeImage({ payload, offset: storedAt }: Pick<StoredImage, 'pa
 }
 
 /** The document as one item: the whole of it as of its last publication. */
-export function itemOf({ offset, publishedAtMs, document }: Image): LinkItem {
-  const item = { offset, key: null, publishedAtMs };
+export function itemOf({ offset, publishedAtMs, eventAtMs, document }: Image): LinkItem {
+  const item = { offset, key: null, publishedAtMs, ...(eventAtMs !== undefined && { eventAtMs }) };
   return document === undefined
     ? { ...item, data: Buffer.from(packMsgpack(null)), removed: true }
     : { ...item, data: Buffer.from(document) };

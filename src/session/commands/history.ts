@@ -1,9 +1,11 @@
+import type { HubClient } from '../../delivery/hub-client.ts';
 import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { addressOf, type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
+import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { type Command, type CommandContext, namespaceFor } from './command.ts';
@@ -25,8 +27,12 @@ interface Reading {
   after: number;
   itemsLeft: number;
   bytesLeft: number;
-  /** For `last`: the end of the topic at the time of the request. */
+  /** For `last`: the end of the topic at the time of the request. For a range of times: its end. */
   upTo: number | undefined;
+  /** It is a range of times. */
+  readonly byTime: boolean;
+  /** Of a range of times: nothing of it that came before this page is missing. */
+  complete: boolean;
 }
 
 /**
@@ -38,6 +44,7 @@ interface Reading {
  */
 export const history: Command<'history'> = async (connection, question, context) => {
   const topic = parseFeedName(question.topic, question.key);
+  assertTimeRange(question);
   const { clientItemsMax } = assertMay(connection.identity, 'history', namespaceFor(context, topic), topic).history;
   const { historiesPerConnectionMax, historyBytesMax } = context.config.tuning.answers;
   if (connection.historiesInFlight >= historiesPerConnectionMax) {
@@ -56,6 +63,8 @@ export const history: Command<'history'> = async (connection, question, context)
     itemsLeft: Math.min(wanted ?? ITEMS_DEFAULT, clientItemsMax),
     bytesLeft: historyBytesMax,
     upTo: undefined,
+    byTime: question.fromMs !== undefined || question.toMs !== undefined,
+    complete: true,
   };
   connection.historiesInFlight++;
   try {
@@ -70,42 +79,44 @@ export const history: Command<'history'> = async (connection, question, context)
 
 /** @returns whether there is more to send */
 async function givePage(reading: Reading): Promise<boolean> {
-  const { connection, context, question, topic } = reading;
+  const { connection, context, topic } = reading;
   const { config, delivery } = context;
   await delivery.slowConsumers.whenRoom(connection.receiver);
   if (!connection.isOpen) return false;
   // A refreshed token may permit less.
   assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
-  const { epoch, after, itemsLeft, upTo } = reading;
   const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
-  const page =
-    question.since === undefined && upTo === undefined
-      ? await delivery.hub.readLast({ topic, count: itemsLeft, bytesMax })
-      : await delivery.hub.read({ topic, epoch, after, limit: itemsLeft, bytesMax, ...(upTo !== undefined && { upTo }) });
+  const page = await pageOf(reading, context.delivery.hub, bytesMax);
   const isLast = take(page, reading);
   await sendPage(reading, page, isLast);
   return !isLast;
 }
 
+function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo, byTime }: Reading, hub: HubClient, bytesMax: number) {
+  if (upTo !== undefined) return hub.read({ topic, epoch, after, limit, bytesMax, upTo, ...(byTime && { proven: true }) });
+  const { fromMs, since, toMs } = question;
+  if (byTime) return hub.readBetween({ topic, fromMs, since, toMs, limit, bytesMax });
+  return since === undefined ? hub.readLast({ topic, count: limit, bytesMax }) : hub.read({ topic, epoch, after, limit, bytesMax });
+}
+
 /** @returns whether the answer ends with this page */
 function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswer, reading: Reading): boolean {
-  const { since } = reading.question;
-  const isFirst = reading.epoch === '';
-  if (since === undefined && isFirst) {
-    reading.epoch = epoch;
-    reading.upTo = lastOffset;
-  }
+  const { byTime } = reading;
+  if (reading.epoch === '') reading.epoch = epoch;
+  reading.upTo ??= lastOffset;
+  reading.complete &&= complete;
   reading.after = offset;
   reading.itemsLeft -= items.length;
   reading.bytesLeft -= items.reduce((sum, { data }) => sum + data.length, 0);
-  const ended = since === undefined && offset >= (reading.upTo ?? 0);
-  return !more || !complete || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
+  const ended = reading.upTo !== undefined && offset >= reading.upTo;
+  return !more || (!complete && !byTime) || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
 }
 
 /** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
-async function sendPage({ connection, context, question, topic }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
+async function sendPage({ connection, context, question, topic, byTime, ...reading }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
   const { id, since, timestamps = false } = question;
-  const { epoch, complete } = page;
+  const { epoch } = page;
+  const complete = byTime ? reading.complete : page.complete;
   const { receiver, codec } = connection;
   const { encoding } = codec;
   const { frameBytesMax } = context.config.tuning.fanout;
@@ -124,7 +135,7 @@ async function sendPage({ connection, context, question, topic }: Reading, page:
     const offset = ends ? page.offset : (part.at(-1)?.offset ?? page.offset);
     const continues = !ends || !isLast;
     // After the last publications there are no more.
-    const more = continues || (since !== undefined && page.more);
+    const more = continues || ((since !== undefined || byTime) && page.more);
     const reply = { type: 'history', id, ...addressOf(topic), epoch, offset, complete, more, ...(continues && { continues }) };
     receiver.sendEncoded(encodeWithItems(form, reply, part));
   } while (at < items.length);

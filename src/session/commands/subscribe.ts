@@ -2,6 +2,7 @@ import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
+import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { askThenSubscribe } from '../hooks/ask-then-subscribe.ts';
@@ -10,7 +11,7 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `sinceMs` of an ephemeral topic; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
  * `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {
@@ -18,6 +19,9 @@ export const subscribe: Command<'subscribe'> = (connection, message, context) =>
   const { config } = context;
   const topic = parseFeedName(message.topic, message.key);
   const namespace = assertMay(identity, 'subscribe', namespaceFor(context, topic), topic);
+  assertTimeRange(message);
+  if (message.sinceMs !== undefined && !namespace.durable)
+    throw new ProtocolError('unsupported', `sinceMs: ${topic} is ephemeral, it has no log`);
   if (message.presence === true) assertMay(identity, 'presence', namespace, topic);
 
   const { topicsPerConnectionMax } = config.limits;

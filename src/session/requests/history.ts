@@ -7,13 +7,14 @@ import { addressOf, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { checkClientMessage } from '../../protocol/parse.ts';
 import { readQuery } from '../../protocol/query.ts';
+import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import { ITEMS_DEFAULT } from '../commands/history.ts';
 import type { RequestClient } from './requests.ts';
 
 /** Which parameters are no texts. What they may be is checked by the schema of the message. */
-const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit: Type.Integer(), timestamps: Type.Boolean() });
+const QUERY = Type.Object({ offset: Type.Integer(), fromMs: Type.Integer(), toMs: Type.Integer(), last: Type.Integer(), limit: Type.Integer(), timestamps: Type.Boolean() });
 
 /**
  * `GET /history`: one page of a topic, or of one key of it, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
@@ -21,19 +22,22 @@ const QUERY = Type.Object({ offset: Type.Integer(), last: Type.Integer(), limit:
  * @throws HookDenied; ProtocolError as for the command `history`
  */
 export async function readHistory(client: RequestClient, query: string, context: CommandContext): Promise<Uint8Array> {
-  const { topic: text, key, since, last, limit, timestamps = false } = questionOf(query);
+  const { topic: text, key, since, last, fromMs, toMs, limit, timestamps = false } = questionOf(query);
+  assertTimeRange({ since, last, fromMs, toMs });
   const name = parseFeedName(text, key);
   const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, name), name).history;
   if (context.hooks?.asksAboutSubscriptions(name)) await context.hooks.assertMaySee(client, name, 'history');
   const { hub } = context.delivery;
   const bytesMax = context.config.tuning.answers.historyPageBytesMax;
   const count = Math.min((since === undefined ? (last ?? limit) : limit) ?? ITEMS_DEFAULT, clientItemsMax);
-  const page: HistoryAnswer =
-    since === undefined
+  const byTime = fromMs !== undefined || toMs !== undefined;
+  const page: HistoryAnswer = byTime
+    ? await hub.readBetween({ topic: name, fromMs, since, toMs, limit: count, bytesMax })
+    : since === undefined
       ? await hub.readLast({ topic: name, count, bytesMax })
       : await hub.read({ topic: name, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
   const { epoch, offset, complete } = page;
-  const more = since === undefined ? offset < (page.lastOffset ?? 0) : page.more;
+  const more = since === undefined && !byTime ? offset < (page.lastOffset ?? 0) : page.more;
   const items = page.items.map((item) => new FanoutItem(item));
   return encodeWithItems({ encoding: 'json', timestamps }, { ...addressOf(name), epoch, offset, complete, more }, items);
 }

@@ -114,6 +114,21 @@ describe('history', () => {
     expect(stale).toMatchObject({ epoch: last.epoch, complete: false, items: [] });
   });
 
+  it('has what was published between two times, in pages', async () => {
+    for (let i = 0; i < 5; i++) await node.publish('scores.times', i);
+    const { items } = (await get('/api/history?topic=scores.times')).body;
+    const fromMs = items[0].publishedAtMs;
+    const page = (await get(`/api/history?topic=scores.times&fromMs=${fromMs}&toMs=${fromMs + 60_000}&limit=2`)).body;
+    expect(page).toMatchObject({ complete: true, more: true });
+    const rest = (await get(`/api/history?topic=scores.times&epoch=${page.epoch}&offset=${page.offset}&toMs=${fromMs + 60_000}`)).body;
+    const offsets = [...page.items, ...rest.items].map(({ offset }: { offset: number }) => offset);
+    expect(offsets).toEqual(offsets.map((_, index) => items[2].offset - offsets.length + 1 + index));
+    expect([rest.complete, rest.more]).toEqual([true, false]);
+    expect((await get(`/api/history?topic=scores.times&fromMs=${Date.now() + 60_000}`)).body.items).toEqual([]);
+    for (const query of ['fromMs=5&toMs=5', 'toMs=5', 'fromMs=x', `fromMs=5&epoch=${page.epoch}&offset=1`])
+      expect(await codeOf(get(`/api/history?topic=scores.times&${query}`))).toEqual([400, 'bad_message']);
+  });
+
   it('keeps the digits of long integers, and says which key was removed and who published', async () => {
     await post('/api/publish', '{"topic":"ticks.fx","key":"EUR","data":8389765929445198309}');
     await node.publish('ticks.fx', null, { key: 'USD' });

@@ -55,12 +55,15 @@ function setUp() {
   const images = new Images();
   const outcomes: string[] = [];
   const helped: string[] = [];
-  const following = { epoch: 'e1', position: 500, live: true };
+  const following = { epoch: 'e1', position: 500, live: true, failure: undefined as Error | undefined };
   const writer = new ImageWriter({
     images,
     namespace: { ...config.namespaces.books!, history: { ...config.namespaces.books!.history, maxCount: 100 } },
     intervalMs: INTERVAL_MS,
-    following: () => (following.live ? following : undefined),
+    following: () => {
+      if (following.failure !== undefined) throw following.failure;
+      return following.live ? following : undefined;
+    },
     logState: async () => ({ firstOffset: 1, lastOffset: 500 }),
     onHelp: (topic) => void helped.push(topic),
     onOutcome: (outcome) => void outcomes.push(outcome),
@@ -70,9 +73,10 @@ function setUp() {
   const open = (name = 'books.a') => {
     const document = new HubDocument(BOUNDS, 0, true);
     const topic: ImagedTopic = { topic: parseTopic(name), epoch: 'e1', isOpen: true, document };
-    const publish = (value: unknown, patch = true) => {
+    const publish = (value: unknown, patch = true, eventAtMs?: number) => {
       const data = Buffer.from(packMsgpack(value));
-      document.take({ offset: ++offset, key: null, publishedAtMs: Date.now(), data, ...(patch && { patch: true as const }) });
+      const item = { offset: ++offset, key: null, publishedAtMs: Date.now(), data, eventAtMs };
+      document.take({ ...item, ...(patch && { patch: true as const }) });
     };
     publish({ whole: true }, false);
     writer.opened(topic, undefined);
@@ -123,6 +127,31 @@ describe('images of documents are written', () => {
     images.store(topic.topic, encodeImage({ ...ofOther, offset: 4 }));
     await vi.advanceTimersByTimeAsync(2 * LATEST_MS);
     expect(images.asked).toHaveLength(2);
+    await writer.stop();
+  });
+
+  it('again an interval after one could not be made, and those of the other topics too', async () => {
+    const { open, following, outcomes, writer } = setUp();
+    const [one, two] = [open('books.a'), open('books.b')];
+    following.failure = new Error('no position');
+    one.publish({ a: 1 });
+    two.publish({ a: 1 });
+    await vi.advanceTimersByTimeAsync(SOON_MS);
+    expect(outcomes).toEqual(['failed', 'failed']);
+    following.failure = undefined;
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS + LATEST_MS);
+    expect(outcomes.slice(2, 3)).toEqual(['stored']);
+    await writer.stop();
+  });
+
+  it('with the time at which their last publication happened', async () => {
+    const { open, written, writer } = setUp();
+    const { publish } = open();
+    publish({ a: 1 }, true, 1_699_999_999_000);
+    await vi.advanceTimersByTimeAsync(SOON_MS);
+    publish({ a: 2 });
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS + LATEST_MS);
+    expect(written().map(({ eventAtMs }) => eventAtMs)).toEqual([1_699_999_999_000, undefined]);
     await writer.stop();
   });
 

@@ -10,15 +10,17 @@ const IMAGE: Image = {
   bounds: { bytesMax: 1000, depthMax: 8, fieldsMax: 100 },
   document: Buffer.from(packMsgpack({ a: 1 })),
 };
+const TIMED: Image = { ...IMAGE, eventAtMs: 1_699_999_999_000 };
 const NOTHING: Image = { ...IMAGE, document: undefined };
 
 describe('an image', () => {
-  it.each([IMAGE, NOTHING])('is read as it was written', (image) => {
+  it.each([IMAGE, NOTHING, TIMED])('is read as it was written', (image) => {
     expect(decodeImage({ payload: encodeImage(image), offset: 21 })).toEqual({ version: 1, ...image });
   });
 
   it('is an item of the document, or of nothing', () => {
     expect(itemOf(IMAGE)).toEqual({ offset: 10, key: null, publishedAtMs: IMAGE.publishedAtMs, data: IMAGE.document });
+    expect(itemOf(TIMED)).toEqual({ ...itemOf(IMAGE), eventAtMs: 1_699_999_999_000 });
     expect(itemOf(NOTHING)).toMatchObject({ offset: 10, removed: true });
   });
 

@@ -19,7 +19,8 @@ export const history = route({
   errors: ['bad_topic', 'unknown_namespace', 'unsupported', 'unavailable'],
   handle: async ({ query }, context) => {
     const topic = parseTopic(query.topic);
-    const page = await context.sources.operator.history({ topic, since: sinceOf(query), limit: limitOf(query, context) });
+    const { fromMs, toMs } = query;
+    const page = await context.sources.operator.history({ topic, since: sinceOf(query), fromMs, toMs, limit: limitOf(query, context) });
     return { ...page, topic, items: page.items.map(shown) };
   },
 });

@@ -1,11 +1,16 @@
 import Type, { type Static } from 'typebox';
 import { closed, count, Epoch, JsonValue, limit, TopicName } from './common.ts';
 
+const time = (what: string) =>
+  Type.Integer({ minimum: 0, maximum: 8.64e15, description: `${what}, milliseconds since 1970 by the log's clock` });
+
 export const HistoryQuery = Type.Object(
   {
     topic: TopicName,
     epoch: Type.Optional(Type.String({ maxLength: 64, description: 'with `offset`: what follows this position, oldest first' })),
     offset: Type.Optional(count('with `epoch`. Without both: the last publications, oldest first')),
+    fromMs: Type.Optional(time('without a position: what was published at this time or later, oldest first')),
+    toMs: Type.Optional(time('with `fromMs` or a position: only what was published before this time')),
     limit: Type.Optional(limit('items')),
   },
   closed,
@@ -31,7 +36,7 @@ export const HistoryAnswer = Type.Object(
     offset: count('the answer covers the topic up to here: continue from here'),
     complete: Type.Boolean({
       description:
-        'true: nothing is missing between the position and `offset` (in a keyed topic: only superseded items). false with another epoch: the position is of a log that is gone',
+        'true: nothing is missing between the position and `offset` (in a keyed topic: only superseded items); of a range of times: it is proven that nothing of it has been removed. false with another epoch: the position is of a log that is gone',
     }),
     more: Type.Boolean({ description: 'true: there is more after `offset`' }),
     items: Type.Array(Item),

@@ -1,0 +1,24 @@
+import { ProtocolError } from './errors.ts';
+
+/** Where a `subscribe` or a `history` begins and ends. */
+interface Asked {
+  readonly since?: object | undefined;
+  readonly sinceMs?: number | undefined;
+  readonly last?: number | undefined;
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+/** @throws ProtocolError `bad_message` if it has two beginnings, an end without a beginning, or no time in between */
+export function assertTimeRange({ since, sinceMs, last, fromMs, toMs }: Asked): void {
+  if (sinceMs !== undefined && since !== undefined) throw bad('sinceMs: cannot be combined with since');
+  if (fromMs !== undefined && since !== undefined) throw bad('fromMs: cannot be combined with since');
+  if (fromMs === undefined && toMs === undefined) return;
+  if (last !== undefined) throw bad('last: cannot be combined with fromMs or toMs');
+  if (fromMs === undefined && since === undefined) throw bad('toMs: expected with fromMs, or with since');
+  if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw bad('toMs: expected a time after fromMs');
+}
+
+function bad(message: string): ProtocolError {
+  return new ProtocolError('bad_message', message);
+}
