@@ -7,6 +7,8 @@ export interface Options {
   readonly clients: number | undefined;
   readonly ratePerSecond: number | undefined;
   readonly topics: number | undefined;
+  readonly checks: number | undefined;
+  readonly books: string | undefined;
   readonly quick: boolean;
   readonly verbose: boolean;
   /** Wait so long at most, before each run, for other programs to leave the machine alone. */
@@ -20,6 +22,7 @@ npm run faults -- 3               one of them; several: -- 1 2 13
 npm run faults -- --repeats 5     each so often; the table has the worst
 SEED=n npm run faults -- 3        with the random choices of the run that printed this seed
   --clients n --rate n --topics n   another size than the scenario's own; the table says so
+  --checks n --books file           28: how often books are checked at least, and recorded books instead of made-up ones (one change a line)
   --wait-for-quiet n                before each run, wait up to n minutes until little else runs on the machine
   --quick                           the sizes that npm test uses
   --verbose                         what happens while it runs`;
@@ -34,6 +37,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
       clients: { type: 'string' },
       rate: { type: 'string' },
       topics: { type: 'string' },
+      checks: { type: 'string' },
+      books: { type: 'string' },
       quick: { type: 'boolean' },
       'wait-for-quiet': { type: 'string' },
       verbose: { type: 'boolean' },
@@ -48,6 +53,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     clients: count(values.clients),
     ratePerSecond: count(values.rate),
     topics: count(values.topics),
+    checks: count(values.checks),
+    books: values.books,
     quick: values.quick ?? false,
     verbose: values.verbose ?? false,
     quietWaitMinutes: count(values['wait-for-quiet']) ?? 0,

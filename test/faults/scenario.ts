@@ -7,6 +7,10 @@ export interface Size {
   readonly topics: number;
   /** Smaller than what reliability.md asks, and shorter: for `npm test`. */
   readonly quick: boolean;
+  /** Of books: how often they are checked at least. */
+  readonly checks?: number | undefined;
+  /** Of books: a file with recorded ones, instead of those that the run makes up. */
+  readonly books?: string | undefined;
 }
 
 /** Figures by name, unit last; the greater, the worse. */

@@ -18,17 +18,25 @@ export class DocumentFollower {
   wholes = 0;
   conflated = 0;
   readonly #isRight: (document: unknown) => boolean;
+  readonly #merge: (target: unknown, patch: unknown) => unknown;
   #seen = 0;
 
-  constructor(topic: string, isRight: (document: unknown) => boolean = () => true) {
+  /** @param merge applies a merge patch */
+  constructor(topic: string, isRight: (document: unknown) => boolean = () => true, merge = mergePatch) {
     this.topic = topic;
     this.#isRight = isRight;
+    this.#merge = merge;
   }
 
   /** Takes what has come to the client since the last call. */
   take(client: { readonly messages: readonly unknown[] }): this {
     for (; this.#seen < client.messages.length; this.#seen++) this.#receive(client.messages[this.#seen] as ServerMessage);
     return this;
+  }
+
+  /** Takes a message that nobody keeps. */
+  takeOne(message: ServerMessage): void {
+    this.#receive(message);
   }
 
   /** For another connection, which goes on where the last one ended. */
@@ -66,7 +74,7 @@ export class DocumentFollower {
       if (meta?.patch) {
         this.patches++;
         if (meta.first !== undefined) this.pairs++;
-        this.document = mergePatch(meta.first === undefined ? this.document : mergePatch(this.document, meta.first), data);
+        this.document = this.#merge(meta.first === undefined ? this.document : this.#merge(this.document, meta.first), data);
       } else {
         this.wholes++;
         this.document = meta?.removed ? undefined : data;

@@ -16,6 +16,18 @@ export interface BookChange {
   readonly image: boolean;
 }
 
+/** Where the changes of a book come from, made up or recorded. */
+export interface BookSource {
+  /** As it is after the last change; it does not change any more. */
+  readonly book: unknown;
+  /** The whole book. */
+  image(): BookChange;
+  /** The next change; of recorded books also a whole one. */
+  patch(): BookChange;
+  /** Another one, which goes on from here too. */
+  copy(): BookSource;
+}
+
 /** Whether the checksum that a book carries is that of its content. */
 export function isRight(book: unknown): boolean {
   const { checksum, ...content } = book as Book;
@@ -46,7 +58,7 @@ const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(Math.random(
 const decimal = (max: number, digits: number) => (Math.random() * max).toFixed(digits);
 
 /** Makes changes up, by Math.random, which tests seed. Each has the checksum of the book after it. */
-export class BookGenerator {
+export class BookGenerator implements BookSource {
   readonly #levels: number;
   readonly #noteChars: number;
   readonly #keepsSides: boolean;

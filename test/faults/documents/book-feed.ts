@@ -1,46 +1,54 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import type { Book, BookChange, BookGenerator } from '../../support/order-book.ts';
+import type { BookChange, BookSource } from '../../support/order-book.ts';
 
 const RETRY_MS = 200;
 const IMAGE = headers();
 IMAGE.set('Stentor-Image', 'true');
 
-/** Publishes one book: as a whole once, and then only changes. A publication is sent again under the same id until it is acknowledged. */
+export interface BookOptions {
+  readonly source: BookSource;
+  readonly slowness?: number;
+}
+
+/** Publishes one book: as a whole once, and then mostly changes. A publication is sent again under the same id until it is acknowledged. */
 class BookTopic {
   readonly topic: string;
   /** Of the last publication. */
   offset = 0;
-  #generator: BookGenerator;
+  /** It changes so many times less often than other books. */
+  readonly slowness: number;
+  #source: BookSource;
   readonly #nats: NatsConnection;
   readonly #run: string;
   #sent = 0;
 
-  constructor(topic: string, nats: NatsConnection, run: string, generator: BookGenerator) {
+  constructor(topic: string, nats: NatsConnection, run: string, { source, slowness = 1 }: BookOptions) {
     this.topic = topic;
-    this.#generator = generator;
+    this.slowness = slowness;
+    this.#source = source;
     this.#nats = nats;
     this.#run = run;
   }
 
-  get book(): Book {
-    return this.#generator.book;
+  get book(): unknown {
+    return this.#source.book;
   }
 
   begin(): Promise<void> {
-    return this.#publish(this.#generator.image());
+    return this.#publish(this.#source.image());
   }
 
   change(): Promise<void> {
-    return this.#publish(this.#generator.patch());
+    return this.#publish(this.#source.patch());
   }
 
   /** @returns what puts the book back to what it is now */
   remember(): () => void {
-    const then = this.#generator.copy();
+    const then = this.#source.copy();
     return () => {
-      this.#generator = then;
+      this.#source = then;
     };
   }
 
@@ -70,11 +78,11 @@ export class BookFeed {
     this.#nats = nats;
   }
 
-  /** @param run its id: part of the ids of its publications. @param newBook makes the generator of each book */
-  static async begin(url: string, names: readonly string[], run: string, newBook: () => BookGenerator): Promise<BookFeed> {
+  /** @param books by topic. @param run its id: part of the ids of its publications */
+  static async begin(url: string, books: ReadonlyMap<string, BookOptions>, run: string): Promise<BookFeed> {
     const nats = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     const feed = new BookFeed(
-      names.map((name) => new BookTopic(name, nats, run, newBook())),
+      [...books].map(([name, options]) => new BookTopic(name, nats, run, options)),
       nats,
     );
     await Promise.all(feed.topics.map((topic) => topic.begin()));
@@ -85,7 +93,7 @@ export class BookFeed {
   async change(count: number): Promise<void> {
     await Promise.all(
       this.topics.map(async (topic) => {
-        for (let n = 0; n < count; n++) await topic.change();
+        for (let n = 0; n < count / topic.slowness; n++) await topic.change();
       }),
     );
   }
@@ -96,7 +104,7 @@ export class BookFeed {
     this.#loops = this.topics.map(async (topic) => {
       while (this.#running) {
         await topic.change();
-        await sleep(1000 / ratePerSecond);
+        await sleep((1000 * topic.slowness) / ratePerSecond);
       }
     });
   }

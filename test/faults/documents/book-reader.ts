@@ -1,8 +1,13 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Packr } from 'msgpackr';
+import { WebSocket } from 'ws';
+import type { ServerMessage } from '../../../src/protocol/messages.ts';
+import { decodeFrame } from '../../support/decode-frame.ts';
 import { DocumentFollower } from '../../support/document-follower.ts';
-import { isRight } from '../../support/order-book.ts';
-import { TestClient } from '../../support/test-client.ts';
+import { mergeInto } from './merge-into.ts';
 
+const packr = new Packr({ useRecords: false, variableMapSize: true });
 const RETRY_MS = 100;
 
 export interface BookReaderOptions {
@@ -10,6 +15,7 @@ export interface BookReaderOptions {
   readonly ports: readonly number[];
   readonly encoding: 'json' | 'msgpack';
   readonly maxRateHz?: number | undefined;
+  readonly isRight: (book: unknown) => boolean;
 }
 
 /** A client that follows one book for good: when its connection ends, it goes on at any node from its position. It checks the book after every message. */
@@ -20,60 +26,83 @@ export class BookReader {
   unavailable = 0;
   notRecovered = 0;
   reconnects = -1;
+  /** Messages that it was too slow. */
+  lagged = 0;
   readonly #options: BookReaderOptions;
-  #client: TestClient | undefined;
+  #socket: WebSocket | undefined;
   #stopped = false;
   readonly #running: Promise<void>;
 
   constructor(options: BookReaderOptions) {
     this.topic = options.topic;
     this.#options = options;
-    this.follower = new DocumentFollower(options.topic, isRight);
+    this.follower = new DocumentFollower(options.topic, options.isRight, mergeInto);
     this.#running = this.#run();
   }
 
   /** Whether it has everything up to this offset, in this epoch of the log or another than `not`. */
   has(offset: number, not = ''): boolean {
-    if (this.#client !== undefined) this.follower.take(this.#client);
     return this.follower.offset >= offset && this.follower.epoch !== not;
+  }
+
+  /** Ends its connection, without a word. */
+  cut(): void {
+    this.#socket?.terminate();
+  }
+
+  /** Takes nothing from its socket until {@link resume}. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#client?.close().catch(() => undefined);
+    this.cut();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
-      const client = await this.#connect().catch(() => undefined);
-      if (client === undefined) {
-        await sleep(RETRY_MS);
-        continue;
-      }
-      await client.closed;
-      this.follower.take(client).reconnected();
-      this.#client = undefined;
+      await this.#follow().catch(() => undefined);
+      if (!this.#stopped) await sleep(RETRY_MS);
     }
   }
 
-  async #connect(): Promise<TestClient> {
+  async #follow(): Promise<void> {
     const { ports, topic, encoding, maxRateHz } = this.#options;
     const port = ports[Math.floor(Math.random() * ports.length)];
-    const client = await TestClient.connect(`ws://127.0.0.1:${port}/ws`, { encoding });
-    const { epoch, offset } = this.follower;
-    const since = offset >= 0 && { since: { epoch, offset } };
-    try {
-      const answer = await client.get('subscribed', { type: 'subscribe', topic, ...(maxRateHz !== undefined && { maxRateHz }), ...since });
-      if (answer.state === 'unavailable') this.unavailable++;
-      if (since && !answer.recovered) this.notRecovered++;
-      this.reconnects++;
-      this.#client = client;
-      return client;
-    } catch (error) {
-      await client.close();
-      this.follower.reconnected();
-      throw error;
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, [`stentor.v1.${encoding}`], { perMessageDeflate: false });
+    this.#socket = socket;
+    const closed = once(socket, 'close');
+    socket.on('error', () => undefined);
+    socket.on('message', (data: Buffer, isBinary) => this.#receive(decodeFrame(data, isBinary)));
+    socket.once('open', () => {
+      const { epoch, offset } = this.follower;
+      const since = offset >= 0 ? { since: { epoch, offset } } : {};
+      const subscribe = { type: 'subscribe', id: 1, topic, ...(maxRateHz !== undefined && { maxRateHz }), ...since };
+      socket.send(encoding === 'json' ? JSON.stringify(subscribe) : packr.pack(subscribe));
+    });
+    await closed;
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.type) {
+      case 'subscribed':
+        if (message.state === 'unavailable') this.unavailable++;
+        if (this.follower.offset >= 0 && !message.recovered) this.notRecovered++;
+        this.reconnects++;
+        break;
+      case 'lagged':
+        this.lagged++;
+        break;
+      case 'error':
+        // Not ready yet: it asks again.
+        return this.cut();
     }
+    this.follower.takeOne(message);
   }
 }

@@ -36,7 +36,7 @@ export const bookRecovery: Scenario = {
     const node = await run.node([nats.url], {
       settings: { workers: 2, namespaces: { books: { public: true, state: 'document', slowConsumer: 'conflate' } } },
     });
-    const feed = await BookFeed.begin(nats.url, [TOPIC], String(run.seed), () => new BookGenerator(LEVELS, 0, true));
+    const feed = await BookFeed.begin(nats.url, new Map([[TOPIC, { source: new BookGenerator(LEVELS, 0, true) }]]), String(run.seed));
     run.onEnd(() => feed.close());
     const states = await changes(run, feed, node, size.quick ? 300 : CHANGES);
     run.figure('documentBytes', Buffer.byteLength(JSON.stringify(feed.topics[0]?.book)));

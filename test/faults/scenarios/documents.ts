@@ -1,18 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
-import { BookGenerator } from '../../support/order-book.ts';
+import { BookGenerator, isRight } from '../../support/order-book.ts';
 import { copyStore } from '../../support/store-copy.ts';
-import { until } from '../../support/until.ts';
-import { BookFeed } from '../documents/book-feed.ts';
-import { BookReader } from '../documents/book-reader.ts';
+import { BookFeed, type BookOptions } from '../documents/book-feed.ts';
+import { BookReaders } from '../documents/book-readers.ts';
+import { isRecordedRight, readRecordedBooks } from '../documents/recorded-books.ts';
+import { Unrest } from '../documents/unrest.ts';
 import type { FaultRun } from '../fault-run.ts';
 import type { RestartableNode } from '../restartable-node.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Scenario, Size } from '../scenario.ts';
 import { monoMs, seconds } from '../time.ts';
 
 const NAMESPACE = 'books';
 /** Publications that the log keeps of a book. Its only whole publication is gone soon: only images prove what the book is. */
 const COUNT_MAX = 1000;
-const QUICK = { countMax: 300, topics: 2, ratePerSecond: 40 };
+const QUICK = { countMax: 300, topics: 2, ratePerSecond: 40, checks: 2000 };
 const settingsFor = (countMax: number) => ({
   workers: 1,
   namespaces: { [NAMESPACE]: { public: true, state: 'document', slowConsumer: 'conflate', history: { maxCount: countMax } } },
@@ -20,38 +20,44 @@ const settingsFor = (countMax: number) => ({
   'tuning.hub.topicLingerMs': 0,
 });
 const LEVELS = 60;
-const RATES = [undefined, 1, 5, 20];
+/** One more book, with a text in every change, for readers that are too slow for it. */
+const WIDE = { topic: `${NAMESPACE}.wide`, chars: 40_000, slowness: 5, readers: 8 };
 
 export const documents: Scenario = {
   number: 28,
   title:
-    'order books, whose only whole publication the log has removed: kill -9 of a node, of both, of NATS; nodes restarted; store rolled back',
+    'order books, whose only whole publication the log has removed: cuts, slow and late readers; kill -9 of a node, of both, of NATS; nodes restarted; store rolled back',
   pass: 'after every message every book has its checksum; at the end it is the producer’s; 0 books without a state',
-  size: { clients: 200, ratePerSecond: 100, topics: 4, quick: false },
-  timeoutMs: 240_000,
+  size: { clients: 200, ratePerSecond: 100, topics: 4, quick: false, checks: 250_000 },
+  timeoutMs: 1_400_000,
   async execute(run, size) {
     const nats = await run.nats();
-    const { countMax, topics, ratePerSecond } = size.quick ? QUICK : { ...size, countMax: COUNT_MAX };
+    const { countMax, ratePerSecond, checks } = size.quick ? QUICK : { ...size, countMax: COUNT_MAX };
     const settings = settingsFor(countMax);
     const nodes = [await run.node([nats.url], { settings }), await run.node([nats.url], { settings })];
-    const names = Array.from({ length: topics }, (_, i) => `${NAMESPACE}.t${i}`);
-    const feed = await BookFeed.begin(nats.url, names, String(run.seed), () => new BookGenerator(LEVELS));
+    const recorded = size.books === undefined ? undefined : readRecordedBooks(size.books);
+    const feed = await BookFeed.begin(nats.url, recorded === undefined ? madeUp(size) : booksOf(recorded), String(run.seed));
     run.onEnd(() => feed.close());
-    const readers = new Readers(run, feed, nodes);
+    const ports = nodes.map(({ port }) => port);
+    const rightOf = (topic: string) => (recorded === undefined || topic === WIDE.topic ? isRight : isRecordedRight);
+    const readers = new BookReaders({ run, feed, ports, rightOf });
     run.onEnd(() => readers.stop());
     readers.add(size.clients);
     await readers.haveAll('at the beginning');
     await feed.change(countMax + countMax / 2);
     await readers.haveAll('after the whole publications are gone');
+    const live = new Live(run, feed, readers, ratePerSecond);
+    if (checks !== undefined) await live.until(checks / 2, !size.quick);
 
     const [first, second] = nodes as [RestartableNode, RestartableNode];
+    const topics = feed.topics.length;
     const during = async (what: string, fault: () => Promise<void>) => {
       feed.start(ratePerSecond);
       await seconds(size.quick ? 1 : 3);
       const atMs = monoMs();
       await fault();
       await feed.pause();
-      readers.add(names.length);
+      readers.add(topics);
       await readers.haveAll(what);
       run.figure(`${what.replaceAll(' ', '')}Ms`, monoMs() - atMs);
     };
@@ -84,87 +90,60 @@ export const documents: Scenario = {
     restoreBooks();
     await feed.change(50);
     await Promise.all(nodes.map((node) => node.start()));
-    readers.add(names.length);
+    readers.add(topics);
     await readers.haveAll('after the rollback', epochs);
+    if (checks !== undefined) await live.until(checks, !size.quick);
     readers.judge();
   },
 };
 
-/** Everybody who reads books, of all nodes. */
-class Readers {
+function madeUp({ quick, topics }: Size): Map<string, BookOptions> {
+  const names = Array.from({ length: quick ? QUICK.topics : topics }, (_, i) => `${NAMESPACE}.t${i}`);
+  const books = new Map<string, BookOptions>(names.map((name) => [name, { source: new BookGenerator(LEVELS) }]));
+  return quick ? books : withWide(books);
+}
+
+function booksOf(recorded: ReturnType<typeof readRecordedBooks>): Map<string, BookOptions> {
+  return withWide(new Map([...recorded].map(([symbol, source]) => [`${NAMESPACE}.${symbol}`, { source }])));
+}
+
+function withWide(books: Map<string, BookOptions>): Map<string, BookOptions> {
+  const { topic, chars, slowness } = WIDE;
+  return books.set(topic, { source: new BookGenerator(LEVELS, chars), slowness });
+}
+
+/** Books that change while readers are cut, are slow, and come late. */
+class Live {
   readonly #run: FaultRun;
   readonly #feed: BookFeed;
-  readonly #nodes: readonly RestartableNode[];
-  readonly #readers: BookReader[] = [];
+  readonly #readers: BookReaders;
+  readonly #ratePerSecond: number;
 
-  constructor(run: FaultRun, feed: BookFeed, nodes: readonly RestartableNode[]) {
+  constructor(run: FaultRun, feed: BookFeed, readers: BookReaders, ratePerSecond: number) {
     this.#run = run;
     this.#feed = feed;
-    this.#nodes = nodes;
+    this.#readers = readers;
+    this.#ratePerSecond = ratePerSecond;
   }
 
-  add(count: number): void {
-    const { topics } = this.#feed;
-    for (let i = 0; i < count; i++) {
-      const n = this.#readers.length;
-      this.#readers.push(
-        new BookReader({
-          topic: topics[n % topics.length]?.topic ?? '',
-          ports: this.#nodes.map(({ port }) => port),
-          encoding: n % 2 === 0 ? 'json' : 'msgpack',
-          maxRateHz: RATES[Math.floor(n / 2) % RATES.length],
-        }),
-      );
+  /** @param hasSlow there are large books, and readers that are too slow for them */
+  async until(checks: number, hasSlow: boolean): Promise<void> {
+    const wide = this.#feed.topics.filter(({ topic }) => topic === WIDE.topic);
+    const slow = hasSlow ? this.#readers.add(WIDE.readers, wide) : [];
+    const unrest = new Unrest(this.#readers, slow);
+    this.#feed.start(this.#ratePerSecond);
+    let saidAt = 0;
+    // At least once around with the slow readers.
+    for (let second = 0; this.#readers.checks < checks || (hasSlow && second < 20); second++) {
+      await seconds(1);
+      if (this.#readers.checks < saidAt + checks / 10) continue;
+      saidAt = this.#readers.checks;
+      this.#run.say(`${saidAt} checks`);
     }
-  }
-
-  /** By topic. */
-  epochs(): ReadonlyMap<string, string> {
-    return new Map(this.#readers.map(({ topic, follower }) => [topic, follower.epoch]));
-  }
-
-  /** Everybody has the producer's books. @param not epochs that are over, by topic */
-  async haveAll(when: string, not: ReadonlyMap<string, string> = new Map()): Promise<void> {
-    for (const { topic, offset, book } of this.#feed.topics) {
-      const readers = this.#readers.filter((reader) => reader.topic === topic);
-      await until(`${topic} at ${offset} ${when}`, () => readers.every((reader) => reader.has(offset, not.get(topic)))).catch(() => {
-        const behind = readers.filter((reader) => !reader.has(offset, not.get(topic)));
-        this.#run.fail(
-          `${behind.length} readers of ${topic} do not have ${offset} ${when}: ${behind.map(({ follower }) => follower.offset)}`,
-        );
-      });
-      const others = readers.filter(({ follower }) => !isDeepStrictEqual(follower.document, book)).length;
-      this.#run.expect(others === 0, `${others} readers of ${topic} have another book than the producer ${when}`);
-    }
-    this.#run.say(`${when}: ${this.#readers.length} readers`);
-  }
-
-  judge(): void {
-    const sum = (of: (reader: BookReader) => number) => this.#readers.reduce((total, reader) => total + of(reader), 0);
-    this.#run.none({
-      wrongBooks: sum(({ follower }) => follower.wrong),
-      gaps: sum(({ follower }) => follower.gaps),
-      unavailable: sum(({ unavailable }) => unavailable),
-    });
-    this.#run.figure(
-      'checks',
-      sum(({ follower }) => follower.checks),
-    );
-    this.#run.figure(
-      'pairs',
-      sum(({ follower }) => follower.pairs),
-    );
-    this.#run.figure(
-      'reconnects',
-      sum(({ reconnects }) => reconnects),
-    );
-    this.#run.figure(
-      'notRecovered',
-      sum(({ notRecovered }) => notRecovered),
-    );
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader.stop()));
+    await unrest.stop();
+    await this.#feed.pause();
+    await this.#readers.haveAll('after cuts, and with slow and late readers');
+    if (hasSlow) this.#run.expect(slow.some(({ lagged }) => lagged > 0), 'no slow reader was told that it lags');
+    for (const reader of slow) await this.#readers.remove(reader);
   }
 }

@@ -1,0 +1,111 @@
+import { isDeepStrictEqual } from 'node:util';
+import { until } from '../../support/until.ts';
+import type { FaultRun } from '../fault-run.ts';
+import type { BookFeed } from './book-feed.ts';
+import { BookReader } from './book-reader.ts';
+
+const RATES = [undefined, 1, 5, 20];
+
+/** Of readers that have left. */
+interface Counts {
+  checks: number;
+  pairs: number;
+  wrongBooks: number;
+  gaps: number;
+  unavailable: number;
+  reconnects: number;
+  notRecovered: number;
+  lagged: number;
+}
+
+const COUNTS: { readonly [K in keyof Counts]: (reader: BookReader) => number } = {
+  checks: ({ follower }) => follower.checks,
+  pairs: ({ follower }) => follower.pairs,
+  wrongBooks: ({ follower }) => follower.wrong,
+  gaps: ({ follower }) => follower.gaps,
+  unavailable: ({ unavailable }) => unavailable,
+  reconnects: ({ reconnects }) => Math.max(0, reconnects),
+  notRecovered: ({ notRecovered }) => notRecovered,
+  lagged: ({ lagged }) => lagged,
+};
+
+export interface BookReadersOptions {
+  readonly run: FaultRun;
+  readonly feed: BookFeed;
+  readonly ports: readonly number[];
+  /** What checks the books of a topic. */
+  readonly rightOf: (topic: string) => (book: unknown) => boolean;
+}
+
+/** Everybody who reads books, of all nodes: of both encodings, and with several rates. */
+export class BookReaders {
+  readonly #options: BookReadersOptions;
+  #readers: BookReader[] = [];
+  readonly #left: Partial<Counts> = {};
+  #added = 0;
+
+  constructor(options: BookReadersOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly BookReader[] {
+    return this.#readers;
+  }
+
+  get checks(): number {
+    return this.#count('checks');
+  }
+
+  /** Over the topics in turn. @param topics default: all that do not change slowly */
+  add(count: number, topics = this.#options.feed.topics.filter(({ slowness }) => slowness === 1)): BookReader[] {
+    const { ports, rightOf } = this.#options;
+    const added = Array.from({ length: count }, () => {
+      const n = this.#added++;
+      const [encoding, maxRateHz] = [n % 2 === 0 ? 'json' : 'msgpack', RATES[Math.floor(n / 2) % RATES.length]] as const;
+      const topic = topics[n % topics.length]?.topic ?? '';
+      return new BookReader({ topic, ports, encoding, maxRateHz, isRight: rightOf(topic) });
+    });
+    this.#readers.push(...added);
+    return added;
+  }
+
+  async remove(reader: BookReader): Promise<void> {
+    this.#readers = this.#readers.filter((other) => other !== reader);
+    await reader.stop();
+    for (const name of Object.keys(COUNTS) as (keyof Counts)[]) this.#left[name] = (this.#left[name] ?? 0) + COUNTS[name](reader);
+  }
+
+  /** By topic. */
+  epochs(): ReadonlyMap<string, string> {
+    return new Map(this.#readers.map(({ topic, follower }) => [topic, follower.epoch]));
+  }
+
+  /** Everybody has the producer's books. @param not epochs that are over, by topic */
+  async haveAll(when: string, not: ReadonlyMap<string, string> = new Map()): Promise<void> {
+    const { run, feed } = this.#options;
+    for (const { topic, offset, book } of feed.topics) {
+      const readers = this.#readers.filter((reader) => reader.topic === topic);
+      await until(`${topic} at ${offset} ${when}`, () => readers.every((reader) => reader.has(offset, not.get(topic)))).catch(() => {
+        const behind = readers.filter((reader) => !reader.has(offset, not.get(topic)));
+        run.fail(`${behind.length} readers of ${topic} do not have ${offset} ${when}: ${behind.map(({ follower }) => follower.offset)}`);
+      });
+      const others = readers.filter(({ follower }) => !isDeepStrictEqual(follower.document, book)).length;
+      run.expect(others === 0, `${others} readers of ${topic} have another book than the producer ${when}`);
+    }
+    run.say(`${when}: ${this.#readers.length} readers, ${this.checks} checks, ${this.#count('wrongBooks')} wrong`);
+  }
+
+  judge(): void {
+    const { run } = this.#options;
+    run.none({ wrongBooks: this.#count('wrongBooks'), gaps: this.#count('gaps'), unavailable: this.#count('unavailable') });
+    for (const name of ['checks', 'pairs', 'reconnects', 'notRecovered', 'lagged'] as const) run.figure(name, this.#count(name));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.stop()));
+  }
+
+  #count(name: keyof Counts): number {
+    return this.#readers.reduce((sum, reader) => sum + COUNTS[name](reader), this.#left[name] ?? 0);
+  }
+}
