@@ -313,6 +313,7 @@ export class Client {
   #message(message: ServerMessage): void {
     switch (message.type) {
       case 'batch':
+      case 'part':
       case 'resync':
       case 'lagged':
       case 'status':

@@ -1,12 +1,32 @@
 /** `@stentor-broadcast/client/document`: topics whose state is a document, or whose values come as changes. It has its own entry, because most pages have none. */
 import { applyPair } from '../document/merge-patch.ts';
-import type { Fold, TopicOptions } from './topic-types.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import { decodeMessage } from './codec.ts';
+import type { Fold, Join, TopicOptions } from './topic-types.ts';
 
 export type { PatchPair } from '../document/merge-patch.ts';
 export { applyPair, applyPatch } from '../document/merge-patch.ts';
 
+/** Of one subscription: a part with number 1 begins anew, so what a lost connection has left is dropped. */
+function newJoin(): Join {
+  let pieces: Uint8Array[] = [];
+  return ({ part, parts, data }) => {
+    if (part === 1) pieces = [];
+    pieces.push(data as Uint8Array);
+    if (part < parts || pieces.length < parts) return undefined;
+    const frame = new Uint8Array(pieces.reduce((bytes, { length }) => bytes + length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      frame.set(piece, at);
+      at += piece.length;
+    }
+    pieces = [];
+    return decodeMessage(frame) as ServerMessage<'batch'>;
+  };
+}
+
 /** A document needs all of its changes, from the whole on. */
-export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold'>;
+export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold' | 'join'>;
 
 /** Of a document, or of the value of a key. One function, so that topics with the same name can share their subscription. */
 const fold: Fold = (before, item) => {
@@ -20,7 +40,7 @@ const fold: Fold = (before, item) => {
  * changed, so `===` on a part of it tells whether that part is the same.
  */
 export function documentOptions<T>(options: DocumentOptions<T> = {}): TopicOptions<T> {
-  return { ...options, snapshot: true, fold };
+  return { ...options, snapshot: true, fold, join: newJoin };
 }
 
 /**

@@ -9,7 +9,7 @@ import { type PresenceChange, PresenceTracker } from './presence.ts';
 import { type Feed, LIVE } from './state.ts';
 import { Timer } from './timer.ts';
 import { TopicState } from './topic-state.ts';
-import type { Liveness, SubscribeOptions, SubscriptionHost } from './topic-types.ts';
+import type { Join, Liveness, SubscribeOptions, SubscriptionHost } from './topic-types.ts';
 
 export interface SubscriptionEvents<T> {
   item: Item<T>;
@@ -36,6 +36,7 @@ export class Subscription<T = unknown> {
   readonly #tracker: PositionTracker;
   /** Only a stream that begins with the state knows the whole state. */
   readonly #state: TopicState<T> | undefined;
+  readonly #join: Join | undefined;
   readonly #retryTimer = new Timer(() => this.resubscribe());
   #position: Position | undefined;
   /** By key: the item with the document, or the value, as it is now. */
@@ -65,6 +66,7 @@ export class Subscription<T = unknown> {
     this.#host = host;
     this.#tracker = new PositionTracker(host.holdItemsMax, options.since);
     this.#state = options.snapshot === true ? new TopicState(host.stateKeysMax) : undefined;
+    this.#join = options.join?.();
     this.#position = options.since;
   }
 
@@ -141,6 +143,7 @@ export class Subscription<T = unknown> {
       timestamps,
       presence,
       delta: fold && true,
+      parts: this.#join && true,
     } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
@@ -166,13 +169,17 @@ export class Subscription<T = unknown> {
   }
 
   /** Messages with this topic's name. */
-  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
+  receive(message: ServerMessage<'batch' | 'part' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
     const tracker = this.#tracker;
     switch (message.type) {
       case 'batch':
         this.#host.counters.conflated += message.conflated ?? 0;
         this.#host.observeLatency(message.sentAtMs, message.items.length);
         return this.#apply(tracker.batch(message));
+      case 'part': {
+        const whole = this.#join?.(message);
+        return whole && this.receive(whole);
+      }
       case 'resync': {
         const { epoch, offset, upTo = offset } = message;
         // A stream that was beginning begins with this state instead.

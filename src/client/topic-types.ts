@@ -1,4 +1,4 @@
-import type { Position, Stale } from '../protocol/messages.ts';
+import type { Position, ServerMessage, Stale } from '../protocol/messages.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
 import type { Item, Lagged, Resync, Subscribed } from './item.ts';
@@ -10,6 +10,9 @@ import type { Subscription } from './subscription.ts';
 
 /** The item with the document (or the value of its key) after it, made of the one with the document before. */
 export type Fold = (before: Item | undefined, item: Item) => Item;
+
+/** Puts a large batch together from its numbered parts. Undefined: it is not complete. */
+export type Join = (part: ServerMessage<'part'>) => ServerMessage<'batch'> | undefined;
 
 /** Options of a subscription. A connection has one subscription per topic, so all listeners of the topic must use the same options. */
 export interface SubscribeOptions {
@@ -27,6 +30,8 @@ export interface SubscribeOptions {
   readonly presence?: boolean | undefined;
   /** What makes a document, or a value, of patches: from `documentOptions` or `deltaOptions` of `@stentor-broadcast/client/document`. */
   readonly fold?: Fold | undefined;
+  /** Makes what joins the parts of large documents: from the same. */
+  readonly join?: (() => Join) | undefined;
   /** Begin after this position, which an earlier page or process kept. */
   readonly since?: Position | undefined;
   /** Begin with what was published at this time or later, by the log's clock, milliseconds since 1970. In durable topics. */

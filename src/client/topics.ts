@@ -48,7 +48,7 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
 
-  receive(message: ServerMessage<'batch' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
+  receive(message: ServerMessage<'batch' | 'part' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
     this.#active.get(idOf(message))?.receive(message);
   }
 

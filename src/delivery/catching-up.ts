@@ -6,7 +6,9 @@ import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import { addressOf } from '../protocol/feed-name.ts';
+import type { Position } from '../recent/position.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
+import { FrameParts, takesParts } from './frame-parts.ts';
 import type { HubClient } from './hub-client.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -43,6 +45,7 @@ export class CatchingUp {
   async step(receiver: Receiver, lagging: Lagging): Promise<boolean> {
     const { feed } = lagging;
     if (lagging.life !== feed.life) return this.#startOver(receiver, lagging, lagging.resyncReason ?? 'the log was reset');
+    if (lagging.unsent !== undefined) return this.#sendPart(receiver, lagging, lagging.unsent);
     const { position, start, partBytes } = lagging;
     const missed = position.sequence < feed.ring.first ? this.#options.missedReader.kept(feed, position.offset) : undefined;
     const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), missed }, partBytes);
@@ -61,7 +64,7 @@ export class CatchingUp {
       case 'range':
         this.#send(receiver, lagging, step.range);
         this.#count(lagging, step.skipped);
-        lagging.position = step.position;
+        moveTo(lagging, step.position);
         return false;
       case 'evicted':
         return this.#replayFromLog(receiver, lagging);
@@ -98,7 +101,7 @@ export class CatchingUp {
     // The end of this answer is in the ring, or the next step reads on from it.
     const covered = items.length === answer.items.length ? answer.offset : last;
     const sequence = covered > feed.ring.headOffset ? feed.ring.next : feed.ring.sequenceAfter(covered);
-    lagging.position = { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset: last };
+    moveTo(lagging, { sequence: sequence ?? Math.min(position.sequence + items.length, feed.ring.first - 1), offset: last });
     return false;
   }
 
@@ -127,14 +130,29 @@ export class CatchingUp {
     this.#sendBatch(receiver, lagging, own, range);
   }
 
+  /** The next part of a large item. */
+  #sendPart(receiver: Receiver, lagging: Lagging, unsent: FrameParts): false {
+    const bytes = receiver.codec.encode(unsent.next());
+    lagging.unsent = unsent.isDone ? undefined : unsent;
+    if (unsent.isDone && unsent.after !== undefined) lagging.position = unsent.after;
+    receiver.sendEncoded(bytes);
+    this.#options.metrics.caughtUp({ frames: 1, bytes: bytes.length, items: unsent.isDone ? 1 : 0 });
+    return false;
+  }
+
   #sendBatch(
     receiver: Receiver,
-    { feed, options }: Lagging,
+    lagging: Lagging,
     items: readonly EncodedItem[],
     range: { readonly prev: number; readonly conflated: number },
   ): void {
+    const { feed, options } = lagging;
     const { frameBytesMax } = this.#options.config.tuning.fanout;
     const frames = buildFrames(feed, options.variant, { ...range, items }, Date.now(), frameBytesMax);
+    const [first] = frames;
+    if (takesParts(receiver, feed) && first !== undefined && frames.length === 1 && first.bytes.length > frameBytesMax) {
+      return void this.#sendPart(receiver, lagging, new FrameParts(feed.topic, options.variant.encoding, first.bytes, frameBytesMax));
+    }
     let bytes = 0;
     for (const frame of frames) {
       bytes += frame.bytes.length;
@@ -146,17 +164,18 @@ export class CatchingUp {
   /** What was missed cannot be delivered: the client is told so, and continues from the topic's state. */
   #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
-    const frames = this.#beginning(lagging, reason);
+    const frames = this.#beginning(receiver, lagging, reason);
     receiver.sendEncoded(frames.first, movedTo(feed, { prev: 0, offset: frames.offset }));
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
-    Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0 } satisfies Partial<Lagging>);
+    Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0, unsent: undefined } satisfies Partial<Lagging>);
     return false;
   }
 
-  #beginning({ feed, options }: Lagging, reason: string): BeginningFrames {
+  #beginning(receiver: Receiver, { feed, options }: Lagging, reason: string): BeginningFrames {
     const message = { type: 'resync', ...addressOf(feed.topic), epoch: feed.epoch, reason };
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, frameBytesMax });
+    const parts = takesParts(receiver, feed);
+    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, parts, frameBytesMax });
   }
 
   #join(receiver: Receiver, lagging: Lagging): boolean {
@@ -176,6 +195,12 @@ export class CatchingUp {
     memberships.listen(receiver, memberships.enter(receiver, feed, options, position.sequence));
     return true;
   }
+}
+
+/** What is sent in parts counts when all of them have been sent. */
+function moveTo(lagging: Lagging, position: Position): void {
+  if (lagging.unsent === undefined) lagging.position = position;
+  else lagging.unsent.after = position;
 }
 
 function isStarting({ start, position }: Lagging): boolean {

@@ -14,6 +14,8 @@ export interface BeginningOptions {
   /** `subscribed` or `resync`, except `offset`, `upTo` and `items`. */
   readonly message: Readonly<Record<string, unknown>>;
   readonly form: WireForm;
+  /** An item that is larger than a frame follows in numbered parts. */
+  readonly parts: boolean;
   readonly frameBytesMax: number;
   readonly missed?: MissedItems | undefined;
 }
@@ -33,19 +35,24 @@ export interface BeginningFrames {
  * never make progress.
  */
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
-  const { beginning, until, message, form, frameBytesMax, missed } = options;
+  const { beginning, until, message, form, parts, frameBytesMax, missed } = options;
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
   const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
     const offset = Math.max(until.offset, all.position.offset);
     const first = encodeWithItems(form, { ...message, offset }, all.items);
     // JSON, and items with their times, are longer than the MessagePack that was counted.
-    if (first.length <= frameBytesMax || all.items.length <= 1) return { first, offset, rest: undefined };
+    if (first.length <= frameBytesMax || (all.items.length <= 1 && !parts)) return { first, offset, rest: undefined };
   }
   // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
   const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
   const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;
   const { offset } = position;
-  return { first: encodeWithItems(form, { ...message, offset, ...upTo }, items), offset, rest: { position, start } };
+  const first = encodeWithItems(form, { ...message, offset, ...upTo }, items);
+  if (!parts || first.length <= frameBytesMax) return { first, offset, rest: { position, start } };
+  // Nothing of it yet: its first item is too large.
+  const before = beginning.position;
+  const none = encodeWithItems(form, { ...message, offset: before.offset, ...upTo }, []);
+  return { first: none, offset: before.offset, rest: { position: before, start } };
 }

@@ -60,7 +60,7 @@ export class FrameSink implements FanoutSink {
   resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
     const { topic, epoch, head } = feed;
     const message = { type: 'resync', ...addressOf(topic), epoch, reason };
-    const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
+    const options = { beginning: fromStateOf(feed), until: head, message, parts: false, frameBytesMax };
     const frames = new Map<string, Uint8Array>();
     const moved = movedTo(feed, { prev: 0, offset: head.offset });
     for (const { options: form } of feed.variants) {

@@ -313,6 +313,7 @@ function laggingAt(feed: TopicFeed, options: MembershipOptions, position: Positi
     start: undefined,
     waited: false,
     partBytes: FIRST_PART_BYTES,
+    unsent: undefined,
     resyncReason: undefined,
     skipped: 0,
   };

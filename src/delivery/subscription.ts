@@ -3,6 +3,7 @@ import type { Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { VariantOptions } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
+import type { FrameParts } from './frame-parts.ts';
 
 /** The variant in which a connection wants a topic. */
 export interface MembershipOptions {
@@ -25,6 +26,8 @@ export interface Lagging {
   waited: boolean;
   /** Size of the next part. The first ones are small, so that even a connection that breaks repeatedly makes progress. */
   partBytes: number;
+  /** What has not been sent of a large item yet. The position is still before it. */
+  unsent: FrameParts | undefined;
   /** Why it starts over, if the reason is not a new epoch of the log. */
   resyncReason: string | undefined;
   /** Number of publications that it has not been given so far. */

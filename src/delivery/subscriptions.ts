@@ -10,6 +10,7 @@ import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
+import { takesParts } from './frame-parts.ts';
 import { beginsDeltas, membershipOptions, type Wishes } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -32,6 +33,8 @@ export interface Wish extends Wishes {
   readonly snapshot?: boolean | undefined;
   /** Who it is, where the topic has presence. */
   readonly member?: (() => PresenceMember) | undefined;
+  /** From now on the connection puts large batches together from numbered parts. */
+  readonly parts?: boolean | undefined;
   /** Be told who else is there. */
   readonly presence?: boolean | undefined;
 }
@@ -90,6 +93,8 @@ export class Subscriptions {
   subscribe(receiver: Receiver, name: FeedName, wish: Wish): Promise<void> {
     const topic = this.#topics.nameOf(name);
     const { member } = wish;
+    // What is compressed is smaller, and only one kind of frame comes in parts.
+    if (wish.parts === true && !receiver.deflate) receiver.takesParts = true;
     // Who follows a part of a topic is none of its members.
     if (member === undefined || !isWholeTopic(topic)) return this.#subscribe(receiver, topic, wish);
     return this.#subscribeAs(member, receiver, topic, wish);
@@ -238,6 +243,7 @@ export class Subscriptions {
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),
       message,
       form: options.variant,
+      parts: takesParts(receiver, feed),
       frameBytesMax: this.#frameBytesMax,
       missed,
     });

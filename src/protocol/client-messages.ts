@@ -32,6 +32,11 @@ export const CLIENT_MESSAGES = {
     echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
     timestamps: Timestamps,
     presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
+    parts: Type.Optional(
+      Type.Boolean({
+        description: 'true: from now on, this connection puts large batches together from parts: see Parts',
+      }),
+    ),
     delta: Type.Optional(
       Type.Boolean({
         description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',

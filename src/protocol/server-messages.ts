@@ -61,6 +61,14 @@ export const SERVER_MESSAGES = {
     ),
     items: Items,
   }),
+  part: Type.Object({
+    type: Type.Literal('part'),
+    topic: TopicText,
+    key: OnlyKey,
+    part: Type.Integer({ minimum: 1, description: 'its number: they come in order, from 1' }),
+    parts: Type.Integer({ minimum: 1, description: 'how many there are' }),
+    data: Type.Unknown({ description: 'a piece of the `batch`: bytes of its MessagePack, or of its JSON as text' }),
+  }),
   published: Type.Object({
     type: Type.Literal('published'),
     id: Id,

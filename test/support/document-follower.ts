@@ -1,4 +1,5 @@
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
+import { PartJoiner } from './part-joiner.ts';
 import { mergePatch } from './document-fixtures.ts';
 
 /** Folds a document as PROTOCOL.md tells a client to. It does not use the project's own folding. */
@@ -19,6 +20,7 @@ export class DocumentFollower {
   conflated = 0;
   readonly #isRight: (document: unknown) => boolean;
   readonly #merge: (target: unknown, patch: unknown) => unknown;
+  readonly #joiner = new PartJoiner();
   #seen = 0;
 
   /** @param merge applies a merge patch */
@@ -26,6 +28,11 @@ export class DocumentFollower {
     this.topic = topic;
     this.#isRight = isRight;
     this.#merge = merge;
+  }
+
+  /** Batches that came in parts. */
+  get joined(): number {
+    return this.#joiner.joined;
   }
 
   /** Takes what has come to the client since the last call. */
@@ -53,6 +60,10 @@ export class DocumentFollower {
       case 'resync':
         this.document = undefined;
         return this.#begin(message);
+      case 'part': {
+        const whole = this.#joiner.add(message);
+        return whole && this.#receive(whole);
+      }
       case 'batch':
         if (message.epoch !== this.epoch || message.prev > this.offset) this.gaps++;
         this.conflated += message.conflated ?? 0;

@@ -15,6 +15,8 @@ export interface BookReaderOptions {
   readonly ports: readonly number[];
   readonly encoding: 'json' | 'msgpack';
   readonly maxRateHz?: number | undefined;
+  /** Large documents come in parts. */
+  readonly parts: boolean;
   readonly isRight: (book: unknown) => boolean;
 }
 
@@ -73,7 +75,7 @@ export class BookReader {
   }
 
   async #follow(): Promise<void> {
-    const { ports, topic, encoding, maxRateHz } = this.#options;
+    const { ports, topic, encoding, maxRateHz, parts } = this.#options;
     const port = ports[Math.floor(Math.random() * ports.length)];
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, [`stentor.v1.${encoding}`], { perMessageDeflate: false });
     this.#socket = socket;
@@ -83,7 +85,7 @@ export class BookReader {
     socket.once('open', () => {
       const { epoch, offset } = this.follower;
       const since = offset >= 0 ? { since: { epoch, offset } } : {};
-      const subscribe = { type: 'subscribe', id: 1, topic, ...(maxRateHz !== undefined && { maxRateHz }), ...since };
+      const subscribe = { type: 'subscribe', id: 1, topic, parts, ...(maxRateHz !== undefined && { maxRateHz }), ...since };
       socket.send(encoding === 'json' ? JSON.stringify(subscribe) : packr.pack(subscribe));
     });
     await closed;

@@ -16,6 +16,7 @@ interface Counts {
   reconnects: number;
   notRecovered: number;
   lagged: number;
+  joined: number;
 }
 
 const COUNTS: { readonly [K in keyof Counts]: (reader: BookReader) => number } = {
@@ -27,6 +28,7 @@ const COUNTS: { readonly [K in keyof Counts]: (reader: BookReader) => number } =
   reconnects: ({ reconnects }) => Math.max(0, reconnects),
   notRecovered: ({ notRecovered }) => notRecovered,
   lagged: ({ lagged }) => lagged,
+  joined: ({ follower }) => follower.joined,
 };
 
 export interface BookReadersOptions {
@@ -63,7 +65,7 @@ export class BookReaders {
       const n = this.#added++;
       const [encoding, maxRateHz] = [n % 2 === 0 ? 'json' : 'msgpack', RATES[Math.floor(n / 2) % RATES.length]] as const;
       const topic = topics[n % topics.length]?.topic ?? '';
-      return new BookReader({ topic, ports, encoding, maxRateHz, isRight: rightOf(topic) });
+      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, isRight: rightOf(topic) });
     });
     this.#readers.push(...added);
     return added;
@@ -98,7 +100,7 @@ export class BookReaders {
   judge(): void {
     const { run } = this.#options;
     run.none({ wrongBooks: this.#count('wrongBooks'), gaps: this.#count('gaps'), unavailable: this.#count('unavailable') });
-    for (const name of ['checks', 'pairs', 'reconnects', 'notRecovered', 'lagged'] as const) run.figure(name, this.#count(name));
+    for (const name of ['checks', 'pairs', 'reconnects', 'notRecovered', 'lagged', 'joined'] as const) run.figure(name, this.#count(name));
   }
 
   async stop(): Promise<void> {
