@@ -6,6 +6,7 @@ import { hubIntake } from './hub-intake.ts';
 import { idleMemory, idleMemoryOfUsers } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
 import { oneASecond } from './one-a-second.ts';
+import { patterns } from './patterns.ts';
 import { planCheck, twelveNodes } from './plan.ts';
 import { PRESENCE_SCENARIOS } from './presence.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
@@ -41,6 +42,7 @@ export const SCENARIOS: readonly Scenario[] = [
   twelveNodes,
   sdkClient,
   deltas,
+  patterns,
 ];
 
 /** @throws Error that names the scenarios there are */
