@@ -7,7 +7,7 @@ import type { CallOptions, ClientEvents } from './client-types.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { Connection } from './connection.ts';
-import { Emitter } from './emitter.ts';
+import { callSafely, Emitter } from './emitter.ts';
 import { CommandError, disconnectedError, type StentorError } from './errors.ts';
 import { type History, toItems } from './item.ts';
 import { Meter } from './meter.ts';
@@ -230,14 +230,20 @@ export class Client {
   }
 
   /** Reads a topic's log: everything after `since`, or the last publications. */
-  history<T = unknown>(topic: string, { signal, ...range }: HistoryOptions = {}): Promise<History<T>> {
+  history<T = unknown>(topic: string, { signal, onItem, ...range }: HistoryOptions = {}): Promise<History<T>> {
     return handled(async () => {
       assertTopic(topic, isTopicOrPattern);
-      assertFields({ signal });
+      assertFields({ signal, onItem });
       const request = { type: 'history', topic, ...range } as const;
-      const answer = await this.#ask(request, { timeoutMs: this.#settings.requestTimeoutMs, signal, resend: true });
-      const { epoch, offset, complete, more, items } = answer;
-      return { epoch, offset, complete, more, items: toItems<T>(topic, epoch, items, 'recovered') };
+      const itemsOf = ({ epoch, items }: ServerMessage<'history'>) => toItems<T>(topic, epoch, items, 'recovered');
+      const { requestTimeoutMs: timeoutMs } = this.#settings;
+      const onPart = (part: ServerMessage<'history'>) => {
+        if (onItem) for (const item of itemsOf(part)) callSafely(onItem, item);
+      };
+      const each = onItem && { onPart, onAnswer: onPart };
+      const answer = await this.#ask(request, { timeoutMs, signal, resend: !onItem, ...each });
+      const { epoch, offset, complete, more } = answer;
+      return { epoch, offset, complete, more, items: onItem ? [] : itemsOf(answer) };
     });
   }
 

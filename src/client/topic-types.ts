@@ -101,6 +101,9 @@ export interface HistoryOptions {
   readonly fromMs?: number | undefined;
   /** With `fromMs` or `since`: only what was published before this time. */
   readonly toMs?: number | undefined;
+  /** With `fromMs` or `toMs`: a replay, 0.1 to 10 times as fast as the items were stored. They go to `onItem`, when they are due. */
+  readonly speed?: number | undefined;
+  readonly onItem?: ((item: Item) => void) | undefined;
   readonly limit?: number | undefined;
   /** With `publishedAtMs` in every item. */
   readonly timestamps?: boolean | undefined;

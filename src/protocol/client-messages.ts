@@ -97,6 +97,13 @@ export const CLIENT_MESSAGES = {
     ),
     fromMs: Type.Optional(atMs('without `since` and `last`: what was published at this time or later, oldest first')),
     toMs: Type.Optional(atMs('with `fromMs` or `since`: only what was published before this time')),
+    speed: Type.Optional(
+      Type.Number({
+        minimum: 0.1,
+        maximum: 10,
+        description: 'with `fromMs` or `toMs`: a replay. The items come one after the other, so many times faster than they were stored',
+      }),
+    ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
     timestamps: Timestamps,
   }),

@@ -7,13 +7,17 @@ interface Asked {
   readonly last?: number | undefined;
   readonly fromMs?: number | undefined;
   readonly toMs?: number | undefined;
+  readonly speed?: number | undefined;
 }
 
-/** @throws ProtocolError `bad_message` if it has two beginnings, an end without a beginning, or no time in between */
-export function assertTimeRange({ since, sinceMs, last, fromMs, toMs }: Asked): void {
+/** @throws ProtocolError `bad_message` if it has two beginnings, an end without a beginning, no time in between, or a speed without times */
+export function assertTimeRange({ since, sinceMs, last, fromMs, toMs, speed }: Asked): void {
   if (sinceMs !== undefined && since !== undefined) throw bad('sinceMs: cannot be combined with since');
   if (fromMs !== undefined && since !== undefined) throw bad('fromMs: cannot be combined with since');
-  if (fromMs === undefined && toMs === undefined) return;
+  if (fromMs === undefined && toMs === undefined) {
+    if (speed !== undefined) throw bad('speed: expected with fromMs or toMs');
+    return;
+  }
   if (last !== undefined) throw bad('last: cannot be combined with fromMs or toMs');
   if (fromMs === undefined && since === undefined) throw bad('toMs: expected with fromMs, or with since');
   if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw bad('toMs: expected a time after fromMs');

@@ -110,6 +110,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
       authentication: this.#authentication,
       hooks: this.#hooks,
       fromServers: this.fromServers,
+      replays: new Replays(config),
     };
     this.#requests = new Requests({ context, idPrefix: options.idPrefix, metrics, log: this.#log, onBug });
     this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });

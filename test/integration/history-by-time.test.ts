@@ -150,6 +150,81 @@ describe('history by time', () => {
       expect(await request(query)).toMatchObject({ status: 400, body: { error: { code: 'bad_message' } } });
   });
 
+  describe('a replay', () => {
+    /** Numbers at about 0, 200 and 600 ms. */
+    async function publishApart(client: TestClient): Promise<{ topic: string; fromMs: number; apartMs: readonly number[] }> {
+      const topic = newTopic();
+      const timesOf = async () => (await ask(client, topic, { last: 100, timestamps: true })).items.map(timeOf);
+      await one.publish(topic, { n: 1 });
+      for (const [n, afterMs] of [[2, 200], [3, 600]] as const) {
+        const [first = 0] = await timesOf();
+        await until('the time of the next one', () => Date.now() >= first + afterMs);
+        await one.publish(topic, { n });
+      }
+      const times = await timesOf();
+      const [fromMs = 0] = times;
+      return { topic, fromMs, apartMs: times.map((time) => time - fromMs) };
+    }
+
+    it.each(ENCODINGS)('sends each item when it is due, so many times faster, in %s', async (encoding) => {
+      const client = await two.connect({ encoding });
+      const { topic, fromMs, apartMs } = await publishApart(client);
+      for (const speed of [2, 10]) {
+        const startMs = performance.now();
+        const came: [number, number][] = [];
+        const seen = client.messages.length;
+        client.send({ type: 'history', id: 70 + speed, topic, fromMs, speed });
+        const parts = () => client.messages.slice(seen).filter((message): message is History => message.type === 'history');
+        await client.until('the end', () => {
+          for (const n of numbersOf(parts().flatMap(({ items }) => items)).slice(came.length)) came.push([n, performance.now() - startMs]);
+          return parts().at(-1)?.continues === undefined && parts().length > 0;
+        });
+        expect(came.map(([n]) => n)).toEqual([1, 2, 3]);
+        // Never earlier; how much later is the machine's matter.
+        for (const [index, [, atMs]] of came.entries()) expect(atMs).toBeGreaterThan((apartMs[index] ?? 0) / speed - 25);
+        expect(parts().at(-1)).toMatchObject({ complete: true, more: false });
+        expect(parts().length).toBeGreaterThanOrEqual(2);
+      }
+    });
+
+    it('holds up no other answer of its connection, and ends with the connection', async () => {
+      const client = await two.connect({ encoding: 'json' });
+      const { topic, fromMs } = await publishApart(client);
+      client.send({ type: 'history', id: 80, topic, fromMs, speed: 0.1 });
+      await client.next('history', ({ id }) => id === 80);
+      expect(numbersOf((await ask(client, topic, { last: 3 })).items)).toEqual([1, 2, 3]);
+      await client.close();
+      const another = await two.connect({ encoding: 'json' });
+      await until('room for as many as a connection may have', async () => {
+        const answer = await another.ask({ type: 'history', topic, fromMs, toMs: fromMs + 1, speed: 10 });
+        return answer.type === 'history';
+      });
+    });
+
+    it('is refused where too many run, and without a time', async () => {
+      const client = await one.connect({ encoding: 'json' });
+      const { topic, fromMs } = await publishApart(client);
+      for (let n = 0; n < 4; n++) {
+        client.send({ type: 'history', id: 90 + n, topic, fromMs, speed: 0.1 });
+        await client.next('history', ({ id }) => id === 90 + n);
+      }
+      const busy = await client.ask({ type: 'history', topic, fromMs, speed: 10 });
+      expect(busy).toMatchObject({ type: 'error', code: 'busy', retryAfterMs: expect.any(Number) });
+      expect(await client.ask({ type: 'history', topic, last: 1, speed: 2 })).toMatchObject({ code: 'bad_message' });
+      expect(await client.ask({ type: 'history', topic, fromMs, speed: 11 })).toMatchObject({ code: 'bad_message' });
+    });
+
+    it('of the SDK gives each item to the callback', async () => {
+      const writer = await two.connect({ encoding: 'json' });
+      const { topic, fromMs } = await publishApart(writer);
+      const client = createClient({ url: two.url });
+      const got: unknown[] = [];
+      const end = await client.history(topic, { fromMs, speed: 10, onItem: ({ data }) => got.push(data) });
+      expect([got, end.items, end.complete]).toEqual([[{ n: 1 }, { n: 2 }, { n: 3 }], [], true]);
+      await client.close();
+    });
+  });
+
   describe('a subscription from a time on', () => {
     it.each(ENCODINGS)('starts with everything since then, and goes on without a gap, in %s', async (encoding) => {
       const topic = newTopic();

@@ -22,6 +22,19 @@ export const AnswersTuning = Type.Object(
       default: 128,
       description: 'maximum unanswered `history` requests of one connection, which are answered one after the other. More get `busy`',
     }),
+    replaysPerWorkerMax: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 100,
+      description:
+        'maximum replays (`history` with `speed`) that run at the same time in one worker; each holds one page (`historyPageBytesMax`). More get `busy`. 0: clients cannot replay',
+    }),
+    replaysPerConnectionMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 4,
+      description: 'the same for one connection',
+    }),
     answerBytesPerWorkerMax: Type.Integer({
       minimum: 65_536,
       maximum: 4_294_967_296,

@@ -8,6 +8,7 @@ import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
 import type { FromServers } from '../from-servers.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
+import type { Replays } from '../replays.ts';
 
 /** What commands use. */
 export interface CommandContext {
@@ -17,6 +18,7 @@ export interface CommandContext {
   /** Absent: there are none. */
   readonly hooks?: SessionHooks | undefined;
   readonly fromServers: FromServers;
+  readonly replays: Replays;
 }
 
 /**

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HubClient } from '../../delivery/hub-client.ts';
 import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
-import type { HistoryAnswer } from '../../link/messages.ts';
+import type { HistoryAnswer, LinkItem } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { addressOf, type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
@@ -9,12 +10,15 @@ import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { type Command, type CommandContext, namespaceFor } from './command.ts';
+import { ReplayPace } from './replay-pace.ts';
 
 type Question = ClientMessage<'history'>;
 
 export const ITEMS_DEFAULT = 100;
 /** A client that got `busy` need not retry earlier. */
 const RETRY_AFTER_MS = 1000;
+/** In a replay, between two messages to the client. */
+const SILENCE_MAX_MS = 5000;
 
 /** One `history` command under way. */
 interface Reading {
@@ -66,30 +70,74 @@ export const history: Command<'history'> = async (connection, question, context)
     byTime: question.fromMs !== undefined || question.toMs !== undefined,
     complete: true,
   };
+  const endReplay = question.speed === undefined ? undefined : context.replays.begin(connection);
   connection.historiesInFlight++;
   try {
     await context.hooks?.assertMayRead(connection, topic, 'history');
+    if (question.speed !== undefined) return await replay(reading, new ReplayPace(question.speed));
     let goesOn = true;
     // In turn, page by page, so that a large answer does not delay small ones.
     while (goesOn) goesOn = await connection.receiver.inTurn(() => givePage(reading));
   } finally {
     connection.historiesInFlight--;
+    endReplay?.();
   }
 };
 
+/** Page by page too, and no answer waits for the pauses between its items. */
+async function replay(reading: Reading, pace: ReplayPace): Promise<void> {
+  for (;;) {
+    const read = await reading.connection.receiver.inTurn(() => readPage(reading));
+    if (read === undefined) return;
+    await play(reading, read, pace);
+    if (read.isLast) return;
+  }
+}
+
+/** What is due is sent at once. In a long pause the client is told how far it is, so that it knows that it goes on. */
+async function play(reading: Reading, { page, isLast }: ReadPage, pace: ReplayPace): Promise<void> {
+  const { items } = page;
+  const { connection } = reading;
+  let offset = reading.question.since?.offset ?? 0;
+  for (let at = 0; at < items.length; ) {
+    const waitMs = pace.waitMs((items[at] as LinkItem).publishedAtMs, performance.now());
+    if (waitMs > 0) await sleep(Math.min(waitMs, SILENCE_MAX_MS));
+    if (!connection.isOpen) return;
+    const isDue = waitMs <= SILENCE_MAX_MS;
+    const some = isDue ? items.slice(at, at + pace.dueCount(items, at, performance.now())) : [];
+    at += some.length;
+    const ends = at === items.length;
+    offset = ends ? page.offset : (some.at(-1)?.offset ?? Math.max(offset, (items[at] as LinkItem).offset - 1));
+    await sendPage(reading, { ...page, items: some, offset }, isLast && ends);
+  }
+  if (items.length === 0) await sendPage(reading, page, isLast);
+}
+
+interface ReadPage {
+  readonly page: HistoryAnswer;
+  /** The answer ends with it. */
+  readonly isLast: boolean;
+}
+
 /** @returns whether there is more to send */
 async function givePage(reading: Reading): Promise<boolean> {
+  const read = await readPage(reading);
+  if (read === undefined) return false;
+  await sendPage(reading, read.page, read.isLast);
+  return !read.isLast;
+}
+
+/** Undefined: the connection has closed. */
+async function readPage(reading: Reading): Promise<ReadPage | undefined> {
   const { connection, context, topic } = reading;
   const { config, delivery } = context;
   await delivery.slowConsumers.whenRoom(connection.receiver);
-  if (!connection.isOpen) return false;
+  if (!connection.isOpen) return undefined;
   // A refreshed token may permit less.
   assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
   const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
   const page = await pageOf(reading, context.delivery.hub, bytesMax);
-  const isLast = take(page, reading);
-  await sendPage(reading, page, isLast);
-  return !isLast;
+  return { page, isLast: take(page, reading) };
 }
 
 function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo, byTime }: Reading, hub: HubClient, bytesMax: number) {
