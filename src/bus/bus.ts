@@ -262,8 +262,9 @@ export interface Log {
   /** Offset of the topic's last publication (of any key), read from the log's leader; 0 if it has none. */
   lastOffset(name: FeedName): Promise<number>;
   /**
-   * Where a time is in the log: publications that were stored at that time or later, by the log's clock, have greater offsets, the others do not. A time after
-   * the last one is the end of the log. Where the clock went back (a new leader has another one), the first publication with such a time counts.
+   * Where a time is in the log: an offset between the last publication that was stored before it, by the log's clock, and the first one that was stored then or
+   * later. Before all that is there: the offset before the first. After all: the end of the log. Where the clock went back (a new leader has another one), the first
+   * publication with such a time counts.
    * @throws BusError `bus_unreachable`, `bus_busy`
    */
   offsetBefore(atMs: number): Promise<number>;

@@ -16,6 +16,9 @@ export interface RangeQuestion {
   readonly bytesMax: number;
 }
 
+/** Belongs to no log: who begins there gets the state, and is told so. */
+const NOWHERE: Position = { epoch: '-', offset: 0 };
+
 /** The past of a topic by the times at which its log has stored it, milliseconds since 1970. */
 export class HistoryByTime {
   readonly #bus: Bus;
@@ -26,13 +29,24 @@ export class HistoryByTime {
     this.#history = history;
   }
 
-  /** The position after which comes what was stored at that time or later. @throws BusError */
+  /**
+   * The position after which comes everything that was stored at that time or later. If some of that may have been removed from the log since, it is a position
+   * of no log. @throws BusError
+   */
   async placeOf(topic: FeedName, atMs: number): Promise<Position> {
+    const { isWhole, ...place } = await this.#lookUp(topic, atMs);
+    return isWhole ? place : NOWHERE;
+  }
+
+  async #lookUp(topic: FeedName, atMs: number): Promise<Position & { readonly isWhole: boolean }> {
+    const log = this.#bus.log(namespaceOf(topic));
     const epoch = await this.#history.epochOf(topic);
-    const offset = await this.#bus.log(namespaceOf(topic)).offsetBefore(atMs);
+    const offset = await log.offsetBefore(atMs);
+    const { firstOffset } = await log.state();
     // The time was looked up in another log.
     if ((await this.#history.epochOf(topic)) !== epoch) throw new BusError('bus_unreachable', `the log of ${topic} was replaced meanwhile`);
-    return { epoch, offset };
+    // Age and size remove the oldest of the log: while something is there from before this time, they have taken nothing from after it.
+    return { epoch, offset, isWhole: offset === 0 || offset >= firstOffset };
   }
 
   /**
@@ -40,11 +54,11 @@ export class HistoryByTime {
    * {@link History.page} up to there. It is complete if it is proven that nothing of it has been removed. @throws BusError, ProtocolError `busy`
    */
   async page({ topic, fromMs = 0, since, toMs, limit, bytesMax }: RangeQuestion): Promise<HistoryAnswer> {
-    const { epoch, offset: after } = since ?? (await this.placeOf(topic, fromMs));
+    const { epoch, offset: after, isWhole } = since === undefined ? await this.#lookUp(topic, fromMs) : { ...since, isWhole: true };
     const log = this.#bus.log(namespaceOf(topic));
     const end = toMs === undefined ? (await log.state()).lastOffset : await log.offsetBefore(toMs);
     const upTo = Math.max(after, end);
     const page = await this.#history.page({ topic, epoch, after, upTo, proven: true, limit, bytesMax });
-    return { ...page, lastOffset: upTo };
+    return { ...page, complete: page.complete && isWhole, lastOffset: upTo };
   }
 }

@@ -106,12 +106,13 @@ export class History {
     const now = await this.epochOf(topic);
     if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
     // A range of the log is not the state of a topic with keys or a document.
-    const cached = upTo === undefined || this.#namespace(topic).state === 'last' ? this.#cached(topic, after) : undefined;
     // What has been published before a time may be on its way to this node.
-    const isCovered = question.proven !== true || (this.#registry.feedOf(topic)?.position ?? 0) >= (upTo ?? 0);
+    const isHere = question.proven !== true || (this.#registry.feedOf(topic)?.position ?? 0) >= (upTo ?? 0);
+    const isAsHere = upTo === undefined || (this.#namespace(topic).state === 'last' && isHere);
+    const cached = isAsHere ? this.#cached(topic, after) : undefined;
     const what = whatOf(question);
     const read =
-      (isCovered ? cached : undefined) ??
+      cached ??
       this.#readAlready(what, question) ??
       (await this.#once(`${what} ${after} ${upTo} ${limit} ${question.bytesMax}`, () => this.#readPage(question)));
     return pageOf(read, question);

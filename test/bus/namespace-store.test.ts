@@ -81,8 +81,9 @@ describe('a namespace’s store', () => {
           }
           expect([...store.after(after)]).toEqual(model.kept.filter(({ offset }) => offset > after));
           for (let atMs = nowMs - 200; atMs <= nowMs + 1; atMs += 40) {
-            const first = model.kept.find(({ publishedAtMs }) => publishedAtMs >= atMs);
-            expect(store.offsetBefore(atMs)).toBe(first === undefined ? store.lastOffset : first.offset - 1);
+            const at = model.kept.findIndex(({ publishedAtMs }) => publishedAtMs >= atMs);
+            const before = at === -1 ? store.lastOffset : (model.kept[at - 1]?.offset ?? store.firstOffset - 1);
+            expect(store.offsetBefore(atMs)).toBe(before);
           }
           expect(store.firstOffset).toBe(model.kept[0]?.offset ?? model.all.length + 1);
         }),

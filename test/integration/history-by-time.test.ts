@@ -267,6 +267,28 @@ describe('history by time', () => {
       expect(await client.subscribe(topic)).toMatchObject({ recovered: false });
     });
 
+    it('works for a stream of events too', async () => {
+      const topic = newTopic();
+      const client = await two.connect({ encoding: 'json' });
+      const [, second] = (await publishGroups(client, topic, [[1, 2], [3, 4]])) as [number, number];
+      const open = async (query: string) => {
+        const controller = new AbortController();
+        const url = `http://127.0.0.1:${two.running.port}/sse?topic=${topic}&${query}`;
+        const answer = await fetch(url, { signal: controller.signal });
+        let text = '';
+        for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+          text += Buffer.from(chunk).toString();
+          if (!answer.ok || /^data: .*"type":"subscribed".*\n/m.test(text)) break;
+        }
+        controller.abort();
+        return { status: answer.status, text };
+      };
+      const { text } = await open(`sinceMs=${second}`);
+      const subscribed = JSON.parse(/^data: (.*"type":"subscribed".*)$/m.exec(text)?.[1] ?? '');
+      expect([subscribed.recovered, numbersOf(subscribed.items)]).toEqual([true, [3, 4]]);
+      expect((await open('sinceMs=soon')).status).toBe(400);
+    });
+
     it('of the SDK goes on from its position when it comes back', async () => {
       const topic = newTopic();
       const writer = await two.connect({ encoding: 'json' });

@@ -83,6 +83,13 @@ export class EntryQueue {
     return this.#entries[this.#liveFrom(low, this.#entries.length)] as LiveEntry | undefined;
   }
 
+  /** The last live entry below `offset`. */
+  before(offset: number): LiveEntry | undefined {
+    let at = this.#indexAfter(offset - 1) - 1;
+    while (at >= this.#head && this.#entries[at]?.publication === undefined) at--;
+    return at >= this.#head ? (this.#entries[at] as LiveEntry) : undefined;
+  }
+
   /** The last `count` live entries, oldest first. */
   last(count: number): LiveEntry[] {
     const found: LiveEntry[] = [];

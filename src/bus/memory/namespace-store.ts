@@ -84,7 +84,9 @@ export class NamespaceStore {
 
   offsetBefore(atMs: number): number {
     const first = this.#all.first(({ publication }) => publication.publishedAtMs >= atMs);
-    return first === undefined ? this.#lastOffset : first.offset - 1;
+    if (first === undefined) return this.#lastOffset;
+    // What has been removed between the two may be of either side, so a read from here on must not count as whole.
+    return this.#all.before(first.offset)?.offset ?? first.offset - 1;
   }
 
   read(name: FeedName, { after, upTo = this.#lastOffset, limit, bytesMax = Number.POSITIVE_INFINITY }: ReadRange): ReadResult {
