@@ -3,13 +3,14 @@ import type { Item, Position, ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Connection } from './connection.ts';
 import { badValue, CliError } from './errors.ts';
-import { addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
+import { addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, timeOption, topicArgument } from './options.ts';
 import { note, print } from './output.ts';
 import { itemAsJson, itemForPeople } from './print-item.ts';
 
 interface SubscribeOptions extends NodeOptions {
   readonly json?: true;
   readonly since?: string;
+  readonly from?: string;
   readonly snapshot?: true;
   readonly maxRateHz?: string;
   readonly timestamps?: true;
@@ -22,6 +23,7 @@ export function subscribeCommand(): Command {
     .argument('<topic...>', 'for example scores.epl.match-42')
     .option('--json', 'print each item as one line of JSON')
     .option('--since <epoch:offset>', 'start with everything after this position (only with one topic)')
+    .option('--from <time>', 'start with what was published at this time or later, for example 2026-03-01T12:00:00Z')
     .option('--snapshot', 'start with the latest item of every key')
     .option('--max-rate-hz <rate>', 'maximum updates per second, each with the latest item of every key')
     .option('--timestamps', 'print when the log stored each item')
@@ -43,6 +45,8 @@ Examples:
 async function runSubscribe(topicTexts: readonly string[], options: SubscribeOptions): Promise<void> {
   const topics = topicTexts.map((text) => topicArgument(text));
   const since = options.since === undefined ? undefined : parsePosition(options.since, topics);
+  if (since !== undefined && options.from !== undefined) throw badValue('--from', options.from, 'cannot be combined with --since');
+  const sinceMs = options.from === undefined ? undefined : timeOption('--from', options.from);
   const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger('--count', options.count);
   const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber('--max-rate-hz', options.maxRateHz);
   const { connection } = await Connection.open(options);
@@ -56,6 +60,7 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
         type: 'subscribe',
         topic,
         ...(since === undefined ? {} : { since }),
+        ...(sinceMs === undefined ? {} : { sinceMs }),
         ...(options.snapshot ? { snapshot: true } : {}),
         ...(maxRateHz === undefined ? {} : { maxRateHz }),
         ...(options.timestamps ? { timestamps: true } : {}),

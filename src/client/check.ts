@@ -26,6 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   timestamps: flag,
   presence: flag,
   delta: flag,
+  parts: flag,
   maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],
   speed: [(value) => isWithin(value, 0.1, 10), 'a number, 0.1 to 10'],
   since: [isPosition, 'a position, { epoch, offset }'],

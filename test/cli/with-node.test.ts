@@ -168,6 +168,8 @@ describe('with a running node', () => {
     const timed = ['subscribe', topic, '--snapshot', '--timestamps', '--count', '1', ...common];
     const { publishedAtMs } = lines(await runCli([...timed, '--json']))[0];
     expect(Math.abs(publishedAtMs - Date.now())).toBeLessThan(600_000);
+    const from = ['subscribe', topic, '--from', `${publishedAtMs}`, '--json', '--count', '1', ...common];
+    expect(lines(await runCli(from))[0]).toMatchObject({ data: 'größer' });
     expect((await runCli(timed)).stdout).toContain(`(from alice)  (${new Date(publishedAtMs).toISOString()})\n`);
   });
 
