@@ -1,0 +1,96 @@
+import type { HubClient } from '../../delivery/hub-client.ts';
+import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
+import { FanoutItem } from '../../fanout/item.ts';
+import type { HistoryAnswer } from '../../link/messages.ts';
+import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
+import { assertMay } from '../access.ts';
+import type { Connection } from '../connection.ts';
+import { type CommandContext, namespaceFor } from './command.ts';
+
+/** One `history` command under way. */
+export interface Reading {
+  readonly connection: Connection;
+  readonly context: CommandContext;
+  readonly question: ClientMessage<'history'>;
+  readonly topic: FeedName;
+  epoch: string;
+  /** Everything up to here has been sent. */
+  after: number;
+  itemsLeft: number;
+  bytesLeft: number;
+  /** For `last`: the end of the topic at the time of the request. For a range of times: its end. */
+  upTo: number | undefined;
+  /** It is a range of times. */
+  readonly byTime: boolean;
+  /** Of a range of times: nothing of it that came before this page is missing. */
+  complete: boolean;
+}
+
+export interface ReadPage {
+  readonly page: HistoryAnswer;
+  /** The answer ends with it. */
+  readonly isLast: boolean;
+}
+
+/** Undefined: the connection has closed. */
+export async function readPage(reading: Reading): Promise<ReadPage | undefined> {
+  const { connection, context, topic } = reading;
+  const { config, delivery } = context;
+  await delivery.slowConsumers.whenRoom(connection.receiver);
+  if (!connection.isOpen) return undefined;
+  // A refreshed token may permit less.
+  assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
+  const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
+  const page = await pageOf(reading, context.delivery.hub, bytesMax);
+  return { page, isLast: take(page, reading) };
+}
+
+function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo, byTime }: Reading, hub: HubClient, bytesMax: number) {
+  if (upTo !== undefined) return hub.read({ topic, epoch, after, limit, bytesMax, upTo, ...(byTime && { proven: true }) });
+  const { fromMs, since, toMs } = question;
+  if (byTime) return hub.readBetween({ topic, fromMs, since, toMs, limit, bytesMax });
+  return since === undefined ? hub.readLast({ topic, count: limit, bytesMax }) : hub.read({ topic, epoch, after, limit, bytesMax });
+}
+
+/** @returns whether the answer ends with this page */
+function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswer, reading: Reading): boolean {
+  const { byTime } = reading;
+  if (reading.epoch === '') reading.epoch = epoch;
+  reading.upTo ??= lastOffset;
+  reading.complete &&= complete;
+  reading.after = offset;
+  reading.itemsLeft -= items.length;
+  reading.bytesLeft -= items.reduce((sum, { data }) => sum + data.length, 0);
+  const ended = reading.upTo !== undefined && offset >= reading.upTo;
+  return !more || (!complete && !byTime) || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
+}
+
+/** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
+export async function sendPage({ connection, context, question, topic, byTime, ...reading }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
+  const { id, since, timestamps = false } = question;
+  const { epoch } = page;
+  const complete = byTime ? reading.complete : page.complete;
+  const { receiver, codec } = connection;
+  const { encoding } = codec;
+  const { frameBytesMax } = context.config.tuning.fanout;
+  const form = { encoding, timestamps };
+  const plain = page.items.map((item) => new FanoutItem(item));
+  const items = itemsInForm(plain, form);
+  const headBytes = batchHeadBytes({ topic, epoch });
+  let at = 0;
+  do {
+    await context.delivery.slowConsumers.whenTurn(receiver, frameBytesMax);
+    if (!connection.isOpen) return;
+    const count = itemsPerFrame(encoding, items, at, headBytes, frameBytesMax);
+    const part = items.slice(at, at + count);
+    at += count;
+    const ends = at >= items.length;
+    const offset = ends ? page.offset : (part.at(-1)?.offset ?? page.offset);
+    const continues = !ends || !isLast;
+    // After the last publications there are no more.
+    const more = continues || ((since !== undefined || byTime) && page.more);
+    const reply = { type: 'history', id, ...addressOf(topic), epoch, offset, complete, more, ...(continues && { continues }) };
+    receiver.sendEncoded(encodeWithItems(form, reply, part));
+  } while (at < items.length);
+}
