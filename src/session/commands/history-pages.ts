@@ -33,14 +33,18 @@ export interface ReadPage {
   readonly isLast: boolean;
 }
 
+/** A refreshed token may permit less. @throws ProtocolError */
+export function assertStillMay({ connection, context, topic }: Reading): void {
+  assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
+}
+
 /** Undefined: the connection has closed. */
 export async function readPage(reading: Reading): Promise<ReadPage | undefined> {
-  const { connection, context, topic } = reading;
+  const { connection, context } = reading;
   const { config, delivery } = context;
   await delivery.slowConsumers.whenRoom(connection.receiver);
   if (!connection.isOpen) return undefined;
-  // A refreshed token may permit less.
-  assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
+  assertStillMay(reading);
   const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
   const page = await pageOf(reading, context.delivery.hub, bytesMax);
   return { page, isLast: take(page, reading) };

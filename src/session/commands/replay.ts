@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkItem } from '../../link/messages.ts';
-import { type ReadPage, type Reading, readPage, sendPage } from './history-pages.ts';
+import { assertStillMay, type ReadPage, type Reading, readPage, sendPage } from './history-pages.ts';
 import { ReplayPace } from './replay-pace.ts';
 
 /** Between two messages to the client. */
@@ -26,6 +26,7 @@ async function play(reading: Reading, { page, isLast }: ReadPage, pace: ReplayPa
     const waitMs = pace.waitMs((items[at] as LinkItem).publishedAtMs, performance.now());
     if (waitMs > 0) await sleep(Math.min(waitMs, SILENCE_MAX_MS));
     if (!connection.isOpen) return;
+    assertStillMay(reading);
     const isDue = waitMs <= SILENCE_MAX_MS;
     const some = isDue ? items.slice(at, at + pace.dueCount(items, at, performance.now())) : [];
     at += some.length;
