@@ -23,6 +23,20 @@ function headOf(frame: Buffer): ServerMessage {
   return { ...decodeFrame(without, true), items: [] } as ServerMessage;
 }
 
+/** The last frames that clients have decoded. Members get the same bytes, and mostly one after the other. */
+const decoded: { readonly frame: Buffer; readonly message: ServerMessage }[] = [];
+const DECODED_MAX = 4;
+
+function decodeShared(frame: Buffer): ServerMessage {
+  const known = decoded.find((one) => one.frame.equals(frame));
+  if (known !== undefined) return known.message;
+  const message = decodeFrame(frame, true);
+  // The socket's buffer is used again.
+  decoded.unshift({ frame: Buffer.from(frame), message });
+  decoded.length = Math.min(decoded.length, DECODED_MAX);
+  return message;
+}
+
 export interface BookPosition {
   readonly epoch: string;
   readonly offset: number;
@@ -75,7 +89,7 @@ export class ReturningClient {
 
   #receive(data: Buffer): void {
     const isFirst = this.#upTo === undefined;
-    const message = isFirst && this.follower === undefined && data.length > LARGE_BYTES ? headOf(data) : decodeFrame(data, true);
+    const message = isFirst && this.follower === undefined && data.length > LARGE_BYTES ? headOf(data) : decodeShared(data);
     if (message.type !== 'subscribed' && message.type !== 'batch' && message.type !== 'resync') return;
     if (this.recoveredAtMs === undefined) this.recoveryBytes += data.length;
     if (message.type === 'subscribed') {
