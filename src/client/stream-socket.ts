@@ -107,7 +107,8 @@ export class StreamSocket implements WebSocketLike {
       query.set('epoch', since.epoch);
       query.set('offset', String(since.offset));
     }
-    for (const [name, value] of Object.entries({ key, last, fromMs, toMs, limit, timestamps })) if (value !== undefined) query.set(name, String(value));
+    for (const [name, value] of Object.entries({ key, last, fromMs, toMs, limit, timestamps }))
+      if (value !== undefined) query.set(name, String(value));
     await this.#request(id, `history?${query}`, {}, (page) => ({ type: 'history', ...page }));
   }
 

@@ -167,7 +167,14 @@ export class CatchingUp {
     const frames = this.#beginning(receiver, lagging, reason);
     receiver.sendEncoded(frames.first, movedTo(feed, { prev: 0, offset: frames.offset }));
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
-    Object.assign(lagging, { start, position, life: feed.life, resyncReason: undefined, skipped: 0, unsent: undefined } satisfies Partial<Lagging>);
+    Object.assign(lagging, {
+      start,
+      position,
+      life: feed.life,
+      resyncReason: undefined,
+      skipped: 0,
+      unsent: undefined,
+    } satisfies Partial<Lagging>);
     return false;
   }
 

@@ -11,7 +11,10 @@ import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import type { Since } from '../recent/lives.ts';
 
-type Asking = Extract<ToHub, { kind: 'publish' | 'read' | 'readLast' | 'readBetween' | 'placeOf' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }>;
+type Asking = Extract<
+  ToHub,
+  { kind: 'publish' | 'read' | 'readLast' | 'readBetween' | 'placeOf' | 'recover' | 'call' | 'presenceAsk' | 'userConnected' | 'askHook' }
+>;
 type Question<K extends Asking['kind']> = Omit<Extract<Asking, { kind: K }>, 'kind' | 'requestId'>;
 type AnswerKind = 'published' | 'items' | 'recovery' | 'place' | 'result' | 'serviceError' | 'presenceAnswer' | 'admitted' | 'hookAnswer';
 type Answer<K extends AnswerKind> = Extract<ToWorker, { kind: K }>;

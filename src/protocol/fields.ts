@@ -19,7 +19,8 @@ export const TimeMs = Type.Number({ description: 'milliseconds since 1970, by th
 
 /** A time of a log that a client names, up to the last one that a Date can have. */
 const AtMs = Type.Integer({ minimum: 0, maximum: 8.64e15 });
-export const atMs = (description: string) => ({ ...AtMs, description: `${description}, milliseconds since 1970 by the log's clock` }) as typeof AtMs;
+export const atMs = (description: string) =>
+  ({ ...AtMs, description: `${description}, milliseconds since 1970 by the log's clock` }) as typeof AtMs;
 
 export const Position = Type.Object({ epoch: Epoch, offset: Offset }, { title: 'Position' });
 /** The position that a client resumes from: an epoch of a log and an offset in it. */

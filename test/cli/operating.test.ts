@@ -74,7 +74,12 @@ describe('the commands that ask the HTTP API', () => {
     expect(all.stdout).toMatch(/\{"n":0\}\n.*\{"n":1\}\n$/);
     expect(all.stderr).toMatch(/^there is more: --since \S+:\d+ --to \S+Z\n$/);
     expect((await ask('history', 'scores.a', '--from', to)).stderr).toContain('nothing was published to it');
-    for (const options of [['--to', to], ['--from', 'noon'], ['--from', to, '--to', `${from}`], ['--from', to, '--since', 'a:1']])
+    for (const options of [
+      ['--to', to],
+      ['--from', 'noon'],
+      ['--from', to, '--to', `${from}`],
+      ['--from', to, '--since', 'a:1'],
+    ])
       expect(await ask('history', 'scores.a', ...options)).toMatchObject({ code: 2, stderr: expect.stringContaining('usage') });
   });
 

@@ -10,7 +10,9 @@ import { PartJoiner } from '../support/part-joiner.ts';
 const TOPIC = parseFeedName('ticks.fx', 'EUR"\\ü');
 
 /** Texts with everything that must not be cut or counted wrongly. */
-const texts = fc.array(fc.constantFrom('a', '"', '\\', 'ü', '€', '😀', '\n', '\u0001', '{"x":"y"}'), { maxLength: 300 }).map((all) => all.join(''));
+const texts = fc
+  .array(fc.constantFrom('a', '"', '\\', 'ü', '€', '😀', '\n', '\u0001', '{"x":"y"}'), { maxLength: 300 })
+  .map((all) => all.join(''));
 
 describe('a frame in parts', () => {
   it.each([jsonCodec, msgpackCodec])('is the frame again when they are joined, and none is larger than a frame: $encoding', (codec) => {

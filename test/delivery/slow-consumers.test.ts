@@ -7,13 +7,15 @@ import type { HubClient } from '../../src/delivery/hub-client.ts';
 import { Memberships } from '../../src/delivery/memberships.ts';
 import { MissedReader } from '../../src/delivery/missed-reader.ts';
 import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
+import type { Lagging } from '../../src/delivery/subscription.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
-import { EPOCH, feed, JSON_VARIANT, recentOf, source } from '../support/fanout-fixtures.ts';
+import { EPOCH, feed, JSON_VARIANT, key, recentOf, source } from '../support/fanout-fixtures.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
+import { PartJoiner } from '../support/part-joiner.ts';
 import { StubReceiver } from '../support/stub-receiver.ts';
 
 const FULL_BYTES = 5000;
@@ -86,6 +88,56 @@ describe('a connection whose socket dropped something', () => {
     expect(batchesOf(stub)).toEqual([[0, [1, 2, 3]]]);
     expect([...stub.receiver.subscriptions.values()]).toMatchObject([{ kind: 'member' }]);
     expect(stub.receiver.lag).toBeUndefined();
+  });
+
+  describe('and that puts large items together from parts', () => {
+    /** A large item, and a small one behind it, are missed. Every send fills the socket. */
+    function setUpLarge() {
+      const { stub, join, flush, drop, drain } = setUp();
+      const made = join('ticks.a', 'conflate', { state: 'keyed' });
+      stub.receiver.takesParts = true;
+      flush(made, 1);
+      drop();
+      made.push(source(2, { key: key('large'), value: 'x'.repeat(40_000) }));
+      made.push(source(3, { key: key('small') }));
+      const send = stub.socket.send.bind(stub.socket);
+      stub.socket.send = (...frame) => {
+        stub.socket.bufferedBytes = FULL_BYTES;
+        return send(...frame);
+      };
+      const offset = () => (stub.receiver.subscriptions.get(made.topic) as Lagging).position.offset;
+      return { stub, made, drain, offset };
+    }
+
+    it('gets one part whenever its socket has room, and the item counts with the last one', async () => {
+      const { stub, made, drain, offset } = setUpLarge();
+      await drain();
+      expect(batchesOf(stub)).toEqual([[0, [1]]]);
+      const joiner = new PartJoiner();
+      for (const part of [1, 2, 3]) {
+        await drain();
+        expect(stub.ofType('part').map((message) => message.part)).toEqual(Array.from({ length: part }, (_, n) => n + 1));
+        expect(stub.sent).toHaveLength(1 + part);
+        expect(offset()).toBe(part < 3 ? 1 : 2);
+      }
+      const whole = stub.ofType('part').map((part) => joiner.add(part));
+      expect(whole).toMatchObject([undefined, undefined, { type: 'batch', prev: 1, items: [[2, 'large', 'x'.repeat(40_000)]] }]);
+      await drain();
+      expect(batchesOf(stub).slice(1)).toEqual([[2, [3]]]);
+      await drain();
+      expect(stub.receiver.subscriptions.get(made.topic)).toMatchObject({ kind: 'member' });
+    });
+
+    it('gets nothing more of it after a reset', async () => {
+      const { stub, made, drain } = setUpLarge();
+      await drain();
+      await drain();
+      expect(stub.ofType('part')).toHaveLength(1);
+      made.reset({ epoch: 'e2', offset: 10, completeFrom: 0, items: [] });
+      for (let turns = 0; turns < 4; turns++) await drain();
+      expect(stub.ofType('part')).toHaveLength(1);
+      expect(stub.ofType('resync')).toMatchObject([{ epoch: 'e2', offset: 10 }]);
+    });
   });
 
   it('gets again only what its full socket did not accept, where it is written to separately', async () => {

@@ -84,5 +84,12 @@ function runInOwnNetwork(scenario: Scenario, size: Size, seed: number, chosen: O
 
 function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, checks, books, quick }: Options): Size {
   const size = quick ? quickSize(scenario.size) : scenario.size;
-  return { ...size, books, checks: checks ?? size.checks, clients: clients ?? size.clients, ratePerSecond: ratePerSecond ?? size.ratePerSecond, topics: topics ?? size.topics };
+  return {
+    ...size,
+    books,
+    checks: checks ?? size.checks,
+    clients: clients ?? size.clients,
+    ratePerSecond: ratePerSecond ?? size.ratePerSecond,
+    topics: topics ?? size.topics,
+  };
 }

@@ -33,13 +33,15 @@ describe('history by time', () => {
   });
   afterAll(() => pair?.stop());
 
-  const ask = (client: TestClient, topic: string, more: object) => client.get('history', { type: 'history', topic, limit: 10_000, ...more });
+  const ask = (client: TestClient, topic: string, more: object) =>
+    client.get('history', { type: 'history', topic, limit: 10_000, ...more });
 
   /** Publishes the numbers in groups. @returns the time of the first of each, which is after those of the groups before it */
   async function publishGroups(client: TestClient, topic: string, groups: readonly (readonly number[])[], key?: (n: number) => string) {
     const times: number[] = [];
     for (const group of groups) {
-      const beforeMs = times.length === 0 ? 0 : timeOf((await client.get('history', { type: 'history', topic, last: 1, timestamps: true })).items[0]);
+      const beforeMs =
+        times.length === 0 ? 0 : timeOf((await client.get('history', { type: 'history', topic, last: 1, timestamps: true })).items[0]);
       await until('the clock to go on', () => Date.now() > beforeMs + 1);
       for (const [index, n] of group.entries()) {
         await one.publish(topic, { n, pad: 'x'.repeat(200) }, key === undefined ? {} : { key: key(n) });
@@ -53,7 +55,11 @@ describe('history by time', () => {
   it.each(ENCODINGS)('gives what was published from a time on and before another one, on any node, in %s', async (encoding) => {
     const topic = newTopic();
     const client = await two.connect({ encoding });
-    const [first, second, third] = (await publishGroups(client, topic, [[1, 2], [3, 4], [5, 6]])) as [number, number, number];
+    const [first, second, third] = (await publishGroups(client, topic, [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ])) as [number, number, number];
     const between = async (more: object) => {
       const { items, complete, more: isMore } = await ask(client, topic, more);
       return { numbers: numbersOf(items), complete, more: isMore };
@@ -156,7 +162,10 @@ describe('history by time', () => {
       const topic = newTopic();
       const timesOf = async () => (await ask(client, topic, { last: 100, timestamps: true })).items.map(timeOf);
       await one.publish(topic, { n: 1 });
-      for (const [n, afterMs] of [[2, 200], [3, 600]] as const) {
+      for (const [n, afterMs] of [
+        [2, 200],
+        [3, 600],
+      ] as const) {
         const [first = 0] = await timesOf();
         await until('the time of the next one', () => Date.now() >= first + afterMs);
         await one.publish(topic, { n });
@@ -229,7 +238,10 @@ describe('history by time', () => {
     it.each(ENCODINGS)('starts with everything since then, and goes on without a gap, in %s', async (encoding) => {
       const topic = newTopic();
       const client = await two.connect({ encoding });
-      const [, second] = (await publishGroups(client, topic, [[1, 2], [3, 4]])) as [number, number];
+      const [, second] = (await publishGroups(client, topic, [
+        [1, 2],
+        [3, 4],
+      ])) as [number, number];
       for (let open = 0; open < 2; open++) {
         const answer = await client.subscribe(topic, { sinceMs: second });
         expect([answer.recovered, numbersOf(answer.items)]).toEqual([true, [3, 4]]);
@@ -270,7 +282,10 @@ describe('history by time', () => {
     it('works for a stream of events too', async () => {
       const topic = newTopic();
       const client = await two.connect({ encoding: 'json' });
-      const [, second] = (await publishGroups(client, topic, [[1, 2], [3, 4]])) as [number, number];
+      const [, second] = (await publishGroups(client, topic, [
+        [1, 2],
+        [3, 4],
+      ])) as [number, number];
       const open = async (query: string) => {
         const controller = new AbortController();
         const url = `http://127.0.0.1:${two.running.port}/sse?topic=${topic}&${query}`;
@@ -292,7 +307,10 @@ describe('history by time', () => {
     it('of the SDK goes on from its position when it comes back', async () => {
       const topic = newTopic();
       const writer = await two.connect({ encoding: 'json' });
-      const [, second] = (await publishGroups(writer, topic, [[1, 2], [3, 4]])) as [number, number];
+      const [, second] = (await publishGroups(writer, topic, [
+        [1, 2],
+        [3, 4],
+      ])) as [number, number];
       const sockets: WebSocket[] = [];
       class Kept extends WebSocket {
         constructor(url: string, protocols?: string | string[]) {

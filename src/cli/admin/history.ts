@@ -19,7 +19,10 @@ export function historyCommand(): Command {
     .description('print what was published to a durable topic: the last publications, oldest first')
     .argument('<topic>', 'for example scores.epl.match-42')
     .option('--since <epoch:offset>', 'what follows this position instead')
-    .option('--from <time>', 'what was published at this time or later instead, for example 2026-03-01T12:00:00Z, or milliseconds since 1970')
+    .option(
+      '--from <time>',
+      'what was published at this time or later instead, for example 2026-03-01T12:00:00Z, or milliseconds since 1970',
+    )
     .option('--to <time>', 'with --from or --since: only what was published before this time')
     .option('-n, --limit <n>', 'at most this number of publications (default: 50)');
   return addAdminOptions(command)

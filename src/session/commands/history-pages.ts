@@ -67,11 +67,23 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
   reading.itemsLeft -= items.length;
   reading.bytesLeft -= items.reduce((sum, { data }) => sum + data.length, 0);
   const ended = reading.upTo !== undefined && offset >= reading.upTo;
-  return !more || (!complete && !byTime) || ended || epoch !== reading.epoch || reading.itemsLeft <= 0 || reading.bytesLeft <= 0 || items.length === 0;
+  return (
+    !more ||
+    (!complete && !byTime) ||
+    ended ||
+    epoch !== reading.epoch ||
+    reading.itemsLeft <= 0 ||
+    reading.bytesLeft <= 0 ||
+    items.length === 0
+  );
 }
 
 /** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
-export async function sendPage({ connection, context, question, topic, byTime, ...reading }: Reading, page: HistoryAnswer, isLast: boolean): Promise<void> {
+export async function sendPage(
+  { connection, context, question, topic, byTime, ...reading }: Reading,
+  page: HistoryAnswer,
+  isLast: boolean,
+): Promise<void> {
   const { id, since, timestamps = false } = question;
   const { epoch } = page;
   const complete = byTime ? reading.complete : page.complete;

@@ -14,7 +14,14 @@ import { ITEMS_DEFAULT } from '../commands/history.ts';
 import type { RequestClient } from './requests.ts';
 
 /** Which parameters are no texts. What they may be is checked by the schema of the message. */
-const QUERY = Type.Object({ offset: Type.Integer(), fromMs: Type.Integer(), toMs: Type.Integer(), last: Type.Integer(), limit: Type.Integer(), timestamps: Type.Boolean() });
+const QUERY = Type.Object({
+  offset: Type.Integer(),
+  fromMs: Type.Integer(),
+  toMs: Type.Integer(),
+  last: Type.Integer(),
+  limit: Type.Integer(),
+  timestamps: Type.Boolean(),
+});
 
 /**
  * `GET /history`: one page of a topic, or of one key of it, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.

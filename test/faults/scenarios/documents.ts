@@ -143,7 +143,11 @@ class Live {
     await unrest.stop();
     await this.#feed.pause();
     await this.#readers.haveAll('after cuts, and with slow and late readers');
-    if (hasSlow) this.#run.expect(slow.some(({ lagged }) => lagged > 0), 'no slow reader was told that it lags');
+    if (hasSlow)
+      this.#run.expect(
+        slow.some(({ lagged }) => lagged > 0),
+        'no slow reader was told that it lags',
+      );
     for (const reader of slow) await this.#readers.remove(reader);
   }
 }
