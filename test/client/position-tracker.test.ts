@@ -37,6 +37,23 @@ describe('missed items', () => {
   });
 });
 
+describe('a stream from a time on', () => {
+  it('begins with what was published since then, as recovered, and goes on after it', () => {
+    const tracker = new PositionTracker(100, undefined);
+    const step = tracker.subscribed({ epoch: EPOCH, offset: 12, recovered: true, items: items(11, 12), upTo: 15 }, undefined);
+    expect(told(step)).toMatchObject({ offsets: [11, 12], sources: ['recovered'], duplicates: 0 });
+    expect(told(tracker.batch(batch(12, 14, 15)))).toMatchObject({ offsets: [14, 15], sources: ['recovered'] });
+    expect(told(tracker.batch(batch(15, 16)))).toMatchObject({ offsets: [16], sources: ['live'] });
+  });
+
+  it('begins with the state where that is gone, and nothing is void', () => {
+    const tracker = new PositionTracker(100, undefined);
+    const step = tracker.subscribed({ epoch: EPOCH, offset: 12, recovered: false, items: items(12) }, undefined);
+    expect(told(step)).toMatchObject({ offsets: [12], sources: ['snapshot'] });
+    expect(step.deliveries[0]).toMatchObject({ resyncReason: undefined, startsState: true });
+  });
+});
+
 describe('a batch', () => {
   it('is delivered when it begins where the last one ended', () => {
     const tracker = trackerAt(10);
