@@ -22,6 +22,7 @@ import type { SessionMetrics } from './metrics.ts';
 import { ReadTurns } from './read-turns.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Refuser } from './refuser.ts';
+import { Replays } from './replays.ts';
 import { Requests } from './requests/requests.ts';
 import { Revoked } from './revoked.ts';
 import { type Stream, streamOf } from './stream-request.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrameParts } from '../../src/delivery/frame-parts.ts';
-import { jsonCodec } from '../../src/protocol/json-codec.ts';
-import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
-import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { parseFeedName } from '../../src/protocol/feed-name.ts';
+import { jsonCodec } from '../../src/protocol/json-codec.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import { PartJoiner } from '../support/part-joiner.ts';
 
 const TOPIC = parseFeedName('ticks.fx', 'EUR"\\ü');

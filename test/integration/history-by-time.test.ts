@@ -18,7 +18,8 @@ const ENCODINGS = ['json', 'msgpack'] as const;
 type History = ServerMessage<'history'>;
 
 const numbersOf = (items: History['items']) => items.map(([, , data]) => (data as { n: number }).n);
-const timeOf = (item: History['items'][number] | undefined) => (item?.[3] as { publishedAtMs: number }).publishedAtMs;
+const timeOf = (item: History['items'][number] | undefined) =>
+  (item?.[3] as { publishedAtMs?: number } | undefined)?.publishedAtMs ?? Number.NaN;
 
 describe('history by time', () => {
   let pair: NodePair;

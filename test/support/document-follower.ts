@@ -1,6 +1,6 @@
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
-import { PartJoiner } from './part-joiner.ts';
 import { mergePatch } from './document-fixtures.ts';
+import { PartJoiner } from './part-joiner.ts';
 
 /** Folds a document as PROTOCOL.md tells a client to. It does not use the project's own folding. */
 export class DocumentFollower {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkItem } from '../../link/messages.ts';
-import { assertStillMay, type ReadPage, type Reading, readPage, sendPage } from './history-pages.ts';
+import { assertStillMay, type Reading, type ReadPage, readPage, sendPage } from './history-pages.ts';
 import { ReplayPace } from './replay-pace.ts';
 
 /** Between two messages to the client. */
