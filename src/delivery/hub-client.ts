@@ -58,6 +58,11 @@ export class HubClient {
     return answer;
   }
 
+  /** The client may publish no longer, also what waits for a hook or to be sanitized. */
+  withdraw(loss: Omit<Extract<ToHub, { kind: 'withdraw' }>, 'kind'>): void {
+    this.#link.send({ kind: 'withdraw', ...loss });
+  }
+
   async askHook(question: Question<'askHook'>): Promise<Outcome> {
     return (await this.#ask<Answer<'hookAnswer'>>({ kind: 'askHook', ...question })).outcome;
   }

@@ -1,8 +1,9 @@
-import { type Bus, BusError } from '../bus/bus.ts';
+import { type Bus, BusError, type PublishAck } from '../bus/bus.ts';
 import { messageId } from '../bus/message-id.ts';
 import type { Config } from '../config/schema.ts';
 import { HookDenied } from '../hooks/denied.ts';
 import { ALLOWED } from '../hooks/outcome.ts';
+import { WaitingPublishes } from '../hooks/waiting-publishes.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { HistoryAnswer, RecoveryAnswer, ToHub, ToWorker } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -45,6 +46,8 @@ export class RequestHandler {
   readonly #sanitizer: Sanitizer | undefined;
   readonly #logger: Logger;
   readonly #secret: string | undefined;
+  /** Undefined: no publish waits for anything but the log. */
+  readonly #waiting: WaitingPublishes | undefined;
 
   constructor({ config, bus, nodeId, registry, publisher, hooks, sanitizer, metrics, logger }: RequestHandlerOptions) {
     this.#calls = new Calls({ config, bus, nodeId, metrics });
@@ -55,6 +58,7 @@ export class RequestHandler {
     this.#sanitizer = sanitizer;
     this.#logger = logger;
     this.#secret = config.nats.originSecrets[0];
+    this.#waiting = hooks === undefined && sanitizer === undefined ? undefined : new WaitingPublishes();
   }
 
   /** For a worker that opens a topic because a client comes back to it. */
@@ -63,23 +67,20 @@ export class RequestHandler {
   }
 
   async publish(worker: HubEnd, request: Request<'publish'>): Promise<void> {
-    const { requestId, user, connectionId, idempotencyKey } = request;
+    const { requestId, connectionId } = request;
     try {
-      const store = (draft: Draft) =>
-        this.#publisher.publish(draft, {
-          origin: { user, connectionId },
-          ...(idempotencyKey !== undefined && { messageId: messageId(request.topic, user, idempotencyKey, this.#secret) }),
-        });
-      // After the hook, whose change may contain what the client wrote.
-      const publish = (draft: Draft) => {
-        const cleaned = this.#sanitizer?.clean(draft) ?? draft;
-        return cleaned instanceof Promise ? cleaned.then(store) : store(cleaned);
-      };
-      const { epoch, offset, duplicate } = await (this.#hooks === undefined ? publish(request) : this.#hooks.publish(request, publish));
+      const storing =
+        this.#waiting?.run(connectionId, (assertMay) => this.#publishLater(request, assertMay)) ?? this.#store(request, request);
+      const { epoch, offset, duplicate } = await storing;
       worker.send({ kind: 'published', requestId, epoch, offset, duplicate });
     } catch (error) {
       this.#fail(worker, requestId, error as Error);
     }
+  }
+
+  /** The client has lost its permission: publishes of it that wait here are not stored. */
+  withdraw({ connectionId, code, message }: Request<'withdraw'>): void {
+    this.#waiting?.withdraw(connectionId, code, message);
   }
 
   async read(worker: HubEnd, request: Request<'read'>): Promise<void> {
@@ -117,6 +118,27 @@ export class RequestHandler {
 
   tellHook({ question }: Request<'tellHook'>): void {
     this.#hooks?.tell(question);
+  }
+
+  /** After the hook and the sanitizer. @param assertMay throws if the client has lost its permission meanwhile */
+  async #publishLater(request: Request<'publish'>, assertMay: () => void): Promise<PublishAck> {
+    const store = (draft: Draft) => {
+      assertMay();
+      return this.#store(request, draft);
+    };
+    // After the hook, whose change may contain what the client wrote.
+    const publish = (draft: Draft) => {
+      const cleaned = this.#sanitizer?.clean(draft) ?? draft;
+      return cleaned instanceof Promise ? cleaned.then(store) : store(cleaned);
+    };
+    return this.#hooks === undefined ? publish(request) : this.#hooks.publish(request, publish);
+  }
+
+  #store({ topic, user, connectionId, idempotencyKey }: Request<'publish'>, draft: Draft): Promise<PublishAck> {
+    return this.#publisher.publish(draft, {
+      origin: { user, connectionId },
+      ...(idempotencyKey !== undefined && { messageId: messageId(topic, user, idempotencyKey, this.#secret) }),
+    });
   }
 
   async #answer(worker: HubEnd, requestId: number, kind: 'items', ask: () => Promise<HistoryAnswer>): Promise<void>;

@@ -141,6 +141,8 @@ export class WorkerLinks {
         return topics.removeInterest(message.topic, worker);
       case 'publish':
         return void requests.publish(worker, message);
+      case 'withdraw':
+        return requests.withdraw(message);
       case 'read':
         return void requests.read(worker, message);
       case 'readLast':

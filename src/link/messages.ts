@@ -187,6 +187,8 @@ export type ToHub =
       /** Of the token, for a hook. */
       readonly info?: unknown;
     }
+  /** A client may publish no longer: its publishes that wait for a hook, or to be sanitized, are refused with this. */
+  | { readonly kind: 'withdraw'; readonly connectionId: string; readonly code: ErrorCode; readonly message: string }
   | {
       readonly kind: 'read';
       readonly requestId: number;

@@ -110,9 +110,14 @@ export class Authentication {
   /** Asks the connect hook. @throws HookDenied; ProtocolError `hook_failed`, `busy`, `token_revoked` */
   async assertMayConnect(client: Pick<Connection, 'id' | 'identity'>, identity: Identity): Promise<Allowed> {
     const allowed = await this.#options.hooks?.assertMayConnect(client, identity);
-    // A revocation that came meanwhile did not find this client: a connection did not have the identity yet, and a request is not looked for.
-    this.#options.revoked.assertNot(identity);
+    // A revocation that came meanwhile did not find this client, which did not have the identity yet.
+    this.assertNotRevoked(identity);
     return allowed ?? ALLOWED;
+  }
+
+  /** @throws ProtocolError `token_revoked` */
+  assertNotRevoked(identity: Identity): void {
+    this.#options.revoked.assertNot(identity);
   }
 
   /**

@@ -2,11 +2,13 @@ import type { Config } from '../config/schema.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import { AlignedInterval } from '../telemetry/aligned-interval.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ClientEvents, ClientRequest, ClientSocket, RequestOutcome, RequestRefusal, RequestRefused } from '../transport/transport.ts';
 import { Authentication } from './authentication.ts';
 import type { Authenticator } from './authenticator.ts';
+import type { PublishingClient } from './commands/publish.ts';
 import { ConnectLimits } from './connect-limits.ts';
 import { Connection } from './connection.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -95,10 +97,12 @@ export class Connections implements ClientEvents<Connection, Stream> {
     const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
     this.#users = new UserConnections({ config, hub: delivery.hub, find: (connectionId) => this.#byId.get(connectionId) });
     this.#revoked = new Revoked(config);
-    this.#endings = new Endings({ connections: this, subscriptions: delivery.subscriptions, revoked: this.#revoked });
     this.#hooks = options.hooks?.({
       end: (connection, topic) => delivery.subscriptions.end(connection.receiver, topic),
-      endConnection: (connection, error) => this.#authentication.endDenied(connection, error),
+      endConnection: (connection, error) => {
+        this.#withdraw(connection, 'forbidden', 'the connection was ended by the connect hook before this was stored');
+        this.#authentication.endDenied(connection, error);
+      },
     });
     const [users, revoked] = [this.#users, this.#revoked];
     this.#authentication = new Authentication({ config, nodeId, authenticator, refuser, users, revoked, hooks: this.#hooks, onIdentity });
@@ -114,6 +118,13 @@ export class Connections implements ClientEvents<Connection, Stream> {
       replays: new Replays(config),
     };
     this.#requests = new Requests({ context, idPrefix: options.idPrefix, metrics, log: this.#log, onBug });
+    this.#endings = new Endings({
+      connections: this,
+      subscriptions: delivery.subscriptions,
+      revoked: this.#revoked,
+      requests: this.#requests,
+      withdraw: (client, code, message) => this.#withdraw(client, code, message),
+    });
     this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
@@ -259,6 +270,13 @@ export class Connections implements ClientEvents<Connection, Stream> {
 
   stop(): void {
     this.#heartbeats.stop();
+  }
+
+  /** Nothing is stored any more of what the client has published, and waits for a hook or to be sanitized. */
+  #withdraw({ id, publishesInFlight }: PublishingClient, code: ErrorCode, message: string): void {
+    if (publishesInFlight === 0) return;
+    this.#hooks?.withdraw(id, code, message);
+    this.#options.delivery.hub.withdraw({ connectionId: id, code, message });
   }
 
   #watchExpiry(connection: Connection): void {

@@ -12,6 +12,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { HubMetrics } from '../../src/hub/hub-metrics.ts';
 import { Publisher } from '../../src/hub/publisher.ts';
 import { RequestHandler } from '../../src/hub/requests.ts';
+import { Sanitizer } from '../../src/hub/sanitizing/sanitizer.ts';
 import { TopicRegistry } from '../../src/hub/topic-registry.ts';
 import type { ToHub } from '../../src/link/messages.ts';
 import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
@@ -31,7 +32,7 @@ interface Waiting<Q, T> {
   reject(error: Error): void;
 }
 
-function setUp(settings: Readonly<Record<string, unknown>> = {}) {
+function setUp(settings: Readonly<Record<string, unknown>> = {}, sanitizer?: Sanitizer) {
   const { config } = loadConfig({
     env: {},
     flags: { namespaces: { scores: { public: true }, keyed: { state: 'keyed' } }, 'log.level': 'silent', ...settings },
@@ -47,7 +48,7 @@ function setUp(settings: Readonly<Record<string, unknown>> = {}) {
   });
   const registry = new TopicRegistry(config, bus, logger, metrics);
   const publisher = new Publisher(config, bus, metrics);
-  const requests = new RequestHandler({ config, bus, nodeId: 'n1', registry, publisher, metrics, logger });
+  const requests = new RequestHandler({ config, bus, nodeId: 'n1', registry, publisher, sanitizer, metrics, logger });
   return { requests, registry, log: fake.log('scores'), publishes, calls, worker: new RecordingLink(), metrics };
 }
 
@@ -137,6 +138,26 @@ describe('a publish that a worker asks for', () => {
     await answered;
     expect(worker.sent).toMatchObject([{ kind: 'failed', requestId: 1, code: told }]);
     expect(JSON.stringify(worker.sent)).not.toContain(INSIDE);
+  });
+});
+
+describe('a publish that waits to be sanitized', () => {
+  it('is not stored if its client has lost its permission meanwhile, and those of others are', async () => {
+    const settings = { namespaces: { scores: { sanitize: 'text' } } };
+    const { config } = loadConfig({ env: {}, flags: settings });
+    const turns: (() => void)[] = [];
+    const clock = { now: () => 0, later: (turn: () => void) => void turns.push(turn) };
+    const watch = { cleaned: () => {}, refused: () => {}, waiting: () => {} };
+    const { requests, publishes, worker } = setUp(settings, await Sanitizer.create(config, { watch: () => watch, clock }));
+    const asked = ['c1', 'c1', 'c2'].map((connectionId, i) =>
+      requests.publish(worker, publish(i, { connectionId, data: packMsgpack('<b>x</b>') })),
+    );
+    requests.withdraw({ kind: 'withdraw', connectionId: 'c1', code: 'token_revoked', message: 'revoked' });
+    for (const turn of turns) turn();
+    await Promise.all(asked.slice(0, 2));
+    const refused = { kind: 'failed', code: 'token_revoked', message: 'revoked' };
+    expect(worker.sent).toEqual([0, 1].map((requestId) => ({ ...refused, requestId })));
+    expect(publishes.map(({ asked: { origin } }) => origin?.connectionId)).toEqual(['c2']);
   });
 });
 

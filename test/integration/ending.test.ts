@@ -265,6 +265,38 @@ describe('ending from outside, with two nodes on one nats-server', () => {
 });
 
 describe('ending from outside, on the memory bus', () => {
+  it('ends all by which a client gets a topic: its keys, and patterns that match it', async () => {
+    const namespaces = { room: { public: true, state: 'keyed', wildcards: true, topicTokens: 2 } };
+    const node = await TestNode.start({ namespaces, 'admin.token': ADMIN_TOKEN });
+    try {
+      const client = await node.connect({ encoding: 'json' });
+      const { connectionId } = await client.get('connected', { type: 'connect' });
+      const subscribe = (topic: string, key?: string) => client.subscribe(topic, { ...(key !== undefined && { key }) });
+      for (const topic of ['room.a', 'room.b', 'room.*']) await subscribe(topic);
+      for (const topic of ['room.a', 'room.b']) await subscribe(topic, 'k');
+      const answer = await fetch(`http://127.0.0.1:${node.running.adminPort}/api/unsubscribe`, {
+        method: 'POST',
+        headers: HEADERS,
+        body: JSON.stringify({ connectionId, topic: 'room.a', reason: 'banned' }),
+      });
+      expect(await answer.json()).toMatchObject({ connections: 1 });
+      await client.settle();
+      const ended = client.messages.flatMap((message) => (message.type === 'error' ? [[message.code, message.topic, message.key]] : []));
+      expect(ended).toEqual([
+        ['unsubscribed', 'room.a', undefined],
+        ['unsubscribed', 'room.*', undefined],
+        ['unsubscribed', 'room.a', 'k'],
+      ]);
+      await node.publish('room.a', 1, { key: 'k' });
+      await node.publish('room.b', 2, { key: 'k' });
+      for (const key of [undefined, 'k']) await client.next('batch', (batch) => batch.topic === 'room.b' && batch.key === key);
+      await client.settle();
+      expect(client.messages.filter((message) => message.type === 'batch' && message.topic !== 'room.b')).toEqual([]);
+    } finally {
+      await node.stop();
+    }
+  });
+
   it('works in the same way', async () => {
     const node = await TestNode.start({ namespaces: NAMESPACES, 'admin.token': ADMIN_TOKEN, 'auth.revocations': 'refuse' });
     try {

@@ -86,5 +86,6 @@ export const linkMessages = fc.oneof(
   of('placeOf', { requestId, topic, atMs: offset }),
   of('call', { requestId, method: topic, data, timeoutMs: fc.nat(60_000), user: text }),
   of('metrics', { requestId, metrics: json(3) }),
+  of('withdraw', { connectionId: text, code: fc.constant('token_revoked'), message: text }),
   of('drained'),
 ) as Arbitrary<ToWorker | ToHub>;

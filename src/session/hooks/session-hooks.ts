@@ -15,7 +15,8 @@ import type {
   SubscribeOptions,
   SubscribeQuestion,
 } from '../../hooks/types.ts';
-import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
+import { WaitingPublishes } from '../../hooks/waiting-publishes.ts';
+import { ERROR_KINDS, type ErrorCode, ProtocolError } from '../../protocol/errors.ts';
 import { addressOf, type FeedName, isPattern } from '../../protocol/feed-name.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import { namespaceOf } from '../../protocol/topic.ts';
@@ -61,6 +62,8 @@ export class SessionHooks {
   /** Only the publish hooks in code. The hub asks those on NATS when it receives the publish. */
   readonly #publish = new Map<string, Hook>();
   readonly #order = new InOrder();
+  /** For the hooks in code. */
+  readonly #waiting = new WaitingPublishes();
   readonly #approvals: Approvals;
   readonly #connections: ConnectionApprovals;
 
@@ -158,17 +161,25 @@ export class SessionHooks {
 
   /**
    * Publishes what the hook in code allows. Publishes of one connection to one topic keep their order.
-   * @throws HookDenied; ProtocolError `hook_failed`, `busy`
+   * @throws HookDenied; ProtocolError `hook_failed`, `busy`, and what the client is told that has lost its permission meanwhile
    */
   async publish<A>(connection: Asker, draft: Draft, publish: (draft: Draft) => Promise<A>): Promise<A> {
     const { topic } = draft;
     const hook = this.#publish.get(namespaceOf(topic));
     if (hook === undefined) return publish(draft);
-    const decision = hook.ask(this.#publishQuestion(connection, draft));
-    return this.#order.run(`${connection.id} ${topic}`, decision, (outcome) => {
-      const { changed } = assertAllowed(outcome);
-      return changed === undefined ? publish(draft) : publishChanged({ ...draft, data: packed(changed.data) }, publish);
+    return this.#waiting.run(connection.id, (assertMay) => {
+      const decision = hook.ask(this.#publishQuestion(connection, draft));
+      return this.#order.run(`${connection.id} ${topic}`, decision, (outcome) => {
+        const { changed } = assertAllowed(outcome);
+        assertMay();
+        return changed === undefined ? publish(draft) : publishChanged({ ...draft, data: packed(changed.data) }, publish);
+      });
     });
+  }
+
+  /** The client may publish no longer, also what waits for a hook in code. */
+  withdraw(clientId: string, code: ErrorCode, message: string): void {
+    this.#waiting.withdraw(clientId, code, message);
   }
 
   closed(connection: Connection, code: number): void {

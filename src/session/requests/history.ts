@@ -33,7 +33,10 @@ export async function readHistory(client: RequestClient, query: string, context:
   assertTimeRange({ since, last, fromMs, toMs });
   const name = parseFeedName(text, key);
   const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, name), name).history;
-  if (context.hooks?.asksAboutSubscriptions(name)) await context.hooks.assertMaySee(client, name, 'history');
+  if (context.hooks?.asksAboutSubscriptions(name)) {
+    await context.hooks.assertMaySee(client, name, 'history');
+    context.authentication.assertNotRevoked(client.identity);
+  }
   const { hub } = context.delivery;
   const bytesMax = context.config.tuning.answers.historyPageBytesMax;
   const count = Math.min((since === undefined ? (last ?? limit) : limit) ?? ITEMS_DEFAULT, clientItemsMax);

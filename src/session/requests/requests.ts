@@ -59,11 +59,17 @@ export class Requests {
   readonly #options: RequestsOptions;
   readonly #callers: Callers;
   readonly #turns = new Turns(TURN_MS);
+  readonly #publishing = new Set<RequestClient>();
   #nextId = 1;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
     this.#callers = new Callers(options.context.config);
+  }
+
+  /** Those that publish, and are not answered yet. */
+  [Symbol.iterator](): Iterator<RequestClient> {
+    return this.#publishing.values();
   }
 
   async request(request: ClientRequest): Promise<RequestOutcome> {
@@ -100,12 +106,22 @@ export class Requests {
     try {
       const client = new RequestClient(id, identity, caller);
       await context.authentication.assertMayConnect(client, identity);
-      const answer = await this.#turns.run(async () =>
-        kind === 'publish' ? publishBody(client, body, context) : readHistory(client, query, context),
-      );
+      const answer = await this.#turns.run(async () => {
+        context.authentication.assertNotRevoked(identity);
+        return kind === 'publish' ? this.#publish(client, body) : readHistory(client, query, context);
+      });
       return { kind: 'answer', body: answer };
     } finally {
       caller.requestsInFlight--;
+    }
+  }
+
+  async #publish(client: RequestClient, body: Uint8Array): Promise<Uint8Array> {
+    this.#publishing.add(client);
+    try {
+      return await publishBody(client, body, this.#options.context);
+    } finally {
+      this.#publishing.delete(client);
     }
   }
 
