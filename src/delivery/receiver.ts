@@ -93,7 +93,7 @@ export class Receiver implements Recipient {
     this.#resumeWaiters();
   }
 
-  /** Runs the work for a large answer after earlier ones. At most as many wait as the connection may have subscriptions and history requests under way. */
+  /** Runs the work for a large answer after earlier ones. At most as many wait as the connection may have subscriptions, and requests for history and presence, under way. */
   inTurn<A>(work: () => Promise<A>): Promise<A> {
     const before = this.#largeAnswer ?? Promise.resolve();
     const done = before.then(work, work);

@@ -97,6 +97,24 @@ describe('presence', () => {
     expect(await outside.get('presence', { type: 'presence', topic: 'chat.b' })).toMatchObject({ count: 0, members: [] });
   });
 
+  it('answers a client that asks about many full topics at once, however much that is, and does not close it as too slow', async () => {
+    const node = await start({ namespaces: { chat: { public: true, presence: 'members' } }, 'limits.sendBufferLimitBytes': 262_144 });
+    const exp = Date.now() / 1000 + 600;
+    const info = 'x'.repeat(1000);
+    for (let i = 0; i < 40; i++) {
+      const member = await node.connect({ encoding: 'json', token: await sign({ sub: `member-${i}`, exp, stentor: { info } }) });
+      await member.subscribe('chat.full');
+    }
+    const asking = await node.connect({ encoding: 'json' });
+    // Four hundred times 40 KB: more than the socket and the system take at once.
+    asking.send(Array.from({ length: 400 }, (_, id) => ({ type: 'presence', id, topic: 'chat.full' })));
+    for (let id = 0; id < 400; id++) {
+      const { members } = await asking.next('presence', (message) => message.id === id);
+      expect(members).toHaveLength(40);
+    }
+    await asking.settle();
+  });
+
   it.each(['json', 'msgpack'] as const)('sends joins and leaves, after `subscribed` (%s)', async (encoding) => {
     const node = await start();
     const ann = await connect(node, 'ann', encoding);
