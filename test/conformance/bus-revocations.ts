@@ -26,5 +26,14 @@ export function describeRevocations(fixture: BusFixture): void {
         ]),
       );
     });
+
+    it('are for the latest time, whichever is written last', async () => {
+      await fixture.start();
+      const { revocations } = fixture.bus;
+      const user = `${fixture.plain}-at-once`;
+      const times = [3000, 9000, 1000, 7000, 5000, 2000, 8000, 4000, 6000];
+      await Promise.all(times.map((issuedBeforeMs) => revocations.put({ user, issuedBeforeMs })));
+      expect((await revocations.all()).filter((one) => 'user' in one && one.user === user)).toEqual([{ user, issuedBeforeMs: 9000 }]);
+    });
   });
 }

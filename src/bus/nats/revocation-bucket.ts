@@ -6,7 +6,7 @@ import { BusError } from '../bus.ts';
 import { inTime } from '../in-time.ts';
 import { keptKey, type RevocationStore, type StoredRevocation, widest } from '../revocation-store.ts';
 import type { Connection } from './connection.ts';
-import { isStreamNotFound, unreachable } from './errors.ts';
+import { isStreamNotFound, isWrongLastSequence, unreachable } from './errors.ts';
 import type { NatsSettings } from './settings.ts';
 
 export const REVOCATION_BUCKET = 'stentor-revocations';
@@ -39,12 +39,10 @@ export class RevocationBucket implements RevocationStore {
   }
 
   put(revocation: StoredRevocation): Promise<void> {
-    const key = keptKey(revocation);
     return this.#with('writing', async (kv) => {
-      const found = await kv.get(key);
-      const known = found === null ? undefined : revocationIn(found);
-      const wider = widest(known, revocation);
-      if (wider !== known) await kv.put(key, JSON.stringify(wider));
+      // A program's order reaches all nodes at the same time, and each of them writes it.
+      let done = false;
+      while (!done) done = await widened(kv, revocation);
     });
   }
 
@@ -104,6 +102,22 @@ export class RevocationBucket implements RevocationStore {
       }
       throw error;
     }
+  }
+}
+
+/** @returns false: another node wrote meanwhile */
+async function widened(kv: KV, revocation: StoredRevocation): Promise<boolean> {
+  const key = keptKey(revocation);
+  const found = await kv.get(key);
+  const known = found === null ? undefined : revocationIn(found);
+  const wider = widest(known, revocation);
+  if (wider === known) return true;
+  try {
+    await kv.put(key, JSON.stringify(wider), { previousSeq: found?.revision ?? 0 });
+    return true;
+  } catch (error) {
+    if (isWrongLastSequence(error)) return false;
+    throw error;
   }
 }
 
