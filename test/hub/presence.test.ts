@@ -163,6 +163,22 @@ describe('The presence of a hub', () => {
     expect(b.figures.memberBytes).toBeGreaterThan(0);
   });
 
+  it('only counts a topic whose members do not fit tuning.presence.membersBytesMax, on each node, and names others', () => {
+    const namespaces = { chat: { presence: 'members', presenceMembersMax: 500 } };
+    const [a, b] = [1, 2].map(() => hubOf({ namespaces, 'tuning.presence.membersBytesMax': 65_536 })) as [HubPresence, HubPresence];
+    const info = 'x'.repeat(1000);
+    for (let i = 0; i < 50; i++) join(a, 0, `user-${i}`, LOBBY, info);
+    expect(a.state(LOBBY)?.members).toHaveLength(50);
+    for (let i = 50; i < 70; i++) join(a, 0, `user-${i}`, LOBBY, info);
+    join(a, 0, 'ann', 'chat.other' as Topic);
+    vi.advanceTimersByTime(3000);
+    for (const hub of [a, b]) {
+      expect(hub.state(LOBBY)).toEqual({ count: 70, members: undefined, omitted: true });
+      expect(hub.state('chat.other' as Topic)).toEqual({ count: 1, members: [{ id: 'uann' }], omitted: false });
+      expect(hub.figures.memberBytes).toBeLessThan(65_536);
+    }
+  });
+
   it('warns once in the log that it refuses topics of other nodes', () => {
     const a = hubOf();
     hubOf({ 'tuning.presence.topicsMax': 1 });
