@@ -32,7 +32,7 @@ function lines(runs: number): Progress {
   let count = 0;
   let total = runs;
   return {
-    starting: () => {},
+    starting: (scenario, server, pair) => console.log(`[${count + 1}/${total}] ${scenario} ${server} pair ${pair + 1} …`),
     done(scenario, run) {
       const figures = Object.entries(metricsOf(run)).map(([name, value]) => `${name}=${formatFigure(value)}`);
       const busy = run.othersCpuShare > OTHERS_SHARE_MAX ? ` (others used ${Math.round(run.othersCpuShare * 100)}% of a core)` : '';
