@@ -16,6 +16,7 @@ import { natsKilled } from './scenarios/nats-killed.ts';
 import { nodeKilled } from './scenarios/node-killed.ts';
 import { pastRetention } from './scenarios/past-retention.ts';
 import { people } from './scenarios/people.ts';
+import { peopleFlood } from './scenarios/people-flood.ts';
 import { reconnectStorm } from './scenarios/reconnect-storm.ts';
 import { requestFlood } from './scenarios/request-flood.ts';
 import { rollback } from './scenarios/rollback.ts';
@@ -49,4 +50,5 @@ export const SCENARIOS: readonly Scenario[] = [
   bookRecovery,
   requestFlood,
   streamCut,
+  peopleFlood,
 ];

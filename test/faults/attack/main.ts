@@ -3,22 +3,31 @@ import { WebSocket } from 'ws';
 import { serveCalls } from '../../../loadtest/core/rpc.ts';
 import type { AttackReport, AttackSettings } from './settings.ts';
 
-/** Anonymous connections, one after the other, that send their commands without waiting for an answer: a new one as soon as the last has ended. */
+/** Connections, one after the other, that send their commands without waiting for an answer: a new one as soon as the last has ended. */
 serveCalls({ attack });
 
-async function attack({ port, commands, reads, seconds, atOnce }: AttackSettings): Promise<AttackReport> {
+async function attack({ token, ports, commands, everyMs, reads, seconds, atOnce }: AttackSettings): Promise<AttackReport> {
   const report = { connections: 0, bytesOut: 0, bytesIn: 0, largestFrameBytes: 0, closeCodes: {}, errors: {} } satisfies AttackReport;
   const endMs = performance.now() + seconds * 1000;
+  const texts = commands.map((command) => JSON.stringify(command));
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  let opened = 0;
   const attackOnce = () =>
     new Promise<void>((resolve) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, ['stentor.v1.json'], { perMessageDeflate: false });
+      const url = `ws://127.0.0.1:${ports[opened++ % ports.length]}/ws`;
+      const socket = new WebSocket(url, ['stentor.v1.json'], { perMessageDeflate: false, headers });
       const timer = setTimeout(() => socket.terminate(), Math.max(0, endMs - performance.now()));
+      let pace: NodeJS.Timeout | undefined;
+      const send = (text: string) => {
+        report.bytesOut += text.length;
+        socket.send(text);
+      };
       socket.on('open', () => {
         report.connections++;
-        for (const command of commands) {
-          const text = JSON.stringify(command);
-          report.bytesOut += text.length;
-          socket.send(text);
+        if (everyMs === undefined) for (const text of texts) send(text);
+        else {
+          let next = 0;
+          pace = setInterval(() => send(texts[next++ % texts.length] as string), everyMs);
         }
         if (!reads) socket.pause();
       });
@@ -32,6 +41,7 @@ async function attack({ port, commands, reads, seconds, atOnce }: AttackSettings
       socket.on('error', () => undefined);
       socket.on('close', (code) => {
         clearTimeout(timer);
+        clearInterval(pace);
         count(report.closeCodes, String(code));
         resolve();
       });

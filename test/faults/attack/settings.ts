@@ -1,8 +1,13 @@
-/** What one attacker does: an anonymous client of a public namespace. */
+/** What one attacker does. */
 export interface AttackSettings {
-  readonly port: number;
+  /** Absent: an anonymous client of a public namespace. */
+  readonly token?: string;
+  /** Of one connection after the other. */
+  readonly ports: readonly number[];
   /** Sent by every connection as soon as it is open. */
   readonly commands: readonly object[];
+  /** They are sent one after the other, so far apart, again and again. Absent: all at once. */
+  readonly everyMs?: number;
   /** False: nothing that the server sends is ever read. */
   readonly reads: boolean;
   readonly seconds: number;

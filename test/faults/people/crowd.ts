@@ -106,8 +106,9 @@ export class Crowd implements PersonEvents {
     for (const user of users) for (const person of this.#byUser.get(user) ?? []) person.comeBack();
   }
 
-  /** Opens further connections of a user, all at once. */
+  /** Opens further connections of a user, all at once. Those that are away do not come back, or they would be too many. */
   open({ user, ports }: OpenRequest): void {
+    for (const person of this.#byUser.get(user) ?? []) person.stayAway();
     const index = Number(user.slice(userName(0).length - 1));
     const all = this.#settings.ports;
     for (const port of ports) this.#add(index, turned(all, all.indexOf(port)), false).start();

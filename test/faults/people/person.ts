@@ -114,6 +114,11 @@ export class Person implements Receiver {
     if (this.#isAway) this.start();
   }
 
+  /** If it is away, it does not come back. */
+  stayAway(): void {
+    this.#isAway = false;
+  }
+
   /** @returns the id of the call; undefined: not connected */
   call(method: string): number | undefined {
     if (!this.isConnected) return undefined;

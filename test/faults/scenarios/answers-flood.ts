@@ -95,7 +95,7 @@ async function withWorkers(run: FaultRun, size: Size, workers: number): Promise<
     const memory = new MemoryWatch(() => [node.pid, ...node.workerPids]);
     const before = node.workerPids.join();
     const report = await attacker.attack({
-      port: node.port,
+      ports: [node.port],
       commands: part.commands(epochs),
       reads: part.reads,
       seconds: size.quick ? 1 : 10,

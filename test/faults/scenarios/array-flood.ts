@@ -48,7 +48,7 @@ export const arrayFlood: Scenario = {
     for (const { name, arrays } of PARTS) {
       const attack = () =>
         attacker.attack({
-          port: node.port,
+          ports: [node.port],
           commands: Array.from({ length: TIMES }, () => arrays).flat(),
           reads: true,
           seconds: size.quick ? 2 : 8,

@@ -25,7 +25,7 @@ export const people: Scenario = {
     await featuresWork(community, 'at the start');
     traffic.start();
     await peopleComeAndGo(community);
-    await limitHolds(community);
+    const surplus = await limitHolds(community);
     const revoked = await endingsReachAll(community);
     await nodeDies(community, revoked);
     await featuresWork(community, 'after a node was killed');
@@ -33,7 +33,7 @@ export const people: Scenario = {
     await featuresWork(community, 'after NATS was killed');
     await refusedEverywhere(community, revoked, 'at the end');
     traffic.stop();
-    await judge(community);
+    await judge(community, surplus);
     await refusesAboveLimit(run);
   },
 };
@@ -97,12 +97,15 @@ async function natsDies(community: Community): Promise<void> {
   await presenceExact(community, 'back', ({ lastJoinAtMs }) => lastJoinAtMs + JOIN_MAX_MS);
 }
 
-async function judge({ run, crowd, services }: Community): Promise<void> {
+/** @param surplus connections that were opened above the limit */
+async function judge({ run, crowd, services }: Community, surplus: number): Promise<void> {
   const report = await crowd.report(services.sent);
   const { received, foreign, duplicates, invented, unclean, lost, foreignAnswers, contradictions, falseLeaves, overLimitMaxMs } = report;
   run.none({ foreign, duplicates, invented, unclean, lost, foreignAnswers, contradictions, falseLeaves, declared: report.declared });
   run.limitMs('overLimitMaxMs', overLimitMaxMs, OVER_LIMIT_MAX_MS);
   run.figure('received', received);
+  const ended = report.closeCodes[4008];
+  run.expect(ended === surplus, `${ended} connections were closed by the limit, of which ${surplus} were too many`);
   run.expect(received > 0 && report.watched > 0, 'nothing was received or watched');
   for (const hook of ['connect', 'subscribe', 'publish', 'disconnect']) {
     run.expect((services.asked[hook] ?? 0) > 0, `the ${hook} hook was never asked`);

@@ -11,8 +11,11 @@ type Connections = UserConnections['connections'];
 /** Oldest first. */
 const openOf = (connections: Connections) => connections.filter(({ open }) => open).sort((a, b) => a.connectedAtMs - b.connectedAtMs);
 
-/** The oldest connection of a user is closed by one more, and by a race of many, whatever their nodes are. */
-export async function limitHolds({ run, crowd, users, nodes, size }: Community): Promise<void> {
+/**
+ * The oldest connection of a user is closed by one more, and by a race of many, whatever their nodes are.
+ * @returns the number of connections that were closed
+ */
+export async function limitHolds({ run, crowd, users, nodes, size }: Community): Promise<number> {
   const [user, ...racers] = some(users, 1 + (size.quick ? 3 : RACES)) as [string, ...string[]];
   const ports = nodes.map(({ port }) => port);
   await crowd.leave([user]);
@@ -36,6 +39,7 @@ export async function limitHolds({ run, crowd, users, nodes, size }: Community):
       return openOf(connections).length === CONNECTIONS_MAX && ended.length === RACE_CONNECTIONS;
     });
   }
+  return 1 + racers.length * RACE_CONNECTIONS;
 }
 
 /** From another node than those of the connections, by HTTP and NATS. @returns the user whose tokens are revoked */
