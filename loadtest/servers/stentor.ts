@@ -184,6 +184,14 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-nats-whole', title: 'Stentor, NATS JetStream, whole namespaces', bus: 'nats', durable: true, whole: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),
+  stentor({
+    name: 'stentor-nats-json-one',
+    title: 'Stentor, NATS, ephemeral, JSON, one process',
+    bus: 'nats',
+    durable: false,
+    json: true,
+    oneProcess: true,
+  }),
   stentor({ name: 'stentor-no-hooks', title: 'Stentor, NATS, ephemeral, users', bus: 'nats', durable: false, json: true, users: true }),
   ...(['nats', 'kept', 'code'] as const).map((hooks) =>
     stentor({
