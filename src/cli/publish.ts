@@ -1,5 +1,6 @@
 import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
+import { parseJson } from '../protocol/json-codec.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
 import { usageError } from './errors.ts';
@@ -97,4 +98,9 @@ export function checkJson(text: string): string {
   } catch (cause) {
     throw usageError(`the value is not valid JSON (${(cause as Error).message}); a text needs JSON quotes: '"hello"'`);
   }
+}
+
+/** The value of the text. Numbers keep their digits, as where a node reads it. @throws CliError `usage` */
+export function jsonValue(text: string): unknown {
+  return parseJson(Buffer.from(checkJson(text)));
 }

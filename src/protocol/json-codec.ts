@@ -24,17 +24,18 @@ export const jsonCodec: Codec = {
 
 /**
  * Half surrogate pairs (`"\ud800"` is legal JSON) become U+FFFD: MessagePack's strings are UTF-8, and one such text in a frame would break it for others. An
- * integer beyond ±(2^53 − 1) keeps its digits: as a bigint if 64 bits are enough, otherwise as a string. A number with a fraction or an exponent is a double.
+ * integer beyond ±(2^53 − 1) keeps its digits: as a bigint if 64 bits are enough, otherwise as a string. A number with a fraction or an exponent is a double, or
+ * a string as it was written where it is beyond the range of doubles (`1e400`): an infinity is nothing that JSON can say.
  *
  * @throws ProtocolError `bad_message` for text that is not UTF-8, not JSON, or nested deeper than `depthMax`
  */
 export function parseJson(bytes: Uint8Array, depthMax = MESSAGE_DEPTH_MAX): unknown {
-  const { depth, surrogates, longIntegers } = scanJson(bytes, depthMax);
+  const { depth, surrogates, largeNumbers } = scanJson(bytes, depthMax);
   if (depth > depthMax) throw new ProtocolError('bad_message', `nested deeper than ${depthMax} levels`);
   let value: unknown;
   try {
     const text = decoder.decode(bytes);
-    value = longIntegers ? parseLossless(text, undefined, EXACT) : JSON.parse(text);
+    value = largeNumbers ? parseLossless(text, undefined, EXACT) : JSON.parse(text);
   } catch (cause) {
     throw new ProtocolError('bad_message', 'not valid JSON', { cause });
   }
@@ -50,7 +51,8 @@ const EXACT = { parseNumber: exactNumber, onDuplicateKey: ({ newValue }: { newVa
 
 function exactNumber(text: string): number | bigint | string {
   const value = Number(text);
-  if (Number.isSafeInteger(value) || !INTEGER.test(text)) return value;
+  if (Number.isSafeInteger(value)) return value;
+  if (!INTEGER.test(text)) return Number.isFinite(value) ? value : text;
   // Before BigInt parses it, because it may have as many digits as a message has bytes.
   if (text.length > INTEGER_64_LENGTH_MAX) return text;
   const integer = BigInt(text);

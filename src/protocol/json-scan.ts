@@ -1,16 +1,21 @@
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 const POINT = 0x2e;
+const LETTER_E = 0x65;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
 /** Integers with fewer digits are safe. */
 const LONG_INTEGER_DIGITS = 16;
+/** With fewer digits in its exponent, and in its integer, a number is in the range of doubles. */
+const LARGE_EXPONENT_DIGITS = 3;
 
 export interface JsonScan {
   /** Above the limit; the scan stopped there. */
   readonly depth: number;
   /** Some string may contain an escaped half surrogate pair. */
   readonly surrogates: boolean;
-  /** Some integer may be too long for a double. */
-  readonly longIntegers: boolean;
+  /** Some number may be too large for a double: an integer of many digits, or an exponent of many. */
+  readonly largeNumbers: boolean;
 }
 
 /**
@@ -22,7 +27,7 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
   const { length } = bytes;
   let depth = 0;
   let surrogates = false;
-  let longIntegers = false;
+  let largeNumbers = false;
   for (let i = 0; i < length; i++) {
     const byte = bytes[i] as number;
     if (byte === QUOTE) {
@@ -34,14 +39,17 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
       }
     } else if (isDigit(byte)) {
       const end = endOfDigits(bytes, i + 1);
-      longIntegers ||= end - i >= LONG_INTEGER_DIGITS;
+      largeNumbers ||= end - i >= LONG_INTEGER_DIGITS;
       // A fraction may have any number of digits.
-      i = (bytes[end] === POINT ? endOfDigits(bytes, end + 1) : end) - 1;
+      const endOfFraction = bytes[end] === POINT ? endOfDigits(bytes, end + 1) : end;
+      largeNumbers ||= hasLargeExponent(bytes, endOfFraction);
+      // The digits of an exponent are few, and look like a number's.
+      i = endOfFraction - 1;
     } else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > depthMax) break;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
   }
-  return { depth, surrogates, longIntegers };
+  return { depth, surrogates, largeNumbers };
 }
 
 /** @returns the index where the string ends, or where it has an escape */
@@ -56,6 +64,13 @@ function endOfDigits(bytes: Uint8Array, start: number): number {
   // Past the end it is undefined, which is no digit.
   while (isDigit(bytes[at] as number)) at++;
   return at;
+}
+
+/** Negative exponents make small numbers. */
+function hasLargeExponent(bytes: Uint8Array, at: number): boolean {
+  if (((bytes[at] ?? 0) | 0x20) !== LETTER_E || bytes[at + 1] === MINUS) return false;
+  const start = bytes[at + 1] === PLUS ? at + 2 : at + 1;
+  return endOfDigits(bytes, start) - start >= LARGE_EXPONENT_DIGITS;
 }
 
 function isDigit(byte: number): boolean {

@@ -5,6 +5,7 @@ import { checkClientMessage } from '../protocol/parse.ts';
 import { parseTopic } from '../protocol/topic.ts';
 import type { Since } from '../recent/lives.ts';
 import type { RequestRefused } from '../transport/transport.ts';
+import { readParameters } from './parameters.ts';
 
 /** A stream of events: what its client would have sent over a WebSocket, and where its topics are. */
 export interface Stream {
@@ -16,13 +17,15 @@ export interface Stream {
 /** Of no log: the topic starts from its state, and the client is told so. */
 const VOID: Since = { epoch: '-', offset: 0 };
 
+const PARAMETERS = { many: ['topic', 'snapshot', 'since'], one: ['timestamps', 'presence', 'maxRateHz', 'sinceMs', 'lastEventId'] };
+
 /**
  * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `snapshot` may come once for each topic, and `since=epoch:offset` does, or not
  * at all; where it does not, `sinceMs` counts. Where the client comes back (`Last-Event-ID`), its positions count instead.
  */
 export function streamOf(query: string, lastEventId: string, topicsMax: number): { kind: 'stream'; stream: Stream } | RequestRefused {
   try {
-    return { kind: 'stream', stream: read(new URLSearchParams(query), lastEventId, topicsMax) };
+    return { kind: 'stream', stream: read(readParameters(query, PARAMETERS), lastEventId, topicsMax) };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return { kind: 'refused', code: error.code, message: error.message };

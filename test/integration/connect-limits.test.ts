@@ -46,7 +46,7 @@ function proxied(address: string, request: string): Buffer {
 describe('limits.connectionsPerAddressMax', () => {
   it('refuses further connections of an address with 429 and Retry-After, WebSockets and streams together', async () => {
     const node = await start({ 'limits.connectionsPerAddressMax': 3 });
-    const stream = 'GET /sse?topics=scores.a HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const stream = 'GET /sse?topic=scores.a HTTP/1.1\r\nHost: localhost\r\n\r\n';
     expect(statusOf(await send(node, rawUpgrade()))).toBe(101);
     expect(statusOf(await send(node, stream))).toBe(200);
     const last = await node.connect();

@@ -183,6 +183,8 @@ describe('GET /history', () => {
   it.each([
     ['no topic', 400, 'bad_message', '/history'],
     ['a topic twice', 400, 'bad_message', '/history?topic=open.a&topic=open.b'],
+    ['a position as streams have it', 400, 'bad_message', '/history?topic=open.a&since=e:1'],
+    ['the type of a message', 400, 'bad_message', '/history?topic=open.a&type=history'],
     ['a bad topic', 400, 'bad_topic', '/history?topic=open..a'],
     ['a pattern where the namespace has none', 404, 'unsupported', '/history?topic=open.*'],
     ['half a position', 400, 'bad_message', '/history?topic=open.a&epoch=x'],
@@ -195,6 +197,23 @@ describe('GET /history', () => {
     await start();
     const token = path.includes('secret') ? { token: await tokenOf() } : {};
     expect(await request(node, path, token)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  it('names a parameter that it does not know, also POST /publish, where a key in the query would be lost', async () => {
+    await start();
+    const { body } = await request(node, '/history?topic=open.a&limits=5');
+    expect(body.error.message).toBe(
+      'unknown parameter "limits"; known are topic, key, epoch, offset, fromMs, toMs, last, limit, timestamps',
+    );
+    const init = { method: 'POST', body: JSON.stringify({ topic: 'chat.a', data: 1 }), token: await tokenOf() };
+    const refused = await request(node, '/publish?idempotencyKey=k', init);
+    expect([refused.status, refused.body.error]).toEqual([
+      400,
+      { code: 'bad_message', message: 'unknown parameter "idempotencyKey"; this request has none' },
+    ]);
+    for (const path of ['/history?topic=open.a&_=1', '/publish?_=1']) {
+      expect((await request(node, path, path.startsWith('/publish') ? init : {})).status).toBe(200);
+    }
   });
 
   it('takes a token from the query only where that is allowed', async () => {

@@ -1,15 +1,19 @@
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
+import { post } from '../support/http.ts';
 import { NodePair } from '../support/node-pair.ts';
+import { tokenOf } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const NAMESPACES = {
   exact: { public: true, clientPublish: true, numbers: 'text' },
   keyed: { public: true, state: 'keyed', numbers: 'text' },
   books: { public: true, state: 'document', numbers: 'text' },
-  plain: { public: true },
+  plain: { public: true, clientPublish: true },
 };
-const PAYLOAD = '{"price":0.10,"size":1.5,"id":8389765929445198309,"many":0.1234567890123456789,"n":7,"text":"1.0"}';
-const TEXTS = { price: '0.10', size: 1.5, id: '8389765929445198309', many: '0.1234567890123456789', n: 7, text: '1.0' };
+const PAYLOAD = '{"price":0.10,"size":1.5,"id":8389765929445198309,"many":0.1234567890123456789,"n":7,"huge":1e400,"text":"1.0"}';
+const TEXTS = { price: '0.10', size: 1.5, id: '8389765929445198309', many: '0.1234567890123456789', n: 7, huge: '1e400', text: '1.0' };
 
 describe('a namespace with numbers: text', () => {
   let pair: NodePair;
@@ -49,6 +53,54 @@ describe('a namespace with numbers: text', () => {
       await client.until('it', () => tracker.items.length === 1);
       const id = encoding === 'msgpack' ? 8389765929445198309n : '8389765929445198309';
       expect(tracker.items[0]?.data).toEqual({ ...TEXTS, price: 0.1, id, many: 0.12345678901234568 });
+    });
+  });
+
+  describe('beyond the range of doubles, whatever the door,', () => {
+    const DATA = '{"a":1e400,"b":[-2.5E+400],"c":1e308,"d":8389765929445198309}';
+    const DOORS: Readonly<Record<string, (topic: string) => Promise<unknown>>> = {
+      NATS: (topic) => publish(`feed.${topic}`, DATA),
+      'the WebSocket command': async (topic) => {
+        const { client } = await pair.client(pair.one, 'bob', 'json');
+        client.sendBytes(`{"type":"publish","id":1,"topic":"${topic}","data":${DATA}}`);
+        await client.next('published');
+      },
+      '`POST /publish` of a client': async (topic) => {
+        const { status } = await post(pair.one, `{"topic":"${topic}","data":${DATA}}`, { token: await tokenOf() });
+        expect(status).toBe(200);
+      },
+      'the HTTP API': async (topic) => {
+        const answer = await pair.postText(pair.one, '/api/publish', `{"topic":"${topic}","data":${DATA}}`);
+        expect(answer.status).toBe(200);
+      },
+      'stentor publish': (topic) => runCli(['publish', topic, DATA, '--nats-url', pair.nats.url]),
+    };
+
+    it.each(Object.keys(DOORS))('%s: text as it was written, in both encodings', async (door) => {
+      const topic = `plain.door${Object.keys(DOORS).indexOf(door)}`;
+      const { client: json } = await pair.client(pair.two, 'ann', 'json');
+      const { client: msgpack } = await pair.client(pair.two, 'ann', 'msgpack');
+      const trackers = [json.track(topic), msgpack.track(topic)];
+      for (const client of [json, msgpack]) await client.subscribe(topic);
+      await DOORS[door]?.(topic);
+      await until('both to have it', () => trackers.every(({ items }) => items.length === 1));
+      const texts = { a: '1e400', b: ['-2.5E+400'], c: 1e308 };
+      expect(trackers.map(({ items }) => items[0]?.data)).toEqual([
+        { ...texts, d: '8389765929445198309' },
+        { ...texts, d: 8389765929445198309n },
+      ]);
+    });
+
+    it('`stentor send`: the same', async () => {
+      const { client, connectionId } = await pair.client(pair.two, 'ann', 'msgpack');
+      await runCli(['send', DATA, '--connection', connectionId, ...pair.apiOptions(pair.one)]);
+      expect((await client.next('message')).data).toEqual({ a: '1e400', b: ['-2.5E+400'], c: 1e308, d: 8389765929445198309n });
+    });
+
+    it('a field of the protocol is refused', async () => {
+      const { client } = await pair.client(pair.one, 'bob', 'json');
+      client.sendBytes('{"type":"subscribe","id":1,"topic":"plain.a","maxRateHz":1e400}');
+      expect(await client.next('error')).toMatchObject({ id: 1, code: 'bad_message' });
     });
   });
 

@@ -26,10 +26,14 @@ const stream = (query: string, options: EventClientOptions = {}) => {
   return client;
 };
 const numbers = (client: EventClient, topic: string) => client.items(topic).map((item) => (item as [number, null, { n: number }])[2].n);
+const errorOf = async (client: EventClient) => {
+  await client.closed;
+  return JSON.parse(client.bodyText).error;
+};
 /** The status and the code with which the node has refused it. */
 const refusalOf = async (client: EventClient) => {
-  await client.closed;
-  return [client.status, JSON.parse(client.bodyText).error.code];
+  const { code } = await errorOf(client);
+  return [client.status, code];
 };
 
 describe('GET /sse', () => {
@@ -135,9 +139,29 @@ describe('GET /sse', () => {
     ['positions for other topics', 400, 'bad_message', 'topic=open.a&since=e:1&since=e:2'],
     ['snapshot for other topics', 400, 'bad_message', 'topic=open.a&snapshot=true&snapshot=false'],
     ['a bad position', 400, 'bad_message', 'topic=open.a&since=e'],
+    ['a rate twice', 400, 'bad_message', 'topic=open.a&maxRateHz=1&maxRateHz=2'],
+    ['a flag twice', 400, 'bad_message', 'topic=open.a&timestamps=true&timestamps=false'],
+    ['an option that streams do not have', 400, 'bad_message', 'topic=open.a&echo=false'],
   ])('refuses %s with %i %s', async (_, status, code, query) => {
     await start();
     expect(await refusalOf(stream(query))).toEqual([status, code]);
+  });
+
+  it('names a parameter that it does not know, so that a typo does not subscribe to nothing', async () => {
+    await start();
+    expect(await errorOf(stream('topics=open.a'))).toEqual({
+      code: 'bad_message',
+      message: 'unknown parameter "topics"; known are topic, snapshot, since, timestamps, presence, maxRateHz, sinceMs, lastEventId',
+    });
+    const long = await errorOf(stream(`topic=open.a&${'x'.repeat(5000)}=1`));
+    expect(long.message).toMatch(/^unknown parameter "x{40}"; /);
+    expect((await errorOf(stream('topic=open.a&__proto__=1'))).message).toMatch(/^unknown parameter "__proto__"/);
+  });
+
+  it('ignores `_`, which libraries add to get past caches', async () => {
+    await start();
+    const client = stream('topic=open.a&_=1732665600000&_=2');
+    expect((await client.next('subscribed')).data).toMatchObject({ id: 1, topic: 'open.a' });
   });
 
   it('without topics says who the client is; and takes `snapshot` for each topic', async () => {

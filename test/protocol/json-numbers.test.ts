@@ -13,7 +13,7 @@ const outcome = (parse: () => unknown) => {
   }
 };
 
-describe('integers in JSON', () => {
+describe('numbers in JSON', () => {
   it.each<[string, unknown]>([
     ['9007199254740991', 9007199254740991],
     ['-9007199254740991', -9007199254740991],
@@ -39,10 +39,35 @@ describe('integers in JSON', () => {
     ['8389765929445198309.0', 8389765929445198000],
     ['8389765929445198309e0', 8389765929445198000],
     ['0.30000000000000004', 0.1 + 0.2],
-    ['1e1234567890123456', Number.POSITIVE_INFINITY],
+    ['1e99', 1e99],
+    ['1.7976931348623157e+308', Number.MAX_VALUE],
+    ['1e-400', 0],
+    ['0e400', 0],
   ])('are doubles with a fraction or an exponent: %s', (text, value) => {
     expect(parsed(text)).toBe(value);
     expect(parsed(`[9007199254740993,${text}]`)).toEqual([9007199254740993n, value]);
+  });
+
+  it.each(['1e400', '-1E+400', '1.5e309', '123456789012345e295', '1e1234567890123456', `${'1'.repeat(310)}.5`, `1${'0'.repeat(20)}e290`])(
+    'are text as it was written beyond the range of doubles: %s',
+    (text) => {
+      expect(parsed(text)).toBe(text);
+      expect(parsed(`{"a":[${text} , ${text}\n,${text}],"b":{"c":${text}}}`)).toEqual({ a: [text, text, text], b: { c: text } });
+    },
+  );
+
+  it('are never infinite', () => {
+    const digits = fc.stringMatching(/^[0-9]{1,20}$/);
+    const number = fc
+      .tuple(fc.constantFrom('', '-'), fc.stringMatching(/^[1-9][0-9]{0,30}$/), fc.option(digits), fc.constantFrom('e', 'E', 'e+', 'E+'), fc.nat(400))
+      .map(([sign, whole, fraction, e, exponent]) => `${sign}${whole}${fraction === null ? '' : `.${fraction}`}${e}${exponent}`);
+    fc.assert(
+      fc.property(number, (text) => {
+        const value = Number(text);
+        expect(parsed(`[${text}]`)).toEqual([Number.isFinite(value) ? value : text]);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('change nothing else: beside one, every text is read or refused as JSON.parse does', () => {

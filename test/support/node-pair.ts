@@ -55,9 +55,13 @@ export class NodePair {
     return { client, connectionId };
   }
 
-  async post(node: TestNode, path: string, body: unknown, token = ADMIN_TOKEN): Promise<HttpAnswer> {
+  post(node: TestNode, path: string, body: unknown, token = ADMIN_TOKEN): Promise<HttpAnswer> {
+    return this.postText(node, path, JSON.stringify(body), token);
+  }
+
+  async postText(node: TestNode, path: string, body: string, token = ADMIN_TOKEN): Promise<HttpAnswer> {
     const url = `http://127.0.0.1:${node.running.adminPort}${path}`;
-    const answer = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
+    const answer = await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, body });
     return { status: answer.status, body: await answer.json() };
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Scope } from '../../config/admin-tokens.ts';
+import { stringifyJson } from '../../protocol/json-writer.ts';
 import { badValue, CliError } from '../errors.ts';
 import { loadFromOptions } from '../options.ts';
 import { note } from '../output.ts';
@@ -55,7 +56,7 @@ export class AdminApi {
 
   /** @param workMs time that the node itself may take for it */
   post<T>(path: string, body: object, workMs = 0): Promise<T> {
-    return this.#ask(path, { method: 'POST', body: JSON.stringify(body) }, workMs);
+    return this.#ask(path, { method: 'POST', body: stringifyJson(body, 'digits') }, workMs);
   }
 
   /** The node's metrics, in Prometheus' text format. @throws CliError */

@@ -4,7 +4,7 @@ import { parseDuration } from '../duration.ts';
 import { usageError } from '../errors.ts';
 import { topicArgument } from '../options.ts';
 import { print } from '../output.ts';
-import { checkJson } from '../publish.ts';
+import { jsonValue } from '../publish.ts';
 import { AdminApi } from './admin-api.ts';
 import { type AdminOptions, addAdminOptions, WHERE } from './admin-options.ts';
 
@@ -54,7 +54,7 @@ export function callCommand(): Command {
       const { connection, user, timeout } = options;
       if ((connection === undefined) === (user === undefined)) throw usageError('expected one of --connection and --user');
       const timeoutMs = timeout === undefined ? undefined : Math.ceil(parseDuration('--timeout', timeout));
-      const data = JSON.parse(checkJson(json ?? 'null')) as unknown;
+      const data = jsonValue(json ?? 'null');
       const body = { connectionId: connection, user, method: topicArgument(method, 'method'), data, timeoutMs };
       await post('call', options, body, timeoutMs);
     })
@@ -71,5 +71,5 @@ async function post(path: string, options: AdminOptions, body: object, timeoutMs
 }
 
 async function value(json: string | undefined): Promise<unknown> {
-  return JSON.parse(checkJson(json ?? (await readText(process.stdin))));
+  return jsonValue(json ?? (await readText(process.stdin)));
 }

@@ -11,6 +11,7 @@ import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import { ITEMS_DEFAULT } from '../commands/history.ts';
+import { readParameters } from '../parameters.ts';
 import type { RequestClient } from './requests.ts';
 
 /** Which parameters are no texts. What they may be is checked by the schema of the message. */
@@ -22,6 +23,7 @@ const QUERY = Type.Object({
   limit: Type.Integer(),
   timestamps: Type.Boolean(),
 });
+const PARAMETERS = { one: ['topic', 'key', 'epoch', ...Object.keys(QUERY.properties)] };
 
 /**
  * `GET /history`: one page of a topic, or of one key of it, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
@@ -53,7 +55,7 @@ export async function readHistory(client: RequestClient, query: string, context:
 }
 
 function questionOf(query: string): ClientMessage<'history'> {
-  const { epoch, offset, ...fields } = readQuery(QUERY, new URLSearchParams(query));
+  const { epoch, offset, ...fields } = readQuery(QUERY, readParameters(query, PARAMETERS));
   if ((epoch === undefined) !== (offset === undefined))
     throw new ProtocolError('bad_message', 'epoch and offset: expected both, or neither');
   return checkClientMessage({

@@ -96,7 +96,8 @@ export class Requests {
     throw new ProtocolError('unauthorized', 'a token is required');
   }
 
-  async #answer({ id, identity }: About, { kind, query, body, address }: ClientRequest): Promise<RequestOutcome> {
+  async #answer({ id, identity }: About, request: ClientRequest): Promise<RequestOutcome> {
+    const { kind, query, body, address } = request;
     const { context, metrics } = this.#options;
     const bytes = query.length + body.length;
     metrics.bytesIn(bytes);
@@ -108,7 +109,7 @@ export class Requests {
       await context.authentication.assertMayConnect(client, identity);
       const answer = await this.#turns.run(async () => {
         context.authentication.assertNotRevoked(identity);
-        return kind === 'publish' ? this.#publish(client, body) : readHistory(client, query, context);
+        return kind === 'publish' ? this.#publish(client, request) : readHistory(client, query, context);
       });
       return { kind: 'answer', body: answer };
     } finally {
@@ -116,10 +117,10 @@ export class Requests {
     }
   }
 
-  async #publish(client: RequestClient, body: Uint8Array): Promise<Uint8Array> {
+  async #publish(client: RequestClient, request: ClientRequest): Promise<Uint8Array> {
     this.#publishing.add(client);
     try {
-      return await publishBody(client, body, this.#options.context);
+      return await publishBody(client, request, this.#options.context);
     } finally {
       this.#publishing.delete(client);
     }
