@@ -10,7 +10,8 @@ import { ProxyProcess } from './proxy-process.ts';
 /** The page that users copy from. */
 export const PAGE = readFileSync(resolve(import.meta.dirname, '../../src/transport/PROXIES.md'), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'stentor-proxies-'));
-const certs = makeCertificates(folder);
+/** Of the proxies, or of nodes behind proxies that pass TLS on. */
+export const certs = makeCertificates(folder);
 /** Of the certificates that the proxies have. */
 export const ca = readFileSync(certs.ca);
 const bundle = join(folder, 'bundle.pem');
@@ -19,7 +20,7 @@ writeFileSync(bundle, readFileSync(certs.server.cert, 'utf8') + readFileSync(cer
 export type Backends = readonly TestNode[];
 
 /** The configuration of the page, with the addresses, files and times of a test. */
-function configOf(language: string, first: string, replacements: Readonly<Record<string, string>>): string {
+export function configOf(language: string, first: string, replacements: Readonly<Record<string, string>>): string {
   const found = Array.from(PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')), ([, text = '']) => text);
   let config = found.find((text) => text.startsWith(first));
   if (config === undefined) throw new Error(`the page has no ${first}`);
@@ -50,10 +51,30 @@ function run({ program }: ProxyKind, args: readonly string[], port: number): Pro
   return ProxyProcess.start(program as string, args, port);
 }
 
-function file(name: string, text: string): string {
+/** A file with this text, until {@link removeProxyFiles}. */
+export function file(name: string, text: string): string {
   const path = join(mkdtempSync(join(folder, 'proxy-')), name);
   writeFileSync(path, text);
   return path;
+}
+
+/** @param config with the page's admin ports */
+export function envoyArgs(config: string, nodes: readonly (TestNode | undefined)[]): string[] {
+  const [one, two] = nodes.map((node) => `{ port_value: ${node?.running.adminPort} }`);
+  const [before, middle, after] = config.split('{ port_value: 9090 }');
+  const path = file('envoy.yaml', `${before}${one}${middle}${two}${after}`);
+  return ['--concurrency', '1', '--disable-hot-restart', '--drain-time-s', '1', '-l', 'warning', '-c', path];
+}
+
+/** Arguments of nginx in the foreground, with its files in a folder of its own. */
+export function nginxArgs(config: string): string[] {
+  const place = mkdtempSync(join(folder, 'nginx-'));
+  mkdirSync(join(place, 'logs'));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${join(place, kind)};`).join(' ');
+  const path = file('nginx.conf', config.replace('http {', `http {\n  access_log off; ${temporary}`));
+  // Otherwise the workers of root are `nobody`, who may not write there.
+  const user = process.getuid?.() === 0 ? ' user root;' : '';
+  return ['-p', place, '-c', path, '-g', `daemon off; pid ${join(place, 'pid')}; error_log stderr;${user}`];
 }
 
 /** The proxies of the page. Those that are not installed have no program. */
@@ -76,15 +97,7 @@ export const PROXY_KINDS: readonly ProxyKind[] = [
         '/etc/nginx/tls/tls.key': certs.server.key,
         ...changes,
       });
-      const place = mkdtempSync(join(folder, 'nginx-'));
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map((kind) => `${kind}_temp_path ${join(place, kind)};`)
-        .join(' ');
-      mkdirSync(join(place, 'logs'));
-      // Otherwise the workers of root are `nobody`, who may not write there.
-      const user = process.getuid?.() === 0 ? ' user root;' : '';
-      const path = file('nginx.conf', config.replace('http {', `http {\n  access_log off; ${temporary}`));
-      return run(this, ['-p', place, '-c', path, '-g', `daemon off; pid ${join(place, 'pid')}; error_log stderr;${user}`], port);
+      return run(this, nginxArgs(config), port);
     },
   },
   {
@@ -124,10 +137,7 @@ export const PROXY_KINDS: readonly ProxyKind[] = [
         'interval: 2s': 'interval: 0.2s',
         ...changes,
       });
-      const [before, middle, after] = config.split('{ port_value: 9090 }');
-      const text = `${before}{ port_value: ${one?.running.adminPort} }${middle}{ port_value: ${two?.running.adminPort} }${after}`;
-      const args = ['--concurrency', '1', '--disable-hot-restart', '--drain-time-s', '1', '-l', 'warning', '-c', file('envoy.yaml', text)];
-      return run(this, args, port);
+      return run(this, envoyArgs(config, [one, two]), port);
     },
   },
 ];
