@@ -258,6 +258,26 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
     await untilText('#find-done', /^$/);
   });
 
+  it('asks about a user whose name turns the direction of writing, or has HTML, as what it is', async () => {
+    await open({ 'admin.token': TOKEN });
+    for (const [sub, shown] of [
+      ['ann\u202e;eve', 'ann\ufffd;eve'],
+      ['ann<img src=x onerror=alert(1)>', 'ann<img src=x onerror=alert(1)>'],
+    ] as const) {
+      const client = await node.connect({ encoding: 'json', token: await tokenOf({ sub }) });
+      await client.next('connected');
+      if (await page.isVisible('#token-form')) await unlock();
+      await page.fill('#find-text', sub);
+      await page.keyboard.press('Enter');
+      await page.click('#found-users button[data-action=end-user]');
+      expect(await page.textContent('#confirm-text')).toContain(`all connections of ${shown}, on all nodes`);
+      await page.click('#confirm-yes');
+      expect(await client.closed).toMatchObject({ code: 4010 });
+      await untilText('#find-done', /^1 connection closed$/);
+    }
+    expect(await page.locator('main img').count()).toBe(0);
+  });
+
   it('shows a topic: its members, its rate and its last items', async () => {
     await open({ 'namespaces.scores.presence': 'members', 'namespaces.scores.public': true });
     const ann = await node.connect({ encoding: 'json', token: await tokenOf({ sub: 'ann' }) });

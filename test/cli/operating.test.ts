@@ -31,7 +31,11 @@ beforeAll(async () => {
   node = await TestNode.start({
     nodeId: 'one',
     'admin.token': TOKEN,
-    namespaces: { scores: { public: true, presence: 'members' }, ticks: { public: true, state: 'keyed' } },
+    namespaces: {
+      scores: { public: true, presence: 'members' },
+      ticks: { public: true, state: 'keyed' },
+      count: { public: true, presence: 'count' },
+    },
   });
   const ann = await node.connect({
     encoding: 'json',
@@ -83,6 +87,21 @@ describe('the commands that ask the HTTP API', () => {
       expect(await ask('history', 'scores.a', ...options)).toMatchObject({ code: 2, stderr: expect.stringContaining('usage') });
   });
 
+  it('print nothing of data and names that a terminal would obey, and as JSON the same values', async () => {
+    const data = { text: 'a\u009b2J\u0085\u202eb\u2028', n: 'é👩\u200d🚀' };
+    await node.publish('scores.hostile', data);
+    for (const mode of [[], ['--json']]) {
+      const { stdout } = await ask('history', 'scores.hostile', ...mode);
+      expect(stdout).toContain('"a\\u009b2J\\u0085\\u202eb\\u2028","n":"é👩\u200d🚀"');
+      if (mode.length > 0) expect(JSON.parse(stdout).items[0].data).toEqual(data);
+    }
+  });
+
+  it('print the answer of a namespace that only counts as it is', async () => {
+    const answer = JSON.parse((await ask('presence', 'count.a', '--json')).stdout);
+    expect(answer).toEqual({ topic: 'count.a', count: 0 });
+  });
+
   it('show users, connections and presence, without control characters of names', async () => {
     const users = await ask('users');
     expect(rows(users)).toEqual([
@@ -112,6 +131,16 @@ describe('the commands that ask the HTTP API', () => {
     await client.next('connected');
     expect((await ask('disconnect', '--user', 'bob')).stdout).toBe('1 connection closed, on 1 node\n');
     expect(JSON.parse((await ask('disconnect', '--user', 'bob', '--json')).stdout)).toEqual({ connections: 0, nodes: 1, nodesSilent: [] });
+  });
+
+  it('quote the name of the next page for a shell', async () => {
+    for (const sub of ["bob; echo 'x'", 'bob $(x)', 'carl']) {
+      await (await node.connect({ encoding: 'json', token: await sign({ sub, exp: Date.now() / 1000 + 600 }) })).next('connected');
+    }
+    const page = await ask('users', '--prefix', 'bob', '--limit', '1');
+    expect(page.stderr).toBe("1 of 2; the next page: --after 'bob $(x)'\n");
+    expect((await ask('users', '--prefix', 'bob', '--limit', '1', '--after', 'bob $(x)')).stdout).toContain("bob; echo 'x'");
+    expect((await ask('users', '--after', 'a', '--prefix', 'bob;')).stdout).toContain('bob;');
   });
 });
 

@@ -69,93 +69,96 @@ for (const balancer of TCP_BALANCERS) {
     return proxy;
   };
 
-  describe.runIf(balancer.program !== undefined)(`nodes with TLS behind ${balancer.name} for TCP, with the configuration of PROXIES.md`, () => {
-    it('make the TLS handshake themselves, share the clients, and deliver to them', async () => {
-      const nodes = await startNodes();
-      const proxy = await start(nodes);
-      const names = new Set<string>();
-      await until('both certificates', async () => {
-        const { certificate } = await tlsHandshake(proxy.port, { ca });
-        return names.add(certificate.subject.CN as string).size === 2;
+  describe.runIf(balancer.program !== undefined)(
+    `nodes with TLS behind ${balancer.name} for TCP, with the configuration of PROXIES.md`,
+    () => {
+      it('make the TLS handshake themselves, share the clients, and deliver to them', async () => {
+        const nodes = await startNodes();
+        const proxy = await start(nodes);
+        const names = new Set<string>();
+        await until('both certificates', async () => {
+          const { certificate } = await tlsHandshake(proxy.port, { ca });
+          return names.add(certificate.subject.CN as string).size === 2;
+        });
+        expect(names).toEqual(new Set(['first-node', 'second-node']));
+        const clients: TestClient[] = [];
+        for (let i = 0; i < 10; i++) clients.push(await connect(proxy));
+        const counts = await connectionsOf(nodes);
+        expect(counts[0]! + counts[1]!).toBe(10);
+        expect(Math.min(...counts)).toBeGreaterThan(0);
+        for (const client of clients) {
+          client.track('scores.a');
+          await client.subscribe('scores.a');
+        }
+        for (let n = 0; n < 5; n++) for (const node of nodes) await node.publish('scores.a', n);
+        for (const client of clients) await until('the publications', () => client.track('scores.a').items.length === 5);
       });
-      expect(names).toEqual(new Set(['first-node', 'second-node']));
-      const clients: TestClient[] = [];
-      for (let i = 0; i < 10; i++) clients.push(await connect(proxy));
-      const counts = await connectionsOf(nodes);
-      expect(counts[0]! + counts[1]!).toBe(10);
-      expect(Math.min(...counts)).toBeGreaterThan(0);
-      for (const client of clients) {
-        client.track('scores.a');
-        await client.subscribe('scores.a');
-      }
-      for (let n = 0; n < 5; n++) for (const node of nodes) await node.publish('scores.a', n);
-      for (const client of clients) await until('the publications', () => client.track('scores.a').items.length === 5);
-    });
 
-    it('send streams of events event by event', async () => {
-      const nodes = await startNodes();
-      const events = stream(await start(nodes));
-      await until('the stream to begin', () => events.text.includes('event: subscribed'));
-      for (const n of ['first', 'second']) {
-        for (const node of nodes) await node.publish('scores.a', n);
-        await until(`the ${n} event`, () => events.text.includes(n));
-      }
-      expect(events.ended).toBe(false);
-    });
-
-    it('drain: the clients are told so, and are on the other node when they come back', async () => {
-      const nodes = await startNodes();
-      const proxy = await start(nodes);
-      const clients: TestClient[] = [];
-      await until('clients on both', async () => {
-        clients.push(await connect(proxy));
-        return clients.length >= 6 && Math.min(...(await connectionsOf(nodes))) > 0;
+      it('send streams of events event by event', async () => {
+        const nodes = await startNodes();
+        const events = stream(await start(nodes));
+        await until('the stream to begin', () => events.text.includes('event: subscribed'));
+        for (const n of ['first', 'second']) {
+          for (const node of nodes) await node.publish('scores.a', n);
+          await until(`the ${n} event`, () => events.text.includes(n));
+        }
+        expect(events.ended).toBe(false);
       });
-      const [, before] = await connectionsOf(nodes);
-      const stopped = nodes[0].running.stop();
-      const ended = await Promise.all(clients.map((client) => Promise.race([client.closed, stopped.then(() => undefined)])));
-      const closed = ended.filter((end) => end !== undefined);
-      expect(closed).toHaveLength(clients.length - before!);
-      expect(new Set(closed.map(({ code }) => code))).toEqual(new Set([4200]));
-      for (const { messages } of clients.filter((_, i) => ended[i] !== undefined)) {
-        expect(messages.map(({ type }) => type)).toContain('closing');
-      }
-      for (const _ of closed) await until('a connection', () => connect(proxy));
-      await nodes[1].untilMetric('stentor_connections', (count) => count === clients.length);
-    });
 
-    it('keep silent connections open by their pings; without these the balancer ends them', async () => {
-      const often = { 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 };
-      const proxy = await start(await startNodes(often), { '120s': '2s' });
-      const events = stream(proxy);
-      const client = await connect(proxy);
-      // Ten pings take twice the timeout.
-      await until('ten pings', () => client.pings >= 10);
-      await client.settle();
-      expect(events.ended).toBe(false);
-      const seldom = await start(await startNodes(), { '120s': '2s' });
-      expect(await (await connect(seldom)).closed).toMatchObject({ code: 1006 });
-    });
-
-    it.runIf(balancer.checksHealth)('get no clients while they are not ready, and keep those that they have', async () => {
-      const nodes = await startNodes();
-      const proxy = await start(nodes);
-      const clients: TestClient[] = [];
-      await until('clients on both', async () => {
-        clients.push(await connect(proxy));
-        return Math.min(...(await connectionsOf(nodes))) > 0;
+      it('drain: the clients are told so, and are on the other node when they come back', async () => {
+        const nodes = await startNodes();
+        const proxy = await start(nodes);
+        const clients: TestClient[] = [];
+        await until('clients on both', async () => {
+          clients.push(await connect(proxy));
+          return clients.length >= 6 && Math.min(...(await connectionsOf(nodes))) > 0;
+        });
+        const [, before] = await connectionsOf(nodes);
+        const stopped = nodes[0].running.stop();
+        const ended = await Promise.all(clients.map((client) => Promise.race([client.closed, stopped.then(() => undefined)])));
+        const closed = ended.filter((end) => end !== undefined);
+        expect(closed).toHaveLength(clients.length - before!);
+        expect(new Set(closed.map(({ code }) => code))).toEqual(new Set([4200]));
+        for (const { messages } of clients.filter((_, i) => ended[i] !== undefined)) {
+          expect(messages.map(({ type }) => type)).toContain('closing');
+        }
+        for (const _ of closed) await until('a connection', () => connect(proxy));
+        await nodes[1].untilMetric('stentor_connections', (count) => count === clients.length);
       });
-      // As when NATS is away: it says that it is not ready, and would accept clients.
-      Object.defineProperty(nodes[0].bus, 'connected', { get: () => false });
-      const fourMore = async () => {
-        const [before] = await connectionsOf(nodes);
-        for (let i = 0; i < 4; i++) await connect(proxy);
-        return (await connectionsOf(nodes))[0] === before;
-      };
-      // Once may be chance: the balancers choose the less busy of two at random.
-      await until('the balancer to notice', async () => (await fourMore()) && (await fourMore()) && (await fourMore()));
-      expect(await fourMore()).toBe(true);
-      for (const client of clients) await client.settle();
-    });
-  });
+
+      it('keep silent connections open by their pings; without these the balancer ends them', async () => {
+        const often = { 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 };
+        const proxy = await start(await startNodes(often), { '120s': '2s' });
+        const events = stream(proxy);
+        const client = await connect(proxy);
+        // Ten pings take twice the timeout.
+        await until('ten pings', () => client.pings >= 10);
+        await client.settle();
+        expect(events.ended).toBe(false);
+        const seldom = await start(await startNodes(), { '120s': '2s' });
+        expect(await (await connect(seldom)).closed).toMatchObject({ code: 1006 });
+      });
+
+      it.runIf(balancer.checksHealth)('get no clients while they are not ready, and keep those that they have', async () => {
+        const nodes = await startNodes();
+        const proxy = await start(nodes);
+        const clients: TestClient[] = [];
+        await until('clients on both', async () => {
+          clients.push(await connect(proxy));
+          return Math.min(...(await connectionsOf(nodes))) > 0;
+        });
+        // As when NATS is away: it says that it is not ready, and would accept clients.
+        Object.defineProperty(nodes[0].bus, 'connected', { get: () => false });
+        const fourMore = async () => {
+          const [before] = await connectionsOf(nodes);
+          for (let i = 0; i < 4; i++) await connect(proxy);
+          return (await connectionsOf(nodes))[0] === before;
+        };
+        // Once may be chance: the balancers choose the less busy of two at random.
+        await until('the balancer to notice', async () => (await fourMore()) && (await fourMore()) && (await fourMore()));
+        expect(await fourMore()).toBe(true);
+        for (const client of clients) await client.settle();
+      });
+    },
+  );
 }

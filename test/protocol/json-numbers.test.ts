@@ -59,7 +59,13 @@ describe('numbers in JSON', () => {
   it('are never infinite', () => {
     const digits = fc.stringMatching(/^[0-9]{1,20}$/);
     const number = fc
-      .tuple(fc.constantFrom('', '-'), fc.stringMatching(/^[1-9][0-9]{0,30}$/), fc.option(digits), fc.constantFrom('e', 'E', 'e+', 'E+'), fc.nat(400))
+      .tuple(
+        fc.constantFrom('', '-'),
+        fc.stringMatching(/^[1-9][0-9]{0,30}$/),
+        fc.option(digits),
+        fc.constantFrom('e', 'E', 'e+', 'E+'),
+        fc.nat(400),
+      )
       .map(([sign, whole, fraction, e, exponent]) => `${sign}${whole}${fraction === null ? '' : `.${fraction}`}${e}${exponent}`);
     fc.assert(
       fc.property(number, (text) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { positiveInteger } from '../options.ts';
-import { note } from '../output.ts';
+import { note, shellWord } from '../output.ts';
 
 export interface PageOptions {
   readonly prefix?: string;
@@ -23,6 +23,6 @@ export function pageOf({ prefix, after, limit }: PageOptions) {
 
 /** Tells the user how to get what follows. */
 export function noteNext({ total, next }: { readonly total: number; readonly next?: string | undefined }, shown: number): void {
-  if (next !== undefined) note(`${shown} of ${total}; the next page: --after ${next}`);
+  if (next !== undefined) note(`${shown} of ${total}; the next page: --after ${shellWord(next)}`);
   else if (total > shown) note(`${shown} of ${total}`);
 }

@@ -19,8 +19,9 @@ export function presenceCommand(): Command {
 async function runPresence(topicText: string, options: AdminOptions): Promise<void> {
   const topic = topicArgument(topicText);
   const api = await AdminApi.from(options, 'read');
-  const { count, members = [], membersOmitted, ...rest } = await api.get<PresenceAnswer>('presence', { topic });
-  if (options.json) return print(JSON.stringify({ ...rest, count, members, membersOmitted }));
+  const answer = await api.get<PresenceAnswer>('presence', { topic });
+  if (options.json) return print(JSON.stringify(answer));
+  const { count, members = [], membersOmitted } = answer;
   print(counted(count, 'connection'));
   const columns = [
     { head: 'MEMBER', text: (member: (typeof members)[number]) => member.user ?? `(anonymous) ${member.connectionId ?? ''}` },

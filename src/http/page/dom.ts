@@ -5,9 +5,16 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return element as T;
 }
 
-/** Writes only changes, because a screen reader reads a status again after every write. */
+/** Turns the direction of what is written around it. */
+const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Writes only changes, because a screen reader reads a status again after every write. Names and data are what clients chose: none may make a question look
+ * like another one.
+ */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = text.replace(DIRECTION, '\ufffd');
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** Shows how something went. */
