@@ -116,12 +116,14 @@ describe('an address that fills the connections', () => {
   });
 
   it('does not end a request that is being answered', async () => {
-    node = await TestNode.start({ ...TOKENS, 'tuning.admin.connectionsMax': 8 });
-    // Rates take a second the first time.
-    const slow = ask(OPERATOR, '/api/topics');
-    await node.untilMetric('stentor_admin_requests_in_flight', (count) => count > 0);
+    node = await TestNode.start({ ...TOKENS, 'tuning.admin.connectionsMax': 8, 'tuning.admin.bodyTimeoutMs': 60_000 });
+    const body = JSON.stringify({ topic: 'scores.a', data: 1 });
+    const asking = open(half(OPERATOR, body.length));
+    await node.untilMetric('stentor_admin_requests_in_flight', (count) => count === 1);
     for (let i = 0; i < 30; i++) await once(open(''), 'connect');
-    expect((await slow).status).toBe(200);
+    asking.write(body.slice(1));
+    const [answer] = await once(asking, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('with half a request is told to go after a while', async () => {
