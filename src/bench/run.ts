@@ -57,7 +57,7 @@ async function measure(options: BenchOptions, processes: readonly ClientProcess[
   const opened = await Promise.all(processes.map((process, at) => process.open({ ...common, count: shares[at] ?? 0 })));
   const openedInMs = (nowUs() - startUs) / 1000;
   const ready = opened.reduce((total, one) => total + one.ready, 0);
-  onProgress(`publishing ${publications} times to ${topic}`);
+  if (ready > 0) onProgress(`publishing ${publications} times to ${topic}`);
   await options.onOpened?.();
   const publishStartUs = nowUs();
   // Without clients there is nothing to measure.

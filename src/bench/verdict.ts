@@ -77,7 +77,7 @@ export function judge(goals: Goals, { ready, openedInMs, published, tallies, cpu
   };
   const bad = badIn(result, goals);
   const notes =
-    result.clientCpuShare > CPU_SHARE_MAX
+    result.latency !== undefined && result.clientCpuShare > CPU_SHARE_MAX
       ? [
           `the clients of the bench used ${Math.round(result.clientCpuShare * 100)}% of a core: the latencies are partly theirs. Use more --processes, or another machine`,
         ]

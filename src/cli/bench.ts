@@ -11,7 +11,16 @@ import { AdminApi } from './admin/admin-api.ts';
 import type { AdminOptions } from './admin/admin-options.ts';
 import { parseDuration } from './duration.ts';
 import { badValue, CliError } from './errors.ts';
-import { addConfigOptions, addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, topicArgument } from './options.ts';
+import { nodeUrl } from './node-url.ts';
+import {
+  addConfigOptions,
+  addNodeOptions,
+  loadFromOptions,
+  type NodeOptions,
+  positiveInteger,
+  positiveNumber,
+  topicArgument,
+} from './options.ts';
 import { note, print } from './output.ts';
 
 interface BenchCommandOptions extends AdminOptions, NodeOptions {
@@ -49,7 +58,7 @@ export function benchCommand(): Command {
       'measure what connections, publications and deliveries cost the node, and write it for `stentor plan --constants`',
     )
     .option('--json', 'print the result as one line of JSON');
-  return addConfigOptions(addNodeOptions(command))
+  return addConfigOptions(addNodeOptions(command, true))
     .action(run)
     .addHelpText(
       'after',
@@ -66,15 +75,16 @@ Examples:
 
 async function run(topicText: string, options: BenchCommandOptions): Promise<void> {
   const topic = topicArgument(topicText);
-  const plan = planOf(options);
+  const url = options.url ?? nodeUrl((await loadFromOptions(options)).config);
+  const plan = planOf(options, url);
   const api = await AdminApi.from(options, 'publish');
   await assertRoom(api, plan.connections);
-  if (options.calibrate !== undefined) return runCalibration(options, options.calibrate, topic, api, plan);
+  if (options.calibrate !== undefined) return runCalibration({ ...options, url }, options.calibrate, topic, api, plan);
   const { runBench } = await import('../bench/run.ts');
   const ending = new AbortController();
   const end = () => ending.abort();
   process.on('SIGINT', end).on('SIGTERM', end);
-  const { url, token, encoding } = options;
+  const { token, encoding } = options;
   const publish = (payloads: readonly string[]) => publishAll(api, topic, payloads);
   const result = await runBench({ ...plan, url, token, encoding, topic, publish, onProgress: note, signal: ending.signal });
   process.off('SIGINT', end).off('SIGTERM', end);
@@ -85,7 +95,7 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
 
 /** @throws CliError `bad_verdict`: the machine or the node could not do even this little */
 async function runCalibration(
-  options: BenchCommandOptions,
+  options: BenchCommandOptions & { readonly url: string },
   path: string,
   topic: Topic,
   api: AdminApi,
@@ -132,7 +142,7 @@ function sumOfMetric(text: string, name: string): number {
   return sum;
 }
 
-function planOf({ connections, rate, duration, payload, p99, processes, url }: BenchCommandOptions) {
+function planOf({ connections, rate, duration, payload, p99, processes }: BenchCommandOptions, url: string) {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw badValue('--url', url, 'expected a URL like ws://localhost:8080/ws');
   const count = atMost('--connections', positiveInteger, connections, CONNECTIONS_MAX);
   const cores = availableParallelism();

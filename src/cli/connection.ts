@@ -106,7 +106,7 @@ export class Connection {
         reject(new CliError('timeout', `no answer to ${message.type} within ${REQUEST_TIMEOUT_MS / 1000} s`));
       }, REQUEST_TIMEOUT_MS);
       this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(this.#codec.encode({ ...message, id }), { binary: this.#codec.binary });
+      this.#send({ ...message, id });
     });
   }
 
@@ -114,9 +114,15 @@ export class Connection {
     this.#socket.close(1000);
   }
 
+  #send(message: object): void {
+    this.#socket.send(this.#codec.encode(message), { binary: this.#codec.binary });
+  }
+
   #receive(data: RawData): void {
     this.#heard();
     const message = this.#codec.decode(data as Buffer) as ServerMessage;
+    // Its id is the node's, and may be that of a request here.
+    if (message.type === 'call') return this.#send({ type: 'error', id: message.id, code: 'no_handler' });
     const id = 'id' in message && message.id !== undefined ? message.id : this.#unnamedId(message);
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (id === undefined || pending === undefined) return this.#listener(message);

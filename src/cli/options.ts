@@ -17,7 +17,8 @@ export interface ConfigOptions {
 }
 
 export interface NodeOptions {
-  readonly url: string;
+  /** Undefined: that of the config. */
+  readonly url?: string;
   readonly token?: string;
   readonly encoding: Encoding;
 }
@@ -33,10 +34,11 @@ export function addConfigOptions(command: Command): Command {
     .option('--nats-url <url>', 'same as --set nats.url=<url>');
 }
 
-/** Options to reach a running node. */
-export function addNodeOptions(command: Command): Command {
+/** Options to reach a running node. @param hasConfig the command has the options of a config too */
+export function addNodeOptions(command: Command, hasConfig: boolean): Command {
+  const byDefault = hasConfig ? 'host, port and path of the config' : DEFAULT_URL;
   return command
-    .option('--url <url>', 'WebSocket endpoint of a running node', DEFAULT_URL)
+    .option('--url <url>', `WebSocket endpoint of a running node (default: ${byDefault})`)
     .option('--token <jwt>', 'token for that node (see `stentor token`)')
     .addOption(new Option('--encoding <encoding>', 'encoding of the connection').choices(['msgpack', 'json']).default('msgpack'));
 }

@@ -4,6 +4,7 @@ import { parseJson } from '../protocol/json-codec.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
 import { usageError } from './errors.ts';
+import { nodeUrl } from './node-url.ts';
 import {
   addConfigOptions,
   addNodeOptions,
@@ -37,7 +38,7 @@ export function publishCommand(): Command {
     .option('--volatile', 'not kept, and not for subscribers that do not keep up now; only in ephemeral namespaces')
     .option('--image', 'in document namespaces: the value is the whole document, not a merge patch')
     .option('--create', CREATE_TEXT);
-  return addNodeOptions(addConfigOptions(command))
+  return addNodeOptions(addConfigOptions(command), true)
     .action(runPublish)
     .addHelpText(
       'after',
@@ -53,13 +54,14 @@ Examples:
     );
 }
 
-async function runPublish(first: string | undefined, second: string | undefined, options: PublishOptions, command: Command): Promise<void> {
+async function runPublish(first: string | undefined, second: string | undefined, options: PublishOptions): Promise<void> {
   const { topic, json } = destination(first, second, options.user);
   const key = options.key === undefined ? null : keyArgument(options.key);
   const value = checkJson(json ?? (await readText(process.stdin)));
   const { config } = await loadFromOptions(options);
-  const overNode = command.getOptionValueSource('url') === 'cli';
-  const publisher = await openPublisher(config, { topic, endpoint: options, overNode, create: options.create === true });
+  const overNode = options.url !== undefined;
+  const endpoint = { ...options, url: options.url ?? nodeUrl(config) };
+  const publisher = await openPublisher(config, { topic, endpoint, overNode, create: options.create === true });
   try {
     const { image, volatile, except } = options;
     const ack = await publisher.publish({ topic, key, json: value, image, volatile, exceptConnection: except });

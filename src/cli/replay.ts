@@ -1,6 +1,7 @@
 import { accessSync, constants, createReadStream, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { badValue, CliError, usageError } from './errors.ts';
+import { nodeUrl } from './node-url.ts';
 import {
   addConfigOptions,
   addNodeOptions,
@@ -49,7 +50,7 @@ export function replayCommand(): Command {
     .addOption(new Option('--format <format>', 'format of the file (default: by its name)').choices(['csv', 'ndjson']))
     .option('--create', CREATE_TEXT)
     .option('--strict', 'stop at the first invalid line (default: report it and continue)');
-  return addNodeOptions(addConfigOptions(command))
+  return addNodeOptions(addConfigOptions(command), true)
     .action(runReplay)
     .addHelpText(
       'after',
@@ -65,13 +66,14 @@ Examples:
     );
 }
 
-async function runReplay(file: string, options: ReplayOptions, command: Command): Promise<void> {
+async function runReplay(file: string, options: ReplayOptions): Promise<void> {
   const plan = planOf(options);
   const format = options.format ?? formatOf(file);
   const bytesTotal = readableSize(file);
   const { config } = await loadFromOptions(options);
-  const overNode = command.getOptionValueSource('url') === 'cli';
-  const publisher = await openPublisher(config, { topic: plan.topic, endpoint: options, overNode, create: options.create === true });
+  const overNode = options.url !== undefined;
+  const endpoint = { ...options, url: options.url ?? nodeUrl(config) };
+  const publisher = await openPublisher(config, { topic: plan.topic, endpoint, overNode, create: options.create === true });
   // Opened last, because its errors have a listener from here on.
   const stream = createReadStream(file, { encoding: 'utf8' });
   const abort = new AbortController();

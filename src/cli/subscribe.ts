@@ -3,7 +3,7 @@ import type { Item, Position, ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Connection } from './connection.ts';
 import { badValue, CliError } from './errors.ts';
-import { addNodeOptions, type NodeOptions, positiveInteger, positiveNumber, timeOption, topicArgument } from './options.ts';
+import { addNodeOptions, DEFAULT_URL, type NodeOptions, positiveInteger, positiveNumber, timeOption, topicArgument } from './options.ts';
 import { note, print } from './output.ts';
 import { itemAsJson, itemForPeople } from './print-item.ts';
 
@@ -28,7 +28,7 @@ export function subscribeCommand(): Command {
     .option('--max-rate-hz <rate>', 'maximum updates per second, each with the latest item of every key')
     .option('--timestamps', 'print when the log stored each item')
     .option('-n, --count <n>', 'exit after this number of items');
-  return addNodeOptions(command)
+  return addNodeOptions(command, false)
     .action(runSubscribe)
     .addHelpText(
       'after',
@@ -49,7 +49,7 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
   const sinceMs = options.from === undefined ? undefined : timeOption('--from', options.from);
   const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger('--count', options.count);
   const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber('--max-rate-hz', options.maxRateHz);
-  const { connection } = await Connection.open(options);
+  const { connection } = await Connection.open({ ...options, url: options.url ?? DEFAULT_URL });
   const printer = new ItemPrinter(options.json === true, left, () => connection.close());
   connection.onMessage((message) => printer.message(message));
   process.once('SIGINT', () => printer.end()).once('SIGTERM', () => printer.end());

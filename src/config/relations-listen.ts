@@ -91,6 +91,6 @@ export function originsAreOrigins({ allowedOrigins }: Config): Problem[] {
     .map((value) => ({
       path: 'allowedOrigins',
       value,
-      expected: 'expected origins as browsers send them, like https://example.com; leave the list empty to let all in',
+      expected: 'expected origins as browsers send them, like https://example.com; or only `*` to let all in',
     }));
 }

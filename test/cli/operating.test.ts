@@ -8,7 +8,7 @@ import { findTool } from '../support/find-tool.ts';
 import { freePort } from '../support/free-port.ts';
 import { TestNode } from '../support/node.ts';
 import { sign } from '../support/tokens.ts';
-import { type CliResult, runCli } from './run-cli.ts';
+import { CliProcess, type CliResult, runCli } from './run-cli.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SCRIPT = findTool('SCRIPT', 'script');
@@ -144,6 +144,37 @@ describe('the commands that ask the HTTP API', () => {
   });
 });
 
+describe('stentor subscribe', () => {
+  it('answers calls of servers with no_handler, at once', async () => {
+    const token = await sign({ sub: 'dora', exp: Date.now() / 1000 + 600, stentor: { subscribe: ['>'] } });
+    const subscriber = new CliProcess(['subscribe', 'scores.a', '--url', node.url, '--token', token]);
+    await subscriber.until(/subscribed to scores.a/);
+    const { answers } = JSON.parse((await ask('call', 'cart.read', '--user', 'dora')).stdout);
+    expect(answers).toMatchObject([{ error: { code: 'no_handler' } }]);
+    await node.publish('scores.a', { after: 'the calls' });
+    await subscriber.until(/after.*the calls/);
+    subscriber.signal('SIGINT');
+    expect((await subscriber.ended).code).toBe(0);
+  });
+});
+
+describe('without --url', () => {
+  it('publish, replay and bench connect to the node of their config', async () => {
+    const { port, adminPort } = node.running;
+    const here = ['--set', `port=${port}`, '--set', `admin.port=${adminPort}`, '--set', 'host=127.0.0.1'];
+    const published = await runCli(['publish', 'scores.url', '1', ...here], { env: env() });
+    expect(published.stderr).toMatch(/^stentor: forbidden|^stentor: unauthorized/);
+    const bench = await runCli(['bench', 'scores.bench', '--connections', '3', '--duration', '500ms', '--json', ...here], { env: env() });
+    expect(JSON.parse(bench.stdout).connections).toMatchObject({ wanted: 3, ready: 3 });
+    const nowhere = await runCli(['bench', 'scores.bench', '--connections', '3', '--json', ...here, '--set', `port=${await freePort()}`], {
+      env: env(),
+    });
+    const { reasons, verdict } = JSON.parse(nowhere.stdout);
+    expect([verdict, reasons]).toEqual(['bad', [expect.stringMatching(/^no connection could be opened: .*ECONNREFUSED/)]]);
+    expect(nowhere.stderr).not.toContain('publishing');
+  });
+});
+
 describe('stentor top', () => {
   it('prints once where its output is no terminal, and so often as it is told', async () => {
     const once = await ask('top');
@@ -182,6 +213,9 @@ describe('what cannot be answered', () => {
       'stentor: unauthorized: this node does not know the given token. Set admin.token',
     );
     expect(await at('127.0.0.1:1')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a URL like') });
+    const secret = await at(`http://me:hunter2@127.0.0.1:${await freePort()}`);
+    expect(secret).toMatchObject({ code: 2, stderr: expect.stringContaining('--admin-url: expected no user and password') });
+    expect(secret.stderr).not.toContain('hunter2');
     expect(await ask('connections')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected one of --user') });
     expect(await ask('topics', '--limit', 'many')).toMatchObject({ code: 2 });
     expect(await ask('history', 'nowhere.a')).toMatchObject({ code: 1, stderr: expect.stringContaining('unknown_namespace') });

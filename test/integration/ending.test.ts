@@ -238,6 +238,11 @@ describe('ending from outside, with two nodes on one nats-server', () => {
       body: { error: { code: 'bad_topic' } },
     });
     expect(await post(node, '/api/disconnect', { user: 'x'.repeat(5000) })).toMatchObject({ status: 413 });
+    // A minute and more ahead: it could not be taken back, and would lock the user out.
+    expect(await post(node, '/api/revoke', { user: 'ann', issuedBeforeMs: Date.now() + 120_000 })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'bad_message', message: expect.stringContaining('in the future') } },
+    });
     expect(await post(node, '/api/revoke', { user: 'ann' })).toMatchObject({ status: 404, body: { error: { code: 'unsupported' } } });
     const closed = await start({ 'admin.token': '' });
     expect(await post(closed, '/api/disconnect', { user: 'ann' })).toMatchObject({ status: 404, body: { error: { code: 'unsupported' } } });

@@ -21,7 +21,7 @@ describe('PROTOCOL.md', () => {
 
   it('links only to sections that it has', () => {
     const sections = new Set(
-      [...PROTOCOL.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll('`', '').replaceAll(' ', '-')),
+      [...PROTOCOL.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(/[`()]/g, '').replaceAll(' ', '-')),
     );
     const links = [...PROTOCOL.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
     expect(links.length).toBeGreaterThan(5);

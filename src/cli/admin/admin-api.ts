@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Scope } from '../../config/admin-tokens.ts';
 import { stringifyJson } from '../../protocol/json-writer.ts';
-import { badValue, CliError } from '../errors.ts';
+import { badValue, CliError, usageError } from '../errors.ts';
 import { loadFromOptions } from '../options.ts';
 import { note } from '../output.ts';
 import type { AdminOptions } from './admin-options.ts';
@@ -38,6 +38,7 @@ export class AdminApi {
     const { adminUrl } = options;
     if (adminUrl !== undefined && !/^https?:\/\/[^/]/.test(adminUrl))
       throw badValue('--admin-url', adminUrl, 'expected a URL like http://10.0.0.5:9090');
+    if (adminUrl?.includes('@')) throw usageError('--admin-url: expected no user and password in it: the token is in the config');
     const { config } = await loadFromOptions(options);
     const origin = adminUrl?.replace(/\/+$/, '') ?? adminOrigin(config.admin);
     // The node of this configuration, at an address that is not in its certificate.

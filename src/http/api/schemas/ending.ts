@@ -33,7 +33,7 @@ export const RevokeBody = Type.Object(
   {
     user: Type.Optional(User),
     tokenId: Type.Optional(TokenId),
-    issuedBeforeMs: Type.Optional(count('with `user`: milliseconds since 1970; default: now')),
+    issuedBeforeMs: Type.Optional(count('with `user`: milliseconds since 1970, at most a minute ahead of now; default: now')),
   },
   { ...closed, ...oneOf('user', 'tokenId'), title: 'Revoke' },
 );
