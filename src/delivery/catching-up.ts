@@ -1,10 +1,11 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
-import { buildFrames } from '../fanout/batch.ts';
+import { type BatchFrame, buildFrames } from '../fanout/batch.ts';
 import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
+import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { addressOf } from '../protocol/feed-name.ts';
 import type { Position } from '../recent/position.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
@@ -137,6 +138,7 @@ export class CatchingUp {
     if (unsent.isDone && unsent.after !== undefined) lagging.position = unsent.after;
     receiver.sendEncoded(bytes);
     this.#options.metrics.caughtUp({ frames: 1, bytes: bytes.length, items: unsent.isDone ? 1 : 0 });
+    if (unsent.isDone) this.#sendFrames(receiver, lagging.feed, unsent.behind);
     return false;
   }
 
@@ -149,16 +151,22 @@ export class CatchingUp {
     const { feed, options } = lagging;
     const { frameBytesMax } = this.#options.config.tuning.fanout;
     const frames = buildFrames(feed, options.variant, { ...range, items }, Date.now(), frameBytesMax);
-    const [first] = frames;
-    if (takesParts(receiver, feed) && first !== undefined && frames.length === 1 && first.bytes.length > frameBytesMax) {
-      return void this.#sendPart(receiver, lagging, new FrameParts(feed.topic, options.variant.encoding, first.bytes, frameBytesMax));
-    }
+    const at = takesParts(receiver, feed) ? frames.findIndex(({ bytes }) => bytes.length > frameBytesMax) : -1;
+    const large = frames[at];
+    if (large === undefined) return this.#sendFrames(receiver, feed, frames, items.length);
+    this.#sendFrames(receiver, feed, frames.slice(0, at), items.length - 1);
+    lagging.position = { ...lagging.position, offset: large.prev };
+    const { encoding } = options.variant;
+    this.#sendPart(receiver, lagging, new FrameParts(feed.topic, { encoding, frame: large.bytes, frameBytesMax, behind: frames.slice(at + 1) }));
+  }
+
+  #sendFrames(receiver: Receiver, feed: TopicFeed, frames: readonly BatchFrame[], items = 0): void {
     let bytes = 0;
     for (const frame of frames) {
       bytes += frame.bytes.length;
       receiver.sendEncoded(frame.bytes, movedTo(feed, frame));
     }
-    this.#options.metrics.caughtUp({ frames: frames.length, bytes, items: items.length });
+    this.#options.metrics.caughtUp({ frames: frames.length, bytes, items });
   }
 
   /** What was missed cannot be delivered: the client is told so, and continues from the topic's state. */

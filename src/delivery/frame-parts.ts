@@ -1,3 +1,4 @@
+import type { BatchFrame } from '../fanout/batch.ts';
 import { batchHeadBytes } from '../fanout/frame.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
@@ -16,6 +17,13 @@ export function takesParts(receiver: Receiver, { namespace }: TopicFeed): boolea
   return receiver.takesParts && namespace.durable;
 }
 
+export interface FramePartsOptions {
+  readonly encoding: Encoding;
+  readonly frame: Uint8Array;
+  readonly frameBytesMax: number;
+  readonly behind?: readonly BatchFrame[];
+}
+
 /**
  * A frame that is larger than usual, because it has one large item, as numbered parts: each is a message of the usual size, and the socket takes them one after
  * the other. It holds the frame until the last one has been taken.
@@ -28,10 +36,13 @@ export class FrameParts {
   readonly #ends: readonly number[];
   /** The client's position when it has all of them. */
   after: Position | undefined;
+  /** Frames of the same batch, for when all parts have been sent. */
+  readonly behind: readonly BatchFrame[];
   #next = 0;
 
-  constructor(topic: FeedName, encoding: Encoding, frame: Uint8Array, frameBytesMax: number) {
+  constructor(topic: FeedName, { encoding, frame, frameBytesMax, behind = [] }: FramePartsOptions) {
     this.#topic = topic;
+    this.behind = behind;
     this.#encoding = encoding;
     this.#frame = frame;
     const roomBytes = Math.max(2 * CHARACTER_BYTES_MAX, frameBytesMax - batchHeadBytes({ topic, epoch: '' }));
