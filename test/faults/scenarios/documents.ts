@@ -47,7 +47,7 @@ export const documents: Scenario = {
     await feed.change(countMax + countMax / 2);
     await readers.haveAll('after the whole publications are gone');
     const live = new Live(run, feed, readers, ratePerSecond);
-    if (checks !== undefined) await live.until(checks / 2, !size.quick);
+    if (checks !== undefined) await live.check(checks / 2, !size.quick);
 
     const [first, second] = nodes as [RestartableNode, RestartableNode];
     const topics = feed.topics.length;
@@ -92,7 +92,7 @@ export const documents: Scenario = {
     await Promise.all(nodes.map((node) => node.start()));
     readers.add(topics);
     await readers.haveAll('after the rollback', epochs);
-    if (checks !== undefined) await live.until(checks, !size.quick);
+    if (checks !== undefined) await live.check(checks / 2, !size.quick);
     readers.judge();
   },
 };
@@ -126,17 +126,18 @@ class Live {
     this.#ratePerSecond = ratePerSecond;
   }
 
-  /** @param hasSlow there are large books, and readers that are too slow for them */
-  async until(checks: number, hasSlow: boolean): Promise<void> {
+  /** At least so many times more. @param hasSlow there are large books, and readers that are too slow for them */
+  async check(more: number, hasSlow: boolean): Promise<void> {
     const wide = this.#feed.topics.filter(({ topic }) => topic === WIDE.topic);
     const slow = hasSlow ? this.#readers.add(WIDE.readers, wide) : [];
     const unrest = new Unrest(this.#readers, slow);
     this.#feed.start(this.#ratePerSecond);
-    let saidAt = 0;
+    const checks = this.#readers.checks + more;
+    let saidAt = this.#readers.checks;
     // At least once around with the slow readers.
     for (let second = 0; this.#readers.checks < checks || (hasSlow && second < 20); second++) {
       await seconds(1);
-      if (this.#readers.checks < saidAt + checks / 10) continue;
+      if (this.#readers.checks < saidAt + more / 10) continue;
       saidAt = this.#readers.checks;
       this.#run.say(`${saidAt} checks`);
     }
