@@ -157,7 +157,11 @@ export class CatchingUp {
     this.#sendFrames(receiver, feed, frames.slice(0, at), items.length - 1);
     lagging.position = { ...lagging.position, offset: large.prev };
     const { encoding } = options.variant;
-    this.#sendPart(receiver, lagging, new FrameParts(feed.topic, { encoding, frame: large.bytes, frameBytesMax, behind: frames.slice(at + 1) }));
+    this.#sendPart(
+      receiver,
+      lagging,
+      new FrameParts(feed.topic, { encoding, frame: large.bytes, frameBytesMax, behind: frames.slice(at + 1) }),
+    );
   }
 
   #sendFrames(receiver: Receiver, feed: TopicFeed, frames: readonly BatchFrame[], items = 0): void {

@@ -19,7 +19,11 @@ describe('a frame in parts', () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 300, max: 900 }), (text, frameBytesMax) => {
         const batch = { type: 'batch', topic: 'ticks.fx', epoch: 'e', prev: 1, sentAtMs: 1, items: [[2, null, { text }]] } as const;
-        const parts = new FrameParts(TOPIC, { encoding: codec.encoding, frame: codec.encode(batch as unknown as ServerMessage), frameBytesMax });
+        const parts = new FrameParts(TOPIC, {
+          encoding: codec.encoding,
+          frame: codec.encode(batch as unknown as ServerMessage),
+          frameBytesMax,
+        });
         const joiner = new PartJoiner();
         let whole: ServerMessage | undefined;
         let count = 0;
