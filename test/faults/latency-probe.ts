@@ -7,13 +7,16 @@ export class LatencyProbe {
   ends = 0;
   readonly #port: number;
   readonly #topics: readonly string[];
+  readonly #onPublication: (sentAtMs: number) => void;
   #latenciesMs: number[] = [];
   #socket: WebSocket | undefined;
   #stopped = false;
 
-  constructor(port: number, topics: readonly string[]) {
+  /** @param onPublication called with when each publication was sent */
+  constructor(port: number, topics: readonly string[], onPublication: (sentAtMs: number) => void = () => {}) {
     this.#port = port;
     this.#topics = topics;
+    this.#onPublication = onPublication;
   }
 
   async start(): Promise<void> {
@@ -54,6 +57,9 @@ export class LatencyProbe {
   #receive(message: { type: string; items?: [number, string | null, { sentAtMs: number }][] }): void {
     if (message.type !== 'batch') return;
     const nowMs = monoMs();
-    for (const [, , data] of message.items ?? []) this.#latenciesMs.push(nowMs - data.sentAtMs);
+    for (const [, , { sentAtMs }] of message.items ?? []) {
+      this.#latenciesMs.push(nowMs - sentAtMs);
+      this.#onPublication(sentAtMs);
+    }
   }
 }

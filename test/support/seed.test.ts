@@ -33,4 +33,18 @@ describe('the seed of a test run', () => {
     seedMathRandom(seedOf(chosenSeed(), `${task.fullTestName}.`));
     expect(draw()).not.toEqual(before);
   });
+
+  it("gives other numbers for each of very many requests: two of the same name would get each other's answers", () => {
+    const draws = 300_000;
+    seedMathRandom(chosenSeed());
+    expect(new Set(Array.from({ length: draws }, () => Math.random())).size).toBe(draws);
+  });
+
+  it('gives numbers in [0, 1), evenly', () => {
+    seedMathRandom(chosenSeed());
+    const tenths = new Array<number>(10).fill(0);
+    for (let i = 0; i < 100_000; i++) tenths[Math.floor(Math.random() * 10)]!++;
+    expect(Math.min(...tenths)).toBeGreaterThan(9500);
+    expect(Math.max(...tenths)).toBeLessThan(10_500);
+  });
 });
