@@ -5,6 +5,8 @@
 export interface Watchlist {
   readonly topics: number;
   readonly perConnection: number;
+  /** Those of a process are numbered from here, so that those of several processes do not all follow the same topics. Default: 0. */
+  readonly firstConnection?: number;
 }
 
 /** A prime, so that it shares no factor with the numbers of topics used here, and a connection's topics lie far apart in the feed's order. */
@@ -15,18 +17,22 @@ const SPREAD = 2_654_435_761;
 export class WatchlistMap {
   readonly topics: number;
   readonly perConnection: number;
+  readonly #firstConnection: number;
   /** Turns a topic's distance from a connection's first topic into its place in the list. */
   readonly #inverse: number;
 
-  constructor({ topics, perConnection }: Watchlist) {
+  constructor({ topics, perConnection, firstConnection = 0 }: Watchlist) {
     if (perConnection > topics) throw new RangeError(`a connection cannot follow ${perConnection} of ${topics} topics`);
     this.topics = topics;
     this.perConnection = perConnection;
+    this.#firstConnection = firstConnection;
     this.#inverse = inverseOf(STRIDE % topics, topics);
   }
 
   start(connection: number): number {
-    return (Math.imul(connection + 1, SPREAD) >>> 0) % this.topics;
+    const number = connection + this.#firstConnection;
+    // Topics of users: each connection has one of its own, while there are as many.
+    return (this.perConnection === 1 ? number : Math.imul(number + 1, SPREAD) >>> 0) % this.topics;
   }
 
   topicAt(connection: number, place: number): number {

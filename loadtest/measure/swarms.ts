@@ -29,6 +29,7 @@ export class GroupSwarm {
   constructor(server: RunningServer, group: Group, options: SwarmOptions) {
     this.group = group;
     const sampleEvery = options.everyLatency ? 1 : Math.max(1, Math.floor(group.members / SAMPLED_MEMBERS));
+    let firstConnection = 0;
     for (const { port, count } of share(group.members, server.ports)) {
       this.#children.push(new Child(`swarm ${group.name} ${this.#children.length}`, childScript('swarm')));
       this.#settings.push({
@@ -42,13 +43,14 @@ export class GroupSwarm {
         },
         sampleEvery,
         keys: options.keys,
-        ...(group.watch === undefined ? {} : { watch: group.watch }),
+        ...(group.watch === undefined ? {} : { watch: { ...group.watch, firstConnection } }),
         ...(group.alsoFollows === undefined ? {} : { alsoFollows: group.alsoFollows }),
         ...(server.tokenSecret === undefined ? {} : { tokenSecret: server.tokenSecret }),
         later: options.later ?? false,
         payloadBytes: options.payloadBytes,
         inFlightMax: options.inFlightMax ?? IN_FLIGHT_DEFAULT,
       });
+      firstConnection += count;
     }
   }
 

@@ -1,6 +1,6 @@
 import { nowUs } from '../../src/bench/clock.ts';
 import { type FeedPlan, publicationsIn, type TopicFeed } from '../core/feed.ts';
-import { cpuSeconds, machineCpuSeconds, processName, processTree, residentBytes } from '../core/proc.ts';
+import { cpuSeconds, exactCpuSeconds, machineCpuSeconds, processName, processTree, residentBytes } from '../core/proc.ts';
 import type { RunningServer } from '../servers/server.ts';
 import type { WindowReport } from '../swarm/settings.ts';
 import { mergeHistograms, toLatency } from './latency.ts';
@@ -26,7 +26,7 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
   const pids = processTree(window.server.pids);
   const sends = spec.countSends ? await startSendCount(pids) : undefined;
   const broker = window.server.brokerPid === undefined ? [] : [window.server.brokerPid];
-  const brokerBefore = cpuSeconds(broker);
+  const brokerBefore = exactCpuSeconds(broker);
   const before = readCpu(pids);
   const fed = await feedAll(window, spec, spec.durationMs);
   const after = readCpu(pids);
@@ -47,14 +47,15 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
     processes,
     feedLatenessMaxMs: fed.latenessMaxMs,
     residentMiB: residentBytes(pids) / 2 ** 20,
-    ...(broker.length > 0 && { extra: { brokerCores: ((cpuSeconds(broker) - brokerBefore) * 1000) / fed.elapsedMs } }),
+    ...(broker.length > 0 && { extra: { brokerCores: ((exactCpuSeconds(broker) - brokerBefore) * 1000) / fed.elapsedMs } }),
     ...(sends === undefined || calls === undefined ? {} : { sends: toSendCount(sends.tool, calls, deliveries) }),
   };
 }
 
 /** The benchmark's own tree holds the server, the swarms and the feeders: what the machine used beyond it is somebody else's. */
 function readCpu(pids: readonly number[]): { server: number[]; bench: number; machine: number } {
-  return { server: pids.map((pid) => cpuSeconds([pid])), bench: cpuSeconds(processTree([process.pid])), machine: machineCpuSeconds() };
+  // In an idle node a tick of a hundredth of a second is a large part.
+  return { server: pids.map((pid) => exactCpuSeconds([pid])), bench: cpuSeconds(processTree([process.pid])), machine: machineCpuSeconds() };
 }
 
 interface Fed {

@@ -1,3 +1,4 @@
+import { admission } from './admission.ts';
 import { deltas } from './deltas.ts';
 import { FLOOR_SCENARIOS } from './floor.ts';
 import { growth } from './growth.ts';
@@ -5,9 +6,10 @@ import { hooks } from './hooks.ts';
 import { hubIntake } from './hub-intake.ts';
 import { idleMemory, idleMemoryOfUsers } from './idle-memory.ts';
 import { joinStorm } from './join-storm.ts';
+import { twelveNodes } from './many-nodes.ts';
 import { oneASecond } from './one-a-second.ts';
 import { patterns } from './patterns.ts';
-import { planCheck, twelveNodes } from './plan.ts';
+import { planCheck } from './plan.ts';
 import { PRESENCE_SCENARIOS } from './presence.ts';
 import { ROOM_SCENARIOS } from './rooms.ts';
 import type { Scenario } from './scenario.ts';
@@ -29,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   oneASecond,
   growth,
   joinStorm,
+  admission,
   slowReaders,
   idleMemory,
   idleMemoryOfUsers,

@@ -182,6 +182,7 @@ export const STENTOR_SERVERS: readonly ServerUnderTest[] = [
   stentor({ name: 'stentor-sse', title: 'Stentor, memory bus, SSE', bus: 'memory', durable: true, sse: true }),
   stentor({ name: 'stentor-nats', title: 'Stentor, NATS JetStream', bus: 'nats', durable: true }),
   stentor({ name: 'stentor-nats-whole', title: 'Stentor, NATS JetStream, whole namespaces', bus: 'nats', durable: true, whole: true }),
+  stentor({ name: 'stentor-nats-users', title: 'Stentor, NATS JetStream, users', bus: 'nats', durable: true, users: true }),
   stentor({ name: 'stentor-nats-one', title: 'Stentor, NATS, ephemeral, one process', bus: 'nats', durable: false, oneProcess: true }),
   stentor({ name: 'stentor-nats-json', title: 'Stentor, NATS, ephemeral, JSON', bus: 'nats', durable: false, json: true }),
   stentor({

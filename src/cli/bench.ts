@@ -124,6 +124,7 @@ async function runCalibration(
       const result = await runBench({ ...given, signal: new AbortController().signal, onOpened: begin, onSettled: end });
       if (result.connections.ready < connections)
         throw new CliError('bad_verdict', result.reasons[0] ?? 'not all connections could be opened');
+      return result.publications.stored;
     },
   });
   const constants = await calibrating.catch((error) => {

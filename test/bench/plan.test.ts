@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calibrate } from '../../src/bench/plan/calibrate.ts';
-import { constantsFrom, type Window } from '../../src/bench/plan/calibration.ts';
+import { constantsFrom, type Window, type Windows } from '../../src/bench/plan/calibration.ts';
 import { type CostConstants, parseConstants } from '../../src/bench/plan/constants.ts';
 import { DEFAULT_CONSTANTS } from '../../src/bench/plan/default-constants.ts';
 import { type Fleet, forecast, type Load } from '../../src/bench/plan/model.ts';
@@ -19,9 +19,21 @@ const big = (connections: number, ratePerTopic: number): Load => ({
 });
 
 /** What a machine with these costs would measure. */
-function windowOf(constants: CostConstants, connections: number, perSecond: number): Window {
+function windowOf({ ownSendUs: _, ...constants }: CostConstants, connections: number, perSecond: number): Window {
   const node = forecast(constants, big(connections, perSecond), FLEET);
   return { connections, perSecond, cores: node.hubAndWorkersCores, writesPerSecond: node.writesPerSecond };
+}
+
+function windowsOf(constants: CostConstants): Windows {
+  const { slowPerSecond, fastPerSecond } = constants.publication;
+  return {
+    empty: windowOf(constants, 1, 0.5),
+    slow: windowOf(constants, 1, slowPerSecond),
+    fast: windowOf(constants, 1, fastPerSecond),
+    idle: windowOf(constants, 1000, 0.5),
+    single: windowOf(constants, 1000, 10),
+    joined: windowOf(constants, 1000, 400),
+  };
 }
 
 describe('the constants of a calibration', () => {
@@ -29,34 +41,43 @@ describe('the constants of a calibration', () => {
     const cost = fc.record({
       sendUs: fc.double({ min: 3, max: 30, noNaN: true }),
       deliveryUs: fc.double({ min: 0.05, max: 0.5, noNaN: true }),
+      nodeUs: fc.double({ min: 500, max: 9000, noNaN: true }),
       connectionUs: fc.double({ min: 0.1, max: 2, noNaN: true }),
       slowUs: fc.double({ min: 200, max: 900, noNaN: true }),
     });
     fc.assert(
-      fc.property(cost, ({ sendUs, deliveryUs, connectionUs, slowUs }) => {
-        const real = { ...DEFAULT_CONSTANTS, sendUs, deliveryUs, connectionUs, publication: { ...DEFAULT_CONSTANTS.publication, slowUs } };
-        const { slowPerSecond, fastPerSecond, fastUs } = real.publication;
-        const found = constantsFrom(
-          {
-            idle: { connections: 1000, perSecond: 0, cores: (1000 * connectionUs) / 1e6 },
-            slow: { connections: 1, perSecond: slowPerSecond, cores: (slowPerSecond * slowUs) / 1e6 },
-            fast: { connections: 1, perSecond: fastPerSecond, cores: (fastPerSecond * fastUs) / 1e6 },
-            single: windowOf(real, 1000, 10),
-            joined: windowOf(real, 1000, 400),
-          },
-          real,
-        );
-        expect(found.sendUs).toBeCloseTo(sendUs, 6);
-        expect(found.connectionUs).toBeCloseTo(connectionUs, 6);
-        expect(found.deliveryUs).toBeCloseTo(deliveryUs, 6);
+      fc.property(cost, ({ slowUs, ...costs }) => {
+        const publication = { slowPerSecond: 10, slowUs, fastPerSecond: 400, fastUs: 120 };
+        const real = { ...DEFAULT_CONSTANTS, ...costs, publication };
+        const found = constantsFrom(windowsOf(real), real);
+        for (const [name, cost] of Object.entries(costs)) expect(found[name as keyof typeof costs] / cost).toBeCloseTo(1, 1);
+        expect(found.publication.slowUs / slowUs).toBeCloseTo(1, 3);
+        expect(found.publication.fastUs / publication.fastUs).toBeCloseTo(1, 3);
+        // What it explains is what was measured.
+        for (const [connections, perSecond] of [
+          [1000, 10],
+          [1000, 400],
+          [1, 20],
+          [3000, 5],
+        ] as const) {
+          expect(windowOf(found, connections, perSecond).cores / windowOf(real, connections, perSecond).cores).toBeCloseTo(1, 2);
+        }
       }),
     );
   });
 
+  it('tell the node itself from its connections: 1,000 idle ones cost little more than none', () => {
+    const real = { ...DEFAULT_CONSTANTS, nodeUs: 3000, connectionUs: 0.5 };
+    const { nodeUs, connectionUs } = constantsFrom(windowsOf(real), real);
+    expect([nodeUs, connectionUs]).toEqual([expect.closeTo(3000, 0), expect.closeTo(0.5, 1)]);
+  });
+
   it('cannot be found on a machine that was busy with something else', () => {
-    const window = { connections: 1000, perSecond: 10, cores: 0.001 };
-    const busy = { idle: { ...window, cores: 0.5 }, slow: window, fast: { ...window, perSecond: 400 }, single: window, joined: window };
-    expect(() => constantsFrom(busy, DEFAULT_CONSTANTS)).toThrow('too busy');
+    const windows = windowsOf(DEFAULT_CONSTANTS);
+    for (const name of ['idle', 'empty'] as const) {
+      const busy = { ...windows, [name]: { ...windows[name], cores: 0.9 } };
+      expect(() => constantsFrom(busy, DEFAULT_CONSTANTS), name).toThrow('too busy');
+    }
   });
 
   it('come from the windows of a bench, in which the node is asked before and after', async () => {
@@ -77,12 +98,14 @@ describe('the constants of a calibration', () => {
         counters.cpuSeconds += 10 * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).hubAndWorkersCores;
         counters.framesOut += connections * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).writesPerSecond * 10;
         await end();
+        return 10 * perSecond;
       },
     });
     expect(asked).toEqual([
-      [100, 0.2],
-      [1, 20],
+      [1, 0.5],
+      [1, 10],
       [1, 400],
+      [100, 0.5],
       [100, 10],
       [100, 400],
     ]);

@@ -31,6 +31,15 @@ describe('a watchlist', () => {
     expect(Math.max(...members)).toBeLessThan(250);
   });
 
+  it('gives connections with one topic one of their own, also those of several processes', () => {
+    const users = { topics: 30, perConnection: 1 };
+    const maps = [0, 10, 20].map((firstConnection) => new WatchlistMap({ ...users, firstConnection }));
+    const topics = maps.flatMap((map) => Array.from({ length: 10 }, (_, connection) => map.topicAt(connection, 0)));
+    expect(topics.sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, topic) => topic));
+    expect(maps[1]?.placeOf(3, 13)).toBe(0);
+    expect(maps[1]?.placeOf(3, 3)).toBe(-1);
+  });
+
   it('refuses a number of topics that its formula cannot spread over', () => {
     expect(() => new WatchlistMap({ topics: 379 * 2, perConnection: 5 })).toThrow(RangeError);
     expect(() => new WatchlistMap({ topics: 10, perConnection: 11 })).toThrow(RangeError);

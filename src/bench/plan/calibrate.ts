@@ -1,4 +1,4 @@
-import { constantsFrom, type Window, type Windows } from './calibration.ts';
+import { type BigTopicWindows, constantsFrom, type Window } from './calibration.ts';
 import type { CostConstants } from './constants.ts';
 
 /** What a node has used and done since it started. */
@@ -20,15 +20,16 @@ export interface CalibrateOptions {
   readonly payloadBytes: number;
   /** The machine, for people. */
   readonly machine: string;
-  readonly run: (window: BenchWindow) => Promise<void>;
+  /** @returns publications that were made between `begin` and `end` */
+  readonly run: (window: BenchWindow) => Promise<number>;
   readonly counters: () => Promise<NodeCounters>;
   readonly nowMs: () => number;
   readonly onProgress: (text: string) => void;
 }
 
-/** Publications a second of each window. The first is so low that it is as good as idle, and its window still has an end. */
-const IDLE_PER_SECOND = 0.2;
-const SLOW_PER_SECOND = 20;
+/** Publications a second of each window. The first is so low that it is as good as none, and its window still has an end. */
+const IDLE_PER_SECOND = 0.5;
+const SLOW_PER_SECOND = 10;
 const FAST_PER_SECOND = 400;
 const SINGLE_PER_SECOND = 10;
 const JOINED_PER_SECOND = 400;
@@ -36,14 +37,23 @@ const JOINED_PER_SECOND = 400;
 /** Runs the windows that {@link constantsFrom} needs against a node. */
 export async function calibrate(options: CalibrateOptions): Promise<CostConstants> {
   const { connections, payloadBytes, machine } = options;
-  const windows: Windows = {
-    idle: await measure(options, 'idle connections', connections, IDLE_PER_SECOND),
-    slow: await measure(options, 'few publications', 1, SLOW_PER_SECOND),
-    fast: await measure(options, 'many publications', 1, FAST_PER_SECOND),
-    single: await measure(options, 'writes with one publication', connections, SINGLE_PER_SECOND),
-    joined: await measure(options, 'writes with several publications', connections, JOINED_PER_SECOND),
-  };
+  const windows = await measureWindows(connections, (name, count, perSecond) => measure(options, name, count, perSecond));
   return constantsFrom(windows, { measured: machine, payloadBytes });
+}
+
+/** Measures one window after the other. @param name for people */
+export async function measureWindows(
+  connections: number,
+  window: (name: string, connections: number, perSecond: number) => Promise<Window>,
+): Promise<BigTopicWindows> {
+  return {
+    empty: await window('an idle node', 1, IDLE_PER_SECOND),
+    slow: await window('few publications', 1, SLOW_PER_SECOND),
+    fast: await window('many publications', 1, FAST_PER_SECOND),
+    idle: await window('idle connections', connections, IDLE_PER_SECOND),
+    single: await window('writes with one publication', connections, SINGLE_PER_SECOND),
+    joined: await window('writes with several publications', connections, JOINED_PER_SECOND),
+  };
 }
 
 async function measure(
@@ -54,8 +64,8 @@ async function measure(
 ): Promise<Window> {
   onProgress(`calibrating: ${name}`);
   let before: NodeCounters & { readonly atMs: number } = { cpuSeconds: 0, framesOut: 0, atMs: 0 };
-  let found: Window | undefined;
-  await run({
+  let used: { readonly cores: number; readonly framesPerSecond: number; readonly seconds: number } | undefined;
+  const publications = await run({
     connections,
     perSecond,
     begin: async () => {
@@ -64,14 +74,15 @@ async function measure(
     end: async () => {
       const after = await counters();
       const seconds = (nowMs() - before.atMs) / 1000;
-      found = {
-        connections,
-        perSecond,
+      used = {
         cores: (after.cpuSeconds - before.cpuSeconds) / seconds,
-        writesPerSecond: Math.min(perSecond, (after.framesOut - before.framesOut) / connections / seconds),
+        framesPerSecond: (after.framesOut - before.framesOut) / seconds,
+        seconds,
       };
     },
   });
-  if (found === undefined) throw new Error(`${name}: the bench did not finish`);
-  return found;
+  if (used === undefined) throw new Error(`${name}: the bench did not finish`);
+  // As it was: a window ends with its last publication.
+  const made = publications / used.seconds;
+  return { connections, perSecond: made, cores: used.cores, writesPerSecond: Math.min(made, used.framesPerSecond / connections) };
 }

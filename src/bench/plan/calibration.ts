@@ -13,18 +13,20 @@ export interface Window {
 }
 
 export interface Windows {
-  /** Nothing is published. */
-  readonly idle: Window;
-  /** One connection, few publications; and many. */
+  /** One connection, at three rates: next to nothing, few publications, and many. */
+  readonly empty: Window;
   readonly slow: Window;
   readonly fast: Window;
-  /** Many connections, so few publications that each is a write of its own. */
+  /** Many connections, at three rates: next to nothing; so few publications that each is a write of its own; so many that they are joined. */
+  readonly idle: Window;
   readonly single: Window;
-  /** Many connections, so many publications that they are joined. */
   readonly joined: Window;
   /** Each connection follows some of many topics; `perSecond` is what a connection gets, `published` what all topics get. */
   readonly own?: Window & { readonly published: number };
 }
+
+/** The windows with one big topic: {@link Windows} but `own`. */
+export type BigTopicWindows = Omit<Windows, 'own'>;
 
 /** A scheduler has other figures at other times. */
 const CORES_MAX_MARGIN = 1.25;
@@ -33,38 +35,39 @@ const JOINED_SHARE_MAX = 0.9;
 /**
  * Pure: the constants that explain the windows. What windows of one node do not show is that of {@link DEFAULT_CONSTANTS}.
  *
+ * The CPU of a window is `nodeUs + connections × (connectionUs + writes × sendUs) + publications × publicationUs`. The windows with one connection give what a
+ * publication costs with its one write; two of those with many give what a connection and a write cost; and then the rest follows.
+ *
  * @throws RangeError if a window used less CPU than what it is compared with
  */
 export function constantsFrom(
   windows: Windows,
   { measured, payloadBytes }: Pick<CostConstants, 'measured' | 'payloadBytes'>,
 ): CostConstants {
-  const { idle, slow, fast, single, joined, own } = windows;
-  const connectionUs = (idle.cores * 1e6) / idle.connections;
-  const perPublication = ({ cores, perSecond }: Window) => (cores * 1e6) / perSecond;
-  const publication = {
-    slowPerSecond: slow.perSecond,
-    slowUs: perPublication(slow),
-    fastPerSecond: fast.perSecond,
-    fastUs: perPublication(fast),
-  };
-  const rest = ({ cores, connections, perSecond }: Window, published = perSecond) =>
-    cores * 1e6 - connections * connectionUs - published * publicationCost({ publication }, published);
-  const sendUs = rest(single) / (single.connections * single.perSecond);
+  const { empty, slow, fast, idle, single, joined, own } = windows;
+  const written = writtenPublication(empty, slow, fast);
+  const { connectionUs, sendUs } = connectionCosts(idle, single, written);
+  if (!(sendUs > 0)) throw new RangeError('the machine was too busy to measure what a write costs: try again when it is idle');
+  const nodeUs = Math.max(0, written.baseUs - connectionUs);
+  const { slowUs, fastUs, ...rates } = written.publication;
+  const publication = { ...rates, slowUs: Math.max(0, slowUs - sendUs), fastUs: Math.max(0, fastUs - sendUs) };
+  /** What the window used besides. */
+  const rest = ({ cores, connections }: Window, published: number) =>
+    cores * 1e6 - nodeUs - connections * connectionUs - published * publicationCost({ publication }, published);
   const joinedWrites = joined.writesPerSecond ?? joined.perSecond;
   // Where next to nothing was joined, it is not known what that saves.
-  const joinedDeliveries = joined.connections * (joined.perSecond - joinedWrites);
   const deliveryUs =
     joinedWrites > joined.perSecond * JOINED_SHARE_MAX
       ? sendUs
-      : (rest(joined) - joined.connections * joinedWrites * sendUs) / joinedDeliveries;
-  if (!(sendUs > 0)) throw new RangeError('the machine was too busy to measure what a write costs: try again when it is idle');
+      : (rest(joined, joined.perSecond) - joined.connections * joinedWrites * sendUs) /
+        (joined.connections * (joined.perSecond - joinedWrites));
   const ownSendUs = own === undefined ? undefined : rest(own, own.published) / (own.connections * (own.writesPerSecond ?? own.perSecond));
   const { ownSendUs: _, ...notMeasured } = DEFAULT_CONSTANTS;
   return {
     ...notMeasured,
     measured,
     payloadBytes,
+    nodeUs,
     connectionUs,
     publication,
     sendUs,
@@ -72,4 +75,30 @@ export function constantsFrom(
     deliveryUs: Math.max(0, deliveryUs),
     workerCoresMax: CORES_MAX_MARGIN * Math.max(single.cores, joined.cores, own?.cores ?? 0),
   };
+}
+
+interface Written extends Pick<CostConstants, 'publication'> {
+  /** A second of the node with one connection. */
+  readonly baseUs: number;
+}
+
+/** What a publication costs with a write to one connection, at two rates. */
+function writtenPublication(empty: Window, slow: Window, fast: Window): Written {
+  const slowUs = ((slow.cores - empty.cores) * 1e6) / (slow.perSecond - empty.perSecond);
+  const baseUs = Math.max(0, empty.cores * 1e6 - empty.perSecond * slowUs);
+  const fastUs = (fast.cores * 1e6 - baseUs) / fast.perSecond;
+  if (!(slowUs > 0 && fastUs > 0))
+    throw new RangeError('the machine was too busy to measure what a publication costs: try again when it is idle');
+  return { baseUs, publication: { slowPerSecond: slow.perSecond, slowUs, fastPerSecond: fast.perSecond, fastUs } };
+}
+
+/** Of many connections at two rates: what does not depend on the rate is the connections' own. */
+function connectionCosts(idle: Window, single: Window, written: Written): { readonly connectionUs: number; readonly sendUs: number } {
+  /** Of each connection but the first, whose write is in the publication. */
+  const each = ({ cores, connections, perSecond }: Window) =>
+    (cores * 1e6 - written.baseUs - perSecond * publicationCost(written, perSecond)) / (connections - 1);
+  const [atIdle, atSingle] = [each(idle), each(single)];
+  const slope = (atSingle - atIdle) / (single.perSecond - idle.perSecond);
+  const connectionUs = Math.max(0, atIdle - idle.perSecond * slope);
+  return { connectionUs, sendUs: (atSingle - connectionUs) / single.perSecond };
 }

@@ -11,9 +11,11 @@ export const CostConstants = Type.Object({
   measured: Type.String({ maxLength: 500 }),
   /** Of 100-byte publications, unless the calibration had others. */
   payloadBytes: Positive,
+  /** A second of a node without connections: the hub and one worker, half each. */
+  nodeUs: Cost,
   /** A second of an idle connection. */
   connectionUs: Cost,
-  /** A publication with members here, hub and worker, at two rates a second: it costs less when the node is busy. */
+  /** A publication with members here, hub and worker, without the writes to them, at two rates a second: it costs less when the node is busy. */
   publication: Type.Object({ slowPerSecond: Positive, slowUs: Cost, fastPerSecond: Positive, fastUs: Cost }),
   /** A publication that the node follows, and nobody here wants. */
   followedUs: Cost,

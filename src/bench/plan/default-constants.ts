@@ -1,13 +1,14 @@
 import type { CostConstants } from './constants.ts';
 
 /**
- * From our own measurements, in loadtest/README.md: `one-a-second` (slowUs), `steady-20` (sendUs), `watchlist-5` (ownSendUs), `steady-1000` with `--count-sends`
+ * From our own measurements, in loadtest/README.md: `one-a-second` (nodeUs, slowUs), `steady-20` (sendUs), `watchlist-5` (ownSendUs), `steady-1000` with `--count-sends`
  * (deliveryUs), `hub-intake` (followedUs), `idle-memory` and `watchlist-sparse` (bytes). Estimated, not measured: connectionUs, fastUs, and what NATS does.
  */
 export const DEFAULT_CONSTANTS: CostConstants = {
   version: 1,
   measured: '2 shared virtual cores (AMD EPYC, Node 20.20), some of it estimated: calibrate on your own machine',
   payloadBytes: 100,
+  nodeUs: 2650,
   connectionUs: 1,
   publication: { slowPerSecond: 1, slowUs: 780, fastPerSecond: 400, fastUs: 120 },
   followedUs: 5.3,

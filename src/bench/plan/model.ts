@@ -1,4 +1,5 @@
 import type { CostConstants } from './constants.ts';
+import { type NatsLayout, type NatsWork, simulateNats, smallestLayout } from './nats-servers.ts';
 
 /** What is asked of all nodes together. */
 export interface Load {
@@ -53,39 +54,51 @@ export interface NatsForecast {
   readonly advice: readonly string[];
 }
 
-/** A server of eight cores at half of its time. */
-const NATS_CORES_MAX = 4;
-/** Half of a 10 Gbit/s link. */
-const NATS_BITS_MAX = 5e9;
 /** A third of what a hub was seen to take: loadtest/README.md, `-s hub-intake`. */
 const NAMESPACE_PER_SECOND_MAX = 50_000;
 
 /** Pure: what NATS does when each of so many nodes does this. */
 export function forecastNats(
-  { natsPublicationUs, natsMessageUs }: CostConstants,
+  constants: CostConstants,
   { topics, ratePerTopic, payloadBytes }: Load,
   { nodes, durable }: Pick<Fleet, 'nodes' | 'durable'>,
   { publicationsPerSecond: ofNode }: Pick<NodeForecast, 'publicationsPerSecond'>,
 ): NatsForecast {
-  const publicationsPerSecond = topics * ratePerTopic;
-  const messagesPerSecond = ofNode * nodes;
-  const bitsPerSecond = 8 * messagesPerSecond * (payloadBytes + NATS_BYTES);
-  const cores = (publicationsPerSecond * natsPublicationUs + messagesPerSecond * natsMessageUs) / 1e6;
-  const servers = Math.max(Math.ceil(cores / NATS_CORES_MAX), Math.ceil(bitsPerSecond / NATS_BITS_MAX));
+  const work: NatsWork = {
+    nodes,
+    publicationsPerSecond: topics * ratePerTopic,
+    ofNodePerSecond: ofNode,
+    messageBytes: payloadBytes + NATS_BYTES,
+    durable,
+  };
+  const layout = smallestLayout(constants, work);
+  const servers = simulateNats(constants, work, layout ?? { kind: 'one' });
+  const sumOf = (of: (server: (typeof servers)[number]) => number) => servers.reduce((sum, server) => sum + of(server), 0);
   return {
-    publicationsPerSecond,
-    messagesPerSecond,
-    bitsPerSecond,
-    cores,
+    publicationsPerSecond: work.publicationsPerSecond,
+    messagesPerSecond: sumOf(({ sent }) => sent),
+    bitsPerSecond: sumOf(({ bitsPerSecond }) => bitsPerSecond),
+    cores: sumOf(({ cores }) => cores),
     advice: [
-      ...(servers > 1
-        ? [
-            `spread the nodes over ${servers} NATS servers: ${durable ? 'a mirror of the stream on each, or leaf nodes' : 'a cluster, or leaf nodes'}`,
-          ]
-        : []),
+      ...adviceFor(layout),
       ...(ofNode > NAMESPACE_PER_SECOND_MAX ? ['use more namespaces, each on nodes of its own: a hub takes one at a time'] : []),
     ],
   };
+}
+
+function adviceFor(layout: NatsLayout | undefined): string[] {
+  switch (layout?.kind) {
+    case undefined:
+      return ['use more namespaces, each with a NATS server of its own: one server cannot take and pass on that many publications'];
+    case 'one':
+      return [];
+    case 'cluster':
+      return [`spread the nodes over ${layout.servers} NATS servers: a cluster, or leaf nodes`];
+    case 'mirrors':
+      return [
+        `spread the nodes over ${layout.mirrors} NATS servers beside the first: a mirror of the stream on each, or leaf nodes with mirrors`,
+      ];
+  }
 }
 
 /** Headers of WebSocket, TCP and IP for a write, and what surrounds an item. */
@@ -122,7 +135,9 @@ export function forecast(constants: CostConstants, load: Load, fleet: Fleet): No
     perWorker.publications * publicationUs * (1 - HUB_SHARE) +
     perWorker.connections * (constants.connectionUs + writes * sendUs) +
     Math.max(0, perWorker.deliveries - perWorker.connections * writes) * constants.deliveryUs;
-  const hubUs = wanted * publicationUs * HUB_SHARE + followed * constants.followedUs;
+  // Half of it for the hub, and half for each worker.
+  const idleUs = (constants.nodeUs / 2) * (1 + workersPerNode);
+  const hubUs = idleUs + wanted * publicationUs * HUB_SHARE + followed * constants.followedUs;
   const workerCores = workerUs / 1e6;
   const writesOfNode = (connections / nodes) * writes;
   return {

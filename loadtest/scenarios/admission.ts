@@ -1,0 +1,72 @@
+import { nowUs } from '../../src/bench/clock.ts';
+import { cpuSeconds, processTree } from '../core/proc.ts';
+import { spread } from '../core/stats.ts';
+import { emptyRun } from '../measure/empty-run.ts';
+import { withServer } from '../measure/with-server.ts';
+import type { RunningServer } from '../servers/server.ts';
+import { BENCH_NAMESPACE, figureTarget } from './feeds.ts';
+import type { Scenario } from './scenario.ts';
+
+const SERVER = 'stentor-nats-users';
+const WATCH = { topics: 1000, perConnection: 10 };
+const MEMBERS = 1000;
+const CROWDS = 6;
+const SETTLE_MS = 1500;
+const PUBLISH_MS = 1000;
+const CPU_MS_MAX = 0.25;
+
+export const admission: Scenario = {
+  name: 'admission',
+  title: 'Clients with a token and 10 topics return, a thousand at a time',
+  describes:
+    'CPU of the node (hub and worker) for each client that connects with a token and subscribes to 10 of 1,000 topics, each with the position that it had; nothing is missing. ' +
+    '"cold": the first thousand after a restart of the node; "warm": the median of the 4th to 6th thousand. "again": they all return once more to the running node, which knows ' +
+    'their tokens, and the end of their connections is counted too. One array has all subscribes.',
+  servers: [SERVER],
+  baseline: SERVER,
+  targets: [figureTarget('A', 'cpuMs.warm', CPU_MS_MAX, 'CPU of a returning client with a token and 10 topics ≤ 0.25 ms', SERVER)],
+  run(server, pair, overrides) {
+    const members = overrides.members ?? (overrides.quick ? MEMBERS / 10 : MEMBERS);
+    const startSettings = { nodes: 1, workers: overrides.workers ?? 1, keyed: false };
+    return withServer(server, startSettings, async ({ server: running, swarm }) => {
+      await publishToAll(running);
+      const crowds = Array.from({ length: CROWDS }, (_, i) => {
+        const group = { name: `crowd-${i}`, topic: `${BENCH_NAMESPACE}.w`, members, ratePerSecond: 1, burst: 1, watch: WATCH };
+        return swarm(group, { payloadBytes: 100, everyLatency: false, keys: 0 });
+      });
+      for (const crowd of crowds) await crowd.connect();
+      await running.restart?.();
+      const first: number[] = [];
+      for (const crowd of crowds) first.push(await cpuMsOf(running, members, () => crowd.reconnect(running)));
+      const again: number[] = [];
+      for (const crowd of crowds) again.push(await cpuMsOf(running, members, () => crowd.reconnect(running)));
+      return emptyRun(server.name, pair, {
+        'cpuMs.cold': first[0]!,
+        'cpuMs.warm': spread(first.slice(CROWDS / 2)).median,
+        'cpuMs.again': spread(again.slice(CROWDS / 2)).median,
+        ...Object.fromEntries([...first, ...again].map((ms, i) => [`cpuMs.${i + 1}`, ms])),
+      });
+    });
+  },
+};
+
+/** One publication on each topic, so that each has a position. */
+async function publishToAll(server: RunningServer): Promise<void> {
+  const feed = {
+    topic: `${BENCH_NAMESPACE}.w`,
+    ratePerSecond: (WATCH.topics * 1000) / PUBLISH_MS,
+    burst: 1,
+    keys: 0,
+    firstSequence: 0,
+    rotateOver: WATCH.topics,
+  };
+  await server.feed({ topics: [feed], startAtUs: nowUs(), durationMs: PUBLISH_MS, payloadBytes: 100 });
+}
+
+async function cpuMsOf(server: RunningServer, clients: number, come: () => Promise<unknown>): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const pids = processTree(server.pids);
+  const before = cpuSeconds(pids);
+  await come();
+  return ((cpuSeconds(pids) - before) * 1000) / clients;
+}

@@ -1,0 +1,52 @@
+import type { Load } from '../../src/bench/plan/model.ts';
+import type { Group, RunResult, WindowSpec } from '../measure/types.ts';
+import { BENCH_NAMESPACE } from './feeds.ts';
+import type { Overrides } from './scenario.ts';
+
+/** Loads as `stentor plan` is asked about them, and what a run of one shows. */
+export const PAYLOAD_BYTES = 100;
+
+export function load(connections: number, topics: number, membersPerTopic: number, ratePerTopic: number): Load {
+  return { connections, topics, membersPerTopic, ratePerTopic, payloadBytes: PAYLOAD_BYTES };
+}
+
+export function specOf(
+  { connections, topics, membersPerTopic, ratePerTopic }: Load,
+  nodes: number,
+  { seconds, quick }: Pick<Overrides, 'seconds' | 'quick'>,
+): WindowSpec {
+  const perConnection = Math.round((topics * membersPerTopic) / connections);
+  const group: Group = {
+    name: 'all',
+    topic: `${BENCH_NAMESPACE}.p`,
+    members: connections,
+    ratePerSecond: topics * ratePerTopic,
+    burst: 1,
+    ...(topics > 1 && { watch: { topics, perConnection } }),
+  };
+  return {
+    groups: [group],
+    nodes,
+    workers: 1,
+    warmupMs: quick ? 500 : 2500,
+    durationMs: (seconds ?? (quick ? 2 : 5)) * 1000,
+    payloadBytes: PAYLOAD_BYTES,
+    everyLatency: false,
+    countSends: false,
+  };
+}
+
+/** Of one core, while publications came. */
+export function coresOf({ cpuSeconds, elapsedMs }: RunResult): number {
+  return (cpuSeconds * 1000) / elapsedMs;
+}
+
+/** Publications a second, as they were: a window ends with its last one. */
+export function publishedPerSecond({ groups, elapsedMs }: RunResult): number {
+  return groups.reduce((sum, { published }) => sum + published, 0) / (elapsedMs / 1000);
+}
+
+/** Frames of a connection a second. */
+export function writesOf({ groups, elapsedMs }: RunResult): number {
+  return groups.reduce((sum, { frames, members }) => sum + frames / members, 0) / (elapsedMs / 1000);
+}
