@@ -11,8 +11,8 @@ export interface BeginningOptions {
   readonly beginning: Beginning;
   /** Where the stream continues if everything before it fits into one frame. */
   readonly until: Position;
-  /** `subscribed` or `resync`, except `offset`, `upTo` and `items`. */
-  readonly message: Readonly<Record<string, unknown>>;
+  /** `subscribed` or `resync`, except its `items`. `offset` and `upTo` are set here. */
+  readonly message: Record<string, unknown>;
   readonly form: WireForm;
   /** An item that is larger than a frame follows in numbered parts. */
   readonly parts: boolean;
@@ -40,19 +40,21 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   const all = firstPartOf(feed, beginning, until, roomBytes, missed);
   if (all.whole) {
     const offset = Math.max(until.offset, all.position.offset);
-    const first = encodeWithItems(form, { ...message, offset }, all.items);
+    message.offset = offset;
+    const first = encodeWithItems(form, message, all.items);
     // JSON, and items with their times, are longer than the MessagePack that was counted.
     if (first.length <= frameBytesMax || (all.items.length <= 1 && !parts)) return { first, offset, rest: undefined };
   }
   // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
   const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
-  const upTo = feed.namespace.durable ? { upTo: feed.head.offset } : undefined;
   const { offset } = position;
-  const first = encodeWithItems(form, { ...message, offset, ...upTo }, items);
+  message.offset = offset;
+  if (feed.namespace.durable) message.upTo = feed.head.offset;
+  const first = encodeWithItems(form, message, items);
   if (!parts || first.length <= frameBytesMax) return { first, offset, rest: { position, start } };
   // Nothing of it yet: its first item is too large.
   const before = beginning.position;
-  const none = encodeWithItems(form, { ...message, offset: before.offset, ...upTo }, []);
-  return { first: none, offset: before.offset, rest: { position: before, start } };
+  message.offset = before.offset;
+  return { first: encodeWithItems(form, message, []), offset: before.offset, rest: { position: before, start } };
 }

@@ -1,6 +1,7 @@
 import { rateClassFor } from '../fanout/rate-class.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
+import type { Encoding } from '../protocol/codec.ts';
 import type { Receiver } from './receiver.ts';
 import type { MembershipOptions } from './subscription.ts';
 
@@ -15,10 +16,14 @@ export interface Wishes {
 
 /** By content. Each subscription keeps its own object, so equal ones share one; there are only a few dozen. */
 const knownOptions = new Map<string, MembershipOptions>();
+/** Those of clients without wishes, which nearly all are, by encoding. */
+const plainOptions: Record<Encoding, MembershipOptions> = { msgpack: plain('msgpack'), json: plain('json') };
 
 export function membershipOptions({ codec, deflate }: Receiver, { namespace }: TopicFeed, wishes: Wishes): MembershipOptions {
   const { maxRateHz, echo } = wishes;
   const { encoding } = codec;
+  if (maxRateHz === undefined && echo !== false && wishes.timestamps !== true && wishes.delta !== true && !deflate)
+    return plainOptions[encoding];
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
   // No log has stored an ephemeral publication.
   const timestamps = wishes.timestamps === true && namespace.durable;
@@ -33,4 +38,8 @@ export function membershipOptions({ codec, deflate }: Receiver, { namespace }: T
 /** Who begins to follow what changes may not have the values yet. */
 export function beginsDeltas({ variant }: MembershipOptions, before: MembershipOptions['variant']): boolean {
   return variant.delta === true && before.delta !== true;
+}
+
+function plain(encoding: Encoding): MembershipOptions {
+  return { variant: { encoding, deflate: false, rateHz: undefined, timestamps: false }, echo: true };
 }

@@ -32,9 +32,9 @@ export class MissedReader {
 
   /** What is known about what a client needs to continue from `since`. Undefined: nothing is needed, or nothing is available. `ask`: only the hub knows. */
   known(feed: TopicFeed, since: Since): MissedItems | undefined | 'ask' {
-    const { namespace, epoch, holdings } = feed;
-    if (!namespace.durable || since.epoch !== epoch) return undefined;
-    switch (whereIsAfter(holdings, since.offset).kind) {
+    const { namespace, epoch, ring } = feed;
+    if (!namespace.durable || since.epoch !== epoch || since.offset === ring.headOffset) return undefined;
+    switch (whereIsAfter(feed.holdings, since.offset).kind) {
       case 'ring':
       case 'state':
         return undefined;

@@ -88,9 +88,10 @@ export class Subscriptions {
   /**
    * Answers with `subscribed` and the first items of the stream.
    *
+   * @returns undefined: it has been answered
    * @throws ProtocolError `not_subscribed` (superseded by a later command), `busy`, `unavailable`, and the hub's errors about the topic
    */
-  subscribe(receiver: Receiver, name: FeedName, wish: Wish): Promise<void> {
+  subscribe(receiver: Receiver, name: FeedName, wish: Wish): Promise<void> | undefined {
     const topic = this.#topics.nameOf(name);
     const { member } = wish;
     // What is compressed is smaller, and only one kind of frame comes in parts.
@@ -105,17 +106,31 @@ export class Subscriptions {
     if (receiver.isOpen && receiver.subscriptions.has(topic)) this.#presence?.subscribed(receiver, topic, member(), wish.presence === true);
   }
 
-  async #subscribe(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> {
+  #subscribe(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> | undefined {
     const current = receiver.subscriptions.get(topic);
-    const goesBack = wish.since !== undefined || wish.sinceMs !== undefined;
-    if (current?.kind === 'member' && !goesBack) return this.#change(receiver, current, wish);
-    if (current?.kind === 'lagging' && !goesBack && wish.snapshot !== true) {
-      const options = membershipOptions(receiver, current.feed, wish);
-      if (!beginsDeltas(options, current.options.variant)) return this.#changeLagging(receiver, current, wish, options);
+    if (current !== undefined) {
+      if (this.#changeCurrent(receiver, current, wish)) return undefined;
+      this.#leave(receiver, current);
     }
-    this.#leave(receiver, current);
     // Nearly always: without the objects that a wait needs.
-    if (this.#joinNow(receiver, topic, wish)) return;
+    return this.#joinNow(receiver, topic, wish) ? undefined : this.#joinLater(receiver, topic, wish);
+  }
+
+  /** @returns false if it begins anew */
+  #changeCurrent(receiver: Receiver, current: Subscription, wish: Wish): boolean {
+    if (wish.since !== undefined || wish.sinceMs !== undefined) return false;
+    if (current.kind === 'member') {
+      this.#change(receiver, current, wish);
+      return true;
+    }
+    if (current.kind !== 'lagging' || wish.snapshot === true) return false;
+    const options = membershipOptions(receiver, current.feed, wish);
+    if (beginsDeltas(options, current.options.variant)) return false;
+    this.#changeLagging(receiver, current, wish, options);
+    return true;
+  }
+
+  async #joinLater(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> {
     const pending: Subscription = { kind: 'pending' };
     receiver.subscriptions.set(topic, pending);
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
@@ -223,20 +238,20 @@ export class Subscriptions {
 
   #beginning(receiver: Receiver, feed: TopicFeed, { id }: Wish, how: BeginningHow): BeginningFrames {
     const { beginning, options, minCursor, missed } = how;
-    const { rateHz } = options.variant;
-    const { topic, epoch } = feed;
-    const { recovered } = beginning;
-    const unavailable = feed.isUnavailable && { state: 'unavailable' };
-    const stale = feed.stale !== null && { stale: feed.stale };
+    const { topic, key } = addressOf(feed.topic);
+    // Undefined fields are not written. Without the copies of conditional ones: this is what each returning client gets for each topic.
     const message = {
       type: 'subscribed',
       id,
-      ...addressOf(topic),
-      epoch,
-      recovered,
-      ...(rateHz !== undefined && { rateHz }),
-      ...unavailable,
-      ...stale,
+      topic,
+      key,
+      epoch: feed.epoch,
+      recovered: beginning.recovered,
+      rateHz: options.variant.rateHz,
+      state: feed.isUnavailable ? 'unavailable' : undefined,
+      stale: feed.stale ?? undefined,
+      offset: 0,
+      upTo: undefined,
     };
     return beginningFrames(feed, {
       beginning,
@@ -279,7 +294,7 @@ export class Subscriptions {
 
   /** @returns false if this was one message too many for the connection */
   #answer(receiver: Receiver, feed: TopicFeed, first: Uint8Array, offset: number): boolean {
-    receiver.sendEncoded(first, movedTo(feed, { prev: 0, offset }));
+    receiver.sendEncoded(first, receiver.positions && movedTo(feed, { prev: 0, offset }));
     if (feed.awayReason !== null) receiver.send(feedStatusOf(feed));
     return receiver.isOpen;
   }
@@ -306,8 +321,8 @@ export class Subscriptions {
     this.#answer(receiver, current.feed, encodeWithItems(options.variant, reply, []), offset);
   }
 
-  #leave(receiver: Receiver, subscription: Subscription | undefined): void {
-    if (subscription === undefined || subscription.kind === 'pending') return;
+  #leave(receiver: Receiver, subscription: Subscription): void {
+    if (subscription.kind === 'pending') return;
     if (subscription.kind === 'lagging') return this.#slowConsumers.forget(receiver, subscription);
     this.#memberships.leave(receiver, subscription);
     this.#topics.releaseIfUnused(subscription.variant.feed);
@@ -325,5 +340,7 @@ function startOf({ namespace, ring }: TopicFeed, { variant }: MembershipOptions)
 
 /** The same, with its position converted to the topic's current epoch, if it is valid there. */
 function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
-  return wish.since === undefined ? wish : { ...wish, since: inPresentLife(feed, wish.since) };
+  if (wish.since === undefined) return wish;
+  const since = inPresentLife(feed, wish.since);
+  return since === wish.since ? wish : { ...wish, since };
 }

@@ -140,15 +140,27 @@ export function encodeWithItems(
     const head = stringifyJson(message).slice(0, -1);
     return Buffer.from(`${head},"items":[${items.map((item) => toBuffer(item.encoded('json')).toString()).join(',')}]}`);
   }
-  const fields = Object.entries(message).filter(([, value]) => value !== undefined);
+  const names = Object.keys(message);
+  let fields = 1;
+  for (const name of names) if (message[name] !== undefined) fields++;
   writer.reset();
-  writer.mapHeader(fields.length + 1);
-  for (const [name, value] of fields) {
+  writer.mapHeader(fields);
+  for (const name of names) {
+    const value = message[name];
+    if (value === undefined) continue;
     writer.text(name);
-    writer.raw(packMsgpack(value));
+    writeValue(value);
   }
   writer.text('items');
   writer.arrayHeader(items.length);
   for (const item of items) writer.raw(item.encoded('msgpack'));
   return writer.copy();
+}
+
+/** Most fields of a message are texts, numbers and booleans: for these the library's buffer of its own, and a copy, would cost more than the value. */
+function writeValue(value: unknown): void {
+  if (typeof value === 'string') writer.text(value);
+  else if (typeof value === 'boolean') writer.bool(value);
+  else if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) writer.uint(value);
+  else writer.raw(packMsgpack(value));
 }

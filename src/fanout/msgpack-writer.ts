@@ -1,6 +1,8 @@
 import { type KeptBytes, keepBytes, putBytes } from './kept-bytes.ts';
 
 const KEPT_BYTES_MAX = 2_097_152;
+/** Shorter texts have a header of one byte. */
+const SHORT_TEXT_BYTES = 32;
 
 /** Writes MessagePack into one growing buffer, for frames that are assembled from already encoded parts, which a general encoder cannot do. */
 export class MsgpackWriter {
@@ -68,8 +70,9 @@ export class MsgpackWriter {
   }
 
   text(value: string): void {
+    if (value.length < SHORT_TEXT_BYTES && this.#shortAscii(value)) return;
     const bytes = Buffer.byteLength(value);
-    if (bytes < 32) this.#byte(0xa0 | bytes);
+    if (bytes < SHORT_TEXT_BYTES) this.#byte(0xa0 | bytes);
     else if (bytes < 0x100) {
       this.#byte(0xd9);
       this.#byte(bytes);
@@ -81,6 +84,21 @@ export class MsgpackWriter {
       this.#length = this.#room(4).writeUInt32BE(bytes, this.#length);
     }
     this.#length += this.#room(bytes).write(value, this.#length);
+  }
+
+  /** Nearly all names and topics: two calls out of JavaScript would cost more than their characters. @returns false: it is not ASCII, and not written */
+  #shortAscii(value: string): boolean {
+    const { length } = value;
+    const buffer = this.#room(length + 1);
+    const start = this.#length + 1;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return false;
+      buffer[start + i] = code;
+    }
+    buffer[start - 1] = 0xa0 | length;
+    this.#length = start + length;
+    return true;
   }
 
   arrayHeader(length: number): void {

@@ -26,7 +26,7 @@ export interface FirstPart {
 
 /** The ring sequence up to which a client already has everything: a shard that is behind it would repeat items. */
 export function cursorOf({ ring }: TopicFeed, { offset }: Since): number {
-  return offset > ring.headOffset ? ring.next : (ring.sequenceAfter(offset) ?? 0);
+  return offset >= ring.headOffset ? ring.next : (ring.sequenceAfter(offset) ?? 0);
 }
 
 /** From the topic's state, for a client that has nothing. */
@@ -47,6 +47,8 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
   const { namespace, epoch, head } = feed;
   const { offset } = since;
   if (!namespace.durable || since.epoch !== epoch) return fromStateOf(feed);
+  // Nothing was missed: most clients of a node that restarts, or of a quiet topic.
+  if (offset === head.offset) return { recovered: true, position: head, start: undefined };
   const isProven = missed !== undefined && provesFrom(missed, epoch, offset);
   const where = whereIsAfter(feed.holdings, offset);
   switch (where.kind) {

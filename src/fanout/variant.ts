@@ -19,6 +19,7 @@ export function variantName({ encoding, deflate, timestamps, delta, rateHz }: Va
 }
 
 export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
+  if (a === b) return true;
   return (
     a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz && a.timestamps === b.timestamps && a.delta === b.delta
   );

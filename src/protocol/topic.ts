@@ -10,15 +10,14 @@ export const TOPIC_BYTES_MAX = 200;
 export const TOKEN_BYTES_MAX = 64;
 export const KEY_BYTES_MAX = 128;
 
-const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+/** In one expression, because it is asked for each subscribe. */
+const TOPIC = /^[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}$/;
 const PLAIN_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 /** Control characters, and half surrogate pairs, which UTF-8 cannot represent. */
 const NOT_IN_KEYS = /[\p{Cc}\p{Surrogate}]/u;
 /** `scores.epl.match-42`: 1–8 tokens of `[A-Za-z0-9_-]{1,64}` joined by dots, at most 200 bytes. */
 export function isTopic(text: unknown): text is Topic {
-  if (typeof text !== 'string' || text.length === 0 || text.length > TOPIC_BYTES_MAX) return false;
-  const tokens = text.split('.');
-  return tokens.length <= TOPIC_TOKENS_MAX && tokens.every((token) => TOKEN.test(token));
+  return typeof text === 'string' && text.length <= TOPIC_BYTES_MAX && TOPIC.test(text);
 }
 
 /** Also `scores.epl.*` and `scores.>`: any token but the first may be `*`, and the last one `>`. */
@@ -62,10 +61,10 @@ export function parseKey(text: string): Key {
 /** The first token of a topic, or of any other name of a feed (see `feed-name.ts`). */
 export function namespaceOf(name: string): string {
   const dot = name.indexOf('.');
+  const mark = name.indexOf('#');
   // A dot may be in the key of a topic with one token.
-  const mark = name.lastIndexOf('#', dot === -1 ? name.length : dot);
-  if (mark !== -1) return name.slice(0, name.indexOf('#'));
-  return dot === -1 ? name : name.slice(0, dot);
+  const end = mark !== -1 && (dot === -1 || mark < dot) ? mark : dot;
+  return end === -1 ? name : name.slice(0, end);
 }
 
 /**

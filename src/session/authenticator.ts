@@ -1,4 +1,4 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -35,6 +35,13 @@ const TIME_MAX_SECONDS = 8_640_000_000_000;
 /** Of `info`, as JSON: each member of a topic has one, on every node. */
 const INFO_BYTES_MAX = 1024;
 
+/** What was found out about a token before its signature is checked. */
+interface ReadToken {
+  readonly token: string;
+  readonly digest: string;
+  header: ProtectedHeaderParameters | undefined;
+}
+
 /** Converts tokens to identities. Every key is used only with the one algorithm that it is configured for, so an RS256 key never verifies an HS256 token. */
 export class Authenticator {
   readonly #auth: AuthSettings;
@@ -42,6 +49,8 @@ export class Authenticator {
   readonly #keySet: RemoteKeySet | undefined;
   readonly #patterns = new SharedPatterns();
   readonly #verified: TokenCache;
+  /** By {@link flawOf}, for {@link verify}: an upgrade calls both, one after the other. */
+  #read: ReadToken | undefined;
 
   private constructor(auth: AuthSettings, keys: readonly VerificationKey[], keySet: RemoteKeySet | undefined) {
     this.#auth = auth;
@@ -75,10 +84,13 @@ export class Authenticator {
 
   /** Why the token is certainly invalid, from what can be checked without its signature; undefined: it may be valid. */
   flawOf(token: string, nowMs = Date.now()): string | undefined {
-    const known = this.#verified.get(token);
+    const read: ReadToken = { token, digest: this.#verified.digestOf(token), header: undefined };
+    this.#read = read;
+    const known = this.#verified.get(read.digest);
     if (known !== undefined && !this.#isExpired(known.identity, nowMs)) return undefined;
     try {
-      const { alg, kid } = decodeProtectedHeader(token);
+      read.header = decodeProtectedHeader(token);
+      const { alg, kid } = read.header;
       const { exp } = decodeJwt(token);
       if (exp === undefined) return 'the token has no `exp`';
       if (exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return `the token expired ${Math.round(nowMs / 1000 - exp)} s ago`;
@@ -91,25 +103,32 @@ export class Authenticator {
 
   /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
   async verify(token: string): Promise<Identity> {
-    const known = await this.#recall(token);
+    const read = this.#takeRead(token);
+    const known = await this.#recall(read);
     if (known !== undefined) return known;
-    const identity = (await this.#try(token, this.#keys)) ?? (await this.#tryKeySet(token));
+    const identity = (await this.#try(read, this.#keys)) ?? (await this.#tryKeySet(read));
     if (identity === undefined) {
       throw new ProtocolError('unauthorized', 'the token is not signed with a known key', {
-        cause: new Error(describeHeader(headerOf(token))),
+        cause: new Error(describeHeader(headerOf(read))),
       });
     }
     return identity;
   }
 
+  #takeRead(token: string): ReadToken {
+    const read = this.#read;
+    this.#read = undefined;
+    return read?.token === token ? read : { token, digest: this.#verified.digestOf(token), header: undefined };
+  }
+
   /** The result of an earlier verification, while it still counts. @throws ProtocolError `unavailable` */
-  async #recall(token: string): Promise<Identity | undefined> {
-    const known = this.#verified.get(token);
+  async #recall({ digest }: ReadToken): Promise<Identity | undefined> {
+    const known = this.#verified.get(digest);
     if (known === undefined) return undefined;
     const { identity, keys } = known;
     // A key may have been withdrawn: then there is another key set.
     if (!this.#isExpired(identity, Date.now()) && (keys === this.#keys || keys === (await this.#keySet?.keys()))) return identity;
-    this.#verified.delete(token);
+    this.#verified.delete(digest);
     return undefined;
   }
 
@@ -117,7 +136,7 @@ export class Authenticator {
     return expiresAtMs + this.#auth.clockToleranceMs <= nowMs;
   }
 
-  async #tryKeySet(token: string): Promise<Identity | undefined> {
+  async #tryKeySet(token: ReadToken): Promise<Identity | undefined> {
     if (this.#keySet === undefined) return undefined;
     const known = await this.#keySet.keys();
     const identity = await this.#try(token, known);
@@ -132,15 +151,17 @@ export class Authenticator {
    * @returns undefined if none of the keys has signed the token
    * @throws ProtocolError if one has, but a claim is wrong; then no other key is tried
    */
-  async #try(token: string, keys: readonly VerificationKey[]): Promise<Identity | undefined> {
-    const { alg, kid } = headerOf(token);
+  async #try(read: ReadToken, keys: readonly VerificationKey[]): Promise<Identity | undefined> {
+    const { token, digest } = read;
+    const header = headerOf(read);
+    const { alg, kid } = header;
     for (const key of keysFor(keys, alg, kid)) {
       try {
         const options = this.#options(key.alg);
-        const claims = claimsBySecret(token, key, options) ?? (await jwtVerify(token, key.key, options)).payload;
+        const claims = claimsBySecret(token, header, key, options) ?? (await jwtVerify(token, key.key, options)).payload;
         const identity = toIdentity(claims, this.#patterns);
         this.#assertLife(identity);
-        this.#verified.add(token, { identity, keys });
+        this.#verified.add(digest, token.length, { identity, keys });
         return identity;
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw refusal(error);
@@ -175,10 +196,10 @@ function describeHeader({ alg, kid }: { readonly alg?: string | undefined; reado
   return `its alg is ${String(alg).slice(0, 20)}, its kid ${kid === undefined ? 'not set' : JSON.stringify(kid).slice(0, 100)}`;
 }
 
-function headerOf(token: string): { alg: string | undefined; kid: string | undefined } {
+function headerOf(read: ReadToken): ProtectedHeaderParameters {
   try {
-    const { alg, kid } = decodeProtectedHeader(token);
-    return { alg, kid };
+    read.header ??= decodeProtectedHeader(read.token);
+    return read.header;
   } catch (cause) {
     throw new ProtocolError('unauthorized', 'not a JWT', { cause });
   }

@@ -62,7 +62,7 @@ export class Dispatcher {
     if (message.type === 'ping') return runCommand(connection, message, this.#options.context);
     const busy = this.#options.inFlight.take(connection, bytes.length);
     if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
-    return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
+    return this.#answer(connection, message, bytes.length, bytes);
   }
 
   /** Commands that a stream's request stands for, each as JSON. They count against no rate, and are answered as those of an array. */
@@ -75,17 +75,18 @@ export class Dispatcher {
     const message = this.#parse(connection, bytes);
     if (!connection.isOpen || message === undefined || message instanceof CommandArray) return;
     this.#options.metrics.messageIn(message.type);
-    const asked = askedBy(message);
     const busy = this.#options.inFlight.take(connection, bytes.length);
-    if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
-    return this.#answer(connection, asked, bytes.length, this.#start(connection, message, bytes));
+    if (busy !== undefined) return this.#refuser.refuse(connection, askedBy(message), 'busy', busy);
+    return this.#answer(connection, message, bytes.length, bytes);
   }
 
   /**
    * An array of commands: each is accepted or refused, and answered as if it had been sent alone. What is answered in one loop turn is sent in one write. Not
    * async, because the commands themselves must not be kept until all are answered.
+   *
+   * @returns undefined: all have been answered
    */
-  #receiveMany(connection: Connection, commands: CommandArray, whole: WholeArray): Promise<unknown> {
+  #receiveMany(connection: Connection, commands: CommandArray, whole: WholeArray): Promise<unknown> | undefined {
     connection.receiver.expectAnswers(commands.length);
     const answers: Promise<void>[] = [];
     for (let index = 0; index < commands.length && connection.isOpen; index++) {
@@ -97,9 +98,10 @@ export class Dispatcher {
         break;
       }
       // Until a command is answered, its share of the message's bytes counts as kept.
-      answers.push(this.#receiveOne(connection, command, whole, Math.ceil(whole.bytes.length / commands.length)));
+      const answer = this.#receiveOne(connection, command, whole, Math.ceil(whole.bytes.length / commands.length));
+      if (answer !== undefined) answers.push(answer);
     }
-    return Promise.all(answers);
+    return answers.length === 0 ? undefined : Promise.all(answers);
   }
 
   /** The commands from `index` on wait for the result of the token, as one command; then the message is read again. */
@@ -119,14 +121,24 @@ export class Dispatcher {
     const share = Math.ceil(bytes.length / commands.length);
     const answers: Promise<void>[] = [];
     for (let at = index; at < commands.length && connection.isOpen; at++) {
-      answers.push(this.#receiveOne(connection, commands.at(at), whole, share, busy));
+      const answer = this.#receiveOne(connection, commands.at(at), whole, share, busy);
+      if (answer !== undefined) answers.push(answer);
     }
     await Promise.all(answers);
   }
 
-  #receiveOne(connection: Connection, command: ParsedCommand, whole: WholeArray, bytes: number, alreadyBusy?: string): Promise<void> {
+  /** @returns undefined: it has been answered. Nearly all are at once, without the promises of a wait */
+  #receiveOne(
+    connection: Connection,
+    command: ParsedCommand,
+    whole: WholeArray,
+    bytes: number,
+    alreadyBusy?: string,
+  ): Promise<void> | undefined {
     const answer = this.#takeOne(connection, command, whole, bytes, alreadyBusy);
-    return (answer ?? Promise.resolve()).finally(() => connection.receiver.answered());
+    if (answer !== undefined) return answer.finally(() => connection.receiver.answered());
+    connection.receiver.answered();
+    return undefined;
   }
 
   /** @returns undefined: it has been answered */
@@ -141,7 +153,6 @@ export class Dispatcher {
     if (command instanceof MessageError) return this.#refuser.refuse(connection, { id: command.messageId }, command.code, command.message);
     const { commandsPerSecondMax } = this.#options.limits;
     this.#options.metrics.messageIn(command.type);
-    const asked = askedBy(command);
     connection.commandBucket ??= { rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 };
     const commandWaitMs = oweToken(connection.commandBucket, commandsPerSecondMax, atMs);
     // A refused command costs as much as most others. A client that continues is told once more, by the close.
@@ -149,13 +160,16 @@ export class Dispatcher {
       this.#options.metrics.floods.inc();
       return connection.end('tooManyErrors', 'more commands than allowed');
     }
-    if (waitMs > 0) return this.#refuser.refuse(connection, asked, 'rate_limited', 'too many messages or bytes per second', waitMs);
-    if (commandWaitMs > 0)
-      return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${commandsPerSecondMax} commands a second`, commandWaitMs);
+    if (waitMs > 0)
+      return this.#refuser.refuse(connection, askedBy(command), 'rate_limited', 'too many messages or bytes per second', waitMs);
+    if (commandWaitMs > 0) {
+      const why = `more than ${commandsPerSecondMax} commands a second`;
+      return this.#refuser.refuse(connection, askedBy(command), 'rate_limited', why, commandWaitMs);
+    }
     if (command.type === 'ping') return runCommand(connection, command, this.#options.context);
     const busy = alreadyBusy ?? this.#options.inFlight.take(connection, bytes);
-    if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
-    return this.#answer(connection, asked, bytes, this.#start(connection, command, message));
+    if (busy !== undefined) return this.#refuser.refuse(connection, askedBy(command), 'busy', busy);
+    return this.#answer(connection, command, bytes, message);
   }
 
   /** @returns undefined: the client has been told what is wrong */
@@ -170,8 +184,20 @@ export class Dispatcher {
     }
   }
 
+  /** @returns undefined: it has been answered */
+  #answer(connection: Connection, command: ClientMessage, bytes: number, message: Uint8Array): Promise<void> | undefined {
+    try {
+      const done = this.#start(connection, command, message);
+      if (done !== undefined) return this.#answerLater(connection, askedBy(command), bytes, done);
+    } catch (error) {
+      this.#refuser.fail(connection, askedBy(command), error as Error);
+    }
+    this.#options.inFlight.release(connection, bytes);
+    return undefined;
+  }
+
   /** Until it resolves, the command is in flight. It does not get the message: what is kept until then is what {@link InFlight} counts. */
-  async #answer(connection: Connection, asked: Asked, bytes: number, done: Promise<void>): Promise<void> {
+  async #answerLater(connection: Connection, asked: Asked, bytes: number, done: Promise<void>): Promise<void> {
     try {
       await done;
     } catch (error) {
@@ -181,8 +207,8 @@ export class Dispatcher {
     }
   }
 
-  /** Rejects with the error for the client. */
-  async #start(connection: Connection, message: ClientMessage, bytes: Uint8Array): Promise<void> {
+  /** @returns undefined: it is done. @throws the error for the client, also by rejecting */
+  #start(connection: Connection, message: ClientMessage, bytes: Uint8Array): Promise<void> | void {
     if (message.type === 'connect') return runCommand(connection, message, this.#options.context);
     this.#askFirst(connection);
     if (connection.authenticating === undefined) return this.#run(connection, message);

@@ -43,9 +43,12 @@ export class TokenCache {
     return this.#bytes;
   }
 
-  get(token: string): VerifiedToken | undefined {
-    if (this.#bounds.verifiedTokensMax === 0) return undefined;
-    const digest = digestOf(token);
+  /** What it knows the token by: the token itself is a secret, and longer. */
+  digestOf(token: string): string {
+    return this.#bounds.verifiedTokensMax === 0 ? '' : hash('sha256', token, 'base64');
+  }
+
+  get(digest: string): VerifiedToken | undefined {
     const entry = this.#entries.get(digest);
     if (entry === undefined) return undefined;
     this.#entries.delete(digest);
@@ -53,19 +56,18 @@ export class TokenCache {
     return entry;
   }
 
-  add(token: string, { identity, keys }: VerifiedToken): void {
+  add(digest: string, tokenLength: number, { identity, keys }: VerifiedToken): void {
     if (this.#bounds.verifiedTokensMax === 0) return;
-    const digest = digestOf(token);
     this.#remove(digest);
     // Its claims are three quarters of a token's length, and become objects and texts.
-    const entry = { identity, keys, bytes: BYTES_PER_ENTRY + 2 * token.length };
+    const entry = { identity, keys, bytes: BYTES_PER_ENTRY + 2 * tokenLength };
     this.#entries.set(digest, entry);
     this.#bytes += entry.bytes;
     this.#forgetOldest();
   }
 
-  delete(token: string): void {
-    this.#remove(digestOf(token));
+  delete(digest: string): void {
+    this.#remove(digest);
   }
 
   #forgetOldest(): void {
@@ -82,9 +84,4 @@ export class TokenCache {
     this.#entries.delete(digest);
     this.#bytes -= entry.bytes;
   }
-}
-
-/** The token itself is a secret, and longer. */
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64');
 }

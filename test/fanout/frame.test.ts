@@ -109,6 +109,22 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
     ).toEqual([]);
   });
 
+  it('has fields of any kind before its items', () => {
+    const fields = {
+      type: 'subscribed',
+      none: null,
+      less: -1,
+      half: 1.5,
+      zero: 0,
+      far: 2 ** 40,
+      map: { x: 1 },
+      list: ['a'],
+      yes: true,
+      text: 'é'.repeat(40),
+    };
+    expect(decode(encodeWithItems({ encoding, timestamps: false }, fields, []))).toEqual({ ...fields, items: [] });
+  });
+
   it('is one of several messages that end in items', () => {
     const message = { type: 'subscribed', id: 1, topic: 'scores.a', epoch: 'e', offset: 2 ** 40, recovered: true, rateHz: undefined };
     const { rateHz: _, ...said } = message;
@@ -231,6 +247,14 @@ describe('MsgpackWriter', () => {
       writer.reset();
       writer.text(text);
       expect(msgpackCodec.decode(writer.copy())).toBe(text);
+    }
+    for (let length = 0; length <= 40; length++) {
+      for (const text of ['x'.repeat(length), `${'x'.repeat(length)}é`, `é${'x'.repeat(length)}`]) {
+        writer.reset();
+        writer.text('before');
+        writer.text(text);
+        expect(Buffer.from(writer.copy())).toEqual(Buffer.concat([packMsgpack('before'), packMsgpack(text)]));
+      }
     }
     for (const length of [0, 15, 16, 65_535, 65_536]) {
       writer.reset();

@@ -65,6 +65,16 @@ describe('the topic grammar', () => {
     expect(namespaceOf(parseTopic('scores'))).toBe('scores');
     expect(namespaceOf(parseTopic('scores.epl.match-42'))).toBe('scores');
   });
+
+  it('finds the namespace of any name of a feed, whatever its key contains', () => {
+    const near = fc.string({ unit: fc.constantFrom('a', 'b', '.', '#', '*'), maxLength: 12 });
+    fc.assert(
+      fc.property(near, (name) => {
+        expect(namespaceOf(name)).toBe(name.split(/[.#]/)[0]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
 
 describe('the key grammar', () => {

@@ -92,11 +92,35 @@ describe('an array of commands', () => {
     await client.answerTo(3);
     expect(client.sent.map((message) => (message.type === 'error' ? message.code : message.type))).toEqual([
       'pong',
-      'unknown_type',
       'not_subscribed',
+      'unknown_type',
       'not_subscribed',
     ]);
     expect(client.socket.writes).toEqual([4]);
+    expect(client.connection.commandsInFlight).toBe(0);
+    expect(worker.connections.bytes).toEqual({ inFlight: 0, unread: 0 });
+  });
+
+  it('is answered at once where nothing has to be waited for, and what has to comes later', async () => {
+    await start();
+    const first = worker.client();
+    first.say({ type: 'subscribe', id: 1, topic: 'open.a' });
+    await worker.open('open.a');
+    await first.answerTo(1);
+    const client = worker.client();
+    client.say([
+      { type: 'subscribe', id: 1, topic: 'open.b' },
+      { type: 'subscribe', id: 2, topic: 'open.a' },
+      unsubscribe(3),
+      unsubscribe(4),
+    ]);
+    // Before any promise has been settled.
+    expect([client.connection.commandsInFlight, client.connection.receiver.subscriptions.size]).toEqual([1, 1]);
+    await worker.open('open.b');
+    await client.answerTo(1);
+    expect(idsOf(client)).toEqual([2, 3, 4, 1]);
+    expect(client.errors).toEqual(['not_subscribed']);
+    expect(client.connection.commandsInFlight).toBe(0);
   });
 
   it('must have 1 to `commandsPerMessageMax` commands', async () => {

@@ -36,29 +36,29 @@ describe('a verified token', () => {
 
   it('is forgotten above the number of tokens: the one that was used longest ago', () => {
     const cache = new TokenCache({ verifiedTokensMax: 2, verifiedTokenBytesMax: 1e6 });
-    cache.add('a', entry);
-    cache.add('b', entry);
+    cache.add('a', 1, entry);
+    cache.add('b', 1, entry);
     expect(cache.get('a')).toMatchObject(entry);
-    cache.add('c', entry);
+    cache.add('c', 1, entry);
     expect(['a', 'b', 'c'].map((token) => cache.get(token) !== undefined)).toEqual([true, false, true]);
   });
 
   it('is forgotten above the bytes, and gives its bytes back', () => {
     const cache = new TokenCache({ verifiedTokensMax: 1000, verifiedTokenBytesMax: 10_000 });
-    for (let n = 0; n < 100; n++) cache.add(`${n}`.padEnd(1000), entry);
+    for (let n = 0; n < 100; n++) cache.add(`${n}`, 1000, entry);
     expect([cache.size, cache.bytes <= 10_000]).toEqual([4, true]);
-    cache.add('x'.repeat(20_000), entry);
+    cache.add('x', 20_000, entry);
     expect([cache.size, cache.bytes]).toEqual([0, 0]);
-    cache.add('a', entry);
-    cache.add('a', entry);
+    cache.add('a', 1, entry);
+    cache.add('a', 1, entry);
     cache.delete('a');
     expect([cache.size, cache.bytes]).toEqual([0, 0]);
   });
 
   it('is not kept with a bound of 0', () => {
     const cache = new TokenCache({ verifiedTokensMax: 0, verifiedTokenBytesMax: 1e6 });
-    cache.add('a', entry);
-    expect([cache.get('a'), cache.size]).toEqual([undefined, 0]);
+    cache.add(cache.digestOf('a'), 1, entry);
+    expect([cache.get(cache.digestOf('a')), cache.size]).toEqual([undefined, 0]);
   });
 
   it('gives the same identity again, until it expires', async () => {
@@ -74,6 +74,28 @@ describe('a verified token', () => {
     vi.setSystemTime(exp * 1000);
     expect(await codeOf(authenticator.verify(token))).toBe('token_expired');
     expect(authenticator.kept).toEqual({ tokens: 0, bytes: 0 });
+  });
+
+  it('is not taken for another one whose upgrade is decided at the same time', async () => {
+    const authenticator = await authenticatorOf({ keys: HS256_KEYS });
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const [alice, bob] = await Promise.all(['alice', 'bob'].map((sub) => sign({ sub, exp })));
+    const foreign = await sign({ sub: 'carol', exp }, secretKey('another secret of enough characters'));
+    for (const [looked, verified, verdict] of [
+      [alice, bob, 'bob'],
+      [bob, alice, 'alice'],
+      [alice, foreign, 'unauthorized'],
+      [foreign, bob, 'bob'],
+      ['no token', alice, 'alice'],
+      [alice, 'no token', 'unauthorized'],
+    ] as const) {
+      authenticator.flawOf(looked as string);
+      const found = authenticator.verify(verified as string).then(
+        ({ user }) => user,
+        ({ code }) => code,
+      );
+      expect(await found).toBe(verdict);
+    }
   });
 
   it('counts no more when the key set has changed', async () => {

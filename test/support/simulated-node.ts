@@ -177,8 +177,8 @@ export class SimulatedNode {
     client.runs.set(topic, client.runs.get(topic) ?? { from: 0, uids: [] });
     const id = this.#nextId++;
     client.awaiting.set(topic, id);
-    const done = this.#delivery.subscriptions
-      .subscribe(receiver, topic, { id, snapshot: true, ...this.#wishOf(client), ...(since && { since }) })
+    const wish = { id, snapshot: true, ...this.#wishOf(client), ...(since && { since }) };
+    const done = (this.#delivery.subscriptions.subscribe(receiver, topic, wish) ?? Promise.resolve())
       .catch((error) => {
         // A refusal is an answer; anything else is a bug, and ends the run.
         if (!(error instanceof ProtocolError)) throw error;

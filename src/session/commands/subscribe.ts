@@ -1,3 +1,4 @@
+import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
@@ -28,19 +29,24 @@ export const subscribe: Command<'subscribe'> = (connection, message, context) =>
   if (receiver.subscriptions.size >= topicsPerConnectionMax && !receiver.subscriptions.has(topic)) {
     throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
   }
-  const start = (wish: Wish) => begin(connection, topic, wish, context);
-  return context.hooks?.asksAboutSubscriptions(topic) ? askThenSubscribe(connection, topic, message, context, start) : start(message);
+  if (context.hooks?.asksAboutSubscriptions(topic) !== true) return begin(connection, topic, namespace, message, context);
+  return askThenSubscribe(connection, topic, message, context, (wish) => begin(connection, topic, namespace, wish, context));
 };
 
-function begin(connection: Connection, topic: FeedName, wish: Wish, context: CommandContext): Promise<void> {
+function begin(
+  connection: Connection,
+  topic: FeedName,
+  namespace: NamespaceOptions,
+  wish: Wish,
+  context: CommandContext,
+): Promise<void> | undefined {
   const { subscriptions } = context.delivery;
-  const namespace = namespaceFor(context, topic);
   // Also if a hook wants it.
-  if (wish.echo === false && namespace?.state === 'document')
+  if (wish.echo === false && namespace.state === 'document')
     throw new ProtocolError('unsupported', `${topic} has a document: without its own changes a client would have another one`);
   if (wish.echo === false && wish.delta === true)
     throw new ProtocolError('unsupported', 'echo: false cannot be combined with delta: a change is one of the value before it');
-  if (namespace?.presence === 'off') return subscriptions.subscribe(connection.receiver, topic, wish);
+  if (namespace.presence === 'off') return subscriptions.subscribe(connection.receiver, topic, wish);
   // Who it is when it joins: a token may come meanwhile.
   const member = () => memberOf(connection.identity.user, connection.id, connection.identity.info);
   return subscriptions.subscribe(connection.receiver, topic, { ...wish, member });

@@ -17,7 +17,7 @@ export async function askThenSubscribe(
   topic: FeedName,
   message: ClientMessage<'subscribe'>,
   context: CommandContext,
-  start: (wish: Wish) => Promise<void>,
+  start: (wish: Wish) => Promise<void> | undefined,
 ): Promise<void> {
   const { hooks, delivery } = context;
   const { receiver } = connection;
