@@ -18,10 +18,13 @@ const ENCODINGS: readonly Encoding[] = ['msgpack', 'json'];
 interface Present {
   member: Member;
   /** Topics in which it is a member. */
-  topics: Topic[];
+  topics: readonly Topic[];
   /** Topics that it watches. */
-  views: PresenceView[];
+  views: readonly PresenceView[];
 }
+
+/** Shared: most connections watch nothing. */
+const NONE: readonly never[] = [];
 
 export interface PresenceOptions {
   readonly link: Pick<WorkerEnd, 'send'>;
@@ -54,7 +57,7 @@ export class Presence {
   subscribed(receiver: Receiver, topic: Topic, member: Member, watches: boolean): void {
     let present = this.#presents.get(receiver);
     if (present === undefined) {
-      present = { member, topics: [], views: [] };
+      present = { member, topics: NONE, views: NONE };
       this.#presents.set(receiver, present);
     }
     if (!present.topics.includes(topic)) {

@@ -13,7 +13,7 @@ import { type DynamicPage, routeHttp } from './http-routes.ts';
 import { Listener } from './listener.ts';
 import { hasCertificate, type SecureApp, secureApp } from './secure-app.ts';
 import type { ClientEvents, PublishToShard } from './transport.ts';
-import { type SocketData, type UpgradeMetrics, Upgrader } from './upgrade.ts';
+import { type Accepted, type SocketData, type UpgradeMetrics, Upgrader } from './upgrade.ts';
 import type { HttpResponse, Socket, Uws, UwsApp } from './uws.ts';
 import { UwsSocket } from './uws-socket.ts';
 
@@ -130,11 +130,10 @@ export class WebSocketServer {
       upgrade: upgrader.upgrade,
       open: (ws) => {
         const data = ws.getUserData();
-        const { token, encoding, address = '' } = data;
+        const { encoding, address, token } = data.accepted as Accepted;
         const socket = new UwsSocket(ws);
         const client = clients.accept({ socket, address, encoding });
-        data.address = undefined;
-        data.token = undefined;
+        data.accepted = undefined;
         data.socket = socket;
         data.client = client;
         this.#connections++;

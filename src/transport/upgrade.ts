@@ -22,13 +22,18 @@ export interface UpgradeMetrics {
   refused(status: string): void;
 }
 
-/** The data that uWebSockets keeps with a socket. It copies these fields into its own object. */
-export interface SocketData<Client> {
+/** What was agreed with the client's request. */
+export interface Accepted {
   readonly encoding: Encoding;
+  readonly address: string;
+  /** As received. */
+  readonly token: string | undefined;
+}
+
+/** The data that uWebSockets keeps with a socket. It copies these fields into its own object, where the fourth would cost 24 bytes more. */
+export interface SocketData<Client> {
   /** Undefined once the socket has opened. */
-  address: string | undefined;
-  /** As received; undefined once the socket has opened. */
-  token: string | undefined;
+  accepted: Accepted | undefined;
   /** Both are set when it has opened. */
   socket: UwsSocket | undefined;
   client: Client | undefined;
@@ -110,7 +115,8 @@ export class Upgrader {
     const address = options.addresses.of(res, req);
     const flaw = flawOfToken(options, token) ?? options.clients.takeConnect(address);
     if (flaw !== undefined) return this.#refuse(res, flaw);
-    const data: SocketData<unknown> = { encoding: chosen.encoding, address, token, socket: undefined, client: undefined };
+    const accepted: Accepted = { encoding: chosen.encoding, address, token };
+    const data: SocketData<unknown> = { accepted, socket: undefined, client: undefined };
     res.upgrade(data, key, chosen.subprotocol, extensions, context);
     options.gate.upgraded();
   };
