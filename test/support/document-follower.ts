@@ -55,10 +55,10 @@ export class DocumentFollower {
     if (!('topic' in message) || message.topic !== this.topic) return;
     switch (message.type) {
       case 'subscribed':
-        if (!message.recovered) this.document = undefined;
+        if (!message.recovered) this.#forget();
         return this.#begin(message);
       case 'resync':
-        this.document = undefined;
+        this.#forget();
         return this.#begin(message);
       case 'part': {
         const whole = this.#joiner.add(message);
@@ -69,6 +69,12 @@ export class DocumentFollower {
         this.conflated += message.conflated ?? 0;
         return this.#apply(message.items.filter(([offset]) => offset > this.offset));
     }
+  }
+
+  /** Its position is void, too: offsets of another epoch cannot be compared. */
+  #forget(): void {
+    this.document = undefined;
+    this.offset = -1;
   }
 
   #begin({ epoch, offset, items }: { readonly epoch: string; readonly offset: number; readonly items: readonly Item[] }): void {
