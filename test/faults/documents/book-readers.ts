@@ -58,6 +58,11 @@ export class BookReaders {
     return this.#count('checks');
   }
 
+  /** Messages to readers that were too slow. */
+  get lagged(): number {
+    return this.#count('lagged');
+  }
+
   /** Over the topics in turn. @param topics default: all that do not change slowly */
   add(count: number, topics = this.#options.feed.topics.filter(({ slowness }) => slowness === 1)): BookReader[] {
     const { ports, rightOf } = this.#options;
