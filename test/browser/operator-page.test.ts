@@ -4,7 +4,7 @@ import { chromiumPath, launchChromium } from '../support/chromium.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { TestNode } from '../support/node.ts';
 import { ADMIN_TOKEN, NodeProcess } from '../support/node-process.ts';
-import { tokenOf } from '../support/tokens.ts';
+import { sign, tokenOf } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
 const chromium = chromiumPath();
@@ -319,6 +319,39 @@ describe.runIf(chromium !== undefined)("the operator's page", () => {
       await process.stop();
       complaints = complaints.filter((text) => !text.includes(String(process.adminPort)));
     }
+  });
+
+  it('fits a phone also with names and data as long as they may be', async () => {
+    const settings = { 'admin.token': TOKEN, 'namespaces.scores.presence': 'members', 'namespaces.scores.public': true };
+    await open(settings, { viewport: { width: 390, height: 844 } });
+    const sub = 'u'.repeat(256);
+    const topic = `scores.${'t'.repeat(64)}.${'t'.repeat(64)}.${'t'.repeat(60)}`;
+    const claims = { sub, exp: Date.now() / 1000 + 600, stentor: { subscribe: ['>'], info: { name: 'i'.repeat(800) } } };
+    const client = await node.connect({ encoding: 'json', token: await sign(claims) });
+    await client.subscribe(topic);
+    await node.publish(topic, 'd'.repeat(5000));
+    await unlock();
+    await untilText('#topics', /tttt/);
+    for (const summary of await page.locator('details.fold:visible > summary').all()) await summary.click();
+    const width = () => page.evaluate('document.documentElement.scrollWidth');
+    for (const text of [sub, topic]) {
+      await page.fill('#find-text', text);
+      await page.keyboard.press('Enter');
+      await page.locator('#found button:visible', { hasText: text }).first().waitFor();
+      expect(await width()).toBeLessThanOrEqual(390);
+    }
+    await page.click('#found-topics button');
+    await untilText('#topic-items', /ddd/);
+    await untilText('#topic-members', /iii/);
+    expect(await width()).toBeLessThanOrEqual(390);
+    await page.fill('#find-text', sub);
+    await page.keyboard.press('Enter');
+    await page.click('#found-users button[data-action=end-user]');
+    const dialog = await page.locator('#confirm').boundingBox();
+    expect(dialog?.width).toBeLessThanOrEqual(390);
+    expect(await page.locator('#confirm-yes').isVisible()).toBe(true);
+    const button = await page.locator('#confirm-yes').boundingBox();
+    expect(button!.y + button!.height).toBeLessThanOrEqual(844);
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
