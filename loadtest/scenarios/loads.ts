@@ -1,5 +1,8 @@
 import type { Load } from '../../src/bench/plan/model.ts';
 import type { Group, RunResult, WindowSpec } from '../measure/types.ts';
+import { measureWindow } from '../measure/window.ts';
+import { withServer } from '../measure/with-server.ts';
+import type { ServerUnderTest } from '../servers/server.ts';
 import { BENCH_NAMESPACE } from './feeds.ts';
 import type { Overrides } from './scenario.ts';
 
@@ -28,12 +31,30 @@ export function specOf(
     groups: [group],
     nodes,
     workers: 1,
-    warmupMs: quick ? 500 : 2500,
+    warmupMs: quick ? 500 : 1500,
     durationMs: (seconds ?? (quick ? 2 : 5)) * 1000,
     payloadBytes: PAYLOAD_BYTES,
     everyLatency: false,
     countSends: false,
   };
+}
+
+/** So many publications before a window, with one member at each node: a node that has run for an hour has compiled its code. */
+const WARMUP = { topic: `${BENCH_NAMESPACE}.warm`, ratePerSecond: 1000, ms: 4000 };
+
+/** One run, on nodes that are warm. */
+export function runWarm(server: ServerUnderTest, pair: number, spec: WindowSpec): Promise<RunResult> {
+  const { nodes, workers } = spec;
+  return withServer(server, { nodes, workers, keyed: false }, async ({ server: running, swarm }) => {
+    const options = { ...spec, keys: 0 };
+    const { topic, ratePerSecond, ms } = WARMUP;
+    const warmup: Group = { name: 'warmup', topic, members: nodes, ratePerSecond, burst: 1 };
+    const [first, ...swarms] = [warmup, ...spec.groups].map((group) => swarm(group, options));
+    for (const each of [first!, ...swarms]) await each.connect();
+    const warm = { ...spec, groups: [warmup], warmupMs: 0, durationMs: ms };
+    await measureWindow({ server: running, swarms: [first!], sequences: new Map() }, warm);
+    return { server: server.name, pair, ...(await measureWindow({ server: running, swarms, sequences: new Map() }, spec)) };
+  });
 }
 
 /** Of one core, while publications came. */

@@ -1,6 +1,5 @@
 import { emptyRun } from '../measure/empty-run.ts';
-import { runServer } from '../measure/run.ts';
-import { coresOf, load, publishedPerSecond, specOf } from './loads.ts';
+import { coresOf, load, publishedPerSecond, runWarm, specOf } from './loads.ts';
 import type { Scenario } from './scenario.ts';
 
 const MANY = 12;
@@ -27,7 +26,7 @@ export const twelveNodes: Scenario = {
     const invalid: string[] = [];
     const measure = async (nodes: number, rate: number): Promise<Point> => {
       const members = MEMBERS_PER_NODE * nodes;
-      const run = await runServer(server, pair, specOf(load(members, 1, members, rate), nodes, overrides));
+      const run = await runWarm(server, pair, specOf(load(members, 1, members, rate), nodes, overrides));
       if (run.invalid !== '') invalid.push(`${nodes} nodes at ${rate}: ${run.invalid}`);
       const natsCores = run.extra?.brokerCores ?? Number.NaN;
       extra[`${nodes}x${rate}.nodeCores`] = coresOf(run) / nodes;

@@ -3,9 +3,8 @@ import { constantsFrom, type Window } from '../../src/bench/plan/calibration.ts'
 import type { CostConstants } from '../../src/bench/plan/constants.ts';
 import { forecast, type Load } from '../../src/bench/plan/model.ts';
 import { emptyRun } from '../measure/empty-run.ts';
-import { runServer } from '../measure/run.ts';
 import type { ServerUnderTest } from '../servers/server.ts';
-import { coresOf, load, PAYLOAD_BYTES, publishedPerSecond, specOf, writesOf } from './loads.ts';
+import { coresOf, load, PAYLOAD_BYTES, publishedPerSecond, runWarm, specOf, writesOf } from './loads.ts';
 import type { Overrides, Scenario } from './scenario.ts';
 
 const PACING_PERIOD_MS = 75;
@@ -31,7 +30,7 @@ const OWN = load(1000, 1000, 20, 0.5);
 
 async function calibrate(server: ServerUnderTest, pair: number, overrides: Overrides): Promise<CostConstants> {
   const run = async (load: Load) => {
-    const result = await runServer(server, pair, specOf(load, 1, overrides));
+    const result = await runWarm(server, pair, specOf(load, 1, overrides));
     if (result.invalid !== '') throw new Error(`calibrating: ${result.invalid}`);
     const published = publishedPerSecond(result);
     const perSecond = (published * load.membersPerTopic) / load.connections;
@@ -75,7 +74,7 @@ export const planCheck: Scenario = {
     let wrongMax = 0;
     for (const { name, load: asked } of SHAPES) {
       for (const nodes of NODES) {
-        const run = await runServer(server, pair, specOf(asked, nodes, overrides));
+        const run = await runWarm(server, pair, specOf(asked, nodes, overrides));
         if (run.invalid !== '') invalid.push(`${name} on ${nodes}: ${run.invalid}`);
         const fleet = { nodes, workersPerNode: 1, pacingPeriodMaxMs: PACING_PERIOD_MS, filterTopicsMax: 0, durable: false };
         const node = forecast(constants, asked, fleet);

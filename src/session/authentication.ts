@@ -2,9 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { HookDenied } from '../hooks/denied.ts';
 import { ALLOWED, type Allowed } from '../hooks/outcome.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
-import { encodePlain } from '../protocol/codecs.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
-import type { ServerMessage } from '../protocol/messages.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
 import { mayBeAnonymous } from './access.ts';
@@ -34,20 +32,9 @@ export interface AuthenticationOptions {
 export class Authentication {
   readonly #options: AuthenticationOptions;
   readonly anonymousAllowed: boolean;
-  /** As clients are told. */
-  readonly #limits: ServerMessage<'connected'>['limits'];
 
   constructor(options: AuthenticationOptions) {
-    const { limits, tuning } = options.config;
     this.#options = options;
-    this.#limits = {
-      messageBytesMax: limits.messageBytesMax,
-      topicsMax: limits.topicsPerConnectionMax,
-      messagesPerSecondMax: limits.messagesPerSecondMax,
-      bytesPerSecondMax: limits.bytesPerSecondMax,
-      commandsPerSecondMax: tuning.commands.commandsPerSecondMax,
-      commandsMax: tuning.commands.commandsPerMessageMax,
-    };
     this.anonymousAllowed = mayBeAnonymous(options.config.namespaces);
   }
 
@@ -170,22 +157,28 @@ export class Authentication {
   /** In answer to `connect`, or unrequested if the token came with the upgrade. */
   sendConnected(connection: Connection, id?: number): void {
     const { config, nodeId } = this.#options;
+    const { limits, heartbeat, tuning } = config;
     const { user, expiresAtMs } = connection.identity;
     const userTopic = user === null ? undefined : ownTopic(config.namespaces, user);
-    // The texts are well-formed: the user's has been checked with its token.
-    const message: ServerMessage<'connected'> = {
+    connection.send({
       type: 'connected',
       connectionId: connection.id,
       user,
       nodeId,
       serverTimeMs: Date.now(),
-      pingIntervalMs: config.heartbeat.pingIntervalMs,
-      limits: this.#limits,
+      pingIntervalMs: heartbeat.pingIntervalMs,
+      limits: {
+        messageBytesMax: limits.messageBytesMax,
+        topicsMax: limits.topicsPerConnectionMax,
+        messagesPerSecondMax: limits.messagesPerSecondMax,
+        bytesPerSecondMax: limits.bytesPerSecondMax,
+        commandsPerSecondMax: tuning.commands.commandsPerSecondMax,
+        commandsMax: tuning.commands.commandsPerMessageMax,
+      },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),
       ...(userTopic !== undefined && { userTopic }),
-    };
-    connection.receiver.sendEncoded(encodePlain(connection.codec.encoding, message));
+    });
   }
 }
 

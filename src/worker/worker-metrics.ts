@@ -3,7 +3,6 @@ import type { Sent } from '../fanout/shard.ts';
 import type { WorkerTotals } from '../link/messages.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { LabelCounts } from '../telemetry/label-counts.ts';
 import { PUBLISH_TO_SOCKET_BOUNDS_MS } from '../telemetry/publish-to-socket-bounds.ts';
 import { bucketCounts, sumBy } from '../telemetry/sum-by.ts';
 
@@ -109,14 +108,12 @@ export class WorkerMetrics {
     help: '1 while the worker has stopped listening for that reason.',
     registers: this.#registers,
   });
-  readonly #messagesIn: Counter<'type'> = new Counter({
+  readonly #messagesIn = new Counter({
     name: 'stentor_messages_in_total',
     help: 'Messages from clients, by type.',
     labelNames: ['type'],
     registers: this.#registers,
-    collect: () => this.#messageCounts.moveTo(this.#messagesIn),
   });
-  readonly #messageCounts = new LabelCounts('type');
   readonly #bytesIn = new Counter({
     name: 'stentor_received_bytes_total',
     help: 'Bytes of messages from clients.',
@@ -204,14 +201,12 @@ export class WorkerMetrics {
     help: 'Publications that lagging connections did not get: conflated or skipped.',
     registers: this.#registers,
   });
-  readonly #recoveries: Counter<'from'> = new Counter({
+  readonly #recoveries = new Counter({
     name: 'stentor_recoveries_total',
     help: 'Subscribes with a position, by who had the missed items: worker, hub (or the log behind it), or none (the client got the state instead).',
     labelNames: ['from'],
     registers: this.#registers,
-    collect: () => this.#recoveryCounts.moveTo(this.#recoveries),
   });
-  readonly #recoveryCounts = new LabelCounts('from');
   readonly batchItems = new Histogram({
     name: 'stentor_batch_items',
     help: 'Publications of a topic that a group of connections receives at once.',
@@ -263,7 +258,7 @@ export class WorkerMetrics {
   }
 
   messageIn(type: string): void {
-    this.#messageCounts.inc(type);
+    this.#messagesIn.inc({ type });
   }
 
   bytesIn(bytes: number): void {
@@ -271,7 +266,7 @@ export class WorkerMetrics {
   }
 
   recovery(from: 'worker' | 'hub' | 'none'): void {
-    this.#recoveryCounts.inc(from);
+    this.#recoveries.inc({ from });
   }
 
   error(code: ErrorCode): void {

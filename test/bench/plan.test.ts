@@ -102,6 +102,7 @@ describe('the constants of a calibration', () => {
       },
     });
     expect(asked).toEqual([
+      [1, 400],
       [1, 0.5],
       [1, 10],
       [1, 400],

@@ -37,6 +37,8 @@ const JOINED_PER_SECOND = 400;
 /** Runs the windows that {@link constantsFrom} needs against a node. */
 export async function calibrate(options: CalibrateOptions): Promise<CostConstants> {
   const { connections, payloadBytes, machine } = options;
+  // A node that runs for an hour has compiled its code, and one that has just started has not.
+  await measure(options, 'warming up', 1, FAST_PER_SECOND);
   const windows = await measureWindows(connections, (name, count, perSecond) => measure(options, name, count, perSecond));
   return constantsFrom(windows, { measured: machine, payloadBytes });
 }
