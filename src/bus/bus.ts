@@ -1,5 +1,6 @@
 import type { PayloadKind } from '../config/schema.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
+import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { Channel, RequestAddress, UserChannel } from './channel.ts';
 import type { ImageStore } from './image-store.ts';
@@ -146,6 +147,8 @@ export interface Publication {
   readonly image?: boolean | undefined;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */
   readonly eventAtMs?: number | undefined;
+  /** Absent: none. */
+  readonly tags?: Tags | undefined;
 }
 
 /** Who published, if a client did, or a program on behalf of a connection. */
@@ -207,6 +210,7 @@ export interface PublishRequest {
   readonly image?: boolean | undefined;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */
   readonly eventAtMs?: number | undefined;
+  readonly tags?: Tags | undefined;
 }
 
 export interface PublishAck {

@@ -69,6 +69,18 @@ export function parseSettings(settings: readonly string[]): Record<string, strin
   return parsed;
 }
 
+/** For an option that may be given several times. */
+export function listed(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+/** `league=epl`. @param option its name. @throws CliError `usage` */
+export function nameAndText(option: string, text: string): [name: string, text: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw badValue(option, text, 'expected name=text');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** @throws CliError `usage` */
 export function topicArgument(text: string, name = 'topic'): Topic {
   if (isTopic(text)) return text;

@@ -1,9 +1,10 @@
 import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { parseJson } from '../protocol/json-codec.ts';
+import { isTags, TAGS_MAX, type Tags } from '../protocol/tags.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
-import { usageError } from './errors.ts';
+import { badValue, usageError } from './errors.ts';
 import { nodeUrl } from './node-url.ts';
 import {
   addConfigOptions,
@@ -11,8 +12,10 @@ import {
   type ConfigOptions,
   CREATE_TEXT,
   keyArgument,
+  listed,
   loadFromOptions,
   type NodeOptions,
+  nameAndText,
   topicArgument,
 } from './options.ts';
 import { note, print } from './output.ts';
@@ -25,6 +28,7 @@ interface PublishOptions extends ConfigOptions, NodeOptions {
   readonly volatile?: true;
   readonly create?: true;
   readonly image?: true;
+  readonly tag?: readonly string[];
 }
 
 export function publishCommand(): Command {
@@ -37,6 +41,7 @@ export function publishCommand(): Command {
     .option('--except <connection>', 'not to this connection: to all but the sender; only over NATS')
     .option('--volatile', 'not kept, and not for subscribers that do not keep up now; only in ephemeral namespaces')
     .option('--image', 'in document namespaces: the value is the whole document, not a merge patch')
+    .option('--tag <name=text>', 'by which subscribers filter; several are allowed', listed)
     .option('--create', CREATE_TEXT);
   return addNodeOptions(addConfigOptions(command), true)
     .action(runPublish)
@@ -58,18 +63,27 @@ async function runPublish(first: string | undefined, second: string | undefined,
   const { topic, json } = destination(first, second, options.user);
   const key = options.key === undefined ? null : keyArgument(options.key);
   const value = checkJson(json ?? (await readText(process.stdin)));
+  const tags = tagsArgument(options.tag);
   const { config } = await loadFromOptions(options);
   const overNode = options.url !== undefined;
   const endpoint = { ...options, url: options.url ?? nodeUrl(config) };
   const publisher = await openPublisher(config, { topic, endpoint, overNode, create: options.create === true });
   try {
     const { image, volatile, except } = options;
-    const ack = await publisher.publish({ topic, key, json: value, image, volatile, exceptConnection: except });
+    const ack = await publisher.publish({ topic, key, json: value, image, volatile, tags, exceptConnection: except });
     print(describeAck(topic, ack));
     note(`published to ${publisher.destination}`);
   } finally {
     await publisher.close();
   }
+}
+
+/** @throws CliError `usage` */
+function tagsArgument(texts: readonly string[] | undefined): Tags | undefined {
+  if (texts === undefined) return undefined;
+  const tags = Object.fromEntries(texts.map((text) => nameAndText('--tag', text)));
+  if (!isTags(tags)) throw badValue('--tag', texts.join(' '), `at most ${TAGS_MAX}, of printable ASCII, with names of a-z 0-9 _ -`);
+  return tags;
 }
 
 /** With `--user` the value is the only argument. */

@@ -8,6 +8,7 @@ import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import { parseJson } from '../protocol/json-codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { keyProblem, sizeProblem, topicProblem } from '../protocol/publish-rules.ts';
+import type { Tags } from '../protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
 import { CliError } from './errors.ts';
@@ -23,6 +24,7 @@ export interface OutgoingPublication {
   readonly exceptConnection?: string | undefined;
   /** In a document namespace: the whole document, not a patch. */
   readonly image?: boolean | undefined;
+  readonly tags?: Tags | undefined;
 }
 
 /** Where `publish` and `replay` send to: directly to NATS, or to a node over WebSocket. */
@@ -80,7 +82,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
     destination: config.nats.url.replace(/[^/@,\s]+@/g, ''),
     windowMax: NATS_WINDOW,
     ratePerSecondMax: Number.POSITIVE_INFINITY,
-    async publish({ topic, key, json, image, volatile, exceptConnection }) {
+    async publish({ topic, key, json, image, volatile, tags, exceptConnection }) {
       const payload = encoder.encode(json);
       assertFits(config, topic, key, payload.length);
       if (volatile && namespaceOptions(config, namespaceOf(topic))?.durable)
@@ -89,7 +91,7 @@ function natsPublisher(producer: NatsProducer, config: Config, close: () => Prom
         origin: { user: '', connectionId: exceptConnection },
         noEcho: true as const,
       };
-      return producer.publish({ topic, key, payload, payloadKind: 'json', image, volatile, ...except });
+      return producer.publish({ topic, key, payload, payloadKind: 'json', image, volatile, tags, ...except });
     },
     close,
   };
@@ -129,7 +131,7 @@ async function nodePublisher(endpoint: Endpoint): Promise<Publisher> {
 
 /** Retries while the node says that this may succeed. The idempotency key prevents storing a publication twice. */
 async function publishToNode(connection: Connection, publication: OutgoingPublication): Promise<PublishAck> {
-  const { topic, key, json, image, volatile, exceptConnection } = publication;
+  const { topic, key, json, image, volatile, tags, exceptConnection } = publication;
   if (exceptConnection !== undefined)
     throw new CliError('usage', '--except needs NATS: a client cannot leave out the connection of another', 2);
   const command = {
@@ -140,6 +142,7 @@ async function publishToNode(connection: Connection, publication: OutgoingPublic
     ...(image === true && { image }),
     idempotencyKey: randomUUID(),
     ...(volatile && { volatile }),
+    ...(tags !== undefined && { tags }),
   } as const;
   const giveUpAtMs = performance.now() + RETRY_BUDGET_MS;
   while (true) {

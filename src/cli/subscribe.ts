@@ -1,9 +1,20 @@
 import { Command } from 'commander';
-import type { Item, Position, ServerMessage } from '../protocol/messages.ts';
+import type { ClientMessage, Item, Position, ServerMessage } from '../protocol/messages.ts';
+import { FILTER_TAGS_MAX, isTagFilter } from '../protocol/tags.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Connection } from './connection.ts';
 import { badValue, CliError } from './errors.ts';
-import { addNodeOptions, DEFAULT_URL, type NodeOptions, positiveInteger, positiveNumber, timeOption, topicArgument } from './options.ts';
+import {
+  addNodeOptions,
+  DEFAULT_URL,
+  listed,
+  type NodeOptions,
+  nameAndText,
+  positiveInteger,
+  positiveNumber,
+  timeOption,
+  topicArgument,
+} from './options.ts';
 import { note, print } from './output.ts';
 import { itemAsJson, itemForPeople } from './print-item.ts';
 
@@ -15,6 +26,8 @@ interface SubscribeOptions extends NodeOptions {
   readonly maxRateHz?: string;
   readonly timestamps?: true;
   readonly count?: string;
+  readonly field?: readonly string[];
+  readonly filter?: readonly string[];
 }
 
 export function subscribeCommand(): Command {
@@ -27,6 +40,12 @@ export function subscribeCommand(): Command {
     .option('--snapshot', 'start with the latest item of every key')
     .option('--max-rate-hz <rate>', 'maximum updates per second, each with the latest item of every key')
     .option('--timestamps', 'print when the log stored each item')
+    .option('--field <path>', 'of a document: only this member, for example /best/bid; several are allowed', listed)
+    .option(
+      '--filter <tag=text>',
+      'only publications with this tag; several are allowed: with the same name, one of them is enough',
+      listed,
+    )
     .option('-n, --count <n>', 'exit after this number of items');
   return addNodeOptions(command, false)
     .action(runSubscribe)
@@ -44,11 +63,8 @@ Examples:
 
 async function runSubscribe(topicTexts: readonly string[], options: SubscribeOptions): Promise<void> {
   const topics = topicTexts.map((text) => topicArgument(text));
-  const since = options.since === undefined ? undefined : parsePosition(options.since, topics);
-  if (since !== undefined && options.from !== undefined) throw badValue('--from', options.from, 'cannot be combined with --since');
-  const sinceMs = options.from === undefined ? undefined : timeOption('--from', options.from);
   const left = options.count === undefined ? Number.POSITIVE_INFINITY : positiveInteger('--count', options.count);
-  const maxRateHz = options.maxRateHz === undefined ? undefined : positiveNumber('--max-rate-hz', options.maxRateHz);
+  const wanted = wantedOf(topics, options);
   const { connection } = await Connection.open({ ...options, url: options.url ?? DEFAULT_URL });
   const printer = new ItemPrinter(options.json === true, left, () => connection.close());
   connection.onMessage((message) => printer.message(message));
@@ -59,11 +75,7 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
       const answer = await connection.request({
         type: 'subscribe',
         topic,
-        ...(since === undefined ? {} : { since }),
-        ...(sinceMs === undefined ? {} : { sinceMs }),
-        ...(options.snapshot ? { snapshot: true } : {}),
-        ...(maxRateHz === undefined ? {} : { maxRateHz }),
-        ...(options.timestamps ? { timestamps: true } : {}),
+        ...wanted,
       });
       printer.message(answer);
     }
@@ -74,6 +86,30 @@ async function runSubscribe(topicTexts: readonly string[], options: SubscribeOpt
   }
   const { code, reason } = await connection.closed;
   if (!printer.ended) throw new CliError('connection_closed', `the node closed the connection: ${code} ${reason}`);
+}
+
+/** What is asked of every topic. @throws CliError `usage` */
+function wantedOf(topics: readonly Topic[], options: SubscribeOptions): Omit<ClientMessage<'subscribe'>, 'type' | 'id' | 'topic'> {
+  const { since, from, snapshot, maxRateHz, timestamps, field, filter } = options;
+  const position = since === undefined ? undefined : parsePosition(since, topics);
+  if (position !== undefined && from !== undefined) throw badValue('--from', from, 'cannot be combined with --since');
+  return {
+    ...(position !== undefined && { since: position }),
+    ...(from !== undefined && { sinceMs: timeOption('--from', from) }),
+    ...(snapshot && { snapshot }),
+    ...(maxRateHz !== undefined && { maxRateHz: positiveNumber('--max-rate-hz', maxRateHz) }),
+    ...(timestamps && { timestamps }),
+    ...(field !== undefined && { fields: [...field] }),
+    ...(filter !== undefined && { filter: filterArgument(filter) }),
+  };
+}
+
+/** @throws CliError `usage` */
+function filterArgument(texts: readonly string[]): Record<string, string[]> {
+  const filter: Record<string, string[]> = {};
+  for (const [name, text] of texts.map((each) => nameAndText('--filter', each))) filter[name] = [...(filter[name] ?? []), text];
+  if (!isTagFilter(filter)) throw badValue('--filter', texts.join(' '), `at most ${FILTER_TAGS_MAX} tags, each of printable ASCII`);
+  return filter;
 }
 
 /** Prints items until the requested number is reached. Other messages of the node are printed as notes. */

@@ -1,3 +1,4 @@
+import { isTagFilter, isTags } from '../protocol/tags.ts';
 import { isKey, isTopic } from '../protocol/topic.ts';
 import { InvalidError } from './errors.ts';
 
@@ -27,6 +28,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   presence: flag,
   delta: flag,
   parts: flag,
+  tags: [isTags, '8 tags at most: printable ASCII by names of a-z 0-9 _ -'],
+  filter: [isTagFilter, '1 to 3 tags'],
+  fields: [
+    (value) =>
+      Array.isArray(value) &&
+      isWithin(value.length, 1, 32) &&
+      value.every((path) => typeof path === 'string' && isWithin(path.length, 1, 200)),
+    '1 to 32 paths of members',
+  ],
   maxRateHz: [(value) => isWithin(value, Number.MIN_VALUE, 1000), 'a number above 0, 1000 at most'],
   speed: [(value) => isWithin(value, 0.1, 10), 'a number, 0.1 to 10'],
   since: [isPosition, 'a position, { epoch, offset }'],

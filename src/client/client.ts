@@ -194,10 +194,14 @@ export class Client {
    * @returns false if it was not sent: no connection, too fast, too big, or the socket is full
    * @throws BadValueError, InvalidError
    */
-  publishVolatile<T = unknown>(topic: string, data: T, { key, echo, volatile }: Omit<PublishOptions, 'idempotencyKey'> = {}): boolean {
+  publishVolatile<T = unknown>(
+    topic: string,
+    data: T,
+    { key, echo, volatile, tags }: Omit<PublishOptions, 'idempotencyKey'> = {},
+  ): boolean {
     assertTopic(topic);
     // Encoded in any case, so that an invalid value is reported with and without a connection.
-    const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key, echo, volatile });
+    const frame = encodeMessage({ type: 'publish', topic, data: data ?? null, key, echo, volatile, tags });
     const sent = this.#connection.isConnected && this.#connection.sendVolatile(frame);
     if (sent) this.#meter.counters.volatileSent++;
     else this.#meter.counters.volatileDropped++;

@@ -26,7 +26,7 @@ function newJoin(): Join {
 }
 
 /** A document needs all of its changes, from the whole on. */
-export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold' | 'join'>;
+export type DocumentOptions<T> = Omit<TopicOptions<T>, 'snapshot' | 'since' | 'echo' | 'fold' | 'join' | 'filter'>;
 
 /** Of a document, or of the value of a key. One function, so that topics with the same name can share their subscription. */
 const fold: Fold = (before, item) => {

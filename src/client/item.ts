@@ -1,5 +1,6 @@
 import type { PatchPair } from '../document/merge-patch.ts';
 import type { Position, Item as WireItem } from '../protocol/messages.ts';
+import type { Tags } from '../protocol/tags.ts';
 import type { ItemSource } from './position-tracker.ts';
 
 /** One publication, as the application receives it. */
@@ -20,6 +21,8 @@ export interface Item<T = unknown> {
   readonly publishedAtMs: number | undefined;
   /** When it happened, by its producer's clock, milliseconds since 1970, if the producer says so. */
   readonly eventAtMs: number | undefined;
+  /** What its producer marked it with. */
+  readonly tags: Tags | undefined;
   readonly source: ItemSource;
   /**
    * In a topic with a document: the change that made it of the document before. Undefined: it is whole. `data` is the document with the options of
@@ -80,6 +83,7 @@ export function toItem<T>(topic: string, epoch: string, item: WireItem, source: 
     origin: meta?.origin,
     publishedAtMs: meta?.publishedAtMs,
     eventAtMs: meta?.eventAtMs,
+    tags: meta?.tags,
     source,
     patch: meta?.patch && { first: meta.first, patch: data },
   };

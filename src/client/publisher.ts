@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
+import type { Tags } from '../protocol/tags.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { CommandError, DisconnectedError, DroppedError, OutcomeUnknownError, QueueFullError, TimeoutError } from './errors.ts';
@@ -19,6 +20,8 @@ export interface PublishOptions {
   readonly echo?: boolean | undefined;
   /** True: it is not kept, and receivers that do not keep up now do not get it. Only in ephemeral namespaces. */
   readonly volatile?: boolean | undefined;
+  /** By which subscribers filter, 8 at most. Names of `a-z 0-9 _ -`, texts of 64 printable ASCII characters at most. */
+  readonly tags?: Tags | undefined;
 }
 
 /** A publication of {@link Client.publishMany}. */
@@ -70,7 +73,7 @@ export class Publisher {
     return this.#queue.size;
   }
 
-  publish(topic: string, data: unknown, { key, idempotencyKey, image, echo, volatile }: PublishOptions): Promise<PublishAck> {
+  publish(topic: string, data: unknown, { key, idempotencyKey, image, echo, volatile, tags }: PublishOptions): Promise<PublishAck> {
     const ack = new Promise<PublishAck>((resolve, reject) => {
       const id = this.#nextId();
       const idempotency = idempotencyKey ?? `${this.#keyPrefix}-${id}`;
@@ -84,6 +87,7 @@ export class Publisher {
         idempotencyKey: idempotency,
         echo,
         volatile,
+        tags,
       });
       const result = this.#queue.add({ id, frame, idempotencyKey: idempotency, resolve, reject }, nowMs());
       if (result.kind === 'full') throw new QueueFullError('the publish queue is full');

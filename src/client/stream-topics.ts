@@ -46,10 +46,12 @@ export class StreamTopics {
     for (const options of this.#streams.keys()) this.#openLater(options);
   }
 
-  subscribe({ id, topic, since, sinceMs, snapshot = false, maxRateHz, timestamps, presence }: Subscribe): void {
+  subscribe({ id, topic, since, sinceMs, snapshot = false, maxRateHz, timestamps, presence, fields = [], filter }: Subscribe): void {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries({ sinceMs, maxRateHz, timestamps, presence }))
       if (value !== undefined) query.set(name, String(value));
+    for (const path of fields) query.append('fields', path);
+    if (filter !== undefined) query.set('filter', JSON.stringify(filter));
     const base = String(query);
     const options = this.#withRoom(base, topic);
     const old = this.#topics.get(topic);

@@ -129,7 +129,7 @@ export class Subscription<T = unknown> {
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { key, sinceMs, snapshot, maxRateHz, echo, timestamps, presence, fold } = this.options;
+    const { key, sinceMs, snapshot, maxRateHz, echo, timestamps, presence, fold, fields, filter } = this.options;
     const since = this.#tracker.position;
     const request = {
       type: 'subscribe',
@@ -144,6 +144,8 @@ export class Subscription<T = unknown> {
       presence,
       delta: fold && true,
       parts: this.#join && true,
+      fields: fields as string[] | undefined,
+      filter: filter as Record<string, string | string[]> | undefined,
     } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
@@ -303,8 +305,10 @@ export class Subscription<T = unknown> {
     const turn = this.#turn;
     const tracker = this.#tracker;
     this.#host.counters.gaps++;
-    const { key, timestamps } = this.options;
+    const { key, timestamps, fields, filter } = this.options;
     const since = tracker.position as Position;
+    // A history has whole publications.
+    if (fields !== undefined || filter !== undefined) return this.#apply(tracker.historyFailed(since));
     const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps } as const;
     const onAnswer = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer, since));

@@ -1,4 +1,5 @@
 import type { Position, ServerMessage, Stale } from '../protocol/messages.ts';
+import type { TagFilterOf } from '../protocol/tags.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
 import type { Item, Lagged, Resync, Subscribed } from './item.ts';
@@ -28,6 +29,13 @@ export interface SubscribeOptions {
   readonly timestamps?: boolean | undefined;
   /** Be told who is subscribed, and who joins or leaves: {@link TopicOptions.onPresence}. */
   readonly presence?: boolean | undefined;
+  /**
+   * Of a document, only these members: JSON Pointers such as `/bids` and `/best/bid`, 32 at most. The maps on the way to them are always there. A patch that
+   * changes none of them does not come.
+   */
+  readonly fields?: readonly string[] | undefined;
+  /** Only publications with these tags: for each name (3 at most) this text, or one of these (20 at most). */
+  readonly filter?: TagFilterOf | undefined;
   /** What makes a document, or a value, of patches: from `documentOptions` or `deltaOptions` of `@stentor-broadcast/client/document`. */
   readonly fold?: Fold | undefined;
   /** Makes what joins the parts of large documents: from the same. */

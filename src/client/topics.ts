@@ -106,6 +106,8 @@ function described(options: SubscribeOptions): Readonly<Record<string, unknown>>
     timestamps: options.timestamps ?? false,
     presence: options.presence ?? false,
     document: options.fold !== undefined,
+    fields: JSON.stringify(options.fields),
+    filter: JSON.stringify(options.filter),
   };
 }
 

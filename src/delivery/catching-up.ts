@@ -126,9 +126,14 @@ export class CatchingUp {
   }
 
   #send(receiver: Receiver, lagging: Lagging, { items, ...range }: CatchUpRange): void {
+    const { selection } = lagging.options.variant;
+    const given = selection === undefined ? items : selection.select(items, false);
     // The first items of a stream come from the topic's state, including those that this connection published.
-    const own = isStarting(lagging) ? items : withoutOwn(items, receiver.id, ({ noEcho }) => noEcho || !lagging.options.echo);
-    this.#sendBatch(receiver, lagging, own, range);
+    const own = isStarting(lagging) ? given : withoutOwn(given, receiver.id, ({ noEcho }) => noEcho || !lagging.options.echo);
+    const last = items.at(-1)?.offset ?? 0;
+    // It goes on after what is not selected, too.
+    const isCovered = last === (given.at(-1)?.offset ?? 0);
+    this.#sendBatch(receiver, lagging, isCovered ? own : [...own, coveredPlace(last)], range);
   }
 
   /** The next part of a large item. */
@@ -210,7 +215,7 @@ export class CatchingUp {
     if (position.offset < offset) this.#sendBatch(receiver, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
     // This may have been one message too many for the receiver.
     if (!receiver.isOpen) return true;
-    feed.leaveLagging();
+    feed.leaveLagging(options.variant.selection);
     memberships.listen(receiver, memberships.enter(receiver, feed, options, position.sequence));
     return true;
   }

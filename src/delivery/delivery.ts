@@ -138,6 +138,7 @@ export class Delivery {
     });
     this.subscriptions = new Subscriptions({
       frameBytesMax: fanout.frameBytesMax,
+      selectionsPerTopicMax: limits.selectionsPerTopicMax,
       topics,
       memberships,
       slowConsumers,

@@ -1,6 +1,7 @@
 import type { MissedItems, Start } from '../fanout/catch-up.ts';
 import { batchHeadBytes, encodeWithItems, type WireForm } from '../fanout/frame.ts';
 import { type Beginning, firstPartOf } from '../fanout/recovery.ts';
+import type { Selection } from '../fanout/selection.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Position } from '../recent/position.ts';
 
@@ -13,7 +14,7 @@ export interface BeginningOptions {
   readonly until: Position;
   /** `subscribed` or `resync`, except its `items`. `offset` and `upTo` are set here. */
   readonly message: Record<string, unknown>;
-  readonly form: WireForm;
+  readonly form: WireForm & { readonly selection?: Selection };
   /** An item that is larger than a frame follows in numbered parts. */
   readonly parts: boolean;
   readonly frameBytesMax: number;
@@ -37,7 +38,8 @@ export interface BeginningFrames {
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
   const { beginning, until, message, form, parts, frameBytesMax, missed } = options;
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
-  const all = firstPartOf(feed, beginning, until, roomBytes, missed);
+  const { selection } = form;
+  const all = firstPartOf(feed, beginning, { until, bytesMax: roomBytes, missed, selection });
   if (all.whole) {
     const offset = Math.max(until.offset, all.position.offset);
     message.offset = offset;
@@ -47,7 +49,8 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   }
   // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
-  const { items, position } = firstPartOf(feed, beginning, feed.head, Math.min(FIRST_PART_BYTES, roomBytes), missed);
+  const bytesMax = Math.min(FIRST_PART_BYTES, roomBytes);
+  const { items, position } = firstPartOf(feed, beginning, { until: feed.head, bytesMax, missed, selection });
   const { offset } = position;
   message.offset = offset;
   if (feed.namespace.durable) message.upTo = feed.head.offset;

@@ -1,9 +1,8 @@
 import type { FanoutSink, Flush } from '../fanout/flush.ts';
-import type { WireForm } from '../fanout/frame.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { Recipient, Sent, Shard } from '../fanout/shard.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
-import type { Variant } from '../fanout/variant.ts';
+import type { Variant, VariantOptions } from '../fanout/variant.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import { addressOf } from '../protocol/feed-name.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
@@ -107,6 +106,6 @@ export class FrameSink implements FanoutSink {
   }
 }
 
-function wireFormName({ encoding, timestamps }: WireForm): string {
-  return `${encoding} ${timestamps}`;
+function wireFormName({ encoding, timestamps, selection }: VariantOptions): string {
+  return `${encoding} ${timestamps} ${selection?.name ?? ''}`;
 }

@@ -1,7 +1,11 @@
 import { rateClassFor } from '../fanout/rate-class.ts';
+import { FieldSelection, type Selection } from '../fanout/selection.ts';
+import { TagFilter } from '../fanout/tag-filter.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { variantName } from '../fanout/variant.ts';
 import type { Encoding } from '../protocol/codec.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import type { TagFilterOf } from '../protocol/tags.ts';
 import type { Receiver } from './receiver.ts';
 import type { MembershipOptions } from './subscription.ts';
 
@@ -12,6 +16,10 @@ export interface Wishes {
   readonly timestamps?: boolean | undefined;
   /** What changes of each value, where the namespace has that. */
   readonly delta?: boolean | undefined;
+  /** Paths of members of the document; undefined: all of it. */
+  readonly fields?: readonly string[] | undefined;
+  /** Only publications with these tags. */
+  readonly filter?: TagFilterOf | undefined;
 }
 
 /** By content. Each subscription keeps its own object, so equal ones share one; there are only a few dozen. */
@@ -19,25 +27,48 @@ const knownOptions = new Map<string, MembershipOptions>();
 /** Those of clients without wishes, which nearly all are, by encoding. */
 const plainOptions: Record<Encoding, MembershipOptions> = { msgpack: plain('msgpack'), json: plain('json') };
 
-export function membershipOptions({ codec, deflate }: Receiver, { namespace }: TopicFeed, wishes: Wishes): MembershipOptions {
+/** @throws ProtocolError `too_many_selections` */
+export function membershipOptions(
+  { codec, deflate }: Receiver,
+  feed: TopicFeed,
+  wishes: Wishes,
+  selectionsPerTopicMax: number,
+): MembershipOptions {
+  const { namespace } = feed;
   const { maxRateHz, echo } = wishes;
   const { encoding } = codec;
-  if (maxRateHz === undefined && echo !== false && wishes.timestamps !== true && wishes.delta !== true && !deflate)
-    return plainOptions[encoding];
+  const selection = selectionFor(feed, wishes, selectionsPerTopicMax);
+  const isPlain = maxRateHz === undefined && echo !== false && wishes.timestamps !== true && wishes.delta !== true && !deflate;
+  if (isPlain && selection === undefined) return plainOptions[encoding];
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
   // No log has stored an ephemeral publication.
   const timestamps = wishes.timestamps === true && namespace.durable;
   const delta = wishes.delta === true && namespace.delta === 'fields';
   const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz, timestamps, ...(delta && { delta }) };
+  // There may be any number of selections, so these are not kept.
+  if (selection !== undefined) return { variant: { ...variant, selection }, echo: echo !== false };
   const name = `${variantName(variant)} ${echo !== false}`;
   const options = knownOptions.get(name) ?? { variant, echo: echo !== false };
   knownOptions.set(name, options);
   return options;
 }
 
-/** Who begins to follow what changes may not have the values yet. */
-export function beginsDeltas({ variant }: MembershipOptions, before: MembershipOptions['variant']): boolean {
-  return variant.delta === true && before.delta !== true;
+/** @throws ProtocolError `too_many_selections` */
+export function selectionFor({ topic, selections }: TopicFeed, { fields, filter }: Wishes, max: number): Selection | undefined {
+  const wanted = fields !== undefined ? new FieldSelection(fields) : filter !== undefined ? new TagFilter(filter) : undefined;
+  if (wanted === undefined) return undefined;
+  const known = selections?.get(wanted.name);
+  if (known === undefined && (selections?.size ?? 0) >= max) {
+    throw new ProtocolError('too_many_selections', `${topic} has ${max} different selections in this worker`);
+  }
+  return known ?? wanted;
+}
+
+/** Who begins to follow what changes, or other members of a document, does not have the values yet. */
+export function needsState({ variant }: MembershipOptions, before: MembershipOptions['variant']): boolean {
+  if (variant.delta === true && before.delta !== true) return true;
+  const { selection } = variant;
+  return selection?.name !== before.selection?.name && (selection ?? before.selection)?.isOfDocument === true;
 }
 
 function plain(encoding: Encoding): MembershipOptions {

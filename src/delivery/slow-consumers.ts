@@ -197,12 +197,14 @@ export class SlowConsumers {
 
   /** The connection requests another variant of the topic meanwhile: it catches up and continues with that one. */
   change(lagging: Lagging, options: MembershipOptions): void {
+    lagging.feed.leaveLagging(lagging.options.variant.selection);
+    lagging.feed.enterLagging(options.variant.selection);
     lagging.options = options;
   }
 
   /** The connection no longer subscribes to the topic. */
   forget(receiver: Receiver, subscription: Lagging): void {
-    subscription.feed.leaveLagging();
+    subscription.feed.leaveLagging(subscription.options.variant.selection);
     if (laggingIn(receiver).every((other) => other === subscription)) this.#done(receiver);
     this.#options.topics.releaseIfUnused(subscription.feed);
   }
@@ -237,7 +239,7 @@ export class SlowConsumers {
 
   #enter(receiver: Receiver, lagging: Lagging, fellBehind: boolean): void {
     const { feed } = lagging;
-    feed.enterLagging();
+    feed.enterLagging(lagging.options.variant.selection);
     receiver.subscriptions.set(feed.topic, lagging);
     receiver.lag ??= { sinceMs: Date.now(), catchingUp: false, fellBehind };
     receiver.lag.fellBehind ||= fellBehind;

@@ -11,7 +11,7 @@ import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import { takesParts } from './frame-parts.ts';
-import { beginsDeltas, membershipOptions, type Wishes } from './membership-options.ts';
+import { membershipOptions, needsState, selectionFor, type Wishes } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
@@ -52,6 +52,7 @@ interface BeginningHow {
 export interface SubscriptionsOptions {
   /** Of a frame. */
   readonly frameBytesMax: number;
+  readonly selectionsPerTopicMax: number;
   readonly topics: TopicTable;
   readonly memberships: Memberships;
   readonly slowConsumers: SlowConsumers;
@@ -65,6 +66,7 @@ export interface SubscriptionsOptions {
 /** Subscribes and unsubscribes connections. Whether they may subscribe is decided elsewhere. */
 export class Subscriptions {
   readonly #frameBytesMax: number;
+  readonly #selectionsPerTopicMax: number;
   readonly #topics: TopicTable;
   readonly #memberships: Memberships;
   readonly #slowConsumers: SlowConsumers;
@@ -74,8 +76,10 @@ export class Subscriptions {
   readonly #metrics: DeliveryMetrics;
 
   constructor(options: SubscriptionsOptions) {
-    const { frameBytesMax, topics, memberships, slowConsumers, missedReader, presence, namespaceMessages, metrics } = options;
+    const { frameBytesMax, selectionsPerTopicMax, topics, memberships, slowConsumers, missedReader, presence, namespaceMessages, metrics } =
+      options;
     this.#frameBytesMax = frameBytesMax;
+    this.#selectionsPerTopicMax = selectionsPerTopicMax;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#slowConsumers = slowConsumers;
@@ -110,6 +114,9 @@ export class Subscriptions {
     const current = receiver.subscriptions.get(topic);
     if (current !== undefined) {
       if (this.#changeCurrent(receiver, current, wish)) return undefined;
+      // If there are too many selections, what is subscribed stays as it is.
+      const open = wish.fields === undefined && wish.filter === undefined ? undefined : this.#topics.get(topic);
+      if (open !== undefined) selectionFor(open, wish, this.#selectionsPerTopicMax);
       this.#leave(receiver, current);
     }
     // Nearly always: without the objects that a wait needs.
@@ -124,8 +131,8 @@ export class Subscriptions {
       return true;
     }
     if (current.kind !== 'lagging' || wish.snapshot === true) return false;
-    const options = membershipOptions(receiver, current.feed, wish);
-    if (beginsDeltas(options, current.options.variant)) return false;
+    const options = this.#optionsOf(receiver, current.feed, wish);
+    if (needsState(options, current.options.variant)) return false;
     this.#changeLagging(receiver, current, wish, options);
     return true;
   }
@@ -217,9 +224,13 @@ export class Subscriptions {
     });
   }
 
+  #optionsOf(receiver: Receiver, feed: TopicFeed, wish: Wish): MembershipOptions {
+    return membershipOptions(receiver, feed, wish, this.#selectionsPerTopicMax);
+  }
+
   #join(receiver: Receiver, feed: TopicFeed, wish: Wish, missed: MissedItems | undefined): void {
     const { since, snapshot } = wish;
-    const options = membershipOptions(receiver, feed, wish);
+    const options = this.#optionsOf(receiver, feed, wish);
     const beginning =
       since !== undefined
         ? goingOn(feed, since, missed)
@@ -267,9 +278,9 @@ export class Subscriptions {
   /** Another `subscribe` to the same topic, for example with another rate. The stream continues at its position. */
   #change(receiver: Receiver, left: Shard, wish: Wish): void {
     const { feed } = left.variant;
-    const options = membershipOptions(receiver, feed, wish);
+    const options = this.#optionsOf(receiver, feed, wish);
     // What lies in between may have left the ring, for example with a slow rate class: then the client gets the whole state.
-    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first && !beginsDeltas(options, left.variant.options);
+    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first && !needsState(options, left.variant.options);
     const position = { sequence: left.cursor, offset: left.offset };
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
     const minCursor = options.variant.delta && !goesOn ? feed.ring.next : left.cursor;

@@ -3,6 +3,7 @@ import { splitByEcho } from './echo.ts';
 import type { Group } from './group.ts';
 import type { FanoutItem } from './item.ts';
 import type { Lane } from './lane.ts';
+import { rangeOf } from './range.ts';
 import type { Recipient, Sent, Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
@@ -44,7 +45,7 @@ export interface Flush {
   readonly from: number;
   readonly fromOffset: number;
   readonly to: number;
-  /** The topic's offset there. */
+  /** The topic's offset there. With a selection: that of the last item that is sent; nothing of it lies between the two. */
   readonly offset: number;
   readonly parts: readonly Part[];
   /** What each member is sent. */
@@ -84,6 +85,7 @@ export class Flusher {
    */
   publish(shard: Shard, nowMs: number, tick: number): number {
     const flush = this.#advance(shard, nowMs, tick);
+    if (isNothing(flush)) return 0;
     const binary = shard.variant.options.encoding === 'msgpack';
     for (const part of flush.parts) this.#publish(shard, part, binary);
     return flush.to - flush.from;
@@ -92,6 +94,7 @@ export class Flusher {
   /** The same for each member separately: the frames wait for the visit of its group. @param lane which is to visit the groups; undefined: it does now */
   gather(shard: Shard, nowMs: number, tick: number, lane?: Lane): number {
     const flush = this.#advance(shard, nowMs, tick);
+    if (isNothing(flush)) return 0;
     for (const recipient of shard.recipients) {
       const { group } = recipient;
       if (group === undefined) continue;
@@ -105,7 +108,7 @@ export class Flusher {
   send(shard: Shard, nowMs: number, tick: number): void {
     const flush = shard.cursor < shard.variant.feed.ring.next ? this.#advance(shard, nowMs, tick) : undefined;
     for (const recipient of shard.recipients) {
-      if (flush !== undefined) recipient.add(flush);
+      if (flush !== undefined && !isNothing(flush)) recipient.add(flush);
       this.#sink.send(recipient);
     }
   }
@@ -119,7 +122,7 @@ export class Flusher {
 
   /** What was last created for the variant is not reused any more. */
   finish(variant: Variant): void {
-    if (variant.made !== undefined) this.#sink.done(variant.made);
+    if (variant.made !== undefined) this.#done(variant.made);
     variant.made = undefined;
   }
 
@@ -135,13 +138,17 @@ export class Flusher {
     const { variant, group } = shard;
     const { made, feed } = variant;
     const isForAll = this.#isForAll(shard);
-    if (isForAll && made?.from === shard.cursor && made.to === feed.ring.next) return made;
+    if (isForAll && made?.from === shard.cursor && made.to === feed.ring.next && made.fromOffset === shard.offset) return made;
     if (isForAll) this.finish(variant);
     const flush = this.#flushOf(shard, isForAll, nowMs);
     // A direct shard has no others beside it, and frames that leave something out for one member are for its shard only.
     if (isForAll && group !== undefined) variant.made = flush;
-    else this.#sink.done(flush);
+    else this.#done(flush);
     return flush;
+  }
+
+  #done(flush: Flush): void {
+    if (!isNothing(flush)) this.#sink.done(flush);
   }
 
   #publish(shard: Shard, { frames, except, own = [] }: Part, binary: boolean): void {
@@ -169,8 +176,9 @@ export class Flusher {
   #flushOf(shard: Shard, isForAll: boolean, nowMs: number): Flush {
     const { cursor, offset, variant } = shard;
     const { ring } = variant.feed;
-    const { items, range } = rangeOf(shard);
-    const parts = isForAll ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
+    const { items, range, offset: upTo } = rangeOf(shard);
+    const parts =
+      isForAll || items.length === 0 ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
     // A rate class has lost nothing: only the latest of each key is due.
     const skipped = variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0;
     const oldest = ring.at(Math.max(cursor, ring.first));
@@ -180,7 +188,7 @@ export class Flusher {
       from: cursor,
       fromOffset: offset,
       to: ring.next,
-      offset: ring.headOffset,
+      offset: upTo,
       // The gap shows in the next batch's `prev`.
       parts: skipped === 0 ? parts : [{ frames: [{ bytes: this.#sink.skipped(variant, skipped) }] }, ...parts],
       sent: sentOf(parts, items.length),
@@ -214,19 +222,7 @@ function sentOf(parts: readonly Part[], items: number): Sent {
   return { frames, bytes, items };
 }
 
-/**
- * What the shard has not received, whole or as changes: every item, from the base of the ring if it has evicted some of them, so that the gap is visible; or, in a rate
- * class, the latest of every key that changed. Such a batch covers the whole range, so its `prev` is the shard's position.
- */
-function rangeOf(shard: Shard): { items: readonly FanoutItem[]; range: ItemRange } {
-  const { feed, options } = shard.variant;
-  const { ring, latest } = feed;
-  if (options.rateHz === undefined) {
-    const whole = ring.slice(shard.cursor, ring.next);
-    const items = options.delta ? whole.map((item) => item.delta ?? item) : whole;
-    return { items, range: { items, prev: shard.cursor < ring.first ? ring.baseOffset : shard.offset, conflated: 0 } };
-  }
-  const whole = latest.between(shard.cursor, ring.next);
-  const items = (options.delta && feed.deltas?.since(whole, shard.cursor, ring)) ?? whole;
-  return { items, range: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length } };
+/** Nothing of what the shard has not received is selected by its members. */
+function isNothing({ parts, sent }: Flush): boolean {
+  return sent.frames === 0 && parts.length === 1;
 }

@@ -4,6 +4,7 @@ import type { Position } from '../recent/position.ts';
 import { whereIsAfter } from '../recent/where.ts';
 import { type MissedItems, nextCatchUpStep, type Start } from './catch-up.ts';
 import type { FanoutItem } from './item.ts';
+import type { Selection } from './selection.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
 /** How a subscription begins: the items before its stream, and its position. */
@@ -17,8 +18,9 @@ export interface Beginning {
 
 /** Its first part. */
 export interface FirstPart {
+  /** As they are given. */
   readonly items: readonly FanoutItem[];
-  /** The position after it. */
+  /** The position after it, and after what is not selected. */
   readonly position: Position;
   /** Nothing more comes before the stream. */
   readonly whole: boolean;
@@ -72,19 +74,29 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
   }
 }
 
+export interface FirstPartOptions {
+  readonly until: Position;
+  readonly bytesMax: number;
+  readonly missed?: MissedItems | undefined;
+  readonly selection?: Selection | undefined;
+}
+
 /** What a subscription gets first, as much as fits. `whole` is also false if only the log has the rest. */
-export function firstPartOf(feed: TopicFeed, beginning: Beginning, until: Position, bytesMax: number, missed?: MissedItems): FirstPart {
+export function firstPartOf(feed: TopicFeed, beginning: Beginning, options: FirstPartOptions): FirstPart {
+  const { until, bytesMax, missed, selection } = options;
   const start = beginning.start && { ...beginning.start, until };
   const items: FanoutItem[] = [];
   let { position } = beginning;
   let bytesLeft = bytesMax;
+  let hasDocument = false;
   while (start !== undefined && position.sequence < until.sequence) {
     const step = nextCatchUpStep(feed, { position, policy: 'replay', start, missed }, bytesLeft);
     if (step.kind === 'range') {
-      for (const { wireBytes } of step.range.items) bytesLeft -= wireBytes;
-      // A step has at least one item.
+      const given = selection === undefined ? step.range.items : selection.select(step.range.items, hasDocument);
+      hasDocument = step.range.items.at(-1)?.removed === false;
+      for (const { wireBytes } of given) bytesLeft -= wireBytes;
       if (bytesLeft < 0 && items.length > 0) return { items, position, whole: false };
-      items.push(...step.range.items);
+      items.push(...given);
     } else if (step.kind !== 'skipped') return { items, position, whole: false };
     position = step.position;
   }

@@ -105,10 +105,16 @@ export class Shard {
   /** Adds members of a shard at the same cursor: if their sockets report a drop in this loop turn, it is of what that shard was sent. */
   absorb(other: Shard): void {
     this.#resyncTick = Math.max(this.#resyncTick, other.#resyncTick);
+    const isSelection = this.variant.options.selection !== undefined;
+    if (isSelection) {
+      // They may have been sent nothing for different times: a lower `prev` is right for all of them.
+      this.offset = Math.min(this.offset, other.offset);
+      this.offsetBefore = Math.min(this.offsetBefore, other.offsetBefore);
+    }
     if (other.flushTick < this.flushTick || (other.flushTick === this.flushTick && other.cursorBefore >= this.cursorBefore)) return;
     this.flushTick = other.flushTick;
     this.cursorBefore = other.cursorBefore;
-    this.offsetBefore = other.offsetBefore;
+    if (!isSelection) this.offsetBefore = other.offsetBefore;
     this.#sent = other.#sent;
   }
 

@@ -11,6 +11,8 @@ import type { Holdings } from '../recent/where.ts';
 import { Deltas } from './delta.ts';
 import type { Group } from './group.ts';
 import { FanoutItem, type ItemSource } from './item.ts';
+import { OpenSelections } from './open-selections.ts';
+import type { Selection } from './selection.ts';
 import type { Recipient, Shard } from './shard.ts';
 import { isSameForm, Variant, type VariantOptions } from './variant.ts';
 
@@ -50,8 +52,8 @@ export class TopicFeed {
   before: FeedState['before'];
   /** Counts calls of {@link reset}: ring sequences are valid only between two of them. */
   life = 0;
-  /** The topic's document is not known: there is no state until the next reset. */
-  isUnavailable = false;
+  /** When it was opened, or reset. */
+  #documentAtStart: 'unavailable' | 'none' | 'there' = 'none';
   #awayReason: string | null = null;
   /** It has not been heard; null: it has. */
   stale: Stale | null = null;
@@ -61,6 +63,8 @@ export class TopicFeed {
   #withoutEcho: Map<string, Shard> | undefined;
   /** While some members follow what changes. */
   deltas: Deltas | undefined;
+  /** Those of its connections, while there are some. */
+  selections: OpenSelections | undefined;
   ring: Ring<FanoutItem>;
   latest: Latest<FanoutItem>;
   readonly #recent: RecentBudget<FanoutItem>;
@@ -96,6 +100,16 @@ export class TopicFeed {
   /** Why the topic is not live, for members; null: it is live. */
   get awayReason(): string | null {
     return this.#awayReason;
+  }
+
+  /** The topic's document is not known: there is no state until the next reset. */
+  get isUnavailable(): boolean {
+    return this.#documentAtStart === 'unavailable';
+  }
+
+  /** It had a document when it was opened, or reset. */
+  get hadDocument(): boolean {
+    return this.#documentAtStart === 'there';
   }
 
   get isUnused(): boolean {
@@ -144,7 +158,8 @@ export class TopicFeed {
     this.ring.clear();
     this.ring = this.#newRing(state);
     this.latest = this.#newLatest(state, this.ring);
-    this.isUnavailable = state.unavailable === true;
+    const last = state.items.at(-1);
+    this.#documentAtStart = state.unavailable === true ? 'unavailable' : last === undefined || last.removed ? 'none' : 'there';
     // It knows places in the ring.
     if (this.deltas !== undefined) this.deltas = new Deltas();
     this.stale = state.stale ?? null;
@@ -188,11 +203,13 @@ export class TopicFeed {
       if (options.delta) this.deltas ??= new Deltas();
     }
     this.#members++;
+    if (options.selection !== undefined) this.#addSelection(options.selection);
     return { variant, shard: variant.join(recipient, minCursor) };
   }
 
   leave(variant: Variant, shard: Shard, recipient: Recipient): void {
     this.#members--;
+    this.#removeSelection(variant.options.selection);
     variant.leave(shard, recipient);
     if (variant.shards.length > 0) return;
     this.variants = this.variants.filter((other) => other !== variant);
@@ -210,12 +227,25 @@ export class TopicFeed {
   }
 
   /** A connection is catching up, or gets its initial items: the feed stays for it. */
-  enterLagging(): void {
+  enterLagging(selection?: Selection): void {
     this.#lagging++;
+    if (selection !== undefined) this.#addSelection(selection);
   }
 
-  leaveLagging(): void {
+  leaveLagging(selection?: Selection): void {
     this.#lagging--;
+    this.#removeSelection(selection);
+  }
+
+  #addSelection(selection: Selection): void {
+    this.selections ??= new OpenSelections();
+    this.selections.add(selection);
+  }
+
+  #removeSelection(selection: Selection | undefined): void {
+    if (selection === undefined) return;
+    this.selections?.remove(selection);
+    if (this.selections?.size === 0) this.selections = undefined;
   }
 
   /** @param awayReason null: it is live again */

@@ -1,6 +1,7 @@
 import type { Flush } from './flush.ts';
 import type { Group, GroupForm } from './group.ts';
 import type { Lane, Timing } from './lane.ts';
+import type { Selection } from './selection.ts';
 import { type Recipient, Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
@@ -12,8 +13,11 @@ export interface VariantOptions extends GroupForm {
   readonly timestamps: boolean;
   /** What changed of each value, instead of the value. */
   readonly delta?: true;
+  /** A part of the topic. Undefined: all of it. */
+  readonly selection?: Selection;
 }
 
+/** Without its selection. */
 export function variantName({ encoding, deflate, timestamps, delta, rateHz }: VariantOptions): string {
   return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${delta ? 'd' : ''}${rateHz ?? ''}`;
 }
@@ -21,9 +25,16 @@ export function variantName({ encoding, deflate, timestamps, delta, rateHz }: Va
 export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
   if (a === b) return true;
   return (
-    a.encoding === b.encoding && a.deflate === b.deflate && a.rateHz === b.rateHz && a.timestamps === b.timestamps && a.delta === b.delta
+    a.encoding === b.encoding &&
+    a.deflate === b.deflate &&
+    a.rateHz === b.rateHz &&
+    a.timestamps === b.timestamps &&
+    a.delta === b.delta &&
+    a.selection?.name === b.selection?.name
   );
 }
+
+let selectionVariants = 0;
 
 /**
  * One form of a topic's stream, and the shards of its members. Where they are few, it has one direct shard. After {@link divide} it has one for each group with
@@ -58,7 +69,9 @@ export class Variant {
 
   /** A unique name in this worker for a shard's native topic. */
   newNativeTopic(): string {
-    return `${this.feed.number.toString(36)}${variantName(this.options)}.${this.#nextNativeTopic++}`;
+    // Of one feed, variants with different selections have the same name otherwise.
+    const ofSelection = this.options.selection === undefined ? '' : `s${(selectionVariants++).toString(36)}`;
+    return `${this.feed.number.toString(36)}${variantName(this.options)}${ofSelection}.${this.#nextNativeTopic++}`;
   }
 
   /** Some member has not been sent everything. */
@@ -102,10 +115,8 @@ export class Variant {
       for (const recipient of from.recipients) {
         const { group } = recipient;
         let shard = this.shards.find((other) => other.group === group && other.cursor === from.cursor);
-        if (shard === undefined) {
-          shard = this.#addShard(group, from.cursor, from.offset);
-          shard.absorb(from);
-        }
+        shard ??= this.#addShard(group, from.cursor, from.offset);
+        shard.absorb(from);
         shard.addRecipient(recipient);
       }
     }

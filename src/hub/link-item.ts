@@ -16,7 +16,7 @@ const ORIGIN_TEXT_MAX = 16_384;
  * @param name of the feed, where that may be a pattern
  */
 export function toLinkItem(publication: Publication, namespace: NamespaceOptions, name?: FeedName): LinkItemResult {
-  const { payload, origin, noEcho, volatile, eventAtMs } = publication;
+  const { payload, origin, noEcho, volatile, eventAtMs, tags } = publication;
   if (payload.length > namespace.maxPayloadBytes) {
     return { kind: 'skipped', reason: 'too_big', detail: `${payload.length} bytes, ${namespace.maxPayloadBytes} allowed` };
   }
@@ -30,6 +30,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       data: result.data,
       publishedAtMs: publication.publishedAtMs,
       ...(eventAtMs !== undefined && { eventAtMs }),
+      ...(tags !== undefined && { tags }),
       ...(origin !== undefined && isPlausible(origin) && originFields(origin, isFolded(namespace) ? undefined : noEcho)),
       // A log has kept it.
       ...(volatile && !namespace.durable && { volatile }),

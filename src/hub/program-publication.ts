@@ -1,6 +1,7 @@
 import { ProtocolError } from '../protocol/errors.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertIdempotencyKeyFits, EVENT_TIME_MS_MAX } from '../protocol/publish-rules.ts';
+import { isTags, TAGS_MAX, type Tags } from '../protocol/tags.ts';
 import { parseKey, parseTopic } from '../protocol/topic.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
 import type { ServerDraft } from './publisher.ts';
@@ -25,15 +26,19 @@ export interface ProgramPublication {
   readonly volatile?: boolean | undefined;
   /** When it happened, milliseconds since 1970: subscribers get it as `meta.eventAtMs`. */
   readonly eventAtMs?: number | undefined;
+  /** By which subscribers filter: 8 at most. Names of `a-z 0-9 _ -`, printable ASCII of 64 characters at most. Subscribers get them as `meta.tags`. */
+  readonly tags?: Tags | undefined;
 }
 
 /** @throws ProtocolError `bad_topic`, `bad_key`, `bad_payload` for a value that cannot be encoded, `bad_message` for an invalid option */
 export function toDraft(publication: ProgramPublication): ServerDraft {
-  const { topic, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs } = publication;
+  const { topic, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs, tags } = publication;
   assertIdempotencyKeyFits(idempotencyKey);
   assertConnectionIdFits(exceptConnection);
   if (volatile !== undefined && typeof volatile !== 'boolean') throw new ProtocolError('bad_message', 'volatile: expected true or false');
   assertTimeFits(eventAtMs);
+  if (tags !== undefined && !isTags(tags))
+    throw new ProtocolError('bad_message', `tags: expected ${TAGS_MAX} at most, printable ASCII by names of a-z 0-9 _ -`);
   return {
     topic: parseTopic(topic),
     key: key === undefined ? null : parseKey(key),
@@ -42,6 +47,7 @@ export function toDraft(publication: ProgramPublication): ServerDraft {
     ...(volatile && { volatile }),
     ...(image === true && { image }),
     ...(eventAtMs !== undefined && { eventAtMs: Math.floor(eventAtMs) }),
+    ...(tags !== undefined && { tags: { ...tags } }),
   };
 }
 

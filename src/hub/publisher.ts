@@ -4,6 +4,7 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertSizeFits, assertTopicFits, assertVolatileFits } from '../protocol/publish-rules.ts';
+import type { Tags } from '../protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
 import { codeOf } from './failure.ts';
@@ -23,6 +24,7 @@ export interface Draft {
   readonly volatile?: true | undefined;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */
   readonly eventAtMs?: number | undefined;
+  readonly tags?: Tags | undefined;
 }
 
 /** What the operator, or the program that embeds the node, publishes. */
@@ -66,7 +68,7 @@ export class Publisher {
    * @throws BusError
    */
   async publish(draft: Draft, extras: Pick<PublishRequest, 'origin' | 'messageId'> = {}): Promise<PublishAck> {
-    const { topic, key, image, noEcho, volatile, eventAtMs } = draft;
+    const { topic, key, image, noEcho, volatile, eventAtMs, tags } = draft;
     const namespace = this.#namespaceFor(draft);
     if (this.#inFlight >= this.#config.tuning.commands.publishesInFlightMax)
       throw new ProtocolError('busy', 'too many publishes wait for the log');
@@ -75,7 +77,7 @@ export class Publisher {
     const answered = this.#metrics.publishAck.startTimer();
     try {
       const payloadKind = namespace.payload;
-      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, eventAtMs, ...extras });
+      const ack = await this.#bus.publish({ topic, key, payload, payloadKind, image, noEcho, volatile, eventAtMs, tags, ...extras });
       answered({ outcome: 'stored' });
       return ack;
     } catch (error) {

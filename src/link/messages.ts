@@ -8,6 +8,7 @@ import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
+import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
 import type { Missed } from '../recent/missed.ts';
@@ -46,6 +47,8 @@ export interface LinkItem {
   readonly patch?: true;
   /** The topic of the publication: where it is for feeds of patterns. */
   readonly topic?: Topic;
+  /** Absent: none. */
+  readonly tags?: Tags | undefined;
 }
 
 /** Where an item is in a feed. */
@@ -182,6 +185,7 @@ export type ToHub =
       readonly idempotencyKey: string | undefined;
       readonly noEcho?: true | undefined;
       readonly volatile?: true | undefined;
+      readonly tags?: Tags | undefined;
       readonly user: string;
       readonly connectionId: string;
       /** Of the token, for a hook. */

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import { type FeedPlace, type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
 
@@ -6,8 +7,8 @@ import { type FeedPlace, type LinkItem, PublicationMessage, type ToHub, type ToW
  * The encoding of the link: records of `[u32 length][u8 kind][body]`, little-endian. Both ends are the same build of the same program, so there is no version.
  * Publications, nearly all of the traffic, have a body with fixed fields. Everything else is MessagePack.
  *
- * Publication body: u8 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,]
- * [f64 eventAtMs,] [u8 topic length, topic,] [u16 number of other feeds, u32 topic number, f64 prev, …] data to the end of the record.
+ * Publication body: u16 flags, u32 topic number, f64 offset, f64 prev, f64 publishedAtMs, u8 key length, key, [u16 length user, u16 length connection id,]
+ * [f64 eventAtMs,] [u8 topic length, topic,] [u16 length tags as JSON,] [u16 number of other feeds, u32 topic number, f64 prev, …] data to the end of the record.
  */
 const KIND_PUBLICATION = 1;
 const KIND_OTHER = 2;
@@ -19,8 +20,9 @@ const FLAG_PATCH = 16;
 const FLAG_EVENT_TIME = 32;
 const FLAG_TOPIC = 64;
 const FLAG_OTHERS = 128;
+const FLAG_TAGS = 256;
 const HEADER_BYTES = 5;
-const FIXED_BYTES = 1 + 4 + 8 * 3 + 1;
+const FIXED_BYTES = 2 + 4 + 8 * 3 + 1;
 const PLACE_BYTES = 4 + 8;
 
 /** A longer record is a bug of the other end. */
@@ -44,24 +46,27 @@ export function encodeRecord(message: ToWorker | ToHub): Buffer {
 function encodePublication({ topicNumber, prev, item, others }: PublicationMessage): Buffer {
   const key = item.key ?? '';
   // Whoever has a user has a connection.
-  const { user = '', connectionId, eventAtMs, topic } = item;
+  const { user = '', connectionId, eventAtMs, topic, tags } = item;
   const originBytes = connectionId === undefined ? 0 : 4 + Buffer.byteLength(user) + Buffer.byteLength(connectionId);
   const keyBytes = Buffer.byteLength(key);
   const timeBytes = eventAtMs === undefined ? 0 : 8;
   // Topics are ASCII.
   const topicBytes = topic === undefined ? 0 : 1 + topic.length;
+  // So are names and texts of tags.
+  const tagsText = tags === undefined ? '' : JSON.stringify(tags);
+  const tagsBytes = tags === undefined ? 0 : 2 + tagsText.length;
   const othersBytes = others.length === 0 ? 0 : 2 + PLACE_BYTES * others.length;
-  const length = FIXED_BYTES + keyBytes + originBytes + timeBytes + topicBytes + othersBytes + item.data.length;
+  const length = FIXED_BYTES + keyBytes + originBytes + timeBytes + topicBytes + tagsBytes + othersBytes + item.data.length;
   const record = Buffer.allocUnsafe(HEADER_BYTES + length);
   record.writeUInt32LE(1 + length, 0);
   record[4] = KIND_PUBLICATION;
-  record[5] = flagsOf(item) | (others.length === 0 ? 0 : FLAG_OTHERS);
-  record.writeUInt32LE(topicNumber, 6);
-  record.writeDoubleLE(item.offset, 10);
-  record.writeDoubleLE(prev, 18);
-  record.writeDoubleLE(item.publishedAtMs, 26);
-  record[34] = keyBytes;
-  let at = 35 + record.write(key, 35, 'utf8');
+  record.writeUInt16LE(flagsOf(item) | (others.length === 0 ? 0 : FLAG_OTHERS), 5);
+  record.writeUInt32LE(topicNumber, 7);
+  record.writeDoubleLE(item.offset, 11);
+  record.writeDoubleLE(prev, 19);
+  record.writeDoubleLE(item.publishedAtMs, 27);
+  record[35] = keyBytes;
+  let at = 36 + record.write(key, 36, 'utf8');
   if (connectionId !== undefined) {
     at = writeText(record, user, at);
     at = writeText(record, connectionId, at);
@@ -71,6 +76,7 @@ function encodePublication({ topicNumber, prev, item, others }: PublicationMessa
     record[at] = topic.length;
     at += 1 + record.write(topic, at + 1, 'latin1');
   }
+  if (tags !== undefined) at = writeText(record, tagsText, at);
   if (others.length > 0) at = writePlaces(record, others, at);
   record.set(item.data, at);
   return record;
@@ -93,12 +99,12 @@ function readPlaces(body: Buffer, from: number): FeedPlace[] {
   });
 }
 
-function flagsOf({ connectionId, removed, noEcho, volatile, patch, eventAtMs, topic }: LinkItem): number {
+function flagsOf({ connectionId, removed, noEcho, volatile, patch, eventAtMs, topic, tags }: LinkItem): number {
   const origin = connectionId === undefined ? 0 : FLAG_ORIGIN;
   const sending = (noEcho ? FLAG_NO_ECHO : 0) | (volatile ? FLAG_VOLATILE : 0);
   const time = eventAtMs === undefined ? 0 : FLAG_EVENT_TIME;
-  const ofTopic = topic === undefined ? 0 : FLAG_TOPIC;
-  return origin | sending | time | ofTopic | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
+  const marks = (topic === undefined ? 0 : FLAG_TOPIC) | (tags === undefined ? 0 : FLAG_TAGS);
+  return origin | sending | time | marks | (removed ? FLAG_REMOVED : 0) | (patch ? FLAG_PATCH : 0);
 }
 
 function writeText(record: Buffer, text: string, at: number): number {
@@ -108,8 +114,8 @@ function writeText(record: Buffer, text: string, at: number): number {
 }
 
 function decodePublication(body: Buffer): PublicationMessage {
-  const flags = body[0] as number;
-  const keyEnd = 30 + (body[29] as number);
+  const flags = body.readUInt16LE(0);
+  const keyEnd = 31 + (body[30] as number);
   let at = keyEnd;
   let user = '';
   let connectionId: string | undefined;
@@ -127,13 +133,19 @@ function decodePublication(body: Buffer): PublicationMessage {
     topic = body.toString('latin1', at + 1, topicEnd) as Topic;
     at = topicEnd;
   }
+  let tags: Tags | undefined;
+  if (flags & FLAG_TAGS) {
+    const tagsEnd = at + 2 + body.readUInt16LE(at);
+    tags = JSON.parse(body.toString('latin1', at + 2, tagsEnd)) as Tags;
+    at = tagsEnd;
+  }
   const others = flags & FLAG_OTHERS ? readPlaces(body, at) : undefined;
   if (others !== undefined) at += 2 + PLACE_BYTES * others.length;
   const item: LinkItem = {
-    offset: body.readDoubleLE(5),
-    key: keyEnd === 30 ? null : (body.toString('utf8', 30, keyEnd) as Key),
+    offset: body.readDoubleLE(6),
+    key: keyEnd === 31 ? null : (body.toString('utf8', 31, keyEnd) as Key),
     data: body.subarray(at),
-    publishedAtMs: body.readDoubleLE(21),
+    publishedAtMs: body.readDoubleLE(22),
     ...(eventAtMs !== undefined && { eventAtMs }),
     ...(user !== '' && { user }),
     ...(connectionId !== undefined && { connectionId }),
@@ -142,8 +154,9 @@ function decodePublication(body: Buffer): PublicationMessage {
     ...(flags & FLAG_VOLATILE && { volatile: true as const }),
     ...(flags & FLAG_PATCH && { patch: true as const }),
     ...(topic !== undefined && { topic }),
+    ...(tags !== undefined && { tags }),
   };
-  return new PublicationMessage(body.readUInt32LE(1), body.readDoubleLE(13), item, others);
+  return new PublicationMessage(body.readUInt32LE(2), body.readDoubleLE(14), item, others);
 }
 
 /**

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { atMs, Id, KeyText, Position, TopicText } from './fields.ts';
+import { atMs, FieldPaths, FilterSchema, Id, KeyText, Position, TagsSchema, TopicText } from './fields.ts';
 
 const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
@@ -42,6 +42,11 @@ export const CLIENT_MESSAGES = {
         description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',
       }),
     ),
+    filter: Type.Optional({
+      ...FilterSchema,
+      description: 'only publications with these tags: for each name one of these texts, see Selection',
+    } as typeof FilterSchema),
+    fields: Type.Optional({ ...FieldPaths, description: 'of a document: only these members, see Selection' } as typeof FieldPaths),
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText, key: OnlyKey }),
   publish: Type.Object({
@@ -74,6 +79,10 @@ export const CLIENT_MESSAGES = {
         description: 'true: not kept, and not for subscribers whose sockets do not keep up now; only in ephemeral namespaces',
       }),
     ),
+    tags: Type.Optional({
+      ...TagsSchema,
+      description: 'by which subscribers filter, 8 at most: names of `a-z 0-9 _ -` (32), printable ASCII (64)',
+    } as typeof TagsSchema),
   }),
   call: Type.Object({
     type: Type.Literal('call'),

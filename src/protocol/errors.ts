@@ -49,6 +49,12 @@ export const ERROR_KINDS = {
     countsTowardsClose: false,
     meaning: 'The node, or the namespace on it, has its maximum of patterns open. Subscribe to topics, or retry later.',
   },
+  too_many_selections: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning:
+      'The topic has its maximum of different selections in the worker of this connection. Subscribe with one that others have, or retry later.',
+  },
   rate_limited: {
     retryable: true,
     countsTowardsClose: false,

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { FILTER_TAGS_MAX, FILTER_VALUES_MAX, TAG_NAME, TAG_TEXT, TAGS_MAX } from './tags.ts';
 
 /** Fields that several messages of the wire protocol have. */
 
@@ -12,6 +13,17 @@ export const TopicText = Type.String({ minLength: 1, maxLength: 200, description
 export const KeyText = Type.String({ minLength: 1, maxLength: 128, description: 'at most 128 bytes, see the key grammar' });
 /** Of what the server sends about a subscription to one key. */
 export const OnlyKey = Type.Optional(Type.String({ description: 'the subscription, or the answer, is of this key of the topic only' }));
+const TagName = Type.String({ pattern: TAG_NAME });
+const TagText = Type.String({ minLength: 1, maxLength: 64, pattern: TAG_TEXT });
+export const TagsSchema = Type.Record(TagName, TagText, { maxProperties: TAGS_MAX, additionalProperties: false });
+export const FilterSchema = Type.Record(TagName, Type.Union([TagText, Type.Array(TagText, { minItems: 1, maxItems: FILTER_VALUES_MAX })]), {
+  minProperties: 1,
+  maxProperties: FILTER_TAGS_MAX,
+  additionalProperties: false,
+});
+
+/** JSON Pointers to members of a document; `field-path.ts` knows their grammar. */
+export const FieldPaths = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 32 });
 const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
 export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
@@ -38,6 +50,7 @@ export const ItemMeta = Type.Object({
   removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is nil' })),
   patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),
   topic: Type.Optional(Type.String({ description: 'the topic of the publication, if the subscription is to a pattern' })),
+  tags: Type.Optional({ ...TagsSchema, description: 'what its producer marked it with' } as typeof TagsSchema),
   first: Type.Optional(Type.Unknown({ description: 'a merge patch to apply before `data`; both are one step' })),
 });
 export const Item = Type.Union(

@@ -11,6 +11,8 @@ interface Shape {
   readonly anyOf?: readonly Shape[];
   readonly items?: Shape;
   readonly properties?: Readonly<Record<string, Shape>>;
+  /** Of a map with any names. */
+  readonly patternProperties?: Readonly<Record<string, Shape>>;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
@@ -68,6 +70,7 @@ function typeOf(shape: Shape): string {
     case 'array':
       return `list of ${typeOf(shape.items ?? {})}`;
     case 'object':
+      if (shape.patternProperties !== undefined) return `map of ${Object.values(shape.patternProperties).map(typeOf).join(' or ')}`;
       return `map of ${Object.entries(shape.properties ?? {})
         .map(([name, field]) => `\`${name}\` (${typeOf(field)})`)
         .join(', ')}`;

@@ -17,7 +17,10 @@ export interface Stream {
 /** Of no log: the topic starts from its state, and the client is told so. */
 const VOID: Since = { epoch: '-', offset: 0 };
 
-const PARAMETERS = { many: ['topic', 'snapshot', 'since'], one: ['timestamps', 'presence', 'maxRateHz', 'sinceMs', 'lastEventId'] };
+const PARAMETERS = {
+  many: ['topic', 'snapshot', 'since', 'fields'],
+  one: ['timestamps', 'presence', 'maxRateHz', 'filter', 'sinceMs', 'lastEventId'],
+};
 
 /**
  * Reads `GET /sse?topic=a&topic=b`. Options of `subscribe` are for all topics; `snapshot` may come once for each topic, and `since=epoch:offset` does, or not
@@ -47,6 +50,8 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
     ...flag('timestamps', query.get('timestamps')),
     ...flag('presence', query.get('presence')),
     ...(query.has('maxRateHz') && { maxRateHz: Number(query.get('maxRateHz') || Number.NaN) }),
+    ...(query.has('fields') && { fields: query.getAll('fields') }),
+    ...(query.has('filter') && { filter: filterOf(query.get('filter') ?? '') }),
   };
   const sinceMs = query.has('sinceMs') && { sinceMs: Number(query.get('sinceMs') || Number.NaN) };
   const commands = topics.map((topic, index) => {
@@ -62,6 +67,14 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
     return Buffer.from(JSON.stringify(checkClientMessage(command) as ClientMessage<'subscribe'>));
   });
   return { commands, positions: new StreamPositions(topics, since) };
+}
+
+function filterOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProtocolError('bad_message', 'filter: expected JSON');
+  }
 }
 
 function flag(name: string, value: string | null): Record<string, boolean> {

@@ -173,6 +173,32 @@ describe('with a running node', () => {
     expect((await runCli(timed)).stdout).toContain(`(from alice)  (${new Date(publishedAtMs).toISOString()})\n`);
   });
 
+  it('publishes with tags, and subscribes by them', async () => {
+    const common = ['--url', url, '--token', token];
+    const filter = ['--filter', 'league=epl', '--filter', 'league=La Liga', '--filter', 'status=live'];
+    const subscriber = start(['subscribe', 'chat.tags', '--json', '--count', '1', ...filter, ...common]);
+    await subscriber.until(/subscribed to chat/);
+    for (const league of ['ucl', 'La Liga'])
+      await runCli(['publish', 'chat.tags', `"${league}"`, '--tag', `league=${league}`, '--tag', 'status=live', ...common]);
+    const { code, stdout } = await subscriber.ended;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ data: 'La Liga', tags: { league: 'La Liga', status: 'live' } });
+    for (const bad of [
+      ['--tag', 'league'],
+      ['--tag', '=x'],
+      ['--tag', 'League=x'],
+      ['--tag', 'a=é'],
+    ])
+      expect(await runCli(['publish', 'chat.tags', '1', ...bad, ...common])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--tag'),
+      });
+    expect(await runCli(['subscribe', 'chat.tags', '--filter', 'A=b', ...common])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--filter'),
+    });
+  });
+
   it.each(['json', 'msgpack'])('publishes integers with all their digits, in %s', async (encoding) => {
     const topic = `chat.long-${encoding}`;
     await runCli(['publish', topic, '{"orderId":8389765929445198309}', '--url', url, '--token', token, '--encoding', encoding]);

@@ -43,6 +43,36 @@ describe('a batch that was lost on the way', () => {
   });
 });
 
+describe('a batch of a filter that was lost on the way', () => {
+  it('is brought by subscribing again: a history has everything', async () => {
+    const node = await TestNode.start({ namespaces: { open: { public: true } } });
+    const proxy = await FrameProxy.start(node.url);
+    const client = new Client({ url: proxy.url });
+    await client.connect();
+    const recorder = new TopicRecorder(client, 'open.a', { filter: { kind: 'x' } });
+    await until('the subscription', () => recorder.subscribed === 1);
+    let lost = 0;
+    proxy.fault = { kind: 'lost', isLost: (message) => message.type === 'batch' && lost++ === 0 };
+    const publish = (n: number, kind: string) => node.publish('open.a', { n }, { tags: { kind } });
+    await publish(1, 'x');
+    await until('the loss', () => lost === 1);
+    await publish(2, 'y');
+    await publish(3, 'x');
+    await recorder.reaches(3);
+    await publish(4, 'x');
+    await recorder.reaches(4);
+    expect(recorder.numbers).toEqual([1, 3, 4]);
+    expect({ gaps: client.stats().gaps, subscribed: recorder.subscribed, resyncs: recorder.resyncs }).toEqual({
+      gaps: 1,
+      subscribed: 2,
+      resyncs: [],
+    });
+    await client.close();
+    await proxy.stop();
+    await node.stop();
+  });
+});
+
 describe('a gap whose history is refused', () => {
   /** What a subscription asks, and how it is answered. */
   function hostWith(

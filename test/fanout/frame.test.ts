@@ -18,6 +18,7 @@ import { jsonData } from '../support/arbitrary.ts';
 import { item } from '../support/fanout-fixtures.ts';
 import { decodeBatch } from '../support/fanout-model.ts';
 import { anyKey } from '../support/keys.ts';
+import { someTags } from '../support/link-messages.ts';
 
 const CODECS: Codec[] = [msgpackCodec, jsonCodec];
 const batchSchema = Compile(SERVER_MESSAGES.batch);
@@ -38,12 +39,19 @@ const sourceArbitrary = fc.record(
     eventAtMs: fc.maxSafeNat(),
     user: fc.string({ unit: 'binary', maxLength: 300 }),
     removed: fc.constant(true as const),
+    tags: someTags,
   },
   { requiredKeys: ['offset', 'key', 'value', 'publishedAtMs'] },
 );
 
-function expected({ offset: at, key, value, eventAtMs, user, removed }: Partial<ItemSource> & { value: unknown }): unknown[] {
-  const meta = { ...(eventAtMs !== undefined && { eventAtMs }), ...(user !== undefined && { origin: user }), ...(removed && { removed }) };
+function expected({ offset: at, key, value, tags, eventAtMs, user, removed }: Partial<ItemSource> & { value: unknown }): unknown[] {
+  const marks = { ...(tags !== undefined && { tags }) };
+  const meta = {
+    ...marks,
+    ...(eventAtMs !== undefined && { eventAtMs }),
+    ...(user !== undefined && { origin: user }),
+    ...(removed && { removed }),
+  };
   return Object.keys(meta).length === 0 ? [at, key, value] : [at, key, value, meta];
 }
 

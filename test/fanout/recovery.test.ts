@@ -25,7 +25,7 @@ const missedUpTo = (offset: number, more: Partial<MissedItems> = {}): MissedItem
 /** The items that a returning client gets immediately, and whether they are complete; undefined: it gets the state. */
 function partOf(made: TopicFeed, since: Since, missed?: MissedItems) {
   const beginning = goingOn(made, since, missed);
-  return beginning.recovered ? firstPartOf(made, beginning, made.head, 1_000_000, missed) : undefined;
+  return beginning.recovered ? firstPartOf(made, beginning, { until: made.head, bytesMax: 1_000_000, missed }) : undefined;
 }
 
 const isAtHand = ({ holdings }: TopicFeed, offset: number) => ['ring', 'state'].includes(whereIsAfter(holdings, offset).kind);
@@ -69,11 +69,14 @@ describe('the first part', () => {
     const made = feedAt(4);
     const beginning = goingOn(made, { epoch: EPOCH, offset: 0 }, undefined);
     const { wireBytes } = made.ring.at(0);
-    const part = (bytesMax: number) => firstPartOf(made, beginning, made.head, bytesMax);
+    const part = (bytesMax: number) => firstPartOf(made, beginning, { until: made.head, bytesMax });
     expect(part(1)).toMatchObject({ items: [{ offset: 1 }], position: { sequence: 1, offset: 1 }, whole: false });
     expect(part(wireBytes * 3)).toMatchObject({ position: { sequence: 3, offset: 3 }, whole: false });
     expect(part(wireBytes * 4)).toMatchObject({ position: made.head, whole: true });
-    expect(firstPartOf(made, beginning, { sequence: 1, offset: 1 }, 1)).toMatchObject({ items: [{ offset: 1 }], whole: true });
+    expect(firstPartOf(made, beginning, { until: { sequence: 1, offset: 1 }, bytesMax: 1 })).toMatchObject({
+      items: [{ offset: 1 }],
+      whole: true,
+    });
   });
 });
 
@@ -174,7 +177,7 @@ describe('the recovered items', () => {
     const made = feedAt(8);
     const beginning = goingOn(made, { epoch: EPOCH, offset: 1 }, missedUpTo(8));
     const until = { sequence: made.ring.sequenceAfter(end) ?? 0, offset: end };
-    const part = firstPartOf(made, beginning, until, 1_000_000, missedUpTo(8));
+    const part = firstPartOf(made, beginning, { until, bytesMax: 1_000_000, missed: missedUpTo(8) });
     expect(part.items.map(({ offset }) => offset)).toEqual(Array.from({ length: end - 1 }, (_, index) => index + 2));
     expect(part.whole).toBe(true);
     // If the ring reaches back to this position, the client continues from the ring.

@@ -151,7 +151,8 @@ describe('GET /sse', () => {
     await start();
     expect(await errorOf(stream('topics=open.a'))).toEqual({
       code: 'bad_message',
-      message: 'unknown parameter "topics"; known are topic, snapshot, since, timestamps, presence, maxRateHz, sinceMs, lastEventId',
+      message:
+        'unknown parameter "topics"; known are topic, snapshot, since, fields, timestamps, presence, maxRateHz, filter, sinceMs, lastEventId',
     });
     const long = await errorOf(stream(`topic=open.a&${'x'.repeat(5000)}=1`));
     expect(long.message).toMatch(/^unknown parameter "x{40}"; /);

@@ -57,6 +57,7 @@ describe('error kinds', () => {
     const retryable = Object.entries(ERROR_KINDS).flatMap(([code, kind]) => (kind.retryable ? [code] : []));
     expect(retryable).toEqual([
       'too_many_patterns',
+      'too_many_selections',
       'rate_limited',
       'busy',
       'unavailable',

@@ -24,6 +24,7 @@ const COUNTS: Record<ErrorCode, boolean> = {
   unsubscribed: false,
   too_many_topics: false,
   too_many_patterns: false,
+  too_many_selections: false,
   too_many_connections: false,
   rate_limited: false,
   busy: false,

@@ -7,6 +7,13 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly items?: Schema | readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
+  /** Of a map with any names: one pattern. */
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -20,19 +27,27 @@ interface Schema {
  * @param unknown what stands where the schema says nothing
  */
 export function arbitraryOf(schema: object, unknown: Arbitrary<unknown>): Arbitrary<unknown> {
-  const { type, anyOf, items, properties, required = [], ...bounds } = schema as Schema;
+  const { type, anyOf, items, properties, patternProperties, required = [], ...bounds } = schema as Schema;
   if ('const' in schema) return fc.constant(schema.const);
   if (anyOf) return fc.oneof(...anyOf.map((choice) => arbitraryOf(choice, unknown)));
   switch (type) {
     case 'object': {
+      for (const [pattern, value] of Object.entries(patternProperties ?? {})) {
+        const keys = { minKeys: bounds.minProperties ?? 0, maxKeys: Math.min(5, bounds.maxProperties ?? 5), noNullPrototype: true };
+        return fc.dictionary(fc.stringMatching(new RegExp(pattern)), arbitraryOf(value, unknown), keys);
+      }
       const fields: Record<string, Arbitrary<unknown>> = {};
       for (const [name, field] of Object.entries(properties ?? {})) fields[name] = arbitraryOf(field, unknown);
       return fc.record<Record<string, unknown>, string>(fields, { requiredKeys: [...required], noNullPrototype: true });
     }
     case 'array':
       if (Array.isArray(items)) return fc.tuple(...items.map((item) => arbitraryOf(item, unknown)));
-      return fc.array(arbitraryOf(items as Schema, unknown), { maxLength: 5 });
+      return fc.array(arbitraryOf(items as Schema, unknown), {
+        minLength: bounds.minItems ?? 0,
+        maxLength: Math.min(5, bounds.maxItems ?? 5),
+      });
     case 'string':
+      if (bounds.pattern !== undefined) return fc.stringMatching(new RegExp(bounds.pattern));
       return text(bounds.minLength, bounds.maxLength);
     case 'integer':
       return fc.integer({ min: bounds.minimum ?? Number.MIN_SAFE_INTEGER, max: bounds.maximum ?? Number.MAX_SAFE_INTEGER });

@@ -8,6 +8,12 @@ export class DeltaFolder {
   /** Patches with deletions to apply before. */
   pairs = 0;
   wholes = 0;
+  readonly #isOfDocument: boolean;
+
+  /** @param isOfDocument a patch of nothing begins a document */
+  constructor(isOfDocument = false) {
+    this.#isOfDocument = isOfDocument;
+  }
 
   /** The same message with whole values. @param last the client's position: what it has already is left as it is */
   whole(message: ServerMessage, last: number): ServerMessage {
@@ -31,7 +37,7 @@ export class DeltaFolder {
       return meta === undefined ? [offset, key, data] : [offset, key, data, meta];
     }
     this.patches++;
-    if (!this.values.has(key)) throw new Error(`a change of ${key}, which this client does not have`);
+    if (!this.values.has(key) && !this.#isOfDocument) throw new Error(`a change of ${key}, which this client does not have`);
     const { patch: _, first, ...rest } = meta;
     if (first !== undefined) this.pairs++;
     const before = this.values.get(key);

@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 
 /** Few names, so that changes meet; some that objects inherit. */
-const NAMES = ['a', 'b', 'c', '', 'constructor', '__proto__'] as const;
+export const NAMES = ['a', 'b', 'c', '', 'constructor', '__proto__'] as const;
 
 /** Texts as producers write them: their bytes must not change. */
 const texts: Arbitrary<unknown> = fc.constantFrom('1.10', '0.00000001', '1e3', '', 'Ä😀', '007');

@@ -497,7 +497,8 @@ export class FanoutModel implements FanoutSink {
   #takeSnapshot(member: ModelMember): void {
     const { feed: topicFeed, log, base } = member.topic;
     const { cursor: sequence, offset } = member.shard;
-    for (const item of firstPartOf(topicFeed, fromStateOf(topicFeed), { sequence, offset }, Number.POSITIVE_INFINITY).items) {
+    for (const item of firstPartOf(topicFeed, fromStateOf(topicFeed), { until: { sequence, offset }, bytesMax: Number.POSITIVE_INFINITY })
+      .items) {
       const value = dataOf(toBuffer(item.encoded('msgpack')));
       const latest = log.findLast(({ key }) => key === item.key);
       expect(value).toEqual(latest?.value ?? base.get(item.key));
@@ -517,7 +518,7 @@ export class FanoutModel implements FanoutSink {
       return;
     }
     const { cursor: sequence, offset: upTo } = member.shard;
-    const { items: missed } = firstPartOf(topicFeed, beginning, { sequence, offset: upTo }, Number.POSITIVE_INFINITY);
+    const { items: missed } = firstPartOf(topicFeed, beginning, { until: { sequence, offset: upTo }, bytesMax: Number.POSITIVE_INFINITY });
     const expected = log.filter(({ offset }) => offset > sinceOffset && offset <= member.shard.offset);
     expect(missed.map(({ offset }) => offset)).toEqual(expected.map(({ offset }) => offset));
     for (const { key, value, removed } of expected) member.state.set(key, removed ? undefined : value);

@@ -9,6 +9,11 @@ const text = fc.string({ unit: 'binary', maxLength: 100 });
 /** As JSON has it, which knows no -0. */
 const json = (maxDepth: number) => fc.jsonValue({ maxDepth }).map((value) => JSON.parse(JSON.stringify(value)));
 const offset = fc.maxSafeNat();
+/** Texts at their bounds, too: printable ASCII, which JSON escapes in part. */
+export const someTags = fc.dictionary(fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,31}$/), fc.stringMatching(/^[!-~]([ -~]{0,62}[!-~])?$/), {
+  maxKeys: 8,
+  noNullPrototype: true,
+});
 const linkItem: Arbitrary<LinkItem> = fc
   .record(
     {
@@ -25,6 +30,7 @@ const linkItem: Arbitrary<LinkItem> = fc
       patch: fc.constant(true as const),
       eventAtMs: offset,
       topic: token.map((text) => text as Topic),
+      tags: someTags,
     },
     { requiredKeys: ['offset', 'key', 'data', 'publishedAtMs'], noNullPrototype: true },
   )

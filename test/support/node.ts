@@ -28,6 +28,7 @@ export interface Publish {
   readonly kind?: PublishRequest['payloadKind'];
   /** It replaces a document as a whole. */
   readonly image?: boolean;
+  readonly tags?: PublishRequest['tags'];
 }
 
 /** A node in this process, its clients and its log. Its memory bus is the producer. */
@@ -73,10 +74,10 @@ export class TestNode {
   }
 
   /** A producer's publication: text and objects as JSON, bytes as they are. */
-  publish(topic: string, data: unknown, { key, kind = 'json', image }: Publish = {}): Promise<PublishAck> {
+  publish(topic: string, data: unknown, { key, kind = 'json', image, tags }: Publish = {}): Promise<PublishAck> {
     const payload = data instanceof Uint8Array ? data : Buffer.from(JSON.stringify(data));
     const parsedKey = key === undefined ? null : parseKey(key);
-    return this.bus.publish({ topic: parseTopic(topic), key: parsedKey, payload, payloadKind: kind, image });
+    return this.bus.publish({ topic: parseTopic(topic), key: parsedKey, payload, payloadKind: kind, image, tags });
   }
 
   admin(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {

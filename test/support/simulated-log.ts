@@ -3,6 +3,7 @@ import type { Anchor } from '../../src/bus/nats/epoch.ts';
 import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
 import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
 import { FollowerCore, type Leg, type LogBounds } from '../../src/bus/nats/follower-core.ts';
+import type { Tags } from '../../src/protocol/tags.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 
 /** One publication of a history, whether it is still kept or not. */
@@ -22,6 +23,8 @@ export interface SimulatedLogOptions {
   readonly padBytes?: number;
   /** What is published; `uid` is a member of it. */
   readonly contentOf?: ((uid: number) => unknown) | undefined;
+  /** What publications are marked with. */
+  readonly tagsOf?: ((uid: number) => Tags) | undefined;
   /** A few turns of the loop: answers come late, and not in the order of the questions. */
   readonly delay: () => Promise<void>;
 }
@@ -98,7 +101,7 @@ export class SimulatedLog implements Log {
   /** @param removed of a keyed log: the key is gone */
   append(topic: Topic, key: Publication['key'], removed = false): void {
     const uid = this.#nextUid++;
-    const { padBytes, contentOf } = this.#options;
+    const { padBytes, contentOf, tagsOf } = this.#options;
     const plain = padBytes === undefined ? uid : { uid, pad: 'x'.repeat(padBytes) };
     const text = JSON.stringify(contentOf === undefined ? plain : contentOf(uid));
     const publication: Publication = {
@@ -109,6 +112,7 @@ export class SimulatedLog implements Log {
       payload: Buffer.from(removed ? '' : text),
       payloadKind: undefined,
       origin: undefined,
+      ...(tagsOf !== undefined && { tags: tagsOf(uid) }),
     };
     this.history.push({ publication, uid, timestampNs: uid * 1e6 });
     this.#keep();

@@ -3,10 +3,12 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import type { Receiver } from '../../src/delivery/receiver.ts';
+import type { Wish } from '../../src/delivery/subscriptions.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { ProtocolError } from '../../src/protocol/errors.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
+import type { Tags } from '../../src/protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
@@ -45,8 +47,12 @@ export interface SimulatedNodeOptions {
   readonly padBytes?: number;
   /** What is published; `uid` is a member of it. */
   readonly contentOf?: (uid: number) => unknown;
+  /** What it is marked with. */
+  readonly tagsOf?: (uid: number) => Tags;
   /** What clients ask for besides the state, in turn. */
-  readonly wishes?: readonly { readonly delta?: boolean; readonly maxRateHz?: number }[];
+  readonly wishes?: readonly Pick<Wish, 'delta' | 'maxRateHz' | 'fields' | 'filter'>[];
+  /** Topics have documents. */
+  readonly documents?: boolean;
   /** Clients read what {@link SimulatedNode.read} lets them. */
   readonly slow?: boolean;
 }
@@ -74,6 +80,11 @@ export class SimulatedClient {
   readonly values = new Map<Topic, DeltaFolder>();
   receiver: Receiver | undefined;
   socket: SimulatedSocket | undefined;
+  readonly #hasDocuments: boolean;
+
+  constructor(hasDocuments: boolean) {
+    this.#hasDocuments = hasDocuments;
+  }
 
   receive(message: ServerMessage): void {
     if (!('topic' in message) || message.topic === undefined) return;
@@ -86,7 +97,7 @@ export class SimulatedClient {
     if (awaited !== undefined && (message.type !== 'subscribed' || message.id !== awaited)) return;
     this.awaiting.delete(topic);
     const before = tracker.items.length;
-    const folder = this.values.get(topic) ?? new DeltaFolder();
+    const folder = this.values.get(topic) ?? new DeltaFolder(this.#hasDocuments);
     this.values.set(topic, folder);
     tracker.receive(folder.whole(message, tracker.last));
     const anew = message.type === 'resync' || (message.type === 'subscribed' && !message.recovered);
@@ -114,16 +125,26 @@ export class SimulatedNode {
 
   readonly #wishes: NonNullable<SimulatedNodeOptions['wishes']>;
 
-  constructor({ clients, delays, settings, padBytes, contentOf, wishes = [{}], slow = false }: SimulatedNodeOptions) {
+  constructor({
+    clients,
+    delays,
+    settings,
+    padBytes,
+    contentOf,
+    tagsOf,
+    wishes = [{}],
+    slow = false,
+    documents = false,
+  }: SimulatedNodeOptions) {
     this.#wishes = wishes;
     this.#slow = slow;
     let nextDelay = 0;
     const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
     this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS, ...settings } }).config;
-    const pad = { contentOf, ...(padBytes !== undefined && { padBytes }) };
+    const pad = { contentOf, tagsOf, ...(padBytes !== undefined && { padBytes }) };
     this.plain = new SimulatedLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
     this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
-    this.clients = Array.from({ length: clients }, () => new SimulatedClient());
+    this.clients = Array.from({ length: clients }, () => new SimulatedClient(documents));
     const logger = createLogger(this.#config.log);
     const bus = busOfLogs((name) => this.logOf(name));
     this.#hub = new Hub({ config: this.#config, bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });
@@ -251,9 +272,18 @@ export class SimulatedNode {
     return this.clients.every((client) =>
       [...client.trackers].every(([topic, { last }]) => {
         const { history } = this.logOf(namespaceOf(topic));
-        return (history.findLast(({ publication }) => publication.topic === topic)?.publication.offset ?? 0) <= last;
+        const end = history.findLast(({ publication }) => publication.topic === topic)?.publication.offset ?? 0;
+        return end <= last || this.#isPassed(client, topic, end);
       }),
     );
+  }
+
+  /** Of what it selects it has been sent everything up to there. */
+  #isPassed(client: SimulatedClient, topic: Topic, offset: number): boolean {
+    const shard = client.receiver?.subscriptions.get(topic);
+    if (shard?.kind !== 'member' || shard.variant.options.selection === undefined) return false;
+    const { ring } = shard.variant.feed;
+    return ring.headOffset >= offset && shard.cursor === ring.next;
   }
 
   #connect(client: SimulatedClient): Receiver {

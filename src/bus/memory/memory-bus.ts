@@ -264,9 +264,20 @@ export class MemoryBus implements Bus {
     };
   }
 
-  #draft({ topic, key, payload, payloadKind, origin, image, noEcho, volatile, eventAtMs }: PublishRequest): Omit<Publication, 'offset'> {
-    const time = eventAtMs !== undefined && { eventAtMs };
-    const how = { ...(image && { image }), ...(noEcho && { noEcho }), ...(volatile && { volatile }), ...time };
+  #draft({
+    topic,
+    key,
+    payload,
+    payloadKind,
+    origin,
+    image,
+    noEcho,
+    volatile,
+    eventAtMs,
+    tags,
+  }: PublishRequest): Omit<Publication, 'offset'> {
+    const marks = { ...(eventAtMs !== undefined && { eventAtMs }), ...(tags !== undefined && { tags }) };
+    const how = { ...(image && { image }), ...(noEcho && { noEcho }), ...(volatile && { volatile }), ...marks };
     return { topic, key, payload, payloadKind, origin, publishedAtMs: this.#nowMs(), ...how };
   }
 

@@ -1,6 +1,7 @@
 import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
 import { EVENT_TIME_MS_MAX } from '../../protocol/publish-rules.ts';
+import { isTag, TAGS_MAX, type Tags } from '../../protocol/tags.ts';
 import type { CallQuestion, IncomingRequest, Origin, OutgoingRequest, PublishRequest, RequestAnswer, ServiceError } from '../bus.ts';
 import { subjectOf } from '../subjects.ts';
 import type { OriginSignatures } from './origin-signatures.ts';
@@ -20,6 +21,8 @@ const VOLATILE = 'Stentor-Volatile';
 const IMAGE = 'Stentor-Image';
 /** When the event happened, by the producer's clock: milliseconds since 1970. */
 const EVENT_TIME = 'Stentor-Event-Time';
+/** With the name of a tag: its text, by which subscribers filter. */
+const TAG = 'Stentor-Tag-';
 /** For how long somebody waits for an answer, in milliseconds. */
 const TIMEOUT_MS = 'Stentor-Timeout-Ms';
 /** The key as text. The subject has it too, as a token, so the two are compared. */
@@ -37,8 +40,9 @@ const CONTENT_TYPES: Readonly<Record<PayloadKind, string>> = {
 
 /** @returns undefined if there is nothing to set; most messages of a feed have no headers */
 export function headersOf(request: PublishRequest, namespace: NamespaceOptions, signatures: OriginSignatures): MsgHdrs | undefined {
-  const { payloadKind, origin, image, noEcho, volatile, eventAtMs } = request;
-  if (payloadKind === namespace.payload && origin === undefined && !image && !volatile && eventAtMs === undefined) return undefined;
+  const { payloadKind, origin, image, noEcho, volatile, eventAtMs, tags } = request;
+  const isMarked = eventAtMs !== undefined || tags !== undefined;
+  if (payloadKind === namespace.payload && origin === undefined && !image && !volatile && !isMarked) return undefined;
   const all = headers();
   if (noEcho) all.set(ECHO, 'false');
   if (volatile) all.set(VOLATILE, 'true');
@@ -54,6 +58,7 @@ export function headersOf(request: PublishRequest, namespace: NamespaceOptions, 
   }
   if (image === true) all.set(IMAGE, 'true');
   if (eventAtMs !== undefined) all.set(EVENT_TIME, String(eventAtMs));
+  for (const [name, value] of Object.entries(tags ?? {})) all.set(TAG + name, value);
   return all;
 }
 
@@ -137,6 +142,7 @@ export interface ReadHeaders {
   readonly noEcho: boolean;
   readonly volatile: boolean;
   readonly eventAtMs: number | undefined;
+  readonly tags?: Tags | undefined;
 }
 
 const NOTHING: ReadHeaders = {
@@ -162,6 +168,7 @@ export function readHeaders(message: Readonly<Pick<Msg, 'headers' | 'subject' | 
   let noEcho = false;
   let volatile = false;
   let eventAtMs: number | undefined;
+  let tags: Record<string, string> | undefined;
   // One pass over all headers: each lookup by name would list all names first.
   for (const [name, [value = '']] of all) {
     if (isHeader(name, CONTENT_TYPE)) contentType = value;
@@ -173,6 +180,7 @@ export function readHeaders(message: Readonly<Pick<Msg, 'headers' | 'subject' | 
     else if (isHeader(name, ECHO)) noEcho = value.trim() === 'false';
     else if (isHeader(name, VOLATILE)) volatile = value.trim() === 'true';
     else if (isHeader(name, EVENT_TIME)) eventAtMs = timeOf(value);
+    else tags = withTag(tags, name, value.trim());
   }
   const origin = originOf(user, connection);
   // Without a user it claims nothing: a service sends so to all but one connection.
@@ -188,6 +196,7 @@ export function readHeaders(message: Readonly<Pick<Msg, 'headers' | 'subject' | 
     noEcho,
     volatile,
     eventAtMs,
+    ...(tags !== undefined && { tags }),
     ...(isForged && { originForged: true }),
   };
 }
@@ -198,6 +207,14 @@ function timeOf(value: string): number | undefined {
   if (!/^\d{1,16}(?:\.\d*)?$/.test(text)) return undefined;
   const ms = Math.floor(Number(text));
   return ms <= EVENT_TIME_MS_MAX ? ms : undefined;
+}
+
+/** What is no tag, or one too many, is left out: a publication is worth more than its tags. */
+function withTag(tags: Record<string, string> | undefined, header: string, value: string): Record<string, string> | undefined {
+  if (!isHeader(header.slice(0, TAG.length), TAG)) return tags;
+  const name = header.slice(TAG.length).toLowerCase();
+  if (!isTag(name, value) || Object.keys(tags ?? {}).length >= TAGS_MAX) return tags;
+  return { ...tags, [name]: value };
 }
 
 /** NATS keeps the case of names, and some clients and proxies write them in lower case. */

@@ -56,7 +56,10 @@ export class PublicationReader {
   #read(message: Message, offset: number, publishedAtMs: number): Publication | undefined {
     const address = this.#address(message.subject);
     if (typeof address === 'string') return this.#refuse(message, address, offset);
-    const { payloadKind, origin, originForged, key, image, noEcho, volatile, eventAtMs } = readHeaders(message, this.#options.signatures);
+    const { payloadKind, origin, originForged, key, image, noEcho, volatile, eventAtMs, tags } = readHeaders(
+      message,
+      this.#options.signatures,
+    );
     if (key !== undefined && key !== address.key?.trim()) return this.#refuse(message, 'key_mismatch', offset);
     if (originForged) this.#events.onForged?.();
     return {
@@ -71,6 +74,7 @@ export class PublicationReader {
       ...(noEcho && { noEcho }),
       ...(volatile && { volatile }),
       ...(eventAtMs !== undefined && { eventAtMs }),
+      ...(tags !== undefined && { tags }),
     };
   }
 

@@ -89,6 +89,13 @@ export const LimitsSchema = Type.Object(
       description:
         'maximum patterns that are open on a node, of all namespaces together (`wildcards`). More are refused with `too_many_patterns`',
     }),
+    selectionsPerTopicMax: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 32,
+      description:
+        'maximum different selections (`fields`, `filter`) of one topic in a worker. Each costs something for every publication of the topic. More are refused with `too_many_selections`',
+    }),
     topicsPerNodeMax: Type.Integer({
       minimum: 1,
       maximum: 10_000_000,

@@ -42,7 +42,7 @@ async function answer(connection: Connection, id: number | undefined, storing: P
  */
 export function publishAs(
   client: PublishingClient,
-  { topic: topicText, key: keyText, data, image, idempotencyKey, echo, volatile }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
+  { topic: topicText, key: keyText, data, image, idempotencyKey, echo, volatile, tags }: Omit<ClientMessage<'publish'>, 'type' | 'id'>,
   context: Pick<CommandContext, 'config' | 'delivery' | 'hooks'>,
 ): Promise<Published> {
   const { config } = context;
@@ -67,6 +67,7 @@ export function publishAs(
     idempotencyKey,
     ...(echo === false && { noEcho: true as const }),
     ...(volatile === true && { volatile }),
+    ...(tags !== undefined && { tags }),
     user,
     connectionId: client.id,
     ...(image === true && { image }),

@@ -7,13 +7,14 @@ import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { askThenSubscribe } from '../hooks/ask-then-subscribe.ts';
+import { assertSelection } from '../selection.ts';
 import { type Command, type CommandContext, namespaceFor } from './command.ts';
 
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `sinceMs` of an ephemeral topic; `echo: false`, where it has documents, or with `delta`), `too_many_topics`,
- * `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `sinceMs` of an ephemeral topic; `echo: false`, where it has documents, or with `delta`; `fields`, where it has no documents; `filter`, where it has, or with `delta`), `too_many_topics`,
+ * `too_many_selections`, `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {
   const { identity, receiver } = connection;
@@ -46,6 +47,7 @@ function begin(
     throw new ProtocolError('unsupported', `${topic} has a document: without its own changes a client would have another one`);
   if (wish.echo === false && wish.delta === true)
     throw new ProtocolError('unsupported', 'echo: false cannot be combined with delta: a change is one of the value before it');
+  assertSelection(topic, namespace, wish);
   if (namespace.presence === 'off') return subscriptions.subscribe(connection.receiver, topic, wish);
   // Who it is when it joins: a token may come meanwhile.
   const member = () => memberOf(connection.identity.user, connection.id, connection.identity.info);

@@ -84,7 +84,7 @@ async function outcomeOf(publication: unknown, context: ApiContext): Promise<Pub
 
 /** Everything up to the bus is done at once, so that publications keep their order. @throws ProtocolError */
 async function publishOne(
-  { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs }: Static<typeof PublishBody>,
+  { topic: name, user, key, data, image, idempotencyKey, exceptConnection, volatile, eventAtMs, tags }: Static<typeof PublishBody>,
   { sources }: ApiContext,
 ): Promise<PublishAnswer & { readonly topic: Topic }> {
   const topic = parseTopic(name ?? `${USER_NAMESPACE}.${encodeUser(user as string)}`);
@@ -96,6 +96,7 @@ async function publishOne(
     exceptConnection,
     ...(volatile && { volatile: true as const }),
     eventAtMs,
+    tags,
   };
   const { epoch, offset, duplicate } = await sources.operator.publish(draft, idempotencyKey);
   return { topic, epoch, offset, duplicate };

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { TagsSchema } from '../../../protocol/fields.ts';
 import { EVENT_TIME_MS_MAX } from '../../../protocol/publish-rules.ts';
 import { closed, count, Epoch, JsonValue, KeyName, oneOf, TopicName } from './common.ts';
 import { ConnectionId, User } from './ending.ts';
@@ -35,6 +36,7 @@ export const PublishBody = Type.Object(
         description: 'when it happened, milliseconds since 1970: subscribers get it as `meta.eventAtMs`',
       }),
     ),
+    tags: Type.Optional({ ...TagsSchema, description: 'by which subscribers filter; they get them as `meta.tags`' } as typeof TagsSchema),
   },
   { ...closed, ...oneOf('topic', 'user'), title: 'Publication' },
 );
