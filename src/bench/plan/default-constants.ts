@@ -2,7 +2,8 @@ import type { CostConstants } from './constants.ts';
 
 /**
  * From our own measurements, in loadtest/README.md: `one-a-second` (nodeUs, slowUs), `steady-20` (sendUs), `watchlist-5` (ownSendUs), `steady-1000` with `--count-sends`
- * (deliveryUs), `hub-intake` (followedUs), `idle-memory` and `watchlist-sparse` (bytes). Estimated, not measured: connectionUs, fastUs, and what NATS does.
+ * (deliveryUs), `hub-intake` (followedUs), `idle-memory` and `watchlist-sparse` (bytes). `twelve-nodes` (natsMessageUs), `wide-namespace` (natsPublicationUs: 15 at
+ * 20,000 a second with what it sends; 125 at 110 a second in `twelve-nodes`, which is next to nothing). Estimated, not measured: connectionUs, fastUs.
  */
 export const DEFAULT_CONSTANTS: CostConstants = {
   version: 1,
@@ -16,7 +17,7 @@ export const DEFAULT_CONSTANTS: CostConstants = {
   ownSendUs: 14,
   deliveryUs: 0.12,
   natsPublicationUs: 20,
-  natsMessageUs: 5,
+  natsMessageUs: 2.4,
   workerCoresMax: 0.7,
   // User space and kernel.
   connectionBytes: 6144,
