@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import type { BookChange, BookSource } from '../../support/order-book.ts';
+import { projectionHash } from './projection.ts';
 
 const RETRY_MS = 200;
 const IMAGE = headers();
@@ -17,6 +18,8 @@ class BookTopic {
   readonly topic: string;
   /** Of the last publication. */
   offset = 0;
+  /** By offset, of the members that some readers select. */
+  readonly projections = new Map<number, number>();
   /** It changes so many times less often than other books. */
   readonly slowness: number;
   #source: BookSource;
@@ -49,6 +52,7 @@ class BookTopic {
     const then = this.#source.copy();
     return () => {
       this.#source = then;
+      this.projections.clear();
     };
   }
 
@@ -58,6 +62,7 @@ class BookTopic {
       try {
         const options = { msgID, timeout: 2000, ...(image && { headers: IMAGE }) };
         this.offset = (await jetstream(this.#nats).publish(`feed.${this.topic}`, JSON.stringify(patch), options)).seq;
+        this.projections.set(this.offset, projectionHash(this.book));
         return;
       } catch {
         await sleep(RETRY_MS);

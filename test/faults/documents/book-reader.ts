@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Packr } from 'msgpackr';
 import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../../src/protocol/messages.ts';
 import { decodeFrame } from '../../support/decode-frame.ts';
 import { DocumentFollower } from '../../support/document-follower.ts';
 import { mergeInto } from './merge-into.ts';
+import { FIELDS, projectionHash } from './projection.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const RETRY_MS = 100;
@@ -17,6 +19,8 @@ export interface BookReaderOptions {
   readonly maxRateHz?: number | undefined;
   /** Large documents come in parts. */
   readonly parts: boolean;
+  /** Only some members, whose projection is compared with the producer's. */
+  readonly fields: boolean;
   readonly isRight: (book: unknown) => boolean;
 }
 
@@ -30,6 +34,8 @@ export class BookReader {
   reconnects = -1;
   /** Messages that it was too slow. */
   lagged = 0;
+  /** With `fields`: what it had at each offset, until it has been compared. */
+  seen: [offset: number, projection: number][] = [];
   readonly #options: BookReaderOptions;
   #socket: WebSocket | undefined;
   #stopped = false;
@@ -38,13 +44,21 @@ export class BookReader {
   constructor(options: BookReaderOptions) {
     this.topic = options.topic;
     this.#options = options;
-    this.follower = new DocumentFollower(options.topic, options.isRight, mergeInto);
+    const { topic, fields, isRight } = options;
+    const isKept = (book: unknown) => this.seen.push([this.follower.offset, projectionHash(book)]) > 0;
+    this.follower = new DocumentFollower(topic, fields ? isKept : isRight, mergeInto);
     this.#running = this.#run();
   }
 
   /** Whether it has everything up to this offset, in this epoch of the log or another than `not`. */
   has(offset: number, not = ''): boolean {
     return this.follower.offset >= offset && this.follower.epoch !== not;
+  }
+
+  /** Whether it has this book, as far as it selects of it. */
+  isAt(book: unknown): boolean {
+    const { document } = this.follower;
+    return this.#options.fields ? projectionHash(document) === projectionHash(book) : isDeepStrictEqual(document, book);
   }
 
   /** Ends its connection, without a word. */
@@ -75,7 +89,7 @@ export class BookReader {
   }
 
   async #follow(): Promise<void> {
-    const { ports, topic, encoding, maxRateHz, parts } = this.#options;
+    const { ports, topic, encoding, maxRateHz, parts, fields } = this.#options;
     const port = ports[Math.floor(Math.random() * ports.length)];
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, [`stentor.v1.${encoding}`], { perMessageDeflate: false });
     this.#socket = socket;
@@ -85,7 +99,7 @@ export class BookReader {
     socket.once('open', () => {
       const { epoch, offset } = this.follower;
       const since = offset >= 0 ? { since: { epoch, offset } } : {};
-      const subscribe = { type: 'subscribe', id: 1, topic, parts, ...(maxRateHz !== undefined && { maxRateHz }), ...since };
+      const subscribe = { type: 'subscribe', id: 1, topic, parts, ...(fields && { fields: FIELDS }), ...(maxRateHz !== undefined && { maxRateHz }), ...since };
       socket.send(encoding === 'json' ? JSON.stringify(subscribe) : packr.pack(subscribe));
     });
     await closed;

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { until } from '../../support/until.ts';
 import type { FaultRun } from '../fault-run.ts';
 import type { BookFeed } from './book-feed.ts';
@@ -45,6 +44,9 @@ export class BookReaders {
   #readers: BookReader[] = [];
   readonly #left: Partial<Counts> = {};
   #added = 0;
+  #projections = 0;
+  #wrongProjections = 0;
+  #unknownProjections = 0;
 
   constructor(options: BookReadersOptions) {
     this.#options = options;
@@ -70,13 +72,14 @@ export class BookReaders {
       const n = this.#added++;
       const [encoding, maxRateHz] = [n % 2 === 0 ? 'json' : 'msgpack', RATES[Math.floor(n / 2) % RATES.length]] as const;
       const topic = topics[n % topics.length]?.topic ?? '';
-      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, isRight: rightOf(topic) });
+      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, fields: n % 32 >= 24, isRight: rightOf(topic) });
     });
     this.#readers.push(...added);
     return added;
   }
 
   async remove(reader: BookReader): Promise<void> {
+    this.#compare();
     this.#readers = this.#readers.filter((other) => other !== reader);
     await reader.stop();
     for (const name of Object.keys(COUNTS) as (keyof Counts)[]) this.#left[name] = (this.#left[name] ?? 0) + COUNTS[name](reader);
@@ -96,16 +99,35 @@ export class BookReaders {
         const behind = readers.filter((reader) => !reader.has(offset, not.get(topic)));
         run.fail(`${behind.length} readers of ${topic} do not have ${offset} ${when}: ${behind.map(({ follower }) => follower.offset)}`);
       });
-      const others = readers.filter(({ follower }) => !isDeepStrictEqual(follower.document, book)).length;
+      const others = readers.filter((reader) => !reader.isAt(book)).length;
       run.expect(others === 0, `${others} readers of ${topic} have another book than the producer ${when}`);
     }
+    this.#compare();
     run.say(`${when}: ${this.#readers.length} readers, ${this.checks} checks, ${this.#count('wrongBooks')} wrong`);
   }
 
   judge(): void {
     const { run } = this.#options;
+    run.none({ wrongProjections: this.#wrongProjections });
+    run.figure('projections', this.#projections);
+    run.figure('unknownProjections', this.#unknownProjections);
+    run.expect(this.#projections > 0, 'no projection was compared');
     run.none({ wrongBooks: this.#count('wrongBooks'), gaps: this.#count('gaps'), unavailable: this.#count('unavailable') });
     for (const name of ['checks', 'pairs', 'reconnects', 'notRecovered', 'lagged', 'joined'] as const) run.figure(name, this.#count(name));
+  }
+
+  /** What readers of some members had, with the producer's. */
+  #compare(): void {
+    const projections = new Map(this.#options.feed.topics.map(({ topic, projections: all }) => [topic, all]));
+    for (const { topic, seen } of this.#readers) {
+      for (const [offset, projection] of seen.splice(0)) {
+        const known = projections.get(topic)?.get(offset);
+        // NATS was killed between storing it and acknowledging it.
+        if (known === undefined) this.#unknownProjections++;
+        else if (known === projection) this.#projections++;
+        else this.#wrongProjections++;
+      }
+    }
   }
 
   async stop(): Promise<void> {
