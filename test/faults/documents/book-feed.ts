@@ -14,7 +14,7 @@ export interface BookOptions {
 }
 
 /** Publishes one book: as a whole once, and then mostly changes. A publication is sent again under the same id until it is acknowledged. */
-class BookTopic {
+export class BookTopic {
   readonly topic: string;
   /** Of the last publication. */
   offset = 0;

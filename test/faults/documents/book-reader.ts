@@ -99,7 +99,15 @@ export class BookReader {
     socket.once('open', () => {
       const { epoch, offset } = this.follower;
       const since = offset >= 0 ? { since: { epoch, offset } } : {};
-      const subscribe = { type: 'subscribe', id: 1, topic, parts, ...(fields && { fields: FIELDS }), ...(maxRateHz !== undefined && { maxRateHz }), ...since };
+      const subscribe = {
+        type: 'subscribe',
+        id: 1,
+        topic,
+        parts,
+        ...(fields && { fields: FIELDS }),
+        ...(maxRateHz !== undefined && { maxRateHz }),
+        ...since,
+      };
       socket.send(encoding === 'json' ? JSON.stringify(subscribe) : packr.pack(subscribe));
     });
     await closed;

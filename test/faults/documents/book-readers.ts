@@ -1,6 +1,6 @@
 import { until } from '../../support/until.ts';
 import type { FaultRun } from '../fault-run.ts';
-import type { BookFeed } from './book-feed.ts';
+import type { BookFeed, BookTopic } from './book-feed.ts';
 import { BookReader } from './book-reader.ts';
 
 const RATES = [undefined, 1, 5, 20];
@@ -118,12 +118,14 @@ export class BookReaders {
 
   /** What readers of some members had, with the producer's. */
   #compare(): void {
-    const projections = new Map(this.#options.feed.topics.map(({ topic, projections: all }) => [topic, all]));
+    const topics = new Map(this.#options.feed.topics.map((topic) => [topic.topic, topic]));
     for (const { topic, seen } of this.#readers) {
+      const { projections, offset: acknowledged } = topics.get(topic) as BookTopic;
       for (const [offset, projection] of seen.splice(0)) {
-        const known = projections.get(topic)?.get(offset);
+        const known = projections.get(offset);
+        if (known === undefined && offset > acknowledged) seen.push([offset, projection]);
         // NATS was killed between storing it and acknowledging it.
-        if (known === undefined) this.#unknownProjections++;
+        else if (known === undefined) this.#unknownProjections++;
         else if (known === projection) this.#projections++;
         else this.#wrongProjections++;
       }
