@@ -1,10 +1,12 @@
-import { type JetStreamManagerOptions, jetstream, StorageType } from '@nats-io/jetstream';
-import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { type JetStreamManagerOptions, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { Msg } from '@nats-io/transport-node';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { BusError } from '../bus.ts';
 import { inTime } from '../in-time.ts';
 import { keptKey, type RevocationStore, type StoredRevocation, widest } from '../revocation-store.ts';
+import { readBucket } from './bucket-read.ts';
 import type { Connection } from './connection.ts';
 import { isStreamNotFound, isWrongLastSequence, unreachable } from './errors.ts';
 import type { NatsSettings } from './settings.ts';
@@ -47,24 +49,22 @@ export class RevocationBucket implements RevocationStore {
   }
 
   all(): Promise<StoredRevocation[]> {
-    return this.#with('reading', async (kv) => {
-      const kept: StoredRevocation[] = [];
-      for await (const entry of await kv.history()) {
-        const revocation = revocationIn(entry);
-        if (revocation !== undefined) kept.push(revocation);
-      }
-      return kept;
+    return this.#with('reading', async (_, connection) => {
+      const { requestTimeoutMs: timeoutMs } = this.#nats;
+      const jsm = await jetstreamManager(connection.nc, this.#options(connection));
+      const entries = await readBucket(connection, { bucket: REVOCATION_BUCKET, jsm, timeoutMs });
+      return entries.filter(isPut).flatMap((entry) => revocationIn(entry) ?? []);
     });
   }
 
-  async #with<T>(what: string, work: (kv: KV) => Promise<T>): Promise<T> {
+  async #with<T>(what: string, work: (kv: KV, connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connection();
     try {
       if (this.#kv?.connection !== connection) this.#kv = { connection, kv: await this.#open(connection) };
       const { kv } = this.#kv;
       const { requestTimeoutMs } = this.#nats;
       const late = () => new Error(`no answer within ${requestTimeoutMs} ms`);
-      return await connection.request(() => inTime(requestTimeoutMs, work(kv), late));
+      return await connection.request(() => inTime(requestTimeoutMs, work(kv, connection), late));
     } catch (error) {
       // For example it was deleted: the next attempt creates it again.
       this.#kv = undefined;
@@ -72,10 +72,14 @@ export class RevocationBucket implements RevocationStore {
     }
   }
 
+  /** Requesting the account's statistics would need another permission. */
+  #options(connection: Connection): JetStreamManagerOptions {
+    return { timeout: this.#nats.requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
+  }
+
   async #open(connection: Connection): Promise<KV> {
-    const { requestTimeoutMs, manageStreams, streamReplicas } = this.#nats;
-    const options: JetStreamManagerOptions = { timeout: requestTimeoutMs, apiPrefix: connection.names.api, checkAPI: false };
-    const kvm = new Kvm(jetstream(connection.nc, options));
+    const { manageStreams, streamReplicas } = this.#nats;
+    const kvm = new Kvm(jetstream(connection.nc, this.#options(connection)));
     try {
       if (!manageStreams) {
         const kv = await connection.request(() => kvm.open(REVOCATION_BUCKET, { allow_direct: false }));
@@ -109,7 +113,7 @@ export class RevocationBucket implements RevocationStore {
 async function widened(kv: KV, revocation: StoredRevocation): Promise<boolean> {
   const key = keptKey(revocation);
   const found = await kv.get(key);
-  const known = found === null ? undefined : revocationIn(found);
+  const known = found === null || found.operation !== 'PUT' ? undefined : revocationIn(found);
   const wider = widest(known, revocation);
   if (wider === known) return true;
   try {
@@ -121,8 +125,12 @@ async function widened(kv: KV, revocation: StoredRevocation): Promise<boolean> {
   }
 }
 
-function revocationIn(entry: KvEntry): StoredRevocation | undefined {
-  if (entry.operation !== 'PUT') return undefined;
+/** Not a key that was deleted. */
+function isPut({ headers }: Msg): boolean {
+  return !headers?.has('KV-Operation');
+}
+
+function revocationIn(entry: { json(): unknown }): StoredRevocation | undefined {
   try {
     const value: unknown = entry.json();
     return Entry.Check(value) ? (value as StoredRevocation) : undefined;
