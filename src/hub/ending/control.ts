@@ -2,6 +2,7 @@ import type { Bus } from '../../bus/bus.ts';
 import type { EndOrder } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { OnceASecond } from '../../telemetry/once-a-second.ts';
 import { NodeAnswers, type OtherNode } from '../node-answers.ts';
 import type { FromNodes } from '../report-types.ts';
 import { type Order, parseOrder } from './order.ts';
@@ -46,10 +47,13 @@ export class Control {
   readonly #options: ControlOptions;
   readonly #stopListening: () => void;
   readonly #answers = new NodeAnswers<number>(ANSWERS_BYTES_MAX);
+  /** Whoever may publish there, or can make NATS answer there, could fill the log. */
+  readonly #refused: OnceASecond;
   #lastOrder = 0;
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.#refused = new OnceASecond(options.logger, 'an order on stentor.control could not be carried out');
     this.#stopListening = options.bus.onAnnouncement('control', (data) => void this.#hear(data));
   }
 
@@ -77,7 +81,7 @@ export class Control {
   }
 
   async #hear(data: Uint8Array): Promise<void> {
-    const { bus, instance, logger, revocations } = this.#options;
+    const { bus, instance, revocations } = this.#options;
     const message = parse(data);
     if (typeof message !== 'object' || message === null) return;
     const { from, orderId } = message as Sent;
@@ -91,7 +95,7 @@ export class Control {
       if (typeof orderId !== 'string') return;
       bus.announce('control', Buffer.from(JSON.stringify({ answerTo: orderId, from: instance, connections })));
     } catch (error) {
-      logger.warn({ err: error }, 'an order on stentor.control could not be carried out');
+      this.#refused.warn({ err: error });
     }
   }
 

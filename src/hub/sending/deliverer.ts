@@ -5,6 +5,7 @@ import type { CalledOutcome, ToHub } from '../../link/messages.ts';
 import { type ErrorCode, ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { OnceASecond } from '../../telemetry/once-a-second.ts';
 import { msgpackToPayload, payloadToMsgpack } from '../payload.ts';
 import { WorkerQuestions } from '../worker-questions.ts';
 import { ALL_NAMESPACES, calledIn, connectionIn, namespaceIn, patternsOf } from './addresses.ts';
@@ -27,11 +28,15 @@ export class Deliverer {
   readonly #questions = new WorkerQuestions();
   readonly #stops = new Map<HubEnd, () => void>();
   readonly #stopNamespaces: () => void;
+  readonly #unknown: OnceASecond;
+  readonly #invalid: OnceASecond;
   #inFlight = 0;
   #bytesInFlight = 0;
 
   constructor(options: DelivererOptions) {
     this.#options = options;
+    this.#unknown = new OnceASecond(options.logger, 'a message to a namespace that is not configured');
+    this.#invalid = new OnceASecond(options.logger, 'a message to a namespace is invalid');
     this.#stopNamespaces = options.bus.onRequest(ALL_NAMESPACES, (request) => this.#toNamespace(request));
   }
 
@@ -71,14 +76,14 @@ export class Deliverer {
   }
 
   #toNamespace(request: IncomingRequest): void {
-    const { config, logger, workers } = this.#options;
+    const { config, workers } = this.#options;
     const namespace = namespaceIn(request.address);
-    if (!Object.hasOwn(config.namespaces, namespace)) return logger.warn({ namespace }, 'a message to a namespace that is not configured');
+    if (!Object.hasOwn(config.namespaces, namespace)) return this.#unknown.warn({ namespace });
     try {
       const data = this.#dataOf(request);
       for (const worker of workers) worker.send({ kind: 'sendToNamespace', namespace, data });
     } catch (error) {
-      logger.warn({ namespace, err: error }, 'a message to a namespace is invalid');
+      this.#invalid.warn({ namespace, err: error });
     }
   }
 
