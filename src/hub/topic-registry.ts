@@ -43,7 +43,8 @@ export class TopicRegistry {
   readonly #patterns = new Map<string, number>();
   /** Of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
-  readonly #lingers = new Map<FeedName, NodeJS.Timeout>();
+  /** What is to be closed soon, the oldest first. Patterns by themselves, because they have bounds of their own. */
+  readonly #lingers = { topics: new Map<FeedName, NodeJS.Timeout>(), patterns: new Map<FeedName, NodeJS.Timeout>() };
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
@@ -105,14 +106,13 @@ export class TopicRegistry {
 
   /** A worker has its first subscriber to the topic. It gets `opened`, now or when the topic is open, or `openFailed`. */
   addInterest(name: FeedName, worker: HubEnd, returning?: Returning): void {
-    clearTimeout(this.#lingers.get(name));
-    this.#lingers.delete(name);
+    this.#stopLingering(name);
     const known = this.#topics.get(name);
     if (known !== undefined) {
       known.addWorker(worker, returning);
       return;
     }
-    if (this.#topics.size >= this.#config.limits.topicsPerNodeMax) {
+    if (this.#topics.size >= this.#config.limits.topicsPerNodeMax && !this.#closeLingering()) {
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
@@ -144,8 +144,9 @@ export class TopicRegistry {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
     topic.removeWorker(worker);
-    if (topic.workerCount > 0 || this.#lingers.has(name)) return;
-    this.#lingers.set(
+    const lingers = this.#lingersLike(name);
+    if (topic.workerCount > 0 || lingers.has(name)) return;
+    lingers.set(
       name,
       setTimeout(() => this.#close(topic), this.#config.tuning.hub.topicLingerMs),
     );
@@ -158,7 +159,7 @@ export class TopicRegistry {
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#lingers.values()) clearTimeout(timer);
+    for (const lingers of Object.values(this.#lingers)) for (const timer of lingers.values()) clearTimeout(timer);
     for (const feed of [...this.#topicFeeds.values(), ...this.#patternFeeds.values()]) feed.stop();
     this.#room.stop();
     this.#health?.stop();
@@ -182,10 +183,42 @@ export class TopicRegistry {
   /** Why no further pattern can be opened: each costs something for every publication that it matches. */
   #patternProblem(name: FeedName, { patternsMax }: NamespaceOptions): string | undefined {
     const { patternsPerNodeMax } = this.#config.limits;
-    if ((this.#patterns.get(namespaceOf(name)) ?? 0) >= patternsMax) return `this node has ${patternsMax} patterns of the namespace open`;
+    const namespace = namespaceOf(name);
+    const isFull = (this.#patterns.get(namespace) ?? 0) >= patternsMax;
+    if (isFull && !this.#closeLingeringPattern((other) => namespaceOf(other) === namespace))
+      return `this node has ${patternsMax} patterns of the namespace open`;
     let open = 0;
     for (const count of this.#patterns.values()) open += count;
-    return open >= patternsPerNodeMax ? `this node has ${patternsPerNodeMax} patterns open` : undefined;
+    const hasRoom = open < patternsPerNodeMax || this.#closeLingeringPattern(() => true);
+    return hasRoom ? undefined : `this node has ${patternsPerNodeMax} patterns open`;
+  }
+
+  /** Makes room for a topic that somebody wants now: otherwise one client that comes and goes would keep all others out. @returns whether there was one */
+  #closeLingering(): boolean {
+    const { topics, patterns } = this.#lingers;
+    const [oldest] = topics.size > 0 ? topics.keys() : patterns.keys();
+    return this.#closeNow(oldest);
+  }
+
+  #closeLingeringPattern(fits: (pattern: FeedName) => boolean): boolean {
+    for (const pattern of this.#lingers.patterns.keys()) if (fits(pattern)) return this.#closeNow(pattern);
+    return false;
+  }
+
+  #closeNow(name: FeedName | undefined): boolean {
+    const topic = name === undefined ? undefined : this.#topics.get(name);
+    if (topic !== undefined) this.#close(topic);
+    return topic !== undefined;
+  }
+
+  #lingersLike(name: FeedName): Map<FeedName, NodeJS.Timeout> {
+    return isPattern(name) ? this.#lingers.patterns : this.#lingers.topics;
+  }
+
+  #stopLingering(name: FeedName): void {
+    const lingers = this.#lingersLike(name);
+    clearTimeout(lingers.get(name));
+    lingers.delete(name);
   }
 
   #countPattern(name: FeedName, change: 1 | -1): void {
@@ -270,8 +303,7 @@ export class TopicRegistry {
   #close(topic: HubTopic): void {
     const name = topic.topic;
     if (this.#topics.get(name) !== topic || topic.workerCount > 0) return;
-    clearTimeout(this.#lingers.get(name));
-    this.#lingers.delete(name);
+    this.#stopLingering(name);
     this.#topics.delete(name);
     this.#metrics.topics.set(this.#topics.size);
     this.#topicFeeds.get(name)?.stop();

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import type { Item, ServerMessage } from '../../src/protocol/messages.ts';
-import type { TestNode } from '../support/node.ts';
+import { TestNode } from '../support/node.ts';
 import { NodePair } from '../support/node-pair.ts';
 import type { TestClient } from '../support/test-client.ts';
 import { tokenOf } from '../support/tokens.ts';
@@ -24,6 +24,54 @@ const metaOf = (item: Item) => item[3] as { topic?: string; publishedAtMs?: numb
 const topicsOf = (items: readonly Item[]) => items.map((item) => metaOf(item)?.topic);
 const offsetsOf = (items: readonly Item[]) => items.map(([offset]) => offset);
 
+describe('patterns that are too many', () => {
+  const start = async () => {
+    const node = await TestNode.start({
+      namespaces: NAMESPACES,
+      'limits.patternsPerConnectionMax': 3,
+      'tuning.hub.topicLingerMs': 600_000,
+    });
+    onTestFinished(() => node.stop());
+    const newcomer = async () => {
+      const client = await node.connect();
+      client.send({ type: 'connect', id: 0 });
+      return client;
+    };
+    return { node, newcomer };
+  };
+
+  it('of one connection are refused, beside any number of topics; others open theirs', async () => {
+    const { newcomer } = await start();
+    const client = await newcomer();
+    for (const topic of ['scores.a', 'scores.b', 'scores.c.*', 'live.c.*', 'scores.>']) await client.subscribe(topic);
+    expect(await client.ask({ type: 'subscribe', topic: 'scores.d.*' })).toMatchObject({
+      code: 'too_many_topics',
+      retryable: false,
+      message: 'at most 3 patterns per connection',
+    });
+    // One that it has may be changed.
+    await client.subscribe('scores.>', { maxRateHz: 1 });
+    await client.subscribe('scores.e');
+    await client.get('unsubscribed', { type: 'unsubscribe', topic: 'scores.c.*' });
+    await client.subscribe('scores.d.*');
+    await (await newcomer()).subscribe('scores.f.*');
+  });
+
+  it('are not those whose subscribers have left, although they stay open for a while', async () => {
+    const { node, newcomer } = await start();
+    const attacker = await newcomer();
+    for (let round = 0; round < 5; round++) {
+      for (const topic of [`few.a${round}.*`, `few.b${round}.*`]) await attacker.subscribe(topic);
+      for (const topic of [`few.a${round}.*`, `few.b${round}.*`]) await attacker.get('unsubscribed', { type: 'unsubscribe', topic });
+    }
+    expect(await node.metric('stentor_topics')).toBe(2);
+    const client = await newcomer();
+    await client.subscribe('few.c.*');
+    await node.publish('few.c.x', 'arrives');
+    expect((await client.next('batch')).items.at(-1)?.[2]).toBe('arrives');
+  });
+});
+
 describe('a pattern of topics', () => {
   let pair: NodePair;
   let one: TestNode;
@@ -33,7 +81,12 @@ describe('a pattern of topics', () => {
   const newPart = (namespace = 'scores') => `${namespace}.p${parts++}`;
 
   beforeAll(async () => {
-    pair = await NodePair.start({ namespaces: NAMESPACES, 'limits.patternsPerNodeMax': 40, 'tuning.hub.topicLingerMs': 0 });
+    pair = await NodePair.start({
+      namespaces: NAMESPACES,
+      'limits.patternsPerConnectionMax': 50,
+      'limits.patternsPerNodeMax': 40,
+      'tuning.hub.topicLingerMs': 0,
+    });
     ({ one, two } = pair);
   });
   afterAll(() => pair?.stop());

@@ -20,6 +20,7 @@ beforeAll(async () => {
     'heartbeat.pingIntervalMs': 600_000,
     'tuning.sending.messageBytesMax': 20_000,
     'tuning.sending.callsPerConnectionMax': 4,
+    'tuning.sending.callConnectionsMax': 3,
     'tuning.sending.requestsInFlightMax': 8,
     'tuning.sending.requestBytesInFlightMax': 65_536,
     'tuning.commands.callAnswerBytesMax': 2000,
@@ -221,6 +222,14 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     const cli = await runCli(['call', 'which', '--user', sub, ...pair.apiOptions(pair.two)]);
     expect(JSON.parse(cli.stdout).answers).toHaveLength(3);
     expect((await pair.post(pair.one, '/api/call', { user: 'nobody-at-all', method: 'which' })).body).toEqual({ answers: [] });
+  });
+
+  it('reach at most callConnectionsMax connections of a user', async () => {
+    const sub = `many-${encoding}`;
+    for (let i = 0; i < 5; i++)
+      answering((await pair.client(i % 2 === 0 ? pair.one : pair.two, sub, encoding)).client, () => ({ type: 'result', data: i }));
+    const { body } = await pair.post(pair.one, '/api/call', { user: sub, method: 'which' });
+    expect(body.answers.map(({ data }: { data: unknown }) => typeof data)).toEqual(['number', 'number', 'number']);
   });
 
   it('fail with a code: no handler, no answer in time, an answer that is too large, a connection that closes', async () => {

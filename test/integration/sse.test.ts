@@ -36,6 +36,12 @@ const refusalOf = async (client: EventClient) => {
   return [client.status, code];
 };
 
+it('a stream has at most topicsPerStreamMax topics', async () => {
+  await start({ 'tuning.http.topicsPerStreamMax': 2 });
+  expect(await refusalOf(stream('topic=open.a&topic=open.b&topic=open.c'))).toEqual([400, 'bad_message']);
+  await stream('topic=open.a&topic=open.b').next('subscribed', 2);
+});
+
 describe('GET /sse', () => {
   it('sends the messages that a WebSocket client would get, named by their types, each with an id', async () => {
     await start();

@@ -82,6 +82,12 @@ export const LimitsSchema = Type.Object(
       default: 60_000,
       description: 'time after which a connection that is still a slow consumer is closed with 4103',
     }),
+    patternsPerConnectionMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 10,
+      description: 'maximum patterns that one connection subscribes to (`wildcards`). More are refused with `too_many_topics`',
+    }),
     patternsPerNodeMax: Type.Integer({
       minimum: 1,
       maximum: 10_000,

@@ -2,7 +2,7 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import { type FeedName, parseFeedName } from '../../protocol/feed-name.ts';
+import { type FeedName, isPattern, parseFeedName } from '../../protocol/feed-name.ts';
 import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
@@ -26,13 +26,27 @@ export const subscribe: Command<'subscribe'> = (connection, message, context) =>
     throw new ProtocolError('unsupported', `sinceMs: ${topic} is ephemeral, it has no log`);
   if (message.presence === true) assertMay(identity, 'presence', namespace, topic);
 
-  const { topicsPerConnectionMax } = config.limits;
-  if (receiver.subscriptions.size >= topicsPerConnectionMax && !receiver.subscriptions.has(topic)) {
-    throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
-  }
+  assertRoom(receiver.subscriptions, topic, config.limits);
   if (context.hooks?.asksAboutSubscriptions(topic) !== true) return begin(connection, topic, namespace, message, context);
   return askThenSubscribe(connection, topic, message, context, (wish) => begin(connection, topic, namespace, wish, context));
 };
+
+/** A node has few patterns, so a connection may have fewer of them than of topics. @throws ProtocolError `too_many_topics` */
+function assertRoom(
+  subscriptions: Connection['receiver']['subscriptions'],
+  topic: FeedName,
+  { topicsPerConnectionMax, patternsPerConnectionMax }: CommandContext['config']['limits'],
+): void {
+  const { size } = subscriptions;
+  // Nearly always. What it has already may be changed.
+  if (size < Math.min(topicsPerConnectionMax, patternsPerConnectionMax) || subscriptions.has(topic)) return;
+  if (size >= topicsPerConnectionMax) throw new ProtocolError('too_many_topics', `at most ${topicsPerConnectionMax} topics per connection`);
+  if (!isPattern(topic)) return;
+  let patterns = 0;
+  for (const name of subscriptions.keys()) if (isPattern(name)) patterns++;
+  if (patterns >= patternsPerConnectionMax)
+    throw new ProtocolError('too_many_topics', `at most ${patternsPerConnectionMax} patterns per connection`);
+}
 
 function begin(
   connection: Connection,
