@@ -10,13 +10,14 @@ import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import { CommandArray, MessageError, parseClientFrame } from '../../src/protocol/parse.ts';
 import { arbitraryOf, jsonData, msgpackData } from '../support/arbitrary.ts';
 import { linkMessages } from '../support/link-messages.ts';
+import { livingBytes } from '../support/living-bytes.ts';
 import { mutate, mutateText } from './mutate.ts';
 import type { Target } from './target.ts';
 
 const CORPUS = 300;
 const COMMANDS_MAX = 1000;
 
-const stays = { parallel: 1, memory: () => process.memoryUsage.rss(), check: () => undefined, stop: async () => undefined };
+const stays = { parallel: 1, memory: livingBytes, check: () => undefined, stop: async () => undefined };
 
 /** Clients' messages in an encoding: valid ones of every type, alone and in arrays, mutated. */
 export function messages(encoding: 'json' | 'msgpack', seed: number): Target {

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/demo/random.ts';
 import { seedOf } from '../support/seed.ts';
+import { type Point, slope } from '../support/slope.ts';
 import { config, link, messages } from './decoders.ts';
 import { api, frames } from './sockets.ts';
 import type { Target } from './target.ts';
@@ -26,18 +27,20 @@ export interface FuzzResult {
   readonly inputs: number;
   readonly seconds: number;
   readonly memoryBytes: number;
-  /** Growth of memory in the second half of the inputs. */
+  /** Growth of memory in use in the second half of the inputs. */
   readonly bytesPerThousand: number;
 }
 
 const SAMPLES = 20;
+/** Shorter runs do not stop for collections of garbage. */
+const MEASURED_COUNT_MIN = 10_000;
 const SHOWN_BYTES = 400;
 
 /** Gives a target its inputs. @throws Error that names the seed and the number of the input that was not handled as documented */
 export async function fuzz(target: Target, { seed, count, from = 0 }: FuzzOptions): Promise<FuzzResult> {
   const startMs = performance.now();
-  const samples: { readonly at: number; readonly bytes: number }[] = [];
-  const every = Math.max(1, Math.floor(count / SAMPLES));
+  const samples: Point[] = [];
+  const every = count < MEASURED_COUNT_MIN ? Number.POSITIVE_INFINITY : Math.floor(count / SAMPLES);
   let next = from;
   const give = async () => {
     while (next < from + count) {
@@ -52,7 +55,7 @@ export async function fuzz(target: Target, { seed, count, from = 0 }: FuzzOption
         const again = `npm run fuzz -- ${target.name} --seed ${seed} --from ${index} --count 1`;
         throw new Error(`input ${index}: ${String(cause)}\n${hex}\nagain: ${again}`, { cause });
       }
-      if (index % every === 0) samples.push({ at: index, bytes: await target.memory() });
+      if (index > 0 && index % every === 0) samples.push({ x: index, y: await target.memory() });
     }
   };
   await Promise.all(Array.from({ length: target.parallel }, give));
@@ -61,15 +64,7 @@ export async function fuzz(target: Target, { seed, count, from = 0 }: FuzzOption
   return {
     inputs: count,
     seconds: (performance.now() - startMs) / 1000,
-    memoryBytes: samples.at(-1)?.bytes ?? 0,
+    memoryBytes: samples.at(-1)?.y ?? 0,
     bytesPerThousand: slope(late) * 1000,
   };
-}
-
-/** By least squares. */
-function slope(samples: readonly { readonly at: number; readonly bytes: number }[]): number {
-  const mean = (of: (sample: (typeof samples)[0]) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
-  const [x, y] = [mean(({ at }) => at), mean(({ bytes }) => bytes)];
-  const square = mean(({ at }) => (at - x) ** 2);
-  return square === 0 ? 0 : mean(({ at, bytes }) => (at - x) * (bytes - y)) / square;
 }

@@ -1,6 +1,6 @@
 import net from 'node:net';
-import { residentBytes } from '../../loadtest/core/proc.ts';
 import { pick, type Random } from '../../src/demo/random.ts';
+import { Inside } from '../faults/inside/inside.ts';
 import { ADMIN_TOKEN, NodeProcess } from '../support/node-process.ts';
 import { rawUpgrade } from '../support/raw-http.ts';
 import { mutate, mutateText } from './mutate.ts';
@@ -26,20 +26,25 @@ const MESSAGES = [
 
 /** A node of its own, which must live, with the same workers, until the end. */
 async function startNode() {
-  const node = NodeProcess.launch({
+  const inside = new Inside();
+  const settings = {
     workers: 1,
     namespaces: NAMESPACES,
     'log.level': 'info',
     // The inputs come from one address, as fast as possible.
     'tuning.http.requestsInFlightMax': 1000,
-  });
+  };
+  const node = NodeProcess.launch(settings, { env: inside.env });
   await node.untilStarted(1);
   const first = await node.connect({ encoding: 'json' });
   await first.subscribe('chat.alive');
   const workers = node.workerPids;
   return {
     node,
-    memory: () => residentBytes([node.pid, ...workers]),
+    memory: async () => {
+      const processes = await Promise.all([node.pid, ...workers].map((pid) => inside.look(pid)));
+      return processes.reduce((sum, { heapBytes, externalBytes }) => sum + heapBytes + externalBytes, 0);
+    },
     check: async () => {
       if (String(node.workerPids) !== String(workers)) throw new Error(`a worker has been replaced:\n${node.output.slice(-4000)}`);
       // One that was there all the time, and a new one.
@@ -50,7 +55,10 @@ async function startNode() {
       for (const each of [first, client]) await each.next('batch', ({ items }) => items.some(([, , data]) => data === text));
       await client.close();
     },
-    stop: () => node.stop(),
+    stop: async () => {
+      await node.stop();
+      inside.end();
+    },
   };
 }
 
@@ -73,7 +81,7 @@ function exchange(port: number, bytes: Uint8Array, opening?: string): Promise<st
 }
 
 /** A frame: mostly as clients send them; sometimes with wrong bits, lengths or without a mask. */
-function frame(random: Random): Buffer {
+export function strangeFrame(random: Random): Buffer {
   const below = (max: number) => Math.floor(random() * max);
   const wrong = () => random() < 0.1;
   const payload = wrong()
@@ -104,7 +112,7 @@ export async function frames(): Promise<Target> {
     ...rest,
     name: 'frames',
     parallel: 16,
-    input: (random) => Buffer.concat(Array.from({ length: 1 + Math.floor(random() * 6) }, () => frame(random))),
+    input: (random) => Buffer.concat(Array.from({ length: 1 + Math.floor(random() * 6) }, () => strangeFrame(random))),
     give: async (input) => {
       const answer = await exchange(node.port, input, rawUpgrade());
       if (!answer.startsWith('HTTP/1.1 101')) throw new Error(`the upgrade was answered with ${JSON.stringify(answer.slice(0, 200))}`);

@@ -9,7 +9,7 @@ export interface Target {
   give(input: Uint8Array): void | Promise<void>;
   /** How many inputs may be under way. */
   readonly parallel: number;
-  /** Bytes of memory of what is tried. */
+  /** Bytes of what is tried that are in use, after its garbage has been collected. */
   memory(): number | Promise<number>;
   /** Once, after all inputs: what was tried must still work. */
   check(): void | Promise<void>;
