@@ -142,7 +142,12 @@ export class Authenticator {
     const identity = await this.#try(token, known);
     if (identity !== undefined) return identity;
     const newer = await this.#keySet.newerThan(known);
-    return newer && this.#try(token, newer);
+    if (newer !== undefined) return this.#try(token, newer);
+    const { alg, kid } = headerOf(token);
+    // It may be signed with a new key. That is not for its client to be refused for ever.
+    if (this.#keySet.isFailing && (kid === undefined || keysFor(known, alg, kid).length === 0))
+      throw new ProtocolError('unavailable', 'the key of the token is not known, and the key set cannot be fetched now');
+    return undefined;
   }
 
   /**

@@ -24,7 +24,7 @@ export interface RemoteKeySetOptions {
 /**
  * The keys at `auth.jwksUrl`. They are fetched at start, again every `auth.jwksMaxAgeMs`, and for a token with an unknown key, at most once in
  * `tuning.auth.jwksCooldownMs`. While the URL cannot be fetched, the last fetched keys are used for `auth.jwksKeepMs`. After that, as before the first fetch,
- * every token is `unavailable`. A failing URL is requested only by retries, never because of tokens, so a storm of connects does not reach it.
+ * every token is `unavailable`, and until then tokens of unknown keys are. A failing URL is requested only by retries, never because of tokens, so a storm of connects does not reach it.
  */
 export class RemoteKeySet {
   readonly #options: RemoteKeySetOptions;
@@ -49,6 +49,11 @@ export class RemoteKeySet {
   /** Since the keys were last fetched; before the first fetch, since the start. */
   get ageMs(): number {
     return this.#nowMs() - this.#fetchedMs;
+  }
+
+  /** The last fetch failed: there may be keys that are not known. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
   }
 
   start(): void {

@@ -263,6 +263,22 @@ describe('a key set that cannot be fetched', () => {
     expect(server.fetches).toBeLessThanOrEqual(1 + (performance.now() - startedMs) / 1000);
   });
 
+  it('makes tokens of unknown keys unavailable, not invalid: their key may be new; those that a known key has not signed are invalid', async () => {
+    const [pair, fresh, forger] = await Promise.all(['k', 'fresh', 'k'].map((kid) => signingPair('ES256', kid)));
+    const { server, verdict, clock, fetched } = await setUp(await serve(pair!.jwk), { jwksKeepMs: 24 * HOUR_MS });
+    expect(await verdict(pair!.token())).toBe('alice');
+    await server.stop();
+    clock.nowMs += HOUR_MS;
+    for (let n = 0; n < 3; n++) expect(await verdict(fresh!.token())).toBe('unavailable');
+    expect(fetched.at(-1)).toBe('failed');
+    expect(await verdict(forger!.token())).toBe('unauthorized');
+    expect(await verdict(pair!.token())).toBe('alice');
+    server.keys = [pair!.jwk, fresh!.jwk];
+    await server.restart();
+    await until('a fetch', () => fetched.at(-1) === 'ok');
+    expect(await verdict(fresh!.token())).toBe('alice');
+  });
+
   it('does not delay tokens whose key is known', async () => {
     const [pair, unknown] = await Promise.all([signingPair('ES256', 'k'), signingPair('ES256', 'unknown')]);
     const { server, verdict, clock } = await setUp(await serve(pair.jwk));
@@ -301,7 +317,7 @@ describe('a key set that cannot be fetched', () => {
     for (const pair of pairs.slice(0, 2)) expect(await verdict(pair.token())).toBe('alice');
     server.keys = [a, b, c];
     clock.nowMs += HOUR_MS;
-    expect(await verdict(pairs[2]!.token())).toBe('unauthorized');
+    expect(await verdict(pairs[2]!.token())).toBe('unavailable');
     expect(await verdict(pairs[0]!.token())).toBe('alice');
     expect(log).toEqual(['the key set cannot be fetched']);
   });
@@ -313,7 +329,7 @@ describe('a key set that cannot be fetched', () => {
     for (const keys of [[], [{ kty: 'oct', k: 'AAAA' }]]) {
       server.keys = keys;
       clock.nowMs += HOUR_MS;
-      expect(await verdict(unknown.token())).toBe('unauthorized');
+      expect(await verdict(unknown.token())).toBe('unavailable');
       expect(fetched.at(-1)).toBe('failed');
       expect(await verdict(pair.token())).toBe('alice');
     }

@@ -110,7 +110,7 @@ describe('a key set whose server is dead', () => {
       await settled(before + 1);
       // A storm of connects at each retry.
       const verdicts = await Promise.all(Array.from({ length: 20 }, (_, i) => verdict(i % 2 === 0 ? ours : theirs)));
-      expect(new Set(verdicts)).toEqual(new Set(['alice', 'unauthorized']));
+      expect(new Set(verdicts)).toEqual(new Set(['alice', 'unavailable']));
       expect(fetched.length).toBe(before + 1);
     }
     const failed = fetched.filter((result) => result === 'failed').length;
