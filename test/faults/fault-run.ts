@@ -114,8 +114,8 @@ export class FaultRun {
     this.#ends.push(end);
   }
 
-  async nats(options: { readonly host?: string } = {}): Promise<NatsServer> {
-    const config = options.host === undefined ? '' : `host: ${options.host}`;
+  /** @param config further text of its configuration file */
+  async nats({ config = '' }: { readonly config?: string } = {}): Promise<NatsServer> {
     const server = await startNatsServer({ port: await fixedPort(), config });
     this.onEnd(() => server.stop());
     return server;

@@ -9,6 +9,8 @@ export interface Options {
   readonly topics: number | undefined;
   readonly checks: number | undefined;
   readonly books: string | undefined;
+  /** Of a soak. */
+  readonly minutes: number | undefined;
   readonly quick: boolean;
   readonly verbose: boolean;
   /** Wait so long at most, before each run, for other programs to leave the machine alone. */
@@ -23,6 +25,7 @@ npm run faults -- --repeats 5     each so often; the table has the worst
 SEED=n npm run faults -- 3        with the random choices of the run that printed this seed
   --clients n --rate n --topics n   another size than the scenario's own; the table says so
   --checks n --books file           28: how often books are checked at least, and recorded books instead of made-up ones (one change a line)
+  --minutes n                       how long the soak (19) takes, instead of 10
   --wait-for-quiet n                before each run, wait up to n minutes until little else runs on the machine
   --quick                           the sizes that npm test uses
   --verbose                         what happens while it runs`;
@@ -39,6 +42,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       topics: { type: 'string' },
       checks: { type: 'string' },
       books: { type: 'string' },
+      minutes: { type: 'string' },
       quick: { type: 'boolean' },
       'wait-for-quiet': { type: 'string' },
       verbose: { type: 'boolean' },
@@ -55,6 +59,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     topics: count(values.topics),
     checks: count(values.checks),
     books: values.books,
+    minutes: count(values.minutes),
     quick: values.quick ?? false,
     verbose: values.verbose ?? false,
     quietWaitMinutes: count(values['wait-for-quiet']) ?? 0,

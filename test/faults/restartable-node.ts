@@ -99,6 +99,10 @@ export class RestartableNode {
     return `ws://127.0.0.1:${this.port}/ws`;
   }
 
+  get(path: string): Promise<Response> {
+    return this.#current.admin(path);
+  }
+
   /** A request of the HTTP API, as the operator. */
   post(path: string, body: object): Promise<Response> {
     return this.#current.admin(path, { method: 'POST', body: JSON.stringify(body) });

@@ -31,7 +31,8 @@ export async function runScenario(
   log: (line: string) => void,
   harm?: FrameFault,
 ): Promise<RunResult> {
-  const { number, title, timeoutMs } = scenario;
+  const { number, title } = scenario;
+  const timeoutMs = scenario.timeoutMs + (size.minutes ?? 0) * 60_000;
   const said: string[] = [];
   const run = new FaultRun(
     (line) => {

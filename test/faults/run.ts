@@ -82,7 +82,7 @@ function runInOwnNetwork(scenario: Scenario, size: Size, seed: number, chosen: O
   }
 }
 
-function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, checks, books, quick }: Options): Size {
+function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, checks, books, minutes, quick }: Options): Size {
   const size = quick ? quickSize(scenario.size) : scenario.size;
   return {
     ...size,
@@ -91,5 +91,6 @@ function sizeOf(scenario: Scenario, { clients, ratePerSecond, topics, checks, bo
     clients: clients ?? size.clients,
     ratePerSecond: ratePerSecond ?? size.ratePerSecond,
     topics: topics ?? size.topics,
+    ...(size.minutes !== undefined && { minutes: minutes ?? size.minutes }),
   };
 }

@@ -11,6 +11,8 @@ export interface Size {
   readonly checks?: number | undefined;
   /** Of books: a file with recorded ones, instead of those that the run makes up. */
   readonly books?: string | undefined;
+  /** How long a soak takes. Others take as long as what they do. */
+  readonly minutes?: number;
 }
 
 /** Figures by name, unit last; the greater, the worse. */

@@ -6,7 +6,8 @@ import type { AttackReport, AttackSettings } from './settings.ts';
 /** Connections, one after the other, that send their commands without waiting for an answer: a new one as soon as the last has ended. */
 serveCalls({ attack });
 
-async function attack({ token, ports, commands, everyMs, reads, seconds, atOnce }: AttackSettings): Promise<AttackReport> {
+async function attack(settings: AttackSettings): Promise<AttackReport> {
+  const { token, ports, commands, everyMs, reads, seconds, atOnce, againAfterMs = Number.POSITIVE_INFINITY } = settings;
   const report = { connections: 0, bytesOut: 0, bytesIn: 0, largestFrameBytes: 0, closeCodes: {}, errors: {} } satisfies AttackReport;
   const endMs = performance.now() + seconds * 1000;
   const texts = commands.map((command) => JSON.stringify(command));
@@ -16,7 +17,7 @@ async function attack({ token, ports, commands, everyMs, reads, seconds, atOnce 
     new Promise<void>((resolve) => {
       const url = `ws://127.0.0.1:${ports[opened++ % ports.length]}/ws`;
       const socket = new WebSocket(url, ['stentor.v1.json'], { perMessageDeflate: false, headers });
-      const timer = setTimeout(() => socket.terminate(), Math.max(0, endMs - performance.now()));
+      const timer = setTimeout(() => socket.terminate(), Math.max(0, Math.min(againAfterMs, endMs - performance.now())));
       let pace: NodeJS.Timeout | undefined;
       const send = (text: string) => {
         report.bytesOut += text.length;

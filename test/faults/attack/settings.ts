@@ -11,6 +11,8 @@ export interface AttackSettings {
   /** False: nothing that the server sends is ever read. */
   readonly reads: boolean;
   readonly seconds: number;
+  /** It ends each connection after so long, and opens the next; by default when the server ends it. */
+  readonly againAfterMs?: number;
   /** Connections at the same time. */
   readonly atOnce: number;
 }

@@ -7,12 +7,14 @@ import type { FrameFlood, FramesReport, FramesSettings } from './settings.ts';
 
 const CHUNK_FRAMES = 10_000;
 const NO_BYTES = Buffer.alloc(0);
+const FRAGMENT = Buffer.alloc(100, ' ');
+const isFragments = (kind: FrameFlood) => kind === 'emptyFragments' || kind === 'fragments';
 
 /** As many frames as fit one write. Of fragments the first begins a message that never ends: see {@link flood}. */
 function chunkOf(kind: FrameFlood): Buffer {
-  const opcode = { pongs: OPCODE.pong, pings: OPCODE.ping, emptyTexts: OPCODE.text, emptyFragments: 0 }[kind];
-  const frame = clientFrame(opcode, NO_BYTES);
-  if (kind === 'emptyFragments') frame[0] = opcode;
+  const opcode = { pongs: OPCODE.pong, pings: OPCODE.ping, emptyTexts: OPCODE.text, emptyFragments: 0, fragments: 0 }[kind];
+  const frame = clientFrame(opcode, kind === 'fragments' ? FRAGMENT : NO_BYTES);
+  if (isFragments(kind)) frame[0] = opcode;
   return Buffer.concat(Array.from({ length: CHUNK_FRAMES }, () => frame));
 }
 
@@ -60,7 +62,7 @@ function flood(port: number, kind: FrameFlood, chunk: Buffer, report: FramesRepo
       if (answer.kind !== 'open') return;
       open = true;
       report.connections++;
-      if (kind === 'emptyFragments') socket.write(Buffer.from([OPCODE.text, 0x80, 0, 0, 0, 0]));
+      if (isFragments(kind)) socket.write(Buffer.from([OPCODE.text, 0x80, 0, 0, 0, 0]));
       return pump();
     }
     // A close frame that is torn in two is not seen: then the cut is.

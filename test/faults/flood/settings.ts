@@ -1,4 +1,4 @@
-export type FrameFlood = 'pongs' | 'pings' | 'emptyTexts' | 'emptyFragments';
+export type FrameFlood = 'pongs' | 'pings' | 'emptyTexts' | 'emptyFragments' | 'fragments';
 
 /** One anonymous socket after the other that sends small frames as fast as it is taken. */
 export interface FramesSettings {

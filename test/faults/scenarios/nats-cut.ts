@@ -20,7 +20,7 @@ export const natsCut: Scenario = {
   timeoutMs: 180_000,
   ownNetwork: true,
   async execute(run, size) {
-    const nats = await run.nats({ host: '0.0.0.0' });
+    const nats = await run.nats({ config: 'host: 0.0.0.0' });
     const urls = [nats.url];
     const topics = topicsOf(size.topics);
     const cutNode = await run.node([`nats://${CUT_ADDRESS}:${nats.port}`]);
