@@ -36,12 +36,6 @@ function attacksOf(token: string): Attack[] {
   const call = (id: number) => ({ type: 'call', id, method: 'nobody', timeoutMs: 1000 });
   return [
     {
-      name: 'silent',
-      setting: 'connectTimeoutMs',
-      answer: '4001',
-      connections: { commands: [], atOnce: 500 },
-    },
-    {
       name: 'headers',
       setting: 'headerBytesMax',
       answer: '431',
@@ -133,7 +127,7 @@ async function exceedPlaces(run: FaultRun, size: Size, url: string): Promise<voi
 async function exceed(run: FaultRun, attacked: AttackedNode, attacker: AttackProcess, attack: Attack, size: Size): Promise<void> {
   const { name, answer, setting } = attack;
   const { port } = attacked.node;
-  // Silent connections and slow bodies have 5 s.
+  // Slow bodies have 5 s.
   const long = size.quick && !/Timeout/.test(setting) ? 1.5 : 7;
   const { report } = await attacked.during(
     name,
