@@ -69,6 +69,8 @@ const SETTINGS = {
   'limits.topicsPerConnectionMax': 900,
   'tuning.presence.graceMs': 1000,
   'tuning.hub.topicLingerMs': 1000,
+  // Full before the first rest, so that what grows is no ring of a resident's topic.
+  'tuning.recent.itemsPerTopicMax': 64,
 };
 
 export const soak: Scenario = {
