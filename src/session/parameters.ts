@@ -29,10 +29,11 @@ export function readParameters(query: string, { many = [], one = [] }: KnownPara
   return parameters;
 }
 
-function quoted(name: string): string {
+/** For the text of an error. */
+export function quoted(name: string): string {
   return JSON.stringify(name.slice(0, QUOTED_LENGTH_MAX));
 }
 
-function knownAre(names: readonly string[]): string {
+export function knownAre(names: readonly string[]): string {
   return names.length === 0 ? 'this request has none' : `known are ${names.join(', ')}`;
 }

@@ -73,6 +73,7 @@ describe('POST /publish', () => {
     ['an array', 400, 'bad_message', '[]'],
     ['the type of a message', 400, 'bad_message', '{"type":"publish","topic":"chat.a","data":1}'],
     ['the id of a message', 400, 'bad_message', '{"id":1,"topic":"chat.a","data":1}'],
+    ['a field that it does not know', 400, 'bad_message', '{"topic":"chat.a","data":1,"__proto__":1}'],
     ['no topic', 400, 'bad_message', '{"data":1}'],
     ['nothing', 400, 'bad_message', ''],
     ['an unknown namespace', 404, 'unknown_namespace', '{"topic":"nowhere.a","data":1}'],
@@ -199,7 +200,7 @@ describe('GET /history', () => {
     expect(await request(node, path, token)).toMatchObject({ status, body: { error: { code } } });
   });
 
-  it('names a parameter that it does not know, also POST /publish, where a key in the query would be lost', async () => {
+  it('names a parameter that it does not know, also POST /publish, where a key in the query, or a misspelled one in the body, would be lost', async () => {
     await start();
     const { body } = await request(node, '/history?topic=open.a&limits=5');
     expect(body.error.message).toBe(
@@ -210,6 +211,14 @@ describe('GET /history', () => {
     expect([refused.status, refused.body.error]).toEqual([
       400,
       { code: 'bad_message', message: 'unknown parameter "idempotencyKey"; this request has none' },
+    ]);
+    const misspelled = await post(node, { topic: 'chat.a', data: 1, idempotencykey: 'k' }, { token: await tokenOf() });
+    expect([misspelled.status, misspelled.body.error]).toEqual([
+      400,
+      {
+        code: 'bad_message',
+        message: 'unknown field "idempotencykey"; known are topic, key, data, image, idempotencyKey, echo, volatile, tags',
+      },
     ]);
     for (const path of ['/history?topic=open.a&_=1', '/publish?_=1']) {
       expect((await request(node, path, path.startsWith('/publish') ? init : {})).status).toBe(200);
