@@ -18,8 +18,8 @@ export interface TransportOptions {
 const FAILURES_MAX = 2;
 
 /**
- * Options for `createClient` that fall back to a stream of events when WebSockets have failed twice. A stream takes `subscribe`, `publish` and `history`; `call`
- * and `presence` requests are `unsupported`. When a stream ends, WebSockets are tried once before the next one.
+ * Options for `createClient` that fall back to a stream of events when WebSockets have failed twice. A stream takes `subscribe`, `publish` and `history`; `call`,
+ * `presence` and replays are `unsupported`. When a stream ends, WebSockets are tried once before the next one.
  */
 export function withSse({ transports = ['websocket', 'sse'], onTransport, ...options }: ClientOptions & TransportOptions): ClientOptions {
   const own = options.WebSocket;

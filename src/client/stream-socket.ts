@@ -85,7 +85,9 @@ export class StreamSocket implements WebSocketLike {
       case 'publish':
         return void this.#publish(message);
       case 'history':
-        return void this.#history(message);
+        // As a request the items would come all at once.
+        if (message.speed === undefined) return void this.#history(message);
+        return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has no replays' }, false);
       default:
         return this.#refuse(message.id, { code: 'unsupported', message: `a stream of events has no ${message.type}` }, false);
     }

@@ -63,6 +63,8 @@ describe('a client whose network blocks WebSockets', () => {
     expect(seen).toEqual([1]);
     await expect(client.publish('open.a', 1)).rejects.toMatchObject({ code: 'forbidden' });
     await expect(client.call('anything')).rejects.toMatchObject({ code: 'unsupported' });
+    const replay = { fromMs: 0, speed: 1, onItem: () => expect.unreachable() };
+    await expect(client.topic('room.a').history(replay)).rejects.toMatchObject({ code: 'unsupported' });
   });
 
   it('gets every number once and in order, while topics come and go and the line is cut', async () => {
