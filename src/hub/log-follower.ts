@@ -209,9 +209,11 @@ export class LogFollower {
   async #restart(reason: string, cause?: Error): Promise<void> {
     const { log, logger } = this.#options;
     const follower = this.#follower;
-    if (this.#restarting || this.#abort.signal.aborted) return;
-    this.#restarting = true;
+    if (this.#abort.signal.aborted) return;
     this.#follower = undefined;
+    // The one that has just been started ends already, before the loop below has noticed that it was started: the loop starts another.
+    if (this.#restarting) return follower?.stop();
+    this.#restarting = true;
     await follower?.stop();
     this.#events.onBroken();
     for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
@@ -221,7 +223,7 @@ export class LogFollower {
         () => undefined,
         (failure: Error) => failure,
       );
-      if (error === undefined) break;
+      if (error === undefined && this.#follower !== undefined) break;
       await sleep(Math.min(this.#options.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS), undefined, { signal: this.#abort.signal }).catch(
         () => undefined,
       );

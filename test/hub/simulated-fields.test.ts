@@ -65,7 +65,7 @@ const step = simulatedSteps({
   clients: CLIENTS,
   keys: ['none'],
   deliverMax: 8,
-  weights: { publish: 40, deliver: 14, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3 },
+  weights: { publish: 40, deliver: 14, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3, rollBack: 1 },
 });
 
 /** Every document that a client's application was given is the selected part of one that was published. */

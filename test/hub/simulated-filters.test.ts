@@ -44,7 +44,7 @@ const step = simulatedSteps({
   clients: CLIENTS,
   keys: KEYS,
   deliverMax: 8,
-  weights: { publish: 40, deliver: 14, subscribe: 5, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3 },
+  weights: { publish: 40, deliver: 14, subscribe: 5, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3, rollBack: 1 },
 });
 
 const seen = { items: 0, exact: 0, covered: 0 };
