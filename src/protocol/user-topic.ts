@@ -1,5 +1,6 @@
 import { ProtocolError } from './errors.ts';
 import { TOKEN_BYTES_MAX, type Topic } from './topic.ts';
+import { toWellFormed } from './utf8.ts';
 
 /**
  * How a user is written in a topic: `user.<token>`. Characters that are not allowed in a token are escaped. `A-Z a-z 0-9 _ -` stay as they are.
@@ -29,7 +30,7 @@ export function tokenOfUser(user: string): string | undefined {
   if (PLAIN_USER.test(user)) return user;
   let token = '';
   // From the end, since a `_` depends on what follows it.
-  for (const character of [...user].reverse()) token = `${escaped(character, token)}${token}`;
+  for (const character of [...toWellFormed(user)].reverse()) token = `${escaped(character, token)}${token}`;
   return token.length <= TOKEN_BYTES_MAX ? token : undefined;
 }
 

@@ -169,6 +169,8 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     const old = await connected(one, 'eve', { iat: Date.now() / 1000 - 100 });
     const without = await connected(two, 'eve', { iat: undefined });
     const bob = await connected(two, 'bob');
+    // A time in the future would lock the user out.
+    program.publish('stentor.control', JSON.stringify({ action: 'revoke', user: 'bob', issuedBeforeMs: Date.now() + 120_000 }));
     program.publish('stentor.control', JSON.stringify({ action: 'revoke', user: 'eve', issuedBeforeMs: Date.now() - 50_000 }));
     for (const { client } of [old, without]) expect(await client.closed).toMatchObject({ code: 4011 });
     await bob.client.settle();
@@ -182,6 +184,7 @@ describe('ending from outside, with two nodes on one nats-server', () => {
     const kept = (await kv.get('user.eve'))!.json<{ user: string; issuedBeforeMs: number }>();
     expect(kept.user).toBe('eve');
     expect(kept.issuedBeforeMs).toBeGreaterThan(1);
+    expect(await kv.get('user.bob')).toBeNull();
   });
 
   it('waits for what is revoked before it lets anybody in, where the config says so', async () => {

@@ -29,6 +29,10 @@ describe('a user’s token', () => {
     expect(isTopic(userTopicOf(user))).toBe(true);
   });
 
+  it.each(['\ud800', '\udc00'])('writes U+FFFD for the lone surrogate %j', (surrogate) => {
+    expect(encodeUser(`a${surrogate}b`)).toBe('a__xEF__xBF__xBDb');
+  });
+
   it.each(['', '__', '__y', 'a__', '__x4', '__x41', '__xff', '__xFF', '__uu', 'a.b', 'a b', '__x2E', 'ä', 'a'.repeat(65), '__u', 'a___d'])(
     'is never %j',
     (token) => {

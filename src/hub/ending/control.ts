@@ -5,7 +5,7 @@ import type { Logger } from '../../telemetry/log.ts';
 import { OnceASecond } from '../../telemetry/once-a-second.ts';
 import { NodeAnswers, type OtherNode } from '../node-answers.ts';
 import type { FromNodes } from '../report-types.ts';
-import { type Order, parseOrder } from './order.ts';
+import { assertNotAhead, type Order, parseOrder } from './order.ts';
 import type { Revocations } from './revocations.ts';
 
 /** Larger messages are ignored. */
@@ -66,6 +66,7 @@ export class Control {
   async order(value: object): Promise<OrderAnswer> {
     const { bus, instance, revocations, others } = this.#options;
     const order = parseOrder(value, Date.now());
+    assertNotAhead(order, Date.now());
     if (this.#answers.waiting >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
     if (order.action === 'revoke') await revocations.keep(order.revocation);
     const orderId = `${instance}-${++this.#lastOrder}`;
@@ -89,6 +90,7 @@ export class Control {
     if ('answerTo' in message) return this.#answered(message, data.length);
     try {
       const order = parseOrder(message, Date.now());
+      if (from === undefined) assertNotAhead(order, Date.now());
       // A node stores a revocation before it announces it. Other programs leave that to the nodes.
       if (order.action === 'revoke' && from === undefined) await revocations.keep(order.revocation);
       const connections = await this.#carryOut(order);

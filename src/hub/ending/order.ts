@@ -22,6 +22,9 @@ const Order = Type.Object({
 });
 const order = Compile(Order);
 
+/** For clocks that differ, and because `iat` has seconds. */
+const AHEAD_MS_MAX = 60_000;
+
 /** An operator's order: to end existing connections or subscriptions, or to revoke tokens. */
 export type Order = EndOrder | { readonly action: 'revoke'; readonly revocation: Revocation };
 
@@ -46,6 +49,18 @@ export function parseOrder(value: unknown, nowMs: number): Order {
         throw new ProtocolError('bad_message', 'expected user or tokenId: a connection has no token of its own');
       return { action, revocation: 'tokenId' in target ? target : { ...target, issuedBeforeMs } };
   }
+}
+
+/**
+ * Refuses what an operator or a program cannot have meant. Orders that other nodes pass on are not checked again: this node's clock may be behind theirs.
+ *
+ * @throws ProtocolError `bad_message`
+ */
+export function assertNotAhead(order: Order, nowMs: number): void {
+  if (order.action !== 'revoke' || !('user' in order.revocation)) return;
+  // It cannot be taken back: a year too many, or microseconds, would lock the user out.
+  if (order.revocation.issuedBeforeMs > nowMs + AHEAD_MS_MAX)
+    throw new ProtocolError('bad_message', 'issuedBeforeMs: must not be in the future: no token has been issued then');
 }
 
 function targetOf({ user, connectionId, tokenId }: Static<typeof Order>): EndTarget {

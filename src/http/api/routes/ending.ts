@@ -1,4 +1,3 @@
-import { ProtocolError } from '../../../protocol/errors.ts';
 import { route } from '../route.ts';
 import { DisconnectBody, OrderAnswer, RevokeBody, UnsubscribeBody } from '../schemas/ending.ts';
 
@@ -29,9 +28,6 @@ export const unsubscribe = route({
   handle: ({ body }, { sources }) => sources.operator.control.order({ ...body, action: 'unsubscribe' }),
 });
 
-/** For clocks that differ, and because `iat` has seconds. */
-const AHEAD_MS_MAX = 60_000;
-
 export const revoke = route({
   method: 'POST',
   path: '/api/revoke',
@@ -43,10 +39,6 @@ export const revoke = route({
   answer: OrderAnswer,
   errors: ['unavailable'],
   handle({ body }, { sources }) {
-    // It cannot be taken back: a year too many, or microseconds, would lock the user out.
-    if ((body.issuedBeforeMs ?? 0) > Date.now() + AHEAD_MS_MAX) {
-      throw new ProtocolError('bad_message', 'issuedBeforeMs: must not be in the future: no token has been issued then');
-    }
     return sources.operator.control.order({ ...body, action: 'revoke' });
   },
 });
