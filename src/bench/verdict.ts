@@ -115,5 +115,7 @@ function latencyOf(tallies: readonly Tally[]): BenchResult['latency'] {
   const all = new Histogram();
   for (const { buckets } of tallies) for (const { upToMs, count } of buckets) all.add(upToMs, count);
   const { count, p50Ms, p95Ms, p99Ms } = all.summary();
-  return count === 0 ? undefined : { p50Ms, p95Ms, p99Ms, maxMs: Math.max(...tallies.map(({ maxMs }) => maxMs)) };
+  const maxMs = Math.max(...tallies.map((tally) => tally.maxMs));
+  const atMost = (bound: number) => Math.min(bound, maxMs);
+  return count === 0 ? undefined : { p50Ms: atMost(p50Ms), p95Ms: atMost(p95Ms), p99Ms: atMost(p99Ms), maxMs };
 }

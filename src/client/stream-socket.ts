@@ -146,7 +146,8 @@ export class StreamSocket implements WebSocketLike {
   async #refused(response: Response): Promise<void> {
     const { error } = (await response.json().catch(() => ({}))) as { readonly error?: Refusal };
     const { code = 'unavailable', message = `HTTP ${response.status}` } = error ?? {};
-    const isFinal = response.status < 500 && response.status !== 429;
+    // Without an error of Stentor's it comes from something in between, such as the portal of a network, and may pass.
+    const isFinal = error?.code !== undefined && !RETRYABLE.has(response.status);
     if (this.#connectId !== undefined) this.#refuse(this.#connectId, { ...error, code, message }, !isFinal);
     this.#closed(isFinal ? CLOSE_CODES.unauthorized : CLOSE_CODES.serverError, `${code}: ${message}`);
   }
@@ -158,6 +159,7 @@ export class StreamSocket implements WebSocketLike {
 
   #connected(message: ServerMessage<'connected'>): void {
     this.#pingIntervalMs = message.pingIntervalMs;
+    this.#topics.permit(message.limits.topicsPerStreamMax);
     this.#clockOffsetMs = message.serverTimeMs - Date.now();
     const { expiresAtMs } = message;
     if (this.#refreshId !== undefined) {

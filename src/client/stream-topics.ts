@@ -20,7 +20,7 @@ interface Topic {
   isAway: boolean;
 }
 
-/** Of the server. */
+/** What servers permit that do not say it. More would make the request longer than many proxies permit. */
 const TOPICS_PER_STREAM_MAX = 50;
 
 /** Which topics are in which stream. A stream cannot change, so another one takes its place, and continues at the positions. */
@@ -28,6 +28,7 @@ export class StreamTopics {
   readonly #topics = new Map<string, Topic>();
   readonly #streams = new Map<string, AbortController>();
   readonly #begin: (group: StreamGroup) => void;
+  #topicsPerStreamMax = TOPICS_PER_STREAM_MAX;
   /** The stream that said last that the broker is away. */
   #away: StreamGroup | undefined;
   /** Streams that are to be opened, when the commands of this turn have been read. */
@@ -35,6 +36,11 @@ export class StreamTopics {
 
   constructor(begin: (group: StreamGroup) => void) {
     this.#begin = begin;
+  }
+
+  /** What the server permits in one stream. The SDK subscribes when it knows that. */
+  permit(topicsPerStreamMax = TOPICS_PER_STREAM_MAX): void {
+    this.#topicsPerStreamMax = Math.min(topicsPerStreamMax, TOPICS_PER_STREAM_MAX);
   }
 
   /** A stream without topics. */
@@ -128,7 +134,7 @@ export class StreamTopics {
     for (let number = 0; ; number++) {
       const name = `${number};${options}`;
       const others = this.#of(name).filter((other) => other !== topic);
-      if (others.length < TOPICS_PER_STREAM_MAX) return name;
+      if (others.length < this.#topicsPerStreamMax) return name;
     }
   }
 

@@ -25,6 +25,7 @@ export const SERVER_MESSAGES = {
         bytesPerSecondMax: Type.Optional(Type.Integer()),
         commandsPerSecondMax: Type.Optional(Type.Integer()),
         commandsMax: Type.Optional(Type.Integer({ description: 'maximum commands in one message (an array)' })),
+        topicsPerStreamMax: Type.Optional(Type.Integer({ description: 'maximum topics of one stream of events; only there' })),
       },
       { description: 'limits of this connection' },
     ),

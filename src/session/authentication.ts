@@ -174,6 +174,7 @@ export class Authentication {
         bytesPerSecondMax: limits.bytesPerSecondMax,
         commandsPerSecondMax: tuning.commands.commandsPerSecondMax,
         commandsMax: tuning.commands.commandsPerMessageMax,
+        ...(connection.receiver.positions !== undefined && { topicsPerStreamMax: tuning.http.topicsPerStreamMax }),
       },
       ...(id !== undefined && { id }),
       ...(expiresAtMs !== undefined && { expiresAtMs }),

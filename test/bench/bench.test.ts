@@ -65,6 +65,11 @@ describe('the verdict', () => {
     expect(result).toMatchObject({ verdict: 'good', reasons: [], deliveries: { expected: 1000, delivered: 1000 }, latency: { p99Ms: 4 } });
   });
 
+  it('has no percentile above the longest latency, although those come from the bounds of buckets', () => {
+    const { latency } = judge(goals, { ...good, tallies: [{ ...tally, maxMs: 3.7 }] });
+    expect(latency).toEqual({ p50Ms: 3.7, p95Ms: 3.7, p99Ms: 3.7, maxMs: 3.7 });
+  });
+
   it.each<[string, Partial<Measured>, RegExp]>([
     ['no connection', { ready: 0, tallies: [{ ...tally, refusal: 'HTTP/1.1 503' }] }, /^no connection could be opened: HTTP\/1.1 503$/],
     ['fewer connections', { ready: 90 }, /^only 90 of 100/],

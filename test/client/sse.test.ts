@@ -19,8 +19,9 @@ afterEach(async () => {
   await node.stop();
 });
 
-async function start(): Promise<void> {
-  node = await TestNode.start({ namespaces: NAMESPACES, 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 });
+async function start(settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  const pings = { 'heartbeat.pingIntervalMs': 400, 'tuning.connections.pongTimeoutMs': 300 };
+  node = await TestNode.start({ namespaces: NAMESPACES, ...pings, ...settings });
   line = await WebSocketBlocker.start(node.running.port);
 }
 
@@ -108,6 +109,27 @@ describe('a client whose network blocks WebSockets', () => {
     await node.publish('open.a', { n: 1 });
     await until('the item', () => seen.length === 1);
     expect([refused, client.state.status]).toEqual([['unsupported', 'unsupported'], 'connected']);
+  });
+
+  it('has no more topics in a stream than the server permits', async () => {
+    await start({ 'tuning.http.topicsPerStreamMax': 2 });
+    const { client } = connectClient({ transports: ['sse'] });
+    const topics = Array.from({ length: 5 }, (_, n) => `open.t-${n}`);
+    const seen = topics.map((topic) => numbersOf(client, topic));
+    await until('the subscriptions', () => live.size === topics.length);
+    for (const topic of topics) await node.publish(topic, { n: 1 });
+    await until('the items', () => seen.every((numbers) => numbers.length === 1));
+    expect([client.state.status, await node.metric('stentor_connections')]).toEqual(['connected', 3]);
+  });
+
+  it('tries again where something in between refuses its streams', async () => {
+    await start();
+    line.isRefusing = true;
+    const { client } = connectClient({ transports: ['sse'] });
+    await until('two refusals', () => line.refused >= 2);
+    expect(client.state.status).toBe('connecting');
+    line.isRefusing = false;
+    await until('the stream', () => client.state.status === 'connected');
   });
 
   it('stops for good where its token is refused', async () => {

@@ -4,8 +4,12 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A network that lets HTTP through, and cuts every connection that asks for a WebSocket. */
 export class WebSocketBlocker {
   isBlocking = true;
+  /** Answers everything itself, as the portal of a network does. */
+  isRefusing = false;
   /** WebSockets that it has cut. */
   blocked = 0;
+  /** Requests that it has answered itself. */
+  refused = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -41,6 +45,10 @@ export class WebSocketBlocker {
       if (this.isBlocking && /^upgrade: websocket/im.test(head.toString('latin1'))) {
         this.blocked++;
         return client.destroy();
+      }
+      if (this.isRefusing) {
+        this.refused++;
+        return client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\nConnection: close\r\n\r\n<h1>No!</h1>');
       }
       const server = connect(targetPort, '127.0.0.1', () => server.write(head));
       this.#keep(server);
