@@ -226,12 +226,15 @@ export class Connection {
   }
 
   /** The answer to `connect` was an error. The close frame that follows has less information. */
-  #refused({ code, message, retryable, retryAfterMs }: ServerMessage<'error'>): void {
+  #refused({ code, message, retryable, retryAfterMs, service }: ServerMessage<'error'>): void {
     if (retryAfterMs !== undefined) this.retryAfter(retryAfterMs);
     // A function can get another token; a text stays the same. What the server will never accept (for example a token that is too long) is not retried.
     const renewable = code === 'token_expired' && typeof this.#settings.token === 'function';
-    const final = retryable ? CLOSE_CODES.serverError : CLOSE_CODES.unauthorized;
-    this.#lost({ code: renewable ? CLOSE_CODES.tokenExpired : final, text: `${code}: ${message}` });
+    const revoked = code === 'token_revoked' ? CLOSE_CODES.tokenRevoked : CLOSE_CODES.unauthorized;
+    const refused = code === 'too_many_connections' ? CLOSE_CODES.replaced : revoked;
+    // With which code the server closes. A hook's codes are its own.
+    const final = service ? CLOSE_CODES.unauthorized : refused;
+    this.#lost({ code: renewable ? CLOSE_CODES.tokenExpired : retryable ? CLOSE_CODES.serverError : final, text: `${code}: ${message}` });
   }
 
   #lost(reason: Reason): void {

@@ -163,6 +163,10 @@ describe('users on two nodes and one nats-server', () => {
       expect(await third.closed).toMatchObject({ code: 4008 });
       const withUpgrade = await pair[1]!.connect({ encoding: 'json', token: await tokenOf() });
       expect(await withUpgrade.closed).toMatchObject({ code: 4008 });
+      // The SDK says the same, and does not try again.
+      const sdk = createClient({ url: pair[0]!.url, token: () => tokenOf() });
+      await expect(sdk.connect()).rejects.toBeDefined();
+      expect(sdk.state).toMatchObject({ status: 'disconnected', reason: { code: 4008 } });
       await first.settle();
       await second.close();
       await until('room for another', async () => {
