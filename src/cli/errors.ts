@@ -1,3 +1,5 @@
+import { inOneLine } from './output.ts';
+
 /** A command failed for a reason that the user can act on. It is printed as one line, without a stack trace. */
 export class CliError extends Error {
   readonly code: string;
@@ -39,7 +41,9 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   if (!(error instanceof Error)) return { text: `stentor: ${String(error)}`, exitCode: 1 };
   const { code } = error as { code?: unknown };
   const exitCode = error instanceof CliError ? error.exitCode : code === 'bad_config' ? 2 : 1;
-  if (typeof code === 'string') return { text: `stentor: ${code}: ${error.message}`, exitCode };
+  // Messages of nodes contain what others wrote. The list of what is wrong with a configuration has lines of its own.
+  const message = error instanceof CliError ? inOneLine(error.message) : error.message;
+  if (typeof code === 'string') return { text: `stentor: ${code}: ${message}`, exitCode };
   // An error without a code is unexpected, so print the stack trace.
   return { text: `stentor: ${error.stack ?? error.message}`, exitCode };
 }

@@ -23,6 +23,11 @@ export function escaped(text: string): string {
   return text.replace(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** What others wrote, such as a reason, as a part of one line: it must not look like lines of the command's own. */
+export function inOneLine(text: string): string {
+  return text.replaceAll('\n', '\\n');
+}
+
 /** A word of a shell's command line, for the user to copy. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -15,7 +15,7 @@ import {
   timeOption,
   topicArgument,
 } from './options.ts';
-import { note, print } from './output.ts';
+import { inOneLine, note, print } from './output.ts';
 import { itemAsJson, itemForPeople } from './print-item.ts';
 
 interface SubscribeOptions extends NodeOptions {
@@ -146,9 +146,9 @@ class ItemPrinter {
         return note(`${topic}: ${stale ? `stale since ${new Date(sinceMs ?? 0).toISOString()} (${reason})` : 'not stale any more'}`);
       }
       case 'closing':
-        return note(`the node is closing this connection: ${message.code} ${message.reason}`);
+        return note(inOneLine(`the node is closing this connection: ${message.code} ${message.reason}`));
       case 'error':
-        return note(`error: ${message.code}: ${message.message}`);
+        return note(inOneLine(`error: ${message.code}: ${message.message}`));
       default:
         return;
     }

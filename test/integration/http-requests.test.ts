@@ -220,6 +220,8 @@ describe('GET /history', () => {
         message: 'unknown field "idempotencykey"; known are topic, key, data, image, idempotencyKey, echo, volatile, tags',
       },
     ]);
+    const list = await post(node, '[]', { token: await tokenOf() });
+    expect(list.body.error.message).toBe('the body: must be object');
     for (const path of ['/history?topic=open.a&_=1', '/publish?_=1']) {
       expect((await request(node, path, path.startsWith('/publish') ? init : {})).status).toBe(200);
     }

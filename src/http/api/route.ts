@@ -88,6 +88,7 @@ interface Misfit {
   readonly instancePath: string;
   readonly message: string;
   readonly schemaPath: string;
+  readonly params?: object;
 }
 
 /** What is wrong with a value, as an error. @param where what the value is */
@@ -97,10 +98,19 @@ export function misfit(misfits: readonly Misfit[], where: string, schema?: TSche
   const names = first?.instancePath.split('/').slice(1) ?? [];
   const code = first !== undefined && GRAMMAR.has(first.keyword) ? CODES[names.at(-1) ?? ''] : undefined;
   const place = names.length === 0 ? where : names.join('.').slice(0, PLACE_LENGTH_MAX);
-  // TypeBox says of an unknown name that its schema is `false`.
-  const what = first?.keyword === 'boolean' ? 'unknown name' : (first?.message ?? 'does not match its schema');
+  const what = first === undefined ? 'does not match its schema' : whatIsWrong(first, misfits);
   if (first?.keyword === 'oneOf' && first.instancePath === '') return new ProtocolError('bad_message', `${where}: ${choiceOf(schema)}`);
   return new ProtocolError(code ?? 'bad_message', `${place}: ${what}`);
+}
+
+function whatIsWrong(first: Misfit, misfits: readonly Misfit[]): string {
+  // TypeBox says of an unknown name that its schema is `false`.
+  if (first.keyword === 'boolean') return 'unknown name';
+  if (first.keyword !== 'const') return first.message;
+  const values = misfits
+    .filter(({ keyword, instancePath }) => keyword === 'const' && instancePath === first.instancePath)
+    .map(({ params }) => (params as { readonly allowedValue: unknown }).allowedValue);
+  return `expected ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
 }
 
 function choiceOf(schema: TSchema | undefined): string {

@@ -27,7 +27,8 @@ export async function publishBody(
 
 function read(body: Uint8Array): ClientMessage<'publish'> {
   const value = jsonCodec.decode(body);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return checkClientMessage(value) as never;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ProtocolError('bad_message', 'the body: must be object');
   for (const name of Object.keys(value)) {
     if (OF_COMMANDS.includes(name)) throw new ProtocolError('bad_message', `${name}: a body of POST /publish has none`);
     // Commands may have more, from newer clients. But a key for repetitions that is misspelled would be lost, and each repetition be stored.

@@ -171,6 +171,7 @@ describe('topics', () => {
       expect([total, topics.map(({ topic }: { topic: string }) => topic)]).toEqual([1, ['scores.q.a']]);
     }
     expect(await codeOf(get('/api/topics?sort=rate&after=x'))).toEqual([400, 'bad_message']);
+    expect((await get('/api/topics?sort=size')).body.error.message).toBe('sort: expected one of members, rate, name');
     await client.close();
   });
 });
