@@ -371,3 +371,17 @@ describe('the SDK', () => {
     await client.close();
   });
 });
+
+it('does not say that a user has no connection while NATS is away', async () => {
+  const own = await NodePair.start({});
+  try {
+    await own.client(own.two, 'ann', 'json');
+    await own.nats.halt();
+    await until('NATS to be away', () => !own.one.bus.connected);
+    expect(code(await own.post(own.one, '/api/call', { user: 'ann', method: 'm' }))).toEqual([503, 'unavailable']);
+    await own.nats.restart();
+    await until('NATS to be back', () => own.one.bus.connected && own.two.bus.connected);
+  } finally {
+    await own.stop();
+  }
+});

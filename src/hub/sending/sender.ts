@@ -17,7 +17,7 @@ const SEND_TIMEOUT_MS = 2000;
 
 export interface SenderOptions {
   readonly config: Pick<Config, 'namespaces' | 'tuning'>;
-  readonly bus: Pick<Bus, 'send' | 'request'>;
+  readonly bus: Pick<Bus, 'send' | 'request' | 'connected'>;
   readonly finder: Pick<Finder, 'connections'>;
 }
 
@@ -93,6 +93,8 @@ export class Sender {
 
   async #connectionsOf(target: CallTarget): Promise<readonly string[]> {
     if ('user' in target) {
+      // Those of other nodes cannot be found. No answers would mean that the user has no connection.
+      if (!this.#options.bus.connected) throw new ProtocolError('unavailable', 'the broker cannot be reached now');
       const { connections } = await this.#options.finder.connections(target, this.#options.config.tuning.sending.callConnectionsMax);
       return connections.map(({ connectionId }) => connectionId);
     }
