@@ -329,12 +329,13 @@ describe('while a connection lags', () => {
   });
 
   it('answers past sendBufferLimitBytes close it with 4103', async () => {
-    const node = await start({ 'limits.sendBufferLimitBytes': 131_072 });
+    // A busy machine does not read the pings as fast as they come: they may wait.
+    const node = await start({ 'limits.sendBufferLimitBytes': 131_072, 'tuning.commands.unreadBytesPerConnectionMax': 8_388_608 });
     const feed = new Feed(node, 'replay.a');
     const { slow } = await pair(node, feed.topic);
     slow.pause();
     await feed.overrun();
-    // Twice the bound, and as many as the rate allows: the kernel takes some of it, and how much depends on the machine.
+    // Twice the bound, and less than the rate allows: the kernel takes some of it.
     for (let t = 0; t < 9000; t++) slow.send({ type: 'ping', t });
     await node.untilMetric('stentor_connections_closed_total', (times) => times === 1, { code: '4103' });
   });
