@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { rawUpgrade } from '../../support/raw-http.ts';
+import { until } from '../../support/until.ts';
 import { AttackedNode } from '../attacked-node.ts';
 import { newcomerMs } from '../newcomer.ts';
 import type { Scenario } from '../scenario.ts';
@@ -26,11 +27,12 @@ export const descriptors: Scenario = {
     await seconds(2);
     const { cpuPercent, report } = await attacked.during('connects', async () => {
       await seconds(size.quick ? 2 : 8);
+      // A busy machine is not full by then.
+      await until('somebody gets 503', () => (knocking.report.statuses['503'] ?? 0) > 0);
       return knocking.report;
     });
     run.figure('open', report.open);
     run.figure('refused', report.statuses['503'] ?? 0);
-    run.expect((report.statuses['503'] ?? 0) > 0, `nobody got 503, but ${JSON.stringify(report.statuses)}`);
     run.expect(report.open > 0, 'nobody was let in');
     if (!size.quick) run.limit('connectsWorkerCpuPercent', cpuPercent, CPU_MAX_PERCENT);
     knocking.stop();
