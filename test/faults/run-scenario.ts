@@ -32,7 +32,8 @@ export async function runScenario(
   harm?: FrameFault,
 ): Promise<RunResult> {
   const { number, title } = scenario;
-  const timeoutMs = scenario.timeoutMs + (size.minutes ?? 0) * 60_000;
+  // With rests in between, which take longer on a busy machine.
+  const timeoutMs = scenario.timeoutMs + (size.minutes ?? 0) * 60_000 * 1.3;
   const said: string[] = [];
   const run = new FaultRun(
     (line) => {
