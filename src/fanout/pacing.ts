@@ -11,7 +11,7 @@ export interface Pace {
  * period if two things are true: the loop would be busy if every delivery were a separate send, and connections get publications so fast that a period joins
  * several of them. Both are properties of the feed, not of how it is sent at the moment. So the period settles, and rises and falls with the feed.
  *
- * Measured on 2 shared vCPUs: loadtest/README.md, targets 1, F2, W1, W2 and W7.
+ * Measured on 2 shared vCPUs: loadtest/MEASURED.md, targets 1, F2, W1, W2 and W7.
  */
 export class Pacing implements Pace {
   readonly #periodMaxMs: number;
