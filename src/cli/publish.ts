@@ -5,7 +5,6 @@ import { isTags, TAGS_MAX, type Tags } from '../protocol/tags.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
 import { badValue, usageError } from './errors.ts';
-import { nodeUrl } from './node-url.ts';
 import {
   addConfigOptions,
   addNodeOptions,
@@ -65,9 +64,7 @@ async function runPublish(first: string | undefined, second: string | undefined,
   const value = checkJson(json ?? (await readText(process.stdin)));
   const tags = tagsArgument(options.tag);
   const { config } = await loadFromOptions(options);
-  const overNode = options.url !== undefined;
-  const endpoint = { ...options, url: options.url ?? nodeUrl(config) };
-  const publisher = await openPublisher(config, { topic, endpoint, overNode, create: options.create === true });
+  const publisher = await openPublisher(config, { topic, endpoint: options, create: options.create === true });
   try {
     const { image, volatile, except } = options;
     const ack = await publisher.publish({ topic, key, json: value, image, volatile, tags, exceptConnection: except });

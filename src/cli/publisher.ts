@@ -12,6 +12,8 @@ import type { Tags } from '../protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { AnswerError, Connection, type Endpoint } from './connection.ts';
 import { CliError } from './errors.ts';
+import { nodeUrl } from './node-url.ts';
+import type { NodeOptions } from './options.ts';
 import { note } from './output.ts';
 
 export interface OutgoingPublication {
@@ -47,16 +49,16 @@ const NATS_WINDOW = 256;
 
 export interface PublisherOptions {
   readonly topic: Topic;
-  /** Used if the config has no NATS, or if `overNode` is set. */
-  readonly endpoint: Endpoint;
-  readonly overNode: boolean;
+  /** Used if the config has no NATS, or if it names a URL. */
+  readonly endpoint: NodeOptions;
   /** Create the stream of the topic's namespace if NATS does not have it. */
   readonly create: boolean;
 }
 
 /** @throws CliError, BusError */
-export async function openPublisher(config: Config, { topic, endpoint, overNode, create }: PublisherOptions): Promise<Publisher> {
-  if (overNode || config.nats.url === '') return nodePublisher(endpoint);
+export async function openPublisher(config: Config, { topic, endpoint, create }: PublisherOptions): Promise<Publisher> {
+  const { url } = endpoint;
+  if (url !== undefined || config.nats.url === '') return nodePublisher({ ...endpoint, url: url ?? nodeUrl(config) });
   const namespace = namespaceOf(topic);
   if (namespaceOptions(config, namespace) === undefined) throw unknownNamespace(config, namespace);
   // Loaded here, so that commands that use a node do not load the NATS client.

@@ -1,7 +1,6 @@
 import { accessSync, constants, createReadStream, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { badValue, CliError, usageError } from './errors.ts';
-import { nodeUrl } from './node-url.ts';
 import {
   addConfigOptions,
   addNodeOptions,
@@ -71,9 +70,7 @@ async function runReplay(file: string, options: ReplayOptions): Promise<void> {
   const format = options.format ?? formatOf(file);
   const bytesTotal = readableSize(file);
   const { config } = await loadFromOptions(options);
-  const overNode = options.url !== undefined;
-  const endpoint = { ...options, url: options.url ?? nodeUrl(config) };
-  const publisher = await openPublisher(config, { topic: plan.topic, endpoint, overNode, create: options.create === true });
+  const publisher = await openPublisher(config, { topic: plan.topic, endpoint: options, create: options.create === true });
   // Opened last, because its errors have a listener from here on.
   const stream = createReadStream(file, { encoding: 'utf8' });
   const abort = new AbortController();
