@@ -14,3 +14,8 @@ export async function inTime<T>(timeoutMs: number, work: Promise<T>, late: () =>
     clearTimeout(timer);
   }
 }
+
+/** The same without errors. @returns undefined: it fails, or takes longer */
+export function ifInTime<T>(timeoutMs: number, work: Promise<T>): Promise<T | undefined> {
+  return inTime(timeoutMs, work, () => new Error('timeout')).catch(() => undefined);
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusError, type Follower, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
-import { inTime } from '../bus/in-time.ts';
+import { ifInTime } from '../bus/in-time.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { PositionWaiters } from './position-waiters.ts';
@@ -101,7 +101,7 @@ export class LogFollower {
   /** Publications between this follower and the end of its log; undefined if the log does not answer in time, or nothing is followed now. */
   async lag(): Promise<number | undefined> {
     if (this.#follower === undefined) return undefined;
-    const state = await inTime(LAG_TIMEOUT_MS, this.end(), () => new Error('timeout')).catch(() => undefined);
+    const state = await ifInTime(LAG_TIMEOUT_MS, this.end());
     if (state === undefined) return undefined;
     // One that does not get everything is told later how far it is.
     if (this.filteredTopics !== undefined) await this.reach(state.lastOffset, LAG_TIMEOUT_MS);

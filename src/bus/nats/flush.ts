@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { inTime } from '../in-time.ts';
+import { ifInTime } from '../in-time.ts';
 import type { Connection } from './connection.ts';
 
 const TIMEOUT_MS = 1000;
@@ -21,10 +21,5 @@ export function flush(connection: Connection): Promise<void> {
 async function flushAtTurnEnd(connection: Connection): Promise<void> {
   await turn();
   pending.delete(connection);
-  if (connection.connected) await within(TIMEOUT_MS, connection.nc.flush());
-}
-
-/** Waits for work up to a timeout. Its result and its errors are ignored. */
-export async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  await inTime(timeoutMs, work, () => new Error('timeout')).catch(() => undefined);
+  if (connection.connected) await ifInTime(TIMEOUT_MS, connection.nc.flush());
 }

@@ -22,6 +22,7 @@ import {
 } from '../bus.ts';
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
+import { ifInTime } from '../in-time.ts';
 import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
@@ -43,7 +44,7 @@ import { EphemeralSubjects } from './ephemeral-subjects.ts';
 import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
 import { every } from './every.ts';
-import { flush, within } from './flush.ts';
+import { flush } from './flush.ts';
 import { callHeadersOf, headersOf, readAnswerHeaders, requestHeadersOf } from './headers.ts';
 import { InterestGroup } from './interest-group.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
@@ -154,7 +155,7 @@ export class NatsBus implements Bus {
     clearInterval(started.checkpoints);
     started.troubles.stop();
     started.subjectChecks();
-    await within(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
+    await ifInTime(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
     await Promise.all([...started.logs.values()].map((log) => log.stop()));
     await flush(started.connection);
     await started.connection.close();

@@ -1,6 +1,6 @@
 import type { LogState } from '../../bus/bus.ts';
 import type { ImageStore, StoredImage } from '../../bus/image-store.ts';
-import { inTime } from '../../bus/in-time.ts';
+import { ifInTime } from '../../bus/in-time.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import { inTurns } from '../in-turns.ts';
@@ -117,7 +117,7 @@ export class ImageWriter {
     clearInterval(this.#timer);
     this.#stopListening();
     for (const { topic } of [...this.#watched.values()]) this.closed(topic);
-    await inTime(STOP_TIMEOUT_MS, Promise.allSettled(this.#closing), () => new Error('timeout')).catch(() => undefined);
+    await ifInTime(STOP_TIMEOUT_MS, Promise.allSettled(this.#closing));
   }
 
   async #look(): Promise<void> {
