@@ -42,9 +42,9 @@ export class HistoryByTime {
     const log = this.#bus.log(namespaceOf(topic));
     const epoch = await this.#history.epochOf(topic);
     const offset = await log.offsetBefore(atMs);
-    const { firstOffset } = await log.state();
+    const { epoch: after, firstOffset } = await log.state();
     // The time was looked up in another log.
-    if ((await this.#history.epochOf(topic)) !== epoch) throw new BusError('bus_unreachable', `the log of ${topic} was replaced meanwhile`);
+    if (after !== epoch) throw new BusError('bus_unreachable', `the log of ${topic} was replaced meanwhile`);
     // Age and size remove the oldest of the log: while something is there from before this time, they have taken nothing from after it.
     return { epoch, offset, isWhole: offset === 0 || offset >= firstOffset };
   }
