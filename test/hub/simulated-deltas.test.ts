@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { textOf } from '../support/document-fixtures.ts';
-import { SimulatedNode } from '../support/simulated-node.ts';
-import { performStep, simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
+import { SeenValues, simulate } from '../support/simulate.ts';
+import type { SimulatedNode } from '../support/simulated-node.ts';
+import { simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const WISHES = [{ delta: true }, { delta: true, maxRateHz: 100 }, {}, { delta: true, maxRateHz: 50 }, { delta: true }];
@@ -69,36 +69,21 @@ function checkEnd(node: SimulatedNode): void {
 
 describe('clients that follow what changes, read slowly, have rates and are cut off,', () => {
   it('have in the end, and at every item before, exactly the values that were published', async () => {
-    const seen = { patches: 0, pairs: 0, wholes: 0 };
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 60, maxLength: 160, size: 'max' }),
-        fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
-        async (steps, delays) => {
-          const node = new SimulatedNode({ clients: CLIENTS, delays, settings: SETTINGS, contentOf, wishes: WISHES, slow: true });
-          try {
-            for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
-            for (const each of steps) {
-              await performStep(node, each);
-              check(node);
-            }
-            await node.settle();
-            check(node);
-            checkEnd(node);
-            for (const { values } of node.clients) {
-              for (const { patches, pairs, wholes } of values.values()) {
-                seen.patches += patches;
-                seen.pairs += pairs;
-                seen.wholes += wholes;
-              }
-            }
-          } finally {
-            await node.stop();
-          }
-        },
-      ),
-      { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true, timeout: 20_000 },
-    );
+    const seen = new SeenValues();
+    await simulate({
+      step,
+      steps: [60, 160],
+      runs: 60,
+      node: { clients: CLIENTS, settings: SETTINGS, contentOf, wishes: WISHES },
+      begin: (node) => {
+        for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
+      },
+      check,
+      checkEnd: (node) => {
+        checkEnd(node);
+        seen.add(node);
+      },
+    });
     expect(seen.patches).toBeGreaterThan(100);
     expect(seen.pairs).toBeGreaterThan(0);
     expect(seen.wholes).toBeGreaterThan(100);

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { mergePatch, textOf } from '../support/document-fixtures.ts';
 import { projected } from '../support/field-fixtures.ts';
-import { SimulatedNode } from '../support/simulated-node.ts';
-import { performStep, simulatedSteps } from '../support/simulated-steps.ts';
+import { SeenValues, simulate } from '../support/simulate.ts';
+import type { SimulatedNode } from '../support/simulated-node.ts';
+import { simulatedSteps } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'plain.b'] as Topic[];
 const WISHES = [
@@ -115,45 +115,25 @@ describe('clients that select fields of documents, read slowly, have rates and a
     'have in the end, and at every item before, exactly that part of what was published (%s)',
     async (slowConsumer) => {
       const settings = { ...SETTINGS, namespaces: { plain: { public: true, state: 'document', slowConsumer }, keyed: { public: true } } };
-      const seen = { checks: 0, patches: 0, pairs: 0, wholes: 0 };
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(step, { minLength: 100, maxLength: 250, size: 'max' }),
-          fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
-          async (steps, delays) => {
-            const node = new SimulatedNode({
-              clients: CLIENTS,
-              delays,
-              settings,
-              contentOf: changeOf,
-              wishes: WISHES,
-              slow: true,
-              documents: true,
-            });
-            try {
-              for (const each of TOPICS) node.publish(each, '');
-              for (const each of steps) {
-                await performStep(node, each);
-                seen.checks += check(node);
-              }
-              await node.settle();
-              seen.checks += check(node);
-              checkEnd(node);
-              for (const { values } of node.clients) {
-                for (const { patches, pairs, wholes } of values.values()) {
-                  seen.patches += patches;
-                  seen.pairs += pairs;
-                  seen.wholes += wholes;
-                }
-              }
-            } finally {
-              await node.stop();
-            }
-          },
-        ),
-        { numRuns: Number(process.env.RUNS ?? 40), endOnFailure: true, timeout: 20_000 },
-      );
-      expect(seen.checks).toBeGreaterThan(500);
+      const seen = new SeenValues();
+      let checks = 0;
+      await simulate({
+        step,
+        steps: [100, 250],
+        runs: 40,
+        node: { clients: CLIENTS, settings, contentOf: changeOf, wishes: WISHES, documents: true },
+        begin: (node) => {
+          for (const each of TOPICS) node.publish(each, '');
+        },
+        check: (node) => {
+          checks += check(node);
+        },
+        checkEnd: (node) => {
+          checkEnd(node);
+          seen.add(node);
+        },
+      });
+      expect(checks).toBeGreaterThan(500);
       expect(seen.patches).toBeGreaterThan(100);
       expect(seen.pairs).toBeGreaterThan(0);
       expect(seen.wholes).toBeGreaterThan(100);

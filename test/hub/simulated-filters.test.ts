@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TagFilterOf, Tags } from '../../src/protocol/tags.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { SimulatedNode } from '../support/simulated-node.ts';
-import { performStep, simulatedSteps } from '../support/simulated-steps.ts';
+import { simulate } from '../support/simulate.ts';
+import type { SimulatedNode } from '../support/simulated-node.ts';
+import { simulatedSteps } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const WISHES: readonly { readonly filter?: TagFilterOf; readonly maxRateHz?: number }[] = [
@@ -89,28 +89,14 @@ function checkEnd(node: SimulatedNode): void {
 
 describe('clients that filter by tags, read slowly, have rates and are cut off,', () => {
   it('get all that matches, and nothing else, without a gap', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 100, maxLength: 250, size: 'max' }),
-        fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
-        async (steps, delays) => {
-          const settings = { ...SETTINGS, namespaces: NAMESPACES };
-          const node = new SimulatedNode({ clients: CLIENTS, delays, settings, padBytes: 150, tagsOf, wishes: WISHES, slow: true });
-          try {
-            for (const each of steps) {
-              await performStep(node, each);
-              check(node);
-            }
-            await node.settle();
-            check(node);
-            checkEnd(node);
-          } finally {
-            await node.stop();
-          }
-        },
-      ),
-      { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true, timeout: 20_000 },
-    );
+    await simulate({
+      step,
+      steps: [100, 250],
+      runs: 60,
+      node: { clients: CLIENTS, settings: { ...SETTINGS, namespaces: NAMESPACES }, padBytes: 150, tagsOf, wishes: WISHES },
+      check,
+      checkEnd,
+    });
     expect(seen.items).toBeGreaterThan(500);
     expect(seen.exact).toBeGreaterThan(100);
     expect(seen.covered).toBeGreaterThan(0);

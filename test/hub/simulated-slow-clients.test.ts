@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
-import { SimulatedNode } from '../support/simulated-node.ts';
-import { performStep, simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
+import { simulate } from '../support/simulate.ts';
+import type { SimulatedNode } from '../support/simulated-node.ts';
+import { simulatedSteps, stateAt, stateOf } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'keyed.a', 'keyed.b'] as Topic[];
 const CLIENTS = 3;
@@ -52,28 +52,17 @@ function checkWhole(node: SimulatedNode): void {
 
 describe('a hub and a worker whose clients read slowly, and are cut off in between,', () => {
   it('deliver the whole state to each client in the end, each key at its latest, without a gap', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 60, maxLength: 160, size: 'max' }),
-        fc.array(fc.nat(4), { minLength: 1, maxLength: 7 }),
-        async (steps, delays) => {
-          const node = new SimulatedNode({ clients: CLIENTS, delays, settings: SETTINGS, padBytes: PAD_BYTES, slow: true });
-          try {
-            // A state that is larger than a frame.
-            for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
-            for (const each of steps) {
-              await performStep(node, each);
-              check(node);
-            }
-            await node.settle();
-            check(node);
-            checkWhole(node);
-          } finally {
-            await node.stop();
-          }
-        },
-      ),
-      { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true, timeout: 20_000 },
-    );
+    await simulate({
+      step,
+      steps: [60, 160],
+      runs: 60,
+      node: { clients: CLIENTS, settings: SETTINGS, padBytes: PAD_BYTES },
+      // A state that is larger than a frame.
+      begin: (node) => {
+        for (const key of KEYS) for (const each of TOPICS) node.publish(each, key);
+      },
+      check,
+      checkEnd: checkWhole,
+    });
   });
 });
