@@ -27,10 +27,7 @@ export interface NodeOptions {
 export function addConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'YAML or JSON config file (default: the file in STENTOR_CONFIG)')
-    .option('--set <path=value>', 'set any setting, for example --set nats.streamReplicas=3; repeatable', (text, all: string[] = []) => [
-      ...all,
-      text,
-    ])
+    .option('--set <path=value>', 'set any setting, for example --set nats.streamReplicas=3; repeatable', listed)
     .option('--nats-url <url>', 'same as --set nats.url=<url>');
 }
 
@@ -62,9 +59,8 @@ export async function loadFromOptions(
 export function parseSettings(settings: readonly string[]): Record<string, string> {
   const parsed: Record<string, string> = Object.create(null);
   for (const setting of settings) {
-    const at = setting.indexOf('=');
-    if (at < 1) throw badValue('--set', setting, 'expected path=value');
-    parsed[setting.slice(0, at)] = setting.slice(at + 1);
+    const [path, value] = nameAndText('--set', setting, 'path=value');
+    parsed[path] = value;
   }
   return parsed;
 }
@@ -74,10 +70,10 @@ export function listed(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
-/** `league=epl`. @param option its name. @throws CliError `usage` */
-export function nameAndText(option: string, text: string): [name: string, text: string] {
+/** `league=epl`. @param option its name. @param form for people. @throws CliError `usage` */
+export function nameAndText(option: string, text: string, form = 'name=text'): [name: string, text: string] {
   const at = text.indexOf('=');
-  if (at < 1) throw badValue(option, text, 'expected name=text');
+  if (at < 1) throw badValue(option, text, `expected ${form}`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
