@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { type Msg, nanos, nuid, type Subscription } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
 import { type Delivery, parseDelivery } from './delivery.ts';
@@ -68,30 +68,22 @@ export class OrderedConsumer {
    * @throws what the client throws; then it has ended without calling onEnded
    */
   async start(jsm: JetStreamManager, startSeq: number, filters?: readonly string[]): Promise<boolean> {
-    this.#subscription = this.#connection.nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
-    let filtered: readonly string[] | undefined;
-    try {
-      const { config } = await jsm.consumers.add(this.#stream, {
-        name: this.#name,
-        deliver_subject: this.#inbox,
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: startSeq,
-        ack_policy: AckPolicy.None,
-        max_deliver: 1,
-        mem_storage: true,
-        num_replicas: 1,
-        flow_control: true,
-        idle_heartbeat: nanos(filters === undefined ? HEARTBEAT_MS : FILTERED_HEARTBEAT_MS),
-        inactive_threshold: nanos(INACTIVE_MS),
-        ...(filters !== undefined && { filter_subjects: [...filters] }),
-      });
-      filtered = config.filter_subjects;
-    } catch (error) {
-      this.stop();
-      throw error;
-    }
-    if (!this.#ended) this.#watchdog = setInterval(() => this.#watch(), HEARTBEAT_MS);
-    return filters === undefined || filtered?.length === filters.length;
+    const { config } = await this.#start(jsm, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: startSeq,
+      ...(filters !== undefined && { filter_subjects: [...filters], idle_heartbeat: nanos(FILTERED_HEARTBEAT_MS) }),
+    });
+    return filters === undefined || config.filter_subjects?.length === filters.length;
+  }
+
+  /**
+   * Begins with the latest message of each subject that the filter matches, instead of at a sequence.
+   * @returns whether there is any
+   * @throws as {@link OrderedConsumer.start}
+   */
+  async startWithLatest(jsm: JetStreamManager, filter: string): Promise<boolean> {
+    const { num_pending, delivered } = await this.#start(jsm, { deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: filter });
+    return num_pending > 0 || delivered.consumer_seq > 0;
   }
 
   stop(): void {
@@ -101,6 +93,30 @@ export class OrderedConsumer {
     this.#subscription?.unsubscribe();
     // Nobody waits for the answer: a consumer that is left behind is deleted after INACTIVE_MS.
     this.#connection.tell(`${this.#api}.CONSUMER.DELETE.${this.#stream}.${this.#name}`);
+  }
+
+  async #start(jsm: JetStreamManager, what: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
+    this.#subscription = this.#connection.nc.subscribe(this.#inbox, { callback: (error, message) => this.#receive(error, message) });
+    let info: ConsumerInfo;
+    try {
+      info = await jsm.consumers.add(this.#stream, {
+        name: this.#name,
+        deliver_subject: this.#inbox,
+        ack_policy: AckPolicy.None,
+        max_deliver: 1,
+        mem_storage: true,
+        num_replicas: 1,
+        flow_control: true,
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+        inactive_threshold: nanos(INACTIVE_MS),
+        ...what,
+      });
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+    if (!this.#ended) this.#watchdog = setInterval(() => this.#watch(), HEARTBEAT_MS);
+    return info;
   }
 
   #receive(error: Error | null, message: Msg): void {

@@ -50,9 +50,8 @@ export class RevocationBucket implements RevocationStore {
 
   all(): Promise<StoredRevocation[]> {
     return this.#with('reading', async (_, connection) => {
-      const { requestTimeoutMs: timeoutMs } = this.#nats;
       const jsm = await jetstreamManager(connection.nc, this.#options(connection));
-      const entries = await readBucket(connection, { bucket: REVOCATION_BUCKET, jsm, timeoutMs });
+      const entries = await readBucket(connection, jsm, REVOCATION_BUCKET);
       return entries.filter(isPut).flatMap((entry) => revocationIn(entry) ?? []);
     });
   }
