@@ -1,5 +1,6 @@
 import type { BatchFrame } from '../fanout/batch.ts';
 import { batchHeadBytes } from '../fanout/frame.ts';
+import { toBuffer } from '../fanout/kept-bytes.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import { addressOf, type FeedName } from '../protocol/feed-name.ts';
@@ -56,7 +57,7 @@ export class FrameParts {
   /** The next part; there must be one. */
   next(): ServerMessage<'part'> {
     const piece = this.#frame.subarray(this.#ends[this.#next - 1] ?? 0, this.#ends[this.#next]);
-    const data = this.#encoding === 'msgpack' ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString();
+    const data = this.#encoding === 'msgpack' ? piece : toBuffer(piece).toString();
     return { type: 'part', ...addressOf(this.#topic), part: ++this.#next, parts: this.#ends.length, data };
   }
 }
