@@ -63,7 +63,6 @@ function composedOf(publications: readonly FanoutItem[]): FanoutItem {
     fold.patch(unpackMsgpack(delta.data));
   }
   const { first, patch } = fold.pairOfChanges();
-  // Copied, because the packer's output is a view of its buffer.
-  const item = last.withPatch(packMsgpack(patch), first === undefined ? undefined : Buffer.from(packMsgpack(first)));
+  const item = last.withPatch(packMsgpack(patch), first === undefined ? undefined : packMsgpack(first));
   return item.wireBytes < last.wireBytes ? item : last;
 }

@@ -140,9 +140,14 @@ export class FanoutItem {
     return this.#user !== undefined || this.eventAtMs !== undefined || (this.#flags & (REMOVED | PATCH)) !== 0;
   }
 
-  /** The same publication as a merge patch. @param patch one MessagePack value, which is copied, @param first what to apply before it; kept */
+  /**
+   * The same publication as a merge patch. Both values are copied, because the packer's output is a view of its buffer.
+   *
+   * @param patch one MessagePack value
+   * @param first what to apply before it
+   */
   withPatch(patch: Uint8Array, first?: Uint8Array): FanoutItem {
-    return new FanoutItem({ ...this.#head(), data: patch, patch: true, first });
+    return new FanoutItem({ ...this.#head(), data: patch, patch: true, first: first && Buffer.from(first) });
   }
 
   /** The same publication with other data, as a whole. @param data one MessagePack value, which is copied */

@@ -78,18 +78,13 @@ export class FieldSelection implements Selection {
     if (first === undefined) return patch && item.withPatch(packMsgpack(patch));
     // One after the other: deletions alone are a patch.
     if (patch === undefined) return item.withPatch(packMsgpack(first));
-    return item.withPatch(packMsgpack(patch), copied(packMsgpack(first)));
+    return item.withPatch(packMsgpack(patch), packMsgpack(first));
   }
 
   /** A patch where there may have been no document: the projection has what leads to its members from now on. */
   #beginning(item: FanoutItem): FanoutItem {
     const first = item.first && projectPatch(unpackMsgpack(item.first), this.#tree);
     const patch = withWays(projectPatch(unpackMsgpack(item.data), this.#tree), this.#tree);
-    return item.withPatch(packMsgpack(patch), first && copied(packMsgpack(first)));
+    return item.withPatch(packMsgpack(patch), first && packMsgpack(first));
   }
-}
-
-/** The packer's output is a view of its buffer. */
-function copied(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(bytes);
 }
