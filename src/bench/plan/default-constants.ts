@@ -1,8 +1,8 @@
 import type { CostConstants } from './constants.ts';
 
 /**
- * From our own measurements, in loadtest/MEASURED.md: `one-a-second` (nodeUs, slowUs), `steady-20` (sendUs), `watchlist-5` (ownSendUs), `steady-1000` with `--count-sends`
- * (deliveryUs), `hub-intake` (followedUs), `idle-memory` and `watchlist-sparse` (bytes). `twelve-nodes` (natsMessageUs), `wide-namespace` (natsPublicationUs: 15 at
+ * From our own measurements, in loadtest/MEASURED.md, src/OPERATING.md and src/SCALING.md: `one-a-second` (nodeUs, slowUs), `steady-20` (sendUs), `watchlist-5` (ownSendUs),
+ * `steady-1000` with `--count-sends` (deliveryUs), `hub-intake` (followedUs), `idle-memory` and `watchlist-sparse` (bytes). `twelve-nodes` (natsMessageUs), `wide-namespace` (natsPublicationUs: 15 at
  * 20,000 a second with what it sends; 125 at 110 a second in `twelve-nodes`, which is next to nothing). Estimated, not measured: connectionUs, fastUs.
  */
 export const DEFAULT_CONSTANTS: CostConstants = {

@@ -54,7 +54,7 @@ export interface NatsForecast {
   readonly advice: readonly string[];
 }
 
-/** A third of what a hub was seen to take: loadtest/MEASURED.md, `-s hub-intake`. */
+/** A third of what a hub was seen to take: src/OPERATING.md, `-s hub-intake`. */
 const NAMESPACE_PER_SECOND_MAX = 50_000;
 
 /** Pure: what NATS does when each of so many nodes does this. */
