@@ -1,14 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { WebSocket } from 'ws';
-import { childScript, ROOT } from '../build.ts';
 import { type ChangingValues, changingValues, largeBook } from '../core/changing-values.ts';
-import { cpuSeconds, processTree } from '../core/proc.ts';
-import { Child } from '../core/rpc.ts';
+import { cpuSeconds } from '../core/proc.ts';
 import { emptyRun } from '../measure/empty-run.ts';
-import { startNatsServer } from '../servers/nats-server.ts';
-import type { NodeListening } from '../servers/server.ts';
+import { type NatsNode, withNatsNode } from '../measure/with-nats-node.ts';
 import type { Scenario } from './scenario.ts';
 
 const MEMBERS = 100;
@@ -23,10 +19,7 @@ const NAMESPACES = {
   books: { public: true, state: 'document', maxPayloadBytes: 1_000_000, history: { maxCount: 100_000 } },
 };
 
-interface Window {
-  readonly url: string;
-  readonly producer: NatsConnection;
-  readonly pids: readonly number[];
+interface Window extends NatsNode {
   readonly seconds: number;
 }
 
@@ -57,13 +50,8 @@ export const deltas: Scenario = {
   async run(server, pair, overrides) {
     const seconds = overrides.seconds ?? (overrides.quick ? 1 : SECONDS);
     const extra: Record<string, number> = {};
-    const nats = await startNatsServer();
-    const node = new Child('stentor', childScript('stentor-node'));
-    const producer = await connect({ servers: nats.url });
-    try {
-      const flags = { port: 0, 'admin.port': 0, workers: 1, 'log.level': 'warn', 'nats.url': nats.url, namespaces: NAMESPACES };
-      const { port } = await node.call<NodeListening>('start', { root: ROOT, flags });
-      const window = { url: `ws://127.0.0.1:${port}/ws`, producer, pids: processTree([node.pid]), seconds };
+    await withNatsNode(NAMESPACES, async (node) => {
+      const window = { ...node, seconds };
       for (const values of changingValues()) {
         for (const delta of [false, true]) {
           const name = `${values.name}${delta ? ', deltas' : ''}`;
@@ -86,11 +74,7 @@ export const deltas: Scenario = {
         } as const;
         note(extra, `document, ${name}`, await measure({ ...plan, members: [...members] }, window));
       }
-    } finally {
-      await producer.close();
-      await node.stop();
-      await nats.stop();
-    }
+    });
     return emptyRun(server.name, pair, extra);
   },
 };

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { WebSocket } from 'ws';
-import { childScript, ROOT } from '../build.ts';
-import { cpuSeconds, processTree } from '../core/proc.ts';
-import { Child } from '../core/rpc.ts';
+import { cpuSeconds } from '../core/proc.ts';
 import { emptyRun } from '../measure/empty-run.ts';
-import { startNatsServer } from '../servers/nats-server.ts';
-import type { NodeListening } from '../servers/server.ts';
+import { type NatsNode, withNatsNode } from '../measure/with-nats-node.ts';
 import type { Scenario } from './scenario.ts';
 
 const MEMBERS = 2000;
@@ -21,6 +18,7 @@ const TIMED = 100;
 /** Connections that are opened at the same time. */
 const CONNECTS_MAX = 50;
 
+const NAMESPACES = { wild: { public: true, wildcards: true, history: { maxCount: 1000 } } };
 const TOPIC_NAMES = Array.from({ length: TOPICS }, (_, n) => `wild.part.t${n}`);
 const FOLLOWED: Readonly<Record<string, readonly string[]>> = {
   exact: TOPIC_NAMES,
@@ -45,24 +43,13 @@ export const patterns: Scenario = {
     const seconds = overrides.seconds ?? (overrides.quick ? 1 : SECONDS);
     const members = overrides.members ?? (overrides.quick ? MEMBERS / 20 : MEMBERS);
     const perSecond = overrides.rate ?? PUBLICATIONS_PER_SECOND;
-    const nats = await startNatsServer();
-    const node = new Child('stentor', childScript('stentor-node'));
-    const producer = await connect({ servers: nats.url });
     const all: Record<string, Figures[]> = { exact: [], pattern: [] };
-    try {
-      const namespaces = { wild: { public: true, wildcards: true, history: { maxCount: 1000 } } };
-      const flags = { port: 0, 'admin.port': 0, workers: 1, 'log.level': 'warn', 'nats.url': nats.url, namespaces };
-      const { port } = await node.call<NodeListening>('start', { root: ROOT, flags });
-      const pids = processTree([node.pid]);
+    await withNatsNode(NAMESPACES, async (node) => {
       for (const name of ['exact', 'pattern', 'pattern', 'exact']) {
-        const window = { url: `ws://127.0.0.1:${port}/ws`, producer, pids, members, perSecond, seconds };
+        const window = { ...node, members, perSecond, seconds };
         all[name]?.push(await measure(FOLLOWED[name] ?? [], window, overrides.quick ? 0 : WARMUP_SECONDS));
       }
-    } finally {
-      await producer.close();
-      await node.stop();
-      await nats.stop();
-    }
+    });
     const extra: Record<string, number> = {};
     for (const [name, figures] of Object.entries(all)) {
       const mean = (of: (one: Figures) => number) => figures.reduce((sum, one) => sum + of(one), 0) / figures.length;
@@ -76,10 +63,7 @@ export const patterns: Scenario = {
   },
 };
 
-interface Window {
-  readonly url: string;
-  readonly producer: NatsConnection;
-  readonly pids: readonly number[];
+interface Window extends NatsNode {
   readonly members: number;
   readonly perSecond: number;
   readonly seconds: number;
