@@ -18,13 +18,14 @@ export interface NatsNode {
 export async function withNatsNode<T>(namespaces: object, work: (node: NatsNode) => Promise<T>): Promise<T> {
   const nats = await startNatsServer();
   const node = new Child('stentor', childScript('stentor-node'));
-  const producer = await connect({ servers: nats.url });
+  let producer: NatsConnection | undefined;
   try {
+    producer = await connect({ servers: nats.url });
     const flags = { port: 0, 'admin.port': 0, workers: 1, 'log.level': 'warn', 'nats.url': nats.url, namespaces };
     const { port } = await node.call<NodeListening>('start', { root: ROOT, flags });
     return await work({ url: `ws://127.0.0.1:${port}/ws`, producer, pids: processTree([node.pid]) });
   } finally {
-    await producer.close();
+    await producer?.close();
     await node.stop();
     await nats.stop();
   }
