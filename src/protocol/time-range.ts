@@ -23,6 +23,11 @@ export function assertTimeRange({ since, sinceMs, last, fromMs, toMs, speed }: A
   if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw bad('toMs: expected a time after fromMs');
 }
 
+/** A `history` of what was published between two times. */
+export function isByTime({ fromMs, toMs }: Asked): boolean {
+  return fromMs !== undefined || toMs !== undefined;
+}
+
 function bad(message: string): ProtocolError {
   return new ProtocolError('bad_message', message);
 }

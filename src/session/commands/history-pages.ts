@@ -4,15 +4,20 @@ import { FanoutItem } from '../../fanout/item.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
+import { isByTime } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
 import { type CommandContext, namespaceFor } from './command.ts';
+
+type Question = ClientMessage<'history'>;
+
+const ITEMS_DEFAULT = 100;
 
 /** One `history` command under way. */
 export interface Reading {
   readonly connection: Connection;
   readonly context: CommandContext;
-  readonly question: ClientMessage<'history'>;
+  readonly question: Question;
   readonly topic: FeedName;
   epoch: string;
   /** Everything up to here has been sent. */
@@ -21,8 +26,6 @@ export interface Reading {
   bytesLeft: number;
   /** For `last`: the end of the topic at the time of the request. For a range of times: its end. */
   upTo: number | undefined;
-  /** It is a range of times. */
-  readonly byTime: boolean;
   /** Of a range of times: nothing of it that came before this page is missing. */
   complete: boolean;
 }
@@ -31,6 +34,25 @@ export interface ReadPage {
   readonly page: HistoryAnswer;
   /** The answer ends with it. */
   readonly isLast: boolean;
+}
+
+/** How many items the whole answer may have. */
+export function itemsMaxOf({ since, last, limit }: Question, clientItemsMax: number): number {
+  const wanted = since === undefined ? (last ?? limit) : limit;
+  return Math.min(wanted ?? ITEMS_DEFAULT, clientItemsMax);
+}
+
+/** A page from where the question begins. @throws ProtocolError `busy` and the errors of the hub */
+export function pageFrom(
+  hub: HubClient,
+  question: Question,
+  bounds: { readonly topic: FeedName; readonly limit: number; readonly bytesMax: number },
+): Promise<HistoryAnswer> {
+  const { fromMs, since, toMs } = question;
+  if (isByTime(question)) return hub.readBetween({ ...bounds, fromMs, since, toMs });
+  if (since !== undefined) return hub.read({ ...bounds, epoch: since.epoch, after: since.offset });
+  const { topic, limit: count, bytesMax } = bounds;
+  return hub.readLast({ topic, count, bytesMax });
 }
 
 /** A refreshed token may permit less. @throws ProtocolError */
@@ -50,16 +72,15 @@ export async function readPage(reading: Reading): Promise<ReadPage | undefined> 
   return { page, isLast: take(page, reading) };
 }
 
-function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo, byTime }: Reading, hub: HubClient, bytesMax: number) {
-  if (upTo !== undefined) return hub.read({ topic, epoch, after, limit, bytesMax, upTo, ...(byTime && { proven: true }) });
-  const { fromMs, since, toMs } = question;
-  if (byTime) return hub.readBetween({ topic, fromMs, since, toMs, limit, bytesMax });
-  return since === undefined ? hub.readLast({ topic, count: limit, bytesMax }) : hub.read({ topic, epoch, after, limit, bytesMax });
+function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo }: Reading, hub: HubClient, bytesMax: number) {
+  if (upTo !== undefined) return hub.read({ topic, epoch, after, limit, bytesMax, upTo, ...(isByTime(question) && { proven: true }) });
+  const goingOn = question.since === undefined ? question : { ...question, since: { epoch, offset: after } };
+  return pageFrom(hub, goingOn, { topic, limit, bytesMax });
 }
 
 /** @returns whether the answer ends with this page */
 function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswer, reading: Reading): boolean {
-  const { byTime } = reading;
+  const byTime = isByTime(reading.question);
   if (reading.epoch === '') reading.epoch = epoch;
   reading.upTo ??= lastOffset;
   reading.complete &&= complete;
@@ -80,12 +101,13 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
 
 /** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
 export async function sendPage(
-  { connection, context, question, topic, byTime, ...reading }: Reading,
+  { connection, context, question, topic, ...reading }: Reading,
   page: HistoryAnswer,
   isLast: boolean,
 ): Promise<void> {
   const { id, since, timestamps = false } = question;
   const { epoch } = page;
+  const byTime = isByTime(question);
   const complete = byTime ? reading.complete : page.complete;
   const { receiver, codec } = connection;
   const { encoding } = codec;

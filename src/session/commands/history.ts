@@ -3,10 +3,9 @@ import { parseFeedName } from '../../protocol/feed-name.ts';
 import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import { type Command, namespaceFor } from './command.ts';
-import { type Reading, readPage, sendPage } from './history-pages.ts';
+import { itemsMaxOf, type Reading, readPage, sendPage } from './history-pages.ts';
 import { replay } from './replay.ts';
 
-export const ITEMS_DEFAULT = 100;
 /** A client that got `busy` need not retry earlier. */
 const RETRY_AFTER_MS = 1000;
 
@@ -27,7 +26,6 @@ export const history: Command<'history'> = async (connection, question, context)
       retryAfterMs: RETRY_AFTER_MS,
     });
   }
-  const wanted = question.since === undefined ? (question.last ?? question.limit) : question.limit;
   const reading: Reading = {
     connection,
     context,
@@ -35,10 +33,9 @@ export const history: Command<'history'> = async (connection, question, context)
     topic,
     epoch: question.since?.epoch ?? '',
     after: question.since?.offset ?? 0,
-    itemsLeft: Math.min(wanted ?? ITEMS_DEFAULT, clientItemsMax),
+    itemsLeft: itemsMaxOf(question, clientItemsMax),
     bytesLeft: historyBytesMax,
     upTo: undefined,
-    byTime: question.fromMs !== undefined || question.toMs !== undefined,
     complete: true,
   };
   const endReplay = question.speed === undefined ? undefined : context.replays.begin(connection);

@@ -1,16 +1,15 @@
 import Type from 'typebox';
 import { encodeWithItems } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
-import type { HistoryAnswer } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { addressOf, parseFeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { checkClientMessage } from '../../protocol/parse.ts';
 import { readQuery } from '../../protocol/query.ts';
-import { assertTimeRange } from '../../protocol/time-range.ts';
+import { assertTimeRange, isByTime } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
-import { ITEMS_DEFAULT } from '../commands/history.ts';
+import { itemsMaxOf, pageFrom } from '../commands/history-pages.ts';
 import { readParameters } from '../parameters.ts';
 import type { RequestClient } from './requests.ts';
 
@@ -31,9 +30,10 @@ const PARAMETERS = { one: ['topic', 'key', 'epoch', ...Object.keys(QUERY.propert
  * @throws HookDenied; ProtocolError as for the command `history`
  */
 export async function readHistory(client: RequestClient, query: string, context: CommandContext): Promise<Uint8Array> {
-  const { topic: text, key, since, last, fromMs, toMs, limit, timestamps = false } = questionOf(query);
-  assertTimeRange({ since, last, fromMs, toMs });
-  const name = parseFeedName(text, key);
+  const question = questionOf(query);
+  const { since, timestamps = false } = question;
+  assertTimeRange(question);
+  const name = parseFeedName(question.topic, question.key);
   const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, name), name).history;
   if (context.hooks?.asksAboutSubscriptions(name)) {
     await context.hooks.assertMaySee(client, name, 'history');
@@ -41,15 +41,10 @@ export async function readHistory(client: RequestClient, query: string, context:
   }
   const { hub } = context.delivery;
   const bytesMax = context.config.tuning.answers.historyPageBytesMax;
-  const count = Math.min((since === undefined ? (last ?? limit) : limit) ?? ITEMS_DEFAULT, clientItemsMax);
-  const byTime = fromMs !== undefined || toMs !== undefined;
-  const page: HistoryAnswer = byTime
-    ? await hub.readBetween({ topic: name, fromMs, since, toMs, limit: count, bytesMax })
-    : since === undefined
-      ? await hub.readLast({ topic: name, count, bytesMax })
-      : await hub.read({ topic: name, epoch: since.epoch, after: since.offset, limit: count, bytesMax });
+  const limit = itemsMaxOf(question, clientItemsMax);
+  const page = await pageFrom(hub, question, { topic: name, limit, bytesMax });
   const { epoch, offset, complete } = page;
-  const more = since === undefined && !byTime ? offset < (page.lastOffset ?? 0) : page.more;
+  const more = since === undefined && !isByTime(question) ? offset < (page.lastOffset ?? 0) : page.more;
   const items = page.items.map((item) => new FanoutItem(item));
   return encodeWithItems({ encoding: 'json', timestamps }, { ...addressOf(name), epoch, offset, complete, more }, items);
 }
