@@ -26,7 +26,7 @@ export interface Reading {
   bytesLeft: number;
   /** For `last`: the end of the topic at the time of the request. For a range of times: its end. */
   upTo: number | undefined;
-  /** Of a range of times: nothing of it that came before this page is missing. */
+  /** Nothing of what has been read is missing. Only a range of times goes on where something is. */
   complete: boolean;
 }
 
@@ -80,7 +80,6 @@ function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo }: Readi
 
 /** @returns whether the answer ends with this page */
 function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswer, reading: Reading): boolean {
-  const byTime = isByTime(reading.question);
   if (reading.epoch === '') reading.epoch = epoch;
   reading.upTo ??= lastOffset;
   reading.complete &&= complete;
@@ -90,7 +89,7 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
   const ended = reading.upTo !== undefined && offset >= reading.upTo;
   return (
     !more ||
-    (!complete && !byTime) ||
+    (!complete && !isByTime(reading.question)) ||
     ended ||
     epoch !== reading.epoch ||
     reading.itemsLeft <= 0 ||
@@ -101,14 +100,12 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
 
 /** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
 export async function sendPage(
-  { connection, context, question, topic, ...reading }: Reading,
+  { connection, context, question, topic, complete }: Reading,
   page: HistoryAnswer,
   isLast: boolean,
 ): Promise<void> {
   const { id, since, timestamps = false } = question;
   const { epoch } = page;
-  const byTime = isByTime(question);
-  const complete = byTime ? reading.complete : page.complete;
   const { receiver, codec } = connection;
   const { encoding } = codec;
   const { frameBytesMax } = context.config.tuning.fanout;
@@ -127,7 +124,7 @@ export async function sendPage(
     const offset = ends ? page.offset : (part.at(-1)?.offset ?? page.offset);
     const continues = !ends || !isLast;
     // After the last publications there are no more.
-    const more = continues || ((since !== undefined || byTime) && page.more);
+    const more = continues || ((since !== undefined || isByTime(question)) && page.more);
     const reply = { type: 'history', id, ...addressOf(topic), epoch, offset, complete, more, ...(continues && { continues }) };
     receiver.sendEncoded(encodeWithItems(form, reply, part));
   } while (at < items.length);
