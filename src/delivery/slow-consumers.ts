@@ -34,8 +34,8 @@ interface Drop {
   readonly has: Position;
   /** What it was sent; some of it may be lost. */
   readonly given: Position;
-  /** The message that told it about a reset may be lost too. */
-  readonly startsOver: boolean;
+  /** Of the feed, when it dropped: the topic may be reset before the connection leaves its shards. {@link NO_LIFE}: the message that told it about a reset may be lost too. */
+  readonly life: number;
 }
 
 /** Belongs to no epoch of the feed, so the next step starts over. */
@@ -100,7 +100,7 @@ export class SlowConsumers {
       drops.set(topic, {
         has: first === undefined ? shard.positionOfDropped(tick) : { sequence: first.from, offset: first.fromOffset },
         given: { sequence: shard.cursor, offset: shard.offset },
-        startsOver: shard.hasLostResync(tick),
+        life: shard.hasLostResync(tick) ? NO_LIFE : shard.variant.feed.life,
       });
       if (first === undefined) metrics.lost(shard.lostIn(tick));
     }
@@ -220,19 +220,18 @@ export class SlowConsumers {
    * What was sent in the turn of the drop may or may not have arrived. A durable topic sends it again, and the client drops what it has; so does a topic whose
    * policy is the latest state. Other ephemeral topics are delivered at most once: there it counts as lost.
    */
-  #fallBehind(receiver: Receiver, shard: Shard, { has: atLeast, given, startsOver }: Drop): void {
+  #fallBehind(receiver: Receiver, shard: Shard, { has: atLeast, given, life }: Drop): void {
     const { feed } = shard.variant;
     const options = optionsOf(receiver, shard);
     // First, because it sends what waits.
     this.#options.memberships.leave(receiver, shard);
     const has = acceptedOf(receiver, shard) ?? atLeast;
-    const lagging = laggingAt(feed, options, has);
+    const lagging = { ...laggingAt(feed, options, has), life };
     if (!feed.namespace.durable && policyOf(lagging) === 'replay') {
       lagging.position = given;
       lagging.skipped = given.sequence - has.sequence;
     }
     if (receiver.lag?.fellBehind !== true) this.#options.metrics.laggedTotal.inc();
-    if (startsOver) lagging.life = NO_LIFE;
     lagging.partBytes = this.#options.catchingUp.partBytesMax;
     this.#enter(receiver, lagging, true);
   }

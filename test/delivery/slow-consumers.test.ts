@@ -258,6 +258,20 @@ describe('a history that is replaced while a connection lags', () => {
     expect(stub.receiver.lag).toBeUndefined();
   });
 
+  it('starts it over too if it was replaced after the drop, before the connection has left', async () => {
+    const { slowConsumers, stub, join, flush, drain } = setUp();
+    const made = join('scores.a');
+    flush(made, 1, 2);
+    stub.socket.bufferedBytes = FULL_BYTES;
+    slowConsumers.dropped(stub.receiver);
+    made.reset({ epoch: 'e2', offset: 2, completeFrom: 0, items: [] });
+    slowConsumers.leaveMarked();
+    made.push(source(3, { value: 'new 3' }));
+    await drain();
+    expect(stub.ofType('resync')).toMatchObject([{ epoch: 'e2', offset: 3, items: [[3, null, 'new 3']] }]);
+    expect(batchesOf(stub)).toEqual([]);
+  });
+
   it('reports no missed publications of the old epoch', async () => {
     const { stub, join, flush, drop, drain } = setUp();
     const made = join('scores.a', 'skip');
