@@ -224,6 +224,8 @@ export class LogFollower {
         (failure: Error) => failure,
       );
       if (error === undefined && this.#follower !== undefined) break;
+      // What it has delivered does not go on in what the next one delivers.
+      if (error === undefined) this.#events.onBroken();
       await sleep(Math.min(this.#options.retryPauseMs * 2 ** attempt, RETRY_PAUSE_MAX_MS), undefined, { signal: this.#abort.signal }).catch(
         () => undefined,
       );
