@@ -43,7 +43,7 @@ const step = simulatedSteps({
   clients: CLIENTS,
   keys: KEYS,
   deliverMax: 8,
-  weights: { publish: 14, deliver: 10, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3, rollBack: 1 },
+  weights: { publish: 40, deliver: 14, subscribe: 6, unsubscribe: 1, cut: 3, comeBack: 5, read: 12, turns: 8, wait: 3, rollBack: 1 },
 });
 
 /** Every value that a client's application was given is one that was published, whole. */
@@ -72,7 +72,7 @@ describe('clients that follow what changes, read slowly, have rates and are cut 
     const seen = new SeenValues();
     await simulate({
       step,
-      steps: [60, 160],
+      steps: [100, 250],
       runs: 60,
       node: { clients: CLIENTS, settings: SETTINGS, contentOf, wishes: WISHES },
       begin: (node) => {
