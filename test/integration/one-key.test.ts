@@ -132,13 +132,15 @@ describe('one key of a topic', () => {
     of('a').subscribe(({ topic: name, key, data }) => got.push([name, key, data]));
     of('b').subscribe(({ key, data }) => got.push([key, data]));
     await sdk.connect();
-    await one.publish(topic, 1, { key: 'a' });
-    await one.publish(topic, 1, { key: 'b' });
-    await one.publish(topic, 1, { key: 'c' });
     const observer = await one.connect({ encoding: 'json' });
     const settled = async (count: number) => {
       while (got.length < count) await observer.settle();
     };
+    await one.publish(topic, 1, { key: 'a' });
+    // Two keys are two subscriptions, and have no order between them.
+    await settled(1);
+    await one.publish(topic, 1, { key: 'b' });
+    await one.publish(topic, 1, { key: 'c' });
     await settled(2);
     expect(got).toEqual([
       [topic, 'a', 1],
