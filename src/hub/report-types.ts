@@ -1,4 +1,5 @@
 import type { FeedName } from '../protocol/feed-name.ts';
+import type { Tags } from '../protocol/tags.ts';
 import type { SeriesColumns } from './series/fields.ts';
 
 /**
@@ -241,6 +242,9 @@ export interface HistoryItem {
   /** The user that published it, if a client did. */
   readonly user?: string;
   readonly removed?: true;
+  /** `data` is a merge patch of the document. */
+  readonly patch?: true;
+  readonly tags?: Tags | undefined;
 }
 
 /** The last hour of each node. */

@@ -49,12 +49,18 @@ async function runHistory(topicText: string, options: HistoryOptions): Promise<v
   if (answer.items.length === 0) note('nothing was published to it, or nothing is left in the log');
 }
 
-function lineOf({ offset, key, data, publishedAtMs, user, removed }: HistoryAnswer['items'][number]): string {
+function lineOf({ offset, key, data, publishedAtMs, user, removed, patch, tags }: HistoryAnswer['items'][number]): string {
   const parts = [
     `#${offset}`,
     new Date(publishedAtMs).toISOString(),
     key === null ? '' : printable(key),
     removed ? '(removed)' : JSON.stringify(data),
+    patch ? '(patch)' : '',
+    tags === undefined
+      ? ''
+      : `(${Object.entries(tags)
+          .map(([name, text]) => `${name}: ${text}`)
+          .join(', ')})`,
     user === undefined ? '' : `(from ${printable(user)})`,
   ];
   return parts.filter((part) => part !== '').join('  ');

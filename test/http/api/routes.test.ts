@@ -12,6 +12,7 @@ const NAMESPACES = {
   ticks: { public: true, state: 'keyed', maxPayloadBytes: 100 },
   here: { public: true, durable: false, presence: 'members' },
   brief: { public: true, durable: false },
+  books: { public: true, state: 'document' },
 };
 
 interface Refused {
@@ -127,6 +128,22 @@ describe('history', () => {
     expect((await get(`/api/history?topic=scores.times&fromMs=${Date.now() + 60_000}`)).body.items).toEqual([]);
     for (const query of ['fromMs=5&toMs=5', 'toMs=5', 'fromMs=x', `fromMs=5&epoch=${page.epoch}&offset=1`])
       expect(await codeOf(get(`/api/history?topic=scores.times&${query}`))).toEqual([400, 'bad_message']);
+  });
+
+  it('shows tags, and what is a patch of a document', async () => {
+    const tags = { league: 'epl', status: 'live' };
+    await node.publish('scores.tagged', 1, { tags });
+    await node.publish('scores.tagged', 2);
+    const { items } = (await get('/api/history?topic=scores.tagged')).body;
+    expect(items).toMatchObject([{ data: 1, tags }, { data: 2 }]);
+    expect(items[1]).not.toHaveProperty('tags');
+    await node.publish('books.a', { a: 1, b: 1 }, { image: true });
+    await node.publish('books.a', { a: 2 });
+    const books = (await get('/api/history?topic=books.a')).body.items;
+    expect(books.map(({ data, patch }: { data: unknown; patch?: true }) => [data, patch])).toEqual([
+      [{ a: 1, b: 1 }, undefined],
+      [{ a: 2 }, true],
+    ]);
   });
 
   it('keeps the digits of long integers, and says which key was removed and who published', async () => {

@@ -31,7 +31,17 @@ function sinceOf({ epoch, offset }: Static<typeof HistoryQuery>): HistoryQuestio
   return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
 }
 
-function shown({ offset, key, data, publishedAtMs, eventAtMs, user, removed }: HistoryItem): Static<typeof HistoryAnswer>['items'][number] {
+function shown({
+  offset,
+  key,
+  data,
+  publishedAtMs,
+  eventAtMs,
+  user,
+  removed,
+  patch,
+  tags,
+}: HistoryItem): Static<typeof HistoryAnswer>['items'][number] {
   const time = eventAtMs !== undefined && { eventAtMs };
   return {
     offset,
@@ -42,5 +52,7 @@ function shown({ offset, key, data, publishedAtMs, eventAtMs, user, removed }: H
     ...time,
     ...(user !== undefined && { user }),
     ...(removed && { removed }),
+    ...(patch && { patch }),
+    ...(tags !== undefined && { tags }),
   };
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { TagsSchema } from '../../../protocol/fields.ts';
 import { closed, count, Epoch, JsonValue, limit, TopicName } from './common.ts';
 
 const time = (what: string) =>
@@ -24,7 +25,9 @@ const Item = Type.Object(
     publishedAtMs: count('when the log stored it, milliseconds since 1970'),
     eventAtMs: Type.Optional(count("when it happened, by its producer's clock, milliseconds since 1970")),
     user: Type.Optional(Type.String({ description: 'the user that published it, if a client did' })),
-    removed: Type.Optional(Type.Literal(true, { description: 'the key was removed; `data` is null' })),
+    removed: Type.Optional(Type.Literal(true, { description: 'the key, or the document, was removed; `data` is null' })),
+    patch: Type.Optional(Type.Literal(true, { description: '`data` is a JSON merge patch of the document' })),
+    tags: Type.Optional({ ...TagsSchema, description: 'what its producer marked it with' } as typeof TagsSchema),
   },
   { title: 'Item' },
 );
