@@ -3,6 +3,7 @@ export type { PublishAck } from './bus/bus.ts';
 export { type LoadedConfig, loadConfig } from './config/load.ts';
 export type { Config, NamespaceOptions } from './config/schema.ts';
 export type {
+  AskedOptions,
   ConnectAnswer,
   ConnectionHooks,
   ConnectQuestion,

@@ -23,7 +23,12 @@ function codec(): Packr {
   return packr;
 }
 
-type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? M[K] | undefined : M[K] };
+type Unchanged<T> = T extends readonly (infer E)[]
+  ? readonly Unchanged<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Unchanged<T[K]> }
+    : T;
+type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? Unchanged<M[K]> | undefined : M[K] };
 /** A message whose optional fields may be undefined; these are left out. */
 export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage ? Loose<M> : never) : never;
 

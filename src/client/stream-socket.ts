@@ -103,7 +103,19 @@ export class StreamSocket implements WebSocketLike {
     await this.#request(id, 'publish', { method: 'POST', body }, (published) => ({ type: 'published', ...published }));
   }
 
-  async #history({ id, topic, key, since, last, fromMs, toMs, limit, timestamps }: ClientMessage<'history'>): Promise<void> {
+  async #history({
+    id,
+    topic,
+    key,
+    since,
+    last,
+    fromMs,
+    toMs,
+    limit,
+    timestamps,
+    fields,
+    filter,
+  }: ClientMessage<'history'>): Promise<void> {
     const query = new URLSearchParams({ topic });
     if (since !== undefined) {
       query.set('epoch', since.epoch);
@@ -111,6 +123,8 @@ export class StreamSocket implements WebSocketLike {
     }
     for (const [name, value] of Object.entries({ key, last, fromMs, toMs, limit, timestamps }))
       if (value !== undefined) query.set(name, String(value));
+    for (const path of fields ?? []) query.append('fields', path);
+    if (filter !== undefined) query.set('filter', JSON.stringify(filter));
     await this.#request(id, `history?${query}`, {}, (page) => ({ type: 'history', ...page }));
   }
 

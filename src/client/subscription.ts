@@ -144,8 +144,8 @@ export class Subscription<T = unknown> {
       presence,
       delta: fold && true,
       parts: this.#join && true,
-      fields: fields as string[] | undefined,
-      filter: filter as Record<string, string | string[]> | undefined,
+      fields,
+      filter,
     } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
@@ -307,9 +307,7 @@ export class Subscription<T = unknown> {
     this.#host.counters.gaps++;
     const { key, timestamps, fields, filter } = this.options;
     const since = tracker.position as Position;
-    // A history has whole publications.
-    if (fields !== undefined || filter !== undefined) return this.#apply(tracker.historyFailed(since));
-    const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps } as const;
+    const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps, fields, filter } as const;
     const onAnswer = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer, since));
     };

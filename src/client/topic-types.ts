@@ -115,5 +115,9 @@ export interface HistoryOptions {
   readonly limit?: number | undefined;
   /** With `publishedAtMs` in every item. */
   readonly timestamps?: boolean | undefined;
+  /** Of a document only these members: JSON Pointers. */
+  readonly fields?: readonly string[] | undefined;
+  /** Only publications with these tags. `limit` and `last` count the others, too. */
+  readonly filter?: TagFilterOf | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -43,7 +43,8 @@ export function membershipOptions(
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
   // No log has stored an ephemeral publication.
   const timestamps = wishes.timestamps === true && namespace.durable;
-  const delta = wishes.delta === true && namespace.delta === 'fields';
+  // A filter leaves out some of the values that the next change is one of: what is left comes whole.
+  const delta = wishes.delta === true && wishes.filter === undefined && namespace.delta === 'fields';
   const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz, timestamps, ...(delta && { delta }) };
   // There may be any number of selections, so these are not kept.
   if (selection !== undefined) return { variant: { ...variant, selection }, echo: echo !== false };
@@ -53,9 +54,15 @@ export function membershipOptions(
   return options;
 }
 
+/** Undefined: everything. */
+export function selectionOf({ fields, filter }: Pick<Wishes, 'fields' | 'filter'>): Selection | undefined {
+  if (fields !== undefined) return new FieldSelection(fields);
+  return filter === undefined ? undefined : new TagFilter(filter);
+}
+
 /** @throws ProtocolError `too_many_selections` */
 export function selectionFor({ topic, selections }: TopicFeed, { fields, filter }: Wishes, max: number): Selection | undefined {
-  const wanted = fields !== undefined ? new FieldSelection(fields) : filter !== undefined ? new TagFilter(filter) : undefined;
+  const wanted = selectionOf({ fields, filter });
   if (wanted === undefined) return undefined;
   const known = selections?.get(wanted.name);
   if (known === undefined && (selections?.size ?? 0) >= max) {

@@ -32,6 +32,14 @@ export interface SubscribeOptions {
   readonly delta?: boolean;
 }
 
+/** What a client wants, for a hook to judge. A field is absent if the client did not send it. */
+export interface AskedOptions extends SubscribeOptions {
+  /** Only publications with these tags: for each name one of these texts. */
+  readonly filter?: Readonly<Record<string, string | readonly string[]>>;
+  /** Only these members of the document: JSON Pointers. */
+  readonly fields?: readonly string[];
+}
+
 /** A client wants to subscribe to a topic, or to read its history or presence. */
 export interface SubscribeQuestion extends HookCaller {
   readonly hook: 'subscribe';
@@ -43,7 +51,8 @@ export interface SubscribeQuestion extends HookCaller {
   readonly action: 'subscribe' | 'history' | 'presence';
   /** True: the connection is subscribed, and the last answer has expired. */
   readonly again: boolean;
-  readonly options: SubscribeOptions;
+  /** Of a `history` only `filter` and `fields`. */
+  readonly options: AskedOptions;
 }
 
 /** A client publishes. After a reconnect it may repeat the publish; the hook is then asked again, with the same idempotency key. */
@@ -85,7 +94,7 @@ export interface ConnectAllowance extends Allowance {
 }
 
 export interface SubscribeAllowance extends Allowance {
-  /** These options replace those of the client. */
+  /** These options replace those of the client. What it selects cannot be replaced. */
   readonly options?: SubscribeOptions;
   /** The question is about a pattern of topics (`scores.*`), and it is allowed. Without this an answer allows topics only. */
   readonly pattern?: true;

@@ -4,6 +4,11 @@ import { atMs, FieldPaths, FilterSchema, Id, KeyText, Position, TagsSchema, Topi
 const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
 const OnlyKey = Type.Optional({ ...KeyText, description: 'in a keyed topic: only this key' } as typeof KeyText);
+const Filter = Type.Optional({
+  ...FilterSchema,
+  description: 'only publications with these tags: for each name one of these texts, see Selection',
+} as typeof FilterSchema);
+const Fields = Type.Optional({ ...FieldPaths, description: 'of a document: only these members, see Selection' } as typeof FieldPaths);
 const Timestamps = Type.Optional(Type.Boolean({ description: 'true: every item of a durable topic has `meta.publishedAtMs`' }));
 
 /** What clients send, by type. */
@@ -42,11 +47,8 @@ export const CLIENT_MESSAGES = {
         description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',
       }),
     ),
-    filter: Type.Optional({
-      ...FilterSchema,
-      description: 'only publications with these tags: for each name one of these texts, see Selection',
-    } as typeof FilterSchema),
-    fields: Type.Optional({ ...FieldPaths, description: 'of a document: only these members, see Selection' } as typeof FieldPaths),
+    filter: Filter,
+    fields: Fields,
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText, key: OnlyKey }),
   publish: Type.Object({
@@ -113,8 +115,12 @@ export const CLIENT_MESSAGES = {
         description: 'with `fromMs` or `toMs`: a replay. The items come one after the other, so many times faster than they were stored',
       }),
     ),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum items in the answer; default 100' })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'maximum publications that the answer covers; default 100' }),
+    ),
     timestamps: Timestamps,
+    filter: Filter,
+    fields: Fields,
   }),
   presence: Type.Object({ type: Type.Literal('presence'), id: Id, topic: TopicText }),
   result: Type.Object({

@@ -1,4 +1,4 @@
-import type { SubscribeOptions } from '../hooks/types.ts';
+import type { AskedOptions } from '../hooks/types.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Expiring } from './expiry.ts';
 
@@ -6,7 +6,7 @@ import type { Expiring } from './expiry.ts';
 export interface ApprovalOf<C> extends Expiring {
   readonly connection: C;
   readonly topic: FeedName;
-  readonly options: SubscribeOptions;
+  readonly options: AskedOptions;
   /** The remaining retries when the hook has its maximum of unanswered questions. */
   triesLeft: number;
 }

@@ -6,6 +6,7 @@ import { parseTopic } from '../protocol/topic.ts';
 import type { Since } from '../recent/lives.ts';
 import type { RequestRefused } from '../transport/transport.ts';
 import { readParameters } from './parameters.ts';
+import { readSelection } from './selection.ts';
 
 /** A stream of events: what its client would have sent over a WebSocket, and where its topics are. */
 export interface Stream {
@@ -50,8 +51,7 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
     ...flag('timestamps', query.get('timestamps')),
     ...flag('presence', query.get('presence')),
     ...(query.has('maxRateHz') && { maxRateHz: Number(query.get('maxRateHz') || Number.NaN) }),
-    ...(query.has('fields') && { fields: query.getAll('fields') }),
-    ...(query.has('filter') && { filter: filterOf(query.get('filter') ?? '') }),
+    ...readSelection(query),
   };
   const sinceMs = query.has('sinceMs') && { sinceMs: Number(query.get('sinceMs') || Number.NaN) };
   const commands = topics.map((topic, index) => {
@@ -67,14 +67,6 @@ function read(query: URLSearchParams, header: string, topicsMax: number): Stream
     return Buffer.from(JSON.stringify(checkClientMessage(command) as ClientMessage<'subscribe'>));
   });
   return { commands, positions: new StreamPositions(topics, since) };
-}
-
-function filterOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ProtocolError('bad_message', 'filter: expected JSON');
-  }
 }
 
 function flag(name: string, value: string | null): Record<string, boolean> {

@@ -45,6 +45,7 @@ describe('hooks in code, on the memory bus', () => {
     node = await TestNode.start({
       'hooks.module': tempFile('node.mjs', NODE),
       namespaces: {
+        book: { public: true, state: 'document', hooks: { module: tempFile('book.mjs', ROOM) } },
         room: { public: true, clientPublish: true, maxPayloadBytes: 1000, hooks: { module: tempFile('room.mjs', ROOM), timeoutMs: 500 } },
       },
     });
@@ -70,6 +71,10 @@ describe('hooks in code, on the memory bus', () => {
 
   it('allow with changes, deny, and deny when they throw or take too long', async () => {
     const client = await connected();
+    await client.subscribe('room.selected', { filter: { team: 'a' } });
+    expect(kept.stentorHooksAsked?.at(-1)).toMatchObject({ topic: 'room.selected', options: { filter: { team: 'a' } } });
+    expect(await client.subscribe('book.a', { fields: ['/best'] })).toMatchObject({ type: 'subscribed' });
+    expect(kept.stentorHooksAsked?.at(-1)).toMatchObject({ topic: 'book.a', options: { fields: ['/best'] } });
     expect(await client.subscribe('room.a', { maxRateHz: 50 })).toMatchObject({ rateHz: 2 });
     expect(kept.stentorHooksAsked?.at(-1)).toMatchObject({
       topic: 'room.a',

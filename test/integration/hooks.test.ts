@@ -99,6 +99,34 @@ describe('hooks over NATS', () => {
       expect(asked[1]).not.toHaveProperty('info');
     });
 
+    it('are told what a client selects, and cannot change that', async () => {
+      const asked = await serve('auth.subscribe', ({ options }) => {
+        const { filter } = options as { filter?: Record<string, unknown> };
+        if (filter?.change !== undefined) return { allow: true, options: { filter: { other: 'x' } } };
+        return filter?.team === 'a' ? { allow: true, expiresInMs: 1000 } : { allow: false, code: 'own_team_only' };
+      });
+      const client = await connected('ann');
+      const filter = { team: 'a', kind: ['goal', 'card'] };
+      expect(await client.ask({ type: 'history', topic: 'room.selected', last: 1, filter })).toMatchObject({ type: 'history' });
+      expect(await client.ask({ type: 'history', topic: 'room.selected', last: 1 })).toMatchObject({ code: 'own_team_only' });
+      await client.subscribe('room.selected', { filter, snapshot: true });
+      const response = await fetch(
+        `http://127.0.0.1:${node.running.port}/history?topic=room.selected&last=1&filter=${encodeURIComponent(JSON.stringify(filter))}`,
+        { headers: { Authorization: `Bearer ${await tokenFor('ann')}` } },
+      );
+      expect(response.status).toBe(200);
+      expect(asked.map(({ action, options }) => [action, options])).toEqual([
+        ['history', { filter }],
+        ['history', {}],
+        ['subscribe', { filter, snapshot: true }],
+        ['history', { filter }],
+      ]);
+      await until('the question after the answer has expired', () => asked.length === 5);
+      expect(asked[4]).toMatchObject({ again: true, options: { filter, snapshot: true } });
+      expect(await client.ask({ type: 'subscribe', topic: 'room.other', filter: { team: 'b' } })).toMatchObject({ code: 'own_team_only' });
+      expect(await client.ask({ type: 'subscribe', topic: 'room.other', filter: { change: 'x' } })).toMatchObject({ code: 'hook_failed' });
+    });
+
     it('deny with a code and a text of their own, which are no mistake of the client', async () => {
       const before = await node.metric('stentor_errors_total', { code: 'hook_denied' });
       await serve('auth.subscribe', ({ topic }) =>

@@ -139,6 +139,30 @@ describe('fields of documents, over two nodes and NATS', () => {
     for (const [, , data, meta] of back.items) expect(data).toEqual(meta?.patch ? { best: {} } : { best: { bid: 4 } });
   });
 
+  it('select of the history: the document, its patches in the log, and over HTTP', async () => {
+    const topic = newTopic();
+    const first = await publish(topic, { patch: { best: { bid: 1, ask: 2 }, depth: 1 }, image: true });
+    await publish(topic, { patch: { depth: 2 }, image: false });
+    const third = await publish(topic, { patch: { best: { bid: 3 }, depth: 3 }, image: false });
+    await publish(topic, { patch: { best: null }, image: false });
+    const client = await node(0).connect();
+    const fields = ['/best/bid'];
+    const { epoch, offset } = await client.subscribe(topic, { fields });
+    const ask = async (question: object) => (await client.get('history', { type: 'history', topic, fields, ...question })).items;
+    expect(await ask({ since: { epoch, offset: 0 } })).toEqual([[offset, null, { best: {} }]]);
+    const patches = [
+      [third, null, { best: { bid: 3 } }, { patch: true }],
+      [offset, null, { best: { bid: null } }, { patch: true }],
+    ];
+    expect(await ask({ last: 10 })).toEqual([[first, null, { best: { bid: 1 } }], ...patches]);
+    // Nothing is known of the document before the first one, so it makes what leads to the members.
+    expect(await ask({ last: 3 })).toEqual([[offset - 2, null, { best: {} }, { patch: true }], ...patches]);
+    const response = await fetch(`http://127.0.0.1:${node(1).running.port}/history?topic=${topic}&last=10&fields=/best/bid&fields=/none`);
+    expect(((await response.json()) as ServerMessage<'history'>).items).toEqual([[first, null, { best: { bid: 1 } }], ...patches]);
+    expect(await client.ask({ type: 'history', topic, last: 1, fields: ['x'] })).toMatchObject({ code: 'bad_message' });
+    expect(await client.ask({ type: 'history', topic: 'scores.x', last: 1, fields })).toMatchObject({ code: 'unsupported' });
+  });
+
   it('change with the next subscribe, which begins with the state', async () => {
     const topic = newTopic();
     await publish(topic, { patch: { a: 1, b: 2 }, image: true });

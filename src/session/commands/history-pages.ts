@@ -1,6 +1,7 @@
 import type { HubClient } from '../../delivery/hub-client.ts';
 import { batchHeadBytes, encodeWithItems, itemsInForm, itemsPerFrame } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
+import type { Selection } from '../../fanout/selection.ts';
 import type { HistoryAnswer } from '../../link/messages.ts';
 import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
@@ -19,6 +20,8 @@ export interface Reading {
   readonly context: CommandContext;
   readonly question: Question;
   readonly topic: FeedName;
+  /** Undefined: everything. */
+  readonly selection: Selection | undefined;
   epoch: string;
   /** Everything up to here has been sent. */
   after: number;
@@ -28,15 +31,19 @@ export interface Reading {
   upTo: number | undefined;
   /** Nothing of what has been read is missing. Only a range of times goes on where something is. */
   complete: boolean;
+  /** After what has been read there is a document, for sure. */
+  hasDocument: boolean;
 }
 
 export interface ReadPage {
-  readonly page: HistoryAnswer;
+  readonly page: Omit<HistoryAnswer, 'items'>;
+  /** What is selected of it. */
+  readonly items: readonly FanoutItem[];
   /** The answer ends with it. */
   readonly isLast: boolean;
 }
 
-/** How many items the whole answer may have. */
+/** How many publications the whole answer may cover. What is not selected counts, too: it is read. */
 export function itemsMaxOf({ since, last, limit }: Question, clientItemsMax: number): number {
   const wanted = since === undefined ? (last ?? limit) : limit;
   return Math.min(wanted ?? ITEMS_DEFAULT, clientItemsMax);
@@ -69,7 +76,14 @@ export async function readPage(reading: Reading): Promise<ReadPage | undefined> 
   assertStillMay(reading);
   const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
   const page = await pageOf(reading, context.delivery.hub, bytesMax);
-  return { page, isLast: take(page, reading) };
+  return { page, items: selected(page, reading), isLast: take(page, reading) };
+}
+
+function selected({ items }: HistoryAnswer, reading: Reading): readonly FanoutItem[] {
+  const all = items.map((item) => new FanoutItem(item));
+  const { selection, hasDocument } = reading;
+  reading.hasDocument = all.at(-1)?.removed === false || (all.length === 0 && hasDocument);
+  return selection === undefined ? all : selection.select(all, hasDocument);
 }
 
 function pageOf({ question, topic, epoch, after, itemsLeft: limit, upTo }: Reading, hub: HubClient, bytesMax: number) {
@@ -101,8 +115,7 @@ function take({ epoch, offset, more, complete, items, lastOffset }: HistoryAnswe
 /** Sends the page in frames of the usual size, as the socket accepts them. The whole answer counts towards the requested limit. */
 export async function sendPage(
   { connection, context, question, topic, complete }: Reading,
-  page: HistoryAnswer,
-  isLast: boolean,
+  { page, items: plain, isLast }: ReadPage,
 ): Promise<void> {
   const { id, since, timestamps = false } = question;
   const { epoch } = page;
@@ -110,7 +123,6 @@ export async function sendPage(
   const { encoding } = codec;
   const { frameBytesMax } = context.config.tuning.fanout;
   const form = { encoding, timestamps };
-  const plain = page.items.map((item) => new FanoutItem(item));
   const items = itemsInForm(plain, form);
   const headBytes = batchHeadBytes({ topic, epoch });
   let at = 0;

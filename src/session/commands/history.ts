@@ -1,7 +1,9 @@
+import { selectionOf } from '../../delivery/membership-options.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { parseFeedName } from '../../protocol/feed-name.ts';
 import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
+import { assertSelection, selectionIn } from '../selection.ts';
 import { type Command, namespaceFor } from './command.ts';
 import { itemsMaxOf, type Reading, readPage, sendPage } from './history-pages.ts';
 import { replay } from './replay.ts';
@@ -19,7 +21,9 @@ const RETRY_AFTER_MS = 1000;
 export const history: Command<'history'> = async (connection, question, context) => {
   const topic = parseFeedName(question.topic, question.key);
   assertTimeRange(question);
-  const { clientItemsMax } = assertMay(connection.identity, 'history', namespaceFor(context, topic), topic).history;
+  const namespace = assertMay(connection.identity, 'history', namespaceFor(context, topic), topic);
+  assertSelection(topic, namespace, question);
+  const { clientItemsMax } = namespace.history;
   const { historiesPerConnectionMax, historyBytesMax } = context.config.tuning.answers;
   if (connection.historiesInFlight >= historiesPerConnectionMax) {
     throw new ProtocolError('busy', `${historiesPerConnectionMax} history requests of this connection wait`, {
@@ -31,17 +35,19 @@ export const history: Command<'history'> = async (connection, question, context)
     context,
     question,
     topic,
+    selection: selectionOf(question),
     epoch: question.since?.epoch ?? '',
     after: question.since?.offset ?? 0,
     itemsLeft: itemsMaxOf(question, clientItemsMax),
     bytesLeft: historyBytesMax,
     upTo: undefined,
     complete: true,
+    hasDocument: false,
   };
   const endReplay = question.speed === undefined ? undefined : context.replays.begin(connection);
   connection.historiesInFlight++;
   try {
-    await context.hooks?.assertMayRead(connection, topic, 'history');
+    await context.hooks?.assertMayRead(connection, topic, 'history', selectionIn(question));
     if (question.speed !== undefined) return await replay(reading, question.speed);
     let goesOn = true;
     // In turn, page by page, so that a large answer does not delay small ones.
@@ -56,6 +62,6 @@ export const history: Command<'history'> = async (connection, question, context)
 async function givePage(reading: Reading): Promise<boolean> {
   const read = await readPage(reading);
   if (read === undefined) return false;
-  await sendPage(reading, read.page, read.isLast);
+  await sendPage(reading, read);
   return !read.isLast;
 }

@@ -13,7 +13,7 @@ import { type Command, type CommandContext, namespaceFor } from './command.ts';
 /**
  * `subscribe`: starts a subscription, or changes one. Delivery answers it, because `subscribed` contains the first items of the stream.
  *
- * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `sinceMs` of an ephemeral topic; `echo: false`, where it has documents, or with `delta`; `fields`, where it has no documents; `filter`, where it has, or with `delta`), `too_many_topics`,
+ * @throws ProtocolError `bad_topic`, `bad_key`, `key_not_allowed`, `unknown_namespace`, `unauthorized`, `forbidden`, `unsupported` (presence, where the namespace has none; `sinceMs` of an ephemeral topic; `echo: false`, where it has documents, or with `delta`; `fields`, where it has no documents; `filter`, where it has), `too_many_topics`,
  * `too_many_selections`, `busy`, `unavailable`, `hook_failed`, `not_subscribed` (superseded by a later command)
  */
 export const subscribe: Command<'subscribe'> = (connection, message, context) => {

@@ -1,6 +1,6 @@
 import { assertAllowed, HookDenied } from '../../hooks/denied.ts';
 import type { Outcome } from '../../hooks/outcome.ts';
-import type { SubscribeOptions } from '../../hooks/types.ts';
+import type { AskedOptions } from '../../hooks/types.ts';
 import { ERROR_KINDS, ProtocolError } from '../../protocol/errors.ts';
 import { addressOf, type FeedName } from '../../protocol/feed-name.ts';
 import type { ApprovalOf } from '../approval.ts';
@@ -39,7 +39,7 @@ export class Approvals {
   }
 
   /** @param expiresAtMs undefined: the approval does not expire */
-  set(connection: Connection, topic: FeedName, options: SubscribeOptions, expiresAtMs: number | undefined): void {
+  set(connection: Connection, topic: FeedName, options: AskedOptions, expiresAtMs: number | undefined): void {
     const known = connection.approvals?.get(topic);
     if (known !== undefined) this.#forget(known);
     if (expiresAtMs === undefined) return;

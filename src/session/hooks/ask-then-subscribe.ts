@@ -1,12 +1,13 @@
 import type { Wish } from '../../delivery/subscriptions.ts';
 import { HookDenied } from '../../hooks/denied.ts';
-import type { SubscribeOptions } from '../../hooks/types.ts';
+import type { AskedOptions } from '../../hooks/types.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
 import type { ClientMessage } from '../../protocol/messages.ts';
 import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import type { Connection } from '../connection.ts';
+import { selectionIn } from '../selection.ts';
 
 /**
  * Subscribes if the hook allows it, with the options of its answer. While the hook is asked, the topic is reserved:
@@ -52,7 +53,8 @@ export async function askThenSubscribe(
   }
 }
 
-function optionsOf({ snapshot, maxRateHz, echo, timestamps, presence, delta }: ClientMessage<'subscribe'>): SubscribeOptions {
+function optionsOf(message: ClientMessage<'subscribe'>): AskedOptions {
+  const { snapshot, maxRateHz, echo, timestamps, presence, delta } = message;
   return {
     ...(snapshot !== undefined && { snapshot }),
     ...(maxRateHz !== undefined && { maxRateHz }),
@@ -60,5 +62,6 @@ function optionsOf({ snapshot, maxRateHz, echo, timestamps, presence, delta }: C
     ...(timestamps !== undefined && { timestamps }),
     ...(presence !== undefined && { presence }),
     ...(delta !== undefined && { delta }),
+    ...selectionIn(message),
   };
 }

@@ -6,13 +6,13 @@ import { Hook } from '../../hooks/hook.ts';
 import { InOrder } from '../../hooks/in-order.ts';
 import { ALLOWED, type Allowed, both, type Outcome } from '../../hooks/outcome.ts';
 import type {
+  AskedOptions,
   ConnectQuestion,
   DisconnectQuestion,
   HookCaller,
   HookName,
   HookQuestion,
   PublishQuestion,
-  SubscribeOptions,
   SubscribeQuestion,
 } from '../../hooks/types.ts';
 import { WaitingPublishes } from '../../hooks/waiting-publishes.ts';
@@ -127,7 +127,7 @@ export class SessionHooks {
     connection: Asker & Pick<Connection, 'hooksAsked'>,
     topic: FeedName,
     action: SubscribeQuestion['action'],
-    options: SubscribeOptions = {},
+    options: AskedOptions = {},
   ): Promise<Allowed> {
     const { askedPerConnectionMax } = this.#options.config.tuning.hooks;
     if (connection.hooksAsked >= askedPerConnectionMax) {
@@ -148,14 +148,14 @@ export class SessionHooks {
   }
 
   /** Asks whether the connection may read the topic's history or presence. A subscribed one may without a question. @throws as {@link assertMaySee} */
-  async assertMayRead(connection: Connection, topic: FeedName, action: 'history' | 'presence'): Promise<void> {
+  async assertMayRead(connection: Connection, topic: FeedName, action: 'history' | 'presence', options?: AskedOptions): Promise<void> {
     const subscription = connection.receiver.subscriptions.get(topic);
     const isSubscribed = subscription !== undefined && subscription.kind !== 'pending';
-    if (!isSubscribed && this.asksAboutSubscriptions(topic)) await this.assertMaySee(connection, topic, action);
+    if (!isSubscribed && this.asksAboutSubscriptions(topic)) await this.assertMaySee(connection, topic, action, options);
   }
 
   /** The hook has allowed the subscription, until the answer expires. */
-  approved(connection: Connection, topic: FeedName, options: SubscribeOptions, { expiresAtMs }: Allowed): void {
+  approved(connection: Connection, topic: FeedName, options: AskedOptions, { expiresAtMs }: Allowed): void {
     this.#approvals.set(connection, topic, options, expiresAtMs);
   }
 

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { selectionOf } from '../../delivery/membership-options.ts';
 import { encodeWithItems } from '../../fanout/frame.ts';
 import { FanoutItem } from '../../fanout/item.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
@@ -11,6 +12,7 @@ import { assertMay } from '../access.ts';
 import { type CommandContext, namespaceFor } from '../commands/command.ts';
 import { itemsMaxOf, pageFrom } from '../commands/history-pages.ts';
 import { readParameters } from '../parameters.ts';
+import { assertSelection, readSelection, selectionIn } from '../selection.ts';
 import type { RequestClient } from './requests.ts';
 
 /** Which parameters are no texts. What they may be is checked by the schema of the message. */
@@ -22,7 +24,7 @@ const QUERY = Type.Object({
   limit: Type.Integer(),
   timestamps: Type.Boolean(),
 });
-const PARAMETERS = { one: ['topic', 'key', 'epoch', ...Object.keys(QUERY.properties)] };
+const PARAMETERS = { one: ['topic', 'key', 'epoch', 'filter', ...Object.keys(QUERY.properties)], many: ['fields'] };
 
 /**
  * `GET /history`: one page of a topic, or of one key of it, with the fields of the message `history`. The query has its fields, with `epoch` and `offset` for `since`.
@@ -34,9 +36,11 @@ export async function readHistory(client: RequestClient, query: string, context:
   const { since, timestamps = false } = question;
   assertTimeRange(question);
   const name = parseFeedName(question.topic, question.key);
-  const { clientItemsMax } = assertMay(client.identity, 'history', namespaceFor(context, name), name).history;
+  const namespace = assertMay(client.identity, 'history', namespaceFor(context, name), name);
+  assertSelection(name, namespace, question);
+  const { clientItemsMax } = namespace.history;
   if (context.hooks?.asksAboutSubscriptions(name)) {
-    await context.hooks.assertMaySee(client, name, 'history');
+    await context.hooks.assertMaySee(client, name, 'history', selectionIn(question));
     context.authentication.assertNotRevoked(client.identity);
   }
   const { hub } = context.delivery;
@@ -45,16 +49,20 @@ export async function readHistory(client: RequestClient, query: string, context:
   const page = await pageFrom(hub, question, { topic: name, limit, bytesMax });
   const { epoch, offset, complete } = page;
   const more = since === undefined && !isByTime(question) ? offset < (page.lastOffset ?? 0) : page.more;
-  const items = page.items.map((item) => new FanoutItem(item));
+  const all = page.items.map((item) => new FanoutItem(item));
+  const items = selectionOf(question)?.select(all, false) ?? all;
   return encodeWithItems({ encoding: 'json', timestamps }, { ...addressOf(name), epoch, offset, complete, more }, items);
 }
 
 function questionOf(query: string): ClientMessage<'history'> {
-  const { epoch, offset, ...fields } = readQuery(QUERY, readParameters(query, PARAMETERS));
+  const parameters = readParameters(query, PARAMETERS);
+  const selection = readSelection(parameters);
+  const { epoch, offset, ...others } = readQuery(QUERY, parameters);
   if ((epoch === undefined) !== (offset === undefined))
     throw new ProtocolError('bad_message', 'epoch and offset: expected both, or neither');
   return checkClientMessage({
-    ...fields,
+    ...others,
+    ...selection,
     type: 'history',
     id: 0,
     ...(epoch !== undefined && { since: { epoch, offset } }),
