@@ -9,15 +9,16 @@ import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { dispatch } from './dispatch.ts';
 import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
-import { EphemeralFeed } from './ephemeral-feed.ts';
-import { EphemeralPatterns } from './ephemeral-patterns.ts';
+import { EphemeralSources } from './ephemeral-sources.ts';
 import { FeedHealth, type StaleCount } from './health/feed-health.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
 import { type DocumentOptions, HubTopic, type Returning } from './hub-topic.ts';
+import { Lingering } from './lingering.ts';
 import { toLinkItem } from './link-item.ts';
 import { LinkRoom } from './link-room.ts';
 import { NamespaceFeed } from './namespace-feed.ts';
 import type { Matching } from './open-feeds.ts';
+import { PatternCounts } from './pattern-counts.ts';
 import { LINK_ITEM_FORM } from './recent-items.ts';
 
 const NONE: readonly HubTopic[] = [];
@@ -35,16 +36,11 @@ export class TopicRegistry {
   readonly #logger: Logger;
   readonly #metrics: HubMetrics;
   readonly #topics = new Map<FeedName, HubTopic>();
-  /** Of ephemeral topics. */
-  readonly #topicFeeds = new Map<FeedName, EphemeralFeed>();
-  /** Of ephemeral namespaces in which patterns are open. */
-  readonly #patternFeeds = new Map<string, EphemeralPatterns>();
-  /** Open patterns, by namespace. */
-  readonly #patterns = new Map<string, number>();
-  /** Of durable namespaces. */
+  readonly #patterns = new PatternCounts();
+  readonly #lingering: Lingering;
+  readonly #ephemeral: EphemeralSources;
+  /** The sources of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
-  /** What is to be closed soon, the oldest first. Patterns by themselves, because they have bounds of their own. */
-  readonly #lingers = { topics: new Map<FeedName, NodeJS.Timeout>(), patterns: new Map<FeedName, NodeJS.Timeout>() };
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   readonly #room: LinkRoom;
@@ -52,9 +48,6 @@ export class TopicRegistry {
   readonly #health: FeedHealth | undefined;
   // Created once, not for each topic.
   readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
-  readonly #receive = (topic: HubTopic, publication: Publication) => this.#publish({ named: [topic], patterns: NONE }, publication);
-  readonly #receiveForPatterns = (patterns: readonly HubTopic[], publication: Publication) =>
-    this.#publish({ named: NONE, patterns }, publication);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -63,6 +56,12 @@ export class TopicRegistry {
     this.#logger = logger;
     this.#metrics = metrics;
     this.#room = new LinkRoom(config.tuning.answers.answerBytesPerWorkerMax);
+    this.#lingering = new Lingering(config.tuning.hub.topicLingerMs);
+    this.#ephemeral = new EphemeralSources(
+      bus,
+      (topic, publication) => this.#publish({ named: [topic], patterns: NONE }, publication),
+      (patterns, publication) => this.#publish({ named: NONE, patterns }, publication),
+    );
     this.recent = new RecentBudget(LINK_ITEM_FORM, config.tuning.recent);
     this.#health = FeedHealth.create({
       config,
@@ -106,13 +105,13 @@ export class TopicRegistry {
 
   /** A worker has its first subscriber to the topic. It gets `opened`, now or when the topic is open, or `openFailed`. */
   addInterest(name: FeedName, worker: HubEnd, returning?: Returning): void {
-    this.#stopLingering(name);
+    this.#lingering.remove(name);
     const known = this.#topics.get(name);
     if (known !== undefined) {
       known.addWorker(worker, returning);
       return;
     }
-    if (this.#topics.size >= this.#config.limits.topicsPerNodeMax && !this.#closeLingering()) {
+    if (this.#topics.size >= this.#config.limits.topicsPerNodeMax && !this.#closeNow(this.#lingering.oldest)) {
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
@@ -120,7 +119,7 @@ export class TopicRegistry {
     if (isPattern(name)) {
       const problem = this.#patternProblem(name, namespace);
       if (problem !== undefined) return void worker.send({ kind: 'openFailed', topic: name, code: 'too_many_patterns', message: problem });
-      this.#countPattern(name, 1);
+      this.#patterns.change(name, 1);
     }
     const { durable, state } = namespace;
     const topic = new HubTopic({
@@ -144,12 +143,7 @@ export class TopicRegistry {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
     topic.removeWorker(worker);
-    const lingers = this.#lingersLike(name);
-    if (topic.workerCount > 0 || lingers.has(name)) return;
-    lingers.set(
-      name,
-      setTimeout(() => this.#close(topic), this.#config.tuning.hub.topicLingerMs),
-    );
+    if (topic.workerCount === 0) this.#lingering.add(name, () => this.#close(topic));
   }
 
   /** The worker has stopped. */
@@ -159,8 +153,8 @@ export class TopicRegistry {
   }
 
   async stop(): Promise<void> {
-    for (const lingers of Object.values(this.#lingers)) for (const timer of lingers.values()) clearTimeout(timer);
-    for (const feed of [...this.#topicFeeds.values(), ...this.#patternFeeds.values()]) feed.stop();
+    this.#lingering.stop();
+    this.#ephemeral.stop();
     this.#room.stop();
     this.#health?.stop();
     await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
@@ -180,69 +174,31 @@ export class TopicRegistry {
     };
   }
 
-  /** Why no further pattern can be opened: each costs something for every publication that it matches. */
+  /** Why no further pattern can be opened. */
   #patternProblem(name: FeedName, { patternsMax }: NamespaceOptions): string | undefined {
     const { patternsPerNodeMax } = this.#config.limits;
     const namespace = namespaceOf(name);
-    const isFull = (this.#patterns.get(namespace) ?? 0) >= patternsMax;
-    if (isFull && !this.#closeLingeringPattern((other) => namespaceOf(other) === namespace))
+    const isFull = this.#patterns.of(namespace) >= patternsMax;
+    if (isFull && !this.#closeNow(this.#lingering.oldestPattern((other) => namespaceOf(other) === namespace)))
       return `this node has ${patternsMax} patterns of the namespace open`;
-    let open = 0;
-    for (const count of this.#patterns.values()) open += count;
-    const hasRoom = open < patternsPerNodeMax || this.#closeLingeringPattern(() => true);
+    const hasRoom = this.#patterns.all < patternsPerNodeMax || this.#closeNow(this.#lingering.oldestPattern(() => true));
     return hasRoom ? undefined : `this node has ${patternsPerNodeMax} patterns open`;
   }
 
-  /** Makes room for a topic that somebody wants now: otherwise one client that comes and goes would keep all others out. @returns whether there was one */
-  #closeLingering(): boolean {
-    const { topics, patterns } = this.#lingers;
-    const [oldest] = topics.size > 0 ? topics.keys() : patterns.keys();
-    return this.#closeNow(oldest);
-  }
-
-  #closeLingeringPattern(fits: (pattern: FeedName) => boolean): boolean {
-    for (const pattern of this.#lingers.patterns.keys()) if (fits(pattern)) return this.#closeNow(pattern);
-    return false;
-  }
-
-  #closeNow(name: FeedName | undefined): boolean {
-    const topic = name === undefined ? undefined : this.#topics.get(name);
+  /** Makes room for a feed that somebody wants now: otherwise one client that comes and goes would keep all others out. @returns whether there was one */
+  #closeNow(lingering: FeedName | undefined): boolean {
+    const topic = lingering === undefined ? undefined : this.#topics.get(lingering);
     if (topic !== undefined) this.#close(topic);
     return topic !== undefined;
   }
 
-  #lingersLike(name: FeedName): Map<FeedName, NodeJS.Timeout> {
-    return isPattern(name) ? this.#lingers.patterns : this.#lingers.topics;
-  }
-
-  #stopLingering(name: FeedName): void {
-    const lingers = this.#lingersLike(name);
-    clearTimeout(lingers.get(name));
-    lingers.delete(name);
-  }
-
-  #countPattern(name: FeedName, change: 1 | -1): void {
-    const namespace = namespaceOf(name);
-    this.#patterns.set(namespace, (this.#patterns.get(namespace) ?? 0) + change);
-  }
-
   #openEphemeral(topic: HubTopic): void {
-    const feed = isPattern(topic.topic) ? this.#patternsOf(topic) : new EphemeralFeed(topic, this.#bus, this.#receive);
-    if (feed instanceof EphemeralFeed) this.#topicFeeds.set(topic.topic, feed);
     // After `subscribed`, a client misses nothing that is published.
-    void feed.live.then((live) => {
+    void this.#ephemeral.open(topic).then((live) => {
       if (this.#topics.get(topic.topic) !== topic) return;
       if (live) topic.open({ epoch: '', offset: 0, completeFrom: 0, items: [] });
       else this.#giveUp(topic, new BusError('permission_denied', `the broker denies this node subscribing to ${topic.topic}`));
     });
-  }
-
-  #patternsOf(topic: HubTopic): EphemeralPatterns {
-    const namespace = namespaceOf(topic.topic);
-    const feed = this.#patternFeeds.get(namespace) ?? new EphemeralPatterns(namespace, this.#bus, this.#receiveForPatterns);
-    this.#patternFeeds.set(namespace, feed);
-    feed.add(topic);
-    return feed;
   }
 
   async #openDurable(topic: HubTopic): Promise<void> {
@@ -303,13 +259,12 @@ export class TopicRegistry {
   #close(topic: HubTopic): void {
     const name = topic.topic;
     if (this.#topics.get(name) !== topic || topic.workerCount > 0) return;
-    this.#stopLingering(name);
+    this.#lingering.remove(name);
     this.#topics.delete(name);
     this.#metrics.topics.set(this.#topics.size);
-    this.#topicFeeds.get(name)?.stop();
-    this.#topicFeeds.delete(name);
+    this.#ephemeral.close(topic);
     if (isWholeTopic(name)) this.#health?.closed(name);
-    if (isPattern(name)) this.#closePattern(topic);
+    if (isPattern(name)) this.#patterns.change(name, -1);
     topic.close();
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;
@@ -317,16 +272,6 @@ export class TopicRegistry {
     if (feed.topicCount > 0) return;
     this.#feeds.delete(feed.name);
     void feed.stop();
-  }
-
-  #closePattern(topic: HubTopic): void {
-    this.#countPattern(topic.topic, -1);
-    const namespace = namespaceOf(topic.topic);
-    const feed = this.#patternFeeds.get(namespace);
-    feed?.remove(topic);
-    if (feed?.size !== 0) return;
-    this.#patternFeeds.delete(namespace);
-    feed.stop();
   }
 }
 
