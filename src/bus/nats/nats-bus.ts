@@ -23,7 +23,6 @@ import {
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { ifInTime } from '../in-time.ts';
-import { Limiter } from '../limiter.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import {
@@ -41,21 +40,18 @@ import { ChannelEvents } from './channel-events.ts';
 import type { Connection } from './connection.ts';
 import { EphemeralPublisher } from './ephemeral-publisher.ts';
 import { EphemeralSubjects } from './ephemeral-subjects.ts';
-import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { failureOf, unreachable } from './errors.ts';
-import { every } from './every.ts';
 import { flush } from './flush.ts';
 import { callHeadersOf, headersOf, readAnswerHeaders, requestHeadersOf } from './headers.ts';
 import { InterestGroup } from './interest-group.ts';
 import { LastingSubscription, type SubscriptionEvents } from './lasting-subscription.ts';
-import { NatsLog, type NatsLogContext } from './nats-log.ts';
+import { NatsLogs } from './nats-logs.ts';
 import { openConnection } from './open-connection.ts';
 import { OriginSignatures } from './origin-signatures.ts';
 import { Publisher } from './publisher.ts';
 import { RequestEvents } from './request-events.ts';
 import { RevocationBucket } from './revocation-bucket.ts';
 import { natsSettings } from './settings.ts';
-import { Streams } from './streams.ts';
 import { TopicEvents } from './topic-events.ts';
 import type { TroubleLog } from './trouble-log.ts';
 
@@ -69,11 +65,8 @@ interface Started {
   readonly connection: Connection;
   readonly publisher: Publisher;
   readonly ephemeral: EphemeralPublisher;
-  readonly logs: ReadonlyMap<string, NatsLog>;
+  readonly logs: NatsLogs;
   readonly troubles: TroubleLog;
-  readonly checkpoints: NodeJS.Timeout;
-  /** Ends them. */
-  readonly subjectChecks: () => void;
 }
 
 /** The bus of nodes that share a NATS server or cluster: durable namespaces are streams, ephemeral ones plain subjects. */
@@ -125,15 +118,19 @@ export class NatsBus implements Bus {
     const name = nodeId === '' ? 'stentor' : `stentor ${nodeId}`;
     const { connection, troubles, servers, version } = await openConnection(nats, name, (level, message) => this.#notice(level, message));
     try {
-      const logs = await this.#openLogs(connection);
+      const logs = await NatsLogs.open(this.#config, {
+        connection,
+        counters: this.counters,
+        faults: this.#faults,
+        nowMs: this.#nowMs,
+        onNotice: (level, message) => this.#notice(level, message),
+      });
       this.#started = {
         connection,
         ephemeral: new EphemeralPublisher(connection),
         publisher: new Publisher(connection, nats, this.counters),
         logs,
         troubles,
-        checkpoints: setInterval(() => void checkpointAll(logs), nats.checkpointIntervalMs),
-        subjectChecks: every(nats.subjectCheckIntervalMs, () => checkSubjects(logs)),
       };
       this.#ephemeral.watchDepths((filter, onMessage) => this.#subscribe(filter, { onMessage }));
       // Wrong subjects are counted from the moment the node has started.
@@ -152,11 +149,10 @@ export class NatsBus implements Bus {
     if (started === undefined) return;
     this.#started = undefined;
     started.publisher.stop();
-    clearInterval(started.checkpoints);
+    started.logs.rest();
     started.troubles.stop();
-    started.subjectChecks();
-    await ifInTime(STOP_STEP_TIMEOUT_MS, checkpointAll(started.logs));
-    await Promise.all([...started.logs.values()].map((log) => log.stop()));
+    await ifInTime(STOP_STEP_TIMEOUT_MS, started.logs.checkpoint());
+    await started.logs.stop();
     await flush(started.connection);
     await started.connection.close();
   }
@@ -266,34 +262,6 @@ export class NatsBus implements Bus {
     }
   }
 
-  async #openLogs(connection: Connection): Promise<Map<string, NatsLog>> {
-    const { namespaces } = this.#config;
-    const nats = natsSettings(this.#config);
-    const logs = new Map<string, NatsLog>();
-    const durable = Object.entries(namespaces).filter(([, { durable }]) => durable);
-    if (durable.length === 0) return logs;
-    const streams = await Streams.open(connection, nats);
-    for (const [name, options] of durable) await streams.ensure(name, options);
-    const context: Omit<NatsLogContext, 'mirrorStreams'> = {
-      connection,
-      streams,
-      epochs: await EpochStore.open(connection, nats, EPOCH_BUCKET),
-      lives: nats.epochStorage === 'file' ? await EpochStore.open(connection, nats, LIVES_BUCKET) : undefined,
-      reads: new Limiter(nats.readsInFlightMax, nats.readsWaitingMax),
-      counters: this.counters,
-      faults: this.#faults,
-      nowMs: this.#nowMs,
-      onNotice: (level, message) => this.#notice(level, message),
-    };
-    for (const [name, options] of durable) {
-      const mirrorStreams = options.mirror === '' ? undefined : await Streams.open(connection, nats, options.mirrorDomain);
-      logs.set(name, new NatsLog(name, options, nats, { ...context, mirrorStreams }));
-    }
-    // In parallel, because each may have to wait for a node that knows its log.
-    await Promise.all([...logs.values()].map((log) => log.state()));
-    return logs;
-  }
-
   #subscribe(subject: string, events: SubscriptionEvents): Listener {
     const { connection, troubles } = this.#running();
     return new LastingSubscription(connection, subject, events, troubles);
@@ -321,14 +289,4 @@ export class NatsBus implements Bus {
   #notice(level: BusNotice['level'], message: string): void {
     this.#onNotice({ level, message });
   }
-}
-
-/** If a checkpoint cannot be written now, it is written the next time. */
-async function checkpointAll(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
-  await Promise.allSettled([...logs.values()].map((log) => log.checkpoint()));
-}
-
-/** One after the other, so that a check delays no more than one stream at a time. A stream that cannot be checked now is checked the next time. */
-async function checkSubjects(logs: ReadonlyMap<string, NatsLog>): Promise<void> {
-  for (const log of logs.values()) await log.checkSubjects().catch(() => undefined);
 }
