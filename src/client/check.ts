@@ -46,6 +46,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   signal: [(value) => value === null || typeof (value as AbortSignal).addEventListener === 'function', 'an AbortSignal'],
   token: [(value) => ['string', 'function'].includes(typeof value), 'text, or a function that gets one'],
   WebSocket: callback,
+  unpacker: callback,
   listener: callback,
   bufferMax: [(value) => (value as number) >= 0, 'a number'],
   onFull: oneOf('fail', 'dropOldest', 'dropNewest'),

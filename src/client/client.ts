@@ -1,20 +1,20 @@
 import type { ServerMessage } from '../protocol/messages.ts';
-import { isTopicOrPattern } from '../protocol/topic.ts';
-import { AsyncQueue } from './async-queue.ts';
 import { type CallHandler, CallHandlers } from './call-handlers.ts';
 import { assertFields, assertTopic, unexpected } from './check.ts';
 import type { CallOptions, ClientEvents } from './client-types.ts';
-import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { Connection } from './connection.ts';
-import { callSafely, Emitter } from './emitter.ts';
-import { CommandError, disconnectedError, type StentorError } from './errors.ts';
-import { type History, toItems } from './item.ts';
+import { statesFrom, whenConnected } from './connection-states.ts';
+import { Emitter } from './emitter.ts';
+import { disconnectedError, type StentorError } from './errors.ts';
+import { receive } from './incoming.ts';
+import type { History } from './item.ts';
 import { Meter } from './meter.ts';
 import { type ClientOptions, readOptions, type Settings } from './options.ts';
 import { handled, warn } from './platform.ts';
-import { type Presence, toPresence } from './presence.ts';
+import { type Presence, toPresence } from './presence-types.ts';
 import { type OutgoingPublication, type PublishAck, Publisher, type PublishOptions } from './publisher.ts';
+import { readHistory } from './read-history.ts';
 import { type AnswerTo, type AskOptions, type Request, Requests } from './requests.ts';
 import { type ConnectionState, type Feed, NORMAL_CLOSURE, type Reason } from './state.ts';
 import type { Stats } from './stats.ts';
@@ -40,55 +40,55 @@ export class Client {
   readonly #refresher: TokenRefresher;
   readonly #topics: Topics;
   readonly #handlers = new CallHandlers();
-  #lastId = 0;
 
   /** Does not connect yet. @throws InvalidError */
   constructor(options: ClientOptions) {
     const settings = readOptions(options);
-    this.#settings = settings;
-    this.#meter = new Meter(settings.statsIntervalMs, () => this.#events.emit('stats', this.#stats(true)));
-    const { counters } = this.#meter;
-    this.#connection = new Connection(settings, counters, {
-      stateChanged: (state) => this.#stateChanged(state),
+    const events = this.#events;
+    const meter = new Meter(settings.statsIntervalMs, () => events.emit('stats', this.#stats(true)));
+    const { counters } = meter;
+    const reportError = (error: unknown) => {
+      if (events.has('error')) events.emit('error', error as StentorError);
+      // Without a listener the application would not see the refusal.
+      else warn('stentor:', error);
+    };
+    const connection = new Connection(settings, counters, {
+      stateChanged: (state) => {
+        this.#runMeter();
+        events.emit('state', state);
+      },
       connected: (message) => this.#connected(message),
       disconnected: () => this.#disconnected(),
       stopped: (reason) => this.#stopped(reason),
-      feedChanged: (feed) => this.#feedChanged(feed),
-      clockChanged: () => this.#refresher.clockChanged(),
-      message: (message) => this.#message(message),
+      feedChanged: (feed) => {
+        events.emit('feed', feed);
+        topics.feedChanged();
+      },
+      clockChanged: () => refresher.clockChanged(),
+      message: (message) => receive(receivers, message),
     });
-    const nextId = () => ++this.#lastId;
-    this.#requests = new Requests(this.#connection, settings.requestsMax, nextId);
-    this.#publisher = new Publisher(this.#connection, settings.publish, counters, nextId);
-    this.#refresher = new TokenRefresher({
-      token: settings.token,
-      refresh: (token) => this.#requests.ask({ type: 'refresh', token }, { timeoutMs: settings.requestTimeoutMs }),
-      serverNowMs: () => nowMs() + (this.#connection.clock.offsetMs ?? 0),
-      onError: (error) => this.#reportError(error),
-    });
-    const connection = this.#connection;
-    this.#topics = new Topics({
-      get isConnected() {
-        return connection.isConnected;
-      },
-      get feed() {
-        return connection.feed;
-      },
-      get topicsMax() {
-        return connection.topicsMax;
-      },
-      stateKeysMax: settings.stateKeysMax,
+    let lastId = 0;
+    const nextId = () => ++lastId;
+    const requests = new Requests(connection, settings.requestsMax, nextId);
+    const publisher = new Publisher(connection, settings.publish, counters, nextId);
+    const refresher = new TokenRefresher(settings, requests, connection.clock, reportError);
+    const topics = new Topics({
+      client: this,
+      connection,
+      settings,
       counters,
-      holdItemsMax: settings.holdItemsMax,
-      requestTimeoutMs: settings.requestTimeoutMs,
-      backoff: settings.backoff,
-      ask: (request, askOptions) => this.#requests.ask(request, askOptions),
-      publish: (topic, data, publishOptions) => this.publish(topic, data, publishOptions),
-      history: (topic, historyOptions) => this.history(topic, historyOptions),
-      presence: (topic) => this.presence(topic),
-      observeLatency: (sentAtMs, items) => this.#meter.observeLatency(sentAtMs, items, connection.clock),
-      reportError: (error) => this.#reportError(error),
+      ask: (request, askOptions) => requests.ask(request, askOptions),
+      observeLatency: (sentAtMs, items) => meter.observeLatency(sentAtMs, items, connection.clock),
+      reportError,
     });
+    const receivers = { connection, events, topics, requests, publisher, handlers: this.#handlers, reportError };
+    this.#settings = settings;
+    this.#meter = meter;
+    this.#connection = connection;
+    this.#requests = requests;
+    this.#publisher = publisher;
+    this.#refresher = refresher;
+    this.#topics = topics;
   }
 
   get state(): ConnectionState {
@@ -116,14 +116,7 @@ export class Client {
 
   /** Yields the current state and every change, until the client stops trying to connect. A slow reader misses intermediate states, never the last one. */
   states(): AsyncIterableIterator<ConnectionState> {
-    let stop = () => {};
-    const states = new AsyncQueue<ConnectionState>({ bufferMax: 16, onFull: 'dropOldest' }, 0, () => stop());
-    states.push(this.state);
-    stop = this.#events.on('state', (state) => {
-      states.push(state);
-      if (state.status === 'disconnected') states.end();
-    });
-    return states;
+    return statesFrom(this.#events, this.state);
   }
 
   /**
@@ -132,20 +125,7 @@ export class Client {
    */
   connect(): Promise<void> {
     if (this.state.status === 'disconnected') this.#connection.start();
-    const connected = new Promise<void>((resolve, reject) => {
-      const check = (state: ConnectionState): boolean => {
-        if (state.status === 'connected') resolve();
-        else if (state.status === 'disconnected') reject(disconnectedError(state.reason));
-        else return false;
-        return true;
-      };
-      if (check(this.state)) return;
-      const stop = this.#events.on('state', (state) => {
-        if (check(state)) stop();
-      });
-    });
-    connected.catch(() => {});
-    return connected;
+    return whenConnected(this.#events, this.state);
   }
 
   /**
@@ -218,7 +198,7 @@ export class Client {
       assertTopic(method);
       assertFields({ timeoutMs, signal });
       const request = { type: 'call', method, timeoutMs, data } as const;
-      const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, timeoutFrom: 'question', signal });
+      const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, isStrict: true, signal });
       return answer.data as R;
     });
   }
@@ -234,21 +214,8 @@ export class Client {
   }
 
   /** Reads a topic's log: everything after `since`, or the last publications. */
-  history<T = unknown>(topic: string, { signal, onItem, ...range }: HistoryOptions = {}): Promise<History<T>> {
-    return handled(async () => {
-      assertTopic(topic, isTopicOrPattern);
-      assertFields({ signal, onItem });
-      const request = { type: 'history', topic, ...range } as const;
-      const itemsOf = ({ epoch, items }: ServerMessage<'history'>) => toItems<T>(topic, epoch, items, 'recovered');
-      const { requestTimeoutMs: timeoutMs } = this.#settings;
-      const onPart = (part: ServerMessage<'history'>) => {
-        if (onItem) for (const item of itemsOf(part)) callSafely(onItem, item);
-      };
-      const each = onItem && { onPart, onAnswer: onPart };
-      const answer = await this.#ask(request, { timeoutMs, signal, resend: !onItem, ...each });
-      const { epoch, offset, complete, more } = answer;
-      return { epoch, offset, complete, more, items: onItem ? [] : itemsOf(answer) };
-    });
+  history<T = unknown>(topic: string, options: HistoryOptions = {}): Promise<History<T>> {
+    return handled(() => readHistory<T>((request, how) => this.#ask(request, how), topic, options, this.#settings.requestTimeoutMs));
   }
 
   /** Who is subscribed to a topic now. Rejects with CommandError `unsupported` where its namespace has no presence. */
@@ -265,7 +232,7 @@ export class Client {
 
   /** Ends everything: subscriptions, iterations, timers. What waits is rejected. Resolves when the server has been told, or after a second. */
   async close(): Promise<void> {
-    this.#topics.close();
+    this.#topics.endAll();
     await this.#connection.stop({ code: NORMAL_CLOSURE, text: 'closed by the application' });
   }
 
@@ -287,11 +254,6 @@ export class Client {
     this.#meter.run(this.#events.has('stats') && this.state.status !== 'disconnected');
   }
 
-  #stateChanged(state: ConnectionState): void {
-    this.#runMeter();
-    this.#events.emit('state', state);
-  }
-
   /** Topics first, so that they are subscribed before anything is published. */
   #connected({ expiresAtMs }: ServerMessage<'connected'>): void {
     this.#topics.connected();
@@ -310,71 +272,8 @@ export class Client {
   #stopped(reason: Reason): void {
     const error = disconnectedError(reason);
     this.#disconnected();
-    this.#topics.failAll(error);
+    this.#topics.endAll(error);
     this.#requests.failAll(error);
     this.#publisher.failAll(error.message);
-  }
-
-  #feedChanged(feed: Feed): void {
-    this.#events.emit('feed', feed);
-    this.#topics.feedChanged();
-  }
-
-  #message(message: ServerMessage): void {
-    switch (message.type) {
-      case 'batch':
-      case 'part':
-      case 'resync':
-      case 'lagged':
-      case 'status':
-      case 'feed':
-        return this.#topics.receive(message);
-      case 'presence':
-        if (message.id === undefined) return this.#topics.receive(message);
-        return void this.#requests.answered(message.id, message);
-      case 'message':
-        return this.#events.emit('message', { data: message.data, namespace: message.namespace });
-      case 'call':
-        return void this.#answer(message);
-      case 'error':
-        return this.#error(message);
-      case 'published':
-        return void this.#publisher.answered(message.id, message);
-      case 'subscribed':
-      case 'unsubscribed':
-      case 'result':
-      case 'history':
-      case 'refreshed':
-        return void this.#requests.answered(message.id, message);
-    }
-  }
-
-  async #answer(call: ServerMessage<'call'>): Promise<void> {
-    const asked = this.#connection.session;
-    const frame = await this.#handlers.answer(call, this.#connection.messageBytesMax);
-    // On another connection the id is none, or that of another call.
-    if (this.#connection.session === asked) this.#connection.send(frame);
-  }
-
-  #error(message: ServerMessage<'error'>): void {
-    const { id, code, service } = message;
-    const error = new CommandError(message);
-    // Whatever word a service or a hook uses, it is only for the command that it answers.
-    const retryAfterMs = service ? undefined : error.retryAfterMs;
-    const limited = !service && code === 'rate_limited';
-    if (limited) this.#connection.pause(retryAfterMs ?? 1000);
-    if (id !== undefined && (this.#publisher.answered(id, message) || this.#requests.answered(id, message))) return;
-    if (this.#topics.fail(message, error)) return;
-    if (retryAfterMs !== undefined) this.#connection.retryAfter(retryAfterMs);
-    // Refused without its id, so any unanswered command may be the one.
-    if (limited) this.#publisher.unanswered(retryAfterMs ?? 1000);
-    // An answer to a request that has ended is ignored.
-    if (id === undefined) this.#reportError(error);
-  }
-
-  #reportError(error: unknown): void {
-    if (this.#events.has('error')) this.#events.emit('error', error as StentorError);
-    // Without a listener the application would not see the refusal.
-    else warn('stentor:', error);
   }
 }

@@ -1,5 +1,4 @@
 import { Packr } from 'msgpackr/pack';
-import { DEFLATED_EXT_TYPE } from '../protocol/codec.ts';
 import { DATA_DEPTH_MAX } from '../protocol/depth.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
@@ -33,12 +32,13 @@ type Loose<M> = { [K in keyof M]: object extends Pick<M, K> ? Unchanged<M[K]> | 
 export type Outgoing = ClientMessage extends infer M ? (M extends ClientMessage ? Loose<M> : never) : never;
 
 /** Nesting limit of `data`, plus one level for the message. A message cannot have more values than the largest message that any server accepts has bytes. */
-const BOUNDS = { depthMax: DATA_DEPTH_MAX + 1, valuesMax: 1_048_576 };
+const DEPTH_MAX = DATA_DEPTH_MAX + 1;
+const VALUES_MAX = 1_048_576;
 
 /** @throws BadValueError, InvalidError for what the server would not accept */
 export function encodeMessage(message: Outgoing): Uint8Array {
   assertFields(message);
-  return codec().pack(toWireValue(message, BadValueError, BOUNDS));
+  return codec().pack(toWireValue(message, BadValueError, DEPTH_MAX, VALUES_MAX));
 }
 
 /** @throws Error if the bytes are not a MessagePack map */
@@ -57,13 +57,4 @@ export function decodeMessages(frame: Uint8Array): ClientMessage[] {
 /** Without a check. */
 export function encodeAny(message: ServerMessage): Uint8Array {
   return codec().pack(message);
-}
-
-/** The deflated bytes, if the frame is one MessagePack ext (type 90). */
-export function deflatedPart(frame: Uint8Array): Uint8Array | undefined {
-  // ext 8, 16, 32: head byte, length, type.
-  const head = frame[0] as number;
-  if (head < 0xc7 || head > 0xc9) return undefined;
-  const start = 2 + (1 << (head - 0xc7));
-  return frame[start - 1] === DEFLATED_EXT_TYPE ? frame.subarray(start) : undefined;
 }

@@ -1,15 +1,15 @@
-import { CLOSE_CODES } from '../protocol/close-codes.ts';
+import { REPLACED, SERVER_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED, UNAUTHORIZED } from '../protocol/close-codes.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import { messageOf } from '../protocol/thrown.ts';
 import { ClockEstimate, nowMs } from './clock.ts';
 import { encodeMessage, type Outgoing } from './codec.ts';
 import { ConnectionMachine, type NextStep } from './connection-machine.ts';
 import { BugError, UnauthorizedError } from './errors.ts';
-import { canInflate } from './inflate.ts';
 import { Liveness } from './liveness.ts';
 import { getToken, type Settings } from './options.ts';
 import { Outbox } from './outbox.ts';
-import { Session } from './session.ts';
-import { ABNORMAL_CLOSURE, type ConnectionState, type Feed, LIVE, type Reason } from './state.ts';
+import { Session, type SessionEvents } from './session.ts';
+import { ABNORMAL_CLOSURE, type ConnectionState, type Feed, feedOf, LIVE, type Reason } from './state.ts';
 import type { Counters } from './stats.ts';
 import { Timer } from './timer.ts';
 import { onWake } from './wake.ts';
@@ -154,19 +154,19 @@ export class Connection {
       this.#open(WebSocket, url, token);
     } catch (error) {
       if (attempt !== this.#attempt) return;
-      const code = error instanceof UnauthorizedError ? CLOSE_CODES.unauthorized : ABNORMAL_CLOSURE;
-      this.#lost({ code, text: `cannot connect: ${error instanceof Error ? error.message : String(error)}` });
+      const code = error instanceof UnauthorizedError ? UNAUTHORIZED : ABNORMAL_CLOSURE;
+      this.#lost({ code, text: `cannot connect: ${messageOf(error)}` });
     }
   }
 
   #open(WebSocket: WebSocketConstructor, url: string, token: string | undefined): void {
     // Every connection starts as live. The server may report otherwise before `connected`.
     this.#sessionFeed = LIVE;
-    const session: Session = new Session(WebSocket, url, {
+    const { unpacker } = this.#settings;
+    const events: SessionEvents = {
       opened: () => {
         this.#connectSentAtMs = nowMs();
-        const compression = this.#settings.compression && canInflate() ? 'deflate-raw' : undefined;
-        this.#write(session, { type: 'connect', id: CONNECT_ID, token, compression });
+        this.#write(session, { type: 'connect', id: CONNECT_ID, token, compression: unpacker && 'deflate-raw' });
       },
       heard: (bytes) => {
         this.#counters.framesIn++;
@@ -176,7 +176,8 @@ export class Connection {
       },
       message: (message) => this.#message(session, message),
       ended: (reason) => this.#lost(reason),
-    });
+    };
+    const session = new Session(WebSocket, url, events, unpacker);
     this.#session = session;
   }
 
@@ -189,7 +190,7 @@ export class Connection {
         return;
       case 'feed':
         if (message.topic !== undefined) break;
-        this.#sessionFeed = message.live ? LIVE : { live: false, reason: message.reason };
+        this.#sessionFeed = feedOf(message);
         if (this.isConnected) this.#changeFeed(this.#sessionFeed);
         return;
       case 'closing':
@@ -230,11 +231,11 @@ export class Connection {
     if (retryAfterMs !== undefined) this.retryAfter(retryAfterMs);
     // A function can get another token; a text stays the same. What the server will never accept (for example a token that is too long) is not retried.
     const renewable = code === 'token_expired' && typeof this.#settings.token === 'function';
-    const revoked = code === 'token_revoked' ? CLOSE_CODES.tokenRevoked : CLOSE_CODES.unauthorized;
-    const refused = code === 'too_many_connections' ? CLOSE_CODES.replaced : revoked;
+    const revoked = code === 'token_revoked' ? TOKEN_REVOKED : UNAUTHORIZED;
+    const refused = code === 'too_many_connections' ? REPLACED : revoked;
     // With which code the server closes. A hook's codes are its own.
-    const final = service ? CLOSE_CODES.unauthorized : refused;
-    this.#lost({ code: renewable ? CLOSE_CODES.tokenExpired : retryable ? CLOSE_CODES.serverError : final, text: `${code}: ${message}` });
+    const final = service ? UNAUTHORIZED : refused;
+    this.#lost({ code: renewable ? TOKEN_EXPIRED : retryable ? SERVER_ERROR : final, text: `${code}: ${message}` });
   }
 
   #lost(reason: Reason): void {

@@ -1,6 +1,7 @@
 /** `@stentor-broadcast/client/document`: topics whose state is a document, or whose values come as changes. It has its own entry, because most pages have none. */
 import { applyPair } from '../document/merge-patch.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import { joinBytes } from './bytes.ts';
 import { decodeMessage } from './codec.ts';
 import type { Fold, Join, TopicOptions } from './topic-types.ts';
 
@@ -14,12 +15,7 @@ function newJoin(): Join {
     if (part === 1) pieces = [];
     pieces.push(data as Uint8Array);
     if (part < parts || pieces.length < parts) return undefined;
-    const frame = new Uint8Array(pieces.reduce((bytes, { length }) => bytes + length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      frame.set(piece, at);
-      at += piece.length;
-    }
+    const frame = joinBytes(pieces);
     pieces = [];
     return decodeMessage(frame) as ServerMessage<'batch'>;
   };

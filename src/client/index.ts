@@ -25,10 +25,9 @@ export {
 } from './errors.ts';
 export type { LatencySummary } from './histogram.ts';
 export type { History, Item, Lagged, Resync, Subscribed } from './item.ts';
-export { decodeKey, encodeKey } from './keys.ts';
 export type { ClientOptions, TokenSource, UrlSource } from './options.ts';
 export type { ItemSource } from './position-tracker.ts';
-export type { Presence, PresenceChange } from './presence.ts';
+export type { Presence, PresenceChange } from './presence-types.ts';
 export type { PublishQueueOptions } from './publish-queue.ts';
 export type { OutgoingPublication, PublishAck, PublishOptions } from './publisher.ts';
 export type { ConnectionState, ConnectionStatus, Feed, Reason } from './state.ts';

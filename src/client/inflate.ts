@@ -1,3 +1,5 @@
+import { joinBytes } from './bytes.ts';
+
 /** Maximum size of an inflated frame. The server creates frames of 16 KiB, and a single item has at most 1 MiB. */
 const INFLATED_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -34,15 +36,5 @@ export async function inflateRaw(deflated: Uint8Array): Promise<Uint8Array> {
     reader.cancel().catch(() => {});
     throw new Error(`a frame inflates to more than ${INFLATED_BYTES_MAX} bytes`);
   }
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : join(chunks, length);
-}
-
-function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }

@@ -1,3 +1,4 @@
+/** `@stentor-broadcast/client/keys`: keys in NATS subjects. It has its own entry, because only producers that publish directly into NATS need them. */
 import { keyOfToken, tokenOfKey } from '../protocol/key-token.ts';
 import type { Key } from '../protocol/topic.ts';
 import { assertFields, unexpected } from './check.ts';

@@ -1,5 +1,6 @@
 import type { BackoffOptions } from './backoff.ts';
 import { assertFields, isWithin, unexpected } from './check.ts';
+import type { NewUnpacker } from './frame-reader.ts';
 import type { PublishQueueOptions } from './publish-queue.ts';
 import type { WebSocketConstructor } from './websocket.ts';
 
@@ -20,10 +21,8 @@ export interface ClientOptions {
    * as anonymous. If the function throws an UnauthorizedError, the client stops; any other error counts as a failed attempt.
    */
   readonly token?: TokenSource;
-  /**
-   * Request compressed batches. A batch is compressed once for all clients that request it. Costs the client an asynchronous step per frame. Default: false.
-   */
-  readonly compression?: boolean | undefined;
+  /** Requests compressed batches, and unpacks them: from `withCompression` of `@stentor-broadcast/client/compression`. */
+  readonly unpacker?: NewUnpacker | undefined;
   /** Default: the platform's, or that of the `ws` package. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** Default: `{ baseMs: 500, maxMs: 30_000, jitterMs: 1000, stableAfterMs: 5000 }`. */
@@ -51,7 +50,7 @@ export interface ClientOptions {
 export interface Settings {
   readonly urls: readonly string[];
   readonly token: TokenSource;
-  readonly compression: boolean;
+  readonly unpacker: NewUnpacker | undefined;
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly backoff: BackoffOptions;
   readonly publish: PublishQueueOptions;
@@ -66,7 +65,6 @@ export interface Settings {
 }
 
 const DEFAULTS = {
-  compression: false,
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 10_000,
   pongTimeoutMs: 5000,
@@ -81,17 +79,18 @@ const PUBLISH: PublishQueueOptions = { queueMax: 1000, onFull: 'reject', budgetM
 
 /** Undefined and null count as missing, also in `backoff` and `publish`. @throws InvalidError */
 export function readOptions(options: ClientOptions): Settings {
-  const { url, token, WebSocket, backoff, publish } = options ?? {};
+  const { url, token, WebSocket, unpacker, backoff, publish } = options ?? {};
   const urls = (Array.isArray(url) && url.length > 0 ? [...url] : [url]).map(urlOf);
   const settings: Settings = {
     ...fill('', DEFAULTS, options),
     urls,
     token,
     WebSocket: WebSocket ?? undefined,
+    unpacker,
     backoff: fill('backoff.', BACKOFF, backoff ?? {}),
     publish: fill('publish.', PUBLISH, publish ?? {}),
   };
-  assertFields({ WebSocket: settings.WebSocket, token: token ?? undefined, 'publish.onFull': settings.publish.onFull });
+  assertFields({ WebSocket: settings.WebSocket, unpacker, token: token ?? undefined, 'publish.onFull': settings.publish.onFull });
   return settings;
 }
 

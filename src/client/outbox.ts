@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
+import { joinBytes } from './bytes.ts';
 import { nowMs } from './clock.ts';
 import { Pacer } from './pacer.ts';
 import { Timer } from './timer.ts';
@@ -85,12 +86,7 @@ export class Outbox {
 }
 
 function arrayOf(frames: readonly Uint8Array[]): Uint8Array {
-  const array = new Uint8Array(frames.reduce((sum, { length }) => sum + length, ARRAY_HEADER_BYTES));
+  const array = joinBytes(frames, ARRAY_HEADER_BYTES);
   array.set([0xdc, frames.length >> 8, frames.length & 255]);
-  let at = ARRAY_HEADER_BYTES;
-  for (const frame of frames) {
-    array.set(frame, at);
-    at += frame.length;
-  }
   return array;
 }

@@ -4,7 +4,7 @@
  */
 interface Globals {
   readonly performance?: { readonly timeOrigin?: number; now?(): number };
-  readonly crypto?: { getRandomValues?(bytes: Uint8Array): Uint8Array };
+  readonly crypto?: { getRandomValues?(numbers: Uint32Array): Uint32Array };
   readonly console?: { warn?(...values: unknown[]): void };
 }
 
@@ -19,13 +19,12 @@ export function makeClock({ performance }: Pick<Globals, 'performance'> = global
   return () => originMs + (performance.now as () => number)();
 }
 
-/** Random bytes as hex digits, for unique ids, not for secrets. */
-export function randomHex(length: number): string {
-  const bytes = new Uint8Array(length);
-  // Unlike randomUUID, getRandomValues is available on pages without TLS too.
-  if (globals.crypto?.getRandomValues === undefined) for (let at = 0; at < length; at++) bytes[at] = Math.floor(Math.random() * 256);
-  else globals.crypto.getRandomValues(bytes);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** 96 random bits, for unique ids, not for secrets. */
+export function randomText(): string {
+  const numbers = new Uint32Array(3).map(() => Math.random() * 2 ** 32);
+  // Unlike randomUUID, it is available on pages without TLS too.
+  globals.crypto?.getRandomValues?.(numbers);
+  return numbers.join('-');
 }
 
 /** Marks a rejection as handled, so that it does not crash a process whose application ignores the promise. */

@@ -84,7 +84,7 @@ export class PositionTracker {
     this.#dropHeld();
     if (epoch === '') {
       this.#position = undefined;
-      return step([{ source: 'snapshot', items, position: { epoch, offset: 0 }, resyncReason: undefined, startsState: true }]);
+      return step([stateDelivery(items, { epoch, offset: 0 })]);
     }
     const last = this.#position;
     // Also in another epoch, if that continues the epoch of the position. The first stream may begin at a time: then there is no position yet.
@@ -97,16 +97,13 @@ export class PositionTracker {
     }
     this.#position = { epoch, offset };
     this.#rest('snapshot', upTo);
-    return step([this.#stateDelivery(items, since === undefined ? undefined : 'what was missed cannot be recovered')]);
+    return step([stateDelivery(items, this.#position, since && 'what was missed cannot be recovered')]);
   }
 
   batch(batch: Batch): Step {
     if (this.#awaiting) return step([]);
     const last = this.#position;
-    if (last === undefined) {
-      const position = { epoch: '', offset: 0 };
-      return step([{ source: 'live', items: batch.items, position, resyncReason: undefined, startsState: false }]);
-    }
+    if (last === undefined) return step([deliveryOf('live', batch.items, { epoch: '', offset: 0 })]);
     if (batch.epoch !== last.epoch) return this.#resubscribe();
     if (batch.prev > last.offset) return this.#hold(batch);
     const { delivery, duplicates } = this.#take(batch, last);
@@ -140,7 +137,7 @@ export class PositionTracker {
     this.#dropHeld();
     this.#position = { epoch, offset };
     this.#rest('snapshot', upTo);
-    return step([this.#stateDelivery(items, reason)]);
+    return step([stateDelivery(items, this.#position, reason)]);
   }
 
   /** With policy `skip`: everything up to `offset` will not be sent. */
@@ -224,12 +221,16 @@ export class PositionTracker {
   }
 
   #delivery(source: ItemSource, items: readonly WireItem[]): Delivery {
-    return { source, items, position: this.#position as Position, resyncReason: undefined, startsState: false };
+    return deliveryOf(source, items, this.#position as Position);
   }
+}
 
-  #stateDelivery(items: readonly WireItem[], resyncReason: string | undefined): Delivery {
-    return { ...this.#delivery('snapshot', items), resyncReason, startsState: true };
-  }
+function deliveryOf(source: ItemSource, items: readonly WireItem[], position: Position): Delivery {
+  return { source, items, position, resyncReason: undefined, startsState: false };
+}
+
+function stateDelivery(items: readonly WireItem[], position: Position, resyncReason?: string): Delivery {
+  return { source: 'snapshot', items, position, resyncReason, startsState: true };
 }
 
 function step(deliveries: readonly Delivery[], duplicates = 0): Step {

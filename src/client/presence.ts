@@ -1,23 +1,16 @@
+/** `@stentor-broadcast/client/presence`: who is subscribed to a topic, as it changes. It has its own entry, because most pages need none. */
 import type { PresenceMember, ServerMessage } from '../protocol/messages.ts';
+import type { PresenceChange } from './presence-types.ts';
+import type { TopicOptions } from './topic-types.ts';
 
-/** Who is subscribed to a topic. */
-export interface Presence {
-  /** Connections, on all nodes. */
-  readonly count: number;
-  /** Users, and connections without one. Undefined: they are only counted. */
-  readonly members: readonly PresenceMember[] | undefined;
-  /** They are too many to be named. */
-  readonly membersOmitted: boolean;
+/** The options of a topic whose `onPresence` is told who is there, and again with every change. The namespace must have the option `presence`. */
+export function presenceOptions<T>(options: TopicOptions<T> & Required<Pick<TopicOptions<T>, 'onPresence'>>): TopicOptions<T> {
+  return { ...options, track: newTrack };
 }
 
-export interface PresenceChange extends Presence {
-  /** Since the last call; none with the first. */
-  readonly joined: readonly PresenceMember[];
-  readonly left: readonly PresenceMember[];
-}
-
-export function toPresence({ count, members, membersOmitted }: ServerMessage<'presence'>): Presence {
-  return { count, members, membersOmitted: membersOmitted ?? false };
+function newTrack(): (message: ServerMessage<'presence'>) => PresenceChange {
+  const tracker = new PresenceTracker();
+  return (message) => tracker.apply(message);
 }
 
 /** Keeps a topic's members, by what the server tells. */

@@ -3,7 +3,7 @@ import type { Tags } from '../protocol/tags.ts';
 import { nowMs } from './clock.ts';
 import { encodeMessage } from './codec.ts';
 import { CommandError, DisconnectedError, DroppedError, OutcomeUnknownError, QueueFullError, TimeoutError } from './errors.ts';
-import { randomHex } from './platform.ts';
+import { handled, randomText } from './platform.ts';
 import { type Expired, PublishQueue, type PublishQueueOptions, type QueuedPublish } from './publish-queue.ts';
 import { type RequestConnection, tooBig } from './requests.ts';
 import type { Counters } from './stats.ts';
@@ -60,7 +60,7 @@ export class Publisher {
   readonly #nextId: () => number;
   readonly #queue: PublishQueue<Waiting>;
   readonly #timer = new Timer(() => this.#pump());
-  readonly #keyPrefix = randomHex(12);
+  readonly #keyPrefix = randomText();
 
   constructor(connection: RequestConnection, options: PublishQueueOptions, counters: Counters, nextId: () => number) {
     this.#connection = connection;
@@ -73,30 +73,17 @@ export class Publisher {
     return this.#queue.size;
   }
 
-  publish(topic: string, data: unknown, { key, idempotencyKey, image, echo, volatile, tags }: PublishOptions): Promise<PublishAck> {
-    const ack = new Promise<PublishAck>((resolve, reject) => {
+  publish(topic: string, data: unknown, { key, idempotencyKey: given, image, echo, volatile, tags }: PublishOptions): Promise<PublishAck> {
+    const start = (resolve: (ack: PublishAck) => void, reject: (error: Error) => void) => {
       const id = this.#nextId();
-      const idempotency = idempotencyKey ?? `${this.#keyPrefix}-${id}`;
-      const frame = encodeMessage({
-        type: 'publish',
-        id,
-        topic,
-        data: data ?? null,
-        key,
-        image,
-        idempotencyKey: idempotency,
-        echo,
-        volatile,
-        tags,
-      });
-      const result = this.#queue.add({ id, frame, idempotencyKey: idempotency, resolve, reject }, nowMs());
+      const idempotencyKey = given ?? `${this.#keyPrefix}-${id}`;
+      const frame = encodeMessage({ type: 'publish', id, topic, data: data ?? null, key, image, idempotencyKey, echo, volatile, tags });
+      const result = this.#queue.add({ id, frame, idempotencyKey, resolve, reject }, nowMs());
       if (result.kind === 'full') throw new QueueFullError('the publish queue is full');
       result.dropped?.reject(new DroppedError('a later publish took its place in a full queue'));
       this.#pump();
-    });
-    // An application that ignores the promise must not crash because of a rejection.
-    ack.catch(() => {});
-    return ack;
+    };
+    return handled(() => new Promise(start));
   }
 
   /** @returns false if no publish with this id waits */
@@ -144,9 +131,11 @@ export class Publisher {
     for (const expired of this.#queue.takeExpired(nowMs())) expired.publish.reject(expiredError(expired));
     if (this.#connection.isConnected) {
       // Repeat: one that is too big makes room for the next.
-      for (let due = this.#queue.takeDue(nowMs()); due.length > 0; due = this.#queue.takeDue(nowMs())) {
+      let due: Waiting[];
+      do {
+        due = this.#queue.takeDue(nowMs());
         for (const publish of due) this.#send(publish);
-      }
+      } while (due.length > 0);
     }
     const nextAtMs = this.#queue.nextAtMs(nowMs());
     if (nextAtMs === undefined) this.#timer.clear();

@@ -3,6 +3,7 @@ import { nowMs } from './clock.ts';
 import { encodeMessage, type Outgoing } from './codec.ts';
 import { CommandError, ConnectionLostError, QueueFullError, TimeoutError } from './errors.ts';
 import { joinHistory } from './history-parts.ts';
+import { handled } from './platform.ts';
 import { Timer } from './timer.ts';
 
 type Asking = Extract<Outgoing, { type: 'subscribe' | 'unsubscribe' | 'call' | 'history' | 'presence' | 'refresh' }>;
@@ -23,10 +24,10 @@ export type AnswerTo<R extends Request> = Answers[NonNullable<R['type']>];
 export interface AskOptions<A = unknown> {
   readonly timeoutMs: number;
   /**
-   * The start of the timeout. `silence` (default): the last byte received on the connection, because the answer may wait behind other data on a slow
-   * connection. `question`: the call, if the caller was promised an outcome by then.
+   * The time runs from the call, if the caller was promised an outcome by then; otherwise from the last byte received on the connection, because the answer may
+   * wait behind other data on a slow connection.
    */
-  readonly timeoutFrom?: 'silence' | 'question';
+  readonly isStrict?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Send it again on the next connection; otherwise it fails when its connection ends. Only for commands that may be executed twice. */
   readonly resend?: boolean;
@@ -73,32 +74,38 @@ export class Requests {
   }
 
   /** @throws CommandError, TimeoutError, ConnectionLostError, QueueFullError, or the signal's reason */
-  ask<R extends Request>(request: R, { signal, resend = false, onAnswer, onPart, ...time }: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>> {
+  ask<R extends Request>(
+    request: R,
+    { timeoutMs, isStrict, signal, resend = false, onAnswer, onPart }: AskOptions<AnswerTo<R>>,
+  ): Promise<AnswerTo<R>> {
     const id = this.#nextId();
-    const answer = new Promise<ServerMessage>((resolve, reject) => {
+    const start = (resolve: (answer: AnswerTo<R>) => void, reject: (error: unknown) => void) => {
       if (signal?.aborted) throw reasonOf(signal);
       if (this.#pending.size >= this.#requestsMax) throw new QueueFullError(`${this.#requestsMax} requests wait for an answer`);
       const frame = encodeMessage({ ...request, id } as Outgoing);
       const onAbort = () => this.#fail(id, reasonOf(signal as AbortSignal));
-      const stopTimer = this.#startTimer(time, () =>
-        this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${time.timeoutMs} ms`)),
-      );
+      const askedAtMs = nowMs();
+      const timer = new Timer(() => {
+        // Checked when it is due, so that a received byte costs nothing.
+        const leftMs = isStrict ? 0 : Math.max(askedAtMs, this.#connection.heardAtMs) + timeoutMs - nowMs();
+        if (leftMs > 0) timer.set(leftMs);
+        else this.#fail(id, new TimeoutError(`no answer to ${request.type} within ${timeoutMs} ms`));
+      });
+      timer.set(timeoutMs);
       signal?.addEventListener('abort', onAbort, { once: true });
       const settle = () => {
-        stopTimer();
+        timer.clear();
         signal?.removeEventListener('abort', onAbort);
       };
       const take = (message: ServerMessage) => {
         onAnswer?.(message as AnswerTo<R>);
-        resolve(message);
+        resolve(message as AnswerTo<R>);
       };
       const pending: Pending = { frame, resend, sent: false, parts: [], onPart, settle, resolve: take, reject };
       this.#pending.set(id, pending);
       if (this.#connection.isConnected) this.#send(id, pending);
-    });
-    // An application that ignores the promise must not crash because of a rejection.
-    answer.catch(() => {});
-    return answer as Promise<AnswerTo<R>>;
+    };
+    return handled(() => new Promise(start));
   }
 
   /** @returns false if there was no such request, or it no longer waits */
@@ -135,19 +142,6 @@ export class Requests {
     if (pending?.onPart === undefined) pending?.parts.push(part);
     else pending.onPart(part);
     return pending !== undefined;
-  }
-
-  /** @returns a function that stops it */
-  #startTimer({ timeoutMs, timeoutFrom = 'silence' }: Pick<AskOptions, 'timeoutMs' | 'timeoutFrom'>, onTimeout: () => void): () => void {
-    const askedAtMs = nowMs();
-    const timer = new Timer(() => {
-      // Checked when it is due, so that a received byte costs nothing.
-      const leftMs = timeoutFrom === 'question' ? 0 : Math.max(askedAtMs, this.#connection.heardAtMs) + timeoutMs - nowMs();
-      if (leftMs > 0) timer.set(leftMs);
-      else onTimeout();
-    });
-    timer.set(timeoutMs);
-    return () => timer.clear();
   }
 
   #send(id: number, pending: Pending): void {

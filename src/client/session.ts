@@ -1,6 +1,6 @@
 import { SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import { FrameReader } from './frame-reader.ts';
+import { FrameReader, type NewUnpacker } from './frame-reader.ts';
 import { ABNORMAL_CLOSURE, NORMAL_CLOSURE, type Reason } from './state.ts';
 import type { Bytes, WebSocketConstructor, WebSocketLike } from './websocket.ts';
 
@@ -27,13 +27,14 @@ export class Session {
   #ended = false;
   #errorText = '';
 
-  constructor(WebSocket: WebSocketConstructor, url: string, events: SessionEvents) {
+  constructor(WebSocket: WebSocketConstructor, url: string, events: SessionEvents, unpacker?: NewUnpacker) {
     this.#events = events;
     this.#reader = new FrameReader(
       (message) => {
         if (!this.#ended) events.message(message);
       },
       (text) => this.abandon(text),
+      unpacker,
     );
     const socket = new WebSocket(url, [SUBPROTOCOLS.msgpack]);
     this.#socket = socket;

@@ -1,6 +1,7 @@
 /**
  * `@stentor-broadcast/client/sse`: streams of events (SSE) for networks that block WebSockets. It has its own entry, because most pages never need it.
  */
+import { messageOf } from '../protocol/thrown.ts';
 import type { ClientOptions } from './options.ts';
 import { StreamSocket } from './stream-socket.ts';
 import { type Bytes, findWebSocket, type WebSocketConstructor, type WebSocketLike } from './websocket.ts';
@@ -99,7 +100,7 @@ class FallbackSocket implements WebSocketLike {
       this.#follow(inner);
     } catch (error) {
       this.#over();
-      (this.onerror as ((event: unknown) => void) | null)?.({ message: error instanceof Error ? error.message : String(error) });
+      (this.onerror as ((event: unknown) => void) | null)?.({ message: messageOf(error) });
     }
   }
 

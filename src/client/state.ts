@@ -1,3 +1,5 @@
+import type { ServerMessage } from '../protocol/messages.ts';
+
 /** Why a connection ended or could not be made. */
 export interface Reason {
   /** A WebSocket close code; 1006 if there was none (cut, refused, silent), 1000 after `close()`. */
@@ -45,3 +47,8 @@ export const NORMAL_CLOSURE = 1000;
 export type Feed = { readonly live: true; readonly reason?: undefined } | { readonly live: false; readonly reason: string | undefined };
 
 export const LIVE: Feed = { live: true };
+
+/** @param message undefined: nothing was reported */
+export function feedOf(message: ServerMessage<'feed'> | undefined): Feed {
+  return message === undefined || message.live ? LIVE : { live: false, reason: message.reason };
+}

@@ -1,15 +1,18 @@
-import type { Position, ServerMessage, Stale, Item as WireItem } from '../protocol/messages.ts';
+import type { Position, ServerMessage, Stale } from '../protocol/messages.ts';
 import { backoffDelayMs } from './backoff.ts';
+import { Deliverer } from './deliverer.ts';
 import { Emitter } from './emitter.ts';
 import { type CommandError, DisconnectedError, type StentorError } from './errors.ts';
-import { type Item, type Lagged, type Resync, type Subscribed, toItem } from './item.ts';
-import { soon } from './platform.ts';
-import { type Delivery, PositionTracker, type Step } from './position-tracker.ts';
-import { type PresenceChange, PresenceTracker } from './presence.ts';
-import { type Feed, LIVE } from './state.ts';
+import type { Item, Lagged, Resync, Subscribed } from './item.ts';
+import { PositionTracker, type Step } from './position-tracker.ts';
+import type { NewPresence, PresenceChange } from './presence-types.ts';
+import { subscribeRequest } from './subscribe-request.ts';
 import { Timer } from './timer.ts';
-import { TopicState } from './topic-state.ts';
+import { TopicStatus } from './topic-status.ts';
 import type { Join, Liveness, SubscribeOptions, SubscriptionHost } from './topic-types.ts';
+
+/** What the server sends about a topic, unasked. */
+export type TopicMessage = ServerMessage<'batch' | 'part' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>;
 
 export interface SubscriptionEvents<T> {
   item: Item<T>;
@@ -32,16 +35,13 @@ export class Subscription<T = unknown> {
   readonly name: string;
   readonly options: SubscribeOptions;
   readonly events = new Emitter<SubscriptionEvents<T>>();
+  readonly status: TopicStatus;
+  readonly delivered: Deliverer<T>;
+  isEnded = false;
   readonly #host: SubscriptionHost;
   readonly #tracker: PositionTracker;
-  /** Only a stream that begins with the state knows the whole state. */
-  readonly #state: TopicState<T> | undefined;
   readonly #join: Join | undefined;
   readonly #retryTimer = new Timer(() => this.resubscribe());
-  #position: Position | undefined;
-  /** By key: the item with the document, or the value, as it is now. */
-  readonly #folded = new Map<string | null, Item<T>>();
-  #ended = false;
   /** Number of topics that share it. */
   #topics = 0;
   /** The server has answered once: further listeners join later. */
@@ -53,39 +53,18 @@ export class Subscription<T = unknown> {
   #beginning: Subscribed | undefined;
   /** The last stream that has begun. */
   #begun: Subscribed | undefined;
-  /** What the server reported about this topic only. */
-  #feed: Feed = LIVE;
-  #liveness: Liveness = { live: false, reason: undefined };
-  #stale: Stale | undefined;
-  readonly #presenceTracker = new PresenceTracker();
+  readonly #track: ReturnType<NewPresence> | undefined;
   #presence: PresenceChange | undefined;
 
   constructor(name: string, options: SubscribeOptions, host: SubscriptionHost) {
     this.name = name;
     this.options = options;
     this.#host = host;
-    this.#tracker = new PositionTracker(host.holdItemsMax, options.since);
-    this.#state = options.snapshot === true ? new TopicState(host.stateKeysMax) : undefined;
+    this.status = new TopicStatus(this.events, host.connection);
+    this.delivered = new Deliverer(this, host);
+    this.#tracker = new PositionTracker(host.settings.holdItemsMax, options.since);
     this.#join = options.join?.();
-    this.#position = options.since;
-  }
-
-  /** Everything up to here has been delivered. */
-  get position(): Position | undefined {
-    return this.#position;
-  }
-
-  /** Undefined: there is none, or it is not asked for. */
-  get document(): T | undefined {
-    return this.#folded.get(null)?.data;
-  }
-
-  get liveness(): Liveness {
-    return this.#liveness;
-  }
-
-  get stale(): Stale | undefined {
-    return this.#stale;
+    this.#track = options.track?.();
   }
 
   /** What was last told of it, for who comes late. */
@@ -93,23 +72,19 @@ export class Subscription<T = unknown> {
     return this.#presence && { ...this.#presence, joined: [], left: [] };
   }
 
-  get isEnded(): boolean {
-    return this.#ended;
-  }
-
   /** A new listener begins with {@link state}. */
   get hasState(): boolean {
-    return this.#answered && this.#state !== undefined;
+    return this.#answered && this.delivered.state !== undefined;
   }
 
   /** The current state, for a listener that joins later. Undefined if it is too large to be kept. */
   get state(): readonly Item<T>[] | undefined {
-    return this.#state?.isTooLarge === false ? this.#state.items() : undefined;
+    return this.delivered.state?.items();
   }
 
   /** The last stream that has begun, with the current position. */
   get begun(): Subscribed | undefined {
-    return this.#begun && { ...this.#begun, ...this.#position };
+    return this.#begun && { ...this.#begun, ...this.delivered.position };
   }
 
   /** Another topic shares it. */
@@ -119,47 +94,36 @@ export class Subscription<T = unknown> {
 
   /** When the last topic leaves, it unsubscribes. */
   left(): void {
-    if (--this.#topics === 0) this.#unsubscribe();
+    if (--this.#topics > 0 || this.isEnded) return;
+    this.#end();
+    const { connection, settings, ask } = this.#host;
+    if (connection.isConnected)
+      void ask({ type: 'unsubscribe', topic: this.name, key: this.options.key }, { timeoutMs: settings.requestTimeoutMs });
   }
 
   /** Sends `subscribe`, with the position of what was missed. Called when there is a connection. */
   resubscribe(): void {
-    const { isConnected, requestTimeoutMs: timeoutMs } = this.#host;
-    if (this.#ended || !isConnected) return;
+    const { connection, settings, ask } = this.#host;
+    if (this.isEnded || !connection.isConnected) return;
     this.#retryTimer.clear();
     this.#tracker.interrupted();
     const turn = ++this.#turn;
-    const { key, sinceMs, snapshot, maxRateHz, echo, timestamps, presence, fold, fields, filter } = this.options;
     const since = this.#tracker.position;
-    const request = {
-      type: 'subscribe',
-      topic: this.name,
-      key,
-      since,
-      sinceMs: since ? undefined : sinceMs,
-      snapshot,
-      maxRateHz,
-      echo,
-      timestamps,
-      presence,
-      delta: fold && true,
-      parts: this.#join && true,
-      fields,
-      filter,
-    } as const;
     const onAnswer = (answer: ServerMessage<'subscribed'>) => {
       if (turn !== this.#turn) return;
       this.#refusals = 0;
-      this.#feed = LIVE;
       this.#answered = true;
       const { epoch, offset, recovered, rateHz, state, upTo = offset } = answer;
       this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz, state };
-      this.#setStale(answer.stale);
+      this.status.setFeed();
+      this.status.setStale(answer.stale);
       this.#apply(this.#tracker.subscribed(answer, since));
     };
-    this.#host.ask(request, { timeoutMs, onAnswer }).catch((error: StentorError) => {
-      if (turn === this.#turn) this.#refused(error);
-    });
+    ask(subscribeRequest(this.name, this.options, since), { timeoutMs: settings.requestTimeoutMs, onAnswer }).catch(
+      (error: StentorError) => {
+        if (turn === this.#turn) this.#refused(error);
+      },
+    );
   }
 
   disconnected(): void {
@@ -171,12 +135,13 @@ export class Subscription<T = unknown> {
   }
 
   /** Messages with this topic's name. */
-  receive(message: ServerMessage<'batch' | 'part' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
+  receive(message: TopicMessage): void {
     const tracker = this.#tracker;
+    const { counters, observeLatency } = this.#host;
     switch (message.type) {
       case 'batch':
-        this.#host.counters.conflated += message.conflated ?? 0;
-        this.#host.observeLatency(message.sentAtMs, message.items.length);
+        counters.conflated += message.conflated ?? 0;
+        observeLatency(message.sentAtMs, message.items.length);
         return this.#apply(tracker.batch(message));
       case 'part': {
         const whole = this.#join?.(message);
@@ -189,60 +154,39 @@ export class Subscription<T = unknown> {
         return this.#apply(tracker.resync(message));
       }
       case 'presence':
-        this.#presence = this.#presenceTracker.apply(message);
-        return this.events.emit('presence', this.#presence);
+        this.#presence = this.#track?.(message);
+        return this.#presence && this.events.emit('presence', this.#presence);
       case 'status':
-        return this.#setStale(message.stale ? (message as Stale) : undefined);
+        return this.status.setStale(message.stale ? (message as Stale) : undefined);
       case 'feed':
-        this.#feed = message.live ? LIVE : { live: false, reason: message.reason };
+        this.status.setFeed(message);
         return this.tellLiveness();
       case 'lagged': {
         const { policy, skipped, offset } = message;
-        this.#host.counters.lagged += skipped;
+        counters.lagged += skipped;
         this.events.emit('lagged', { topic: this.name, policy, skipped });
         if (policy === 'skip' && offset !== undefined) this.#apply(tracker.skippedTo(offset));
       }
     }
   }
 
-  /** Ends the subscription and tells every listener why. @param quietly do not report the error elsewhere if there is no listener */
-  fail(error: StentorError, quietly = false): void {
-    if (this.#ended) return;
+  /**
+   * Ends the subscription and tells every listener why.
+   * @param error undefined: the client was closed by the application
+   * @param quietly do not report the error elsewhere if there is no listener
+   */
+  end(error: StentorError | undefined, quietly = false): void {
+    if (this.isEnded) return;
     this.#end();
-    if (this.events.has('error')) this.events.emit('error', error);
-    else if (!quietly) this.#host.reportError(error);
-    this.events.emit('end', error);
+    const { events } = this;
+    if (error !== undefined && events.has('error')) events.emit('error', error);
+    else if (error !== undefined && !quietly) this.#host.reportError(error);
+    events.emit('end', error);
   }
 
-  /** The client was closed by the application. */
-  close(): void {
-    if (this.#ended) return;
-    this.#end();
-    this.events.emit('end', undefined);
-  }
-
-  #unsubscribe(): void {
-    if (this.#ended) return;
-    this.#end();
-    if (!this.#host.isConnected) return;
-    void this.#host.ask({ type: 'unsubscribe', topic: this.name, key: this.options.key }, { timeoutMs: this.#host.requestTimeoutMs });
-  }
-
-  #setStale(stale: Stale | undefined): void {
-    if (stale?.reason === this.#stale?.reason) return;
-    this.#stale = stale && { sinceMs: stale.sinceMs, reason: stale.reason };
-    this.events.emit('stale', this.#stale);
-  }
-
-  /** Emits `live` if it has changed. */
+  /** The feed of the connection, or of the topic, or the stream, has changed. */
   tellLiveness(): void {
-    const { isConnected, feed } = this.#host;
-    const isBegun = this.#begun !== undefined && this.#beginning === undefined && !this.#tracker.isAwaiting;
-    const live = isConnected && isBegun && feed.live && this.#feed.live;
-    const reason = live ? undefined : (feed.reason ?? this.#feed.reason);
-    if (live === this.#liveness.live && reason === this.#liveness.reason) return;
-    this.#liveness = { live, reason };
-    this.events.emit('live', this.#liveness);
+    this.status.tellLiveness(this.#begun !== undefined && this.#beginning === undefined && !this.#tracker.isAwaiting);
   }
 
   #apply({ deliveries, next, duplicates }: Step): void {
@@ -250,44 +194,8 @@ export class Subscription<T = unknown> {
     // Before the callbacks: they may end the subscription, and then the answer is not needed.
     if (next === 'resubscribe') this.resubscribe();
     if (next === 'askHistory') this.#askHistory();
-    for (const delivery of deliveries) if (!this.#ended) this.#deliver(delivery);
-    if (!this.#ended) this.#tellBegun();
-  }
-
-  #deliver({ source, items, position, resyncReason, startsState }: Delivery): void {
-    const { counters } = this.#host;
-    const { epoch, offset } = position;
-    if (startsState) {
-      this.#state?.restart();
-      this.#folded.clear();
-    }
-    const all = items.map((wireItem) => this.#fold(toItem<T>(this.name, epoch, wireItem, source)));
-    if (resyncReason !== undefined) {
-      counters.resyncs++;
-      const state = all.filter((item) => item !== undefined);
-      this.events.emit('resync', { topic: this.name, reason: resyncReason, epoch, offset, items: state });
-    }
-    for (const [at, item] of all.entries()) {
-      if (this.#ended) return;
-      // Within a snapshot, an item's offset is not a position to resume from.
-      if (source !== 'snapshot' && epoch !== '') this.#position = { epoch, offset: (items[at] as WireItem)[0] };
-      if (item === undefined) continue;
-      counters.items++;
-      if (source !== 'live') counters[source]++;
-      this.#state?.apply(item);
-      this.events.emit('item', item);
-    }
-    if (!this.#ended && epoch !== '') this.#position = position;
-  }
-
-  #fold(item: Item<T> | undefined): Item<T> | undefined {
-    const { fold } = this.options;
-    if (item === undefined || fold === undefined) return item;
-    const { key } = item;
-    const folded = fold(this.#folded.get(key), item) as Item<T>;
-    if (item.removed) this.#folded.delete(key);
-    else this.#folded.set(key, folded);
-    return folded;
+    for (const delivery of deliveries) if (!this.isEnded) this.delivered.deliver(delivery);
+    if (!this.isEnded) this.#tellBegun();
   }
 
   /** Emits `subscribed` when all of what was missed, or of the state, has been delivered, or its log was reset meanwhile. */
@@ -298,21 +206,21 @@ export class Subscription<T = unknown> {
     this.#beginning = undefined;
     this.#begun = begun;
     this.events.emit('subscribed', begun);
-    if (!this.#ended) this.tellLiveness();
+    if (!this.isEnded) this.tellLiveness();
   }
 
   #askHistory(): void {
     const turn = this.#turn;
     const tracker = this.#tracker;
-    this.#host.counters.gaps++;
+    const { counters, settings, ask } = this.#host;
+    counters.gaps++;
     const { key, timestamps, fields, filter } = this.options;
     const since = tracker.position as Position;
     const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps, fields, filter } as const;
-    const onAnswer = (answer: ServerMessage<'history'>) => {
+    const onPart = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer, since));
     };
-    const options = { timeoutMs: this.#host.requestTimeoutMs, onAnswer, onPart: onAnswer };
-    this.#host.ask(request, options).catch((error: StentorError) => {
+    ask(request, { timeoutMs: settings.requestTimeoutMs, onAnswer: onPart, onPart }).catch((error: StentorError) => {
       if (turn !== this.#turn) return;
       const pauseMs = retryAfterMsOf(error);
       const step = tracker.historyFailed(since);
@@ -323,21 +231,16 @@ export class Subscription<T = unknown> {
 
   #refused(error: StentorError): void {
     if (error.code === 'connection_lost' || error instanceof DisconnectedError) return;
-    if (!error.retryable) return this.fail(error);
-    this.#retryTimer.set(retryAfterMsOf(error) ?? backoffDelayMs(this.#refusals, this.#host.backoff, Math.random()));
+    if (!error.retryable) return this.end(error);
+    this.#retryTimer.set(retryAfterMsOf(error) ?? backoffDelayMs(this.#refusals, this.#host.settings.backoff, Math.random()));
     this.#refusals++;
   }
 
   #end(): void {
     this.disconnected();
-    this.#ended = true;
+    this.isEnded = true;
     this.#host.deactivate(this as Subscription);
   }
-}
-
-/** Fails after the current code has ended, so that a listener that is being added gets the error. */
-export function failSoon(subscription: Subscription, error: StentorError): void {
-  soon(() => subscription.fail(error));
 }
 
 function retryAfterMsOf(error: StentorError): number | undefined {

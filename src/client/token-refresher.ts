@@ -1,14 +1,8 @@
-import type { ServerMessage } from '../protocol/messages.ts';
+import { type ClockEstimate, nowMs } from './clock.ts';
 import { CommandError } from './errors.ts';
-import { getToken, type TokenSource } from './options.ts';
+import { getToken, type Settings } from './options.ts';
+import type { Requests } from './requests.ts';
 import { Timer } from './timer.ts';
-
-export interface RefresherOptions {
-  readonly token: TokenSource;
-  refresh(token: string): Promise<ServerMessage<'refreshed'>>;
-  serverNowMs(): number;
-  onError(error: unknown): void;
-}
 
 /** Maximum time before its end at which a token is refreshed. A short-lived token is refreshed in the last quarter of its life. */
 const LEAD_MS_MAX = 30_000;
@@ -29,20 +23,31 @@ export function refreshDelayMs(leftMs: number, random: number): number {
  * other.
  */
 export class TokenRefresher {
-  readonly #options: RefresherOptions;
+  readonly #settings: Pick<Settings, 'token' | 'requestTimeoutMs'>;
+  readonly #requests: Requests;
+  readonly #clock: ClockEstimate;
+  readonly #onError: (error: unknown) => void;
   readonly #timer = new Timer(() => void this.#refresh());
   #expiresAtMs = 0;
   /** Counts connections and refreshes, so that late results of earlier ones can be ignored. */
   #turn = 0;
 
-  constructor(options: RefresherOptions) {
-    this.#options = options;
+  constructor(
+    settings: Pick<Settings, 'token' | 'requestTimeoutMs'>,
+    requests: Requests,
+    clock: ClockEstimate,
+    onError: (error: unknown) => void,
+  ) {
+    this.#settings = settings;
+    this.#requests = requests;
+    this.#clock = clock;
+    this.#onError = onError;
   }
 
   /** @param expiresAtMs by the server's clock */
   connected(expiresAtMs: number | undefined): void {
     this.stop();
-    if (expiresAtMs === undefined || typeof this.#options.token !== 'function') return;
+    if (expiresAtMs === undefined || typeof this.#settings.token !== 'function') return;
     this.#expiresAtMs = expiresAtMs;
     this.#timer.set(refreshDelayMs(this.#leftMs, Math.random()));
   }
@@ -58,19 +63,20 @@ export class TokenRefresher {
   }
 
   get #leftMs(): number {
-    return this.#expiresAtMs - this.#options.serverNowMs();
+    return this.#expiresAtMs - nowMs() - (this.#clock.offsetMs ?? 0);
   }
 
   async #refresh(): Promise<void> {
     const turn = this.#turn;
+    const { token: source, requestTimeoutMs: timeoutMs } = this.#settings;
     try {
-      const token = await getToken(this.#options.token);
+      const token = await getToken(source);
       if (turn !== this.#turn || token === undefined) return;
-      const { expiresAtMs } = await this.#options.refresh(token);
+      const { expiresAtMs } = await this.#requests.ask({ type: 'refresh', token }, { timeoutMs });
       if (turn === this.#turn) this.connected(expiresAtMs);
     } catch (error) {
       if (turn !== this.#turn) return;
-      this.#options.onError(error);
+      this.#onError(error);
       // If the server refuses it permanently, the connection ends with the old token, and the next connection gets another.
       const hopeless = error instanceof CommandError && !error.retryable;
       if (!hopeless && this.#leftMs > RETRY_MS_MIN) this.#timer.set(Math.max(RETRY_MS_MIN, refreshDelayMs(this.#leftMs, Math.random())));

@@ -8,15 +8,11 @@ export class TopicState<T> {
   readonly #keysMax: number;
   /** By topic (of a pattern there are several) and key, in the order of their last change. */
   readonly #items = new Map<string, Item<T>>();
+  /** The state has more keys than are kept. */
   #isTooLarge = false;
 
   constructor(keysMax: number) {
     this.#keysMax = keysMax;
-  }
-
-  /** The state has more keys than are kept. */
-  get isTooLarge(): boolean {
-    return this.#isTooLarge;
   }
 
   restart(): void {
@@ -35,8 +31,9 @@ export class TopicState<T> {
     this.#items.clear();
   }
 
-  /** Oldest change first, each with source `snapshot`. */
-  items(): Item<T>[] {
+  /** Oldest change first, each with source `snapshot`. Undefined: it is too large to be kept. */
+  items(): Item<T>[] | undefined {
+    if (this.#isTooLarge) return undefined;
     return Array.from(this.#items.values(), (item) => ({ ...item, patch: undefined, source: 'snapshot' as const }));
   }
 }

@@ -1,9 +1,9 @@
 import type { Position, ServerMessage, Stale } from '../protocol/messages.ts';
 import type { TagFilterOf } from '../protocol/tags.ts';
-import type { BackoffOptions } from './backoff.ts';
 import type { StentorError } from './errors.ts';
 import type { Item, Lagged, Resync, Subscribed } from './item.ts';
-import type { PresenceChange } from './presence.ts';
+import type { Settings } from './options.ts';
+import type { NewPresence, PresenceChange } from './presence-types.ts';
 import type { AnswerTo, AskOptions, Request } from './requests.ts';
 import type { Feed } from './state.ts';
 import type { Counters } from './stats.ts';
@@ -27,8 +27,8 @@ export interface SubscribeOptions {
   readonly echo?: boolean | undefined;
   /** With the time at which the log stored each item: `item.publishedAtMs`. In durable topics. */
   readonly timestamps?: boolean | undefined;
-  /** Be told who is subscribed, and who joins or leaves: {@link TopicOptions.onPresence}. */
-  readonly presence?: boolean | undefined;
+  /** Be told who is subscribed, and who joins or leaves: from `presenceOptions` of `@stentor-broadcast/client/presence`. */
+  readonly track?: NewPresence | undefined;
   /**
    * Of a document, only these members: JSON Pointers such as `/bids` and `/best/bid`, 32 at most. The maps on the way to them are always there. A patch that
    * changes none of them does not come.
@@ -52,7 +52,7 @@ export interface TopicOptions<T = unknown> extends SubscribeOptions {
   readonly onLagged?: ((lagged: Lagged) => void) | undefined;
   /** Called at every start of a stream: the first, and each after a reconnect, when the state, or what was missed, has been delivered. */
   readonly onSubscribed?: ((subscribed: Subscribed) => void) | undefined;
-  /** With `presence`: who is there, and again with every change. */
+  /** With `presenceOptions`: who is there, and again with every change. */
   readonly onPresence?: ((presence: PresenceChange) => void) | undefined;
   /** Whether new publications arrive: see {@link Liveness}. Called with every change. */
   readonly onLive?: ((liveness: Liveness) => void) | undefined;
@@ -83,13 +83,9 @@ export type TopicEvent<T = unknown> =
 
 /** What a subscription needs of its client. */
 export interface SubscriptionHost {
-  readonly isConnected: boolean;
-  readonly feed: Feed;
+  readonly connection: { readonly isConnected: boolean; readonly feed: Feed; readonly topicsMax: number };
+  readonly settings: Pick<Settings, 'holdItemsMax' | 'stateKeysMax' | 'requestTimeoutMs' | 'backoff'>;
   readonly counters: Counters;
-  readonly holdItemsMax: number;
-  readonly stateKeysMax: number;
-  readonly requestTimeoutMs: number;
-  readonly backoff: BackoffOptions;
   ask<R extends Request>(request: R, options: AskOptions<AnswerTo<R>>): Promise<AnswerTo<R>>;
   deactivate(subscription: Subscription): void;
   /** Call with the times of a batch that has just arrived. */

@@ -5,7 +5,7 @@ import { callSafely, type Emitter } from './emitter.ts';
 import { OverflowError, type StentorError } from './errors.ts';
 import type { History, Item, Subscribed } from './item.ts';
 import { soon } from './platform.ts';
-import type { Presence } from './presence.ts';
+import type { Presence } from './presence-types.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 import type { Subscription, SubscriptionEvents } from './subscription.ts';
 import type { TopicHost } from './topic-host.ts';
@@ -55,24 +55,24 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
 
   /** New publications reach this client: it is subscribed and connected, and the server has its broker. */
   get isLive(): boolean {
-    return this.#subscription?.liveness.live ?? false;
+    return this.#subscription?.status.liveness.live ?? false;
   }
 
   /** Since when the topic has not been heard of, and why; undefined: it is not stale, as far as this client was told. */
   get stale(): Stale | undefined {
-    return this.#subscription?.stale;
+    return this.#subscription?.status.stale;
   }
 
   /**
    * Everything up to here has been delivered. Keep it to resume there later (`since`). Undefined before the first item of a stream, and in ephemeral topics.
    */
   get position(): Position | undefined {
-    return this.#subscription === undefined ? this.#lastPosition : this.#subscription.position;
+    return this.#subscription === undefined ? this.#lastPosition : this.#subscription.delivered.position;
   }
 
   /** The document as it is now, with `documentOptions`. It never changes: a change makes another one. Undefined: there is none. */
   get document(): T | undefined {
-    return this.#subscription?.document;
+    return this.#subscription?.delivered.document;
   }
 
   /**
@@ -111,16 +111,16 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   }
 
   publish(data: T, options?: PublishOptions): Promise<PublishAck> {
-    return this.#host.publish(this.name, data, this.#ofKey(options));
+    return this.#host.client.publish(this.name, data, this.#ofKey(options));
   }
 
   /** Who is subscribed now. Rejects with CommandError `unsupported` where the namespace has no presence. */
   presence(): Promise<Presence> {
-    return this.#host.presence(this.name);
+    return this.#host.client.presence(this.name);
   }
 
   history(options?: HistoryOptions): Promise<History<T>> {
-    return this.#host.history<T>(this.name, this.#ofKey(options));
+    return this.#host.client.history<T>(this.name, this.#ofKey(options));
   }
 
   /** With the key of this topic, if it has one. */
@@ -134,7 +134,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     listenToMore: (events: Events<T>, queue: AsyncQueue<V>) => Stop[],
   ): AsyncQueue<V> {
     let stop = () => {};
-    const queue = new AsyncQueue<V>(options, this.#host.stateKeysMax, () => stop());
+    const queue = new AsyncQueue<V>(options, this.#host.settings.stateKeysMax, () => stop());
     const onItem = (item: Item<T>) => queue.push(wrap(item), item.source === 'snapshot');
     const attach = (events: Events<T>) => [events.on('item', onItem), ...listenToMore(events, queue)];
     stop = this.#listen({ onItem, attach, onEnd: (error) => queue.end(error) });
@@ -164,7 +164,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     if (state === undefined) {
       stop();
       const { onError } = this.#options ?? {};
-      const keysMax = this.#host.stateKeysMax;
+      const keysMax = this.#host.settings.stateKeysMax;
       const error = new OverflowError(
         `${this.name} has more than ${keysMax} keys (stateKeysMax): its state is not kept for a late listener`,
       );
@@ -191,17 +191,15 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     this.#toldSubscribed = false;
     const { events } = subscription;
     const { onResync, onLagged, onSubscribed, onLive, onStale, onPresence, onError } = this.#options ?? {};
+    const callbacks = { resync: onResync, lagged: onLagged, live: onLive, stale: onStale, presence: onPresence, error: onError };
     this.#callbacks = [
       events.on('subscribed', (begun) => {
         this.#toldSubscribed = true;
         onSubscribed?.(begun);
       }),
-      ...(onResync === undefined ? [] : [events.on('resync', onResync)]),
-      ...(onLagged === undefined ? [] : [events.on('lagged', onLagged)]),
-      ...(onLive === undefined ? [] : [events.on('live', onLive)]),
-      ...(onStale === undefined ? [] : [events.on('stale', onStale)]),
-      ...(onPresence === undefined ? [] : [events.on('presence', onPresence)]),
-      ...(onError === undefined ? [] : [events.on('error', onError)]),
+      ...Object.entries(callbacks).flatMap(([name, callback]) =>
+        callback === undefined ? [] : events.on(name as keyof typeof callbacks, callback as (event: unknown) => void),
+      ),
       events.on('end', (error) => {
         for (const { onEnd } of this.#listeners.values()) onEnd?.(error);
         if (this.#subscription === subscription) this.#detach();
@@ -220,7 +218,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
   }
 
   #detach(): void {
-    if (this.#subscription !== undefined) this.#lastPosition = this.#subscription.position;
+    if (this.#subscription !== undefined) this.#lastPosition = this.#subscription.delivered.position;
     this.#subscription = undefined;
     for (const stop of this.#callbacks) stop();
     this.#callbacks = [];

@@ -1,8 +1,8 @@
-import type { ServerMessage } from '../protocol/messages.ts';
 import { isTopicOrPattern } from '../protocol/topic.ts';
 import { assertFields, assertTopic } from './check.ts';
 import { CommandError, InvalidError, type StentorError } from './errors.ts';
-import { failSoon, Subscription } from './subscription.ts';
+import { soon } from './platform.ts';
+import { Subscription, type TopicMessage } from './subscription.ts';
 import { Topic } from './topic.ts';
 import type { TopicHost } from './topic-host.ts';
 import type { SubscribeOptions, TopicOptions } from './topic-types.ts';
@@ -14,14 +14,14 @@ export class Topics {
   readonly #host: TopicHost;
 
   constructor(host: Omit<TopicHost, 'join' | 'deactivate'>) {
-    // Inherits from the host instead of copying it, because its connection state changes.
-    this.#host = Object.assign(Object.create(host) as TopicHost, {
-      join: (name: string, options: SubscribeOptions | undefined) => this.#join(name, options),
-      deactivate: (subscription: Subscription) => {
+    this.#host = {
+      ...host,
+      join: (name, options) => this.#join(name, options),
+      deactivate: (subscription) => {
         const id = idOf({ topic: subscription.name, key: subscription.options.key });
         if (this.#active.get(id) === subscription) this.#active.delete(id);
       },
-    });
+    };
   }
 
   /** @throws InvalidError for an invalid topic, and for options that the server would not accept */
@@ -32,10 +32,10 @@ export class Topics {
   }
 
   connected(): void {
-    const { topicsMax } = this.#host;
+    const { topicsMax } = this.#host.connection;
     for (const [at, subscription] of [...this.#active.values()].entries()) {
       if (at < topicsMax) subscription.resubscribe();
-      else subscription.fail(tooMany(subscription.name, topicsMax));
+      else subscription.end(tooMany(subscription.name, topicsMax));
     }
   }
 
@@ -48,24 +48,20 @@ export class Topics {
     for (const subscription of this.#active.values()) subscription.tellLiveness();
   }
 
-  receive(message: ServerMessage<'batch' | 'part' | 'resync' | 'lagged' | 'feed' | 'status' | 'presence'>): void {
+  receive(message: TopicMessage): void {
     this.#active.get(idOf(message))?.receive(message);
   }
 
   /** The server has ended a subscription. @returns false if there is none */
   fail(address: Address, error: StentorError): boolean {
     const subscription = this.#active.get(idOf(address));
-    subscription?.fail(error);
+    subscription?.end(error);
     return subscription !== undefined;
   }
 
-  /** The client stops: every subscription ends, and its listeners are told. */
-  failAll(error: StentorError): void {
-    for (const subscription of [...this.#active.values()]) subscription.fail(error, true);
-  }
-
-  close(): void {
-    for (const subscription of [...this.#active.values()]) subscription.close();
+  /** The client stops: every subscription ends, and its listeners are told. @param error undefined: the application has closed the client */
+  endAll(error?: StentorError): void {
+    for (const subscription of [...this.#active.values()]) subscription.end(error, true);
   }
 
   #join(name: string, options: SubscribeOptions | undefined): Subscription {
@@ -76,8 +72,9 @@ export class Topics {
       return active;
     }
     const subscription = new Subscription(name, options ?? {}, this.#host);
-    const { isConnected, topicsMax } = this.#host;
-    if (isConnected && this.#active.size >= topicsMax) failSoon(subscription, tooMany(name, topicsMax));
+    const { isConnected, topicsMax } = this.#host.connection;
+    // After the current code, so that the listener that is being added gets the error.
+    if (isConnected && this.#active.size >= topicsMax) soon(() => subscription.end(tooMany(name, topicsMax)));
     else {
       this.#active.set(id, subscription);
       subscription.resubscribe();
@@ -104,7 +101,7 @@ function described(options: SubscribeOptions): Readonly<Record<string, unknown>>
     maxRateHz: options.maxRateHz,
     echo: options.echo ?? true,
     timestamps: options.timestamps ?? false,
-    presence: options.presence ?? false,
+    presence: options.track !== undefined,
     document: options.fold !== undefined,
     fields: JSON.stringify(options.fields),
     filter: JSON.stringify(options.filter),

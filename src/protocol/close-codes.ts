@@ -1,22 +1,29 @@
+// By themselves, so that a bundle of the SDK has only those that it uses.
+export const UNAUTHORIZED = 4001;
+export const REPLACED = 4008;
+export const TOKEN_REVOKED = 4011;
+export const SERVER_ERROR = 4100;
+export const TOKEN_EXPIRED = 4201;
+
 /**
  * WebSocket close codes. The hundreds tell a client what to do with an unknown code: 4000–4099 do not reconnect, 4100–4199 reconnect after backoff, 4200–4299
  * reconnect now.
  */
 export const CLOSE_CODES = {
   malformedMessage: 4000,
-  unauthorized: 4001,
+  unauthorized: UNAUTHORIZED,
   messageTooBig: 4005,
-  replaced: 4008,
+  replaced: REPLACED,
   tooManyErrors: 4009,
   disconnected: 4010,
-  tokenRevoked: 4011,
-  serverError: 4100,
+  tokenRevoked: TOKEN_REVOKED,
+  serverError: SERVER_ERROR,
   rateLimited: 4102,
   tooSlow: 4103,
   brokerUnavailable: 4104,
   disconnectedForNow: 4105,
   draining: 4200,
-  tokenExpired: 4201,
+  tokenExpired: TOKEN_EXPIRED,
 } as const;
 
 export type CloseReason = keyof typeof CLOSE_CODES;

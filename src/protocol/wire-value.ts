@@ -1,11 +1,6 @@
 import { MESSAGE_DEPTH_MAX } from './depth.ts';
+import { messageOf } from './thrown.ts';
 import { toWellFormed } from './utf8.ts';
-
-export interface WireValueOptions {
-  readonly depthMax?: number;
-  /** Maximum number of values in it; each takes at least one byte. Default: no limit. */
-  readonly valuesMax?: number;
-}
 
 /** A value that no encoding of the protocol can represent. The message says where in the value the problem is, and what is there. */
 export class WireValueError extends Error {
@@ -26,18 +21,20 @@ export class WireValueError extends Error {
  *   other built-in types (a Promise, a RegExp, an Error, a boxed number), what is nested too deeply (so every cycle), and what throws when it is read.
  *
  * @param Refusal the error class to throw: the SDK has its own
+ * @param valuesMax maximum number of values in it; each takes at least one byte
  * @throws Refusal
  */
 export function toWireValue(
   value: unknown,
   Refusal: new (message: string, options: ErrorOptions) => Error,
-  options: WireValueOptions = {},
+  depthMax = MESSAGE_DEPTH_MAX,
+  valuesMax = Number.POSITIVE_INFINITY,
 ): unknown {
   try {
-    return new Converter(options).value(value, 0, '');
+    return new Converter(depthMax, valuesMax).value(value, 0, '');
   } catch (cause) {
     // Our own refusal; or an exception of the application's getter, proxy or toJSON.
-    throw new Refusal(`cannot be sent: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Refusal(`cannot be sent: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -46,7 +43,7 @@ class Converter {
   readonly #valuesMax: number;
   #values = 0;
 
-  constructor({ depthMax = MESSAGE_DEPTH_MAX, valuesMax = Number.POSITIVE_INFINITY }: WireValueOptions) {
+  constructor(depthMax: number, valuesMax: number) {
     this.#depthMax = depthMax;
     this.#valuesMax = valuesMax;
   }
@@ -64,7 +61,7 @@ class Converter {
       case 'undefined':
         return null;
       case 'bigint':
-        if (value !== BigInt.asIntN(64, value) && value !== BigInt.asUintN(64, value)) refuse(path, 'a bigint beyond 64 bits');
+        if (value < -(2n ** 63n) || value >= 2n ** 64n) refuse(path, 'a bigint beyond 64 bits');
         return Number.isSafeInteger(Number(value)) ? Number(value) : value;
       case 'object':
         return value === null ? null : this.#object(value, depth, path, asked);

@@ -3,7 +3,8 @@ import { type Context, createContext, Script } from 'node:vm';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type * as Sdk from '../../src/client/index.ts';
+import type * as Index from '../../src/client/index.ts';
+import type * as Keys from '../../src/client/keys.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
 import { tokenOf } from '../support/tokens.ts';
@@ -12,10 +13,14 @@ import { until } from '../support/until.ts';
 /** What even an embedded engine has. A context of `vm` has the language's own objects and nothing of Node's. */
 const BARE = { setTimeout, clearTimeout, WebSocket };
 
+type Sdk = typeof Index & typeof Keys;
+
+const CLIENT = fileURLToPath(new URL('../../src/client', import.meta.url));
+
 /** The SDK in one script, as a bundler makes it. `ws` is taken in where it is not left out: for browsers and workers that is its stub, ws/browser.js. */
 async function bundle(conditions: readonly string[], external: readonly string[]): Promise<Script> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('../../src/client/index.ts', import.meta.url))],
+    stdin: { contents: "export * from './index.ts'; export * from './keys.ts'", resolveDir: CLIENT },
     bundle: true,
     format: 'iife',
     globalName: 'sdk',
@@ -29,10 +34,10 @@ async function bundle(conditions: readonly string[], external: readonly string[]
   return new Script(outputFiles[0]?.text as string);
 }
 
-function load(script: Script, globals: object): { sdk: typeof Sdk; context: Context } {
+function load(script: Script, globals: object): { sdk: Sdk; context: Context } {
   const context = createContext({ ...globals });
   script.runInContext(context);
-  return { sdk: context.sdk as typeof Sdk, context };
+  return { sdk: context.sdk as Sdk, context };
 }
 
 let node: TestNode;
@@ -53,7 +58,7 @@ afterAll(async () => {
 let nextTopic = 0;
 
 /** Connects, publishes, hears it, and comes back after a cut with pauses that are numbers. */
-async function works({ sdk }: { sdk: typeof Sdk }): Promise<void> {
+async function works({ sdk }: { sdk: Sdk }): Promise<void> {
   const topic = `open.t${nextTopic++}`;
   const client = sdk.createClient({
     url: `ws://127.0.0.1:${proxy.port}/ws`,

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeMessage, type Outgoing } from '../../src/client/codec.ts';
-import { Client, CommandError, createClient, decodeKey, encodeKey, StentorError } from '../../src/client/index.ts';
+import { Client, CommandError, createClient, StentorError } from '../../src/client/index.ts';
+import { decodeKey, encodeKey } from '../../src/client/keys.ts';
 import { readOptions } from '../../src/client/options.ts';
 import { CLIENT_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec, packMsgpack } from '../../src/protocol/msgpack-codec.ts';
@@ -173,7 +174,7 @@ describe('options', () => {
       publish: { queueMax: undefined, onFull: null },
     };
     expect(readOptions(given as never)).toEqual(readOptions({ url }));
-    expect(readOptions({ url, backoff: null, publish: null, compression: null } as never)).toEqual(readOptions({ url }));
+    expect(readOptions({ url, backoff: null, publish: null, requestsMax: null } as never)).toEqual(readOptions({ url }));
   });
 
   it('that are set are taken, and leave the others as they are', () => {
@@ -208,7 +209,7 @@ describe('options', () => {
     ['a policy that there is not', { url, publish: { onFull: 'wait' } }],
     ['a time-out that is a text', { url, requestTimeoutMs: '5' }],
     ['a time-out below 0', { url, connectTimeoutMs: -1 }],
-    ['a switch that is a text', { url, compression: 'yes' }],
+    ['what unpacks that is no function', { url, unpacker: true }],
     ['a WebSocket that is none', { url, WebSocket: {} }],
     ['a token that is no text', { url, token: { access_token: 'a' } }],
   ])('that cannot be are refused before anything is tried: %s', (_what, options) => {

@@ -101,16 +101,16 @@ describe('a topic is live', () => {
     isConnected = true;
     lives = [];
     const host = {
-      get feed() {
-        return feed;
+      connection: {
+        get feed() {
+          return feed;
+        },
+        get isConnected() {
+          return isConnected;
+        },
       },
-      get isConnected() {
-        return isConnected;
-      },
+      settings: { holdItemsMax: 100, stateKeysMax: 100, requestTimeoutMs: 1000 },
       counters: newCounters(),
-      holdItemsMax: 100,
-      stateKeysMax: 100,
-      requestTimeoutMs: 1000,
       ask: (_: unknown, { onAnswer }: { onAnswer(message: unknown): void }) => {
         onAnswer({ type: 'subscribed', id: 1, topic: 'a.b', epoch: 'e1', offset: 5, recovered: false, items: [], upTo: 7 });
         return Promise.resolve();
@@ -131,23 +131,23 @@ describe('a topic is live', () => {
   };
 
   it('when all its initial items have arrived', () => {
-    expect(subscription.liveness.live).toBe(false);
+    expect(subscription.status.liveness.live).toBe(false);
     begin();
-    expect([subscription.liveness.live, lives]).toEqual([true, [true]]);
+    expect([subscription.status.liveness.live, lives]).toEqual([true, [true]]);
   });
 
   it('when the feeds of the connection and of the topic are both live; each change is reported once', () => {
     begin();
     tell(false);
     tell(false);
-    expect(subscription.liveness).toEqual({ live: false, reason: 'refused' });
+    expect(subscription.status.liveness).toEqual({ live: false, reason: 'refused' });
     connection(false);
-    expect(subscription.liveness).toEqual({ live: false, reason: 'away' });
+    expect(subscription.status.liveness).toEqual({ live: false, reason: 'away' });
     connection(true);
-    expect(subscription.liveness).toEqual({ live: false, reason: 'refused' });
+    expect(subscription.status.liveness).toEqual({ live: false, reason: 'refused' });
     tell(true);
     tell(true);
-    expect([subscription.liveness.live, lives]).toEqual([true, [true, false, false, false, true]]);
+    expect([subscription.status.liveness.live, lives]).toEqual([true, [true, false, false, false, true]]);
   });
 
   it('only while there is a connection, and again with the next stream', () => {
@@ -155,21 +155,19 @@ describe('a topic is live', () => {
     tell(false);
     isConnected = false;
     subscription.disconnected();
-    expect(subscription.liveness.live).toBe(false);
+    expect(subscription.status.liveness.live).toBe(false);
     isConnected = true;
     subscription.resubscribe();
     begin();
-    expect(subscription.liveness.live).toBe(true);
+    expect(subscription.status.liveness.live).toBe(true);
   });
 });
 
 it('an error about no topic does not end the topic named undefined', () => {
   const host = {
-    isConnected: false,
-    feed: { live: true },
-    topicsMax: 10,
+    connection: { isConnected: false, feed: { live: true }, topicsMax: 10 },
+    settings: { holdItemsMax: 10 },
     counters: newCounters(),
-    holdItemsMax: 10,
     reportError: () => {},
   };
   const topics = new Topics(host as unknown as TopicHost);

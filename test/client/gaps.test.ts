@@ -81,13 +81,14 @@ describe('a gap whose history is refused', () => {
   ): { host: SubscriptionHost; asked: string[] } {
     const asked: string[] = [];
     const host = {
-      isConnected: true,
-      feed: { live: true },
+      connection: { isConnected: true, feed: { live: true } },
+      settings: {
+        holdItemsMax: 100,
+        stateKeysMax: 100,
+        requestTimeoutMs: 1000,
+        backoff: { baseMs: 1, maxMs: 1, jitterMs: 0, stableAfterMs: 0 },
+      },
       counters: newCounters(),
-      holdItemsMax: 100,
-      stateKeysMax: 100,
-      requestTimeoutMs: 1000,
-      backoff: { baseMs: 1, maxMs: 1, jitterMs: 0, stableAfterMs: 0 },
       observeLatency: () => undefined,
       deactivate: () => undefined,
       reportError: () => undefined,
@@ -130,6 +131,6 @@ describe('a gap whose history is refused', () => {
     expect(asked).toEqual(askedSoon);
     await until('the new subscription', () => asked.length === 3);
     expect(asked).toEqual(['subscribe', 'history', 'subscribe']);
-    subscription.close();
+    subscription.end(undefined);
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Client, type PresenceChange, type PresenceMember } from '../../src/client/index.ts';
-import { PresenceTracker } from '../../src/client/presence.ts';
+import { PresenceTracker, presenceOptions } from '../../src/client/presence.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
@@ -52,7 +52,7 @@ describe("a topic's presence", () => {
   it('is told as it changes, with all who are there, and through a reconnect', async () => {
     const told: PresenceChange[] = [];
     const ann = await connected('ann', proxy.port);
-    ann.topic('chat.told', { presence: true, onPresence: (presence) => told.push(presence) }).subscribe(() => {});
+    ann.topic('chat.told', presenceOptions({ onPresence: (presence) => told.push(presence) })).subscribe(() => {});
     await until('the first', () => usersOf(told.at(-1)?.members)?.join() === 'ann');
     expect(told[0]).toEqual({ count: 1, members: [{ user: 'ann' }], membersOmitted: false, joined: [], left: [] });
     const bob = await connected('bob');
@@ -74,10 +74,10 @@ describe("a topic's presence", () => {
   it('is told at once to a topic that joins the subscription late', async () => {
     const ann = await connected('ann');
     const first: PresenceChange[] = [];
-    ann.topic('chat.late', { presence: true, onPresence: (presence) => first.push(presence) }).subscribe(() => {});
+    ann.topic('chat.late', presenceOptions({ onPresence: (presence) => first.push(presence) })).subscribe(() => {});
     await until('the first', () => first.length > 0);
     const late: PresenceChange[] = [];
-    ann.topic('chat.late', { presence: true, onPresence: (presence) => late.push(presence) }).subscribe(() => {});
+    ann.topic('chat.late', presenceOptions({ onPresence: (presence) => late.push(presence) })).subscribe(() => {});
     expect(late).toEqual([]);
     await until('the state', () => late.length > 0);
     expect(usersOf(late[0]?.members)).toEqual(['ann']);

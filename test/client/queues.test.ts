@@ -2,10 +2,11 @@ import { constants, deflateRawSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { AsyncQueue, type IterationOptions } from '../../src/client/async-queue.ts';
-import { deflatedPart, encodeMessage } from '../../src/client/codec.ts';
+import { encodeMessage } from '../../src/client/codec.ts';
 import { Emitter } from '../../src/client/emitter.ts';
 import { OverflowError } from '../../src/client/errors.ts';
 import { FrameReader } from '../../src/client/frame-reader.ts';
+import { deflatedPart, InflatingUnpacker } from '../../src/client/inflating-unpacker.ts';
 import { deflateFrame } from '../../src/fanout/deflate.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 
@@ -89,6 +90,7 @@ describe('a frame reader', () => {
       (reason) => {
         broken = reason;
       },
+      (pass, fail) => new InflatingUnpacker(pass, fail),
     );
     const until = async (holds: () => boolean) => {
       while (!holds()) await new Promise((resolve) => setImmediate(resolve));

@@ -26,6 +26,7 @@ const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
 const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
 const DOCUMENT = resolve(import.meta.dirname, '../../src/client/document.ts');
 const EVENTS = resolve(import.meta.dirname, '../../src/client/events.ts');
+const PRESENCE = resolve(import.meta.dirname, '../../src/client/presence.ts');
 const USERS = resolve(import.meta.dirname, '../../src/client/users.ts');
 
 /**
@@ -45,6 +46,7 @@ export async function runSnippet(
       '@stentor-broadcast/client': CLIENT,
       '@stentor-broadcast/client/document': DOCUMENT,
       '@stentor-broadcast/client/events': EVENTS,
+      '@stentor-broadcast/client/presence': PRESENCE,
       '@stentor-broadcast/client/users': USERS,
     },
     bundle: true,

@@ -1,5 +1,6 @@
 import type { Client, History, Liveness, PresenceChange } from '@stentor-broadcast/client';
 import { type TypingIndicator, typingIndicator } from '@stentor-broadcast/client/events';
+import { presenceOptions } from '@stentor-broadcast/client/presence';
 import { chatEvents } from './events.ts';
 import { type Message, toMessage } from './message.ts';
 
@@ -52,16 +53,16 @@ export class Room {
       this.hasEarlier = history.items.length === PAGE_ITEMS;
       this.#view.filled();
       const { epoch, offset } = history;
-      const topic = this.#client.topic(this.#topic, {
+      const options = presenceOptions({
         since: { epoch, offset },
         timestamps: true,
-        presence: true,
         onPresence: (change) => this.#view.people(change),
         onLive: (liveness) => this.#view.live(liveness),
         onError: (error) => this.#view.failed(error),
         // The log was lost, or this page was away for longer than the log keeps.
         onResync: () => this.#enterAgain(),
       });
+      const topic = this.#client.topic(this.#topic, options);
       this.#unsubscribe = chatEvents.subscribe(topic, { message: ({ text }, item) => this.#add(toMessage(item, text)) });
     } catch (error) {
       if (!this.#hasLeft) this.#view.failed(error as Error);

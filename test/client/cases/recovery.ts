@@ -1,3 +1,4 @@
+import { withCompression } from '../../../src/client/compression.ts';
 import type { Item } from '../../../src/client/index.ts';
 import { type Case, equal, holds, type Numbered, until, whole } from './case-context.ts';
 
@@ -47,7 +48,7 @@ export const RECOVERY: readonly Case[] = [
     name: 'does the same with frames that come deflated',
     async run(context) {
       const topic = context.topicName();
-      const client = await context.connected({ compression: true });
+      const client = await context.connected(withCompression({}));
       const recorder = await context.listen(client, topic);
       await context.remote.run('feed', { topic, ratePerSecond: 200, pad: 2000 });
       await context.remote.run('randomCuts', { count: Math.ceil(context.remote.cuts / 10), liveMsMax: 60, stallMs: 1200 });
