@@ -20,8 +20,7 @@ const DOCUMENT_FORM: DocumentForm<FanoutItem> = {
   },
 
   pairItem({ offset, key, publishedAtMs, eventAtMs }, { first, patch }) {
-    // Copied, because the packer's output is a view of its buffer.
-    const deletions = first === undefined ? undefined : Buffer.from(packMsgpack(first));
+    const deletions = first === undefined ? undefined : packMsgpack(first);
     return new FanoutItem({ offset, key, publishedAtMs, eventAtMs, data: packMsgpack(patch), patch: true, first: deletions });
   },
 };

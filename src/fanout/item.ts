@@ -8,7 +8,7 @@ import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 import { TimedItem } from './timed-item.ts';
 
-/** The parts of a publication when it reaches the fan-out. `data` is one MessagePack value and is copied. */
+/** The parts of a publication when it reaches the fan-out. `data` and `first` are one MessagePack value each, and are copied. */
 export interface ItemSource {
   readonly offset: number;
   readonly key: Key | null;
@@ -61,8 +61,8 @@ export class FanoutItem {
   readonly #user: string | undefined;
   /** In one field, because there are very many items. */
   readonly #flags: number;
-  /** Of a patch: what is to be applied before it. */
-  readonly #first: Uint8Array | undefined;
+  /** Of a patch: the length of what is to be applied before it, which is at the end of the MessagePack form; 0: nothing. */
+  readonly #firstBytes: number;
   /** What changed from the value before; undefined: everything, or nobody follows that. It counts in {@link bytes}, so it is set before the item is kept. */
   delta: FanoutItem | undefined;
   readonly #msgpack: KeptBytes;
@@ -80,7 +80,7 @@ export class FanoutItem {
     this.connectionId = source.connectionId;
     this.#user = source.user;
     this.#flags = flagsOf(source);
-    this.#first = source.first;
+    this.#firstBytes = source.first?.length ?? 0;
     const metaFields = metaFieldsOf(source);
     writer.reset();
     writer.arrayHeader(metaFields === 0 ? 3 : 4);
@@ -113,6 +113,7 @@ export class FanoutItem {
         writer.text('patch');
         writer.bool(true);
       }
+      // The last one: see #firstBytes.
       if (source.first !== undefined) {
         writer.text('first');
         writer.raw(source.first);
@@ -141,13 +142,13 @@ export class FanoutItem {
   }
 
   /**
-   * The same publication as a merge patch. Both values are copied, because the packer's output is a view of its buffer.
+   * The same publication as a merge patch.
    *
    * @param patch one MessagePack value
    * @param first what to apply before it
    */
   withPatch(patch: Uint8Array, first?: Uint8Array): FanoutItem {
-    return new FanoutItem({ ...this.#head(), data: patch, patch: true, first: first && Buffer.from(first) });
+    return new FanoutItem({ ...this.#head(), data: patch, patch: true, first });
   }
 
   /** The same publication with other data, as a whole. @param data one MessagePack value, which is copied */
@@ -181,9 +182,9 @@ export class FanoutItem {
     return (this.#flags & PATCH) !== 0;
   }
 
-  /** Of a patch: what is to be applied before it. */
+  /** Of a patch: what is to be applied before it. One MessagePack value: a view, or a copy. */
   get first(): Uint8Array | undefined {
-    return this.#first;
+    return this.#firstBytes === 0 ? undefined : toBuffer(this.#msgpack).subarray(-this.#firstBytes);
   }
 
   /** One MessagePack value: a view, or a copy. */
@@ -208,7 +209,7 @@ export class FanoutItem {
       ...(this.#user !== undefined && { origin: this.#user }),
       ...(this.removed && { removed: true }),
       ...(this.isPatch && { patch: true }),
-      ...(this.#first !== undefined && { first: unpackMsgpack(this.#first) }),
+      ...(this.first !== undefined && { first: unpackMsgpack(this.first) }),
     };
     return `${head},${stringifyJson(meta)}]`;
   }
