@@ -1,5 +1,5 @@
 import { nowUs } from '../../src/bench/clock.ts';
-import { cpuSeconds, processTree } from '../core/proc.ts';
+import { cpuSeconds, processName, processTree } from '../core/proc.ts';
 import { spread } from '../core/stats.ts';
 import { emptyRun } from '../measure/empty-run.ts';
 import { withServer } from '../measure/with-server.ts';
@@ -21,7 +21,7 @@ export const admission: Scenario = {
   describes:
     'CPU of the node (hub and worker) for each client that connects with a token and subscribes to 10 of 1,000 topics, each with the position that it had; nothing is missing. ' +
     '"cold": the first thousand after a restart of the node; "warm": the median of the 4th to 6th thousand. "again": they all return once more to the running node, which knows ' +
-    'their tokens, and the end of their connections is counted too. One array has all subscribes.',
+    'their tokens, and the end of their connections is counted too. One array has all subscribes. "hubMs": the hub’s part.',
   servers: [SERVER],
   baseline: SERVER,
   targets: [figureTarget('A', 'cpuMs.warm', CPU_MS_MAX, 'CPU of a returning client with a token and 10 topics ≤ 0.25 ms', SERVER)],
@@ -36,15 +36,18 @@ export const admission: Scenario = {
       });
       for (const crowd of crowds) await crowd.connect();
       await running.restart?.();
-      const first: number[] = [];
-      for (const crowd of crowds) first.push(await cpuMsOf(running, members, () => crowd.reconnect(running)));
-      const again: number[] = [];
-      for (const crowd of crowds) again.push(await cpuMsOf(running, members, () => crowd.reconnect(running)));
+      const first: Cost[] = [];
+      for (const crowd of crowds) first.push(await costOf(running, members, () => crowd.reconnect(running)));
+      const again: Cost[] = [];
+      for (const crowd of crowds) again.push(await costOf(running, members, () => crowd.reconnect(running)));
+      const warm = first.slice(CROWDS / 2);
       return emptyRun(server.name, pair, {
-        'cpuMs.cold': first[0]!,
-        'cpuMs.warm': spread(first.slice(CROWDS / 2)).median,
-        'cpuMs.again': spread(again.slice(CROWDS / 2)).median,
-        ...Object.fromEntries([...first, ...again].map((ms, i) => [`cpuMs.${i + 1}`, ms])),
+        'cpuMs.cold': first[0]!.allMs,
+        'cpuMs.warm': medianOf(warm, ({ allMs }) => allMs),
+        'cpuMs.again': medianOf(again.slice(CROWDS / 2), ({ allMs }) => allMs),
+        'hubMs.cold': first[0]!.hubMs,
+        'hubMs.warm': medianOf(warm, ({ hubMs }) => hubMs),
+        ...Object.fromEntries([...first, ...again].map(({ allMs }, i) => [`cpuMs.${i + 1}`, allMs])),
       });
     });
   },
@@ -63,10 +66,22 @@ async function publishToAll(server: RunningServer): Promise<void> {
   await server.feed({ topics: [feed], startAtUs: nowUs(), durationMs: PUBLISH_MS, payloadBytes: 100 });
 }
 
-async function cpuMsOf(server: RunningServer, clients: number, come: () => Promise<unknown>): Promise<number> {
+/** CPU of a node for each client. */
+interface Cost {
+  readonly allMs: number;
+  readonly hubMs: number;
+}
+
+async function costOf(server: RunningServer, clients: number, come: () => Promise<unknown>): Promise<Cost> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const pids = processTree(server.pids);
-  const before = cpuSeconds(pids);
+  const hub = pids.filter((pid) => !processName(pid).includes('worker'));
+  const before = [cpuSeconds(pids), cpuSeconds(hub)] as const;
   await come();
-  return ((cpuSeconds(pids) - before) * 1000) / clients;
+  const after = [cpuSeconds(pids), cpuSeconds(hub)] as const;
+  return { allMs: ((after[0] - before[0]) * 1000) / clients, hubMs: ((after[1] - before[1]) * 1000) / clients };
+}
+
+function medianOf(costs: readonly Cost[], figure: (cost: Cost) => number): number {
+  return spread(costs.map(figure)).median;
 }
