@@ -62,6 +62,12 @@ export function coresOf({ cpuSeconds, elapsedMs }: RunResult): number {
   return (cpuSeconds * 1000) / elapsedMs;
 }
 
+/** The same of all hubs. */
+export function hubCoresOf({ processes, elapsedMs }: RunResult): number {
+  const hubs = processes.filter(({ name }) => !name.includes('worker'));
+  return (hubs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 1000) / elapsedMs;
+}
+
 /** Publications a second, as they were: a window ends with its last one. */
 export function publishedPerSecond({ groups, elapsedMs }: RunResult): number {
   return groups.reduce((sum, { published }) => sum + published, 0) / (elapsedMs / 1000);

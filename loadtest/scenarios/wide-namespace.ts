@@ -1,5 +1,6 @@
 import { runServer } from '../measure/run.ts';
 import { BENCH_NAMESPACE } from './feeds.ts';
+import { hubCoresOf } from './loads.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Until a node asks for its topics by name, and has compiled what it runs. */
@@ -32,11 +33,6 @@ export const wideNamespace: Scenario = {
       everyLatency: false,
       countSends: false,
     });
-    const hub = run.processes.find(({ name }) => !name.includes('worker'));
-    return {
-      ...run,
-      cpuPerDeliveryUs: undefined,
-      extra: { ...run.extra, hubCores: ((hub?.cpuSeconds ?? 0) * 1000) / run.elapsedMs },
-    };
+    return { ...run, cpuPerDeliveryUs: undefined, extra: { ...run.extra, hubCores: hubCoresOf(run) } };
   },
 };

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants as fsConstants, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { Command } from 'commander';
+import { dirname } from 'node:path';
+import { Command, Option } from 'commander';
 import type { BenchResult } from '../bench/verdict.ts';
 import type { NodeAnswer, NodesAnswer } from '../http/api/schemas/nodes.ts';
 import type { PublishAnswer } from '../http/api/schemas/publish.ts';
@@ -12,15 +13,7 @@ import type { AdminOptions } from './admin/admin-options.ts';
 import { parseDuration } from './duration.ts';
 import { badValue, CliError } from './errors.ts';
 import { nodeUrl } from './node-url.ts';
-import {
-  addConfigOptions,
-  addNodeOptions,
-  loadFromOptions,
-  type NodeOptions,
-  positiveInteger,
-  positiveNumber,
-  topicArgument,
-} from './options.ts';
+import { addConfigOptions, addNodeOptions, integerUpTo, loadFromOptions, type NodeOptions, numberUpTo, topicArgument } from './options.ts';
 import { note, print } from './output.ts';
 
 interface BenchCommandOptions extends AdminOptions, NodeOptions {
@@ -41,6 +34,9 @@ const CONNECTIONS_PER_PROCESS = 2500;
 /** A stamp and what is around it. */
 const PAYLOAD_MIN = 64;
 const PAYLOAD_MAX = 60_000;
+const PROCESSES_MAX = 64;
+/** What a connection costs is a difference: of fewer nothing can be seen. */
+const CALIBRATION_CONNECTIONS_MIN = 100;
 
 export function benchCommand(): Command {
   const command = new Command('bench')
@@ -53,9 +49,11 @@ export function benchCommand(): Command {
     .option('--p99 <duration>', 'the verdict is bad if 1% of the deliveries take longer', '500ms')
     .option('--processes <n>', 'processes of clients (default: one for 2,500 connections, at most one per core)')
     .option('--admin-url <url>', 'the admin port of the node, where it publishes (default: admin.host and admin.port)')
-    .option(
-      '--calibrate <file>',
-      'measure what connections, publications and deliveries cost the node, and write it for `stentor plan --constants`',
+    .addOption(
+      new Option(
+        '--calibrate <file>',
+        'measure what connections, publications and deliveries cost the node, and write it for `stentor plan --constants`',
+      ).conflicts('rate'),
     )
     .option('--json', 'print the result as one line of JSON');
   return addConfigOptions(addNodeOptions(command, true))
@@ -67,8 +65,11 @@ It publishes through the HTTP API: the config must have a token with the scope p
 durable topic keeps it. A latency is the time from when a publication was due until a client has it. Run it on another machine than the node: on the same one they
 share the cores. For more than ${CONNECTIONS_MAX} connections run it on several machines at the same time; each counts its own publications only.
 
+--calibrate takes about seven times --duration, at rates of its own. It needs a node that has one worker and no other clients, and at least ${CALIBRATION_CONNECTIONS_MIN} connections, better 1000.
+
 Examples:
   $ stentor bench scores.bench
+  $ stentor bench scores.bench --calibrate mine.json
   $ stentor bench scores.bench --url wss://live.example.com/ws --admin-url http://10.0.0.5:9090 --connections 20000 --rate 5 --duration 60s`,
     );
 }
@@ -77,8 +78,9 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
   const topic = topicArgument(topicText);
   const url = options.url ?? nodeUrl((await loadFromOptions(options)).config);
   const plan = planOf(options, url);
+  if (options.calibrate !== undefined) assertCanCalibrate(options.calibrate, options);
   const api = await AdminApi.from(options, 'publish');
-  await assertRoom(api, plan.connections);
+  await assertRoom(api, plan.connections, options.calibrate !== undefined);
   if (options.calibrate !== undefined) return runCalibration({ ...options, url }, options.calibrate, topic, api, plan);
   const { runBench } = await import('../bench/run.ts');
   const ending = new AbortController();
@@ -91,6 +93,20 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
   if (options.json) print(JSON.stringify(result));
   else for (const line of linesOf(result, plan.p99MaxMs)) print(line);
   if (result.verdict === 'bad') throw new CliError('bad_verdict', result.reasons[0] ?? 'see above');
+}
+
+/** Before minutes of measuring. @throws CliError `usage` */
+function assertCanCalibrate(path: string, { connections }: BenchCommandOptions): void {
+  if (Number(connections) < CALIBRATION_CONNECTIONS_MIN)
+    throw badValue('--connections', connections, `expected at least ${CALIBRATION_CONNECTIONS_MIN} with --calibrate`);
+  if (path === '' || path.startsWith('-')) throw badValue('--calibrate', path, 'expected the name of a file');
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) throw new Error('it is a folder');
+    accessSync(found === undefined ? dirname(path) : path, fsConstants.W_OK);
+  } catch (error) {
+    throw badValue('--calibrate', path, `expected a file that can be written: ${(error as Error).message}`);
+  }
 }
 
 /** @throws CliError `bad_verdict`: the machine or the node could not do even this little */
@@ -131,6 +147,7 @@ async function runCalibration(
     throw error instanceof RangeError ? new CliError('bad_verdict', error.message) : error;
   });
   writeFileSync(path, `${JSON.stringify(constants, undefined, 2)}\n`);
+  if (options.json) return print(JSON.stringify(constants));
   print(
     `written to ${path}: a write costs ${constants.sendUs.toFixed(1)} µs, a joined publication ${constants.deliveryUs.toFixed(2)} µs of CPU`,
   );
@@ -145,34 +162,35 @@ function sumOfMetric(text: string, name: string): number {
 
 function planOf({ connections, rate, duration, payload, p99, processes }: BenchCommandOptions, url: string) {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) throw badValue('--url', url, 'expected a URL like ws://localhost:8080/ws');
-  const count = atMost('--connections', positiveInteger, connections, CONNECTIONS_MAX);
+  const count = integerUpTo('--connections', connections, CONNECTIONS_MAX);
   const cores = availableParallelism();
   return {
     connections: count,
-    perSecond: atMost('--rate', positiveNumber, rate, RATE_MAX),
-    durationMs: atMost('--duration', parseDuration, duration, DURATION_MAX_MS),
-    payloadBytes: Math.max(PAYLOAD_MIN, atMost('--payload', positiveInteger, payload, PAYLOAD_MAX)),
+    perSecond: numberUpTo('--rate', rate, RATE_MAX),
+    durationMs: parseDuration('--duration', duration, DURATION_MAX_MS),
+    payloadBytes: Math.max(PAYLOAD_MIN, integerUpTo('--payload', payload, PAYLOAD_MAX)),
     p99MaxMs: parseDuration('--p99', p99),
     processes:
       processes === undefined
         ? Math.min(cores, Math.ceil(count / CONNECTIONS_PER_PROCESS))
-        : Math.min(count, atMost('--processes', positiveInteger, processes, 64)),
+        : Math.min(count, integerUpTo('--processes', processes, PROCESSES_MAX)),
   };
 }
 
-function atMost(name: string, parse: (name: string, text: string) => number, text: string, max: number): number {
-  const value = parse(name, text);
-  if (value > max) throw badValue(name, text, `expected at most ${parse === parseDuration ? `${max / 1000}s` : max}`);
-  return value;
-}
-
-/** The bench must not take the places of clients. @throws CliError `busy` */
-async function assertRoom(api: AdminApi, wanted: number): Promise<void> {
-  const free = await freePlaces(api).catch((error) => {
+/** The bench must not take the places of clients. @throws CliError `busy`, `unsuitable` */
+async function assertRoom(api: AdminApi, wanted: number, calibrates: boolean): Promise<void> {
+  const found = await placesOf(api).catch((error) => {
     // A token with only the scope publish may not ask.
-    if (error instanceof CliError && error.code === 'forbidden') return Number.POSITIVE_INFINITY;
+    if (error instanceof CliError && error.code === 'forbidden') return undefined;
     throw error;
   });
+  if (found === undefined) return;
+  const { free, workers } = found;
+  if (calibrates && workers !== 1)
+    throw new CliError(
+      'unsuitable',
+      `the node has ${workers} workers: calibrate a node with --workers 1, what the others cost would be taken for its own`,
+    );
   if (free >= wanted) return;
   throw new CliError(
     'busy',
@@ -180,11 +198,12 @@ async function assertRoom(api: AdminApi, wanted: number): Promise<void> {
   );
 }
 
-async function freePlaces(api: AdminApi): Promise<number> {
+async function placesOf(api: AdminApi): Promise<{ readonly free: number; readonly workers: number }> {
   const [{ workers }, { nodes }] = await Promise.all([api.get<NodeAnswer>('node'), api.get<NodesAnswer>('nodes')]);
   // What a node has announced of itself may be older than its workers.
   const places = [...workers, ...nodes.filter(({ self, silent }) => !self && !silent)];
-  return places.reduce((sum, { connections, connectionsMax }) => sum + connectionsMax - connections, 0);
+  const free = places.reduce((sum, { connections, connectionsMax }) => sum + connectionsMax - connections, 0);
+  return { free, workers: workers.length };
 }
 
 async function publishAll(api: AdminApi, topic: string, payloads: readonly string[]): Promise<string[]> {

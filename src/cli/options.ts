@@ -103,6 +103,20 @@ export function positiveInteger(name: string, text: string): number {
   return value;
 }
 
+/** @param name of the option. @throws CliError `usage` */
+export function numberUpTo(name: string, text: string, max: number): number {
+  const value = positiveNumber(name, text);
+  if (value > max) throw badValue(name, text, `expected at most ${max}`);
+  return value;
+}
+
+/** @param name of the option. @throws CliError `usage` */
+export function integerUpTo(name: string, text: string, max: number): number {
+  const value = positiveInteger(name, text);
+  if (value > max) throw badValue(name, text, `expected at most ${max}`);
+  return value;
+}
+
 /** Milliseconds since 1970, or a date with a time; without a zone it is UTC. @param name of the option. @throws CliError `usage` */
 export function timeOption(name: string, text: string): number {
   const timeMs = Math.ceil(parseTimeMs(text) ?? Number.NaN);

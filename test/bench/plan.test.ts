@@ -7,7 +7,7 @@ import { DEFAULT_CONSTANTS } from '../../src/bench/plan/default-constants.ts';
 import { type Fleet, forecast, type Load } from '../../src/bench/plan/model.ts';
 import { nodesFor } from '../../src/bench/plan/search.ts';
 
-const FLEET: Fleet = { nodes: 1, workersPerNode: 1, pacingPeriodMaxMs: 75, filterTopicsMax: 1000, durable: false };
+const FLEET: Fleet = { nodes: 1, workersPerNode: 1, coresPerNode: 2, pacingPeriodMaxMs: 75, filterTopicsMax: 1000, durable: false };
 const WISHES = { coresPerProcessMax: 0.6, passMsMax: 500, connectionsPerWorkerMax: 50_000 };
 
 const big = (connections: number, ratePerTopic: number): Load => ({
@@ -25,16 +25,23 @@ function windowOf({ ownSendUs: _, ...constants }: CostConstants, connections: nu
 }
 
 function windowsOf(constants: CostConstants): Windows {
-  const { slowPerSecond, fastPerSecond } = constants.publication;
   return {
     empty: windowOf(constants, 1, 0.5),
-    slow: windowOf(constants, 1, slowPerSecond),
-    fast: windowOf(constants, 1, fastPerSecond),
+    slow: windowOf(constants, 1, 10),
+    fast: windowOf(constants, 1, 400),
+    flood: windowOf(constants, 1, 4000),
     idle: windowOf(constants, 1000, 0.5),
     single: windowOf(constants, 1000, 10),
     joined: windowOf(constants, 1000, 400),
   };
 }
+
+/** At the rates of a calibration. */
+const publicationOf = (slowUs: number) => [
+  { perSecond: 10, us: slowUs },
+  { perSecond: 400, us: 120 },
+  { perSecond: 4000, us: 40 },
+];
 
 describe('the constants of a calibration', () => {
   it('are those of the machine that was measured', () => {
@@ -47,17 +54,19 @@ describe('the constants of a calibration', () => {
     });
     fc.assert(
       fc.property(cost, ({ slowUs, ...costs }) => {
-        const publication = { slowPerSecond: 10, slowUs, fastPerSecond: 400, fastUs: 120 };
+        const publication = publicationOf(slowUs);
         const real = { ...DEFAULT_CONSTANTS, ...costs, publication };
         const found = constantsFrom(windowsOf(real), real);
         for (const [name, cost] of Object.entries(costs)) expect(found[name as keyof typeof costs] / cost).toBeCloseTo(1, 1);
-        expect(found.publication.slowUs / slowUs).toBeCloseTo(1, 3);
-        expect(found.publication.fastUs / publication.fastUs).toBeCloseTo(1, 3);
+        for (const [at, { perSecond, us }] of publication.entries()) {
+          expect([found.publication[at]?.perSecond, (found.publication[at]?.us ?? 0) / us]).toEqual([perSecond, expect.closeTo(1, 2)]);
+        }
         // What it explains is what was measured.
         for (const [connections, perSecond] of [
           [1000, 10],
           [1000, 400],
           [1, 20],
+          [1, 2000],
           [3000, 5],
         ] as const) {
           expect(windowOf(found, connections, perSecond).cores / windowOf(real, connections, perSecond).cores).toBeCloseTo(1, 2);
@@ -67,7 +76,7 @@ describe('the constants of a calibration', () => {
   });
 
   it('tell the node itself from its connections: 1,000 idle ones cost little more than none', () => {
-    const real = { ...DEFAULT_CONSTANTS, nodeUs: 3000, connectionUs: 0.5 };
+    const real = { ...DEFAULT_CONSTANTS, publication: publicationOf(380), nodeUs: 3000, connectionUs: 0.5 };
     const { nodeUs, connectionUs } = constantsFrom(windowsOf(real), real);
     expect([nodeUs, connectionUs]).toEqual([expect.closeTo(3000, 0), expect.closeTo(0.5, 1)]);
   });
@@ -80,7 +89,8 @@ describe('the constants of a calibration', () => {
     }
   });
 
-  it('come from the windows of a bench, in which the node is asked before and after', async () => {
+  /** Calibrates against a node that costs what the default constants say, which all the connections are at, or so many of them. */
+  async function calibrated(hereShare = 1) {
     const counters = { cpuSeconds: 0, framesOut: 0 };
     let nowMs = 0;
     const asked: number[][] = [];
@@ -95,17 +105,24 @@ describe('the constants of a calibration', () => {
         asked.push([connections, perSecond]);
         await begin();
         nowMs += 10_000;
-        counters.cpuSeconds += 10 * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).hubAndWorkersCores;
-        counters.framesOut += connections * forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET).writesPerSecond * 10;
+        const node = forecast(DEFAULT_CONSTANTS, big(connections, perSecond), FLEET);
+        counters.cpuSeconds += 10 * node.hubAndWorkersCores;
+        counters.framesOut += hereShare * connections * node.writesPerSecond * 10;
         await end();
         return 10 * perSecond;
       },
     });
+    return { found, asked };
+  }
+
+  it('come from the windows of a bench, in which the node is asked before and after', async () => {
+    const { found, asked } = await calibrated();
     expect(asked).toEqual([
       [1, 400],
       [1, 0.5],
       [1, 10],
       [1, 400],
+      [1, 4000],
       [100, 0.5],
       [100, 10],
       [100, 400],
@@ -115,11 +132,18 @@ describe('the constants of a calibration', () => {
     expect(parseConstants(JSON.stringify(found))).toEqual(found);
   });
 
+  it('cannot be found if the connections are at another node', async () => {
+    await expect(calibrated(0.4)).rejects.toThrow('different nodes');
+  });
+
   it.each([
     ['{', /not JSON/],
     ['{}', /required/],
     [JSON.stringify({ ...DEFAULT_CONSTANTS, sendUs: -1 }), /sendUs/],
     [JSON.stringify({ ...DEFAULT_CONSTANTS, version: 2 }), /version/],
+    [JSON.stringify(DEFAULT_CONSTANTS).replace('"sendUs":10', '"sendUs":1e308'), /sendUs/],
+    [JSON.stringify({ ...DEFAULT_CONSTANTS, publication: [] }), /publication/],
+    [JSON.stringify({ ...DEFAULT_CONSTANTS, publication: DEFAULT_CONSTANTS.publication.toReversed() }), /lowest perSecond first/],
   ])('are refused if the file is %j', (text, why) => {
     expect(() => parseConstants(text)).toThrow(why);
   });
@@ -132,9 +156,20 @@ describe('a forecast', () => {
       expect.stringMatching(/a worker would use \d+% of a core/),
     ]);
     expect(forecast(DEFAULT_CONSTANTS, { ...big(10, 1), payloadBytes: 5000 }, FLEET).unknown).toHaveLength(1);
+    const fastest = DEFAULT_CONSTANTS.publication.at(-1)?.perSecond ?? 0;
+    const many = { ...big(1, 1), topics: 3 * fastest };
+    expect(forecast(DEFAULT_CONSTANTS, many, FLEET).unknown).toEqual([expect.stringMatching(/publications\/s; up to .* were measured/)]);
     const { ownSendUs: _, ...without } = DEFAULT_CONSTANTS;
     const users = { ...big(1000, 0.1), topics: 1000, membersPerTopic: 1 };
     expect(forecast(without, users, FLEET).unknown).toEqual(['connections with topics of their own were not measured']);
+  });
+
+  it('says that it does not know what processes use that share their cores, unless they use little of them', () => {
+    const unknown = (rate: number, coresPerNode: number) =>
+      forecast(DEFAULT_CONSTANTS, big(1000, rate), { ...FLEET, coresPerNode }).unknown;
+    expect(unknown(20, 2)).toEqual([]);
+    expect(unknown(20, 0.5)).toEqual([expect.stringMatching(/^hub and workers have fewer cores/)]);
+    expect(unknown(1, 0.5)).toEqual([]);
   });
 
   it('has a node follow all of a durable namespace only above the bound of topics', () => {
@@ -167,16 +202,27 @@ describe('a forecast', () => {
 describe('the number of nodes', () => {
   it('is the smallest that fulfils all wishes, and the reason is what one less would exceed', () => {
     const plan = nodesFor(DEFAULT_CONSTANTS, big(2_000_000, 5), FLEET, WISHES);
-    expect(plan?.nodes).toBeGreaterThan(10);
-    expect(plan?.because).toMatch(/connections a worker|of a core|a pass/);
-    expect(plan?.node.workerCores).toBeLessThanOrEqual(WISHES.coresPerProcessMax);
-    const less = forecast(DEFAULT_CONSTANTS, big(2_000_000, 5), { ...FLEET, nodes: (plan?.nodes ?? 0) - 1 });
+    if ('impossible' in plan) throw new Error(plan.impossible);
+    expect(plan.nodes).toBeGreaterThan(10);
+    expect(plan.because).toMatch(/connections a worker|of a core|a pass/);
+    expect(plan.node.workerCores).toBeLessThanOrEqual(WISHES.coresPerProcessMax);
+    const less = forecast(DEFAULT_CONSTANTS, big(2_000_000, 5), { ...FLEET, nodes: plan.nodes - 1 });
     expect(less.workerCores > WISHES.coresPerProcessMax || less.passMs > WISHES.passMsMax || less.connections > 50_000).toBe(true);
     expect(nodesFor(DEFAULT_CONSTANTS, big(10, 1), FLEET, WISHES)).toMatchObject({ nodes: 1, because: 'one is enough' });
   });
 
-  it('does not exist where every node has too many publications', () => {
+  it('is larger where nodes have fewer cores', () => {
+    const nodes = (coresPerNode: number) => nodesFor(DEFAULT_CONSTANTS, big(100_000, 5), { ...FLEET, coresPerNode }, WISHES);
+    const [two, half] = [nodes(2), nodes(0.5)];
+    if ('impossible' in two || 'impossible' in half) throw new Error('there is a number');
+    expect(half.nodes).toBeGreaterThan(two.nodes);
+    expect(half.because).toMatch(/^hub and workers would use 0\.\d\d of the node's 0\.5 cores$/);
+  });
+
+  it('does not exist where every node has too many publications, or even the most nodes too many connections', () => {
     const flood: Load = { ...big(1_000_000, 1), topics: 1, ratePerTopic: 1_000_000 };
-    expect(nodesFor(DEFAULT_CONSTANTS, flood, FLEET, WISHES)).toBeUndefined();
+    expect(nodesFor(DEFAULT_CONSTANTS, flood, FLEET, WISHES)).toEqual({ impossible: expect.stringMatching(/of a core$/) });
+    const everybody = nodesFor(DEFAULT_CONSTANTS, big(1e10, 0.001), FLEET, WISHES);
+    expect(everybody).toEqual({ impossible: 'more than 50000 connections a worker' });
   });
 });

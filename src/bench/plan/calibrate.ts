@@ -31,15 +31,22 @@ export interface CalibrateOptions {
 const IDLE_PER_SECOND = 0.5;
 const SLOW_PER_SECOND = 10;
 const FAST_PER_SECOND = 400;
+const FLOOD_PER_SECOND = 4000;
 const SINGLE_PER_SECOND = 10;
 const JOINED_PER_SECOND = 400;
 
-/** Runs the windows that {@link constantsFrom} needs against a node. */
+/** Writes to a connection, of those that there should be: with fewer, its connections are elsewhere. */
+const WRITTEN_SHARE_MIN = 0.5;
+
+/** Runs the windows that {@link constantsFrom} needs against a node. @throws RangeError as that does, or if the connections are at another node */
 export async function calibrate(options: CalibrateOptions): Promise<CostConstants> {
   const { connections, payloadBytes, machine } = options;
   // A node that runs for an hour has compiled its code, and one that has just started has not.
   await measure(options, 'warming up', 1, FAST_PER_SECOND);
   const windows = await measureWindows(connections, (name, count, perSecond) => measure(options, name, count, perSecond));
+  const { single } = windows;
+  if ((single.writesPerSecond ?? single.perSecond) < single.perSecond * WRITTEN_SHARE_MIN)
+    throw new RangeError('the connections are not at the node whose metrics are read: --url and --admin-url are of different nodes');
   return constantsFrom(windows, { measured: machine, payloadBytes });
 }
 
@@ -52,6 +59,7 @@ export async function measureWindows(
     empty: await window('an idle node', 1, IDLE_PER_SECOND),
     slow: await window('few publications', 1, SLOW_PER_SECOND),
     fast: await window('many publications', 1, FAST_PER_SECOND),
+    flood: await window('very many publications', 1, FLOOD_PER_SECOND),
     idle: await window('idle connections', connections, IDLE_PER_SECOND),
     single: await window('writes with one publication', connections, SINGLE_PER_SECOND),
     joined: await window('writes with several publications', connections, JOINED_PER_SECOND),

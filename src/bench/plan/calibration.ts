@@ -13,10 +13,11 @@ export interface Window {
 }
 
 export interface Windows {
-  /** One connection, at three rates: next to nothing, few publications, and many. */
+  /** One connection, at four rates: next to nothing, few publications, many, and so many that the node takes several at once. */
   readonly empty: Window;
   readonly slow: Window;
   readonly fast: Window;
+  readonly flood: Window;
   /** Many connections, at three rates: next to nothing; so few publications that each is a write of its own; so many that they are joined. */
   readonly idle: Window;
   readonly single: Window;
@@ -44,13 +45,15 @@ export function constantsFrom(
   windows: Windows,
   { measured, payloadBytes }: Pick<CostConstants, 'measured' | 'payloadBytes'>,
 ): CostConstants {
-  const { empty, slow, fast, idle, single, joined, own } = windows;
-  const written = writtenPublication(empty, slow, fast);
+  const { empty, slow, fast, flood, idle, single, joined, own } = windows;
+  const written = writtenPublication(empty, [slow, fast, flood]);
   const { connectionUs, sendUs } = connectionCosts(idle, single, written);
   if (!(sendUs > 0)) throw new RangeError('the machine was too busy to measure what a write costs: try again when it is idle');
   const nodeUs = Math.max(0, written.baseUs - connectionUs);
-  const { slowUs, fastUs, ...rates } = written.publication;
-  const publication = { ...rates, slowUs: Math.max(0, slowUs - sendUs), fastUs: Math.max(0, fastUs - sendUs) };
+  const publication = written.publication.map(({ perSecond, us, writesEach }) => ({
+    perSecond,
+    us: Math.max(0, us - writesEach * sendUs),
+  }));
   /** What the window used besides. */
   const rest = ({ cores, connections }: Window, published: number) =>
     cores * 1e6 - nodeUs - connections * connectionUs - published * publicationCost({ publication }, published);
@@ -77,26 +80,33 @@ export function constantsFrom(
   };
 }
 
-interface Written extends Pick<CostConstants, 'publication'> {
+interface Written {
   /** A second of the node with one connection. */
   readonly baseUs: number;
+  /** With the writes to the connection, of which there may be fewer than publications. */
+  readonly publication: readonly { readonly perSecond: number; readonly us: number; readonly writesEach: number }[];
 }
 
-/** What a publication costs with a write to one connection, at two rates. */
-function writtenPublication(empty: Window, slow: Window, fast: Window): Written {
+/** What a publication costs with a write to one connection, at some rates, of which the first says what the node costs without any. */
+function writtenPublication(empty: Window, windows: readonly [Window, ...Window[]]): Written {
+  const [slow] = windows;
   const slowUs = ((slow.cores - empty.cores) * 1e6) / (slow.perSecond - empty.perSecond);
   const baseUs = Math.max(0, empty.cores * 1e6 - empty.perSecond * slowUs);
-  const fastUs = (fast.cores * 1e6 - baseUs) / fast.perSecond;
-  if (!(slowUs > 0 && fastUs > 0))
+  const publication = windows.map(({ perSecond, cores, writesPerSecond = perSecond }, at) => ({
+    perSecond,
+    us: at === 0 ? slowUs : (cores * 1e6 - baseUs) / perSecond,
+    writesEach: writesPerSecond / perSecond,
+  }));
+  if (!publication.every(({ us }) => us > 0))
     throw new RangeError('the machine was too busy to measure what a publication costs: try again when it is idle');
-  return { baseUs, publication: { slowPerSecond: slow.perSecond, slowUs, fastPerSecond: fast.perSecond, fastUs } };
+  return { baseUs, publication };
 }
 
 /** Of many connections at two rates: what does not depend on the rate is the connections' own. */
 function connectionCosts(idle: Window, single: Window, written: Written): { readonly connectionUs: number; readonly sendUs: number } {
   /** Of each connection but the first, whose write is in the publication. */
   const each = ({ cores, connections, perSecond }: Window) =>
-    (cores * 1e6 - written.baseUs - perSecond * publicationCost(written, perSecond)) / (connections - 1);
+    (cores * 1e6 - written.baseUs - perSecond * publicationCost({ publication: [...written.publication] }, perSecond)) / (connections - 1);
   const [atIdle, atSingle] = [each(idle), each(single)];
   const slope = (atSingle - atIdle) / (single.perSecond - idle.perSecond);
   const connectionUs = Math.max(0, atIdle - idle.perSecond * slope);

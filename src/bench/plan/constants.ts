@@ -1,8 +1,10 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-const Positive = Type.Number({ exclusiveMinimum: 0 });
-const Cost = Type.Number({ minimum: 0 });
+/** Far above anything real: what is computed from them stays a number. */
+const MAX = 1e12;
+const Positive = Type.Number({ exclusiveMinimum: 0, maximum: MAX });
+const Cost = Type.Number({ minimum: 0, maximum: MAX });
 
 /** What a node costs on one kind of machine. CPU in microseconds of one core. */
 export const CostConstants = Type.Object({
@@ -15,8 +17,8 @@ export const CostConstants = Type.Object({
   nodeUs: Cost,
   /** A second of an idle connection. */
   connectionUs: Cost,
-  /** A publication with members here, hub and worker, without the writes to them, at two rates a second: it costs less when the node is busy. */
-  publication: Type.Object({ slowPerSecond: Positive, slowUs: Cost, fastPerSecond: Positive, fastUs: Cost }),
+  /** A publication with members here, hub and worker, without the writes to them, at rates a second, the lowest first: it costs less when there are many. */
+  publication: Type.Array(Type.Object({ perSecond: Positive, us: Cost }), { minItems: 1, maxItems: 10 }),
   /** A publication that the node follows, and nobody here wants. */
   followedUs: Cost,
   /** A write to a connection, where many connections get the same. */
@@ -46,7 +48,11 @@ export function parseConstants(text: string): CostConstants {
   } catch (cause) {
     throw new Error(`not JSON: ${(cause as Error).message}`, { cause });
   }
-  if (checker.Check(value)) return value;
+  if (checker.Check(value)) {
+    const { publication } = value;
+    if (publication.every(({ perSecond }, at) => perSecond > (publication[at - 1]?.perSecond ?? 0))) return value;
+    throw new Error('/publication must have the lowest perSecond first');
+  }
   const [first] = checker.Errors(value);
   throw new Error(`${first?.instancePath || 'the file'} ${first?.message ?? 'is not what `stentor bench --calibrate` writes'}`);
 }

@@ -15,6 +15,8 @@ export interface Load {
 export interface Fleet {
   readonly nodes: number;
   readonly workersPerNode: number;
+  /** That a node has for itself. */
+  readonly coresPerNode: number;
   /** `tuning.fanout.pacingPeriodMaxMs`. */
   readonly pacingPeriodMaxMs: number;
   /** `tuning.nats.filterTopicsMax`; 0 also for NATS before 2.10. */
@@ -113,6 +115,10 @@ const LOAD = [0.5, 1] as const;
 const JOINED = [1.5, 3] as const;
 /** Items much larger than those of the calibration cost more to write. */
 const PAYLOAD_FACTOR_MAX = 4;
+/** Processes that have fewer cores than they are, and use more than this of them, wait for each other. */
+const SHARED_CORES_MAX = 1 / 3;
+/** Publications a second, of those of the calibration: with more, each costs less. */
+const RATE_FACTOR_MAX = 2;
 
 /** Pure: what a node of such a fleet does with the load. */
 export function forecast(constants: CostConstants, load: Load, fleet: Fleet): NodeForecast {
@@ -139,13 +145,14 @@ export function forecast(constants: CostConstants, load: Load, fleet: Fleet): No
   const idleUs = (constants.nodeUs / 2) * (1 + workersPerNode);
   const hubUs = idleUs + wanted * publicationUs * HUB_SHARE + followed * constants.followedUs;
   const workerCores = workerUs / 1e6;
+  const allCores = hubUs / 1e6 + workerCores * workersPerNode;
   const writesOfNode = (connections / nodes) * writes;
   return {
     connections: connections / nodes,
     publicationsPerSecond: wanted + followed,
     deliveriesPerSecond: deliveries / nodes,
     writesPerSecond: writes,
-    hubAndWorkersCores: hubUs / 1e6 + workerCores * workersPerNode,
+    hubAndWorkersCores: allCores,
     workerCores,
     passMs: (perWorker.connections * sendUs) / 1000,
     memoryBytes:
@@ -153,7 +160,7 @@ export function forecast(constants: CostConstants, load: Load, fleet: Fleet): No
       (connections / nodes) * (constants.connectionBytes + topicsPerConnection * constants.subscriptionBytes),
     sentBitsPerSecond: 8 * (writesOfNode * WRITE_BYTES + (deliveries / nodes) * (payloadBytes + ITEM_BYTES)),
     natsBitsPerSecond: 8 * (wanted + followed) * (payloadBytes + NATS_BYTES),
-    unknown: doubts(constants, load, { workerCores, ownTopics }),
+    unknown: doubts(constants, load, fleet, { wanted, workerCores, ownTopics, allCores }),
   };
 }
 
@@ -162,12 +169,17 @@ function shareWithMember(members: number, places: number): number {
   return places <= 1 ? Math.min(1, members) : 1 - (1 - 1 / places) ** members;
 }
 
-/** Between the two rates of the calibration on a straight line of logarithms, and as measured beyond them. */
+/** Between rates of the calibration on a straight line of logarithms, and as measured beyond them. */
 export function publicationCost({ publication }: Pick<CostConstants, 'publication'>, perSecond: number): number {
-  const { slowPerSecond, slowUs, fastPerSecond, fastUs } = publication;
-  const at = Math.log(Math.max(perSecond, 1e-9) / slowPerSecond) / Math.log(fastPerSecond / slowPerSecond);
-  return slowUs * (fastUs / Math.max(slowUs, 1e-9)) ** Math.min(1, Math.max(0, at));
+  const next = publication.findIndex((point) => point.perSecond >= perSecond);
+  const above = publication.at(next) as RatePoint;
+  const below = publication[next - 1];
+  if (below === undefined || next === -1) return above.us;
+  const share = Math.log(perSecond / below.perSecond) / Math.log(above.perSecond / below.perSecond);
+  return below.us * (above.us / Math.max(below.us, 1e-9)) ** share;
 }
+
+type RatePoint = CostConstants['publication'][number];
 
 interface WorkerLoad {
   readonly connections: number;
@@ -186,17 +198,36 @@ function between(value: number, [none, all]: readonly [number, number]): number 
   return Math.min(1, Math.max(0, (value - none) / (all - none)));
 }
 
+interface Found {
+  /** Publications a second that have members on the node. */
+  readonly wanted: number;
+  readonly workerCores: number;
+  readonly ownTopics: boolean;
+  readonly allCores: number;
+}
+
 function doubts(
-  { workerCoresMax, ownSendUs, payloadBytes: calibrated }: CostConstants,
+  { publication, workerCoresMax, ownSendUs, payloadBytes: calibrated }: CostConstants,
   { payloadBytes }: Load,
-  { workerCores, ownTopics }: { readonly workerCores: number; readonly ownTopics: boolean },
+  { workersPerNode, coresPerNode }: Pick<Fleet, 'workersPerNode' | 'coresPerNode'>,
+  { wanted, workerCores, ownTopics, allCores }: Found,
 ): string[] {
   const percent = (cores: number) => `${Math.round(cores * 100)}%`;
+  const whole = (value: number) => Math.round(value).toLocaleString('en');
+  const fastest = publication.at(-1)?.perSecond ?? 0;
   return [
     ...(workerCores > workerCoresMax
       ? [`a worker would use ${percent(workerCores)} of a core; up to ${percent(workerCoresMax)} was measured`]
       : []),
+    ...(wanted > fastest * RATE_FACTOR_MAX
+      ? [`a node would have ${whole(wanted)} publications/s; up to ${whole(fastest)} were measured, and with more each costs less`]
+      : []),
     ...(ownTopics && ownSendUs === undefined ? ['connections with topics of their own were not measured'] : []),
+    ...(coresPerNode < 1 + workersPerNode && allCores > coresPerNode * SHARED_CORES_MAX
+      ? [
+          'hub and workers have fewer cores than they are processes, so they wait for each other, take several publications at once, and use less',
+        ]
+      : []),
     ...(payloadBytes > calibrated * PAYLOAD_FACTOR_MAX
       ? [`publications of ${payloadBytes} bytes were not measured, only of ${calibrated}`]
       : []),

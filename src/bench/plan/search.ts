@@ -2,7 +2,7 @@ import type { CostConstants } from './constants.ts';
 import { type Fleet, forecast, type Load, type NodeForecast } from './model.ts';
 
 export interface Wishes {
-  /** Of a core, for each worker and the hub: what is left is for bursts, and for the clients of a node that fails. */
+  /** Of a core, for each worker and the hub, and of the node's cores together: what is left is for bursts, and for the clients of a node that fails. */
   readonly coresPerProcessMax: number;
   /** Of a pass: a publication waits for half of it on average. */
   readonly passMsMax: number;
@@ -16,13 +16,19 @@ export interface FleetPlan {
   readonly because: string;
 }
 
-const NODES_MAX = 100_000;
+export const NODES_MAX = 100_000;
 
-/** The smallest number of nodes that fulfils the wishes; undefined: no number does, because every node has too much to follow. Pure. */
-export function nodesFor(constants: CostConstants, load: Load, fleet: Omit<Fleet, 'nodes'>, wishes: Wishes): FleetPlan | undefined {
+/** The smallest number of nodes that fulfils the wishes; or what even {@link NODES_MAX} would exceed. Pure. */
+export function nodesFor(
+  constants: CostConstants,
+  load: Load,
+  fleet: Omit<Fleet, 'nodes'>,
+  wishes: Wishes,
+): FleetPlan | { readonly impossible: string } {
   const at = (nodes: number) => forecast(constants, load, { ...fleet, nodes });
-  const why = (nodes: number) => excess(at(nodes), fleet.workersPerNode, wishes);
-  if (why(NODES_MAX) !== undefined) return undefined;
+  const why = (nodes: number) => excess(at(nodes), fleet, wishes);
+  const impossible = why(NODES_MAX);
+  if (impossible !== undefined) return { impossible };
   let low = 0;
   let high = 1;
   while (why(high) !== undefined) {
@@ -37,11 +43,20 @@ export function nodesFor(constants: CostConstants, load: Load, fleet: Omit<Fleet
   return { nodes: high, node: at(high), because: low === 0 ? 'one is enough' : (why(low) ?? '') };
 }
 
-function excess(node: NodeForecast, workersPerNode: number, { coresPerProcessMax, passMsMax, connectionsPerWorkerMax }: Wishes) {
+/** Which wish a node does not fulfil; undefined: none. Pure. */
+export function excess(
+  node: NodeForecast,
+  { workersPerNode, coresPerNode }: Pick<Fleet, 'workersPerNode' | 'coresPerNode'>,
+  { coresPerProcessMax, passMsMax, connectionsPerWorkerMax }: Wishes,
+): string | undefined {
   const { workerCores, hubAndWorkersCores, passMs, connections } = node;
   if (connections / workersPerNode > connectionsPerWorkerMax) return `more than ${connectionsPerWorkerMax} connections a worker`;
   if (passMs > passMsMax) return `a pass over all connections of a worker would take ${Math.round(passMs)} ms`;
-  if (workerCores > coresPerProcessMax) return `a worker would use ${Math.round(workerCores * 100)}% of a core`;
+  const percent = (cores: number) => `${(cores * 100).toFixed(1)}%`;
+  if (workerCores > coresPerProcessMax) return `a worker would use ${percent(workerCores)} of a core`;
   const hubCores = hubAndWorkersCores - workerCores * workersPerNode;
-  return hubCores > coresPerProcessMax ? `the hub would use ${Math.round(hubCores * 100)}% of a core` : undefined;
+  if (hubCores > coresPerProcessMax) return `the hub would use ${percent(hubCores)} of a core`;
+  return hubAndWorkersCores > coresPerNode * coresPerProcessMax
+    ? `hub and workers would use ${hubAndWorkersCores.toFixed(2)} of the node's ${coresPerNode} cores`
+    : undefined;
 }
