@@ -189,9 +189,9 @@ export class WorkerLinks {
 
   async #userConnected(
     worker: HubEnd,
-    { requestId, user, connectionId, connectionsMax }: Extract<ToHub, { kind: 'userConnected' }>,
+    { requestId, user, connectionId, sinceMs, connectionsMax }: Extract<ToHub, { kind: 'userConnected' }>,
   ): Promise<void> {
-    const admitted = await this.#options.connectionLimit.add({ user, connectionId, owner: worker, connectionsMax });
+    const admitted = await this.#options.connectionLimit.add({ user, connectionId, owner: worker, sinceMs, connectionsMax });
     if (requestId !== undefined) worker.send({ kind: 'admitted', requestId, admitted });
   }
 }

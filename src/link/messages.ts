@@ -276,6 +276,8 @@ export interface UserConnection {
   readonly connectionId: string;
   /** How many the user may have, as the token says; else the config does. */
   readonly connectionsMax?: number;
+  /** Wall clock time at which its worker let it in. */
+  readonly sinceMs: number;
 }
 
 /** The worker's topics with the most members, or the named ones. */

@@ -29,7 +29,7 @@ export class UserConnections {
     // The connection closed while its token was checked, so the hub would never be told of its end.
     if (user === null || !connection.isOpen || connection.countedOfUser) return;
     connection.countedOfUser = true;
-    const question = { user, connectionId, ...(connectionsMax !== undefined && { connectionsMax }) };
+    const question = { user, connectionId, sinceMs: Date.now(), ...(connectionsMax !== undefined && { connectionsMax }) };
     if (!this.#waits) return this.#hub.userConnected(question);
     const { admitted } = await this.#hub.admit(question);
     if (admitted) return;

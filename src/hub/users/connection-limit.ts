@@ -34,6 +34,8 @@ export interface UserConnection<Owner> {
   readonly user: string;
   readonly connectionId: string;
   readonly owner: Owner;
+  /** Wall clock time, of this machine, at which its worker let it in. This process may learn of it later. */
+  readonly sinceMs: number;
   /** Limit from the token. Undefined: the limit of the config. 0: no limit. */
   readonly connectionsMax?: number | undefined;
 }
@@ -105,17 +107,20 @@ export class ConnectionLimit<Owner> {
    * Adds a connection of a user.
    * @returns false if it is refused, after at most 100 ms. With `closeOldest` it is never refused, and this resolves at once.
    */
-  async add({ user, connectionId, owner, connectionsMax = this.#limits.connectionsPerUserMax }: UserConnection<Owner>): Promise<boolean> {
+  async add(added: UserConnection<Owner>): Promise<boolean> {
+    const { user, connectionId, owner, sinceMs, connectionsMax = this.#limits.connectionsPerUserMax } = added;
     const known = this.#users.get(user);
     const entry: ListeningUser<Owner> = known ?? new ListeningUser(user, this, this.#options.instance);
     this.#users.set(user, entry);
     const { connectionsPerUserMax, tooManyConnections } = this.#limits;
-    const connection = entry.add({ connectionId, owner, sinceMs: this.#nowMs(), connectionsMax }, this.#wallMs());
+    const wallMs = this.#wallMs();
+    const ageMs = Math.max(0, wallMs - sinceMs);
+    const connection = entry.add({ connectionId, owner, connectionsMax, ageMs }, this.#nowMs(), wallMs);
     // Without any limit nothing is announced. If there is one, connections whose token lifts it also count.
     if (connectionsMax === 0 && connectionsPerUserMax === 0 && entry.listener === undefined) return true;
     const begins = entry.listener === undefined;
     if (begins) entry.listener = this.#bus.listenToUser(channelOf(user), entry);
-    this.#tell(entry, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs: 0 }] });
+    this.#tell(entry, begins ? { whole: true, asks: true } : { added: [{ rank: connection.rank, ageMs }] });
     if (tooManyConnections === 'closeOldest') {
       this.#judge(entry);
       return true;
@@ -154,17 +159,17 @@ export class ConnectionLimit<Owner> {
    * and a node that is gone does not answer.
    */
   async #admits(entry: ListeningUser<Owner>, connection: LocalConnection<Owner>, begins: boolean): Promise<boolean> {
-    const { sinceMs } = connection;
+    const beganMs = this.#nowMs();
     const isSurplus = (heardSinceMs?: number) =>
       entry.isSurplusNewest(connection, this.#bus.connected ? heardSinceMs : Number.POSITIVE_INFINITY);
     if (this.#bus.connected && (begins || isSurplus() || entry.local.some(({ isWaiting }) => isWaiting))) {
       // A user that begins has asked already.
-      const asks = !begins && isSurplus() && !isSurplus(sinceMs - REFUSAL_FRESH_MS);
+      const asks = !begins && isSurplus() && !isSurplus(beganMs - REFUSAL_FRESH_MS);
       if (asks) this.#tell(entry, { whole: true, asks: true });
       connection.isWaiting = true;
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
       connection.isWaiting = false;
-      if (asks) entry.forgetUnheard(sinceMs);
+      if (asks) entry.forgetUnheard(beganMs);
     }
     if (!isSurplus()) return true;
     this.remove(entry.user, connection.connectionId);

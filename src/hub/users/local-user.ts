@@ -1,9 +1,7 @@
-/** An announced age is too low by the time that the announcement took. A connection that is older by more than this is older. */
-const SURELY_OLDER_MS = 40;
-
 /** One connection of the user. All nodes agree on the order: a greater `rank` is newer, and equal ranks are ordered by instance. */
 export interface Ranked {
   readonly rank: number;
+  /** At the time of the announcement. By the time that it took, the connection is older. */
   readonly ageMs: number;
 }
 
@@ -18,7 +16,10 @@ export interface LocalConnection<Owner> {
   isWaiting: boolean;
 }
 
-type NewConnection<Owner> = Omit<LocalConnection<Owner>, 'rank' | 'isWaiting'>;
+type NewConnection<Owner> = Omit<LocalConnection<Owner>, 'sinceMs' | 'rank' | 'isWaiting'> & {
+  /** How long ago its worker let it in: this process may learn of it late. */
+  readonly ageMs: number;
+};
 
 /** The connections of the user on another node, as that node announced them. */
 interface RemoteNode {
@@ -54,8 +55,10 @@ export interface Heard {
 /**
  * The connections of one user on all nodes, as this node knows them.
  *
- * A new rank is the wall clock time, or higher than all known ranks. Announcements also carry ages, which do not depend on wall clocks. If a node sees that an
- * older connection has a greater rank than its own, its clock is behind, and it raises its own ranks. So all nodes agree, and the last to connect is the newest.
+ * A new rank is the wall clock time at which the connection was let in, or higher than all ranks that are known by then. Announcements also carry ages, which
+ * do not depend on wall clocks. If a node sees that a connection elsewhere is older than one of its own and has a greater rank, its clock is behind, and it raises
+ * its own ranks. So all nodes agree, and the last to connect is the newest. No node raises a rank of another one: an announcement that comes late looks like one
+ * of a newer connection, and then two nodes would each close a connection for the other's.
  */
 export class LocalUser<Owner> {
   /** Oldest first. */
@@ -76,10 +79,21 @@ export class LocalUser<Owner> {
     return this.local.length === 0;
   }
 
-  add({ connectionId, owner, sinceMs, connectionsMax }: NewConnection<Owner>, wallMs: number): LocalConnection<Owner> {
-    const rank = Math.max(wallMs, this.#greatestRank() + 1);
+  /** @param nowMs by the monotonic clock @param wallMs the same by the wall clock */
+  add({ connectionId, owner, connectionsMax, ageMs }: NewConnection<Owner>, nowMs: number, wallMs: number): LocalConnection<Owner> {
+    const newest = this.local.at(-1);
+    const ofOthers = this.#greatestRemoteRank();
+    // A lower rank than the present time may be of a connection that came while this one waited to be added.
+    const rank = Math.max(wallMs - ageMs, (newest?.rank ?? 0) + 1, ofOthers < wallMs ? 0 : ofOthers + 1);
     // Not by a spread: with more fields after it, V8 makes a hidden class for each such object, 280 bytes.
-    const added: LocalConnection<Owner> = { connectionId, owner, sinceMs, connectionsMax, rank, isWaiting: false };
+    const added: LocalConnection<Owner> = {
+      connectionId,
+      owner,
+      sinceMs: Math.max(nowMs - ageMs, newest?.sinceMs ?? Number.NEGATIVE_INFINITY),
+      connectionsMax,
+      rank,
+      isWaiting: false,
+    };
     // concat keeps the array small: push would allocate 17 places at once.
     this.local = this.local.concat(added);
     return added;
@@ -94,7 +108,7 @@ export class LocalUser<Owner> {
 
   learn({ instance, version, whole, added, removed, connectionsMax }: NodeNews, nowMs: number): Heard {
     const known = this.#remote?.get(instance);
-    const ranks = this.#ranksHere(added, nowMs);
+    const ranks = added.map(({ rank }) => rank).sort((a, b) => a - b);
     if (whole && ranks.length === 0) this.#remote?.delete(instance);
     else if (whole) this.#setRemote(instance, { version, heardAtMs: nowMs, ranks, connectionsMax });
     else if (known === undefined || version !== known.version + 1) {
@@ -103,8 +117,6 @@ export class LocalUser<Owner> {
         this.#setRemote(instance, { version, heardAtMs: nowMs, ranks: merge(known?.ranks ?? [], ranks), connectionsMax });
       return { gap: known !== undefined || ranks.length > 0, raised: this.#raiseAbove(added, nowMs) };
     } else {
-      // The rank of a removed connection may have been raised here.
-      if (removed.some((rank) => !known.ranks.includes(rank))) return { gap: true, raised: this.#raiseAbove(added, nowMs) };
       const gone = new Set(removed);
       const left = gone.size === 0 ? known.ranks : known.ranks.filter((rank) => !gone.has(rank));
       const now = merge(left, ranks);
@@ -158,18 +170,6 @@ export class LocalUser<Owner> {
     return this.local.map(({ rank, sinceMs }) => ({ rank, ageMs: nowMs - sinceMs }));
   }
 
-  /** Ranks of another node's connections, ascending. If one is surely newer than one of this node, its node will raise its rank above that one's. This does not wait for it. */
-  #ranksHere(added: readonly Ranked[], nowMs: number): number[] {
-    let last = -1;
-    return [...added]
-      .sort((a, b) => a.rank - b.rank)
-      .map(({ rank, ageMs }) => {
-        const older = this.local.findLast(({ sinceMs }) => nowMs - sinceMs > ageMs + SURELY_OLDER_MS);
-        last = Math.max(rank, last + 1, (older?.rank ?? -1) + 1);
-        return last;
-      });
-  }
-
   /** If an older connection elsewhere has a greater rank than one of this node, raises the rank of that one and of all newer ones. */
   #raiseAbove(others: readonly Ranked[], nowMs: number): boolean {
     const oldestFirst = [...others].sort((a, b) => b.ageMs - a.ageMs);
@@ -195,8 +195,8 @@ export class LocalUser<Owner> {
     this.#remote.set(instance, node);
   }
 
-  #greatestRank(): number {
-    let greatest = this.local.at(-1)?.rank ?? 0;
+  #greatestRemoteRank(): number {
+    let greatest = 0;
     for (const { ranks } of this.#remote?.values() ?? []) greatest = Math.max(greatest, ranks.at(-1) ?? 0);
     return greatest;
   }

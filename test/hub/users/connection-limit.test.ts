@@ -62,11 +62,13 @@ class Cluster {
   readonly closed: string[] = [];
   readonly refused: string[] = [];
   readonly buses: ReturnType<Air['busOf']>[];
+  readonly #wallMs: (node: number) => number;
   readonly nodes: ConnectionLimit<number>[];
   #next = 0;
 
   constructor(count: number, { max = 2, mode = 'closeOldest', skewsMs = [], delayMs = () => 2 }: NodeOptions = {}) {
     this.air = new Air(delayMs);
+    this.#wallMs = (node) => 1_000_000 + performance.now() + (skewsMs[node] ?? 0);
     this.buses = Array.from({ length: count }, (_, i) => this.air.busOf(i));
     this.nodes = this.buses.map(
       (bus, i) =>
@@ -78,20 +80,26 @@ class Cluster {
             this.closed.push(id);
             this.open.splice(this.open.indexOf(id), 1);
           },
-          wallMs: () => 1_000_000 + performance.now() + (skewsMs[i] ?? 0),
+          wallMs: () => this.#wallMs(i),
         }),
     );
   }
 
-  connect(node: number, connectionsMax?: number): string {
+  connect(node: number, connectionsMax?: number, sinceMs = this.#wallMs(node)): string {
     const id = `c${this.#next++}@${node}`;
     this.open.push(id);
-    void this.nodes[node]!.add({ user: 'ann', connectionId: id, owner: node, connectionsMax }).then((admitted) => {
+    void this.nodes[node]!.add({ user: 'ann', connectionId: id, owner: node, connectionsMax, sinceMs }).then((admitted) => {
       if (admitted) return;
       this.open.splice(this.open.indexOf(id), 1);
       this.refused.push(id);
     });
     return id;
+  }
+
+  /** Its worker lets it in now, and its hub learns of it so much later. */
+  connectLate(node: number, lateMs: number): void {
+    const sinceMs = this.#wallMs(node);
+    setTimeout(() => this.connect(node, undefined, sinceMs), lateMs);
   }
 
   leave(id: string): void {
@@ -136,6 +144,53 @@ describe('The limit on a user’s connections', () => {
       expect(all.open).toHaveLength(1);
       expect(all.open[0]).toContain(`@${node}`);
     }
+  });
+
+  it('does not close the newest connection because of older ones that were announced late', async () => {
+    const all = cluster(2, { max: 2, delayMs: () => 200 });
+    all.connect(1);
+    const second = all.connect(1);
+    await pass(100);
+    const newest = all.connect(0);
+    await pass(2000);
+    expect(all.open).toEqual([second, newest]);
+  });
+
+  it('does not close the newest connection because of older ones that their hub learned of late', async () => {
+    const all = cluster(2, { max: 2 });
+    const first = all.connect(1);
+    await pass(50);
+    for (let i = 0; i < 2; i++) all.connectLate(1, 300);
+    await pass(100);
+    const newest = all.connect(0);
+    await pass(2000);
+    expect(all.closed).toEqual([first, 'c2@1']);
+    expect(all.open).toEqual([newest, 'c3@1']);
+  });
+
+  it('keeps the newest connections, however late announcements come, if clocks are right', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 9, maxLength: 9 }),
+        fc.array(fc.record({ node: fc.nat(2), pauseMs: fc.constantFrom(10, 20, 50, 200, 1500) }), { maxLength: 20 }),
+        async (max, delaysMs, steps) => {
+          const all = new Cluster(3, { max, delayMs: (from, to) => delaysMs[3 * from + to]! });
+          try {
+            const ids: string[] = [];
+            for (const { node, pauseMs } of steps) {
+              ids.push(all.connect(node));
+              await pass(pauseMs);
+            }
+            await pass(5000);
+            expect(all.open).toEqual(ids.slice(-max));
+          } finally {
+            all.stop();
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it('keeps exactly the limit when all connect at the same moment', async () => {
