@@ -61,7 +61,11 @@ export const ERROR_KINDS = {
     meaning: 'Too many messages or bytes per second from this connection, or connects per second from its address.',
   },
   busy: { retryable: true, countsTowardsClose: false, meaning: 'A queue of the node is full; retry later.' },
-  unavailable: { retryable: true, countsTowardsClose: false, meaning: 'The broker or the hub cannot be reached now.' },
+  unavailable: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'The broker, the hub or the key set for tokens cannot be reached now.',
+  },
   outcome_unknown: {
     retryable: true,
     countsTowardsClose: false,

@@ -94,14 +94,14 @@ export class Authenticator {
       const { exp } = decodeJwt(token);
       if (exp === undefined) return 'the token has no `exp`';
       if (exp * 1000 + this.#auth.clockToleranceMs <= nowMs) return `the token expired ${Math.round(nowMs / 1000 - exp)} s ago`;
-      if (this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg)) return undefined;
+      if (this.#isOfKeySet(alg)) return undefined;
       return keysFor(this.#keys, alg, kid).length > 0 ? undefined : `no key matches the token: ${describeHeader({ alg, kid })}`;
     } catch {
       return 'the token is not a JWT';
     }
   }
 
-  /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched) */
+  /** @throws ProtocolError `unauthorized`, `token_expired`, `unavailable` (the key set cannot be fetched, or not again so soon) */
   async verify(token: string): Promise<Identity> {
     const read = this.#takeRead(token);
     const known = await this.#recall(read);
@@ -136,18 +136,38 @@ export class Authenticator {
     return expiresAtMs + this.#auth.clockToleranceMs <= nowMs;
   }
 
-  async #tryKeySet(token: ReadToken): Promise<Identity | undefined> {
-    if (this.#keySet === undefined) return undefined;
+  #isOfKeySet(alg: string | undefined): boolean {
+    return this.#keySet !== undefined && this.#auth.jwksAlgorithms.some((algorithm) => algorithm === alg);
+  }
+
+  async #tryKeySet(read: ReadToken): Promise<Identity | undefined> {
+    const { alg, kid } = headerOf(read);
+    if (this.#keySet === undefined || !this.#isOfKeySet(alg)) return undefined;
+    const cameAtMs = Date.now();
     const known = await this.#keySet.keys();
-    const identity = await this.#try(token, known);
+    const identity = await this.#try(read, known);
     if (identity !== undefined) return identity;
     const newer = await this.#keySet.newerThan(known);
-    if (newer !== undefined) return this.#try(token, newer);
-    const { alg, kid } = headerOf(token);
+    const identityByNewer = newer && (await this.#try(read, newer));
+    if (identityByNewer !== undefined) return identityByNewer;
+    const isKeyKnown = keysFor(newer ?? known, alg, kid).length > 0;
     // It may be signed with a new key. That is not for its client to be refused for ever.
-    if (this.#keySet.isFailing && (kid === undefined || keysFor(known, alg, kid).length === 0))
+    if (this.#keySet.isFailing && (kid === undefined || !isKeyKnown)) {
       throw new ProtocolError('unavailable', 'the key of the token is not known, and the key set cannot be fetched now');
+    }
+    if (!isKeyKnown && this.#isNewerThanKeys(read.token, cameAtMs, this.#keySet.readFromMs)) {
+      throw new ProtocolError('unavailable', 'the key of the token is not known yet, and the key set was fetched a moment ago');
+    }
     return undefined;
+  }
+
+  /** Whether the token was issued after the key set was read, by its `iat`. Without one it is taken to be old. */
+  #isNewerThanKeys(token: string, cameAtMs: number, readFromMs: number): boolean {
+    if (readFromMs >= cameAtMs) return false;
+    const { clockToleranceMs } = this.#auth;
+    const iatMs = issuedAtMsOf(token) ?? 0;
+    // `iat` has no fractions: the token was issued within that second.
+    return iatMs + 1000 + clockToleranceMs >= readFromMs && iatMs - clockToleranceMs <= cameAtMs;
   }
 
   /**
@@ -199,6 +219,16 @@ export class Authenticator {
 /** For the log: the token's alg and kid, which may contain anything. */
 function describeHeader({ alg, kid }: { readonly alg?: string | undefined; readonly kid?: string | undefined }): string {
   return `its alg is ${String(alg).slice(0, 20)}, its kid ${kid === undefined ? 'not set' : JSON.stringify(kid).slice(0, 100)}`;
+}
+
+/** @throws ProtocolError `unauthorized` */
+function issuedAtMsOf(token: string): number | undefined {
+  try {
+    const { iat } = decodeJwt(token);
+    return typeof iat === 'number' ? Math.floor(iat) * 1000 : undefined;
+  } catch (cause) {
+    throw new ProtocolError('unauthorized', 'not a JWT', { cause });
+  }
 }
 
 function headerOf(read: ReadToken): ProtectedHeaderParameters {

@@ -22,8 +22,8 @@ export interface RemoteKeySetOptions {
 }
 
 /**
- * The keys at `auth.jwksUrl`. They are fetched at start, again every `auth.jwksMaxAgeMs`, and for a token with an unknown key, at most once in
- * `tuning.auth.jwksCooldownMs`. While the URL cannot be fetched, the last fetched keys are used for `auth.jwksKeepMs`. After that, as before the first fetch,
+ * The keys at `auth.jwksUrl`. They are fetched at start, again every `auth.jwksMaxAgeMs`, and besides that for a token with an unknown key, at most once in
+ * `tuning.auth.jwksCooldownMs`: whoever invents keys can cause no more fetches than that. While the URL cannot be fetched, the last fetched keys are used for `auth.jwksKeepMs`. After that, as before the first fetch,
  * every token is `unavailable`, and until then tokens of unknown keys are. A failing URL is requested only by retries, never because of tokens, so a storm of connects does not reach it.
  */
 export class RemoteKeySet {
@@ -33,7 +33,8 @@ export class RemoteKeySet {
   readonly #stopping = new AbortController();
   #keys: readonly VerificationKey[] | undefined;
   #fetchedMs: number;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  #askedForTokenMs = Number.NEGATIVE_INFINITY;
+  #readFromMs = 0;
   #failures = 0;
   #outlivedTold = false;
   #fetching: Promise<void> | undefined;
@@ -49,6 +50,11 @@ export class RemoteKeySet {
   /** Since the keys were last fetched; before the first fetch, since the start. */
   get ageMs(): number {
     return this.#nowMs() - this.#fetchedMs;
+  }
+
+  /** Wall clock time at which the fetch of the known keys began. Keys that were published later may be missing. */
+  get readFromMs(): number {
+    return this.#readFromMs;
   }
 
   /** The last fetch failed: there may be keys that are not known. */
@@ -88,13 +94,18 @@ export class RemoteKeySet {
     return true;
   }
 
-  /** Keys fetched after `known`, for a token that none of those has signed; undefined if there are none, or if the last fetch was too recent. */
+  /** Keys fetched after `known`, for a token that none of those has signed; undefined if there are none, and too little time has passed to fetch for a token again. */
   async newerThan(known: readonly VerificationKey[]): Promise<readonly VerificationKey[] | undefined> {
-    if (this.#keys === known) {
-      if (this.#fetching === undefined && this.#nowMs() - this.#askedMs < this.#options.auth.jwksCooldownMs) return undefined;
-      await this.#fetch();
-    }
+    if (this.#keys === known && this.#mayFetchForToken()) await this.#fetch();
     return this.#keys === known ? undefined : this.#keys;
+  }
+
+  #mayFetchForToken(): boolean {
+    if (this.#fetching !== undefined) return true;
+    const nowMs = this.#nowMs();
+    if (this.isFailing || nowMs - this.#askedForTokenMs < this.#options.auth.jwksCooldownMs) return false;
+    this.#askedForTokenMs = nowMs;
+    return true;
   }
 
   /** One fetch at a time; callers meanwhile wait for the same. Never rejects. */
@@ -108,11 +119,12 @@ export class RemoteKeySet {
   async #fetchOnce(): Promise<void> {
     const { auth, logger, onFetch } = this.#options;
     clearTimeout(this.#timer);
-    this.#askedMs = this.#nowMs();
+    const beganAtMs = Date.now();
     try {
       const json = await fetchJson(auth.jwksUrl, auth.jwksKeysMax * BYTES_PER_KEY_MAX, this.#stopping.signal);
       this.#keys = await readKeySet(json, { algorithms: auth.jwksAlgorithms, keysMax: auth.jwksKeysMax });
       this.#fetchedMs = this.#nowMs();
+      this.#readFromMs = beganAtMs;
       if (this.#failures > 0) logger.info({ keys: this.#keys.length }, 'the key set can be fetched again');
       this.#failures = 0;
       this.#outlivedTold = false;

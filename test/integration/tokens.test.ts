@@ -173,15 +173,30 @@ describe('a key set by URL', () => {
     expect(await verdict(node, await sign(claims(), secretKey(), { kid: 'oct' }))).toBe('unauthorized');
   });
 
-  it('may rotate: a new kid is fetched once the cooldown is over', async () => {
-    const [old, fresh] = await Promise.all([signingPair('ES256', 'old'), signingPair('ES256', 'fresh')]);
-    const keySet = await serve(old.jwk);
-    const node = await start({ jwksUrl: keySet.url, jwksCooldownMs: 1000 });
-    expect(await verdict(node, await old.token())).toBe('alice');
-    keySet.keys = [old.jwk, fresh.jwk];
-    await until('the new key', async () => (await verdict(node, await fresh.token())) === 'alice');
-    expect(await verdict(node, await old.token())).toBe('alice');
+  it('may rotate: a new kid is fetched at once; soon after that, a client with another new one is told to come back', async () => {
+    const [old, fresh, fresher] = await Promise.all(['old', 'fresh', 'fresher'].map((kid) => signingPair('ES256', kid)));
+    const keySet = await serve(old!.jwk);
+    const node = await start({ jwksUrl: keySet.url });
+    expect(await verdict(node, await old!.token())).toBe('alice');
+    keySet.keys = [old!.jwk, fresh!.jwk];
+    expect(await verdict(node, await fresh!.token())).toBe('alice');
+    expect(await verdict(node, await old!.token())).toBe('alice');
     expect(keySet.fetches).toBe(2);
+    keySet.keys = [fresh!.jwk, fresher!.jwk];
+    const client = await node.connect();
+    const token = await fresher!.token({ iat: Math.floor(Date.now() / 1000) });
+    expect(await client.ask({ type: 'connect', token })).toMatchObject({ code: 'unavailable', retryable: true });
+    expect(await client.closed).toMatchObject({ code: 4100 });
+  });
+
+  it('is fetched again for a new kid when the cooldown is over', async () => {
+    const [old, fresh, unknown] = await Promise.all(['old', 'fresh', 'unknown'].map((kid) => signingPair('ES256', kid)));
+    const keySet = await serve(old!.jwk);
+    const node = await start({ jwksUrl: keySet.url, jwksCooldownMs: 1000 });
+    expect(await verdict(node, await unknown!.token())).toBe('unauthorized');
+    keySet.keys = [old!.jwk, fresh!.jwk];
+    await until('the new key', async () => (await verdict(node, await fresh!.token())) === 'alice');
+    expect(keySet.fetches).toBe(3);
   });
 
   it('that cannot be fetched makes tokens fail as unavailable, while static keys still work', async () => {

@@ -8,7 +8,7 @@ export const AuthTuning = Type.Object(
       maximum: 600_000,
       default: 30_000,
       description:
-        'minimum time between two fetches caused by tokens with an unknown key, and maximum time between two attempts while fetching fails',
+        'minimum time between two fetches caused by tokens with an unknown key, and maximum time between two attempts while fetching fails. Within it, tokens that were issued after the last fetch and have an unknown key get `unavailable`',
     }),
     jwksKeysMax: Type.Integer({
       minimum: 1,
