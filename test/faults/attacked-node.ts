@@ -22,6 +22,11 @@ export interface Watched<T> {
   readonly cpuPercent: number;
 }
 
+interface AttackedOptions extends NodeSettings {
+  /** Of the member. Absent: an anonymous client. */
+  readonly token?: string;
+}
+
 /** A node with one worker, one member, a feed, and an attacker. What the member gets during an attack is held against what was published. */
 export class AttackedNode {
   readonly node: RestartableNode;
@@ -31,18 +36,19 @@ export class AttackedNode {
   readonly #probe: LatencyProbe;
   #calmP99Ms = 0;
 
-  private constructor(run: FaultRun, node: RestartableNode, feed: Feed) {
+  private constructor(run: FaultRun, node: RestartableNode, feed: Feed, token: string | undefined) {
     this.#run = run;
     this.node = node;
     this.#feed = feed;
-    this.#probe = new LatencyProbe(node.port, ['scores.t0']);
+    this.#probe = new LatencyProbe(node.port, ['scores.t0'], { token });
     run.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop()]));
   }
 
-  static async start(run: FaultRun, urls: readonly string[], ratePerSecond: number, settings: NodeSettings = {}): Promise<AttackedNode> {
+  static async start(run: FaultRun, urls: readonly string[], ratePerSecond: number, options: AttackedOptions = {}): Promise<AttackedNode> {
+    const { token, ...settings } = options;
     const node = await run.node(urls, settings);
     const feed = await run.feed({ urls, topics: ['scores.t0'], ratePerSecond });
-    const attacked = new AttackedNode(run, node, feed);
+    const attacked = new AttackedNode(run, node, feed, token);
     await attacked.#probe.start();
     feed.start();
     await seconds(run.isQuick ? QUICK_CALM_SECONDS : CALM_SECONDS);

@@ -1,6 +1,13 @@
 import { WebSocket } from 'ws';
 import { monoMs } from './time.ts';
 
+interface ProbeOptions {
+  /** Called with when each publication was sent. */
+  readonly onPublication?: (sentAtMs: number) => void;
+  /** Absent: an anonymous client. */
+  readonly token?: string | undefined;
+}
+
 /** One member that measures: how long its topics' publications took from their producer. It comes back when its connection ends, and counts that. */
 export class LatencyProbe {
   /** Connections that ended. */
@@ -8,19 +15,21 @@ export class LatencyProbe {
   readonly #port: number;
   readonly #topics: readonly string[];
   readonly #onPublication: (sentAtMs: number) => void;
+  readonly #headers: Readonly<Record<string, string>>;
   #latenciesMs: number[] = [];
   #socket: WebSocket | undefined;
   #stopped = false;
 
-  /** @param onPublication called with when each publication was sent */
-  constructor(port: number, topics: readonly string[], onPublication: (sentAtMs: number) => void = () => {}) {
+  constructor(port: number, topics: readonly string[], { onPublication = () => {}, token }: ProbeOptions = {}) {
     this.#port = port;
     this.#topics = topics;
     this.#onPublication = onPublication;
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
   async start(): Promise<void> {
-    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/ws`, ['stentor.v1.json'], { perMessageDeflate: false });
+    const options = { perMessageDeflate: false, headers: this.#headers };
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/ws`, ['stentor.v1.json'], options);
     this.#socket = socket;
     socket.on('message', (data: Buffer) => this.#receive(JSON.parse(data.toString())));
     socket.on('error', () => undefined);

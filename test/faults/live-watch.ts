@@ -30,7 +30,9 @@ export class LiveWatch {
 
   private constructor(feed: Feed, ports: readonly number[]) {
     this.#feed = feed;
-    this.#probes = ports.map((port, node) => new LatencyProbe(port, [TOPIC], (sentAtMs) => this.#received(node, sentAtMs)));
+    this.#probes = ports.map(
+      (port, node) => new LatencyProbe(port, [TOPIC], { onPublication: (sentAtMs) => this.#received(node, sentAtMs) }),
+    );
   }
 
   /** Resolves when the members of all nodes have had something. */

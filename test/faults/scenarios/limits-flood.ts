@@ -11,6 +11,11 @@ import { seconds } from '../time.ts';
 const CONNECTIONS = 50;
 const PLACES = 40;
 const TOPICS_MAX = 100;
+const SILENT = 500;
+/** Shorter than by default, so that they come again more often. */
+const SILENT_MAX_MS = 1000;
+/** 20 connections with 4 replays each are not too many for a worker; 50 are. */
+const REPLAYERS = 20;
 /** Attackers, node, NATS and producer share two cores. */
 const P99_MAX_MS = 1000;
 const SETTLE_SECONDS = 1;
@@ -33,6 +38,7 @@ function attacksOf(token: string): Attack[] {
   const large = { type: 'ping', pad: 'x'.repeat(LARGE_BYTES) };
   const half = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`;
   const publish = (id: number) => ({ type: 'publish', id, topic: 'scores.flooded', data: id });
+  const replay = (id: number) => ({ type: 'history', id, topic: 'scores.t0', fromMs: 1, limit: 10_000, speed: 10 });
   const call = (id: number) => ({ type: 'call', id, method: 'nobody', timeoutMs: 1000 });
   return [
     {
@@ -74,6 +80,18 @@ function attacksOf(token: string): Attack[] {
       answer: 'too_many_calls',
       connections: { token, commands: [many(300, call)], atOnce: CONNECTIONS, againAfterMs: 500 },
     },
+    {
+      name: 'replays',
+      setting: 'replaysPerConnectionMax',
+      answer: 'busy',
+      connections: { commands: [CONNECT, many(8, replay)], atOnce: REPLAYERS, againAfterMs: 3000 },
+    },
+    {
+      name: 'replaysOfAll',
+      setting: 'replaysPerWorkerMax',
+      answer: 'busy',
+      connections: { commands: [CONNECT, many(4, replay)], atOnce: CONNECTIONS, againAfterMs: 3000 },
+    },
     { name: 'halves', setting: 'requestsInFlightMax', answer: '503', requests: { text: `${half}{`, connections: HALVES } },
     {
       name: 'bodies',
@@ -87,13 +105,15 @@ function attacksOf(token: string): Attack[] {
 
 export const limitsFlood: Scenario = {
   number: 33,
-  title: 'each limit that no other attack exceeds is exceeded all the time: places, headers, messages, topics, calls, publishes, bodies',
+  title:
+    'each limit that no other attack exceeds is exceeded all the time: places, silence, headers, messages, topics, calls, publishes, replays, bodies',
   pass: 'who exceeds it gets what src/LIMITS.md says; other clients are not affected',
   size: { clients: 1, ratePerSecond: 100, topics: 1, quick: false },
-  timeoutMs: 240_000,
+  timeoutMs: 360_000,
   async execute(run, size) {
     const nats = await run.nats();
     await exceedPlaces(run, size, nats.url);
+    await exceedSilence(run, size, nats.url);
     const settings = {
       'limits.topicsPerConnectionMax': TOPICS_MAX,
       'limits.callsPerSecondMax': 10,
@@ -121,6 +141,19 @@ async function exceedPlaces(run: FaultRun, size: Size, url: string): Promise<voi
   await exceed(run, attacked, attackerOf(run), { name: 'places', setting: 'connectionsPerWorkerMax', answer: '1006', connections }, size);
   const refused = await attacked.node.metric('stentor_upgrades_refused_total');
   run.expect(refused > 0, 'places: nobody was refused');
+  await attacked.end();
+}
+
+/** Of a node of its own, which lets nobody in without a token. */
+async function exceedSilence(run: FaultRun, size: Size, url: string): Promise<void> {
+  const settings = {
+    'tuning.connections.connectTimeoutMs': SILENT_MAX_MS,
+    namespaces: { scores: { history: { maxCount: 1_000_000 } } },
+  };
+  const token = await tokenOf({ sub: 'member', expiresInMs: 3_600_000 });
+  const attacked = await AttackedNode.start(run, [url], size.ratePerSecond, { settings, token });
+  const connections = { commands: [], atOnce: SILENT };
+  await exceed(run, attacked, attackerOf(run), { name: 'silent', setting: 'connectTimeoutMs', answer: '4001', connections }, size);
   await attacked.end();
 }
 
