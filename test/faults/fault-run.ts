@@ -22,6 +22,7 @@ const HISTORY_COUNT = 1_000_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const HARMED_REQUEST_TIMEOUT_MS = 1000;
 const CLIENT_IDS_FROM = 1_000_000_000;
+const IDS_OF_A_FEED = 10_000_000;
 /** Time for clients to be given the last publications once all is well again. */
 const SETTLE_TIMEOUT_MS = 30_000;
 
@@ -39,6 +40,7 @@ export class FaultRun {
   readonly #limits: Record<string, number> = {};
   readonly #failures: string[] = [];
   readonly #notes: string[] = [];
+  #feeds = 0;
   readonly #ends: (() => unknown)[] = [];
   readonly #log: (line: string) => void;
   readonly nodes: RestartableNode[] = [];
@@ -155,8 +157,10 @@ export class FaultRun {
     return [await this.node(urls, options), await this.node(urls, options), await this.node(urls, options)];
   }
 
-  async feed(options: FeedOptions): Promise<Feed> {
-    const feed = await Feed.open(options);
+  async feed(options: Omit<FeedOptions, 'firstId'> & Partial<Pick<FeedOptions, 'firstId'>>): Promise<Feed> {
+    // NATS takes a publication with an id that it had a moment ago for the same one, and does not store it.
+    const firstId = 1 + this.#feeds++ * IDS_OF_A_FEED;
+    const feed = await Feed.open({ firstId, ...options });
     this.onEnd(() => feed.close());
     return feed;
   }

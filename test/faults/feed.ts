@@ -18,7 +18,7 @@ export interface FeedOptions {
   readonly topics: readonly string[];
   readonly ratePerSecond: number;
   /** First id; ids of two feeds of a run must not meet. */
-  readonly firstId?: number;
+  readonly firstId: number;
 }
 
 /**
@@ -49,7 +49,7 @@ export class Feed {
     this.#options = options;
     this.#connection = connection;
     this.#js = jetstream(connection.nc);
-    this.#nextId = options.firstId ?? 1;
+    this.#nextId = options.firstId;
   }
 
   static async open(options: FeedOptions): Promise<Feed> {

@@ -32,7 +32,7 @@ export const stoppedReaders: Scenario = {
     const namespaces = { scores: kept, large: { ...kept, slowConsumer: 'skip' }, latest: { ...kept, slowConsumer: 'conflate' } };
     const attacked = await AttackedNode.start(run, urls, size.ratePerSecond, { settings: { namespaces } });
     const { node } = attacked;
-    const large = new LargeFeed(run, await run.feed({ urls, topics: [SKIPPED, CONFLATED], ratePerSecond: 1, firstId: 1_000_000_000 }));
+    const large = new LargeFeed(run, await run.feed({ urls, topics: [SKIPPED, CONFLATED], ratePerSecond: 1 }));
     await large.publish(SKIPPED);
     await large.publish(CONFLATED);
     const swarm = await run.swarm({ clients: size.clients, topics: [SKIPPED], ports: [node.port] });
