@@ -37,6 +37,8 @@ export class Revocations {
   /** All stored revocations have been read. */
   #complete = false;
   #timer: NodeJS.Timeout | undefined;
+  /** The last revocation that the workers were told. They carry them out in turn, so then all are carried out. */
+  #revoking: Promise<number> | undefined;
   #warned = false;
   #stopped = false;
 
@@ -75,15 +77,24 @@ export class Revocations {
     }
   }
 
-  /** @returns the number of connections that it ended on this node */
+  /** @returns the number of connections that it ended on this node, once the workers have carried it out */
   async add(revocation: Revocation): Promise<number> {
-    return this.#mode !== 'off' && this.#remember(revocation) ? this.#options.revoke([revocation]) : 0;
+    if (this.#mode === 'off') return 0;
+    if (this.#remember(revocation)) return this.#revoke([revocation]);
+    // Another order or a read may have brought it just now.
+    await this.#revoking;
+    return 0;
   }
 
   stop(): void {
     this.#stopped = true;
     this.#stopWatchingBus();
     clearTimeout(this.#timer);
+  }
+
+  #revoke(revocations: readonly Revocation[]): Promise<number> {
+    this.#revoking = this.#options.revoke(revocations);
+    return this.#revoking;
   }
 
   /** @returns false if it adds nothing new */
@@ -125,7 +136,7 @@ export class Revocations {
       this.#warned = false;
       const first = !this.#complete;
       this.#complete = true;
-      if (news.length > 0) await this.#options.revoke(news);
+      if (news.length > 0) await this.#revoke(news);
       if (first || fewer) for (const worker of this.#options.workers) this.tell(worker);
       this.#readSoon(READ_INTERVAL_MS);
     } catch (error) {

@@ -12,10 +12,12 @@ describe('The revocations that a hub knows', () => {
   let log: string[];
   const made: Revocations[] = [];
   let reconnect: () => void;
+  /** What the workers have not carried out yet waits for it. */
+  let workersDone: Promise<void>;
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    [kept, away, ended, told, log] = [[], false, [], [], []];
+    [kept, away, ended, told, log, workersDone] = [[], false, [], [], [], Promise.resolve()];
   });
   afterEach(() => {
     for (const one of made.splice(0)) one.stop();
@@ -46,6 +48,7 @@ describe('The revocations that a hub knows', () => {
       workers: new Set([{ send: (message: ToWorker) => void told.push(message) }]) as never,
       revoke: async (some) => {
         ended.push(...some);
+        await workersDone;
         return some.length;
       },
     });
@@ -79,6 +82,28 @@ describe('The revocations that a hub knows', () => {
     expect(ended).toEqual([{ user: 'ann', issuedBeforeMs: 5 }]);
     expect(await revocations.add({ user: 'ann', issuedBeforeMs: 6 })).toBe(1);
     expect(revocations.size).toBe(1);
+  });
+
+  it('are answered when the workers have carried them out, also those that a read has brought before', async () => {
+    const revocations = start();
+    await pass(1);
+    let done = () => {};
+    workersDone = new Promise((resolve) => {
+      done = resolve;
+    });
+    await revocations.keep({ tokenId: 'both' });
+    reconnect();
+    await pass(1);
+    expect(ended).toEqual([{ tokenId: 'both' }]);
+    let answered = false;
+    const adding = revocations.add({ tokenId: 'both' }).then((connections) => {
+      answered = true;
+      return connections;
+    });
+    await pass(1000);
+    expect(answered).toBe(false);
+    done();
+    expect(await adding).toBe(0);
   });
 
   it('hold while the bus is away, and a new one cannot be kept then', async () => {
