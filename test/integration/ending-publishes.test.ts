@@ -47,6 +47,8 @@ describe('what a client has published, and a slow hook has not decided about, wh
       },
     };
     nodes = [await TestNode.start(settings), await TestNode.start(settings)];
+    // Otherwise an order to the second is answered before the first has carried it out.
+    await nodes[1].untilNodes(2);
   });
   beforeEach(async () => {
     asked = [];
@@ -67,11 +69,14 @@ describe('what a client has published, and a slow hook has not decided about, wh
     const { connectionId } = await client.next('connected');
     return Object.assign(client, { connectionId });
   }
-  /** By the other node. */
+  /** By the other node: again if it did not get the answer of this one in time. */
   async function end(doing: Doing, target: object): Promise<void> {
     const url = `http://127.0.0.1:${nodes[1].running.adminPort}/api/${doing}`;
-    const answer = await fetch(url, { method: 'POST', headers: HEADERS, body: JSON.stringify(target) });
-    expect(await answer.json()).toMatchObject({ nodesSilent: [] });
+    const order = { method: 'POST', headers: HEADERS, body: JSON.stringify(target) };
+    await until(
+      'both nodes to have carried it out',
+      async () => ((await (await fetch(url, order)).json()) as { nodes: number }).nodes === 2,
+    );
   }
   const allow = () => {
     for (const message of asked) message.respond('{"allow":true}');

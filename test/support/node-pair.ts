@@ -4,7 +4,6 @@ import { type NatsServer, startNatsServer } from './nats-server.ts';
 import { TestNode } from './node.ts';
 import type { TestClient } from './test-client.ts';
 import { tokenOf } from './tokens.ts';
-import { until } from './until.ts';
 
 const ADMIN_TOKEN = 'the-operators-token';
 
@@ -35,12 +34,7 @@ export class NodePair {
     const start = (nodeId: string) =>
       TestNode.start({ 'nats.url': nats.url, 'admin.token': ADMIN_TOKEN, 'limits.messagesPerSecondMax': 10_000, nodeId, ...settings });
     const pair = new NodePair(nats, program, await start('one'), await start('two'));
-    for (const node of pair.both) {
-      await until('both to be known', async () => {
-        const answer = await node.admin('/api/nodes', { Authorization: `Bearer ${ADMIN_TOKEN}` });
-        return ((await answer.json()) as { nodes: unknown[] }).nodes.length === 2;
-      });
-    }
+    for (const node of pair.both) await node.untilNodes(2);
     return pair;
   }
 

@@ -97,6 +97,11 @@ export class TestNode {
     await until(`${name} to fit`, async () => fits(await this.metric(name, labels)));
   }
 
+  /** Until it knows so many nodes that are not silent, itself too. It waits for the answers of those only. */
+  untilNodes(count: number): Promise<void> {
+    return this.untilMetric('stentor_nodes', (nodes) => nodes === count);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
     await this.running.stop();
