@@ -92,8 +92,18 @@ export class BookGenerator implements BookSource {
   }
 
   patch(): BookChange {
+    return this.#patched(this.#change());
+  }
+
+  /** One map in the place of another. Only a pair composes the two. */
+  *replacement(): Iterable<BookChange> {
+    yield this.#patched({ status: null });
+    yield this.#patched({ status: { auction: { price: decimal(9, 2) } } });
+  }
+
+  #patched(change: Record<string, unknown>): BookChange {
     const note = this.#noteChars > 0 && { note: String.fromCharCode(97 + Math.floor(Math.random() * 26)).repeat(this.#noteChars) };
-    const patch = { ...this.#change(), ...note };
+    const patch = { ...change, ...note };
     this.#book = mergePatch(this.#book, patch) as Book;
     return { patch: { ...patch, checksum: checksumOf(this.#book) }, image: false };
   }
