@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusError, type Follower, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
-import { ifInTime } from '../bus/in-time.ts';
 import type { Topic } from '../protocol/topic.ts';
+import { ifInTime } from '../telemetry/in-time.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { PositionWaiters } from './position-waiters.ts';
 import { SharedCall } from './shared-call.ts';

@@ -3,6 +3,7 @@ import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern, oneKeyOf } from '../../protocol/feed-name.ts';
 import { matchesPattern, namespaceOf } from '../../protocol/topic.ts';
+import { inTime } from '../../telemetry/in-time.ts';
 import {
   type Bus,
   type BusCounters,
@@ -22,7 +23,6 @@ import {
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
-import { inTime } from '../in-time.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { Channels } from './channels.ts';
 import type { MemoryFollower } from './memory-follower.ts';

@@ -7,8 +7,8 @@ import {
   PermissionViolationError,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
+import { inTime } from '../../telemetry/in-time.ts';
 import { BusError } from '../bus.ts';
-import { inTime } from '../in-time.ts';
 import { askWhyAway, reasonOf } from './away-reason.ts';
 import { connectDirectly, readDirectly } from './direct-transport.ts';
 import { DEFAULT_NAMES, type NatsNames } from './names.ts';

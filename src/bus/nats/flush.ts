@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { ifInTime } from '../in-time.ts';
+import { ifInTime } from '../../telemetry/in-time.ts';
 import type { Connection } from './connection.ts';
 
 const TIMEOUT_MS = 1000;

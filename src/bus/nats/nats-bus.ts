@@ -3,6 +3,7 @@ import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
 import { isTopic, matchesPattern, namespaceOf, type Topic } from '../../protocol/topic.ts';
+import { ifInTime } from '../../telemetry/in-time.ts';
 import {
   type Bus,
   type BusCounters,
@@ -22,7 +23,6 @@ import {
 } from '../bus.ts';
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
-import { ifInTime } from '../in-time.ts';
 import { payloadBytes } from '../payload-bytes.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import {

@@ -1,8 +1,8 @@
 import type { LogState } from '../../bus/bus.ts';
 import type { ImageStore, StoredImage } from '../../bus/image-store.ts';
-import { ifInTime } from '../../bus/in-time.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { Topic } from '../../protocol/topic.ts';
+import { ifInTime } from '../../telemetry/in-time.ts';
 import { inTurns } from '../in-turns.ts';
 import type { KnownImage } from './document-reader.ts';
 import { type DocumentProgress, documentBoundsOf, type HubDocument } from './hub-document.ts';
