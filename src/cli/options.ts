@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Encoding } from '../protocol/codec.ts';
+import { TIME_MS_MAX } from '../protocol/time-range.ts';
 import { isKey, isTopic, type Key, parseKey, parseTopic, type Topic } from '../protocol/topic.ts';
 import { badValue } from './errors.ts';
 import { parseTimeMs } from './replay/time.ts';
@@ -120,7 +121,7 @@ export function integerUpTo(name: string, text: string, max: number): number {
 /** Milliseconds since 1970, or a date with a time; without a zone it is UTC. @param name of the option. @throws CliError `usage` */
 export function timeOption(name: string, text: string): number {
   const timeMs = Math.ceil(parseTimeMs(text) ?? Number.NaN);
-  if (timeMs >= 0 && timeMs <= 8.64e15) return timeMs;
+  if (timeMs >= 0 && timeMs <= TIME_MS_MAX) return timeMs;
   throw badValue(name, text, 'expected milliseconds since 1970, or a time such as 2026-03-01T12:00:00Z');
 }
 

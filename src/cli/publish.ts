@@ -1,7 +1,7 @@
 import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { parseJson } from '../protocol/json-codec.ts';
-import { isTags, TAGS_MAX, type Tags } from '../protocol/tags.ts';
+import { isTags, TAGS_EXPECTED, type Tags } from '../protocol/tags.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { encodeUser, USER_NAMESPACE } from '../protocol/user-topic.ts';
 import { badValue, usageError } from './errors.ts';
@@ -79,7 +79,7 @@ async function runPublish(first: string | undefined, second: string | undefined,
 function tagsArgument(texts: readonly string[] | undefined): Tags | undefined {
   if (texts === undefined) return undefined;
   const tags = Object.fromEntries(texts.map((text) => nameAndText('--tag', text)));
-  if (!isTags(tags)) throw badValue('--tag', texts.join(' '), `at most ${TAGS_MAX}, of printable ASCII, with names of a-z 0-9 _ -`);
+  if (!isTags(tags)) throw badValue('--tag', texts.join(' '), `expected ${TAGS_EXPECTED}`);
   return tags;
 }
 

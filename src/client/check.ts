@@ -1,4 +1,5 @@
-import { isTagFilter, isTags } from '../protocol/tags.ts';
+import { isTagFilter, isTags, TAGS_EXPECTED } from '../protocol/tags.ts';
+import { TIME_MS_MAX } from '../protocol/time-range.ts';
 import { isKey, isTopic } from '../protocol/topic.ts';
 import { InvalidError } from './errors.ts';
 
@@ -7,7 +8,7 @@ type Rule = readonly [fits: (value: unknown) => boolean, expected: string];
 const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 const callback: Rule = [(value) => typeof value === 'function', 'a function'];
 const whole = (max: number): Rule => [(value) => Number.isInteger(value) && isWithin(value, 1, max), `an integer, 1 to ${max}`];
-const time: Rule = [(value) => Number.isInteger(value) && isWithin(value, 0, 8.64e15), 'milliseconds since 1970'];
+const time: Rule = [(value) => Number.isInteger(value) && isWithin(value, 0, TIME_MS_MAX), 'milliseconds since 1970'];
 const oneOf = (...values: readonly unknown[]): Rule => [(value) => values.includes(value), `one of ${values.join(', ')}`];
 
 /**
@@ -28,7 +29,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   presence: flag,
   delta: flag,
   parts: flag,
-  tags: [isTags, '8 tags at most: printable ASCII by names of a-z 0-9 _ -'],
+  tags: [isTags, TAGS_EXPECTED],
   filter: [isTagFilter, '1 to 3 tags'],
   fields: [
     (value) =>

@@ -1,7 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
-import { assertIdempotencyKeyFits, EVENT_TIME_MS_MAX } from '../protocol/publish-rules.ts';
-import { isTags, TAGS_MAX, type Tags } from '../protocol/tags.ts';
+import { assertIdempotencyKeyFits } from '../protocol/publish-rules.ts';
+import { isTags, TAGS_EXPECTED, type Tags } from '../protocol/tags.ts';
+import { TIME_MS_MAX } from '../protocol/time-range.ts';
 import { parseKey, parseTopic } from '../protocol/topic.ts';
 import { toWireValue } from '../protocol/wire-value.ts';
 import type { ServerDraft } from './publisher.ts';
@@ -37,8 +38,7 @@ export function toDraft(publication: ProgramPublication): ServerDraft {
   assertConnectionIdFits(exceptConnection);
   if (volatile !== undefined && typeof volatile !== 'boolean') throw new ProtocolError('bad_message', 'volatile: expected true or false');
   assertTimeFits(eventAtMs);
-  if (tags !== undefined && !isTags(tags))
-    throw new ProtocolError('bad_message', `tags: expected ${TAGS_MAX} at most, printable ASCII by names of a-z 0-9 _ -`);
+  if (tags !== undefined && !isTags(tags)) throw new ProtocolError('bad_message', `tags: expected ${TAGS_EXPECTED}`);
   return {
     topic: parseTopic(topic),
     key: key === undefined ? null : parseKey(key),
@@ -52,8 +52,8 @@ export function toDraft(publication: ProgramPublication): ServerDraft {
 }
 
 function assertTimeFits(ms: unknown): void {
-  if (ms === undefined || (typeof ms === 'number' && ms >= 0 && ms <= EVENT_TIME_MS_MAX)) return;
-  throw new ProtocolError('bad_message', `eventAtMs: expected milliseconds since 1970, at most ${EVENT_TIME_MS_MAX}`);
+  if (ms === undefined || (typeof ms === 'number' && ms >= 0 && ms <= TIME_MS_MAX)) return;
+  throw new ProtocolError('bad_message', `eventAtMs: expected milliseconds since 1970, at most ${TIME_MS_MAX}`);
 }
 
 function assertConnectionIdFits(id: unknown): void {

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { FILTER_TAGS_MAX, FILTER_VALUES_MAX, TAG_NAME, TAG_TEXT, TAGS_MAX } from './tags.ts';
+import { TIME_MS_MAX } from './time-range.ts';
 
 /** Fields that several messages of the wire protocol have. */
 
@@ -29,8 +30,8 @@ export const offset = (description: string) => ({ ...Offset, description }) as t
 export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
 export const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });
 
-/** A time of a log that a client names, up to the last one that a Date can have. */
-const AtMs = Type.Integer({ minimum: 0, maximum: 8.64e15 });
+/** A time of a log that a client names. */
+const AtMs = Type.Integer({ minimum: 0, maximum: TIME_MS_MAX });
 export const atMs = (description: string) =>
   ({ ...AtMs, description: `${description}, milliseconds since 1970 by the log's clock` }) as typeof AtMs;
 

@@ -22,8 +22,6 @@ export interface PublishChoices {
 
 /** Maximum length of an idempotency key, in UTF-16 units: the same as in the schemas of the messages and of the HTTP API. */
 export const IDEMPOTENCY_KEY_LENGTH_MAX = 128;
-/** Of the time at which something happened, in milliseconds since 1970: what JavaScript's `Date` can hold. */
-export const EVENT_TIME_MS_MAX = 8.64e15;
 
 /** Why something cannot be published. */
 export interface PublishProblem {

@@ -13,6 +13,8 @@ export const FILTER_VALUES_MAX = 20;
 export const TAG_NAME = '^[a-z0-9][a-z0-9_-]{0,31}$';
 /** 64 characters of printable ASCII at most, without spaces at its ends, which NATS clients remove. */
 export const TAG_TEXT = '^[!-~]([ -~]{0,62}[!-~])?$';
+/** What {@link isTags} takes, for the texts of errors. */
+export const TAGS_EXPECTED = `${TAGS_MAX} tags at most: printable ASCII by names of a-z 0-9 _ -`;
 const NAME_PATTERN = new RegExp(TAG_NAME);
 const TEXT_PATTERN = new RegExp(TAG_TEXT);
 

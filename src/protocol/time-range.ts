@@ -1,5 +1,8 @@
 import { ProtocolError } from './errors.ts';
 
+/** Of a time in milliseconds since 1970: what JavaScript's `Date` can hold. */
+export const TIME_MS_MAX = 8.64e15;
+
 /** Where a `subscribe` or a `history` begins and ends. */
 interface Asked {
   readonly since?: object | undefined;

@@ -1,7 +1,7 @@
 import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { NamespaceOptions, PayloadKind } from '../../config/schema.ts';
-import { EVENT_TIME_MS_MAX } from '../../protocol/publish-rules.ts';
 import { isTag, TAGS_MAX, type Tags } from '../../protocol/tags.ts';
+import { TIME_MS_MAX } from '../../protocol/time-range.ts';
 import type { CallQuestion, IncomingRequest, Origin, OutgoingRequest, PublishRequest, RequestAnswer, ServiceError } from '../bus.ts';
 import { subjectOf } from '../subjects.ts';
 import type { OriginSignatures } from './origin-signatures.ts';
@@ -206,7 +206,7 @@ function timeOf(value: string): number | undefined {
   const text = value.trim();
   if (!/^\d{1,16}(?:\.\d*)?$/.test(text)) return undefined;
   const ms = Math.floor(Number(text));
-  return ms <= EVENT_TIME_MS_MAX ? ms : undefined;
+  return ms <= TIME_MS_MAX ? ms : undefined;
 }
 
 /** What is no tag, or one too many, is left out: a publication is worth more than its tags. */

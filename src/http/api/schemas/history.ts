@@ -1,9 +1,10 @@
 import Type, { type Static } from 'typebox';
 import { TagsSchema } from '../../../protocol/fields.ts';
+import { TIME_MS_MAX } from '../../../protocol/time-range.ts';
 import { closed, count, Epoch, JsonValue, limit, TopicName } from './common.ts';
 
 const time = (what: string) =>
-  Type.Integer({ minimum: 0, maximum: 8.64e15, description: `${what}, milliseconds since 1970 by the log's clock` });
+  Type.Integer({ minimum: 0, maximum: TIME_MS_MAX, description: `${what}, milliseconds since 1970 by the log's clock` });
 
 export const HistoryQuery = Type.Object(
   {

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { TagsSchema } from '../../../protocol/fields.ts';
-import { EVENT_TIME_MS_MAX } from '../../../protocol/publish-rules.ts';
+import { TIME_MS_MAX } from '../../../protocol/time-range.ts';
 import { closed, count, Epoch, JsonValue, KeyName, oneOf, TopicName } from './common.ts';
 import { ConnectionId, User } from './ending.ts';
 import { Refusal } from './refusal.ts';
@@ -32,7 +32,7 @@ export const PublishBody = Type.Object(
     eventAtMs: Type.Optional(
       Type.Integer({
         minimum: 0,
-        maximum: EVENT_TIME_MS_MAX,
+        maximum: TIME_MS_MAX,
         description: 'when it happened, milliseconds since 1970: subscribers get it as `meta.eventAtMs`',
       }),
     ),
