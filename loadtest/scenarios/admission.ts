@@ -1,13 +1,14 @@
-import { nowUs } from '../../src/bench/clock.ts';
-import { cpuSeconds, processName, processTree } from '../core/proc.ts';
 import { spread } from '../core/stats.ts';
 import { emptyRun } from '../measure/empty-run.ts';
+import { costOfJoining, publishToAll } from '../measure/joining.ts';
 import { withServer } from '../measure/with-server.ts';
 import type { RunningServer } from '../servers/server.ts';
 import { BENCH_NAMESPACE, figureTarget } from './feeds.ts';
 import type { Scenario } from './scenario.ts';
 
 const SERVER = 'stentor-nats-users';
+const TOPIC = `${BENCH_NAMESPACE}.w`;
+const PAYLOAD_BYTES = 100;
 const WATCH = { topics: 1000, perConnection: 10 };
 const MEMBERS = 1000;
 const CROWDS = 6;
@@ -29,10 +30,10 @@ export const admission: Scenario = {
     const members = overrides.members ?? (overrides.quick ? MEMBERS / 10 : MEMBERS);
     const startSettings = { nodes: 1, workers: overrides.workers ?? 1, keyed: false };
     return withServer(server, startSettings, async ({ server: running, swarm }) => {
-      await publishToAll(running);
+      await publishToAll(running, { topic: TOPIC, topics: WATCH.topics, payloadBytes: PAYLOAD_BYTES, durationMs: PUBLISH_MS });
       const crowds = Array.from({ length: CROWDS }, (_, i) => {
-        const group = { name: `crowd-${i}`, topic: `${BENCH_NAMESPACE}.w`, members, ratePerSecond: 1, burst: 1, watch: WATCH };
-        return swarm(group, { payloadBytes: 100, everyLatency: false, keys: 0 });
+        const group = { name: `crowd-${i}`, topic: TOPIC, members, ratePerSecond: 1, burst: 1, watch: WATCH };
+        return swarm(group, { payloadBytes: PAYLOAD_BYTES, everyLatency: false, keys: 0 });
       });
       for (const crowd of crowds) await crowd.connect();
       await running.restart?.();
@@ -53,19 +54,6 @@ export const admission: Scenario = {
   },
 };
 
-/** One publication on each topic, so that each has a position. */
-async function publishToAll(server: RunningServer): Promise<void> {
-  const feed = {
-    topic: `${BENCH_NAMESPACE}.w`,
-    ratePerSecond: (WATCH.topics * 1000) / PUBLISH_MS,
-    burst: 1,
-    keys: 0,
-    firstSequence: 0,
-    rotateOver: WATCH.topics,
-  };
-  await server.feed({ topics: [feed], startAtUs: nowUs(), durationMs: PUBLISH_MS, payloadBytes: 100 });
-}
-
 /** CPU of a node for each client. */
 interface Cost {
   readonly allMs: number;
@@ -73,13 +61,8 @@ interface Cost {
 }
 
 async function costOf(server: RunningServer, clients: number, come: () => Promise<unknown>): Promise<Cost> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const pids = processTree(server.pids);
-  const hub = pids.filter((pid) => !processName(pid).includes('worker'));
-  const before = [cpuSeconds(pids), cpuSeconds(hub)] as const;
-  await come();
-  const after = [cpuSeconds(pids), cpuSeconds(hub)] as const;
-  return { allMs: ((after[0] - before[0]) * 1000) / clients, hubMs: ((after[1] - before[1]) * 1000) / clients };
+  const { cpuSeconds, hubCpuSeconds } = await costOfJoining(server, SETTLE_MS, come);
+  return { allMs: (cpuSeconds * 1000) / clients, hubMs: (hubCpuSeconds * 1000) / clients };
 }
 
 function medianOf(costs: readonly Cost[], figure: (cost: Cost) => number): number {

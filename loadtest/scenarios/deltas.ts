@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { type ChangingValues, changingValues, largeBook } from '../core/changing-values.ts';
 import { cpuSeconds } from '../core/proc.ts';
 import { emptyRun } from '../measure/empty-run.ts';
+import { paced } from '../measure/paced.ts';
 import { type NatsNode, withNatsNode } from '../measure/with-nats-node.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -95,14 +96,8 @@ async function measure({ topic, values, as, perSecond, members }: Plan, { url, p
   counted.bytes = counted.frames = 0;
   const cpuBefore = cpuSeconds(pids);
   const startedMs = performance.now();
-  let stored: Promise<unknown> = Promise.resolve();
-  for (let sent = 1; sent < payloads.length; ) {
-    // Those that are due: timers are coarse.
-    const due = Math.min(payloads.length - 1, Math.floor(((performance.now() - startedMs) / 1000) * perSecond));
-    for (; sent <= due; sent++) stored = js.publish(subject, payloads[sent] as string);
-    if (sent < payloads.length) await sleep(5);
-  }
-  await stored;
+  const pace = { count: payloads.length - 1, perSecond, everyMs: 5 };
+  await paced(pace, (index) => js.publish(subject, payloads[index + 1] as string));
   // The slowest rate class sends the rest.
   await sleep(1200);
   const cpu = cpuSeconds(pids) - cpuBefore;

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { WebSocket } from 'ws';
 import { cpuSeconds } from '../core/proc.ts';
 import { emptyRun } from '../measure/empty-run.ts';
+import { paced } from '../measure/paced.ts';
 import { type NatsNode, withNatsNode } from '../measure/with-nats-node.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -115,18 +116,10 @@ async function measure(topics: readonly string[], window: Window, warmupSeconds:
 async function publish(producer: NatsConnection, perSecond: number, seconds: number): Promise<number> {
   const js = jetstream(producer);
   const count = perSecond * seconds;
-  const startedMs = performance.now();
-  let stored: Promise<unknown> = Promise.resolve();
-  for (let sent = 0; sent < count; ) {
-    // Those that are due: timers are coarse.
-    const due = Math.min(count, Math.floor(((performance.now() - startedMs) / 1000) * perSecond) + 1);
-    for (; sent < due; sent++) {
-      const data = { sentAtMs: performance.now(), pad: 'x'.repeat(80) };
-      stored = js.publish(`feed.${TOPIC_NAMES[sent % TOPICS]}`, JSON.stringify(data));
-    }
-    await sleep(2);
-  }
-  await stored;
+  await paced({ count, perSecond, everyMs: 2 }, (index) => {
+    const data = { sentAtMs: performance.now(), pad: 'x'.repeat(80) };
+    return js.publish(`feed.${TOPIC_NAMES[index % TOPICS]}`, JSON.stringify(data));
+  });
   return count;
 }
 

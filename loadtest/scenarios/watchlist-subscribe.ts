@@ -1,7 +1,6 @@
-import { nowUs } from '../../src/bench/clock.ts';
-import { cpuSeconds, processTree } from '../core/proc.ts';
 import type { Watchlist } from '../core/watchlist.ts';
 import { emptyRun } from '../measure/empty-run.ts';
+import { costOfJoining, publishToAll, settle } from '../measure/joining.ts';
 import type { Group } from '../measure/types.ts';
 import { type Stage, withServer } from '../measure/with-server.ts';
 import type { RunningServer, ServerUnderTest } from '../servers/server.ts';
@@ -10,6 +9,8 @@ import { BENCH_NAMESPACE, figureTarget } from './feeds.ts';
 import type { Overrides, Scenario } from './scenario.ts';
 
 const SERVER = 'stentor-nats';
+const TOPIC = `${BENCH_NAMESPACE}.w`;
+const PAYLOAD_BYTES = 100;
 const CPU_US_MAX = 20;
 /** As many as a listen backlog holds. */
 const IN_FLIGHT_MAX = 500;
@@ -67,8 +68,11 @@ function onStage<T>(server: ServerUnderTest, overrides: Overrides, work: (stage:
 
 function swarmOf({ connections, watch }: Shape, overrides: Overrides): Parameters<Stage['swarm']> {
   const members = overrides.members ?? (overrides.quick ? connections / 10 : connections);
-  const group: Group = { name: 'watch', topic: `${BENCH_NAMESPACE}.w`, members, ratePerSecond: 1, burst: 1, watch };
-  return [group, { payloadBytes: overrides.payloadBytes ?? 100, everyLatency: false, keys: 0, inFlightMax: IN_FLIGHT_MAX, later: true }];
+  const group: Group = { name: 'watch', topic: TOPIC, members, ratePerSecond: 1, burst: 1, watch };
+  return [
+    group,
+    { payloadBytes: overrides.payloadBytes ?? PAYLOAD_BYTES, everyLatency: false, keys: 0, inFlightMax: IN_FLIGHT_MAX, later: true },
+  ];
 }
 
 async function subscribeFirst(server: RunningServer, swarm: Swarm): Promise<Cost> {
@@ -80,18 +84,10 @@ async function subscribeAgain(stage: Stage, overrides: Overrides): Promise<Cost>
   const { server } = stage;
   if (server.restart === undefined) throw new Error('a server that cannot be restarted cannot be measured here');
   const { topics } = AGAIN.watch;
-  const feed = {
-    topic: `${BENCH_NAMESPACE}.w`,
-    ratePerSecond: (topics * 1000) / PUBLISH_MS,
-    burst: 1,
-    keys: 0,
-    firstSequence: 0,
-    rotateOver: topics,
-  };
-  await server.feed({ topics: [feed], startAtUs: nowUs(), durationMs: PUBLISH_MS, payloadBytes: overrides.payloadBytes ?? 100 });
+  await publishToAll(server, { topic: TOPIC, topics, payloadBytes: overrides.payloadBytes ?? PAYLOAD_BYTES, durationMs: PUBLISH_MS });
   const swarm = stage.swarm(...swarmOf(AGAIN, overrides));
   await swarm.connect();
-  await settle();
+  await settle(SETTLE_MS);
   await swarm.subscribe();
   await server.restart();
   return costOf(server, swarm, () => swarm.reconnect(server));
@@ -99,23 +95,14 @@ async function subscribeAgain(stage: Stage, overrides: Overrides): Promise<Cost>
 
 /** Of the server's processes, from a quiet moment until every topic is confirmed. */
 async function costOf(server: RunningServer, { group }: Swarm, join: () => Promise<readonly ConnectReport[]>): Promise<Cost> {
-  await settle();
-  const pids = processTree(server.pids);
-  const before = cpuSeconds(pids);
-  const reports = await join();
-  const cpu = cpuSeconds(pids) - before;
-  const [{ joinMs, elapsedMs }] = reports as [ConnectReport];
+  const { cpuSeconds, joined } = await costOfJoining(server, SETTLE_MS, join);
+  const [{ joinMs, elapsedMs }] = joined as [ConnectReport];
   return {
-    cpuPerSubscriptionUs: (cpu * 1e6) / (group.members * group.watch!.perConnection),
+    cpuPerSubscriptionUs: (cpuSeconds * 1e6) / (group.members * group.watch!.perConnection),
     p50Ms: joinMs.p50,
     p99Ms: joinMs.p99,
     elapsedMs,
   };
-}
-
-/** What started, or came, a moment ago is still being worked off. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }
 
 function named(cost: Cost, name: string): Record<string, number> {
