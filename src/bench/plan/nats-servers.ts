@@ -1,12 +1,12 @@
 import type { CostConstants } from './constants.ts';
 
 /**
- * Where the nodes' publications come from. `one`: a server. `cluster`: the servers of a cluster share the nodes, and the first has the log (or the producers).
- * `mirrors`: the first server has the log, and all nodes are at servers that mirror it.
+ * Where the nodes' publications come from. `one`: a server. `cluster`: the servers of a cluster share the nodes, and the first has the producers; only for what is
+ * not stored. `mirrors`: the first server has the log, and all nodes are at servers that mirror it.
  */
 export type NatsLayout =
   | { readonly kind: 'one' }
-  | { readonly kind: 'cluster'; readonly servers: number; readonly replicas: number }
+  | { readonly kind: 'cluster'; readonly servers: number }
   | { readonly kind: 'mirrors'; readonly mirrors: number };
 
 /** What NATS has to do. */
@@ -41,26 +41,20 @@ const SERVERS_MAX = 1000;
 /**
  * Follows a second's publications through the servers, message by message. Pure.
  *
- * A log sends each follower a message of its own: in a cluster from the server that leads the log, through the server that the node is at. What is not stored
- * goes once to each server. A mirror takes each publication once, and serves its nodes itself.
+ * A log sends each follower a message of its own: in a cluster from the server that leads the log, through the server that the node is at, so more servers do not
+ * help it. What is not stored goes once to each server. A mirror takes each publication once, and serves its nodes itself.
  */
 export function simulateNats(constants: NatsCosts, work: NatsWork, layout: NatsLayout): ServerLoad[] {
-  const { nodes, publicationsPerSecond: all, ofNodePerSecond: ofNode, durable } = work;
+  const { nodes, publicationsPerSecond: all, ofNodePerSecond: ofNode } = work;
   const servers = Array.from({ length: serversOf(layout) }, () => ({ taken: 0, sent: 0 }));
   const [first] = servers as [Counted];
   first.taken += all;
-  if (layout.kind === 'cluster' && durable) {
-    for (const peer of servers.slice(1, layout.replicas)) passOn(first, peer, all);
-  }
   const hosts = layout.kind === 'mirrors' ? servers.slice(1) : servers;
   if (layout.kind === 'mirrors') for (const mirror of hosts) passOn(first, mirror, all);
   for (const [at, host] of hosts.entries()) {
     const own = Math.floor(nodes / hosts.length) + (at < nodes % hosts.length ? 1 : 0);
-    if (layout.kind === 'cluster' && host !== first && own > 0) {
-      // A message for each node, or one for all of them.
-      if (durable) first.sent += own * ofNode;
-      else passOn(first, host, Math.min(all, own * ofNode));
-    }
+    // One message for all of its nodes.
+    if (layout.kind === 'cluster' && host !== first && own > 0) passOn(first, host, Math.min(all, own * ofNode));
     host.sent += own * ofNode;
   }
   return servers.map((counted) => loadOf(constants, work, counted));
@@ -70,8 +64,7 @@ export function simulateNats(constants: NatsCosts, work: NatsWork, layout: NatsL
 export function smallestLayout(constants: NatsCosts, work: NatsWork): NatsLayout | undefined {
   const fits = (layout: NatsLayout) =>
     simulateNats(constants, work, layout).every(({ cores, bitsPerSecond }) => cores <= NATS_CORES_MAX && bitsPerSecond <= NATS_BITS_MAX);
-  const larger = (count: number): NatsLayout =>
-    work.durable ? { kind: 'mirrors', mirrors: count } : { kind: 'cluster', servers: count, replicas: 1 };
+  const larger = (count: number): NatsLayout => (work.durable ? { kind: 'mirrors', mirrors: count } : { kind: 'cluster', servers: count });
   if (fits({ kind: 'one' })) return { kind: 'one' };
   for (let count = 2; count <= Math.min(SERVERS_MAX, work.nodes); count++) if (fits(larger(count))) return larger(count);
   return undefined;
