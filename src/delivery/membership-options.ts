@@ -20,6 +20,8 @@ export interface Wishes {
   readonly fields?: readonly string[] | undefined;
   /** Only publications with these tags. */
   readonly filter?: TagFilterOf | undefined;
+  /** Of `fields` or `filter`: {@link withSelection}. */
+  readonly selection?: Selection | undefined;
 }
 
 /** By content. Each subscription keeps its own object, so equal ones share one; there are only a few dozen. */
@@ -60,9 +62,14 @@ export function selectionOf({ fields, filter }: Pick<Wishes, 'fields' | 'filter'
   return filter === undefined ? undefined : new TagFilter(filter);
 }
 
+/** With what is selected, which takes the most time to make. */
+export function withSelection<W extends Wishes>(wishes: W): W {
+  const selection = selectionOf(wishes);
+  return selection === undefined ? wishes : { ...wishes, selection };
+}
+
 /** @throws ProtocolError `too_many_selections` */
-export function selectionFor({ topic, selections }: TopicFeed, { fields, filter }: Wishes, max: number): Selection | undefined {
-  const wanted = selectionOf({ fields, filter });
+export function selectionFor({ topic, selections }: TopicFeed, { selection: wanted }: Wishes, max: number): Selection | undefined {
   if (wanted === undefined) return undefined;
   const known = selections?.get(wanted.name);
   if (known === undefined && (selections?.size ?? 0) >= max) {

@@ -11,7 +11,7 @@ import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import { takesParts } from './frame-parts.ts';
-import { membershipOptions, needsState, selectionFor, type Wishes } from './membership-options.ts';
+import { membershipOptions, needsState, selectionFor, type Wishes, withSelection } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
@@ -95,8 +95,9 @@ export class Subscriptions {
    * @returns undefined: it has been answered
    * @throws ProtocolError `not_subscribed` (superseded by a later command), `busy`, `unavailable`, and the hub's errors about the topic
    */
-  subscribe(receiver: Receiver, name: FeedName, wish: Wish): Promise<void> | undefined {
+  subscribe(receiver: Receiver, name: FeedName, asked: Wish): Promise<void> | undefined {
     const topic = this.#topics.nameOf(name);
+    const wish = withSelection(asked);
     const { member } = wish;
     // What is compressed is smaller, and only one kind of frame comes in parts.
     if (wish.parts === true && !receiver.deflate) receiver.takesParts = true;
@@ -115,7 +116,7 @@ export class Subscriptions {
     if (current !== undefined) {
       if (this.#changeCurrent(receiver, current, wish)) return undefined;
       // If there are too many selections, what is subscribed stays as it is.
-      const open = wish.fields === undefined && wish.filter === undefined ? undefined : this.#topics.get(topic);
+      const open = wish.selection && this.#topics.get(topic);
       if (open !== undefined) selectionFor(open, wish, this.#selectionsPerTopicMax);
       this.#leave(receiver, current);
     }
