@@ -3,7 +3,7 @@ import { splitByEcho } from './echo.ts';
 import type { Group } from './group.ts';
 import type { FanoutItem } from './item.ts';
 import type { Lane } from './lane.ts';
-import { rangeOf } from './range.ts';
+import { rangeOf, type ShardRange } from './range.ts';
 import type { Recipient, Sent, Shard } from './shard.ts';
 import type { Variant } from './variant.ts';
 
@@ -137,10 +137,12 @@ export class Flusher {
   #flushFor(shard: Shard, nowMs: number): Flush {
     const { variant, group } = shard;
     const { made, feed } = variant;
-    const isForAll = this.#isForAll(shard);
+    // Only where its items decide whether all members get the same.
+    const known = this.#mayLeaveOut(shard) ? rangeOf(shard) : undefined;
+    const isForAll = known === undefined || (feed.withoutEcho.size === 0 && !known.items.some((item) => this.#leavesOut(shard, item)));
     if (isForAll && made?.from === shard.cursor && made.to === feed.ring.next && made.fromOffset === shard.offset) return made;
     if (isForAll) this.finish(variant);
-    const flush = this.#flushOf(shard, isForAll, nowMs);
+    const flush = this.#flushOf(shard, known ?? rangeOf(shard), isForAll, nowMs);
     // A direct shard has no others beside it, and frames that leave something out for one member are for its shard only.
     if (isForAll && group !== undefined) variant.made = flush;
     else this.#done(flush);
@@ -160,11 +162,9 @@ export class Flusher {
     for (const { bytes } of own) this.#sink.sendTo(except, bytes, binary);
   }
 
-  /** Whether all members get the same of what the shard has not received. */
-  #isForAll(shard: Shard): boolean {
-    const { withoutEcho, noEchoUpTo } = shard.variant.feed;
-    if (withoutEcho.size > 0) return false;
-    return noEchoUpTo <= shard.cursor || !rangeOf(shard).items.some((item) => this.#leavesOut(shard, item));
+  /** Whether a member may not get something of what the shard has not received. */
+  #mayLeaveOut({ variant: { feed }, cursor }: Shard): boolean {
+    return feed.withoutEcho.size > 0 || feed.noEchoUpTo > cursor;
   }
 
   /** Whether the connection that published the item is a member of the shard, and does not get it. */
@@ -173,10 +173,9 @@ export class Flusher {
     return noEcho ? this.#sink.isMember(shard, connectionId) : shard.variant.feed.withoutEcho.get(connectionId) === shard;
   }
 
-  #flushOf(shard: Shard, isForAll: boolean, nowMs: number): Flush {
+  #flushOf(shard: Shard, { items, range, offset: upTo }: ShardRange, isForAll: boolean, nowMs: number): Flush {
     const { cursor, offset, variant } = shard;
     const { ring } = variant.feed;
-    const { items, range, offset: upTo } = rangeOf(shard);
     const parts =
       isForAll || items.length === 0 ? [{ frames: this.#frames(variant, range, nowMs) }] : this.#partsByEcho(shard, items, range, nowMs);
     // A rate class has lost nothing: only the latest of each key is due.
