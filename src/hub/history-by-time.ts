@@ -16,6 +16,13 @@ export interface RangeQuestion {
   readonly bytesMax: number;
 }
 
+interface Beginning extends Position {
+  /** Nothing after it has been removed. */
+  readonly isWhole: boolean;
+  /** Of the log, if it has been asked. */
+  readonly lastOffset?: number;
+}
+
 /** Belongs to no log: who begins there gets the state, and is told so. */
 const NOWHERE: Position = { epoch: '-', offset: 0 };
 
@@ -34,19 +41,19 @@ export class HistoryByTime {
    * of no log. @throws BusError
    */
   async placeOf(topic: FeedName, atMs: number): Promise<Position> {
-    const { isWhole, ...place } = await this.#lookUp(topic, atMs);
-    return isWhole ? place : NOWHERE;
+    const { isWhole, epoch, offset } = await this.#lookUp(topic, atMs);
+    return isWhole ? { epoch, offset } : NOWHERE;
   }
 
-  async #lookUp(topic: FeedName, atMs: number): Promise<Position & { readonly isWhole: boolean }> {
+  async #lookUp(topic: FeedName, atMs: number): Promise<Beginning> {
     const log = this.#bus.log(namespaceOf(topic));
     const epoch = await this.#history.epochOf(topic);
     const offset = await log.offsetBefore(atMs);
-    const { epoch: after, firstOffset } = await log.state();
+    const { epoch: after, firstOffset, lastOffset } = await log.state();
     // The time was looked up in another log.
     if (after !== epoch) throw new BusError('bus_unreachable', `the log of ${topic} was replaced meanwhile`);
     // Age and size remove the oldest of the log: while something is there from before this time, they have taken nothing from after it.
-    return { epoch, offset, isWhole: offset === 0 || offset >= firstOffset };
+    return { epoch, offset, isWhole: offset === 0 || offset >= firstOffset, lastOffset };
   }
 
   /**
@@ -54,11 +61,15 @@ export class HistoryByTime {
    * {@link History.page} up to there. It is complete if it is proven that nothing of it has been removed. @throws BusError, ProtocolError `busy`
    */
   async page({ topic, fromMs = 0, since, toMs, limit, bytesMax }: RangeQuestion): Promise<HistoryAnswer> {
-    const { epoch, offset: after, isWhole } = since === undefined ? await this.#lookUp(topic, fromMs) : { ...since, isWhole: true };
-    const log = this.#bus.log(namespaceOf(topic));
-    const end = toMs === undefined ? (await log.state()).lastOffset : await log.offsetBefore(toMs);
-    const upTo = Math.max(after, end);
+    const beginning: Beginning = since === undefined ? await this.#lookUp(topic, fromMs) : { ...since, isWhole: true };
+    const { epoch, offset: after, isWhole } = beginning;
+    const upTo = Math.max(after, await this.#endOf(topic, toMs, beginning));
     const page = await this.#history.page({ topic, epoch, after, upTo, proven: true, limit, bytesMax });
     return { ...page, complete: page.complete && isWhole, lastOffset: upTo };
+  }
+
+  async #endOf(topic: FeedName, toMs: number | undefined, { lastOffset }: Beginning): Promise<number> {
+    const log = this.#bus.log(namespaceOf(topic));
+    return toMs !== undefined ? log.offsetBefore(toMs) : (lastOffset ?? (await log.state()).lastOffset);
   }
 }
