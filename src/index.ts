@@ -17,7 +17,7 @@ export type {
 } from './hooks/types.ts';
 export type { ProgramPublication } from './hub/program-publication.ts';
 export type { ProgramCall, ProgramMessage, ProgramSent } from './hub/sending/program.ts';
-export type { ClientAnswer } from './hub/sending/sender.ts';
+export type { ClientAnswer, ClientsCalled } from './hub/sending/sender.ts';
 export { type NodeOptions, type RunningNode, startNode } from './node.ts';
 export { type ErrorCode, ProtocolError } from './protocol/errors.ts';
 export { decodeKey, encodeKey } from './protocol/key-token.ts';

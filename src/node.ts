@@ -16,7 +16,7 @@ import { type ProgramPublication, toDraft } from './hub/program-publication.ts';
 import { Sanitizer } from './hub/sanitizing/sanitizer.ts';
 import { SanitizerMetrics } from './hub/sanitizing/sanitizer-metrics.ts';
 import { callForProgram, type ProgramCall, type ProgramMessage, type ProgramSent, sendForProgram } from './hub/sending/program.ts';
-import type { ClientAnswer } from './hub/sending/sender.ts';
+import type { ClientsCalled } from './hub/sending/sender.ts';
 import { Supervisor } from './hub/supervisor.ts';
 import type { WorkerLinks } from './hub/worker-links.ts';
 import { workerProcesses } from './hub/worker-process.ts';
@@ -66,7 +66,7 @@ export interface RunningNode {
    * Calls a method of a client, or of all connections of a user, on all nodes. Each connection answers by itself, or has an error.
    * @throws ProtocolError (by rejection) `bad_message`, `bad_payload`, `bad_topic`, `no_such_connection`, `message_too_big`, `busy`, `unavailable`
    */
-  call(call: ProgramCall): Promise<readonly ClientAnswer[]>;
+  call(call: ProgramCall): Promise<ClientsCalled>;
   /** Drains: accepts no new connections, sends `closing` to the open ones, then ends everything. Resolves when everything has ended. */
   stop(reason?: string): Promise<void>;
 }

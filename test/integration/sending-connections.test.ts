@@ -192,7 +192,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     const asked = { connectionId, method: 'cart.read', data: { deep: [1, null, 'ö'] } };
     for (const node of pair.both) {
       expect(await pair.post(node, '/api/call', asked)).toEqual({ status: 200, body: { answers: [answer] } });
-      expect(await node.running.call(asked)).toEqual([answer]);
+      expect(await node.running.call(asked)).toEqual({ answers: [answer] });
     }
     const cli = await runCli(['call', 'cart.read', JSON.stringify(asked.data), '--connection', connectionId, ...pair.apiOptions(pair.one)]);
     expect(JSON.parse(cli.stdout)).toEqual({ answers: [answer] });
@@ -212,6 +212,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
       answering(client, () => (at === 2 ? { type: 'error', code: 'not_now', message: 'busy\nwith that' } : { type: 'result', data: at }));
     }
     const { body } = await pair.post(pair.one, '/api/call', { user: sub, method: 'which' });
+    expect(body).toMatchObject({ nodes: 2, nodesSilent: [], workersSilent: 0 });
     expect(new Map(body.answers.map(({ connectionId, ...rest }: { connectionId: string }) => [connectionId, rest]))).toEqual(
       new Map<string, unknown>([
         [three[0]!.connectionId, { data: 0 }],
@@ -221,7 +222,12 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     );
     const cli = await runCli(['call', 'which', '--user', sub, ...pair.apiOptions(pair.two)]);
     expect(JSON.parse(cli.stdout).answers).toHaveLength(3);
-    expect((await pair.post(pair.one, '/api/call', { user: 'nobody-at-all', method: 'which' })).body).toEqual({ answers: [] });
+    expect((await pair.post(pair.one, '/api/call', { user: 'nobody-at-all', method: 'which' })).body).toEqual({
+      answers: [],
+      nodes: 2,
+      nodesSilent: [],
+      workersSilent: 0,
+    });
   });
 
   it('reach at most callConnectionsMax connections of a user', async () => {
@@ -256,7 +262,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     const { client, connectionId } = await pair.client(pair.two, 'ann', encoding);
     const silent = Array.from({ length: 4 }, () => pair.one.running.call({ connectionId, method: 'silent', timeoutMs: 60_000 }));
     await client.until('all calls', () => client.messages.filter(({ type }) => type === 'call').length === 4);
-    expect(await pair.one.running.call({ connectionId, method: 'one.more' })).toMatchObject([{ error: { code: 'busy' } }]);
+    expect(await pair.one.running.call({ connectionId, method: 'one.more' })).toMatchObject({ answers: [{ error: { code: 'busy' } }] });
     const second = await pair.client(pair.two, 'bob', encoding);
     const more = Array.from({ length: 4 }, () =>
       pair.two.running.call({ connectionId: second.connectionId, method: 'm', timeoutMs: 60_000 }),
@@ -266,7 +272,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     const third = await pair.client(pair.two, 'eve', encoding);
     await expect(pair.one.running.send({ connectionId: third.connectionId, data: 1 })).rejects.toMatchObject({ code: 'busy' });
     await client.close();
-    for (const answers of await Promise.all(silent)) expect(answers).toMatchObject([{ error: { code: 'connection_closed' } }]);
+    for (const { answers } of await Promise.all(silent)) expect(answers).toMatchObject([{ error: { code: 'connection_closed' } }]);
     expect(await pair.one.running.send({ connectionId: third.connectionId, data: 1 })).toEqual({ delivered: true });
     await second.client.close();
     await Promise.all(more);
@@ -278,7 +284,9 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     const data = 'x'.repeat(19_000);
     const silent = Array.from({ length: 3 }, () => pair.one.running.call({ connectionId, method: 'silent', data, timeoutMs: 60_000 }));
     await client.until('all calls', () => client.messages.filter(({ type }) => type === 'call').length === 3);
-    expect(await pair.one.running.call({ connectionId, method: 'one.more', data })).toMatchObject([{ error: { code: 'busy' } }]);
+    expect(await pair.one.running.call({ connectionId, method: 'one.more', data })).toMatchObject({
+      answers: [{ error: { code: 'busy' } }],
+    });
     await client.close();
     await Promise.all(silent);
   });
@@ -293,7 +301,7 @@ describe.each(ENCODINGS)('calls of clients (%s)', (encoding) => {
     expect(thief.client.messages.filter(({ type }) => type === 'error')).toEqual([]);
     client.send({ type: 'result', id, data: 'mine' });
     client.send({ type: 'result', id, data: 'again' });
-    expect(await answers).toEqual([{ connectionId, data: 'mine' }]);
+    expect(await answers).toEqual({ answers: [{ connectionId, data: 'mine' }] });
     // A malformed answer has an error without an id: the client's own command with this id is another.
     client.send({ type: 'result', id: -1 });
     client.send({ type: 'error', id, code: '' });
@@ -310,7 +318,7 @@ it('a stream of events gets messages, and cannot be called', async () => {
     await pair.one.running.send({ namespace: 'live', data: 'for all' });
     await client.next('message', 2);
     expect(client.ofType('message').map(({ data }) => data.data)).toEqual(['for it', 'for all']);
-    expect(await pair.one.running.call({ connectionId, method: 'm' })).toMatchObject([{ error: { code: 'no_handler' } }]);
+    expect(await pair.one.running.call({ connectionId, method: 'm' })).toMatchObject({ answers: [{ error: { code: 'no_handler' } }] });
   } finally {
     client.socket.destroy();
   }
@@ -337,7 +345,7 @@ describe('the SDK', () => {
         { data: 'to all', namespace: 'live' },
       ]),
     );
-    const call = async (method: string, data?: unknown) => (await pair.one.running.call({ connectionId, method, data }))[0];
+    const call = async (method: string, data?: unknown) => (await pair.one.running.call({ connectionId, method, data })).answers[0];
     const stop = client.onCall('sum', async (numbers: number[]) => numbers.reduce((a, b) => a + b));
     client.onCall('fails', () => {
       throw Object.assign(new Error('not now'), { code: 'later' });

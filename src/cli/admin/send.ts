@@ -5,7 +5,7 @@ import { usageError } from '../errors.ts';
 import { topicArgument } from '../options.ts';
 import { print } from '../output.ts';
 import { jsonValue } from '../publish.ts';
-import { AdminApi } from './admin-api.ts';
+import { AdminApi, noteMissing } from './admin-api.ts';
 import { type AdminOptions, addAdminOptions, WHERE } from './admin-options.ts';
 
 interface SendOptions extends AdminOptions {
@@ -67,7 +67,9 @@ export function callCommand(): Command {
 /** Prints the answer, which is data, as JSON. @param timeoutMs how long the node may wait for others */
 async function post(path: string, options: AdminOptions, body: object, timeoutMs?: number): Promise<void> {
   const api = await AdminApi.from(options, 'publish');
-  print(JSON.stringify(await api.post(path, body, timeoutMs)));
+  const answer = await api.post<Parameters<typeof noteMissing>[0]>(path, body, timeoutMs);
+  print(JSON.stringify(answer));
+  noteMissing(answer);
 }
 
 async function value(json: string | undefined): Promise<unknown> {

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { toWireValue } from '../../protocol/wire-value.ts';
-import type { CallTarget, ClientAnswer, Sender } from './sender.ts';
+import type { CallTarget, ClientsCalled, Sender } from './sender.ts';
 
 /** What a program sends through the node that it embeds. Exactly one of `namespace` and `connectionId`. */
 export interface ProgramMessage {
@@ -48,7 +48,7 @@ export async function sendForProgram(
 export async function callForProgram(
   sender: Pick<Sender, 'call'>,
   { connectionId, user, method, data = null, timeoutMs }: ProgramCall,
-): Promise<readonly ClientAnswer[]> {
+): Promise<ClientsCalled> {
   if (timeoutMs !== undefined && !(timeoutMs >= 1)) throw new ProtocolError('bad_message', 'timeoutMs: expected a number of milliseconds');
   return sender.call({ target: targetOf(connectionId, user), method, data: packed(data), timeoutMs });
 }

@@ -9,6 +9,7 @@ import { parseTopic } from '../../protocol/topic.ts';
 import { toProtocolError } from '../failure.ts';
 import type { Finder } from '../finding/finder.ts';
 import { payloadToMsgpack } from '../payload.ts';
+import type { ConnectionsFound } from '../report-types.ts';
 import { callAddress, isConnectionId, namespaceAddress, sendAddress } from './addresses.ts';
 import { assertFits, CALL_TIMEOUT_MS } from './deliverer.ts';
 
@@ -37,6 +38,11 @@ export type ClientAnswer = { readonly connectionId: string } & (
   | { readonly data: unknown }
   | { readonly error: { readonly code: string; readonly message: string } }
 );
+
+/** Of a user's connections: which nodes were asked for them. A node that was silent may have more. */
+export interface ClientsCalled extends Partial<Omit<ConnectionsFound, 'total' | 'connections'>> {
+  readonly answers: readonly ClientAnswer[];
+}
 
 /** What the operator and the embedding program send, to connections of all nodes. */
 export class Sender {
@@ -72,11 +78,11 @@ export class Sender {
    * Each connection of the target answers by itself, or has an error. @throws ProtocolError `bad_topic` (the method), `message_too_big`, `busy`, `unavailable`;
    * `no_such_connection` if the target is a connection
    */
-  async call({ target, method: name, data, timeoutMs = CALL_TIMEOUT_MS }: ServerCall): Promise<readonly ClientAnswer[]> {
+  async call({ target, method: name, data, timeoutMs = CALL_TIMEOUT_MS }: ServerCall): Promise<ClientsCalled> {
     const { tuning } = this.#options.config;
     const method = parseTopic(name);
     assertFits(data, tuning.sending.messageBytesMax);
-    const ids = await this.#connectionsOf(target);
+    const { ids, ...from } = await this.#connectionsOf(target);
     const atMostMs = Math.min(timeoutMs, tuning.commands.callTimeoutMaxMs);
     const ask = async (connectionId: string): Promise<ClientAnswer> => {
       const answer = await this.#ask(callAddress(connectionId, method), data, atMostMs);
@@ -88,18 +94,19 @@ export class Sender {
     // A user's connection that has closed meanwhile is one of several. A connection that does not exist is a mistake of the caller.
     if ('connectionId' in target && first !== undefined && 'error' in first && first.error.code === 'no_such_connection')
       throw noConnection();
-    return answers;
+    return { answers, ...from };
   }
 
-  async #connectionsOf(target: CallTarget): Promise<readonly string[]> {
+  async #connectionsOf(target: CallTarget): Promise<Omit<ClientsCalled, 'answers'> & { readonly ids: readonly string[] }> {
     if ('user' in target) {
       // Those of other nodes cannot be found. No answers would mean that the user has no connection.
       if (!this.#options.bus.connected) throw new ProtocolError('unavailable', 'the broker cannot be reached now');
-      const { connections } = await this.#options.finder.connections(target, this.#options.config.tuning.sending.callConnectionsMax);
-      return connections.map(({ connectionId }) => connectionId);
+      const { callConnectionsMax } = this.#options.config.tuning.sending;
+      const { total: _, connections, ...from } = await this.#options.finder.connections(target, callConnectionsMax);
+      return { ids: connections.map(({ connectionId }) => connectionId), ...from };
     }
     if (!isConnectionId(target.connectionId)) throw noConnection();
-    return [target.connectionId];
+    return { ids: [target.connectionId] };
   }
 
   async #ask(address: RequestAddress, payload: Uint8Array, timeoutMs: number, volatile = false): Promise<CallAnswer> {

@@ -40,9 +40,8 @@ export const call = route({
   answer: CallAnswer,
   errors: ['bad_topic', 'bad_payload', 'no_such_connection', 'unavailable'],
   bodyBytesMax,
-  handle: async ({ body: { method, data = null, timeoutMs, ...target } }, { sources }) => ({
-    answers: await sources.operator.sender.call({ target: targetOf(target), method, data: packMsgpack(data), timeoutMs }),
-  }),
+  handle: ({ body: { method, data = null, timeoutMs, ...target } }, { sources }) =>
+    sources.operator.sender.call({ target: targetOf(target), method, data: packMsgpack(data), timeoutMs }),
 });
 
 /** The schema has seen that it is exactly one. */

@@ -28,6 +28,7 @@ export const fromNodes = {
     description: 'names of the known nodes that did not answer in time: what they have is missing',
   }),
 };
+export const workersSilent = count('workers that did not answer within 3 s. Their connections are missing');
 export const Epoch = Type.String({ description: "the life of the namespace's log; empty in ephemeral namespaces" });
 export const JsonValue = (description: string) => Type.Unknown({ description });
 

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { closed, JsonValue, oneOf, TopicName } from './common.ts';
+import { closed, fromNodes, JsonValue, oneOf, TopicName, workersSilent } from './common.ts';
 import { ConnectionId, User } from './ending.ts';
 import { Refusal } from './refusal.ts';
 
@@ -50,12 +50,20 @@ const ClientResult = Type.Object(
 );
 const ClientError = Type.Object({ connectionId: Type.String(), ...Refusal.properties }, { title: 'ClientError' });
 
+/** Of a user's connections. Of a connection, only its own node is asked. */
+const searched = {
+  nodes: Type.Optional(fromNodes.nodes),
+  nodesSilent: Type.Optional(fromNodes.nodesSilent),
+  workersSilent: Type.Optional(workersSilent),
+};
+
 export const CallAnswer = Type.Object(
   {
     answers: Type.Array(Type.Union([ClientResult, ClientError]), {
       description:
         'of each connection, at most `tuning.sending.callConnectionsMax`; none if the user has no connection. Codes of errors: `no_handler`, `timeout`, `connection_closed`, `no_such_connection`, `answer_too_large`, `bad_answer`, `busy`, `unavailable`, or the handler’s own',
     }),
+    ...searched,
   },
   { title: 'CalledClients' },
 );

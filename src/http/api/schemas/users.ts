@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { closed, count, fromNodes, LEAST, limit, oneOf, prefix } from './common.ts';
+import { closed, count, fromNodes, LEAST, limit, oneOf, prefix, workersSilent } from './common.ts';
 import { ConnectionId, TokenId, User } from './ending.ts';
 
 export const UsersQuery = Type.Object(
@@ -53,7 +53,7 @@ export const ConnectionsAnswer = Type.Object(
   {
     total: count('connections that match'),
     connections: Type.Array(Connection, { description: 'as many of them as `limit` and `tuning.hub.findAnswerBytesMax` permit' }),
-    workersSilent: count('workers that did not answer within 3 s. Their connections are missing'),
+    workersSilent,
     ...fromNodes,
   },
   { title: 'Connections' },
