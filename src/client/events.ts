@@ -1,5 +1,5 @@
 /** `@stentor-broadcast/client/events`: an application's events, and a typing indicator. It has its own entry, because most pages need none. */
-import { BadValueError } from './errors.ts';
+import { BadValueError, InvalidError } from './errors.ts';
 import type { Item } from './item.ts';
 import type { PublishAck, PublishOptions } from './publisher.ts';
 
@@ -50,8 +50,12 @@ export class Events<E extends EventChecks> {
   readonly names: { readonly [N in keyof E & string]: N };
   readonly #checks: ReadonlyMap<string, PayloadCheck<unknown>>;
 
+  /** @throws InvalidError if they are not checks by name */
   constructor(checks: E) {
+    if (typeof checks !== 'object' || checks === null || Array.isArray(checks)) throw new InvalidError('events: expected checks by name');
     this.#checks = new Map(Object.entries(checks));
+    for (const [name, check] of this.#checks)
+      if (typeof check?.Check !== 'function') throw new InvalidError(`events: ${name}: expected a compiled schema, or payload()`);
     this.names = Object.freeze(Object.fromEntries([...this.#checks.keys()].map((name) => [name, name]))) as typeof this.names;
   }
 
@@ -98,7 +102,7 @@ export class Events<E extends EventChecks> {
   }
 }
 
-/** Defines the events of an application: `defineEvents({ 'message:send': Compile(Message), 'typing:start': payload<{}>() })`. */
+/** Defines the events of an application: `defineEvents({ 'message:send': Compile(Message), 'typing:start': payload<{}>() })`. @throws InvalidError */
 export function defineEvents<const E extends EventChecks>(checks: E): Events<E> {
   return new Events(checks);
 }

@@ -21,6 +21,19 @@ describe('defineEvents', () => {
     expectTypeOf<PayloadOf<(typeof checks)['typing:start']>>().toEqualTypeOf<{ readonly since: number }>();
   });
 
+  it.each([
+    ['nothing', undefined, 'expected checks by name'],
+    ['null', null, 'expected checks by name'],
+    ['a text', 'message:send', 'expected checks by name'],
+    ['names alone', ['message:send'], 'expected checks by name'],
+    ['a schema that is not compiled', { a: payload(), 'message:send': Type.String() }, 'message:send: expected a compiled schema'],
+    ['an event without a check', { 'message:send': undefined }, 'message:send: expected a compiled schema'],
+    ['a function as a check', { 'message:send': () => true }, 'message:send: expected a compiled schema'],
+  ])('refuses %s', (_, wrong, problem) => {
+    const refused = expect.objectContaining({ code: 'invalid', message: expect.stringContaining(problem) });
+    expect(() => defineEvents(wrong as never)).toThrow(refused);
+  });
+
   it('makes messages of what the schemas allow', () => {
     expect(events.message('message:send', { text: 'hello' })).toEqual({ event: 'message:send', data: { text: 'hello' } });
     expect(events.message('typing:start', { since: 1 })).toEqual({ event: 'typing:start', data: { since: 1 } });
