@@ -5,6 +5,7 @@ import type { Gate } from './gate.ts';
 import { type HttpAnswer, refusal } from './http-answer.ts';
 import { type Asked, HttpDoor, type HttpDoorOptions } from './http-door.ts';
 import { InFlightRequests } from './in-flight-requests.ts';
+import type { Flaw } from './request-flaw.ts';
 import type { ClientEvents, ClientRequest } from './transport.ts';
 import type { HttpRequest, HttpResponse, UwsApp } from './uws.ts';
 
@@ -25,6 +26,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/history': { kind: 'history', method: 'GET' },
 };
 const BUSY_RETRY_MS = 1000;
+const TWO_LENGTHS: Flaw = { code: 'bad_message', message: 'two headers Content-Length say different lengths' };
 
 /** Requests that are answered without a connection: `POST /publish` and `GET /history`. */
 export class HttpRequests {
@@ -69,7 +71,10 @@ export class HttpRequests {
     const flaw = this.#door.flawOf(res, asked);
     if (flaw !== undefined) return this.#door.refuse(res, asked, flaw);
     const { messageBytesMax } = config.limits;
-    const bodyBytes = method === 'GET' ? 0 : (contentLengthOf(req) ?? messageBytesMax);
+    const lengths = contentLengthsOf(req);
+    if (lengths.length > 1) return this.#door.refuse(res, asked, TWO_LENGTHS);
+    // Without a length the body comes in chunks.
+    const bodyBytes = method === 'GET' ? 0 : (lengths[0] ?? messageBytesMax);
     if (bodyBytes > messageBytesMax) {
       return this.#door.refuse(res, asked, { code: 'message_too_big', message: `the body has more than ${messageBytesMax} bytes` });
     }
@@ -105,10 +110,13 @@ export class HttpRequests {
   }
 }
 
-/** Undefined: the body comes in chunks. */
-function contentLengthOf(req: HttpRequest): number | undefined {
-  const length = req.getHeader('content-length');
-  return length === '' ? undefined : Number(length);
+/** All that differ: uWS reads the body by the first one, and a proxy in front may go by another. */
+function contentLengthsOf(req: Pick<HttpRequest, 'forEach'>): readonly number[] {
+  const lengths = new Set<number>();
+  req.forEach((name, value) => {
+    if (name === 'content-length') lengths.add(Number(value));
+  });
+  return [...lengths];
 }
 
 const NOTHING = new Uint8Array();

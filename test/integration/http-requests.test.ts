@@ -94,6 +94,25 @@ describe('POST /publish', () => {
     expect(statusOf(await rawRequest(node.running.port, `${head}${chunk('x'.repeat(66_000))}`))).toBe(413);
   });
 
+  it('refuses a body of two lengths, by which two requests could be read from one; the same length twice is one', async () => {
+    await start();
+    const body = JSON.stringify({ topic: 'chat.a', data: 1 });
+    const ask = async (...lengths: number[]) =>
+      rawRequest(
+        node.running.port,
+        `${publishHead(await tokenOf(), lengths.map((length) => `Content-Length: ${length}`).join('\r\n'))}${body}`,
+      );
+    for (const lengths of [
+      [body.length, body.length + 5],
+      [body.length + 5, body.length],
+      [body.length, 0],
+    ]) {
+      const answer = await ask(...lengths);
+      expect([lengths, statusOf(answer), /"code":"(\w+)"/.exec(answer)?.[1]]).toEqual([lengths, 400, 'bad_message']);
+    }
+    expect(statusOf(await ask(body.length, body.length))).toBe(200);
+  });
+
   it('refuses with 408 what does not arrive in time, and forgets it', async () => {
     await start({ 'tuning.http.bodyTimeoutMs': 100 });
     const head = publishHead(await tokenOf(), 'Content-Length: 60000');
@@ -204,7 +223,7 @@ describe('GET /history', () => {
     await start();
     const { body } = await request(node, '/history?topic=open.a&limits=5');
     expect(body.error.message).toBe(
-      'unknown parameter "limits"; known are topic, key, epoch, offset, fromMs, toMs, last, limit, timestamps',
+      'unknown parameter "limits"; known are fields, topic, key, epoch, filter, offset, fromMs, toMs, last, limit, timestamps',
     );
     const init = { method: 'POST', body: JSON.stringify({ topic: 'chat.a', data: 1 }), token: await tokenOf() };
     const refused = await request(node, '/publish?idempotencyKey=k', init);
