@@ -44,8 +44,32 @@ describe('commands that ask an admin port with TLS', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('another certificate than that in tls.certFile')]);
   });
 
-  it('check the name with --admin-url', async () => {
-    const { code, stderr } = await runCli(['nodes', '--admin-url', `https://127.0.0.1:${node.running.adminPort}`], { env: settings });
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/certificate/)]);
+  it('check authority and name with --admin-url, and say what to do', async () => {
+    const ask = (env: Record<string, string>) =>
+      runCli(['nodes', '--admin-url', `https://127.0.0.1:${node.running.adminPort}`], { env: { ...settings, ...env } });
+    const unknown = await ask({});
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      expect.stringContaining('name the file with that authority in NODE_EXTRA_CA_CERTS'),
+    ]);
+    expect(unknown.stderr).not.toContain('Is a node running there?');
+    const wrongName = await ask({ NODE_EXTRA_CA_CERTS: certs.ca });
+    expect([wrongName.code, wrongName.stderr]).toEqual([1, expect.stringContaining('Use a name of its certificate in --admin-url')]);
+  });
+
+  it('reach a node with --admin-url whose private authority is named', async () => {
+    const own = await TestNode.start({
+      'tls.certFile': certs.server.cert,
+      'tls.keyFile': certs.server.key,
+      'admin.tls': true,
+      'admin.token': TOKEN,
+    });
+    try {
+      const env = { STENTOR_ADMIN_TOKEN: TOKEN, NODE_EXTRA_CA_CERTS: certs.ca };
+      const { code, stdout } = await runCli(['nodes', '--json', '--admin-url', `https://localhost:${own.running.adminPort}`], { env });
+      expect([code, JSON.parse(stdout).nodes]).toEqual([0, [expect.objectContaining({ nodeId: own.running.nodeId })]]);
+    } finally {
+      await own.stop();
+    }
   });
 });

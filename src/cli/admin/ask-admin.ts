@@ -25,10 +25,28 @@ export async function askAdmin(url: string, code: string, { help = '', certifica
     const answer = await fetch(url, init);
     return { ok: answer.ok, status: answer.status, text: (await answer.text()).trim() };
   } catch (cause) {
-    throw new CliError(code, `no answer from ${new URL(url).origin}: ${reasonOf(cause as Error)}${help === '' ? '' : `. ${help}`}`, 1, {
+    const what = ofCertificate(cause as Error) ?? help;
+    throw new CliError(code, `no answer from ${new URL(url).origin}: ${reasonOf(cause as Error)}${what === '' ? '' : `. ${what}`}`, 1, {
       cause,
     });
   }
+}
+
+/** Errors of Node and OpenSSL. */
+const UNKNOWN_AUTHORITY = [
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+];
+
+/** What to do if something has answered, but is not trusted; undefined: that is not why. */
+function ofCertificate({ cause }: Error): string | undefined {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+  if (UNKNOWN_AUTHORITY.includes(code))
+    return 'Its certificate is of an authority that this machine does not know: name the file with that authority in NODE_EXTRA_CA_CERTS';
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? 'Use a name of its certificate in --admin-url' : undefined;
 }
 
 function reasonOf({ name, message, cause }: Error): string {
