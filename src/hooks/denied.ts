@@ -23,7 +23,7 @@ export function assertAllowed(outcome: Outcome): Allowed {
     case 'denied':
       throw new HookDenied(outcome.code, outcome.message);
     case 'busy':
-      throw new ProtocolError('busy', outcome.message, { retryAfterMs: BUSY_RETRY_MS });
+      throw new ProtocolError('busy', outcome.message, { retryAfterMs: outcome.retryAfterMs ?? BUSY_RETRY_MS });
     case 'failed':
       throw new ProtocolError('hook_failed', 'the hook that decides about this request gave no valid answer in time');
   }

@@ -1,3 +1,4 @@
+import { inTime } from '../telemetry/in-time.ts';
 import { type CheckedAnswer, checkAnswer } from './answer.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { ALLOWED, type Outcome } from './outcome.ts';
@@ -16,6 +17,8 @@ export interface HookOptions {
   /** Maximum unanswered questions, with those that wait for the answer to an equal one. */
   readonly askedMax: number;
   readonly cache: AnswerCache;
+  /** Whether the one that a question is about has asked too often. Absent: nobody has. @returns why not, and when it may ask again */
+  readonly refuse?: ((question: HookQuestion) => Extract<Outcome, { kind: 'busy' }> | undefined) | undefined;
   /** Rejects if there is no answer. It may take longer than `timeoutMs`: a late result is ignored. */
   readonly ask: (question: HookQuestion, timeoutMs: number) => Promise<unknown>;
   readonly onResult?: (result: HookResult, durationMs: number) => void;
@@ -92,11 +95,13 @@ export class Hook {
 
   /** Never rejects. */
   async #askNow(question: HookQuestion, key: string | undefined): Promise<Given> {
-    const { name, timeoutMs, ask } = this.#options;
+    const { name, timeoutMs, ask, refuse } = this.#options;
+    const refusal = refuse?.(question);
+    if (refusal !== undefined) return { outcome: this.#done('busy', 0, refusal), isForAll: false };
     const startMs = performance.now();
     let answer: CheckedAnswer;
     try {
-      answer = checkAnswer(name, await within(timeoutMs, ask(question, timeoutMs)));
+      answer = checkAnswer(name, await inTime(timeoutMs, ask(question, timeoutMs), () => new Error(`no answer within ${timeoutMs} ms`)));
     } catch (error) {
       answer = { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) };
     }
@@ -137,7 +142,7 @@ export class Hook {
 }
 
 /** The question is about a permission that has expired. Its answer is not kept, but it is the answer to equal questions at the same time. */
-function isAskedAgain(question: HookQuestion): boolean {
+export function isAskedAgain(question: HookQuestion): boolean {
   return (question.hook === 'connect' || question.hook === 'subscribe') && question.again;
 }
 
@@ -166,16 +171,4 @@ function subjectOf(question: Exclude<HookQuestion, { hook: 'disconnect' }>): unk
 /** For how long the answer may be used for equal questions. Changed data belongs to one publish. */
 function keptMsOf({ cacheMs, expiresInMs, changed }: Extract<CheckedAnswer, { kind: 'allowed' }>): number {
   return changed === undefined ? Math.min(cacheMs, expiresInMs ?? cacheMs) : 0;
-}
-
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -6,8 +6,8 @@ export type Outcome =
   | { readonly kind: 'denied'; readonly code: string; readonly message: string }
   /** The hook gave no valid answer in time, and `hookFailed` is `deny`. */
   | { readonly kind: 'failed' }
-  /** The hook has its maximum of unanswered questions. */
-  | { readonly kind: 'busy'; readonly message: string };
+  /** The hook has its maximum of unanswered questions, or this user has asked too often. */
+  | { readonly kind: 'busy'; readonly message: string; readonly retryAfterMs?: number };
 
 export interface Allowed {
   readonly kind: 'allowed';

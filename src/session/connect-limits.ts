@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
+import { type Bucket, RateLimits, takeToken } from '../telemetry/rate-limit.ts';
 import type { RequestRefused } from '../transport/transport.ts';
-import { type Bucket, takeToken } from './rate-limit.ts';
 
 export interface ConnectLimitsOptions {
   readonly limits: Pick<Config['limits'], 'connectsPerSecondMax' | 'connectionsPerAddressMax' | 'connectsPerAddressPerSecondMax'>;
@@ -13,8 +13,6 @@ export interface ConnectLimitsOptions {
 /** The setting that refuses a connect. */
 export type ConnectLimit = keyof ConnectLimitsOptions['limits'];
 
-/** A bucket without use for so long is full, so nothing is lost with it. */
-const REFILL_MS = 2000;
 /** An address that has too many connections has them for a while; an exceeded rate does not last. */
 const FULL_RETRY_MS = 5000;
 const TOO_FAST_RETRY_MS = 1000;
@@ -48,8 +46,7 @@ export class ConnectLimits {
   readonly #all: Bucket;
   /** Not more entries than connections. */
   readonly #open = new Map<string, number>();
-  /** In the order of their last use. Above the bound the oldest is forgotten: its address gets a new burst. */
-  readonly #rates = new Map<string, Bucket>();
+  readonly #rates: RateLimits;
 
   constructor(options: ConnectLimitsOptions) {
     const { limits, workers } = options;
@@ -57,6 +54,7 @@ export class ConnectLimits {
     this.#options = options;
     this.#perAddressMax = share(limits.connectionsPerAddressMax);
     this.#perAddressPerSecondMax = share(limits.connectsPerAddressPerSecondMax);
+    this.#rates = new RateLimits(this.#perAddressPerSecondMax, options.addressesMax);
     this.#all = { rateTokens: limits.connectsPerSecondMax, rateAtMs: performance.now() };
   }
 
@@ -88,26 +86,15 @@ export class ConnectLimits {
 
   /** Forgets addresses whose buckets are full. Call about once a second. */
   forgetFull(nowMs: number): void {
-    for (const [address, { rateAtMs }] of this.#rates) {
-      if (nowMs - rateAtMs < REFILL_MS) return;
-      this.#rates.delete(address);
-    }
+    this.#rates.forgetFull(nowMs);
   }
 
   #exceeded(address: string, nowMs: number): ConnectLimit | undefined {
     const perSecondMax = this.#perAddressPerSecondMax;
     if (this.#perAddressMax > 0 && (this.#open.get(address) ?? 0) >= this.#perAddressMax) return 'connectionsPerAddressMax';
-    if (perSecondMax > 0 && takeToken(this.#bucketOf(address, nowMs), perSecondMax, nowMs) > 0) return 'connectsPerAddressPerSecondMax';
+    if (perSecondMax > 0 && this.#rates.take(address, nowMs) > 0) return 'connectsPerAddressPerSecondMax';
     const { connectsPerSecondMax } = this.#options.limits;
     if (connectsPerSecondMax > 0 && takeToken(this.#all, connectsPerSecondMax, nowMs) > 0) return 'connectsPerSecondMax';
     return undefined;
-  }
-
-  #bucketOf(address: string, nowMs: number): Bucket {
-    const bucket = this.#rates.get(address) ?? { rateTokens: this.#perAddressPerSecondMax, rateAtMs: nowMs };
-    this.#rates.delete(address);
-    this.#rates.set(address, bucket);
-    if (this.#rates.size > this.#options.addressesMax) this.#rates.delete(this.#rates.keys().next().value as string);
-    return bucket;
   }
 }

@@ -4,6 +4,7 @@ import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import type { Bucket } from '../telemetry/rate-limit.ts';
 import type { ApprovalOf } from './approval.ts';
 import type { ErrorCount } from './error-budget.ts';
 import type { Expiring } from './expiry.ts';
@@ -11,7 +12,6 @@ import type { HeartbeatPeer } from './heartbeat.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import type { CommandsInFlight } from './in-flight.ts';
 import type { Inbound } from './inbound-limits.ts';
-import type { Bucket } from './rate-limit.ts';
 import type { Reader, Unread } from './read-turns.ts';
 
 /** One client's connection, as a session: its identity, and its limits. Counters of limits are fields of it, so that a limit needs no object. */

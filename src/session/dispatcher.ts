@@ -1,12 +1,12 @@
 import type { Config } from '../config/schema.ts';
 import type { ClientMessage } from '../protocol/messages.ts';
 import { CommandArray, MessageError, type ParsedCommand, parseClientFrame } from '../protocol/parse.ts';
+import { oweToken, takeToken } from '../telemetry/rate-limit.ts';
 import type { CommandContext } from './commands/command.ts';
 import { runCommand } from './commands/table.ts';
 import type { Connection } from './connection.ts';
 import type { InFlight } from './in-flight.ts';
 import type { SessionMetrics } from './metrics.ts';
-import { oweToken, takeToken } from './rate-limit.ts';
 import type { InboundMessage } from './read-turns.ts';
 import { type Asked, askedBy } from './refusal-log.ts';
 import type { Refuser } from './refuser.ts';

@@ -6,7 +6,7 @@ import { Liveness } from '../../src/client/liveness.ts';
 import { Pacer } from '../../src/client/pacer.ts';
 import { refreshDelayMs } from '../../src/client/token-refresher.ts';
 import { InboundLimits } from '../../src/session/inbound-limits.ts';
-import { takeToken } from '../../src/session/rate-limit.ts';
+import { takeToken } from '../../src/telemetry/rate-limit.ts';
 
 describe('the clock estimate', () => {
   it('trusts the sample with the shortest round trip, since its error is half of that at most', () => {

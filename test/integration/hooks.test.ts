@@ -399,6 +399,27 @@ describe('hooks over NATS', () => {
     });
   });
 
+  it('are asked so often a second about one user, on all its connections, and not less about others', async () => {
+    const settings = { 'nats.url': nats.url, namespaces: NAMESPACES, 'tuning.hooks.askedPerUserPerSecondMax': 5 };
+    const node = await TestNode.start(settings);
+    try {
+      const asked = await serve('auth.subscribe', () => ({ allow: true }));
+      const anns = [await connected('ann', node), await connected('ann', node)];
+      const ask = (at: number) => anns[at % 2]!.ask({ type: 'subscribe', topic: `room.t${at}` });
+      // Many at once, so that whatever the time in between, most are above the rate.
+      const answers = await Promise.all(Array.from({ length: 90 }, (_, at) => ask(at)));
+      const refused = answers.filter(({ type }) => type === 'error');
+      expect(refused.length).toBeGreaterThan(0);
+      for (const error of refused) expect(error).toMatchObject({ code: 'busy', retryable: true, retryAfterMs: expect.any(Number) });
+      expect(asked).toHaveLength(90 - refused.length);
+      expect(await node.metric('stentor_hook_seconds_count', { hook: 'subscribe', result: 'busy' })).toBe(refused.length);
+      const others = [await connected('bob', node), await node.connect(), await node.connect()];
+      for (const other of others) for (const topic of ['room.a', 'room.b']) await other.subscribe(topic);
+    } finally {
+      await node.stop();
+    }
+  });
+
   describe('of connections', () => {
     let guarded: TestNode;
     beforeAll(async () => {

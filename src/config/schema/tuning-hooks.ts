@@ -15,6 +15,19 @@ export const HooksTuning = Type.Object(
       default: 1000,
       description: 'maximum commands of one connection that wait for a subscribe hook. More get `busy`',
     }),
+    askedPerUserPerSecondMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 1000,
+      description:
+        'questions per second to the hooks on NATS about commands of one user, or of one connection without a user, on this node, with a burst of the same number. More get `busy` with `retryAfterMs`. Answers from the cache do not count. 0: no limit',
+    }),
+    askedUsersMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000_000,
+      default: 10_000,
+      description: 'maximum users and connections whose rate is remembered. The least recent are forgotten, and may ask at once again',
+    }),
     cacheEntriesMax: Type.Integer({
       minimum: 0,
       maximum: 10_000_000,

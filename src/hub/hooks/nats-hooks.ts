@@ -15,6 +15,7 @@ import { namespaceOf, type Topic } from '../../protocol/topic.ts';
 import type { HookMetrics } from '../../telemetry/hook-metrics.ts';
 import { payloadToMsgpack } from '../payload.ts';
 import type { Draft, Publisher } from '../publisher.ts';
+import { AskedRates } from './asked-rates.ts';
 
 export interface NatsHooksOptions {
   readonly config: Config;
@@ -30,6 +31,7 @@ type Publish = Extract<ToHub, { kind: 'publish' }>;
 export class NatsHooks {
   readonly #options: NatsHooksOptions;
   readonly #cache: AnswerCache;
+  readonly #rates: AskedRates;
   readonly #connect: Hook | undefined;
   readonly #disconnect: Hook | undefined;
   readonly #subscribe: ReadonlyMap<string, Hook>;
@@ -52,6 +54,7 @@ export class NatsHooks {
     const { hooks } = options.config;
     this.#options = options;
     this.#cache = new AnswerCache(options.config.tuning.hooks);
+    this.#rates = new AskedRates(options.config.tuning.hooks);
     this.#connect = this.#hook('connect', '', hooks.connect, { ...hooks, hookFailed: hooks.hookFailed.connect });
     this.#disconnect = this.#hook('disconnect', '', hooks.disconnect, { ...hooks, hookFailed: 'deny' });
     this.#subscribe = this.#ofNamespaces('subscribe');
@@ -141,6 +144,7 @@ export class NatsHooks {
       hookFailed,
       askedMax: this.#options.config.tuning.hooks.askedMax,
       cache: this.#cache,
+      refuse: (question) => this.#rates.refuse(question, performance.now()),
       ask: (question) => this.#ask(subject, question, timeoutMs),
       ...this.#metrics.of(name, scope),
     });

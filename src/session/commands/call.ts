@@ -2,9 +2,9 @@ import type { HubClient } from '../../delivery/hub-client.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import { parseTopic } from '../../protocol/topic.ts';
+import { takeToken } from '../../telemetry/rate-limit.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
-import { takeToken } from '../rate-limit.ts';
 import type { Command } from './command.ts';
 
 const CALL_TIMEOUT_MS = 5000;

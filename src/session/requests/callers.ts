@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { type Bucket, takeToken } from '../../telemetry/rate-limit.ts';
 import { type Inbound, InboundLimits } from '../inbound-limits.ts';
-import { type Bucket, takeToken } from '../rate-limit.ts';
 
 /** What a user, or an address without a token, has used up of its limits: the counterpart of a connection's counters. */
 export class Caller implements Bucket, Inbound {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { oweToken, takeToken } from '../../src/session/rate-limit.ts';
+import { oweToken, RateLimits, takeToken } from '../../src/telemetry/rate-limit.ts';
 
 const fresh = () => ({ rateTokens: Number.POSITIVE_INFINITY, rateAtMs: 0 });
 
@@ -88,5 +88,31 @@ describe('oweToken', () => {
     passing(bucket, 10_000_000, 20);
     expect(passing(bucket, 1000, 1)).toBe(0);
     expect(passing(bucket, 2000, 5)).toBe(5);
+  });
+});
+
+describe('RateLimits', () => {
+  it('have a bucket for each name', () => {
+    const rates = new RateLimits(2, 10);
+    expect(['a', 'a', 'a', 'b'].map((name) => rates.take(name, 1000))).toEqual([0, 0, 500, 0]);
+    expect(rates.take('a', 1500)).toBe(0);
+  });
+
+  it('are bounded: the one without use for the longest is forgotten', () => {
+    const rates = new RateLimits(1, 2);
+    for (const name of ['a', 'b', 'a', 'c']) rates.take(name, 1000);
+    expect(rates.size).toBe(2);
+    expect(rates.take('a', 1000)).toBeGreaterThan(0);
+    expect(rates.take('b', 1000)).toBe(0);
+  });
+
+  it('forget those whose buckets are full', () => {
+    const rates = new RateLimits(5, 10);
+    rates.take('a', 0);
+    rates.take('b', 1500);
+    rates.forgetFull(2000);
+    expect(rates.size).toBe(1);
+    rates.forgetFull(3500);
+    expect(rates.size).toBe(0);
   });
 });

@@ -31,3 +31,40 @@ export function takeToken(bucket: Bucket, perSecond: number, nowMs: number): num
   bucket.rateTokens--;
   return 0;
 }
+
+/** A bucket without use for so long is full, so nothing is lost with it. */
+const REFILL_MS = 2000;
+
+/** Token buckets by name, of names that strangers choose. Above the bound the one without use for the longest is forgotten: its name gets a new burst. */
+export class RateLimits {
+  readonly #perSecond: number;
+  readonly #namesMax: number;
+  /** In the order of their last use. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(perSecond: number, namesMax: number) {
+    this.#perSecond = perSecond;
+    this.#namesMax = namesMax;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** As {@link takeToken}, but the first burst is the rate. @param nowMs of a clock that does not step back */
+  take(name: string, nowMs: number): number {
+    const bucket = this.#buckets.get(name) ?? { rateTokens: this.#perSecond, rateAtMs: nowMs };
+    this.#buckets.delete(name);
+    this.#buckets.set(name, bucket);
+    if (this.#buckets.size > this.#namesMax) this.#buckets.delete(this.#buckets.keys().next().value as string);
+    return takeToken(bucket, this.#perSecond, nowMs);
+  }
+
+  /** Forgets those whose buckets are full. Call about once a second, or where many may come. */
+  forgetFull(nowMs: number): void {
+    for (const [name, { rateAtMs }] of this.#buckets) {
+      if (nowMs - rateAtMs < REFILL_MS) return;
+      this.#buckets.delete(name);
+    }
+  }
+}
