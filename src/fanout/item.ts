@@ -1,6 +1,7 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import type { PublishedItem } from '../protocol/published-item.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { EncodedItem } from './frame.ts';
@@ -9,28 +10,9 @@ import { MsgpackWriter } from './msgpack-writer.ts';
 import { TimedItem } from './timed-item.ts';
 
 /** The parts of a publication when it reaches the fan-out. `data` and `first` are one MessagePack value each, and are copied. */
-export interface ItemSource {
-  readonly offset: number;
-  readonly key: Key | null;
-  readonly data: Uint8Array;
-  /** When the bus stored it, milliseconds since 1970. */
-  readonly publishedAtMs: number;
-  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
-  readonly eventAtMs?: number | undefined;
-  readonly user?: string;
-  readonly connectionId?: string;
-  readonly removed?: true;
-  /** Not for the connection that published it. */
-  readonly noEcho?: true;
-  /** Not part of the state, and not for members that fell behind. */
-  readonly volatile?: true;
-  /** `data` is a merge patch. */
-  readonly patch?: true;
+export interface ItemSource extends PublishedItem {
   /** Of a patch: one MessagePack value, a merge patch to apply before it. */
   readonly first?: Uint8Array | undefined;
-  /** In feeds of patterns: the topic of the publication. */
-  readonly topic?: Topic;
-  readonly tags?: Tags | undefined;
 }
 
 /** Memory of an item besides its bytes: itself, the objects around them, its slot (measured on Node 20: 201 B, and 365 B if they are more than a kilobyte). */

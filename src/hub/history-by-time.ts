@@ -1,20 +1,10 @@
 import { type Bus, BusError } from '../bus/bus.ts';
 import type { HistoryAnswer } from '../link/messages.ts';
+import type { RangeQuestion } from '../link/questions.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Position } from '../protocol/messages.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import type { History } from './history.ts';
-
-/** From a time, or after a position, up to a time. */
-export interface RangeQuestion {
-  readonly topic: FeedName;
-  readonly fromMs?: number | undefined;
-  readonly since?: Position | undefined;
-  /** Absent: the end of the log. */
-  readonly toMs?: number | undefined;
-  readonly limit: number;
-  readonly bytesMax: number;
-}
 
 interface Beginning extends Position {
   /** Nothing after it has been removed. */

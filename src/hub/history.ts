@@ -3,6 +3,7 @@ import { type Bus, BusError, type Log, type Publication, type ReadResult } from 
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
+import type { PageQuestion } from '../link/questions.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
@@ -13,7 +14,7 @@ import { DocumentReader } from './documents/document-reader.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
-import { type PageQuestion, pageOf, whatOf } from './page.ts';
+import { pageOf, whatOf } from './page.ts';
 import type { TopicRegistry } from './topic-registry.ts';
 
 export type RecoveryQuestion = Pick<PageQuestion, 'topic' | 'after'>;

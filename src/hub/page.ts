@@ -1,19 +1,6 @@
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
-import type { FeedName } from '../protocol/feed-name.ts';
+import type { PageQuestion } from '../link/questions.ts';
 import { bytesOf } from './recent-items.ts';
-
-export interface PageQuestion {
-  readonly topic: FeedName;
-  readonly epoch: string;
-  readonly after: number;
-  readonly limit: number;
-  /** Overhead of a publication on the link and in memory, which is most of a small one. A page has at least one publication. */
-  readonly bytesMax: number;
-  /** Every publication up to this offset, as in the log; or, for a keyed topic, the latest of each key. */
-  readonly upTo?: number;
-  /** With `upTo`: `complete` only if it is proven that nothing of the range has been removed. Otherwise a range is complete with what there is. */
-  readonly proven?: boolean;
-}
 
 /** What a read returns: publications as in the log, or the latest of each key. */
 export function whatOf({ topic, upTo, proven }: Pick<PageQuestion, 'topic' | 'upTo' | 'proven'>): string {

@@ -1,3 +1,4 @@
+import type { LaggingReport } from '../link/messages.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { SeriesColumns } from './series/fields.ts';
@@ -99,16 +100,8 @@ export interface WorkerFigures {
   readonly lagging: number;
 }
 
-export interface LaggingFigures {
+export interface LaggingFigures extends LaggingReport {
   readonly worker: number;
-  readonly connectionId: string;
-  /** Null: anonymous. */
-  readonly user: string | null;
-  readonly laggingMs: number;
-  /** Bytes that wait in its socket. */
-  readonly bufferedBytes: number;
-  /** Topics for which it is served separately. */
-  readonly topics: number;
 }
 
 export type TopicSort = 'members' | 'rate' | 'name';

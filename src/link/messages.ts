@@ -8,10 +8,12 @@ import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
+import type { PublishedItem } from '../protocol/published-item.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { PastLife, Since } from '../recent/lives.ts';
 import type { Missed } from '../recent/missed.ts';
+import type { PageQuestion, RangeQuestion } from './questions.ts';
 
 /**
  * All messages between a hub and its workers. They know one another only through these messages. `data` is always one MessagePack value, transcoded or checked
@@ -26,30 +28,7 @@ export interface Page {
 }
 
 /** A publication, as workers get it. */
-export interface LinkItem {
-  readonly offset: number;
-  readonly key: Key | null;
-  /** One MessagePack value. */
-  readonly data: Uint8Array;
-  readonly publishedAtMs: number;
-  /** When it happened, by its producer's clock: whole milliseconds since 1970. */
-  readonly eventAtMs?: number | undefined;
-  /** The user that published it, and the connection, if a client did. A program may name only a connection. */
-  readonly user?: string;
-  readonly connectionId?: string;
-  /** Not for this connection. */
-  readonly noEcho?: true;
-  /** Not kept, and not for subscribers that do not keep up now. */
-  readonly volatile?: true;
-  /** The key, or the document, was removed: an empty payload or null in a topic with keys or a document. */
-  readonly removed?: true;
-  /** `data` is a merge patch of the topic's document. */
-  readonly patch?: true;
-  /** The topic of the publication: where it is for feeds of patterns. */
-  readonly topic?: Topic;
-  /** Absent: none. */
-  readonly tags?: Tags | undefined;
-}
+export type LinkItem = PublishedItem;
 
 /** Where an item is in a feed. */
 export interface FeedPlace {
@@ -193,33 +172,10 @@ export type ToHub =
     }
   /** A client may publish no longer: its publishes that wait for a hook, or to be sanitized, are refused with this. */
   | { readonly kind: 'withdraw'; readonly connectionId: string; readonly code: ErrorCode; readonly message: string }
-  | {
-      readonly kind: 'read';
-      readonly requestId: number;
-      readonly topic: FeedName;
-      readonly epoch: string;
-      readonly after: number;
-      readonly limit: number;
-      /** Maximum bytes of data, but at least one publication is returned. */
-      readonly bytesMax: number;
-      /** Every publication up to this offset, as in the log; otherwise, in a keyed topic, the latest of each key. */
-      readonly upTo?: number;
-      /** With `upTo`: it is complete only if that is proven. */
-      readonly proven?: boolean;
-    }
+  | ({ readonly kind: 'read'; readonly requestId: number } & PageQuestion)
   /** The first page of the last publications. */
   | { readonly kind: 'readLast'; readonly requestId: number; readonly topic: FeedName; readonly count: number; readonly bytesMax: number }
-  /** The first page of what lies between two times, or after a position and before a time. */
-  | {
-      readonly kind: 'readBetween';
-      readonly requestId: number;
-      readonly topic: FeedName;
-      readonly fromMs?: number | undefined;
-      readonly since?: Since | undefined;
-      readonly toMs?: number | undefined;
-      readonly limit: number;
-      readonly bytesMax: number;
-    }
+  | ({ readonly kind: 'readBetween'; readonly requestId: number } & RangeQuestion)
   /** The position after which comes what was stored at that time or later. */
   | { readonly kind: 'placeOf'; readonly requestId: number; readonly topic: FeedName; readonly atMs: number }
   /** Everything after a position, for a client that reconnects with one; the topic must be open. */
@@ -351,9 +307,12 @@ export interface WorkerTotals {
 
 export interface LaggingReport {
   readonly connectionId: string;
+  /** Null: anonymous. */
   readonly user: string | null;
   readonly laggingMs: number;
+  /** Bytes that wait in its socket. */
   readonly bufferedBytes: number;
+  /** Topics for which it is served separately. */
   readonly topics: number;
 }
 
