@@ -143,12 +143,12 @@ export class Client {
   }
 
   /**
-   * Many topics (a watchlist), with the same options, or with options that a function returns for each.
+   * Many topics (a watchlist), with the same options, or with options that a function returns for each. A name that comes twice is one topic.
    * @throws InvalidError as {@link topic}, and if `names` is not a list
    */
   topics<T = unknown>(names: Iterable<string>, options?: TopicOptions<T> | ((name: string) => TopicOptions<T>)): TopicList<T> {
-    if (typeof (names ?? 0) !== 'object') throw unexpected('topics', names, 'a list');
-    return new TopicList(Array.from(names, (name) => this.topic(name, typeof options === 'function' ? options(name) : options)));
+    if (typeof names === 'string' || !names?.[Symbol.iterator]) throw unexpected('topics', names, 'a list');
+    return new TopicList(Array.from(new Set(names), (name) => this.topic(name, typeof options === 'function' ? options(name) : options)));
   }
 
   /**

@@ -114,6 +114,7 @@ describe('a mistake of the application', () => {
     'a number for a topic': () => client.topic(wrong(5)),
     'a text for a list of topics': () => client.topics('open.a'),
     'no list of topics': () => client.topics(wrong(undefined)),
+    'an object for a list of topics': () => client.topics(wrong({ 0: 'open.a' })),
     'a list with no topic in it': () => client.topics([wrong(null)]),
     'a rate that is a text': () => client.topic('open.x', { maxRateHz: wrong('5') }),
     'a rate of 0': () => client.topic('open.x', { maxRateHz: 0 }),

@@ -91,6 +91,23 @@ describe('many topics on one connection', () => {
     expect(await node.metric('stentor_errors_total')).toBe(0);
   });
 
+  it('call back once for each item, also if a topic is in the list twice', async () => {
+    const client = await start();
+    let subscribed = 0;
+    const items: Item<{ n: number }>[] = [];
+    const list = client.topics<{ n: number }>(['open.t1', 'open.t2', 'open.t1'], { onSubscribed: () => subscribed++ });
+    list.subscribe((item) => items.push(item));
+    await until('the topics to be subscribed', () => subscribed === 2);
+    for (const n of [1, 2]) for (const name of ['open.t1', 'open.t2']) await node.publish(name, { n });
+    const of = (name: string) => items.filter(({ topic }) => topic === name).map(({ data }) => data.n);
+    await until('the last items', () => of('open.t1').includes(2) && of('open.t2').includes(2));
+    expect([of('open.t1'), of('open.t2')]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    expect(list.topics.map(({ name }) => name)).toEqual(['open.t1', 'open.t2']);
+  });
+
   it('stop together, and are refused together when one of them is subscribed to otherwise', async () => {
     const client = await start();
     const stop = client.topics(NAMES.slice(0, 10)).subscribe(() => {});
