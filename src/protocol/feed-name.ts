@@ -39,6 +39,11 @@ export function parseFeedName(text: string, key?: string): FeedName {
     if (key !== undefined) throw new ProtocolError('key_not_allowed', `${text} is a pattern: it cannot have a key`);
     return text;
   }
+  if (/[*>]/.test(text))
+    throw new ProtocolError(
+      'bad_topic',
+      'a pattern is a topic with * instead of whole tokens after the first one, or > instead of its last tokens',
+    );
   const topic = parseTopic(text);
   return key === undefined ? topic : oneKeyOf(topic, parseKey(key));
 }
