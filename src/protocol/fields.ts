@@ -81,7 +81,10 @@ export const StaleReason = Type.Union([Type.Literal('producer_silent'), Type.Lit
   description: '`producer_silent`: the producer sends nothing; `broker_lost`: this node hears nothing from its broker',
 });
 export const Stale = Type.Object(
-  { sinceMs: { ...TimeMs, description: 'when the topic was last heard, milliseconds since 1970' } as typeof TimeMs, reason: StaleReason },
+  {
+    sinceMs: { ...TimeMs, description: 'when the topic was last heard, whole milliseconds since 1970' } as typeof TimeMs,
+    reason: StaleReason,
+  },
   { description: 'the topic is stale; absent: it is not' },
 );
 export type StaleReason = Static<typeof StaleReason>;

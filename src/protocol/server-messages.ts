@@ -168,7 +168,7 @@ export const SERVER_MESSAGES = {
     stale: Type.Boolean({ description: 'true: nothing has been heard of the topic for the time that the namespace allows' }),
     sinceMs: Type.Optional({
       ...TimeMs,
-      description: 'with `stale: true`: when the topic was last heard, milliseconds since 1970',
+      description: 'with `stale: true`: when the topic was last heard, whole milliseconds since 1970',
     } as typeof TimeMs),
     reason: Type.Optional(StaleReason),
   }),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstream } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
@@ -71,6 +72,21 @@ describe('topics of namespaces with staleAfterMs', () => {
       expect(await stale(namespace, 'producer_silent')).toBe(0);
     },
   );
+
+  it('are stale since their last publication in the log, in whole milliseconds, if that was before anybody followed them', async () => {
+    const topic = 'scores.before';
+    await jetstream(producer).publish(`feed.${topic}`, '1');
+    const client = await node.connect();
+    const first = await client.subscribe(topic, { since: { epoch: '-', offset: 0 }, timestamps: true });
+    const [, , , meta] = first.items[0] as unknown as [number, null, number, { readonly publishedAtMs: number }];
+    expect(await client.next('status')).toEqual({
+      type: 'status',
+      topic,
+      stale: true,
+      reason: 'producer_silent',
+      sinceMs: meta.publishedAtMs,
+    });
+  });
 
   it('are not stale while heartbeats come, and others are', async () => {
     const client = await node.connect();

@@ -66,10 +66,10 @@ export class FeedHealth {
     this.#watch(namespaceOf(topic), staleAfterMs).judge.watch(pulse);
   }
 
-  /** The log has this publication as the last one of the topic. */
+  /** The log has this publication as the last one of the topic. Its times have fractions, those of messages are whole. */
   lastPublished(topic: Topic, atMs: number): void {
     const pulse = this.#pulses.get(topic);
-    if (pulse?.wasHeard === false) pulse.publishedAtMs = atMs;
+    if (pulse?.wasHeard === false) pulse.publishedAtMs = Math.floor(atMs);
   }
 
   /** It was published to, or its producer has sent a heartbeat. */
