@@ -40,7 +40,7 @@ import {
 import { productionIsSafe } from './relations-production.ts';
 import { tlsFilesComeTogether, tlsServerNamesAreUnique } from './relations-tls.ts';
 import type { Config } from './schema.ts';
-import { caseTwins, epochsAreForgotten, unusableNamespaces } from './warnings.ts';
+import { caseTwins, epochsAreForgotten, lossOfNatsIsToldLate, unusableNamespaces } from './warnings.ts';
 
 /** A rule between settings that are each valid by the schema. Pure; returns the problems. */
 export type Relation = (config: Config) => readonly Problem[];
@@ -92,4 +92,5 @@ export const WARNINGS: readonly ((config: Config) => readonly string[])[] = [
   caseTwins,
   natsPasswordsInClear,
   epochsAreForgotten,
+  lossOfNatsIsToldLate,
 ];

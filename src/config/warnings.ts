@@ -27,6 +27,22 @@ export function caseTwins({ namespaces }: Config): string[] {
   });
 }
 
+/**
+ * From here on the loss of NATS is told within 1 s of `staleAfterMs`, however often the producer is heard. A shorter time cannot be told from an interruption of
+ * 3 s, which must make no topic stale (`hub/health/stale-judge.ts`).
+ */
+export const BROKER_LOSS_TOLD_FROM_MS = 10_000;
+
+export function lossOfNatsIsToldLate({ nats, namespaces }: Config): string[] {
+  if (nats.url === '') return [];
+  return Object.entries(namespaces)
+    .filter(([, { staleAfterMs }]) => staleAfterMs > 0 && staleAfterMs < BROKER_LOSS_TOLD_FROM_MS)
+    .map(
+      ([name, { staleAfterMs }]) =>
+        `namespaces.${name}.staleAfterMs is ${staleAfterMs}: a silent producer is told within 1 s of it, but the loss of NATS only 4.5 s after it began, because below ${BROKER_LOSS_TOLD_FROM_MS} it cannot be told from an interruption of 3 s`,
+    );
+}
+
 /** Whoever makes the streams beforehand, so that nothing depends on a node, probably wants the same for the epochs. */
 export function epochsAreForgotten({ nats }: Config): string[] {
   if (nats.url === '' || nats.manageStreams || nats.epochStorage !== 'memory') return [];

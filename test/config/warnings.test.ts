@@ -15,6 +15,15 @@ describe('warnings', () => {
     expect(warningsOf({ ...nats, 'nats.epochStorage': 'memory' })).toEqual([]);
   });
 
+  it('name staleAfterMs below which the loss of NATS is told late', () => {
+    const nats = { 'nats.url': 'nats://localhost:4222' };
+    const namespaces = (staleAfterMs: number) => ({ namespaces: { a: { public: true, staleAfterMs }, b: { public: true } } });
+    expect(warningsOf({ ...nats, ...namespaces(9999) })).toEqual([expect.stringContaining('namespaces.a.staleAfterMs is 9999')]);
+    expect(warningsOf({ ...nats, ...namespaces(10_000) })).toEqual([]);
+    // Without NATS there is nothing to lose.
+    expect(warningsOf(namespaces(2000))).toEqual([]);
+  });
+
   it('names the namespaces that cannot be used without auth keys', () => {
     expect(warningsOf({})).toEqual(['no client can subscribe in chat, user: not public, and neither auth.keys nor auth.jwksUrl is set']);
     expect(warningsOf({ namespaces: { a: { public: true, clientPublish: true } } })).toEqual([

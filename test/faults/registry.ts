@@ -25,6 +25,7 @@ import { requestFlood } from './scenarios/request-flood.ts';
 import { rollback } from './scenarios/rollback.ts';
 import { rollingRestart } from './scenarios/rolling-restart.ts';
 import { soak } from './scenarios/soak.ts';
+import { staleTopics } from './scenarios/stale-topics.ts';
 import { stoppedReaders } from './scenarios/stopped-readers.ts';
 import { streamCut } from './scenarios/stream-cut.ts';
 import { tokens } from './scenarios/tokens.ts';
@@ -63,4 +64,5 @@ export const SCENARIOS: readonly Scenario[] = [
   streamCut,
   peopleFlood,
   limitsFlood,
+  staleTopics,
 ];

@@ -131,7 +131,7 @@ export const NamespaceSchema = Type.Object(
       maximum: ONE_DAY_MS,
       default: 0,
       description:
-        'how long a topic may have neither a publication nor a heartbeat of its producer (`beat.<topic>` on NATS) before its subscribers are told that it is stale (`status`). 0: never. At least 1000',
+        'how long a topic may have neither a publication nor a heartbeat of its producer (`beat.<topic>` on NATS) before its subscribers are told that it is stale (`status`). 0: never. At least 1000. Below 10000 the loss of NATS is told later than 1 s after it',
     }),
     presence: Type.Union([Type.Literal('off'), Type.Literal('count'), Type.Literal('members')], {
       default: 'off',

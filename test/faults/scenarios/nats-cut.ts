@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultRun, topicsOf } from '../fault-run.ts';
 import { LiveWatch } from '../live-watch.ts';
-import { hasOwnNetworks } from '../own-network.ts';
+import { cutOff, heal, inOwnNetwork } from '../own-network.ts';
 import type { RestartableNode } from '../restartable-node.ts';
 import type { Scenario } from '../scenario.ts';
 import { againIn, type ThreeNodes } from '../three-nodes.ts';
@@ -36,8 +35,8 @@ export const natsCut: Scenario = {
 
     if (inOwnNetwork()) {
       await away(run, cluster, watch, 'cut', [cutNode], {
-        begin: () => drop(nats.port),
-        end: () => nft('delete', 'table', 'inet', 'faults'),
+        begin: () => cutOff(CUT_ADDRESS, nats.port),
+        end: heal,
       });
     } else {
       run.note('no network namespace may be made here (root and nftables are needed): only SIGSTOP was tried');
@@ -90,21 +89,4 @@ async function away(
   await againIn(run, cluster, watch, name);
   run.say(`${name}: ${JSON.stringify(await swarm.stats())}`);
   for (const node of nodes) await node.untilReady();
-}
-
-function drop(port: number): void {
-  nft('add', 'table', 'inet', 'faults');
-  nft('add', 'chain', 'inet', 'faults', 'input', '{ type filter hook input priority 0; }');
-  nft('add', 'rule', 'inet', 'faults', 'input', 'ip', 'daddr', CUT_ADDRESS, 'tcp', 'dport', String(port), 'drop');
-  nft('add', 'rule', 'inet', 'faults', 'input', 'ip', 'saddr', CUT_ADDRESS, 'tcp', 'sport', String(port), 'drop');
-}
-
-function nft(...args: string[]): void {
-  const { status, stderr } = spawnSync('nft', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`nft ${args.join(' ')}: ${stderr}`);
-}
-
-/** Packets are dropped only in a namespace of the run's own, which run.ts has made: never on the machine's loopback. */
-function inOwnNetwork(): boolean {
-  return process.env.STENTOR_FAULTS_OWN_NETWORK === '1' && hasOwnNetworks();
 }
