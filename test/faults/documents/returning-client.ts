@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { Packr } from 'msgpackr';
-import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../../src/protocol/messages.ts';
 import { decodeFrame } from '../../support/decode-frame.ts';
 import { DocumentFollower } from '../../support/document-follower.ts';
+import { ClientSocket } from '../swarm/socket.ts';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
@@ -42,7 +41,10 @@ export interface BookPosition {
   readonly offset: number;
 }
 
-/** One of thousands of clients that return to a book at once. It keeps its position, and, where it begins with one, the document. */
+/**
+ * One of thousands of clients that return to a book at once, on a raw socket, because they share the cores with the node. It keeps its position, and, where it
+ * begins with one, the document.
+ */
 export class ReturningClient {
   epoch = '';
   offset: number;
@@ -54,12 +56,12 @@ export class ReturningClient {
   gaps = 0;
   readonly follower: DocumentFollower | undefined;
   readonly messages: ServerMessage[] = [];
-  readonly #socket: WebSocket;
+  #socket!: ClientSocket;
   readonly #topic: string;
   readonly #since: BookPosition;
   #upTo: number | undefined;
 
-  private constructor(url: string, topic: string, since: BookPosition, document: unknown) {
+  private constructor(topic: string, since: BookPosition, document: unknown) {
     this.#topic = topic;
     this.#since = since;
     this.offset = since.offset;
@@ -67,16 +69,18 @@ export class ReturningClient {
       this.follower = new DocumentFollower(topic);
       Object.assign(this.follower, { document, ...since });
     }
-    this.#socket = new WebSocket(url, ['stentor.v1.msgpack'], { perMessageDeflate: false });
-    this.#socket.on('message', (data: Buffer) => this.#receive(data));
-    this.#socket.on('error', () => undefined);
   }
 
   /** Connected, and not subscribed. @param document at `since`; undefined: it only keeps its position */
-  static async connect(url: string, topic: string, since: BookPosition, document: unknown): Promise<ReturningClient> {
-    const client = new ReturningClient(url, topic, since, document);
-    await once(client.#socket, 'open');
-    return client;
+  static connect(port: number, topic: string, since: BookPosition, document: unknown): Promise<ReturningClient> {
+    const client = new ReturningClient(topic, since, document);
+    return new Promise((resolve, reject) => {
+      client.#socket = new ClientSocket(port, undefined, {
+        opened: () => resolve(client),
+        frame: (bytes, start, end) => client.#receive(bytes.subarray(start, end)),
+        ended: (code, text) => reject(new Error(`${code} ${text}`)),
+      });
+    });
   }
 
   subscribe(): void {
@@ -84,7 +88,7 @@ export class ReturningClient {
   }
 
   close(): void {
-    this.#socket.terminate();
+    this.#socket.cut();
   }
 
   #receive(data: Buffer): void {

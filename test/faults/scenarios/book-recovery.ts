@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { cpuSeconds, processTree } from '../../../loadtest/core/proc.ts';
 import { inTurns } from '../../../src/hub/in-turns.ts';
 import { BookGenerator } from '../../support/order-book.ts';
 import { until } from '../../support/until.ts';
@@ -48,8 +49,8 @@ export const bookRecovery: Scenario = {
 };
 
 /** Publishes changes while somebody follows the book, so that the node has them. @returns the book after each */
-async function changes(run: FaultRun, feed: BookFeed, { url }: RestartableNode, count: number): Promise<State[]> {
-  const there = await ReturningClient.connect(url, TOPIC, { epoch: '', offset: 0 }, undefined);
+async function changes(run: FaultRun, feed: BookFeed, { port }: RestartableNode, count: number): Promise<State[]> {
+  const there = await ReturningClient.connect(port, TOPIC, { epoch: '', offset: 0 }, undefined);
   run.onEnd(() => there.close());
   there.subscribe();
   await until('the first to be there', () => there.recoveredAtMs !== undefined);
@@ -76,14 +77,19 @@ async function returnAll(run: FaultRun, { node, feed, states, clients: count, ra
   const clients: ReturningClient[] = [];
   await inTurns(Array(count).keys(), CONNECTS_MAX, async (n) => {
     const state = states[Math.floor(Math.random() * states.length)] as State;
-    clients.push(await ReturningClient.connect(node.url, TOPIC, state, n % FOLDING === 0 ? state.book : undefined));
+    clients.push(await ReturningClient.connect(node.port, TOPIC, state, n % FOLDING === 0 ? state.book : undefined));
   });
   feed.start(ratePerSecond);
+  // The clients share the cores with the node.
+  const cpuOfNode = cpuMsOf(processTree([node.pid]));
+  const cpuOfClients = cpuMsOf([process.pid]);
   const startMs = performance.now();
   for (const client of clients) client.subscribe();
   await until('all to be recovered', () => clients.every(({ recoveredAtMs }) => recoveredAtMs !== undefined)).catch(() =>
     run.fail(`${clients.filter(({ recoveredAtMs }) => recoveredAtMs === undefined).length} clients are not recovered (${name})`),
   );
+  run.figure(`${name}NodeCpuMs`, cpuOfNode());
+  run.figure(`${name}ClientsCpuMs`, cpuOfClients());
   const times = clients.map(({ recoveredAtMs = startMs + REACH_TIMEOUT_MS }) => recoveredAtMs - startMs).sort((a, b) => a - b);
   run.figure(`${name}P50Ms`, times[Math.floor(times.length / 2)] ?? 0);
   run.limitMs(`${name}AllMs`, times.at(-1) ?? 0, RECOVERED_MAX_MS);
@@ -98,4 +104,10 @@ async function returnAll(run: FaultRun, { node, feed, states, clients: count, ra
     wrongBooks: folding.filter((follower) => !isDeepStrictEqual(follower.document, book)).length,
   });
   for (const client of clients) client.close();
+}
+
+/** @returns what these processes have used since */
+function cpuMsOf(pids: readonly number[]): () => number {
+  const before = cpuSeconds(pids);
+  return () => (cpuSeconds(pids) - before) * 1000;
 }
