@@ -1,5 +1,5 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
-import { type BatchFrame, buildFrames } from '../fanout/batch.ts';
+import type { BatchFrame } from '../fanout/batch.ts';
 import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
@@ -15,6 +15,7 @@ import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
 import type { Receiver } from './receiver.ts';
+import { SharedFrames } from './shared-frames.ts';
 import { movedTo } from './stream-positions.ts';
 import type { Lagging } from './subscription.ts';
 
@@ -33,13 +34,20 @@ const READ_ITEMS_MAX = 500;
 /** Advances one topic of one connection by one step, depending on its position, its start and its namespace's policy. */
 export class CatchingUp {
   readonly #options: CatchingUpOptions;
+  readonly #frames: SharedFrames;
   /** Size of a part: one frame of the usual size, which a socket with room accepts before it counts as full. */
   readonly partBytesMax: number;
 
   constructor(options: CatchingUpOptions) {
     this.#options = options;
-    const { lagThresholdBytes, frameBytesMax } = options.config.tuning.fanout;
+    const { lagThresholdBytes, frameBytesMax, sharedFrameBytesMax } = options.config.tuning.fanout;
+    this.#frames = new SharedFrames({ frameBytesMax, bytesMax: sharedFrameBytesMax });
     this.partBytesMax = Math.min(Math.floor(lagThresholdBytes / 4), frameBytesMax);
+  }
+
+  /** Called about once a second. */
+  forgetOld(nowMs: number): void {
+    this.#frames.forgetOld(nowMs);
   }
 
   /** @returns true if the topic needs no more steps. @throws ProtocolError if the hub cannot be asked now */
@@ -155,12 +163,12 @@ export class CatchingUp {
   ): void {
     const { feed, options } = lagging;
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    const frames = buildFrames(feed, options.variant, { ...range, items }, Date.now(), frameBytesMax);
+    const frames = this.#frames.of(feed, options.variant, { ...range, items }, Date.now());
     const at = takesParts(receiver, feed) ? frames.findIndex(({ bytes }) => bytes.length > frameBytesMax) : -1;
     const large = frames[at];
     if (large === undefined) return this.#sendFrames(receiver, feed, frames, items.length);
     this.#sendFrames(receiver, feed, frames.slice(0, at), items.length - 1);
-    lagging.position = { ...lagging.position, offset: large.prev };
+    lagging.position = { ...lagging.position, offset: Math.max(lagging.position.offset, large.prev) };
     const { encoding } = options.variant;
     this.#sendPart(
       receiver,

@@ -40,7 +40,10 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
   const { selection } = form;
   const all = firstPartOf(feed, beginning, { until, bytesMax: roomBytes, missed, selection });
-  if (all.whole) {
+  const { durable } = feed.namespace;
+  // Others get the same item: it comes in a frame that is made once for all of them. Ephemeral topics have no positions that would say where it belongs.
+  const isLarge = durable && (all.items[0]?.wireBytes ?? 0) > frameBytesMax;
+  if (all.whole && !isLarge) {
     const offset = Math.max(until.offset, all.position.offset);
     message.offset = offset;
     const first = encodeWithItems(form, message, all.items);
@@ -49,15 +52,17 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   }
   // The rest goes up to the head at that time.
   const start = { ...(beginning.start ?? { by: 'replay', fresh: false }), until: feed.head } as const;
-  const bytesMax = Math.min(FIRST_PART_BYTES, roomBytes);
-  const { items, position } = firstPartOf(feed, beginning, { until: feed.head, bytesMax, missed, selection });
-  const { offset } = position;
-  message.offset = offset;
-  if (feed.namespace.durable) message.upTo = feed.head.offset;
-  const first = encodeWithItems(form, message, items);
-  if (!parts || first.length <= frameBytesMax) return { first, offset, rest: { position, start } };
+  if (durable) message.upTo = feed.head.offset;
+  if (!isLarge) {
+    const bytesMax = Math.min(FIRST_PART_BYTES, roomBytes);
+    const { items, position } = firstPartOf(feed, beginning, { until: feed.head, bytesMax, missed, selection });
+    const { offset } = position;
+    message.offset = offset;
+    const first = encodeWithItems(form, message, items);
+    if (!parts || first.length <= frameBytesMax) return { first, offset, rest: { position, start } };
+  }
   // Nothing of it yet: its first item is too large.
-  const before = beginning.position;
-  message.offset = before.offset;
-  return { first: encodeWithItems(form, message, []), offset: before.offset, rest: { position: before, start } };
+  const { position } = beginning;
+  message.offset = position.offset;
+  return { first: encodeWithItems(form, message, []), offset: position.offset, rest: { position, start } };
 }

@@ -87,7 +87,7 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
 /** The latest item of every key that last changed between the two. A key that has changed again comes after `until`. */
 function fromState({ latest }: TopicFeed, position: Position, bytesMax: number, until: Position, withoutRemoved: boolean): CatchUpStep {
   const next = latest.next(position, { bytesMax, until: until.sequence, withoutRemoved });
-  if (next.items.length > 0) return rangeOf(next.items, position, next.position.sequence);
+  if (next.items.length > 0) return rangeOf(next.items, position, next.position.sequence, next.prev);
   return { kind: 'skipped', skipped: 0, position: { sequence: until.sequence, offset: position.offset } };
 }
 
@@ -145,7 +145,13 @@ function fromMissed({ ring }: TopicFeed, position: Position, bytesMax: number, u
   return rangeOf(items, position, joined ?? Math.min(position.sequence + items.length, ring.first - 1));
 }
 
-function rangeOf(items: readonly FanoutItem[], { offset: prev }: Position, sequence: number): Extract<CatchUpStep, { kind: 'range' }> {
-  const position = { sequence, offset: items.at(-1)?.offset ?? prev };
+/** @param prev the items cover everything after it; it is not after the position */
+function rangeOf(
+  items: readonly FanoutItem[],
+  { offset }: Position,
+  sequence: number,
+  prev = offset,
+): Extract<CatchUpStep, { kind: 'range' }> {
+  const position = { sequence, offset: items.at(-1)?.offset ?? offset };
   return { kind: 'range', range: { items, prev, conflated: 0 }, skipped: 0, position };
 }

@@ -1,9 +1,9 @@
 import { type DocumentChange, Fold } from '../document/fold.ts';
 import type { DocumentForm, ItemForm, RecentItem } from './item-form.ts';
-import type { Latest, NextOptions } from './latest.ts';
+import type { Latest, NextItems, NextOptions } from './latest.ts';
 import type { Position } from './position.ts';
 import type { Ring } from './ring.ts';
-import { StepsBack } from './steps-back.ts';
+import { type StepBack, StepsBack } from './steps-back.ts';
 
 /** With more changes after the whole document, it is made anew. */
 const TAIL_ITEMS_MAX = 256;
@@ -66,9 +66,10 @@ export class LatestDocument<T extends RecentItem> implements Latest<T> {
   }
 
   /** Without `until`: as few items as possible. */
-  next(from: Position, { bytesMax, until, withoutRemoved = false }: NextOptions): { items: T[]; position: Position } {
+  next(from: Position, { bytesMax, until, withoutRemoved = false }: NextOptions): NextItems<T> {
     const items: T[] = [];
     let position = from;
+    let prev: number | undefined;
     let bytes = 0;
     const take = (item: T, sequence: number) => {
       bytes += this.#form.wireBytesOf(item);
@@ -79,18 +80,23 @@ export class LatestDocument<T extends RecentItem> implements Latest<T> {
     };
     let at = this.#indexInTail(from);
     if (at === undefined) {
-      const base = (withoutRemoved && from.offset === 0 ? undefined : this.#changeToBase(from)) ?? this.#base;
+      const step = withoutRemoved && from.offset === 0 ? undefined : this.#stepToBase(from);
+      const base = step?.item ?? this.#base;
       // Who has nothing need not be told that there is nothing.
-      if (base !== undefined && !(withoutRemoved && base.removed)) take(base, this.#baseSequence);
+      if (base !== undefined && !(withoutRemoved && base.removed)) {
+        take(base, this.#baseSequence);
+        // A whole document covers everything before it.
+        prev = step?.after ?? 0;
+      }
       at = 0;
     }
     const first = this.#baseSequence + 1;
     if (until === undefined) {
       if (at < this.#tail.length) take(this.#composedFrom(at), first + this.#tail.length - 1);
-      return { items, position };
+      return { items, position, prev };
     }
     for (; at < this.#tail.length && first + at < until; at++) if (!take(this.#tail[at] as T, first + at)) break;
-    return { items, position };
+    return { items, position, prev };
   }
 
   /** Index of the first change of the tail after the position; undefined: it is before the base. */
@@ -104,7 +110,7 @@ export class LatestDocument<T extends RecentItem> implements Latest<T> {
   }
 
   /** One change from the position, or from before it, up to the base. Undefined: the base itself is smaller, or all that there is. */
-  #changeToBase({ sequence, offset }: Position): T | undefined {
+  #stepToBase({ sequence, offset }: Position): StepBack<T> | undefined {
     const from = sequence < 0 ? this.#ring.sequenceAfter(offset) : sequence;
     if (from === undefined || from < this.#ring.first || this.#base === undefined) return undefined;
     this.#stepsBack ??= new StepsBack(this.#ring, this.#documents, this.#base, this.#baseSequence, this.#form.wireBytesOf(this.#base));

@@ -10,6 +10,14 @@ export interface NextOptions {
   readonly withoutRemoved?: boolean;
 }
 
+export interface NextItems<T extends RecentItem> {
+  readonly items: T[];
+  /** After them. */
+  readonly position: Position;
+  /** They cover everything after this offset, which is before the position: others at positions between the two need the same. */
+  readonly prev?: number | undefined;
+}
+
 /**
  * A topic's state: what a client needs that has nothing of the topic: the latest item, the latest item of every key, or a document, with its changes.
  */
@@ -26,8 +34,7 @@ export interface Latest<T extends RecentItem> {
   /** What changed after the offset, oldest first; undefined: a change may have been forgotten. */
   after(offset: number): T[] | undefined;
   /**
-   * The latest items that changed after a position, oldest first, as many as fit. If the position's sequence is -1, only its offset counts. @returns them, and
-   * the position after them
+   * The latest items that changed after a position, oldest first, as many as fit. If the position's sequence is -1, only its offset counts.
    */
-  next(from: Position, options: NextOptions): { items: T[]; position: Position };
+  next(from: Position, options: NextOptions): NextItems<T>;
 }

@@ -9,9 +9,12 @@ const ITEMS_MAX = 2048;
 /** A step is at most this share of the way longer than the one before it: there are few, and a client gets little that it has already. */
 const STEP_SHARE = 1 / 4;
 
-interface Step<T> {
+/** Several changes as one. */
+export interface StepBack<T> {
   /** Of its first change. */
   readonly sequence: number;
+  /** Offset before its first change. */
+  readonly after: number;
   readonly item: T;
 }
 
@@ -27,7 +30,7 @@ export class StepsBack<T extends RecentItem> {
   readonly #bytesMax: number;
   readonly #fold = Fold.ofChanges();
   /** Nearest first. */
-  readonly #steps: Step<T>[] = [];
+  readonly #steps: StepBack<T>[] = [];
   /** Sequence of the earliest change in the fold. */
   #reached: number;
   #isOver = false;
@@ -43,17 +46,17 @@ export class StepsBack<T extends RecentItem> {
   }
 
   /** Everything from this sequence on, or from a little before it. Undefined: the document is smaller. */
-  from(sequence: number): T | undefined {
+  from(sequence: number): StepBack<T> | undefined {
     const known = this.#steps.find((step) => step.sequence <= sequence);
-    if (known !== undefined) return known.item;
+    if (known !== undefined) return known;
     while (!this.#isOver) {
       const step = this.#next();
-      if (step !== undefined && step.sequence <= sequence) return step.item;
+      if (step !== undefined && step.sequence <= sequence) return step;
     }
     return undefined;
   }
 
-  #next(): Step<T> | undefined {
+  #next(): StepBack<T> | undefined {
     const way = this.#lastSequence + 1 - this.#reached;
     const until = this.#reached - Math.max(STEP_ITEMS_MIN, Math.ceil(way * STEP_SHARE));
     while (this.#reached > until && this.#reached > this.#ring.first) {
@@ -67,7 +70,9 @@ export class StepsBack<T extends RecentItem> {
     // What the ring had before is gone.
     this.#isOver = this.#reached <= this.#ring.first;
     if (this.#reached > this.#lastSequence) return undefined;
-    const step = { sequence: this.#reached, item: this.#documents.pairItem(this.#last, this.#fold.pairOfChanges()) };
+    const sequence = this.#reached;
+    const after = sequence > this.#ring.first ? this.#ring.at(sequence - 1).offset : this.#ring.baseOffset;
+    const step = { sequence, after, item: this.#documents.pairItem(this.#last, this.#fold.pairOfChanges()) };
     this.#steps.push(step);
     return step;
   }

@@ -17,6 +17,13 @@ export const FanoutTuning = Type.Object(
       description:
         'maximum size of a frame that joins several items. uWebSockets does not batch frames of 16 KiB or more. A larger item has its own frame',
     }),
+    sharedFrameBytesMax: Type.Integer({
+      minimum: 0,
+      maximum: 1_073_741_824,
+      default: 4_194_304,
+      description:
+        'maximum bytes of the frames that a worker keeps for a quarter of a second, because connections that catch up at the same time need the same: what each that returns to a large document gets. 0: each gets a frame of its own',
+    }),
     loopGapMinMs: Type.Number({
       minimum: 0.1,
       maximum: 1000,
