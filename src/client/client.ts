@@ -1,5 +1,4 @@
 import type { ServerMessage } from '../protocol/messages.ts';
-import { type CallHandler, CallHandlers } from './call-handlers.ts';
 import { assertFields, assertTopic, unexpected } from './check.ts';
 import type { CallOptions, ClientEvents } from './client-types.ts';
 import { encodeMessage } from './codec.ts';
@@ -39,7 +38,6 @@ export class Client {
   readonly #publisher: Publisher;
   readonly #refresher: TokenRefresher;
   readonly #topics: Topics;
-  readonly #handlers = new CallHandlers();
 
   /** Does not connect yet. @throws InvalidError */
   constructor(options: ClientOptions) {
@@ -81,7 +79,7 @@ export class Client {
       observeLatency: (sentAtMs, items) => meter.observeLatency(sentAtMs, items, connection.clock),
       reportError,
     });
-    const receivers = { connection, events, topics, requests, publisher, handlers: this.#handlers, reportError };
+    const receivers = { connection, events, topics, requests, publisher, reportError };
     this.#settings = settings;
     this.#meter = meter;
     this.#connection = connection;
@@ -201,16 +199,6 @@ export class Client {
       const answer = await this.#ask(request, { timeoutMs: timeoutMs + CALL_MARGIN_MS, isStrict: true, signal });
       return answer.data as R;
     });
-  }
-
-  /**
-   * Answers calls of servers to `method` from now on. There is one handler for a method: the last one.
-   * @returns a function that stops it @throws InvalidError
-   */
-  onCall(method: string, handler: CallHandler): () => void {
-    assertTopic(method);
-    assertFields({ listener: handler ?? null });
-    return this.#handlers.set(method, handler);
   }
 
   /** Reads a topic's log: everything after `since`, or the last publications. */

@@ -1,6 +1,6 @@
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { CallHandlers } from './call-handlers.ts';
-import type { ClientEvents } from './client-types.ts';
+import type { CallAnswer, ClientEvents } from './client-types.ts';
+import { encodeMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
 import type { Emitter } from './emitter.ts';
 import { CommandError } from './errors.ts';
@@ -16,7 +16,6 @@ export interface Receivers {
   readonly topics: Topics;
   readonly requests: Requests;
   readonly publisher: Publisher;
-  readonly handlers: CallHandlers;
   reportError(error: unknown): void;
 }
 
@@ -27,7 +26,7 @@ const ANSWERS: readonly string[] = ['subscribed', 'unsubscribed', 'result', 'his
 export function receive(to: Receivers, message: ServerMessage): void {
   const { type } = message;
   if (type === 'error') return receiveError(to, message);
-  if (type === 'call') return void answerCall(to, message);
+  if (type === 'call') return receiveCall(to, message);
   if (type === 'message') return to.events.emit('message', { data: message.data, namespace: message.namespace });
   const { id } = message as { readonly id?: number };
   if (id === undefined) to.topics.receive(message as TopicMessage);
@@ -35,11 +34,17 @@ export function receive(to: Receivers, message: ServerMessage): void {
   else if (ANSWERS.includes(type)) to.requests.answered(id, message);
 }
 
-async function answerCall({ connection, handlers }: Receivers, call: ServerMessage<'call'>): Promise<void> {
+function receiveCall({ connection, events }: Receivers, { id, method, data, timeoutMs }: ServerMessage<'call'>): void {
   const asked = connection.session;
-  const frame = await handlers.answer(call, connection.messageBytesMax);
-  // On another connection the id is none, or that of another call.
-  if (connection.session === asked) connection.send(frame);
+  const answer = (message: CallAnswer) => {
+    const frame = encodeMessage({ ...message, id });
+    const fits = frame.length <= connection.messageBytesMax;
+    // On another connection the id is none, or that of another call.
+    if (fits && connection.session === asked) connection.send(frame);
+    return fits;
+  };
+  if (events.has('call')) events.emit('call', { method, data, timeoutMs, answer });
+  else answer({ type: 'error', code: 'no_handler', message: `no handler for ${method}` });
 }
 
 function receiveError({ connection, topics, requests, publisher, reportError }: Receivers, message: ServerMessage<'error'>): void {

@@ -5,9 +5,8 @@ import type { ClientOptions } from './options.ts';
 export type { Position, PresenceMember, Stale } from '../protocol/messages.ts';
 export type { IterationOptions } from './async-queue.ts';
 export type { BackoffOptions } from './backoff.ts';
-export type { CallHandler } from './call-handlers.ts';
 export { Client } from './client.ts';
-export type { CallOptions, ClientEvents, ServerSent } from './client-types.ts';
+export type { CallAnswer, CallOfServer, CallOptions, ClientEvents, ServerSent } from './client-types.ts';
 export {
   BadValueError,
   BugError,

@@ -44,10 +44,9 @@ export class Session {
       if (socket.protocol === SUBPROTOCOLS.msgpack) events.opened();
       else this.abandon(`${url} does not speak ${SUBPROTOCOLS.msgpack}`);
     };
-    socket.onmessage = ({ data }: { data: ArrayBuffer | string }) => {
-      if (typeof data === 'string') return this.abandon('received a text frame');
-      if (typeof data?.byteLength !== 'number')
-        return this.abandon('this platform gives binary frames as something else than an ArrayBuffer');
+    socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
+      // A text, or what a platform gives that ignores `binaryType`.
+      if (typeof data?.byteLength !== 'number') return this.abandon('received a frame that is no ArrayBuffer');
       events.heard(data.byteLength);
       this.#reader.receive(new Uint8Array(data));
     };

@@ -170,9 +170,7 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
       stop();
       const { onError } = this.#options ?? {};
       const keysMax = this.#host.settings.stateKeysMax;
-      const error = new OverflowError(
-        `${this.name} has more than ${keysMax} keys (stateKeysMax): its state is not kept for a late listener`,
-      );
+      const error = new OverflowError(`${this.name} has more than ${keysMax} keys (stateKeysMax): no listener can join later`);
       return (onEnd ?? onError ?? this.#host.reportError)(error);
     }
     for (const item of state) if (this.#listeners.has(stop)) callSafely(onItem, item);

@@ -95,17 +95,18 @@ function idOf({ topic = '', key = '' }: Address): string {
 }
 
 /** What must be the same for all listeners. */
-function described(options: SubscribeOptions): Readonly<Record<string, unknown>> {
-  return {
-    snapshot: options.snapshot ?? false,
-    maxRateHz: options.maxRateHz,
-    echo: options.echo ?? true,
-    timestamps: options.timestamps ?? false,
-    presence: options.track !== undefined,
-    document: options.fold !== undefined,
-    fields: JSON.stringify(options.fields),
-    filter: JSON.stringify(options.filter),
-  };
+function described({
+  snapshot = false,
+  maxRateHz,
+  echo = true,
+  timestamps = false,
+  track,
+  fold,
+  fields,
+  filter,
+}: SubscribeOptions): Readonly<Record<string, unknown>> {
+  const [presence, document] = [track !== undefined, fold !== undefined];
+  return { snapshot, maxRateHz, echo, timestamps, presence, document, fields: JSON.stringify(fields), filter: JSON.stringify(filter) };
 }
 
 /** @throws InvalidError if one subscription cannot satisfy both */

@@ -8,7 +8,7 @@ import { messageTypes } from './message-types.mjs';
 
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
 /** Files of src/client that programs import, besides the index: `@stentor-broadcast/client/events`. */
-export const FURTHER_ENTRIES = ['compression', 'document', 'events', 'keys', 'presence', 'sse', 'users'];
+export const FURTHER_ENTRIES = ['calls', 'compression', 'document', 'events', 'keys', 'presence', 'sse', 'users'];
 /** Generated from the schemas: the compiler's declarations, and those that they import, are in terms of the schema library. */
 const MESSAGE_TYPES = 'dist/protocol/messages.d.ts';
 const DOCUMENTS = {

@@ -1,5 +1,6 @@
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onCall } from '../../src/client/calls.ts';
 import { createClient } from '../../src/client/index.ts';
 import type { Encoding } from '../../src/protocol/codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
@@ -346,16 +347,16 @@ describe('the SDK', () => {
       ]),
     );
     const call = async (method: string, data?: unknown) => (await pair.one.running.call({ connectionId, method, data })).answers[0];
-    const stop = client.onCall('sum', async (numbers: number[]) => numbers.reduce((a, b) => a + b));
-    client.onCall('fails', () => {
+    const stop = onCall(client, 'sum', async (numbers: number[]) => numbers.reduce((a, b) => a + b));
+    onCall(client, 'fails', () => {
       throw Object.assign(new Error('not now'), { code: 'later' });
     });
-    client.onCall('breaks', () => {
+    onCall(client, 'breaks', () => {
       throw new Error('oops');
     });
-    client.onCall('large', () => 'x'.repeat(100_000));
-    client.onCall('odd', () => () => 1);
-    client.onCall('nothing', () => undefined);
+    onCall(client, 'large', () => 'x'.repeat(100_000));
+    onCall(client, 'odd', () => () => 1);
+    onCall(client, 'nothing', () => undefined);
     expect(await call('sum', [1, 2, 3])).toEqual({ connectionId, data: 6 });
     expect(await call('nothing')).toEqual({ connectionId, data: null });
     expect(await call('fails')).toEqual({ connectionId, error: { code: 'later', message: 'not now' } });
@@ -364,7 +365,7 @@ describe('the SDK', () => {
     expect(await call('odd')).toMatchObject({ error: { code: 'bad_value' } });
     stop();
     expect(await call('sum', [1])).toMatchObject({ error: { code: 'no_handler' } });
-    expect(() => client.onCall('a b', () => 1)).toThrow(expect.objectContaining({ code: 'invalid' }));
+    expect(() => onCall(client, 'a b', () => 1)).toThrow(expect.objectContaining({ code: 'invalid' }));
     expect(client.state.status).toBe('connected');
     await client.close();
   });

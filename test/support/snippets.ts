@@ -24,6 +24,7 @@ export function readSnippets(file: string): Snippet[] {
 /** Below the repository's root, so that packages are found; git leaves it out. */
 const FOLDER = resolve(import.meta.dirname, '../../.cache/snippets');
 const CLIENT = resolve(import.meta.dirname, '../../src/client/index.ts');
+const CALLS = resolve(import.meta.dirname, '../../src/client/calls.ts');
 const DOCUMENT = resolve(import.meta.dirname, '../../src/client/document.ts');
 const EVENTS = resolve(import.meta.dirname, '../../src/client/events.ts');
 const PRESENCE = resolve(import.meta.dirname, '../../src/client/presence.ts');
@@ -44,6 +45,7 @@ export async function runSnippet(
     stdin: { contents, resolveDir: FOLDER },
     alias: {
       '@stentor-broadcast/client': CLIENT,
+      '@stentor-broadcast/client/calls': CALLS,
       '@stentor-broadcast/client/document': DOCUMENT,
       '@stentor-broadcast/client/events': EVENTS,
       '@stentor-broadcast/client/presence': PRESENCE,
