@@ -1,4 +1,5 @@
-import type { Bus, CallAnswer, ServiceError } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { CallAnswer, ServiceError } from '../bus/requests.ts';
 import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { ToHub, ToWorker } from '../link/messages.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { IncomingRequest } from '../../src/bus/bus.ts';
+import type { IncomingRequest } from '../../src/bus/requests.ts';
 import { until } from '../support/until.ts';
 import type { BusFixture } from './bus-fixture.ts';
 

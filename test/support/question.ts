@@ -1,4 +1,4 @@
-import type { CallQuestion } from '../../src/bus/bus.ts';
+import type { CallQuestion } from '../../src/bus/requests.ts';
 
 /** A call as a node makes it. */
 export function question(method: string, text = '1', timeoutMs = 5000): CallQuestion {

@@ -9,13 +9,9 @@ import {
   type Bus,
   type BusCounters,
   BusError,
-  type CallAnswer,
-  type CallQuestion,
   type ChannelReceiver,
-  type IncomingRequest,
   type Listener,
   type Log,
-  type OutgoingRequest,
   type Publication,
   type PublishAck,
   type PublishRequest,
@@ -25,6 +21,7 @@ import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { deliver } from '../deliver.ts';
 import { payloadBytes } from '../payload-bytes.ts';
+import type { CallAnswer, CallQuestion, IncomingRequest, OutgoingRequest } from '../requests.ts';
 import { Channels } from './channels.ts';
 import type { MemoryFollower } from './memory-follower.ts';
 import { type ImagePlace, MemoryImages } from './memory-images.ts';

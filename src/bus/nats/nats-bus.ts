@@ -9,14 +9,10 @@ import {
   type BusCounters,
   BusError,
   type BusNotice,
-  type CallAnswer,
-  type CallQuestion,
   type ChannelReceiver,
   type FaultCount,
-  type IncomingRequest,
   type Listener,
   type Log,
-  type OutgoingRequest,
   type PublishAck,
   type PublishRequest,
   type TopicReceiver,
@@ -24,6 +20,7 @@ import {
 import type { Channel, RequestAddress, UserChannel } from '../channel.ts';
 import { checkAddress } from '../check-address.ts';
 import { payloadBytes } from '../payload-bytes.ts';
+import type { CallAnswer, CallQuestion, IncomingRequest, OutgoingRequest } from '../requests.ts';
 import { SubjectFaults } from '../subject-faults.ts';
 import {
   channelSubjectOf,

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
-import type { IncomingRequest, RequestAnswer } from '../bus.ts';
+import type { IncomingRequest, RequestAnswer } from '../requests.ts';
 import { requestAddressOf } from '../subjects.ts';
 import { answerHeadersOf, readRequestHeaders } from './headers.ts';
 import type { SubscriptionEvents } from './lasting-subscription.ts';

@@ -1,4 +1,5 @@
-import type { Bus, IncomingRequest, RequestAnswer, ServiceError } from '../../bus/bus.ts';
+import type { Bus } from '../../bus/bus.ts';
+import type { IncomingRequest, RequestAnswer, ServiceError } from '../../bus/requests.ts';
 import type { Config } from '../../config/schema.ts';
 import type { HubEnd } from '../../link/link.ts';
 import type { CalledOutcome, ToHub } from '../../link/messages.ts';

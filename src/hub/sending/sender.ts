@@ -1,6 +1,7 @@
-import type { Bus, CallAnswer } from '../../bus/bus.ts';
+import type { Bus } from '../../bus/bus.ts';
 import { BusError } from '../../bus/bus.ts';
 import type { RequestAddress } from '../../bus/channel.ts';
+import type { CallAnswer } from '../../bus/requests.ts';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config } from '../../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../../protocol/errors.ts';

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { BusError, type CallAnswer, type CallQuestion } from '../../../src/bus/bus.ts';
+import { BusError } from '../../../src/bus/bus.ts';
+import type { CallAnswer, CallQuestion } from '../../../src/bus/requests.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { SubscribeQuestion } from '../../../src/hooks/types.ts';
 import { NatsHooks, type NatsHooksOptions } from '../../../src/hub/hooks/nats-hooks.ts';
