@@ -65,11 +65,12 @@ It publishes through the HTTP API: the config must have a token with the scope p
 durable topic keeps it. A latency is the time from when a publication was due until a client has it. Run it on another machine than the node: on the same one they
 share the cores. For more than ${CONNECTIONS_MAX} connections run it on several machines at the same time; each counts its own publications only.
 
---calibrate takes about seven times --duration, at rates of its own. It needs a node that has one worker and no other clients, and at least ${CALIBRATION_CONNECTIONS_MIN} connections, better 1000.
+--calibrate takes about seven times --duration, at rates of its own. It needs a node that has one worker and no other clients, and at least ${CALIBRATION_CONNECTIONS_MIN} connections, better 5000:
+a plan with workers that are busier than this one is not known.
 
 Examples:
   $ stentor bench scores.bench
-  $ stentor bench scores.bench --calibrate mine.json
+  $ stentor bench scores.bench --calibrate mine.json --connections 5000
   $ stentor bench scores.bench --url wss://live.example.com/ws --admin-url http://10.0.0.5:9090 --connections 20000 --rate 5 --duration 60s`,
     );
 }

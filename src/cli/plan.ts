@@ -68,7 +68,7 @@ Examples:
   $ stentor plan --connections 2M --rate 5                                       one match for everybody
   $ stentor plan --connections 200K --topics 5000 --members 2K --rate 1          watchlists of 50
   $ stentor plan --connections 1M --topics 1M --members 1 --rate 0.05 --ephemeral  a topic for each user
-  $ stentor bench scores.bench --calibrate mine.json && stentor plan --connections 2M --rate 5 --constants mine.json`,
+  $ stentor bench scores.bench --calibrate mine.json --connections 5000 && stentor plan --connections 2M --rate 5 --constants mine.json`,
     );
 }
 

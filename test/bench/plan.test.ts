@@ -81,6 +81,12 @@ describe('the constants of a calibration', () => {
     expect([nodeUs, connectionUs]).toEqual([expect.closeTo(3000, 0), expect.closeTo(0.5, 1)]);
   });
 
+  it('have no free deliveries, although publications cost less where they are joined', () => {
+    const windows = windowsOf(DEFAULT_CONSTANTS);
+    const cheap = { ...windows, joined: { ...windows.joined, cores: windows.joined.cores / 2 } };
+    expect(constantsFrom(cheap, DEFAULT_CONSTANTS).deliveryUs).toBe(DEFAULT_CONSTANTS.deliveryUs);
+  });
+
   it('cannot be found on a machine that was busy with something else', () => {
     const windows = windowsOf(DEFAULT_CONSTANTS);
     for (const name of ['idle', 'empty'] as const) {

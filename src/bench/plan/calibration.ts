@@ -59,7 +59,7 @@ export function constantsFrom(
     cores * 1e6 - nodeUs - connections * connectionUs - published * publicationCost({ publication }, published);
   const joinedWrites = joined.writesPerSecond ?? joined.perSecond;
   // Where next to nothing was joined, it is not known what that saves.
-  const deliveryUs =
+  const joinedUs =
     joinedWrites > joined.perSecond * JOINED_SHARE_MAX
       ? sendUs
       : (rest(joined, joined.perSecond) - joined.connections * joinedWrites * sendUs) /
@@ -75,7 +75,8 @@ export function constantsFrom(
     publication,
     sendUs,
     ...(ownSendUs !== undefined && ownSendUs > 0 && { ownSendUs }),
-    deliveryUs: Math.max(0, deliveryUs),
+    // Joined publications may cost the node less than those to one connection, by more than what all their deliveries cost.
+    deliveryUs: joinedUs > 0 ? joinedUs : DEFAULT_CONSTANTS.deliveryUs,
     workerCoresMax: CORES_MAX_MARGIN * Math.max(single.cores, joined.cores, own?.cores ?? 0),
   };
 }

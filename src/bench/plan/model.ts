@@ -116,7 +116,7 @@ const JOINED = [1.5, 3] as const;
 /** Items much larger than those of the calibration cost more to write. */
 const PAYLOAD_FACTOR_MAX = 4;
 /** Processes that have fewer cores than they are, and use more than this of them, wait for each other. */
-const SHARED_CORES_MAX = 1 / 3;
+const SHARED_CORES_MAX = 0.15;
 /** Publications a second, of those of the calibration: with more, each costs less. */
 const RATE_FACTOR_MAX = 2;
 
