@@ -10,6 +10,7 @@ import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Since } from '../recent/lives.ts';
+import { Openings } from './openings.ts';
 
 interface Waiter {
   resolve(feed: TopicFeed): void;
@@ -28,6 +29,8 @@ export class TopicTable {
   readonly #feeds = new Map<FeedName, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
   readonly #waiters = new Map<FeedName, Waiter[]>();
+  /** By namespace: the hub may open those of one late, because it cannot follow its log. */
+  readonly #openings = new Map<string, Openings>();
 
   constructor(config: Config, link: WorkerEnd) {
     this.#config = config;
@@ -75,12 +78,13 @@ export class TopicTable {
         return;
       }
       this.#waiters.set(topic, [{ resolve, reject }]);
-      this.#link.send({ kind: 'open', topic, ...(since !== undefined && { since }) });
+      this.#openingsOf(topic).want(topic, since);
     });
   }
 
   opened(message: Extract<ToWorker, { kind: 'opened' }>): void {
     const { topic, topicNumber } = message;
+    this.#openingsOf(topic).answered(topic);
     const known = this.#feeds.get(topic);
     if (known !== undefined) return;
     const namespace = this.namespace(topic) as NamespaceOptions;
@@ -94,9 +98,19 @@ export class TopicTable {
   }
 
   openFailed({ topic, code, message }: Extract<ToWorker, { kind: 'openFailed' }>): void {
+    this.#openingsOf(topic).answered(topic);
     const waiters = this.#waiters.get(topic) ?? [];
     this.#waiters.delete(topic);
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
+  }
+
+  #openingsOf(topic: FeedName): Openings {
+    const namespace = namespaceOf(topic);
+    const known = this.#openings.get(namespace);
+    if (known !== undefined) return known;
+    const openings = new Openings((name, since) => this.#link.send({ kind: 'open', topic: name, ...(since !== undefined && { since }) }));
+    this.#openings.set(namespace, openings);
+    return openings;
   }
 
   /** @returns the feed with this number; undefined: the worker has no subscriber to it any more */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { OPENINGS_MAX } from '../../src/delivery/openings.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { PublicationMessage, type ToHub } from '../../src/link/messages.ts';
@@ -51,6 +52,26 @@ describe('TopicTable', () => {
     void table.acquire(topicOf(1), since);
     await turn();
     expect(toHub).toEqual([{ kind: 'open', topic: topicOf(1), since }]);
+  });
+
+  it('asks the hub for so many topics of a namespace at once, and for the others when those are answered, in order', async () => {
+    const { table, toHub } = setUp();
+    const waiting = Array.from({ length: OPENINGS_MAX + 3 }, (_, number) => table.acquire(topicOf(number)));
+    await turn();
+    expect(toHub).toHaveLength(OPENINGS_MAX);
+    // Not to be kept waiting by those.
+    void table.acquire('ticks.other' as Topic);
+    void table.acquire(topicOf(OPENINGS_MAX));
+    await turn();
+    expect(toHub.splice(0).at(-1)).toEqual({ kind: 'open', topic: 'ticks.other' });
+    open(table, 7);
+    open(table, 7);
+    table.openFailed({ kind: 'openFailed', topic: topicOf(0), code: 'busy', message: 'full' });
+    await expect(waiting[0]).rejects.toMatchObject({ code: 'busy' });
+    await turn();
+    expect(toHub).toEqual([topicOf(OPENINGS_MAX), topicOf(OPENINGS_MAX + 1)].map((topic) => ({ kind: 'open', topic })));
+    for (let number = 1; number <= OPENINGS_MAX + 2; number++) open(table, number);
+    expect((await Promise.all(waiting.slice(1))).map(({ topic }) => topic).at(-1)).toBe(topicOf(OPENINGS_MAX + 2));
   });
 
   it('keeps its feed when the hub reports again that the topic is open', async () => {
