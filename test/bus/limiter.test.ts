@@ -35,8 +35,8 @@ describe('the limiter of reads', () => {
 describe('the reader of publications', () => {
   it('caches a limited number of addresses, and still reads further ones', () => {
     const faults: string[] = [];
-    const signed = { state: 'last', topicTokens: 0, signatures: new OriginSignatures([]) } as const;
-    const reader = new PublicationReader(signed, { onFault: (subject) => faults.push(subject) }, 10);
+    const signed = { state: 'last', topicTokens: 0, signatures: new OriginSignatures([]), subjectsMax: 10 } as const;
+    const reader = new PublicationReader(signed, { onFault: (subject) => faults.push(subject) });
     for (let i = 0; i < 25; i++) {
       const message = { subject: `feed.scores.t${i}`, data: new Uint8Array(), headers: undefined as never };
       expect(reader.fromCore(message, 5)).toMatchObject({ topic: `scores.t${i}`, publishedAtMs: 5 });

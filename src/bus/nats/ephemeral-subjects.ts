@@ -12,6 +12,8 @@ export interface EphemeralSubjectsContext {
   readonly faults: SubjectFaults;
   readonly signatures: OriginSignatures;
   readonly counters: BusCounters;
+  /** That each namespace remembers. */
+  readonly subjectsMax: number;
 }
 
 /** Reads the subjects of ephemeral namespaces, and watches for subjects of a wrong depth. */
@@ -20,7 +22,7 @@ export class EphemeralSubjects {
   readonly #readers: ReadonlyMap<string, PublicationReader>;
   readonly #faults: SubjectFaults;
 
-  constructor({ namespaces }: Pick<Config, 'namespaces'>, { faults, signatures, counters }: EphemeralSubjectsContext) {
+  constructor({ namespaces }: Pick<Config, 'namespaces'>, { faults, signatures, counters, subjectsMax }: EphemeralSubjectsContext) {
     const onForged = () => void counters.originsForged++;
     this.#faults = faults;
     this.#namespaces = Object.entries(namespaces).filter(([, { durable }]) => !durable);
@@ -28,7 +30,7 @@ export class EphemeralSubjects {
       this.#namespaces.map(([name, options]) => [
         name,
         new PublicationReader(
-          { ...options, signatures },
+          { ...options, signatures, subjectsMax },
           { onFault: (subject, fault) => faults.note(name, options, fault, subject), onForged },
         ),
       ]),

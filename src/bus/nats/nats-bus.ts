@@ -89,7 +89,12 @@ export class NatsBus implements Bus {
     this.#faults = new SubjectFaults((level, message) => this.#notice(level, message), nowMs);
     this.revocations = new RevocationBucket(() => this.#running().connection, natsSettings(config), config.auth.tokenLifeMaxMs);
     this.#signatures = new OriginSignatures(config.nats.originSecrets);
-    this.#ephemeral = new EphemeralSubjects(config, { faults: this.#faults, signatures: this.#signatures, counters: this.counters });
+    this.#ephemeral = new EphemeralSubjects(config, {
+      faults: this.#faults,
+      signatures: this.#signatures,
+      counters: this.counters,
+      subjectsMax: config.tuning.nats.subjectsRememberedMax,
+    });
     const ownMax = config.tuning.hub.userInterestMax;
     const subscribe = (subject: string, events: SubscriptionEvents) => this.#subscribe(subject, events);
     this.#userTopics = new InterestGroup({ wildcard: USER_TOPICS, ownMax, subscribe });

@@ -88,7 +88,7 @@ export class NatsLog implements Log {
     const place = { stream: this.stream, source: this.#source, options, timeoutMs: nats.requestTimeoutMs };
     const images = hasDocuments(options) ? new NatsImages(connection, place) : undefined;
     this.images = images;
-    const signed = { ...options, signatures: new OriginSignatures(nats.originSecrets) };
+    const signed = { ...options, signatures: new OriginSignatures(nats.originSecrets), subjectsMax: nats.subjectsRememberedMax };
     this.#publications = new PublicationReader(signed, {
       onFault: (subject, fault, offset) => this.#subjects.note(subject, fault, offset),
       onImage: (topic, image) => images?.noteStored(topic, image),

@@ -7,11 +7,10 @@ import type { Delivery } from './delivery.ts';
 import { readHeaders } from './headers.ts';
 import type { OriginSignatures } from './origin-signatures.ts';
 
-/** Maximum number of subjects whose addresses are cached, so that a busy one is parsed once; about 200 bytes each. Above it all are dropped. */
-const ADDRESSES_MAX = 16_384;
-
 export interface PublicationReaderOptions extends SubjectOptions {
   readonly signatures: OriginSignatures;
+  /** Subjects whose addresses are remembered, so that a busy one is parsed once. Above it all are forgotten. */
+  readonly subjectsMax: number;
 }
 
 type Message = Pick<Msg, 'subject' | 'headers' | 'data'>;
@@ -29,13 +28,11 @@ export interface ReaderEvents {
 export class PublicationReader {
   readonly #options: PublicationReaderOptions;
   readonly #events: ReaderEvents;
-  readonly #addressesMax: number;
   readonly #addresses = new Map<string, Address>();
 
-  constructor(options: PublicationReaderOptions, events: ReaderEvents, addressesMax = ADDRESSES_MAX) {
+  constructor(options: PublicationReaderOptions, events: ReaderEvents) {
     this.#options = options;
     this.#events = events;
-    this.#addressesMax = addressesMax;
   }
 
   get rememberedCount(): number {
@@ -94,7 +91,7 @@ export class PublicationReader {
     if (known !== undefined) return known;
     const address = parseSubject(subject, this.#options);
     if (typeof address === 'string') return address;
-    if (this.#addresses.size >= this.#addressesMax) this.#addresses.clear();
+    if (this.#addresses.size >= this.#options.subjectsMax) this.#addresses.clear();
     this.#addresses.set(subject, address);
     return address;
   }

@@ -47,6 +47,13 @@ export const NatsTuning = Type.Object(
       description:
         'maximum subjects of a stream for this search; each takes about 1.5 µs of CPU. In a larger stream it finds only subjects with a wrong number of tokens',
     }),
+    subjectsRememberedMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 16_384,
+      description:
+        'maximum subjects of a namespace that a node remembers the topics of, so that a busy one is read once; about 200 bytes each, twice if it has a history. Above it all are forgotten',
+    }),
     filterTopicsMax: Type.Integer({
       minimum: 0,
       maximum: 10_000,

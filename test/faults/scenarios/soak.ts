@@ -69,8 +69,10 @@ const SETTINGS = {
   'limits.topicsPerConnectionMax': 900,
   'tuning.presence.graceMs': 1000,
   'tuning.hub.topicLingerMs': 1000,
-  // Full before the first rest, so that what grows is no ring of a resident's topic.
+  // Full before the first rest, so that what grows is no ring of a resident's topic and no cache of a node.
   'tuning.recent.itemsPerTopicMax': 64,
+  'tuning.nats.subjectsRememberedMax': 50,
+  'tuning.auth.verifiedTokensMax': 50,
 };
 
 export const soak: Scenario = {
