@@ -1,5 +1,5 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
-import type { BatchFrame, ItemRange } from '../fanout/batch.ts';
+import type { BatchFrame } from '../fanout/batch.ts';
 import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import type { EncodedItem } from '../fanout/frame.ts';
@@ -77,8 +77,6 @@ export class CatchingUp {
         return false;
       case 'evicted':
         return this.#replayFromLog(receiver, lagging);
-      case 'lost':
-        return this.#startOver(receiver, lagging, 'what was missed is no longer known');
     }
   }
 
@@ -157,7 +155,12 @@ export class CatchingUp {
     return false;
   }
 
-  #sendBatch(receiver: Receiver, lagging: Lagging, items: readonly EncodedItem[], range: Omit<ItemRange, 'items'>): void {
+  #sendBatch(
+    receiver: Receiver,
+    lagging: Lagging,
+    items: readonly EncodedItem[],
+    range: { readonly prev: number; readonly conflated: number },
+  ): void {
     const { feed, options } = lagging;
     const { frameBytesMax } = this.#options.config.tuning.fanout;
     const frames = this.#frames.of(feed, options.variant, { ...range, items }, Date.now());

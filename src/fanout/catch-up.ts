@@ -22,8 +22,6 @@ export type CatchUpStep =
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
   /** The ring no longer has the next items; only the log does. */
   | { readonly kind: 'evicted' }
-  /** Nobody can say any more what it has missed. */
-  | { readonly kind: 'lost' }
   | { readonly kind: 'close' };
 
 /**
@@ -57,8 +55,6 @@ export interface Place {
  */
 export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, missed }: Place, bytesMax: number): CatchUpStep {
   const { head, latest } = feed;
-  if (latest.isWalk && (start !== undefined || policy === 'conflate' || !isWhere(feed, position)))
-    return walk(feed, position, bytesMax, start);
   if (start !== undefined && position.sequence < start.until.sequence) {
     const { by, until, fresh } = start;
     if (by === 'replay') return replay(feed, position, bytesMax, until, missed);
@@ -86,29 +82,6 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
     case 'replay':
       return replay(feed, position, bytesMax, head, missed);
   }
-}
-
-/** The client has exactly what came before this place of the ring: it is not in the middle of a walk. */
-function isWhere({ ring }: TopicFeed, { sequence, offset }: Position): boolean {
-  if (sequence <= ring.first) return sequence === ring.first && offset === ring.baseOffset;
-  return ring.at(Math.min(sequence, ring.next) - 1).offset === offset;
-}
-
-/** Every key that has changed since the client's own position, as it is now. */
-function walk(feed: TopicFeed, position: Position, bytesMax: number, start: Start | undefined): CatchUpStep {
-  const { head, latest } = feed;
-  if (position.sequence >= head.sequence) return { kind: 'caughtUp' };
-  if (position.offset > 0 && position.offset < latest.completeFrom) return { kind: 'lost' };
-  const next = latest.next(position, { bytesMax, ...(start?.fresh && { until: start.until.sequence, withoutRemoved: true }) });
-  if (next.items.length === 0) return { kind: 'skipped', skipped: 0, position: next.position };
-  const skipped = position.sequence < 0 ? 0 : Math.max(0, next.position.sequence - position.sequence - next.items.length);
-  const continues = next.position.sequence < head.sequence;
-  return {
-    kind: 'range',
-    range: { items: next.items, prev: position.offset, conflated: skipped, continues },
-    skipped,
-    position: next.position,
-  };
 }
 
 /** The latest item of every key that last changed between the two. A key that has changed again comes after `until`. */

@@ -38,8 +38,7 @@ export function rangeOf(shard: Shard): ShardRange {
   }
   const whole = latest.between(shard.cursor, ring.next);
   const items = (options.delta && feed.deltas?.since(whole, shard.cursor, ring)) ?? whole;
-  const conflated = Math.max(0, ring.next - shard.cursor - items.length);
-  return { items, range: { items, prev: shard.offset, conflated, ...(latest.isWalk && { continues: false }) }, offset };
+  return { items, range: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length }, offset };
 }
 
 /** Nothing is sent if nothing of it is selected. Then the next batch begins where this would have begun, and covers it too. */

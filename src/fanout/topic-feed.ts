@@ -1,6 +1,5 @@
 import type { NamespaceOptions } from '../config/schema.ts';
-import type { FeedName } from '../protocol/feed-name.ts';
-import { stateOf } from '../protocol/feed-state.ts';
+import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
@@ -284,6 +283,7 @@ export class TopicFeed {
   }
 
   #newLatest({ completeFrom }: FeedState, ring: Ring<FanoutItem>): Latest<FanoutItem> {
-    return latestFor(stateOf(this.topic, this.namespace), this.#recent, completeFrom, ring);
+    // Of a pattern the latest is kept by topic and key.
+    return latestFor(isPattern(this.topic) ? 'keyed' : this.namespace.state, this.#recent, completeFrom, ring);
   }
 }

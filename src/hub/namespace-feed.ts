@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusError, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
+import type { Interest, Log, LogState, Publication } from '../bus/bus.ts';
 import { Limiter } from '../bus/limiter.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { type FeedName, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { type FeedName, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
-import { DocumentsReader } from './documents/documents-reader.ts';
 import { type ImagedTopic, type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
-import { DOCUMENT_KNOWN, type HubTopic, type OpenState } from './hub-topic.ts';
+import { DOCUMENT_KNOWN, type HubTopic } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
 import { type Matching, OpenFeeds } from './open-feeds.ts';
@@ -53,6 +52,7 @@ export class NamespaceFeed {
   readonly #follower: LogFollower;
   readonly #topics = new OpenFeeds();
   readonly #openings: Limiter;
+  readonly #documents: DocumentReader;
   readonly #sources: StateSources;
   /** Topics whose document may have become known by an image. */
   readonly #trying = new Set<Topic>();
@@ -70,6 +70,10 @@ export class NamespaceFeed {
     this.log = log;
     this.#openings = new Limiter(OPENINGS_MAX, config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
+    this.#documents = new DocumentReader({
+      waitingMax: config.tuning.nats.readsWaitingMax,
+      onOtherBounds: (topic, detail) => options.onImage('other_bounds', topic, detail),
+    });
     this.#follower = new LogFollower(
       {
         log,
@@ -91,18 +95,12 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
-    const reading = {
-      waitingMax: config.tuning.nats.readsWaitingMax,
-      removedMax: config.tuning.recent.keysPerTopicMax,
-      onOtherBounds: (topic: Topic, detail: string) => options.onImage('other_bounds', topic, detail),
-    };
     this.#sources = {
       log,
       follower: this.#follower,
       namespace: this.#namespace,
       keysMax: config.tuning.recent.keysPerTopicMax,
-      document: new DocumentReader(reading),
-      documents: new DocumentsReader(reading),
+      documents: this.#documents,
     };
     this.#images = this.#imageWriter();
     // A follower that is about to resume is not reported yet, and subscribers wait for it.
@@ -159,7 +157,7 @@ export class NamespaceFeed {
   }
 
   async #openInTurn(topic: HubTopic, life: number): Promise<void> {
-    if (!topic.isWanted) return this.#options.onUnwanted(topic);
+    if (topic.workerCount === 0) return this.#options.onUnwanted(topic);
     if (!topic.isBuffering(life)) return;
     for (let attempt = 1; ; attempt++) {
       await this.ready();
@@ -211,27 +209,17 @@ export class NamespaceFeed {
     // What is not delivered must be in the state that is read.
     await this.#follower.cover(topicOf(topic.topic) as Topic);
     for (;;) {
-      const state = await this.#stateOf(topic.topic);
+      const state = await readTopicState(topic.topic, this.#sources);
       if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
       if (!topic.takeOverflow()) {
         const last = state.items.at(-1);
         if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
         topic.open(state, resyncReason);
-        if (keyOf(topic.topic) === undefined) this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
+        this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
         return;
       }
       this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
     }
-  }
-
-  /** @throws BusError */
-  async #stateOf(name: FeedName): Promise<OpenState> {
-    const key = keyOf(name);
-    if (key === undefined || !this.#namespace.patch) return readTopicState(name, this.#sources);
-    // What the topic as a whole has no room for, no key of it has.
-    const whole = this.#topics.get(topicOf(name) as Topic);
-    if (!(await whole?.whenOpen())) throw new BusError('bus_unreachable', `${topicOf(name)} could not be opened`);
-    return (whole as HubTopic).stateOfKey(key);
   }
 
   #imageWriter(): ImageWriter | undefined {
@@ -268,14 +256,6 @@ export class NamespaceFeed {
     }
   }
 
-  /** Those of its keys whose document was not known. */
-  async #resyncKeysOf(name: Topic): Promise<void> {
-    for (const topic of [...this.#topics.values()]) {
-      const isUnknown = topic.isOpen && topic.document?.isKnown === false && topicOf(topic.topic) === name && topic.topic !== name;
-      if (isUnknown) await this.#resync(topic, topic.startBuffering(), DOCUMENT_KNOWN);
-    }
-  }
-
   /** Another node has stored an image of a document that is not known here: if it proves the document, clients are given it. */
   async #tryImage(name: Topic): Promise<void> {
     const topic = this.#topics.get(name);
@@ -287,7 +267,6 @@ export class NamespaceFeed {
       // Meanwhile a whole document may have come.
       const isStillUnknown = this.#topics.get(name) === topic && topic.isOpen && topic.document?.isKnown === false;
       if (!unavailable && isStillUnknown) await this.#resync(topic, topic.startBuffering(), DOCUMENT_KNOWN);
-      if (!unavailable) await this.#resyncKeysOf(name);
     } catch (error) {
       // It is tried again with the next image.
       this.#options.logger.debug({ topic: name, err: error }, 'the image of a document cannot be read now');

@@ -1,10 +1,8 @@
 import { BusError, type Log } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
-import { stateOf } from '../protocol/feed-state.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { DocumentReader } from './documents/document-reader.ts';
-import type { DocumentsReader } from './documents/documents-reader.ts';
 import type { OpenState } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
 import type { FollowerRun, LogFollower } from './log-follower.ts';
@@ -14,8 +12,7 @@ export interface StateSources {
   readonly follower: LogFollower;
   readonly namespace: NamespaceOptions;
   readonly keysMax: number;
-  readonly document: DocumentReader;
-  readonly documents: DocumentsReader;
+  readonly documents: DocumentReader;
 }
 
 /** How long to wait for a follower that lags. */
@@ -34,26 +31,19 @@ export async function readTopicState(topic: FeedName, sources: StateSources): Pr
   if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
   // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
   if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
-  const kind = stateOf(topic, namespace);
-  if (kind === 'document' || kind === 'documents') {
-    // Only whole topics are read: what a key has is in the topic.
-    const name = topic as Topic;
-    const read =
-      kind === 'document'
-        ? await sources.document.read(log, name, namespace, end, knownFrom)
-        : await sources.documents.read(log, name, namespace, end, knownFrom);
-    const { offset = lastOffset, image } = read;
-    const state = 'documents' in read ? read.documents : read.document;
+  if (namespace.state === 'document') {
+    // Only whole topics have documents.
+    const { document, offset = lastOffset, image } = await sources.documents.read(log, topic as Topic, namespace, end, knownFrom);
     await assertPassed(offset, run, log, follower);
+    const unavailable = !document.isKnown && { unavailable: true as const };
     return {
       epoch,
       before,
       offset: Math.max(offset, knownFrom),
       completeFrom: knownFrom,
       knownFrom,
-      items: state.between(),
-      ...(!state.isKnown && { unavailable: true as const }),
-      ...('documents' in read && { documents: read.documents }),
+      items: document.between(),
+      ...unavailable,
       image,
     };
   }

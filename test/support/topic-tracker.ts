@@ -74,9 +74,7 @@ export class TopicTracker {
     if (message.epoch !== this.epoch) throw new Error(`a batch of epoch ${message.epoch} in ${this.epoch}`);
     if (message.prev > this.last) this.gaps++;
     this.conflated += message.conflated ?? 0;
-    const { last } = this;
     for (const item of message.items) this.#take(item);
-    if (message.continues) this.last = last;
   }
 
   #take([offset, key, data, meta]: Item): void {

@@ -76,7 +76,7 @@ export class PublicationReader {
   }
 
   #image({ subject, data }: Message, offset: number, storedAtMs: number): undefined {
-    const topic = imageTopicOf(subject, this.#options);
+    const topic = imageTopicOf(subject);
     if (topic !== undefined) this.#events.onImage?.(topic, { offset, storedAtMs, payload: data });
     return undefined;
   }
