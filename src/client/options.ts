@@ -86,11 +86,16 @@ export function readOptions(options: ClientOptions): Settings {
     urls,
     token,
     WebSocket: WebSocket ?? undefined,
-    unpacker,
+    unpacker: unpacker ?? undefined,
     backoff: fill('backoff.', BACKOFF, backoff ?? {}),
     publish: fill('publish.', PUBLISH, publish ?? {}),
   };
-  assertFields({ WebSocket: settings.WebSocket, unpacker, token: token ?? undefined, 'publish.onFull': settings.publish.onFull });
+  assertFields({
+    WebSocket: settings.WebSocket,
+    unpacker: settings.unpacker,
+    token: token ?? undefined,
+    'publish.onFull': settings.publish.onFull,
+  });
   return settings;
 }
 

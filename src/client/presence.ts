@@ -1,6 +1,6 @@
 /** `@stentor-broadcast/client/presence`: who is subscribed to a topic, as it changes. It has its own entry, because most pages need none. */
 import type { PresenceMember, ServerMessage } from '../protocol/messages.ts';
-import type { PresenceChange } from './presence-types.ts';
+import type { NewPresence, PresenceChange } from './presence-types.ts';
 import type { TopicOptions } from './topic-types.ts';
 
 /** The options of a topic whose `onPresence` is told who is there, and again with every change. The namespace must have the option `presence`. */
@@ -8,10 +8,10 @@ export function presenceOptions<T>(options: TopicOptions<T> & Required<Pick<Topi
   return { ...options, track: newTrack };
 }
 
-function newTrack(): (message: ServerMessage<'presence'>) => PresenceChange {
+const newTrack: NewPresence = () => {
   const tracker = new PresenceTracker();
   return (message) => tracker.apply(message);
-}
+};
 
 /** Keeps a topic's members, by what the server tells. */
 export class PresenceTracker {

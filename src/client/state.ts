@@ -48,7 +48,6 @@ export type Feed = { readonly live: true; readonly reason?: undefined } | { read
 
 export const LIVE: Feed = { live: true };
 
-/** @param message undefined: nothing was reported */
-export function feedOf(message: ServerMessage<'feed'> | undefined): Feed {
-  return message === undefined || message.live ? LIVE : { live: false, reason: message.reason };
+export function feedOf(message: ServerMessage<'feed'>): Feed {
+  return message.live ? LIVE : { live: false, reason: message.reason };
 }

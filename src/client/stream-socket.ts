@@ -5,7 +5,7 @@ import { isTopic } from '../protocol/topic.ts';
 import { decodeMessages, encodeAny } from './codec.ts';
 import { readEvents } from './event-reader.ts';
 import { ABNORMAL_CLOSURE } from './state.ts';
-import { type StreamGroup, StreamTopics } from './stream-topics.ts';
+import { addParameters, type StreamGroup, StreamTopics } from './stream-topics.ts';
 import type { Bytes, WebSocketLike } from './websocket.ts';
 
 type Handler = ((event: never) => void) | null;
@@ -103,28 +103,14 @@ export class StreamSocket implements WebSocketLike {
     await this.#request(id, 'publish', { method: 'POST', body }, (published) => ({ type: 'published', ...published }));
   }
 
-  async #history({
-    id,
-    topic,
-    key,
-    since,
-    last,
-    fromMs,
-    toMs,
-    limit,
-    timestamps,
-    fields,
-    filter,
-  }: ClientMessage<'history'>): Promise<void> {
+  async #history({ id, topic, since, ...question }: ClientMessage<'history'>): Promise<void> {
     const query = new URLSearchParams({ topic });
     if (since !== undefined) {
       query.set('epoch', since.epoch);
       query.set('offset', String(since.offset));
     }
-    for (const [name, value] of Object.entries({ key, last, fromMs, toMs, limit, timestamps }))
-      if (value !== undefined) query.set(name, String(value));
-    for (const path of fields ?? []) query.append('fields', path);
-    if (filter !== undefined) query.set('filter', JSON.stringify(filter));
+    const { key, last, fromMs, toMs, limit, timestamps } = question;
+    addParameters(query, { key, last, fromMs, toMs, limit, timestamps }, question);
     await this.#request(id, `history?${query}`, {}, (page) => ({ type: 'history', ...page }));
   }
 

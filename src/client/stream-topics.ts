@@ -1,4 +1,5 @@
 import type { ClientMessage, Position, ServerMessage } from '../protocol/messages.ts';
+import type { HistoryOptions } from './topic-types.ts';
 
 type Subscribe = ClientMessage<'subscribe'>;
 
@@ -22,6 +23,17 @@ interface Topic {
 
 /** What servers permit that do not say it. More would make the request longer than many proxies permit. */
 const TOPICS_PER_STREAM_MAX = 50;
+
+/** Those that are set, in this order, and what is selected. */
+export function addParameters(
+  query: URLSearchParams,
+  values: object,
+  { fields = [], filter }: Pick<HistoryOptions, 'fields' | 'filter'>,
+): void {
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value));
+  for (const path of fields) query.append('fields', path);
+  if (filter !== undefined) query.set('filter', JSON.stringify(filter));
+}
 
 /** Which topics are in which stream. A stream cannot change, so another one takes its place, and continues at the positions. */
 export class StreamTopics {
@@ -52,12 +64,9 @@ export class StreamTopics {
     for (const options of this.#streams.keys()) this.#openLater(options);
   }
 
-  subscribe({ id, topic, since, sinceMs, snapshot = false, maxRateHz, timestamps, presence, fields = [], filter }: Subscribe): void {
+  subscribe({ id, topic, since, sinceMs, snapshot = false, maxRateHz, timestamps, presence, fields, filter }: Subscribe): void {
     const query = new URLSearchParams();
-    for (const [name, value] of Object.entries({ sinceMs, maxRateHz, timestamps, presence }))
-      if (value !== undefined) query.set(name, String(value));
-    for (const path of fields) query.append('fields', path);
-    if (filter !== undefined) query.set('filter', JSON.stringify(filter));
+    addParameters(query, { sinceMs, maxRateHz, timestamps, presence }, { fields, filter });
     const base = String(query);
     const options = this.#withRoom(base, topic);
     const old = this.#topics.get(topic);

@@ -6,6 +6,7 @@ import { type CommandError, DisconnectedError, type StentorError } from './error
 import type { Item, Lagged, Resync, Subscribed } from './item.ts';
 import { PositionTracker, type Step } from './position-tracker.ts';
 import type { NewPresence, PresenceChange } from './presence-types.ts';
+import { feedOf, LIVE } from './state.ts';
 import { subscribeRequest } from './subscribe-request.ts';
 import { Timer } from './timer.ts';
 import { TopicStatus } from './topic-status.ts';
@@ -115,7 +116,7 @@ export class Subscription<T = unknown> {
       this.#answered = true;
       const { epoch, offset, recovered, rateHz, state, upTo = offset } = answer;
       this.#beginning = { topic: this.name, epoch, offset: upTo, recovered, rateHz, state };
-      this.status.setFeed();
+      this.status.feed = LIVE;
       this.status.setStale(answer.stale);
       this.#apply(this.#tracker.subscribed(answer, since));
     };
@@ -159,7 +160,7 @@ export class Subscription<T = unknown> {
       case 'status':
         return this.status.setStale(message.stale ? (message as Stale) : undefined);
       case 'feed':
-        this.status.setFeed(message);
+        this.status.feed = feedOf(message);
         return this.tellLiveness();
       case 'lagged': {
         const { policy, skipped, offset } = message;

@@ -1,6 +1,6 @@
-import type { ServerMessage, Stale } from '../protocol/messages.ts';
+import type { Stale } from '../protocol/messages.ts';
 import type { Emitter } from './emitter.ts';
-import { type Feed, feedOf, LIVE } from './state.ts';
+import { type Feed, LIVE } from './state.ts';
 import type { SubscriptionEvents } from './subscription.ts';
 import type { Liveness, SubscriptionHost } from './topic-types.ts';
 
@@ -10,19 +10,14 @@ type Events = Pick<Emitter<SubscriptionEvents<never>>, 'emit'>;
 export class TopicStatus {
   liveness: Liveness = { live: false, reason: undefined };
   stale: Stale | undefined;
-  /** What the server reported about this topic only. */
-  #feed: Feed = LIVE;
+  /** What the server reported about this topic only. A stream that begins is live unless the server says otherwise. */
+  feed: Feed = LIVE;
   readonly #events: Events;
   readonly #connection: SubscriptionHost['connection'];
 
   constructor(events: Events, connection: SubscriptionHost['connection']) {
     this.#events = events;
     this.#connection = connection;
-  }
-
-  /** @param message undefined: a stream begins, and is live unless the server says otherwise */
-  setFeed(message?: ServerMessage<'feed'>): void {
-    this.#feed = feedOf(message);
   }
 
   setStale(stale: Stale | undefined): void {
@@ -34,8 +29,8 @@ export class TopicStatus {
   /** @param isBegun all of the state, or of what was missed, has been delivered, and the stream goes on */
   tellLiveness(isBegun: boolean): void {
     const { isConnected, feed } = this.#connection;
-    const live = isConnected && isBegun && feed.live && this.#feed.live;
-    const reason = live ? undefined : (feed.reason ?? this.#feed.reason);
+    const live = isConnected && isBegun && feed.live && this.feed.live;
+    const reason = live ? undefined : (feed.reason ?? this.feed.reason);
     if (live === this.liveness.live && reason === this.liveness.reason) return;
     this.liveness = { live, reason };
     this.#events.emit('live', this.liveness);

@@ -175,7 +175,7 @@ describe('options', () => {
       publish: { queueMax: undefined, onFull: null },
     };
     expect(readOptions(given as never)).toEqual(readOptions({ url }));
-    expect(readOptions({ url, backoff: null, publish: null, requestsMax: null } as never)).toEqual(readOptions({ url }));
+    expect(readOptions({ url, backoff: null, publish: null, requestsMax: null, unpacker: null } as never)).toEqual(readOptions({ url }));
   });
 
   it('that are set are taken, and leave the others as they are', () => {
