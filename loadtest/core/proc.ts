@@ -53,6 +53,11 @@ export function processName(pid: number): string {
   }
 }
 
+/** By its name: of a server's processes, what is no worker. */
+export function isHub(name: string): boolean {
+  return !name.includes('worker');
+}
+
 /** A process that has ended counts as nothing: a crashed worker shows as missing deliveries, not here. */
 export function cpuSeconds(pids: readonly number[]): number {
   return sum(pids, (pid) => parseStatCpuSeconds(readFileSync(`/proc/${pid}/stat`, 'utf8')));

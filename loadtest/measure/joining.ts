@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs } from '../../src/bench/clock.ts';
-import { cpuSeconds, processName, processTree } from '../core/proc.ts';
+import { cpuSeconds, isHub, processName, processTree } from '../core/proc.ts';
 import type { RunningServer } from '../servers/server.ts';
 
 export interface FirstPublications {
@@ -26,14 +27,10 @@ export interface JoiningCost<T> {
 
 /** What clients that join cost, from a quiet moment on. @param settleMs what started, or came, a moment ago is still being worked off */
 export async function costOfJoining<T>(server: RunningServer, settleMs: number, join: () => Promise<T>): Promise<JoiningCost<T>> {
-  await settle(settleMs);
+  await sleep(settleMs);
   const pids = processTree(server.pids);
-  const hub = pids.filter((pid) => !processName(pid).includes('worker'));
+  const hub = pids.filter((pid) => isHub(processName(pid)));
   const before = [cpuSeconds(pids), cpuSeconds(hub)] as const;
   const joined = await join();
   return { cpuSeconds: cpuSeconds(pids) - before[0], hubCpuSeconds: cpuSeconds(hub) - before[1], joined };
-}
-
-export function settle(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 import type { Load } from '../../src/bench/plan/model.ts';
+import { isHub } from '../core/proc.ts';
 import type { Group, RunResult, WindowSpec } from '../measure/types.ts';
 import { measureWindow } from '../measure/window.ts';
 import { withServer } from '../measure/with-server.ts';
@@ -64,7 +65,7 @@ export function coresOf({ cpuSeconds, elapsedMs }: RunResult): number {
 
 /** The same of all hubs. */
 export function hubCoresOf({ processes, elapsedMs }: RunResult): number {
-  const hubs = processes.filter(({ name }) => !name.includes('worker'));
+  const hubs = processes.filter(({ name }) => isHub(name));
   return (hubs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 1000) / elapsedMs;
 }
 

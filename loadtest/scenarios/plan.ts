@@ -75,26 +75,26 @@ export const planCheck: Scenario = {
     };
     const invalid: string[] = [];
     let wrongMax = 0;
-    const compare = async (row: string, asked: Load, nodes: number, { one, of }: { readonly one: NodeForecast; readonly of: number }) => {
+    const compare = async (row: string, asked: Load, nodes: number, one: NodeForecast) => {
       const run = await runWarm(server, pair, specOf(asked, nodes, overrides));
       if (run.invalid !== '') invalid.push(`${row}: ${run.invalid}`);
       const measured = coresOf(run);
-      const predicted = one.hubAndWorkersCores * of;
+      const predicted = one.hubAndWorkersCores * nodes;
       const wrong = predicted / measured - 1;
       extra[`${row}.measured`] = measured;
       extra[`${row}.predicted`] = predicted;
       extra[`${row}.wrong`] = wrong;
       extra[`${row}.unknown`] = one.unknown.length;
       extra[`${row}.hub`] = hubCoresOf(run);
-      extra[`${row}.hubPredicted`] = predicted - one.workerCores * of;
+      extra[`${row}.hubPredicted`] = predicted - one.workerCores * nodes;
       extra[`${row}.others`] = run.othersCpuShare;
       if (one.unknown.length === 0) wrongMax = Math.max(wrongMax, Math.abs(wrong));
     };
     const cores = availableParallelism();
     for (const { name, load: asked, sixth } of SHAPES) {
       const predict = (nodes: number, coresPerNode: number) => forecast(constants, asked, { ...FLEET, nodes, coresPerNode });
-      for (const nodes of NODES) await compare(`${name}.${nodes}`, asked, nodes, { one: predict(nodes, cores / nodes), of: nodes });
-      await compare(`${name}.sixth`, sixth, 1, { one: predict(6, cores), of: 1 });
+      for (const nodes of NODES) await compare(`${name}.${nodes}`, asked, nodes, predict(nodes, cores / nodes));
+      await compare(`${name}.sixth`, sixth, 1, predict(6, cores));
     }
     return emptyRun(server.name, pair, { ...extra, wrongMax }, invalid.join('; '));
   },

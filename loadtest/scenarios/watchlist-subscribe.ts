@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Watchlist } from '../core/watchlist.ts';
 import { emptyRun } from '../measure/empty-run.ts';
-import { costOfJoining, publishToAll, settle } from '../measure/joining.ts';
+import { costOfJoining, publishToAll } from '../measure/joining.ts';
 import type { Group } from '../measure/types.ts';
 import { type Stage, withServer } from '../measure/with-server.ts';
 import type { RunningServer, ServerUnderTest } from '../servers/server.ts';
@@ -87,7 +88,7 @@ async function subscribeAgain(stage: Stage, overrides: Overrides): Promise<Cost>
   await publishToAll(server, { topic: TOPIC, topics, payloadBytes: overrides.payloadBytes ?? PAYLOAD_BYTES, durationMs: PUBLISH_MS });
   const swarm = stage.swarm(...swarmOf(AGAIN, overrides));
   await swarm.connect();
-  await settle(SETTLE_MS);
+  await sleep(SETTLE_MS);
   await swarm.subscribe();
   await server.restart();
   return costOf(server, swarm, () => swarm.reconnect(server));

@@ -65,7 +65,7 @@ It publishes through the HTTP API: the config must have a token with the scope p
 durable topic keeps it. A latency is the time from when a publication was due until a client has it. Run it on another machine than the node: on the same one they
 share the cores. For more than ${CONNECTIONS_MAX} connections run it on several machines at the same time; each counts its own publications only.
 
---calibrate takes about seven times --duration, at rates of its own. It needs a node that has one worker and no other clients, and at least ${CALIBRATION_CONNECTIONS_MIN} connections, better 5000:
+--calibrate takes about eight times --duration, at rates of its own. It needs a node that has one worker and no other clients, and at least ${CALIBRATION_CONNECTIONS_MIN} connections, better 5000:
 a plan with workers that are busier than this one is not known.
 
 Examples:
@@ -79,7 +79,7 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
   const topic = topicArgument(topicText);
   const url = options.url ?? nodeUrl((await loadFromOptions(options)).config);
   const plan = planOf(options, url);
-  if (options.calibrate !== undefined) assertCanCalibrate(options.calibrate, options);
+  if (options.calibrate !== undefined) assertCanCalibrate(options.calibrate, plan.connections);
   const api = await AdminApi.from(options, 'publish');
   await assertRoom(api, plan.connections, options.calibrate !== undefined);
   if (options.calibrate !== undefined) return runCalibration({ ...options, url }, options.calibrate, topic, api, plan);
@@ -97,9 +97,9 @@ async function run(topicText: string, options: BenchCommandOptions): Promise<voi
 }
 
 /** Before minutes of measuring. @throws CliError `usage` */
-function assertCanCalibrate(path: string, { connections }: BenchCommandOptions): void {
-  if (Number(connections) < CALIBRATION_CONNECTIONS_MIN)
-    throw badValue('--connections', connections, `expected at least ${CALIBRATION_CONNECTIONS_MIN} with --calibrate`);
+function assertCanCalibrate(path: string, connections: number): void {
+  if (connections < CALIBRATION_CONNECTIONS_MIN)
+    throw badValue('--connections', String(connections), `expected at least ${CALIBRATION_CONNECTIONS_MIN} with --calibrate`);
   if (path === '' || path.startsWith('-')) throw badValue('--calibrate', path, 'expected the name of a file');
   try {
     const found = statSync(path, { throwIfNoEntry: false });

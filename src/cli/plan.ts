@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CostConstants } from '../bench/plan/constants.ts';
-import type { Fleet, Load, NatsForecast, NodeForecast } from '../bench/plan/model.ts';
-import type { Wishes } from '../bench/plan/search.ts';
+import type { Fleet, Load, NatsForecast } from '../bench/plan/model.ts';
+import type { FleetPlan, Wishes } from '../bench/plan/search.ts';
 import { counted, formatNumber } from '../telemetry/format.ts';
 import { parseDuration } from './duration.ts';
 import { badValue, CliError } from './errors.ts';
@@ -92,17 +92,16 @@ async function run(options: PlanOptions): Promise<void> {
   };
   const wishes = wishesOf(options);
   const given = options.nodes === undefined ? undefined : integerUpTo('--nodes', options.nodes, NODES_MAX);
-  const told = (nodes: number, because: string): Told => {
-    const node = forecast(constants, load, { ...fleet, nodes });
+  const told = ({ nodes, node, because }: FleetPlan): Told => {
     return { nodes, node, because, nats: forecastNats(constants, load, { ...fleet, nodes }, node) };
   };
   const least = nodesFor(constants, load, fleet, wishes);
   if (given === undefined) {
-    if ('nodes' in least) return tell(options, told(least.nodes, least.because), fleet, constants);
+    if ('nodes' in least) return tell(options, told(least), fleet, constants);
     const advice = 'Use several namespaces, more workers, or fewer publications';
     throw new CliError('impossible', `not even ${formatNumber(NODES_MAX)} nodes can carry it: ${least.impossible}. ${advice}`);
   }
-  const asked = told(given, '');
+  const asked = told({ nodes: given, node: forecast(constants, load, { ...fleet, nodes: given }), because: '' });
   tell(options, asked, fleet, constants);
   const tooMuch = excess(asked.node, fleet, wishes);
   if (tooMuch === undefined) return;
@@ -162,11 +161,8 @@ function constantsIn(path: string, parse: (text: string) => CostConstants): Cost
   }
 }
 
-interface Told {
-  readonly nodes: number;
-  readonly node: NodeForecast;
+interface Told extends FleetPlan {
   readonly nats: NatsForecast;
-  readonly because: string;
 }
 
 function tell(

@@ -157,10 +157,10 @@ export class FaultRun {
     return [await this.node(urls, options), await this.node(urls, options), await this.node(urls, options)];
   }
 
-  async feed(options: Omit<FeedOptions, 'firstId'> & Partial<Pick<FeedOptions, 'firstId'>>): Promise<Feed> {
+  async feed(options: Omit<FeedOptions, 'firstId'>): Promise<Feed> {
     // NATS takes a publication with an id that it had a moment ago for the same one, and does not store it.
     const firstId = 1 + this.#feeds++ * IDS_OF_A_FEED;
-    const feed = await Feed.open({ firstId, ...options });
+    const feed = await Feed.open({ ...options, firstId });
     this.onEnd(() => feed.close());
     return feed;
   }

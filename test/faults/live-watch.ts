@@ -5,7 +5,6 @@ import type { Acknowledged } from './ledger.ts';
 import { monoMs } from './time.ts';
 
 const TOPIC = `${NAMESPACE}.live`;
-const FIRST_ID = 2_000_000_000;
 const PUBLISH_EVERY_MS = 50;
 
 /** On the shared clock. */
@@ -37,7 +36,7 @@ export class LiveWatch {
 
   /** Resolves when the members of all nodes have had something. */
   static async start(run: FaultRun, urls: readonly string[]): Promise<LiveWatch> {
-    const feed = await run.feed({ urls, topics: [TOPIC], ratePerSecond: 0, firstId: FIRST_ID });
+    const feed = await run.feed({ urls, topics: [TOPIC], ratePerSecond: 0 });
     const ports = run.nodes.map(({ port }) => port);
     const watch = new LiveWatch(feed, ports);
     for (const probe of watch.#probes) {

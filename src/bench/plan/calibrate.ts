@@ -45,7 +45,7 @@ export async function calibrate(options: CalibrateOptions): Promise<CostConstant
   await measure(options, 'warming up', 1, FAST_PER_SECOND);
   const windows = await measureWindows(connections, (name, count, perSecond) => measure(options, name, count, perSecond));
   const { single } = windows;
-  if ((single.writesPerSecond ?? single.perSecond) < single.perSecond * WRITTEN_SHARE_MIN)
+  if (single.writesPerSecond < single.perSecond * WRITTEN_SHARE_MIN)
     throw new RangeError('the connections are not at the node whose metrics are read: --url and --admin-url are of different nodes');
   return constantsFrom(windows, { measured: machine, payloadBytes });
 }

@@ -8,8 +8,8 @@ export interface Window {
   /** Publications a second, all of them to all connections of the window. */
   readonly perSecond: number;
   readonly cores: number;
-  /** Writes to each connection a second, if they were counted: else one for each publication is assumed. */
-  readonly writesPerSecond?: number;
+  /** Writes to each connection a second. */
+  readonly writesPerSecond: number;
 }
 
 export interface Windows {
@@ -57,14 +57,14 @@ export function constantsFrom(
   /** What the window used besides. */
   const rest = ({ cores, connections }: Window, published: number) =>
     cores * 1e6 - nodeUs - connections * connectionUs - published * publicationCost({ publication }, published);
-  const joinedWrites = joined.writesPerSecond ?? joined.perSecond;
+  const joinedWrites = joined.writesPerSecond;
   // Where next to nothing was joined, it is not known what that saves.
   const joinedUs =
     joinedWrites > joined.perSecond * JOINED_SHARE_MAX
       ? sendUs
       : (rest(joined, joined.perSecond) - joined.connections * joinedWrites * sendUs) /
         (joined.connections * (joined.perSecond - joinedWrites));
-  const ownSendUs = own === undefined ? undefined : rest(own, own.published) / (own.connections * (own.writesPerSecond ?? own.perSecond));
+  const ownSendUs = own === undefined ? undefined : rest(own, own.published) / (own.connections * own.writesPerSecond);
   const { ownSendUs: _, ...notMeasured } = DEFAULT_CONSTANTS;
   return {
     ...notMeasured,
@@ -93,7 +93,7 @@ function writtenPublication(empty: Window, windows: readonly [Window, ...Window[
   const [slow] = windows;
   const slowUs = ((slow.cores - empty.cores) * 1e6) / (slow.perSecond - empty.perSecond);
   const baseUs = Math.max(0, empty.cores * 1e6 - empty.perSecond * slowUs);
-  const publication = windows.map(({ perSecond, cores, writesPerSecond = perSecond }, at) => ({
+  const publication = windows.map(({ perSecond, cores, writesPerSecond }, at) => ({
     perSecond,
     us: at === 0 ? slowUs : (cores * 1e6 - baseUs) / perSecond,
     writesEach: writesPerSecond / perSecond,
@@ -107,7 +107,7 @@ function writtenPublication(empty: Window, windows: readonly [Window, ...Window[
 function connectionCosts(idle: Window, single: Window, written: Written): { readonly connectionUs: number; readonly sendUs: number } {
   /** Of each connection but the first, whose write is in the publication. */
   const each = ({ cores, connections, perSecond }: Window) =>
-    (cores * 1e6 - written.baseUs - perSecond * publicationCost({ publication: [...written.publication] }, perSecond)) / (connections - 1);
+    (cores * 1e6 - written.baseUs - perSecond * publicationCost(written, perSecond)) / (connections - 1);
   const [atIdle, atSingle] = [each(idle), each(single)];
   const slope = (atSingle - atIdle) / (single.perSecond - idle.perSecond);
   const connectionUs = Math.max(0, atIdle - idle.perSecond * slope);

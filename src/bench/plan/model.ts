@@ -170,7 +170,7 @@ function shareWithMember(members: number, places: number): number {
 }
 
 /** Between rates of the calibration on a straight line of logarithms, and as measured beyond them. */
-export function publicationCost({ publication }: Pick<CostConstants, 'publication'>, perSecond: number): number {
+export function publicationCost({ publication }: { readonly publication: readonly RatePoint[] }, perSecond: number): number {
   const next = publication.findIndex((point) => point.perSecond >= perSecond);
   const above = publication.at(next) as RatePoint;
   const below = publication[next - 1];
