@@ -1,3 +1,4 @@
+import { messageOf } from '../protocol/thrown.ts';
 import { inTime } from '../telemetry/in-time.ts';
 import { type CheckedAnswer, checkAnswer } from './answer.ts';
 import type { AnswerCache } from './answer-cache.ts';
@@ -103,7 +104,7 @@ export class Hook {
     try {
       answer = checkAnswer(name, await inTime(timeoutMs, ask(question, timeoutMs), () => new Error(`no answer within ${timeoutMs} ms`)));
     } catch (error) {
-      answer = { kind: 'invalid', reason: error instanceof Error ? error.message : String(error) };
+      answer = { kind: 'invalid', reason: messageOf(error) };
     }
     const mayKeep = answer.kind === 'allowed' && keptMsOf(answer) > 0;
     if (answer.kind === 'allowed') this.#keeps = mayKeep;

@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, t
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ProtocolError } from '../protocol/errors.ts';
+import { TIME_MS_MAX } from '../protocol/time-range.ts';
 import { toWellFormed } from '../protocol/utf8.ts';
 import type { Identity } from './identity.ts';
 import { type AuthSettings, RemoteKeySet, type RemoteKeySetOptions } from './remote-key-set.ts';
@@ -30,7 +31,7 @@ const user = Compile(Type.String({ minLength: 1, maxLength: 256 }));
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** The last time that a Date can have, in seconds since 1970: later ones are no times. */
-const TIME_MAX_SECONDS = 8_640_000_000_000;
+const TIME_MAX_SECONDS = TIME_MS_MAX / 1000;
 
 /** Of `info`, as JSON: each member of a topic has one, on every node. */
 const INFO_BYTES_MAX = 1024;

@@ -3,7 +3,7 @@ import { Limiter } from '../limiter.ts';
 import { EPOCH_BUCKET, EpochStore, LIVES_BUCKET } from './epoch-store.ts';
 import { every } from './every.ts';
 import { NatsLog, type NatsLogContext } from './nats-log.ts';
-import { natsSettings } from './settings.ts';
+import { type NatsSettings, natsSettings } from './settings.ts';
 import { Streams } from './streams.ts';
 
 /** What the logs share with the bus that they belong to. */
@@ -15,10 +15,7 @@ export class NatsLogs {
   readonly #checkpoints: NodeJS.Timeout;
   readonly #endSubjectChecks: () => void;
 
-  private constructor(
-    logs: ReadonlyMap<string, NatsLog>,
-    { checkpointIntervalMs, subjectCheckIntervalMs }: ReturnType<typeof natsSettings>,
-  ) {
+  private constructor(logs: ReadonlyMap<string, NatsLog>, { checkpointIntervalMs, subjectCheckIntervalMs }: NatsSettings) {
     this.#logs = logs;
     this.#checkpoints = setInterval(() => void this.checkpoint(), checkpointIntervalMs);
     this.#endSubjectChecks = every(subjectCheckIntervalMs, () => this.#checkSubjects());

@@ -75,11 +75,13 @@ export async function readPage(reading: Reading): Promise<ReadPage | undefined> 
   if (!connection.isOpen) return undefined;
   assertStillMay(reading);
   const bytesMax = Math.min(config.tuning.answers.historyPageBytesMax, reading.bytesLeft);
-  const page = await pageOf(reading, context.delivery.hub, bytesMax);
-  return { page, items: selected(page, reading), isLast: take(page, reading) };
+  const answer = await pageOf(reading, context.delivery.hub, bytesMax);
+  // A replay keeps what it returns: not also what the items were made of.
+  const { items, ...page } = answer;
+  return { page, items: selected(items, reading), isLast: take(answer, reading) };
 }
 
-function selected({ items }: HistoryAnswer, reading: Reading): readonly FanoutItem[] {
+function selected(items: HistoryAnswer['items'], reading: Reading): readonly FanoutItem[] {
   const all = items.map((item) => new FanoutItem(item));
   const { selection, hasDocument } = reading;
   reading.hasDocument = all.at(-1)?.removed === false || (all.length === 0 && hasDocument);
