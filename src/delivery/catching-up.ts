@@ -1,8 +1,7 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
-import type { BatchFrame } from '../fanout/batch.ts';
+import { type BatchFrame, buildFrames, type ItemRange } from '../fanout/batch.ts';
 import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
-import type { EncodedItem } from '../fanout/frame.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
@@ -71,7 +70,7 @@ export class CatchingUp {
         lagging.position = step.position;
         return false;
       case 'range':
-        this.#send(receiver, lagging, step.range);
+        this.#send(receiver, lagging, step.range, true);
         this.#count(lagging, step.skipped);
         moveTo(lagging, step.position);
         return false;
@@ -105,7 +104,7 @@ export class CatchingUp {
     if (feed.life !== life) return false;
     if (!answer.complete) return this.#startOver(receiver, lagging, 'what was missed is no longer in the log');
     const items = this.#thatFit(answer.items);
-    this.#send(receiver, lagging, { items, prev: position.offset, conflated: 0 });
+    this.#send(receiver, lagging, { items, prev: position.offset, conflated: 0 }, false);
     const last = items.at(-1)?.offset ?? position.offset;
     // The end of this answer is in the ring, or the next step reads on from it.
     const covered = items.length === answer.items.length ? answer.offset : last;
@@ -133,7 +132,8 @@ export class CatchingUp {
     return items;
   }
 
-  #send(receiver: Receiver, lagging: Lagging, { items, ...range }: CatchUpRange): void {
+  /** @param mayShare its items are the topic's own: other connections may get the same */
+  #send(receiver: Receiver, lagging: Lagging, { items, ...range }: CatchUpRange, mayShare: boolean): void {
     const { selection } = lagging.options.variant;
     const given = selection === undefined ? items : selection.select(items, false);
     // The first items of a stream come from the topic's state, including those that this connection published.
@@ -141,7 +141,7 @@ export class CatchingUp {
     const last = items.at(-1)?.offset ?? 0;
     // It goes on after what is not selected, too.
     const isCovered = last === (given.at(-1)?.offset ?? 0);
-    this.#sendBatch(receiver, lagging, isCovered ? own : [...own, coveredPlace(last)], range);
+    this.#sendBatch(receiver, lagging, { ...range, items: isCovered ? own : [...own, coveredPlace(last)] }, mayShare && isCovered);
   }
 
   /** The next part of a large item. */
@@ -155,15 +155,14 @@ export class CatchingUp {
     return false;
   }
 
-  #sendBatch(
-    receiver: Receiver,
-    lagging: Lagging,
-    items: readonly EncodedItem[],
-    range: { readonly prev: number; readonly conflated: number },
-  ): void {
+  #sendBatch(receiver: Receiver, lagging: Lagging, range: ItemRange, mayShare: boolean): void {
     const { feed, options } = lagging;
+    const { items } = range;
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    const frames = this.#frames.of(feed, options.variant, { ...range, items }, Date.now());
+    const nowMs = Date.now();
+    const frames = mayShare
+      ? this.#frames.of(feed, options.variant, range, nowMs)
+      : buildFrames(feed, options.variant, range, nowMs, frameBytesMax);
     const at = takesParts(receiver, feed) ? frames.findIndex(({ bytes }) => bytes.length > frameBytesMax) : -1;
     const large = frames[at];
     if (large === undefined) return this.#sendFrames(receiver, feed, frames, items.length);
@@ -220,7 +219,8 @@ export class CatchingUp {
     }
     const { offset } = feed.head;
     // The stream's next batch continues from the head, which may be after the last item of the state.
-    if (position.offset < offset) this.#sendBatch(receiver, lagging, [coveredPlace(offset)], { prev: position.offset, conflated: 0 });
+    if (position.offset < offset)
+      this.#sendBatch(receiver, lagging, { items: [coveredPlace(offset)], prev: position.offset, conflated: 0 }, false);
     // This may have been one message too many for the receiver.
     if (!receiver.isOpen) return true;
     feed.leaveLagging(options.variant.selection);

@@ -83,6 +83,7 @@ export class Delivery {
   readonly #config: Config;
   readonly #memberships: Memberships;
   readonly #missedReader: MissedReader;
+  readonly #catchingUp: CatchingUp;
   readonly #sink: FrameSink;
   readonly #pump: FanoutPump;
   readonly #hubQueue: HubQueue;
@@ -110,11 +111,12 @@ export class Delivery {
     const { topics, hub } = this;
     const memberships = this.#memberships;
     const missedReader = this.#missedReader;
+    this.#catchingUp = new CatchingUp({ config, memberships, hub, missedReader, metrics });
     this.slowConsumers = new SlowConsumers({
       config,
       topics,
       memberships,
-      catchingUp: new CatchingUp({ config, memberships, hub, missedReader, metrics }),
+      catchingUp: this.#catchingUp,
       metrics,
       tick: () => this.#pump.tick,
       onBug,
@@ -201,6 +203,7 @@ export class Delivery {
   /** Called about once a second. */
   everySecond(nowMs: number): void {
     this.slowConsumers.check(nowMs);
+    this.#catchingUp.forgetOld(nowMs);
     this.#missedReader.forgetOld();
     this.#memberships.merge();
     this.presence?.everySecond();

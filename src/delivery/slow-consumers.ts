@@ -177,7 +177,6 @@ export class SlowConsumers {
   /** Called about once a second. */
   check(nowMs: number): void {
     const { slowTimeoutMs } = this.#options.config.limits;
-    this.#options.catchingUp.forgetOld(nowMs);
     const tooSlow = (receiver: Receiver) => {
       this.#options.metrics.closedSlow.inc();
       receiver.end('tooSlow');
