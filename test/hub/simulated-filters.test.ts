@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { COVER_ITEMS } from '../../src/fanout/range.ts';
 import type { TagFilterOf, Tags } from '../../src/protocol/tags.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { simulate } from '../support/simulate.ts';
@@ -13,8 +14,12 @@ const WISHES: readonly { readonly filter?: TagFilterOf; readonly maxRateHz?: num
   { filter: { size: 'l', kind: 'rare' } },
   { filter: { kind: ['c', 'b'] } },
   { filter: { kind: 'a' }, maxRateHz: 50 },
+  // It is only told how far its topics have come.
+  { filter: { kind: 'none' } },
 ];
 const CLIENTS = WISHES.length;
+/** The client that is given nothing. */
+const NOTHING = CLIENTS - 1;
 const KEYS = ['k1', 'k2', 'k3'];
 /** The ring is short, the log is not, and sockets are soon full. */
 const SETTINGS = {
@@ -94,9 +99,16 @@ describe('clients that filter by tags, read slowly, have rates and are cut off,'
       steps: [100, 250],
       runs: 60,
       node: { clients: CLIENTS, settings: { ...SETTINGS, namespaces: NAMESPACES }, padBytes: 150, tagsOf, wishes: WISHES },
+      begin: async (node) => {
+        // So many that who is given none of them is told of that.
+        for (const client of [NOTHING, 0]) node.subscribe(node.clients[client]!, 'plain.a' as Topic);
+        await node.settle();
+        for (let n = 0; n < COVER_ITEMS + 32; n++) node.publish('plain.a' as Topic, 'k1');
+      },
       check,
       checkEnd,
     });
+    console.log('COV', JSON.stringify(seen));
     expect(seen.items).toBeGreaterThan(500);
     expect(seen.exact).toBeGreaterThan(100);
     expect(seen.covered).toBeGreaterThan(0);

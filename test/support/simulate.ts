@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { chosenSeed } from './seed.ts';
 import { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 import { performStep, type SimulatedStep } from './simulated-steps.ts';
 
@@ -10,7 +11,7 @@ export interface Simulation {
   readonly runs: number;
   readonly node: Omit<SimulatedNodeOptions, 'delays' | 'slow'>;
   /** Before the first step. */
-  begin?(node: SimulatedNode): void;
+  begin?(node: SimulatedNode): void | Promise<void>;
   /** Must hold after every step. */
   check(node: SimulatedNode): void;
   /** Must hold once everybody has had everything. */
@@ -34,7 +35,7 @@ export async function simulate({
       async (steps, delays) => {
         const node = new SimulatedNode({ ...options, delays, slow: true });
         try {
-          begin?.(node);
+          await begin?.(node);
           for (const each of steps) {
             await performStep(node, each);
             check(node);
@@ -47,7 +48,8 @@ export async function simulate({
         }
       },
     ),
-    { numRuns: Number(process.env.RUNS ?? runs), endOnFailure: true, timeout: 20_000 },
+    // The file of the test does not name fast-check, so `seed-each-test.ts` has not given it the seed.
+    { seed: chosenSeed(), numRuns: Number(process.env.RUNS ?? runs), endOnFailure: true, timeout: 20_000 },
   );
 }
 
