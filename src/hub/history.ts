@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bus, BusError, type Log, type Publication, type ReadResult } from '../bus/bus.ts';
+import { type Bus, BusError, type Log, type LogState, type Publication, type ReadResult } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ByteBudget } from '../link/byte-budget.ts';
 import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.ts';
@@ -79,8 +79,7 @@ export class History {
     if (feed === undefined) throw startingOver(topic);
     await feed.ready();
     if (after > feed.position) {
-      const { lastOffset, originLastOffset = lastOffset } = await feed.end();
-      const reached = after <= originLastOffset && (await feed.reach(after, REACH_TIMEOUT_MS));
+      const reached = after <= endOf(await feed.end()) && (await feed.reach(after, REACH_TIMEOUT_MS));
       // Beyond the end of the log: the position does not belong to this epoch.
       if (!reached) return nothingOf(feed.epoch);
     }
@@ -104,8 +103,8 @@ export class History {
   /** @throws BusError, ProtocolError `busy` */
   async page(question: PageQuestion): Promise<HistoryAnswer> {
     const { topic, epoch, after, limit, upTo } = question;
-    const now = await this.epochOf(topic);
-    if (now !== epoch) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
+    const { epoch: now, isBeyond } = await this.#lifeAt(topic, after);
+    if (now !== epoch || isBeyond) return { epoch: now, offset: 0, complete: false, more: false, items: [] };
     // A range of the log is not the state of a topic with keys or a document.
     // What has been published before a time may be on its way to this node.
     const isHere = question.proven !== true || (this.#registry.feedOf(topic)?.position ?? 0) >= (upTo ?? 0);
@@ -287,6 +286,19 @@ export class History {
     return feed.epoch;
   }
 
+  /** Its present epoch, and whether the offset is beyond the end of its log: nobody has ever been there. @throws BusError */
+  async #lifeAt(topic: FeedName, offset: number): Promise<{ readonly epoch: string; readonly isBeyond: boolean }> {
+    const feed = this.#registry.feedOf(topic);
+    if (feed === undefined) {
+      const state = await this.#bus.log(namespaceOf(topic)).state();
+      return { epoch: state.epoch, isBeyond: offset > endOf(state) };
+    }
+    await feed.ready();
+    // Another node may have come further than this one.
+    const isBeyond = offset > feed.position && offset > endOf(await feed.end());
+    return { epoch: feed.epoch, isBeyond };
+  }
+
   #once(question: string, read: () => Promise<RecoveryAnswer>): Promise<RecoveryAnswer> {
     const running = this.#pages.get(question);
     if (running !== undefined) return running;
@@ -307,6 +319,11 @@ export class History {
   #namespace(topic: FeedName): NamespaceOptions {
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
+}
+
+/** Of a mirror: that of its origin, which other nodes may follow. */
+function endOf({ lastOffset, originLastOffset = lastOffset }: LogState): number {
+  return originLastOffset;
 }
 
 function dataBytes({ data }: LinkItem): number {

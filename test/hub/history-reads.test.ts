@@ -102,6 +102,31 @@ describe('reads of the log', () => {
   });
 });
 
+describe('a page of history from beyond the end of the log', () => {
+  it.each([
+    ['that this node follows', true],
+    ['that it does not follow', false],
+  ])('is not complete: the position is of another life, of a log %s', async (_, isOpen) => {
+    const { history, log, open } = setUp();
+    if (isOpen) await open();
+    for (const range of [{}, { upTo: 12, proven: true as const }]) {
+      const page = await history.page({ topic, epoch: 'e1', after: 11, ...ALL, ...range });
+      expect(page).toEqual({ epoch: 'e1', offset: 0, complete: false, more: false, items: [] });
+    }
+    expect(log.asked.read).toBe(0);
+  });
+
+  it('is, at its end, and where another node has come further than this one', async () => {
+    const { history, log, open } = setUp();
+    await open();
+    expect(await history.page({ topic, epoch: 'e1', after: 10, ...ALL })).toMatchObject({ offset: 10, complete: true, items: [] });
+    log.append(topic, 11);
+    log.append(topic, 12);
+    for (const after of [11, 12])
+      expect(await history.page({ topic, epoch: 'e1', after, ...ALL })).toMatchObject({ offset: after, complete: true });
+  });
+});
+
 describe('a recovery', () => {
   it('from beyond the end of the log brings nothing: the position is of another life', async () => {
     const { history, log, open } = setUp();
