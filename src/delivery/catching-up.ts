@@ -223,7 +223,7 @@ export class CatchingUp {
       this.#sendBatch(receiver, lagging, { items: [coveredPlace(offset)], prev: position.offset, conflated: 0 }, false);
     // This may have been one message too many for the receiver.
     if (!receiver.isOpen) return true;
-    feed.leaveLagging(options.variant.selection);
+    feed.leaveLagging(options.variant.selection, receiver.owner);
     memberships.listen(receiver, memberships.enter(receiver, feed, options, position.sequence));
     return true;
   }

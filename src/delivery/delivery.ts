@@ -1,5 +1,6 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import { shareOf } from '../config/share.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
@@ -104,7 +105,7 @@ export class Delivery {
       outbox: this.#outbox,
       dropped: (receiver) => this.dropped(receiver),
     };
-    this.topics = new TopicTable(config, link);
+    this.topics = new TopicTable(config, link, metrics);
     this.hub = new HubClient(link, config);
     this.#memberships = new Memberships(fanout.groupConnectionsMax, nativeMembersMin);
     this.#missedReader = new MissedReader(this.hub, this.topics.recent);
@@ -140,7 +141,11 @@ export class Delivery {
     });
     this.subscriptions = new Subscriptions({
       frameBytesMax: fanout.frameBytesMax,
-      selectionsPerTopicMax: limits.selectionsPerTopicMax,
+      selectionLimits: {
+        perTopicMax: limits.selectionsPerTopicMax,
+        perOwnerMax: shareOf(limits, limits.selectionsPerTopicMax),
+        onShareRefused: () => metrics.shareRefused('selections'),
+      },
       topics,
       memberships,
       slowConsumers,

@@ -29,17 +29,20 @@ const knownOptions = new Map<string, MembershipOptions>();
 /** Those of clients without wishes, which nearly all are, by encoding. */
 const plainOptions: Record<Encoding, MembershipOptions> = { msgpack: plain('msgpack'), json: plain('json') };
 
+/** How many different selections of a topic a worker has, and how many of them one owner. */
+export interface SelectionLimits {
+  readonly perTopicMax: number;
+  readonly perOwnerMax: number;
+  readonly onShareRefused: () => void;
+}
+
 /** @throws ProtocolError `too_many_selections` */
-export function membershipOptions(
-  { codec, deflate }: Receiver,
-  feed: TopicFeed,
-  wishes: Wishes,
-  selectionsPerTopicMax: number,
-): MembershipOptions {
+export function membershipOptions(receiver: Receiver, feed: TopicFeed, wishes: Wishes, limits: SelectionLimits): MembershipOptions {
   const { namespace } = feed;
   const { maxRateHz, echo } = wishes;
+  const { codec, deflate } = receiver;
   const { encoding } = codec;
-  const selection = selectionFor(feed, wishes, selectionsPerTopicMax);
+  const selection = selectionFor(receiver, feed, wishes, limits);
   const isPlain = maxRateHz === undefined && echo !== false && wishes.timestamps !== true && wishes.delta !== true && !deflate;
   if (isPlain && selection === undefined) return plainOptions[encoding];
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
@@ -69,13 +72,24 @@ export function withSelection<W extends Wishes>(wishes: W): W {
 }
 
 /** @throws ProtocolError `too_many_selections` */
-export function selectionFor({ topic, selections }: TopicFeed, { selection: wanted }: Wishes, max: number): Selection | undefined {
-  if (wanted === undefined) return undefined;
-  const known = selections?.get(wanted.name);
-  if (known === undefined && (selections?.size ?? 0) >= max) {
-    throw new ProtocolError('too_many_selections', `${topic} has ${max} different selections in this worker`);
+export function selectionFor(
+  { owner }: Receiver,
+  { topic, selections }: TopicFeed,
+  { selection: wanted }: Wishes,
+  { perTopicMax, perOwnerMax, onShareRefused }: SelectionLimits,
+): Selection | undefined {
+  if (wanted === undefined || selections === undefined) return wanted;
+  const known = selections.get(wanted.name);
+  if (known !== undefined) return known;
+  if (selections.size >= perTopicMax) {
+    throw new ProtocolError('too_many_selections', `${topic} has ${perTopicMax} different selections in this worker`);
   }
-  return known ?? wanted;
+  if (selections.countOf(owner) >= perOwnerMax) {
+    onShareRefused();
+    const why = `you have ${perOwnerMax} different selections of ${topic}, your share (limits.sharePercentMax) of those of this worker`;
+    throw new ProtocolError('too_many_selections', why);
+  }
+  return wanted;
 }
 
 /** Who begins to follow what changes, or other members of a document, does not have the values yet. */

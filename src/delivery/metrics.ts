@@ -1,4 +1,5 @@
 import type { Sent } from '../fanout/shard.ts';
+import type { Shared } from './shares.ts';
 
 interface Count {
   inc(by?: number): void;
@@ -29,5 +30,7 @@ export interface DeliveryMetrics {
   lost(sent: Sent): void;
   /** These were sent to one connection only. */
   caughtUp(sent: Sent): void;
+  /** A client has its share of what all clients share, and was refused more. */
+  shareRefused(shared: Shared): void;
   turnEnded(): void;
 }

@@ -6,6 +6,7 @@ import type { Codec } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { ClientSocket } from '../transport/transport.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
+import type { Owner } from './shares.ts';
 import type { Moved, StreamPositions } from './stream-positions.ts';
 import { SubscriptionMap } from './subscription-map.ts';
 
@@ -41,6 +42,8 @@ interface Outgoing {
 /** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
 export class Receiver implements Recipient {
   readonly id: string;
+  /** Set when it is accepted, and when its user is known. */
+  owner: Owner = '';
   readonly codec: Codec;
   readonly socket: ClientSocket;
   /** Of a stream of events: what its peer comes back with. */

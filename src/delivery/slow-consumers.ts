@@ -196,17 +196,17 @@ export class SlowConsumers {
   }
 
   /** The connection requests another variant of the topic meanwhile: it catches up and continues with that one. */
-  change(lagging: Lagging, options: MembershipOptions): void {
-    lagging.feed.leaveLagging(lagging.options.variant.selection);
-    lagging.feed.enterLagging(options.variant.selection);
+  change({ owner }: Receiver, lagging: Lagging, options: MembershipOptions): void {
+    lagging.feed.leaveLagging(lagging.options.variant.selection, owner);
+    lagging.feed.enterLagging(options.variant.selection, owner);
     lagging.options = options;
   }
 
   /** The connection no longer subscribes to the topic. */
   forget(receiver: Receiver, subscription: Lagging): void {
-    subscription.feed.leaveLagging(subscription.options.variant.selection);
+    subscription.feed.leaveLagging(subscription.options.variant.selection, receiver.owner);
     if (laggingIn(receiver).every((other) => other === subscription)) this.#done(receiver);
-    this.#options.topics.releaseIfUnused(subscription.feed);
+    this.#options.topics.left(subscription.feed, receiver.owner);
   }
 
   /** Tells those that are catching up in this topic. */
@@ -238,7 +238,7 @@ export class SlowConsumers {
 
   #enter(receiver: Receiver, lagging: Lagging, fellBehind: boolean): void {
     const { feed } = lagging;
-    feed.enterLagging(lagging.options.variant.selection);
+    feed.enterLagging(lagging.options.variant.selection, receiver.owner);
     receiver.subscriptions.set(feed.topic, lagging);
     receiver.lag ??= { sinceMs: Date.now(), catchingUp: false, fellBehind };
     receiver.lag.fellBehind ||= fellBehind;

@@ -11,7 +11,7 @@ import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
 import { takesParts } from './frame-parts.ts';
-import { membershipOptions, needsState, selectionFor, type Wishes, withSelection } from './membership-options.ts';
+import { membershipOptions, needsState, type SelectionLimits, selectionFor, type Wishes, withSelection } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { MissedReader } from './missed-reader.ts';
@@ -52,7 +52,7 @@ interface BeginningHow {
 export interface SubscriptionsOptions {
   /** Of a frame. */
   readonly frameBytesMax: number;
-  readonly selectionsPerTopicMax: number;
+  readonly selectionLimits: SelectionLimits;
   readonly topics: TopicTable;
   readonly memberships: Memberships;
   readonly slowConsumers: SlowConsumers;
@@ -66,7 +66,7 @@ export interface SubscriptionsOptions {
 /** Subscribes and unsubscribes connections. Whether they may subscribe is decided elsewhere. */
 export class Subscriptions {
   readonly #frameBytesMax: number;
-  readonly #selectionsPerTopicMax: number;
+  readonly #selectionLimits: SelectionLimits;
   readonly #topics: TopicTable;
   readonly #memberships: Memberships;
   readonly #slowConsumers: SlowConsumers;
@@ -76,10 +76,10 @@ export class Subscriptions {
   readonly #metrics: DeliveryMetrics;
 
   constructor(options: SubscriptionsOptions) {
-    const { frameBytesMax, selectionsPerTopicMax, topics, memberships, slowConsumers, missedReader, presence, namespaceMessages, metrics } =
+    const { frameBytesMax, selectionLimits, topics, memberships, slowConsumers, missedReader, presence, namespaceMessages, metrics } =
       options;
     this.#frameBytesMax = frameBytesMax;
-    this.#selectionsPerTopicMax = selectionsPerTopicMax;
+    this.#selectionLimits = selectionLimits;
     this.#topics = topics;
     this.#memberships = memberships;
     this.#slowConsumers = slowConsumers;
@@ -117,7 +117,7 @@ export class Subscriptions {
       if (this.#changeCurrent(receiver, current, wish)) return undefined;
       // If there are too many selections, what is subscribed stays as it is.
       const open = wish.selection && this.#topics.get(topic);
-      if (open !== undefined) selectionFor(open, wish, this.#selectionsPerTopicMax);
+      if (open !== undefined) selectionFor(receiver, open, wish, this.#selectionLimits);
       this.#leave(receiver, current);
     }
     // Nearly always: without the objects that a wait needs.
@@ -144,7 +144,7 @@ export class Subscriptions {
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
     let feed: TopicFeed | undefined;
     try {
-      feed = await this.#topics.acquire(topic, wish.since);
+      feed = await this.#topics.acquire(topic, wish.since, receiver.owner);
       const since = wish.sinceMs === undefined ? wish.since : await this.#missedReader.placeOf(topic, wish.sinceMs);
       const answered = await this.#begin(receiver, feed, inLifeOf(feed, { ...wish, since }), stillWanted);
       if (!answered) throw new ProtocolError('not_subscribed', 'superseded by a later subscribe or unsubscribe to the topic');
@@ -226,7 +226,7 @@ export class Subscriptions {
   }
 
   #optionsOf(receiver: Receiver, feed: TopicFeed, wish: Wish): MembershipOptions {
-    return membershipOptions(receiver, feed, wish, this.#selectionsPerTopicMax);
+    return membershipOptions(receiver, feed, wish, this.#selectionLimits);
   }
 
   #join(receiver: Receiver, feed: TopicFeed, wish: Wish, missed: MissedItems | undefined): void {
@@ -313,7 +313,7 @@ export class Subscriptions {
 
   /** The same while it is catching up: it continues from what it has. */
   #changeLagging(receiver: Receiver, current: Lagging, wish: Wish, options: MembershipOptions): void {
-    this.#slowConsumers.change(current, options);
+    this.#slowConsumers.change(receiver, current, options);
     const { topic, epoch, stale } = current.feed;
     const { rateHz } = options.variant;
     const { position, start } = current;
@@ -337,7 +337,7 @@ export class Subscriptions {
     if (subscription.kind === 'pending') return;
     if (subscription.kind === 'lagging') return this.#slowConsumers.forget(receiver, subscription);
     this.#memberships.leave(receiver, subscription);
-    this.#topics.releaseIfUnused(subscription.variant.feed);
+    this.#topics.left(subscription.variant.feed, receiver.owner);
   }
 }
 

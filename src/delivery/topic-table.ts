@@ -10,12 +10,24 @@ import type { FeedName } from '../protocol/feed-name.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Since } from '../recent/lives.ts';
+import type { DeliveryMetrics } from './metrics.ts';
 import { Openings } from './openings.ts';
+import type { Owner } from './shares.ts';
+import { TopicShares } from './topic-shares.ts';
 
 interface Waiter {
   resolve(feed: TopicFeed): void;
   reject(error: ProtocolError): void;
 }
+
+/** A topic that is being opened. */
+interface Opening {
+  /** For whose share it counts. */
+  readonly owner: Owner;
+  readonly waiters: Waiter[];
+}
+
+const NOBODY: Opening = { owner: '', waiters: [] };
 
 /**
  * The topics with subscribers in this worker. The first subscriber makes the hub open a topic, and those who subscribe meanwhile wait for the same answer. When
@@ -28,13 +40,15 @@ export class TopicTable {
   readonly recent: RecentBudget<FanoutItem>;
   readonly #feeds = new Map<FeedName, TopicFeed>();
   readonly #byNumber = new Map<number, TopicFeed>();
-  readonly #waiters = new Map<FeedName, Waiter[]>();
+  readonly #opening = new Map<FeedName, Opening>();
+  readonly #shares: TopicShares;
   /** By namespace: the hub may open those of one late, because it cannot follow its log. */
   readonly #openings = new Map<string, Openings>();
 
-  constructor(config: Config, link: WorkerEnd) {
+  constructor(config: Config, link: WorkerEnd, metrics: Pick<DeliveryMetrics, 'shareRefused'>) {
     this.#config = config;
     this.#link = link;
+    this.#shares = new TopicShares(config, (shared) => metrics.shareRefused(shared));
     this.recent = new RecentBudget(FANOUT_ITEM_FORM, config.tuning.recent);
   }
 
@@ -63,23 +77,25 @@ export class TopicTable {
   /**
    * The topic's feed, which is opened if necessary. It stays until {@link release}, even if all others leave meanwhile.
    * @param since the position of a reconnecting client: if the topic must be opened, the hub also sends what the client missed
+   * @param owner for whose share it counts, if it must be opened
    * @throws ProtocolError
    */
-  acquire(topic: FeedName, since?: Since): Promise<TopicFeed> {
+  async acquire(topic: FeedName, since: Since | undefined, owner: Owner): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
       feed.reserve();
-      return Promise.resolve(feed);
+      return feed;
     }
-    return new Promise((resolve, reject) => {
-      const waiters = this.#waiters.get(topic);
-      if (waiters !== undefined) {
-        waiters.push({ resolve, reject });
-        return;
-      }
-      this.#waiters.set(topic, [{ resolve, reject }]);
-      this.#openingsOf(topic).want(topic, since);
-    });
+    const opening = this.#opening.get(topic) ?? this.#open(topic, since, owner);
+    return new Promise((resolve, reject) => opening.waiters.push({ resolve, reject }));
+  }
+
+  #open(topic: FeedName, since: Since | undefined, owner: Owner): Opening {
+    this.#shares.take(topic, owner);
+    const opening: Opening = { owner, waiters: [] };
+    this.#opening.set(topic, opening);
+    this.#openingsOf(topic).want(topic, since, owner);
+    return opening;
   }
 
   opened(message: Extract<ToWorker, { kind: 'opened' }>): void {
@@ -91,24 +107,32 @@ export class TopicTable {
     const feed = new TopicFeed({ topic, number: topicNumber, namespace, recent: this.recent }, message);
     this.#feeds.set(topic, feed);
     this.#byNumber.set(topicNumber, feed);
-    const waiters = this.#waiters.get(topic) ?? [];
-    this.#waiters.delete(topic);
+    const { owner, waiters } = this.#endOpening(topic) ?? NOBODY;
+    feed.owner = owner;
     feed.reserve(waiters.length);
     for (const { resolve } of waiters) resolve(feed);
   }
 
   openFailed({ topic, code, message }: Extract<ToWorker, { kind: 'openFailed' }>): void {
     this.#openingsOf(topic).answered(topic);
-    const waiters = this.#waiters.get(topic) ?? [];
-    this.#waiters.delete(topic);
+    const { owner, waiters } = this.#endOpening(topic) ?? NOBODY;
+    this.#shares.giveBack(topic, owner);
     for (const { reject } of waiters) reject(new ProtocolError(code, message));
+  }
+
+  #endOpening(topic: FeedName): Opening | undefined {
+    const opening = this.#opening.get(topic);
+    this.#opening.delete(topic);
+    return opening;
   }
 
   #openingsOf(topic: FeedName): Openings {
     const namespace = namespaceOf(topic);
     const known = this.#openings.get(namespace);
     if (known !== undefined) return known;
-    const openings = new Openings((name, since) => this.#link.send({ kind: 'open', topic: name, ...(since !== undefined && { since }) }));
+    const openings = new Openings(this.#config.tuning.hub.topicOpeningsMax, (name, since) =>
+      this.#link.send({ kind: 'open', topic: name, ...(since !== undefined && { since }) }),
+    );
     this.#openings.set(namespace, openings);
     return openings;
   }
@@ -129,12 +153,22 @@ export class TopicTable {
     this.releaseIfUnused(feed);
   }
 
+  /** A connection of this owner has left it. */
+  left(feed: TopicFeed, owner: Owner): void {
+    if (feed.isUnused) return this.releaseIfUnused(feed);
+    const next = feed.owner === owner ? (feed.anyOwner() ?? owner) : feed.owner;
+    if (next === feed.owner) return;
+    this.#shares.pass(feed.topic, feed.owner, next);
+    feed.owner = next;
+  }
+
   releaseIfUnused(feed: TopicFeed): void {
     const { topic } = feed;
     if (!feed.isUnused || !this.isOpen(feed)) return;
     feed.close();
     this.#feeds.delete(topic);
     this.#byNumber.delete(feed.number);
+    this.#shares.giveBack(topic, feed.owner);
     this.#link.send({ kind: 'close', topic });
   }
 }

@@ -12,6 +12,8 @@ export const NATIVE_MEMBERS_MIN = 16;
 /** A connection, as the fan-out knows it. */
 export interface Recipient {
   readonly id: string;
+  /** For whose share what it selects counts: its user, or its address. */
+  readonly owner: string;
   /** That of its topics; undefined after its end. */
   readonly group: Group | undefined;
   /** Something for it waits until its group is visited. @returns whether nothing else has waited */

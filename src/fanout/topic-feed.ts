@@ -46,6 +46,8 @@ export class TopicFeed {
   readonly topic: FeedName;
   readonly number: number;
   readonly namespace: NamespaceOptions;
+  /** For whose share of all topics it counts: one of those who follow it. */
+  owner = '';
   /** In no order, and few: there are very many topics with one each, so a list takes less memory than a map. */
   variants: readonly Variant[] = [];
   epoch = '';
@@ -203,15 +205,18 @@ export class TopicFeed {
       if (options.delta) this.deltas ??= new Deltas();
     }
     this.#members++;
-    if (options.selection !== undefined) this.#addSelection(options.selection);
+    if (options.selection !== undefined) this.#addSelection(options.selection, recipient.owner);
     return { variant, shard: variant.join(recipient, minCursor) };
   }
 
   leave(variant: Variant, shard: Shard, recipient: Recipient): void {
     this.#members--;
-    this.#removeSelection(variant.options.selection);
     variant.leave(shard, recipient);
-    if (variant.shards.length > 0) return;
+    if (variant.shards.length === 0) this.#removeVariant(variant);
+    this.#removeSelection(variant.options.selection, recipient.owner);
+  }
+
+  #removeVariant(variant: Variant): void {
     this.variants = this.variants.filter((other) => other !== variant);
     if (!this.variants.some(({ options }) => options.delta)) this.deltas = undefined;
   }
@@ -227,24 +232,31 @@ export class TopicFeed {
   }
 
   /** A connection is catching up, or gets its initial items: the feed stays for it. */
-  enterLagging(selection?: Selection): void {
+  enterLagging(selection: Selection | undefined, owner: string): void {
     this.#lagging++;
-    if (selection !== undefined) this.#addSelection(selection);
+    if (selection !== undefined) this.#addSelection(selection, owner);
   }
 
-  leaveLagging(selection?: Selection): void {
+  leaveLagging(selection: Selection | undefined, owner: string): void {
     this.#lagging--;
-    this.#removeSelection(selection);
+    this.#removeSelection(selection, owner);
   }
 
-  #addSelection(selection: Selection): void {
+  /** Of one of its members. @param selection only of those that select this */
+  anyOwner(selection?: Selection): string | undefined {
+    const variant =
+      selection === undefined ? this.variants[0] : this.variants.find(({ options }) => options.selection?.name === selection.name);
+    return variant?.shards[0]?.recipients[0]?.owner;
+  }
+
+  #addSelection(selection: Selection, owner: string): void {
     this.selections ??= new OpenSelections();
-    this.selections.add(selection);
+    this.selections.add(selection, owner);
   }
 
-  #removeSelection(selection: Selection | undefined): void {
+  #removeSelection(selection: Selection | undefined, owner: string): void {
     if (selection === undefined) return;
-    this.selections?.remove(selection);
+    this.selections?.remove(selection, owner, () => this.anyOwner(selection));
     if (this.selections?.size === 0) this.selections = undefined;
   }
 

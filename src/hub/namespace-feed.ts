@@ -32,8 +32,6 @@ export interface NamespaceFeedOptions {
   readonly onImage: (outcome: ImageOutcome, topic: FeedName, detail?: string) => void;
 }
 
-/** Number of topics that are opened at the same time. Many share one request for the end of the log, and live publications are handled in between. */
-const OPENINGS_MAX = 256;
 /** Number of topics whose state is read at the same time when all of them are reset. */
 const RESYNCS_MAX = 8;
 /** How long a subscribe waits for a log that is about to be available again. */
@@ -51,6 +49,7 @@ export class NamespaceFeed {
   readonly #namespace: NamespaceOptions;
   readonly #follower: LogFollower;
   readonly #topics = new OpenFeeds();
+  /** Many share one request for the end of the log, and live publications are handled in between. */
   readonly #openings: Limiter;
   readonly #documents: DocumentReader;
   readonly #sources: StateSources;
@@ -68,7 +67,7 @@ export class NamespaceFeed {
     this.#options = options;
     this.name = name;
     this.log = log;
-    this.#openings = new Limiter(OPENINGS_MAX, config.tuning.nats.readsWaitingMax);
+    this.#openings = new Limiter(config.tuning.hub.topicOpeningsMax, config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
     this.#documents = new DocumentReader({
       waitingMax: config.tuning.nats.readsWaitingMax,

@@ -47,20 +47,25 @@ export const ERROR_KINDS = {
   too_many_patterns: {
     retryable: true,
     countsTowardsClose: false,
-    meaning: 'The node, or the namespace on it, has its maximum of patterns open. Subscribe to topics, or retry later.',
+    meaning:
+      'The node, or the namespace on it, has its maximum of patterns open, or this user or address its share of them. Subscribe to topics, or retry later.',
   },
   too_many_selections: {
     retryable: true,
     countsTowardsClose: false,
     meaning:
-      'The topic has its maximum of different selections in the worker of this connection. Subscribe with one that others have, or retry later.',
+      'The topic has its maximum of different selections in the worker of this connection, or this user or address its share of them. Subscribe with one that others have, or retry later.',
   },
   rate_limited: {
     retryable: true,
     countsTowardsClose: false,
     meaning: 'Too many messages or bytes per second from this connection, or connects per second from its address.',
   },
-  busy: { retryable: true, countsTowardsClose: false, meaning: 'A queue of the node is full; retry later.' },
+  busy: {
+    retryable: true,
+    countsTowardsClose: false,
+    meaning: 'A queue of the node is full, or this user or address has its share of something; retry later.',
+  },
   unavailable: {
     retryable: true,
     countsTowardsClose: false,

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Delivery } from '../delivery/delivery.ts';
+import { ownerOf } from '../delivery/shares.ts';
 import type { ToWorker } from '../link/messages.ts';
 import type { Encoding } from '../protocol/codec.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
@@ -94,7 +95,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#connects = new ConnectLimits({ limits, addressesMax: tuning.connections.addressesMax, workers, metrics });
     this.#log = new RefusalLog(logger);
     const refuser = new Refuser({ errorsPerMinuteMax: limits.errorsPerMinuteMax, metrics, log: this.#log, onBug });
-    const onIdentity = (connection: Connection) => this.#watchExpiry(connection);
+    const onIdentity = (connection: Connection) => this.#identified(connection);
     this.#users = new UserConnections({ config, hub: delivery.hub, find: (connectionId) => this.#byId.get(connectionId) });
     this.#revoked = new Revoked(config);
     this.#hooks = options.hooks?.({
@@ -186,6 +187,7 @@ export class Connections implements ClientEvents<Connection, Stream> {
   accept({ socket, address, encoding }: Accepted, stream?: Stream): Connection {
     const { delivery, idPrefix } = this.#options;
     const receiver = delivery.receiver(`${idPrefix}${this.#nextId++}`, encoding, socket, stream?.positions);
+    receiver.owner = ownerOf(null, address);
     return new Connection(receiver, this.#connects.opened(address));
   }
 
@@ -279,8 +281,9 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.#options.delivery.hub.withdraw({ connectionId: id, code, message });
   }
 
-  #watchExpiry(connection: Connection): void {
-    const { expiresAtMs } = connection.identity;
+  #identified(connection: Connection): void {
+    const { expiresAtMs, user } = connection.identity;
+    if (user !== null) connection.receiver.owner = ownerOf(user, '');
     if (expiresAtMs !== undefined && connection.isOpen) this.#expiry.set(connection, expiresAtMs);
   }
 }

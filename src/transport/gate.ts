@@ -1,9 +1,9 @@
+import type { Config } from '../config/schema.ts';
+import { shareOf } from '../config/share.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { addressOf } from './address.ts';
 import type { HttpResponse } from './uws.ts';
 
-/** Share of all handshakes that one address may have open, so that the rest is left to others. */
-const ADDRESS_SHARE = 0.75;
 /** Share of the limit below which accepting continues. */
 const RESUME_SHARE = 0.75;
 /** Descriptors that stay free: for files, for the listening sockets themselves, and for what is opened between two checks. */
@@ -13,6 +13,7 @@ const WARN_INTERVAL_MS = 10_000;
 export interface GateOptions {
   /** Maximum number of connections that have been accepted and are not WebSockets yet. */
   readonly handshakesMax: number;
+  readonly limits: Pick<Config['limits'], 'sharePercentMax'>;
   /**
    * After waiting this long, a connection may be cut. A request normally follows its connection immediately; a second allows for a lost packet that is sent
    * again.
@@ -80,7 +81,7 @@ export class Gate {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#handshakesMax = Math.max(1, Math.min(handshakesMax, Math.floor((descriptorLimit ?? Number.POSITIVE_INFINITY) / 4)));
-    this.#perAddressMax = Math.max(1, Math.floor(this.#handshakesMax * ADDRESS_SHARE));
+    this.#perAddressMax = shareOf(options.limits, this.#handshakesMax);
     this.#look(true);
   }
 

@@ -38,7 +38,7 @@ export class HttpRequests {
   constructor(options: HttpRequestsOptions) {
     this.#options = options;
     this.#door = new HttpDoor(options);
-    this.#inFlight = new InFlightRequests(options.config.tuning.http);
+    this.#inFlight = new InFlightRequests(options.config);
   }
 
   get inFlight(): { readonly count: number; readonly bytes: number } {

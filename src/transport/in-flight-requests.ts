@@ -1,7 +1,5 @@
 import type { Config } from '../config/schema.ts';
-
-/** Share of all requests in flight that one address may have, so that the rest is left to others. */
-const ADDRESS_SHARE = 0.75;
+import { shareOf } from '../config/share.ts';
 
 /** Bounds the requests that are read or answered at the same time: their number, also for each address, and their bytes. */
 export class InFlightRequests {
@@ -12,9 +10,10 @@ export class InFlightRequests {
   #count = 0;
   #bytes = 0;
 
-  constructor({ requestsInFlightMax, requestBytesInFlightMax }: Config['tuning']['http']) {
+  constructor({ limits, tuning }: Config) {
+    const { requestsInFlightMax, requestBytesInFlightMax } = tuning.http;
     this.#max = requestsInFlightMax;
-    this.#perAddressMax = Math.max(1, Math.floor(requestsInFlightMax * ADDRESS_SHARE));
+    this.#perAddressMax = shareOf(limits, requestsInFlightMax);
     this.#bytesMax = requestBytesInFlightMax;
   }
 

@@ -68,6 +68,7 @@ export class WebSocketServer {
     this.#listener = new Listener(uws, this.#app);
     this.#gate = new Gate({
       handshakesMax: config.tuning.connections.handshakesMax,
+      limits: config.limits,
       handshakeGraceMs: config.tuning.connections.handshakeGraceMs,
       descriptorLimit: limit,
       descriptorsOpen,

@@ -145,6 +145,12 @@ export class WorkerMetrics {
     labelNames: ['code'],
     registers: this.#registers,
   });
+  readonly #sharesRefused = new Counter({
+    name: 'stentor_shares_refused_total',
+    help: 'Subscribes refused because the user, or the address, has its share (limits.sharePercentMax), of: topics, patterns or selections.',
+    labelNames: ['of'],
+    registers: this.#registers,
+  });
   readonly jwksAgeSeconds = new Gauge({
     name: 'stentor_jwks_age_seconds',
     help: 'Seconds since the keys of auth.jwksUrl were last fetched; 0 if it is not set.',
@@ -271,6 +277,10 @@ export class WorkerMetrics {
 
   error(code: ErrorCode): void {
     this.#errors.inc({ code });
+  }
+
+  shareRefused(of: string): void {
+    this.#sharesRefused.inc({ of });
   }
 
   /** For the operator's page: reads only these counters, because a scrape of the registry resets some metrics. */

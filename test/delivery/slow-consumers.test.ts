@@ -30,7 +30,7 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
   const hub = { read: answer } as unknown as HubClient;
   const slowConsumers = new SlowConsumers({
     config,
-    topics: new TopicTable(config, createInProcessLink().workerEnd),
+    topics: new TopicTable(config, createInProcessLink().workerEnd, metrics),
     memberships,
     catchingUp: new CatchingUp({ config, memberships, hub, missedReader: new MissedReader(hub, recentOf()), metrics }),
     metrics,

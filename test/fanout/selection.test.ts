@@ -172,14 +172,14 @@ describe('a topic', () => {
     const topic = books();
     const other = new FieldSelection(['/depth']);
     const { variant, shard, recipient } = join(topic, SELECTED);
-    topic.enterLagging(other);
-    topic.enterLagging(new FieldSelection(['/best/bid', '/best/bid/x']));
+    topic.enterLagging(other, '');
+    topic.enterLagging(new FieldSelection(['/best/bid', '/best/bid/x']), '');
     expect(topic.selections?.size).toBe(2);
     expect(topic.selections?.get(selection.name)).toBe(selection);
     topic.leave(variant, shard, recipient);
-    topic.leaveLagging(other);
+    topic.leaveLagging(other, '');
     expect(topic.selections?.size).toBe(1);
-    topic.leaveLagging(selection);
+    topic.leaveLagging(selection, '');
     expect(topic.selections).toBeUndefined();
   });
 });

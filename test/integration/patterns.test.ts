@@ -85,6 +85,7 @@ describe('a pattern of topics', () => {
       namespaces: NAMESPACES,
       'limits.patternsPerConnectionMax': 50,
       'limits.patternsPerNodeMax': 40,
+      'limits.sharePercentMax': 100,
       'tuning.hub.topicLingerMs': 0,
     });
     ({ one, two } = pair);

@@ -41,6 +41,7 @@ let nextRecipient = 1;
 /** A connection that remembers what waits for it. */
 export class StubRecipient implements Recipient {
   readonly id = `r${nextRecipient++}`;
+  owner = '';
   readonly group: Group;
   #flushes: Flush[] = [];
 

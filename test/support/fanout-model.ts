@@ -55,6 +55,7 @@ export type JoinMode = 'plain' | 'snapshot' | { readonly back: number };
 /** One client: what it knows from the wire alone, and what the model says it must get next. */
 export class ModelMember implements Recipient {
   readonly id: string;
+  readonly owner = '';
   readonly topic: ModelTopic;
   readonly options: VariantOptions;
   readonly echo: boolean;

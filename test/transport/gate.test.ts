@@ -55,6 +55,7 @@ function setUp({ handshakesMax = 8, descriptorLimit = undefined as number | unde
   let made: Gate | undefined;
   const gate = new Gate({
     handshakesMax,
+    limits: { sharePercentMax: 75 },
     handshakeGraceMs: 1000,
     descriptorLimit,
     descriptorsOpen: () => state.others + state.connections + (made?.handshakes ?? 0),

@@ -108,6 +108,13 @@ export const LimitsSchema = Type.Object(
       default: 100_000,
       description: 'maximum open topics of a node. More get `busy`',
     }),
+    sharePercentMax: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 75,
+      description:
+        'maximum share, in percent, that one user, or one address (IPv6: /64) of clients without a token, has of the open topics (limits.topicsPerNodeMax) and patterns (limits.patternsPerNodeMax, namespaces.<name>.patternsMax) of a node, and of the different selections of a topic (limits.selectionsPerTopicMax); and that one address has of tuning.connections.handshakesMax and tuning.http.requestsInFlightMax. Each worker has an equal share of topics and patterns, rounded up. More are refused as if there were no more. Behind proxies set proxies.trusted first. 100: no limit',
+    }),
   },
   { ...closed, default: {}, description: 'What clients may do at most.' },
 );

@@ -27,7 +27,7 @@ export const ConnectionsTuning = Type.Object(
       maximum: 1_000_000,
       default: 8192,
       description:
-        'maximum connections of a worker that have not finished their upgrade request. At most three quarters may come from one address (IPv6: /64). At the limit the worker stops listening until some have ended, at most 12 s. Lowered at start to a quarter of what the file descriptor limit allows',
+        'maximum connections of a worker that have not finished their upgrade request. At most limits.sharePercentMax of them may come from one address (IPv6: /64). At the limit the worker stops listening until some have ended, at most 12 s. Lowered at start to a quarter of what the file descriptor limit allows',
     }),
     handshakeGraceMs: Type.Integer({
       minimum: 1,

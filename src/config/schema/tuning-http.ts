@@ -8,7 +8,7 @@ export const HttpTuning = Type.Object(
       maximum: 100_000,
       default: 256,
       description:
-        'maximum requests that a worker reads or answers at the same time. At most three quarters may come from one address (IPv6: /64). More get `busy`',
+        'maximum requests that a worker reads or answers at the same time. At most limits.sharePercentMax of them may come from one address (IPv6: /64). More get `busy`',
     }),
     requestBytesInFlightMax: Type.Integer({
       minimum: 1_048_576,

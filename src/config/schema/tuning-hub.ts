@@ -22,6 +22,13 @@ export const HubTuning = Type.Object(
       default: 10_000,
       description: 'how long a topic stays open after its last subscriber on the node has left',
     }),
+    topicOpeningsMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 256,
+      description:
+        'topics of a namespace that a worker asks the hub to open at the same time, and that the hub opens at the same time. Further ones wait: of each user, or address without a user, one in turn. A larger number delays publications while many new topics are opened',
+    }),
     watchdogIntervalMs: Type.Integer({
       minimum: 10,
       maximum: 60_000,
