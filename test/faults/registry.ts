@@ -29,6 +29,7 @@ import { staleTopics } from './scenarios/stale-topics.ts';
 import { stoppedReaders } from './scenarios/stopped-readers.ts';
 import { streamCut } from './scenarios/stream-cut.ts';
 import { tokens } from './scenarios/tokens.ts';
+import { withinLimits } from './scenarios/within-limits.ts';
 import { workerKilled } from './scenarios/worker-killed.ts';
 
 /** By number in the matrix of faults (README.md). */
@@ -65,4 +66,5 @@ export const SCENARIOS: readonly Scenario[] = [
   peopleFlood,
   limitsFlood,
   staleTopics,
+  withinLimits,
 ];

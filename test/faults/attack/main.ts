@@ -7,19 +7,21 @@ import type { AttackReport, AttackSettings } from './settings.ts';
 serveCalls({ attack });
 
 async function attack(settings: AttackSettings): Promise<AttackReport> {
-  const { token, ports, commands, everyMs, reads, seconds, atOnce, againAfterMs = Number.POSITIVE_INFINITY } = settings;
+  const { token, ports, localAddress, commands, everyMs, reads, seconds, atOnce, againAfterMs = Number.POSITIVE_INFINITY } = settings;
   const report = { connections: 0, bytesOut: 0, bytesIn: 0, largestFrameBytes: 0, closeCodes: {}, errors: {} } satisfies AttackReport;
   const endMs = performance.now() + seconds * 1000;
   const texts = commands.map((command) => JSON.stringify(command));
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let opened = 0;
+  let sent = 0;
   const attackOnce = () =>
     new Promise<void>((resolve) => {
       const url = `ws://127.0.0.1:${ports[opened++ % ports.length]}/ws`;
-      const socket = new WebSocket(url, ['stentor.v1.json'], { perMessageDeflate: false, headers });
+      const socket = new WebSocket(url, ['stentor.v1.json'], { perMessageDeflate: false, headers, localAddress });
       const timer = setTimeout(() => socket.terminate(), Math.max(0, Math.min(againAfterMs, endMs - performance.now())));
       let pace: NodeJS.Timeout | undefined;
-      const send = (text: string) => {
+      const send = (command: string) => {
+        const text = command.replaceAll('{number}', String(sent++));
         report.bytesOut += text.length;
         socket.send(text);
       };

@@ -4,7 +4,9 @@ export interface AttackSettings {
   readonly token?: string;
   /** Of one connection after the other. */
   readonly ports: readonly number[];
-  /** Sent by every connection as soon as it is open. */
+  /** Its address; by default that of everybody else here. */
+  readonly localAddress?: string;
+  /** Sent by every connection as soon as it is open. `{number}` in them is another one in each message. */
   readonly commands: readonly object[];
   /** They are sent one after the other, so far apart, again and again. Absent: all at once. */
   readonly everyMs?: number;

@@ -9,14 +9,22 @@ const NO_STATUS = 'none';
 const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
 
 /** Connections that each send one request after the other, every one on a connection of its own, as fast as they are answered. */
-export async function requests({ port, text, reads, endsEarly, connections, seconds }: RequestsSettings): Promise<RequestsReport> {
+export async function requests({
+  port,
+  localAddress,
+  text,
+  reads,
+  endsEarly,
+  connections,
+  seconds,
+}: RequestsSettings): Promise<RequestsReport> {
   const report: RequestsReport = { requests: 0, bytesIn: 0, statuses: {} };
   const endMs = performance.now() + seconds * 1000;
   const open = new Set<net.Socket>();
   const once = (number: number) =>
     new Promise<void>((resolve) => {
       let status = NO_STATUS;
-      const socket = net.connect(port, '127.0.0.1', () => {
+      const socket = net.connect({ port, host: '127.0.0.1', localAddress }, () => {
         report.requests++;
         socket.write(text.replaceAll('{number}', String(number).padStart(8, '0')));
       });

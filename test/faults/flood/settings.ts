@@ -59,6 +59,8 @@ export interface HalfOpenReport {
 /** HTTP requests to the clients' port. */
 export interface RequestsSettings {
   readonly port: number;
+  /** By default that of everybody else here. */
+  readonly localAddress?: string;
   /** All that is sent on a connection. `{number}` is another one of eight digits each time. */
   readonly text: string;
   /** False: nothing of the answer is read. */
