@@ -1,8 +1,13 @@
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Since } from '../recent/lives.ts';
+import { Lines } from '../telemetry/lines.ts';
 import type { Owner } from './shares.ts';
 
-type Wanted = Map<FeedName, Since | undefined>;
+/** A topic to be opened. */
+interface Wanted {
+  readonly topic: FeedName;
+  readonly since: Since | undefined;
+}
 
 /**
  * The topics of one namespace that the hub is asked to open: so many at once, and the others in turn, one of each owner. Otherwise a hundred connections that
@@ -11,37 +16,29 @@ type Wanted = Map<FeedName, Since | undefined>;
  */
 export class Openings {
   readonly #max: number;
-  readonly #ask: (topic: FeedName, since: Since | undefined) => void;
+  readonly #ask: (wanted: Wanted) => void;
   readonly #asked = new Set<FeedName>();
-  /** The next owner first, with its topics in the order in which they were wanted. */
-  readonly #waiting = new Map<Owner, Wanted>();
+  readonly #waiting = new Lines<Wanted>();
 
-  constructor(max: number, ask: (topic: FeedName, since: Since | undefined) => void) {
+  constructor(max: number, ask: (wanted: Wanted) => void) {
     this.#max = max;
     this.#ask = ask;
   }
 
-  want(topic: FeedName, since: Since | undefined, owner: Owner): void {
-    if (this.#asked.size < this.#max) return this.#askNow(topic, since);
-    const wanted: Wanted = this.#waiting.get(owner) ?? new Map();
-    wanted.set(topic, since);
-    this.#waiting.set(owner, wanted);
+  want(wanted: Wanted, owner: Owner): void {
+    if (this.#asked.size < this.#max) this.#askNow(wanted);
+    else this.#waiting.add(owner, wanted);
   }
 
   /** The hub has opened it, or cannot. */
   answered(topic: FeedName): void {
     if (!this.#asked.delete(topic)) return;
-    for (const [owner, wanted] of this.#waiting) {
-      this.#waiting.delete(owner);
-      const [next, since] = wanted.entries().next().value as [FeedName, Since | undefined];
-      wanted.delete(next);
-      if (wanted.size > 0) this.#waiting.set(owner, wanted);
-      return this.#askNow(next, since);
-    }
+    const next = this.#waiting.take();
+    if (next !== undefined) this.#askNow(next);
   }
 
-  #askNow(topic: FeedName, since: Since | undefined): void {
-    this.#asked.add(topic);
-    this.#ask(topic, since);
+  #askNow(wanted: Wanted): void {
+    this.#asked.add(wanted.topic);
+    this.#ask(wanted);
   }
 }

@@ -94,7 +94,7 @@ export class TopicTable {
     this.#shares.take(topic, owner);
     const opening: Opening = { owner, waiters: [] };
     this.#opening.set(topic, opening);
-    this.#openingsOf(topic).want(topic, since, owner);
+    this.#openingsOf(topic).want({ topic, since }, owner);
     return opening;
   }
 
@@ -130,7 +130,7 @@ export class TopicTable {
     const namespace = namespaceOf(topic);
     const known = this.#openings.get(namespace);
     if (known !== undefined) return known;
-    const openings = new Openings(this.#config.tuning.hub.topicOpeningsMax, (name, since) =>
+    const openings = new Openings(this.#config.tuning.hub.topicOpeningsMax, ({ topic: name, since }) =>
       this.#link.send({ kind: 'open', topic: name, ...(since !== undefined && { since }) }),
     );
     this.#openings.set(namespace, openings);

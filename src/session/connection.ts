@@ -1,4 +1,5 @@
 import type { Receiver } from '../delivery/receiver.ts';
+import type { Owner } from '../delivery/shares.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { ERROR_KINDS, type ErrorCode } from '../protocol/errors.ts';
@@ -73,6 +74,11 @@ export class Connection implements Bucket, CommandsInFlight, ErrorCount, Expirin
 
   get id(): string {
     return this.receiver.id;
+  }
+
+  /** Whose share its commands count for. */
+  get owner(): Owner {
+    return this.receiver.owner;
   }
 
   get codec(): Codec {

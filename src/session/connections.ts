@@ -132,7 +132,10 @@ export class Connections implements ClientEvents<Connection, Stream> {
       unreadBytesPerConnectionMax: limits.unreadBytesPerConnectionMax,
       inFlight: this.#inFlight,
       read: (connection, message) => {
-        this.#dispatcher.receive(connection, message).catch((error) => {
+        const answered = message.ofStream
+          ? this.#dispatcher.receiveOfStream(connection, message)
+          : this.#dispatcher.receive(connection, message);
+        answered.catch((error) => {
           logger.error({ err: error }, 'a message could not be handled');
           connection.end('serverError');
         });
@@ -209,7 +212,9 @@ export class Connections implements ClientEvents<Connection, Stream> {
     this.opened(connection, token);
     // With a token the answer to it comes by itself.
     const connect = token === undefined ? [CONNECT] : [];
-    this.#dispatcher.start(connection, [...connect, ...commands]);
+    const all = [...connect, ...commands];
+    connection.receiver.expectAnswers(all.length);
+    for (const bytes of all) this.#turns.take(connection, { bytes, bytesWaitMs: 0, atMs: Date.now(), ofStream: true });
   }
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {

@@ -65,10 +65,10 @@ export class Dispatcher {
     return this.#answer(connection, message, bytes.length, bytes);
   }
 
-  /** Commands that a stream's request stands for, each as JSON. They count against no rate, and are answered as those of an array. */
-  start(connection: Connection, commands: readonly Uint8Array[]): void {
-    connection.receiver.expectAnswers(commands.length);
-    for (const bytes of commands) void this.#startOne(connection, bytes).finally(() => connection.receiver.answered());
+  /** One of the commands that a stream's request stands for, as JSON. It counts against no rate, and is answered as one of an array. */
+  async receiveOfStream(connection: Connection, { bytes }: InboundMessage): Promise<void> {
+    await this.#startOne(connection, bytes);
+    connection.receiver.answered();
   }
 
   async #startOne(connection: Connection, bytes: Uint8Array): Promise<void> {

@@ -1,4 +1,6 @@
+import type { Owner } from '../delivery/shares.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
+import { Lines } from '../telemetry/lines.ts';
 import type { InFlight } from './in-flight.ts';
 import { TurnTime } from './turn-time.ts';
 
@@ -9,16 +11,21 @@ export interface InboundMessage {
   /** The connection has exceeded its rate of bytes, and may continue after this time; 0: it has not. */
   readonly bytesWaitMs: number;
   readonly atMs: number;
+  /** One of the commands that the request for a stream of events stands for: it counts against no rate. */
+  readonly ofStream?: true;
 }
 
 /** What a connection has sent and has not been read yet, oldest first. */
 export interface Unread {
   readonly messages: InboundMessage[];
   bytes: number;
+  /** In whose line it waits: the connection's owner when it began to wait. */
+  readonly owner: Owner;
 }
 
 /** A connection whose messages are read in turn. */
 export interface Reader {
+  readonly owner: Owner;
   unread: Unread | undefined;
   end(reason: CloseReason, text?: string): void;
 }
@@ -38,20 +45,21 @@ const OVERHEAD_BYTES = 128;
 
 /**
  * Limits the time of a loop turn for messages of clients. A message may contain a thousand commands, so fifty connections can send more within their limits
- * than a worker can handle. When the time of the turn is used up, further messages wait, as bytes, and are read in later turns: one message per connection in
- * turn, in order for each connection. So clients that send much delay each other, and frames for members are sent in between.
+ * than a worker can handle. When the time of the turn is used up, further messages wait, as bytes, and are read in later turns: one message of each owner in
+ * turn, of its connections in turn, and in order for each connection. So clients that send much delay each other, and those of one owner mostly themselves;
+ * frames for members are sent in between. What waits is bounded: who has the most is closed.
  */
 export class ReadTurns<C extends Reader> {
   readonly #options: ReadTurnsOptions<C>;
   readonly #time: TurnTime;
-  /** Connections with unread messages, each once, the next one first. */
-  #queue: C[] = [];
+  /** Connections with unread messages. */
+  readonly #lines = new Lines<C>();
   #bytes = 0;
 
   constructor(options: ReadTurnsOptions<C>) {
     const { turnMs, nowMs } = options;
     this.#options = options;
-    this.#time = new TurnTime({ turnMs, nowMs, isWaiting: () => this.#queue.length > 0, next: () => this.#readNext() });
+    this.#time = new TurnTime({ turnMs, nowMs, isWaiting: () => !this.#lines.isEmpty, next: () => this.#readNext() });
   }
 
   /** Waiting bytes of all connections. */
@@ -59,26 +67,23 @@ export class ReadTurns<C extends Reader> {
     return this.#bytes;
   }
 
-  /** Reads the message now, or later. A connection that has sent far more than can be read is closed with 4102. */
+  /** Reads the message now, or later. Who has sent far more than can be read is closed with 4102. */
   take(connection: C, message: InboundMessage): void {
     this.#time.arm();
     const { unread } = connection;
     if (unread === undefined && this.#time.isLeft) return this.#read(connection, message);
     const bytes = message.bytes.length + OVERHEAD_BYTES;
     // At least one message may wait, however large it is.
-    if (unread !== undefined && unread.bytes + bytes > this.#options.unreadBytesPerConnectionMax) return this.#endTooFast(connection);
-    if (!this.#options.inFlight.keep(bytes)) {
-      // Nothing more may wait. Reading the message refuses it with `busy`, but not before earlier messages are read.
-      return unread === undefined ? this.#read(connection, message) : this.#endTooFast(connection);
+    if (unread !== undefined && unread.bytes + bytes > this.#options.unreadBytesPerConnectionMax) return endTooFast(connection);
+    while (!this.#options.inFlight.keep(bytes)) {
+      const greediest = this.#greediest(connection, bytes);
+      // What waits is not much: reading the message refuses it with `busy`.
+      if (greediest === undefined) return this.#read(connection, message);
+      endTooFast(greediest);
+      this.forget(greediest);
+      if (greediest === connection) return;
     }
-    this.#bytes += bytes;
-    if (unread === undefined) {
-      connection.unread = { messages: [message], bytes };
-      this.#queue.push(connection);
-    } else {
-      unread.messages.push(message);
-      unread.bytes += bytes;
-    }
+    this.#wait(connection, message, bytes);
   }
 
   /** The connection has closed: its unread messages are dropped. */
@@ -86,12 +91,38 @@ export class ReadTurns<C extends Reader> {
     const { unread } = connection;
     if (unread === undefined) return;
     connection.unread = undefined;
-    this.#queue = this.#queue.filter((other) => other !== connection);
+    this.#lines.remove(unread.owner, connection);
     this.#forgetBytes(unread.bytes);
   }
 
-  #endTooFast(connection: C): void {
-    connection.end('rateLimited', 'more commands than are read in turn');
+  #wait(connection: C, message: InboundMessage, bytes: number): void {
+    connection.unread ??= { messages: [], bytes: 0, owner: connection.owner };
+    const { unread } = connection;
+    unread.messages.push(message);
+    unread.bytes += bytes;
+    this.#bytes += bytes;
+    this.#lines.add(unread.owner, connection);
+  }
+
+  /**
+   * Of the owner with the most that waits, the connection with the most, if this one is to keep so many bytes more. Undefined: it is this one, of which nothing
+   * waits yet.
+   */
+  #greediest(asking: C, bytes: number): C | undefined {
+    const own = asking.unread?.owner ?? asking.owner;
+    let greediest = { connection: asking, all: bytes };
+    for (const [owner, connections] of this.#lines.owners()) {
+      let all = owner === own ? bytes : 0;
+      let most = { connection: asking, bytes: owner === own ? (asking.unread?.bytes ?? 0) + bytes : 0 };
+      for (const connection of connections) {
+        const { bytes: waiting } = connection.unread as Unread;
+        all += waiting;
+        if (waiting > most.bytes) most = { connection, bytes: waiting };
+      }
+      if (all > greediest.all || (all === greediest.all && owner === own)) greediest = { connection: most.connection, all };
+    }
+    const { connection } = greediest;
+    return connection === asking && asking.unread === undefined ? undefined : connection;
   }
 
   #read(connection: C, message: InboundMessage): void {
@@ -106,14 +137,18 @@ export class ReadTurns<C extends Reader> {
   }
 
   #readNext(): void {
-    const connection = this.#queue.shift() as C;
+    const connection = this.#lines.take() as C;
     const unread = connection.unread as Unread;
     const message = unread.messages.shift() as InboundMessage;
     const bytes = message.bytes.length + OVERHEAD_BYTES;
     unread.bytes -= bytes;
     this.#forgetBytes(bytes);
     if (unread.messages.length === 0) connection.unread = undefined;
-    else this.#queue.push(connection);
+    else this.#lines.add(unread.owner, connection);
     this.#read(connection, message);
   }
+}
+
+function endTooFast(connection: Reader): void {
+  connection.end('rateLimited', 'more commands than are read in turn');
 }

@@ -7,11 +7,20 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const message = (text: string): InboundMessage => ({ bytes: Buffer.from(text), bytesWaitMs: 0, atMs: 0 });
 
 class Reader {
+  readonly owner: string;
   unread: Unread | undefined;
   endedBecause: string | undefined;
 
+  readonly #onEnd: (reader: Reader) => void;
+
+  constructor(owner = 'ann', onEnd: (reader: Reader) => void = () => undefined) {
+    this.owner = owner;
+    this.#onEnd = onEnd;
+  }
+
   end(reason: string): void {
     this.endedBecause = reason;
+    this.#onEnd(this);
   }
 }
 
@@ -56,6 +65,44 @@ describe('messages of clients', () => {
     await turn();
     expect(read).toEqual(['a1', 'a2', 'a3', 'b1', 'c1', 'a4', 'a5', 'a6']);
     expect(turns.bytes).toBe(0);
+  });
+
+  it('wait in lines, one for each owner, so that one with many connections delays mostly its own', async () => {
+    const { turns, read } = setUp();
+    const many = Array.from({ length: 5 }, () => new Reader('mallory'));
+    for (const [n, reader] of many.entries()) for (const text of [`m${n}.1`, `m${n}.2`]) turns.take(reader, message(text));
+    const bob = new Reader('bob');
+    for (const text of ['b1', 'b2']) turns.take(bob, message(text));
+    expect(read.splice(0)).toEqual(['m0.1', 'm0.2']);
+    await turn();
+    expect(read.splice(0)).toEqual(['m1.1', 'b1']);
+    await turn();
+    expect(read.splice(0)).toEqual(['m2.1', 'b2']);
+    for (let n = 0; n < 3; n++) await turn();
+    expect(read).toEqual(['m3.1', 'm4.1', 'm1.2', 'm2.2', 'm3.2', 'm4.2']);
+    expect(turns.bytes).toBe(0);
+  });
+
+  it('close who has the most that waits, of the owner with the most, when no more may wait for all', async () => {
+    const each = OVERHEAD_BYTES + 2;
+    const { turns, read, inFlight } = setUp({ commandBytesInFlightMax: 6 * each });
+    const forget = (reader: Reader) => turns.forget(reader);
+    const [large, small] = [new Reader('mallory', forget), new Reader('mallory', forget)];
+    const [ann, bob] = [new Reader('ann', forget), new Reader('bob', forget)];
+    for (const text of ['r1', 'r2']) turns.take(ann, message(text));
+    for (const text of ['l1', 'l2', 'l3']) turns.take(large, message(text));
+    turns.take(small, message('s1'));
+    for (const text of ['a1', 'a2']) turns.take(ann, message(text));
+    expect(inFlight.bytes).toBe(6 * each);
+    turns.take(bob, message('b1'));
+    expect([large, small, ann, bob].map(({ endedBecause }) => endedBecause)).toEqual(['rateLimited', undefined, undefined, undefined]);
+    expect(inFlight.bytes).toBe(4 * each);
+    // Nobody has more than it would have itself.
+    for (const text of ['b2', 'b3', 'b4']) turns.take(bob, message(text));
+    expect(bob.endedBecause).toBe('rateLimited');
+    for (let n = 0; n < 3; n++) await turn();
+    expect(read).toEqual(['r1', 'r2', 's1', 'a1', 'a2']);
+    expect(inFlight.bytes).toBe(0);
   });
 
   it('count while they wait, and no longer after their connection has closed', async () => {

@@ -46,7 +46,8 @@ export const CommandsTuning = Type.Object(
       minimum: 65_536,
       maximum: 68_719_476_736,
       default: 67_108_864,
-      description: 'the same for all connections of the node. Each worker has an equal share',
+      description:
+        'the same for all connections of the node, unread messages included. Each worker has an equal share. More get `busy`; if more unread messages would wait, of the user or address with the most the connection with the most is closed with 4102',
     }),
     unreadBytesPerConnectionMax: Type.Integer({
       minimum: 4096,
