@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { shareOf } from '../config/share.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { AcceptTurns } from './accept-turns.ts';
 import { addressOf } from './address.ts';
 import type { HttpResponse } from './uws.ts';
 
@@ -14,6 +15,8 @@ export interface GateOptions {
   /** Maximum number of connections that have been accepted and are not WebSockets yet. */
   readonly handshakesMax: number;
   readonly limits: Pick<Config['limits'], 'sharePercentMax'>;
+  /** In a loop turn. */
+  readonly acceptsPerTurnMax: number;
   /**
    * After waiting this long, a connection may be cut. A request normally follows its connection immediately; a second allows for a lost packet that is sent
    * again.
@@ -39,10 +42,12 @@ export interface GateMetrics {
   readonly handshakesRefused: { inc(): void };
 }
 
-type Accepted = Pick<HttpResponse, 'getRemoteAddress' | 'onAborted' | 'close'>;
+type Accepted = Pick<HttpResponse, 'getRemoteAddress' | 'onAborted' | 'close' | 'pause' | 'resume'>;
+/** As of its request: another object. */
+type Requested = Pick<HttpResponse, 'getRemoteAddress'>;
 
 interface Waiting {
-  readonly res: Accepted;
+  readonly res: Pick<Accepted, 'close'>;
   readonly atMs: number;
 }
 
@@ -50,7 +55,7 @@ interface Waiting {
 interface Address {
   count: number;
   /**
-   * Those that certainly still wait, oldest first: no request came from this address since they were accepted. uWebSockets represents each connection by
+   * Those that certainly still wait, oldest first: no request came from this address since their turn. uWebSockets represents each connection by
    * another object at its request, so of several connections the right one is unknown; and an upgraded connection must not be touched through its old object.
    */
   readonly waiting: Set<Waiting>;
@@ -67,6 +72,7 @@ export class Gate {
   readonly #nowMs: () => number;
   readonly #handshakesMax: number;
   readonly #perAddressMax: number;
+  readonly #turns: AcceptTurns;
   readonly #byAddress = new Map<string, Address>();
   /** Connections of uWebSockets that are not WebSockets; streams of events among them. */
   #unupgraded = 0;
@@ -82,6 +88,7 @@ export class Gate {
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#handshakesMax = Math.max(1, Math.min(handshakesMax, Math.floor((descriptorLimit ?? Number.POSITIVE_INFINITY) / 4)));
     this.#perAddressMax = shareOf(options.limits, this.#handshakesMax);
+    this.#turns = new AcceptTurns(options.acceptsPerTurnMax);
     this.#look(true);
   }
 
@@ -101,11 +108,15 @@ export class Gate {
     const address = this.#byAddress.get(key) ?? { count: 0, waiting: new Set() };
     this.#byAddress.set(key, address);
     address.count++;
-    const waiting = { res, atMs: this.#nowMs() };
-    address.waiting.add(waiting);
+    let waiting: Waiting | undefined;
+    const leaveLine = this.#turns.accepted(key, res, () => {
+      waiting = { res, atMs: this.#nowMs() };
+      address.waiting.add(waiting);
+    });
     res.onAborted(() => {
       this.#options.metrics.upgradesUnfinished.inc();
-      address.waiting.delete(waiting);
+      leaveLine?.();
+      if (waiting !== undefined) address.waiting.delete(waiting);
       this.#forget(key);
     });
     if (address.count > this.#perAddressMax) this.#cutLate([address]);
@@ -119,7 +130,7 @@ export class Gate {
   };
 
   /** Its request is complete. If it is not upgraded now, it is answered, and its connection ends. */
-  requested(res: Accepted): void {
+  requested(res: Requested): void {
     const key = addressOf(res);
     if (key === '') {
       // It has already closed, so its address is unknown.

@@ -69,6 +69,7 @@ export class WebSocketServer {
     this.#gate = new Gate({
       handshakesMax: config.tuning.connections.handshakesMax,
       limits: config.limits,
+      acceptsPerTurnMax: config.tuning.connections.acceptsPerTurnMax,
       handshakeGraceMs: config.tuning.connections.handshakeGraceMs,
       descriptorLimit: limit,
       descriptorsOpen,

@@ -5,6 +5,7 @@ import { Gate } from '../../src/transport/gate.ts';
 /** A connection that has been accepted, as uWebSockets shows it. */
 class Accepted {
   closed = false;
+  isPaused = false;
   /** Empty once its peer has reset it. */
   address: Uint8Array;
   readonly #gate: Gate;
@@ -23,6 +24,15 @@ class Accepted {
 
   onAborted(handler: () => void): void {
     this.#aborted = handler;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    if (this.#gone) throw new Error('uWebSockets would read from a socket that is gone');
+    this.isPaused = false;
   }
 
   /** Closed by either side before its request was whole. */
@@ -50,12 +60,13 @@ class Accepted {
 const ALICE = [10, 0, 0, 1];
 const BOB = [10, 0, 0, 2];
 
-function setUp({ handshakesMax = 8, descriptorLimit = undefined as number | undefined, open = 20 } = {}) {
+function setUp({ handshakesMax = 8, acceptsPerTurnMax = 100, descriptorLimit = undefined as number | undefined, open = 20 } = {}) {
   const state = { connections: 0, others: open, listening: true, refused: 0, unfinished: 0, warnings: 0, listens: true, nowMs: 0 };
   let made: Gate | undefined;
   const gate = new Gate({
     handshakesMax,
     limits: { sharePercentMax: 75 },
+    acceptsPerTurnMax,
     handshakeGraceMs: 1000,
     descriptorLimit,
     descriptorsOpen: () => state.others + state.connections + (made?.handshakes ?? 0),
@@ -82,6 +93,44 @@ function setUp({ handshakesMax = 8, descriptorLimit = undefined as number | unde
 }
 
 const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('accepted connections', () => {
+  it('are read acceptsPerTurnMax in a loop turn, further ones later: of each address one in turn', async () => {
+    const { accept } = setUp({ handshakesMax: 100, acceptsPerTurnMax: 2 });
+    const ofAlice = Array.from({ length: 6 }, () => accept(ALICE));
+    const ofBob = Array.from({ length: 2 }, () => accept(BOB));
+    const read = () => [ofAlice, ofBob].map((of) => of.filter(({ isPaused }) => !isPaused).length);
+    expect(read()).toEqual([2, 0]);
+    await soon();
+    expect(read()).toEqual([3, 1]);
+    // It has left before its turn.
+    ofAlice[3]?.close();
+    await soon();
+    expect(read()).toEqual([4, 2]);
+    await soon();
+    expect(ofAlice.map(({ isPaused }) => isPaused)).toEqual([false, false, false, true, false, false]);
+  });
+
+  it('are late only from their turn on', async () => {
+    const { state, accept } = setUp({ acceptsPerTurnMax: 1 });
+    const [first, second] = [accept(ALICE), accept(ALICE)];
+    state.nowMs = 900;
+    await soon();
+    state.nowMs = 1500;
+    const others = Array.from({ length: 6 }, () => accept(BOB));
+    expect([first, second, ...others].map(({ closed }) => closed)).toEqual([true, false, ...others.map(() => false)]);
+  });
+
+  it('that leave are counted no longer, also while they wait for their turn', async () => {
+    const { gate, state, accept } = setUp({ acceptsPerTurnMax: 1 });
+    const waiting = Array.from({ length: 3 }, () => accept(ALICE));
+    for (const each of waiting) each.close();
+    expect([gate.handshakes, state.unfinished]).toEqual([0, 3]);
+    await soon();
+    accept(BOB).upgrade();
+    expect(gate.handshakes).toBe(0);
+  });
+});
 
 describe('handshakes', () => {
   it('of one address are bounded by three quarters, whether they end as WebSockets, are answered, or break off', () => {

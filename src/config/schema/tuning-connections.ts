@@ -22,6 +22,13 @@ export const ConnectionsTuning = Type.Object(
       description:
         'length of the listen queue of a worker, rounded up to a multiple of 512. The kernel drops more connections, and their clients retry after 1 s, then 2 s. 512 on systems other than Linux',
     }),
+    acceptsPerTurnMax: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 64,
+      description:
+        'accepted connections whose requests a worker begins to read in one loop turn. Further ones wait, counted in tuning.connections.handshakesMax: of each address (IPv6: /64) one in turn. A larger number delays publications while very many clients connect at once',
+    }),
     handshakesMax: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

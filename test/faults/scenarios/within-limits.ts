@@ -109,7 +109,8 @@ export const withinLimits: Scenario = {
   timeoutMs: 420_000,
   async execute(run, size) {
     const nats = await run.nats();
-    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond);
+    const namespaces = { scores: { history: { maxCount: 1_000_000 }, public: true }, ticks: { public: true, state: 'keyed' } };
+    const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond, { settings: { namespaces } });
     const attacker = new AttackProcess();
     run.onEnd(() => attacker.stop());
     const { port } = attacked.node;
