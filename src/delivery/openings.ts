@@ -4,9 +4,12 @@ import { Lines } from '../telemetry/lines.ts';
 import type { Owner } from './shares.ts';
 
 /** A topic to be opened. */
-interface Wanted {
+export interface Wanted {
   readonly topic: FeedName;
+  /** The position of the client that wanted it first. */
   readonly since: Since | undefined;
+  /** In whose line it waits. */
+  readonly owner: Owner;
 }
 
 /**
@@ -25,9 +28,16 @@ export class Openings {
     this.#ask = ask;
   }
 
-  want(wanted: Wanted, owner: Owner): void {
+  want(wanted: Wanted): void {
     if (this.#asked.size < this.#max) this.#askNow(wanted);
-    else this.#waiting.add(owner, wanted);
+    else this.#waiting.add(wanted.owner, wanted);
+  }
+
+  /** Nobody wants it any more. @returns false: the hub has been asked already */
+  takeBack(wanted: Wanted): boolean {
+    if (this.#asked.has(wanted.topic)) return false;
+    this.#waiting.remove(wanted.owner, wanted);
+    return true;
   }
 
   /** The hub has opened it, or cannot. */

@@ -4,12 +4,18 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { VariantOptions } from '../fanout/variant.ts';
 import type { Position } from '../recent/position.ts';
 import type { FrameParts } from './frame-parts.ts';
+import type { Waiting } from './topic-table.ts';
 
 /** The variant in which a connection wants a topic. */
 export interface MembershipOptions {
   readonly variant: VariantOptions;
   /** False: the connection wants nothing that it publishes itself. */
   readonly echo: boolean;
+}
+
+/** The topic is being opened, or its history read. */
+export interface Pending extends Waiting {
+  readonly kind: 'pending';
 }
 
 /** Not in the fast path: its socket must catch up, or it is new and still gets the first items of its stream. */
@@ -38,4 +44,4 @@ export interface Lagging {
  * A connection's membership in a topic. `pending` while the topic is being opened or its history read. In the fast path it is the shard: the connection gets
  * what is published to that.
  */
-export type Subscription = { readonly kind: 'pending' } | Shard | Lagging;
+export type Subscription = Pending | Shard | Lagging;

@@ -20,8 +20,8 @@ import type { Presence } from './presence.ts';
 import type { Receiver } from './receiver.ts';
 import type { SlowConsumers } from './slow-consumers.ts';
 import { movedTo } from './stream-positions.ts';
-import type { Lagging, MembershipOptions, Subscription } from './subscription.ts';
-import type { TopicTable } from './topic-table.ts';
+import type { Lagging, MembershipOptions, Pending, Subscription } from './subscription.ts';
+import { SUPERSEDED, type TopicTable } from './topic-table.ts';
 
 /** The options of a `subscribe`, besides its topic. */
 export interface Wish extends Wishes {
@@ -39,7 +39,7 @@ export interface Wish extends Wishes {
   readonly presence?: boolean | undefined;
 }
 
-const RESERVED: Subscription = { kind: 'pending' };
+const RESERVED: Pending = { kind: 'pending' };
 
 interface BeginningHow {
   readonly options: MembershipOptions;
@@ -139,15 +139,16 @@ export class Subscriptions {
   }
 
   async #joinLater(receiver: Receiver, topic: FeedName, wish: Wish): Promise<void> {
-    const pending: Subscription = { kind: 'pending' };
+    const pending: Pending = { kind: 'pending' };
     receiver.subscriptions.set(topic, pending);
     const stillWanted = () => receiver.isOpen && receiver.subscriptions.get(topic) === pending;
     let feed: TopicFeed | undefined;
     try {
-      feed = await this.#topics.acquire(topic, wish.since, receiver.owner);
+      feed = await this.#topics.acquire(topic, wish.since, receiver.owner, pending);
+      pending.giveUp = undefined;
       const since = wish.sinceMs === undefined ? wish.since : await this.#missedReader.placeOf(topic, wish.sinceMs);
       const answered = await this.#begin(receiver, feed, inLifeOf(feed, { ...wish, since }), stillWanted);
-      if (!answered) throw new ProtocolError('not_subscribed', 'superseded by a later subscribe or unsubscribe to the topic');
+      if (!answered) throw new ProtocolError('not_subscribed', SUPERSEDED);
     } catch (error) {
       if (stillWanted()) {
         receiver.subscriptions.delete(topic);
@@ -334,7 +335,7 @@ export class Subscriptions {
   }
 
   #leave(receiver: Receiver, subscription: Subscription): void {
-    if (subscription.kind === 'pending') return;
+    if (subscription.kind === 'pending') return subscription.giveUp?.();
     if (subscription.kind === 'lagging') return this.#slowConsumers.forget(receiver, subscription);
     this.#memberships.leave(receiver, subscription);
     this.#topics.left(subscription.variant.feed, receiver.owner);

@@ -11,9 +11,12 @@ import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Since } from '../recent/lives.ts';
 import type { DeliveryMetrics } from './metrics.ts';
-import { Openings } from './openings.ts';
+import { Openings, type Wanted } from './openings.ts';
 import type { Owner } from './shares.ts';
 import { TopicShares } from './topic-shares.ts';
+
+/** Why a subscribe is answered with `not_subscribed`. */
+export const SUPERSEDED = 'superseded by a later subscribe or unsubscribe to the topic';
 
 interface Waiter {
   resolve(feed: TopicFeed): void;
@@ -21,13 +24,15 @@ interface Waiter {
 }
 
 /** A topic that is being opened. */
-interface Opening {
-  /** For whose share it counts. */
-  readonly owner: Owner;
-  readonly waiters: Waiter[];
+interface Opening extends Wanted {
+  readonly waiters: Set<Waiter>;
 }
 
-const NOBODY: Opening = { owner: '', waiters: [] };
+/** Who waits for a topic. */
+export interface Waiting {
+  /** Set while it waits for a topic that must be opened: it does not want it any more. */
+  giveUp?: (() => void) | undefined;
+}
 
 /**
  * The topics with subscribers in this worker. The first subscriber makes the hub open a topic, and those who subscribe meanwhile wait for the same answer. When
@@ -78,23 +83,40 @@ export class TopicTable {
    * The topic's feed, which is opened if necessary. It stays until {@link release}, even if all others leave meanwhile.
    * @param since the position of a reconnecting client: if the topic must be opened, the hub also sends what the client missed
    * @param owner for whose share it counts, if it must be opened
-   * @throws ProtocolError
+   * @throws ProtocolError also `not_subscribed`: who waits has given up
    */
-  async acquire(topic: FeedName, since: Since | undefined, owner: Owner): Promise<TopicFeed> {
+  async acquire(topic: FeedName, since: Since | undefined, owner: Owner, waiting: Waiting = {}): Promise<TopicFeed> {
     const feed = this.#feeds.get(topic);
     if (feed !== undefined) {
       feed.reserve();
       return feed;
     }
     const opening = this.#opening.get(topic) ?? this.#open(topic, since, owner);
-    return new Promise((resolve, reject) => opening.waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject };
+      opening.waiters.add(waiter);
+      waiting.giveUp = () => this.#giveUp(opening, waiter);
+    });
+  }
+
+  /** A topic that the hub has not been asked for yet costs it nothing: otherwise clients that subscribe and unsubscribe at once would keep it busy. */
+  #giveUp(opening: Opening, waiter: Waiter): void {
+    const { topic, owner, waiters } = opening;
+    const isLast = waiters.size === 1;
+    if (!waiters.has(waiter) || (isLast && !this.#openingsOf(topic).takeBack(opening))) return;
+    waiters.delete(waiter);
+    if (isLast) {
+      this.#opening.delete(topic);
+      this.#shares.giveBack(topic, owner);
+    }
+    waiter.reject(new ProtocolError('not_subscribed', SUPERSEDED));
   }
 
   #open(topic: FeedName, since: Since | undefined, owner: Owner): Opening {
     this.#shares.take(topic, owner);
-    const opening: Opening = { owner, waiters: [] };
+    const opening: Opening = { topic, since, owner, waiters: new Set() };
     this.#opening.set(topic, opening);
-    this.#openingsOf(topic).want({ topic, since }, owner);
+    this.#openingsOf(topic).want(opening);
     return opening;
   }
 
@@ -107,17 +129,19 @@ export class TopicTable {
     const feed = new TopicFeed({ topic, number: topicNumber, namespace, recent: this.recent }, message);
     this.#feeds.set(topic, feed);
     this.#byNumber.set(topicNumber, feed);
-    const { owner, waiters } = this.#endOpening(topic) ?? NOBODY;
-    feed.owner = owner;
-    feed.reserve(waiters.length);
-    for (const { resolve } of waiters) resolve(feed);
+    const opening = this.#endOpening(topic);
+    if (opening === undefined) return;
+    feed.owner = opening.owner;
+    feed.reserve(opening.waiters.size);
+    for (const { resolve } of opening.waiters) resolve(feed);
   }
 
   openFailed({ topic, code, message }: Extract<ToWorker, { kind: 'openFailed' }>): void {
     this.#openingsOf(topic).answered(topic);
-    const { owner, waiters } = this.#endOpening(topic) ?? NOBODY;
-    this.#shares.giveBack(topic, owner);
-    for (const { reject } of waiters) reject(new ProtocolError(code, message));
+    const opening = this.#endOpening(topic);
+    if (opening === undefined) return;
+    this.#shares.giveBack(topic, opening.owner);
+    for (const { reject } of opening.waiters) reject(new ProtocolError(code, message));
   }
 
   #endOpening(topic: FeedName): Opening | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Shared } from '../../src/delivery/shares.ts';
-import { TopicTable } from '../../src/delivery/topic-table.ts';
+import { TopicTable, type Waiting } from '../../src/delivery/topic-table.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { PublicationMessage, type ToHub } from '../../src/link/messages.ts';
@@ -90,6 +90,35 @@ describe('TopicTable', () => {
     for (const number of [0, 1, 2, 10, 3, 11]) open(table, number);
     await turn();
     expect(asked()).toEqual([0, 1, 2, 10, 3, 11, 4, 5]);
+  });
+
+  it('does not ask the hub for a topic that all who waited for it have given up, and gives its share back', async () => {
+    const { table, toHub } = setUp({
+      'tuning.hub.topicOpeningsMax': 1,
+      'limits.topicsPerNodeMax': 2,
+      'limits.sharePercentMax': 100,
+      workers: 0,
+    });
+    const [first, second, third]: [Waiting, Waiting, Waiting] = [{}, {}, {}];
+    const asked = table.acquire(topicOf(1), undefined, ANN, first);
+    const waiting = [second, third].map((one) => table.acquire(topicOf(2), undefined, ANN, one));
+    second.giveUp?.();
+    await expect(waiting[0]).rejects.toMatchObject({ code: 'not_subscribed' });
+    await expect(table.acquire(topicOf(3), undefined, ANN)).rejects.toMatchObject({ code: 'busy' });
+    third.giveUp?.();
+    third.giveUp?.();
+    await expect(waiting[1]).rejects.toMatchObject({ code: 'not_subscribed' });
+    void table.acquire(topicOf(3), undefined, ANN);
+    // The hub has been asked for this one, so its answer is awaited.
+    first.giveUp?.();
+    open(table, 1);
+    table.release(await asked);
+    await turn();
+    expect(toHub).toEqual([
+      { kind: 'open', topic: topicOf(1) },
+      { kind: 'open', topic: topicOf(3) },
+      { kind: 'close', topic: topicOf(1) },
+    ]);
   });
 
   it('keeps its feed when the hub reports again that the topic is open', async () => {
