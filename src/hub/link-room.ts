@@ -3,8 +3,9 @@ import type { HubEnd } from '../link/link.ts';
 const POLL_MS = 5;
 
 /**
- * Lets the whole state of a topic go to a worker only when little waits on the link. Otherwise, when a client subscribes to many large topics at once, or a log
- * is reset, all states would be queued on the link, and the worker would be restarted because of a queue that it could not yet have read.
+ * Lets the whole state of a topic, and answers with parts of the past, go to a worker only when little waits on the link. Otherwise publications would wait
+ * behind all that clients have asked for at once (33 MB of histories: 2.7 s), and, when a log is reset, the worker would be restarted because of a queue that it
+ * could not yet have read. Who waits is bounded by the open topics, and by what a worker asks for at once.
  */
 export class LinkRoom {
   readonly #bytesMax: number;
@@ -15,7 +16,7 @@ export class LinkRoom {
     this.#bytesMax = bytesMax;
   }
 
-  /** Calls `tell` when the link has room: now, or later and in order. For each worker, at most as many wait as the node has open topics. */
+  /** Calls `tell` when the link has room: now, or later and in order. */
   whenRoom(link: HubEnd, tell: () => void): void {
     const waiting = this.#waiting.get(link);
     if (waiting !== undefined) waiting.push(tell);

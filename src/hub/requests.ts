@@ -42,6 +42,7 @@ export class RequestHandler {
   readonly historyByTime: HistoryByTime;
   readonly #calls: Calls;
   readonly #publisher: Publisher;
+  readonly #whenRoom: TopicRegistry['whenRoom'];
   readonly #hooks: NatsHooks | undefined;
   readonly #sanitizer: Sanitizer | undefined;
   readonly #logger: Logger;
@@ -54,6 +55,7 @@ export class RequestHandler {
     this.history = new History(config, bus, registry, metrics);
     this.historyByTime = new HistoryByTime(bus, this.history);
     this.#publisher = publisher;
+    this.#whenRoom = registry.whenRoom;
     this.#hooks = hooks;
     this.#sanitizer = sanitizer;
     this.#logger = logger;
@@ -146,7 +148,8 @@ export class RequestHandler {
   async #answer(worker: HubEnd, requestId: number, kind: 'place', ask: () => Promise<Since>): Promise<void>;
   async #answer(worker: HubEnd, requestId: number, kind: 'items' | 'recovery' | 'place', ask: () => Promise<object>): Promise<void> {
     try {
-      worker.send({ kind, requestId, ...(await ask()) } as ToWorker);
+      const answer = { kind, requestId, ...(await ask()) } as ToWorker;
+      this.#whenRoom(worker, () => worker.send(answer));
     } catch (error) {
       this.#fail(worker, requestId, error as Error);
     }

@@ -43,11 +43,11 @@ export class TopicRegistry {
   readonly #feeds = new Map<string, NamespaceFeed>();
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
+  /** For answers to the worker: publications do not wait behind many of them. Created once, not for each topic. */
+  readonly whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   readonly #room: LinkRoom;
   /** Undefined: no namespace has `staleAfterMs`. */
   readonly #health: FeedHealth | undefined;
-  // Created once, not for each topic.
-  readonly #whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   #nextNumber = 1;
 
   constructor(config: Config, bus: Bus, logger: Logger, metrics: HubMetrics) {
@@ -55,7 +55,7 @@ export class TopicRegistry {
     this.#bus = bus;
     this.#logger = logger;
     this.#metrics = metrics;
-    this.#room = new LinkRoom(config.tuning.answers.answerBytesPerWorkerMax);
+    this.#room = new LinkRoom(config.tuning.hub.linkAnswersBytesMax);
     this.#lingering = new Lingering(config.tuning.hub.topicLingerMs);
     this.#ephemeral = new EphemeralSources(
       bus,
@@ -129,7 +129,7 @@ export class TopicRegistry {
       state,
       ...(state === 'document' && { document: this.#documentOptions(namespace) }),
       recent: this.recent,
-      whenRoom: this.#whenRoom,
+      whenRoom: this.whenRoom,
     });
     topic.addWorker(worker, returning);
     this.#topics.set(name, topic);

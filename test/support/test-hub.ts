@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { loadConfig } from '../../src/config/load.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import type { WorkerEnd } from '../../src/link/link.ts';
+import type { HubEnd, WorkerEnd } from '../../src/link/link.ts';
 import type { ToHub, ToWorker } from '../../src/link/messages.ts';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import type { Since } from '../../src/recent/lives.ts';
@@ -58,6 +58,12 @@ export class TestHub {
   async open(topic: string, since?: Since): Promise<Extract<ToWorker, { kind: 'opened' | 'openFailed' }>> {
     this.#worker.send({ kind: 'open', topic: topic as Topic, ...(since !== undefined && { since }) });
     return this.until((message) => (message.kind === 'opened' || message.kind === 'openFailed') && message.topic === topic);
+  }
+
+  /** Another worker, whose link is the test's. */
+  attach(link: HubEnd): void {
+    const ignore = () => undefined;
+    this.#hub.links.attach(link, 1, 0, { onPrepared: ignore, onListening: ignore, onStartFailed: ignore, onDrained: ignore });
   }
 
   /** What the worker says without waiting. */

@@ -16,6 +16,13 @@ export const HubTuning = Type.Object(
       default: 268_435_456,
       description: 'bytes waiting for one worker at which the hub restarts it as unresponsive',
     }),
+    linkAnswersBytesMax: Type.Integer({
+      minimum: 1024,
+      maximum: 4_294_967_296,
+      default: 262_144,
+      description:
+        'bytes waiting for one worker above which answers (states of topics, histories, what clients missed) wait in the hub: publications wait behind as much at most',
+    }),
     topicLingerMs: Type.Integer({
       minimum: 0,
       maximum: 600_000,
