@@ -217,6 +217,8 @@ export interface Log {
   readLast(name: FeedName, count: number, bytesMax?: number): Promise<readonly Publication[]>;
   /** The latest publication of every key (of the topic itself if it is not keyed) with an offset above `after`, oldest first. */
   snapshot(name: FeedName, after?: number): Promise<readonly Publication[]>;
+  /** The last publication of each, all of them topics without keys, or single keys; undefined: it has none. @throws BusError `bus_unreachable`, `bus_busy` */
+  latest(names: readonly FeedName[]): Promise<readonly (Publication | undefined)[]>;
 }
 
 /** An earlier epoch of a log that a later one continues. */
@@ -263,10 +265,10 @@ export interface Follower {
   /** How many topics it asks for; undefined: for all of the namespace. */
   readonly filteredTopics: number | undefined;
   /**
-   * Resolves when everything that is stored from now on for a topic of its interest is delivered, also if it was added a moment ago. Also resolves when the
-   * follower loses its log or stops; {@link interruptions} tells.
+   * Resolves when everything that is stored from now on for these topics of its interest is delivered, also if they were added a moment ago. Also resolves when
+   * the follower loses its log or stops; {@link interruptions} tells.
    */
-  cover(topic: Topic): Promise<void>;
+  cover(topics: readonly Topic[]): Promise<void>;
   /** Restarts from its position with a new consumer. */
   restart(reason: string): void;
   stop(): Promise<void>;

@@ -128,9 +128,9 @@ export class LogFollower {
     return this.#follower?.filteredTopics;
   }
 
-  /** Resolves when everything that is stored from now on for the topic is delivered, or nothing is followed now. */
-  async cover(topic: Topic): Promise<void> {
-    await this.#follower?.cover(topic);
+  /** Resolves when everything that is stored from now on for the topics is delivered, or nothing is followed now. */
+  async cover(topics: readonly Topic[]): Promise<void> {
+    await this.#follower?.cover(topics);
   }
 
   /** @returns false if the follower has not reached the offset in time */

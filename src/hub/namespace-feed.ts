@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Interest, Log, LogState, Publication } from '../bus/bus.ts';
-import { Limiter } from '../bus/limiter.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { type FeedName, topicOf } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
 import { type ImagedTopic, type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
-import { DOCUMENT_KNOWN, type HubTopic } from './hub-topic.ts';
+import { DOCUMENT_KNOWN, type HubTopic, type OpenState } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
 import { LogFollower, RETRY_PAUSE_MAX_MS } from './log-follower.ts';
 import { type Matching, OpenFeeds } from './open-feeds.ts';
-import { readTopicState, type StateSources } from './topic-state.ts';
+import { type Opening, Openings } from './openings.ts';
+import { readLastStates, readTopicState, type StateSources } from './topic-state.ts';
 
 export interface NamespaceFeedOptions {
   readonly name: string;
@@ -36,8 +36,6 @@ export interface NamespaceFeedOptions {
 const RESYNCS_MAX = 8;
 /** How long a subscribe waits for a log that is about to be available again. */
 const READY_TIMEOUT_MS = 2000;
-/** A new leader needs a moment to know everything. */
-const OPEN_ATTEMPTS_MAX = 3;
 const LOOK_EVERY_MS = 250;
 const AWAY_REASON = 'the log cannot be followed now: publications in the meantime are delivered later';
 
@@ -49,8 +47,7 @@ export class NamespaceFeed {
   readonly #namespace: NamespaceOptions;
   readonly #follower: LogFollower;
   readonly #topics = new OpenFeeds();
-  /** Many share one request for the end of the log, and live publications are handled in between. */
-  readonly #openings: Limiter;
+  readonly #openings: Openings;
   readonly #documents: DocumentReader;
   readonly #sources: StateSources;
   /** Topics whose document may have become known by an image. */
@@ -67,7 +64,6 @@ export class NamespaceFeed {
     this.#options = options;
     this.name = name;
     this.log = log;
-    this.#openings = new Limiter(config.tuning.hub.topicOpeningsMax, config.tuning.nats.readsWaitingMax);
     this.#namespace = config.namespaces[name] as NamespaceOptions;
     this.#documents = new DocumentReader({
       waitingMax: config.tuning.nats.readsWaitingMax,
@@ -102,6 +98,16 @@ export class NamespaceFeed {
       documents: this.#documents,
     };
     this.#images = this.#imageWriter();
+    this.#openings = new Openings({
+      atOnceMax: config.tuning.hub.topicOpeningsMax,
+      waitingMax: config.tuning.nats.readsWaitingMax,
+      retryPauseMs: config.tuning.hub.retryPauseMs,
+      ready: () => this.ready(),
+      open: ({ topic, life }) => this.#openWith(topic, life),
+      openTogether: (openings) => this.#openTogether(openings),
+      canShare: ({ topic }) => this.#namespace.state === 'last' && !isPattern(topic),
+      onUnwanted: options.onUnwanted,
+    });
     // A follower that is about to resume is not reported yet, and subscribers wait for it.
     const judge = new AwayJudge(READY_TIMEOUT_MS + config.tuning.nats.awayGraceMs);
     this.#looks = setInterval(() => this.#look(judge), LOOK_EVERY_MS);
@@ -152,23 +158,7 @@ export class NamespaceFeed {
   open(topic: HubTopic): Promise<void> {
     this.#topics.add(topic);
     const life = topic.startBuffering();
-    return this.#openings.run(() => this.#openInTurn(topic, life));
-  }
-
-  async #openInTurn(topic: HubTopic, life: number): Promise<void> {
-    if (topic.workerCount === 0) return this.#options.onUnwanted(topic);
-    if (!topic.isBuffering(life)) return;
-    for (let attempt = 1; ; attempt++) {
-      await this.ready();
-      try {
-        return await this.#openWith(topic, life);
-      } catch (error) {
-        // If the log was reset meanwhile, all topics are reset.
-        if (!topic.isBuffering(life)) return;
-        if (attempt === OPEN_ATTEMPTS_MAX) throw error;
-        await sleep(this.#options.config.tuning.hub.retryPauseMs);
-      }
-    }
+    return this.#openings.open(topic, life);
   }
 
   close(topic: HubTopic): void {
@@ -206,19 +196,33 @@ export class NamespaceFeed {
 
   async #openWith(topic: HubTopic, life: number, resyncReason?: string): Promise<void> {
     // What is not delivered must be in the state that is read.
-    await this.#follower.cover(topicOf(topic.topic) as Topic);
+    await this.#follower.cover([topicOf(topic.topic) as Topic]);
     for (;;) {
       const state = await readTopicState(topic.topic, this.#sources);
-      if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return;
-      if (!topic.takeOverflow()) {
-        const last = state.items.at(-1);
-        if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
-        topic.open(state, resyncReason);
-        this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
-        return;
-      }
-      this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
+      if (this.#take(topic, life, state, resyncReason)) return;
     }
+  }
+
+  /** @returns those whose state is too old to open them with */
+  async #openTogether(openings: readonly Opening[]): Promise<readonly Opening[]> {
+    const names = openings.map(({ topic }) => topic.topic);
+    await this.#follower.cover([...new Set(names.map((name) => topicOf(name) as Topic))]);
+    const states = await readLastStates(names, this.#sources);
+    return openings.filter(({ topic, life }, i) => !this.#take(topic, life, states[i] as OpenState));
+  }
+
+  /** @returns false: it is too old, and must be read again */
+  #take(topic: HubTopic, life: number, state: OpenState, resyncReason?: string): boolean {
+    if (!topic.isBuffering(life) || this.#topics.get(topic.topic) !== topic) return true;
+    if (topic.takeOverflow()) {
+      this.#options.logger.warn({ topic: topic.topic }, 'too many publications arrived while a topic was opened; reading its state again');
+      return false;
+    }
+    const last = state.items.at(-1);
+    if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
+    topic.open(state, resyncReason);
+    this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
+    return true;
   }
 
   #imageWriter(): ImageWriter | undefined {

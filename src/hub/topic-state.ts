@@ -1,4 +1,4 @@
-import { BusError, type Log } from '../bus/bus.ts';
+import { BusError, type Log, type LogState, type Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -24,13 +24,9 @@ const REACH_TIMEOUT_MS = 2000;
  */
 export async function readTopicState(topic: FeedName, sources: StateSources): Promise<OpenState> {
   const { log, follower, namespace, keysMax } = sources;
-  const { position, run } = follower;
-  // The end of the log is requested first: a topic without publications is at the end of the log at that time, so nobody can have missed one.
-  const end = await follower.end();
+  const { run } = follower;
+  const end = await presentEnd(sources);
   const { epoch, before = [], lastOffset, knownFrom = 0 } = end;
-  if (epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
-  // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
-  if (lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
   if (namespace.state === 'document') {
     // Only whole topics have documents.
     const { document, offset = lastOffset, image } = await sources.documents.read(log, topic as Topic, namespace, end, knownFrom);
@@ -48,13 +44,48 @@ export async function readTopicState(topic: FeedName, sources: StateSources): Pr
     };
   }
   const publications = await log.snapshot(topic);
+  const state = stateOf(topic, publications.slice(-keysMax), end, namespace);
   const surplus = publications[publications.length - keysMax - 1]?.offset ?? 0;
-  const items = toLinkItems(publications.slice(-keysMax), namespace, topic);
+  const completeFrom = namespace.state === 'keyed' ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : state.offset;
+  await assertPassed(state.offset, run, log, follower);
+  return { ...state, completeFrom };
+}
+
+/** The same for many topics of a namespace whose state is the last publication, with few questions to the log. @throws BusError */
+export async function readLastStates(topics: readonly FeedName[], sources: StateSources): Promise<OpenState[]> {
+  const { log, follower, namespace } = sources;
+  const { run } = follower;
+  const end = await presentEnd(sources);
+  const latest = await log.latest(topics);
+  const states = topics.map((topic, i) => stateOf(topic, latest[i] === undefined ? [] : [latest[i]], end, namespace));
+  const furthest = states.reduce((most, { offset }) => Math.max(most, offset), 0);
+  await assertPassed(furthest, run, log, follower);
+  return states;
+}
+
+/**
+ * The end of the log that is followed. It is requested before anything else: a topic without publications is at the end of the log at that time, so nobody can
+ * have missed one.
+ * @throws BusError
+ */
+async function presentEnd({ log, follower }: StateSources): Promise<LogState> {
+  const { position } = follower;
+  const end = await follower.end();
+  if (end.epoch !== follower.epoch) throw new BusError('bus_unreachable', `the log of ${log.namespace} is not the one that is followed`);
+  // A new leader may not yet know everything that has been delivered: its answer would leave a gap.
+  if (end.lastOffset < position) throw new BusError('bus_unreachable', `the log of ${log.namespace} ends before what it has delivered`);
+  return end;
+}
+
+function stateOf(
+  topic: FeedName,
+  publications: readonly Publication[],
+  { epoch, before = [], lastOffset, knownFrom = 0 }: LogState,
+  namespace: NamespaceOptions,
+): OpenState {
   // Positions from before it must not count as positions in the current topic.
   const offset = Math.max(publications.at(-1)?.offset ?? lastOffset, knownFrom);
-  const completeFrom = namespace.state === 'keyed' ? Math.max(surplus, await expiredUpTo(follower), knownFrom) : offset;
-  await assertPassed(offset, run, log, follower);
-  return { epoch, before, offset, completeFrom, knownFrom, items };
+  return { epoch, before, offset, completeFrom: offset, knownFrom, items: toLinkItems(publications, namespace, topic) };
 }
 
 /**

@@ -48,7 +48,7 @@ function setUp(topics: readonly Topic[]) {
   const cover = (topic: Topic) => {
     wanted.add(topic);
     const covered = { yet: false };
-    void narrowing.cover(topic).then(() => {
+    void narrowing.cover([topic]).then(() => {
       covered.yet = true;
     });
     return covered;

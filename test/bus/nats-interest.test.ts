@@ -50,7 +50,7 @@ class Wanted implements Interest {
   async add(topic: Topic, log: Log, follower: Follower): Promise<void> {
     const entry = { after: undefined as number | undefined, got: [] };
     this.since.set(topic, entry);
-    await follower.cover(topic);
+    await follower.cover([topic]);
     entry.after = await log.lastOffset(topic);
   }
 

@@ -6,6 +6,7 @@ import { parseTopic } from '../../src/protocol/topic.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { Inbox, textOf } from '../support/publications.ts';
 import { question } from '../support/question.ts';
+import { rawPublish } from '../support/raw-publish.ts';
 import { connectedBecomes } from './connected.ts';
 import { busConfig } from './nats-config.ts';
 
@@ -201,24 +202,3 @@ describe('a call', () => {
     await expect(bus.call(question('silent', 'hi', 50))).rejects.toMatchObject({ code: 'call_timeout' });
   });
 });
-
-/** Publishes with headers as they are, which no client library would send. Resolves when the server has taken it. */
-async function rawPublish(port: number, subject: string, rawHeaders: string, payload: string): Promise<void> {
-  const { connect } = await import('node:net');
-  const socket = connect(port, '127.0.0.1');
-  const total = rawHeaders.length + payload.length;
-  socket.write(
-    `CONNECT {"verbose":false,"headers":true}\r\nHPUB ${subject} ${rawHeaders.length} ${total}\r\n${rawHeaders}${payload}\r\nPING\r\n`,
-    'latin1',
-  );
-  await new Promise<void>((resolve, reject) => {
-    let answer = '';
-    socket.on('data', (data) => {
-      answer += data;
-      if (answer.includes('-ERR')) reject(new Error(answer));
-      else if (answer.includes('PONG')) resolve();
-    });
-    socket.on('error', reject);
-  });
-  socket.destroy();
-}

@@ -77,6 +77,22 @@ export function describeReading(fixture: BusFixture): void {
       expect(await read(0, undefined, 100)).toMatchObject({ texts: Array.from({ length: 10 }, (_, i) => `a${i}`), anchored: true });
     });
 
+    it('knows the last publication of each of many topics, and of single keys', async () => {
+      await fixture.start();
+      const topics = Array.from({ length: 20 }, (_, i) => topicOf(fixture.plain, `t${i}`));
+      expect(await fixture.bus.log(fixture.plain).latest(topics)).toEqual(topics.map(() => undefined));
+      for (const text of ['1', '2']) for (const topic of topics.slice(5)) await fixture.publish(topic, text);
+      const latest = await fixture.bus.log(fixture.plain).latest(topics);
+      expect(latest.map((one) => one && [one.topic, textOf(one)])).toEqual(topics.map((topic, i) => (i < 5 ? undefined : [topic, '2'])));
+      expect(await fixture.bus.log(fixture.plain).latest([])).toEqual([]);
+
+      const keyed = topicOf(fixture.keyed, 'a');
+      const keys = ['k/1', 'k2', 'k3', 'k4', 'k5'];
+      for (const key of keys.slice(1)) await fixture.publishKey(keyed, key, key);
+      const ofKeys = await fixture.bus.log(fixture.keyed).latest(keys.map((key) => oneKeyOf(keyed, parseKey(key))));
+      expect(ofKeys.map((one) => one && [one.key, textOf(one)])).toEqual(keys.map((key, i) => (i === 0 ? undefined : [key, key])));
+    });
+
     it('reads a topic that has nothing', async () => {
       await fixture.start();
       expect(await fixture.bus.log(fixture.plain).read(topicOf(fixture.plain, 'a'), { after: 0, limit: 10 })).toEqual({

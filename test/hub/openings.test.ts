@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { BusError } from '../../src/bus/bus.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { TestHub } from '../support/test-hub.ts';
 
 const OPENINGS_MAX = 256;
+const GROUP_MAX = 128;
 const hubs: TestHub[] = [];
 afterEach(async () => {
   for (const hub of hubs.splice(0)) await hub.stop();
@@ -12,13 +14,15 @@ afterEach(async () => {
 interface Reads {
   topics: string[];
   atOnceMax: number;
+  /** How many topics were read together, each time. */
+  together: number[];
 }
 
 /** A hub, and which topics' states it reads. */
 function start(settings: Readonly<Record<string, unknown>> = {}): { hub: TestHub; reads: Reads } {
   const hub = new TestHub(settings);
   hubs.push(hub);
-  const reads: Reads = { topics: [], atOnceMax: 0 };
+  const reads: Reads = { topics: [], atOnceMax: 0, together: [] };
   let now = 0;
   const snapshot = hub.plain.snapshot.bind(hub.plain);
   hub.plain.snapshot = async (topic, after) => {
@@ -29,6 +33,11 @@ function start(settings: Readonly<Record<string, unknown>> = {}): { hub: TestHub
     } finally {
       now--;
     }
+  };
+  const latest = hub.plain.latest.bind(hub.plain);
+  hub.plain.latest = (topics) => {
+    reads.together.push(topics.length);
+    return latest(topics);
   };
   return { hub, reads };
 }
@@ -43,6 +52,30 @@ describe('topics that are asked for all at once', () => {
     await hub.until(() => toldOf(hub, 'opened').length === 1000);
     expect(reads.atOnceMax).toBeLessThanOrEqual(OPENINGS_MAX);
     expect(new Set(reads.topics).size).toBe(1000);
+  });
+
+  it('are read together, in groups of a limited size', async () => {
+    const { hub, reads } = start();
+    const all = names(2 * GROUP_MAX + 50);
+    for (const topic of all) hub.publish(topic, 2);
+    for (const topic of all) hub.send({ kind: 'open', topic });
+    await hub.until(() => toldOf(hub, 'opened').length === all.length);
+    expect(reads.together).toEqual([GROUP_MAX, GROUP_MAX, 50]);
+    const opened = toldOf(hub, 'opened') as Extract<ToWorker, { kind: 'opened' }>[];
+    for (const { topic, offset, items } of opened) {
+      const last = 2 * (all.indexOf(topic as Topic) + 1);
+      expect([topic, offset, items.map((item) => item.offset)]).toEqual([topic, last, [last]]);
+    }
+  });
+
+  it('are opened one by one if they cannot be read together', async () => {
+    const { hub, reads } = start();
+    await hub.open('plain.first');
+    hub.plain.latest = () => Promise.reject(new BusError('bus_unreachable', 'no'));
+    for (const topic of names(50)) hub.send({ kind: 'open', topic });
+    await hub.until(() => toldOf(hub, 'opened').length === 51);
+    expect(reads.topics.filter((topic) => topic !== 'plain.first')).toEqual(names(50));
+    expect(toldOf(hub, 'openFailed')).toEqual([]);
   });
 
   it('are not read if their last subscriber has left before their turn, and are read at the next subscribe', async () => {

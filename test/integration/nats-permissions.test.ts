@@ -82,6 +82,9 @@ describe.each(natsServerBinaries())('with the documented permissions (%s)', (bin
     };
     await ask('publish', { type: 'publish', topic: 'scores.a', data: 1 });
     await ask('subscribe', { type: 'subscribe', topic: 'scores.a', snapshot: true });
+    // Opened together.
+    const topics = ['b', 'c', 'd', 'e'].map((name) => `scores.${name}`);
+    await Promise.all(topics.map((topic) => ask('subscribe', { type: 'subscribe', topic, snapshot: true })));
     await ask('history', { type: 'history', topic: 'scores.a', last: 5 });
     await ask('listen', { type: 'subscribe', topic: 'user.a' });
     await ask('say', { type: 'publish', topic: 'user.a', data: 1 });

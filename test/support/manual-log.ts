@@ -120,6 +120,10 @@ export class ManualLog implements Log {
     });
   }
 
+  async latest(topics: readonly Topic[]): Promise<readonly (Publication | undefined)[]> {
+    return (await Promise.all(topics.map((topic) => this.snapshot(topic)))).map(([publication]) => publication);
+  }
+
   #of(topic: Topic): Publication[] {
     return this.publications.filter((publication) => publication.topic === topic && publication.offset >= this.firstOffset);
   }
@@ -189,8 +193,8 @@ export class ManualFollower implements Follower {
   /** What it waits for before it covers one. */
   covering: Promise<void> = Promise.resolve();
 
-  async cover(topic: Topic): Promise<void> {
-    this.covered.push(topic);
+  async cover(topics: readonly Topic[]): Promise<void> {
+    this.covered.push(...topics);
     await this.covering;
   }
 

@@ -260,6 +260,11 @@ export class SimulatedLog implements Log {
     });
   }
 
+  /** Not all at the same moment. */
+  async latest(topics: readonly Topic[]): Promise<readonly (Publication | undefined)[]> {
+    return (await Promise.all(topics.map((topic) => this.snapshot(topic)))).map(([publication]) => publication);
+  }
+
   /** As the server is now, for followers. */
   get bounds(): LogBounds {
     const firstOffset = this.#kept[0]?.publication.offset ?? this.endOffset + 1;

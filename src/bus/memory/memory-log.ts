@@ -71,4 +71,9 @@ export class MemoryLog implements Log {
   async snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {
     return this.#store().snapshot(name, after);
   }
+
+  async latest(names: readonly FeedName[]): Promise<readonly (Publication | undefined)[]> {
+    const store = this.#store();
+    return names.map((name) => store.snapshot(name, 0)[0]);
+  }
 }

@@ -71,8 +71,8 @@ export class NatsFollower implements Follower {
     return this.#narrowing?.filteredTopics;
   }
 
-  async cover(topic: Topic): Promise<void> {
-    await this.#narrowing?.cover(topic);
+  async cover(topics: readonly Topic[]): Promise<void> {
+    await this.#narrowing?.cover(topics);
   }
 
   get position(): number {

@@ -7,6 +7,7 @@ import { filterOf, hasOneSubject, subjectOf } from '../subjects.ts';
 import { isAnchored, provenOfMany } from './anchor.ts';
 import type { Connection } from './connection.ts';
 import { beginLastSearch, narrow, nextProbe } from './last-search.ts';
+import { type LatestAnswer, readLatest } from './latest-read.ts';
 import { rangeOf } from './log-bounds.ts';
 import type { PublicationReader } from './publication-reader.ts';
 import { type RangePlan, readRange, withConsumer } from './range-read.ts';
@@ -24,6 +25,9 @@ export interface LogReaderOptions {
 
 /** Later than this nothing has been stored, whatever clocks say. */
 const FUTURE_MS = 365 * 24 * 3600 * 1000;
+
+/** A request for many subjects that has no answer for so long counts as refused. */
+const LATEST_TIMEOUT_MS = 1000;
 
 /** Of a read of a pattern: which offsets each subject had. */
 type OffsetsOfSubjects = Map<string, number[]>;
@@ -148,10 +152,28 @@ export class LogReader {
     return publications;
   }
 
+  /** The last publication of a subject; undefined: it has none. */
+  async latest(subject: string): Promise<Publication | undefined> {
+    const last = await this.#get({ last_by_subj: subject });
+    return last === null ? undefined : publicationOf(last, this.#reader);
+  }
+
+  /** The same of many. A replica may answer, so the leader says first how far its answer must reach. */
+  async latestOfMany(subjects: readonly string[]): Promise<LatestAnswer> {
+    const { stream, pageBytesMax, requestTimeoutMs } = this.#options;
+    const { lastOffset } = rangeOf(await this.#info());
+    return readLatest(this.#connection, this.#reader, {
+      subjects,
+      endOffset: lastOffset,
+      requestSubject: `${this.#streams.api}.DIRECT.GET.${stream}`,
+      bytesMax: pageBytesMax,
+      timeoutMs: Math.min(LATEST_TIMEOUT_MS, requestTimeoutMs),
+    });
+  }
+
   async snapshot(name: FeedName, after: number): Promise<Publication[]> {
     if (this.#hasOneSubject(name)) {
-      const last = await this.#get({ last_by_subj: this.#filter(name) });
-      const publication = last === null ? undefined : publicationOf(last, this.#reader);
+      const publication = await this.latest(this.#filter(name));
       return publication === undefined || publication.offset <= after ? [] : [publication];
     }
     const lastOffset = await this.lastOffset(name);

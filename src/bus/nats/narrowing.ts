@@ -49,7 +49,7 @@ export class Narrowing {
   #coming: ReadonlySet<Topic> | undefined;
   #changing = false;
   #renewing = false;
-  #waiters: { readonly topic: Topic; readonly done: () => void }[] = [];
+  #waiters: (() => void)[] = [];
   #blockedUntilMs = 0;
   #blockMs = BLOCK_MS;
   #since = 0;
@@ -80,7 +80,7 @@ export class Narrowing {
     this.#coming = undefined;
     this.#seenPosition = undefined;
     this.#end = undefined;
-    for (const { done } of this.#waiters.splice(0)) done();
+    for (const done of this.#waiters.splice(0)) done();
   }
 
   stop(): void {
@@ -88,10 +88,10 @@ export class Narrowing {
     this.end();
   }
 
-  cover(topic: Topic): Promise<void> {
-    if (this.#covers(topic)) return Promise.resolve();
+  cover(topics: readonly Topic[]): Promise<void> {
+    if (topics.every((topic) => this.#covers(topic))) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#waiters.push({ topic, done: resolve });
+      this.#waiters.push(resolve);
       void this.#renew();
     });
   }
@@ -172,7 +172,7 @@ export class Narrowing {
     } else if (topics !== undefined && this.#covered === undefined) this.#block();
     // The whole namespace covers everybody. Whoever waited before the change is in it, unless it is not wanted any more.
     const covered = this.#covered === undefined ? this.#waiters.length : isDone ? waiting : 0;
-    for (const { done } of this.#waiters.splice(0, covered)) done();
+    for (const done of this.#waiters.splice(0, covered)) done();
     // Whoever came meanwhile is in the next one.
     void this.#renew();
     return isDone;

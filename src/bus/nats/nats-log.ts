@@ -15,12 +15,13 @@ import {
 } from '../bus.ts';
 import type { Limiter } from '../limiter.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
-import { streamNameOf } from '../subjects.ts';
+import { filterOf, streamNameOf } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 import { EpochKeeper, type Following, REAL_CLOCK } from './epoch-keeper.ts';
 import type { EpochStore } from './epoch-store.ts';
 import { isStreamNotFound, unreachable } from './errors.ts';
 import { NatsFollower } from './follower.ts';
+import { LatestReads } from './latest-reads.ts';
 import { rangeOf } from './log-bounds.ts';
 import { LogReader } from './log-reader.ts';
 import { assertMirror } from './mirror.ts';
@@ -61,6 +62,7 @@ export class NatsLog implements Log {
   readonly #publications: PublicationReader;
   readonly #subjects: SubjectCheck;
   readonly #reader: LogReader;
+  readonly #latest: LatestReads;
   /** Each with the epoch that it follows. */
   readonly #followers = new Map<NatsFollower, string>();
   readonly #epochs: EpochKeeper;
@@ -99,6 +101,11 @@ export class NatsLog implements Log {
       pageBytesMax: nats.readPageBytesMax,
       replicaCount: nats.streamReplicas,
       nowMs,
+    });
+    this.#latest = new LatestReads({
+      together: (subjects) => this.#reader.latestOfMany(subjects),
+      alone: (subject) => this.#limited(() => this.#reader.latest(subject)),
+      nowMs: () => performance.now(),
     });
     this.#epochs = new EpochKeeper({
       namespace,
@@ -198,6 +205,10 @@ export class NatsLog implements Log {
 
   snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {
     return this.#limited(() => this.#reader.snapshot(name, after));
+  }
+
+  latest(names: readonly FeedName[]): Promise<readonly (Publication | undefined)[]> {
+    return this.#latest.read(names.map((name) => filterOf(name, this.options)));
   }
 
   /** Checks for producers' wrong subjects while nothing follows the log. @throws Error */

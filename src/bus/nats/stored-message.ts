@@ -5,7 +5,14 @@ import type { PublicationReader } from './publication-reader.ts';
 /** A single message from the log. Its time is text with up to nine decimals. */
 export function publicationOf(stored: StoredMsg, reader: PublicationReader): Publication | undefined {
   const timestampNs = nanosecondsOf(stored.timestamp);
-  const message = { subject: stored.subject, headers: stored.header, data: stored.data };
+  const message = {
+    subject: stored.subject,
+    // Only when it is asked for: the client may not be able to decode what a producer has set.
+    get headers() {
+      return stored.header;
+    },
+    data: stored.data,
+  };
   return reader.fromLog(message, { streamSeq: stored.seq, consumerSeq: 0, timestampNs, pending: 0 });
 }
 
