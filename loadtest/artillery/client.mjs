@@ -28,28 +28,18 @@ export class Client {
 
   /** To all its topics, in one message. A client counts once: when all are subscribed, or one is not. */
   async subscribe() {
-    const followed = [...this.#followed];
-    const resumes = followed[0][1].chain.position !== undefined;
-    const commands = followed.map(
-      ([
-        topic,
-        {
-          chain: { position },
-        },
-      ]) => ({
-        type: 'subscribe',
-        topic,
-        ...(position !== undefined && { since: position }),
-      }),
-    );
-    const answers = await this.#commands(commands);
+    const places = [...this.#followed].map(([topic, { chain }]) => [topic, chain.position]);
+    const resumes = places[0][1] !== undefined;
+    const answers = await this.#subscribe(places);
     const subscribed = answers.every(({ type }) => type === 'subscribed');
     this.#count(subscribed ? 'subscribed' : 'not_subscribed');
     if (subscribed && resumes) this.#count(answers.every(({ recovered }) => recovered) ? 'recovered' : 'not_recovered');
   }
 
   async publish(data, idempotencyKey, topic = TOPIC) {
-    const [answer] = await this.#commands([{ type: 'publish', topic, data, idempotencyKey }]);
+    const id = this.#nextId++;
+    const answer = this.#answerTo(id);
+    this.#send({ type: 'publish', id, topic, data, idempotencyKey });
     return answer;
   }
 
@@ -83,7 +73,11 @@ export class Client {
 
   #attach(socket) {
     this.#socket = socket;
-    socket.on('message', (data) => this.#receive(BINARY ? decode(data) : JSON.parse(data)));
+    socket.on('message', (data) => {
+      const message = BINARY ? decode(data) : JSON.parse(data);
+      for (const one of Array.isArray(message) ? message : [message]) this.#receive(one);
+      for (const watch of this.#watchers) watch();
+    });
     socket.on('close', (code) => {
       if (socket !== this.#socket || this.#ending) return;
       this.#count(`lost.${code}`);
@@ -95,19 +89,27 @@ export class Client {
     return [...this.#followed.values()].every(holds);
   }
 
-  /** In one message. @returns their answers */
-  #commands(messages) {
-    const commands = messages.map((message) => ({ ...message, id: this.#nextId++ }));
-    const answers = commands.map(
-      ({ id }) =>
-        new Promise((resolve) => {
-          const timer = setTimeout(() => this.#answered({ id, type: 'error', code: 'no_answer' }), ANSWER_TIMEOUT_MS);
-          this.#waiting.set(id, { resolve, timer });
-        }),
-    );
-    const message = commands.length === 1 ? commands[0] : commands;
-    this.#socket.send(BINARY ? encode(message) : JSON.stringify(message));
+  /** In one message: a command for each epoch. @param places topics, each with its position if it has one @returns their answers */
+  #subscribe(places) {
+    const topicsOf = new Map(places.map(([, position]) => [position?.epoch, []]));
+    const answers = places.map(([topic, position]) => {
+      const id = this.#nextId++;
+      topicsOf.get(position?.epoch).push(position === undefined ? [id, topic] : [id, topic, position.offset]);
+      return this.#answerTo(id);
+    });
+    this.#send([...topicsOf].map(([epoch, topics]) => ({ type: 'subscribeMany', topics, ...(epoch !== undefined && { epoch }) })));
     return Promise.all(answers);
+  }
+
+  #send(message) {
+    this.#socket.send(BINARY ? encode(message) : JSON.stringify(message));
+  }
+
+  #answerTo(id) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answered({ id, type: 'error', code: 'no_answer' }), ANSWER_TIMEOUT_MS);
+      this.#waiting.set(id, { resolve, timer });
+    });
   }
 
   #receive(message) {
@@ -115,7 +117,6 @@ export class Client {
     else if (message.type === 'resync') this.#follow(message.topic, (chain) => ({ items: chain.resync(message), live: false }));
     else if (message.id !== undefined) this.#answered(message);
     else if (message.type === 'error') this.#failed(message.code);
-    for (const watch of this.#watchers) watch();
   }
 
   #answered(message) {

@@ -26,7 +26,7 @@ export const watchlistSubscribe: Scenario = {
   title: 'Subscribing to watchlists: 4,000 × 50 topics, and 2,000 × 500 again after a restart',
   describes:
     'CPU of the node for each subscription. "first": open connections subscribe, to topics that nobody follows yet. "again": the node is restarted, and all come ' +
-    'back, connecting included, each topic with the position that it had; every topic has a publication in its log, and none is missing. Commands go as arrays. ' +
+    'back, connecting included, each topic with the position that it had; every topic has a publication in its log, and none is missing. Topics go as `subscribeMany`. ' +
     'Latencies are from the beginning of a connection, or of its subscribing, to its last confirmed topic, with 500 connections at it at a time.',
   servers: [SERVER, 'uws-nats'],
   baseline: 'uws-nats',

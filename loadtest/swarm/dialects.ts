@@ -20,7 +20,8 @@ export interface Dialect {
   readonly subprotocol?: string;
   /** Sent as soon as the WebSocket is open, or later. */
   hello(subscription: Subscription, topics: readonly string[]): readonly Buffer[];
-  control(payload: Buffer, subscription: Subscription): Reaction;
+  /** What each message of the frame asks for. */
+  control(payload: Buffer, subscription: Subscription): readonly Reaction[];
   /** Ends the subscription to a topic; absent: the swarm never does that with this kind of server. */
   leave?(topic: string): Buffer;
 }
@@ -45,8 +46,8 @@ export interface TopicPosition {
 
 export type DialectName = 'stentor' | 'stentor-json' | 'stentor-sse' | 'plain' | 'socketio' | 'nats' | 'centrifugo';
 
-const NONE: Reaction = { kind: 'none' };
-const READY: Reaction = { kind: 'ready', topics: 1 };
+const NONE: readonly Reaction[] = [{ kind: 'none' }];
+const READY: readonly Reaction[] = [{ kind: 'ready', topics: 1 }];
 
 function text(message: string): Buffer {
   return clientFrame(OPCODE.text, Buffer.from(message));
@@ -56,10 +57,9 @@ const stentor: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.msgpack',
   hello(subscription, topics) {
-    const commands = subscribes(subscription, topics).map((command) => pack(command));
-    return inMessages(commands, msgpackArray).map((message) => clientFrame(OPCODE.binary, message));
+    return subscribes(subscription, topics).map((command) => clientFrame(OPCODE.binary, pack(command)));
   },
-  control: (payload) => stentorReaction(unpack(payload)),
+  control: (payload) => stentorReactions(unpack(payload)),
   leave: (topic) => clientFrame(OPCODE.binary, pack({ type: 'unsubscribe', id: 0, topic })),
 };
 
@@ -67,10 +67,9 @@ const stentorJson: Dialect = {
   path: '/ws',
   subprotocol: 'stentor.v1.json',
   hello(subscription, topics) {
-    const commands = subscribes(subscription, topics).map((command) => Buffer.from(JSON.stringify(command)));
-    return inMessages(commands, jsonArray).map((message) => clientFrame(OPCODE.text, message));
+    return subscribes(subscription, topics).map((command) => text(JSON.stringify(command)));
   },
-  control: (payload) => stentorReaction(JSON.parse(payload.toString())),
+  control: (payload) => stentorReactions(JSON.parse(payload.toString())),
 };
 
 const stentorSse: Dialect = {
@@ -78,55 +77,39 @@ const stentorSse: Dialect = {
   isStream: true,
   pathFor: (topics) => `/sse?${topics.map((topic) => `topic=${topic}`).join('&')}`,
   hello: () => [],
-  control: (payload) => stentorReaction(JSON.parse(payload.toString())),
+  control: (payload) => stentorReactions(JSON.parse(payload.toString())),
 };
 
 /** What the server takes in one message unless it says otherwise (`connected.limits`). */
 const COMMANDS_MAX = 1000;
 const MESSAGE_BYTES_MAX = 65_536;
-/** Of an array: MessagePack's header, or JSON's brackets. */
-const ARRAY_BYTES = 3;
+/** What a topic takes besides its name, in JSON, and a message besides its topics: no less. */
+const TOPIC_BYTES = 40;
+const MESSAGE_BYTES = 500;
 
+/** For one topic `subscribe`; for many as few `subscribeMany` as the server takes, one for each epoch. */
 function subscribes({ maxRateHz, presence, positions }: Subscription, topics: readonly string[]): object[] {
-  return topics.map((topic, i) => {
-    const at = positions?.get(topic);
+  const wish = { ...(maxRateHz === undefined ? {} : { maxRateHz }), ...(presence === undefined ? {} : { presence }) };
+  if (topics.length === 1) {
+    const at = positions?.get(topics[0]!);
     const since = at === undefined ? {} : { since: { epoch: at.epoch, offset: at.offset } };
-    return {
-      type: 'subscribe',
-      id: i + 1,
-      topic,
-      ...(maxRateHz === undefined ? {} : { maxRateHz }),
-      ...(presence === undefined ? {} : { presence }),
-      ...since,
-    };
-  });
-}
-
-/** Commands in messages as large as the server takes, as the SDK sends them: one alone is a message, more are an array. */
-export function inMessages(commands: readonly Buffer[], arrayOf: (commands: readonly Buffer[]) => Buffer): Buffer[] {
-  const groups: Buffer[][] = [];
-  let bytes = 0;
-  for (const command of commands) {
-    const group = groups.at(-1);
-    // One more in JSON: the comma.
-    const more = command.length + 1;
-    if (group !== undefined && group.length < COMMANDS_MAX && bytes + more <= MESSAGE_BYTES_MAX) {
-      group.push(command);
-      bytes += more;
-    } else {
-      groups.push([command]);
-      bytes = ARRAY_BYTES + more;
-    }
+    return [{ type: 'subscribe', id: 1, topic: topics[0], ...wish, ...since }];
   }
-  return groups.map((group) => (group.length === 1 ? group[0]! : arrayOf(group)));
-}
-
-function msgpackArray(commands: readonly Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from([0xdc, commands.length >> 8, commands.length & 255]), ...commands]);
-}
-
-function jsonArray(commands: readonly Buffer[]): Buffer {
-  return Buffer.from(`[${commands.join(',')}]`);
+  const all: object[] = [];
+  const open = new Map<string | undefined, { readonly topics: unknown[]; bytes: number }>();
+  for (const [index, topic] of topics.entries()) {
+    const at = positions?.get(topic);
+    const bytes = topic.length + TOPIC_BYTES;
+    let many = open.get(at?.epoch);
+    if (many === undefined || many.topics.length === COMMANDS_MAX || many.bytes + bytes > MESSAGE_BYTES_MAX) {
+      many = { topics: [], bytes: MESSAGE_BYTES };
+      open.set(at?.epoch, many);
+      all.push({ type: 'subscribeMany', ...wish, ...(at === undefined ? {} : { epoch: at.epoch }), topics: many.topics });
+    }
+    many.topics.push(at === undefined ? [index + 1, topic] : [index + 1, topic, at.offset]);
+    many.bytes += bytes;
+  }
+  return all;
 }
 
 interface StentorMessage {
@@ -139,14 +122,19 @@ interface StentorMessage {
   readonly skipped?: number;
 }
 
+/** Of a message, or of an array of them. */
+function stentorReactions(value: StentorMessage | readonly StentorMessage[]): Reaction[] {
+  return (Array.isArray(value) ? value : [value]).map(stentorReaction);
+}
+
 function stentorReaction(message: StentorMessage): Reaction {
   const { topic, epoch, offset } = message;
   if (message.type === 'subscribed') {
-    return topic && epoch && offset !== undefined ? { kind: 'ready', topics: 1, at: { topic, epoch, offset } } : READY;
+    return { kind: 'ready', topics: 1, ...(topic && epoch && offset !== undefined && { at: { topic, epoch, offset } }) };
   }
   if (message.type === 'error') return { kind: 'refused', why: `${message.code}: ${message.message}` };
   if (message.type === 'lagged') return { kind: 'lagged', skipped: message.skipped ?? 0 };
-  return NONE;
+  return { kind: 'none' };
 }
 
 /** Bare uWS and `ws` as the servers of this folder set them up. */
@@ -155,7 +143,7 @@ const plain: Dialect = {
   hello: (_, topics) => [text(`sub ${topics.join(' ')}`)],
   control(payload) {
     const answer = payload.toString('latin1');
-    return answer.startsWith('ok') ? { kind: 'ready', topics: Number(answer.slice(2) || 1) } : NONE;
+    return answer.startsWith('ok') ? [{ kind: 'ready', topics: Number(answer.slice(2) || 1) }] : NONE;
   },
 };
 
@@ -164,9 +152,9 @@ const socketio: Dialect = {
   hello: () => [],
   control(payload, { topic }) {
     const message = payload.toString('latin1');
-    if (message.startsWith('0{')) return { kind: 'reply', frames: [text('40')] };
-    if (message.startsWith('40{')) return { kind: 'reply', frames: [text(`42${JSON.stringify(['sub', topic])}`)] };
-    if (message === '2') return { kind: 'reply', frames: [text('3')] };
+    if (message.startsWith('0{')) return [{ kind: 'reply', frames: [text('40')] }];
+    if (message.startsWith('40{')) return [{ kind: 'reply', frames: [text(`42${JSON.stringify(['sub', topic])}`)] }];
+    if (message === '2') return [{ kind: 'reply', frames: [text('3')] }];
     return message === '42["ok"]' ? READY : NONE;
   },
 };
@@ -179,9 +167,9 @@ const nats: Dialect = {
   },
   control(payload) {
     const message = payload.toString('latin1');
-    if (message.includes('-ERR')) return { kind: 'refused', why: message.trim() };
+    if (message.includes('-ERR')) return [{ kind: 'refused', why: message.trim() }];
     if (message.includes('PONG')) return READY;
-    if (message.includes('PING')) return { kind: 'reply', frames: [clientFrame(OPCODE.binary, Buffer.from('PONG\r\n'))] };
+    if (message.includes('PING')) return [{ kind: 'reply', frames: [clientFrame(OPCODE.binary, Buffer.from('PONG\r\n'))] }];
     return NONE;
   },
 };
@@ -194,10 +182,10 @@ const centrifugo: Dialect = {
   },
   control(payload) {
     const message = payload.toString('latin1');
-    if (message.includes('"error"')) return { kind: 'refused', why: message.trim() };
+    if (message.includes('"error"')) return [{ kind: 'refused', why: message.trim() }];
     const confirmed = message.match(/"id":(?!1[,}])\d+/g)?.length ?? 0;
-    if (confirmed > 0) return { kind: 'ready', topics: confirmed };
-    return message.trim() === '{}' ? { kind: 'reply', frames: [text('{}')] } : NONE;
+    if (confirmed > 0) return [{ kind: 'ready', topics: confirmed }];
+    return message.trim() === '{}' ? [{ kind: 'reply', frames: [text('{}')] }] : NONE;
   },
 };
 

@@ -3,7 +3,7 @@ import { nowUs } from '../../src/bench/clock.ts';
 import { clientFrame, type FrameSink, OPCODE, walkFrames } from '../../src/bench/frames.ts';
 import { readUpgradeAnswer, upgradeRequest } from '../../src/bench/handshake.ts';
 import { ChunkMemo } from './chunk-memo.ts';
-import { DIALECTS, type Dialect, type Positions, type TopicPosition } from './dialects.ts';
+import { DIALECTS, type Dialect, type Positions, type Reaction, type TopicPosition } from './dialects.ts';
 import { readStreamAnswer, streamRequest, walkEvents } from './events.ts';
 import type { SwarmSettings } from './settings.ts';
 import { ANY_SEQUENCE, Tally } from './tally.ts';
@@ -281,7 +281,10 @@ export class Swarm implements FrameSink {
   }
 
   #react(connection: number, payload: Buffer): void {
-    const reaction = this.#dialect.control(payload, this.settings.subscription);
+    for (const reaction of this.#dialect.control(payload, this.settings.subscription)) this.#carryOut(connection, reaction);
+  }
+
+  #carryOut(connection: number, reaction: Reaction): void {
     switch (reaction.kind) {
       case 'none':
         return;

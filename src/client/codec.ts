@@ -41,20 +41,15 @@ export function encodeMessage(message: Outgoing): Uint8Array {
   return codec().pack(toWireValue(message, BadValueError, DEPTH_MAX, VALUES_MAX));
 }
 
-/** @throws Error if the bytes are not a MessagePack map */
-export function decodeMessage(frame: Uint8Array): ServerMessage {
-  const message = codec().unpack(frame);
-  if (typeof message !== 'object' || message === null || typeof message.type !== 'string') throw new Error('a frame is no message');
-  return message;
-}
-
-/** What the SDK itself has encoded: a message, or several in one frame. */
-export function decodeMessages(frame: Uint8Array): ClientMessage[] {
+/** A message, or those of an array. @throws Error if the frame is neither */
+export function decodeMessages<M = ServerMessage>(frame: Uint8Array): M[] {
   const value = codec().unpack(frame);
-  return Array.isArray(value) ? value : [value];
+  const messages = Array.isArray(value) ? value : [value];
+  if (!messages.every((message) => typeof message?.type === 'string')) throw new Error('a frame is no message');
+  return messages;
 }
 
 /** Without a check. */
-export function encodeAny(message: ServerMessage): Uint8Array {
-  return codec().pack(message);
+export function encodeAny(value: unknown): Uint8Array {
+  return codec().pack(value);
 }

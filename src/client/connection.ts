@@ -104,9 +104,9 @@ export class Connection {
     await session?.close();
   }
 
-  /** Only while connected. What has not been sent when the connection ends is dropped. */
-  send(frame: Uint8Array): void {
-    this.#outbox?.push(frame);
+  /** Only while connected. What has not been sent when the connection ends is dropped. @param command what the frame says: subscribes are sent together */
+  send(frame: Uint8Array, command?: Outgoing): void {
+    this.#outbox?.push(frame, command);
   }
 
   /** Sends now or not at all. */

@@ -2,7 +2,7 @@
 import { applyPair } from '../document/merge-patch.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { joinBytes } from './bytes.ts';
-import { decodeMessage } from './codec.ts';
+import { decodeMessages } from './codec.ts';
 import type { Fold, Join, TopicOptions } from './topic-types.ts';
 
 export type { PatchPair } from '../document/merge-patch.ts';
@@ -17,7 +17,7 @@ function newJoin(): Join {
     if (part < parts || pieces.length < parts) return undefined;
     const frame = joinBytes(pieces);
     pieces = [];
-    return decodeMessage(frame) as ServerMessage<'batch'>;
+    return decodeMessages<ServerMessage<'batch'>>(frame)[0] as ServerMessage<'batch'>;
   };
 }
 

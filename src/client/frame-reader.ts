@@ -1,5 +1,5 @@
 import type { ServerMessage } from '../protocol/messages.ts';
-import { decodeMessage } from './codec.ts';
+import { decodeMessages } from './codec.ts';
 
 /** Unpacks frames that came deflated, and passes all of them on in the order of their arrival. */
 export interface Unpacker {
@@ -39,14 +39,11 @@ export class FrameReader {
 
   #decode(frame: Uint8Array): void {
     if (this.#stopped) return;
-    let what = 'a frame cannot be read';
     try {
-      const message = decodeMessage(frame);
-      // The application's callbacks do not throw here: the message violates the protocol, or this library has a bug. Both need a new connection.
-      what = 'a message cannot be taken';
-      this.#onMessage(message);
+      decodeMessages(frame).forEach(this.#onMessage);
     } catch (error) {
-      this.#break(`${what}: ${(error as Error).message}`);
+      // The application's callbacks do not throw here: the message violates the protocol, or this library has a bug. Both need a new connection.
+      this.#break(`a frame cannot be read: ${(error as Error).message}`);
     }
   }
 

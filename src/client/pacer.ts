@@ -43,6 +43,10 @@ export class Pacer {
     return 0;
   }
 
+  spend(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
   /** The server reports that the rate was exceeded. */
   pause(untilMs: number): void {
     this.#tokens = 0;

@@ -45,10 +45,11 @@ export interface RequestConnection {
   readonly messageBytesMax: number;
   /** When the last byte arrived, by {@link nowMs}; 0: none yet. */
   readonly heardAtMs: number;
-  send(frame: Uint8Array): void;
+  send(frame: Uint8Array, command?: Outgoing): void;
 }
 
 interface Pending {
+  readonly command: Outgoing;
   readonly frame: Uint8Array;
   readonly resend: boolean;
   sent: boolean;
@@ -82,7 +83,8 @@ export class Requests {
     const start = (resolve: (answer: AnswerTo<R>) => void, reject: (error: unknown) => void) => {
       if (signal?.aborted) throw reasonOf(signal);
       if (this.#pending.size >= this.#requestsMax) throw new QueueFullError(`${this.#requestsMax} requests wait for an answer`);
-      const frame = encodeMessage({ ...request, id } as Outgoing);
+      const command = { ...request, id } as Outgoing;
+      const frame = encodeMessage(command);
       const onAbort = () => this.#fail(id, reasonOf(signal as AbortSignal));
       const askedAtMs = nowMs();
       const timer = new Timer(() => {
@@ -101,7 +103,7 @@ export class Requests {
         onAnswer?.(message as AnswerTo<R>);
         resolve(message as AnswerTo<R>);
       };
-      const pending: Pending = { frame, resend, sent: false, parts: [], onPart, settle, resolve: take, reject };
+      const pending: Pending = { command, frame, resend, sent: false, parts: [], onPart, settle, resolve: take, reject };
       this.#pending.set(id, pending);
       if (this.#connection.isConnected) this.#send(id, pending);
     };
@@ -149,7 +151,7 @@ export class Requests {
     if (pending.frame.length > this.#connection.messageBytesMax)
       return this.#fail(id, tooBig(pending.frame.length, this.#connection.messageBytesMax));
     pending.sent = true;
-    this.#connection.send(pending.frame);
+    this.#connection.send(pending.frame, pending.command);
   }
 
   #fail(id: number, error: unknown): void {

@@ -46,7 +46,7 @@ export class Session {
     };
     socket.onmessage = ({ data }: { data: ArrayBuffer }) => {
       // A text, or what a platform gives that ignores `binaryType`.
-      if (typeof data?.byteLength !== 'number') return this.abandon('received a frame that is no ArrayBuffer');
+      if (typeof data?.byteLength !== 'number') return this.abandon('a frame is no ArrayBuffer');
       events.heard(data.byteLength);
       this.#reader.receive(new Uint8Array(data));
     };

@@ -43,7 +43,7 @@ export class StreamSocket implements WebSocketLike {
   }
 
   send(frame: Bytes): void {
-    for (const message of decodeMessages(frame)) this.#command(message);
+    for (const message of decodeMessages<ClientMessage>(frame)) this.#command(message);
   }
 
   close(): void {
@@ -67,6 +67,14 @@ export class StreamSocket implements WebSocketLike {
         // The server would refuse the whole stream.
         if (message.key === undefined && isTopic(message.topic)) return this.#topics.subscribe(message);
         return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has whole topics only' }, false);
+      case 'subscribeMany': {
+        const { topics, epoch = '', ...options } = message;
+        for (const [id, topic, offset, key] of topics) {
+          const since = typeof offset === 'number' ? { since: { epoch, offset } } : {};
+          this.#command({ ...options, type: 'subscribe', id, topic, ...since, ...(typeof key === 'string' && { key }) });
+        }
+        return;
+      }
       case 'unsubscribe':
         if (message.key === undefined) this.#topics.unsubscribe(message.topic);
         return this.#give({ type: 'unsubscribed', id: message.id, topic: message.topic });

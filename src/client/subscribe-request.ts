@@ -3,7 +3,7 @@ import type { Request } from './requests.ts';
 import type { SubscribeOptions } from './topic-types.ts';
 
 /** The command for a topic with these options. @param since after what it begins; undefined: as the options say */
-export function subscribeRequest(topic: string, options: SubscribeOptions, since: Position | undefined) {
+export function subscribeRequest(topic: string, options: SubscribeOptions, since?: Position) {
   const { key, sinceMs, snapshot, maxRateHz, echo, timestamps, track, fold, fields, filter, join } = options;
   return {
     type: 'subscribe',
@@ -11,10 +11,10 @@ export function subscribeRequest(topic: string, options: SubscribeOptions, since
     key,
     since,
     sinceMs: since ? undefined : sinceMs,
-    snapshot,
+    snapshot: snapshot || undefined,
     maxRateHz,
-    echo,
-    timestamps,
+    echo: echo === false ? echo : undefined,
+    timestamps: timestamps || undefined,
     presence: track && true,
     delta: fold && true,
     parts: join && true,

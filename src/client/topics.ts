@@ -2,6 +2,7 @@ import { isTopicOrPattern } from '../protocol/topic.ts';
 import { assertFields, assertTopic } from './check.ts';
 import { CommandError, InvalidError, type StentorError } from './errors.ts';
 import { soon } from './platform.ts';
+import { subscribeRequest } from './subscribe-request.ts';
 import { Subscription, type TopicMessage } from './subscription.ts';
 import { Topic } from './topic.ts';
 import type { TopicHost } from './topic-host.ts';
@@ -94,32 +95,13 @@ function idOf({ topic = '', key = '' }: Address): string {
   return `${topic}#${key}`;
 }
 
-/** What must be the same for all listeners. */
-function described({
-  snapshot = false,
-  maxRateHz,
-  echo = true,
-  timestamps = false,
-  track,
-  fold,
-  fields,
-  filter,
-}: SubscribeOptions): Readonly<Record<string, unknown>> {
-  const [presence, document] = [track !== undefined, fold !== undefined];
-  return { snapshot, maxRateHz, echo, timestamps, presence, document, fields: JSON.stringify(fields), filter: JSON.stringify(filter) };
-}
-
 /** @throws InvalidError if one subscription cannot satisfy both */
 function assertSame({ name, options }: Subscription, wanted: SubscribeOptions): void {
-  const other = described(wanted);
-  for (const [option, value] of Object.entries(described(options))) {
-    if (value === other[option]) continue;
-    throw new InvalidError(
-      `${name} is subscribed to already with ${option} ${value}, not ${other[option]}; client.topic(name) without options joins it`,
-    );
-  }
+  // Where it began does not count.
+  const shown = (of: SubscribeOptions) => JSON.stringify(subscribeRequest(name, { ...of, sinceMs: undefined }));
   // A stream that has begun does not go back for one of its listeners.
-  if (wanted.since !== undefined) throw new InvalidError(`${name} is subscribed to already, so it cannot begin after another position`);
+  if (shown(options) === shown(wanted) && wanted.since === undefined) return;
+  throw new InvalidError(`${name} is subscribed to already, as ${shown(options)}; client.topic(name) without options joins it`);
 }
 
 /** The error with which the server would refuse it. */

@@ -102,6 +102,8 @@ export class Delivery {
     this.#receiverOptions = {
       lagThresholdBytes: fanout.lagThresholdBytes,
       sendBufferLimitBytes: limits.sendBufferLimitBytes,
+      answerBytesPerMessageMax: tuning.commands.answerBytesPerMessageMax,
+      frameBytesMax: fanout.frameBytesMax,
       outbox: this.#outbox,
       dropped: (receiver) => this.dropped(receiver),
     };

@@ -5,6 +5,7 @@ import { CLOSE_CODES, CLOSE_REASON_TEXTS, type CloseReason } from '../protocol/c
 import type { Codec } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { ClientSocket } from '../transport/transport.ts';
+import { ARRAY_BYTES, inArrays, JOINED_BYTES, type Outgoing } from './answer-arrays.ts';
 import type { AnswerOutbox } from './answer-outbox.ts';
 import type { Owner } from './shares.ts';
 import type { Moved, StreamPositions } from './stream-positions.ts';
@@ -23,6 +24,9 @@ export interface Lag {
 export interface ReceiverOptions {
   readonly lagThresholdBytes: number;
   readonly sendBufferLimitBytes: number;
+  /** Size of an array of answers, and of the largest answer in it. */
+  readonly answerBytesPerMessageMax: number;
+  readonly frameBytesMax: number;
   readonly outbox: AnswerOutbox;
   /** A stream of events was not sent something, because it would have left a gap. */
   readonly dropped: (receiver: Receiver) => void;
@@ -32,12 +36,6 @@ export interface ReceiverOptions {
 export type ReceiverOf = (connectionId: string) => Receiver | undefined;
 
 const NOTHING: readonly Flush[] = [];
-
-/** A message, and the id of its event in a stream of events. */
-interface Outgoing {
-  readonly bytes: Uint8Array;
-  readonly eventId: string | undefined;
-}
 
 /** One client's connection, as delivery knows it: its subscriptions, and the order and pace of what it is sent. */
 export class Receiver implements Recipient {
@@ -64,7 +62,7 @@ export class Receiver implements Recipient {
   #queuedBytes = 0;
   /** Unanswered commands of arrays: while there are some, answers are collected. */
   #gathering = 0;
-  /** Answers that are sent together when the loop turn ends; bounded by half of `lagThresholdBytes`. */
+  /** Answers that are sent together when the loop turn ends; bounded by `answerBytesPerMessageMax`. */
   #gathered: Outgoing[] | undefined;
   #gatheredBytes = 0;
   /** What waits until the fan-out visits the connection's group; bounded by half of `lagThresholdBytes`. */
@@ -91,7 +89,6 @@ export class Receiver implements Recipient {
     this.#queued = undefined;
     this.#queuedBytes = 0;
     this.#gathered = undefined;
-    this.#gatheredBytes = 0;
     this.#forgetFlushes();
     this.#resumeWaiters();
   }
@@ -108,10 +105,9 @@ export class Receiver implements Recipient {
     return done;
   }
 
-  /** Whether something large would be accepted now, and sent before the next native publish. */
+  /** Whether something large would be accepted now, and sent before the next native publish. Collected answers do not count: no drain of the socket tells of them. */
   get hasRoom(): boolean {
-    const waitingBytes = this.socket.bufferedBytes + this.#gatheredBytes;
-    return this.#queued === undefined && waitingBytes <= this.#options.lagThresholdBytes / 2;
+    return this.#queued === undefined && this.socket.bufferedBytes <= this.#options.lagThresholdBytes / 2;
   }
 
   /** Resolves when there is room, or the connection has closed. At most as many wait as the connection has subscriptions under way, plus one large answer. */
@@ -144,14 +140,16 @@ export class Receiver implements Recipient {
   }
 
   #gather(message: Outgoing): void {
-    const { lagThresholdBytes, outbox } = this.#options;
+    const { answerBytesPerMessageMax, outbox } = this.#options;
+    const bytes = message.bytes.length + JOINED_BYTES;
+    if (this.#gathered !== undefined && this.#gatheredBytes + bytes > answerBytesPerMessageMax) this.sendGathered();
     if (this.#gathered === undefined) {
       this.#gathered = [];
+      this.#gatheredBytes = ARRAY_BYTES;
       outbox.add(this);
     }
     this.#gathered.push(message);
-    this.#gatheredBytes += message.bytes.length;
-    if (this.#gatheredBytes > lagThresholdBytes / 2) this.sendGathered();
+    this.#gatheredBytes += bytes;
   }
 
   #sendNow(message: Outgoing): void {
@@ -170,7 +168,7 @@ export class Receiver implements Recipient {
     if (this.#queuedBytes + bufferedBytes > sendBufferLimitBytes) this.end('tooSlow');
   }
 
-  /** One message contained this many commands. Until each is {@link answered}, everything for the connection is collected and sent once per turn. */
+  /** One message contained this many commands. Until each is {@link answered}, everything for the connection is collected and sent in one message per turn. */
   expectAnswers(commands: number): void {
     this.#gathering += commands;
   }
@@ -179,14 +177,15 @@ export class Receiver implements Recipient {
     this.#gathering--;
   }
 
-  /** In one write. */
+  /** In one write, and as one message. In a stream of events each is an event. */
   sendGathered(): void {
     const gathered = this.#gathered;
     this.#gathered = undefined;
-    this.#gatheredBytes = 0;
     if (gathered === undefined) return;
-    this.socket.cork(() => {
-      for (const message of gathered) this.#sendNow(message);
+    const { codec, positions, socket } = this;
+    const messages = positions === undefined ? inArrays(gathered, codec.encoding, this.#options.frameBytesMax) : gathered;
+    socket.cork(() => {
+      for (const message of messages) this.#sendNow(message);
     });
   }
 

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { atMs, FieldPaths, FilterSchema, Id, KeyText, Position, TagsSchema, TopicText } from './fields.ts';
+import { atMs, Epoch, FieldPaths, FilterSchema, Id, KeyText, Offset, Position, TagsSchema, TopicText } from './fields.ts';
 
 const ServerId = { ...Id, description: 'of the `call` of the server that it answers' } as typeof Id;
 const Token = Type.String({ minLength: 1, maxLength: 16_384, description: 'a JWT' });
@@ -10,6 +10,45 @@ const Filter = Type.Optional({
 } as typeof FilterSchema);
 const Fields = Type.Optional({ ...FieldPaths, description: 'of a document: only these members, see Selection' } as typeof FieldPaths);
 const Timestamps = Type.Optional(Type.Boolean({ description: 'true: every item of a durable topic has `meta.publishedAtMs`' }));
+
+/** What a client wants of the topics that it subscribes to. */
+const SUBSCRIBE_OPTIONS = {
+  sinceMs: Type.Optional(atMs('without a position: start with everything that was published at this time or later')),
+  snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
+  maxRateHz: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1000,
+      description: 'maximum batches per second, each with the latest item of every key that changed; rounded down to a rate class',
+    }),
+  ),
+  echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
+  timestamps: Timestamps,
+  presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
+  parts: Type.Optional(
+    Type.Boolean({
+      description: 'true: from now on, this connection puts large batches together from parts: see Parts',
+    }),
+  ),
+  delta: Type.Optional(
+    Type.Boolean({
+      description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',
+    }),
+  ),
+  filter: Filter,
+  fields: Fields,
+};
+
+const OffsetOrNone = Type.Union([Offset, Type.Null()]);
+/** Each stands for a `subscribe`. */
+const Topics = Type.Array(
+  Type.Union([
+    Type.Tuple([Id, TopicText]),
+    Type.Tuple([Id, TopicText, OffsetOrNone]),
+    Type.Tuple([Id, TopicText, OffsetOrNone, Type.Union([KeyText, Type.Null()])]),
+  ]),
+  { title: 'Many topics', minItems: 1, description: 'each `[id, topic]`, `[id, topic, offset]` or `[id, topic, offset, key]`' },
+);
 
 /** What clients send, by type. */
 export const CLIENT_MESSAGES = {
@@ -25,30 +64,13 @@ export const CLIENT_MESSAGES = {
     topic: TopicText,
     key: OnlyKey,
     since: Type.Optional({ ...Position, description: 'resume: start with everything after this position' } as typeof Position),
-    sinceMs: Type.Optional(atMs('without `since`: start with everything that was published at this time or later')),
-    snapshot: Type.Optional(Type.Boolean({ description: 'start with the latest item of every key' })),
-    maxRateHz: Type.Optional(
-      Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 1000,
-        description: 'maximum batches per second, each with the latest item of every key that changed; rounded down to a rate class',
-      }),
-    ),
-    echo: Type.Optional(Type.Boolean({ description: 'false: leave out what this connection publishes' })),
-    timestamps: Timestamps,
-    presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
-    parts: Type.Optional(
-      Type.Boolean({
-        description: 'true: from now on, this connection puts large batches together from parts: see Parts',
-      }),
-    ),
-    delta: Type.Optional(
-      Type.Boolean({
-        description: 'true: start with the state, then get what changed of each value, where the namespace has `delta: fields`',
-      }),
-    ),
-    filter: Filter,
-    fields: Fields,
+    ...SUBSCRIBE_OPTIONS,
+  }),
+  subscribeMany: Type.Object({
+    type: Type.Literal('subscribeMany'),
+    topics: Topics,
+    epoch: Type.Optional({ ...Epoch, description: 'of all the offsets in `topics`' } as typeof Epoch),
+    ...SUBSCRIBE_OPTIONS,
   }),
   unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: Id, topic: TopicText, key: OnlyKey }),
   publish: Type.Object({

@@ -25,7 +25,7 @@ export const FilterSchema = Type.Record(TagName, Type.Union([TagText, Type.Array
 
 /** JSON Pointers to members of a document; `field-path.ts` knows their grammar. */
 export const FieldPaths = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 32 });
-const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const Offset = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const offset = (description: string) => ({ ...Offset, description }) as typeof Offset;
 export const Epoch = Type.String({ maxLength: 64, description: "epoch of the topic's log; empty: ephemeral" });
 export const TimeMs = Type.Number({ description: 'milliseconds since 1970, by the clock of the sender' });

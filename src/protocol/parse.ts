@@ -17,21 +17,55 @@ export function parseClientMessage(codec: Codec, bytes: Uint8Array): ClientMessa
 }
 
 /**
- * The same for a frame that may contain an array of commands.
+ * The same for a frame that may contain many commands: an array, or `subscribeMany`.
  *
- * @returns one message, or the commands of the array
- * @throws MessageError as {@link parseClientMessage}; also `bad_message` for an empty array, or one with more than `commandsMax`
+ * @returns one message, or the commands
+ * @throws MessageError as {@link parseClientMessage}; also `bad_message` for an empty array, or more than `commandsMax` commands
  */
-export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: number): ClientMessage | CommandArray {
+export function parseClientFrame(codec: Codec, bytes: Uint8Array, commandsMax: number): CommandMessage | CommandArray {
   const value = decode(codec, bytes);
-  if (!Array.isArray(value)) return checkClientMessage(value);
-  if (value.length === 0 || value.length > commandsMax) {
-    throw new MessageError('bad_message', `an array has 1 to ${commandsMax} commands, not ${value.length}`, undefined);
-  }
-  return new CommandArray(value);
+  if (Array.isArray(value)) return new CommandArray(expanded(value, commandsMax));
+  const message = checkClientMessage(value);
+  return message.type === 'subscribeMany' ? new CommandArray(expanded([message], commandsMax)) : message;
 }
 
-export type ParsedCommand = ClientMessage | MessageError;
+/** `subscribeMany` stands for a `subscribe` for each topic: only these are carried out. */
+export type CommandType = Exclude<ClientMessageType, 'subscribeMany'>;
+export type CommandMessage<K extends CommandType = CommandType> = ClientMessage<K>;
+export type ParsedCommand = CommandMessage | MessageError;
+
+/** The values of an array, with the commands of each `subscribeMany` in its place. @throws MessageError for none, or more than `commandsMax` */
+function expanded(values: readonly unknown[], commandsMax: number): unknown[] {
+  const commands: unknown[] = [];
+  for (const value of values) {
+    if (commands.length > commandsMax) break;
+    const isMany = (value as { type?: unknown } | null | undefined)?.type === 'subscribeMany';
+    if (isMany) commands.push(...subscribesOf(value, commandsMax));
+    else commands.push(value);
+  }
+  if (commands.length > 0 && commands.length <= commandsMax) return commands;
+  throw new MessageError('bad_message', `a message has 1 to ${commandsMax} commands, not ${commands.length}`, undefined);
+}
+
+/** At most one more than `commandsMax`: what exceeds it is refused whole. */
+function subscribesOf(value: unknown, commandsMax: number): readonly unknown[] {
+  let many: ClientMessage<'subscribeMany'>;
+  try {
+    many = checkClientMessage(value) as ClientMessage<'subscribeMany'>;
+  } catch (error) {
+    return [error];
+  }
+  const { topics, epoch, ...options } = many;
+  return topics.slice(0, commandsMax + 1).map(([id, topic, offset, key]) => ({
+    ...options,
+    type: 'subscribe',
+    id,
+    topic,
+    // Without an epoch, a malformed position: refused as such.
+    ...(typeof offset === 'number' && { since: { epoch, offset } }),
+    ...(typeof key === 'string' && { key }),
+  }));
+}
 
 /**
  * Commands in order. Each is checked when it is requested, because a client that is closed after sixty errors should not cost a check of a thousand commands. A
@@ -50,8 +84,10 @@ export class CommandArray {
 
   /** @returns the command, or the error to answer it with */
   at(index: number): ParsedCommand {
+    const value = this.#values[index];
+    if (value instanceof MessageError) return value;
     try {
-      return checkClientMessage(this.#values[index]);
+      return checkClientMessage(value) as CommandMessage;
     } catch (error) {
       if (error instanceof MessageError) return error;
       throw error;

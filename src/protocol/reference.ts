@@ -58,7 +58,7 @@ function fieldTable({ properties = {}, required = [] }: Shape): string {
 /** Describes the type of this shape, independent of the encoding. */
 function typeOf(shape: Shape): string {
   // Those with their own section.
-  if (shape.title !== undefined) return `[${shape.title}](#${shape.title.toLowerCase()})`;
+  if (shape.title !== undefined) return `[${shape.title}](#${shape.title.toLowerCase().replaceAll(' ', '-')})`;
   if (shape.const !== undefined) return `\`${JSON.stringify(shape.const)}\``;
   if (shape.anyOf !== undefined) return shape.anyOf.map(typeOf).join(' or ');
   switch (shape.type) {

@@ -1,6 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { ClientMessage } from '../protocol/messages.ts';
-import { CommandArray, MessageError, type ParsedCommand, parseClientFrame } from '../protocol/parse.ts';
+import { CommandArray, type CommandMessage, MessageError, type ParsedCommand, parseClientFrame } from '../protocol/parse.ts';
 import { oweToken, takeToken } from '../telemetry/rate-limit.ts';
 import type { CommandContext } from './commands/command.ts';
 import { runCommand } from './commands/table.ts';
@@ -173,7 +172,7 @@ export class Dispatcher {
   }
 
   /** @returns undefined: the client has been told what is wrong */
-  #parse(connection: Connection, bytes: Uint8Array): ClientMessage | CommandArray | undefined {
+  #parse(connection: Connection, bytes: Uint8Array): CommandMessage | CommandArray | undefined {
     try {
       return parseClientFrame(connection.codec, bytes, this.#options.limits.commandsPerMessageMax);
     } catch (error) {
@@ -185,7 +184,7 @@ export class Dispatcher {
   }
 
   /** @returns undefined: it has been answered */
-  #answer(connection: Connection, command: ClientMessage, bytes: number, message: Uint8Array): Promise<void> | undefined {
+  #answer(connection: Connection, command: CommandMessage, bytes: number, message: Uint8Array): Promise<void> | undefined {
     try {
       const done = this.#start(connection, command, message);
       if (done !== undefined) return this.#answerLater(connection, askedBy(command), bytes, done);
@@ -208,7 +207,7 @@ export class Dispatcher {
   }
 
   /** @returns undefined: it is done. @throws the error for the client, also by rejecting */
-  #start(connection: Connection, message: ClientMessage, bytes: Uint8Array): Promise<void> | void {
+  #start(connection: Connection, message: CommandMessage, bytes: Uint8Array): Promise<void> | void {
     if (message.type === 'connect') return runCommand(connection, message, this.#options.context);
     this.#askFirst(connection);
     if (connection.authenticating === undefined) return this.#run(connection, message);
@@ -229,7 +228,7 @@ export class Dispatcher {
     if (message !== undefined && !(message instanceof CommandArray)) return this.#run(connection, message);
   }
 
-  #run(connection: Connection, message: ClientMessage): Promise<void> | void {
+  #run(connection: Connection, message: CommandMessage): Promise<void> | void {
     const { context } = this.#options;
     if (!connection.isOpen) return;
     if (context.authentication.isReady(connection)) return runCommand(connection, message, context);

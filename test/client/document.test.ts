@@ -79,7 +79,7 @@ describe('a topic with documentOptions', () => {
     client.topic(name, documentOptions()).subscribe((item) => late.push(item));
     await until('the state', () => late.length > 0);
     expect(late).toMatchObject([{ data: { a: 1, b: 1 }, source: 'snapshot', patch: undefined }]);
-    expect(() => client.topic(name, { snapshot: true }).subscribe(() => {})).toThrow('with document true, not false');
+    expect(() => client.topic(name, { snapshot: true }).subscribe(() => {})).toThrow('"delta":true');
   });
 
   it('stays right over cuts, in a rate class too', async () => {

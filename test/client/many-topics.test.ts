@@ -38,7 +38,10 @@ afterEach(async () => {
   await node.stop();
 });
 
-const arrays = () => sent.filter((message) => Array.isArray(message)) as { type: string }[][];
+type Sent = { readonly type: string; readonly topics?: unknown[] };
+/** How many topics a message subscribes to. */
+const topicsIn = ({ type, topics }: Sent) => (type === 'subscribe' ? 1 : (topics?.length ?? 0));
+const commandsIn = (messages: unknown[]) => messages.flat().reduce((sum: number, message) => sum + topicsIn(message as Sent), 0);
 
 describe('many topics on one connection', () => {
   it('are subscribed in few messages, also after each reconnect, with nothing missed', async () => {
@@ -48,7 +51,7 @@ describe('many topics on one connection', () => {
     client.topics<{ n: number }>(NAMES, { onSubscribed: () => subscribed++ }).subscribe((item) => items.push(item));
     await until('all topics to be subscribed', () => subscribed === 1000);
     expect(sent.length).toBeLessThanOrEqual(3);
-    expect(arrays().flat()).toHaveLength(1000);
+    expect(commandsIn(sent)).toBe(1000);
     for (const name of ['open.t0', 'open.t999']) await node.publish(name, { n: 1 });
     await until('the first items', () => items.length === 2);
     proxy.cut();
@@ -65,13 +68,53 @@ describe('many topics on one connection', () => {
     ]);
   });
 
+  it('come back with a thousand positions in one message, which is answered by one', async () => {
+    const client = await start({ 'tuning.commands.commandsPerSecondMax': 10_000 });
+    let subscribed = 0;
+    client.topics(NAMES, { snapshot: true, onSubscribed: () => subscribed++ }).subscribe(() => {});
+    await until('all topics to be subscribed', () => subscribed === 1000);
+    for (const name of NAMES) await node.publish(name, { n: 1 });
+    await until('the last item', () => client.stats().items === 1000);
+    // Somebody else keeps the topics open at the node.
+    const other = new Client({ url: `ws://127.0.0.1:${node.running.port}/ws` });
+    clients.push(other);
+    void other.connect();
+    let others = 0;
+    other.topics(NAMES, { onSubscribed: () => others++ }).subscribe(() => {});
+    await until('the other client to be subscribed', () => others === 1000);
+    sent = [];
+    const { framesIn } = client.stats();
+    proxy.cut();
+    await until('all topics to be back', () => subscribed === 2000);
+    const commands = sent.filter((message) => !['connect', 'ping'].includes((message as { type: string }).type));
+    expect(commands).toEqual([{ type: 'subscribeMany', snapshot: true, epoch: expect.any(String), topics: expect.any(Array) }]);
+    // Also `connected`, and the answer to a ping.
+    expect(client.stats().framesIn - framesIn).toBeLessThanOrEqual(3);
+    expect(client.stats()).toMatchObject({ items: 1000, gaps: 0, resyncs: 0 });
+  });
+
+  it('come back beside one another in messages as large as the server accepts, if their names are long', async () => {
+    const client = await start({ 'limits.messageBytesMax': 16_384, 'tuning.commands.commandsPerSecondMax': 10_000 });
+    const names = NAMES.map((name) => `${name}.${'x'.repeat(64)}.${'y'.repeat(64)}`);
+    let subscribed = 0;
+    client.topics(names, { onSubscribed: () => subscribed++ }).subscribe(() => {});
+    await until('all topics to be subscribed', () => subscribed === 1000);
+    proxy.cut();
+    sent = [];
+    await until('all topics to be back', () => subscribed === 2000);
+    expect(commandsIn(sent)).toBe(1000);
+    // 160 KB.
+    expect(sent.length).toBeLessThanOrEqual(14);
+    expect(client.state.status).toBe('connected');
+  });
+
   it('go out in as many messages as their bytes need', async () => {
     const client = await start({ 'limits.messageBytesMax': 4096 });
     let subscribed = 0;
     client.topics(NAMES, { onSubscribed: () => subscribed++ }).subscribe(() => {});
     await until('all topics to be subscribed', () => subscribed === 1000);
-    expect(arrays().flat()).toHaveLength(1000);
-    expect(arrays().length).toBeGreaterThan(5);
+    expect(commandsIn(sent)).toBe(1000);
+    expect(sent.length).toBeGreaterThan(5);
     expect(client.state.status).toBe('connected');
   });
 
@@ -80,7 +123,7 @@ describe('many topics on one connection', () => {
     let subscribed = 0;
     client.topics(NAMES.slice(0, 100), { onSubscribed: () => subscribed++ }).subscribe(() => {});
     await until('all topics to be subscribed', () => subscribed === 100);
-    expect(arrays()).toEqual([]);
+    expect(sent.filter((message) => Array.isArray(message) || topicsIn(message as Sent) > 1)).toEqual([]);
     await client.close();
     await proxy.stop();
     await node.stop();

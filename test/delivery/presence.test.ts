@@ -41,7 +41,14 @@ class Watcher {
       },
     });
     if (!native) Object.defineProperty(this.socket, 'isNative', { value: false });
-    const options = { lagThresholdBytes: LAG_BYTES, sendBufferLimitBytes: 1_000_000, outbox: test.outbox, dropped: () => undefined };
+    const options = {
+      lagThresholdBytes: LAG_BYTES,
+      sendBufferLimitBytes: 1_000_000,
+      answerBytesPerMessageMax: 131_072,
+      frameBytesMax: 15_360,
+      outbox: test.outbox,
+      dropped: () => undefined,
+    };
     this.receiver = new Receiver(name, CODECS[encoding], this.socket, options);
   }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { inArrays } from '../../src/delivery/answer-arrays.ts';
+import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import { StubReceiver } from '../support/stub-receiver.ts';
 
 const answer = (text: string) => ({ type: 'unsubscribed', id: 1, topic: text }) as const;
-const topicsOf = ({ sent }: StubReceiver) => sent.map((message) => 'topic' in message && message.topic);
+const topicsOf = ({ sent }: StubReceiver) => sent.flat().map((message) => 'topic' in message && message.topic);
 
 describe('a receiver', () => {
   it('queues answers while its socket is full, and sends them in order when it has room, before any other', () => {
@@ -42,6 +44,41 @@ describe('a receiver', () => {
     stub.outbox.flush();
     stub.receiver.send(answer('three'));
     expect(topicsOf(stub)).toEqual(['one', 'two', 'three']);
+  });
+
+  it('sends answers that gather as one array, and a single one as it is', () => {
+    const stub = new StubReceiver();
+    stub.receiver.expectAnswers(4);
+    for (const text of ['one', 'two', 'three']) stub.receiver.send(answer(text));
+    stub.outbox.flush();
+    stub.receiver.send(answer('four'));
+    stub.outbox.flush();
+    expect(stub.sent).toEqual([['one', 'two', 'three'].map(answer), answer('four')]);
+  });
+
+  it('sends no array that is larger than its bound, and a large answer alone, in order', () => {
+    const stub = new StubReceiver();
+    const texts = Array.from({ length: 200 }, (_, at) => `${at}${'x'.repeat(at === 50 ? 2000 : at % 100)}`);
+    stub.receiver.expectAnswers(texts.length);
+    for (const text of texts) stub.receiver.send(answer(text));
+    stub.outbox.flush();
+    expect(stub.sent.flat()).toEqual(texts.map(answer));
+    const large = stub.sent.findIndex((message) => 'topic' in message && message.topic === texts[50]);
+    expect(large).toBeGreaterThan(0);
+    for (const [at, { length }] of stub.socket.frames.entries()) if (at !== large) expect(length).toBeLessThanOrEqual(4096);
+    // None could have been joined with the next.
+    expect(stub.socket.frames.length).toBeLessThan(12);
+  });
+
+  it('joins no deflated frame with others', () => {
+    const gathered = [answer('one'), answer('two'), undefined, answer('three')].map((message) => ({
+      bytes: message === undefined ? Uint8Array.of(0xc9, 0, 0, 0, 1, 90, 0) : msgpackCodec.encode(message),
+      eventId: undefined,
+    }));
+    const [first, deflated, last, ...more] = inArrays(gathered, 'msgpack', 1000);
+    expect(more).toEqual([]);
+    expect(msgpackCodec.decode(first!.bytes)).toEqual([answer('one'), answer('two')]);
+    expect([deflated, last]).toEqual(gathered.slice(2));
   });
 
   it('ends every wait for room when it closes', async () => {

@@ -40,6 +40,36 @@ describe.each<Encoding>(['json', 'msgpack'])('an array of commands, in %s,', (en
     }
   });
 
+  it.each([
+    ['10', 'one message', 1],
+    ['120', 'as few as their names need', 3],
+  ])('comes back to a thousand topics with names of %s characters in %s, and is answered so', async (length, _, messages) => {
+    const node = await start();
+    const names = range(1000).map(
+      (i) =>
+        `feed.${String(i)
+          .padStart(Number(length) - 5, '0')
+          .match(/.{1,60}/g)!
+          .join('.')}`,
+    );
+    const before = await node.connect({ encoding });
+    const each = Math.ceil(1000 / messages);
+    const ids = range(messages).map((at) => range(1000).slice(at * each, (at + 1) * each));
+    for (const some of ids) before.send({ type: 'subscribeMany', topics: some.map((id) => [id, names[id]]) });
+    await answered(before, 1000);
+    const positions = before.messages.flatMap((message) => (message.type === 'subscribed' ? [message] : []));
+    const client = await node.connect({ encoding });
+    const { epoch } = positions[0]!;
+    const offsets = new Map(positions.map(({ id, offset }) => [id, offset]));
+    for (const some of ids) client.send({ type: 'subscribeMany', epoch, topics: some.map((id) => [id, names[id], offsets.get(id)]) });
+    await answered(client, 1000);
+    expect(client.messages.map((message) => 'id' in message && message.id)).toEqual(range(1000));
+    for (const { id, ...answer } of answers(client))
+      expect(answer).toMatchObject({ type: 'subscribed', topic: names[id], epoch, recovered: true, items: [] });
+    expect(client.frameBytes.length).toBe(messages);
+    for (const bytes of client.frameBytes) expect(bytes).toBeLessThanOrEqual(131_072);
+  });
+
   it('answers an invalid command with an error for that command only', async () => {
     const node = await start();
     const client = await node.connect({ encoding });

@@ -123,8 +123,9 @@ describe('a swarm', () => {
     const asked: { topic: string; since?: object }[] = [];
     server.on('connection', (socket) =>
       socket.on('message', (message) => {
-        for (const { id, topic, since } of JSON.parse(message.toString())) {
-          asked.push({ topic, since });
+        const { epoch, topics } = JSON.parse(message.toString());
+        for (const [id, topic, offset] of topics) {
+          asked.push({ topic, ...(offset !== undefined && { since: { epoch, offset } }) });
           socket.send(JSON.stringify({ type: 'subscribed', id, topic, epoch: 'e1', offset: 7, items: [] }));
         }
       }),

@@ -13,6 +13,12 @@ export function decodeFrame(data: Buffer, isBinary: boolean): ServerMessage {
   return unpackr.unpack(isDeflated(data) ? inflateRawSync(data.subarray(EXT_32_HEAD_BYTES)) : data);
 }
 
+/** The same for a frame that may be an array of messages. */
+export function decodeMessages(data: Buffer, isBinary: boolean): ServerMessage[] {
+  const value: ServerMessage | ServerMessage[] = decodeFrame(data, isBinary);
+  return Array.isArray(value) ? value : [value];
+}
+
 export function isDeflated(data: Buffer): boolean {
   if (data[0] !== EXT_32) return false;
   if (data[5] !== DEFLATED_EXT_TYPE || data.readUInt32BE(1) !== data.length - EXT_32_HEAD_BYTES) {

@@ -290,7 +290,8 @@ export class SimulatedNode {
     const socket = new SimulatedSocket(this.#shards, {
       backpressureBytesMax: this.#slow ? this.#config.tuning.fanout.lagThresholdBytes : null,
       deliver: (frame) => {
-        if (client.receiver === receiver) client.receive(JSON.parse(Buffer.from(frame).toString()));
+        const value: ServerMessage | ServerMessage[] = JSON.parse(Buffer.from(frame).toString());
+        for (const message of Array.isArray(value) ? value : [value]) if (client.receiver === receiver) client.receive(message);
       },
       onDropped: () => this.#delivery.dropped(receiver),
       onDrain: () => this.#delivery.drained(receiver),

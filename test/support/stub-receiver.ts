@@ -15,6 +15,8 @@ export class StubReceiver {
     this.receiver = new Receiver(id, jsonCodec, socket, {
       lagThresholdBytes: 1000,
       sendBufferLimitBytes: 10_000,
+      answerBytesPerMessageMax: 4096,
+      frameBytesMax: 2000,
       outbox: this.outbox,
       dropped: () => undefined,
     });

@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
 import type { ClientMessage, Item, ServerMessage, ServerMessageType } from '../../src/protocol/messages.ts';
-import { decodeFrame, isDeflated } from './decode-frame.ts';
+import { decodeMessages, isDeflated } from './decode-frame.ts';
 import { TopicTracker } from './topic-tracker.ts';
 
 const WAIT_MS = 30_000;
@@ -45,6 +45,8 @@ export class TestClient {
   readonly socket: WebSocket;
   readonly encoding: Encoding;
   readonly messages: ServerMessage[] = [];
+  /** Sizes of what came, an array of messages once. */
+  readonly frameBytes: number[] = [];
   /** Frames that came deflated. */
   deflatedFrames = 0;
   pings = 0;
@@ -202,13 +204,17 @@ export class TestClient {
   #receive(data: Buffer, isBinary: boolean): void {
     if (isBinary !== (this.encoding === 'msgpack')) throw new Error(`a ${isBinary ? 'binary' : 'text'} frame for ${this.encoding}`);
     if (isBinary && isDeflated(data)) this.deflatedFrames++;
-    const message = decodeFrame(data, isBinary);
+    this.frameBytes.push(data.length);
+    for (const message of decodeMessages(data, isBinary)) this.#receiveOne(message);
+    this.#changed();
+  }
+
+  #receiveOne(message: ServerMessage): void {
     this.messages.push(message);
     const tracker = 'topic' in message && message.topic !== undefined ? this.#trackers.get(message.topic) : undefined;
     tracker?.receive(message);
     // Tests do not wait for messages of topics that a tracker follows: batches of a fast feed would be searched again and again.
     if (tracker === undefined || message.type !== 'batch') this.#untaken.push(message);
-    this.#changed();
   }
 
   #changed(): void {

@@ -58,8 +58,9 @@ export class FakeClient {
     this.#connections.message(this.connection, Uint8Array.from(bytes).buffer, isBinary);
   }
 
+  /** Also those of arrays. */
   get sent(): ServerMessage[] {
-    return this.socket.frames.map((frame) => CODECS[this.#encoding].decode(frame) as ServerMessage);
+    return this.socket.frames.flatMap((frame) => CODECS[this.#encoding].decode(frame) as ServerMessage | ServerMessage[]);
   }
 
   ofType<T extends ServerMessage['type']>(type: T): ServerMessage<T>[] {

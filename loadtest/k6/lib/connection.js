@@ -25,7 +25,10 @@ export class Connection {
     this.#socket = new WebSocket(URL, protocols, params);
     this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => handlers.onOpen?.();
-    this.#socket.onmessage = ({ data }) => this.#receive(BINARY ? decode(data) : JSON.parse(data));
+    this.#socket.onmessage = ({ data }) => {
+      const message = BINARY ? decode(data) : JSON.parse(data);
+      for (const one of Array.isArray(message) ? message : [message]) this.#receive(one);
+    };
     this.#socket.onerror = ({ error }) => handlers.onError?.({ code: 'socket', message: String(error) });
     this.#socket.onclose = ({ code }) => handlers.onClose?.(code, this.#ending);
   }
@@ -36,7 +39,8 @@ export class Connection {
 
   /** All in one message. @param {string[]} topics @param {(topic: string, answer: object) => void} onAnswer called for each */
   subscribeAll(topics, onAnswer) {
-    this.#commands(topics.map((topic) => [{ type: 'subscribe', topic }, (answer) => onAnswer(topic, answer)]));
+    const places = topics.map((topic) => [this.#await((answer) => onAnswer(topic, answer)), topic]);
+    this.#send({ type: 'subscribeMany', topics: places });
   }
 
   /** As many in one message as may wait for the log. @param {{ topic: string, data: unknown, idempotencyKey: string }[]} publications @param {() => void} onAllAnswered */
@@ -68,9 +72,14 @@ export class Connection {
   }
 
   #numbered(message, onAnswer) {
+    return { ...message, id: this.#await(onAnswer) };
+  }
+
+  /** @returns an id for the command */
+  #await(onAnswer) {
     const id = this.#nextId++;
     this.#waiting.set(id, onAnswer);
-    return { ...message, id };
+    return id;
   }
 
   #send(message) {

@@ -7,7 +7,14 @@ export const CommandsTuning = Type.Object(
       minimum: 1,
       maximum: 10_000,
       default: 1000,
-      description: 'maximum commands in one message (an array)',
+      description: 'maximum commands in one message (an array, or `subscribeMany`)',
+    }),
+    answerBytesPerMessageMax: Type.Integer({
+      minimum: 4096,
+      maximum: 16_777_216,
+      default: 131_072,
+      description:
+        'maximum size of one message with several answers (an array). Answers to an array of commands that are ready at the same time are collected up to this size. One that is larger than tuning.fanout.frameBytesMax is a message of its own',
     }),
     commandsPerSecondMax: Type.Integer({
       minimum: 1,

@@ -2,7 +2,7 @@ import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
-import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
+import type { CommandMessage, CommandType } from '../../protocol/parse.ts';
 import { namespaceOf } from '../../protocol/topic.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Connection } from '../connection.ts';
@@ -26,9 +26,9 @@ export interface CommandContext {
  *
  * @throws ProtocolError the client gets it as the answer; also by rejecting
  */
-export type Command<T extends ClientMessageType> = (
+export type Command<T extends CommandType> = (
   connection: Connection,
-  message: ClientMessage<T>,
+  message: CommandMessage<T>,
   context: CommandContext,
 ) => Promise<void> | void;
 

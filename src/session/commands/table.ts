@@ -1,4 +1,4 @@
-import type { ClientMessage, ClientMessageType } from '../../protocol/messages.ts';
+import type { CommandMessage, CommandType } from '../../protocol/parse.ts';
 import type { Connection } from '../connection.ts';
 import { error, result } from './answer.ts';
 import { call } from './call.ts';
@@ -13,7 +13,7 @@ import { subscribe } from './subscribe.ts';
 import { unsubscribe } from './unsubscribe.ts';
 
 /** The command for each message type. A new message type does not compile without its command. */
-export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
+export const COMMANDS: { readonly [T in CommandType]: Command<T> } = {
   connect,
   subscribe,
   unsubscribe,
@@ -28,7 +28,7 @@ export const COMMANDS: { readonly [T in ClientMessageType]: Command<T> } = {
 };
 
 /** @throws ProtocolError the client gets it as the answer; also by rejecting */
-export function runCommand(connection: Connection, message: ClientMessage, context: CommandContext): Promise<void> | void {
-  const command = COMMANDS[message.type] as Command<ClientMessageType>;
+export function runCommand(connection: Connection, message: CommandMessage, context: CommandContext): Promise<void> | void {
+  const command = COMMANDS[message.type] as Command<CommandType>;
   return command(connection, message, context);
 }
