@@ -4,11 +4,9 @@ import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
-import type { TopicFeed } from '../fanout/topic-feed.ts';
 import { addressOf } from '../protocol/feed-name.ts';
 import type { Position } from '../recent/position.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
-import { FrameParts, takesParts } from './frame-parts.ts';
 import type { HubClient } from './hub-client.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -16,7 +14,7 @@ import type { MissedReader } from './missed-reader.ts';
 import type { Receiver } from './receiver.ts';
 import { SharedFrames } from './shared-frames.ts';
 import { movedTo } from './stream-positions.ts';
-import type { Lagging } from './subscription.ts';
+import type { Lagging, Unsent } from './subscription.ts';
 
 export interface CatchingUpOptions {
   readonly config: Config;
@@ -53,7 +51,7 @@ export class CatchingUp {
   async step(receiver: Receiver, lagging: Lagging): Promise<boolean> {
     const { feed } = lagging;
     if (lagging.life !== feed.life) return this.#startOver(receiver, lagging, lagging.resyncReason ?? 'the log was reset');
-    if (lagging.unsent !== undefined) return this.#sendPart(receiver, lagging, lagging.unsent);
+    if (lagging.unsent !== undefined) return this.#sendNext(receiver, lagging, lagging.unsent);
     const { position, start, partBytes } = lagging;
     const missed = position.sequence < feed.ring.first ? this.#options.missedReader.kept(feed, position.offset) : undefined;
     const step = nextCatchUpStep(feed, { position, start, policy: policyOf(lagging), missed }, partBytes);
@@ -144,14 +142,22 @@ export class CatchingUp {
     this.#sendBatch(receiver, lagging, { ...range, items: isCovered ? own : [...own, coveredPlace(last)] }, mayShare && isCovered);
   }
 
-  /** The next part of a large item. */
-  #sendPart(receiver: Receiver, lagging: Lagging, unsent: FrameParts): false {
-    const bytes = receiver.codec.encode(unsent.next());
-    lagging.unsent = unsent.isDone ? undefined : unsent;
-    if (unsent.isDone && unsent.after !== undefined) lagging.position = unsent.after;
-    receiver.sendEncoded(bytes);
-    this.#options.metrics.caughtUp({ frames: 1, bytes: bytes.length, items: unsent.isDone ? 1 : 0 });
-    if (unsent.isDone) this.#sendFrames(receiver, lagging.feed, unsent.behind);
+  /** The first frame of what is unsent, at once: before answers that are being collected. */
+  sendFirst(receiver: Receiver, lagging: Lagging): void {
+    if (lagging.life !== lagging.feed.life || lagging.unsent === undefined) return;
+    this.#sendNext(receiver, lagging, lagging.unsent);
+    receiver.sendGathered();
+  }
+
+  /** The next frame of a batch that has several: a part of a large item, mostly. */
+  #sendNext(receiver: Receiver, lagging: Lagging, unsent: Unsent): false {
+    const frame = unsent.frames[unsent.sent++] as BatchFrame;
+    const isLast = unsent.sent === unsent.frames.length;
+    lagging.unsent = isLast ? undefined : unsent;
+    const { position } = lagging;
+    lagging.position = (isLast ? unsent.after : undefined) ?? { ...position, offset: Math.max(position.offset, frame.offset) };
+    receiver.sendEncoded(frame.bytes, movedTo(lagging.feed, frame));
+    this.#options.metrics.caughtUp({ frames: 1, bytes: frame.bytes.length, items: isLast ? unsent.items : 0 });
     return false;
   }
 
@@ -163,32 +169,13 @@ export class CatchingUp {
     const frames = mayShare
       ? this.#frames.of(feed, options.variant, range, nowMs)
       : buildFrames(feed, options.variant, range, nowMs, frameBytesMax);
-    const at = takesParts(receiver, feed) ? frames.findIndex(({ bytes }) => bytes.length > frameBytesMax) : -1;
-    const large = frames[at];
-    if (large === undefined) return this.#sendFrames(receiver, feed, frames, items.length);
-    this.#sendFrames(receiver, feed, frames.slice(0, at), items.length - 1);
-    lagging.position = { ...lagging.position, offset: Math.max(lagging.position.offset, large.prev) };
-    const { encoding } = options.variant;
-    this.#sendPart(
-      receiver,
-      lagging,
-      new FrameParts(feed.topic, { encoding, frame: large.bytes, frameBytesMax, behind: frames.slice(at + 1) }),
-    );
-  }
-
-  #sendFrames(receiver: Receiver, feed: TopicFeed, frames: readonly BatchFrame[], items = 0): void {
-    let bytes = 0;
-    for (const frame of frames) {
-      bytes += frame.bytes.length;
-      receiver.sendEncoded(frame.bytes, movedTo(feed, frame));
-    }
-    this.#options.metrics.caughtUp({ frames: frames.length, bytes, items });
+    if (frames.length > 0) this.#sendNext(receiver, lagging, { frames, items: items.length, sent: 0, after: undefined });
   }
 
   /** What was missed cannot be delivered: the client is told so, and continues from the topic's state. */
   #startOver(receiver: Receiver, lagging: Lagging, reason: string): boolean {
     const { feed } = lagging;
-    const frames = this.#beginning(receiver, lagging, reason);
+    const frames = this.#beginning(lagging, reason);
     receiver.sendEncoded(frames.first, movedTo(feed, { prev: 0, offset: frames.offset }));
     const { start, position } = frames.rest ?? { start: undefined, position: feed.head };
     Object.assign(lagging, {
@@ -202,11 +189,10 @@ export class CatchingUp {
     return false;
   }
 
-  #beginning(receiver: Receiver, { feed, options }: Lagging, reason: string): BeginningFrames {
+  #beginning({ feed, options }: Lagging, reason: string): BeginningFrames {
     const message = { type: 'resync', ...addressOf(feed.topic), epoch: feed.epoch, reason };
     const { frameBytesMax } = this.#options.config.tuning.fanout;
-    const parts = takesParts(receiver, feed);
-    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, parts, frameBytesMax });
+    return beginningFrames(feed, { beginning: fromStateOf(feed), until: feed.head, message, form: options.variant, frameBytesMax });
   }
 
   #join(receiver: Receiver, lagging: Lagging): boolean {
@@ -229,7 +215,7 @@ export class CatchingUp {
   }
 }
 
-/** What is sent in parts counts when all of them have been sent. */
+/** What is sent in several frames counts when all of them have been sent. */
 function moveTo(lagging: Lagging, position: Position): void {
   if (lagging.unsent === undefined) lagging.position = position;
   else lagging.unsent.after = position;

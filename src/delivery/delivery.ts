@@ -156,7 +156,8 @@ export class Delivery {
       namespaceMessages: this.#namespaceMessages,
       metrics,
     });
-    this.#sink = new FrameSink(publish, receiverOf, metrics);
+    const give = slowConsumers.give.bind(slowConsumers);
+    this.#sink = new FrameSink({ publishNatively: publish, receiverOf, metrics, give });
     this.#pump = new FanoutPump(fanout, this.#sink, {
       beforeTurn: () => {
         this.#outbox.flush();

@@ -15,8 +15,6 @@ export interface BeginningOptions {
   /** `subscribed` or `resync`, except its `items`. `offset` and `upTo` are set here. */
   readonly message: Record<string, unknown>;
   readonly form: WireForm & { readonly selection?: Selection };
-  /** An item that is larger than a frame follows in numbered parts. */
-  readonly parts: boolean;
   readonly frameBytesMax: number;
   readonly missed?: MissedItems | undefined;
 }
@@ -36,12 +34,12 @@ export interface BeginningFrames {
  * never make progress.
  */
 export function beginningFrames(feed: TopicFeed, options: BeginningOptions): BeginningFrames {
-  const { beginning, until, message, form, parts, frameBytesMax, missed } = options;
+  const { beginning, until, message, form, frameBytesMax, missed } = options;
   const roomBytes = frameBytesMax - batchHeadBytes(feed);
-  const { selection } = form;
+  const { selection, parts = false } = form;
   const all = firstPartOf(feed, beginning, { until, bytesMax: roomBytes, missed, selection });
   const { durable } = feed.namespace;
-  // Others get the same item: it comes in a frame that is made once for all of them. Ephemeral topics have no positions that would say where it belongs.
+  // Others get the same item: it comes in frames that are made once for all of them. Ephemeral topics have no positions that would say where it belongs.
   const isLarge = durable && (all.items[0]?.wireBytes ?? 0) > frameBytesMax;
   if (all.whole && !isLarge) {
     const offset = Math.max(until.offset, all.position.offset);

@@ -13,20 +13,35 @@ import type { DeliveryMetrics } from './metrics.ts';
 import type { Receiver, ReceiverOf } from './receiver.ts';
 import { type Moved, movedTo } from './stream-positions.ts';
 
+export interface FrameSinkOptions {
+  readonly publishNatively: PublishToShard;
+  readonly receiverOf: ReceiverOf;
+  readonly metrics: DeliveryMetrics;
+  /** Each member gets this frame by frame. */
+  readonly give: (shard: Shard, flush: Flush) => void;
+}
+
 /** Sends frames to sockets: by native publish, with one call for a whole shard, or what waits for a connection, in one write. */
 export class FrameSink implements FanoutSink {
   readonly #publishNatively: PublishToShard;
   readonly #metrics: DeliveryMetrics;
   readonly #receiverOf: ReceiverOf;
 
-  constructor(publishNatively: PublishToShard, receiverOf: ReceiverOf, metrics: DeliveryMetrics) {
+  readonly #give: (shard: Shard, flush: Flush) => void;
+
+  constructor({ publishNatively, receiverOf, metrics, give }: FrameSinkOptions) {
     this.#publishNatively = publishNatively;
     this.#receiverOf = receiverOf;
     this.#metrics = metrics;
+    this.#give = give;
   }
 
   publish({ nativeTopic }: Shard, frame: Uint8Array, binary: boolean): void {
     this.#publishNatively(nativeTopic as string, frame, binary);
+  }
+
+  give(shard: Shard, flush: Flush): void {
+    this.#give(shard, flush);
   }
 
   isMember(shard: Shard, connectionId: string): boolean {
@@ -59,7 +74,7 @@ export class FrameSink implements FanoutSink {
   resync(feed: TopicFeed, reason: string, { frameBytesMax, tick }: { readonly frameBytesMax: number; readonly tick: number }): boolean {
     const { topic, epoch, head } = feed;
     const message = { type: 'resync', ...addressOf(topic), epoch, reason };
-    const options = { beginning: fromStateOf(feed), until: head, message, parts: false, frameBytesMax };
+    const options = { beginning: fromStateOf(feed), until: head, message, frameBytesMax };
     const frames = new Map<string, Uint8Array>();
     const moved = movedTo(feed, { prev: 0, offset: head.offset });
     for (const { options: form } of feed.variants) {
@@ -106,6 +121,6 @@ export class FrameSink implements FanoutSink {
   }
 }
 
-function wireFormName({ encoding, timestamps, selection }: VariantOptions): string {
-  return `${encoding} ${timestamps} ${selection?.name ?? ''}`;
+function wireFormName({ encoding, timestamps, parts, selection }: VariantOptions): string {
+  return `${encoding} ${timestamps} ${parts} ${selection?.name ?? ''}`;
 }

@@ -14,6 +14,8 @@ export interface Wishes {
   readonly maxRateHz?: number | undefined;
   readonly echo?: boolean | undefined;
   readonly timestamps?: boolean | undefined;
+  /** It puts large batches together from numbered parts. */
+  readonly parts?: boolean | undefined;
   /** What changes of each value, where the namespace has that. */
   readonly delta?: boolean | undefined;
   /** Paths of members of the document; undefined: all of it. */
@@ -43,14 +45,23 @@ export function membershipOptions(receiver: Receiver, feed: TopicFeed, wishes: W
   const { codec, deflate } = receiver;
   const { encoding } = codec;
   const selection = selectionFor(receiver, feed, wishes, limits);
+  // Ephemeral topics have no positions, which say what a frame covers. And of what is compressed, only whole batches are.
+  const parts = wishes.parts === true && namespace.durable && !deflate;
   const isPlain = maxRateHz === undefined && echo !== false && wishes.timestamps !== true && wishes.delta !== true && !deflate;
-  if (isPlain && selection === undefined) return plainOptions[encoding];
+  if (isPlain && !parts && selection === undefined) return plainOptions[encoding];
   const rateHz = maxRateHz === undefined ? undefined : rateClassFor(maxRateHz);
   // No log has stored an ephemeral publication.
   const timestamps = wishes.timestamps === true && namespace.durable;
   // A filter leaves out some of the values that the next change is one of: what is left comes whole.
   const delta = wishes.delta === true && wishes.filter === undefined && namespace.delta === 'fields';
-  const variant = { encoding, deflate: deflate && encoding === 'msgpack', rateHz, timestamps, ...(delta && { delta }) };
+  const variant = {
+    encoding,
+    deflate: deflate && encoding === 'msgpack',
+    rateHz,
+    timestamps,
+    ...(parts && { parts }),
+    ...(delta && { delta }),
+  };
   // There may be any number of selections, so these are not kept.
   if (selection !== undefined) return { variant: { ...variant, selection }, echo: echo !== false };
   const name = `${variantName(variant)} ${echo !== false}`;

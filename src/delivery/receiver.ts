@@ -48,8 +48,6 @@ export class Receiver implements Recipient {
   readonly positions: StreamPositions | undefined;
   /** Whether it accepts compressed frames. Fixed before its first topic. */
   deflate = false;
-  /** Whether it puts large batches together from numbered parts. */
-  takesParts = false;
   /** Set with its first topic. */
   group: Group | undefined;
   readonly subscriptions = new SubscriptionMap();

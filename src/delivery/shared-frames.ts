@@ -79,6 +79,7 @@ function isSame({ feed, life, form, range }: Shared, otherFeed: TopicFeed, other
     form.encoding === otherForm.encoding &&
     form.deflate === otherForm.deflate &&
     form.timestamps === otherForm.timestamps &&
+    form.parts === otherForm.parts &&
     range.items.every((item, at) => item === other.items[at])
   );
 }

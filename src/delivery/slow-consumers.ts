@@ -10,6 +10,8 @@ import type { Position } from '../recent/position.ts';
 import { type CatchingUp, policyOf } from './catching-up.ts';
 import type { BeginningFrames } from './first-part.ts';
 import { FIRST_PART_BYTES } from './first-part.ts';
+import { type Given, GivenFlushes, unsentOf } from './given-flushes.ts';
+import { acceptedOf, laggingAt, laggingIn, nextBytesOf } from './lagging.ts';
 import { LoopShare } from './loop-share.ts';
 import { type Memberships, membersOf, optionsOf } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -53,6 +55,8 @@ export class SlowConsumers {
   readonly #share = new LoopShare(BYTES_PER_TURN);
   /** Recorded in `dropped`, where no topic may be left and nothing sent. They leave their shards before the next round. */
   readonly #marked = new Map<Receiver, Map<FeedName, Drop>>();
+  /** The same of those that get a large item frame by frame. */
+  readonly #given = new GivenFlushes();
   readonly #lagging = new Set<Receiver>();
   /** Connections for which something waits: an answer that their sockets have no room for. */
   readonly #full = new Map<Receiver, { readonly sinceMs: number }>();
@@ -98,7 +102,7 @@ export class SlowConsumers {
       if (shard.kind !== 'member') continue;
       const first = unsent.get(shard.variant);
       drops.set(topic, {
-        has: first === undefined ? shard.positionOfDropped(tick) : { sequence: first.from, offset: first.fromOffset },
+        has: first === undefined ? this.#certainPlaceOf(receiver, shard, tick) : { sequence: first.from, offset: first.fromOffset },
         given: { sequence: shard.cursor, offset: shard.offset },
         life: shard.hasLostResync(tick) ? NO_LIFE : shard.variant.feed.life,
       });
@@ -108,7 +112,26 @@ export class SlowConsumers {
     setImmediate(() => this.leaveMarked());
   }
 
+  /** Its members get this frame by frame. They leave it before the next round. */
+  give(shard: Shard, flush: Flush): void {
+    if (this.#given.isEmpty) setImmediate(() => this.leaveMarked());
+    this.#given.add(shard, flush);
+  }
+
+  /** Where a member is: what it is being given does not count. */
+  placeOf(receiver: Receiver, shard: Shard): Position {
+    return this.#given.of(receiver, shard)?.from ?? { sequence: shard.cursor, offset: shard.offset };
+  }
+
+  /** The same for one whose socket has dropped something. */
+  #certainPlaceOf(receiver: Receiver, shard: Shard, tick: number): Position {
+    const place = shard.positionOfDropped(tick);
+    const given = this.#given.of(receiver, shard);
+    return given !== undefined && given.from.sequence < place.sequence ? given.from : place;
+  }
+
   leaveMarked(): void {
+    if (!this.#given.isEmpty) this.#leaveGiven();
     if (this.#marked.size === 0) return;
     const marked = [...this.#marked];
     this.#marked.clear();
@@ -121,6 +144,39 @@ export class SlowConsumers {
       // It may have left because of a gap, with a socket that has room, so no event of the socket follows.
       if (receiver.positions !== undefined) this.#goOn(receiver);
     }
+  }
+
+  #leaveGiven(): void {
+    for (const [receiver, given] of this.#given.all()) {
+      if (!receiver.isOpen) continue;
+      // Native publish may have queued something that it would lose: all of this loop turn counts as lost.
+      if (!receiver.hasRoom) this.dropped(receiver);
+      // What waits for it comes before that. If its socket drops some of it, it has fallen behind.
+      receiver.sendFrames();
+      const drops = this.#marked.get(receiver);
+      for (const [topic, one] of given) if (drops?.has(topic) !== true) this.#leaveToBeGiven(receiver, one);
+    }
+    this.#given.clear();
+  }
+
+  #leaveToBeGiven(receiver: Receiver, given: Given): void {
+    const { variant, life, from, to } = given;
+    const shard = receiver.subscriptions.get(variant.feed.topic);
+    // It may have left, or have asked for something else.
+    if (shard?.kind !== 'member' || shard.variant !== variant) return;
+    const lagging: Lagging = {
+      ...laggingAt(variant.feed, optionsOf(receiver, shard), from),
+      life,
+      // What is published meanwhile comes too, whatever the policy is: it has not fallen behind.
+      start: { by: 'replay', fresh: false, until: to },
+      unsent: unsentOf(receiver, given),
+      partBytes: this.#options.catchingUp.partBytesMax,
+    };
+    this.#enter(receiver, lagging, false);
+    // First, because what native publish has queued for it is sent with this, and is lost when it leaves.
+    this.#options.catchingUp.sendFirst(receiver, lagging);
+    this.#options.memberships.leave(receiver, shard);
+    if (receiver.isOpen) this.#goOn(receiver);
   }
 
   /** The connection has been sent the beginning of its stream; the rest follows as its socket accepts it. */
@@ -191,6 +247,7 @@ export class SlowConsumers {
   /** The connection has closed, and has no topics any more. */
   gone(receiver: Receiver): void {
     this.#marked.delete(receiver);
+    this.#given.forget(receiver);
     this.#full.delete(receiver);
     this.#done(receiver);
   }
@@ -200,6 +257,8 @@ export class SlowConsumers {
     lagging.feed.leaveLagging(lagging.options.variant.selection, owner);
     lagging.feed.enterLagging(options.variant.selection, owner);
     lagging.options = options;
+    // It comes again, from its position, in one frame.
+    if (options.variant.parts !== true) lagging.unsent = undefined;
   }
 
   /** The connection no longer subscribes to the topic. */
@@ -271,7 +330,7 @@ export class SlowConsumers {
     for (let left = laggingIn(receiver); left.length > 0; left = laggingIn(receiver)) {
       for (const lagging of left) {
         if (!receiver.hasRoom) return this.#waits(receiver, left);
-        const turn = this.#share.take(lagging.partBytes);
+        const turn = this.#share.take(nextBytesOf(lagging));
         if (turn !== undefined) await turn;
         if (receiver.subscriptions.get(lagging.feed.topic) !== lagging) continue;
         const isStart = lagging.start !== undefined;
@@ -288,38 +347,4 @@ export class SlowConsumers {
   #waits(receiver: Receiver, left: readonly Lagging[]): void {
     if (receiver.isOpen) for (const lagging of left) lagging.waited = true;
   }
-}
-
-/**
- * What a stream of events certainly has of a topic: it knows exactly what its socket has accepted. Undefined: ask the shard.
- *
- * A peer without the SDK does not compare offsets, so it must not get anything twice.
- */
-function acceptedOf({ positions }: Receiver, shard: Shard): Position | undefined {
-  const { feed } = shard.variant;
-  const since = positions?.of(feed.topic);
-  if (since === undefined || since.epoch !== feed.epoch) return undefined;
-  const { offset } = since;
-  if (offset === shard.offset) return { sequence: shard.cursor, offset };
-  return { sequence: feed.ring.sequenceAfter(offset) ?? Math.min(shard.cursorBefore, feed.ring.first - 1), offset };
-}
-
-function laggingAt(feed: TopicFeed, options: MembershipOptions, position: Position): Lagging {
-  return {
-    kind: 'lagging',
-    feed,
-    options,
-    position,
-    life: feed.life,
-    start: undefined,
-    waited: false,
-    partBytes: FIRST_PART_BYTES,
-    unsent: undefined,
-    resyncReason: undefined,
-    skipped: 0,
-  };
-}
-
-function laggingIn(receiver: Receiver): Lagging[] {
-  return [...receiver.subscriptions.values()].filter((subscription) => subscription.kind === 'lagging');
 }

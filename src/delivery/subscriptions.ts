@@ -10,7 +10,6 @@ import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
 import { type BeginningFrames, beginningFrames } from './first-part.ts';
-import { takesParts } from './frame-parts.ts';
 import { membershipOptions, needsState, type SelectionLimits, selectionFor, type Wishes, withSelection } from './membership-options.ts';
 import type { Memberships } from './memberships.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -33,8 +32,6 @@ export interface Wish extends Wishes {
   readonly snapshot?: boolean | undefined;
   /** Who it is, where the topic has presence. */
   readonly member?: (() => PresenceMember) | undefined;
-  /** From now on the connection puts large batches together from numbered parts. */
-  readonly parts?: boolean | undefined;
   /** Be told who else is there. */
   readonly presence?: boolean | undefined;
 }
@@ -99,8 +96,6 @@ export class Subscriptions {
     const topic = this.#topics.nameOf(name);
     const wish = withSelection(asked);
     const { member } = wish;
-    // What is compressed is smaller, and only one kind of frame comes in parts.
-    if (wish.parts === true && !receiver.deflate) receiver.takesParts = true;
     // Who follows a part of a topic is none of its members.
     if (member === undefined || !isWholeTopic(topic)) return this.#subscribe(receiver, topic, wish);
     return this.#subscribeAs(member, receiver, topic, wish);
@@ -271,7 +266,6 @@ export class Subscriptions {
       until: this.#memberships.placeOf(receiver, feed, options, minCursor),
       message,
       form: options.variant,
-      parts: takesParts(receiver, feed),
       frameBytesMax: this.#frameBytesMax,
       missed,
     });
@@ -282,8 +276,8 @@ export class Subscriptions {
     const { feed } = left.variant;
     const options = this.#optionsOf(receiver, feed, wish);
     // What lies in between may have left the ring, for example with a slow rate class: then the client gets the whole state.
-    const goesOn = wish.snapshot !== true && left.cursor >= feed.ring.first && !needsState(options, left.variant.options);
-    const position = { sequence: left.cursor, offset: left.offset };
+    const position = this.#slowConsumers.placeOf(receiver, left);
+    const goesOn = wish.snapshot !== true && position.sequence >= feed.ring.first && !needsState(options, left.variant.options);
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
     const minCursor = options.variant.delta && !goesOn ? feed.ring.next : left.cursor;
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor });

@@ -1,5 +1,7 @@
+import type { FeedName } from '../protocol/feed-name.ts';
 import { deflateFrame } from './deflate.ts';
 import { batchHeadBytes, type EncodedItem, encodeBatch, itemsInForm, itemsPerFrame, type WireForm } from './frame.ts';
+import { inParts } from './parts.ts';
 
 /** Items to send, and the fields of their batch. */
 export interface ItemRange {
@@ -16,7 +18,7 @@ export interface BatchForm extends WireForm {
 
 export interface BatchTopic {
   /** The name of its feed. */
-  readonly topic: string;
+  readonly topic: FeedName;
   readonly epoch: string;
 }
 
@@ -25,7 +27,7 @@ export interface BatchFrame {
   readonly bytes: Uint8Array;
   /** The topic's offset just before it. */
   readonly prev: number;
-  /** The topic's offset after it. */
+  /** The topic's offset after it: of a part that is not the last one, as before it. */
   readonly offset: number;
 }
 
@@ -36,7 +38,10 @@ function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchFo
   return deflate ? deflateFrame(frame) : frame;
 }
 
-/** A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. */
+/**
+ * A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. One with a single item that is
+ * larger than a frame comes in numbered parts, if its receivers put these together.
+ */
 export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange, sentAtMs: number, frameBytesMax: number): BatchFrame[] {
   const items = itemsInForm(range.items, form);
   const headBytes = batchHeadBytes(topic);
@@ -46,10 +51,16 @@ export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange
     const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
     const part = count === items.length ? items : items.slice(start, start + count);
     const { offset } = part[part.length - 1] as EncodedItem;
-    frames.push({ bytes: buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs), prev, offset });
+    const bytes = buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs);
+    if (form.parts !== true || bytes.length <= frameBytesMax) frames.push({ bytes, prev, offset });
+    else frames.push(...partFrames(inParts(topic.topic, form.encoding, bytes, frameBytesMax), prev, offset));
     prev = offset;
     conflated = 0;
     start += count;
   }
   return frames;
+}
+
+function partFrames(parts: readonly Uint8Array[], prev: number, offset: number): BatchFrame[] {
+  return parts.map((bytes, index) => ({ bytes, prev, offset: index === parts.length - 1 ? offset : prev }));
 }

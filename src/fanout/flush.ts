@@ -13,6 +13,11 @@ export interface FanoutSink {
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void;
   /** Whether the connection is a member of the shard. */
   isMember(shard: Shard, connectionId: string): boolean;
+  /**
+   * To all members one frame after the other, each as its socket takes them: a large item in parts is more than may wait for a socket. They leave the shard before
+   * its next flush.
+   */
+  give(shard: Shard, flush: Flush): void;
   /** To all members except one connection, which does not get what it has published. */
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void;
   sendTo(connectionId: string, frame: Uint8Array, binary: boolean): void;
@@ -28,6 +33,8 @@ export interface FanoutSink {
 
 /** Without `prev` and `offset` it has no items. */
 export type Frame = Pick<BatchFrame, 'bytes'> & Partial<BatchFrame>;
+
+const NOTHING_SENT: Sent = { frames: 0, bytes: 0, items: 0 };
 
 /** Frames for a shard's members. */
 interface Part {
@@ -50,6 +57,8 @@ export interface Flush {
   readonly parts: readonly Part[];
   /** What each member is sent. */
   readonly sent: Sent;
+  /** It has a large item in parts, and is more than may wait for a socket: see {@link FanoutSink.give}. */
+  readonly isGiven: boolean;
   /** When the bus stored the oldest publication in the frames. */
   readonly oldestPublishedAtMs: number;
   /** When it happened, if its producer says so. */
@@ -61,15 +70,21 @@ export function framesFor({ frames, except, own }: Part, { id }: Recipient): rea
   return except === id ? (own ?? []) : frames;
 }
 
+export interface FlusherOptions {
+  readonly frameBytesMax: number;
+  /** Bytes that may wait for a socket. */
+  readonly lagThresholdBytes: number;
+}
+
 /** Sends shards what they have not received. Frames are created once for all shards at the same position. */
 export class Flusher {
   readonly #sink: FanoutSink;
-  readonly #frameBytesMax: number;
+  readonly #options: FlusherOptions;
   #made = 0;
 
-  constructor(sink: FanoutSink, frameBytesMax: number) {
+  constructor(sink: FanoutSink, options: FlusherOptions) {
     this.#sink = sink;
-    this.#frameBytesMax = frameBytesMax;
+    this.#options = options;
   }
 
   /** Number of frame sets created so far. */
@@ -87,7 +102,8 @@ export class Flusher {
     const flush = this.#advance(shard, nowMs, tick);
     if (isNothing(flush)) return 0;
     const binary = shard.variant.options.encoding === 'msgpack';
-    for (const part of flush.parts) this.#publish(shard, part, binary);
+    if (flush.isGiven) this.#sink.give(shard, flush);
+    else for (const part of flush.parts) this.#publish(shard, part, binary);
     return flush.to - flush.from;
   }
 
@@ -95,20 +111,26 @@ export class Flusher {
   gather(shard: Shard, nowMs: number, tick: number, lane?: Lane): number {
     const flush = this.#advance(shard, nowMs, tick);
     if (isNothing(flush)) return 0;
+    if (flush.isGiven) this.#sink.give(shard, flush);
+    else this.#wait(shard, flush, lane);
+    return flush.to - flush.from;
+  }
+
+  #wait(shard: Shard, flush: Flush, lane: Lane | undefined): void {
     for (const recipient of shard.recipients) {
       const { group } = recipient;
       if (group === undefined) continue;
       if (recipient.add(flush)) group.waiting.push(recipient);
       lane?.expect(group);
     }
-    return flush.to - flush.from;
   }
 
   /** The same at once, with all that waits for the members. */
   send(shard: Shard, nowMs: number, tick: number): void {
     const flush = shard.cursor < shard.variant.feed.ring.next ? this.#advance(shard, nowMs, tick) : undefined;
+    if (flush?.isGiven) this.#sink.give(shard, flush);
     for (const recipient of shard.recipients) {
-      if (flush !== undefined && !isNothing(flush)) recipient.add(flush);
+      if (flush !== undefined && !flush.isGiven && !isNothing(flush)) recipient.add(flush);
       this.#sink.send(recipient);
     }
   }
@@ -129,8 +151,10 @@ export class Flusher {
   /** What the shard is to be sent; it counts as sent from now on, because a drop may be reported during the sending. */
   #advance(shard: Shard, nowMs: number, tick: number): Flush {
     const flush = this.#flushFor(shard, nowMs);
-    shard.advance(flush.to, flush.offset, tick, flush.sent);
-    this.#sink.flushed(shard, flush.sent);
+    // What is given counts when it is sent.
+    const sent = flush.isGiven ? NOTHING_SENT : flush.sent;
+    shard.advance(flush.to, flush.offset, tick, sent);
+    this.#sink.flushed(shard, sent);
     return flush;
   }
 
@@ -181,6 +205,7 @@ export class Flusher {
     // A rate class has lost nothing: only the latest of each key is due.
     const skipped = variant.options.rateHz === undefined ? Math.max(0, ring.first - cursor) : 0;
     const oldest = ring.at(Math.max(cursor, ring.first));
+    const sent = sentOf(parts, items.length);
     return {
       variant,
       epoch: variant.feed.epoch,
@@ -190,7 +215,8 @@ export class Flusher {
       offset: upTo,
       // The gap shows in the next batch's `prev`.
       parts: skipped === 0 ? parts : [{ frames: [{ bytes: this.#sink.skipped(variant, skipped) }] }, ...parts],
-      sent: sentOf(parts, items.length),
+      sent,
+      isGiven: skipped === 0 && sent.bytes > this.#options.lagThresholdBytes && hasParts(parts),
       oldestPublishedAtMs: oldest.publishedAtMs,
       oldestEventAtMs: oldest.eventAtMs,
     };
@@ -207,7 +233,7 @@ export class Flusher {
 
   #frames({ feed, options }: Variant, range: ItemRange, nowMs: number): BatchFrame[] {
     this.#made++;
-    return buildFrames(feed, options, range, nowMs, this.#frameBytesMax);
+    return buildFrames(feed, options, range, nowMs, this.#options.frameBytesMax);
   }
 }
 
@@ -219,6 +245,11 @@ function sentOf(parts: readonly Part[], items: number): Sent {
     for (const frame of part.frames) bytes += frame.bytes.length;
   }
   return { frames, bytes, items };
+}
+
+/** Only what is a part, and not the last one, leaves its receiver where it was. */
+function hasParts(parts: readonly Part[]): boolean {
+  return parts.some(({ frames }) => frames.some(({ prev, offset }) => prev !== undefined && prev === offset));
 }
 
 /** Nothing of what the shard has not received is selected by its members. */

@@ -18,6 +18,8 @@ export interface WireForm {
   readonly encoding: Encoding;
   /** With the time at which the log stored each item. */
   readonly timestamps: boolean;
+  /** Its receivers put large batches together from numbered parts. */
+  readonly parts?: true;
 }
 
 /** The items in this form. */

@@ -1,5 +1,5 @@
 import { Express } from './express.ts';
-import { type FanoutSink, Flusher } from './flush.ts';
+import { type FanoutSink, Flusher, type FlusherOptions } from './flush.ts';
 import type { Group } from './group.ts';
 import { Lane, type Pass, type Timing } from './lane.ts';
 import { MemberCost } from './member-cost.ts';
@@ -9,8 +9,7 @@ import type { Shard } from './shard.ts';
 import type { TopicFeed } from './topic-feed.ts';
 import type { Variant } from './variant.ts';
 
-export interface SchedulerOptions {
-  readonly frameBytesMax: number;
+export interface SchedulerOptions extends FlusherOptions {
   readonly loopGapMinMs: number;
   readonly loopGapMaxMs: number;
   /** Maximum time from one pass to the next while publications wait for each other; 0: they never wait. */
@@ -68,7 +67,7 @@ export class Scheduler {
   #sending: { pass: Pass | undefined; sends: number; fromMs: number } = { pass: undefined, sends: 0, fromMs: 0 };
 
   constructor(options: SchedulerOptions, sink: FanoutSink, pace: Pace = new Pacing(options.pacingPeriodMaxMs)) {
-    this.#flusher = new Flusher(sink, options.frameBytesMax);
+    this.#flusher = new Flusher(sink, options);
     this.#quantum = new Quantum(options.loopGapMinMs, options.loopGapMaxMs);
     this.#express = new Express(this.#flusher);
     this.#pace = pace;

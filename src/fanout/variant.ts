@@ -11,6 +11,8 @@ export interface VariantOptions extends GroupForm {
   readonly rateHz: number | undefined;
   /** With `meta.publishedAtMs` in every item. */
   readonly timestamps: boolean;
+  /** Large batches come in numbered parts. */
+  readonly parts?: true;
   /** What changed of each value, instead of the value. */
   readonly delta?: true;
   /** A part of the topic. Undefined: all of it. */
@@ -18,8 +20,8 @@ export interface VariantOptions extends GroupForm {
 }
 
 /** Without its selection. */
-export function variantName({ encoding, deflate, timestamps, delta, rateHz }: VariantOptions): string {
-  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${delta ? 'd' : ''}${rateHz ?? ''}`;
+export function variantName({ encoding, deflate, timestamps, parts, delta, rateHz }: VariantOptions): string {
+  return `${encoding === 'msgpack' ? 'm' : 'j'}${deflate ? 'z' : ''}${timestamps ? 't' : ''}${parts ? 'p' : ''}${delta ? 'd' : ''}${rateHz ?? ''}`;
 }
 
 export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
@@ -29,6 +31,7 @@ export function isSameForm(a: VariantOptions, b: VariantOptions): boolean {
     a.deflate === b.deflate &&
     a.rateHz === b.rateHz &&
     a.timestamps === b.timestamps &&
+    a.parts === b.parts &&
     a.delta === b.delta &&
     a.selection?.name === b.selection?.name
   );

@@ -27,7 +27,7 @@ const SUBSCRIBE_OPTIONS = {
   presence: Type.Optional(Type.Boolean({ description: 'true: `presence` messages say who is subscribed, and who joins or leaves' })),
   parts: Type.Optional(
     Type.Boolean({
-      description: 'true: from now on, this connection puts large batches together from parts: see Parts',
+      description: 'true: large batches may come as numbered parts: see Parts',
     }),
   ),
   delta: Type.Optional(

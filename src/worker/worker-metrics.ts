@@ -26,7 +26,7 @@ export class WorkerMetrics {
   });
   readonly starting = new Gauge({
     name: 'stentor_subscriptions_starting',
-    help: 'Subscriptions that are still receiving their initial items: a state, or what was missed.',
+    help: 'Subscriptions that are still receiving their initial items (a state, or what was missed), or a large item in parts.',
     registers: this.#registers,
   });
   readonly answerBytes = new Gauge({

@@ -7,6 +7,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const SINK: FanoutSink = {
   send: () => undefined,
   publish: () => undefined,
+  give: () => undefined,
   isMember: () => false,
   publishExcept: () => undefined,
   sendTo: () => undefined,
@@ -17,7 +18,7 @@ const SINK: FanoutSink = {
 
 function setUp(members: number) {
   const events: string[] = [];
-  const options = { frameBytesMax: 65_536, loopGapMinMs: 0.1, loopGapMaxMs: 0.2, pacingPeriodMaxMs: 0 };
+  const options = { frameBytesMax: 65_536, lagThresholdBytes: 65_536, loopGapMinMs: 0.1, loopGapMaxMs: 0.2, pacingPeriodMaxMs: 0 };
   const pump = new FanoutPump(options, SINK, {
     beforeTurn: () => events.push('before'),
     afterTurn: () => events.push('turn'),

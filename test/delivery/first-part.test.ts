@@ -15,8 +15,7 @@ function begin(count: number, { bytes = 300, parts = false } = {}) {
     beginning: goingOn(made, { epoch: EPOCH, offset: 0 }, undefined),
     until: made.head,
     message: { type: 'subscribed', id: 1, topic: made.topic, epoch: EPOCH, recovered: true },
-    form: { encoding: jsonCodec.encoding, timestamps: false },
-    parts,
+    form: { encoding: jsonCodec.encoding, timestamps: false, ...(parts && { parts }) },
     frameBytesMax: FRAME_BYTES_MAX,
   });
   return { message: JSON.parse(Buffer.from(first).toString()) as ServerMessage<'subscribed'>, frameBytes: first.length, rest, made };

@@ -107,6 +107,7 @@ describe('a topic with so many members that each group has some', () => {
       offset: 1,
       parts: [{ frames: [{ bytes: Buffer.from(text) }] }],
       sent,
+      isGiven: false,
       oldestPublishedAtMs: 0,
       oldestEventAtMs: undefined,
     };

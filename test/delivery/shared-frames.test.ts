@@ -26,6 +26,7 @@ describe('SharedFrames', () => {
       frames.of(made, JSON_FORM, { ...range(), conflated: 1 }, NOW_MS + 250),
       frames.of(made, JSON_FORM, { ...range(), items: made.ring.slice(0, 4) }, NOW_MS + 250),
       frames.of(made, { ...JSON_FORM, timestamps: true }, range(), NOW_MS + 250),
+      frames.of(made, { ...JSON_FORM, parts: true }, range(), NOW_MS + 250),
       frames.of(made, { ...JSON_FORM, encoding: 'msgpack' }, range(), NOW_MS + 250),
       frames.of(feedOf(10), JSON_FORM, range(), NOW_MS + 250),
     ])

@@ -10,6 +10,7 @@ import { SlowConsumers } from '../../src/delivery/slow-consumers.ts';
 import type { Lagging } from '../../src/delivery/subscription.ts';
 import { TopicTable } from '../../src/delivery/topic-table.ts';
 import type { TopicFeed } from '../../src/fanout/topic-feed.ts';
+import type { VariantOptions } from '../../src/fanout/variant.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { HistoryAnswer } from '../../src/link/messages.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
@@ -39,13 +40,18 @@ function setUp(answer: () => Promise<HistoryAnswer> = () => Promise.reject(new E
   });
   const stub = new StubReceiver();
 
-  function join(topic: string, slowConsumer: SlowConsumerPolicy = 'replay', options: Partial<Parameters<typeof namespaceOptions>[0]> = {}) {
+  function join(
+    topic: string,
+    slowConsumer: SlowConsumerPolicy = 'replay',
+    options: Partial<Parameters<typeof namespaceOptions>[0]> = {},
+    variant: VariantOptions = JSON_VARIANT,
+  ) {
     const made = feed({
       topic,
       namespace: namespaceOptions({ slowConsumer, ...options }),
       limits: { itemsPerTopicMax: 4 },
     });
-    memberships.listen(stub.receiver, memberships.enter(stub.receiver, made, { variant: JSON_VARIANT, echo: true }, 0));
+    memberships.listen(stub.receiver, memberships.enter(stub.receiver, made, { variant, echo: true }, 0));
     return made;
   }
 
@@ -93,9 +99,8 @@ describe('a connection whose socket dropped something', () => {
   describe('and that puts large items together from parts', () => {
     /** A large item, and a small one behind it, are missed. Every send fills the socket. */
     function setUpLarge() {
-      const { stub, join, flush, drop, drain } = setUp();
-      const made = join('ticks.a', 'conflate', { state: 'keyed' });
-      stub.receiver.takesParts = true;
+      const { slowConsumers, stub, join, flush, drop, drain } = setUp();
+      const made = join('ticks.a', 'conflate', { state: 'keyed' }, { ...JSON_VARIANT, parts: true });
       flush(made, 1);
       drop();
       made.push(source(2, { key: key('large'), value: 'x'.repeat(40_000) }));
@@ -106,7 +111,7 @@ describe('a connection whose socket dropped something', () => {
         return send(...frame);
       };
       const offset = () => (stub.receiver.subscriptions.get(made.topic) as Lagging).position.offset;
-      return { stub, made, drain, offset };
+      return { slowConsumers, stub, made, drain, offset };
     }
 
     it('gets one part whenever its socket has room, and the item counts with the last one', async () => {
@@ -126,6 +131,18 @@ describe('a connection whose socket dropped something', () => {
       expect(batchesOf(stub).slice(1)).toEqual([[2, [3]]]);
       await drain();
       expect(stub.receiver.subscriptions.get(made.topic)).toMatchObject({ kind: 'member' });
+    });
+
+    it('gets it in one frame if it does not want parts any more', async () => {
+      const { slowConsumers, stub, made, drain, offset } = setUpLarge();
+      await drain();
+      await drain();
+      const lagging = stub.receiver.subscriptions.get(made.topic) as Lagging;
+      slowConsumers.change(stub.receiver, lagging, { variant: JSON_VARIANT, echo: true });
+      await drain();
+      expect(stub.ofType('part')).toHaveLength(1);
+      expect(batchesOf(stub).slice(1)).toEqual([[1, [2]]]);
+      expect(offset()).toBe(2);
     });
 
     it('gets nothing more of it after a reset', async () => {
@@ -159,6 +176,7 @@ describe('a connection whose socket dropped something', () => {
         offset: to,
         parts,
         sent,
+        isGiven: false,
         oldestPublishedAtMs: 0,
         oldestEventAtMs: undefined,
       });

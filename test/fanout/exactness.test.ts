@@ -16,6 +16,8 @@ const variants: VariantOptions[] = [
   { encoding: 'json', deflate: false, rateHz: 2, timestamps: false },
   { encoding: 'msgpack', deflate: false, rateHz: undefined, timestamps: true },
   { encoding: 'json', deflate: false, rateHz: 10, timestamps: true },
+  { encoding: 'json', deflate: false, rateHz: undefined, timestamps: false, parts: true },
+  { encoding: 'msgpack', deflate: false, rateHz: 10, timestamps: false, parts: true },
 ];
 
 const keys: (Key | null)[] = [null, 'a', 'b', 'c', 'd'] as (Key | null)[];
@@ -33,7 +35,10 @@ const operation = fc.oneof(
       key: fc.constantFrom(...keys),
       gap: fc.integer({ min: 1, max: 3 }),
       // Some larger than a frame, some worth deflating.
-      pad: fc.oneof({ weight: 8, arbitrary: fc.nat(40) }, fc.integer({ min: 400, max: 1400 })),
+      pad: fc.oneof({ weight: 8, arbitrary: fc.nat(40) }, fc.integer({ min: 400, max: 1400 }), {
+        weight: 2,
+        arbitrary: fc.integer({ min: 2000, max: 5000 }),
+      }),
       by: fc.option(fc.nat(), { nil: undefined }),
       noEcho: fc.nat(4).map((one) => one === 0),
       removed: fc.nat(9).map((one) => one === 0),
@@ -82,7 +87,13 @@ function modelOf({
   crowd,
 }: Setting): FanoutModel {
   const common = { recent: recentOf({ bytesMax: workerBytesMax, itemsPerTopicMax: itemsMax }) };
-  const scheduling = { frameBytesMax: FRAME_BYTES_MAX, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs };
+  const scheduling = {
+    frameBytesMax: FRAME_BYTES_MAX,
+    lagThresholdBytes: 3 * FRAME_BYTES_MAX,
+    loopGapMinMs: 5,
+    loopGapMaxMs: 10,
+    pacingPeriodMaxMs,
+  };
   const model = new FanoutModel(scheduling, groupConnectionsMax, [
     { ...common, namespace: namespaceOptions({ state: 'keyed' }) },
     { ...common, namespace: namespaceOptions({ durable, state, flushIntervalMs }) },
@@ -123,6 +134,8 @@ describe('the fan-out, for any sequence of publishes, joins, leaves, merges, res
   it('sends every member exactly the items between its join and its leave, in order, with the right prev', () => {
     let received = 0;
     let skipped = 0;
+    let joined = 0;
+    let given = 0;
     fc.assert(
       fc.property(setting, fc.array(operation, { minLength: 10, maxLength: 120 }), (chosen, operations) => {
         const model = modelOf(chosen);
@@ -135,7 +148,9 @@ describe('the fan-out, for any sequence of publishes, joins, leaves, merges, res
           member.checkComplete();
           received += member.received;
           if (member.everSkipped) skipped++;
+          joined += member.joined;
         }
+        given += model.given;
         // Nobody is left, nothing is left.
         model.endCrowds();
         for (const member of [...model.members]) model.leave(member);
@@ -146,5 +161,7 @@ describe('the fan-out, for any sequence of publishes, joins, leaves, merges, res
     // The runs did try what they are about.
     expect(received).toBeGreaterThan(1000);
     expect(skipped).toBeGreaterThan(10);
+    expect(joined).toBeGreaterThan(20);
+    expect(given).toBeGreaterThan(3);
   });
 });

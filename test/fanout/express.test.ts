@@ -13,6 +13,7 @@ function setUp() {
   const nothing = () => undefined;
   const sink = {
     publish: nothing,
+    give: nothing,
     isMember: () => false,
     publishExcept: nothing,
     sendTo: nothing,
@@ -21,7 +22,7 @@ function setUp() {
     done: nothing,
     flushed: ({ variant }: { variant: Variant }) => void served.push(variant.feed.topic),
   };
-  return { express: new Express(new Flusher(sink, 15_360)), served };
+  return { express: new Express(new Flusher(sink, { frameBytesMax: 15_360, lagThresholdBytes: 65_536 })), served };
 }
 
 function topicOf(name: string, members: number): { topicFeed: TopicFeed; variant: Variant } {

@@ -14,6 +14,7 @@ import { jsonCodec } from '../../src/protocol/json-codec.ts';
 import { SERVER_MESSAGES } from '../../src/protocol/messages.ts';
 import { msgpackCodec, packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import { assertMsgpack } from '../../src/protocol/msgpack-scan.ts';
+import { parseTopic } from '../../src/protocol/topic.ts';
 import { jsonData } from '../support/arbitrary.ts';
 import { item } from '../support/fanout-fixtures.ts';
 import { decodeBatch } from '../support/fanout-model.ts';
@@ -85,7 +86,7 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
     fc.assert(
       fc.property(sizes, fc.nat(5), (pads, conflated) => {
         const items = pads.map((pad, index) => item(index + 10, { value: 'x'.repeat(pad) }));
-        const topic = { topic: 'scores.a', epoch: 'e1' };
+        const topic = { topic: parseTopic('scores.a'), epoch: 'e1' };
         const frames = buildFrames(topic, { encoding, deflate: false, timestamps: false }, { items, prev: 7, conflated }, 1, 1024);
         let prev = 7;
         const seen: number[] = [];
@@ -108,7 +109,7 @@ describe.each(CODECS)('a batch in $encoding', ({ encoding, decode, binary }) => 
   it('has no frames where there are no items', () => {
     expect(
       buildFrames(
-        { topic: 'a', epoch: '' },
+        { topic: parseTopic('a'), epoch: '' },
         { encoding, deflate: false, timestamps: false },
         { items: [], prev: 0, conflated: 3 },
         1,
@@ -212,7 +213,7 @@ describe('an item with its time', () => {
   it('is counted with its time where a range is cut into frames', () => {
     const items = Array.from({ length: 40 }, (_, index) => item(index + 1, { value: 'x'.repeat(20) }));
     const form = { encoding: 'msgpack', deflate: false, timestamps: true } as const;
-    const frames = buildFrames({ topic: 'scores.a', epoch: 'e' }, form, { items, prev: 0, conflated: 0 }, 1, 1024);
+    const frames = buildFrames({ topic: parseTopic('scores.a'), epoch: 'e' }, form, { items, prev: 0, conflated: 0 }, 1, 1024);
     expect(frames.length).toBeGreaterThan(1);
     for (const { bytes } of frames) expect(bytes.length).toBeLessThanOrEqual(1024);
     const metas = frames.flatMap(({ bytes }) => decodeBatch(bytes, true).items).map(([, , , meta]) => meta);

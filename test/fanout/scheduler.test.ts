@@ -43,6 +43,9 @@ function setUp({ periodMs = 0 } = {}) {
       if (frames.length > 0) writes.push({ recipient: recipient as StubRecipient, frames });
     },
     publish: (shard, frame, binary) => void sent.push({ shard, frame, binary }),
+    give: () => {
+      throw new Error('nobody here gets parts');
+    },
     isMember: () => false,
     publishExcept: () => {
       throw new Error('every member here wants echo');
@@ -55,7 +58,7 @@ function setUp({ periodMs = 0 } = {}) {
     done: ({ sent: { items }, oldestPublishedAtMs }) => void flushes.push({ items, oldestPublishedAtMs }),
   };
   const scheduler = new Scheduler(
-    { frameBytesMax: 15_360, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs: 0 },
+    { frameBytesMax: 15_360, lagThresholdBytes: 65_536, loopGapMinMs: 5, loopGapMaxMs: 10, pacingPeriodMaxMs: 0 },
     sink,
     steadyPace(periodMs),
   );

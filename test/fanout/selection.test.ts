@@ -16,11 +16,12 @@ const whole = (offset: number, value: object) => source(offset, { value });
 const patch = (offset: number, value: object, more: object = {}) => source(offset, { value, patch: true, ...more });
 
 let nextTick = 1;
+const LIMITS = { frameBytesMax: 15_360, lagThresholdBytes: 65_536 };
 const SINK = { flushed: () => undefined, done: () => undefined } as unknown as FanoutSink;
 
 /** What the recipients are sent of what the feed has now: for each shard its batch, or nothing. */
 function flush(topic: TopicFeed): void {
-  const flusher = new Flusher(SINK, 15_360);
+  const flusher = new Flusher(SINK, LIMITS);
   for (const { shards } of topic.variants)
     for (const shard of shards) if (shard.cursor < topic.ring.next) flusher.gather(shard, 5, nextTick);
   nextTick++;
@@ -138,7 +139,7 @@ describe('members that select fields of a document', () => {
     const { recipient } = join(topic, SELECTED);
     for (let offset = 2; offset < 12; offset++) topic.push(patch(offset, { depth: offset }));
     const told: unknown[] = [];
-    const flusher = new Flusher({ ...SINK, skipped: () => Buffer.from('lagged') }, 15_360);
+    const flusher = new Flusher({ ...SINK, skipped: () => Buffer.from('lagged') }, LIMITS);
     flusher.gather(topic.variants[0]!.shards[0]!, 5, nextTick++);
     for (const frame of recipient.take()) told.push(frame.length === 6 ? 'lagged' : decodeBatch(frame, true).prev);
     expect(told).toEqual(['lagged', 7]);

@@ -95,7 +95,7 @@ describe('a document that is larger than a frame', () => {
     const client = await node.connect({ encoding: 'json', socket: { maxPayload: FRAME_BYTES_MAX } });
     client.send([
       { type: 'subscribe', id: 1, topic, parts: true },
-      { type: 'subscribe', id: 2, topic, maxRateHz: 5 },
+      { type: 'subscribe', id: 2, topic, parts: true, maxRateHz: 5 },
     ]);
     const changed = await client.next('subscribed', ({ id }) => id === 2);
     const follower = new DocumentFollower(topic);

@@ -15,9 +15,11 @@ import { SERVER_MESSAGES, type ServerMessage } from '../../src/protocol/messages
 import { msgpackCodec } from '../../src/protocol/msgpack-codec.ts';
 import type { Key } from '../../src/protocol/topic.ts';
 import { type FeedSettings, feed, StubRecipient, source, steadyPace } from './fanout-fixtures.ts';
+import { PartJoiner } from './part-joiner.ts';
 
 type Batch = ServerMessage<'batch'>;
 const batchSchema = Compile(SERVER_MESSAGES.batch);
+const partSchema = Compile(SERVER_MESSAGES.part);
 
 /** What was published, in the order of the ring's sequences within one life of the feed. */
 interface Entry {
@@ -76,6 +78,7 @@ export class ModelMember implements Recipient {
   /** Entries from here on, and before too where it joined with a snapshot, must show in its state. */
   stateFrom: number;
   received = 0;
+  readonly #joiner = new PartJoiner();
   /** Left-out entries that the first frame of a range announced and that lie in the frames after it. */
   conflatedLeft = 0;
 
@@ -110,6 +113,11 @@ export class ModelMember implements Recipient {
     return this.echo && !this.topic.log.some((entry) => this.#isOwn(entry));
   }
 
+  /** Batches that it has put together from parts. */
+  get joined(): number {
+    return this.#joiner.joined;
+  }
+
   get isWaiting(): boolean {
     return this.#waiting.length > 0;
   }
@@ -139,12 +147,21 @@ export class ModelMember implements Recipient {
       this.everSkipped = true;
       return;
     }
-    const batch = decodeBatch(frame, binary);
+    const part = partOf(frame, binary);
+    if (part !== undefined) {
+      expect(this.options.parts).toBe(true);
+      expect(frame.length).toBeLessThanOrEqual(frameBytesMax);
+    }
+    const batch = part === undefined ? decodeBatch(frame, binary) : this.#joiner.add(part);
+    if (batch !== undefined) this.#receiveBatch(batch as Batch, frame.length, binary, frameBytesMax);
+  }
+
+  #receiveBatch(batch: Batch, frameBytes: number, binary: boolean, frameBytesMax: number): void {
     expect(binary).toBe(this.options.encoding === 'msgpack');
     expect(batch.topic).toBe(this.topic.feed.topic);
     expect(batch.epoch).toBe(this.topic.feed.epoch);
     expect(batch.items.length).toBeGreaterThan(0);
-    if (batch.items.length > 1) expect(frame.length).toBeLessThanOrEqual(frameBytesMax);
+    if (batch.items.length > 1 || this.options.parts) expect(frameBytes).toBeLessThanOrEqual(frameBytesMax);
     if (this.topic.durable) this.#checkPrev(batch);
     if (this.conflates) this.#takeConflated(batch);
     else this.#takeAll(batch);
@@ -258,6 +275,15 @@ function skippedOf(frame: Uint8Array, binary: boolean): number {
   return message.type === 'lagged' ? message.skipped : 0;
 }
 
+/** Undefined: it is another message. */
+function partOf(frame: Uint8Array, binary: boolean): ServerMessage<'part'> | undefined {
+  if (decoded.has(frame) || (binary && frame[0] === DEFLATED_HEAD)) return undefined;
+  const message = (binary ? msgpackCodec : jsonCodec).decode(frame) as ServerMessage;
+  if (message.type !== 'part') return undefined;
+  if (!partSchema.Check(message)) throw new Error(`no part: ${JSON.stringify(partSchema.Errors(message))}`);
+  return message;
+}
+
 const DEFLATED_HEAD = 0xc9;
 const decoded = new WeakMap<Uint8Array, Batch>();
 
@@ -284,6 +310,8 @@ export class FanoutModel implements FanoutSink {
   readonly #listeners = new Map<Shard, Set<ModelMember>>();
   readonly #crowds: { readonly topic: ModelTopic; readonly recipients: readonly StubRecipient[] }[] = [];
   readonly #groups: Groups;
+  /** Flushes of large items that members got frame by frame. */
+  given = 0;
   nowMs = 1000;
   tick = 0;
   #nextMember = 0;
@@ -301,6 +329,17 @@ export class FanoutModel implements FanoutSink {
 
   publish(shard: Shard, frame: Uint8Array, binary: boolean): void {
     for (const member of this.#listenersOf(shard)) member.receive(frame, binary, this.#options.frameBytesMax);
+  }
+
+  /** As `SlowConsumers` does: they leave it, get the frames after what waits, and are back; here all at once. */
+  give(shard: Shard, flush: Flush): void {
+    this.given++;
+    for (const recipient of [...shard.recipients]) {
+      this.send(recipient);
+      if (!(recipient instanceof ModelMember)) continue;
+      recipient.add(flush);
+      this.send(recipient);
+    }
   }
 
   publishExcept(shard: Shard, frame: Uint8Array, binary: boolean, connectionId: string): void {
@@ -351,8 +390,10 @@ export class FanoutModel implements FanoutSink {
   }
 
   /** @param beside a member whose connection this is too, if it can be: of the same form, and not in this topic already */
-  join(topic: ModelTopic, options: VariantOptions, mode: JoinMode, echo: boolean, beside?: ModelMember): void {
+  join(topic: ModelTopic, asked: VariantOptions, mode: JoinMode, echo: boolean, beside?: ModelMember): void {
     const { feed: topicFeed, log } = topic;
+    const { parts, ...others } = asked;
+    const options = parts && topic.durable ? asked : others;
     const sinceOffset = typeof mode === 'object' ? (log[log.length - 1 - mode.back]?.offset ?? topic.baseOffset) : undefined;
     const minCursor = sinceOffset === undefined ? 0 : (topicFeed.ring.sequenceAfter(sinceOffset) ?? 0);
     const { encoding, deflate } = options;

@@ -6,6 +6,7 @@ import type { Receiver } from '../../src/delivery/receiver.ts';
 import type { Wish } from '../../src/delivery/subscriptions.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
+import type { Encoding } from '../../src/protocol/codec.ts';
 import { ProtocolError } from '../../src/protocol/errors.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import type { Tags } from '../../src/protocol/tags.ts';
@@ -13,7 +14,9 @@ import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { busOfLogs } from './bus-of-logs.ts';
+import { decodeFrame } from './decode-frame.ts';
 import { DeltaFolder } from './delta-folder.ts';
+import { PartJoiner } from './part-joiner.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import { type SimulatedShards, SimulatedSocket } from './simulated-socket.ts';
 import { TopicTracker } from './topic-tracker.ts';
@@ -50,7 +53,9 @@ export interface SimulatedNodeOptions {
   /** What it is marked with. */
   readonly tagsOf?: (uid: number) => Tags;
   /** What clients ask for besides the state, in turn. */
-  readonly wishes?: readonly Pick<Wish, 'delta' | 'maxRateHz' | 'fields' | 'filter'>[];
+  readonly wishes?: readonly Pick<Wish, 'delta' | 'maxRateHz' | 'fields' | 'filter' | 'parts'>[];
+  /** Of clients, in turn; default: JSON. */
+  readonly encodings?: readonly Encoding[];
   /** Topics have documents. */
   readonly documents?: boolean;
   /** Clients read what {@link SimulatedNode.read} lets them. */
@@ -80,10 +85,17 @@ export class SimulatedClient {
   readonly values = new Map<Topic, DeltaFolder>();
   receiver: Receiver | undefined;
   socket: SimulatedSocket | undefined;
+  largestFrameBytes = 0;
+  readonly #joiners = new Map<Topic, PartJoiner>();
   readonly #hasDocuments: boolean;
 
   constructor(hasDocuments: boolean) {
     this.#hasDocuments = hasDocuments;
+  }
+
+  /** Batches that it has put together from parts. */
+  get joined(): number {
+    return [...this.#joiners.values()].reduce((sum, { joined }) => sum + joined, 0);
   }
 
   receive(message: ServerMessage): void {
@@ -96,6 +108,12 @@ export class SimulatedClient {
     const awaited = this.awaiting.get(topic);
     if (awaited !== undefined && (message.type !== 'subscribed' || message.id !== awaited)) return;
     this.awaiting.delete(topic);
+    if (message.type === 'part') {
+      const joiner = this.#joiners.get(topic) ?? new PartJoiner();
+      this.#joiners.set(topic, joiner);
+      const whole = joiner.add(message);
+      return whole && this.receive(whole);
+    }
     const before = tracker.items.length;
     const folder = this.values.get(topic) ?? new DeltaFolder(this.#hasDocuments);
     this.values.set(topic, folder);
@@ -124,6 +142,7 @@ export class SimulatedNode {
   readonly #slow: boolean;
 
   readonly #wishes: NonNullable<SimulatedNodeOptions['wishes']>;
+  readonly #encodings: readonly Encoding[];
 
   constructor({
     clients,
@@ -133,10 +152,12 @@ export class SimulatedNode {
     contentOf,
     tagsOf,
     wishes = [{}],
+    encodings = ['json'],
     slow = false,
     documents = false,
   }: SimulatedNodeOptions) {
     this.#wishes = wishes;
+    this.#encodings = encodings;
     this.#slow = slow;
     let nextDelay = 0;
     const delay = () => turns(delays[nextDelay++ % delays.length] ?? 0);
@@ -287,10 +308,12 @@ export class SimulatedNode {
   }
 
   #connect(client: SimulatedClient): Receiver {
+    const encoding = this.#encodings[this.clients.indexOf(client) % this.#encodings.length] as Encoding;
     const socket = new SimulatedSocket(this.#shards, {
       backpressureBytesMax: this.#slow ? this.#config.tuning.fanout.lagThresholdBytes : null,
       deliver: (frame) => {
-        const value: ServerMessage | ServerMessage[] = JSON.parse(Buffer.from(frame).toString());
+        client.largestFrameBytes = Math.max(client.largestFrameBytes, frame.length);
+        const value: ServerMessage | ServerMessage[] = decodeFrame(Buffer.from(frame), encoding === 'msgpack');
         for (const message of Array.isArray(value) ? value : [value]) if (client.receiver === receiver) client.receive(message);
       },
       onDropped: () => this.#delivery.dropped(receiver),
@@ -301,7 +324,7 @@ export class SimulatedNode {
         this.#delivery.closed(receiver);
       },
     });
-    const receiver = this.#delivery.receiver(`c${this.#nextConnection++}`, 'json', socket);
+    const receiver = this.#delivery.receiver(`c${this.#nextConnection++}`, encoding, socket);
     client.socket = socket;
     return receiver;
   }
