@@ -11,7 +11,10 @@ const ITEMS = Buffer.from([0xa5, ...Buffer.from('items')]);
 /** Smaller messages are decoded as a whole. */
 const LARGE_BYTES = 2048;
 
-/** What thousands of clients must know of a `subscribed`: everything but its items, whose decoding would take the cores that the node needs. */
+/**
+ * What thousands of clients must know of a large message: everything but its items, whose decoding would take the cores that the node needs; of a batch with
+ * one item, how far that leads.
+ */
 function headOf(frame: Buffer): ServerMessage {
   const [head = 0] = frame;
   const at = frame.indexOf(ITEMS);
@@ -19,7 +22,24 @@ function headOf(frame: Buffer): ServerMessage {
   if ((head & 0xf0) !== 0x80 || at < 0) return decodeFrame(frame, true);
   const without = Buffer.from(frame.subarray(0, at));
   without[0] = head - 1;
-  return { ...decodeFrame(without, true), items: [] } as ServerMessage;
+  const message = decodeFrame(without, true) as ServerMessage<'subscribed' | 'resync' | 'batch'>;
+  if (message.type !== 'batch') return { ...message, items: [] };
+  const offset = offsetOfOnlyItem(frame, at + ITEMS.length);
+  return offset === undefined ? decodeFrame(frame, true) : { ...message, items: [[offset]] };
+}
+
+const LIST_OF_ONE = 0x91;
+const UINT_16 = 0xcd;
+const UINT_32 = 0xce;
+
+/** Undefined: there are several, or it is in another form. */
+function offsetOfOnlyItem(frame: Buffer, at: number): number | undefined {
+  // Its own list begins with the offset.
+  if (frame[at] !== LIST_OF_ONE || ((frame[at + 1] as number) & 0xf0) !== 0x90) return undefined;
+  const [form = 0] = frame.subarray(at + 2);
+  if (form < 0x80) return form;
+  if (form === UINT_16) return frame.readUInt16BE(at + 3);
+  return form === UINT_32 ? frame.readUInt32BE(at + 3) : undefined;
 }
 
 /** The last frames that clients have decoded. Members get the same bytes, and mostly one after the other. */
@@ -91,9 +111,15 @@ export class ReturningClient {
     this.#socket.cut();
   }
 
+  #decode(data: Buffer): ServerMessage {
+    // What folds nothing need not decode documents.
+    if (this.follower === undefined && data.length > LARGE_BYTES) return headOf(data);
+    // Nobody else gets the same answer.
+    return this.#upTo === undefined ? decodeFrame(data, true) : decodeShared(data);
+  }
+
   #receive(data: Buffer): void {
-    const isFirst = this.#upTo === undefined;
-    const message = isFirst && this.follower === undefined && data.length > LARGE_BYTES ? headOf(data) : decodeShared(data);
+    const message = this.#decode(data);
     if (message.type !== 'subscribed' && message.type !== 'batch' && message.type !== 'resync') return;
     if (this.recoveredAtMs === undefined) this.recoveryBytes += data.length;
     if (message.type === 'subscribed') {
