@@ -14,7 +14,7 @@ import { type Key, namespaceOf, type Topic } from '../../src/protocol/topic.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { WorkerMetrics } from '../../src/worker/worker-metrics.ts';
 import { busOfLogs } from './bus-of-logs.ts';
-import { decodeFrame } from './decode-frame.ts';
+import { decodeMessages } from './decode-frame.ts';
 import { DeltaFolder } from './delta-folder.ts';
 import { PartJoiner } from './part-joiner.ts';
 import { SimulatedLog } from './simulated-log.ts';
@@ -313,8 +313,9 @@ export class SimulatedNode {
       backpressureBytesMax: this.#slow ? this.#config.tuning.fanout.lagThresholdBytes : null,
       deliver: (frame) => {
         client.largestFrameBytes = Math.max(client.largestFrameBytes, frame.length);
-        const value: ServerMessage | ServerMessage[] = decodeFrame(Buffer.from(frame), encoding === 'msgpack');
-        for (const message of Array.isArray(value) ? value : [value]) if (client.receiver === receiver) client.receive(message);
+        for (const message of decodeMessages(Buffer.from(frame), encoding === 'msgpack')) {
+          if (client.receiver === receiver) client.receive(message);
+        }
       },
       onDropped: () => this.#delivery.dropped(receiver),
       onDrain: () => this.#delivery.drained(receiver),
