@@ -68,7 +68,7 @@ export class Hub {
     const { sanitizer } = options;
     const requests = new RequestHandler({ config, bus, nodeId, registry: topics, publisher, hooks, sanitizer, metrics, logger });
     const workers = new Set<HubEnd>();
-    const reports = new WorkerReports(workers);
+    const reports = new WorkerReports(workers, config);
     const connectionLimit = new ConnectionLimit<HubEnd>({
       config,
       bus,

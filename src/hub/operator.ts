@@ -71,7 +71,7 @@ export class Operator {
     this.#options = options;
     this.reports = reports;
     const end = (order: EndOrder) => reports.end(order);
-    this.control = new Control({ bus, instance, logger, revocations, end, others });
+    this.control = new Control({ config, bus, instance, logger, revocations, end, others });
     const { seriesIntervalMs: intervalMs, seriesPointsMax: pointsMax } = config.tuning.admin;
     const sampler = new Sampler({ intervalMs, pointsMax, figures: () => this.figures(), logger });
     this.#sampler = sampler;

@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { EndOrder, EndTarget, Revocation, TopicsWanted, WorkerReport, WorkerSummary } from '../link/messages.ts';
 import type { ConnectionsOverview } from './report-types.ts';
@@ -20,10 +21,12 @@ export interface WorkerAnswers {
 /** Requests the status of the workers, and has them end connections. */
 export class WorkerReports {
   readonly #workers: ReadonlySet<HubEnd>;
+  readonly #orderTimeoutMs: number;
   readonly #questions = new WorkerQuestions();
 
-  constructor(workers: ReadonlySet<HubEnd>) {
+  constructor(workers: ReadonlySet<HubEnd>, { tuning }: Pick<Config, 'tuning'>) {
     this.#workers = workers;
+    this.#orderTimeoutMs = tuning.hub.orderTimeoutMs;
   }
 
   /** All metrics of the workers, as prom-client's JSON, for a scrape. A worker that does not answer in time is left out. */
@@ -47,12 +50,12 @@ export class WorkerReports {
 
   /** @returns how many connections it was for */
   async end(order: EndOrder): Promise<number> {
-    return endedIn(await this.#askAll<'endWanted'>({ kind: 'endWanted', order }, METRICS_TIMEOUT_MS));
+    return endedIn(await this.#askAll<'endWanted'>({ kind: 'endWanted', order }, this.#orderTimeoutMs));
   }
 
   /** @returns how many connections had such tokens */
   async revoke(revocations: readonly Revocation[]): Promise<number> {
-    return endedIn(await this.#askAll<'revoked'>({ kind: 'revoked', revocations }, METRICS_TIMEOUT_MS));
+    return endedIn(await this.#askAll<'revoked'>({ kind: 'revoked', revocations }, this.#orderTimeoutMs));
   }
 
   /** Connections that are meant, of all workers: how many there are, and this number of them. */

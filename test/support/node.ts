@@ -9,6 +9,9 @@ import { TestClient, type TestClientOptions } from './test-client.ts';
 import { HS256_KEYS } from './tokens.ts';
 import { until } from './until.ts';
 
+/** Longer than any machine stalls: a node that answers is waited for. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
 /** A config of a node under test: settings by path, on any free port, with the key that test tokens are signed with. */
 export function testSettings(settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
@@ -19,6 +22,8 @@ export function testSettings(settings: Readonly<Record<string, unknown>> = {}): 
     'log.level': 'debug',
     'auth.keys': HS256_KEYS,
     'limits.connectionsPerUserMax': 0,
+    'tuning.hub.orderTimeoutMs': ANSWER_TIMEOUT_MS,
+    'tuning.hub.findTimeoutMs': ANSWER_TIMEOUT_MS,
     ...settings,
   };
 }

@@ -94,6 +94,19 @@ export const HubTuning = Type.Object(
       default: 16_777_216,
       description: 'maximum bytes of the answers of all nodes to one question. Nodes whose answers exceed it count as silent',
     }),
+    orderTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 1000,
+      description:
+        'how long a node waits until all workers and all other nodes that it knows have carried out an order to end connections, subscriptions or tokens. The answer names the nodes that have not',
+    }),
+    ordersInFlightMax: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 100,
+      description: 'maximum such orders of one node that wait for answers: more get `busy`',
+    }),
     userInterestMax: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

@@ -1,4 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
+import type { Config } from '../../config/schema.ts';
 import type { EndOrder } from '../../link/messages.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
@@ -10,14 +11,11 @@ import type { Revocations } from './revocations.ts';
 
 /** Larger messages are ignored. */
 const BYTES_MAX = 4096;
-/** Time for other nodes to answer. */
-const ANSWER_MS = 500;
-/** Maximum orders of this node that wait for answers of other nodes. */
-const WAITING_MAX = 100;
 /** Of answers to one order. */
 const ANSWERS_BYTES_MAX = 1_048_576;
 
 export interface ControlOptions {
+  readonly config: Pick<Config, 'tuning'>;
   readonly bus: Pick<Bus, 'announce' | 'onAnnouncement' | 'connected'>;
   /** Id of this process. */
   readonly instance: string;
@@ -60,17 +58,18 @@ export class Control {
   /**
    * Sends the order to all nodes.
    * @param value as {@link parseOrder} reads it
-   * @returns when all nodes that are known have answered, or after half a second
+   * @returns when all nodes that are known have answered, or after `tuning.hub.orderTimeoutMs`
    * @throws ProtocolError `bad_message`, `bad_topic`, `busy`, `unavailable` (a revocation could not be kept), `unsupported`
    */
   async order(value: object): Promise<OrderAnswer> {
-    const { bus, instance, revocations, others } = this.#options;
+    const { config, bus, instance, revocations, others } = this.#options;
+    const { orderTimeoutMs, ordersInFlightMax } = config.tuning.hub;
     const order = parseOrder(value, Date.now());
     assertNotAhead(order, Date.now());
-    if (this.#answers.waiting >= WAITING_MAX) throw new ProtocolError('busy', `${WAITING_MAX} orders wait for answers`);
+    if (this.#answers.waiting >= ordersInFlightMax) throw new ProtocolError('busy', `${ordersInFlightMax} orders wait for answers`);
     if (order.action === 'revoke') await revocations.keep(order.revocation);
     const orderId = `${instance}-${++this.#lastOrder}`;
-    const answers = this.#answers.wait(orderId, { others: others(), timeoutMs: bus.connected ? ANSWER_MS : 0 });
+    const answers = this.#answers.wait(orderId, { others: others(), timeoutMs: bus.connected ? orderTimeoutMs : 0 });
     bus.announce('control', Buffer.from(JSON.stringify({ ...asSent(value, order), from: instance, orderId })));
     const own = await this.#carryOut(order);
     const { answers: theirs, nodesSilent } = await answers;
