@@ -1,8 +1,8 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { keyOf, topicOf } from '../protocol/feed-name.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
+import { type KeptBytes, putBytes, toBuffer } from '../protocol/kept-bytes.ts';
 import { packMsgpack } from '../protocol/msgpack-codec.ts';
-import { type KeptBytes, putBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 
 /** An already encoded entry of a batch's `items`. */

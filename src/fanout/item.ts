@@ -1,11 +1,11 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { stringifyJson } from '../protocol/json-writer.ts';
+import { type KeptBytes, keepBytes, toBuffer } from '../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { PublishedItem } from '../protocol/published-item.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import type { EncodedItem } from './frame.ts';
-import { type KeptBytes, keepBytes, toBuffer } from './kept-bytes.ts';
 import { MsgpackWriter } from './msgpack-writer.ts';
 import { TimedItem } from './timed-item.ts';
 

@@ -1,4 +1,4 @@
-import { type KeptBytes, keepBytes, putBytes } from './kept-bytes.ts';
+import { type KeptBytes, keepBytes, putBytes } from '../protocol/kept-bytes.ts';
 
 const KEPT_BYTES_MAX = 2_097_152;
 /** Shorter texts have a header of one byte. */

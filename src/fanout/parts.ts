@@ -2,7 +2,7 @@ import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import { addressOf, type FeedName } from '../protocol/feed-name.ts';
 import { batchHeadBytes } from './frame.ts';
-import { toBuffer } from './kept-bytes.ts';
+import { toBuffer } from '../protocol/kept-bytes.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,6 +1,6 @@
 import type { Encoding } from '../protocol/codec.ts';
+import { type KeptBytes, toBuffer } from '../protocol/kept-bytes.ts';
 import type { EncodedItem } from './frame.ts';
-import { type KeptBytes, toBuffer } from './kept-bytes.ts';
 
 /** An item to which the time is added. */
 export interface Timeable extends EncodedItem {

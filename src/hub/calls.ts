@@ -71,7 +71,7 @@ export class Calls {
     if (worker.queuedBytes > tuning.hub.linkQueueBytesMax / 2) throw new ProtocolError('busy', 'too many answers wait for the worker');
     const answer = payloadToMsgpack(payload, payloadKind ?? this.#payloadKind);
     if (answer.kind === 'malformed') throw new ProtocolError('bad_answer', `the answer of ${method} is malformed: ${answer.reason}`);
-    return { kind: 'result', data: answer.data };
+    return { kind: 'result', data: Buffer.from(answer.data) };
   }
 }
 

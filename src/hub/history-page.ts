@@ -1,6 +1,8 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
+import type { LinkItem } from '../link/messages.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { toBuffer } from '../protocol/kept-bytes.ts';
 import { assertTopicFits } from '../protocol/publish-rules.ts';
 import { assertTimeRange } from '../protocol/time-range.ts';
 import { namespaceOf } from '../protocol/topic.ts';
@@ -31,12 +33,16 @@ export async function readHistory(
   try {
     if (fromMs !== undefined || toMs !== undefined) {
       const { lastOffset: _, ...page } = await byTime.page({ topic, since, fromMs, toMs, limit, bytesMax });
-      return page;
+      return withBytes(page);
     }
-    if (since !== undefined) return await history.page({ topic, epoch: since.epoch, after: since.offset, limit, bytesMax });
+    if (since !== undefined) return withBytes(await history.page({ topic, epoch: since.epoch, after: since.offset, limit, bytesMax }));
     const { lastOffset, ...page } = await history.last(topic, limit, bytesMax);
-    return { ...page, more: page.offset < (lastOffset ?? 0) };
+    return withBytes({ ...page, more: page.offset < (lastOffset ?? 0) });
   } catch (error) {
     throw toProtocolError(error as Error);
   }
+}
+
+function withBytes<P extends { readonly items: readonly LinkItem[] }>(page: P) {
+  return { ...page, items: page.items.map((item) => ({ ...item, data: toBuffer(item.data) })) };
 }

@@ -2,6 +2,7 @@ import type { Origin, Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { LinkItem } from '../link/messages.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
+import { keepBytes } from '../protocol/kept-bytes.ts';
 import { isMsgpackMap, payloadToMsgpack } from './payload.ts';
 
 export type LinkItemResult =
@@ -27,7 +28,7 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
     item: {
       offset: publication.offset,
       key: publication.key,
-      data: result.data,
+      data: keepBytes(result.data),
       publishedAtMs: publication.publishedAtMs,
       ...(eventAtMs !== undefined && { eventAtMs }),
       ...(tags !== undefined && { tags }),

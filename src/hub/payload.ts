@@ -8,8 +8,8 @@ import { quoteInexactNumbers } from './json-numbers.ts';
 
 /** A producer's payload as workers insert it into frames, or why it is invalid. */
 export type PayloadResult =
-  | { readonly kind: 'value'; readonly data: Uint8Array; readonly empty: boolean }
-  | { readonly kind: 'malformed'; readonly reason: string };
+  /** `data` is a view of the payload, which may be one of a whole socket read, or of the packer's buffer. Whoever keeps it copies it. */
+  { readonly kind: 'value'; readonly data: Uint8Array; readonly empty: boolean } | { readonly kind: 'malformed'; readonly reason: string };
 
 const NIL = Uint8Array.of(0xc0);
 
@@ -24,15 +24,13 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind, numbers
     switch (kind) {
       case 'json': {
         const value = parseJson(numbers === 'text' ? quoteInexactNumbers(payload) : payload, DATA_DEPTH_MAX);
-        return value === null
-          ? { kind: 'value', data: NIL, empty: true }
-          : { kind: 'value', data: compact(packMsgpack(value)), empty: false };
+        return value === null ? { kind: 'value', data: NIL, empty: true } : { kind: 'value', data: packMsgpack(value), empty: false };
       }
       case 'msgpack':
         assertMsgpack(payload, { depthMax: DATA_DEPTH_MAX });
-        return { kind: 'value', data: compact(payload), empty: payload.length === 1 && payload[0] === 0xc0 };
+        return { kind: 'value', data: payload, empty: payload.length === 1 && payload[0] === 0xc0 };
       case 'bytes':
-        return { kind: 'value', data: compact(packMsgpack(payload)), empty: false };
+        return { kind: 'value', data: packMsgpack(payload), empty: false };
     }
   } catch (error) {
     return { kind: 'malformed', reason: (error as Error).message };
@@ -42,14 +40,6 @@ export function payloadToMsgpack(payload: Uint8Array, kind: PayloadKind, numbers
 /** Whether the root of one MessagePack value is a map. */
 export function isMsgpackMap([head = 0]: Uint8Array): boolean {
   return (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
-}
-
-/**
- * Copies the value. The input may be a view of a whole socket read. The packer's output is a view of its buffer, which keeps megabytes after one large payload
- * (12 MB after one of 1 MB). A topic's state is kept for long, and would keep all of that memory.
- */
-function compact(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(bytes);
 }
 
 /**

@@ -1,15 +1,23 @@
 import type { LinkItem } from '../link/messages.ts';
 import { type ItemForm, slotOf } from '../recent/item-form.ts';
 
-/** Objects around an item's bytes, about. */
-const ITEM_OVERHEAD_BYTES = 150;
+/** Objects around an item's bytes, about: `loadtest/profile/hub-memory.ts` measures what all this is worth. */
+const ITEM_OVERHEAD_BYTES = 170;
+/** Around a text. */
+const TEXT_OVERHEAD_BYTES = 32;
 
 /** Of a tag, about. */
 const TAG_BYTES = 64;
 
-export function bytesOf({ data, key, user, tags }: LinkItem): number {
+/** The topic is one of the names that the node remembers. */
+export function bytesOf({ data, key, user, connectionId, tags }: LinkItem): number {
   const ofTags = tags === undefined ? 0 : TAG_BYTES * Object.keys(tags).length;
-  return data.length + (key?.length ?? 0) + (user?.length ?? 0) + ofTags + ITEM_OVERHEAD_BYTES;
+  const ofTexts = bytesOfText(key) + bytesOfText(user) + bytesOfText(connectionId);
+  return data.length + ofTexts + ofTags + ITEM_OVERHEAD_BYTES;
+}
+
+function bytesOfText(text: string | null | undefined): number {
+  return text == null ? 0 : text.length + TEXT_OVERHEAD_BYTES;
 }
 
 /** How the hub's recent past measures its items. */

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import { putBytes } from '../protocol/kept-bytes.ts';
 import type { Tags } from '../protocol/tags.ts';
 import type { Key, Topic } from '../protocol/topic.ts';
 import { type FeedPlace, type LinkItem, PublicationMessage, type ToHub, type ToWorker } from './messages.ts';
@@ -78,7 +79,7 @@ function encodePublication({ topicNumber, prev, item, others }: PublicationMessa
   }
   if (tags !== undefined) at = writeText(record, tagsText, at);
   if (others.length > 0) at = writePlaces(record, others, at);
-  record.set(item.data, at);
+  putBytes(item.data, record, at);
   return record;
 }
 

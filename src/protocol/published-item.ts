@@ -1,3 +1,4 @@
+import type { KeptBytes } from '../protocol/kept-bytes.ts';
 import type { Tags } from './tags.ts';
 import type { Key, Topic } from './topic.ts';
 
@@ -5,8 +6,8 @@ import type { Key, Topic } from './topic.ts';
 export interface PublishedItem {
   readonly offset: number;
   readonly key: Key | null;
-  /** One MessagePack value. */
-  readonly data: Uint8Array;
+  /** One MessagePack value. The hub keeps very many, and the link passes on views of what it reads. */
+  readonly data: KeptBytes;
   /** When the bus stored it, milliseconds since 1970. */
   readonly publishedAtMs: number;
   /** When it happened, by its producer's clock: whole milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ItemRange } from '../../src/fanout/batch.ts';
 import { splitByEcho } from '../../src/fanout/echo.ts';
-import { toBuffer } from '../../src/fanout/kept-bytes.ts';
+import { toBuffer } from '../../src/protocol/kept-bytes.ts';
 import { item } from '../support/fanout-fixtures.ts';
 
 const by = (offset: number, connectionId?: string) => item(offset, connectionId === undefined ? {} : { user: connectionId, connectionId });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FanoutItem } from '../../src/fanout/item.ts';
-import { toBuffer } from '../../src/fanout/kept-bytes.ts';
 import { jsonCodec } from '../../src/protocol/json-codec.ts';
+import { toBuffer } from '../../src/protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../src/protocol/msgpack-codec.ts';
 
 const HEAD = { offset: 7, key: null, publishedAtMs: 1 };

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Publication } from '../../src/bus/bus.ts';
 import type { NamespaceOptions } from '../../src/config/schema.ts';
 import { toLinkItem } from '../../src/hub/link-item.ts';
+import { keepBytes } from '../../src/protocol/kept-bytes.ts';
 import { packMsgpack } from '../../src/protocol/msgpack-codec.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { namespaceOptions } from '../support/namespace-options.ts';
@@ -26,7 +27,7 @@ describe('toLinkItem', () => {
   it('keeps place, key and time, and makes the data MessagePack', () => {
     expect(toLinkItem(publication('{"bid":1}', { key: 'EURUSD' as Key }), keyed)).toEqual({
       kind: 'item',
-      item: { offset: 7, key: 'EURUSD', data: Buffer.from(packMsgpack({ bid: 1 })), publishedAtMs: 1000 },
+      item: { offset: 7, key: 'EURUSD', data: keepBytes(packMsgpack({ bid: 1 })), publishedAtMs: 1000 },
     });
   });
 
@@ -43,20 +44,39 @@ describe('toLinkItem', () => {
 
   it('reads the payload as the message says, else as the namespace does', () => {
     const packed = Buffer.from(packMsgpack([1, 2]));
-    expect(toLinkItem(publication(packed, { payloadKind: 'msgpack' }), plain)).toMatchObject({ item: { data: packed } });
-    expect(toLinkItem(publication(packed), namespaceOptions({ payload: 'msgpack' }))).toMatchObject({ item: { data: packed } });
+    const item = { data: keepBytes(packed) };
+    expect(toLinkItem(publication(packed, { payloadKind: 'msgpack' }), plain)).toMatchObject({ item });
+    expect(toLinkItem(publication(packed), namespaceOptions({ payload: 'msgpack' }))).toMatchObject({ item });
     expect(toLinkItem(publication(packed), plain)).toMatchObject({ kind: 'skipped', reason: 'malformed' });
   });
 
   it('removes the key for an empty payload or null, in a keyed namespace only', () => {
     for (const payload of ['', 'null', ' null ']) {
       expect(toLinkItem(publication(payload, { key: 'A' as Key }), keyed)).toMatchObject({
-        item: { removed: true, data: Uint8Array.of(0xc0) },
+        item: { removed: true, data: '\xc0' },
       });
       const result = toLinkItem(publication(payload), plain);
       expect(result.kind === 'item' && result.item.removed).toBeUndefined();
     }
   });
+
+  it.each([10, 1000, 10_000])(
+    'keeps no more memory than its bytes of %i: neither the socket read nor the buffer of the packer',
+    (length) => {
+      toLinkItem(publication(JSON.stringify('x'.repeat(60_000))), plain);
+      const read = Buffer.alloc(1_000_000, 1);
+      for (const [payload, payloadKind] of [
+        [Buffer.from(JSON.stringify('x'.repeat(length))), 'json'],
+        [Buffer.from(packMsgpack('x'.repeat(length))), 'msgpack'],
+        [read.subarray(0, length), 'bytes'],
+      ] as const) {
+        const result = toLinkItem(publication(payload, { payloadKind }), plain);
+        const data = result.kind === 'item' ? result.item.data : undefined;
+        expect(data?.length).toBeGreaterThanOrEqual(length);
+        if (typeof data !== 'string') expect(data?.buffer.byteLength).toBe(data?.length);
+      }
+    },
+  );
 
   it("skips what exceeds the namespace's limit, exactly at the limit", () => {
     const namespace = namespaceOptions({ maxPayloadBytes: 4 });

@@ -2,15 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
 import { encodeRecord, RECORD_BYTES_MAX, RecordReader } from '../../src/link/wire.ts';
+import { toBuffer } from '../../src/protocol/kept-bytes.ts';
 import { linkMessages } from '../support/link-messages.ts';
 
 type Message = ToWorker | ToHub;
 
-/** Without what the wire keeps with a publication. */
+/** Without what the wire keeps with a publication, and with its data as the link reads it. */
 function plain(one: Message): unknown {
   if (!(one instanceof PublicationMessage)) return one;
   const { topicNumber, prev, item, others } = one;
-  return { kind: 'publication', topicNumber, prev, item, others };
+  return { kind: 'publication', topicNumber, prev, item: { ...item, data: toBuffer(item.data) }, others };
 }
 
 /** Hands the stream over in chunks of the sizes given, over and over. */

@@ -1,11 +1,14 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type LinkItem, PublicationMessage, type ToHub, type ToWorker } from '../../src/link/messages.ts';
+import { keepBytes } from '../../src/protocol/kept-bytes.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
 import { anyKey } from './keys.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const data = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 const text = fc.string({ unit: 'binary', maxLength: 100 });
+/** As the hub keeps it, and as the link reads it. */
+const itemData = fc.oneof(data, data.map(keepBytes));
 /** As JSON has it, which knows no -0. */
 const json = (maxDepth: number) => fc.jsonValue({ maxDepth }).map((value) => JSON.parse(JSON.stringify(value)));
 const offset = fc.maxSafeNat();
@@ -19,7 +22,7 @@ const linkItem: Arbitrary<LinkItem> = fc
     {
       offset,
       key: fc.option(anyKey),
-      data,
+      data: itemData,
       publishedAtMs: fc.double({ min: 0, max: 1e15, noNaN: true }),
       origin: fc.record(
         { user: fc.string({ unit: 'binary', minLength: 1, maxLength: 100 }), connectionId: text, noEcho: fc.constant(true as const) },

@@ -2,6 +2,7 @@ import { BusError, type Log, type Publication } from '../../bus/bus.ts';
 import { Limiter } from '../../bus/limiter.ts';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { LinkItem } from '../../link/messages.ts';
+import { toBuffer } from '../../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import { toLinkItems } from '../link-item.ts';
@@ -111,7 +112,7 @@ async function readWhole(log: Log, topic: Topic, namespace: NamespaceOptions, co
     for (const item of items) document.take(item);
     return document;
   };
-  const fits = (item: LinkItem) => item.removed || documentOf([], true).problemOf(unpackMsgpack(item.data), false) === undefined;
+  const fits = (item: LinkItem) => item.removed || documentOf([], true).problemOf(unpackMsgpack(toBuffer(item.data)), false) === undefined;
   for (let count = FIRST_COUNT; ; count *= COUNT_FACTOR) {
     const publications: readonly Publication[] = await log.readLast(topic, count, READ_BYTES_MAX);
     const offset = publications.at(-1)?.offset;

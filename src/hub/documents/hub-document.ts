@@ -2,6 +2,7 @@ import type { NamespaceOptions } from '../../config/schema.ts';
 import { type DocumentBounds, documentProblem, patchProblem } from '../../document/bounds.ts';
 import { Fold } from '../../document/fold.ts';
 import type { LinkItem } from '../../link/messages.ts';
+import { keepBytes, toBuffer } from '../../protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Latest } from '../../recent/latest.ts';
 import type { Position } from '../../recent/position.ts';
@@ -96,7 +97,7 @@ export class HubDocument implements Latest<LinkItem> {
 
   take(item: LinkItem): Taken {
     if (!this.#isKnown && item.patch) return UNKNOWN;
-    const value = item.removed ? undefined : unpackMsgpack(item.data);
+    const value = item.removed ? undefined : unpackMsgpack(toBuffer(item.data));
     const problem = item.removed ? undefined : this.problemOf(value, item.patch === true);
     if (problem !== undefined) return { kind: 'refused', problem };
     this.#add(item, value);
@@ -112,7 +113,7 @@ export class HubDocument implements Latest<LinkItem> {
 
   /** An item of the state. */
   set(item: LinkItem): undefined {
-    this.#add(item, item.removed ? undefined : unpackMsgpack(item.data));
+    this.#add(item, item.removed ? undefined : unpackMsgpack(toBuffer(item.data)));
   }
 
   between(): LinkItem[] {
@@ -151,8 +152,7 @@ export class HubDocument implements Latest<LinkItem> {
     if (this.#last === undefined || !this.#isKnown) return undefined;
     if (this.#whole !== undefined) return this.#whole;
     const { offset, key, publishedAtMs, eventAtMs } = this.#last;
-    // Copied, because the packer's output is a view of its buffer.
-    const data = Buffer.from(packMsgpack(this.#fold.document()));
+    const data = keepBytes(packMsgpack(this.#fold.document()));
     this.#whole = { offset, key, data, publishedAtMs, ...(eventAtMs !== undefined && { eventAtMs }) };
     return this.#whole;
   }

@@ -4,6 +4,7 @@ import type { LogState } from '../../bus/bus.ts';
 import type { StoredImage } from '../../bus/image-store.ts';
 import type { DocumentBounds } from '../../document/bounds.ts';
 import type { LinkItem } from '../../link/messages.ts';
+import { keepBytes } from '../../protocol/kept-bytes.ts';
 import { packMsgpack } from '../../protocol/msgpack-codec.ts';
 import { unpackChecked } from '../../protocol/unpack-checked.ts';
 
@@ -58,9 +59,7 @@ export function decodeImage({ payload, offset: storedAt }: Pick<StoredImage, 'pa
 /** The document as one item: the whole of it as of its last publication. */
 export function itemOf({ offset, publishedAtMs, eventAtMs, document }: Image): LinkItem {
   const item = { offset, key: null, publishedAtMs, ...(eventAtMs !== undefined && { eventAtMs }) };
-  return document === undefined
-    ? { ...item, data: Buffer.from(packMsgpack(null)), removed: true }
-    : { ...item, data: Buffer.from(document) };
+  return document === undefined ? { ...item, data: keepBytes(packMsgpack(null)), removed: true } : { ...item, data: keepBytes(document) };
 }
 
 /** Times of the same publication differ by less: the bus rounds them. */

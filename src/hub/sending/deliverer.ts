@@ -136,7 +136,7 @@ export class Deliverer {
     if (result.kind === 'malformed') throw new ProtocolError('bad_payload', result.reason);
     // More would close the connection.
     assertFits(result.data, Math.min(tuning.sending.messageBytesMax, limits.sendBufferLimitBytes));
-    return result.data;
+    return Buffer.from(result.data);
   }
 }
 

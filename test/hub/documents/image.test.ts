@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeImage, encodeImage, type Image, isInHistory, isOf, itemOf } from '../../../src/hub/documents/image.ts';
+import { keepBytes } from '../../../src/protocol/kept-bytes.ts';
 import { packMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 
 const IMAGE: Image = {
@@ -19,7 +20,12 @@ describe('an image', () => {
   });
 
   it('is an item of the document, or of nothing', () => {
-    expect(itemOf(IMAGE)).toEqual({ offset: 10, key: null, publishedAtMs: IMAGE.publishedAtMs, data: IMAGE.document });
+    expect(itemOf(IMAGE)).toEqual({
+      offset: 10,
+      key: null,
+      publishedAtMs: IMAGE.publishedAtMs,
+      data: keepBytes(IMAGE.document as Uint8Array),
+    });
     expect(itemOf(TIMED)).toEqual({ ...itemOf(IMAGE), eventAtMs: 1_699_999_999_000 });
     expect(itemOf(NOTHING)).toMatchObject({ offset: 10, removed: true });
   });

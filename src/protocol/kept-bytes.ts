@@ -9,8 +9,8 @@ export type KeptBytes = string | Uint8Array;
 const TEXT_BYTES_MAX = 1024;
 
 /** A copy. */
-export function keepBytes(bytes: Buffer): KeptBytes {
-  if (bytes.length <= TEXT_BYTES_MAX) return bytes.toString('latin1');
+export function keepBytes(bytes: Uint8Array): KeptBytes {
+  if (bytes.length <= TEXT_BYTES_MAX) return asBuffer(bytes).toString('latin1');
   const own = Buffer.allocUnsafeSlow(bytes.length);
   own.set(bytes);
   return own;
@@ -23,5 +23,10 @@ export function putBytes(kept: KeptBytes, target: Buffer, at: number): void {
 }
 
 export function toBuffer(kept: KeptBytes): Buffer {
-  return typeof kept === 'string' ? Buffer.from(kept, 'latin1') : Buffer.from(kept.buffer, kept.byteOffset, kept.length);
+  return typeof kept === 'string' ? Buffer.from(kept, 'latin1') : asBuffer(kept);
+}
+
+/** A view. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

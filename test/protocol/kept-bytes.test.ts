@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keepBytes, putBytes, toBuffer } from '../../src/fanout/kept-bytes.ts';
+import { keepBytes, putBytes, toBuffer } from '../../src/protocol/kept-bytes.ts';
 
 describe('kept bytes', () => {
   it('are a copy of the input, for any length, and do not change with the input', () => {
