@@ -13,7 +13,7 @@ const DIST = join(ROOT, 'dist');
 const COPY = join(OUT, `copy-${process.pid}`);
 export const NODE_MAIN = join(COPY, 'dist/cli/main.js');
 
-const CHILDREN = ['swarm', 'attack', 'flood', 'people'] as const;
+const CHILDREN = ['swarm', 'attack', 'flood', 'people', 'revoked'] as const;
 
 /** Builds the children to plain JavaScript: thousands of clients on two cores leave nothing for a TypeScript loader. */
 export async function buildChildren(): Promise<void> {
