@@ -1,4 +1,4 @@
-import type { KeptBytes } from '../protocol/kept-bytes.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Tags } from './tags.ts';
 import type { Key, Topic } from './topic.ts';
 
