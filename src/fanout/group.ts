@@ -24,26 +24,32 @@ export class Agenda {
   /** Nothing but large topics is pending. */
   onlyLarge = true;
   #dueOnlyLarge = true;
-  #isPostponed = false;
+
+  /** The shard has something for the next pass. A topic that comes again while its shard is postponed lists that once more: it stays in its place. */
+  enlist(shard: Shard): void {
+    if (shard.isPending) return;
+    shard.isPending = true;
+    this.pending.push(shard);
+  }
 
   startPass(): void {
-    // A topic that comes again while its shard is postponed lists that once more.
-    this.due = this.#isPostponed ? [...new Set(this.pending)] : this.pending;
+    for (const shard of this.pending) shard.isPending = false;
+    this.due = this.pending;
     this.pending = [];
     this.visited = 0;
     this.#dueOnlyLarge = this.onlyLarge;
     this.onlyLarge = true;
     this.isListed = false;
-    this.#isPostponed = false;
   }
 
   /** The pass ended before it came to this group, or was done with it. */
   postpone(): void {
-    this.pending = this.due.slice(this.visited).concat(this.pending);
+    const postponed = this.due.slice(this.visited).filter(({ isPending }) => !isPending);
+    for (const shard of postponed) shard.isPending = true;
+    this.pending = postponed.concat(this.pending);
     this.due = [];
     this.deliveries = 0;
     this.onlyLarge &&= this.#dueOnlyLarge;
-    this.#isPostponed = true;
   }
 
   /**

@@ -96,7 +96,7 @@ export class Lane {
     const { group } = shard;
     if (group === undefined) return;
     const agenda = this.#listed(group);
-    agenda.pending.push(shard);
+    agenda.enlist(shard);
     if (shard.variant.feed.members < LARGE_MEMBERS_MIN) agenda.onlyLarge = false;
   }
 

@@ -47,6 +47,8 @@ export class Shard {
   /** Name of the native topic if there is one: its members listen there. ASCII and short, which uWS looks up fastest. */
   nativeTopic: string | undefined;
   #recipients = NOBODY;
+  /** It is on its group's agenda for the next pass. */
+  isPending = false;
   /** Ring sequence of the next item to send. */
   cursor: number;
   /** Offset up to which the members have been sent everything: the `prev` of the next batch. */
