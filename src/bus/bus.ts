@@ -215,6 +215,11 @@ export interface Log {
   read(name: FeedName, range: ReadRange): Promise<ReadResult>;
   /** The topic's last `count` publications, oldest first; fewer if their payloads exceed `bytesMax`, but at least one. */
   readLast(name: FeedName, count: number, bytesMax?: number): Promise<readonly Publication[]>;
+  /**
+   * Calls back with the topic's publications in a range, oldest first, up to the end of the log at this time. None of them is kept.
+   * @throws BusError `bus_unreachable`, `bus_busy`
+   */
+  scan(name: FeedName, range: ScanRange, take: (publication: Publication) => void): Promise<ScanResult>;
   /** The latest publication of every key (of the topic itself if it is not keyed) with an offset above `after`, oldest first. */
   snapshot(name: FeedName, after?: number): Promise<readonly Publication[]>;
   /** The last publication of each, all of them topics without keys, or single keys; undefined: it has none. @throws BusError `bus_unreachable`, `bus_busy` */
@@ -294,6 +299,19 @@ export interface ReadResult {
   readonly provenAfter: number | undefined;
   /** The range has more than `limit` or `bytesMax` permitted. */
   readonly more: boolean;
+}
+
+export interface ScanRange {
+  readonly after: number;
+  /** Everything after that was stored at this time or later, milliseconds since 1970. Absent: that is not known. */
+  readonly sinceMs?: number | undefined;
+}
+
+export interface ScanResult {
+  /** Of the last publication; 0: there is none after it. */
+  readonly offset: number;
+  /** It is proven that nothing of the topic after the offset was removed before it was read: of no key, if it has keys. */
+  readonly anchored: boolean;
 }
 
 export type BusErrorCode =

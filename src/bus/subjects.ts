@@ -1,5 +1,6 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { type FeedName, isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { hasDocuments, type StateOptions } from '../protocol/feed-state.ts';
 import { encodeKey, keyOfToken } from '../protocol/key-token.ts';
 import { isTopic, type Key, TOPIC_TOKENS_MAX, type Topic } from '../protocol/topic.ts';
 import { USER_NAMESPACE } from '../protocol/user-topic.ts';
@@ -12,7 +13,7 @@ const IMAGE_PREFIX = 'image.';
 const REQUEST_PREFIX = 'stentor.';
 
 /** The options of a namespace that determine its subjects. */
-export type SubjectOptions = Pick<NamespaceOptions, 'state' | 'topicTokens'>;
+export type SubjectOptions = StateOptions & Pick<NamespaceOptions, 'topicTokens'>;
 
 /** The topic and key of a subject. */
 export interface Address {
@@ -54,23 +55,33 @@ export function streamNameOf(namespace: string): string {
 }
 
 /** The subjects that a durable namespace's stream stores. */
-export function streamSubjectsOf(namespace: string, { state }: Pick<SubjectOptions, 'state'>): string[] {
-  const prefixes = state === 'document' ? [FEED_PREFIX, IMAGE_PREFIX] : [FEED_PREFIX];
+export function streamSubjectsOf(namespace: string, options: StateOptions): string[] {
+  const prefixes = hasDocuments(options) ? [FEED_PREFIX, IMAGE_PREFIX] : [FEED_PREFIX];
   return prefixes.flatMap((prefix) => [`${prefix}${namespace}`, `${prefix}${namespace}.>`]);
 }
 
-/** Of the images of a topic's document. */
-export function imageSubjectOf(topic: Topic): string {
-  return `${IMAGE_PREFIX}${topic}`;
+/** Where the images of a keyed topic are: what says which parts one has. No number, so it is none of the parts. */
+const IMAGE_HEAD = 'head';
+
+/** Of the images of a topic's document; in a keyed namespace, where the last token is never one of the topic, of what names their parts. */
+export function imageSubjectOf(topic: Topic, { patch }: StateOptions): string {
+  return patch ? `${IMAGE_PREFIX}${topic}.${IMAGE_HEAD}` : `${IMAGE_PREFIX}${topic}`;
+}
+
+/** Of one part of the images of a keyed topic. */
+export function imagePartSubjectOf(topic: Topic, part: number): string {
+  return `${IMAGE_PREFIX}${topic}.${part}`;
 }
 
 export function isImageSubject(subject: string): boolean {
   return subject.startsWith(IMAGE_PREFIX);
 }
 
-/** The topic of an image; undefined: it is none. */
-export function imageTopicOf(subject: string): Topic | undefined {
-  const topic = isImageSubject(subject) ? subject.slice(IMAGE_PREFIX.length) : '';
+/** The topic of an image; undefined: it is none, or a part of one. */
+export function imageTopicOf(subject: string, { patch }: StateOptions): Topic | undefined {
+  const name = isImageSubject(subject) ? subject.slice(IMAGE_PREFIX.length) : '';
+  if (patch && !name.endsWith(`.${IMAGE_HEAD}`)) return undefined;
+  const topic = patch ? name.slice(0, -IMAGE_HEAD.length - 1) : name;
   return isTopic(topic) ? topic : undefined;
 }
 

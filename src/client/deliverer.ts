@@ -14,18 +14,13 @@ export class Deliverer<T> {
   readonly #to: Pick<Subscription<T>, 'name' | 'options' | 'events' | 'isEnded'>;
   readonly #counters: SubscriptionHost['counters'];
   /** By key: the item with the document, or the value, as it is now. */
-  readonly #folded = new Map<string | null, Item<T>>();
+  readonly folded = new Map<string | null, Item<T>>();
 
   constructor(to: Pick<Subscription<T>, 'name' | 'options' | 'events' | 'isEnded'>, { counters, settings }: SubscriptionHost) {
     this.#to = to;
     this.#counters = counters;
     this.position = to.options.since;
     this.state = to.options.snapshot ? new TopicState(settings.stateKeysMax) : undefined;
-  }
-
-  /** Undefined: there is none, or it is not asked for. */
-  get document(): T | undefined {
-    return this.#folded.get(null)?.data;
   }
 
   /** Stops where a listener ends the subscription. */
@@ -35,7 +30,7 @@ export class Deliverer<T> {
     const { epoch, offset } = position;
     if (startsState) {
       this.state?.restart();
-      this.#folded.clear();
+      this.folded.clear();
     }
     const all = items.map((wireItem) => this.#fold(toItem<T>(to.name, epoch, wireItem, source)));
     if (resyncReason !== undefined) {
@@ -60,9 +55,9 @@ export class Deliverer<T> {
     const { fold } = this.#to.options;
     if (item === undefined || fold === undefined) return item;
     const { key } = item;
-    const folded = fold(this.#folded.get(key), item) as Item<T>;
-    if (item.removed) this.#folded.delete(key);
-    else this.#folded.set(key, folded);
+    const folded = fold(this.folded.get(key), item) as Item<T>;
+    if (item.removed) this.folded.delete(key);
+    else this.folded.set(key, folded);
     return folded;
   }
 }

@@ -31,8 +31,8 @@ const fold: Fold = (before, item) => {
 };
 
 /**
- * The options of a topic whose state is a document: `client.topic<Book>('books.btc', documentOptions())`. The `data` of each item is then the document after it,
- * and `patch` is what changed. `topic.document` is the document as it is now. Documents are never changed: a change makes another one, which shares what has not
+ * The options of a topic whose state is a document: `client.topic<Book>('books.btc', documentOptions())`, or a document for each key. The `data` of each item is
+ * then the document after it, and `patch` is what changed. `topic.document` is the document as it is now, `topic.documentOf(key)` that of a key. Documents are never changed: a change makes another one, which shares what has not
  * changed, so `===` on a part of it tells whether that part is the same.
  */
 export function documentOptions<T>(options: DocumentOptions<T> = {}): TopicOptions<T> {

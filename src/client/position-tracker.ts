@@ -24,7 +24,7 @@ export interface Step {
 }
 
 type HistoryPart = Pick<ServerMessage<'history'>, 'epoch' | 'offset' | 'complete' | 'continues' | 'items'>;
-type Batch = Pick<ServerMessage<'batch'>, 'epoch' | 'prev' | 'items'>;
+type Batch = Pick<ServerMessage<'batch'>, 'epoch' | 'prev' | 'continues' | 'items'>;
 
 /** Number of answers in a row without anything new after which the topic is subscribed again, instead of asking the log once more. */
 const FRUITLESS_ASKS_MAX = 3;
@@ -150,24 +150,20 @@ export class PositionTracker {
 
   /** The new part of a batch that begins at or before `last`. */
   #take(batch: Batch, last: Position): { delivery: Delivery[]; duplicates: number } {
-    const end = batch.items.at(-1)?.[0] ?? batch.prev;
+    // Until the range ends there are keys of which something is missing.
+    const end = (!batch.continues && batch.items.at(-1)?.[0]) || batch.prev;
     // The usual case, without a copy.
     const items = batch.prev === last.offset ? batch.items : batch.items.filter(([offset]) => offset > last.offset);
     const duplicates = batch.items.length - items.length;
-    const delivery = last.offset < this.#restUpTo ? this.#takeRest(items, last.epoch) : [];
-    const live = delivery.length === 0 ? items : items.slice(delivery[0]?.items.length);
+    // What was missed, or the state: the batch may go on beyond it.
+    const beyond = last.offset < this.#restUpTo ? items.findIndex(([offset]) => offset > this.#restUpTo) : 0;
+    const rest = items.slice(0, beyond < 0 ? undefined : beyond);
+    const live = items.slice(rest.length);
     if (end > last.offset) this.#position = { epoch: last.epoch, offset: end };
+    const delivery: Delivery[] = [];
+    if (rest.length > 0) delivery.push(this.#delivery(this.#restSource, rest));
     if (live.length > 0) delivery.push(this.#delivery('live', live));
     return { delivery, duplicates };
-  }
-
-  /** The part of a batch that belongs to what was missed, or to the state. The batch may continue beyond it. */
-  #takeRest(items: readonly WireItem[], epoch: string): Delivery[] {
-    const rest = items.filter(([offset]) => offset <= this.#restUpTo);
-    const end = rest.at(-1)?.[0];
-    if (end === undefined) return [];
-    this.#position = { epoch, offset: end };
-    return [this.#delivery(this.#restSource, rest)];
   }
 
   /** Delivers held batches, as far as they are now contiguous. */

@@ -215,8 +215,10 @@ export class Subscription<T = unknown> {
     const tracker = this.#tracker;
     const { counters, settings, ask } = this.#host;
     counters.gaps++;
-    const { key, timestamps, fields, filter } = this.options;
+    const { key, timestamps, fields, filter, fold } = this.options;
     const since = tracker.position as Position;
+    // What a history has of keys with documents is no position to go on from.
+    if (fold && !this.delivered.folded.has(null)) return this.#apply(tracker.historyFailed(since));
     const request = { type: 'history', topic: this.name, key, since, limit: GAP_LIMIT, timestamps, fields, filter } as const;
     const onPart = (answer: ServerMessage<'history'>) => {
       if (turn === this.#turn) this.#apply(tracker.history(answer, since));

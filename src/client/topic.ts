@@ -70,9 +70,14 @@ export class Topic<T = unknown> implements AsyncIterable<Item<T>> {
     return this.#subscription === undefined ? this.#lastPosition : this.#subscription.delivered.position;
   }
 
-  /** The document as it is now, with `documentOptions`. It never changes: a change makes another one. Undefined: there is none. */
+  /** The document as it is now, with `documentOptions`; of the key, if the topic is one key. It never changes: a change makes another one. Undefined: there is none. */
   get document(): T | undefined {
-    return this.#subscription?.delivered.document;
+    return this.documentOf();
+  }
+
+  /** The same of one key, in a topic with a document for each. */
+  documentOf(key = this.#options?.key ?? null): T | undefined {
+    return this.#subscription?.delivered.folded.get(key)?.data;
   }
 
   /**

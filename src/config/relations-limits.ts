@@ -49,16 +49,21 @@ export function sanitizedPayloadsHaveTexts({ namespaces }: Config): Problem[] {
 /** A patch that is lost, left out, or no value leaves a document that nobody published. */
 export function documentsArePossible({ namespaces }: Config): Problem[] {
   return Object.entries(namespaces)
-    .filter(([, { state }]) => state === 'document')
+    .filter(([, { state, patch }]) => state === 'document' || patch)
     .flatMap(([name, options]) => {
-      const { durable, slowConsumer, payload } = options;
-      const problem = (option: string, value: unknown, expected: string) => ({ path: `namespaces.${name}.${option}`, value, expected });
+      const { state, patch, durable, slowConsumer, payload, history } = options;
+      const problem = (option: string, value: unknown, expected: string) => ({
+        path: `namespaces.${name}.${option}`,
+        value,
+        expected: `expected ${expected}, because ${patch ? 'of patch' : 'the state is a document'}`,
+      });
       return [
-        ...(durable ? [] : [problem('durable', durable, 'expected true, because the state is a document')]),
-        ...(slowConsumer === 'skip'
-          ? [problem('slowConsumer', slowConsumer, 'expected another policy, because the state is a document')]
-          : []),
-        ...(payload === 'bytes' ? [problem('payload', payload, 'expected json or msgpack, because the state is a document')] : []),
+        ...(patch && state !== 'keyed' ? [problem('state', state, 'keyed')] : []),
+        ...(durable ? [] : [problem('durable', durable, 'true')]),
+        ...(slowConsumer === 'skip' ? [problem('slowConsumer', slowConsumer, 'another policy')] : []),
+        ...(payload === 'bytes' ? [problem('payload', payload, 'json or msgpack')] : []),
+        // While a new image replaces the last one, both must be there.
+        ...(patch && history.maxCount < 2 ? [problem('history.maxCount', history.maxCount, 'at least 2')] : []),
       ];
     });
 }
@@ -67,7 +72,7 @@ export function documentsArePossible({ namespaces }: Config): Problem[] {
 export function deltasArePossible({ namespaces }: Config): Problem[] {
   return Object.entries(namespaces)
     .filter(([, { delta }]) => delta !== 'off')
-    .flatMap(([name, { durable, state, slowConsumer, payload }]) => {
+    .flatMap(([name, { durable, state, patch, slowConsumer, payload }]) => {
       const problem = (option: string, value: unknown, expected: string) => ({
         path: `namespaces.${name}.${option}`,
         value,
@@ -76,6 +81,7 @@ export function deltasArePossible({ namespaces }: Config): Problem[] {
       return [
         ...(durable ? [] : [problem('durable', durable, 'expected true')]),
         ...(state === 'document' ? [problem('state', state, 'expected last or keyed')] : []),
+        ...(patch ? [problem('patch', patch, 'expected false')] : []),
         ...(slowConsumer === 'skip' ? [problem('slowConsumer', slowConsumer, 'expected another policy')] : []),
         ...(payload === 'bytes' ? [problem('payload', payload, 'expected json or msgpack')] : []),
       ];
@@ -86,10 +92,11 @@ export function deltasArePossible({ namespaces }: Config): Problem[] {
 export function patternsArePossible({ namespaces }: Config): Problem[] {
   return Object.entries(namespaces)
     .filter(([, { wildcards }]) => wildcards)
-    .flatMap(([name, { state, topicTokens, delta }]) => {
+    .flatMap(([name, { state, patch, topicTokens, delta }]) => {
       const problem = (expected: string) => [{ path: `namespaces.${name}.wildcards`, value: true, expected }];
       if (name === 'user') return problem('expected false: each topic of it belongs to one user');
       if (state === 'document') return problem('expected false, because the state is a document');
+      if (patch) return problem('expected false, because of patch');
       if (delta !== 'off') return problem('expected false, because of delta');
       return state === 'keyed' && topicTokens === 0 ? problem('expected topicTokens with it, because the namespace is keyed') : [];
     });

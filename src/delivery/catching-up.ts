@@ -1,6 +1,6 @@
 import type { Config, SlowConsumerPolicy } from '../config/schema.ts';
 import { type BatchFrame, buildFrames, type ItemRange } from '../fanout/batch.ts';
-import { type CatchUpRange, nextCatchUpStep } from '../fanout/catch-up.ts';
+import { type CatchUpRange, nextCatchUpStep, REMOVALS_FORGOTTEN } from '../fanout/catch-up.ts';
 import { coveredPlace, withoutOwn } from '../fanout/echo.ts';
 import { FanoutItem, type ItemSource } from '../fanout/item.ts';
 import { fromStateOf } from '../fanout/recovery.ts';
@@ -74,6 +74,8 @@ export class CatchingUp {
         return false;
       case 'evicted':
         return this.#replayFromLog(receiver, lagging);
+      case 'lost':
+        return this.#startOver(receiver, lagging, REMOVALS_FORGOTTEN);
     }
   }
 

@@ -1,6 +1,7 @@
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config } from '../config/schema.ts';
 import { shareOf } from '../config/share.ts';
+import { REMOVALS_FORGOTTEN } from '../fanout/catch-up.ts';
 import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { WorkerEnd } from '../link/link.ts';
 import type { ToWorker } from '../link/messages.ts';
@@ -174,7 +175,10 @@ export class Delivery {
       feedOf: (topicNumber) => topics.feedOf(topicNumber),
       isOpen: (feed) => topics.isOpen(feed),
       other: (message) => this.#receiveOther(message),
-      wake: (feeds) => this.#pump.wake(feeds),
+      wake: (feeds) => {
+        for (const feed of feeds) slowConsumers.startOver(feed, REMOVALS_FORGOTTEN, feed.overtaken());
+        this.#pump.wake(feeds);
+      },
       onQueued: () => metrics.topicQueued.inc(),
     });
   }

@@ -42,7 +42,8 @@ export function beginningFrames(feed: TopicFeed, options: BeginningOptions): Beg
   // Others get the same item: it comes in frames that are made once for all of them. Ephemeral topics have no positions that would say where it belongs.
   const isLarge = durable && (all.items[0]?.wireBytes ?? 0) > frameBytesMax;
   if (all.whole && !isLarge) {
-    const offset = Math.max(until.offset, all.position.offset);
+    // Who has nothing of a document is at no position: another node may know it.
+    const offset = feed.isUnavailable && !beginning.recovered ? 0 : Math.max(until.offset, all.position.offset);
     message.offset = offset;
     const first = encodeWithItems(form, message, all.items);
     // JSON, and items with their times, are longer than the MessagePack that was counted.

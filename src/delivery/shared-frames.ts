@@ -75,6 +75,7 @@ function isSame({ feed, life, form, range }: Shared, otherFeed: TopicFeed, other
     life === otherFeed.life &&
     range.prev === other.prev &&
     range.conflated === other.conflated &&
+    range.continues === other.continues &&
     range.items.length === other.items.length &&
     form.encoding === otherForm.encoding &&
     form.deflate === otherForm.deflate &&

@@ -191,17 +191,15 @@ export class SlowConsumers {
     this.#goOn(receiver);
   }
 
-  /** The topic was reset: its members get the state, each as its socket accepts it. */
-  startOver(feed: TopicFeed, reason: string): void {
-    for (const { shards } of feed.variants) {
-      for (const shard of [...shards]) {
-        for (const receiver of [...membersOf(shard)]) {
-          if (receiver.subscriptions.get(feed.topic) !== shard) continue;
-          const options = optionsOf(receiver, shard);
-          this.#options.memberships.leave(receiver, shard);
-          this.#enter(receiver, { ...laggingAt(feed, options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
-          this.#goOn(receiver);
-        }
+  /** The topic was reset: its members get the state, each as its socket accepts it. @param shards only these */
+  startOver(feed: TopicFeed, reason: string, shards: readonly Shard[] = feed.variants.flatMap((variant) => variant.shards)): void {
+    for (const shard of shards) {
+      for (const receiver of [...membersOf(shard)]) {
+        if (receiver.subscriptions.get(feed.topic) !== shard) continue;
+        const options = optionsOf(receiver, shard);
+        this.#options.memberships.leave(receiver, shard);
+        this.#enter(receiver, { ...laggingAt(feed, options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
+        this.#goOn(receiver);
       }
     }
   }

@@ -6,6 +6,7 @@ import type { TopicFeed } from '../fanout/topic-feed.ts';
 import type { Member as PresenceMember } from '../presence/member.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { addressOf, type FeedName, isWholeTopic } from '../protocol/feed-name.ts';
+import { hasDocuments } from '../protocol/feed-state.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { inPresentLife, type Since } from '../recent/lives.ts';
 import { feedStatusOf } from './feed-status.ts';
@@ -231,11 +232,11 @@ export class Subscriptions {
     const beginning =
       since !== undefined
         ? goingOn(feed, since, missed)
-        : snapshot === true || feed.namespace.state === 'document' || options.variant.delta
+        : snapshot === true || hasDocuments(feed.namespace) || options.variant.delta
           ? fromStateOf(feed)
           : FROM_NOW_ON;
     const isReplay = since !== undefined && beginning.recovered && !(options.variant.delta && beginning.start?.by === 'state');
-    const minCursor = isReplay ? cursorOf(feed, since) : startOf(feed, options);
+    const minCursor = feed.latest.isWalk ? feed.ring.next : isReplay ? cursorOf(feed, since) : startOf(feed, options);
     if (since !== undefined) this.#metrics.recovery(beginning.recovered ? (missed === undefined ? 'worker' : 'hub') : 'none');
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor, missed });
     if (!this.#answer(receiver, feed, first, offset)) return;
@@ -279,7 +280,7 @@ export class Subscriptions {
     const position = this.#slowConsumers.placeOf(receiver, left);
     const goesOn = wish.snapshot !== true && position.sequence >= feed.ring.first && !needsState(options, left.variant.options);
     const beginning: Beginning = goesOn ? { recovered: true, position, start: { by: 'replay', fresh: false } } : fromStateOf(feed);
-    const minCursor = options.variant.delta && !goesOn ? feed.ring.next : left.cursor;
+    const minCursor = feed.latest.isWalk || (options.variant.delta && !goesOn) ? feed.ring.next : left.cursor;
     const { first, offset, rest } = this.#beginning(receiver, feed, wish, { options, beginning, minCursor });
     if (rest === undefined) {
       this.#memberships.change(receiver, left, options, (shard) => {
@@ -347,7 +348,8 @@ function startOf({ namespace, ring }: TopicFeed, { variant }: MembershipOptions)
 
 /** The same, with its position converted to the topic's current epoch, if it is valid there. */
 function inLifeOf(feed: TopicFeed, wish: Wish): Wish {
-  if (wish.since === undefined) return wish;
+  // In the middle of a walk a client has some keys as they were after its position, perhaps as the log has never been in this life.
+  if (wish.since === undefined || feed.latest.isWalk) return wish;
   const since = inPresentLife(feed, wish.since);
   return since === wish.since ? wish : { ...wish, since };
 }

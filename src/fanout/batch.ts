@@ -10,6 +10,11 @@ export interface ItemRange {
   readonly prev: number;
   /** Publications of the range that were left out in favour of later ones of their key. */
   readonly conflated: number;
+  /**
+   * Its items are keys as they are now, not publications in their order, so only the end of it is a position. True: another range follows, which ends it. Absent:
+   * each item is a position.
+   */
+  readonly continues?: boolean;
 }
 
 export interface BatchForm extends WireForm {
@@ -33,14 +38,14 @@ export interface BatchFrame {
 
 /** A whole range in one frame. Its items already have the right form. */
 function buildFrame({ topic, epoch }: BatchTopic, { encoding, deflate }: BatchForm, range: ItemRange, sentAtMs: number): Uint8Array {
-  const { items, prev, conflated } = range;
-  const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated }, items);
+  const { items, prev, conflated, continues } = range;
+  const frame = encodeBatch(encoding, { topic, epoch, prev, sentAtMs, conflated, continues }, items);
   return deflate ? deflateFrame(frame) : frame;
 }
 
 /**
- * A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item. One with a single item that is
- * larger than a frame comes in numbered parts, if its receivers put these together.
+ * A range in as few frames as the size limit permits. Each frame covers everything from the previous one up to its own last item; with `continues`, the last
+ * frame covers all of it, and the others nothing. One with a single item that is larger than a frame comes in numbered parts, if its receivers put these together.
  */
 export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange, sentAtMs: number, frameBytesMax: number): BatchFrame[] {
   const items = itemsInForm(range.items, form);
@@ -50,8 +55,9 @@ export function buildFrames(topic: BatchTopic, form: BatchForm, range: ItemRange
   for (let start = 0; start < items.length; ) {
     const count = itemsPerFrame(form.encoding, items, start, headBytes, frameBytesMax);
     const part = count === items.length ? items : items.slice(start, start + count);
-    const { offset } = part[part.length - 1] as EncodedItem;
-    const bytes = buildFrame(topic, form, { items: part, prev, conflated }, sentAtMs);
+    const continues = range.continues === true || (range.continues === false && start + count < items.length);
+    const offset = continues ? prev : (part[part.length - 1] as EncodedItem).offset;
+    const bytes = buildFrame(topic, form, { items: part, prev, conflated, continues }, sentAtMs);
     if (form.parts !== true || bytes.length <= frameBytesMax) frames.push({ bytes, prev, offset });
     else frames.push(...partFrames(inParts(topic.topic, form.encoding, bytes, frameBytesMax), prev, offset));
     prev = offset;

@@ -5,6 +5,9 @@ import type { ItemRange } from './batch.ts';
 import type { FanoutItem } from './item.ts';
 import type { TopicFeed } from './topic-feed.ts';
 
+/** Why a client starts over that cannot be told any more which keys were removed. */
+export const REMOVALS_FORGOTTEN = 'what was missed is no longer known';
+
 /** Items of a topic from before the ring, read from the hub. */
 export type MissedItems = Missed<FanoutItem>;
 
@@ -22,6 +25,8 @@ export type CatchUpStep =
   | { readonly kind: 'skipped'; readonly skipped: number; readonly position: Position }
   /** The ring no longer has the next items; only the log does. */
   | { readonly kind: 'evicted' }
+  /** Nobody can say any more what it has missed. */
+  | { readonly kind: 'lost' }
   | { readonly kind: 'close' };
 
 /**
@@ -55,6 +60,8 @@ export interface Place {
  */
 export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, missed }: Place, bytesMax: number): CatchUpStep {
   const { head, latest } = feed;
+  if (latest.isWalk && (start !== undefined || policy === 'conflate' || (policy === 'replay' && !isWhere(feed, position))))
+    return walk(feed, position, bytesMax, start);
   if (start !== undefined && position.sequence < start.until.sequence) {
     const { by, until, fresh } = start;
     if (by === 'replay') return replay(feed, position, bytesMax, until, missed);
@@ -82,6 +89,31 @@ export function nextCatchUpStep(feed: TopicFeed, { position, policy, start, miss
     case 'replay':
       return replay(feed, position, bytesMax, head, missed);
   }
+}
+
+/** The client has exactly what came before this place of the ring: it is not in the middle of a walk. */
+function isWhere({ ring }: TopicFeed, { sequence, offset }: Position): boolean {
+  if (sequence <= ring.first) return sequence === ring.first && offset === ring.baseOffset;
+  return ring.at(Math.min(sequence, ring.next) - 1).offset === offset;
+}
+
+/** Every key that has changed since the client's own position, as it is now. */
+function walk(feed: TopicFeed, position: Position, bytesMax: number, start: Start | undefined): CatchUpStep {
+  const { head, latest } = feed;
+  if (position.sequence >= head.sequence) return { kind: 'caughtUp' };
+  // Who began with the state has its keys as they were then, or later, although its position is still 0.
+  const knownFrom = Math.max(position.offset, start?.fresh ? start.until.offset : 0);
+  if (knownFrom < latest.completeFrom) return { kind: 'lost' };
+  const next = latest.next(position, { bytesMax, ...(start?.fresh && { until: start.until.sequence, withoutRemoved: true }) });
+  if (next.items.length === 0) return { kind: 'skipped', skipped: 0, position: next.position };
+  const skipped = position.sequence < 0 ? 0 : Math.max(0, next.position.sequence - position.sequence - next.items.length);
+  const continues = next.position.sequence < head.sequence;
+  return {
+    kind: 'range',
+    range: { items: next.items, prev: position.offset, conflated: skipped, continues },
+    skipped,
+    position: next.position,
+  };
 }
 
 /** The latest item of every key that last changed between the two. A key that has changed again comes after `until`. */

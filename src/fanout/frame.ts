@@ -37,6 +37,8 @@ export interface BatchHead {
   readonly sentAtMs: number;
   /** Publications of the range that were left out in favour of a later one of the same key. 0 is not written. */
   readonly conflated: number;
+  /** The position of its receivers stays: another batch follows. Only true is written. */
+  readonly continues?: boolean | undefined;
 }
 
 const writer = new MsgpackWriter(32 * 1024);
@@ -49,7 +51,7 @@ export function encodeBatch(encoding: Encoding, head: BatchHead, items: readonly
 function msgpackBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   writer.reset();
   const key = keyOf(head.topic);
-  writer.mapHeader(6 + (head.conflated > 0 ? 1 : 0) + (key === undefined ? 0 : 1));
+  writer.mapHeader(6 + (head.conflated > 0 ? 1 : 0) + (key === undefined ? 0 : 1) + (head.continues ? 1 : 0));
   writer.text('type');
   writer.text('batch');
   writer.text('topic');
@@ -68,6 +70,10 @@ function msgpackBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Arra
     writer.text('conflated');
     writer.uint(head.conflated);
   }
+  if (head.continues) {
+    writer.text('continues');
+    writer.bool(true);
+  }
   writer.text('items');
   writer.arrayHeader(items.length);
   for (const item of items) writer.raw(item.encoded('msgpack'));
@@ -82,8 +88,9 @@ function jsonBatch(head: BatchHead, items: readonly EncodedItem[]): Uint8Array {
   const ofKey = key === undefined ? '' : `"key":${JSON.stringify(key)},`;
   // Topics, and epochs (base64url), need no escaping.
   const conflated = head.conflated > 0 ? `"conflated":${head.conflated},` : '';
+  const continues = head.continues ? '"continues":true,' : '';
   const start = Buffer.from(
-    `{"type":"batch","topic":"${topicOf(head.topic)}",${ofKey}"epoch":"${head.epoch}","prev":${head.prev},"sentAtMs":${head.sentAtMs},${conflated}"items":[`,
+    `{"type":"batch","topic":"${topicOf(head.topic)}",${ofKey}"epoch":"${head.epoch}","prev":${head.prev},"sentAtMs":${head.sentAtMs},${conflated}${continues}"items":[`,
   );
   let length = start.length + CLOSING.length + Math.max(0, items.length - 1);
   for (const item of items) length += item.encoded('json').length;
@@ -118,8 +125,8 @@ export function itemsPerFrame(
   return count;
 }
 
-/** JSON's punctuation and names (98), two safe integers (16 each) and a number of milliseconds (24 at most). */
-const HEAD_BYTES = 160;
+/** JSON's punctuation and names (115), two safe integers (16 each) and a number of milliseconds (24 at most). */
+const HEAD_BYTES = 176;
 /** The name and punctuation of `key`. */
 const KEY_FIELD_BYTES = 10;
 

@@ -36,9 +36,15 @@ export function rangeOf(shard: Shard): ShardRange {
     const items = options.delta ? whole.map((item) => item.delta ?? item) : whole;
     return { items, range: { items, prev: prevOf(shard), conflated: 0 }, offset };
   }
-  const whole = latest.between(shard.cursor, ring.next);
+  const whole = latest.isWalk ? walked(shard) : latest.between(shard.cursor, ring.next);
   const items = (options.delta && feed.deltas?.since(whole, shard.cursor, ring)) ?? whole;
-  return { items, range: { items, prev: shard.offset, conflated: ring.next - shard.cursor - items.length }, offset };
+  const conflated = Math.max(0, ring.next - shard.cursor - items.length);
+  return { items, range: { items, prev: shard.offset, conflated, ...(latest.isWalk && { continues: false }) }, offset };
+}
+
+/** Every key that has changed, as it is now: all of it, however much that is. */
+function walked({ cursor: sequence, offset, variant: { feed } }: Shard): FanoutItem[] {
+  return feed.latest.next({ sequence, offset }, { bytesMax: Number.POSITIVE_INFINITY }).items;
 }
 
 /** Nothing is sent if nothing of it is selected. Then the next batch begins where this would have begun, and covers it too. */

@@ -1,3 +1,4 @@
+import { hasDocuments } from '../protocol/feed-state.ts';
 import type { Since } from '../recent/lives.ts';
 import { provesFrom } from '../recent/missed.ts';
 import type { Position } from '../recent/position.ts';
@@ -51,6 +52,8 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
   if (!namespace.durable || since.epoch !== epoch) return fromStateOf(feed);
   // Nothing was missed: most clients of a node that restarts, or of a quiet topic.
   if (offset === head.offset) return { recovered: true, position: head, start: undefined };
+  // A key may have been removed and forgotten since.
+  if (feed.latest.isWalk && offset < feed.latest.completeFrom) return fromStateOf(feed);
   const isProven = missed !== undefined && provesFrom(missed, epoch, offset);
   const where = whereIsAfter(feed.holdings, offset);
   switch (where.kind) {
@@ -59,7 +62,7 @@ export function goingOn(feed: TopicFeed, since: Since, missed: MissedItems | und
       return {
         recovered: true,
         position: { sequence: where.sequence, offset },
-        start: { by: namespace.state === 'document' ? 'state' : 'replay', fresh: false },
+        start: { by: hasDocuments(namespace) ? 'state' : 'replay', fresh: false },
       };
     case 'state':
       return { recovered: true, position: { sequence: -1, offset }, start: { by: 'state', fresh: false } };
@@ -83,7 +86,8 @@ export interface FirstPartOptions {
 
 /** What a subscription gets first, as much as fits. `whole` is also false if only the log has the rest. */
 export function firstPartOf(feed: TopicFeed, beginning: Beginning, options: FirstPartOptions): FirstPart {
-  const { until, bytesMax, missed, selection } = options;
+  const { bytesMax, missed, selection } = options;
+  const until = feed.latest.isWalk ? feed.head : options.until;
   const start = beginning.start && { ...beginning.start, until };
   const items: FanoutItem[] = [];
   let { position } = beginning;

@@ -1,5 +1,6 @@
 import type { NamespaceOptions } from '../config/schema.ts';
-import { type FeedName, isPattern } from '../protocol/feed-name.ts';
+import type { FeedName } from '../protocol/feed-name.ts';
+import { stateOf } from '../protocol/feed-state.ts';
 import type { Stale } from '../protocol/messages.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
@@ -39,6 +40,7 @@ export interface FeedState {
   readonly stale?: Stale;
 }
 
+const NO_SHARDS: readonly Shard[] = [];
 const NOBODY: ReadonlyMap<string, Shard> = new Map();
 
 /** One topic in one worker: its recent items, its state, and the members of each variant. Pure: no sockets, no clock. */
@@ -148,6 +150,14 @@ export class TopicFeed {
     // Items may get larger, and the ring have room for fewer of them.
     this.#notCrowdedBefore = Math.min(halfFrom, ring.next + ring.capacity / 16);
     return ring.next >= halfFrom;
+  }
+
+  /** Rate classes whose members have not been told of a removal that is no longer remembered: only the whole state tells them what there is. */
+  overtaken(): readonly Shard[] {
+    const { isWalk, completeFrom } = this.latest;
+    if (!isWalk) return NO_SHARDS;
+    const classes = this.variants.filter(({ options }) => options.rateHz !== undefined);
+    return classes.flatMap(({ shards }) => shards.filter(({ offset }) => offset < completeFrom));
   }
 
   /** Starts again from a state, after a reset of the log. Shards continue at its head. */
@@ -295,7 +305,6 @@ export class TopicFeed {
   }
 
   #newLatest({ completeFrom }: FeedState, ring: Ring<FanoutItem>): Latest<FanoutItem> {
-    // Of a pattern the latest is kept by topic and key.
-    return latestFor(isPattern(this.topic) ? 'keyed' : this.namespace.state, this.#recent, completeFrom, ring);
+    return latestFor(stateOf(this.topic, this.namespace), this.#recent, completeFrom, ring);
   }
 }

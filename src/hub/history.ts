@@ -6,11 +6,13 @@ import type { HistoryAnswer, LinkItem, RecoveryAnswer } from '../link/messages.t
 import type { PageQuestion } from '../link/questions.ts';
 import { SharedReads } from '../link/shared-reads.ts';
 import { ProtocolError } from '../protocol/errors.ts';
-import type { FeedName } from '../protocol/feed-name.ts';
+import { type FeedName, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { hasDocuments } from '../protocol/feed-state.ts';
 import { namespaceOf, type Topic } from '../protocol/topic.ts';
 import { type KeptRead, KeptReads } from '../recent/kept-reads.ts';
 import { lastOf, newestOf, newestWithin, nothingOf } from '../recent/missed.ts';
 import { DocumentReader } from './documents/document-reader.ts';
+import { DocumentsReader } from './documents/documents-reader.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import type { HubTopic } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
@@ -48,7 +50,8 @@ export class History {
    * note of a read of the last publications is their requested number.
    */
   readonly #reads: KeptReads<LinkItem, { readonly lastCount: number }>;
-  readonly #documents: DocumentReader;
+  readonly #document: DocumentReader;
+  readonly #documents: DocumentsReader;
   /** Bounds the bytes of log reads under way. */
   readonly #budget: ByteBudget;
 
@@ -59,7 +62,10 @@ export class History {
     this.#metrics = metrics;
     this.#reads = new KeptReads(registry.recent);
     const onOtherBounds = (topic: FeedName, detail: string) => metrics.image('other_bounds', topic, detail);
-    this.#documents = new DocumentReader({ waitingMax: config.tuning.nats.readsWaitingMax, onOtherBounds });
+    const { keysPerTopicMax: removedMax } = config.tuning.recent;
+    const reading = { waitingMax: config.tuning.nats.readsWaitingMax, removedMax, onOtherBounds };
+    this.#document = new DocumentReader(reading);
+    this.#documents = new DocumentsReader(reading);
     this.#budget = new ByteBudget(config.tuning.answers.answerBytesPerNodeMax, config.tuning.answers.answersWaitingMax);
   }
 
@@ -191,7 +197,7 @@ export class History {
     const { topic, epoch, after, limit, upTo } = question;
     const passed = Math.max(this.#openTopic(topic)?.offset ?? 0, after);
     const log = this.#bus.log(namespaceOf(topic));
-    if (this.#namespace(topic).state === 'document' && upTo === undefined) return this.#readDocument(question, log, passed);
+    if (hasDocuments(this.#namespace(topic)) && upTo === undefined) return this.#readDocument(question, log, passed);
     if (this.#namespace(topic).state === 'keyed' && upTo === undefined) {
       const { firstOffset } = await log.state();
       const items = this.#items(
@@ -216,8 +222,14 @@ export class History {
 
   async #readDocument(question: PageQuestion, log: Log, passed: number): Promise<RecoveryAnswer> {
     const { topic, epoch, after } = question;
-    const { document, offset = 0 } = await this.#documents.read(log, topic as Topic, this.#namespace(topic), await log.state());
-    const items = document.after(after);
+    const namespace = this.#namespace(topic);
+    const name = topicOf(topic) as Topic;
+    const history = await log.state();
+    const { document, offset = 0 } = namespace.patch
+      ? await this.#documents.read(log, name, namespace, history).then(({ documents, ...read }) => ({ ...read, document: documents }))
+      : await this.#document.read(log, name, namespace, history);
+    const key = keyOf(topic);
+    const items = document.after(after)?.filter((item) => key === undefined || item.key === key);
     return { epoch, completeFrom: items && after, offset: Math.max(offset, passed), items: items ?? [] };
   }
 

@@ -2,6 +2,8 @@ import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
+import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
+import type { Key } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
 import type { Latest } from '../recent/latest.ts';
 import { inPresentLife, type PastLife, type Since } from '../recent/lives.ts';
@@ -9,6 +11,7 @@ import { Ring } from '../recent/ring.ts';
 import { latestFor, type StateKind } from '../recent/state.ts';
 import type { KnownImage } from './documents/document-reader.ts';
 import type { HubDocument } from './documents/hub-document.ts';
+import { HubDocuments } from './documents/hub-documents.ts';
 import { bytesOf } from './recent-items.ts';
 import type { Metered } from './topic-rates.ts';
 
@@ -20,12 +23,14 @@ export interface OpenState extends TopicState {
   readonly knownFrom?: number;
   /** Of its document: the last one in the log. */
   readonly image?: KnownImage | undefined;
+  /** Those of its keys, which are its state. */
+  readonly documents?: HubDocuments;
 }
 
 /** How a topic keeps its document. */
 export interface DocumentOptions {
   /** @param isKnown false: until it is published as a whole, there is none */
-  create(completeFrom: number, isKnown: boolean): HubDocument;
+  create(completeFrom: number, isKnown: boolean): HubDocument | HubDocuments;
   /** A publication is skipped, because it would make the document too large. */
   onRefused(topic: FeedName, problem: string): void;
 }
@@ -94,7 +99,7 @@ export class HubTopic implements Metered {
   readonly #whenRoom: (worker: HubEnd, tell: () => void) => void;
   /** Of a durable topic whose state is its last item. Others recover by their state. */
   #ring: Ring<LinkItem> | undefined;
-  #document: HubDocument | undefined;
+  #document: HubDocument | HubDocuments | undefined;
   /** Of a durable topic. */
   #latest: Latest<LinkItem> | undefined;
   #knownFrom = 0;
@@ -106,6 +111,8 @@ export class HubTopic implements Metered {
   #offset = 0;
   #awayReason: string | null = null;
   #stale: Stale | null = null;
+  #holds = 0;
+  #openWaiters: ((isOpen: boolean) => void)[] | undefined;
 
   constructor({ topic, number, durable, state, document, recent, whenRoom = AT_ONCE }: HubTopicOptions) {
     this.topic = topic;
@@ -136,12 +143,31 @@ export class HubTopic implements Metered {
   }
 
   /** Of an open topic. */
-  get document(): HubDocument | undefined {
+  get document(): HubDocument | HubDocuments | undefined {
     return this.#document;
   }
 
-  get workerCount(): number {
-    return this.#interests.length;
+  /** By a worker, or by {@link hold}. */
+  get isWanted(): boolean {
+    return this.#interests.length > 0 || this.#holds > 0;
+  }
+
+  /** It is wanted for its documents, until {@link release}. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds = Math.max(0, this.#holds - 1);
+  }
+
+  /** Resolves with false if it is given up before. */
+  whenOpen(): Promise<boolean> {
+    if (this.isOpen) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#openWaiters ??= [];
+      this.#openWaiters.push(resolve);
+    });
   }
 
   addWorker(worker: HubEnd, returning?: Returning): void {
@@ -234,6 +260,12 @@ export class HubTopic implements Metered {
     if (this.durable) this.#keepPast(state);
     this.#tellAll(resyncReason);
     for (const item of buffered) this.publish(item);
+    this.#tellWaiters(true);
+  }
+
+  #tellWaiters(isOpen: boolean): void {
+    for (const tell of this.#openWaiters ?? []) tell(isOpen);
+    this.#openWaiters = undefined;
   }
 
   #tellAll(resyncReason?: string): void {
@@ -246,6 +278,7 @@ export class HubTopic implements Metered {
   fail(message: Extract<ToWorker, { kind: 'openFailed' }>): void {
     for (const { worker } of this.#interests) worker.send(message);
     this.#interests = [];
+    this.#holds = 0;
   }
 
   /** Whether more publications arrived during the opening than may wait. Then the state is too old to open with, and must be read again. */
@@ -290,7 +323,7 @@ export class HubTopic implements Metered {
   }
 
   /** @returns false if there is nothing to send: the document stays what it was, or everybody is told the whole one */
-  #fold(document: HubDocument, item: LinkItem): boolean {
+  #fold(document: HubDocument | HubDocuments, item: LinkItem): boolean {
     const taken = document.take(item);
     switch (taken.kind) {
       case 'folded':
@@ -327,19 +360,42 @@ export class HubTopic implements Metered {
     this.#ring?.prepend(items, after, upTo);
   }
 
+  /** Whether the documents of an open topic have no room for what this item makes of that of its key. */
+  refuses(item: LinkItem): boolean {
+    const documents = this.#document;
+    if (!this.isOpen || item.removed || !(documents instanceof HubDocuments) || item.offset <= this.#offset) return false;
+    return documents.problemOf(unpackMsgpack(item.data), item.patch === true, item.key) !== undefined;
+  }
+
+  /** What the topic of one key begins with, as of now. Only of an open topic with documents. */
+  stateOfKey(key: Key): OpenState {
+    const documents = this.#document as HubDocuments;
+    const item = documents.itemOf(key);
+    return {
+      epoch: this.#epoch,
+      before: this.#before,
+      offset: item?.offset ?? this.#offset,
+      completeFrom: documents.completeFrom,
+      knownFrom: this.#knownFrom,
+      items: item === undefined ? [] : [item],
+      ...(!documents.isKnownKey(key) && { unavailable: true as const }),
+    };
+  }
+
   /** The topic is not used any more: the bytes that it holds are given back. */
   close(): void {
     this.#ring?.clear();
+    this.#tellWaiters(false);
   }
 
-  #keepPast({ offset, completeFrom, items, unavailable }: OpenState): void {
+  #keepPast({ offset, completeFrom, items, unavailable, documents }: OpenState): void {
     this.#ring?.clear();
     const ring = new Ring(this.#recent, offset);
     this.#ring = this.state === 'last' ? ring : undefined;
-    this.#document = this.#documents?.create(completeFrom, unavailable !== true);
+    this.#document = documents ?? this.#documents?.create(completeFrom, unavailable !== true);
     // Of a pattern the latest is kept by topic and key.
     this.#latest = this.#document ?? latestFor(isPattern(this.topic) ? 'keyed' : this.state, this.#recent, completeFrom, ring);
-    for (const item of items) this.#latest.set(item, -1);
+    if (documents === undefined) for (const item of items) this.#latest.set(item, -1);
   }
 
   #openedMessage(): Extract<ToWorker, { kind: 'opened' }> {

@@ -2,6 +2,7 @@ import type { Origin, Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { LinkItem } from '../link/messages.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
+import { hasDocuments } from '../protocol/feed-state.ts';
 import { keepBytes } from '../protocol/kept-bytes.ts';
 import { isMsgpackMap, payloadToMsgpack } from './payload.ts';
 
@@ -37,14 +38,14 @@ export function toLinkItem(publication: Publication, namespace: NamespaceOptions
       ...(volatile && !namespace.durable && { volatile }),
       ...(namespace.state !== 'last' && result.empty && { removed: true as const }),
       ...(name !== undefined && isPattern(name) && { topic: publication.topic }),
-      ...(namespace.state === 'document' && isPatch(publication, result.data) && { patch: true as const }),
+      ...(hasDocuments(namespace) && isPatch(publication, result.data) && { patch: true as const }),
     },
   };
 }
 
 /** Members need what they published themselves: the next change is one of that. */
-function isFolded({ state, delta }: NamespaceOptions): boolean {
-  return state === 'document' || delta === 'fields';
+function isFolded(namespace: NamespaceOptions): boolean {
+  return hasDocuments(namespace) || namespace.delta === 'fields';
 }
 
 /** A merge patch whose root is no map is the new document. */

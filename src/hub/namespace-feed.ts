@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Interest, Log, LogState, Publication } from '../bus/bus.ts';
+import { BusError, type Interest, type Log, type LogState, type Publication } from '../bus/bus.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
-import { type FeedName, isPattern, topicOf } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
+import { DocumentsReader } from './documents/documents-reader.ts';
 import { type ImagedTopic, type ImageOutcome, ImageWriter } from './documents/image-writer.ts';
 import { DOCUMENT_KNOWN, type HubTopic, type OpenState } from './hub-topic.ts';
 import { inTurns } from './in-turns.ts';
@@ -48,7 +49,6 @@ export class NamespaceFeed {
   readonly #follower: LogFollower;
   readonly #topics = new OpenFeeds();
   readonly #openings: Openings;
-  readonly #documents: DocumentReader;
   readonly #sources: StateSources;
   /** Topics whose document may have become known by an image. */
   readonly #trying = new Set<Topic>();
@@ -65,10 +65,6 @@ export class NamespaceFeed {
     this.name = name;
     this.log = log;
     this.#namespace = config.namespaces[name] as NamespaceOptions;
-    this.#documents = new DocumentReader({
-      waitingMax: config.tuning.nats.readsWaitingMax,
-      onOtherBounds: (topic, detail) => options.onImage('other_bounds', topic, detail),
-    });
     this.#follower = new LogFollower(
       {
         log,
@@ -90,12 +86,18 @@ export class NamespaceFeed {
         onRestarted: (reason) => void this.#resyncAll(reason),
       },
     );
+    const reading = {
+      waitingMax: config.tuning.nats.readsWaitingMax,
+      removedMax: config.tuning.recent.keysPerTopicMax,
+      onOtherBounds: (topic: Topic, detail: string) => options.onImage('other_bounds', topic, detail),
+    };
     this.#sources = {
       log,
       follower: this.#follower,
       namespace: this.#namespace,
       keysMax: config.tuning.recent.keysPerTopicMax,
-      documents: this.#documents,
+      document: new DocumentReader(reading),
+      documents: new DocumentsReader(reading),
     };
     this.#images = this.#imageWriter();
     this.#openings = new Openings({
@@ -198,7 +200,7 @@ export class NamespaceFeed {
     // What is not delivered must be in the state that is read.
     await this.#follower.cover([topicOf(topic.topic) as Topic]);
     for (;;) {
-      const state = await readTopicState(topic.topic, this.#sources);
+      const state = await this.#stateOf(topic.topic);
       if (this.#take(topic, life, state, resyncReason)) return;
     }
   }
@@ -221,8 +223,18 @@ export class NamespaceFeed {
     const last = state.items.at(-1);
     if (last !== undefined) this.#options.onOpened(topic.topic, last.publishedAtMs);
     topic.open(state, resyncReason);
-    this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
+    if (keyOf(topic.topic) === undefined) this.#images?.opened(topic as HubTopic & ImagedTopic, state.image);
     return true;
+  }
+
+  /** @throws BusError */
+  async #stateOf(name: FeedName): Promise<OpenState> {
+    const key = keyOf(name);
+    if (key === undefined || !this.#namespace.patch) return readTopicState(name, this.#sources);
+    // What the topic as a whole has no room for, no key of it has.
+    const whole = this.#topics.get(topicOf(name) as Topic);
+    if (!(await whole?.whenOpen())) throw new BusError('bus_unreachable', `${topicOf(name)} could not be opened`);
+    return (whole as HubTopic).stateOfKey(key);
   }
 
   #imageWriter(): ImageWriter | undefined {
@@ -259,6 +271,14 @@ export class NamespaceFeed {
     }
   }
 
+  /** Those of its keys whose document was not known. */
+  async #resyncKeysOf(name: Topic): Promise<void> {
+    for (const topic of [...this.#topics.values()]) {
+      const isUnknown = topic.isOpen && topic.document?.isKnown === false && topicOf(topic.topic) === name && topic.topic !== name;
+      if (isUnknown) await this.#resync(topic, topic.startBuffering(), DOCUMENT_KNOWN);
+    }
+  }
+
   /** Another node has stored an image of a document that is not known here: if it proves the document, clients are given it. */
   async #tryImage(name: Topic): Promise<void> {
     const topic = this.#topics.get(name);
@@ -270,6 +290,7 @@ export class NamespaceFeed {
       // Meanwhile a whole document may have come.
       const isStillUnknown = this.#topics.get(name) === topic && topic.isOpen && topic.document?.isKnown === false;
       if (!unavailable && isStillUnknown) await this.#resync(topic, topic.startBuffering(), DOCUMENT_KNOWN);
+      if (!unavailable) await this.#resyncKeysOf(name);
     } catch (error) {
       // It is tried again with the next image.
       this.#options.logger.debug({ topic: name, err: error }, 'the image of a document cannot be read now');

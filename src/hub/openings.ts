@@ -127,7 +127,7 @@ export class Openings {
   }
 
   #isWanted({ topic, life }: Opening): boolean {
-    if (topic.workerCount === 0) this.#options.onUnwanted(topic);
-    return topic.workerCount > 0 && topic.isBuffering(life);
+    if (!topic.isWanted) this.#options.onUnwanted(topic);
+    return topic.isWanted && topic.isBuffering(life);
   }
 }

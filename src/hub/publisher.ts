@@ -2,11 +2,13 @@ import type { Bus, PublishAck, PublishRequest } from '../bus/bus.ts';
 import { namespaceOptions } from '../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { ProtocolError } from '../protocol/errors.ts';
+import { hasDocuments } from '../protocol/feed-state.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import { assertKeyFits, assertSizeFits, assertTopicFits, assertVolatileFits } from '../protocol/publish-rules.ts';
 import type { Tags } from '../protocol/tags.ts';
 import { type Key, namespaceOf, type Topic } from '../protocol/topic.ts';
 import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
+import type { HubDocuments } from './documents/hub-documents.ts';
 import { codeOf } from './failure.ts';
 import type { HubMetrics } from './hub-metrics.ts';
 import { isMsgpackMap, msgpackToPayload } from './payload.ts';
@@ -17,7 +19,7 @@ export interface Draft {
   readonly key: Key | null;
   /** One MessagePack value. */
   readonly data: Uint8Array;
-  /** In a document namespace: the whole document, not a patch. */
+  /** Where there are documents: the whole document, not a patch. */
   readonly image?: boolean | undefined;
   /** Not for the connection in its origin. */
   readonly noEcho?: true | undefined;
@@ -41,15 +43,15 @@ export class Publisher {
   readonly #config: Config;
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>;
-  readonly #documentOf: (topic: Topic) => HubDocument | undefined;
+  readonly #documentOf: (topic: Topic) => HubDocument | HubDocuments | undefined;
   #inFlight = 0;
 
-  /** @param documentOf the document of a topic, if this node follows it */
+  /** @param documentOf the document of a topic, or those of its keys, if this node follows it */
   constructor(
     config: Config,
     bus: Pick<Bus, 'publish'>,
     metrics: Pick<HubMetrics, 'publishesInFlight' | 'publishAck'>,
-    documentOf: (topic: Topic) => HubDocument | undefined = () => undefined,
+    documentOf: (topic: Topic) => HubDocument | HubDocuments | undefined = () => undefined,
   ) {
     this.#config = config;
     this.#bus = bus;
@@ -93,7 +95,7 @@ export class Publisher {
     const namespace = assertTopicFits(topic, namespaceOptions(this.#config, namespaceOf(topic)));
     assertKeyFits(topic, key !== null, namespace);
     assertVolatileFits(topic, volatile, namespace);
-    const hasDocument = namespace.state === 'document';
+    const hasDocument = hasDocuments(namespace);
     if (image === true && !hasDocument) throw new ProtocolError('unsupported', `${topic} has no document`);
     if (noEcho && (hasDocument || namespace.delta === 'fields'))
       throw new ProtocolError('unsupported', `${topic} has ${hasDocument ? 'a document' : 'deltas'}: a publication is for everybody`);
@@ -103,14 +105,16 @@ export class Publisher {
   /** @throws ProtocolError */
   #payloadOf(draft: Draft, namespace: NamespaceOptions): Uint8Array {
     const payload = payloadOf(draft, namespace);
-    if (namespace.state === 'document') this.#assertDocumentFits(draft, namespace);
+    if (hasDocuments(namespace)) this.#assertDocumentFits(draft, namespace);
     return payload;
   }
 
   /** What others publish meanwhile may make it too large all the same: then every node skips it. */
-  #assertDocumentFits({ topic, data, image }: Draft, namespace: NamespaceOptions): void {
+  #assertDocumentFits({ topic, key, data, image }: Draft, namespace: NamespaceOptions): void {
+    const value = unpackMsgpack(data);
+    if (value === null && namespace.patch) return;
     const document = this.#documentOf(topic) ?? new HubDocument(documentBoundsOf(namespace), 0, true);
-    const problem = document.problemOf(unpackMsgpack(data), image !== true && isMsgpackMap(data));
+    const problem = document.problemOf(value, image !== true && isMsgpackMap(data), key);
     if (problem !== undefined) throw new ProtocolError('document_too_large', problem);
   }
 }

@@ -3,12 +3,14 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import type { HubEnd } from '../link/link.ts';
 import type { LinkItem } from '../link/messages.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { type FeedName, isPattern, isWholeTopic } from '../protocol/feed-name.ts';
+import { type FeedName, isPattern, isWholeTopic, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { hasDocuments } from '../protocol/feed-state.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { dispatch } from './dispatch.ts';
-import { documentBoundsOf, HubDocument } from './documents/hub-document.ts';
+import { HubDocument } from './documents/hub-document.ts';
+import { HubDocuments, topicBoundsOf } from './documents/hub-documents.ts';
 import { EphemeralSources } from './ephemeral-sources.ts';
 import { FeedHealth, type StaleCount } from './health/feed-health.ts';
 import type { FollowerView, HubMetrics } from './hub-metrics.ts';
@@ -41,6 +43,8 @@ export class TopicRegistry {
   readonly #ephemeral: EphemeralSources;
   /** The sources of durable namespaces. */
   readonly #feeds = new Map<string, NamespaceFeed>();
+  /** By the name of one key: its topic, which is open for it. */
+  readonly #held = new Map<FeedName, HubTopic>();
   /** What the hub keeps of the recent past, for all topics. */
   readonly recent: RecentBudget<LinkItem>;
   /** For answers to the worker: publications do not wait behind many of them. Created once, not for each topic. */
@@ -111,39 +115,73 @@ export class TopicRegistry {
       known.addWorker(worker, returning);
       return;
     }
-    if (this.#topics.size >= this.#config.limits.topicsPerNodeMax && !this.#closeNow(this.#lingering.oldest)) {
+    const namespace = this.#namespace(name);
+    const isHeld = namespace.patch && keyOf(name) !== undefined ? this.#holdTopicOf(name) : true;
+    if (!isHeld || !this.#hasRoom()) {
+      this.#letGo(name);
       worker.send({ kind: 'openFailed', topic: name, code: 'busy', message: 'this node has the maximum number of open topics' });
       return;
     }
-    const namespace = this.#namespace(name);
     if (isPattern(name)) {
       const problem = this.#patternProblem(name, namespace);
       if (problem !== undefined) return void worker.send({ kind: 'openFailed', topic: name, code: 'too_many_patterns', message: problem });
       this.#patterns.change(name, 1);
     }
+    this.#open(name, namespace, (topic) => topic.addWorker(worker, returning));
+  }
+
+  /** @param want makes it wanted */
+  #open(name: FeedName, namespace: NamespaceOptions, want: (topic: HubTopic) => void): HubTopic {
     const { durable, state } = namespace;
     const topic = new HubTopic({
       topic: name,
       number: this.#nextNumber++,
       durable,
       state,
-      ...(state === 'document' && { document: this.#documentOptions(namespace) }),
+      ...(hasDocuments(namespace) && { document: this.#documentOptions(name, namespace) }),
       recent: this.recent,
       whenRoom: this.whenRoom,
     });
-    topic.addWorker(worker, returning);
+    want(topic);
     this.#topics.set(name, topic);
     this.#metrics.topics.set(this.#topics.size);
     if (isWholeTopic(name)) this.#health?.opened(name);
     if (durable) void this.#openDurable(topic);
     else this.#openEphemeral(topic);
+    return topic;
+  }
+
+  #hasRoom(): boolean {
+    return this.#topics.size < this.#config.limits.topicsPerNodeMax || this.#closeNow(this.#lingering.oldest);
+  }
+
+  /** Where keys have documents, their topic is open as long as one of them is: its bounds, and its images, are of all of them. @returns false: no room */
+  #holdTopicOf(name: FeedName): boolean {
+    const topic = topicOf(name) as FeedName;
+    this.#lingering.remove(topic);
+    const known = this.#topics.get(topic);
+    if (known === undefined && !this.#hasRoom()) return false;
+    known?.hold();
+    this.#held.set(name, known ?? this.#open(topic, this.#namespace(topic), (whole) => whole.hold()));
+    return true;
+  }
+
+  #letGo(name: FeedName): void {
+    const held = this.#held.get(name);
+    this.#held.delete(name);
+    held?.release();
+    if (held !== undefined) this.#lingerIfUnwanted(held);
   }
 
   removeInterest(name: FeedName, worker: HubEnd): void {
     const topic = this.#topics.get(name);
-    if (topic === undefined) return;
-    topic.removeWorker(worker);
-    if (topic.workerCount === 0) this.#lingering.add(name, () => this.#close(topic));
+    topic?.removeWorker(worker);
+    if (topic !== undefined) this.#lingerIfUnwanted(topic);
+  }
+
+  #lingerIfUnwanted(topic: HubTopic): void {
+    const { topic: name } = topic;
+    if (this.#topics.get(name) === topic && !topic.isWanted) this.#lingering.add(name, () => this.#close(topic));
   }
 
   /** The worker has stopped. */
@@ -166,10 +204,13 @@ export class TopicRegistry {
     return this.#config.namespaces[namespaceOf(topic)] as NamespaceOptions;
   }
 
-  #documentOptions(namespace: NamespaceOptions): DocumentOptions {
-    const bounds = documentBoundsOf(namespace);
+  #documentOptions(name: FeedName, namespace: NamespaceOptions): DocumentOptions {
+    const ofKeys = namespace.patch && keyOf(name) === undefined;
+    const bounds = topicBoundsOf(namespace);
+    const { keysPerTopicMax: removedMax } = this.#config.tuning.recent;
     return {
-      create: (completeFrom, isKnown) => new HubDocument(bounds, completeFrom, isKnown),
+      create: (completeFrom, isKnown) =>
+        ofKeys ? new HubDocuments({ bounds, removedMax, completeFrom }) : new HubDocument(bounds, completeFrom, isKnown),
       onRefused: (topic, problem) => this.#metrics.skipped('document_too_large', topic, problem),
     };
   }
@@ -252,13 +293,19 @@ export class TopicRegistry {
       return;
     }
     this.#health?.heard(publication.topic);
-    if (named.length > 0) dispatch(named, result.item);
+    if (named.length > 0) dispatch(this.#thatTake(named, result.item, namespace), result.item);
     if (patterns.length > 0) dispatch(patterns, { ...result.item, topic: publication.topic });
+  }
+
+  /** What a topic has no room for, its key does not get either. */
+  #thatTake(named: readonly HubTopic[], item: LinkItem, { patch }: NamespaceOptions): readonly HubTopic[] {
+    const [whole] = named;
+    return patch && named.length > 1 && whole?.refuses(item) ? [whole] : named;
   }
 
   #close(topic: HubTopic): void {
     const name = topic.topic;
-    if (this.#topics.get(name) !== topic || topic.workerCount > 0) return;
+    if (this.#topics.get(name) !== topic || topic.isWanted) return;
     this.#lingering.remove(name);
     this.#topics.delete(name);
     this.#metrics.topics.set(this.#topics.size);
@@ -266,6 +313,7 @@ export class TopicRegistry {
     if (isWholeTopic(name)) this.#health?.closed(name);
     if (isPattern(name)) this.#patterns.change(name, -1);
     topic.close();
+    this.#letGo(name);
     const feed = this.#feeds.get(namespaceOf(name));
     if (feed === undefined) return;
     feed.close(topic);

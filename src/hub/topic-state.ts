@@ -1,8 +1,10 @@
 import { BusError, type Log, type LogState, type Publication } from '../bus/bus.ts';
 import type { NamespaceOptions } from '../config/schema.ts';
 import type { FeedName } from '../protocol/feed-name.ts';
+import { stateOf as kindOf } from '../protocol/feed-state.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { DocumentReader } from './documents/document-reader.ts';
+import type { DocumentsReader } from './documents/documents-reader.ts';
 import type { OpenState } from './hub-topic.ts';
 import { toLinkItems } from './link-item.ts';
 import type { FollowerRun, LogFollower } from './log-follower.ts';
@@ -12,7 +14,8 @@ export interface StateSources {
   readonly follower: LogFollower;
   readonly namespace: NamespaceOptions;
   readonly keysMax: number;
-  readonly documents: DocumentReader;
+  readonly document: DocumentReader;
+  readonly documents: DocumentsReader;
 }
 
 /** How long to wait for a follower that lags. */
@@ -27,19 +30,26 @@ export async function readTopicState(topic: FeedName, sources: StateSources): Pr
   const { run } = follower;
   const end = await presentEnd(sources);
   const { epoch, before = [], lastOffset, knownFrom = 0 } = end;
-  if (namespace.state === 'document') {
-    // Only whole topics have documents.
-    const { document, offset = lastOffset, image } = await sources.documents.read(log, topic as Topic, namespace, end, knownFrom);
+  const kind = kindOf(topic, namespace);
+  if (kind === 'document' || kind === 'documents') {
+    // Only whole topics are read: what a key has is in the topic.
+    const name = topic as Topic;
+    const read =
+      kind === 'document'
+        ? await sources.document.read(log, name, namespace, end, knownFrom)
+        : await sources.documents.read(log, name, namespace, end, knownFrom);
+    const { offset = lastOffset, image } = read;
+    const state = 'documents' in read ? read.documents : read.document;
     await assertPassed(offset, run, log, follower);
-    const unavailable = !document.isKnown && { unavailable: true as const };
     return {
       epoch,
       before,
       offset: Math.max(offset, knownFrom),
       completeFrom: knownFrom,
       knownFrom,
-      items: document.between(),
-      ...unavailable,
+      items: state.between(),
+      ...(!state.isKnown && { unavailable: true as const }),
+      ...('documents' in read && { documents: read.documents }),
       image,
     };
   }

@@ -87,7 +87,7 @@ export const CLIENT_MESSAGES = {
     data: Type.Unknown({ description: 'the publication; at most 60 levels of nesting' }),
     image: Type.Optional(
       Type.Boolean({
-        description: 'true, in a document namespace: `data` is the whole document, not a merge patch. The token must permit it',
+        description: 'true, where there are documents: `data` is the whole document, not a merge patch. The token must permit it',
       }),
     ),
     idempotencyKey: Type.Optional(

@@ -60,6 +60,12 @@ export const SERVER_MESSAGES = {
     conflated: Type.Optional(
       Type.Integer({ minimum: 1, description: 'publications of the range that were left out for later ones of their key' }),
     ),
+    continues: Type.Optional(
+      Type.Literal(true, {
+        description:
+          'of a topic with a document for each key: another batch of the same range follows, and until its last one the position stays',
+      }),
+    ),
     items: Items,
   }),
   part: Type.Object({

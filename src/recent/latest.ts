@@ -6,7 +6,7 @@ export interface NextOptions {
   readonly bytesMax: number;
   /** Only what changed before this ring sequence. */
   readonly until?: number;
-  /** For a client without any items: it has none of the removed keys. */
+  /** For a client without any items: it has none of the removed keys. A walk leaves out those that were removed before `until`. */
   readonly withoutRemoved?: boolean;
 }
 
@@ -24,6 +24,11 @@ export interface NextItems<T extends RecentItem> {
 export interface Latest<T extends RecentItem> {
   /** The latest item of everything that changed after this offset is here. */
   readonly completeFrom: number;
+  /**
+   * What {@link next} gives of a key is the key as it is then, so it goes on to the head, whatever is published meanwhile. Until then the client's own position,
+   * the offset, stays: that is where it has every key as it was, or later. Without this, each part of it is a position.
+   */
+  readonly isWalk?: true;
   /**
    * @param sequence the item's place in the ring; -1 for an item from before the ring, or without one
    * @returns the item whose place it takes, if it is known; nothing for documents

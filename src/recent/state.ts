@@ -3,11 +3,12 @@ import type { RecentItem } from './item-form.ts';
 import type { Latest } from './latest.ts';
 import { LatestByKey } from './latest-by-key.ts';
 import { LatestDocument } from './latest-document.ts';
+import { LatestDocuments } from './latest-documents.ts';
 import { LatestItem } from './latest-item.ts';
 import type { Ring } from './ring.ts';
 
-/** The state of a topic: its last item, the latest item of every key, or a document. */
-export type StateKind = 'last' | 'keyed' | 'document';
+/** The state of a topic: its last item, the latest item of every key, a document, or a document of every key. */
+export type StateKind = 'last' | 'keyed' | 'document' | 'documents';
 
 /**
  * The only place that chooses the class of a state.
@@ -27,5 +28,7 @@ export function latestFor<T extends RecentItem>(
       return new LatestByKey(form, bounds.keysPerTopicMax, completeFrom);
     case 'document':
       return new LatestDocument(form, ring, completeFrom);
+    case 'documents':
+      return new LatestDocuments(form, ring, bounds.keysPerTopicMax, completeFrom);
   }
 }

@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../config/schema.ts';
 import { type ErrorCode, ProtocolError } from '../protocol/errors.ts';
 import { isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
+import { hasDocuments, type StateOptions } from '../protocol/feed-state.ts';
 import { patternProblem, topicProblem } from '../protocol/publish-rules.ts';
 import { matchesPattern, namespaceOf } from '../protocol/topic.ts';
 import { USER_NAMESPACE, userTopicOf } from '../protocol/user-topic.ts';
@@ -13,9 +14,10 @@ export type Action = 'subscribe' | 'publish' | 'image' | 'history' | 'presence' 
 export type AccessOptions = Pick<
   NamespaceOptions,
   'public' | 'clientPublish' | 'durable' | 'state' | 'topicTokens' | 'wildcards' | 'presence'
-> & {
-  readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
-};
+> &
+  StateOptions & {
+    readonly history: Pick<NamespaceOptions['history'], 'clientItemsMax'>;
+  };
 
 export interface Denial {
   readonly allowed: false;
@@ -47,7 +49,7 @@ const TOPIC_RULES: Readonly<Record<Exclude<Action, 'call'>, TopicRule>> = {
   image(identity, namespace, topic) {
     const decision = TOPIC_RULES.publish(identity, namespace, topic);
     if (!decision.allowed) return decision;
-    if (namespace.state !== 'document') return deny('unsupported', `${topic} has no document`);
+    if (!hasDocuments(namespace)) return deny('unsupported', `${topic} has no document`);
     if (permitsTopic(identity.image ?? [], topic)) return ALLOWED;
     return deny('forbidden', `the token does not permit publishing whole documents to ${topic}`);
   },

@@ -37,6 +37,26 @@ describe('missed items', () => {
   });
 });
 
+describe('keys as they are at the end of a range', () => {
+  it('come in several batches, and the position stays until the last of them', () => {
+    const tracker = trackerAt(10);
+    const { position } = tracker;
+    expect(told(tracker.batch({ ...batch(10, 14, 20), continues: true }))).toMatchObject({ offsets: [14, 20], sources: ['live'] });
+    expect(tracker.position).toBe(position);
+    expect(told(tracker.batch(batch(10, 17, 21)))).toMatchObject({ offsets: [17, 21], sources: ['live'] });
+    expect(tracker.position?.offset).toBe(21);
+  });
+
+  it('are the rest of the state up to where it was requested, and live after that', () => {
+    const tracker = new PositionTracker(100, undefined);
+    tracker.subscribed({ epoch: EPOCH, offset: 0, recovered: false, items: items(3), upTo: 10 }, undefined);
+    expect(told(tracker.batch({ ...batch(0, 5, 12), continues: true }))).toMatchObject({ offsets: [5, 12], sources: ['snapshot', 'live'] });
+    expect(tracker.position?.offset).toBe(0);
+    expect(told(tracker.batch(batch(0, 13)))).toMatchObject({ offsets: [13], sources: ['live'] });
+    expect(tracker.position?.offset).toBe(13);
+  });
+});
+
 describe('a stream from a time on', () => {
   it('begins with what was published since then, as recovered, and goes on after it', () => {
     const tracker = new PositionTracker(100, undefined);

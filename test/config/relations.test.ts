@@ -237,6 +237,18 @@ describe('relations between settings', () => {
     expect(accepted({ namespaces: { a: { state: 'document', slowConsumer: 'conflate', payload: 'msgpack' } } })).toBe(true);
   });
 
+  it('so are documents of keys, in keyed namespaces, and while an image replaces the last one both are kept', () => {
+    const refused = (options: object) => refusedAt({ namespaces: { a: { state: 'keyed', patch: true, ...options } } });
+    expect(refused({ state: 'last' })).toBe('namespaces.a.state');
+    expect(refused({ durable: false })).toBe('namespaces.a.durable');
+    expect(refused({ slowConsumer: 'skip' })).toBe('namespaces.a.slowConsumer');
+    expect(refused({ payload: 'bytes' })).toBe('namespaces.a.payload');
+    expect(refused({ history: { maxCount: 1 } })).toBe('namespaces.a.history.maxCount');
+    expect(refused({ delta: 'fields' })).toBe('namespaces.a.patch');
+    expect(refused({ wildcards: true, topicTokens: 2 })).toBe('namespaces.a.wildcards');
+    expect(accepted({ namespaces: { a: { state: 'keyed', patch: true, slowConsumer: 'conflate', history: { maxCount: 2 } } } })).toBe(true);
+  });
+
   it('what changes of a value is kept, is of a value, and nothing of it is left out', () => {
     const refused = (options: object) => refusedAt({ namespaces: { a: { delta: 'fields', ...options } } });
     expect(refused({ durable: false })).toBe('namespaces.a.durable');

@@ -16,6 +16,8 @@ export class BusFixture {
   plain = '';
   keyed = '';
   documents = '';
+  /** A document for each key. It keeps two publications of each at least. */
+  keyedDocuments = '';
   ephemeral = '';
   ephemeralKeyed = '';
   /** Its topics have two tokens. */
@@ -32,11 +34,12 @@ export class BusFixture {
     return this.#bus;
   }
 
-  async start(history: object = {}): Promise<void> {
+  async start(history: { readonly maxCount?: number; readonly maxAgeMs?: number; readonly maxBytes?: number } = {}): Promise<void> {
     const number = nextNumber++;
     this.plain = `plain${number}`;
     this.keyed = `keyed${number}`;
     this.documents = `documents${number}`;
+    this.keyedDocuments = `keyedDocuments${number}`;
     this.ephemeral = `ephemeral${number}`;
     this.ephemeralKeyed = `ephemeralKeyed${number}`;
     this.fixedDepth = `fixedDepth${number}`;
@@ -44,6 +47,12 @@ export class BusFixture {
       [this.plain]: { history },
       [this.keyed]: { state: 'keyed', history },
       [this.documents]: { state: 'document', history, slowConsumer: 'conflate' },
+      [this.keyedDocuments]: {
+        state: 'keyed',
+        patch: true,
+        history: { ...history, maxCount: Math.max(2, history.maxCount ?? 10_000) },
+        slowConsumer: 'conflate',
+      },
       [this.ephemeral]: { durable: false },
       [this.ephemeralKeyed]: { durable: false, state: 'keyed' },
       [this.fixedDepth]: { topicTokens: 2, history },

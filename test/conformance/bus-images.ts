@@ -60,6 +60,42 @@ export function describeImages(fixture: BusFixture): void {
       await follower.stop();
     });
 
+    it('have parts in keyed topics, which are read where they were stored, and of which followers are not told', async () => {
+      await fixture.start();
+      const keyed = fixture.bus.log(fixture.keyedDocuments).images as ImageStore;
+      const topic = topicOf(fixture.keyedDocuments, 'a');
+      const heard: number[] = [];
+      const stop = keyed.onStored((_, { offset }) => void heard.push(offset));
+      const follower = await fixture.bus.log(fixture.keyedDocuments).follow(
+        0,
+        () => undefined,
+        () => undefined,
+      );
+      const first = await keyed.putPart(topic, 0, Buffer.from('zero'));
+      const second = await keyed.putPart(topic, 1, Buffer.from('one'));
+      expect(await keyed.last(topic)).toBeUndefined();
+      const image = (await keyed.put(topic, Buffer.from('head'), 0)) as number;
+      const payloadAt = async (part: number, offset: number) =>
+        Buffer.from((await keyed.partAt(topic, part, offset))?.payload ?? []).toString();
+      expect(await payloadAt(0, first)).toBe('zero');
+      expect(await payloadAt(1, second)).toBe('one');
+      // Nothing else is a part: the other part, the image itself, or what is not stored yet.
+      for (const [part, offset] of [
+        [0, second],
+        [0, image],
+        [0, image + 1],
+      ] as const)
+        expect(await payloadAt(part, offset)).toBe('');
+      expect(await keyed.last(topic)).toMatchObject({ offset: image });
+      // Another topic, whose name goes on where this one has its parts.
+      expect(await keyed.last(topicOf(fixture.keyedDocuments, 'a', '0'))).toBeUndefined();
+      expect(await keyed.put(topic, Buffer.from('late'), 0)).toBeUndefined();
+      await until('all to be passed', () => follower.position === image);
+      expect(heard).toEqual([image]);
+      stop();
+      await follower.stop();
+    });
+
     it('are removed by age as publications are', async () => {
       await fixture.start({ maxAgeMs: 1000 });
       const topic = topicOf(fixture.documents, 'a');

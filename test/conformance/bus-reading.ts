@@ -6,6 +6,31 @@ import { textOf } from '../support/publications.ts';
 import { type BusFixture, topicOf } from './bus-fixture.ts';
 
 export function describeReading(fixture: BusFixture): void {
+  describe('scanning a topic with a document for each key', () => {
+    it('gives every publication after an offset, and proves that none was removed', async () => {
+      await fixture.start({ maxCount: 3 });
+      const topic = topicOf(fixture.keyedDocuments, 'a');
+      const log = fixture.bus.log(fixture.keyedDocuments);
+      const scan = async (after: number) => {
+        const found: string[] = [];
+        const result = await log.scan(topic, { after }, (publication) => void found.push(`${publication.key} ${textOf(publication)}`));
+        return { ...result, found };
+      };
+      expect(await scan(0)).toEqual({ offset: 0, anchored: true, found: [] });
+      const first = await fixture.publishKey(topic, 'a', '1');
+      await fixture.publishKey(topicOf(fixture.keyedDocuments, 'b'), 'a', 'other');
+      await fixture.publishKey(topic, 'b.c', '2');
+      const third = await fixture.publishKey(topic, 'a', '3');
+      expect(await scan(0)).toEqual({ offset: third.offset, anchored: true, found: ['a 1', 'b.c 2', 'a 3'] });
+      expect(await scan(first.offset)).toEqual({ offset: third.offset, anchored: true, found: ['b.c 2', 'a 3'] });
+      for (const text of ['4', '5', '6']) await fixture.publishKey(topic, 'a', text);
+      const since = await scan(third.offset);
+      expect(since.found).toEqual(['a 4', 'a 5', 'a 6']);
+      // As many as are kept: some may have been removed before them, as one was of what came after the first.
+      expect((await scan(first.offset)).anchored).toBe(false);
+    });
+  });
+
   describe('reading', () => {
     it('knows a topic’s last offset, and no other topic’s', async () => {
       await fixture.start();

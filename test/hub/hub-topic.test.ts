@@ -76,7 +76,7 @@ describe('HubTopic, opening', () => {
     const failed: ToWorker = { kind: 'openFailed', topic: TOPIC, code: 'unavailable', message: 'try again' };
     topic.fail(failed as Extract<ToWorker, { kind: 'openFailed' }>);
     expect(worker.sent).toEqual([failed]);
-    expect(topic.workerCount).toBe(0);
+    expect(topic.isWanted).toBe(false);
   });
 });
 
@@ -130,7 +130,7 @@ describe('HubTopic, open', () => {
     topic.removeWorker(worker);
     topic.publish(item(1));
     expect(worker.kinds).toEqual(['opened']);
-    expect(topic.workerCount).toBe(0);
+    expect(topic.isWanted).toBe(false);
   });
 
   it('has no places and keeps no state when it is ephemeral', () => {

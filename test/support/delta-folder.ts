@@ -20,12 +20,8 @@ export class DeltaFolder {
     if (message.type !== 'subscribed' && message.type !== 'resync' && message.type !== 'batch') return message;
     const begins = message.type === 'resync' || (message.type === 'subscribed' && !message.recovered);
     if (begins) this.values.clear();
-    let at = begins ? 0 : last;
-    const items = message.items.map((item) => {
-      if (item.length === 1 || item[0] <= at) return item;
-      at = item[0];
-      return this.#apply(item);
-    });
+    const from = begins ? 0 : last;
+    const items = message.items.map((item) => (item.length === 1 || item[0] <= from ? item : this.#apply(item)));
     return { ...message, items };
   }
 

@@ -1,4 +1,4 @@
-import type { ReadRange, ReadResult } from '../../src/bus/bus.ts';
+import type { ReadRange, ReadResult, ScanRange, ScanResult } from '../../src/bus/bus.ts';
 import { BusError, type BusErrorCode, type Follower, type Interest, type Log, type LogState, type Publication } from '../../src/bus/bus.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 
@@ -22,7 +22,7 @@ export class ManualLog implements Log {
   /** Every one that there was, the latest last. */
   readonly followers: ManualFollower[] = [];
   /** Questions so far, by name. */
-  readonly asked = { state: 0, follow: 0, snapshot: 0, read: 0, readLast: 0, lastOffset: 0, offsetBefore: 0 };
+  readonly asked = { state: 0, follow: 0, snapshot: 0, read: 0, readLast: 0, scan: 0, lastOffset: 0, offsetBefore: 0 };
   #gate: Promise<void> | undefined;
 
   constructor(namespace: string) {
@@ -111,6 +111,14 @@ export class ManualLog implements Log {
 
   readLast(topic: Topic, count: number): Promise<readonly Publication[]> {
     return this.#answer('readLast', () => this.#of(topic).slice(-count));
+  }
+
+  scan(topic: Topic, { after }: ScanRange, take: (publication: Publication) => void): Promise<ScanResult> {
+    return this.#answer('scan', () => {
+      const found = this.#of(topic).filter(({ offset }) => offset > after);
+      for (const publication of found) take(publication);
+      return { offset: found.at(-1)?.offset ?? 0, anchored: this.firstOffset <= after + 1 };
+    });
   }
 
   snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {

@@ -1,4 +1,14 @@
-import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../../src/bus/bus.ts';
+import {
+  BusError,
+  type Follower,
+  type Log,
+  type LogState,
+  type Publication,
+  type ReadRange,
+  type ReadResult,
+  type ScanRange,
+  type ScanResult,
+} from '../../src/bus/bus.ts';
 import type { Anchor } from '../../src/bus/nats/epoch.ts';
 import { EpochKeeper, type Following } from '../../src/bus/nats/epoch-keeper.ts';
 import type { StoredEpoch } from '../../src/bus/nats/epoch-store.ts';
@@ -17,6 +27,8 @@ export interface Written {
 export interface SimulatedLogOptions {
   readonly namespace: string;
   readonly keyed: boolean;
+  /** Of a keyed one: publications are changes, so none of them supersedes another. */
+  readonly patched?: boolean;
   /** Kept per topic, per key of a keyed one. */
   readonly countMax: number;
   /** Publications are so much larger than their number. */
@@ -82,6 +94,10 @@ export class SimulatedLog implements Log {
 
   get keyed(): boolean {
     return this.#options.keyed;
+  }
+
+  get patched(): boolean {
+    return this.#options.patched === true;
   }
 
   get history(): Written[] {
@@ -253,6 +269,14 @@ export class SimulatedLog implements Log {
     return this.#answer(() => this.#of(topic).slice(-count));
   }
 
+  scan(topic: Topic, { after }: ScanRange, take: (publication: Publication) => void): Promise<ScanResult> {
+    return this.#answer(() => {
+      const found = this.#of(topic).filter(({ offset }) => offset > after);
+      for (const publication of found) take(publication);
+      return { offset: found.at(-1)?.offset ?? 0, anchored: this.#isWhole(topic, after) };
+    });
+  }
+
   snapshot(topic: Topic, after = 0): Promise<readonly Publication[]> {
     return this.#answer(() => {
       const latest = new Map(this.#of(topic).map((publication) => [publication.key, publication]));
@@ -343,7 +367,7 @@ class SimulatedFollower implements Follower {
 
   constructor(log: SimulatedLog, afterOffset: number, events: SimulatedFollowerEvents) {
     this.#log = log;
-    this.#core = new FollowerCore(afterOffset, log.keyed);
+    this.#core = new FollowerCore(afterOffset, log.keyed && !log.patched);
     this.#events = events;
   }
 

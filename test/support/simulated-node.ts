@@ -58,6 +58,8 @@ export interface SimulatedNodeOptions {
   readonly encodings?: readonly Encoding[];
   /** Topics have documents. */
   readonly documents?: boolean;
+  /** The keyed namespace has a document for each key. */
+  readonly keyedDocuments?: boolean;
   /** Clients read what {@link SimulatedNode.read} lets them. */
   readonly slow?: boolean;
 }
@@ -155,6 +157,7 @@ export class SimulatedNode {
     encodings = ['json'],
     slow = false,
     documents = false,
+    keyedDocuments = false,
   }: SimulatedNodeOptions) {
     this.#wishes = wishes;
     this.#encodings = encodings;
@@ -164,8 +167,9 @@ export class SimulatedNode {
     this.#config = loadConfig({ env: {}, flags: { namespaces: NAMESPACES, ...SETTINGS, ...settings } }).config;
     const pad = { contentOf, tagsOf, ...(padBytes !== undefined && { padBytes }) };
     this.plain = new SimulatedLog({ namespace: 'plain', keyed: false, countMax: 1000, delay, ...pad });
-    this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, countMax: 2, delay, ...pad });
-    this.clients = Array.from({ length: clients }, () => new SimulatedClient(documents));
+    const keyed = keyedDocuments ? { patched: true, countMax: 1000 } : { countMax: 2 };
+    this.keyed = new SimulatedLog({ namespace: 'keyed', keyed: true, ...keyed, delay, ...pad });
+    this.clients = Array.from({ length: clients }, () => new SimulatedClient(documents || keyedDocuments));
     const logger = createLogger(this.#config.log);
     const bus = busOfLogs((name) => this.logOf(name));
     this.#hub = new Hub({ config: this.#config, bus, nodeId: 'node', logger, registry: new Registry(), pages: [] });

@@ -58,8 +58,10 @@ export class TopicTracker {
   #subscribed(message: ServerMessage<'subscribed'>): void {
     if (!message.recovered) return this.#startFrom(message);
     this.epoch = message.epoch;
+    const { last } = this;
     for (const item of message.items) this.#take(item);
-    this.last = Math.max(this.last, message.offset);
+    // Not that of its last item: more of the same range may follow.
+    this.last = Math.max(last, message.offset);
   }
 
   #startFrom({ epoch, offset, items }: ServerMessage<'subscribed' | 'resync'>): void {
@@ -74,7 +76,9 @@ export class TopicTracker {
     if (message.epoch !== this.epoch) throw new Error(`a batch of epoch ${message.epoch} in ${this.epoch}`);
     if (message.prev > this.last) this.gaps++;
     this.conflated += message.conflated ?? 0;
+    const { last } = this;
     for (const item of message.items) this.#take(item);
+    if (message.continues) this.last = last;
   }
 
   #take([offset, key, data, meta]: Item): void {

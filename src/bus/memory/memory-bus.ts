@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { namespaceOptions } from '../../config/namespaces.ts';
 import type { Config, NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern, oneKeyOf } from '../../protocol/feed-name.ts';
+import { hasDocuments } from '../../protocol/feed-state.ts';
 import { matchesPattern, namespaceOf } from '../../protocol/topic.ts';
 import { inTime } from '../../telemetry/in-time.ts';
 import {
@@ -69,8 +70,8 @@ export class MemoryBus implements Bus {
     this.#nowMs = nowMs;
     this.revocations = new MemoryRevocations(config.auth.tokenLifeMaxMs, nowMs);
     this.#store = new MemoryStore(config);
-    for (const [name, { durable, state }] of Object.entries(config.namespaces)) {
-      if (!durable || state !== 'document') continue;
+    for (const [name, namespace] of Object.entries(config.namespaces)) {
+      if (!namespace.durable || !hasDocuments(namespace)) continue;
       this.#images.set(name, new MemoryImages(this.#imagePlace(name)));
     }
   }

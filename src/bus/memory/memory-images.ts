@@ -34,12 +34,22 @@ export class MemoryImages implements ImageStore {
     return last && { offset: last.offset, storedAtMs: last.publishedAtMs, payload: last.payload };
   }
 
+  async putPart(topic: Topic, part: number, payload: Uint8Array): Promise<number> {
+    this.#open();
+    return this.#append(partTopic(topic, part), payload, this.#place.nowMs());
+  }
+
+  async partAt(topic: Topic, part: number, offset: number): Promise<StoredImage | undefined> {
+    const range = { after: offset - 1, upTo: offset, limit: 1 };
+    const [found] = this.#open().read(partTopic(topic, part), range).publications;
+    return found && { offset, storedAtMs: found.publishedAtMs, payload: found.payload };
+  }
+
   async put(topic: Topic, payload: Uint8Array, after: number): Promise<number | undefined> {
     const store = this.#open();
     if (store.lastOffsetOf(imageTopic(topic)) !== after) return undefined;
     const publishedAtMs = this.#place.nowMs();
-    const draft = { topic: imageTopic(topic), key: null, payload: Buffer.from(payload), payloadKind: undefined, origin: undefined };
-    const offset = this.#place.append({ ...draft, publishedAtMs });
+    const offset = this.#append(imageTopic(topic), payload, publishedAtMs);
     for (const listener of this.#listeners) listener(topic, { offset, storedAtMs: publishedAtMs, payload });
     return offset;
   }
@@ -47,6 +57,11 @@ export class MemoryImages implements ImageStore {
   onStored(listener: (topic: Topic, image: StoredImage) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #append(topic: Topic, payload: Uint8Array, publishedAtMs: number): number {
+    const draft = { topic, key: null, payload: Buffer.from(payload), payloadKind: undefined, origin: undefined };
+    return this.#place.append({ ...draft, publishedAtMs });
   }
 
   #open(): NamespaceStore {
@@ -58,4 +73,9 @@ export class MemoryImages implements ImageStore {
 
 function imageTopic(topic: Topic): Topic {
   return `${IMAGE_PREFIX}${topic}` as Topic;
+}
+
+/** Different from the image of any topic: that has no second prefix. */
+function partTopic(topic: Topic, part: number): Topic {
+  return `${IMAGE_PREFIX}${part}.${IMAGE_PREFIX}${topic}` as Topic;
 }

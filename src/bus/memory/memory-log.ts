@@ -1,5 +1,15 @@
 import type { FeedName } from '../../protocol/feed-name.ts';
-import { BusError, type Follower, type Log, type LogState, type Publication, type ReadRange, type ReadResult } from '../bus.ts';
+import {
+  BusError,
+  type Follower,
+  type Log,
+  type LogState,
+  type Publication,
+  type ReadRange,
+  type ReadResult,
+  type ScanRange,
+  type ScanResult,
+} from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
 import { logGap, MemoryFollower } from './memory-follower.ts';
 import type { MemoryImages } from './memory-images.ts';
@@ -66,6 +76,12 @@ export class MemoryLog implements Log {
 
   async readLast(name: FeedName, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
     return newestWithin(this.#store().readLast(name, count), bytesMax);
+  }
+
+  async scan(name: FeedName, { after }: ScanRange, take: (publication: Publication) => void): Promise<ScanResult> {
+    const { publications, anchored } = this.#store().read(name, { after, limit: Number.POSITIVE_INFINITY });
+    for (const publication of publications) take(publication);
+    return { offset: publications.at(-1)?.offset ?? 0, anchored };
   }
 
   async snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {

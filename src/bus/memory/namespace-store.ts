@@ -69,9 +69,10 @@ export class NamespaceStore {
     while ((this.oldestAtMs ?? Number.POSITIVE_INFINITY) < limitMs) this.removeOldest();
   }
 
-  /** Whether every publication after `offset` is still there. In a keyed namespace: still there, or superseded by one of the same key. */
+  /** Whether every publication after `offset` is still there. In a keyed namespace without patches: still there, or superseded by one of the same key. */
   isWholeAfter(offset: number): boolean {
-    return (this.#options.state === 'keyed' ? this.#expiredUpTo : this.#removedUpTo) <= offset;
+    const { state, patch } = this.#options;
+    return (state === 'keyed' && !patch ? this.#expiredUpTo : this.#removedUpTo) <= offset;
   }
 
   *after(offset: number): Generator<Publication> {

@@ -49,6 +49,8 @@ export interface ManyEvidence extends Pick<AnchorEvidence, 'after' | 'countMax' 
   readonly readUpTo: number;
   /** Of each subject: the offsets that were read, rising. */
   readonly offsets: Iterable<readonly number[]>;
+  /** How many publications of these subjects, at most, have come since. Absent: as many as the log has had. */
+  readonly laterMax?: number;
   /** The state of the log after the read. */
   readonly log: { readonly firstOffset: number; readonly lastOffset: number; readonly publicationCount: number };
 }
@@ -60,11 +62,20 @@ export interface ManyEvidence extends Pick<AnchorEvidence, 'after' | 'countMax' 
  * so as many as the limit have come after what it took. Those are among the ones that were read, or came after the read; so where fewer can have come after an
  * offset, nothing after that was removed.
  */
-export function provenOfMany({ after, readUpTo, offsets, log, countMax, ageShare, replicaCount }: ManyEvidence): number | undefined {
+export function provenOfMany({
+  after,
+  readUpTo,
+  offsets,
+  laterMax,
+  log,
+  countMax,
+  ageShare,
+  replicaCount,
+}: ManyEvidence): number | undefined {
   if (replicaCount > 1 && ageShare >= AGE_SHARE_MAX) return undefined;
   let proven = Math.max(after, log.firstOffset - 1);
   if (log.publicationCount === log.lastOffset - log.firstOffset + 1) return proven;
-  const readMax = countMax - Math.max(0, log.lastOffset - readUpTo);
+  const readMax = countMax - (laterMax ?? Math.max(0, log.lastOffset - readUpTo));
   if (readMax <= 0) return undefined;
   for (const read of offsets) if (read.length >= readMax) proven = Math.max(proven, read[read.length - readMax] as number);
   return proven;

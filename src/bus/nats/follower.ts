@@ -48,8 +48,9 @@ export class NatsFollower implements Follower {
   constructor(context: FollowerContext, options: FollowerOptions) {
     this.#context = context;
     this.#options = options;
-    const { state, history } = options.options;
-    this.#core = new FollowerCore(options.afterOffset, state === 'keyed', history.maxCount);
+    const { state, patch, history } = options.options;
+    // A change that is missing has not been superseded.
+    this.#core = new FollowerCore(options.afterOffset, state === 'keyed' && !patch, history.maxCount);
     this.#narrowing = this.#narrowingOf(options);
   }
 

@@ -1,7 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import { type FeedName, isPattern } from '../../protocol/feed-name.ts';
-import type { Publication, ReadRange, ReadResult } from '../bus.ts';
+import type { Publication, ReadRange, ReadResult, ScanRange, ScanResult } from '../bus.ts';
 import { newestWithin } from '../newest-within.ts';
 import { filterOf, hasOneSubject, subjectOf } from '../subjects.ts';
 import { isAnchored, provenOfMany } from './anchor.ts';
@@ -104,14 +104,46 @@ export class LogReader {
     return { publications, anchored, provenAfter: anchored ? after : await this.#provenAfter(name, publications), more };
   }
 
-  async #provenOfMany(after: number, readUpTo: number, read: OffsetsOfSubjects): Promise<Pick<ReadResult, 'anchored' | 'provenAfter'>> {
+  async scan(name: FeedName, { after, sinceMs }: ScanRange, take: (publication: Publication) => void): Promise<ScanResult> {
+    // What the topic has up to the end of the log at this time is read, however far its last publication is before that.
+    const { lastOffset: logEnd } = rangeOf(await this.#info());
+    const endOffset = await this.lastOffset(name);
+    let offset = 0;
+    const ofSubjects: OffsetsOfSubjects = new Map();
+    if (endOffset > after) {
+      await this.#collect(name, {
+        from: after + 1,
+        endOffset,
+        limit: Number.POSITIVE_INFINITY,
+        take: (publication, at) => {
+          offset = at;
+          if (publication === undefined) return true;
+          addTo(ofSubjects, publication);
+          take(publication);
+          return true;
+        },
+      });
+    }
+    const readUpTo = Math.max(after, endOffset, logEnd);
+    const laterMax = await this.#countFrom(name, readUpTo + 1);
+    const { anchored } = await this.#provenOfMany(after, readUpTo, ofSubjects, { sinceMs, laterMax });
+    return { offset, anchored };
+  }
+
+  /** @param known when what comes after `after` was stored at the earliest, and what of the subjects is in the log after `readUpTo` */
+  async #provenOfMany(
+    after: number,
+    readUpTo: number,
+    read: OffsetsOfSubjects,
+    { sinceMs = 0, ...known }: { readonly sinceMs?: number | undefined; readonly laterMax?: number } = {},
+  ): Promise<Pick<ReadResult, 'anchored' | 'provenAfter'>> {
     const { namespace, replicaCount, nowMs } = this.#options;
     const { maxCount: countMax, maxAgeMs } = namespace.history;
     const info = await this.#info();
     const { messages, first_ts } = info.state;
     const log = { ...rangeOf(info), publicationCount: messages };
-    const ageShare = messages === 0 ? 0 : (nowMs() - nanosecondsOf(first_ts) / 1e6) / maxAgeMs;
-    const provenAfter = provenOfMany({ after, readUpTo, offsets: read.values(), log, countMax, ageShare, replicaCount });
+    const ageShare = messages === 0 ? 0 : (nowMs() - Math.max(sinceMs, nanosecondsOf(first_ts) / 1e6)) / maxAgeMs;
+    const provenAfter = provenOfMany({ after, readUpTo, offsets: read.values(), ...known, log, countMax, ageShare, replicaCount });
     return { anchored: provenAfter === after, provenAfter };
   }
 

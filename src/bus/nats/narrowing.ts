@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
+import { hasDocuments } from '../../protocol/feed-state.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import type { Interest } from '../bus.ts';
 import { filterOf, imageSubjectOf } from '../subjects.ts';
@@ -128,7 +129,7 @@ export class Narrowing {
 
   async #mayFilter(jsm: JetStreamManager): Promise<boolean> {
     const { namespace, info } = this.#options;
-    if (namespace.state !== 'keyed' && namespace.history.maxCount < COUNT_MIN) return false;
+    if ((namespace.state !== 'keyed' || namespace.patch) && namespace.history.maxCount < COUNT_MIN) return false;
     const found = await info(jsm).catch(() => undefined);
     return found !== undefined && !isShortLived(found);
   }
@@ -150,7 +151,7 @@ export class Narrowing {
   #subjectsOf(topic: Topic): string[] {
     const { namespace } = this.#options;
     const ofTopic = filterOf(topic, namespace);
-    return namespace.state === 'document' ? [ofTopic, imageSubjectOf(topic)] : [ofTopic];
+    return hasDocuments(namespace) ? [ofTopic, imageSubjectOf(topic, namespace)] : [ofTopic];
   }
 
   /** @returns false if it continues as before */

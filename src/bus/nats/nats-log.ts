@@ -1,6 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { FeedName } from '../../protocol/feed-name.ts';
+import { hasDocuments } from '../../protocol/feed-state.ts';
 import {
   type BusCounters,
   BusError,
@@ -12,6 +13,8 @@ import {
   type Publication,
   type ReadRange,
   type ReadResult,
+  type ScanRange,
+  type ScanResult,
 } from '../bus.ts';
 import type { Limiter } from '../limiter.ts';
 import type { SubjectFaults } from '../subject-faults.ts';
@@ -84,7 +87,8 @@ export class NatsLog implements Log {
       isFollowed: () => [...this.#followers.keys()].some(({ filteredTopics }) => filteredTopics === undefined),
       nowMs,
     });
-    const images = options.state === 'document' ? new NatsImages(connection, this.stream, this.#source, nats.requestTimeoutMs) : undefined;
+    const place = { stream: this.stream, source: this.#source, options, timeoutMs: nats.requestTimeoutMs };
+    const images = hasDocuments(options) ? new NatsImages(connection, place) : undefined;
     this.images = images;
     const signed = { ...options, signatures: new OriginSignatures(nats.originSecrets), subjectsMax: nats.subjectsRememberedMax };
     this.#publications = new PublicationReader(signed, {
@@ -201,6 +205,10 @@ export class NatsLog implements Log {
 
   readLast(name: FeedName, count: number, bytesMax = Number.POSITIVE_INFINITY): Promise<readonly Publication[]> {
     return this.#limited(() => this.#reader.readLast(name, count, bytesMax));
+  }
+
+  scan(name: FeedName, range: ScanRange, take: (publication: Publication) => void): Promise<ScanResult> {
+    return this.#limited(() => this.#reader.scan(name, range, take));
   }
 
   snapshot(name: FeedName, after = 0): Promise<readonly Publication[]> {

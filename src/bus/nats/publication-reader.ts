@@ -76,7 +76,7 @@ export class PublicationReader {
   }
 
   #image({ subject, data }: Message, offset: number, storedAtMs: number): undefined {
-    const topic = imageTopicOf(subject);
+    const topic = imageTopicOf(subject, this.#options);
     if (topic !== undefined) this.#events.onImage?.(topic, { offset, storedAtMs, payload: data });
     return undefined;
   }

@@ -44,6 +44,11 @@ export const NamespaceSchema = Type.Object(
       description:
         'what the state of a topic is. `last`: its last publication; `keyed`: the latest publication of each key: every publication has a key, the last token of its NATS subject; `document`: a document, which publications change by JSON merge patches, or replace',
     }),
+    patch: Type.Boolean({
+      default: false,
+      description:
+        'with `state: keyed`: the value of each key is a document, which publications with that key change by JSON merge patches, or replace',
+    }),
     delta: Type.Union([Type.Literal('off'), Type.Literal('fields')], {
       default: 'off',
       description:
@@ -54,19 +59,33 @@ export const NamespaceSchema = Type.Object(
       maximum: 1_040_384,
       default: 262_144,
       description:
-        'with `state: document`: largest document, in MessagePack. A publication that would make it larger is refused (from a client), or skipped and counted (from a producer). All nodes must have the same bounds',
+        'with `state: document` or `patch`: largest document, in MessagePack. A publication that would make it larger is refused (from a client), or skipped and counted (from a producer). All nodes must have the same bounds',
     }),
     documentDepthMax: Type.Integer({
       minimum: 1,
       maximum: 60,
       default: 16,
-      description: 'with `state: document`: most levels of maps and lists in a document',
+      description: 'with `state: document` or `patch`: most levels of maps and lists in a document',
     }),
     documentFieldsMax: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
       default: 20_000,
-      description: 'with `state: document`: most members of maps and elements of lists in a document, at all levels',
+      description: 'with `state: document` or `patch`: most members of maps and elements of lists in a document, at all levels',
+    }),
+    documentKeysMax: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 10_000,
+      description:
+        'with `patch`: most keys of a topic with a document. A publication that would begin another one is refused (from a client), or skipped and counted (from a producer)',
+    }),
+    topicDocumentsBytesMax: Type.Integer({
+      minimum: 65_536,
+      maximum: 268_435_456,
+      default: 16_777_216,
+      description:
+        'with `patch`: most bytes of all documents of a topic together, in MessagePack. A publication beyond it is refused or skipped too',
     }),
     topicTokens: Type.Integer({
       minimum: 0,
@@ -78,7 +97,7 @@ export const NamespaceSchema = Type.Object(
     wildcards: Type.Boolean({
       default: false,
       description:
-        'clients may subscribe to patterns of topics: `scores.epl.*`, `scores.>`. Not for documents; with `state: keyed` only with topicTokens',
+        'clients may subscribe to patterns of topics: `scores.epl.*`, `scores.>`. Not for documents (`patch` too); with `state: keyed` only with topicTokens',
     }),
     patternsMax: Type.Integer({
       minimum: 1,

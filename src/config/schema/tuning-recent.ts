@@ -26,7 +26,8 @@ export const RecentTuning = Type.Object(
       minimum: 1,
       maximum: 1_000_000,
       default: 10_000,
-      description: 'maximum keys per topic whose latest item is kept for snapshots. The least recently changed key is removed first',
+      description:
+        'maximum keys per topic whose latest item is kept for snapshots. The least recently changed key is removed first. Of a topic with a document for each key: maximum removed keys that are remembered',
     }),
   },
   {

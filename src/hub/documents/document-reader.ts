@@ -7,7 +7,7 @@ import { unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Topic } from '../../protocol/topic.ts';
 import { toLinkItems } from '../link-item.ts';
 import { documentBoundsOf, HubDocument } from './hub-document.ts';
-import { decodeImage, type Image, isInHistory, isOf, isSameBounds, itemOf, type LogHistory } from './image.ts';
+import { decodeImage, type Image, type ImageOrigin, isInHistory, isOf, isSameBounds, itemOf, type LogHistory } from './image.ts';
 
 /** Publications that are read first. If no whole document is among them, it is tried again with more. */
 const FIRST_COUNT = 64;
@@ -78,6 +78,14 @@ export class DocumentReader {
 
 type Read = Pick<ReadDocument, 'document' | 'offset'>;
 
+/** Whether the publication that an image is of is still in the log; undefined: the image is of another history, as far as can be proven. */
+export async function isProven(log: Log, topic: Topic, image: ImageOrigin, history: LogHistory): Promise<boolean | undefined> {
+  const [publication] = (await log.read(topic, { after: image.offset - 1, upTo: image.offset, limit: 1 })).publications;
+  if (publication !== undefined && isOf(image, publication)) return true;
+  // Another publication is there: the log was rolled back, and has grown again.
+  return publication === undefined && isInHistory(image, history) ? false : undefined;
+}
+
 /** Undefined: it cannot be proven that the document is what the image and the publications after it say. */
 async function readFromImage(
   log: Log,
@@ -87,10 +95,8 @@ async function readFromImage(
   image: Image,
   completeFrom: number,
 ): Promise<Read | undefined> {
-  const [publication] = (await log.read(topic, { after: image.offset - 1, upTo: image.offset, limit: 1 })).publications;
-  const isThere = publication !== undefined && isOf(image, publication);
-  // Another publication is there: the log was rolled back, and has grown again.
-  if (!isThere && (publication !== undefined || !isInHistory(image, history))) return undefined;
+  const isThere = await isProven(log, topic, image, history);
+  if (isThere === undefined) return undefined;
   const document = new HubDocument(documentBoundsOf(namespace), completeFrom, true);
   document.set(itemOf(image));
   let after = isThere ? image.offset : image.upTo;

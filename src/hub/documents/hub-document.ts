@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
 import { type DocumentBounds, documentProblem, patchProblem } from '../../document/bounds.ts';
 import { Fold } from '../../document/fold.ts';
+import { sizeOf } from '../../document/size.ts';
 import type { LinkItem } from '../../link/messages.ts';
 import { keepBytes, toBuffer } from '../../protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../protocol/msgpack-codec.ts';
@@ -45,7 +46,7 @@ export interface DocumentProgress {
 }
 
 /** What a publication takes in a log besides its payload, about. */
-const LOG_OVERHEAD_BYTES = 100;
+export const LOG_OVERHEAD_BYTES = 100;
 
 /**
  * The document of a topic in the hub: every publication is folded into it, once for all workers. It answers with the whole document as of its last publication.
@@ -87,6 +88,16 @@ export class HubDocument implements Latest<LinkItem> {
       changedBytes: this.#changedBytes,
       bytes: this.#fold.size.bytes,
     };
+  }
+
+  /** Of the document, in MessagePack, about. */
+  get bytes(): number {
+    return this.#fold.size.bytes;
+  }
+
+  /** The same after a value, as a patch or as a whole. */
+  bytesAfter(value: unknown, isPatch: boolean): number {
+    return (isPatch ? this.#fold.sizeAfter(value) : sizeOf(value)).bytes;
   }
 
   /** The whole of it in MessagePack, not copied; undefined: there is none. Only if it is known. */

@@ -6,15 +6,18 @@ import { ifInTime } from '../../telemetry/in-time.ts';
 import { inTurns } from '../in-turns.ts';
 import type { KnownImage } from './document-reader.ts';
 import { type DocumentProgress, documentBoundsOf, type HubDocument } from './hub-document.ts';
-import { decodeImage, encodeImage } from './image.ts';
+import { HubDocuments, topicBoundsOf } from './hub-documents.ts';
+import { decodeImage, encodeImage, type ImageOrigin } from './image.ts';
 import { isImageDue, type LastImage, NO_IMAGE } from './image-due.ts';
+import { decodeKeyedImage, encodeKeyedImage, encodeParts } from './keyed-image.ts';
 
 /** An open topic, as far as its images need it. */
 export interface ImagedTopic {
   readonly topic: Topic;
   readonly epoch: string;
   readonly isOpen: boolean;
-  readonly document: HubDocument | undefined;
+  /** Or those of its keys. */
+  readonly document: HubDocument | HubDocuments | undefined;
 }
 
 export type ImageOutcome =
@@ -64,7 +67,11 @@ interface Watched {
 }
 
 interface Made {
-  readonly payload: Uint8Array;
+  /** Stored before it; none of a topic with one document. */
+  readonly parts: readonly Uint8Array[];
+  /** @param partsAt where the parts are stored */
+  readonly payloadOf: (partsAt: readonly number[]) => Uint8Array;
+  readonly bytes: number;
   readonly progress: DocumentProgress;
 }
 
@@ -103,10 +110,10 @@ export class ImageWriter {
     this.#watched.delete(topic);
     const made = watched && this.#makeIfDue(watched, true);
     if (watched === undefined || made === undefined) return;
-    if (this.#closingBytes + made.payload.length > CLOSING_BYTES_MAX) return this.#options.onOutcome('skipped', topic);
-    this.#closingBytes += made.payload.length;
+    if (this.#closingBytes + made.bytes > CLOSING_BYTES_MAX) return this.#options.onOutcome('skipped', topic);
+    this.#closingBytes += made.bytes;
     const writing = this.#write(watched, made).finally(() => {
-      this.#closingBytes -= made.payload.length;
+      this.#closingBytes -= made.bytes;
       this.#closing.delete(writing);
     });
     this.#closing.add(writing);
@@ -173,22 +180,43 @@ export class ImageWriter {
     const { offset, publishedAtMs, eventAtMs } = progress;
     const upTo = following.position;
     if (upTo < offset) return undefined;
-    const bounds = documentBoundsOf(this.#options.namespace);
-    const payload = encodeImage({ epoch, offset, publishedAtMs, eventAtMs, upTo, bounds, document: document.encoded() });
-    const { bytesMax } = this.#options.images;
-    if (payload.length <= bytesMax) return { payload, progress };
+    const origin = { epoch, offset, publishedAtMs, eventAtMs, upTo };
+    const made = document instanceof HubDocuments ? this.#makeOfKeys(document, origin) : this.#makeOfOne(document, origin);
+    if (typeof made !== 'string') return { ...made, progress };
     watched.notBeforeMs = this.#options.nowMs() + this.#options.intervalMs;
-    this.#options.onOutcome('too_large', topic, `the image of ${topic} has ${payload.length} bytes, ${bytesMax} allowed`);
+    this.#options.onOutcome('too_large', topic, `the image of ${topic} has ${made}, ${this.#options.images.bytesMax} allowed`);
     return undefined;
   }
 
-  async #write(watched: Watched, { payload, progress }: Made): Promise<void> {
+  /** Or what of it is too large. */
+  #makeOfOne(document: HubDocument, origin: ImageOrigin): Omit<Made, 'progress'> | string {
+    const payload = encodeImage({ ...origin, bounds: documentBoundsOf(this.#options.namespace), document: document.encoded() });
+    if (payload.length > this.#options.images.bytesMax) return `${payload.length} bytes`;
+    return { parts: [], payloadOf: () => payload, bytes: payload.length };
+  }
+
+  #makeOfKeys(documents: HubDocuments, origin: ImageOrigin): Omit<Made, 'progress'> | string {
+    const parts = encodeParts(documents.all(), origin, this.#options.images.bytesMax);
+    if (parts === undefined) return 'a part that is too large';
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    const bounds = topicBoundsOf(this.#options.namespace);
+    return { parts, payloadOf: (partsAt) => encodeKeyedImage({ ...origin, bounds, bytes, parts: partsAt }), bytes };
+  }
+
+  async #write(watched: Watched, { parts, payloadOf, bytes, progress }: Made): Promise<void> {
     const { images, onOutcome } = this.#options;
     const { topic } = watched.topic;
+    const after = watched.image.storedAt;
     try {
-      const storedAt = await images.put(topic, payload, watched.image.storedAt);
+      const partsAt: number[] = [];
+      for (const [at, part] of parts.entries()) {
+        // Another node was faster: the rest would be for nothing.
+        if (watched.image.storedAt !== after) return onOutcome('superseded', topic);
+        partsAt.push(await images.putPart(topic, at, part));
+      }
+      const storedAt = await images.put(topic, payloadOf(partsAt), after);
       onOutcome(storedAt === undefined ? 'superseded' : 'stored', topic);
-      if (storedAt !== undefined) return this.#note(watched, { storedAt, bytes: payload.length, covers: progress.offset }, progress);
+      if (storedAt !== undefined) return this.#note(watched, { storedAt, bytes, covers: progress.offset }, progress);
       const last = await images.last(topic);
       // It may have been removed from the log.
       if (last === undefined) watched.image = NO_IMAGE;
@@ -213,11 +241,15 @@ export class ImageWriter {
 
   #noteStored(watched: Watched, stored: StoredImage): void {
     const progress = watched.topic.document?.progress;
-    const covers = decodeImage(stored)?.offset ?? 0;
-    if (progress !== undefined) this.#note(watched, { storedAt: stored.offset, bytes: stored.payload.length, covers }, progress);
+    const keyed = this.#options.namespace.patch ? decodeKeyedImage(stored) : undefined;
+    const covers = (this.#options.namespace.patch ? keyed : decodeImage(stored))?.offset ?? 0;
+    const bytes = keyed?.bytes ?? stored.payload.length;
+    if (progress !== undefined) this.#note(watched, { storedAt: stored.offset, bytes, covers }, progress);
   }
 
   #note(watched: Watched, image: Pick<LastImage, 'storedAt' | 'bytes' | 'covers'>, { changes, changedBytes }: DocumentProgress): void {
+    const { document } = watched.topic;
+    if (document instanceof HubDocuments) document.mark();
     watched.image = { ...image, changes, changedBytes, atMs: this.#options.nowMs() };
     watched.intervalMs = this.#spread();
   }

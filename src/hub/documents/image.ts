@@ -22,8 +22,8 @@ const Wire = Type.Object({
 });
 const wire = Compile(Wire);
 
-/** A document as it was at a publication, and how to find out whether the log still has the history that it belongs to. */
-export interface Image {
+/** Which publication an image is of, and how to find out whether the log still has the history that it belongs to. */
+export interface ImageOrigin {
   readonly epoch: string;
   /** Of the last publication that is in it. */
   readonly offset: number;
@@ -33,6 +33,10 @@ export interface Image {
   readonly eventAtMs?: number | undefined;
   /** The topic had no other publication up to here. */
   readonly upTo: number;
+}
+
+/** A document as it was at a publication. */
+export interface Image extends ImageOrigin {
   /** With other bounds another publication may have been skipped, and the document be another. */
   readonly bounds: DocumentBounds;
   /** In MessagePack; undefined: there is none. */
@@ -66,7 +70,7 @@ export function itemOf({ offset, publishedAtMs, eventAtMs, document }: Image): L
 const SAME_TIME_MS = 0.001;
 
 /** Whether the publication at the image's offset is the one that the image is of. */
-export function isOf({ publishedAtMs }: Image, publication: { readonly publishedAtMs: number }): boolean {
+export function isOf({ publishedAtMs }: ImageOrigin, publication: { readonly publishedAtMs: number }): boolean {
   return Math.abs(publishedAtMs - publication.publishedAtMs) < SAME_TIME_MS;
 }
 
@@ -74,13 +78,16 @@ export function isOf({ publishedAtMs }: Image, publication: { readonly published
  * Whether positions up to the image's `upTo` are those of the present log, which has removed the image's publication with everything before it. (If it had been
  * removed because the topic has too many, so would have been what follows the image.)
  */
-export function isInHistory({ epoch, offset, upTo }: Image, { epoch: now, before = [], knownFrom = 0, firstOffset }: LogHistory): boolean {
+export function isInHistory(
+  { epoch, offset, upTo }: ImageOrigin,
+  { epoch: now, before = [], knownFrom = 0, firstOffset }: LogHistory,
+): boolean {
   if (upTo < knownFrom || firstOffset <= offset) return false;
   return epoch === now || before.some((earlier) => earlier.epoch === epoch && upTo <= earlier.upTo);
 }
 
 export type LogHistory = Pick<LogState, 'epoch' | 'before' | 'knownFrom' | 'firstOffset'>;
 
-export function isSameBounds(a: DocumentBounds, b: DocumentBounds): boolean {
-  return a.bytesMax === b.bytesMax && a.depthMax === b.depthMax && a.fieldsMax === b.fieldsMax;
+export function isSameBounds<B extends DocumentBounds>(a: B, b: B): boolean {
+  return (Object.keys(b) as (keyof B)[]).every((name) => a[name] === b[name]);
 }

@@ -3,6 +3,7 @@ import type { Wish } from '../../delivery/subscriptions.ts';
 import { memberOf } from '../../presence/member.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { type FeedName, isPattern, parseFeedName } from '../../protocol/feed-name.ts';
+import { hasDocuments } from '../../protocol/feed-state.ts';
 import { assertTimeRange } from '../../protocol/time-range.ts';
 import { assertMay } from '../access.ts';
 import type { Connection } from '../connection.ts';
@@ -57,7 +58,7 @@ function begin(
 ): Promise<void> | undefined {
   const { subscriptions } = context.delivery;
   // Also if a hook wants it.
-  if (wish.echo === false && namespace.state === 'document')
+  if (wish.echo === false && hasDocuments(namespace))
     throw new ProtocolError('unsupported', `${topic} has a document: without its own changes a client would have another one`);
   if (wish.echo === false && wish.delta === true)
     throw new ProtocolError('unsupported', 'echo: false cannot be combined with delta: a change is one of the value before it');

@@ -2,10 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ImageStore, StoredImage } from '../../../src/bus/image-store.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { HubDocument } from '../../../src/hub/documents/hub-document.ts';
+import { HubDocuments, topicBoundsOf } from '../../../src/hub/documents/hub-documents.ts';
 import { decodeImage, encodeImage, type Image } from '../../../src/hub/documents/image.ts';
 import { type ImagedTopic, ImageWriter } from '../../../src/hub/documents/image-writer.ts';
+import { decodeKeyedImage, decodePart } from '../../../src/hub/documents/keyed-image.ts';
 import { packMsgpack, unpackMsgpack } from '../../../src/protocol/msgpack-codec.ts';
-import { parseTopic, type Topic } from '../../../src/protocol/topic.ts';
+import { parseKey, parseTopic, type Topic } from '../../../src/protocol/topic.ts';
 
 const INTERVAL_MS = 30_000;
 /** Of the interval, by which nodes wait differently long; and the time to the next look. */
@@ -19,6 +21,7 @@ const { config } = loadConfig({ env: {}, flags: { namespaces: { books: { public:
 class Images implements ImageStore {
   bytesMax = 1_040_384;
   stored: StoredImage[] = [];
+  readonly parts: ({ readonly topic: Topic; readonly part: number } & StoredImage)[] = [];
   failure: Error | undefined;
   /** Puts that are held back until {@link release}. */
   held: (() => void)[] | undefined;
@@ -28,6 +31,17 @@ class Images implements ImageStore {
 
   async last(): Promise<StoredImage | undefined> {
     return this.stored.at(-1);
+  }
+
+  async putPart(topic: Topic, part: number, payload: Uint8Array): Promise<number> {
+    if (this.failure !== undefined) throw this.failure;
+    const image = { offset: ++this.#offset, storedAtMs: Date.now(), payload };
+    this.parts.push({ topic, part, ...image });
+    return image.offset;
+  }
+
+  async partAt(topic: Topic, part: number, offset: number): Promise<StoredImage | undefined> {
+    return this.parts.find((one) => one.topic === topic && one.part === part && one.offset === offset);
   }
 
   async put(topic: Topic, payload: Uint8Array, after: number): Promise<number | undefined> {
@@ -85,6 +99,73 @@ function setUp() {
   const written = () => images.stored.map((image) => decodeImage(image) as Image);
   return { images, outcomes, helped, following, writer, open, written };
 }
+
+describe('images of a topic with a document for each key are written', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  function setUpKeyed() {
+    const images = new Images();
+    const outcomes: string[] = [];
+    const { config: keyed } = loadConfig({
+      env: {},
+      flags: { namespaces: { books: { state: 'keyed', patch: true, slowConsumer: 'conflate', documentFieldsMax: 1000 } } },
+    });
+    const namespace = keyed.namespaces.books!;
+    const writer = new ImageWriter({
+      images,
+      namespace,
+      intervalMs: INTERVAL_MS,
+      following: () => ({ epoch: 'e1', position: 500 }),
+      logState: async () => ({ firstOffset: 1, lastOffset: 500 }),
+      onHelp: () => undefined,
+      onOutcome: (outcome) => void outcomes.push(outcome),
+      nowMs: Date.now,
+    });
+    const document = new HubDocuments({ bounds: topicBoundsOf(namespace), removedMax: 10, completeFrom: 0 });
+    const topic: ImagedTopic = { topic: parseTopic('books.a'), epoch: 'e1', isOpen: true, document };
+    let offset = 0;
+    const publish = (key: string, value: unknown) =>
+      document.take({ offset: ++offset, key: parseKey(key), publishedAtMs: Date.now(), data: Buffer.from(packMsgpack(value)) });
+    for (let n = 0; n < 40; n++) publish(`k${n}`, { n, pad: 'x'.repeat(1000) });
+    images.bytesMax = 8192;
+    writer.opened(topic, undefined);
+    return { images, outcomes, writer, topic, publish };
+  }
+
+  it('in parts, and then what names them, all as of one publication', async () => {
+    const { images, outcomes, writer } = setUpKeyed();
+    await vi.advanceTimersByTimeAsync(SOON_MS);
+    expect(outcomes).toEqual(['stored']);
+    const image = decodeKeyedImage(images.stored[0]!);
+    expect(image).toMatchObject({ offset: 40, upTo: 500, parts: images.parts.map(({ offset }) => offset) });
+    expect(images.parts.length).toBeGreaterThan(4);
+    const items = images.parts.flatMap(({ payload, part }) => decodePart(payload, image!, part) ?? []);
+    expect(items.map(({ key }) => key).sort()).toEqual(Array.from({ length: 40 }, (_, n) => `k${n}`).sort());
+    await writer.stop();
+  });
+
+  it('with no part after that of another node, and without an end if a part fails', async () => {
+    const { images, outcomes, writer, topic, publish } = setUpKeyed();
+    const putPart = images.putPart.bind(images);
+    images.putPart = async (of, part, payload) => {
+      const at = await putPart(of, part, payload);
+      if (part === 1) images.store(topic.topic, Buffer.from('of another node'));
+      return at;
+    };
+    await vi.advanceTimersByTimeAsync(SOON_MS);
+    expect(outcomes).toEqual(['superseded']);
+    expect(images.parts).toHaveLength(2);
+    expect(images.stored).toHaveLength(1);
+    images.putPart = putPart;
+    images.failure = new Error('no answer');
+    for (let n = 0; n < 40; n++) publish(`k${n}`, { n, pad: 'y'.repeat(1000) });
+    await vi.advanceTimersByTimeAsync(LATEST_MS);
+    expect(outcomes).toEqual(['superseded', 'failed']);
+    expect(images.stored).toHaveLength(1);
+    await writer.stop();
+  });
+});
 
 describe('images of documents are written', () => {
   beforeEach(() => void vi.useFakeTimers());

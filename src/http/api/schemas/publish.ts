@@ -11,7 +11,7 @@ export const PublishBody = Type.Object(
     user: Type.Optional({ ...User, description: '`sub` of a token: to the topic of this user, `user.<sub>`' } as typeof User),
     key: Type.Optional(KeyName),
     data: JsonValue('the publication: any JSON value, at most 60 levels of nesting. Integers keep all their digits'),
-    image: Type.Optional(Type.Boolean({ description: 'true, in a document namespace: `data` is the whole document, not a merge patch' })),
+    image: Type.Optional(Type.Boolean({ description: 'true, where there are documents: `data` is the whole document, not a merge patch' })),
     idempotencyKey: Type.Optional(
       Type.String({
         minLength: 1,
