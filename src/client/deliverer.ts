@@ -15,6 +15,9 @@ export class Deliverer<T> {
   readonly #counters: SubscriptionHost['counters'];
   /** By key: the item with the document, or the value, as it is now. */
   readonly folded = new Map<string | null, Item<T>>();
+  /** By key: the offset of its last item, until the position has reached the last of them. A node that is behind may give a part of that again. */
+  readonly #ahead = new Map<string | null, number>();
+  #aheadUpTo = 0;
 
   constructor(to: Pick<Subscription<T>, 'name' | 'options' | 'events' | 'isEnded'>, { counters, settings }: SubscriptionHost) {
     this.#to = to;
@@ -31,8 +34,11 @@ export class Deliverer<T> {
     if (startsState) {
       this.state?.restart();
       this.folded.clear();
+      this.#ahead.clear();
+      this.#aheadUpTo = 0;
     }
     const all = items.map((wireItem) => this.#fold(toItem<T>(to.name, epoch, wireItem, source)));
+    if (offset >= this.#aheadUpTo) this.#ahead.clear();
     if (resyncReason !== undefined) {
       counters.resyncs++;
       const state = all.filter((item) => item !== undefined);
@@ -55,6 +61,10 @@ export class Deliverer<T> {
     const { fold } = this.#to.options;
     if (item === undefined || fold === undefined) return item;
     const { key } = item;
+    // Ephemeral topics have no offsets.
+    if (item.offset > 0 && item.offset <= (this.#ahead.get(key) ?? 0)) return undefined;
+    this.#ahead.set(key, item.offset);
+    this.#aheadUpTo = Math.max(this.#aheadUpTo, item.offset);
     const folded = fold(this.folded.get(key), item) as Item<T>;
     if (item.removed) this.folded.delete(key);
     else this.folded.set(key, folded);

@@ -21,6 +21,8 @@ export class KeyedFollower {
   continued = 0;
   readonly #isRight: (document: unknown) => boolean;
   readonly #joiner = new PartJoiner();
+  /** By key: the offset of its last item, while that is ahead of the position. */
+  readonly #ahead = new Map<string, number>();
   #seen = 0;
 
   constructor(topic: string, isRight: (document: unknown) => boolean = () => true) {
@@ -33,10 +35,20 @@ export class KeyedFollower {
     return Object.fromEntries(this.documents);
   }
 
+  /** Batches that came in parts. */
+  get joined(): number {
+    return this.#joiner.joined;
+  }
+
   /** Takes what has come to the client since the last call. */
   take(client: { readonly messages: readonly unknown[] }): this {
     for (; this.#seen < client.messages.length; this.#seen++) this.#receive(client.messages[this.#seen] as ServerMessage);
     return this;
+  }
+
+  /** Takes a message that nobody keeps. */
+  takeOne(message: ServerMessage): void {
+    this.#receive(message);
   }
 
   /** For another connection, which goes on where the last one ended. */
@@ -52,8 +64,7 @@ export class KeyedFollower {
         if (message.type === 'resync' || !message.recovered) this.#forget();
         this.epoch = message.epoch;
         this.#apply(message.items);
-        this.offset = Math.max(this.offset, message.offset);
-        return;
+        return this.#moveTo(message.offset);
       case 'part': {
         const whole = this.#joiner.add(message);
         return whole && this.#receive(whole);
@@ -63,20 +74,28 @@ export class KeyedFollower {
         this.conflated += message.conflated ?? 0;
         this.#apply(message.items.filter(([offset]) => offset > this.offset));
         if (message.continues) this.continued++;
-        else this.offset = Math.max(this.offset, message.items.at(-1)?.[0] ?? 0);
+        else this.#moveTo(message.items.at(-1)?.[0] ?? 0);
     }
   }
 
   #forget(): void {
     this.documents.clear();
+    this.#ahead.clear();
     this.offset = -1;
+  }
+
+  #moveTo(offset: number): void {
+    this.offset = Math.max(this.offset, offset);
+    for (const [key, ahead] of this.#ahead) if (ahead <= this.offset) this.#ahead.delete(key);
   }
 
   #apply(items: readonly Item[]): void {
     for (const item of items) {
       if (item.length === 1) continue;
-      const [, key, data, meta] = item;
+      const [offset, key, data, meta] = item;
       const name = key as string;
+      if (offset <= (this.#ahead.get(name) ?? 0)) continue;
+      this.#ahead.set(name, offset);
       if (meta?.removed) this.documents.delete(name);
       else if (meta?.patch) {
         this.patches++;
