@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../../src/protocol/messages.ts';
 import { decodeFrame } from '../../support/decode-frame.ts';
 import { DocumentFollower } from '../../support/document-follower.ts';
+import { KeyedFollower } from '../../support/keyed-follower.ts';
 import { mergeInto } from './merge-into.ts';
 import { FIELDS, projectionHash } from './projection.ts';
 
@@ -19,6 +20,8 @@ export interface BookReaderOptions {
   readonly maxRateHz?: number | undefined;
   /** Large documents come in parts. */
   readonly parts: boolean;
+  /** The topic has a document for each key. */
+  readonly ofKeys: boolean;
   /** Only some members, whose projection is compared with the producer's. */
   readonly fields: boolean;
   readonly isRight: (book: unknown) => boolean;
@@ -27,7 +30,7 @@ export interface BookReaderOptions {
 /** A client that follows one book for good: when its connection ends, it goes on at any node from its position. It checks the book after every message. */
 export class BookReader {
   readonly topic: string;
-  readonly follower: DocumentFollower;
+  readonly follower: DocumentFollower | KeyedFollower;
   /** Subscribes that were answered without a state. */
   unavailable = 0;
   notRecovered = 0;
@@ -44,9 +47,9 @@ export class BookReader {
   constructor(options: BookReaderOptions) {
     this.topic = options.topic;
     this.#options = options;
-    const { topic, fields, isRight } = options;
+    const { topic, ofKeys, fields, isRight } = options;
     const isKept = (book: unknown) => this.seen.push([this.follower.offset, projectionHash(book)]) > 0;
-    this.follower = new DocumentFollower(topic, fields ? isKept : isRight, mergeInto);
+    this.follower = ofKeys ? new KeyedFollower(topic, isRight) : new DocumentFollower(topic, fields ? isKept : isRight, mergeInto);
     this.#running = this.#run();
   }
 
@@ -57,7 +60,7 @@ export class BookReader {
 
   /** Whether it has this book, as far as it selects of it. */
   isAt(book: unknown): boolean {
-    const { document } = this.follower;
+    const document = this.follower instanceof KeyedFollower ? this.follower.all : this.follower.document;
     return this.#options.fields ? projectionHash(document) === projectionHash(book) : isDeepStrictEqual(document, book);
   }
 

@@ -1,7 +1,8 @@
 import { until } from '../../support/until.ts';
 import type { FaultRun } from '../fault-run.ts';
-import type { BookFeed, BookTopic } from './book-feed.ts';
+import type { BookFeed } from './book-feed.ts';
 import { BookReader } from './book-reader.ts';
+import type { BookTopic } from './book-topic.ts';
 
 const RATES = [undefined, 1, 5, 20];
 
@@ -34,6 +35,8 @@ export interface BookReadersOptions {
   readonly run: FaultRun;
   readonly feed: BookFeed;
   readonly ports: readonly number[];
+  /** The topic that has a document for each key. */
+  readonly shelf: string;
   /** What checks the books of a topic. */
   readonly rightOf: (topic: string) => (book: unknown) => boolean;
 }
@@ -67,12 +70,14 @@ export class BookReaders {
 
   /** Over the topics in turn. @param topics default: all that do not change slowly */
   add(count: number, topics = this.#options.feed.topics.filter(({ slowness }) => slowness === 1)): BookReader[] {
-    const { ports, rightOf } = this.#options;
+    const { ports, shelf, rightOf } = this.#options;
     const added = Array.from({ length: count }, () => {
       const n = this.#added++;
       const [encoding, maxRateHz] = [n % 2 === 0 ? 'json' : 'msgpack', RATES[Math.floor(n / 2) % RATES.length]] as const;
       const topic = topics[n % topics.length]?.topic ?? '';
-      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, fields: n % 32 >= 24, isRight: rightOf(topic) });
+      const ofKeys = topic === shelf;
+      const fields = !ofKeys && n % 32 >= 24;
+      return new BookReader({ topic, ports, encoding, maxRateHz, parts: n % 16 < 8, fields, ofKeys, isRight: rightOf(topic) });
     });
     this.#readers.push(...added);
     return added;

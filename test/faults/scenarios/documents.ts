@@ -1,7 +1,8 @@
 import { BookGenerator, isRight } from '../../support/order-book.ts';
 import { copyStore } from '../../support/store-copy.ts';
-import { BookFeed, type BookOptions } from '../documents/book-feed.ts';
+import { BookFeed } from '../documents/book-feed.ts';
 import { BookReaders } from '../documents/book-readers.ts';
+import type { BookOptions } from '../documents/book-topic.ts';
 import { isRecordedRight, readRecordedBooks } from '../documents/recorded-books.ts';
 import { Unrest } from '../documents/unrest.ts';
 import type { FaultRun } from '../fault-run.ts';
@@ -10,12 +11,25 @@ import type { Scenario, Size } from '../scenario.ts';
 import { monoMs, seconds } from '../time.ts';
 
 const NAMESPACE = 'books';
+/** One topic with a book for each key. */
+const SHELVES = 'shelves';
+const SHELF = `${SHELVES}.all`;
+const SHELF_BOOKS = 12;
 /** Publications that the log keeps of a book. Its only whole publication is gone soon: only images prove what the book is. */
 const COUNT_MAX = 1000;
 const QUICK = { countMax: 300, topics: 2, ratePerSecond: 40, checks: 2000 };
 const settingsFor = (countMax: number) => ({
   workers: 1,
-  namespaces: { [NAMESPACE]: { public: true, state: 'document', slowConsumer: 'conflate', history: { maxCount: countMax } } },
+  namespaces: {
+    [NAMESPACE]: { public: true, state: 'document', slowConsumer: 'conflate', history: { maxCount: countMax } },
+    [SHELVES]: {
+      public: true,
+      state: 'keyed',
+      patch: true,
+      slowConsumer: 'conflate',
+      history: { maxCount: Math.ceil(countMax / SHELF_BOOKS) },
+    },
+  },
   'tuning.hub.imageIntervalMs': 1000,
   'tuning.hub.topicLingerMs': 0,
 });
@@ -36,11 +50,14 @@ export const documents: Scenario = {
     const settings = settingsFor(countMax);
     const nodes = [await run.node([nats.url], { settings }), await run.node([nats.url], { settings })];
     const recorded = size.books === undefined ? undefined : readRecordedBooks(size.books);
-    const feed = await BookFeed.begin(nats.url, recorded === undefined ? madeUp(size) : booksOf(recorded), String(run.seed));
+    const feed = await BookFeed.begin(nats.url, recorded === undefined ? madeUp(size) : booksOf(recorded), String(run.seed), {
+      topic: SHELF,
+      books: new Map(Array.from({ length: SHELF_BOOKS }, (_, i) => [`b${i}`, new BookGenerator(LEVELS)])),
+    });
     run.onEnd(() => feed.close());
     const ports = nodes.map(({ port }) => port);
-    const rightOf = (topic: string) => (recorded === undefined || topic === WIDE.topic ? isRight : isRecordedRight);
-    const readers = new BookReaders({ run, feed, ports, rightOf });
+    const rightOf = (topic: string) => (recorded?.has(topic.slice(NAMESPACE.length + 1)) ? isRecordedRight : isRight);
+    const readers = new BookReaders({ run, feed, ports, shelf: SHELF, rightOf });
     run.onEnd(() => readers.stop());
     readers.add(size.clients);
     await readers.haveAll('at the beginning');
