@@ -112,6 +112,15 @@ export class SimulatedLog implements Log {
     return this.#followers.size;
   }
 
+  get epoch(): string {
+    return this.#keeper.epoch;
+  }
+
+  /** Everybody who follows it has looked at it since it was last cut off: a rollback has been noticed. */
+  get isFollowed(): boolean {
+    return this.#followers.size > 0 && [...this.#followers].every(({ live }) => live);
+  }
+
   // What a test does to it.
 
   /** @param removed of a keyed log: the key is gone */

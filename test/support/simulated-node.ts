@@ -292,11 +292,12 @@ export class SimulatedNode {
     return client.receiver?.subscriptions.get(topic)?.kind === 'member';
   }
 
-  /** Does everybody have the last publication of what they want? */
+  /** Does everybody have the last publication of what they want? An offset of a log that was rolled back since says nothing. */
   #isAtEnd(): boolean {
     return this.clients.every((client) =>
-      [...client.trackers].every(([topic, { last }]) => {
-        const { history } = this.logOf(namespaceOf(topic));
+      [...client.trackers].every(([topic, { last, epoch: known }]) => {
+        const { history, epoch, isFollowed } = this.logOf(namespaceOf(topic));
+        if (!isFollowed || known !== epoch) return false;
         const end = history.findLast(({ publication }) => publication.topic === topic)?.publication.offset ?? 0;
         return end <= last || this.#isPassed(client, topic, end);
       }),
