@@ -2,6 +2,7 @@ import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
 import type { Stale } from '../protocol/messages.ts';
+import { toBuffer } from '../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
@@ -364,7 +365,7 @@ export class HubTopic implements Metered {
   refuses(item: LinkItem): boolean {
     const documents = this.#document;
     if (!this.isOpen || item.removed || !(documents instanceof HubDocuments) || item.offset <= this.#offset) return false;
-    return documents.problemOf(unpackMsgpack(item.data), item.patch === true, item.key) !== undefined;
+    return documents.problemOf(unpackMsgpack(toBuffer(item.data)), item.patch === true, item.key) !== undefined;
   }
 
   /** What the topic of one key begins with, as of now. Only of an open topic with documents. */

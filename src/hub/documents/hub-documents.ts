@@ -1,6 +1,7 @@
 import type { NamespaceOptions } from '../../config/schema.ts';
 import type { DocumentBounds } from '../../document/bounds.ts';
 import type { LinkItem } from '../../link/messages.ts';
+import { toBuffer } from '../../protocol/kept-bytes.ts';
 import { unpackMsgpack } from '../../protocol/msgpack-codec.ts';
 import type { Key } from '../../protocol/topic.ts';
 import type { Latest } from '../../recent/latest.ts';
@@ -215,7 +216,7 @@ export class HubDocuments implements Latest<LinkItem> {
     // Nearly always, without the exact sizes.
     if (known !== undefined && this.#bytes + GROWTH_MAX * data.length + GROWTH_BYTES <= this.#bounds.topicBytesMax) return undefined;
     const document = known ?? new HubDocument(this.#bounds, 0, true);
-    return this.#problemOfBytes(known, document.bytesAfter(unpackMsgpack(data), patch === true));
+    return this.#problemOfBytes(known, document.bytesAfter(unpackMsgpack(toBuffer(data)), patch === true));
   }
 
   #problemOfBytes(known: HubDocument | undefined, bytesAfter: number): string | undefined {

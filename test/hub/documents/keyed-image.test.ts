@@ -9,6 +9,7 @@ import {
   partOf,
 } from '../../../src/hub/documents/keyed-image.ts';
 import type { LinkItem } from '../../../src/link/messages.ts';
+import { type KeptBytes, toBuffer } from '../../../src/protocol/kept-bytes.ts';
 import { packMsgpack, unpackMsgpack } from '../../../src/protocol/msgpack-codec.ts';
 import { parseKey } from '../../../src/protocol/topic.ts';
 
@@ -45,10 +46,10 @@ describe('the image of a keyed topic', () => {
       for (const item of items) again.set(item);
     }
     const listOf = (all: HubDocuments) =>
-      all.between().flatMap(({ removed, data, ...rest }) => (removed ? [] : [{ ...rest, value: unpackMsgpack(data) }]));
+      all.between().flatMap(({ removed, data, ...rest }) => (removed ? [] : [{ ...rest, value: unpackMsgpack(toBuffer(data)) }]));
     expect(listOf(again)).toEqual(listOf(documents));
     expect(again).toMatchObject({ size: 499, bytes: documents.bytes, isKnown: true });
-    expect(unpackMsgpack(again.itemOf(parseKey('key 7'))?.data as Uint8Array)).toMatchObject({ n: 7, eventful: true });
+    expect(unpackMsgpack(toBuffer(again.itemOf(parseKey('key 7'))?.data as KeptBytes))).toMatchObject({ n: 7, eventful: true });
   });
 
   it('is one part where that is enough, also without any document', () => {
