@@ -216,7 +216,7 @@ export class Flusher {
       // The gap shows in the next batch's `prev`.
       parts: skipped === 0 ? parts : [{ frames: [{ bytes: this.#sink.skipped(variant, skipped) }] }, ...parts],
       sent,
-      isGiven: skipped === 0 && sent.bytes > this.#options.lagThresholdBytes && hasParts(parts),
+      isGiven: variant.options.parts === true && skipped === 0 && sent.bytes > this.#options.lagThresholdBytes && hasParts(parts),
       oldestPublishedAtMs: oldest.publishedAtMs,
       oldestEventAtMs: oldest.eventAtMs,
     };
