@@ -1,8 +1,8 @@
 import type { Encoding } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import { addressOf, type FeedName } from '../protocol/feed-name.ts';
-import { batchHeadBytes } from './frame.ts';
 import { toBuffer } from '../protocol/kept-bytes.ts';
+import { batchHeadBytes } from './frame.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

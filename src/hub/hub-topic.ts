@@ -1,8 +1,8 @@
 import type { HubEnd } from '../link/link.ts';
 import { type LinkItem, PublicationMessage, type RecoveryAnswer, type TopicState, type ToWorker } from '../link/messages.ts';
 import { type FeedName, isPattern } from '../protocol/feed-name.ts';
-import type { Stale } from '../protocol/messages.ts';
 import { toBuffer } from '../protocol/kept-bytes.ts';
+import type { Stale } from '../protocol/messages.ts';
 import { unpackMsgpack } from '../protocol/msgpack-codec.ts';
 import type { Key } from '../protocol/topic.ts';
 import type { RecentBudget } from '../recent/budget.ts';
