@@ -15,7 +15,10 @@ const DEFLATED = 0xc9;
 
 const [OPENING, COMMA, CLOSING] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
 
-/** The messages in order, those that follow one another as an array. One that is larger than a frame, or deflated, stays alone. */
+/** Larger ones gain nothing from an array, and numbered parts, of a frame's size, must not make one that is larger than a frame. */
+const ALONE_SHARE = 0.5;
+
+/** The messages in order, those that follow one another as an array. One that is larger than half a frame, or deflated, stays alone. */
 export function inArrays(messages: readonly Outgoing[], encoding: Encoding, frameBytesMax: number): Outgoing[] {
   const all: Outgoing[] = [];
   let run: Outgoing[] = [];
@@ -25,7 +28,7 @@ export function inArrays(messages: readonly Outgoing[], encoding: Encoding, fram
     run = [];
   };
   for (const message of messages) {
-    if (message.bytes.length <= frameBytesMax && message.bytes[0] !== DEFLATED) {
+    if (message.bytes.length <= frameBytesMax * ALONE_SHARE && message.bytes[0] !== DEFLATED) {
       run.push(message);
       continue;
     }

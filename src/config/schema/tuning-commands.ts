@@ -14,7 +14,7 @@ export const CommandsTuning = Type.Object(
       maximum: 16_777_216,
       default: 131_072,
       description:
-        'maximum size of one message with several answers (an array). Answers to an array of commands that are ready at the same time are collected up to this size. One that is larger than tuning.fanout.frameBytesMax is a message of its own',
+        'maximum size of one message with several answers (an array). Answers to an array of commands that are ready at the same time are collected up to this size. One that is larger than half of tuning.fanout.frameBytesMax is a message of its own',
     }),
     commandsPerSecondMax: Type.Integer({
       minimum: 1,
