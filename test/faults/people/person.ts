@@ -132,7 +132,10 @@ export class Person implements Receiver {
     if (step.kind !== 'dial') return;
     const socket: ClientSocket = new ClientSocket(Number(new URL(step.url).port), this.#token, {
       opened: () => {},
-      frame: (bytes, start, end) => this.#receive(unpackr.unpack(bytes.subarray(start, end)) as ServerMessage),
+      frame: (bytes, start, end) => {
+        const value: ServerMessage | ServerMessage[] = unpackr.unpack(bytes.subarray(start, end));
+        for (const message of Array.isArray(value) ? value : [value]) this.#receive(message);
+      },
       ended: (code, text) => {
         if (this.#socket === socket) this.#lost(code, text, true);
       },
