@@ -37,9 +37,9 @@ async function attack(settings: AttackSettings): Promise<AttackReport> {
       socket.on('message', (data: Buffer) => {
         report.bytesIn += data.length;
         report.largestFrameBytes = Math.max(report.largestFrameBytes, data.length);
-        // What is short may be a refusal.
-        if (data.length < 1000 && data.includes('"type":"error"'))
-          count(report.errors, (JSON.parse(data.toString()) as { code: string }).code);
+        // A refusal, by itself or in an array of answers. Each code of a message counts once.
+        if (!data.includes('"type":"error"')) return;
+        for (const code of new Set(data.toString('latin1').match(/(?<="code":")[a-z_]+/g))) count(report.errors, code);
       });
       socket.on('error', () => undefined);
       socket.on('close', (code) => {
