@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
 import { SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { ClientMessage, ServerMessage } from '../protocol/messages.ts';
+import { subscribesOf } from '../protocol/subscribe-many.ts';
 import { isTopic } from '../protocol/topic.ts';
 import { decodeMessages, encodeAny } from './codec.ts';
 import { readEvents } from './event-reader.ts';
@@ -67,14 +68,9 @@ export class StreamSocket implements WebSocketLike {
         // The server would refuse the whole stream.
         if (message.key === undefined && isTopic(message.topic)) return this.#topics.subscribe(message);
         return this.#refuse(message.id, { code: 'unsupported', message: 'a stream of events has whole topics only' }, false);
-      case 'subscribeMany': {
-        const { topics, epoch = '', ...options } = message;
-        for (const [id, topic, offset, key] of topics) {
-          const since = typeof offset === 'number' ? { since: { epoch, offset } } : {};
-          this.#command({ ...options, type: 'subscribe', id, topic, ...since, ...(typeof key === 'string' && { key }) });
-        }
+      case 'subscribeMany':
+        for (const one of subscribesOf(message)) this.#command(one);
         return;
-      }
       case 'unsubscribe':
         if (message.key === undefined) this.#topics.unsubscribe(message.topic);
         return this.#give({ type: 'unsubscribed', id: message.id, topic: message.topic });

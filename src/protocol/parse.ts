@@ -4,6 +4,7 @@ import { ProtocolError } from './errors.ts';
 import { knownFieldsOf } from './known-fields.ts';
 import { findMessageId } from './message-id.ts';
 import { CLIENT_MESSAGES, type ClientMessage, type ClientMessageType } from './messages.ts';
+import { subscribesOf } from './subscribe-many.ts';
 
 const validators = new Map(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]));
 
@@ -40,7 +41,7 @@ function expanded(values: readonly unknown[], commandsMax: number): unknown[] {
   for (const value of values) {
     if (commands.length > commandsMax) break;
     const isMany = (value as { type?: unknown } | null | undefined)?.type === 'subscribeMany';
-    if (isMany) commands.push(...subscribesOf(value, commandsMax));
+    if (isMany) commands.push(...boundedSubscribes(value, commandsMax));
     else commands.push(value);
   }
   if (commands.length > 0 && commands.length <= commandsMax) return commands;
@@ -48,23 +49,14 @@ function expanded(values: readonly unknown[], commandsMax: number): unknown[] {
 }
 
 /** At most one more than `commandsMax`: what exceeds it is refused whole. */
-function subscribesOf(value: unknown, commandsMax: number): readonly unknown[] {
+function boundedSubscribes(value: unknown, commandsMax: number): readonly unknown[] {
   let many: ClientMessage<'subscribeMany'>;
   try {
     many = checkClientMessage(value) as ClientMessage<'subscribeMany'>;
   } catch (error) {
     return [error];
   }
-  const { topics, epoch, ...options } = many;
-  return topics.slice(0, commandsMax + 1).map(([id, topic, offset, key]) => ({
-    ...options,
-    type: 'subscribe',
-    id,
-    topic,
-    // Without an epoch, a malformed position: refused as such.
-    ...(typeof offset === 'number' && { since: { epoch, offset } }),
-    ...(typeof key === 'string' && { key }),
-  }));
+  return subscribesOf({ ...many, topics: many.topics.slice(0, commandsMax + 1) });
 }
 
 /**
