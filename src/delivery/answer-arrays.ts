@@ -1,4 +1,4 @@
-import type { Encoding } from '../protocol/codec.ts';
+import { DEFLATED_HEAD, type Encoding } from '../protocol/codec.ts';
 
 /** An encoded message, and the id of its event in a stream of events. */
 export interface Outgoing {
@@ -9,9 +9,6 @@ export interface Outgoing {
 /** What each message of an array adds at most, its comma, and the array itself: brackets, or the head. */
 export const JOINED_BYTES = 1;
 export const ARRAY_BYTES = 3;
-
-/** The head of a deflated frame (`fanout/deflate.ts`). It is no message, so no array has it. */
-const DEFLATED = 0xc9;
 
 const [OPENING, COMMA, CLOSING] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
 
@@ -28,7 +25,7 @@ export function inArrays(messages: readonly Outgoing[], encoding: Encoding, fram
     run = [];
   };
   for (const message of messages) {
-    if (message.bytes.length <= frameBytesMax * ALONE_SHARE && message.bytes[0] !== DEFLATED) {
+    if (message.bytes.length <= frameBytesMax * ALONE_SHARE && message.bytes[0] !== DEFLATED_HEAD) {
       run.push(message);
       continue;
     }

@@ -1,5 +1,5 @@
 import { constants, deflateRawSync } from 'node:zlib';
-import { DEFLATED_EXT_TYPE } from '../protocol/codec.ts';
+import { DEFLATED_EXT_TYPE, DEFLATED_HEAD } from '../protocol/codec.ts';
 
 /** Smaller frames are not deflated: it would save less than the overhead of a TCP packet. */
 export const DEFLATE_MIN_BYTES = 512;
@@ -14,7 +14,7 @@ export function deflateFrame(frame: Uint8Array): Uint8Array {
   const headBytes = 6;
   if (deflated.length + headBytes >= frame.length) return frame;
   const ext = Buffer.allocUnsafe(headBytes + deflated.length);
-  ext[0] = 0xc9;
+  ext[0] = DEFLATED_HEAD;
   ext.writeUInt32BE(deflated.length, 1);
   ext[5] = DEFLATED_EXT_TYPE;
   ext.set(deflated, headBytes);

@@ -8,6 +8,8 @@ export const SUBPROTOCOLS: Record<Encoding, string> = {
 
 /** MessagePack extension type of a deflated frame (`compression: "deflate-raw"`). */
 export const DEFLATED_EXT_TYPE = 90;
+/** The first byte of a deflated frame: an ext with a length of 32 bits. No message begins so. */
+export const DEFLATED_HEAD = 0xc9;
 
 /**
  * Encodes and decodes whole messages. Decoding is safe for untrusted input: for any bytes, `decode` returns a plain value or throws a ProtocolError
