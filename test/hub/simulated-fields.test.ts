@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../src/protocol/topic.ts';
-import { mergePatch, textOf } from '../support/document-fixtures.ts';
+import { textOf } from '../support/document-fixtures.ts';
 import { projected } from '../support/field-fixtures.ts';
 import { SeenValues, simulate } from '../support/simulate.ts';
 import type { SimulatedNode } from '../support/simulated-node.ts';
-import { simulatedSteps } from '../support/simulated-steps.ts';
+import { DOCUMENT, lastValue, simulatedSteps, valuesEver } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'plain.b'] as Topic[];
 const WISHES = [
@@ -47,19 +47,6 @@ function changeOf(uid: number): unknown {
   };
 }
 
-/** Every document that a topic has ever had, in any history; the last one last. */
-function documentsOf(node: SimulatedNode, topic: Topic): unknown[] {
-  return node.plain.lives.flatMap((life) => {
-    let document: unknown;
-    return life.flatMap(({ publication }) => {
-      if (publication.topic !== topic) return [];
-      const change = JSON.parse(Buffer.from(publication.payload).toString());
-      document = change === null ? undefined : mergePatch(document, change);
-      return [document];
-    });
-  });
-}
-
 const step = simulatedSteps({
   topics: TOPICS,
   clients: CLIENTS,
@@ -83,7 +70,7 @@ function check(node: SimulatedNode): number {
       const texts =
         known.get(name) ??
         new Set(
-          documentsOf(node, of).flatMap((document) =>
+          valuesEver(node, of, DOCUMENT).flatMap((document) =>
             document === undefined ? [] : [textOf(fields ? projected(document, fields) : document)],
           ),
         );
@@ -101,8 +88,7 @@ function checkEnd(node: SimulatedNode): void {
   for (const [index, { trackers, values }] of node.clients.entries()) {
     const { fields } = WISHES[index] as { fields?: string[] };
     for (const of of trackers.keys()) {
-      const life = documentsOf(node, of);
-      const last = node.plain.history.some(({ publication }) => publication.topic === of) ? life.at(-1) : undefined;
+      const last = lastValue(node, of, DOCUMENT);
       const got = values.get(of)?.values.get(null);
       const text = textOf(last === undefined || fields === undefined ? last : projected(last, fields));
       expect({ index, of, got: textOf(got) }).toEqual({ index, of, got: text });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Topic } from '../../src/protocol/topic.ts';
-import { mergePatch, textOf } from '../support/document-fixtures.ts';
+import { textOf } from '../support/document-fixtures.ts';
 import { simulate } from '../support/simulate.ts';
 import type { SimulatedNode } from '../support/simulated-node.ts';
-import { simulatedSteps } from '../support/simulated-steps.ts';
+import { DOCUMENT, lastValue, simulatedSteps, valuesEver, WHOLE_VALUE } from '../support/simulated-steps.ts';
 
 const TOPICS = ['plain.a', 'plain.b'] as Topic[];
 const WISHES = [{ parts: true }, { parts: true, maxRateHz: 100 }, {}, { parts: true }, { parts: true, maxRateHz: 50 }, { parts: true }];
@@ -23,18 +23,7 @@ function contentOf(uid: number): unknown {
   return { uid, [`m${n % 3}`]: '"€x'.repeat(size) };
 }
 
-/** Every document, or value, that a topic has ever had; the last one last. */
-function allOf(node: SimulatedNode, topic: Topic, isDocument: boolean): unknown[] {
-  return node.plain.lives.flatMap((life) => {
-    let document: unknown;
-    return life.flatMap(({ publication }) => {
-      if (publication.topic !== topic) return [];
-      const change = JSON.parse(Buffer.from(publication.payload).toString());
-      document = isDocument ? mergePatch(document, change) : change;
-      return [document];
-    });
-  });
-}
+const changeOf = (isDocument: boolean) => (isDocument ? DOCUMENT : WHOLE_VALUE);
 
 const step = simulatedSteps({
   topics: TOPICS,
@@ -53,7 +42,7 @@ function check(node: SimulatedNode, isDocument: boolean): void {
       // Each is looked at once.
       const items = tracker.items.splice(0);
       if (items.length === 0) continue;
-      const known = new Set(allOf(node, of, isDocument).map(textOf));
+      const known = new Set(valuesEver(node, of, changeOf(isDocument)).map(textOf));
       for (const { data, offset } of items) {
         if (!known.has(textOf(data))) throw new Error(`client ${index} has at ${offset} of ${of} what was never so`);
       }
@@ -64,8 +53,7 @@ function check(node: SimulatedNode, isDocument: boolean): void {
 function checkEnd(node: SimulatedNode, isDocument: boolean): void {
   for (const [index, { trackers, values }] of node.clients.entries()) {
     for (const of of trackers.keys()) {
-      const isThere = node.plain.history.some(({ publication }) => publication.topic === of);
-      const last = isThere ? allOf(node, of, isDocument).at(-1) : undefined;
+      const last = lastValue(node, of, changeOf(isDocument));
       expect({ index, of, got: textOf(values.get(of)?.values.get(null)) }).toEqual({ index, of, got: textOf(last) });
     }
   }

@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { documentOptions } from '../../src/client/document.ts';
 import { createClient } from '../../src/client/index.ts';
-import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { DocumentFollower } from '../support/document-follower.ts';
 import { TestNode } from '../support/node.ts';
-import type { TestClient } from '../support/test-client.ts';
+import { partsOf } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
 
 const FRAME_BYTES_MAX = 16 * 1024;
 const ENCODINGS = ['json', 'msgpack'] as const;
 /** About as many bytes as the book of a real exchange. */
 const LEVELS = 2000;
-
-const partsOf = (client: TestClient) => client.messages.filter((message): message is ServerMessage<'part'> => message.type === 'part');
 
 describe('a document that is larger than a frame', () => {
   let node: TestNode;

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deltaOptions, documentOptions } from '../../src/client/document.ts';
 import { createClient } from '../../src/client/index.ts';
-import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { DocumentFollower } from '../support/document-follower.ts';
 import { EventClient } from '../support/event-client.ts';
 import { TestNode } from '../support/node.ts';
-import type { TestClient } from '../support/test-client.ts';
+import { partsOf } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
 
 const FRAME_BYTES_MAX = 16 * 1024;
@@ -16,7 +15,6 @@ const TEXT = '"ü'.repeat(20_000);
 
 /** A document of 60 to 100 KB, another one for each number. */
 const image = (n: number) => ({ n, [`m${n % 2}`]: TEXT, list: [n] });
-const partsOf = (client: TestClient) => client.messages.filter((message): message is ServerMessage<'part'> => message.type === 'part');
 
 describe('a publication that is larger than a frame, for those who follow its topic already,', () => {
   let node: TestNode;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { namespaceOf, type Topic } from '../../src/protocol/topic.ts';
+import { mergePatch } from './document-fixtures.ts';
 import { type SimulatedClient, type SimulatedNode, turns } from './simulated-node.ts';
 
 export interface SimulatedStepsOptions {
@@ -78,6 +79,30 @@ export async function performStep(node: SimulatedNode, step: SimulatedStep): Pro
       log.reconnect();
     }
   }
+}
+
+/** What a publication makes of the value before it. */
+type Change = (before: unknown, published: unknown) => unknown;
+
+export const DOCUMENT: Change = (before, patch) => (patch === null ? undefined : mergePatch(before, patch));
+export const WHOLE_VALUE: Change = (_, value) => value;
+
+/** Every value that a topic has ever had, in any history; the last one last. */
+export function valuesEver(node: SimulatedNode, topic: Topic, change: Change): unknown[] {
+  return node.plain.lives.flatMap((life) => {
+    let value: unknown;
+    return life.flatMap(({ publication }) => {
+      if (publication.topic !== topic) return [];
+      value = change(value, JSON.parse(Buffer.from(publication.payload).toString()));
+      return [value];
+    });
+  });
+}
+
+/** The value that it has now; undefined: none. */
+export function lastValue(node: SimulatedNode, topic: Topic, change: Change): unknown {
+  const isThere = node.plain.history.some(({ publication }) => publication.topic === topic);
+  return isThere ? valuesEver(node, topic, change).at(-1) : undefined;
 }
 
 /** The number of the last publication of every key that a topic has; without keys: of ''. */

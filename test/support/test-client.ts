@@ -225,3 +225,8 @@ export class TestClient {
     return JSON.stringify(this.messages.slice(-5)).slice(0, 2000);
   }
 }
+
+/** The numbered parts that it has received. */
+export function partsOf({ messages }: TestClient): ServerMessage<'part'>[] {
+  return messages.filter((message): message is ServerMessage<'part'> => message.type === 'part');
+}
