@@ -191,6 +191,8 @@ class Direction {
   /** `undefined`: the end. */
   #waiting: (Buffer | undefined)[] = [];
   #waitingBytes = 0;
+  /** What waits for its delay, oldest first: each timer lets the oldest go, so that a connection's bytes stay in order when the delay becomes shorter. */
+  #delayed: (Buffer | undefined)[] = [];
   #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
 
@@ -214,6 +216,7 @@ class Direction {
   stop(): void {
     this.#stopped = true;
     this.#waiting = [];
+    this.#delayed = [];
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
@@ -229,15 +232,15 @@ class Direction {
 
   #enqueue(chunk: Buffer | undefined): void {
     const { delayMs } = this.#proxy;
-    if (delayMs === 0) {
+    if (delayMs === 0 && this.#delayed.length === 0) {
       this.#waiting.push(chunk);
       this.flush();
       return;
     }
-    // Timers of the same delay fire in order.
+    this.#delayed.push(chunk);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#waiting.push(chunk);
+      this.#waiting.push(this.#delayed.shift());
       this.flush();
     }, delayMs);
     this.#timers.add(timer);
