@@ -72,8 +72,9 @@ export class TestProxy {
     });
   }
 
-  /** Lets everything pass again, as it is. */
+  /** Lets everything pass again, as it is, and forgets a cut that has not come. */
   reset(): void {
+    this.#cutNext = undefined;
     this.delayMs = this.sliceBytesMax = this.downBytesPerSecond = 0;
     this.refusing = this.stalled = this.swallowing = false;
     this.release();
