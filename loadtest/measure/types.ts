@@ -23,6 +23,8 @@ export interface WindowSpec {
   readonly nodes: number;
   readonly workers: number;
   readonly warmupMs: number;
+  /** Publications a second on each topic in the warm-up. Default: as in the window. */
+  readonly warmupRate?: number;
   readonly durationMs: number;
   readonly payloadBytes: number;
   /** Latencies of every delivery, not of a sample: for the time to the very last member. */

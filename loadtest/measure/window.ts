@@ -22,7 +22,7 @@ export interface Window {
 
 /** Feeds a warm-up, then the measured window, and waits until every member has everything. */
 export async function measureWindow(window: Window, spec: WindowSpec): Promise<Omit<RunResult, 'server' | 'pair'>> {
-  if (spec.warmupMs > 0) await feedAll(window, spec, spec.warmupMs);
+  if (spec.warmupMs > 0) await feedAll(window, warmupOf(spec), spec.warmupMs);
   const pids = processTree(window.server.pids);
   const sends = spec.countSends ? await startSendCount(pids) : undefined;
   const broker = window.server.brokerPid === undefined ? [] : [window.server.brokerPid];
@@ -50,6 +50,11 @@ export async function measureWindow(window: Window, spec: WindowSpec): Promise<O
     ...(broker.length > 0 && { extra: { brokerCores: ((exactCpuSeconds(broker) - brokerBefore) * 1000) / fed.elapsedMs } }),
     ...(sends === undefined || calls === undefined ? {} : { sends: toSendCount(sends.tool, calls, deliveries) }),
   };
+}
+
+function warmupOf({ warmupRate, ...spec }: WindowSpec): WindowSpec {
+  if (warmupRate === undefined) return spec;
+  return { ...spec, groups: spec.groups.map((group) => ({ ...group, ratePerSecond: warmupRate })) };
 }
 
 /** The benchmark's own tree holds the server, the swarms and the feeders: what the machine used beyond it is somebody else's. */

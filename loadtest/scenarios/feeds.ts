@@ -13,6 +13,7 @@ interface FeedScenario extends Omit<Scenario, 'run'> {
   readonly nodes?: number;
   readonly seconds: number;
   readonly warmupMs?: number;
+  readonly warmupRate?: number;
   readonly everyLatency?: boolean;
 }
 
@@ -35,6 +36,7 @@ function toSpec(own: FeedScenario, overrides: Overrides): WindowSpec {
     groups,
     nodes: own.nodes ?? 1,
     workers: overrides.workers ?? 1,
+    ...(own.warmupRate === undefined || overrides.quick ? {} : { warmupRate: own.warmupRate }),
     warmupMs: overrides.quick ? QUICK.warmupMs : (own.warmupMs ?? 2000),
     durationMs: (overrides.seconds ?? (overrides.quick ? QUICK.seconds : own.seconds)) * 1000,
     payloadBytes: overrides.payloadBytes ?? 100,
