@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createClient } from '../../src/client/index.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { TestNode } from '../support/node.ts';
 import { TestProxy } from '../support/proxy.ts';
@@ -221,25 +220,9 @@ describe('a state on a slow line', () => {
     expect(partsOf(leaving, 'ticks.a')).toHaveLength(count);
   });
 
-  it('is not closed while it accepts part after part; a connection that accepts nothing is', async () => {
+  it('closes a connection that accepts nothing', async () => {
     const node = await start({ 'limits.slowTimeoutMs': 2000 });
     await fill(node, 'ticks.a', MANY, LARGE_BYTES);
-    const proxy = await proxyTo(node);
-    // Five seconds at least for all of it, which is more than a connection may lag.
-    proxy.downBytesPerSecond = 3_000_000;
-    const slow = createClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, requestTimeoutMs: 2000 });
-    const keys = new Set<unknown>();
-    let resyncs = 0;
-    await new Promise<void>((resolve) => {
-      slow.topic('ticks.a', { snapshot: true, onResync: () => resyncs++ }).subscribe(({ key }) => {
-        if (keys.add(key).size === MANY) resolve();
-      });
-    });
-    expect(resyncs).toBe(0);
-    // One question: its answer took longer than the client waits for one, and each part of it counted.
-    expect(await node.metric('stentor_messages_in_total', { type: 'subscribe' })).toBe(1);
-    slow.close();
-
     const stuck = await node.connect({ encoding: 'msgpack' });
     stuck.pause();
     stuck.send({ type: 'subscribe', id: 1, topic: 'ticks.a', snapshot: true });

@@ -7,17 +7,12 @@ export type Cut = 'reset' | 'end' | 'half';
 /** One direction's bytes that wait: for their delay, or for a stall to end. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Of a slow line. */
-const SLOW_SLICE_BYTES = 2048;
-
 /** A TCP proxy of the tests' own: it cuts, delays, stalls and slices what it carries, and leaves connections half open. */
 export class TestProxy {
   /** Each chunk arrives so much later. */
   delayMs = 0;
   /** Chunks are forwarded in slices of 1 to so many bytes, each a packet of its own. 0: as they come. */
   sliceBytesMax = 0;
-  /** What the server says passes no faster, and waits at the server: a slow line. 0: as fast as it goes. */
-  downBytesPerSecond = 0;
   /** New connections are closed at once. */
   refusing = false;
   /** True: the proxy passes nothing in either direction, and tells neither side. */
@@ -29,6 +24,10 @@ export class TestProxy {
   bytesDown = 0;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
+  /** Of what the server says. */
+  #downBytesLeft = Number.POSITIVE_INFINITY;
+  /** What has come and may not pass yet. */
+  #held: (() => void)[] = [];
   #targetPort: number;
   #cutNext: { readonly atBytes: number; readonly how: Cut; done(): void } | undefined;
 
@@ -72,11 +71,23 @@ export class TestProxy {
     });
   }
 
+  /** A slow line, in the test's hand: of what the server says, nothing passes but what {@link allow} lets through. The rest waits at the server. */
+  hold(): void {
+    this.#downBytesLeft = 0;
+  }
+
+  /** Lets so many more bytes of the server pass. */
+  allow(bytes: number): void {
+    this.#downBytesLeft += bytes;
+    for (const goOn of this.#held.splice(0)) goOn();
+  }
+
   /** Lets everything pass again, as it is, and forgets a cut that has not come. */
   reset(): void {
     this.#cutNext = undefined;
-    this.delayMs = this.sliceBytesMax = this.downBytesPerSecond = 0;
+    this.delayMs = this.sliceBytesMax = 0;
     this.refusing = this.stalled = this.swallowing = false;
+    this.allow(Number.POSITIVE_INFINITY);
     this.release();
   }
 
@@ -93,16 +104,14 @@ export class TestProxy {
     await once(this.#server, 'close');
   }
 
-  /** Passes a chunk evenly, and reads no more of the server meanwhile. */
-  #passSlowly(server: Socket, chunk: Buffer, pass: (part: Buffer) => void): void {
+  /** Passes what may pass of a chunk, and reads no more of the server before the rest has passed. */
+  #passWhatMay(server: Socket, chunk: Buffer, pass: (part: Buffer) => void): void {
+    const part = chunk.subarray(0, this.#downBytesLeft);
+    this.#downBytesLeft -= part.length;
+    if (part.length > 0) pass(part);
+    if (part.length === chunk.length) return void server.resume();
     server.pause();
-    const part = chunk.subarray(0, SLOW_SLICE_BYTES);
-    pass(part);
-    const afterMs = this.downBytesPerSecond > 0 ? (part.length / this.downBytesPerSecond) * 1000 : 0;
-    setTimeout(() => {
-      if (part.length < chunk.length) this.#passSlowly(server, chunk.subarray(part.length), pass);
-      else server.resume();
-    }, afterMs);
+    this.#held.push(() => this.#passWhatMay(server, chunk.subarray(part.length), pass));
   }
 
   #accept(client: Socket): void {
@@ -125,10 +134,7 @@ export class TestProxy {
       pair.cut(next.how);
       next.done();
     };
-    server.on('data', (chunk) => {
-      if (this.downBytesPerSecond > 0) this.#passSlowly(server, chunk, pass);
-      else pass(chunk);
-    });
+    server.on('data', (chunk) => this.#passWhatMay(server, chunk, pass));
   }
 }
 
