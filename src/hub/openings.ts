@@ -91,7 +91,8 @@ export class Openings {
     const { ready, openTogether } = this.#options;
     const group: Waiting[] = [];
     for (const opening of waiting) {
-      if (this.#isWanted(opening)) group.push(opening);
+      this.#closeIfUnwanted(opening);
+      if (isWanted(opening)) group.push(opening);
       else opening.resolve();
     }
     if (group.length === 0) return;
@@ -113,7 +114,9 @@ export class Openings {
 
   async #openAlone(opening: Opening, attempts = 0): Promise<void> {
     const { ready, open, retryPauseMs } = this.#options;
-    for (let attempt = attempts + 1; this.#isWanted(opening); attempt++) {
+    for (let attempt = attempts + 1; ; attempt++) {
+      this.#closeIfUnwanted(opening);
+      if (!isWanted(opening)) return;
       if (attempt > 1) await sleep(retryPauseMs);
       await ready();
       try {
@@ -126,8 +129,12 @@ export class Openings {
     }
   }
 
-  #isWanted({ topic, life }: Opening): boolean {
+  /** The next subscriber opens it again. */
+  #closeIfUnwanted({ topic }: Opening): void {
     if (!topic.isWanted) this.#options.onUnwanted(topic);
-    return topic.isWanted && topic.isBuffering(life);
   }
+}
+
+function isWanted({ topic, life }: Opening): boolean {
+  return topic.isWanted && topic.isBuffering(life);
 }
