@@ -79,6 +79,25 @@ for (const binary of natsServerBinaries()) {
       if (knows) expect(counted).toEqual([Math.ceil(COUNT / TOGETHER_MAX), 0]);
     });
 
+    it('come with few requests where no topic has any: new topics, and all topics of an empty log', async () => {
+      const { bus, requests } = await start(binary);
+      const none = TOPICS.map(() => undefined);
+      expect(await lastOf(bus, TOPICS)).toEqual(none);
+      await requests.flush();
+      const ofEmptyLog = [requests.together, requests.alone];
+      await publish(bus, parseTopic('scores.another'), '1');
+      await requests.flush();
+      Object.assign(requests, { together: 0, alone: 0 });
+      expect(await lastOf(bus, TOPICS)).toEqual(none);
+      await requests.flush();
+      const groups = Math.ceil(COUNT / TOGETHER_MAX);
+      if (knows)
+        expect([ofEmptyLog, [requests.together, requests.alone]]).toEqual([
+          [0, 0],
+          [2 * groups, groups],
+        ]);
+    });
+
     it('come in several answers where they are large, and all of them', async () => {
       const { bus, requests } = await start(binary, { 'tuning.nats.readPageBytesMax': 4096 });
       const topics = TOPICS.slice(0, 40);

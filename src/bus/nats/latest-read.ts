@@ -24,18 +24,39 @@ export type LatestAnswer =
       /** Subjects that were left out because of the bytes. All others that are not among those found have no messages. */
       readonly leftOut: number;
     }
-  /** There are no messages, or a replica answered that is behind, or the connection is lost. */
+  /** A replica answered that is behind, or the connection is lost. */
   | { readonly kind: 'unknown' }
   /** The server does not know the request, or the node may not make it. */
   | { readonly kind: 'refused' };
 
 export const UNKNOWN: LatestAnswer = { kind: 'unknown' };
 const REFUSED: LatestAnswer = { kind: 'refused' };
+/** None of the subjects has a message. Such an answer does not say what of the log it reflects. */
+const NONE = { kind: 'none' } as const;
 const END_OF_ANSWER = 204;
 const NOT_FOUND = 404;
 
-/** Asks for the last messages of many subjects by one request, which servers know since 2.11. A replica may answer. Never rejects. */
-export function readLatest(connection: Connection, reader: PublicationReader, question: LatestQuestion): Promise<LatestAnswer> {
+/**
+ * Asks for the last messages of many subjects by one request, which servers know since 2.11. A replica may answer. If none of them has a message, it asks once
+ * more, with a subject that has one: otherwise new topics would be asked for one by one.
+ * @param knownSubject a subject with a message; undefined: there is none any more
+ */
+export async function readLatest(
+  connection: Connection,
+  reader: PublicationReader,
+  question: LatestQuestion,
+  knownSubject: () => Promise<string | undefined>,
+): Promise<LatestAnswer> {
+  const answer = await ask(connection, reader, question);
+  if (answer.kind !== 'none') return answer;
+  const known = await knownSubject();
+  if (known === undefined) return UNKNOWN;
+  const again = await ask(connection, reader, { ...question, subjects: [...question.subjects, known] });
+  return again.kind === 'none' ? UNKNOWN : again;
+}
+
+/** Never rejects. */
+function ask(connection: Connection, reader: PublicationReader, question: LatestQuestion): Promise<LatestAnswer | typeof NONE> {
   if (!connection.connected) return Promise.resolve(UNKNOWN);
   const { subjects, endOffset, requestSubject, bytesMax, timeoutMs } = question;
   const { nc } = connection;
@@ -43,7 +64,7 @@ export function readLatest(connection: Connection, reader: PublicationReader, qu
   const found = new Map<string, Publication | undefined>();
   let last: Added | undefined;
   return new Promise((resolve) => {
-    const end = (answer: LatestAnswer) => {
+    const end = (answer: LatestAnswer | typeof NONE) => {
       clearTimeout(timer);
       for (const stop of stops) stop();
       subscription.unsubscribe();
@@ -59,7 +80,7 @@ export function readLatest(connection: Connection, reader: PublicationReader, qu
         if (last !== undefined && added.pending !== last.pending - 1) return end(UNKNOWN);
         last = added;
         found.set(added.subject, publicationOf(message, headers, added, reader));
-      } else if (headers.code !== END_OF_ANSWER) end(headers.code === NOT_FOUND ? UNKNOWN : REFUSED);
+      } else if (headers.code !== END_OF_ANSWER) end(headers.code === NOT_FOUND ? NONE : REFUSED);
       else if (last?.sequence !== added.lastSequence || added.upTo < endOffset) end(UNKNOWN);
       else end({ kind: 'found', found, leftOut: last.pending });
     };

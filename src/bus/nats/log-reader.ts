@@ -193,14 +193,17 @@ export class LogReader {
   /** The same of many. A replica may answer, so the leader says first how far its answer must reach. */
   async latestOfMany(subjects: readonly string[]): Promise<LatestAnswer> {
     const { stream, pageBytesMax, requestTimeoutMs } = this.#options;
-    const { lastOffset } = rangeOf(await this.#info());
-    return readLatest(this.#connection, this.#reader, {
+    const info = await this.#info();
+    const { lastOffset } = rangeOf(info);
+    if (info.state.messages === 0) return { kind: 'found', found: new Map(), leftOut: 0 };
+    const question = {
       subjects,
       endOffset: lastOffset,
       requestSubject: `${this.#streams.api}.DIRECT.GET.${stream}`,
       bytesMax: pageBytesMax,
       timeoutMs: Math.min(LATEST_TIMEOUT_MS, requestTimeoutMs),
-    });
+    };
+    return readLatest(this.#connection, this.#reader, question, async () => (await this.#get({ seq: lastOffset }))?.subject);
   }
 
   async snapshot(name: FeedName, after: number): Promise<Publication[]> {
