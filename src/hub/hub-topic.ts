@@ -386,16 +386,19 @@ export class HubTopic implements Metered {
   /** The topic is not used any more: the bytes that it holds are given back. */
   close(): void {
     this.#ring?.clear();
+    this.#latest?.clear?.();
     this.#tellWaiters(false);
   }
 
   #keepPast({ offset, completeFrom, items, unavailable, documents }: OpenState): void {
     this.#ring?.clear();
+    this.#latest?.clear?.();
     const ring = new Ring(this.#recent, offset);
     this.#ring = this.state === 'last' ? ring : undefined;
     this.#document = documents ?? this.#documents?.create(completeFrom, unavailable !== true);
     // Of a pattern the latest is kept by topic and key.
-    this.#latest = this.#document ?? latestFor(isPattern(this.topic) ? 'keyed' : this.state, this.#recent, completeFrom, ring);
+    // In the hub they have no ring beside them, except those of patterns.
+    this.#latest = this.#document ?? latestFor(isPattern(this.topic) ? 'keyed' : this.state, this.#recent, completeFrom, ring, true);
     if (documents === undefined) for (const item of items) this.#latest.set(item, -1);
   }
 

@@ -1,3 +1,4 @@
+import type { RecentBudget } from './budget.ts';
 import type { ItemForm, RecentItem } from './item-form.ts';
 import type { Latest, NextOptions } from './latest.ts';
 import type { Position } from './position.ts';
@@ -25,12 +26,17 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
   /** No item lies before this index. */
   #first = 0;
   #completeFrom: number;
+  readonly #budget: Pick<RecentBudget<T>, 'count'> | undefined;
 
-  /** @param completeFrom the initial items have every change after this offset */
-  constructor(form: ItemForm<T>, keysMax: number, completeFrom: number) {
+  /**
+   * @param completeFrom the initial items have every change after this offset
+   * @param budget in which its items count until {@link clear}; absent: they count elsewhere
+   */
+  constructor(form: ItemForm<T>, keysMax: number, completeFrom: number, budget?: Pick<RecentBudget<T>, 'count'>) {
     this.#form = form;
     this.#keysMax = keysMax;
     this.#completeFrom = completeFrom;
+    this.#budget = budget;
   }
 
   get completeFrom(): number {
@@ -49,9 +55,19 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
     this.#places.set(slot, this.#items.length);
     this.#items.push(item);
     this.#sequences.push(sequence);
+    this.#budget?.count(this.#form.bytesOf(item) - (before === undefined ? 0 : this.#form.bytesOf(before)));
     if (this.#places.size > this.#keysMax) this.#forgetOldest();
     if (this.#items.length > 2 * this.#places.size + DEAD_MIN) this.#compact();
     return before;
+  }
+
+  clear(): void {
+    if (this.#budget !== undefined)
+      for (const place of this.#places.values()) this.#budget.count(-this.#form.bytesOf(this.#items[place] as T));
+    this.#places.clear();
+    this.#items = [];
+    this.#sequences = [];
+    this.#first = 0;
   }
 
   between(from: number, to: number): T[] {
@@ -90,6 +106,7 @@ export class LatestByKey<T extends RecentItem> implements Latest<T> {
     let oldest = this.#items[this.#first] as T | number;
     while (typeof oldest === 'number') oldest = this.#items[++this.#first] as T | number;
     this.#places.delete(this.#form.slotOf(oldest));
+    this.#budget?.count(-this.#form.bytesOf(oldest));
     this.#completeFrom = Math.max(this.#completeFrom, oldest.offset);
     this.#items[this.#first] = oldest.offset;
   }

@@ -34,6 +34,8 @@ export interface Latest<T extends RecentItem> {
    * @returns the item whose place it takes, if it is known; nothing for documents
    */
   set(item: T, sequence: number): T | undefined;
+  /** It is not used any more: the bytes that it counts are given back. Absent: it counts none. */
+  clear?(): void;
   /** Latest items that were pushed in [from, to), oldest first. `from` -1 includes items from before the ring. */
   between(from: number, to: number): T[];
   /** What changed after the offset, oldest first; undefined: a change may have been forgotten. */

@@ -14,18 +14,21 @@ export type StateKind = 'last' | 'keyed' | 'document' | 'documents';
  * The only place that chooses the class of a state.
  * @param completeFrom the initial items have every change after this offset
  * @param ring of the same items
+ * @param isCounted the latest items of keys count in the budget until {@link Latest.clear}, besides those of the ring
  */
 export function latestFor<T extends RecentItem>(
   kind: StateKind,
-  { form, bounds }: RecentBudget<T>,
+  budget: RecentBudget<T>,
   completeFrom: number,
   ring: Ring<T>,
+  isCounted = false,
 ): Latest<T> {
+  const { form, bounds } = budget;
   switch (kind) {
     case 'last':
       return new LatestItem(completeFrom);
     case 'keyed':
-      return new LatestByKey(form, bounds.keysPerTopicMax, completeFrom);
+      return new LatestByKey(form, bounds.keysPerTopicMax, completeFrom, isCounted ? budget : undefined);
     case 'document':
       return new LatestDocument(form, ring, completeFrom);
     case 'documents':

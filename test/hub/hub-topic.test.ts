@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HubTopic, MISSED_BYTES_MAX, OPENING_BUFFER_MAX } from '../../src/hub/hub-topic.ts';
-import { LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
+import { bytesOf, LINK_ITEM_FORM } from '../../src/hub/recent-items.ts';
 import type { LinkItem, ToWorker } from '../../src/link/messages.ts';
 import type { Key, Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
@@ -21,7 +21,7 @@ function topicOf({ durable = true, state = 'keyed' as StateKind, limits = {} as 
   const topic = new HubTopic({ topic: TOPIC, number: 7, durable, state, recent });
   const worker = new RecordingLink();
   topic.addWorker(worker);
-  return { topic, worker };
+  return { topic, worker, recent };
 }
 
 const state = (offset: number, items: LinkItem[] = [], epoch = 'e1') => ({ epoch, offset, completeFrom: 0, items });
@@ -278,5 +278,25 @@ describe('HubTopic, opened for a reconnecting client', () => {
     topic.publish(item(4));
     expect(worker.kinds).toEqual(['opened', 'publication']);
     expect(worker.sent[0]).toMatchObject({ epoch: 'e2', offset: 3 });
+  });
+});
+
+describe('HubTopic, its memory', () => {
+  const bytesOfAll = (items: readonly LinkItem[]) => items.reduce((sum, one) => sum + bytesOf(one), 0);
+
+  it.each(['keyed', 'last'] as const)('with the state %s counts what it keeps, anew after a reset, until it is closed', (kind) => {
+    const { topic, recent } = topicOf({ state: kind });
+    topic.open(state(10, kind === 'keyed' ? [item(9, 'a'), item(10, 'b')] : []));
+    topic.publish(item(11, 'a'));
+    topic.publish(item(12, 'c'));
+    expect(recent.bytes).toBe(
+      bytesOfAll(kind === 'keyed' ? [item(10, 'b'), item(11, 'a'), item(12, 'c')] : [item(11, 'a'), item(12, 'c')]),
+    );
+    topic.startBuffering();
+    topic.open(state(3, kind === 'keyed' ? [item(3, 'a')] : [], 'e2'));
+    expect(recent.bytes).toBe(kind === 'keyed' ? bytesOf(item(3, 'a')) : 0);
+    topic.publish(item(4, 'b'));
+    topic.close();
+    expect(recent.bytes).toBe(0);
   });
 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LatestByKey } from '../../src/recent/latest-by-key.ts';
-import { plain as item, offsetsOf as offsets, PLAIN_FORM, type PlainItem } from '../support/recent-fixtures.ts';
+import { Ring } from '../../src/recent/ring.ts';
+import { budgetOf, plain as item, offsetsOf as offsets, PLAIN_FORM, type PlainItem } from '../support/recent-fixtures.ts';
 
 const latestOf = (keysMax: number, completeFrom: number) => new LatestByKey(PLAIN_FORM, keysMax, completeFrom);
 
@@ -136,5 +137,35 @@ describe('LatestByKey', () => {
     const pushed = ['x', 'y', 'x'].map((topic, at) => item(at + 1, { topic, key: 'a' }));
     for (const [sequence, each] of pushed.entries()) latest.set(each, sequence);
     expect(offsets(latest.between(0, 3))).toEqual([2, 3]);
+  });
+
+  it('counts the bytes of what it keeps, if it is given a budget, until it is cleared', () => {
+    const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), bytes: fc.integer({ min: 1, max: 50 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), (steps, keysMax) => {
+        const budget = budgetOf();
+        const latest = new LatestByKey(PLAIN_FORM, keysMax, 0, budget);
+        for (const [at, one] of steps.entries()) {
+          latest.set(item(at + 1, one), at);
+          const kept = latest.between(-1, Number.POSITIVE_INFINITY);
+          expect(budget.bytes).toBe(kept.reduce((sum, { bytes }) => sum + bytes, 0));
+        }
+        latest.clear();
+        expect([budget.bytes, latest.size, latest.between(-1, Number.POSITIVE_INFINITY)]).toEqual([0, 0, []]);
+      }),
+    );
+  });
+
+  it('at the bound of the budget keeps every key, and has recent items of rings removed', () => {
+    const budget = budgetOf({ bytesMax: 100 });
+    const ring = new Ring(budget, 0);
+    for (let offset = 1; offset <= 6; offset++) ring.push(item(offset));
+    const latest = new LatestByKey(PLAIN_FORM, 10, 0, budget);
+    for (let at = 0; at < 4; at++) latest.set(item(at + 1, { key: `k${at}` }), -1);
+    expect([ring.size, budget.bytes]).toEqual([6, 100]);
+    latest.set(item(5, { key: 'k4' }), -1);
+    expect([ring.size, budget.bytes, latest.size]).toEqual([5, 100, 5]);
+    for (let at = 5; at < 20; at++) latest.set(item(at + 1, { key: `k${at % 10}` }), -1);
+    expect([ring.size, budget.bytes, latest.size]).toEqual([1, 110, 10]);
   });
 });

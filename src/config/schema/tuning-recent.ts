@@ -20,7 +20,7 @@ export const RecentTuning = Type.Object(
       maximum: 68_719_476_736,
       default: 268_435_456,
       description:
-        'maximum bytes of recent items of all topics. The oldest are removed first. At most a quarter of it holds log reads, for a few seconds, for other clients that return to the same topics and for the next pages of an answer',
+        'maximum bytes of recent items of all topics. The oldest are removed first. In the hub the latest items of keys count too, but are never removed for it. At most a quarter of it holds log reads, for a few seconds, for other clients that return to the same topics and for the next pages of an answer',
     }),
     keysPerTopicMax: Type.Integer({
       minimum: 1,
