@@ -107,6 +107,12 @@ export const HubTuning = Type.Object(
       default: 100,
       description: 'maximum such orders of one node that wait for answers: more get `busy`',
     }),
+    orderBytesMax: Type.Integer({
+      minimum: 4096,
+      maximum: 1_073_741_824,
+      default: 1_048_576,
+      description: 'maximum bytes of the answers of all nodes to one such order. Nodes whose answers exceed it count as silent',
+    }),
     userInterestMax: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

@@ -11,8 +11,6 @@ import type { Revocations } from './revocations.ts';
 
 /** Larger messages are ignored. */
 const BYTES_MAX = 4096;
-/** Of answers to one order. */
-const ANSWERS_BYTES_MAX = 1_048_576;
 
 export interface ControlOptions {
   readonly config: Pick<Config, 'tuning'>;
@@ -44,13 +42,14 @@ interface Sent {
 export class Control {
   readonly #options: ControlOptions;
   readonly #stopListening: () => void;
-  readonly #answers = new NodeAnswers<number>(ANSWERS_BYTES_MAX);
+  readonly #answers: NodeAnswers<number>;
   /** Whoever may publish there, or can make NATS answer there, could fill the log. */
   readonly #refused: OnceASecond;
   #lastOrder = 0;
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.#answers = new NodeAnswers(options.config.tuning.hub.orderBytesMax);
     this.#refused = new OnceASecond(options.logger, 'an order on stentor.control could not be carried out');
     this.#stopListening = options.bus.onAnnouncement('control', (data) => void this.#hear(data));
   }

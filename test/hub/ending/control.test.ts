@@ -7,13 +7,19 @@ import { createLogger } from '../../../src/telemetry/log.ts';
 /** Nodes on one bus. Each has this number of connections that an order is for. */
 const CONNECTIONS = 2;
 const TIMEOUT_MS = 3000;
+const ANSWERS_BYTES_MAX = 4096;
 
 describe('An order to all nodes', () => {
   let bus: MemoryBus;
   const controls: Control[] = [];
   const { config } = loadConfig({
     env: {},
-    flags: { 'tuning.hub.orderTimeoutMs': TIMEOUT_MS, 'tuning.hub.ordersInFlightMax': 2, 'log.level': 'silent' },
+    flags: {
+      'tuning.hub.orderTimeoutMs': TIMEOUT_MS,
+      'tuning.hub.ordersInFlightMax': 2,
+      'tuning.hub.orderBytesMax': ANSWERS_BYTES_MAX,
+      'log.level': 'silent',
+    },
   });
 
   beforeEach(async () => {
@@ -69,5 +75,19 @@ describe('An order to all nodes', () => {
     const next = disconnect(control);
     await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
     expect(await next).toMatchObject({ nodesSilent: ['node-gone'] });
+  });
+
+  it.each([
+    [0, 0],
+    [1, 1],
+  ])('takes tuning.hub.orderBytesMax of answers: with %i bytes more, %i node counts as silent', async (bytesMore, silent) => {
+    const besides = JSON.stringify({ answerTo: 'a-1', from: '', connections: CONNECTIONS }).length;
+    const names = ['b', 'c', 'd', 'e'].map((name) => name.repeat(ANSWERS_BYTES_MAX / 4 - besides));
+    names.push(`${names.pop()}${'e'.repeat(bytesMore)}`);
+    for (const name of names) node(name);
+    const order = disconnect(node('a', names));
+    await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+    const { nodes, nodesSilent } = await order;
+    expect([nodes, nodesSilent.length]).toEqual([5 - silent, silent]);
   });
 });
