@@ -4,6 +4,7 @@ import type { Config, NamespaceOptions } from '../config/schema.ts';
 import { type FeedName, isPattern, keyOf, topicOf } from '../protocol/feed-name.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { Turns } from '../telemetry/turns.ts';
 import { AwayJudge } from './away-judge.ts';
 import { DocumentReader } from './documents/document-reader.ts';
 import { DocumentsReader } from './documents/documents-reader.ts';
@@ -25,6 +26,8 @@ export interface NamespaceFeedOptions {
   readonly onPublication: (publication: Publication, feeds: Matching) => void;
   /** A topic, or a part of it, was opened whose last publication was stored at this time. */
   readonly onOpened: (topic: FeedName, publishedAtMs: number) => void;
+  /** Those of all namespaces: the time of a loop turn in which topics are opened. */
+  readonly openingTurns: Turns;
   /** When its turn to be opened came, the topic had no subscribers left. The next subscriber opens it again. */
   readonly onUnwanted: (topic: HubTopic) => void;
   /** The clients of a topic are told to resync. */
@@ -209,8 +212,13 @@ export class NamespaceFeed {
   async #openTogether(openings: readonly Opening[]): Promise<readonly Opening[]> {
     const names = openings.map(({ topic }) => topic.topic);
     await this.#follower.cover([...new Set(names.map((name) => topicOf(name) as Topic))]);
-    const states = await readLastStates(names, this.#sources);
-    return openings.filter(({ topic, life }, i) => !this.#take(topic, life, states[i] as OpenState));
+    const stateOf = await readLastStates(names, this.#sources);
+    const again: Opening[] = [];
+    for (const [index, opening] of openings.entries()) {
+      const { topic, life } = opening;
+      if (!(await this.#options.openingTurns.run(async () => this.#take(topic, life, stateOf(index))))) again.push(opening);
+    }
+    return again;
   }
 
   /** @returns false: it is too old, and must be read again */

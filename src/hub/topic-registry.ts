@@ -8,6 +8,7 @@ import { hasDocuments } from '../protocol/feed-state.ts';
 import { namespaceOf } from '../protocol/topic.ts';
 import { RecentBudget } from '../recent/budget.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { Turns } from '../telemetry/turns.ts';
 import { dispatch } from './dispatch.ts';
 import { HubDocument } from './documents/hub-document.ts';
 import { HubDocuments, topicBoundsOf } from './documents/hub-documents.ts';
@@ -24,6 +25,8 @@ import { PatternCounts } from './pattern-counts.ts';
 import { LINK_ITEM_FORM } from './recent-items.ts';
 
 const NONE: readonly HubTopic[] = [];
+/** Time of a loop turn for topics that are opened together. Their last publications may be large. */
+const OPENING_TURN_MS = 4;
 
 /** Failures that are not logged again for each topic. */
 const QUIET: ReadonlySet<BusErrorCode> = new Set(['permission_denied', 'bus_busy']);
@@ -50,6 +53,7 @@ export class TopicRegistry {
   /** For answers to the worker: publications do not wait behind many of them. Created once, not for each topic. */
   readonly whenRoom: LinkRoom['whenRoom'] = (link, tell) => this.#room.whenRoom(link, tell);
   readonly #room: LinkRoom;
+  readonly #openingTurns = new Turns(OPENING_TURN_MS);
   /** Undefined: no namespace has `staleAfterMs`. */
   readonly #health: FeedHealth | undefined;
   #nextNumber = 1;
@@ -275,6 +279,7 @@ export class TopicRegistry {
       onOpened: (name, publishedAtMs) => {
         if (isWholeTopic(name)) this.#health?.lastPublished(name, publishedAtMs);
       },
+      openingTurns: this.#openingTurns,
       onUnwanted: (topic) => this.#close(topic),
       onResync: () => this.#metrics.resyncs.inc({ topic_namespace: namespace }),
       onImage: (outcome, topic, detail) => this.#metrics.image(outcome, topic, detail),

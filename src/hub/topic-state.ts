@@ -61,16 +61,22 @@ export async function readTopicState(topic: FeedName, sources: StateSources): Pr
   return { ...state, completeFrom };
 }
 
-/** The same for many topics of a namespace whose state is the last publication, with few questions to the log. @throws BusError */
-export async function readLastStates(topics: readonly FeedName[], sources: StateSources): Promise<OpenState[]> {
+/**
+ * The same for many topics of a namespace whose state is the last publication, with few questions to the log.
+ * @returns the state of each, by its index; made when it is asked for, because publications may be large
+ * @throws BusError
+ */
+export async function readLastStates(topics: readonly FeedName[], sources: StateSources): Promise<(index: number) => OpenState> {
   const { log, follower, namespace } = sources;
   const { run } = follower;
   const end = await presentEnd(sources);
   const latest = await log.latest(topics);
-  const states = topics.map((topic, i) => stateOf(topic, latest[i] === undefined ? [] : [latest[i]], end, namespace));
-  const furthest = states.reduce((most, { offset }) => Math.max(most, offset), 0);
+  const furthest = latest.reduce((most, publication) => Math.max(most, offsetOf(publication, end)), 0);
   await assertPassed(furthest, run, log, follower);
-  return states;
+  return (index) => {
+    const publication = latest[index];
+    return stateOf(topics[index] as FeedName, publication === undefined ? [] : [publication], end, namespace);
+  };
 }
 
 /**
@@ -87,15 +93,16 @@ async function presentEnd({ log, follower }: StateSources): Promise<LogState> {
   return end;
 }
 
-function stateOf(
-  topic: FeedName,
-  publications: readonly Publication[],
-  { epoch, before = [], lastOffset, knownFrom = 0 }: LogState,
-  namespace: NamespaceOptions,
-): OpenState {
-  // Positions from before it must not count as positions in the current topic.
-  const offset = Math.max(publications.at(-1)?.offset ?? lastOffset, knownFrom);
+function stateOf(topic: FeedName, publications: readonly Publication[], end: LogState, namespace: NamespaceOptions): OpenState {
+  const { epoch, before = [], knownFrom = 0 } = end;
+  const offset = offsetOf(publications.at(-1), end);
   return { epoch, before, offset, completeFrom: offset, knownFrom, items: toLinkItems(publications, namespace, topic) };
+}
+
+/** Of a topic with this last publication. */
+function offsetOf(last: Publication | undefined, { lastOffset, knownFrom = 0 }: LogState): number {
+  // Positions from before it must not count as positions in the current topic.
+  return Math.max(last?.offset ?? lastOffset, knownFrom);
 }
 
 /**

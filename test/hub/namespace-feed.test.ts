@@ -9,6 +9,7 @@ import type { Topic } from '../../src/protocol/topic.ts';
 import { RecentBudget } from '../../src/recent/budget.ts';
 import type { StateKind } from '../../src/recent/state.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { Turns } from '../../src/telemetry/turns.ts';
 import { ManualLog } from '../support/manual-log.ts';
 import { RecordingLink } from '../support/recording-link.ts';
 import { stopWithFakedTimers } from '../support/stop-with-faked-timers.ts';
@@ -59,6 +60,7 @@ function setUp({ state = 'last' as StateKind } = {}) {
       const result = toLinkItem(publication, config.namespaces.scores!);
       if (topic !== undefined && result.kind !== 'skipped') topic.publish(result.item);
     },
+    openingTurns: new Turns(4),
     onUnwanted: ({ topic }) => void told.unwanted.push(topic),
     onOpened: () => undefined,
     onResync: () => void told.resyncs++,

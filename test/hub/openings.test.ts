@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BusError } from '../../src/bus/bus.ts';
 import type { ToWorker } from '../../src/link/messages.ts';
 import type { Topic } from '../../src/protocol/topic.ts';
@@ -66,6 +66,42 @@ describe('topics that are asked for all at once', () => {
       const last = 2 * (all.indexOf(topic as Topic) + 1);
       expect([topic, offset, items.map((item) => item.offset)]).toEqual([topic, last, [last]]);
     }
+  });
+
+  it('are opened in several loop turns if that takes long, and miss nothing that is published meanwhile', async () => {
+    const { hub } = start();
+    const all = names(GROUP_MAX);
+    const last = all.at(-1) as Topic;
+    await hub.open('plain.first');
+    let end = 0;
+    const publish = (topic: Topic) => {
+      hub.publish(topic, 1);
+      end++;
+    };
+    for (const topic of all) publish(topic);
+    let nowMs = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs++);
+    const opened = () => toldOf(hub, 'opened') as Extract<ToWorker, { kind: 'opened' }>[];
+    const counts = new Set<number>();
+    for (const topic of all) hub.send({ kind: 'open', topic });
+    while (opened().length <= all.length) {
+      counts.add(opened().length);
+      if (opened().length > 1) publish(last);
+      hub.plain.deliver(Number.POSITIVE_INFINITY, false);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    vi.restoreAllMocks();
+    expect(counts.size).toBeGreaterThan(10);
+    publish(last);
+    const { topicNumber, offset } = opened().find(({ topic }) => topic === last) as Extract<ToWorker, { kind: 'opened' }>;
+    const chain = () =>
+      hub.told.flatMap((message) =>
+        message.kind === 'publication' && message.topicNumber === topicNumber ? [[message.prev, message.item.offset]] : [],
+      );
+    await hub.until(() => chain().at(-1)?.[1] === end);
+    expect(chain().length).toBeGreaterThan(5);
+    const expected = Array.from({ length: end - offset }, (_, at) => [offset + at, offset + at + 1]);
+    expect(chain()).toEqual(expected);
   });
 
   it('are opened one by one if they cannot be read together', async () => {

@@ -1,5 +1,6 @@
 import { HookDenied } from '../../hooks/denied.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { Turns } from '../../telemetry/turns.ts';
 import type { ClientRequest, RequestOutcome } from '../../transport/transport.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { ANONYMOUS, type Identity } from '../identity.ts';
@@ -8,7 +9,6 @@ import type { RefusalLog } from '../refusal-log.ts';
 import { type Caller, Callers } from './callers.ts';
 import { readHistory } from './history.ts';
 import { publishBody } from './publish.ts';
-import { Turns } from './turns.ts';
 
 export interface RequestsOptions {
   readonly context: CommandContext;

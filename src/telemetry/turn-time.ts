@@ -17,7 +17,7 @@ export class TurnTime {
   readonly #nowMs: () => number;
   readonly #work: TurnWork;
   #spentMs = 0;
-  #armed = false;
+  #armed: NodeJS.Immediate | undefined;
 
   constructor({ turnMs, nowMs = () => performance.now(), ...work }: TurnTimeOptions) {
     this.#turnMs = turnMs;
@@ -31,22 +31,28 @@ export class TurnTime {
 
   /** Work is about to be done, or to wait. A new turn begins with the next `setImmediate`, after everything that the sockets have received. */
   arm(): void {
-    if (this.#armed) return;
-    this.#armed = true;
-    setImmediate(() => {
-      this.#armed = false;
+    this.#armed ??= setImmediate(() => {
+      this.#armed = undefined;
       this.#spentMs = 0;
       while (this.#work.isWaiting() && this.isLeft) this.#work.next();
       if (this.#work.isWaiting()) this.arm();
     });
   }
 
-  /** @returns what {@link spent} is to be told when the work has been done */
-  start(): number {
-    return this.#nowMs();
+  /** Works step by step while there is time: one step at least. @param step returns false when it was the last one; must not throw */
+  spend(step: () => boolean): void {
+    const startMs = this.#nowMs();
+    const leftMs = this.#turnMs - this.#spentMs;
+    let isMore: boolean;
+    let spentMs: number;
+    do {
+      isMore = step();
+      spentMs = this.#nowMs() - startMs;
+    } while (isMore && spentMs < leftMs);
+    this.#spentMs += spentMs;
   }
 
-  spent(startMs: number): void {
-    this.#spentMs += this.#nowMs() - startMs;
+  stop(): void {
+    clearImmediate(this.#armed);
   }
 }

@@ -1,9 +1,6 @@
-import { TurnTime } from '../turn-time.ts';
+import { TurnTime } from './turn-time.ts';
 
-/**
- * Limits the time of a loop turn for requests without a connection, as `ReadTurns` does for messages. What does not fit waits, in order. It has no bound of its
- * own: the requests in flight are bounded.
- */
+/** Limits the time of a loop turn for one kind of work. What does not fit waits, in order. It has no bound of its own: the caller bounds what is in flight. */
 export class Turns {
   readonly #time: TurnTime;
   readonly #waiting: (() => void)[] = [];
@@ -12,7 +9,7 @@ export class Turns {
     this.#time = new TurnTime({ turnMs, isWaiting: () => this.#waiting.length > 0, next: () => this.#waiting.shift()?.() });
   }
 
-  /** Runs the work now or in a later turn. Only its synchronous part counts. */
+  /** Runs the work now or in a later turn. Only its synchronous part counts. @param work must not throw, but may reject */
   run<T>(work: () => Promise<T>): Promise<T> {
     this.#time.arm();
     if (this.#waiting.length === 0 && this.#time.isLeft) return this.#measure(work);
@@ -20,11 +17,11 @@ export class Turns {
   }
 
   #measure<T>(work: () => Promise<T>): Promise<T> {
-    const startMs = this.#time.start();
-    try {
-      return work();
-    } finally {
-      this.#time.spent(startMs);
-    }
+    let result!: Promise<T>;
+    this.#time.spend(() => {
+      result = work();
+      return false;
+    });
+    return result;
   }
 }
