@@ -12,6 +12,7 @@ import { namespaceOf } from '../protocol/topic.ts';
 import type { ClientSocket, PublishToShard } from '../transport/transport.ts';
 import { AnswerOutbox } from './answer-outbox.ts';
 import { CatchingUp } from './catching-up.ts';
+import { Departures } from './departures.ts';
 import { FanoutPump } from './fanout-pump.ts';
 import { feedStatusOf, staleStatusOf } from './feed-status.ts';
 import { FrameSink } from './frame-sink.ts';
@@ -90,6 +91,7 @@ export class Delivery {
   readonly #pump: FanoutPump;
   readonly #hubQueue: HubQueue;
   readonly #outbox = new AnswerOutbox();
+  readonly #departures = new Departures();
   readonly #namespaceMessages: NamespaceMessages;
   readonly #receiverOptions: ReceiverOptions;
   readonly #onWorkerMessage: (message: WorkerMessage) => void;
@@ -208,8 +210,7 @@ export class Delivery {
   /** The connection's socket has closed. */
   closed(receiver: Receiver): void {
     receiver.closed();
-    this.presence?.closed(receiver);
-    this.subscriptions.endAll(receiver);
+    this.#departures.add(this.subscriptions.endAll(receiver));
   }
 
   /** Called about once a second. */
@@ -224,6 +225,7 @@ export class Delivery {
 
   stop(): void {
     this.presence?.stop();
+    this.#departures.stop();
     this.#hubQueue.stop();
     this.#pump.stop();
   }

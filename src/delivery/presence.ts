@@ -90,14 +90,20 @@ export class Presence {
     present.member = member;
   }
 
-  /** The connection has closed, and its socket has left its shards. */
-  closed(receiver: Receiver): void {
+  /** The connection has closed, and its socket has left its shards. One topic a step. */
+  *closed(receiver: Receiver): Generator<undefined, void> {
     const present = this.#presents.get(receiver);
     if (present === undefined) return;
-    for (const topic of present.topics) this.#reports.went(topic, present.member, true);
-    for (const view of present.views) this.#forget(receiver, view);
     this.#marked.delete(receiver);
     this.#presents.delete(receiver);
+    for (const topic of present.topics) {
+      this.#reports.went(topic, present.member, true);
+      yield;
+    }
+    for (const view of present.views) {
+      this.#forget(receiver, view);
+      yield;
+    }
   }
 
   /** The current state of the topic, from the hub: what watchers have may be a second old. @throws ProtocolError `busy`, `unavailable` */

@@ -195,7 +195,7 @@ export class SlowConsumers {
   startOver(feed: TopicFeed, reason: string, shards: readonly Shard[] = feed.variants.flatMap((variant) => variant.shards)): void {
     for (const shard of shards) {
       for (const receiver of [...membersOf(shard)]) {
-        if (receiver.subscriptions.get(feed.topic) !== shard) continue;
+        if (!receiver.isOpen || receiver.subscriptions.get(feed.topic) !== shard) continue;
         const options = optionsOf(receiver, shard);
         this.#options.memberships.leave(receiver, shard);
         this.#enter(receiver, { ...laggingAt(feed, options, feed.head), life: NO_LIFE, resyncReason: reason }, false);
@@ -327,9 +327,10 @@ export class SlowConsumers {
   async #catchUp(receiver: Receiver): Promise<void> {
     for (let left = laggingIn(receiver); left.length > 0; left = laggingIn(receiver)) {
       for (const lagging of left) {
-        if (!receiver.hasRoom) return this.#waits(receiver, left);
+        if (!receiver.hasRoom) return this.#waits(left);
         const turn = this.#share.take(nextBytesOf(lagging));
         if (turn !== undefined) await turn;
+        if (!receiver.isOpen) return;
         if (receiver.subscriptions.get(lagging.feed.topic) !== lagging) continue;
         const isStart = lagging.start !== undefined;
         await this.#options.catchingUp.step(receiver, lagging);
@@ -342,7 +343,7 @@ export class SlowConsumers {
     this.#done(receiver);
   }
 
-  #waits(receiver: Receiver, left: readonly Lagging[]): void {
-    if (receiver.isOpen) for (const lagging of left) lagging.waited = true;
+  #waits(left: readonly Lagging[]): void {
+    for (const lagging of left) lagging.waited = true;
   }
 }

@@ -195,10 +195,16 @@ export class Subscriptions {
     this.#namespaceMessages.ended(receiver, topic);
   }
 
-  /** The connection has closed, and its socket has already left its shards. */
-  endAll(receiver: Receiver): void {
-    for (const subscription of receiver.subscriptions.values()) this.#leave(receiver, subscription);
-    receiver.subscriptions.clear();
+  /** The connection has closed, and its socket has already left its shards. One topic a step. */
+  *endAll(receiver: Receiver): Generator<undefined, void> {
+    if (this.#presence !== undefined) yield* this.#presence.closed(receiver);
+    const { subscriptions } = receiver;
+    for (const topic of subscriptions.keys()) {
+      // As it is now: shards may have been merged or divided meanwhile.
+      this.#leave(receiver, subscriptions.get(topic) as Subscription);
+      subscriptions.delete(topic);
+      yield;
+    }
     this.#namespaceMessages.closed(receiver);
     this.#slowConsumers.gone(receiver);
     this.#memberships.gone(receiver);

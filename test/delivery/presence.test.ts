@@ -37,7 +37,7 @@ class Watcher {
       },
       onClosed: () => {
         this.receiver.closed();
-        test.presence.closed(this.receiver);
+        Array.from(test.presence.closed(this.receiver));
       },
     });
     if (!native) Object.defineProperty(this.socket, 'isNative', { value: false });
