@@ -60,6 +60,8 @@ export class Receiver implements Recipient {
   #queuedBytes = 0;
   /** Unanswered commands of arrays: while there are some, answers are collected. */
   #gathering = 0;
+  /** Some commands of an array have not been carried out yet. */
+  holdsAnswers = false;
   /** Answers that are sent together when the loop turn ends; bounded by `answerBytesPerMessageMax`. */
   #gathered: Outgoing[] | undefined;
   #gatheredBytes = 0;
@@ -87,6 +89,7 @@ export class Receiver implements Recipient {
     this.#queued = undefined;
     this.#queuedBytes = 0;
     this.#gathered = undefined;
+    this.holdsAnswers = false;
     this.#forgetFlushes();
     this.#resumeWaiters();
   }

@@ -56,7 +56,7 @@ export interface ConnectionsOptions {
 /** What the transport knows of a new client. */
 type Accepted = { readonly socket: ClientSocket; readonly address: string; readonly encoding: Encoding };
 
-/** Time of a loop turn for messages of clients, short enough that members do not notice. A full array of commands takes 5 to 15 ms, and is not divided. */
+/** Time of a loop turn for messages of clients, short enough that members do not notice. A full array of commands takes 5 to 15 ms, in several turns. */
 const READ_TURN_MS = 4;
 
 /** For a stream without a token. */
@@ -126,20 +126,17 @@ export class Connections implements ClientEvents<Connection, Stream> {
       requests: this.#requests,
       withdraw: (client, code, message) => this.#withdraw(client, code, message),
     });
-    this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics });
+    const failed = (connection: Connection, error: Error) => {
+      logger.error({ err: error }, 'a message could not be handled');
+      connection.end('serverError');
+    };
+    this.#dispatcher = new Dispatcher({ limits, context, inFlight: this.#inFlight, refuser, metrics, failed });
     this.#turns = new ReadTurns({
       turnMs: READ_TURN_MS,
       unreadBytesPerConnectionMax: limits.unreadBytesPerConnectionMax,
       inFlight: this.#inFlight,
-      read: (connection, message) => {
-        const answered = message.ofStream
-          ? this.#dispatcher.receiveOfStream(connection, message)
-          : this.#dispatcher.receive(connection, message);
-        answered.catch((error) => {
-          logger.error({ err: error }, 'a message could not be handled');
-          connection.end('serverError');
-        });
-      },
+      read: (connection, message) => this.#dispatcher.receive(connection, message),
+      failed,
     });
     this.#heartbeat = new Heartbeat(heartbeat.pingIntervalMs, tuning.connections.pongTimeoutMs, {
       ping: ({ receiver }) => receiver.socket.ping(),

@@ -6,7 +6,7 @@ import { runCommand } from './commands/table.ts';
 import type { Connection } from './connection.ts';
 import type { InFlight } from './in-flight.ts';
 import type { SessionMetrics } from './metrics.ts';
-import type { InboundMessage } from './read-turns.ts';
+import type { InboundMessage, Reading } from './read-turns.ts';
 import { type Asked, askedBy } from './refusal-log.ts';
 import type { Refuser } from './refuser.ts';
 
@@ -19,11 +19,16 @@ export interface DispatcherOptions {
   readonly inFlight: InFlight;
   readonly refuser: Refuser;
   readonly metrics: Pick<SessionMetrics, 'messageIn' | 'floods'>;
+  /** A bug: a command could not be handled. */
+  readonly failed: (connection: Connection, error: Error) => void;
 }
 
 /** The message in which an array of commands came. */
 interface WholeArray {
   readonly bytes: Uint8Array;
+  readonly length: number;
+  /** Undefined while a token is verified: then only the bytes are kept. */
+  commands: CommandArray | undefined;
   readonly atMs: number;
   /** The message exceeded a rate, so each of its commands is refused; 0: it did not. */
   readonly waitMs: number;
@@ -40,32 +45,53 @@ export class Dispatcher {
   }
 
   /**
-   * Resolves when the message has been answered. It does not wait itself, so it keeps nothing of the message meanwhile.
+   * Reads a message. It does not wait for answers, so it keeps nothing of the message meanwhile. Limits use the time of arrival, because a message may be read
+   * later.
    *
-   * Limits use the time of arrival, because a message may be read later.
+   * @returns undefined: it has been read; otherwise its commands, which are still to be carried out, one a step
    */
-  async receive(connection: Connection, { bytes, bytesWaitMs, atMs }: InboundMessage): Promise<unknown> {
+  receive(connection: Connection, inbound: InboundMessage): Reading | undefined {
+    if (inbound.ofStream) {
+      this.#watch(connection, this.#receiveOfStream(connection, inbound));
+      return undefined;
+    }
+    const { bytes, bytesWaitMs, atMs } = inbound;
     const { limits } = this.#options;
-    if (bytes.length > limits.messageBytesMax) return connection.end('messageTooBig');
+    if (bytes.length > limits.messageBytesMax) {
+      connection.end('messageTooBig');
+      return undefined;
+    }
     const waitMs = takeToken(connection, limits.messagesPerSecondMax, atMs);
     const message = this.#parse(connection, bytes);
-    if (message === undefined) return;
-    if (message instanceof CommandArray) return this.#receiveMany(connection, message, { bytes, atMs, waitMs: bytesWaitMs || waitMs });
-    this.#options.metrics.messageIn(message.type);
+    if (message instanceof CommandArray)
+      return this.#receiveMany(connection, { bytes, length: message.length, commands: message, atMs, waitMs: bytesWaitMs || waitMs });
+    if (message !== undefined) this.#watch(connection, this.#receiveAlone(connection, message, bytes, { bytesWaitMs, waitMs }));
+    return undefined;
+  }
+
+  /** @returns undefined: it has been answered */
+  #receiveAlone(
+    connection: Connection,
+    message: CommandMessage,
+    bytes: Uint8Array,
+    { bytesWaitMs, waitMs }: { readonly bytesWaitMs: number; readonly waitMs: number },
+  ): Promise<void> | void {
+    const { limits, metrics, inFlight, context } = this.#options;
+    metrics.messageIn(message.type);
     const asked = askedBy(message);
     // Parsed before it is refused, so that the answer has the id of the command.
     if (bytesWaitMs > 0)
       return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${limits.bytesPerSecondMax} bytes a second`, bytesWaitMs);
     if (waitMs > 0)
       return this.#refuser.refuse(connection, asked, 'rate_limited', `more than ${limits.messagesPerSecondMax} messages a second`, waitMs);
-    if (message.type === 'ping') return runCommand(connection, message, this.#options.context);
-    const busy = this.#options.inFlight.take(connection, bytes.length);
+    if (message.type === 'ping') return runCommand(connection, message, context);
+    const busy = inFlight.take(connection, bytes.length);
     if (busy !== undefined) return this.#refuser.refuse(connection, asked, 'busy', busy);
     return this.#answer(connection, message, bytes.length, bytes);
   }
 
   /** One of the commands that a stream's request stands for, as JSON. It counts against no rate, and is answered as one of an array. */
-  async receiveOfStream(connection: Connection, { bytes }: InboundMessage): Promise<void> {
+  async #receiveOfStream(connection: Connection, { bytes }: InboundMessage): Promise<void> {
     await this.#startOne(connection, bytes);
     connection.receiver.answered();
   }
@@ -79,51 +105,54 @@ export class Dispatcher {
     return this.#answer(connection, message, bytes.length, bytes);
   }
 
-  /**
-   * An array of commands: each is accepted or refused, and answered as if it had been sent alone. What is answered in one loop turn is sent in one write. Not
-   * async, because the commands themselves must not be kept until all are answered.
-   *
-   * @returns undefined: all have been answered
-   */
-  #receiveMany(connection: Connection, commands: CommandArray, whole: WholeArray): Promise<unknown> | undefined {
-    connection.receiver.expectAnswers(commands.length);
-    const answers: Promise<void>[] = [];
-    for (let index = 0; index < commands.length && connection.isOpen; index++) {
-      const command = commands.at(index);
-      const isConnect = !(command instanceof MessageError) && command.type === 'connect';
-      if (!isConnect) this.#askFirst(connection);
-      if (connection.authenticating !== undefined && !isConnect) {
-        answers.push(this.#receiveRest(connection, whole, index));
-        break;
-      }
-      // Until a command is answered, its share of the message's bytes counts as kept.
-      const answer = this.#receiveOne(connection, command, whole, Math.ceil(whole.bytes.length / commands.length));
-      if (answer !== undefined) answers.push(answer);
-    }
-    return answers.length === 0 ? undefined : Promise.all(answers);
+  #watch(connection: Connection, answered: Promise<void> | void): void {
+    if (answered !== undefined) answered.catch((error: Error) => this.#options.failed(connection, error));
   }
 
-  /** The commands from `index` on wait for the result of the token, as one command; then the message is read again. */
-  async #receiveRest(connection: Connection, whole: WholeArray, index: number): Promise<void> {
-    const { inFlight } = this.#options;
-    const { bytes } = whole;
-    const busy = inFlight.take(connection, bytes.length);
-    if (busy === undefined) {
-      try {
-        await connection.authenticating;
-      } finally {
-        inFlight.release(connection, bytes.length);
+  /**
+   * An array of commands, one a step: each is accepted or refused, and answered as if it had been sent alone. What is answered in one loop turn is sent in one
+   * write. While a token is verified, the others wait.
+   */
+  *#receiveMany(connection: Connection, whole: WholeArray): Generator<Promise<unknown> | undefined, void> {
+    const { receiver } = connection;
+    const { bytes, length } = whole;
+    receiver.expectAnswers(length);
+    // Until a command is answered, its share of the message's bytes counts as kept.
+    const share = Math.ceil(bytes.length / length);
+    let busy: string | undefined;
+    for (let index = 0; index < length && connection.isOpen; ) {
+      whole.commands ??= this.#parse(connection, bytes) as CommandArray;
+      const command = whole.commands.at(index);
+      if (busy === undefined && this.#mustWait(connection, command)) {
+        whole.commands = undefined;
+        receiver.holdsAnswers = false;
+        busy = yield* this.#untilAuthenticated(connection, bytes.length);
+        continue;
       }
+      index++;
+      receiver.holdsAnswers = index < length;
+      this.#watch(connection, this.#receiveOne(connection, command, whole, share, busy));
+      yield undefined;
     }
-    const commands = this.#parse(connection, bytes);
-    if (!(commands instanceof CommandArray)) return;
-    const share = Math.ceil(bytes.length / commands.length);
-    const answers: Promise<void>[] = [];
-    for (let at = index; at < commands.length && connection.isOpen; at++) {
-      const answer = this.#receiveOne(connection, commands.at(at), whole, share, busy);
-      if (answer !== undefined) answers.push(answer);
+  }
+
+  #mustWait(connection: Connection, command: ParsedCommand): boolean {
+    if (!(command instanceof MessageError) && command.type === 'connect') return false;
+    this.#askFirst(connection);
+    return connection.authenticating !== undefined;
+  }
+
+  /** Counts the message as one command until then. @returns why it may not wait */
+  *#untilAuthenticated(connection: Connection, bytes: number): Generator<Promise<unknown>, string | undefined> {
+    const { inFlight } = this.#options;
+    const busy = inFlight.take(connection, bytes);
+    if (busy !== undefined) return busy;
+    try {
+      while (connection.isOpen && connection.authenticating !== undefined) yield connection.authenticating;
+    } finally {
+      inFlight.release(connection, bytes);
     }
-    await Promise.all(answers);
+    return undefined;
   }
 
   /** @returns undefined: it has been answered. Nearly all are at once, without the promises of a wait */

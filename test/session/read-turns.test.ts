@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InFlight } from '../../src/session/in-flight.ts';
-import { type InboundMessage, ReadTurns, type Unread } from '../../src/session/read-turns.ts';
+import { type InboundMessage, type Reading, ReadTurns, type Unread } from '../../src/session/read-turns.ts';
 
 const OVERHEAD_BYTES = 128;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -29,22 +29,42 @@ interface Settings {
   readonly commandBytesInFlightMax?: number;
 }
 
-/** Each message takes a millisecond to read; a turn has two. */
+/** Each message takes a millisecond to read, and each letter of one in brackets; a turn has two. A letter in `until` waits for its promise. */
 function setUp({ unreadBytesPerConnectionMax = 10_000, commandBytesInFlightMax = 100_000 }: Settings = {}) {
   const read: string[] = [];
+  const until = new Map<string, Promise<unknown>>();
+  const ended: string[] = [];
   let nowMs = 0;
+  function* each(reader: Reader, letters: string): Generator<Promise<unknown> | undefined, void> {
+    try {
+      for (const letter of letters) {
+        if (until.has(letter)) yield until.get(letter);
+        nowMs++;
+        if (letter === '!') throw new Error('a bug');
+        if (letter === '#') reader.end('itself');
+        read.push(letter);
+        yield undefined;
+      }
+    } finally {
+      ended.push(letters);
+    }
+  }
   const inFlight = new InFlight({ commandsPerConnectionMax: 100, commandBytesPerConnectionMax: 100_000, commandBytesInFlightMax }, 1);
   const turns = new ReadTurns({
     turnMs: 2,
     unreadBytesPerConnectionMax,
     inFlight,
-    read: (_, { bytes }) => {
+    read: (reader: Reader, { bytes }): Reading | undefined => {
+      const text = Buffer.from(bytes).toString();
+      if (text.startsWith('[')) return each(reader, text.slice(1, -1));
       nowMs++;
-      read.push(Buffer.from(bytes).toString());
+      read.push(text);
+      return undefined;
     },
+    failed: (reader, error) => reader.end(error.message),
     nowMs: () => nowMs,
   });
-  return { turns, inFlight, read };
+  return { turns, inFlight, read, until, ended };
 }
 
 describe('messages of clients', () => {
@@ -140,5 +160,94 @@ describe('messages of clients', () => {
     expect(b.endedBecause).toBeUndefined();
     turns.take(a, message('a4'));
     expect(a.endedBecause).toBe('rateLimited');
+  });
+});
+
+describe('a message with many commands', () => {
+  it('is divided, and nothing else is read before its end', async () => {
+    const { turns, read } = setUp();
+    const [a, b] = [new Reader('ann'), new Reader('bob')];
+    turns.take(a, message('[vwxyz]'));
+    for (const text of ['a2', 'a3']) turns.take(a, message(text));
+    turns.take(b, message('b1'));
+    expect(read).toEqual(['v', 'w']);
+    await turn();
+    expect(read).toEqual(['v', 'w', 'x', 'y']);
+    await turn();
+    expect(read).toEqual(['v', 'w', 'x', 'y', 'z', 'a2']);
+    await turn();
+    expect(read).toEqual(['v', 'w', 'x', 'y', 'z', 'a2', 'b1', 'a3']);
+    expect(turns.bytes).toBe(0);
+  });
+
+  it('is not read to its end if its connection closes, between two turns or by one of its commands', async () => {
+    const { turns, read, inFlight } = setUp();
+    const forget = (reader: Reader) => turns.forget(reader);
+    const [a, b, c] = [new Reader('ann', forget), new Reader('bob', forget), new Reader('cid', forget)];
+    turns.take(a, message('[vwxyz]'));
+    turns.take(a, message('a2'));
+    turns.take(b, message('[k#lm]'));
+    turns.take(b, message('b2'));
+    turns.take(c, message('c1'));
+    a.end('gone');
+    for (let n = 0; n < 3; n++) await turn();
+    expect(read).toEqual(['v', 'w', 'k', '#', 'c1']);
+    expect([turns.bytes, inFlight.bytes]).toEqual([0, 0]);
+  });
+
+  it('waits where a command needs that, with all that its connection sends after it; others are read meanwhile', async () => {
+    const { turns, read, until, ended } = setUp();
+    let goOn: () => void = () => undefined;
+    until.set('x', new Promise<void>((resolve) => (goOn = resolve)));
+    const [a, b] = [new Reader('ann'), new Reader('bob')];
+    turns.take(a, message('[vxy]'));
+    turns.take(a, message('a2'));
+    turns.take(b, message('b1'));
+    for (let n = 0; n < 3; n++) await turn();
+    turns.take(a, message('a3'));
+    turns.take(b, message('b2'));
+    await turn();
+    expect(read).toEqual(['v', 'b1', 'b2']);
+    expect(turns.bytes).toBe(2 * (2 + OVERHEAD_BYTES));
+    goOn();
+    for (let n = 0; n < 4; n++) await turn();
+    expect(read).toEqual(['v', 'b1', 'b2', 'x', 'y', 'a2', 'a3']);
+    expect([turns.bytes, ended]).toEqual([0, ['vxy']]);
+  });
+
+  it('that waits ends with its connection, and can be the one that is closed because too much waits', async () => {
+    const each = OVERHEAD_BYTES + 2;
+    const { turns, read, until, ended, inFlight } = setUp({ commandBytesInFlightMax: 3 * each });
+    until.set('x', new Promise(() => undefined));
+    const forget = (reader: Reader) => turns.forget(reader);
+    const [a, b, c] = [new Reader('ann', forget), new Reader('bob', forget), new Reader('cid', forget)];
+    turns.take(a, message('[vx]'));
+    for (const text of ['a2', 'a3', 'a4']) turns.take(a, message(text));
+    for (const text of ['r1', 'r2']) turns.take(b, message(text));
+    await turn();
+    for (const text of ['b3', 'b4', 'b5']) turns.take(b, message(text));
+    expect([a.endedBecause, ended]).toEqual(['rateLimited', ['vx']]);
+    turns.take(c, message('[vx]'));
+    for (let n = 0; n < 4; n++) await turn();
+    c.end('gone');
+    expect(ended).toEqual(['vx', 'vx']);
+    expect(read.filter((text) => text.startsWith('a'))).toEqual([]);
+    expect([turns.bytes, inFlight.bytes]).toEqual([0, 0]);
+  });
+
+  it('ends its connection if a command throws, or what it waits for fails', async () => {
+    const { turns, read, until } = setUp();
+    let refuse: (error: Error) => void = () => undefined;
+    until.set('x', new Promise((_, reject) => (refuse = reject)));
+    const forget = (reader: Reader) => turns.forget(reader);
+    const [a, b, c] = [new Reader('ann', forget), new Reader('bob', forget), new Reader('cid', forget)];
+    turns.take(a, message('[v!w]'));
+    turns.take(b, message('[xy]'));
+    turns.take(c, message('c1'));
+    for (let n = 0; n < 3; n++) await turn();
+    refuse(new Error('no'));
+    await turn();
+    expect([a.endedBecause, b.endedBecause, c.endedBecause]).toEqual(['a bug', 'no', undefined]);
+    expect(read).toEqual(['v', 'c1']);
   });
 });
