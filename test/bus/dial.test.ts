@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type NetConnectOpts, Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dial } from '../../src/bus/nats/dial.ts';
+import { freePort } from '../support/free-port.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -40,10 +41,7 @@ describe('dialling NATS', () => {
 
   it('is refused at once, without further attempts', async () => {
     const { sockets, connect } = unansweredUntil(1);
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
+    const port = freePort();
     await expect(dial(() => ({ port, host: '127.0.0.1' }), connect)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(sockets.length).toBe(1);
   });

@@ -173,7 +173,7 @@ for (const binary of natsServerBinaries()) {
       const copy = await rollBackLater(server, node, inbox);
       await copy.restore();
       // On another port, so that it grows before the node sees it.
-      const elsewhere = await startNatsServer({ binary, storeDir: server.storeDir, port: await freePort() });
+      const elsewhere = await startNatsServer({ binary, storeDir: server.storeDir, port: freePort() });
       const nc = await connect({ servers: elsewhere.url });
       for (let i = 0; i < 5; i++) await jetstream(nc).publish('feed.scores.match', 'other history');
       await nc.close();

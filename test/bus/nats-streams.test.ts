@@ -143,7 +143,7 @@ describe('the stream of a durable namespace', () => {
 
 describe('the first connection', () => {
   it('fails in bounded time with the names of the servers, without a login, if none responds', async () => {
-    const port = await freePort();
+    const port = freePort();
     const starting = start({ 'tuning.nats.connectTimeoutMs': 600 }, `nats://ana:secret@127.0.0.1:${port}`);
     const error = await starting.then(
       () => undefined,
@@ -154,7 +154,7 @@ describe('the first connection', () => {
   });
 
   it('waits for a server that is still starting', async () => {
-    const port = await freePort();
+    const port = freePort();
     const starting = start(namespaces('late'), `nats://127.0.0.1:${port}`);
     const late = await startNatsServer({ port });
     try {

@@ -109,7 +109,7 @@ describe('stentor bench', () => {
       1,
       [expect.stringMatching(/^no connection could be opened: unknown_namespace/)],
     ]);
-    const elsewhere = await bench('scores.bench', '--url', `ws://127.0.0.1:${await freePort()}/ws`);
+    const elsewhere = await bench('scores.bench', '--url', `ws://127.0.0.1:${freePort()}/ws`);
     expect([elsewhere.code, elsewhere.stderr]).toEqual([
       1,
       expect.stringContaining('stentor: bad_verdict: no connection could be opened: connect ECONNREFUSED'),
@@ -221,7 +221,7 @@ describe('stentor doctor', () => {
     const { stdout, code } = await runCli([
       'doctor',
       '--nats-url',
-      `nats://127.0.0.1:${await freePort()}`,
+      `nats://127.0.0.1:${freePort()}`,
       '--set',
       'tuning.nats.connectTimeoutMs=500',
     ]);

@@ -8,8 +8,8 @@ describe('stentor health', () => {
   let adminPort = 0;
 
   beforeAll(async () => {
-    adminPort = await freePort();
-    node = new CliProcess(['serve', '--port', '0', '--admin-port', String(adminPort)]);
+    adminPort = freePort();
+    node = new CliProcess(['serve', '--port', String(freePort()), '--admin-port', String(adminPort)]);
     await node.until(/node started/);
   });
   afterAll(() => node.kill());
@@ -21,7 +21,7 @@ describe('stentor health', () => {
   });
 
   it('exits with 1 and the reason if nothing responds', async () => {
-    const { code, stderr } = await runCli(['health', '--set', `admin.port=${await freePort()}`]);
+    const { code, stderr } = await runCli(['health', '--set', `admin.port=${freePort()}`]);
     expect(code).toBe(1);
     expect(stderr).toContain('unhealthy');
     expect(stderr).toContain('ECONNREFUSED');

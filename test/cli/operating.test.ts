@@ -166,7 +166,7 @@ describe('without --url', () => {
     expect(published.stderr).toMatch(/^stentor: forbidden|^stentor: unauthorized/);
     const bench = await runCli(['bench', 'scores.bench', '--connections', '3', '--duration', '500ms', '--json', ...here], { env: env() });
     expect(JSON.parse(bench.stdout).connections).toMatchObject({ wanted: 3, ready: 3 });
-    const nowhere = await runCli(['bench', 'scores.bench', '--connections', '3', '--json', ...here, '--set', `port=${await freePort()}`], {
+    const nowhere = await runCli(['bench', 'scores.bench', '--connections', '3', '--json', ...here, '--set', `port=${freePort()}`], {
       env: env(),
     });
     const { reasons, verdict } = JSON.parse(nowhere.stdout);
@@ -200,7 +200,7 @@ describe('what cannot be answered', () => {
   it('ends with a code, and says what to do', async () => {
     const at = (url: string, token?: string) => runCli(['nodes', '--admin-url', url], { env: token === undefined ? {} : env(token) });
     const here = `http://127.0.0.1:${node.running.adminPort}`;
-    expect(await at(`http://127.0.0.1:${await freePort()}`)).toMatchObject({
+    expect(await at(`http://127.0.0.1:${freePort()}`)).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
         /^stentor: unreachable: no answer from .*ECONNREFUSED.*Is a node running there\? Say where with --admin-url/,
@@ -213,7 +213,7 @@ describe('what cannot be answered', () => {
       'stentor: unauthorized: this node does not know the given token. Set admin.token',
     );
     expect(await at('127.0.0.1:1')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a URL like') });
-    const secret = await at(`http://me:hunter2@127.0.0.1:${await freePort()}`);
+    const secret = await at(`http://me:hunter2@127.0.0.1:${freePort()}`);
     expect(secret).toMatchObject({ code: 2, stderr: expect.stringContaining('--admin-url: expected no user and password') });
     expect(secret.stderr).not.toContain('hunter2');
     expect(await ask('connections')).toMatchObject({ code: 2, stderr: expect.stringContaining('expected one of --user') });

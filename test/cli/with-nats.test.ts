@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Bus, Publication } from '../../src/bus/bus.ts';
+import type { Bus } from '../../src/bus/bus.ts';
 import { createBus } from '../../src/bus/create-bus.ts';
+import type { Publication } from '../../src/bus/publication.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { parseTopic } from '../../src/protocol/topic.ts';
 import { tempFile } from '../config/helpers.ts';
@@ -116,7 +117,7 @@ describe('straight to NATS', () => {
   });
 
   it('says in one line that NATS cannot be reached', async () => {
-    const url = `nats://127.0.0.1:${await freePort()}`;
+    const url = `nats://127.0.0.1:${freePort()}`;
     const { code, stdout, stderr } = await runCli([
       'publish',
       'scores.a',

@@ -93,7 +93,7 @@ describe('src/client/MIGRATION.md', () => {
   });
 
   it('says what Socket.IO’s middleware does: the same as the hooks beside it', async () => {
-    const port = await freePort();
+    const port = freePort();
     const { exports } = await runSnippet(programWith("from 'socket.io'"), { 'new Server(3000': `new Server(${port}` });
     const io = exports.io as { close(): Promise<void> };
     const open = async (user: string) => {
@@ -130,7 +130,7 @@ describe('src/client/MIGRATION.md', () => {
   });
 
   it.runIf(centrifugo !== undefined)('says what Centrifugo’s proxies do: the same as the hooks beside them', async () => {
-    const [proxyPort, port] = [await freePort(), await freePort()];
+    const [proxyPort, port] = [freePort(), freePort()];
     const { exports } = await runSnippet(programWith("from 'node:http'"), { 'listen(3001)': `listen(${proxyPort})` });
     const config = JSON.parse(block('json').replaceAll(':3001', `:${proxyPort}`));
     const file = tempFile('centrifugo.json', JSON.stringify({ ...config, http_server: { port, address: '127.0.0.1' } }));

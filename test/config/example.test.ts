@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { CliProcess, runCli } from '../cli/run-cli.ts';
+import { freePort } from '../support/free-port.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import { TestClient } from '../support/test-client.ts';
 import { problemsOf } from './helpers.ts';
@@ -42,7 +43,7 @@ describe.runIf(hasOpenssl)('src/config/README.md', () => {
       '--config',
       file,
       '--port',
-      '0',
+      String(freePort()),
       '--admin-port',
       '0',
       '--set',

@@ -5,7 +5,6 @@ import { startNatsServer } from '../support/nats-server.ts';
 import { HS256_KEYS, tokenOf } from '../support/tokens.ts';
 import { checkStore } from './checker.ts';
 import { Feed, type FeedOptions } from './feed.ts';
-import { fixedPort } from './fixed-port.ts';
 import { type Acknowledged, type Life, lifeOf, type Stored } from './ledger.ts';
 import { NatsCluster } from './nats-cluster.ts';
 import { RestartableNode } from './restartable-node.ts';
@@ -118,7 +117,7 @@ export class FaultRun {
 
   /** @param config further text of its configuration file */
   async nats({ config = '' }: { readonly config?: string } = {}): Promise<NatsServer> {
-    const server = await startNatsServer({ port: await fixedPort(), config });
+    const server = await startNatsServer({ config });
     this.onEnd(() => server.stop());
     return server;
   }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { streamNameOf } from '../../src/bus/subjects.ts';
+import { freePort } from '../support/free-port.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
-import { fixedPort } from './fixed-port.ts';
 import { withNats } from './store.ts';
 
 const SERVERS = 3;
@@ -17,8 +17,8 @@ export class NatsCluster {
   }
 
   static async start(): Promise<NatsCluster> {
-    const ports = await Promise.all(Array.from({ length: SERVERS }, () => fixedPort()));
-    const routePorts = await Promise.all(ports.map(() => fixedPort()));
+    const ports = Array.from({ length: SERVERS }, freePort);
+    const routePorts = ports.map(freePort);
     const routes = routePorts.map((port) => `nats-route://127.0.0.1:${port}`).join(', ');
     const servers = await Promise.all(
       ports.map((port, i) =>

@@ -1,7 +1,7 @@
+import { freePort } from '../support/free-port.ts';
 import { NodeProcess, type NodeProcessOptions } from '../support/node-process.ts';
 import { until } from '../support/until.ts';
 import { NODE_MAIN } from './build.ts';
-import { fixedPort } from './fixed-port.ts';
 import { monoMs } from './time.ts';
 
 const LOG_LINES_MAX = 2000;
@@ -33,7 +33,7 @@ export class RestartableNode {
 
   /** Resolves when the node serves. */
   static async start(options: RestartableNodeOptions): Promise<RestartableNode> {
-    const node = new RestartableNode(options, await fixedPort(), await fixedPort());
+    const node = new RestartableNode(options, freePort(), freePort());
     await node.start();
     return node;
   }

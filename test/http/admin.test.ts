@@ -9,10 +9,12 @@ import type { TopicsAnswer } from '../../src/http/api/schemas/topics.ts';
 import { TOPICS_MAX } from '../../src/hub/report-types.ts';
 import { LAGGING_SHOWN_MAX } from '../../src/worker/report.ts';
 import { CliProcess } from '../cli/run-cli.ts';
+import { freePort } from '../support/free-port.ts';
 import { TestNode } from '../support/node.ts';
 import { rawRequest } from '../support/raw-http.ts';
 import { TestClient } from '../support/test-client.ts';
 import { until } from '../support/until.ts';
+import { untilStopped } from '../support/until-stopped.ts';
 
 const TOKEN = 'the-operators-token';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };
@@ -220,7 +222,7 @@ describe('the report of a node', () => {
 
 describe('a node with two worker processes', () => {
   it('adds their connections, members and errors up, and says when one does not answer', async () => {
-    const cli = new CliProcess(['serve', '--workers', '2', '--port', '0', '--admin-port', '0', '--set', 'log.pretty=false']);
+    const cli = new CliProcess(['serve', '--workers', '2', '--port', String(freePort()), '--admin-port', '0', '--set', 'log.pretty=false']);
     try {
       const [, port, adminPort] = await cli.until(/"port":(\d+),"adminPort":(\d+).*node started/);
       const read = async <T>(path: string) => (await (await fetch(`http://127.0.0.1:${adminPort}${path}`)).json()) as T;
@@ -246,6 +248,7 @@ describe('a node with two worker processes', () => {
       ]);
       const stuck = workers[1]?.pid as number;
       process.kill(stuck, 'SIGSTOP');
+      untilStopped(stuck);
       expect(await read<NodeAnswer>('/api/node')).toMatchObject({ workersSilent: 1, workers: [{ index: 0 }] });
       expect(await read<TopicsAnswer>('/api/topics?sort=rate')).toMatchObject({ workersSilent: 1, total: 2 });
       process.kill(stuck, 'SIGCONT');

@@ -74,7 +74,7 @@ describe.each(natsServerBinaries())('when all nodes and NATS were down, and the 
 
   it('an application of the SDK gets no resync, and misses nothing', async () => {
     const server = await serve(binary);
-    const port = await freePort();
+    const port = freePort();
     let node = await start(server, { port });
     const client = new Client({ url: node.url });
     await client.connect();

@@ -54,7 +54,7 @@ describe.runIf(HAPROXY !== undefined)('behind a balancer for TCP that asks /heal
     };
     const nodes = [await TestNode.start(settings), await TestNode.start(settings)] as const;
     for (const node of nodes) running.push(() => node.stop());
-    const port = await freePort();
+    const port = freePort();
     const path = join(folder, 'tcp.cfg');
     const servers = nodes.map(
       ({ running: { port: clients, adminPort } }, i) =>

@@ -101,7 +101,7 @@ describe('a log whose store is restored from an older copy', () => {
     await client.until('what will be lost', () => client.track('scores.a').state.get(null) === 'lost');
     await copy.restore(async () => {
       // On another port, so that it grows before the node sees it.
-      const elsewhere = await startNatsServer({ storeDir: server.storeDir, port: await freePort() });
+      const elsewhere = await startNatsServer({ storeDir: server.storeDir, port: freePort() });
       await publishTo(elsewhere, 'feed.scores.a', 5);
       await elsewhere.stop();
     });

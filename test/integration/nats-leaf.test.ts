@@ -35,7 +35,7 @@ async function start(server: NatsServer, settings: Record<string, unknown> = {})
 
 /** A hub with JetStream, and a leaf node of it. */
 async function hubAndLeaf(binary: string, leaf: NatsServerOptions): Promise<{ hub: NatsServer; leaf: NatsServer }> {
-  const port = await freePort();
+  const port = freePort();
   const hub = await serve({ binary, domain: 'hub', config: `leafnodes { host: 127.0.0.1, port: ${port} }` });
   return { hub, leaf: await serve({ binary, ...leaf, config: `leafnodes { remotes: [{ url: "nats://127.0.0.1:${port}" }] }` }) };
 }

@@ -97,7 +97,7 @@ describe.each(natsServerBinaries())('a node that follows a mirror (%s)', (binary
   });
 
   it('in the domain of a leaf node follows what is published at the hub', async () => {
-    const port = await freePort();
+    const port = freePort();
     const hub = await serve({ binary, domain: 'hub', config: `leafnodes { host: 127.0.0.1, port: ${port} }` });
     const leaf = await serve({ binary, domain: 'leaf', config: `leafnodes { remotes: [{ url: "nats://127.0.0.1:${port}" }] }` });
     const origin = await start(hub);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliProcess } from '../cli/run-cli.ts';
 import { type FrameFault, FrameProxy } from '../support/frame-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { ARTILLERY, K6, runArtillery, runK6, SECRET, SUITES, type SuiteRun } from './run-suite.ts';
 
 /**
@@ -34,7 +35,7 @@ describe.runIf(K6 !== undefined || ARTILLERY !== undefined)('the suites of other
 
   beforeAll(async () => {
     const keys = JSON.stringify([{ alg: 'HS256', secret: SECRET }]);
-    const args = ['serve', '--config', join(SUITES, 'k6/node.yaml'), '--port', '0', '--admin-port', '0'];
+    const args = ['serve', '--config', join(SUITES, 'k6/node.yaml'), '--port', String(freePort()), '--admin-port', '0'];
     node = new CliProcess(args, { env: { STENTOR_AUTH_KEYS: keys } });
     const [, port] = await node.until(/"port":(\d+),"adminPort":\d+.*node started/);
     url = `ws://127.0.0.1:${port}/ws`;

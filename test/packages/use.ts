@@ -8,6 +8,7 @@ import { build as esbuild } from 'esbuild';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, launchChromium } from '../support/chromium.ts';
+import { freePort } from '../support/free-port.ts';
 import { node22Binary } from '../support/node22.ts';
 import { HS256_KEYS, tokenOf } from '../support/tokens.ts';
 import { CLIENT, type Packages, type PackingPlace, ROOT, run } from './pack.ts';
@@ -42,7 +43,7 @@ export function useCases(packed: Packages, place: PackingPlace): void {
     beforeAll(async () => {
       const command = place.installServer(packed.server);
       const keys = `auth.keys=${JSON.stringify(HS256_KEYS)}`;
-      const args = ['serve', '--port', '0', '--admin-port', '0', '--set', 'host=127.0.0.1', '--set', keys];
+      const args = ['serve', '--port', String(freePort()), '--admin-port', '0', '--set', 'host=127.0.0.1', '--set', keys];
       node = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'inherit'], cwd: place.folder });
       url = `ws://127.0.0.1:${await portOf(node)}/ws`;
       token = await tokenOf();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload } from 'jose';
+import { freePort } from './free-port.ts';
 import { sign } from './tokens.ts';
 
 /** A real HTTP server of a JSON Web Key Set. */
@@ -12,14 +12,15 @@ export class KeySetServer {
   /** Answers instead of the key set. */
   answer: ((response: ServerResponse) => void) | undefined;
   #server: Server | undefined;
-  #port = 0;
+  readonly #port: number;
 
-  private constructor(keys: readonly JWK[]) {
+  private constructor(keys: readonly JWK[], port: number) {
     this.keys = keys;
+    this.#port = port;
   }
 
   static async start(...keys: readonly JWK[]): Promise<KeySetServer> {
-    const server = new KeySetServer(keys);
+    const server = new KeySetServer(keys, freePort());
     await server.restart();
     return server;
   }
@@ -37,7 +38,6 @@ export class KeySetServer {
     });
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   async stop(): Promise<void> {

@@ -49,7 +49,7 @@ export interface NatsServer {
 
 /** A real nats-server on loopback, on a port and with a store of its own. Resolves when it answers. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
-  const server = new Server(options, options.port ?? (await freePort()));
+  const server = new Server(options, options.port ?? freePort());
   await server.start();
   return server;
 }

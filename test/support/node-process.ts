@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { freePort } from './free-port.ts';
 import { readMetric } from './metrics.ts';
 import { testSettings } from './node.ts';
 import { TestClient, type TestClientOptions } from './test-client.ts';
 import { until } from './until.ts';
+import { untilStopped } from './until-stopped.ts';
 
 /** What users run: the build. */
 const BUILD_MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
@@ -48,7 +50,9 @@ export class NodeProcess {
   private constructor(settings: Readonly<Record<string, unknown>>, options: NodeProcessOptions) {
     const { args = [], env = {}, main = BUILD_MAIN, descriptors, onLine = () => undefined } = options;
     const { PATH = '', HOME = '' } = process.env;
-    const flags = Object.entries(testSettings({ workers: 2, 'admin.token': ADMIN_TOKEN, ...settings })).flatMap(([path, value]) => [
+    // Not 0: the hub would choose one, and its workers listen on it a second later.
+    const defaults = { workers: 2, port: freePort(), 'admin.token': ADMIN_TOKEN };
+    const flags = Object.entries(testSettings({ ...defaults, ...settings })).flatMap(([path, value]) => [
       '--set',
       `${path}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     ]);
@@ -139,9 +143,10 @@ export class NodeProcess {
     return readMetric(await (await this.admin('/metrics')).text(), name, labels);
   }
 
-  /** To the hub's process. */
+  /** To the hub's process. After SIGSTOP it has stopped. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
+    if (name === 'SIGSTOP') untilStopped(this.pid);
   }
 
   /** `kill -9` of the hub alone: its workers see the end of their link. Harmless when it has exited. */

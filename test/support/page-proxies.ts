@@ -85,7 +85,7 @@ export const PROXY_KINDS: readonly ProxyKind[] = [
     limitsBodies: true,
     checksHealth: false,
     async start([one, two], changes = {}) {
-      const port = await freePort();
+      const port = freePort();
       const config = configOf('nginx', '# nginx.conf', {
         'worker_processes auto;': 'worker_processes 1;',
         'worker_rlimit_nofile 131072;': '',
@@ -106,7 +106,7 @@ export const PROXY_KINDS: readonly ProxyKind[] = [
     limitsBodies: true,
     checksHealth: true,
     async start([one, two], changes = {}) {
-      const port = await freePort();
+      const port = freePort();
       const config = configOf('haproxy', '# haproxy.cfg', {
         'maxconn 100000': 'maxconn 500',
         '10.0.0.1:8080': `127.0.0.1:${one?.running.port}`,
@@ -127,7 +127,7 @@ export const PROXY_KINDS: readonly ProxyKind[] = [
     limitsBodies: false,
     checksHealth: true,
     async start([one, two], changes = {}) {
-      const port = await freePort();
+      const port = freePort();
       const config = configOf('yaml', '# envoy.yaml', {
         'address: 0.0.0.0, port_value: 443': `address: 127.0.0.1, port_value: ${port}`,
         'address: 10.0.0.1, port_value: 8080': `address: 127.0.0.1, port_value: ${one?.running.port}`,

@@ -18,7 +18,7 @@ const addresses = ([one, two]: Backends) => ({
 });
 
 async function started({ program }: TcpBalancer, argsAt: (port: number) => string[]): Promise<ProxyProcess> {
-  const port = await freePort();
+  const port = freePort();
   return ProxyProcess.start(program as string, argsAt(port), port);
 }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CliProcess } from '../cli/run-cli.ts';
 import { makeCertificates } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
@@ -28,7 +29,7 @@ describe('the metrics of a running node', () => {
     const tls = [`tls.certFile=${cert}`, `tls.keyFile=${key}`, 'admin.tls=false'];
     const options = ['namespaces.scores.presence=count', 'namespaces.chat.sanitize=text', ...tls];
     const settings = ['log.pretty=false', ...options].flatMap((setting) => ['--set', setting]);
-    node = new CliProcess(['serve', '--port', '0', '--admin-port', '0', ...settings]);
+    node = new CliProcess(['serve', '--port', String(freePort()), '--admin-port', '0', ...settings]);
     const [, port] = await node.until(/"adminPort":(\d+).*node started/);
     exposed = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   });

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { freePort } from '../../support/free-port.ts';
 import type { NatsServer } from '../../support/nats-server.ts';
 import { type Point, slope } from '../../support/slope.ts';
 import { RESULTS } from '../build.ts';
@@ -8,7 +9,6 @@ import { checkStore } from '../checker.ts';
 import { Churn, VISIT_KINDS } from '../churn/churn.ts';
 import { type FaultRun, lastOffsetsOf, NAMESPACE, topicsOf } from '../fault-run.ts';
 import type { Feed } from '../feed.ts';
-import { fixedPort } from '../fixed-port.ts';
 import { Inside } from '../inside/inside.ts';
 import { type Rest, Rests } from '../inside/rest.ts';
 import { lifeOf } from '../ledger.ts';
@@ -122,7 +122,7 @@ interface Scene {
 }
 
 async function setScene(run: FaultRun, size: Size): Promise<Scene> {
-  const natsMonitorPort = await fixedPort();
+  const natsMonitorPort = freePort();
   const nats = await run.nats({ config: `http: "127.0.0.1:${natsMonitorPort}"` });
   const inside = new Inside();
   run.onEnd(() => inside.end());
