@@ -1,4 +1,5 @@
 import { cpuSeconds } from '../../loadtest/core/proc.ts';
+import { AttackProcess } from './attack-process.ts';
 import type { FaultRun, NodeSettings } from './fault-run.ts';
 import type { Feed } from './feed.ts';
 import { FloodProcess } from './flood-process.ts';
@@ -34,6 +35,7 @@ export class AttackedNode {
   readonly #run: FaultRun;
   readonly #feed: Feed;
   readonly #probe: LatencyProbe;
+  #attacker: AttackProcess | undefined;
   #calmP99Ms = 0;
 
   private constructor(run: FaultRun, node: RestartableNode, feed: Feed, token: string | undefined) {
@@ -41,7 +43,7 @@ export class AttackedNode {
     this.node = node;
     this.#feed = feed;
     this.#probe = new LatencyProbe(node.port, ['scores.t0'], { token });
-    run.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop()]));
+    run.onEnd(() => Promise.all([this.#probe.stop(), this.flooder.stop(), this.#attacker?.stop()]));
   }
 
   static async start(run: FaultRun, urls: readonly string[], ratePerSecond: number, options: AttackedOptions = {}): Promise<AttackedNode> {
@@ -55,6 +57,12 @@ export class AttackedNode {
     attacked.#calmP99Ms = attacked.#probe.takeP99Ms().p99Ms;
     run.figure('calmP99Ms', attacked.#calmP99Ms);
     return attacked;
+  }
+
+  /** Starts when it is first asked for. */
+  get attacker(): AttackProcess {
+    this.#attacker ??= new AttackProcess();
+    return this.#attacker;
   }
 
   /** Judges the member's view unless told not to: then it is only shown. */

@@ -1,4 +1,4 @@
-import { AttackProcess } from '../attack-process.ts';
+import { many } from '../attack/many.ts';
 import { AttackedNode } from '../attacked-node.ts';
 import type { Scenario } from '../scenario.ts';
 import { monoMs, seconds } from '../time.ts';
@@ -13,24 +13,23 @@ const SETTLE_MS = 5000;
 const TIMES = 9;
 
 const TOPIC = 'scores.t0';
-const array = (count: number, command: (id: number) => object) => Array.from({ length: count }, (_, id) => command(id));
 
 /** Each array is within the bounds; all together are far more than a worker can do. */
 const PARTS = [
-  { name: 'refused', arrays: [array(1000, (id) => ({ type: 'unsubscribe', id, topic: TOPIC }))] },
+  { name: 'refused', arrays: [many(1000, (id) => ({ type: 'unsubscribe', id, topic: TOPIC }))] },
   {
     name: 'opened',
     arrays: [
-      array(500, (id) => ({ type: 'subscribe', id, topic: `scores.new${id}`, snapshot: true })),
-      array(500, (id) => ({ type: 'unsubscribe', id, topic: `scores.new${id}` })),
+      many(500, (id) => ({ type: 'subscribe', id, topic: `scores.new${id}`, snapshot: true })),
+      many(500, (id) => ({ type: 'unsubscribe', id, topic: `scores.new${id}` })),
     ],
   },
-  { name: 'asked', arrays: [array(600, (id) => ({ type: 'history', id, topic: TOPIC, last: 10_000 }))] },
+  { name: 'asked', arrays: [many(600, (id) => ({ type: 'history', id, topic: TOPIC, last: 10_000 }))] },
   {
     name: 'since',
-    arrays: [array(500, (id) => ({ type: 'subscribe', id, topic: `scores.t${id}`, since: { epoch: 'another', offset: 1 } }))],
+    arrays: [many(500, (id) => ({ type: 'subscribe', id, topic: `scores.t${id}`, since: { epoch: 'another', offset: 1 } }))],
   },
-  { name: 'wrong', arrays: [array(1000, (id) => ({ type: 'subscribe', id, topic: '' }))] },
+  { name: 'wrong', arrays: [many(1000, (id) => ({ type: 'subscribe', id, topic: '' }))] },
 ] as const;
 
 export const arrayFlood: Scenario = {
@@ -42,9 +41,7 @@ export const arrayFlood: Scenario = {
   async execute(run, size) {
     const nats = await run.nats();
     const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond);
-    const { node } = attacked;
-    const attacker = new AttackProcess();
-    run.onEnd(() => attacker.stop());
+    const { node, attacker } = attacked;
     for (const { name, arrays } of PARTS) {
       const attack = () =>
         attacker.attack({

@@ -1,5 +1,4 @@
 import { tokenOf } from '../../support/tokens.ts';
-import { AttackProcess } from '../attack-process.ts';
 import { AttackedNode } from '../attacked-node.ts';
 import { newcomerMs } from '../newcomer.ts';
 import type { Scenario } from '../scenario.ts';
@@ -25,10 +24,8 @@ export const hostileLimits: Scenario = {
     const nats = await run.nats();
     const settings = { 'limits.connectionsPerUserMax': CONNECTIONS_MAX };
     const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond, { settings });
-    const { node, flooder } = attacked;
+    const { node, flooder, attacker } = attacked;
     const { port } = node;
-    const attacker = new AttackProcess();
-    run.onEnd(() => attacker.stop());
     const long = size.quick ? 2 : 8;
 
     await flooder.startHalfOpen({ port, count: SLOW_REQUESTS, addresses: ['127.0.0.2'], trickleMs: TRICKLE_MS });

@@ -1,10 +1,9 @@
 import { rawUpgrade } from '../../support/raw-http.ts';
 import { tokenOf } from '../../support/tokens.ts';
-import type { AttackSettings } from '../attack/settings.ts';
-import { AttackProcess } from '../attack-process.ts';
+import { type Attack, carryOut } from '../attack/attacks.ts';
+import { many } from '../attack/many.ts';
 import { AttackedNode } from '../attacked-node.ts';
 import type { FaultRun, NodeSettings } from '../fault-run.ts';
-import type { RequestsSettings } from '../flood/settings.ts';
 import type { Scenario, Size } from '../scenario.ts';
 import { seconds } from '../time.ts';
 
@@ -25,16 +24,12 @@ const BODY_BYTES = 60_000;
 /** More than `tuning.http.requestsInFlightMax`. */
 const HALVES = 320;
 
-const many = (count: number, command: (id: number) => object) => Array.from({ length: count }, (_, id) => command(id));
 const CONNECT = { type: 'connect', id: 0 };
 
-type Attack = { readonly name: string; readonly setting: string; readonly answer: string } & (
-  | { readonly connections: Pick<AttackSettings, 'commands' | 'atOnce'> & Partial<AttackSettings> }
-  | { readonly requests: Pick<RequestsSettings, 'text' | 'connections'> }
-);
+/** What exceeds one limit, as often as the node lets it. `answer`: a close code, an error or a status that it must get. */
+type Excess = Attack & { readonly setting: string; readonly answer: string };
 
-/** What exceeds one limit each, as often as the node lets it. `answer`: a close code, an error or a status that it must get. */
-function attacksOf(token: string): Attack[] {
+function excessesOf(token: string): Excess[] {
   const large = { type: 'ping', pad: 'x'.repeat(LARGE_BYTES) };
   const half = `POST /publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`;
   const publish = (id: number) => ({ type: 'publish', id, topic: 'scores.flooded', data: id });
@@ -121,24 +116,17 @@ export const limitsFlood: Scenario = {
     };
     const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond, { settings });
     const token = await tokenOf({ sub: 'mallory', expiresInMs: 3_600_000 });
-    const attacker = attackerOf(run);
-    for (const attack of attacksOf(token)) await exceed(run, attacked, attacker, attack, size);
+    for (const excess of excessesOf(token)) await exceed(run, attacked, excess, size);
     await attacked.end();
   },
 };
-
-function attackerOf(run: FaultRun): AttackProcess {
-  const attacker = new AttackProcess();
-  run.onEnd(() => attacker.stop());
-  return attacker;
-}
 
 /** Of a node of its own, which has few. */
 async function exceedPlaces(run: FaultRun, size: Size, url: string): Promise<void> {
   const settings: NodeSettings = { settings: { 'limits.connectionsPerWorkerMax': PLACES } };
   const attacked = await AttackedNode.start(run, [url], size.ratePerSecond, settings);
   const connections = { commands: [CONNECT], atOnce: CONNECTIONS + PLACES };
-  await exceed(run, attacked, attackerOf(run), { name: 'places', setting: 'connectionsPerWorkerMax', answer: '1006', connections }, size);
+  await exceed(run, attacked, { name: 'places', setting: 'connectionsPerWorkerMax', answer: '1006', connections }, size);
   const refused = await attacked.node.metric('stentor_upgrades_refused_total');
   run.expect(refused > 0, 'places: nobody was refused');
   await attacked.end();
@@ -153,40 +141,16 @@ async function exceedSilence(run: FaultRun, size: Size, url: string): Promise<vo
   const token = await tokenOf({ sub: 'member', expiresInMs: 3_600_000 });
   const attacked = await AttackedNode.start(run, [url], size.ratePerSecond, { settings, token });
   const connections = { commands: [], atOnce: SILENT };
-  await exceed(run, attacked, attackerOf(run), { name: 'silent', setting: 'connectTimeoutMs', answer: '4001', connections }, size);
+  await exceed(run, attacked, { name: 'silent', setting: 'connectTimeoutMs', answer: '4001', connections }, size);
   await attacked.end();
 }
 
-async function exceed(run: FaultRun, attacked: AttackedNode, attacker: AttackProcess, attack: Attack, size: Size): Promise<void> {
-  const { name, answer, setting } = attack;
-  const { port } = attacked.node;
+async function exceed(run: FaultRun, attacked: AttackedNode, excess: Excess, size: Size): Promise<void> {
+  const { name, answer, setting } = excess;
   // Slow bodies have 5 s.
   const long = size.quick && !/Timeout/.test(setting) ? 1.5 : 7;
-  const { report } = await attacked.during(
-    name,
-    async () => {
-      if ('requests' in attack) {
-        const { statuses, requests } = await attacked.flooder.requests({
-          ...attack.requests,
-          port,
-          reads: true,
-          endsEarly: true,
-          seconds: long,
-        });
-        return { got: statuses, count: requests };
-      }
-      const { closeCodes, errors, connections } = await attacker.attack({
-        reads: true,
-        ...attack.connections,
-        ports: [port],
-        seconds: long,
-      });
-      return { got: { ...closeCodes, ...errors }, count: connections };
-    },
-    { p99MaxMs: P99_MAX_MS },
-  );
+  const { report } = await attacked.during(name, () => carryOut(attacked, excess, { seconds: long }), { p99MaxMs: P99_MAX_MS });
   run.figure(`${name}Count`, report.count);
-  const got = report.got as Readonly<Record<string, number>>;
-  run.expect((got[answer] ?? 0) > 0, `${name}: nobody got ${answer}, but ${JSON.stringify(got)}`);
+  run.expect((report.got[answer] ?? 0) > 0, `${name}: nobody got ${answer}, but ${JSON.stringify(report.got)}`);
   await seconds(SETTLE_SECONDS);
 }

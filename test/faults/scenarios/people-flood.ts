@@ -1,6 +1,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { makeToken } from '../../../loadtest/swarm/token.ts';
 import { SECRET } from '../../support/tokens.ts';
+import { many } from '../attack/many.ts';
 import { AttackProcess } from '../attack-process.ts';
 import { AttackedCluster } from '../attacked-cluster.ts';
 import type { FaultRun } from '../fault-run.ts';
@@ -41,9 +42,8 @@ const SETTINGS = {
 };
 
 const token = makeToken('mallory', SECRET, { publish: ['>', 'user.mallory'], call: ['>'] });
-const list = (count: number, command: (id: number) => object) => Array.from({ length: count }, (_, id) => command(id));
 const arrays = (count: number, command: (id: number) => object) =>
-  Array.from({ length: count }, (_, i) => list(PACE.commands, (id) => command(i * PACE.commands + id)));
+  Array.from({ length: count }, (_, i) => many(PACE.commands, (id) => command(i * PACE.commands + id)));
 const tags = '<b onclick=x>'.repeat(60);
 
 interface Attack {
@@ -109,7 +109,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'sanitized',
     token,
-    commands: list(1, (id) => list(50, (n) => ({ type: 'publish', id: id * 50 + n, topic: 'talk.mallory', data: tags }))),
+    commands: many(1, (id) => many(50, (n) => ({ type: 'publish', id: id * 50 + n, topic: 'talk.mallory', data: tags }))),
     paced: true,
     atOnce: 5,
   },
@@ -127,9 +127,9 @@ const ATTACKS: readonly Attack[] = [
     name: 'everything',
     token,
     commands: [
-      list(1000, (id) => ({ type: 'presence', id, topic: 'room.full' })),
-      list(1000, (id) => ({ type: 'publish', id, topic: 'talk.mallory', data: '<b>x</b>' })),
-      list(1000, (id) => ({ type: 'subscribe', id, topic: `room.t${id}`, presence: true })),
+      many(1000, (id) => ({ type: 'presence', id, topic: 'room.full' })),
+      many(1000, (id) => ({ type: 'publish', id, topic: 'talk.mallory', data: '<b>x</b>' })),
+      many(1000, (id) => ({ type: 'subscribe', id, topic: `room.t${id}`, presence: true })),
     ],
     paced: false,
     atOnce: 5,

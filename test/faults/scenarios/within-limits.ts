@@ -1,6 +1,6 @@
 import { rawUpgrade } from '../../support/raw-http.ts';
-import type { AttackSettings } from '../attack/settings.ts';
-import { AttackProcess } from '../attack-process.ts';
+import { type Attack, carryOut } from '../attack/attacks.ts';
+import { many } from '../attack/many.ts';
 import { AttackedNode } from '../attacked-node.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { newcomerMs } from '../newcomer.ts';
@@ -15,7 +15,6 @@ const SETTLE_SECONDS = 2;
 const ADDRESS = '127.0.0.2';
 const TOPIC = 'scores.t0';
 
-const many = (count: number, command: (id: number) => object) => Array.from({ length: count }, (_, id) => command(id));
 const encoded = (value: object | string) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 /** A token that is well-formed, and whose signature is wrong. */
@@ -24,10 +23,8 @@ function falseToken(kid: string, padding: number): string {
   return `${encoded({ alg: 'HS256', kid })}.${encoded(claims)}.${'A'.repeat(43)}`;
 }
 
-type Connections = { readonly name: string; readonly connections: Pick<AttackSettings, 'commands' | 'atOnce'> & Partial<AttackSettings> };
-
 /** What clients may do, as much as each may, and far more of them than one address needs. */
-function attacksOf(): Connections[] {
+function attacksOf(): Attack[] {
   return [
     // 45,000 subscribes to new topics, and as many unsubscribes, a second.
     {
@@ -91,6 +88,8 @@ function attacksOf(): Connections[] {
         atOnce: 1000,
       },
     },
+    { name: 'streams', requests: { text: streamRequest(), connections: 300 } },
+    { name: 'connects', requests: { text: rawUpgrade(), connections: 5000 } },
   ];
 }
 
@@ -111,23 +110,15 @@ export const withinLimits: Scenario = {
     const nats = await run.nats();
     const namespaces = { scores: { history: { maxCount: 1_000_000 }, public: true }, ticks: { public: true, state: 'keyed' } };
     const attacked = await AttackedNode.start(run, [nats.url], size.ratePerSecond, { settings: { namespaces } });
-    const attacker = new AttackProcess();
-    run.onEnd(() => attacker.stop());
-    const { port } = attacked.node;
-    const long = size.quick ? 2 : 8;
+    const attackers = { localAddress: ADDRESS, seconds: size.quick ? 2 : 8 };
     const only = process.env.ATTACKS?.split(',');
-    const does = (name: string) => only === undefined || only.includes(name);
-    const duringAll = async (name: string, attack: () => Promise<unknown>) => {
-      if (!does(name)) return;
-      await attacked.during(name, async () => ({ report: await newcomersMeanwhile(run, name, port, attack) }), { p99MaxMs: P99_MAX_MS });
+    for (const attack of attacksOf()) {
+      const { name } = attack;
+      if (only !== undefined && !only.includes(name)) continue;
+      const carriedOut = () => newcomersMeanwhile(run, name, attacked.node.port, () => carryOut(attacked, attack, attackers));
+      await attacked.during(name, carriedOut, { p99MaxMs: P99_MAX_MS });
       await seconds(SETTLE_SECONDS);
-    };
-    for (const { name, connections } of attacksOf()) {
-      await duringAll(name, () => attacker.attack({ reads: true, ...connections, ports: [port], localAddress: ADDRESS, seconds: long }));
     }
-    const requests = { port, localAddress: ADDRESS, reads: true, endsEarly: true, seconds: long };
-    await duringAll('streams', () => attacked.flooder.requests({ ...requests, text: streamRequest(), connections: 300 }));
-    await duringAll('connects', () => attacked.flooder.requests({ ...requests, text: rawUpgrade(), connections: 5000 }));
     await attacked.end();
   },
 };
